@@ -1,0 +1,61 @@
+//! Facts about who read history: the audit trail of the audit trail.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{ReadingId, Timestamp, UserId};
+
+/// What an auditor asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Scope {
+    /// The events of one stream.
+    Stream {
+        /// Which.
+        stream_id: Uuid,
+        /// Versions above this one.
+        after_version: i64,
+    },
+    /// The state of an auction as of a version or a moment.
+    State {
+        /// Whose.
+        stream_id: Uuid,
+        /// As of this version.
+        version: Option<i64>,
+        /// As of this moment.
+        at: Option<Timestamp>,
+    },
+    /// The log, filtered.
+    Log {
+        /// Positions above this one.
+        after_position: i64,
+        /// Only this type.
+        event_type: Option<String>,
+        /// Only this aggregate.
+        aggregate: Option<String>,
+        /// Only what this actor caused.
+        actor: Option<String>,
+        /// Recorded from this moment on.
+        from: Option<Timestamp>,
+        /// Recorded before this moment.
+        until: Option<Timestamp>,
+    },
+}
+
+/// Facts about a reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// An auditor was shown a page of history.
+    #[serde(rename = "reading.recorded")]
+    Recorded {
+        /// The reading.
+        reading_id: ReadingId,
+        /// Who read.
+        reader_id: UserId,
+        /// What.
+        scope: Scope,
+    },
+}

@@ -1,0 +1,59 @@
+//! Facts about users.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CredentialId, KeyedHash, Sealed, UserId};
+
+/// What a user may do. A user holds any number of roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Bids and buys. Everybody who registers has it.
+    Buyer,
+    /// Offers products and auctions them.
+    Seller,
+    /// Keeps categories, grants roles.
+    Admin,
+    /// Reads history.
+    Auditor,
+    /// Runs the system.
+    Operator,
+}
+
+/// Facts about a user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", content = "data")]
+pub enum Event {
+    /// Somebody joined.
+    #[serde(rename = "user.registered")]
+    Registered {
+        /// The user.
+        user_id: UserId,
+        /// The stream of the user's password.
+        credential_id: CredentialId,
+        /// Sealed as `email`.
+        email: Sealed,
+        /// Of the normalised address, for log-in and uniqueness.
+        email_hash: KeyedHash,
+        /// Sealed as `display_name`.
+        display_name: Sealed,
+    },
+    /// An admin gave a role.
+    #[serde(rename = "user.role_granted")]
+    RoleGranted {
+        /// The user.
+        user_id: UserId,
+        /// Which role.
+        role: Role,
+    },
+    /// An admin took a role.
+    #[serde(rename = "user.role_revoked")]
+    RoleRevoked {
+        /// The user.
+        user_id: UserId,
+        /// Which role.
+        role: Role,
+    },
+}

@@ -1,0 +1,11 @@
+-- Unique claims: at most one stream owns a key of a scope.
+
+create table claims (
+    scope    text not null,
+    key      text not null,
+    owner_id uuid not null,
+    primary key (scope, key)
+);
+comment on column claims.key is 'A keyed hash where the value is personal.';
+
+grant select on claims to tidemark_append;
