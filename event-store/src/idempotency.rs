@@ -1,0 +1,45 @@
+//! Reading back what was answered to a command that came with an `Idempotency-Key`.
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// A command that was done, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// HMAC-SHA-256 of the request that was answered.
+    pub request_hash: Vec<u8>,
+    /// The HTTP status of the answer.
+    pub status: i16,
+    /// The stream of the answer.
+    pub stream_id: Uuid,
+    /// Its version after the command.
+    pub version: i64,
+    /// The position after the command.
+    pub position: i64,
+}
+
+impl Record {
+    /// The record of a principal's key, if there is one.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn find(pool: &PgPool, principal: &str, key: &str) -> sqlx::Result<Option<Self>> {
+        sqlx::query_as!(
+            Self,
+            r#"
+            select request_hash,
+                   status,
+                   stream_id,
+                   version,
+                   position
+              from idempotency_records
+             where principal = $1
+               and key = $2
+            "#,
+            principal,
+            key,
+        )
+        .fetch_optional(pool)
+        .await
+    }
+}

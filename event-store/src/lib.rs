@@ -1,0 +1,19 @@
+//! The log in Postgres: append, read, claims, idempotency records, subject keys; the relay to Kafka;
+//! the feeds. It knows events as stored text and decides nothing.
+
+mod append;
+mod idempotency;
+mod lease;
+mod log;
+mod schema;
+mod sealing;
+
+pub mod feed;
+pub mod relay;
+
+pub use append::{Appended, Appender, Group, KeyUse, Moved, NewEvent, NewRecord, Outcome};
+pub use idempotency::Record;
+pub use lease::{Lease, Leases};
+pub use log::{Head, Log};
+pub use schema::migrate;
+pub use sealing::{Keys, LookupKey, NewKey, SealError, SubjectKey};

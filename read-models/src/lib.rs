@@ -1,0 +1,6 @@
+//! What can be asked: one file a read model, with its row and its pure fold; and their storage in
+//! Postgres and Redis. It follows nothing by itself: workers of the projector drive it.
+
+mod model;
+
+pub use model::{Fact, ReadModel, Wanted};
