@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# What is done with the code and not with the running stack: tests, and the checked queries in .sqlx.
+
+# A database of its own, made from the migrations each time: no test or stack is disturbed.
+CHECK_DATABASE=tidemark_prepare
+
+# with_database URL NAME: the same URL with another database.
+with_database() {
+    local url=${1%%\?*} options=
+    if [[ $1 == *\?* ]]; then options="?${1#*\?}"; fi
+    echo "${url%/*}/$2$options"
+}
+
+run_sql() { psql -X -q -v ON_ERROR_STOP=1 "$@" </dev/null; }
+
+# Prints the URL of a freshly migrated database.
+make_check_database() {
+    local admin owner file
+    # shellcheck source=/dev/null
+    admin=$(. "$DEV_DIR/env" && echo "$TIDEMARK_TEST_DATABASE_URL")
+    # shellcheck source=/dev/null
+    owner=$(. "$DEV_DIR/env" && with_database "$TIDEMARK_DATABASE__OWNER_URL" "$CHECK_DATABASE")
+    [[ -n $admin ]] || die "TIDEMARK_TEST_DATABASE_URL is not set" "give the superuser's URL of the Postgres that the environment names"
+    PGOPTIONS='-c client_min_messages=warning' run_sql "$admin" -c "drop database if exists $CHECK_DATABASE with (force)" >&2
+    run_sql "$admin" -c "create database $CHECK_DATABASE owner tidemark_owner" >&2
+    for file in "$ROOT"/migrations/*.sql; do
+        run_sql "$owner" --single-transaction -f "$file" >&2 || die "$file failed"
+    done
+    with_database "$admin" "$CHECK_DATABASE"
+}
+
+# Cargo knows nothing of the database: only a crate whose source is newer is expanded again.
+touch_sqlx_crates() {
+    local manifest
+    for manifest in "$ROOT"/*/Cargo.toml; do
+        if grep -q '^sqlx' "$manifest"; then
+            find "$(dirname "$manifest")" -name '*.rs' \( -name lib.rs -o -name main.rs -o -path '*/bin/*' -o -path '*/tests/*' \) -exec touch {} +
+        fi
+    done
+}
+
+# describe_queries DIRECTORY: what the database says about every checked query, as .sqlx holds it.
+describe_queries() {
+    local url
+    need_rust
+    have psql || need_packages postgresql-client
+    url=$(make_check_database)
+    touch_sqlx_crates
+    rm -rf "$1"
+    mkdir -p "$1"
+    say "checking every query against the migrated database"
+    (cd "$ROOT" && SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$1 DATABASE_URL=$url cargo check --workspace --all-targets) ||
+        die "the code does not compile against the migrated database" "the compiler's message is above"
+}
+
+prepare() {
+    local new="$DEV_DIR/sqlx"
+    describe_queries "$new"
+    if [[ ${1:-} == --check ]]; then
+        diff -r "$ROOT/.sqlx" "$new" >&2 || die ".sqlx is not what the database says" "run ./dev prepare and commit .sqlx"
+        say ".sqlx is up to date"
+    else
+        rm -rf "$ROOT/.sqlx"
+        mv "$new" "$ROOT/.sqlx"
+        say "wrote .sqlx ($(find "$ROOT/.sqlx" -name '*.json' | wc -l) queries): commit it"
+    fi
+}
+
+run_tests() {
+    local reason
+    need_rust
+    # shellcheck source=/dev/null
+    . "$DEV_DIR/env"
+    [[ -n $TIDEMARK_TEST_DATABASE_URL ]] ||
+        die "TIDEMARK_TEST_DATABASE_URL is not set" "give the superuser's URL of the Postgres that the environment names"
+    if kafka_missing; then
+        reason=$(way_of kafka | cut -c7-)
+        [[ ${CI:-} != true ]] || die "there is no Kafka: $reason" "in CI every test must run"
+        warn "tests that need Kafka are skipped: $reason"
+        export TIDEMARK_TEST_SKIP_KAFKA="$reason"
+    fi
+    export SQLX_OFFLINE=true
+    cd "$ROOT" || exit
+    # Tests start the real binaries, which 'cargo test' alone does not build.
+    cargo build --workspace --bins || die "the build failed" "the compiler's message is above"
+    cargo test --workspace "$@"
+}

@@ -1,0 +1,163 @@
+# shellcheck shell=bash disable=SC2034
+# What every part of ./dev shares: places, settings, messages, secrets and background processes.
+
+DEV_DIR="$ROOT/.dev"
+LOG_DIR="$DEV_DIR/log"
+RUN_DIR="$DEV_DIR/run"
+
+# Ports of our own, so that no service already on the machine is in the way. All on loopback.
+HOST=127.0.0.1
+POSTGRES_PORT=${TIDEMARK_DEV_POSTGRES_PORT:-5442}
+REDIS_PORT=${TIDEMARK_DEV_REDIS_PORT:-6389}
+KAFKA_PORT=${TIDEMARK_DEV_KAFKA_PORT:-9192}
+KAFKA_CONTROLLER_PORT=${TIDEMARK_DEV_KAFKA_CONTROLLER_PORT:-9193}
+COMMAND_API_PORT=${TIDEMARK_DEV_COMMAND_API_PORT:-7001}
+QUERY_API_PORT=${TIDEMARK_DEV_QUERY_API_PORT:-7002}
+PROJECTOR_PORT=${TIDEMARK_DEV_PROJECTOR_PORT:-7003}
+
+# How long a service may take to answer, a process to be ready, and either to stop before it is killed.
+SERVICE_START_SECONDS=60
+PROCESS_READY_SECONDS=120
+STOP_SECONDS=25
+# A log longer than this is set aside when its process starts again.
+LOG_KEEP_BYTES=$((20 * 1024 * 1024))
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+note() { printf '    %s\n' "$*"; }
+warn() { printf '\033[33mwarning:\033[0m %s\n' "$*" >&2; }
+
+# die WHAT [WHAT-TO-DO]
+die() {
+    printf '\033[31merror:\033[0m %s\n' "$1" >&2
+    [[ -z ${2:-} ]] || printf '       %s\n' "$2" >&2
+    exit 1
+}
+
+is_root() { [[ $(id -u) == 0 ]]; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# A name for this clone that fits everywhere a path of any length does not.
+clone_id() { printf '%s' "$ROOT" | sha256sum | cut -c1-12; }
+
+make_dirs() {
+    mkdir -p "$DEV_DIR" "$LOG_DIR" "$RUN_DIR" "$DEV_DIR/way"
+    (umask 077 && mkdir -p "$DEV_DIR/secrets")
+}
+
+# Runs a command while no other ./dev of this clone changes what runs. A child must close fd 9, or
+# it would hold the lock for as long as it lives.
+locked() {
+    make_dirs
+    (
+        flock --timeout 900 9 || die "another ./dev has held .dev/lock for 15 minutes" "look for it with: fuser -v .dev/lock"
+        "$@"
+    ) 9>"$DEV_DIR/lock"
+}
+
+# Writes standard input to a file that only its owner can read, whole or not at all.
+write_private() {
+    (umask 077 && cat >"$1.new") && mv "$1.new" "$1"
+}
+
+# secret NAME: the value of a secret, made on first use. Hex needs no quoting in URLs or files.
+secret() {
+    local file="$DEV_DIR/secrets/$1"
+    [[ -s $file ]] || openssl rand -hex 32 | tr -d '\n' | write_private "$file"
+    cat "$file"
+}
+
+# secret_key NAME: 32 random bytes as base64.
+secret_key() {
+    local file="$DEV_DIR/secrets/$1"
+    [[ -s $file ]] || openssl rand -base64 32 | tr -d '\n' | write_private "$file"
+    cat "$file"
+}
+
+port_open() { (exec 3<>"/dev/tcp/$HOST/$1") 2>/dev/null; }
+
+# free_port PORT SETTING: stops where somebody else listens already.
+free_port() {
+    ! port_open "$1" || die "port $1 is taken by a process that ./dev did not start" \
+        "stop that process, or choose another port: $2=<port> ./dev ..."
+}
+
+# The moment a process started, in clock ticks since boot: with its id, this names one process for
+# ever, so that a recycled id is never taken for ours.
+started_at() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    awk '{ print $20 }' <<<"${stat##*) }"
+}
+
+# pid_of NAME: prints the id of a process that we started and that still runs; else fails.
+pid_of() {
+    local pid ticks
+    read -r pid ticks 2>/dev/null <"$RUN_DIR/$1.pid" || return 1
+    [[ -n $ticks && $(started_at "$pid") == "$ticks" ]] || return 1
+    # A zombie waits for its parent only: it has ended.
+    ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null || return 1
+    echo "$pid"
+}
+
+is_running() { pid_of "$1" >/dev/null; }
+
+record_process() { echo "$2 $(started_at "$2")" >"$RUN_DIR/$1.pid"; }
+
+# start_process NAME COMMAND...: in a session of its own, so that Ctrl-C here does not reach it.
+start_process() {
+    local name=$1 log="$LOG_DIR/$1.log"
+    shift
+    if [[ -e $log && $(stat -c %s "$log") -gt $LOG_KEEP_BYTES ]]; then mv "$log" "$log.1"; fi
+    (
+        cd /
+        raise_open_files
+        exec setsid "$@" </dev/null >>"$log" 2>&1 9>&-
+    ) &
+    record_process "$name" $!
+}
+
+# A broker holds files of every partition open; the usual soft limit of 1024 is soon reached.
+raise_open_files() {
+    local hard
+    hard=$(ulimit -Hn)
+    if [[ $hard == unlimited || $hard -gt 65536 ]]; then hard=65536; fi
+    ulimit -Sn "$hard"
+}
+
+# wait_for NAME SECONDS COMMAND...: until the command succeeds; fails when the process has ended
+# before or the time is over, showing the end of its log.
+wait_for() {
+    local name=$1 deadline=$((SECONDS + $2))
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        if ! is_running "$name"; then
+            explain_failure "$name" "ended before it was ready"
+            return 1
+        elif ((SECONDS >= deadline)); then
+            explain_failure "$name" "is not ready in time"
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+explain_failure() {
+    warn "$1 $2; the end of $LOG_DIR/$1.log:"
+    tail -n 15 "$LOG_DIR/$1.log" 2>/dev/null | sed 's/^/    | /' >&2 || true
+}
+
+# stop_process NAME [SIGNAL]: asks, waits, and only then kills. Harmless if it does not run.
+stop_process() {
+    local name=$1 signal=${2:-TERM} pid deadline=$((SECONDS + STOP_SECONDS))
+    if pid=$(pid_of "$name"); then
+        note "stopping $name (pid $pid)"
+        kill -s "$signal" "$pid" 2>/dev/null || true
+        while is_running "$name" && ((SECONDS < deadline)); do sleep 0.1; done
+        if is_running "$name"; then
+            warn "$name did not stop within $STOP_SECONDS s: killed"
+            kill -s KILL "$pid" 2>/dev/null || true
+        fi
+    fi
+    rm -f "$RUN_DIR/$name.pid"
+}

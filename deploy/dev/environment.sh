@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# The configuration of the processes: .dev/env for those on this machine, .dev/compose.env for
+# docker-compose.yml. Both hold secrets and are readable by their owner only.
+
+ADMIN_EMAIL=admin@tidemark.example
+
+# What only some processes may know (may_know below); the rest of .dev/env is for all of them.
+CONFIDENTIAL=(
+    DATABASE__OWNER_URL DATABASE__APPEND_URL DATABASE__RELAY_URL DATABASE__PROJECT_URL DATABASE__READ_URL
+    AUTH__SIGNING_KEY SEALING__MASTER_KEY SEALING__LOOKUP_KEY
+    SERVICE_TOKENS SERVICE_TOKEN BOOTSTRAP_SECRET
+    TEST_DATABASE_URL TEST_ADMIN_PASSWORD
+)
+
+may_know() {
+    case $1 in
+        command-api)
+            echo DATABASE__APPEND_URL DATABASE__RELAY_URL AUTH__SIGNING_KEY \
+                SEALING__MASTER_KEY SEALING__LOOKUP_KEY SERVICE_TOKENS BOOTSTRAP_SECRET
+            ;;
+        query-api) echo DATABASE__READ_URL SEALING__MASTER_KEY SEALING__LOOKUP_KEY SERVICE_TOKEN ;;
+        projector) echo DATABASE__PROJECT_URL SERVICE_TOKEN ;;
+        migrate) echo DATABASE__OWNER_URL ;;
+        operator) echo SERVICE_TOKEN BOOTSTRAP_SECRET ;;
+        demo) echo TEST_ADMIN_PASSWORD ;;
+    esac
+}
+
+# enter_environment NAME: makes this (sub)shell the environment of one process.
+enter_environment() {
+    local name=$1 variable
+    # These steer ./dev; a process refuses settings that it does not know.
+    for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
+    # shellcheck source=/dev/null
+    . "$DEV_DIR/env"
+    for variable in "${CONFIDENTIAL[@]}"; do
+        if [[ " $(may_know "$name") " != *" $variable "* ]]; then unset "TIDEMARK_$variable"; fi
+    done
+    case $name in
+        query-api) export TIDEMARK_SERVICE_TOKEN="$(service_token query-api)" ;;
+        projector) export TIDEMARK_SERVICE_TOKEN="$(service_token auction-timer)" ;;
+    esac
+}
+
+service_token() { echo "$1=$(secret "service_$1")"; }
+
+signing_key() {
+    local file="$DEV_DIR/secrets/signing_key.pem"
+    [[ -s $file ]] || openssl genpkey -algorithm ed25519 | write_private "$file"
+    base64 -w 0 "$file"
+}
+
+verifying_key() {
+    signing_key >/dev/null
+    openssl pkey -in "$DEV_DIR/secrets/signing_key.pem" -pubout | base64 -w 0
+}
+
+service_tokens() { echo "$(service_token query-api),$(service_token auction-timer),$(service_token operator)"; }
+
+postgres_url() { echo "postgres://$1:$(secret "$1")@$HOST:$POSTGRES_PORT/$2"; }
+
+# line NAME VALUE: values hold no quotes: they are hex, base64, addresses and URLs made of those.
+line() { printf "export TIDEMARK_%s='%s'\n" "$1" "$2"; }
+
+# service_line SERVICE NAME VALUE: the environment's own value where that service is the environment's.
+service_line() {
+    local given="TIDEMARK_$2"
+    if [[ $(way_of "$1") == environment ]]; then line "$2" "${!given:-}"; else line "$2" "$3"; fi
+}
+
+kafka_lines() {
+    if kafka_missing; then
+        line KAFKA__BROKERS ''
+        line PROJECTION__FEED log
+    else
+        service_line kafka KAFKA__BROKERS "$HOST:$KAFKA_PORT"
+    fi
+}
+
+listener_lines() {
+    line "$1__LISTEN" "$HOST:$2"
+    line "$1__URL" "http://$HOST:$2"
+}
+
+write_environment() {
+    {
+        echo "# Written by ./dev, again at each start: what the processes of this clone are configured with."
+        service_line postgres DATABASE__OWNER_URL "$(postgres_url tidemark_owner tidemark)"
+        service_line postgres DATABASE__APPEND_URL "$(postgres_url tidemark_append tidemark)"
+        service_line postgres DATABASE__RELAY_URL "$(postgres_url tidemark_relay tidemark)"
+        service_line postgres DATABASE__PROJECT_URL "$(postgres_url tidemark_project tidemark)"
+        service_line postgres DATABASE__READ_URL "$(postgres_url tidemark_read tidemark)"
+        service_line redis REDIS__URL "redis://:$(secret redis)@$HOST:$REDIS_PORT"
+        kafka_lines
+        listener_lines COMMAND_API "$COMMAND_API_PORT"
+        listener_lines QUERY_API "$QUERY_API_PORT"
+        listener_lines PROJECTOR "$PROJECTOR_PORT"
+        line AUTH__SIGNING_KEY "$(signing_key)"
+        line AUTH__VERIFYING_KEY "$(verifying_key)"
+        line SEALING__MASTER_KEY "$(secret_key sealing_master_key)"
+        line SEALING__LOOKUP_KEY "$(secret_key sealing_lookup_key)"
+        line SERVICE_TOKENS "$(service_tokens)"
+        line BOOTSTRAP_SECRET "$(secret bootstrap)"
+        echo "# An operator's, for the projector's command line."
+        line SERVICE_TOKEN "$(service_token operator)"
+        echo "# For tests and the demo only: databases are made with the first; the administrator that 'up' makes."
+        service_line postgres TEST_DATABASE_URL "$(postgres_url postgres postgres)"
+        line TEST_ADMIN_EMAIL "$ADMIN_EMAIL"
+        line TEST_ADMIN_PASSWORD "$(secret admin)"
+    } | write_private "$DEV_DIR/env"
+    write_compose_environment
+}
+
+write_compose_environment() {
+    {
+        echo "# Written by ./dev for docker-compose.yml."
+        echo "COMPOSE_PROJECT_NAME=$(compose_project)"
+        echo "POSTGRES_PASSWORD=$(secret postgres)"
+        echo "TIDEMARK_OWNER_PASSWORD=$(secret tidemark_owner)"
+        echo "TIDEMARK_APPEND_PASSWORD=$(secret tidemark_append)"
+        echo "TIDEMARK_RELAY_PASSWORD=$(secret tidemark_relay)"
+        echo "TIDEMARK_PROJECT_PASSWORD=$(secret tidemark_project)"
+        echo "TIDEMARK_READ_PASSWORD=$(secret tidemark_read)"
+        echo "REDIS_PASSWORD=$(secret redis)"
+        echo "SIGNING_KEY=$(signing_key)"
+        echo "VERIFYING_KEY=$(verifying_key)"
+        echo "SEALING_MASTER_KEY=$(secret_key sealing_master_key)"
+        echo "SEALING_LOOKUP_KEY=$(secret_key sealing_lookup_key)"
+        echo "SERVICE_TOKENS=$(service_tokens)"
+        echo "QUERY_API_TOKEN=$(service_token query-api)"
+        echo "AUCTION_TIMER_TOKEN=$(service_token auction-timer)"
+        echo "BOOTSTRAP_SECRET=$(secret bootstrap)"
+        echo "POSTGRES_PORT=$POSTGRES_PORT"
+        echo "REDIS_PORT=$REDIS_PORT"
+        echo "KAFKA_PORT=$KAFKA_PORT"
+        echo "COMMAND_API_PORT=$COMMAND_API_PORT"
+        echo "QUERY_API_PORT=$QUERY_API_PORT"
+        echo "PROJECTOR_PORT=$PROJECTOR_PORT"
+    } | write_private "$DEV_DIR/compose.env"
+}

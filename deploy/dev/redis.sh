@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# Redis from the machine's own binary, with its data and its configuration in .dev/redis.
+
+redis_ping() {
+    [[ $(REDISCLI_AUTH=$(secret redis) redis-cli -h "$HOST" -p "$REDIS_PORT" ping) == PONG ]]
+}
+
+# The password stands in a private file, since every user can read a command line.
+write_redis_conf() {
+    write_private "$DEV_DIR/redis/redis.conf" <<CONF
+bind $HOST
+port $REDIS_PORT
+requirepass $(secret redis)
+dir $DEV_DIR/redis
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+CONF
+}
+
+start_redis() {
+    if ! is_running redis; then
+        free_port "$REDIS_PORT" TIDEMARK_DEV_REDIS_PORT
+        mkdir -p "$DEV_DIR/redis"
+        write_redis_conf
+        start_process redis redis-server "$DEV_DIR/redis/redis.conf"
+    fi
+    wait_for redis "$SERVICE_START_SECONDS" redis_ping ||
+        die "Redis did not start" "see $LOG_DIR/redis.log; './dev reset' forgets all data and begins again"
+}
+
+stop_redis() { stop_process redis; }

@@ -1,0 +1,156 @@
+# shellcheck shell=bash
+# Our own processes: built, migrated, started, watched, stopped.
+
+PROCESSES=(command-api query-api projector)
+# Set by `up --release`.
+PROFILE=debug
+
+binary() { echo "${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/$1"; }
+
+build() {
+    local flags=()
+    need_rust
+    if [[ $PROFILE == release ]]; then flags=(--release); fi
+    say "building (the first time takes some minutes)"
+    (cd "$ROOT" && SQLX_OFFLINE=true cargo build --workspace --bins "${flags[@]}") ||
+        die "the build failed" "the compiler's message is above"
+}
+
+migrate() {
+    say "migrating the database"
+    (enter_environment migrate && "$(binary tidemark-projector)" migrate) >>"$LOG_DIR/migrate.log" 2>&1 || {
+        tail -n 15 "$LOG_DIR/migrate.log" >&2
+        die "the migration failed" "see $LOG_DIR/migrate.log; './dev reset' forgets all data and begins again"
+    }
+}
+
+# A process is left alone only if it runs this very binary with this very configuration.
+stamp() { cat "$DEV_DIR/env" "$1" | sha256sum | cut -c1-64; }
+
+# start_tidemark NAME ARGUMENT...
+start_tidemark() {
+    local name=$1 program stamp
+    shift
+    program=$(binary "tidemark-$name")
+    stamp=$(stamp "$program")
+    if is_running "$name" && [[ $(cat "$RUN_DIR/$name.stamp" 2>/dev/null) == "$stamp" ]]; then return; fi
+    stop_process "$name"
+    free_port "$(port_of "$name")" "TIDEMARK_DEV_$(tr 'a-z-' 'A-Z_' <<<"$name")_PORT"
+    (enter_environment "$name" && start_process "$name" "$program" "$@")
+    echo "$stamp" >"$RUN_DIR/$name.stamp"
+}
+
+is_ready() { curl --silent --fail --max-time 2 --output /dev/null "http://$HOST:$(port_of "$1")/readyz"; }
+
+start_stack() {
+    local name
+    say "starting command-api, query-api, projector"
+    start_tidemark command-api
+    start_tidemark query-api
+    start_tidemark projector run
+    for name in "${PROCESSES[@]}"; do
+        wait_for "$name" "$PROCESS_READY_SECONDS" is_ready "$name" ||
+            die "$name is not ready" "see: ./dev logs $name, and http://$HOST:$(port_of "$name")/readyz"
+        note "$name is ready on http://$HOST:$(port_of "$name")"
+    done
+}
+
+# In the order that lets each finish what it has begun: no new commands, then no more to follow.
+stop_stack() {
+    local name
+    for name in "${PROCESSES[@]}"; do stop_process "$name"; done
+}
+
+# The first administrator; at each later start there is one already.
+make_admin() {
+    local output
+    secret admin >/dev/null
+    output=$(enter_environment operator && "$(binary tidemark-projector)" create-admin \
+        --email "$ADMIN_EMAIL" --password-file "$DEV_DIR/secrets/admin" 2>&1) ||
+        grep -qi 'already' <<<"$output" ||
+        die "the first administrator could not be made: $output" "see: ./dev logs command-api"
+}
+
+demo() {
+    [[ -e $DEV_DIR/env ]] || die "nothing is up" "run: ./dev up"
+    (enter_environment demo && exec "$(binary demo)" "$@")
+}
+
+seed() {
+    say "loading demo data"
+    demo --seed >>"$LOG_DIR/demo.log" 2>&1 9>&- || {
+        tail -n 15 "$LOG_DIR/demo.log" >&2
+        die "the demo data could not be loaded" "see $LOG_DIR/demo.log and ./dev status"
+    }
+}
+
+bring_up() {
+    migrate
+    start_stack
+    make_admin
+    seed
+}
+
+greet() {
+    local query="http://$HOST:$QUERY_API_PORT"
+    say "Tidemark is up"
+    note "command API  http://$HOST:$COMMAND_API_PORT   (documentation: /docs)"
+    note "query API    $query   (documentation: /docs)"
+    note "projector    http://$HOST:$PROJECTOR_PORT   (/readyz, /metrics)"
+    note "administrator $ADMIN_EMAIL, password in .dev/secrets/admin"
+    note ""
+    note "see what is being sold:   curl -s $query/v1/auctions | jq"
+    note "watch live auctions:      ./dev demo"
+}
+
+state_of() {
+    local name=$1 pid
+    if ! pid=$(pid_of "$name"); then
+        echo "stopped"
+    elif is_ready "$name"; then
+        echo "ready      pid $pid  http://$HOST:$(port_of "$name")"
+    else
+        echo "not ready  pid $pid  see http://$HOST:$(port_of "$name")/readyz and ./dev logs $name"
+    fi
+}
+
+service_state() {
+    local way
+    way=$(way_of "$1")
+    case $way in
+        '') echo "stopped" ;;
+        own) if is_running "$1"; then echo "running    pid $(pid_of "$1")  $HOST:$(port_of "$1")"; else echo "stopped"; fi ;;
+        compose) if port_open "$(port_of "$1")"; then echo "running    container  $HOST:$(port_of "$1")"; else echo "stopped"; fi ;;
+        *) echo "$way" ;;
+    esac
+}
+
+status() {
+    local name
+    say "services"
+    for name in postgres redis kafka; do note "$(printf '%-12s %s' "$name" "$(service_state "$name")")"; done
+    say "processes"
+    for name in "${PROCESSES[@]}"; do note "$(printf '%-12s %s' "$name" "$(state_of "$name")")"; done
+    if is_running projector; then
+        say "read models"
+        read_models
+    fi
+}
+
+# Position and lag of each read model, as the projector measures them.
+read_models() {
+    curl --silent --fail --max-time 5 "http://$HOST:$PROJECTOR_PORT/metrics" |
+        grep -E '^tidemark_[a-z_]*(position|lag)[a-z_]*(\{| )' | sed 's/^/    /' ||
+        note "the projector does not answer"
+}
+
+show_logs() {
+    local files=() name
+    for name in "$@"; do
+        [[ -e $LOG_DIR/$name.log ]] || die "no log of '$name'" "there are: $(cd "$LOG_DIR" 2>/dev/null && echo ./*.log)"
+        if [[ $(way_of "$name") == compose ]]; then compose logs --follow --tail 50 "$name"; return; fi
+        files+=("$LOG_DIR/$name.log")
+    done
+    if ((${#files[@]} == 0)); then files=("$LOG_DIR"/*.log); fi
+    exec tail -n 50 -F "${files[@]}"
+}

@@ -1,0 +1,59 @@
+-- The roles and the database, made once a cluster; migrations only grant to them. Safe to run again:
+-- it then sets the passwords anew. Run as superuser; psql takes the passwords from the environment.
+\set ON_ERROR_STOP on
+\getenv superuser_password POSTGRES_PASSWORD
+\getenv owner_password TIDEMARK_OWNER_PASSWORD
+\getenv append_password TIDEMARK_APPEND_PASSWORD
+\getenv relay_password TIDEMARK_RELAY_PASSWORD
+\getenv project_password TIDEMARK_PROJECT_PASSWORD
+\getenv read_password TIDEMARK_READ_PASSWORD
+
+select format('create role %I', name)
+from unnest(array[
+    'tidemark_owner',
+    'tidemark_append',
+    'tidemark_relay',
+    'tidemark_project',
+    'tidemark_read'
+]) as name
+where not exists (select from pg_roles where rolname = name)
+\gexec
+
+-- No password reaches the server's log, whatever that is set to.
+set log_statement = 'none';
+set log_min_error_statement = 'panic';
+set log_min_duration_statement = -1;
+
+alter role postgres password :'superuser_password';
+
+-- Owns the database and runs the migrations; makes databases for tests. No limits: a migration may be long.
+alter role tidemark_owner login createdb password :'owner_password';
+
+-- The command API appends, through functions only.
+alter role tidemark_append login password :'append_password';
+alter role tidemark_append set statement_timeout = '5s';
+alter role tidemark_append set lock_timeout = '2s';
+alter role tidemark_append set idle_in_transaction_session_timeout = '5s';
+
+-- The relay reads the log and keeps its own lease and progress.
+alter role tidemark_relay login password :'relay_password';
+alter role tidemark_relay set statement_timeout = '5s';
+alter role tidemark_relay set lock_timeout = '2s';
+alter role tidemark_relay set idle_in_transaction_session_timeout = '5s';
+
+-- The projector writes read models; a bulk write may take longer than a request may.
+alter role tidemark_project login password :'project_password';
+alter role tidemark_project set statement_timeout = '30s';
+alter role tidemark_project set lock_timeout = '2s';
+alter role tidemark_project set idle_in_transaction_session_timeout = '5s';
+
+-- The query API only selects.
+alter role tidemark_read login password :'read_password';
+alter role tidemark_read set statement_timeout = '5s';
+alter role tidemark_read set lock_timeout = '2s';
+alter role tidemark_read set idle_in_transaction_session_timeout = '5s';
+alter role tidemark_read set default_transaction_read_only = on;
+
+select 'create database tidemark owner tidemark_owner'
+where not exists (select from pg_database where datname = 'tidemark')
+\gexec
