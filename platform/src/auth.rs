@@ -1,0 +1,111 @@
+//! Who is calling: a user with an access token, a service with a secret, or nobody. What they may do
+//! is decided by commands and queries, not here.
+
+mod access;
+mod principal;
+mod services;
+
+pub use access::{AccessClaims, Issuer, Verifier};
+pub use principal::{Authenticated, Principal, Service, User};
+pub use services::{ServiceCredential, Services};
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::http::Problem;
+
+/// Why keys or tokens are no good. Clients learn only that they are not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting is missing.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// A setting is not what it should be.
+    #[error("{variable} {problem}")]
+    Setting {
+        /// The environment variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A token cannot be signed.
+    #[error("the token cannot be signed: {0}")]
+    Signing(jsonwebtoken::errors::Error),
+    /// A token is malformed, not ours, or not signed by our key.
+    #[error("the token is not one of ours: {0}")]
+    Foreign(String),
+    /// A token is no longer valid, or not yet.
+    #[error("the token is expired or not valid yet")]
+    Expired,
+}
+
+/// Tells principals apart. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Auth(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    verifier: Verifier,
+    services: Services,
+    clock: Clock,
+}
+
+impl Auth {
+    /// Takes access tokens that `verifier` accepts and the secrets of `services`.
+    #[must_use]
+    pub fn new(verifier: Verifier, services: Services, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            verifier,
+            services,
+            clock,
+        }))
+    }
+
+    /// As the configuration says.
+    ///
+    /// # Errors
+    /// If the verifying key or the service tokens are missing or unusable.
+    pub fn from_config(config: &Config, clock: Clock) -> Result<Self, Error> {
+        let verifier = Verifier::from_config(&config.auth)?;
+        Ok(Self::new(verifier, Services::from_config(config)?, clock))
+    }
+
+    /// The one who sends these headers.
+    fn principal(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
+        let Some(value) = headers.get(AUTHORIZATION) else {
+            return Ok(Principal::Anonymous);
+        };
+        if headers.get_all(AUTHORIZATION).iter().count() > 1 {
+            let detail = "The header authorization is sent more than once.";
+            return Err(Problem::bad_request("repeated_header", detail));
+        }
+        let refuse =
+            || Problem::unauthorized("invalid_token", "The token is not valid, or not any more.");
+        let (scheme, credential) = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.split_once(' '))
+            .ok_or_else(refuse)?;
+        if scheme.eq_ignore_ascii_case("bearer") {
+            let verified = self.0.verifier.verify(credential, self.0.clock.now());
+            verified
+                .map(|claims| Principal::User(claims.into()))
+                .map_err(|e| refuse().caused_by(e))
+        } else if scheme.eq_ignore_ascii_case(services::SCHEME) {
+            self.0
+                .services
+                .authenticate(credential)
+                .map(Principal::Service)
+                .ok_or_else(refuse)
+        } else {
+            Err(refuse())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! Access tokens: JWTs (RFC 9068) signed with Ed25519. One key, one algorithm, one form of header;
+//! everything else is not ours. Whether a session still lives is not known here.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Error, User};
+use crate::config;
+
+const TYPE: &str = "at+jwt";
+const SIGNING_KEY: &str = "TIDEMARK_AUTH__SIGNING_KEY";
+const VERIFYING_KEY: &str = "TIDEMARK_AUTH__VERIFYING_KEY";
+/// A token is smaller; a larger one is not looked at.
+const TOKEN_BYTES_MAX: usize = 4096;
+/// Characters of the key's hash that name it.
+const KEY_ID_LENGTH: usize = 16;
+
+/// What an access token says. Times are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// Who issued it.
+    pub iss: String,
+    /// For whom it is.
+    pub aud: String,
+    /// The user.
+    pub sub: Uuid,
+    /// The session.
+    pub sid: Uuid,
+    /// When it was issued.
+    pub iat: i64,
+    /// From when it is valid.
+    pub nbf: i64,
+    /// Until when it is valid.
+    pub exp: i64,
+    /// The token.
+    pub jti: Uuid,
+    /// The user's roles.
+    pub roles: Vec<String>,
+}
+
+/// Signs access tokens.
+#[derive(Clone)]
+pub struct Issuer {
+    key: EncodingKey,
+    key_id: String,
+    iss: String,
+    aud: String,
+    ttl_s: i64,
+}
+
+/// Verifies access tokens.
+#[derive(Clone)]
+pub struct Verifier {
+    key: DecodingKey,
+    key_id: String,
+    /// The raw public key, in base64url.
+    public: String,
+    validation: Validation,
+    leeway_s: i64,
+}
+
+impl Issuer {
+    /// With `auth.signing_key`.
+    ///
+    /// # Errors
+    /// If the key is missing or not an Ed25519 private key.
+    pub fn from_config(auth: &config::Auth) -> Result<Self, Error> {
+        let pem = pem(&auth.signing_key, "auth.signing_key", SIGNING_KEY)?;
+        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|e| unusable(SIGNING_KEY, &e))?;
+        Ok(Self {
+            key: EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|e| unusable(SIGNING_KEY, &e))?,
+            key_id: key_id(&key.verifying_key()),
+            iss: auth.issuer.clone(),
+            aud: auth.audience.clone(),
+            ttl_s: auth.access_token_ttl_s,
+        })
+    }
+
+    /// A token for `user`, valid from `now` on.
+    ///
+    /// # Errors
+    /// If the key does not sign.
+    pub fn issue(&self, now: DateTime<Utc>, token_id: Uuid, user: &User) -> Result<String, Error> {
+        let issued = now.timestamp();
+        let claims = AccessClaims {
+            iss: self.iss.clone(),
+            aud: self.aud.clone(),
+            sub: user.id,
+            sid: user.session_id,
+            iat: issued,
+            nbf: issued,
+            exp: issued.saturating_add(self.ttl_s),
+            jti: token_id,
+            roles: user.roles.clone(),
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(self.key_id.clone());
+        jsonwebtoken::encode(&header, &claims, &self.key).map_err(Error::Signing)
+    }
+}
+
+/// The only header that our tokens have. What else a header could say (`jwk`, `jku`, `crit`) is not ours.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OurHeader {
+    alg: Algorithm,
+    typ: String,
+    kid: String,
+}
+
+impl Verifier {
+    /// With `auth.verifying_key`.
+    ///
+    /// # Errors
+    /// If the key is missing or not an Ed25519 public key.
+    pub fn from_config(auth: &config::Auth) -> Result<Self, Error> {
+        let pem = pem(&auth.verifying_key, "auth.verifying_key", VERIFYING_KEY)?;
+        let key =
+            VerifyingKey::from_public_key_pem(&pem).map_err(|e| unusable(VERIFYING_KEY, &e))?;
+        let public = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[&auth.issuer]);
+        validation.set_audience(&[&auth.audience]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "nbf", "exp"]);
+        // The library would ask the machine's clock; `verify` asks its caller's.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        Ok(Self {
+            key: DecodingKey::from_ed_components(&public)
+                .map_err(|e| unusable(VERIFYING_KEY, &e))?,
+            key_id: key_id(&key),
+            public,
+            validation,
+            leeway_s: auth.leeway_s,
+        })
+    }
+
+    /// What the token says, if it is ours and valid at `now`.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, Error> {
+        self.refuse_foreign_header(token)?;
+        let decoded = jsonwebtoken::decode::<AccessClaims>(token, &self.key, &self.validation);
+        let claims = decoded.map_err(|e| Error::Foreign(e.to_string()))?.claims;
+        let now = now.timestamp();
+        let is_early = claims.nbf > now.saturating_add(self.leeway_s);
+        let is_late = claims.exp < now.saturating_sub(self.leeway_s);
+        if is_early || is_late {
+            Err(Error::Expired)
+        } else {
+            Ok(claims)
+        }
+    }
+
+    fn refuse_foreign_header(&self, token: &str) -> Result<(), Error> {
+        let foreign = |reason: &str| Err(Error::Foreign(reason.to_owned()));
+        if token.len() > TOKEN_BYTES_MAX {
+            return foreign("it is too long");
+        }
+        let encoded = token.split('.').next().unwrap_or_default();
+        let header = URL_SAFE_NO_PAD.decode(encoded).ok();
+        match header.and_then(|bytes| serde_json::from_slice::<OurHeader>(&bytes).ok()) {
+            None => foreign("its header is not ours"),
+            Some(header) if header.alg != Algorithm::EdDSA => foreign("its algorithm is not ours"),
+            Some(header) if header.typ != TYPE => foreign("it is no access token"),
+            Some(header) if header.kid != self.key_id => foreign("its key is not ours"),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The public key as a JWK set (RFC 7517), for others who verify our tokens.
+    #[must_use]
+    pub fn jwks(&self) -> Value {
+        json!({ "keys": [{
+            "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
+            "kid": self.key_id, "x": self.public,
+        }] })
+    }
+}
+
+fn pem(setting: &SecretString, key: &'static str, variable: &'static str) -> Result<String, Error> {
+    let encoded = config::required(setting, key)?;
+    let bytes = STANDARD
+        .decode(encoded)
+        .map_err(|e| unusable(variable, &e))?;
+    String::from_utf8(bytes).map_err(|e| unusable(variable, &e))
+}
+
+fn unusable(variable: &'static str, error: &impl fmt::Display) -> Error {
+    Error::Setting {
+        variable,
+        problem: format!("is not base64 of the PEM of an Ed25519 key: {error}"),
+    }
+}
+
+fn key_id(key: &VerifyingKey) -> String {
+    let mut id = URL_SAFE_NO_PAD.encode(Sha256::digest(key.as_bytes()));
+    id.truncate(KEY_ID_LENGTH);
+    id
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,73 @@
+//! Settings of deciding, folding and reading.
+
+use serde::Deserialize;
+
+/// The loop that decides and appends.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Executor {
+    /// Commands that wait at most; one more is answered 503 at once.
+    pub queue_max: usize,
+    /// Commands of one principal that wait at most.
+    pub queue_per_principal_max: usize,
+    /// Commands decided and appended in one call at most.
+    pub batch_max: usize,
+    /// Size of one event's data at most.
+    pub event_bytes_max: usize,
+    /// Events of one command at most.
+    pub events_per_command_max: usize,
+    /// How long a command is decided again after conflicts before it is given up.
+    pub command_deadline_ms: u64,
+    /// Memory for the states of streams.
+    pub state_cache_bytes: u64,
+    /// What `Retry-After` says when the queue is full.
+    pub retry_after_s: u64,
+    /// How long a client's `Idempotency-Key` is remembered.
+    pub idempotency_ttl_h: u64,
+}
+
+/// The workers that keep read models.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Projection {
+    /// What read models follow.
+    pub feed: FeedChoice,
+    /// Events folded in one transaction at most.
+    pub batch_max: usize,
+    /// Events kept for the workers of this process; a worker further behind reads the log.
+    pub ring_events_max: usize,
+    /// How long a worker holds its read model without renewing its lease.
+    pub lease_ms: u64,
+    /// How often leases are sought and the log is looked at when nothing new was found.
+    pub poll_ms: u64,
+}
+
+/// From which side the log is followed.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedChoice {
+    /// Kafka; the log itself where there is no broker.
+    Kafka,
+    /// Pages of the table.
+    Log,
+}
+
+/// Reading.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// How long a query waits for the position that its `Tidemark` asks for.
+    pub wait_ms: u64,
+    /// How often a waiting query looks again.
+    pub watch_ms: u64,
+    /// Items on a page at most.
+    pub page_max: i64,
+    /// Items on a page unless asked otherwise.
+    pub page_default: i64,
+    /// Live updates open at once.
+    pub sse_clients_max: usize,
+    /// How often a quiet live update sends a comment.
+    pub sse_keep_alive_s: u64,
+    /// How often a live update looks again without a notification.
+    pub sse_refresh_s: u64,
+}

@@ -1,0 +1,43 @@
+//! Connections to Postgres, with the limits of the configuration on every one of them.
+
+use std::time::Duration;
+
+use sqlx::{
+    Executor, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::config::Database;
+
+/// A pool for the role that `url` names. It connects when it is first used, so a process may start
+/// before Postgres does.
+///
+/// # Errors
+/// If `url` is not a Postgres URL.
+pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
+    let options: PgConnectOptions = url.parse()?;
+    let options = options.options([
+        ("statement_timeout", settings.statement_timeout_ms),
+        ("lock_timeout", settings.lock_timeout_ms),
+        (
+            "idle_in_transaction_session_timeout",
+            settings.idle_in_transaction_timeout_ms,
+        ),
+    ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+        .max_lifetime(Duration::from_secs(settings.max_lifetime_s))
+        // sqlx pings on release already; a broken connection shows at the first use.
+        .test_before_acquire(false)
+        // A future that is dropped while it begins a transaction leaves it open on the connection.
+        // Begin first: a rollback alone would warn in the server's log each time.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql("begin; rollback")).await?;
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options);
+    Ok(pool)
+}

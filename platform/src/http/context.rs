@@ -1,0 +1,85 @@
+//! What ties a request to those that caused it and to those that it causes: the correlation id and the
+//! W3C trace context. It starts no trace of its own.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::Uuid;
+
+use super::Problem;
+
+pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Where a request belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestContext {
+    /// Given by the client if it is a UUID, else made here; answered in `X-Correlation-Id`.
+    pub correlation_id: Uuid,
+    /// The client's trace context, if it sent a well-formed one.
+    pub traceparent: Option<String>,
+}
+
+impl RequestContext {
+    /// Reads the context from a request's headers; what is not well-formed counts as not sent.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        Self {
+            correlation_id: text(CORRELATION_ID)
+                .and_then(|id| Uuid::try_parse(id).ok())
+                .unwrap_or_else(new_id),
+            traceparent: text(TRACEPARENT)
+                .filter(|value| is_traceparent(value))
+                .map(str::to_owned),
+        }
+    }
+
+    /// The headers that pass the context on to another process.
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Ok(id) = HeaderValue::try_from(self.correlation_id.to_string()) {
+            headers.insert(CORRELATION_ID, id);
+        }
+        if let Some(Ok(parent)) = self.traceparent.as_deref().map(HeaderValue::from_str) {
+            headers.insert(TRACEPARENT, parent);
+        }
+        headers
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: a request enters the system here"
+)]
+fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// `00-<trace id>-<parent id>-<flags>` in lower-case hex, neither id all zeros.
+fn is_traceparent(value: &str) -> bool {
+    let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_id = |part: &str| part.bytes().any(|b| b != b'0');
+    match value.split('-').collect::<Vec<_>>()[..] {
+        [version, trace, parent, flags] => {
+            [version, trace, parent, flags].map(str::len) == [2, 32, 16, 2]
+                && [version, trace, parent, flags].into_iter().all(is_hex)
+                && version != "ff"
+                && is_id(trace)
+                && is_id(parent)
+        }
+        _ => false,
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestContext {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(parts
+            .extensions
+            .get()
+            .cloned()
+            .unwrap_or_else(|| Self::of(&parts.headers)))
+    }
+}

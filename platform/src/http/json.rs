@@ -1,0 +1,129 @@
+//! JSON bodies, read strictly: what one parser takes and another does not, or what Postgres cannot
+//! hold, is refused at the door. Size and time of arrival are limited before (`body`).
+
+mod strict;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+
+use super::body::Limits;
+use super::{FieldError, Problem};
+
+/// A JSON body, in either direction. As an extractor it parses, then validates:
+/// 415 for another type, 400 for what is not JSON, 422 with pointers for what is not acceptable.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T, S> FromRequest<S> for Json<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        expect_json(request.headers())?;
+        let depth_max = Limits::of(request.extensions()).json_depth_max;
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(|e| Problem::bad_request("unreadable_body", e.body_text()))?;
+        parse(&body, depth_max).map(Self)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let refuse = |detail| {
+        Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        ))
+    };
+    if headers.contains_key(CONTENT_ENCODING) {
+        return refuse("The body must not be encoded: leave Content-Encoding out.");
+    }
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .and_then(|value| value.split(';').next())
+        .map(str::trim);
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => refuse("The body must be JSON, and Content-Type: application/json must say so."),
+    }
+}
+
+fn parse<T: DeserializeOwned + Validate<Context = ()>>(
+    body: &[u8],
+    depth_max: usize,
+) -> Result<T, Problem> {
+    let malformed = |detail: String| Problem::bad_request("malformed_json", detail);
+    let text =
+        std::str::from_utf8(body).map_err(|e| malformed(format!("The body is not UTF-8: {e}.")))?;
+    let refused = strict::check(text, depth_max).map_err(malformed)?;
+    if !refused.is_empty() {
+        return Err(Problem::invalid(refused));
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value: T = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| Problem::invalid(vec![misfit(&error)]))?;
+    value
+        .validate()
+        .map_err(|report| Problem::invalid(violations(&report)))?;
+    Ok(value)
+}
+
+/// A value that does not fit the type: where, and why.
+fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+    let inner = error.inner().to_string();
+    // The position in the text says less than the pointer.
+    let detail = inner
+        .rsplit_once(" at line ")
+        .map_or(inner.as_str(), |(detail, _)| detail);
+    let mut pointer = pointer(error.path());
+    // Serde reports a missing field at the object that lacks it.
+    if let Some(name) = detail
+        .strip_prefix("missing field `")
+        .and_then(|d| d.strip_suffix('`'))
+    {
+        strict::push(&mut pointer, name);
+    }
+    FieldError::pointer(pointer, detail)
+}
+
+fn pointer(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => strict::push(&mut pointer, &index.to_string()),
+            Segment::Map { key } => strict::push(&mut pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// Garde writes paths as `lines[0].amount`.
+fn violations(report: &garde::Report) -> Vec<FieldError> {
+    let pointer = |path: &garde::Path| match path.to_string() {
+        path if path.is_empty() => path,
+        path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
+    };
+    report
+        .iter()
+        .map(|(path, error)| FieldError::pointer(pointer(path), error.message()))
+        .collect()
+}

@@ -1,0 +1,75 @@
+//! Path and query parameters that refuse with problems.
+
+use std::collections::HashSet;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use garde::Validate;
+use serde::de::DeserializeOwned;
+
+use super::{FieldError, Problem};
+
+/// Parameters of the path; 400 if they cannot be what the route wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(value)| Self(value))
+            .map_err(|rejection| Problem::bad_request("invalid_path", rejection.body_text()))
+    }
+}
+
+/// Query parameters: 400 if one is repeated, 422 if one is unknown (with `deny_unknown_fields` on the
+/// type) or does not fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Query<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+    S: Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parse(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned + Validate<Context = ()>>(query: &str) -> Result<T, Problem> {
+    let pairs = || form_urlencoded::parse(query.as_bytes());
+    let mut seen = HashSet::new();
+    if let Some((name, _)) = pairs().find(|(name, _)| !seen.insert(name.clone())) {
+        let detail = format!("The parameter {name} is sent more than once.");
+        return Err(Problem::bad_request("repeated_parameter", detail));
+    }
+    let value: T = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs()))
+        .map_err(|error| Problem::invalid(vec![misfit(&error)]))?;
+    value.validate().map_err(|report| {
+        let errors = report
+            .iter()
+            .map(|(path, error)| FieldError::parameter(path.to_string(), error.message()));
+        Problem::invalid(errors.collect())
+    })?;
+    Ok(value)
+}
+
+fn misfit(error: &serde_path_to_error::Error<serde_urlencoded::de::Error>) -> FieldError {
+    let detail = error.inner().to_string();
+    // Serde reports a missing parameter at the query as a whole.
+    let missing = detail
+        .strip_prefix("missing field `")
+        .and_then(|d| d.strip_suffix('`'));
+    FieldError::parameter(
+        missing.map_or_else(|| error.path().to_string(), str::to_owned),
+        detail,
+    )
+}

@@ -1,0 +1,17 @@
+//! What every process shares: configuration, the clock, telemetry, the conventions of HTTP,
+//! authentication and shutdown. It knows nothing of events, commands or read models.
+
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod database;
+pub mod http;
+pub mod openapi;
+pub mod ops;
+pub mod pagination;
+pub mod server;
+pub mod shutdown;
+pub mod telemetry;
+pub mod token;
+
+pub use config::Config;

@@ -1,0 +1,56 @@
+//! The API's description (`OpenAPI` 3.1) and a page to try it, both served from this process alone.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::http::ProblemDocument;
+
+/// The page loads its own scripts and styles and calls this API.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+);
+
+/// `/openapi.json` and `/docs`. Adds the problem and the two ways to authenticate to `api`.
+pub fn router(mut api: OpenApi) -> Router {
+    let components = api.components.get_or_insert_with(Components::new);
+    let mut schemas = Vec::new();
+    ProblemDocument::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    components.schemas.insert(
+        ProblemDocument::name().into_owned(),
+        ProblemDocument::schema(),
+    );
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .build();
+    components.add_security_scheme("user", SecurityScheme::Http(bearer));
+    let service = ApiKeyValue::with_description("Authorization", "`Service <name>:<secret>`");
+    components.add_security_scheme("service", SecurityScheme::ApiKey(ApiKey::Header(service)));
+
+    // The public validator would be told of the API.
+    let page = Config::default()
+        .validator_url("none")
+        .try_it_out_enabled(true);
+    let routes: Router = SwaggerUi::new("/docs")
+        .url("/openapi.json", api)
+        .config(page)
+        .into();
+    routes.layer(from_fn(allow_page))
+}
+
+async fn allow_page(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    response
+}

@@ -1,0 +1,169 @@
+//! Connections that say nothing. A client has one time to send the head of a request, counted from its
+//! first byte, and a longer one to rest between requests; while a request is in flight other limits hold.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::http::Version;
+use futures::task::AtomicWaker;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::config;
+
+/// What the service on a connection knows of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Activity(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    in_flight: AtomicUsize,
+    /// On HTTP/2 bytes arrive between requests too, and are no beginning of one.
+    is_http2: AtomicBool,
+    reader: AtomicWaker,
+}
+
+/// A request, until it is dropped.
+#[derive(Debug)]
+pub(super) struct InFlight(Arc<Shared>);
+
+impl Activity {
+    pub(super) fn begin(&self, version: Version) -> InFlight {
+        self.0
+            .is_http2
+            .store(version == Version::HTTP_2, Ordering::Relaxed);
+        self.0.in_flight.fetch_add(1, Ordering::AcqRel);
+        InFlight(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.0.reader.wake();
+    }
+}
+
+/// A stream whose reads fail once the client has been silent for too long.
+#[derive(Debug)]
+pub(super) struct Watched<T> {
+    stream: T,
+    activity: Activity,
+    phase: Phase,
+    deadline: Pin<Box<Sleep>>,
+    head_timeout: Duration,
+    idle_timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Head,
+    InFlight,
+    Idle,
+}
+
+impl<T> Watched<T> {
+    /// A client that connects has something to ask: it starts as if its request had begun.
+    pub(super) fn new(stream: T, activity: Activity, http: &config::Http) -> Self {
+        let head_timeout = Duration::from_millis(http.header_read_timeout_ms);
+        Self {
+            stream,
+            activity,
+            phase: Phase::Head,
+            deadline: Box::pin(sleep(head_timeout)),
+            head_timeout,
+            idle_timeout: Duration::from_millis(http.keep_alive_ms),
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        let timeout = if phase == Phase::Head {
+            self.head_timeout
+        } else {
+            self.idle_timeout
+        };
+        self.phase = phase;
+        self.deadline.as_mut().reset(Instant::now() + timeout);
+    }
+
+    fn is_in_flight(&self) -> bool {
+        self.activity.0.in_flight.load(Ordering::Acquire) > 0
+    }
+
+    fn note_bytes(&mut self) {
+        let is_http2 = self.activity.0.is_http2.load(Ordering::Relaxed);
+        if is_http2 {
+            self.enter(Phase::Idle);
+        } else if self.phase != Phase::Head && !self.is_in_flight() {
+            self.enter(Phase::Head);
+        }
+    }
+
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // First, so that a request that ends meanwhile wakes this up again.
+        self.activity.0.reader.register(cx.waker());
+        if self.is_in_flight() {
+            self.phase = Phase::InFlight;
+            return Poll::Pending;
+        }
+        if self.phase == Phase::InFlight {
+            self.enter(Phase::Idle);
+        }
+        ready!(self.deadline.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the client is silent",
+        )))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if read.is_pending() {
+            return this.poll_silence(cx);
+        }
+        this.note_bytes();
+        read
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, buffer)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

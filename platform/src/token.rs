@@ -1,0 +1,116 @@
+//! `Tidemark`: the position that an answer reflects, and that the next query wants to see applied.
+//! Opaque to clients.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponseParts, ResponseParts};
+
+use crate::http::Problem;
+
+/// The header of requests and answers.
+pub const HEADER: HeaderName = HeaderName::from_static("tidemark");
+
+/// A position in the log of a timeline, written `1.42`. As part of a response it sets the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// The timeline; the first is 1.
+    pub timeline: i32,
+    /// The position; 0 is before the first event.
+    pub position: i64,
+}
+
+/// Not a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a Tidemark is taken from an answer, unchanged")]
+pub struct Malformed;
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.timeline, self.position)
+    }
+}
+
+impl FromStr for Token {
+    type Err = Malformed;
+
+    /// Takes only what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let (timeline, position) = text.split_once('.').ok_or(Malformed)?;
+        let token = Self {
+            timeline: timeline.parse().map_err(|_| Malformed)?,
+            position: position.parse().map_err(|_| Malformed)?,
+        };
+        let is_ours = token.timeline >= 1 && token.position >= 0 && token.to_string() == text;
+        if is_ours { Ok(token) } else { Err(Malformed) }
+    }
+}
+
+impl IntoResponseParts for Token {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        if let Ok(value) = HeaderValue::try_from(self.to_string()) {
+            parts.headers_mut().insert(HEADER, value);
+        }
+        Ok(parts)
+    }
+}
+
+/// The request's token, if it carries one; 400 if it is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tidemark(pub Option<Token>);
+
+impl<S: Sync> FromRequestParts<S> for Tidemark {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(HEADER) else {
+            return Ok(Self(None));
+        };
+        let token = value.to_str().map_err(|_| Malformed).and_then(str::parse);
+        token
+            .map(|token| Self(Some(token)))
+            .map_err(|e| Problem::bad_request("invalid_tidemark", e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Malformed, Token};
+
+    #[test]
+    fn a_token_is_read_as_it_is_written() {
+        let token = Token {
+            timeline: 1,
+            position: 42,
+        };
+        assert_eq!(token.to_string(), "1.42");
+        assert_eq!("1.42".parse(), Ok(token));
+    }
+
+    #[test]
+    fn anything_else_is_no_token() {
+        for text in [
+            "",
+            "1",
+            "1.",
+            ".1",
+            "0.1",
+            "1.-1",
+            "+1.2",
+            "1.+2",
+            "01.2",
+            "1.02",
+            "1.2.3",
+            " 1.2",
+            "1.9223372036854775808",
+        ] {
+            assert_eq!(text.parse::<Token>(), Err(Malformed), "{text}");
+        }
+    }
+}
