@@ -22,13 +22,15 @@ STOP_SECONDS=25
 # A log longer than this is set aside when its process starts again.
 LOG_KEEP_BYTES=$((20 * 1024 * 1024))
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+# paint COLOUR TEXT: only where a person looks on.
+paint() { if [[ -t 2 ]]; then printf '\033[%sm%s\033[0m' "$1" "$2"; else printf '%s' "$2"; fi; }
+say() { printf '%s %s\n' "$(paint 1 '==>')" "$*"; }
 note() { printf '    %s\n' "$*"; }
-warn() { printf '\033[33mwarning:\033[0m %s\n' "$*" >&2; }
+warn() { printf '%s %s\n' "$(paint 33 warning:)" "$*" >&2; }
 
 # die WHAT [WHAT-TO-DO]
 die() {
-    printf '\033[31merror:\033[0m %s\n' "$1" >&2
+    printf '%s %s\n' "$(paint 31 error:)" "$1" >&2
     [[ -z ${2:-} ]] || printf '       %s\n' "$2" >&2
     exit 1
 }

@@ -17,7 +17,7 @@ fetch_kafka() {
     mkdir -p "$KAFKA_HOME"
     mvn --batch-mode --quiet -f "$pom" dependency:copy-dependencies \
         -DoutputDirectory="$KAFKA_HOME/libs.new" </dev/null >"$LOG_DIR/maven.log" 2>&1 9>&- || {
-        tail -n 5 "$LOG_DIR/maven.log" >&2
+        grep -m 1 ERROR "$LOG_DIR/maven.log" >&2
         return 1
     }
     cp "$pom" "$KAFKA_HOME/libs.new/pom.xml"
@@ -26,9 +26,13 @@ fetch_kafka() {
 }
 
 write_kafka_properties() {
-    sed -e "s|@HOST@|$HOST|g" -e "s|@PORT@|$KAFKA_PORT|g" \
-        -e "s|@CONTROLLER_PORT@|$KAFKA_CONTROLLER_PORT|g" -e "s|@DATA@|$KAFKA_HOME/data|g" \
-        "$ROOT/deploy/kafka/server.properties" >"$KAFKA_HOME/server.properties"
+    local text
+    text=$(cat "$ROOT/deploy/kafka/server.properties")
+    text=${text//@HOST@/"$HOST"}
+    text=${text//@PORT@/"$KAFKA_PORT"}
+    text=${text//@CONTROLLER_PORT@/"$KAFKA_CONTROLLER_PORT"}
+    text=${text//@DATA@/"$KAFKA_HOME/data"}
+    printf '%s\n' "$text" >"$KAFKA_HOME/server.properties"
 }
 
 kafka_java() {

@@ -29,14 +29,12 @@ postgres_home() {
     echo "$home"
 }
 
+# What lies there already must be the server's user's: in /var/tmp anybody may have laid it.
 make_postgres_home() {
-    local home=$1 owner
-    is_root && owner=postgres || owner=$(id -un)
-    # Through a rename only: what is not ours (left or laid there by somebody else) is refused.
-    [[ -d $home ]] || install -d -m 700 "$home"
-    if is_root; then chown --no-dereference postgres: "$home"; fi
-    [[ $(stat -c %U "$home") == "$owner" && ! -L $home ]] ||
-        die "$home belongs to $(stat -c %U "$home")" "remove it"
+    local home=$1 owner=postgres
+    is_root || owner=$(id -un)
+    if [[ ! -e $home && ! -L $home ]]; then install -d -m 700 -o "$owner" "$home"; fi
+    [[ ! -L $home && $(stat -c %U "$home") == "$owner" ]] || die "$home is not $owner's own directory" "remove it"
     if [[ $home != "$DEV_DIR/postgres" ]]; then ln -sfn "$home" "$DEV_DIR/postgres"; fi
 }
 
@@ -54,17 +52,25 @@ init_postgres() {
     mv "$home/data.new" "$home/data"
 }
 
-# A server whose pid file of ours was lost is taken up again; a pid file of the server's that names
-# no such process would keep it from starting.
+# Whether a process of this cluster lives: each has the data directory as its working directory.
+postgres_remains() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1/data" 2>/dev/null | grep -q .; }
+
+# A server whose pid file of ours was lost is taken up again. One that was killed leaves lock files
+# that may by now name another process and keep the next from starting: they go, but never before
+# its last backend has gone.
 adopt_postgres() {
-    local lock="$1/data/postmaster.pid" pid
+    local lock="$1/data/postmaster.pid" pid deadline=$((SECONDS + STOP_SECONDS))
     [[ -e $lock ]] || return 0
     pid=$(head -n 1 "$lock")
-    if tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "-D $1/data "; then
+    if [[ $(readlink "/proc/$pid/cwd") == "$1/data" ]]; then
         record_process postgres "$pid"
-    else
-        rm -f "$lock"
+        return
     fi
+    while postgres_remains "$1"; do
+        ((SECONDS < deadline)) || die "processes of a PostgreSQL that was killed are still there" "try again in a while"
+        sleep 0.2
+    done
+    rm -f "$lock" "$1"/.s.PGSQL.*
 }
 
 start_postgres() {

@@ -11,7 +11,7 @@ write_redis_conf() {
 bind $HOST
 port $REDIS_PORT
 requirepass $(secret redis)
-dir $DEV_DIR/redis
+dir "$DEV_DIR/redis"
 appendonly yes
 appendfsync everysec
 save ""
