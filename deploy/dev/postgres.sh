@@ -76,6 +76,9 @@ adopt_postgres() {
 start_postgres() {
     local home bin
     bin=$(postgres_bin) || die "no PostgreSQL $POSTGRES_OLDEST or newer" "install the package postgresql"
+    if is_root && ! id postgres >/dev/null 2>&1; then
+        die "there is no user postgres, and the server refuses to run as root" "install the package postgresql, or be another user"
+    fi
     home=$(postgres_home)
     if ! is_running postgres; then
         make_postgres_home "$home"
