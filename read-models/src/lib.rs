@@ -3,4 +3,11 @@
 
 mod model;
 
+pub mod auction;
+pub mod bid;
+pub mod schema;
+
+#[cfg(test)]
+mod testing;
+
 pub use model::{Fact, ReadModel, Wanted};
