@@ -2,8 +2,8 @@
 # Our own processes: built, migrated, started, watched, stopped.
 
 PROCESSES=(command-api query-api projector)
-# Set by `up --release`.
-PROFILE=debug
+# Of the last `up`, so that what comes after it uses the same binaries.
+PROFILE=$(cat "$DEV_DIR/profile" 2>/dev/null || echo debug)
 
 binary() { echo "${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/$1"; }
 
