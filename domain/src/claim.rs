@@ -1,0 +1,49 @@
+//! Unique claims: "one e-mail address, one user", kept by the append and read through the view.
+
+use std::fmt;
+
+/// What a claim's key is unique among.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ClaimScope {
+    /// A keyed hash of a normalised e-mail address belongs to one user.
+    Email,
+    /// A slug belongs to one category.
+    CategorySlug,
+    /// A product is in at most one auction that is not over.
+    AuctionedProduct,
+    /// There is one first admin.
+    FirstAdmin,
+}
+
+impl ClaimScope {
+    /// The name in the log's table of claims.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::CategorySlug => "category_slug",
+            Self::AuctionedProduct => "auctioned_product",
+            Self::FirstAdmin => "first_admin",
+        }
+    }
+}
+
+/// Something that at most one stream may own at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Claim {
+    /// Unique among these.
+    pub scope: ClaimScope,
+    /// The value; a keyed hash where it is personal.
+    pub key: String,
+}
+
+impl Claim {
+    /// A claim on `key` within `scope`.
+    #[must_use]
+    pub fn new(scope: ClaimScope, key: impl fmt::Display) -> Self {
+        Self {
+            scope,
+            key: key.to_string(),
+        }
+    }
+}

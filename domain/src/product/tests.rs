@@ -1,0 +1,136 @@
+//! A product's way, and who may not push it along.
+
+use tidemark_events::{
+    Event as Fact,
+    samples::{AUCTION, BIDDER, PRODUCT, SELLER},
+};
+
+use super::*;
+use crate::given::{Given, facts, given, granted, joined, sample};
+
+const LIST: List = List {
+    product_id: PRODUCT,
+};
+const WITHDRAW: Withdraw = Withdraw {
+    product_id: PRODUCT,
+};
+
+fn market() -> Given {
+    given([
+        joined(SELLER),
+        granted(SELLER, Role::Seller),
+        joined(BIDDER),
+        granted(BIDDER, Role::Seller),
+        sample("category.created"),
+    ])
+    .by(SELLER)
+}
+
+/// The product after these facts.
+fn product<const N: usize>(facts: [&str; N]) -> Given {
+    market()
+        .and([sample("product.drafted")])
+        .and(facts.map(sample))
+}
+
+fn draft() -> Draft {
+    let Fact::Product(Event::Drafted {
+        product_id,
+        category_id,
+        title,
+        description,
+        condition,
+        images,
+        specifications,
+        shipping,
+        ..
+    }) = sample("product.drafted")
+    else {
+        panic!("not a draft")
+    };
+    Draft {
+        product_id,
+        category_id,
+        title,
+        description,
+        condition,
+        images,
+        specifications,
+        shipping,
+    }
+}
+
+#[test]
+fn sellers_draft_list_and_withdraw() {
+    let mut market = market();
+    assert_eq!(market.play(draft()), Ok(facts(["product.drafted"])));
+    assert_eq!(market.play(LIST), Ok(facts(["product.listed"])));
+    assert_eq!(market.play(WITHDRAW), Ok(facts(["product.withdrawn"])));
+}
+
+#[test]
+fn a_draft_may_be_withdrawn() {
+    assert_eq!(product([]).when(WITHDRAW), Ok(facts(["product.withdrawn"])));
+}
+
+#[test]
+fn only_sellers_draft() {
+    let people = [joined(BIDDER), sample("category.created")];
+    let buyer = given(people).by(BIDDER).when(draft());
+    assert_eq!(buyer, Err(access::Error::Role(Role::Seller).into()));
+}
+
+#[test]
+fn a_product_is_filed_under_an_active_category() {
+    let people = [joined(SELLER), granted(SELLER, Role::Seller)];
+    let nowhere = given(people).by(SELLER).when(draft());
+    assert_eq!(nowhere, Err(category::Error::NotFound.into()));
+    let inactive = || Err(category::Error::Inactive.into());
+    let off = || [sample("category.deactivated")];
+    assert_eq!(market().and(off()).when(draft()), inactive());
+    assert_eq!(product([]).and(off()).when(LIST), inactive());
+}
+
+#[test]
+fn ids_of_other_things_are_no_category() {
+    for id in [SELLER.0, PRODUCT.0] {
+        let category_id = CategoryId(id);
+        let filed = product([]).when(Draft {
+            category_id,
+            ..draft()
+        });
+        assert_eq!(filed, Err(category::Error::NotFound.into()));
+    }
+}
+
+#[test]
+fn what_is_not_there_moves_nowhere() {
+    assert_eq!(market().when(LIST), Err(Error::NotFound.into()));
+    assert_eq!(market().when(WITHDRAW), Err(Error::NotFound.into()));
+}
+
+#[test]
+fn another_sellers_product_is_theirs() {
+    let other = product([]).by(BIDDER);
+    assert_eq!(other.when(LIST), Err(Error::NotTheSeller.into()));
+    assert_eq!(other.when(WITHDRAW), Err(Error::NotTheSeller.into()));
+}
+
+/// Row 78: steps out of order.
+#[test]
+fn no_step_is_taken_twice_or_backwards() {
+    let listed = product(["product.listed"]);
+    assert_eq!(listed.when(LIST), Err(Error::Listed.into()));
+    let withdrawn = product(["product.withdrawn"]);
+    assert_eq!(withdrawn.when(LIST), Err(Error::Withdrawn.into()));
+    assert_eq!(withdrawn.when(WITHDRAW), Err(Error::Withdrawn.into()));
+    let sold = product(["product.listed", "product.sold"]);
+    assert_eq!(sold.when(LIST), Err(Error::Sold.into()));
+    assert_eq!(sold.when(WITHDRAW), Err(Error::Sold.into()));
+}
+
+#[test]
+fn an_auction_binds_the_product() {
+    let bound = product(["product.listed"]).claimed(auctioned(PRODUCT), AUCTION.0);
+    assert_eq!(bound.when(WITHDRAW), Err(Error::Auctioned.into()));
+}
