@@ -5,9 +5,15 @@ mod model;
 
 pub mod auction;
 pub mod bid;
+pub mod category;
+pub mod history;
+pub mod product;
+pub mod profile;
 pub mod schema;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use model::{Fact, ReadModel, Wanted};

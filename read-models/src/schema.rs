@@ -1,8 +1,6 @@
 //! What the API's description says of values that `events` defines. Types for describing only: nothing
 //! is ever made of them.
 
-use std::collections::BTreeMap;
-
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -38,5 +36,18 @@ pub struct Shipping {
     pub countries: Vec<String>,
 }
 
-/// Names and values, such as `weight` and `2 kg`.
-pub type Specifications = BTreeMap<String, String>;
+/// The state of a product itself.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Condition {
+    /// Unused, in its packaging.
+    New,
+    /// Used, without visible wear.
+    LikeNew,
+    /// Used, with signs of it.
+    Good,
+    /// Used much, and works.
+    Fair,
+    /// Does not work.
+    ForParts,
+}

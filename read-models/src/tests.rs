@@ -1,0 +1,65 @@
+//! What holds of every read model.
+
+use std::collections::BTreeSet;
+
+use tidemark_events::samples;
+
+use crate::{
+    Fact, ReadModel, Wanted, auction::Auction, bid::Bid, category::Category, history::History,
+    product::Product, profile::Profile, testing,
+};
+
+/// The types of the samples that `keys` finds rows for.
+fn touched<M: ReadModel>() -> BTreeSet<String> {
+    let events = samples::all();
+    let touching = events.into_iter().filter_map(|event| {
+        let recorded = testing::recorded(1, &event);
+        let fact = Fact {
+            recorded: &recorded,
+            event: Some(event),
+        };
+        (!M::keys(&fact).is_empty()).then(|| recorded.event_type.clone())
+    });
+    touching.collect()
+}
+
+fn agrees<M: ReadModel>() {
+    let declared = match M::WANTED {
+        Wanted::Types(types) => types.iter().map(ToString::to_string).collect(),
+        Wanted::Headers => samples::all()
+            .iter()
+            .map(|event| testing::recorded(1, event).event_type)
+            .collect::<BTreeSet<_>>(),
+    };
+    assert_eq!(touched::<M>(), declared, "{}", M::NAME);
+}
+
+#[test]
+fn keys_and_declared_types_agree() {
+    agrees::<Auction>();
+    agrees::<Bid>();
+    agrees::<Category>();
+    agrees::<History>();
+    agrees::<Product>();
+    agrees::<Profile>();
+}
+
+fn survives<M: ReadModel>() {
+    for row in testing::given::<M>(samples::all()).into_values() {
+        let text = serde_json::to_string(&row).unwrap();
+        assert!(
+            serde_json::from_str::<M::Row>(&text).unwrap() == row,
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn rows_are_read_as_they_were_written() {
+    survives::<Auction>();
+    survives::<Bid>();
+    survives::<Category>();
+    survives::<History>();
+    survives::<Product>();
+    survives::<Profile>();
+}
