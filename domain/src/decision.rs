@@ -132,7 +132,9 @@ impl Loaded {
         size_of::<Self>() + self.state.as_ref().map_or(0, |state| state.bytes())
     }
 
-    fn state<A: Aggregate>(&self) -> &A {
+    /// The state, as an `A`; of a stream without events or of another aggregate, that of none.
+    #[must_use]
+    pub fn state<A: Aggregate>(&self) -> &A {
         let state = self
             .state
             .as_ref()

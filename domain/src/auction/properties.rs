@@ -37,7 +37,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let user = || prop::sample::select(vec![BIDDER, RIVAL, SELLER]);
     prop_oneof![
-        4 => (1..900i64).prop_map(Step::Wait),
+        4 => prop_oneof![1..60i64, 60..900i64].prop_map(Step::Wait),
         1 => Just(Step::Open),
         2 => Just(Step::Close),
         1 => Just(Step::Cancel),
