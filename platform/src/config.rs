@@ -10,7 +10,7 @@ mod work;
 pub use http::{Http, Listener, LogFormat, Telemetry};
 pub use security::{Auth, Sealing, ServiceGrant};
 pub use storage::{Database, Kafka, Redis, Relay};
-pub use work::{Executor, FeedChoice, Projection, Query};
+pub use work::{Executor, FeedChoice, Projection, Query, Reactor};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -59,6 +59,8 @@ pub struct Config {
     pub services: BTreeMap<String, ServiceGrant>,
     /// The workers that keep read models.
     pub projection: Projection,
+    /// The workers that answer facts with commands.
+    pub reactor: Reactor,
     /// Reading.
     pub query: Query,
     /// Logs.

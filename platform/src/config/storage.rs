@@ -81,4 +81,10 @@ pub struct Redis {
     pub key_prefix: String,
     /// How long a command may take.
     pub response_timeout_ms: u64,
+    /// Documents written by one script at most.
+    pub script_documents_max: usize,
+    /// Batches that wait to be written at most.
+    pub queue_max: usize,
+    /// How often a quiet read model is compared with its documents, and a failure is tried again.
+    pub check_ms: u64,
 }

@@ -36,10 +36,36 @@ pub struct Projection {
     pub batch_max: usize,
     /// Events kept for the workers of this process; a worker further behind reads the log.
     pub ring_events_max: usize,
+    /// Memory for their data at most.
+    pub ring_bytes_max: usize,
+    /// Rows of a read model kept in memory by its worker at most.
+    pub cache_rows_max: usize,
     /// How long a worker holds its read model without renewing its lease.
     pub lease_ms: u64,
-    /// How often leases are sought and the log is looked at when nothing new was found.
+    /// How often the log is looked at when nothing new was found.
     pub poll_ms: u64,
+    /// How long a worker rests after a failure of the database.
+    pub retry_ms: u64,
+    /// How long one rests that cannot apply an event, before it tries again.
+    pub blocked_retry_ms: u64,
+}
+
+/// The workers that answer facts with commands.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reactor {
+    /// Actions sent at once by one process at most.
+    pub in_flight_max: usize,
+    /// How often due actions are sought at least.
+    pub poll_ms: u64,
+    /// How long the answer to an action may take.
+    pub request_timeout_ms: u64,
+    /// How long an action is left to the process that took it.
+    pub lease_ms: u64,
+    /// Wait before a failed action is sent again; doubles each time.
+    pub retry_min_ms: u64,
+    /// Longest such wait.
+    pub retry_max_ms: u64,
 }
 
 /// From which side the log is followed.
