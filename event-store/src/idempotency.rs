@@ -1,6 +1,9 @@
-//! Reading back what was answered to a command that came with an `Idempotency-Key`.
+//! What was answered to commands that came with an `Idempotency-Key`: reading it back, and forgetting
+//! it in time.
 
-use sqlx::PgPool;
+use std::time::Duration;
+
+use sqlx::{PgPool, postgres::types::PgInterval};
 use uuid::Uuid;
 
 /// A command that was done, and its answer.
@@ -41,5 +44,32 @@ impl Record {
         )
         .fetch_optional(pool)
         .await
+    }
+
+    /// Forgets clients' records older than `records_kept`, and executors that have not appended for
+    /// `executors_kept`. Says how many records that were.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn expire(
+        pool: &PgPool,
+        records_kept: Duration,
+        executors_kept: Duration,
+    ) -> sqlx::Result<i64> {
+        sqlx::query_scalar!(
+            r#"select expire($1, $2) as "forgotten!""#,
+            interval(records_kept),
+            interval(executors_kept),
+        )
+        .fetch_one(pool)
+        .await
+    }
+}
+
+fn interval(duration: Duration) -> PgInterval {
+    PgInterval {
+        months: 0,
+        days: 0,
+        microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
     }
 }

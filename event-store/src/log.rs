@@ -151,6 +151,23 @@ impl Log {
         .await
     }
 
+    /// Where an event is, if it is in the log.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn position_of(&self, event_id: Uuid) -> sqlx::Result<Option<i64>> {
+        sqlx::query_scalar!(
+            r#"
+            select position
+              from events
+             where event_id = $1
+            "#,
+            event_id,
+        )
+        .fetch_optional(&self.pool)
+        .await
+    }
+
     /// The stream that owns a claim.
     ///
     /// # Errors

@@ -56,12 +56,7 @@ impl LookupKey {
     /// The hash of a value; `domain` keeps equal values of different meaning apart.
     #[must_use]
     pub fn hash(&self, domain: &str, value: &str) -> KeyedHash {
-        KeyedHash(
-            self.mac(domain, value.as_bytes())
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        KeyedHash(hex::encode(self.mac(domain, value.as_bytes())))
     }
 
     /// The same, of any bytes and as bytes.

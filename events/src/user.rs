@@ -1,5 +1,7 @@
 //! Facts about users.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{CredentialId, KeyedHash, Sealed, UserId};
@@ -19,6 +21,13 @@ pub enum Role {
     Auditor,
     /// Runs the system.
     Operator,
+}
+
+impl fmt::Display for Role {
+    /// The name in facts, tokens and addresses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Facts about a user.

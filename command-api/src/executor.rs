@@ -1,0 +1,177 @@
+//! The executor: every command goes through here into the log, and nothing else writes it.
+//!
+//! Commands queue; one loop decides all that wait, in order, later ones seeing the events of earlier
+//! ones, and appends them in one call. An answer never leaves before its commit is durable.
+
+mod batch;
+mod intent;
+mod job;
+mod load;
+mod run;
+mod states;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use sqlx::PgPool;
+use tidemark_domain::{Claim, Loaded};
+use tidemark_event_store::{Log, Record};
+use tidemark_platform::{clock::Clock, config::Executor as Settings};
+use tokio::{sync::mpsc, task::JoinHandle};
+use uuid::Uuid;
+
+pub use intent::{Idempotency, Intent, Receipt};
+
+use crate::error::Error;
+use job::{Admission, Job};
+
+type Answer = Result<Receipt, Error>;
+type InFlight = HashMap<(String, String), (Vec<u8>, Shared<BoxFuture<'static, Answer>>)>;
+
+/// Where commands are sent.
+#[derive(Clone)]
+pub struct Executor {
+    pool: PgPool,
+    log: Log,
+    jobs: mpsc::UnboundedSender<Job>,
+    admission: Admission,
+    in_flight: Arc<Mutex<InFlight>>,
+    deadline: Duration,
+    timeline: i32,
+}
+
+impl Executor {
+    /// Starts the loop. It ends once every clone of the executor is gone and all is answered.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn start(
+        pool: PgPool,
+        settings: &Settings,
+        clock: Clock,
+    ) -> sqlx::Result<(Self, JoinHandle<()>)> {
+        let log = Log::new(pool.clone());
+        let timeline = log.head().await?.timeline;
+        let (jobs, received) = mpsc::unbounded_channel();
+        let work = run::Loop::new(pool.clone(), settings.clone(), clock, received).await?;
+        let executor = Self {
+            pool,
+            log,
+            jobs,
+            admission: Admission::new(settings),
+            in_flight: Arc::default(),
+            deadline: Duration::from_millis(settings.command_deadline_ms),
+            timeline,
+        };
+        Ok((executor, tokio::spawn(work.run())))
+    }
+
+    /// Decides a command and appends what follows. Dropping the call does not stop the command.
+    ///
+    /// # Errors
+    /// The command's refusal, or why it could not be decided or appended.
+    pub async fn execute(&self, intent: Intent) -> Answer {
+        match intent.idempotency.clone() {
+            None => self.enqueue(intent).await,
+            Some(idempotency) => self.execute_once(intent, idempotency).await,
+        }
+    }
+
+    /// The committed state of a stream, for what must be known before a command can be made.
+    ///
+    /// # Errors
+    /// If the log cannot be read, or holds what a newer build wrote.
+    pub async fn load(&self, id: Uuid) -> Result<Loaded, Error> {
+        load::stream(&self.log, id).await
+    }
+
+    /// The stream that owns a claim.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn owner(&self, claim: &Claim) -> Result<Option<Uuid>, Error> {
+        Ok(self.log.owner(claim.scope.name(), &claim.key).await?)
+    }
+
+    async fn enqueue(&self, intent: Intent) -> Answer {
+        let place = self.admission.enter(intent.metadata.actor.to_string())?;
+        let (job, answered) = Job::new(intent, Instant::now() + self.deadline, place);
+        self.jobs.send(job).map_err(|_| Error::ShuttingDown)?;
+        answered.await.map_err(|_| Error::ShuttingDown)?
+    }
+
+    /// Does a command unless it was done, and lets those wait that come while it is being done.
+    async fn execute_once(&self, intent: Intent, idempotency: Idempotency) -> Answer {
+        let id = (idempotency.principal.clone(), idempotency.key.clone());
+        let answer = {
+            let mut in_flight = self
+                .in_flight
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            match in_flight.get(&id) {
+                Some((request_hash, _)) if *request_hash != idempotency.request_hash => {
+                    return Err(Error::KeyReused);
+                }
+                Some((_, answer)) => answer.clone(),
+                None => {
+                    let answer = self
+                        .start_once(intent, idempotency.clone())
+                        .boxed()
+                        .shared();
+                    in_flight.insert(id, (idempotency.request_hash, answer.clone()));
+                    answer
+                }
+            }
+        };
+        answer.await
+    }
+
+    /// Runs in a task of its own, so that it ends and is forgotten whoever still waits for it.
+    fn start_once(
+        &self,
+        intent: Intent,
+        idempotency: Idempotency,
+    ) -> impl Future<Output = Answer> + use<> {
+        let this = self.clone();
+        let task = tokio::spawn(async move {
+            let answer = this.replay_or_enqueue(intent, &idempotency).await;
+            let mut in_flight = this
+                .in_flight
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            in_flight.remove(&(idempotency.principal, idempotency.key));
+            answer
+        });
+        task.map(|joined| joined.unwrap_or_else(|error| Err(Error::internal(error))))
+    }
+
+    async fn replay_or_enqueue(&self, intent: Intent, idempotency: &Idempotency) -> Answer {
+        match Record::find(&self.pool, &idempotency.principal, &idempotency.key).await? {
+            Some(record) => replay(&record, idempotency, self.timeline),
+            None => self.enqueue(intent).await,
+        }
+    }
+}
+
+/// The answer to a command that was done before.
+fn replay(record: &Record, idempotency: &Idempotency, timeline: i32) -> Answer {
+    if record.request_hash != idempotency.request_hash {
+        return Err(Error::KeyReused);
+    }
+    Ok(Receipt {
+        status: u16::try_from(record.status).unwrap_or(200),
+        stream_id: record.stream_id,
+        version: record.version,
+        timeline,
+        position: record.position,
+        events: Arc::default(),
+        replayed: true,
+    })
+}

@@ -1,0 +1,29 @@
+//! The binary: reads the arguments and the configuration, and runs until it is told to stop.
+
+use clap::Parser;
+use tidemark_command_api::{Roles, StartError, run};
+use tidemark_platform::{Config, shutdown};
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Takes commands, appends the facts that follow to the log, and publishes the log to Kafka.
+///
+/// All settings come from the environment (`TIDEMARK_…`); their defaults are documented in
+/// `platform/src/default.toml`.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// What this replica does: `api` takes commands, `relay` stands ready to publish to Kafka.
+    #[arg(long, default_value_t = Roles::ALL)]
+    roles: Roles,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    let arguments = Arguments::parse();
+    let config = Config::load()?;
+    let listener = TcpListener::bind(config.command_api.listen).await?;
+    run(config, arguments.roles, listener, shutdown::signal()?).await
+}
