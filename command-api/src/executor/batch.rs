@@ -387,3 +387,6 @@ fn unite(parent: &mut [usize], a: usize, b: usize) {
 fn new_event_id() -> Uuid {
     Uuid::now_v7()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Which commands share a group, and what each group rests on.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tidemark_domain::{
+    Command, Loaded,
+    auction::{Cancel, PlaceBid},
+    category::Deactivate,
+    product::List,
+};
+use tidemark_events::{
+    Actor, Event, Metadata, UserId, auction, category, product,
+    samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents},
+    user::{self, Role},
+};
+use tidemark_platform::{Config, config::Executor as Settings};
+
+use super::*;
+use crate::executor::{intent::Intent, job::Admission};
+
+const ADMIN: UserId = UserId(Uuid::from_u128(100));
+
+fn settings() -> Settings {
+    Config::from_vars([]).unwrap().executor
+}
+
+fn job(actor: UserId, stream_id: Uuid, command: impl Command) -> Job {
+    let place = Admission::new(&settings())
+        .enter("somebody".to_owned())
+        .unwrap();
+    let intent = Intent {
+        command: Arc::new(command),
+        metadata: Metadata {
+            actor: Actor::User(actor),
+            correlation_id: Uuid::nil(),
+            causation_id: None,
+            traceparent: None,
+        },
+        stream_id,
+        status: 200,
+        expected_version: None,
+        idempotency: None,
+        keys: Vec::new(),
+    };
+    Job::new(intent, Instant::now() + Duration::from_secs(1), place).0
+}
+
+fn bid(amount: i64) -> Job {
+    let amount = euro_cents(amount);
+    job(
+        BIDDER,
+        AUCTION.0,
+        PlaceBid {
+            auction_id: AUCTION,
+            amount,
+        },
+    )
+}
+
+/// A market in which an auction is open, a category active and a product a draft.
+fn cache() -> Cache {
+    let mut cache = Cache::new(1_000_000);
+    let registered = |user_id, sample: &Event| match sample {
+        Event::User(user::Event::Registered {
+            credential_id,
+            email,
+            email_hash,
+            display_name,
+            ..
+        }) => Event::from(user::Event::Registered {
+            user_id,
+            credential_id: *credential_id,
+            email: email.clone(),
+            email_hash: email_hash.clone(),
+            display_name: display_name.clone(),
+        }),
+        _ => unreachable!("the first sample registers a user"),
+    };
+    let samples = tidemark_events::samples::all();
+    for (user_id, role) in [
+        (SELLER, Role::Seller),
+        (ADMIN, Role::Admin),
+        (BIDDER, Role::Buyer),
+    ] {
+        let granted = user::Event::RoleGranted { user_id, role }.into();
+        insert(
+            &mut cache,
+            user_id.0,
+            &[registered(user_id, &samples[0]), granted],
+        );
+    }
+    let find =
+        |is_wanted: fn(&Event) -> bool| samples.iter().find(|e| is_wanted(e)).unwrap().clone();
+    let created = find(|e| matches!(e, Event::Category(category::Event::Created { .. })));
+    insert(&mut cache, CATEGORY.0, &[created]);
+    let drafted = find(|e| matches!(e, Event::Product(product::Event::Drafted { .. })));
+    insert(&mut cache, PRODUCT.0, &[drafted]);
+    let scheduled = find(|e| matches!(e, Event::Auction(auction::Event::Scheduled { .. })));
+    let opened = find(|e| matches!(e, Event::Auction(auction::Event::Opened { .. })));
+    insert(&mut cache, AUCTION.0, &[scheduled, opened]);
+    insert(&mut cache, tidemark_events::samples::RESERVE.0, &[]);
+    cache
+}
+
+fn insert(cache: &mut Cache, id: Uuid, events: &[Event]) {
+    let mut loaded = Loaded::default();
+    for event in events {
+        loaded.apply(event, at(0));
+    }
+    cache.insert_stream(id, loaded);
+}
+
+fn decide(jobs: Vec<Job>) -> (Vec<Group>, Vec<Vec<Member>>, Cache) {
+    let mut cache = cache();
+    let mut batch = Batch::default();
+    for job in jobs {
+        let decided = batch.decide(job, &mut cache, at(10), &settings());
+        assert!(matches!(decided, Decided::InBatch));
+    }
+    let (groups, members) = batch.into_groups();
+    (groups, members, cache)
+}
+
+#[test]
+fn commands_on_one_stream_share_a_group_and_see_each_other() {
+    let (groups, members, cache) = decide(vec![bid(10_000), bid(10_100), bid(10_500)]);
+    assert_eq!(groups.len(), 1);
+    assert_eq!(
+        groups[0]
+            .events
+            .iter()
+            .map(|e| e.version)
+            .collect::<Vec<_>>(),
+        [3, 4]
+    );
+    assert!(
+        groups[0].streams.contains(&(AUCTION.0, 2)),
+        "checked as before the batch"
+    );
+    let too_low = &members[0][1].verdict;
+    assert!(matches!(too_low, Verdict::Refused(refusal) if refusal.code() == "bid_too_low"));
+    assert_eq!(cache.version(AUCTION.0), Some(4));
+}
+
+#[test]
+fn commands_that_only_read_the_same_stream_do_not_wait_for_each_other() {
+    let list = job(
+        SELLER,
+        PRODUCT.0,
+        List {
+            product_id: PRODUCT,
+        },
+    );
+    let cancel = job(
+        SELLER,
+        AUCTION.0,
+        Cancel {
+            auction_id: AUCTION,
+        },
+    );
+    let (groups, _, _) = decide(vec![list, cancel]);
+    assert_eq!(groups.len(), 2, "both read the seller, neither writes it");
+}
+
+#[test]
+fn a_command_shares_the_group_of_whoever_writes_what_it_read() {
+    let list = || {
+        job(
+            SELLER,
+            PRODUCT.0,
+            List {
+                product_id: PRODUCT,
+            },
+        )
+    };
+    let deactivate = || {
+        job(
+            ADMIN,
+            CATEGORY.0,
+            Deactivate {
+                category_id: CATEGORY,
+            },
+        )
+    };
+    for jobs in [vec![list(), deactivate()], vec![deactivate(), list()]] {
+        let (groups, _, _) = decide(jobs);
+        assert_eq!(
+            groups.len(),
+            1,
+            "the product's category is written by the other"
+        );
+        assert!(groups[0].streams.contains(&(CATEGORY.0, 1)));
+    }
+}
+
+#[test]
+fn a_refusal_is_checked_like_a_success() {
+    let (groups, _, _) = decide(vec![bid(1)]);
+    assert!(groups[0].events.is_empty());
+    assert!(groups[0].streams.contains(&(AUCTION.0, 2)));
+}
+
+#[test]
+fn a_stale_expectation_writes_nothing() {
+    let mut stale = bid(20_000);
+    stale.intent.expected_version = Some(1);
+    let (groups, members, cache) = decide(vec![stale]);
+    assert!(groups[0].events.is_empty());
+    assert!(matches!(
+        members[0][0].verdict,
+        Verdict::Stale { current: 2 }
+    ));
+    assert_eq!(cache.version(AUCTION.0), Some(2));
+}
+
+#[test]
+fn what_the_view_lacks_is_asked_for() {
+    let unknown = tidemark_events::AuctionId(Uuid::from_u128(77));
+    let job = job(
+        BIDDER,
+        unknown.0,
+        PlaceBid {
+            auction_id: unknown,
+            amount: euro_cents(1),
+        },
+    );
+    let decided = Batch::default().decide(job, &mut cache(), at(10), &settings());
+    assert!(matches!(decided, Decided::Needs(Load::Stream(id), _) if id == unknown.0));
+}
+
+#[test]
+fn limits_are_kept() {
+    let settings = Settings {
+        event_bytes_max: 10,
+        ..settings()
+    };
+    let decided = Batch::default().decide(bid(20_000), &mut cache(), at(10), &settings);
+    assert!(matches!(decided, Decided::Failed(_, Error::EventTooLarge)));
+    let settings = Settings {
+        events_per_command_max: 0,
+        ..settings
+    };
+    let decided = Batch::default().decide(bid(20_000), &mut cache(), at(10), &settings);
+    assert!(matches!(decided, Decided::Failed(_, Error::TooManyEvents)));
+}
