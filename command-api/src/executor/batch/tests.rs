@@ -63,34 +63,15 @@ fn bid(amount: i64) -> Job {
 /// A market in which an auction is open, a category active and a product a draft.
 fn cache() -> Cache {
     let mut cache = Cache::new(1_000_000);
-    let registered = |user_id, sample: &Event| match sample {
-        Event::User(user::Event::Registered {
-            credential_id,
-            email,
-            email_hash,
-            display_name,
-            ..
-        }) => Event::from(user::Event::Registered {
-            user_id,
-            credential_id: *credential_id,
-            email: email.clone(),
-            email_hash: email_hash.clone(),
-            display_name: display_name.clone(),
-        }),
-        _ => unreachable!("the first sample registers a user"),
-    };
     let samples = tidemark_events::samples::all();
+    let registered = &samples[0];
     for (user_id, role) in [
         (SELLER, Role::Seller),
         (ADMIN, Role::Admin),
         (BIDDER, Role::Buyer),
     ] {
         let granted = user::Event::RoleGranted { user_id, role }.into();
-        insert(
-            &mut cache,
-            user_id.0,
-            &[registered(user_id, &samples[0]), granted],
-        );
+        insert(&mut cache, user_id.0, &[registered.clone(), granted]);
     }
     let find =
         |is_wanted: fn(&Event) -> bool| samples.iter().find(|e| is_wanted(e)).unwrap().clone();
