@@ -5,7 +5,7 @@ create view serving as
 select g.read_model,
        g.generation,
        min(c.position) as position,
-       max(c.blocked)  as blocked,
+       min(c.position) filter (where c.blocked is not null) as blocked_at,
        h.timeline,
        h.position      as head
   from generations g
@@ -16,6 +16,6 @@ select g.read_model,
  where g.serving
  group by g.read_model, g.generation, h.timeline, h.position;
 comment on column serving.position is 'All events up to here are in the rows of every shard.';
-comment on column serving.blocked is 'Why the next event could not be applied; null while all is well.';
+comment on column serving.blocked_at is 'The position behind which a shard cannot go on; null while all is well.';
 
 grant select on serving to tidemark_append, tidemark_project, tidemark_read;

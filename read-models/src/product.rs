@@ -27,6 +27,19 @@ pub enum Status {
     Sold,
 }
 
+impl Status {
+    /// As documents and columns have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Listed => "listed",
+            Self::Withdrawn => "withdrawn",
+            Self::Sold => "sold",
+        }
+    }
+}
+
 /// A product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Product)]

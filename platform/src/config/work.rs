@@ -86,6 +86,10 @@ pub struct Query {
     pub wait_ms: u64,
     /// How often a waiting query looks again.
     pub watch_ms: u64,
+    /// How often the checkpoints are looked at while no query waits.
+    pub watch_idle_ms: u64,
+    /// How long the command API may take to record a reading of history.
+    pub record_timeout_ms: u64,
     /// Items on a page at most.
     pub page_max: i64,
     /// Items on a page unless asked otherwise.

@@ -1,0 +1,175 @@
+//! What the handlers share, and the two ways to a document: from Redis where that is recent enough,
+//! else from Postgres, waited for until it is.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use sqlx::PgPool;
+use tidemark_event_store::{Keys, Log};
+use tidemark_platform::{
+    Config,
+    config::{self, required},
+    pagination::{self, Cursors},
+    token::Token,
+};
+use tidemark_read_models::{ReadModel, redis::Documents};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+use uuid::Uuid;
+
+use crate::{
+    StartError, answer::One, error::Error, recorder::Recorder, snapshot::Snapshot, watch::Watch,
+};
+
+/// Open keys of data subjects kept in memory.
+const KEYS_CACHED: u64 = 100_000;
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+pub(crate) struct Parts {
+    /// The read models.
+    pub(crate) pool: PgPool,
+    /// The hot documents, where there is Redis.
+    pub(crate) documents: Option<Documents>,
+    /// The log, for auditors.
+    pub(crate) log: Log,
+    /// Open personal data.
+    pub(crate) keys: Keys,
+    /// Sign where a page ends.
+    pub(crate) cursors: Cursors,
+    /// Says when to look again.
+    pub(crate) watch: Watch,
+    /// Puts readings of history on record.
+    pub(crate) recorder: Recorder,
+    /// One permit a live update.
+    pub(crate) live_places: Arc<Semaphore>,
+    /// The limits of reading.
+    pub(crate) limits: config::Query,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// All of it. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// If the configuration lacks something, or holds something unusable.
+    pub(crate) fn new(config: &Config, pool: PgPool) -> Result<Self, StartError> {
+        let limits = config.query.clone();
+        required(&config.sealing.lookup_key, "sealing.lookup_key")?;
+        Ok(Self(Arc::new(Parts {
+            documents: documents(&config.redis)?,
+            log: Log::new(pool.clone()),
+            keys: keys(config, pool.clone())?,
+            cursors: Cursors::new(&config.sealing.lookup_key),
+            watch: Watch::new(pool.clone(), &limits),
+            recorder: Recorder::new(config)?,
+            live_places: Arc::new(Semaphore::new(limits.sse_clients_max)),
+            limits,
+            pool,
+        })))
+    }
+
+    /// The document as Redis has it, if that reflects `token`.
+    pub(crate) async fn hot<M: ReadModel>(&self, id: Uuid, token: Option<Token>) -> Option<One> {
+        let documents = self.documents.as_ref()?;
+        let serving = self.watch.serving::<M>()?;
+        let cached = documents.get(M::NAME, serving.generation, id).await;
+        let cached = cached
+            .inspect_err(|error| tracing::debug!(%error, "Redis"))
+            .ok()??;
+        let reflected = Token {
+            timeline: serving.timeline,
+            position: cached.position.max(cached.checkpoint),
+        };
+        let is_recent = token.is_none_or(|token| {
+            token.timeline == reflected.timeline && token.position <= reflected.position
+        });
+        let document = cached.doc.filter(|_| is_recent)?;
+        metrics::counter!("query_documents_total", "source" => "redis").increment(1);
+        Some(One {
+            token: reflected,
+            document,
+        })
+    }
+
+    /// What `query` sees, once that reflects `token`. It must read rows and checkpoints in one
+    /// statement; `models` are the read models in it.
+    ///
+    /// # Errors
+    /// If the rows do not reflect the token in time, or never will.
+    pub(crate) async fn settled<T, F>(
+        &self,
+        token: Option<Token>,
+        models: &[&str],
+        query: impl Fn() -> F,
+    ) -> Result<Snapshot<T>, Error>
+    where
+        F: Future<Output = sqlx::Result<Snapshot<T>>>,
+    {
+        let deadline = Instant::now() + Duration::from_millis(self.limits.wait_ms);
+        let mut glances = None;
+        loop {
+            let snapshot = query().await?;
+            if snapshot.reflects(token)? {
+                return Ok(snapshot);
+            }
+            let glances = glances.get_or_insert_with(|| self.watch.glances());
+            let position = token.map_or(0, |token| token.position);
+            let reached = timeout_at(deadline, glances.reach(models, position)).await;
+            reached.map_err(|_| Error::Behind)?;
+        }
+    }
+
+    /// Where the page before ended, in the query that `scope` names.
+    ///
+    /// # Errors
+    /// If the cursor is of another query.
+    pub(crate) fn cursor<K: DeserializeOwned>(
+        &self,
+        scope: &str,
+        cursor: Option<&str>,
+    ) -> Result<Option<K>, Error> {
+        let key = cursor.map(|cursor| self.cursors.decode(scope, cursor));
+        Ok(key.transpose()?)
+    }
+
+    /// The number of items on a page.
+    ///
+    /// # Errors
+    /// If the client asks for none or too many.
+    pub(crate) fn limit(&self, asked: Option<i64>) -> Result<i64, Error> {
+        Ok(pagination::limit(asked, &self.limits)?)
+    }
+}
+
+/// None without a URL.
+fn documents(redis: &config::Redis) -> Result<Option<Documents>, StartError> {
+    let timeout = Duration::from_millis(redis.response_timeout_ms);
+    let url = Some(redis.url.expose_secret()).filter(|url| !url.is_empty());
+    let documents = url.map(|url| Documents::new(url, &redis.key_prefix, timeout));
+    Ok(documents.transpose()?)
+}
+
+fn keys(config: &Config, pool: PgPool) -> Result<Keys, StartError> {
+    let sealing = &config.sealing;
+    let master = required(&sealing.master_key, "sealing.master_key")?;
+    let master = STANDARD
+        .decode(master)
+        .map_err(|_| StartError::SealingKey)?;
+    let ttl = Duration::from_secs(sealing.key_cache_s);
+    Ok(Keys::new(pool, &master, ttl, KEYS_CACHED)?)
+}

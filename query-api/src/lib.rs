@@ -1,0 +1,13 @@
+//! The query API: read models, live updates and the audit trail over HTTP. It may only select; what
+//! must be put on record it sends to the command API.
+
+mod answer;
+mod app;
+mod error;
+mod recorder;
+mod routes;
+mod run;
+mod snapshot;
+mod watch;
+
+pub use run::{StartError, run};

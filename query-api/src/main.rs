@@ -1,0 +1,25 @@
+//! The binary: reads the arguments and the configuration, and runs until it is told to stop.
+
+use clap::Parser;
+use tidemark_platform::{Config, shutdown};
+use tidemark_query_api::{StartError, run};
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Serves read models, live updates and the audit trail. It only reads.
+///
+/// All settings come from the environment (`TIDEMARK_…`); their defaults are documented in
+/// `platform/src/default.toml`.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {}
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    Arguments::parse();
+    let config = Config::load()?;
+    let listener = TcpListener::bind(config.query_api.listen).await?;
+    run(config, listener, shutdown::signal()?).await
+}

@@ -1,0 +1,95 @@
+//! Puts readings of history on record, through the command API: this process may not append.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
+use serde::Serialize;
+use tidemark_events::{UserId, reading::Scope};
+use tidemark_platform::{Config, auth::ServiceCredential, http::RequestContext};
+use uuid::Uuid;
+
+use crate::{StartError, error::Error};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Puts readings on record.
+pub(crate) struct Recorder {
+    client: reqwest::Client,
+    url: String,
+    authorization: HeaderValue,
+}
+
+/// What the command API wants to know.
+#[derive(Serialize)]
+struct Reading<'a> {
+    reader_id: UserId,
+    scope: &'a Scope,
+}
+
+impl Recorder {
+    /// With the credential of this process.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let timeout = Duration::from_millis(config.query.record_timeout_ms);
+        Ok(Self {
+            client: reqwest::Client::builder()
+                .timeout(timeout)
+                .no_proxy()
+                .build()?,
+            url: format!("{}/v1/readings", config.command_api.url),
+            authorization: ServiceCredential::from_config(config)?.authorization()?,
+        })
+    }
+
+    /// Records that `reader_id` is about to be shown `scope`. Only then may it be shown.
+    ///
+    /// # Errors
+    /// [`Error::NotRecorded`]; [`Error::NotAuditor`] if the reader is none at this moment, whatever
+    /// the access token still says.
+    pub(crate) async fn record(
+        &self,
+        context: &RequestContext,
+        reader_id: Uuid,
+        scope: &Scope,
+    ) -> Result<(), Error> {
+        let reader_id = UserId(reader_id);
+        let reading = Reading { reader_id, scope };
+        let mut headers: HeaderMap = context.headers();
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        // One key for all attempts, so that the reading is recorded once.
+        let key = new_key().to_string();
+        headers.insert(
+            IDEMPOTENCY_KEY,
+            HeaderValue::try_from(key).map_err(not_recorded)?,
+        );
+        let send = || {
+            let request = self.client.post(&self.url).headers(headers.clone());
+            request.json(&reading).send()
+        };
+        let answer = match send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::warn!(%error, "a reading was not answered, sending it again");
+                send().await.map_err(not_recorded)?
+            }
+        };
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            StatusCode::FORBIDDEN => Err(Error::NotAuditor),
+            status => Err(not_recorded(status)),
+        }
+    }
+}
+
+fn not_recorded(cause: impl ToString) -> Error {
+    Error::NotRecorded(cause.to_string())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: the attempt is made here"
+)]
+fn new_key() -> Uuid {
+    Uuid::now_v7()
+}

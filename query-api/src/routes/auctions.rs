@@ -1,0 +1,70 @@
+//! Auctions: one by its id, as a list, as a live update.
+
+mod list;
+mod live;
+mod mine;
+
+use axum::extract::State;
+use tidemark_platform::{
+    http::{Path, Problem},
+    token::{Tidemark, Token},
+};
+use tidemark_read_models::auction::{Auction, Row};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{answer::One, app::App, error::Error, snapshot::Snapshot};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(get))
+        .routes(routes!(list::list))
+        .routes(routes!(live::live))
+        .routes(routes!(mine::won))
+        .routes(routes!(mine::selling))
+}
+
+/// An auction
+#[utoipa::path(
+    get,
+    path = "/v1/auctions/{id}",
+    tag = "auctions",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = Row), Problem)
+)]
+async fn get(
+    State(app): State<App>,
+    Tidemark(token): Tidemark,
+    Path(id): Path<Uuid>,
+) -> Result<One, Error> {
+    find(&app, token, id).await
+}
+
+/// The auction, from wherever it is recent enough.
+pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
+    if let Some(hot) = app.hot::<Auction>(id, token).await {
+        return Ok(hot);
+    }
+    let found = app.settled(token, &["auction"], || {
+        sqlx::query_as!(
+            Snapshot::<String>,
+            r#"
+            select s.timeline as "timeline!",
+                   s.head as "head!",
+                   s.position as "position!",
+                   s.blocked_at,
+                   array(
+                       select r.doc::text
+                         from auction_rows r
+                        where r.generation = s.generation
+                          and r.id = $1
+                   ) as "items!"
+              from serving s
+             where s.read_model = 'auction'
+            "#,
+            id,
+        )
+        .fetch_one(&app.pool)
+    });
+    found.await?.one()
+}

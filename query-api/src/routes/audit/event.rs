@@ -1,0 +1,143 @@
+//! An event as auditors see it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tidemark_events::{Aggregate, Recorded, Visibility};
+use tidemark_platform::pagination::Page;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// An event of the log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Event {
+    /// Where it stands in the log.
+    position: i64,
+    /// The event.
+    event_id: Uuid,
+    /// The aggregate instance.
+    stream_id: Uuid,
+    /// Where it stands in the stream.
+    version: i64,
+    /// The name of the aggregate.
+    #[schema(example = "auction")]
+    aggregate: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    #[schema(example = "auction.opened")]
+    event_type: String,
+    /// The version of the type's schema that `data` follows.
+    schema_version: i16,
+    /// When the log took it.
+    recorded_at: DateTime<Utc>,
+    /// Who: `user:<id>`, `service:<name>` or `anonymous`.
+    actor: String,
+    /// Why: the request, or the chain of them, that it belongs to.
+    correlation_id: Uuid,
+    /// Why: the event that it answers.
+    causation_id: Option<Uuid>,
+    /// Whether the payload is Tidemark's own and never shown.
+    internal: bool,
+    /// The payload as it is stored.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Box<RawValue>>,
+    /// SHA-256 of the stored bytes of payload and metadata, in hex.
+    hash: String,
+}
+
+impl Event {
+    fn new(recorded: Recorded) -> Result<Self, Error> {
+        let metadata = recorded.metadata()?;
+        let hash = recorded.hash().to_string();
+        // What this build does not know may be internal.
+        let is_public = Aggregate::from_name(&recorded.aggregate)
+            .is_some_and(|aggregate| aggregate.visibility() == Visibility::Public);
+        let data = is_public.then(|| RawValue::from_string(recorded.data));
+        Ok(Self {
+            position: recorded.position,
+            event_id: recorded.event_id,
+            stream_id: recorded.stream_id,
+            version: recorded.version,
+            aggregate: recorded.aggregate,
+            event_type: recorded.event_type,
+            schema_version: recorded.schema_version,
+            recorded_at: recorded.recorded_at,
+            actor: metadata.actor.to_string(),
+            correlation_id: metadata.correlation_id,
+            causation_id: metadata.causation_id,
+            internal: !is_public,
+            data: data.transpose()?,
+            hash,
+        })
+    }
+}
+
+/// A page of `limit` events; `next` is read from the last one where there may be more.
+pub(super) fn page(
+    events: Vec<Recorded>,
+    limit: i64,
+    next: impl FnOnce(&Recorded) -> i64,
+) -> Result<Page<Event>, Error> {
+    let is_full = i64::try_from(events.len()).is_ok_and(|found| found >= limit);
+    let next = events
+        .last()
+        .filter(|_| is_full)
+        .map(|last| next(last).to_string());
+    let items = events
+        .into_iter()
+        .map(Event::new)
+        .collect::<Result<_, _>>()?;
+    Ok(Page { items, next })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded(aggregate: &str) -> Recorded {
+        Recorded {
+            position: 7,
+            event_id: Uuid::from_u128(1),
+            stream_id: Uuid::from_u128(2),
+            version: 3,
+            aggregate: aggregate.to_owned(),
+            event_type: format!("{aggregate}.happened"),
+            schema_version: 1,
+            data: r#"{"secret": 1.0}"#.to_owned(),
+            metadata: format!(
+                r#"{{"actor":"service:mailer","correlation_id":"{}"}}"#,
+                Uuid::from_u128(4)
+            ),
+            recorded_at: DateTime::from_timestamp(0, 0).unwrap(),
+        }
+    }
+
+    fn shown(aggregate: &str) -> serde_json::Value {
+        serde_json::to_value(Event::new(recorded(aggregate)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_payload_of_internal_events_is_never_shown() {
+        for aggregate in ["credential", "session", "reserve", "of_a_newer_build"] {
+            let event = shown(aggregate);
+            assert_eq!(event["internal"], true);
+            assert_eq!(event["data"], serde_json::Value::Null);
+            assert_eq!(event["actor"], "service:mailer");
+        }
+    }
+
+    #[test]
+    fn public_payloads_keep_their_bytes() {
+        let event = Event::new(recorded("auction")).unwrap();
+        assert_eq!(event.data.unwrap().get(), r#"{"secret": 1.0}"#);
+    }
+
+    #[test]
+    fn only_a_full_page_has_a_next_one() {
+        let pages = |limit| page(vec![recorded("auction")], limit, |last| last.position).unwrap();
+        assert_eq!(pages(1).next.as_deref(), Some("7"));
+        assert_eq!(pages(2).next, None);
+    }
+}

@@ -1,0 +1,104 @@
+//! An auction as it was: the fold of its read model over the beginning of its stream.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_events::{Recorded, Timestamp, reading::Scope};
+use tidemark_platform::{
+    auth::User,
+    http::{FieldError, Json, Path, Problem, Query, RequestContext, etag},
+    token::Tidemark,
+};
+use tidemark_read_models::{
+    ReadModel,
+    auction::{Auction, Row},
+};
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::{head, record, require_auditor};
+use crate::{app::App, error::Error};
+
+/// Events of the stream read at once.
+const PAGE: i64 = 1_000;
+
+/// As of when: a version or a moment, or neither for now.
+#[derive(Clone, Copy, Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AsOf {
+    /// As of this version of the stream.
+    #[garde(range(min = 1))]
+    #[param(minimum = 1)]
+    version: Option<i64>,
+    /// As of this moment (RFC 3339).
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+}
+
+impl AsOf {
+    fn has(&self, recorded: &Recorded) -> bool {
+        self.version
+            .is_none_or(|version| recorded.version <= version)
+            && self.at.is_none_or(|at| recorded.recorded_at <= at)
+    }
+}
+
+/// The state of an auction as of a version or a moment (auditors)
+#[utoipa::path(
+    get,
+    path = "/v1/audit/auctions/{id}/state",
+    tag = "audit",
+    params(("id" = Uuid, Path), AsOf),
+    security(("user" = [])),
+    responses((status = 200, body = Row), Problem)
+)]
+pub(super) async fn state(
+    State(app): State<App>,
+    user: User,
+    context: RequestContext,
+    Tidemark(token): Tidemark,
+    Path(stream_id): Path<Uuid>,
+    Query(as_of): Query<AsOf>,
+) -> Result<Response, Error> {
+    require_auditor(&user)?;
+    let AsOf { version, at } = as_of;
+    if version.is_some() && at.is_some() {
+        let detail = "cannot be combined with version";
+        return Err(Problem::invalid(vec![FieldError::parameter("at", detail)]).into());
+    }
+    let reflected = head(&app, token).await?;
+    let row = fold(&app, stream_id, as_of).await?.ok_or(Error::NotFound)?;
+    let scope = Scope::State {
+        stream_id,
+        version,
+        at,
+    };
+    record(&app, &context, &user, scope).await?;
+    let tag = etag(row.version.unsigned_abs());
+    Ok((reflected, [tag], Json(row)).into_response())
+}
+
+async fn fold(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<Row>, Error> {
+    let mut row = None;
+    let mut after_version = 0;
+    loop {
+        let events = app.log.stream(stream_id, after_version, PAGE).await?;
+        for recorded in &events {
+            if !as_of.has(recorded) {
+                return Ok(row);
+            }
+            if let Some(fact) = Auction::WANTED.fact(recorded)? {
+                row = Auction::fold(stream_id, row, &fact);
+            }
+            after_version = recorded.version;
+        }
+        if i64::try_from(events.len()).is_ok_and(|found| found < PAGE) {
+            return Ok(row);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The history of one stream.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_events::reading::Scope;
+use tidemark_platform::{
+    auth::User,
+    http::{Json, Path, Problem, Query, RequestContext},
+    pagination::Page,
+    token::Tidemark,
+};
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::{
+    event::{Event, page},
+    head, record, require_auditor,
+};
+use crate::{app::App, error::Error};
+
+/// Which part of the stream.
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Part {
+    /// Versions above this one: 0, or `next` of the page before.
+    #[serde(default)]
+    #[garde(range(min = 0))]
+    #[param(minimum = 0)]
+    after_version: i64,
+    /// Items on the page.
+    limit: Option<i64>,
+}
+
+/// The events of a stream (auditors)
+#[utoipa::path(
+    get,
+    path = "/v1/audit/streams/{id}/events",
+    tag = "audit",
+    params(("id" = Uuid, Path), Part),
+    security(("user" = [])),
+    responses((status = 200, body = Page<Event>), Problem)
+)]
+pub(super) async fn events(
+    State(app): State<App>,
+    user: User,
+    context: RequestContext,
+    Tidemark(token): Tidemark,
+    Path(stream_id): Path<Uuid>,
+    Query(part): Query<Part>,
+) -> Result<Response, Error> {
+    require_auditor(&user)?;
+    let limit = app.limit(part.limit)?;
+    let after_version = part.after_version;
+    let reflected = head(&app, token).await?;
+    let events = app.log.stream(stream_id, after_version, limit).await?;
+    if events.is_empty() && app.log.stream(stream_id, 0, 1).await?.is_empty() {
+        return Err(Error::NotFound);
+    }
+    let scope = Scope::Stream {
+        stream_id,
+        after_version,
+    };
+    record(&app, &context, &user, scope).await?;
+    let page = page(events, limit, |last| last.version)?;
+    Ok((reflected, Json(page)).into_response())
+}

@@ -1,0 +1,92 @@
+//! Who asks, as the system knows them: the one place where personal data is opened, for its subject.
+
+use std::collections::BTreeSet;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tidemark_events::user::Role;
+use tidemark_platform::{
+    auth::User,
+    http::{Json, Problem, etag},
+    token::Tidemark,
+};
+use tidemark_read_models::profile::Row;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{answer::One, app::App, error::Error, snapshot::Snapshot};
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(me))
+}
+
+/// A user, for themselves.
+#[derive(Debug, Serialize, ToSchema)]
+struct Profile {
+    /// The user.
+    id: Uuid,
+    /// None once it is erased.
+    email: Option<String>,
+    /// None once it is erased.
+    display_name: Option<String>,
+    /// What the user may do.
+    #[schema(value_type = Vec<String>, example = json!(["buyer", "seller"]))]
+    roles: BTreeSet<Role>,
+    /// When the user joined.
+    registered_at: DateTime<Utc>,
+    /// Of the stream.
+    version: i64,
+}
+
+/// My profile
+#[utoipa::path(
+    get,
+    path = "/v1/me",
+    tag = "users",
+    security(("user" = [])),
+    responses((status = 200, body = Profile), Problem)
+)]
+async fn me(
+    State(app): State<App>,
+    user: User,
+    Tidemark(token): Tidemark,
+) -> Result<Response, Error> {
+    let found = app.settled(token, &["profile"], || {
+        sqlx::query_as!(
+            Snapshot::<String>,
+            r#"
+            select s.timeline as "timeline!",
+                   s.head as "head!",
+                   s.position as "position!",
+                   s.blocked_at,
+                   array(
+                       select r.doc::text
+                         from profile_rows r
+                        where r.generation = s.generation
+                          and r.id = $1
+                   ) as "items!"
+              from serving s
+             where s.read_model = 'profile'
+            "#,
+            user.id,
+        )
+        .fetch_one(&app.pool)
+    });
+    let One { token, document } = found.await?.one()?;
+    let row: Row = serde_json::from_str(&document)?;
+    let profile = Profile {
+        id: row.id.0,
+        email: app.keys.unseal("email", &row.email).await?,
+        display_name: app.keys.unseal("display_name", &row.display_name).await?,
+        roles: row.roles,
+        registered_at: row.registered_at,
+        version: row.version,
+    };
+    let tag = etag(row.version.unsigned_abs());
+    Ok((token, [tag], Json(profile)).into_response())
+}

@@ -1,0 +1,242 @@
+//! Says when to look again. One task a process glances at the checkpoints while anybody waits, and
+//! learns from the rows' positions which auctions changed while anybody follows one. So no notification
+//! is needed that could be lost; and what is said here decides nothing, the snapshot of a query does.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sqlx::PgPool;
+use tidemark_platform::{config, token::Token};
+use tidemark_read_models::{ReadModel, auction::Auction};
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A document as a live update sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Which log it is.
+    pub(crate) timeline: i32,
+    /// Of the event that the document last changed with.
+    pub(crate) position: i64,
+    /// JSON text.
+    pub(crate) document: String,
+}
+
+impl State {
+    /// Names this state.
+    pub(crate) fn token(&self) -> Token {
+        Token {
+            timeline: self.timeline,
+            position: self.position,
+        }
+    }
+}
+
+/// How a read model was seen last.
+#[derive(Clone, Debug)]
+pub(crate) struct Serving {
+    read_model: String,
+    /// Which generation answers.
+    pub(crate) generation: i32,
+    position: i64,
+    blocked_at: Option<i64>,
+    /// Which log it has applied.
+    pub(crate) timeline: i32,
+}
+
+type Seen = Arc<[Serving]>;
+type Followed = HashMap<Uuid, watch::Sender<Option<Arc<State>>>>;
+
+/// What the one task and those who wait share.
+#[derive(Clone)]
+pub(crate) struct Watch(Arc<Shared>);
+
+struct Shared {
+    pool: PgPool,
+    busy: Duration,
+    idle: Duration,
+    seen: watch::Sender<Seen>,
+    wanted: Notify,
+    followed: Mutex<Followed>,
+}
+
+/// The glances of one who waits.
+pub(crate) struct Glances(watch::Receiver<Seen>);
+
+impl Glances {
+    /// Waits for a glance that saw all of `models` there, or one of them blocked.
+    pub(crate) async fn reach(&mut self, models: &[&str], position: i64) {
+        while self.0.changed().await.is_ok() {
+            let seen = self.0.borrow_and_update();
+            let mut asked = seen
+                .iter()
+                .filter(|it| models.contains(&it.read_model.as_str()));
+            if asked.all(|it| it.position >= position || it.blocked_at.is_some()) {
+                return;
+            }
+        }
+        // The process is about to end: there is nothing more to wait for.
+        std::future::pending().await
+    }
+}
+
+impl Watch {
+    /// A watch over this database; nothing happens until it runs.
+    pub(crate) fn new(pool: PgPool, limits: &config::Query) -> Self {
+        Self(Arc::new(Shared {
+            pool,
+            busy: Duration::from_millis(limits.watch_ms),
+            idle: Duration::from_millis(limits.watch_idle_ms),
+            seen: watch::Sender::new(Arc::from([])),
+            wanted: Notify::new(),
+            followed: Mutex::default(),
+        }))
+    }
+
+    /// The glances from now on.
+    pub(crate) fn glances(&self) -> Glances {
+        let glances = self.0.seen.subscribe();
+        self.0.wanted.notify_one();
+        Glances(glances)
+    }
+
+    /// How the read model was seen last; none before the first glance.
+    pub(crate) fn serving<M: ReadModel>(&self) -> Option<Serving> {
+        let seen = self.0.seen.borrow();
+        seen.iter().find(|it| it.read_model == M::NAME).cloned()
+    }
+
+    /// The states of an auction that are seen from now on. Some may be skipped.
+    pub(crate) fn follow(&self, id: Uuid) -> watch::Receiver<Option<Arc<State>>> {
+        let states = self.0.lock().entry(id).or_default().subscribe();
+        self.0.wanted.notify_one();
+        states
+    }
+
+    /// Glances until `stop`.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.0.glance_on()).await;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Followed> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn glance_on(&self) {
+        let mut told = 0;
+        loop {
+            match self.glance(told).await {
+                Ok(position) => told = position,
+                Err(error) => tracing::warn!(%error, "cannot look at the checkpoints"),
+            }
+            if self.seen.receiver_count() > 0 || !self.lock().is_empty() {
+                sleep(self.busy).await;
+            } else {
+                // Either way it is time.
+                let _ = timeout(self.idle, self.wanted.notified()).await;
+            }
+        }
+    }
+
+    /// Publishes the checkpoints, then the auctions that changed after position `told`. The answer is
+    /// up to where changes have been told now.
+    async fn glance(&self, told: i64) -> sqlx::Result<i64> {
+        let seen = self.checkpoints().await?;
+        let applied = seen.iter().find(|it| it.read_model == Auction::NAME);
+        let applied = applied.map_or(told, |it| it.position);
+        self.seen.send_replace(seen);
+        // Whoever begins to follow after this line reads what was applied before it.
+        if self.lock().is_empty() {
+            return Ok(applied);
+        }
+        let (moved, applied) = self.moved(told).await?;
+        let followed = {
+            let mut followed = self.lock();
+            followed.retain(|_, states| states.receiver_count() > 0);
+            let is_followed = |id: &Uuid| followed.contains_key(id);
+            moved.into_iter().filter(is_followed).collect::<Vec<_>>()
+        };
+        if !followed.is_empty() {
+            self.tell(&followed).await?;
+        }
+        Ok(applied)
+    }
+
+    async fn checkpoints(&self) -> sqlx::Result<Seen> {
+        let seen = sqlx::query_as!(
+            Serving,
+            r#"
+            select read_model as "read_model!",
+                   generation as "generation!",
+                   position as "position!",
+                   blocked_at,
+                   timeline as "timeline!"
+              from serving
+            "#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(seen.into())
+    }
+
+    /// The auctions that changed after that position, and up to where that is known.
+    async fn moved(&self, told: i64) -> sqlx::Result<(Vec<Uuid>, i64)> {
+        let seen = sqlx::query!(
+            r#"
+            select s.position as "position!",
+                   array(
+                       select r.id
+                         from auction_rows r
+                        where r.generation = s.generation
+                          and r.position > $1
+                   ) as "moved!"
+              from serving s
+             where s.read_model = 'auction'
+            "#,
+            told,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok((seen.moved, seen.position))
+    }
+
+    /// Hands the states of these auctions to those who follow them.
+    async fn tell(&self, ids: &[Uuid]) -> sqlx::Result<()> {
+        let rows = sqlx::query!(
+            r#"
+            select r.id as "id!",
+                   s.timeline as "timeline!",
+                   r.position as "position!",
+                   r.doc::text as "document!"
+              from serving s
+              join auction_rows r
+                on r.generation = s.generation
+             where s.read_model = 'auction'
+               and r.id = any ($1)
+            "#,
+            ids,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let followed = self.lock();
+        for row in rows {
+            if let Some(states) = followed.get(&row.id) {
+                states.send_replace(Some(Arc::new(State {
+                    timeline: row.timeline,
+                    position: row.position,
+                    document: row.document,
+                })));
+            }
+        }
+        Ok(())
+    }
+}
