@@ -2,11 +2,13 @@
 //!
 //! Whoever follows the log knows only [`Feed`]. It does not know where the events come from.
 
+mod kafka_feed;
 mod log_feed;
 
 use async_trait::async_trait;
 use tidemark_events::Recorded;
 
+pub use kafka_feed::{Counts, KafkaFeed};
 pub use log_feed::LogFeed;
 
 /// Why a feed could not go on. Ask again: nothing is lost by it.
@@ -15,9 +17,6 @@ pub enum FeedError {
     /// The log could not be read.
     #[error("the log cannot be read: {0}")]
     Log(#[from] sqlx::Error),
-    /// Kafka could not be read.
-    #[error("Kafka cannot be read: {0}")]
-    Kafka(#[from] rdkafka::error::KafkaError),
 }
 
 /// The log, in order, from any position.

@@ -9,11 +9,12 @@ mod schema;
 mod sealing;
 
 pub mod feed;
+pub mod kafka;
 pub mod relay;
 
 pub use append::{Appended, Appender, Group, KeyUse, Moved, NewEvent, NewRecord, Outcome};
 pub use idempotency::Record;
 pub use lease::{Lease, Leases};
-pub use log::{Head, Log};
+pub use log::{Head, Log, Published};
 pub use schema::migrate;
 pub use sealing::{Keys, LookupKey, NewKey, SealError, SubjectKey};

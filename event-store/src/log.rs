@@ -15,6 +15,15 @@ pub struct Head {
     pub recorded_at: Timestamp,
 }
 
+/// How much of the log is in Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// The last position of the log.
+    pub head: i64,
+    /// Kafka has acknowledged everything up to here.
+    pub confirmed: i64,
+}
+
 /// The log, for reading.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -40,6 +49,24 @@ impl Log {
                    position,
                    recorded_at
               from log_head
+            "#
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Where the log ends, and up to where the relay has confirmed that Kafka holds it.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn published(&self) -> sqlx::Result<Published> {
+        sqlx::query_as!(
+            Published,
+            r#"
+            select head.position as head,
+                   relay.position as confirmed
+              from log_head as head,
+                   relay_progress as relay
             "#
         )
         .fetch_one(&self.pool)

@@ -69,6 +69,16 @@ pub struct Relay {
     pub page_size: i64,
     /// How often the log is looked at when nothing new was found.
     pub idle_poll_ms: u64,
+    /// Records given to the producer and not yet acknowledged.
+    pub in_flight_max_kbytes: u64,
+    /// How often progress is saved while there is always something in flight.
+    pub save_interval_ms: u64,
+    /// How often the relay looks whether the topics are still there.
+    pub topics_check_ms: u64,
+    /// Pause before a new term after a failure.
+    pub retry_ms: u64,
+    /// Pause before the relay looks again whether log and topics still contradict each other.
+    pub alarm_retry_ms: u64,
 }
 
 /// The hot documents.

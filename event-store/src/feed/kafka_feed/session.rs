@@ -1,0 +1,141 @@
+//! A consumer of all partitions of all topics, each with a queue of its own.
+
+use std::{sync::Arc, time::Duration};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{Consumer as _, base_consumer::PartitionQueue},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    message::{BorrowedMessage, Message},
+};
+use tidemark_events::{Aggregate, Recorded};
+use tokio::{sync::Notify, task::spawn_blocking};
+
+use crate::kafka::{
+    Consumer, End, Offload, Partition, Quiet, Record, Settings, consumer, offsets, partition_counts,
+};
+
+/// A record that was read.
+pub(super) struct Read {
+    pub(super) offset: i64,
+    /// None if it cannot be read as an event.
+    pub(super) event: Option<Recorded>,
+}
+
+/// Reads what is published from the moment of its opening on.
+pub(super) struct Session {
+    client: Arc<Consumer>,
+    partitions: Arc<[Partition]>,
+    /// Each keeps the client, which so ends where they do.
+    queues: Offload<Vec<PartitionQueue<Quiet>>>,
+    arrived: Arc<Notify>,
+    request_timeout: Duration,
+}
+
+impl Session {
+    /// Notes the end of each partition and consumes from there. Blocks.
+    pub(super) fn open(settings: &Settings) -> KafkaResult<(Self, Vec<i64>)> {
+        let arrived = Arc::new(Notify::new());
+        let mut client = consumer(settings)?;
+        client.set_nonempty_callback(waker(&arrived));
+        let client = Arc::new(client);
+        let partitions = all_partitions(&client, settings)?;
+        let starts = offsets(&client, &partitions, End::Newest, settings.request_timeout)?;
+        let mut assignment = TopicPartitionList::with_capacity(partitions.len());
+        for (partition, start) in partitions.iter().zip(&starts) {
+            let offset = Offset::Offset(*start);
+            assignment.add_partition_offset(&partition.topic, partition.number, offset)?;
+        }
+        client.assign(&assignment)?;
+        let queue = |partition: &Partition| {
+            let mut queue = client
+                .split_partition_queue(&partition.topic, partition.number)
+                .ok_or(KafkaError::MetadataFetch(
+                    RDKafkaErrorCode::UnknownPartition,
+                ))?;
+            queue.set_nonempty_callback(waker(&arrived));
+            Ok(queue)
+        };
+        let queues = partitions.iter().map(queue).collect::<KafkaResult<_>>()?;
+        let session = Self {
+            client,
+            partitions: partitions.into(),
+            queues: Offload::new(queues),
+            arrived,
+            request_timeout: settings.request_timeout,
+        };
+        Ok((session, starts))
+    }
+
+    /// The number of partitions.
+    pub(super) fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
+    /// Serves what concerns the consumer as a whole: it must be called now and then. Returns a
+    /// record that was fetched before its partition had a queue of its own.
+    pub(super) fn serve(&self) -> KafkaResult<Option<(usize, Read)>> {
+        let Some(message) = self.client.poll(Duration::ZERO) else {
+            return Ok(None);
+        };
+        let message = message?;
+        let is_of = |partition: &Partition| {
+            partition.number == message.partition() && *partition.topic == *message.topic()
+        };
+        let partition = self.partitions.iter().position(is_of);
+        Ok(partition.map(|partition| (partition, read(&message))))
+    }
+
+    /// A partition's next record, if one is here.
+    pub(super) fn poll(&self, partition: usize) -> KafkaResult<Option<Read>> {
+        let message = self.queues[partition].poll(Duration::ZERO).transpose()?;
+        Ok(message.map(|message| read(&message)))
+    }
+
+    /// Waits until a partition has something to read.
+    pub(super) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Where the partitions end now.
+    pub(super) async fn ends(&self) -> KafkaResult<Vec<i64>> {
+        let (client, partitions) = (Arc::clone(&self.client), Arc::clone(&self.partitions));
+        let timeout = self.request_timeout;
+        spawn_blocking(move || offsets(&client, &partitions, End::Newest, timeout))
+            .await
+            .unwrap_or(Err(KafkaError::Canceled))
+    }
+}
+
+fn waker(arrived: &Arc<Notify>) -> impl Fn() + Send + Sync + 'static {
+    let arrived = Arc::clone(arrived);
+    move || arrived.notify_one()
+}
+
+fn read(message: &BorrowedMessage<'_>) -> Read {
+    let offset = message.offset();
+    let event = Record::decode(message)
+        .inspect_err(|error| {
+            let (topic, partition) = (message.topic(), message.partition());
+            tracing::warn!(topic, partition, offset, %error, "this record stands for no event");
+        })
+        .ok()
+        .map(|record| record.event);
+    Read { offset, event }
+}
+
+fn all_partitions(client: &Consumer, settings: &Settings) -> KafkaResult<Vec<Partition>> {
+    let counts = partition_counts(client, settings.request_timeout)?;
+    let mut partitions = Vec::new();
+    for aggregate in Aggregate::ALL {
+        let topic: Arc<str> = aggregate.topic(&settings.topic_prefix).into();
+        let count = *counts.get(&*topic).ok_or(KafkaError::MetadataFetch(
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+        ))?;
+        partitions.extend((0..count).map(|number| Partition {
+            topic: Arc::clone(&topic),
+            number,
+        }));
+    }
+    Ok(partitions)
+}

@@ -1,0 +1,142 @@
+//! An event as a Kafka record and back: `CloudEvents` 1.0, binary mode.
+//!
+//! The payload is the stored bytes of `data`; the attributes are headers `ce_…`. `ce_metadata` holds
+//! the stored bytes of `metadata`, so that the hash can be checked by whoever reads the record.
+
+use std::str::FromStr;
+
+use chrono::SecondsFormat;
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use tidemark_events::{Metadata, Recorded, Timestamp};
+
+const TYPE_PREFIX: &str = "tidemark.";
+
+/// Which log an event is of, after restores.
+pub(crate) type Timeline = i32;
+
+/// What a record says of its publication, beside the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
+    /// The position before this one in the same partition; 0 before the first.
+    pub(crate) previous: i64,
+    /// The term of the relay.
+    pub(crate) epoch: i64,
+    /// The log's timeline.
+    pub(crate) timeline: Timeline,
+}
+
+impl Envelope {
+    /// The headers of `event`'s record.
+    pub(crate) fn headers(&self, event: &Recorded) -> OwnedHeaders {
+        let text = |number: i64| number.to_string();
+        let mut headers = vec![
+            ("ce_specversion", "1.0".to_owned()),
+            ("ce_id", event.event_id.to_string()),
+            ("ce_source", format!("/tidemark/{}", self.timeline)),
+            ("ce_type", format!("{TYPE_PREFIX}{}", event.event_type)),
+            (
+                "ce_time",
+                event
+                    .recorded_at
+                    .to_rfc3339_opts(SecondsFormat::Micros, true),
+            ),
+            ("ce_subject", event.stream_id.to_string()),
+            ("content-type", "application/json".to_owned()),
+            ("ce_position", text(event.position)),
+            ("ce_streamversion", text(event.version)),
+            ("ce_schemaversion", text(event.schema_version.into())),
+            ("ce_previous", text(self.previous)),
+            ("ce_epoch", text(self.epoch)),
+            ("ce_timeline", text(self.timeline.into())),
+            ("ce_hash", event.hash().to_string()),
+        ];
+        // Convenience only: whatever metadata a later build writes is in ce_metadata as it is.
+        if let Ok(Metadata {
+            correlation_id,
+            causation_id,
+            traceparent,
+            ..
+        }) = event.metadata()
+        {
+            headers.push(("ce_correlationid", correlation_id.to_string()));
+            headers.extend(causation_id.map(|id| ("ce_causationid", id.to_string())));
+            headers.extend(traceparent.map(|parent| ("ce_traceparent", parent)));
+        }
+        headers.push(("ce_metadata", event.metadata.clone()));
+        let room = OwnedHeaders::new_with_capacity(headers.len());
+        headers.iter().fold(room, |all, (key, value)| {
+            all.insert(Header {
+                key,
+                value: Some(value),
+            })
+        })
+    }
+}
+
+/// A record that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The event, its bytes proven by the hash.
+    pub(crate) event: Recorded,
+    /// The position before this one in the same partition.
+    pub(crate) previous: i64,
+}
+
+/// Why a record cannot stand for an event.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("the record has no readable `{0}`")]
+    Part(&'static str),
+    #[error("the record's bytes are not those that its hash was taken of")]
+    Hash,
+}
+
+impl Record {
+    /// Reads a record.
+    pub(crate) fn decode(message: &impl Message) -> Result<Self, Broken> {
+        let headers = message.headers().ok_or(Broken::Part("headers"))?;
+        let event_type = header(headers, "ce_type")?
+            .strip_prefix(TYPE_PREFIX)
+            .ok_or(Broken::Part("ce_type"))?;
+        let (aggregate, _) = event_type.split_once('.').ok_or(Broken::Part("ce_type"))?;
+        let event = Recorded {
+            position: parsed(headers, "ce_position")?,
+            event_id: parsed(headers, "ce_id")?,
+            stream_id: parsed(headers, "ce_subject")?,
+            version: parsed(headers, "ce_streamversion")?,
+            aggregate: aggregate.to_owned(),
+            event_type: event_type.to_owned(),
+            schema_version: parsed(headers, "ce_schemaversion")?,
+            data: text(message.payload(), "payload")?.to_owned(),
+            metadata: header(headers, "ce_metadata")?.to_owned(),
+            recorded_at: parsed::<Timestamp>(headers, "ce_time")?,
+        };
+        if event.hash().to_string() != header(headers, "ce_hash")? {
+            return Err(Broken::Hash);
+        }
+        Ok(Self {
+            event,
+            previous: parsed(headers, "ce_previous")?,
+        })
+    }
+}
+
+fn header<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, Broken> {
+    let found = headers.iter().find(|header| header.key == name);
+    text(found.and_then(|header| header.value), name)
+}
+
+fn parsed<T: FromStr>(headers: &impl Headers, name: &'static str) -> Result<T, Broken> {
+    header(headers, name)?
+        .parse()
+        .map_err(|_| Broken::Part(name))
+}
+
+fn text<'a>(bytes: Option<&'a [u8]>, name: &'static str) -> Result<&'a str, Broken> {
+    bytes
+        .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        .ok_or(Broken::Part(name))
+}
+
+#[cfg(test)]
+mod tests;
