@@ -9,7 +9,9 @@ pub mod category;
 pub mod history;
 pub mod product;
 pub mod profile;
+pub mod redis;
 pub mod schema;
+pub mod storage;
 
 #[cfg(test)]
 mod testing;

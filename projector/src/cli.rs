@@ -1,0 +1,155 @@
+//! The command line: running a projector, and what operators ask of a deployment.
+
+mod create_admin;
+mod run;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use sqlx::migrate::MigrateError;
+use tidemark_platform::config::{self, FeedChoice};
+use tidemark_platform::{Config, auth, telemetry};
+
+/// Keeps Tidemark's read models, answers facts through reactors, and is the operators' tool.
+///
+/// Every setting comes from the environment as `TIDEMARK_<SECTION>__<KEY>`, or from the TOML file
+/// that `TIDEMARK_CONFIG` names.
+#[derive(Debug, Parser)]
+#[command(name = "tidemark-projector", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Follow the log until stopped by SIGTERM or SIGINT
+    ///
+    /// Any number of projectors share the read models and reactors; one that is killed is replaced
+    /// within seconds. Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN` for what
+    /// reactors send to the command API.
+    Run {
+        /// What to follow, in place of `projection.feed`
+        #[arg(long, value_enum)]
+        feed: Option<Feed>,
+    },
+    /// Bring the database to the schema of this build
+    ///
+    /// Needs `TIDEMARK_DATABASE__OWNER_URL`. Running it again changes nothing.
+    Migrate,
+    /// Show how far read models, reactors and the relay are behind the log
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked.
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the first administrator, through the command API
+    ///
+    /// Needs `TIDEMARK_BOOTSTRAP_SECRET`, and `TIDEMARK_SERVICE_TOKEN` of a service that may
+    /// `create_first_admin`. Where there is an administrator already, nothing changes and the exit
+    /// code is 0.
+    CreateAdmin(Admin),
+}
+
+/// The first administrator.
+#[derive(Debug, clap::Args)]
+struct Admin {
+    /// To log in with
+    #[arg(long)]
+    email: String,
+    /// Shown to others
+    #[arg(long, default_value = "Administrator")]
+    display_name: String,
+    /// File that holds the password; standard input without it
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Feed {
+    /// Kafka; the log itself where no broker is configured
+    Kafka,
+    /// The log's table
+    Log,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: std::net::SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("signals cannot be heard: {0}")]
+    Signals(std::io::Error),
+    #[error(transparent)]
+    Run(#[from] crate::Error),
+    #[error("Postgres: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the schema cannot be brought up to date: {0}")]
+    Migrate(#[from] MigrateError),
+    #[error("the status cannot be written: {0}")]
+    Output(#[from] serde_json::Error),
+    #[error(transparent)]
+    Credential(#[from] auth::Error),
+    #[error("the password cannot be read: {0}")]
+    Password(std::io::Error),
+    #[error("the command API at {url} cannot be asked: {source}")]
+    CommandApi { url: String, source: reqwest::Error },
+    #[error("the command API refused: {0}")]
+    Refused(String),
+}
+
+impl From<Feed> for FeedChoice {
+    fn from(feed: Feed) -> Self {
+        match feed {
+            Feed::Kafka => Self::Kafka,
+            Feed::Log => Self::Log,
+        }
+    }
+}
+
+impl Cli {
+    /// Does what was asked. Failures are told on standard error.
+    pub async fn execute(self) -> ExitCode {
+        match self.command.execute().await {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("tidemark-projector: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn execute(self) -> Result<ExitCode, Error> {
+        let mut config = Config::load()?;
+        match self {
+            Self::Run { feed } => {
+                if let Some(feed) = feed {
+                    config.projection.feed = feed.into();
+                }
+                run::run(config).await
+            }
+            Self::Migrate => run::migrate(&config).await,
+            Self::Status { json } => status::status(&config, json).await,
+            Self::CreateAdmin(admin) => create_admin::create_admin(&config, admin).await,
+        }
+    }
+}
+
+/// For people at a terminal, and for what they pipe into.
+#[expect(clippy::print_stdout, reason = "this is the output of a command line")]
+fn print(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,30 @@
+//! Running a projector, and migrating what it runs on.
+
+use std::process::ExitCode;
+
+use sqlx::postgres::PgPoolOptions;
+use tidemark_platform::config::required;
+use tidemark_platform::{Config, shutdown, telemetry};
+use tokio::net::TcpListener;
+
+use super::{Error, print};
+
+pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
+    telemetry::init(&config.telemetry)?;
+    let address = config.projector.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address, source })?;
+    let shutdown = shutdown::signal().map_err(Error::Signals)?;
+    crate::run(config, listener, shutdown).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Without the limits of serving: a migration takes as long as it takes.
+pub(super) async fn migrate(config: &Config) -> Result<ExitCode, Error> {
+    let url = required(&config.database.owner_url, "database.owner_url")?;
+    let owner = PgPoolOptions::new().max_connections(1).connect(url).await?;
+    tidemark_event_store::migrate(&owner).await?;
+    print("The database has the schema of this build.");
+    Ok(ExitCode::SUCCESS)
+}

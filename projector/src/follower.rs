@@ -1,0 +1,165 @@
+//! Keeps the documents of a read model in Redis as its rows in Postgres are: after their commit, and
+//! without ever delaying them. What it missed it reads back from the rows.
+
+mod refill;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, counter, gauge};
+use redis::RedisError;
+use tidemark_platform::config;
+use tidemark_read_models::redis::Bucket;
+use tidemark_read_models::storage::{Batch, Storage};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+/// Where a worker offers what it wrote. Dropping it ends the follower.
+pub(crate) struct Copies {
+    batches: mpsc::Sender<Arc<Batch>>,
+    /// The checkpoint in Postgres. It moves after the batch was queued, or was not.
+    stored: watch::Sender<i64>,
+    dropped: Counter,
+}
+
+/// Why the documents are not up to date.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("Redis: {0}")]
+    Redis(#[from] RedisError),
+    #[error("Postgres: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("somebody else writes these documents too")]
+    Overtaken,
+}
+
+struct Follower {
+    storage: Storage,
+    bucket: Bucket,
+    script_documents_max: usize,
+    check: Duration,
+    batches: mpsc::Receiver<Arc<Batch>>,
+    stored: watch::Receiver<i64>,
+    /// The checkpoint in Redis, as it was left.
+    at: Option<i64>,
+    measures: Measures,
+}
+
+struct Measures {
+    up: Gauge,
+    position: Gauge,
+    documents: Counter,
+    refills: Counter,
+}
+
+impl Copies {
+    /// Starts a follower.
+    pub(crate) fn start(
+        read_model: &'static str,
+        storage: Storage,
+        bucket: Bucket,
+        settings: &config::Redis,
+    ) -> Self {
+        let (batches, queue) = mpsc::channel(settings.queue_max);
+        let stored = watch::Sender::new(0);
+        let follower = Follower {
+            storage,
+            bucket,
+            script_documents_max: settings.script_documents_max,
+            check: Duration::from_millis(settings.check_ms),
+            batches: queue,
+            stored: stored.subscribe(),
+            at: None,
+            measures: Measures {
+                up: gauge!("tidemark_redis_follower_up", "read_model" => read_model),
+                position: gauge!("tidemark_redis_follower_position", "read_model" => read_model),
+                documents: counter!("tidemark_redis_follower_documents_total", "read_model" => read_model),
+                refills: counter!("tidemark_redis_follower_refills_total", "read_model" => read_model),
+            },
+        };
+        tokio::spawn(follower.run(read_model));
+        Self {
+            batches,
+            stored,
+            dropped: counter!("tidemark_redis_follower_dropped_batches_total", "read_model" => read_model),
+        }
+    }
+
+    /// The checkpoint in Postgres, found there.
+    pub(crate) fn stands_at(&self, position: i64) {
+        self.stored.send_replace(position);
+    }
+
+    /// Takes a batch that is committed. Where the queue is full it is dropped, and read back later.
+    pub(crate) fn offer(&self, batch: Arc<Batch>) {
+        let position = batch.to;
+        if self.batches.try_send(batch).is_err() {
+            self.dropped.increment(1);
+        }
+        self.stored.send_replace(position);
+    }
+}
+
+impl Follower {
+    async fn run(mut self, read_model: &'static str) {
+        let mut is_up = true;
+        loop {
+            // Documents may be lost while nothing happens, hence the look at times.
+            let is_quiet = match timeout(self.check, self.stored.changed()).await {
+                Ok(Ok(())) => false,
+                Ok(Err(_)) => return,
+                Err(_) => true,
+            };
+            let result = self.catch_up(is_quiet).await;
+            match &result {
+                Ok(()) if !is_up => {
+                    tracing::info!(read_model, "documents in Redis are up to date again");
+                }
+                Err(error) if is_up => {
+                    tracing::warn!(read_model, %error, "documents in Redis are behind");
+                }
+                Ok(()) | Err(_) => {}
+            }
+            is_up = result.is_ok();
+            self.measures.up.set(if is_up { 1.0 } else { 0.0 });
+            if !is_up {
+                self.at = None;
+                sleep(self.check).await;
+                self.stored.mark_changed();
+            }
+        }
+    }
+
+    /// Writes what is queued, then looks whether that was all.
+    async fn catch_up(&mut self, is_quiet: bool) -> Result<(), Error> {
+        let stored = *self.stored.borrow_and_update();
+        while let Ok(batch) = self.batches.try_recv() {
+            self.apply(&batch).await?;
+        }
+        if is_quiet || self.at.is_none_or(|at| at < stored) {
+            self.at = Some(self.refill().await?);
+        }
+        self.measure();
+        Ok(())
+    }
+
+    async fn apply(&mut self, batch: &Batch) -> Result<(), Error> {
+        if self.at != Some(batch.from) {
+            return Ok(());
+        }
+        let applied = self.bucket.apply(batch, self.script_documents_max).await?;
+        self.measures
+            .documents
+            .increment(batch.documents.len() as u64);
+        self.at = applied.then_some(batch.to);
+        Ok(())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    fn measure(&self) {
+        self.measures.position.set(self.at.unwrap_or(0) as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Follows the log: keeps the read models in Postgres and Redis, and answers facts with commands
+//! through reactors. It appends nothing itself, and any number of it share the work.
+
+mod assignment;
+mod error;
+mod feeding;
+mod follower;
+mod reactor;
+mod ring;
+mod source;
+mod subscriber;
+mod worker;
+mod workers;
+
+pub mod cli;
+
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use tidemark_event_store::{Leases, Log};
+use tidemark_platform::config::{self, required};
+use tidemark_platform::ops::{self, Flag, Readiness};
+use tidemark_platform::{Config, database, server};
+use tidemark_read_models::redis::Documents;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use error::Error;
+
+use crate::assignment::Assignments;
+use crate::reactor::sender::Sender;
+use crate::ring::Ring;
+use crate::source::Source;
+use crate::workers::Stores;
+
+/// Runs a projector until `shutdown`, and gives its work back to others then. The listener serves
+/// `/livez`, `/readyz` and `/metrics`.
+///
+/// # Errors
+/// If the configuration cannot be run with, or the listener breaks. What others break, such as
+/// Postgres, Redis and Kafka, is waited for.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let url = required(&config.database.project_url, "database.project_url")?;
+    let pool = database::pool(&config.database, url)?;
+    let log = Log::new(pool.clone());
+    let ring = Arc::new(Ring::new(
+        config.projection.ring_events_max,
+        config.projection.ring_bytes_max,
+    ));
+    let sender = Sender::new(&config, pool.clone())?;
+    let assignments = assignments(&config, &pool, &log, &ring)?;
+    let started = Flag::default();
+    let readiness = readiness(&pool, &started);
+
+    let stop = shutdown.child_token();
+    let feeding = tokio::spawn({
+        let (config, stop) = (config.clone(), stop.clone());
+        async move { feeding::feed(&config, log, &ring, &started, &stop).await }
+    });
+    let following = tokio::spawn(assignments.run(stop.clone()));
+    let sending = tokio::spawn(sender.run(stop.clone()));
+    let served = server::serve(
+        listener,
+        ops::router(readiness, &config.http),
+        &config.http,
+        shutdown,
+    )
+    .await;
+    // A server that broke takes the others with it.
+    stop.cancel();
+    let (fed, followed, sent) = tokio::join!(feeding, following, sending);
+    pool.close().await;
+    served?;
+    Ok(fed.and(followed).and(sent)?)
+}
+
+fn assignments(
+    config: &Config,
+    pool: &PgPool,
+    log: &Log,
+    ring: &Arc<Ring>,
+) -> Result<Assignments, Error> {
+    let stores = Stores {
+        pool: pool.clone(),
+        documents: documents(&config.redis)?,
+        config: config.clone(),
+    };
+    let holder = new_id();
+    let ttl = Duration::from_millis(config.projection.lease_ms);
+    Ok(Assignments {
+        leases: Leases::new(pool.clone(), holder, ttl),
+        pool: pool.clone(),
+        holder,
+        duties: workers::all(&stores),
+        source: Source {
+            ring: Arc::clone(ring),
+            log: log.clone(),
+        },
+        settings: config.projection.clone(),
+    })
+}
+
+fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
+    let url = settings.url.expose_secret();
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let timeout = Duration::from_millis(settings.response_timeout_ms);
+    Ok(Some(Documents::new(url, &settings.key_prefix, timeout)?))
+}
+
+fn readiness(pool: &PgPool, feed_started: &Flag) -> Readiness {
+    let pool = pool.clone();
+    Readiness::new()
+        .check("database", move || {
+            let pool = pool.clone();
+            async move { sqlx::query("select 1").execute(&pool).await.map(drop) }
+        })
+        .flag("feed", feed_started)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: a process names itself"
+)]
+fn new_id() -> Uuid {
+    Uuid::now_v7()
+}

@@ -1,0 +1,14 @@
+//! The binary: see [`tidemark_projector::cli`].
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tidemark_projector::cli::Cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    Cli::parse().execute().await
+}

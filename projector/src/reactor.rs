@@ -1,0 +1,126 @@
+//! Answers facts with commands: the actions that follow from each are stored with the checkpoint, in
+//! one transaction, and sent by others. It decides nothing: process managers of the domain do.
+
+mod actions;
+mod answer;
+mod auction_timer;
+pub(crate) mod sender;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tidemark_events::{Event, Recorded};
+use tidemark_read_models::Wanted;
+use uuid::Uuid;
+
+use crate::subscriber::{Applied, Failure, Name, Obstacle, Subscriber};
+
+/// Every process manager there is.
+pub(crate) const PROCESSES: &[Process] = &[auction_timer::PROCESS];
+
+/// A process manager, and how its actions are sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    /// In checkpoints, leases and idempotency keys.
+    pub(crate) name: &'static str,
+    event_types: &'static [&'static str],
+    react: fn(&Event) -> Vec<Planned>,
+}
+
+/// A command to send at its time.
+#[derive(Debug)]
+struct Planned {
+    target: &'static str,
+    due_at: DateTime<Utc>,
+    /// Where it is posted.
+    path: String,
+}
+
+/// A planned command and the fact that it follows from.
+#[derive(Debug)]
+struct Action {
+    planned: Planned,
+    position: i64,
+    event_id: Uuid,
+    correlation_id: Uuid,
+}
+
+/// The subscriber behind a process manager.
+pub(crate) struct Reactor {
+    pool: PgPool,
+    process: Process,
+}
+
+impl Reactor {
+    pub(crate) const fn new(pool: PgPool, process: Process) -> Self {
+        Self { pool, process }
+    }
+
+    fn actions(&self, event: &Recorded) -> Result<Vec<Action>, Obstacle> {
+        let wanted = Wanted::Types(self.process.event_types);
+        let Some(fact) = wanted.fact(event)?.and_then(|fact| fact.event) else {
+            return Ok(Vec::new());
+        };
+        let metadata = event
+            .metadata()
+            .map_err(|error| Obstacle::Failed(format!("the metadata cannot be read: {error}")))?;
+        let action = |planned| Action {
+            planned,
+            position: event.position,
+            event_id: event.event_id,
+            correlation_id: metadata.correlation_id,
+        };
+        Ok((self.process.react)(&fact)
+            .into_iter()
+            .map(action)
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Subscriber for Reactor {
+    fn name(&self) -> Name {
+        Name {
+            kind: "reactor",
+            name: self.process.name,
+        }
+    }
+
+    async fn start(&mut self) -> Result<i64, Failure> {
+        Ok(actions::checkpoint(&self.pool, self.process.name).await?)
+    }
+
+    async fn apply(&mut self, from: i64, events: &[Arc<Recorded>]) -> Result<Applied, Failure> {
+        let mut applied = Applied {
+            position: from,
+            obstacle: None,
+        };
+        let mut actions = Vec::new();
+        for event in events {
+            match self.actions(event) {
+                Ok(planned) => actions.extend(planned),
+                Err(obstacle) => {
+                    applied.obstacle = Some(obstacle);
+                    break;
+                }
+            }
+            applied.position = event.position;
+        }
+        if applied.position > from {
+            let (pool, name, to) = (self.pool.clone(), self.process.name, applied.position);
+            let write = async move { actions::write(&pool, name, from, to, &actions).await };
+            // A task of its own runs to its end even if nobody waits for it.
+            tokio::spawn(write).await??;
+        }
+        Ok(applied)
+    }
+
+    async fn block(&mut self, position: i64, reason: &str) -> Result<(), Failure> {
+        actions::block(&self.pool, self.process.name, position, reason).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

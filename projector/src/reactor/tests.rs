@@ -1,0 +1,1 @@
+//! What the parts around these promise, on a real Postgres.

@@ -1,0 +1,58 @@
+//! What is measured of a subscriber. A read model's are `tidemark_projection_…`, a reactor's
+//! `tidemark_reactor_…`.
+
+use metrics::{Counter, Gauge, counter, gauge};
+
+use super::Name;
+
+/// The measurements of one subscriber.
+pub(super) struct Gauges {
+    position: Gauge,
+    lag: Gauge,
+    batch: Gauge,
+    blocked: Gauge,
+    events: Counter,
+    failures: Counter,
+}
+
+impl Gauges {
+    pub(super) fn new(Name { kind, name }: Name) -> Self {
+        let prefix = match kind {
+            "read_model" => "tidemark_projection",
+            other => &format!("tidemark_{other}"),
+        };
+        let gauge = |what: &str| gauge!(format!("{prefix}_{what}"), kind => name);
+        let counter = |what: &str| counter!(format!("{prefix}_{what}"), kind => name);
+        Self {
+            position: gauge("position"),
+            lag: gauge("lag"),
+            batch: gauge("batch_events"),
+            blocked: gauge("blocked"),
+            events: counter("events_total"),
+            failures: counter("failures_total"),
+        }
+    }
+
+    /// Stands at a position, with the feed at `head`.
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    pub(super) fn at(&self, position: i64, head: i64) {
+        self.position.set(position as f64);
+        self.lag.set((head - position).max(0) as f64);
+    }
+
+    /// Applied so many events, and is not blocked.
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    pub(super) fn applied(&self, events: i64) {
+        self.batch.set(events as f64);
+        self.events.increment(events.unsigned_abs());
+        self.blocked.set(0.0);
+    }
+
+    pub(super) fn blocked(&self) {
+        self.blocked.set(1.0);
+    }
+
+    pub(super) fn failed(&self) {
+        self.failures.increment(1);
+    }
+}

@@ -1,0 +1,91 @@
+//! Folding a batch in memory. No I/O; and an event is applied to all of its rows or to none.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tidemark_events::Recorded;
+use tidemark_read_models::{Fact, ReadModel};
+use uuid::Uuid;
+
+use crate::subscriber::Obstacle;
+
+/// The rows that a batch touches; none where a row does not exist.
+pub(super) type Rows<M> = HashMap<Uuid, Option<<M as ReadModel>::Row>>;
+
+/// An event that a read model wants, and the rows it touches.
+pub(super) struct Step<'a> {
+    pub(super) fact: Fact<'a>,
+    pub(super) keys: Vec<Uuid>,
+}
+
+/// What a fold did.
+pub(super) struct Folded {
+    /// The last event that touched each row.
+    pub(super) touched: HashMap<Uuid, i64>,
+    /// The position of the event it stopped at, and why.
+    pub(super) obstacle: Option<(i64, Obstacle)>,
+}
+
+/// The steps up to the first event that cannot be read, and the position of that one.
+pub(super) fn read<M: ReadModel>(
+    events: &[Arc<Recorded>],
+) -> (Vec<Step<'_>>, Option<(i64, Obstacle)>) {
+    let mut steps = Vec::new();
+    for event in events {
+        match step::<M>(event) {
+            Ok(step) => steps.extend(step),
+            Err(obstacle) => return (steps, Some((event.position, obstacle))),
+        }
+    }
+    (steps, None)
+}
+
+fn step<M: ReadModel>(event: &Recorded) -> Result<Option<Step<'_>>, Obstacle> {
+    let Some(fact) = M::WANTED.fact(event)? else {
+        return Ok(None);
+    };
+    let keys = contained(|| M::keys(&fact))?;
+    Ok(Some(Step { fact, keys }))
+}
+
+/// Applies the steps in order.
+pub(super) fn fold<M: ReadModel>(rows: &mut Rows<M>, steps: &[Step<'_>]) -> Folded {
+    let mut touched = HashMap::new();
+    for Step { fact, keys } in steps {
+        let position = fact.recorded.position;
+        let after = contained(|| {
+            let after = |key: &Uuid| (*key, M::fold(*key, rows.get(key).cloned().flatten(), fact));
+            keys.iter().map(after).collect::<Vec<_>>()
+        });
+        match after {
+            Ok(after) => {
+                touched.extend(keys.iter().map(|key| (*key, position)));
+                rows.extend(after);
+            }
+            Err(obstacle) => {
+                return Folded {
+                    touched,
+                    obstacle: Some((position, obstacle)),
+                };
+            }
+        }
+    }
+    Folded {
+        touched,
+        obstacle: None,
+    }
+}
+
+/// A fold is pure, so a panic in it leaves nothing half done.
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, Obstacle> {
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|panic| Obstacle::Failed(format!("the fold failed: {}", message(&*panic))))
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,293 @@
+//! The rows of a read model in Postgres, and how far they have applied the log. It stores documents
+//! as text and knows nothing of what they say.
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use tokio::task::JoinError;
+use uuid::Uuid;
+
+/// The only generation that is built yet; every table and key already holds it.
+pub const GENERATION: i32 = 1;
+/// The only shard there is yet; the checkpoint's key already holds it.
+pub const SHARD: i32 = 0;
+
+/// A row after some events.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Document {
+    /// Whose document it is.
+    pub id: Uuid,
+    /// JSON text; none where the row is gone.
+    pub doc: Option<String>,
+    /// Of the last event that touched it.
+    pub position: i64,
+}
+
+/// What the events after `from`, up to `to`, make of the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The checkpoint before.
+    pub from: i64,
+    /// The checkpoint after.
+    pub to: i64,
+    /// The rows that were touched, each once.
+    pub documents: Vec<Document>,
+}
+
+/// How far a read model has applied the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// All events up to here are in the rows.
+    pub position: i64,
+    /// Where a row was last removed: rows that changed since say all that there is to know.
+    pub last_removal: i64,
+}
+
+/// Why rows could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The checkpoint is not where this worker left it: another one works here, or this one's last
+    /// write has another outcome than it believes.
+    #[error("the checkpoint of `{read_model}` is no longer at {position}")]
+    Fenced {
+        /// The read model.
+        read_model: &'static str,
+        /// Where this worker left it.
+        position: i64,
+    },
+    /// Postgres could not do it.
+    #[error("the rows cannot be read or written: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The process ends.
+    #[error("interrupted: {0}")]
+    Interrupted(#[from] JoinError),
+}
+
+/// The rows of one generation of a read model. Its table is `{read_model}_rows`.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    pool: PgPool,
+    read_model: &'static str,
+    generation: i32,
+    sql: Arc<Sql>,
+}
+
+#[derive(Debug)]
+struct Sql {
+    rows: Arc<str>,
+    page: Arc<str>,
+    upsert: Arc<str>,
+    remove: Arc<str>,
+}
+
+impl Storage {
+    /// The rows of that generation.
+    #[must_use]
+    pub fn new(pool: PgPool, read_model: &'static str, generation: i32) -> Self {
+        Self {
+            pool,
+            read_model,
+            generation,
+            sql: Arc::new(Sql::new(read_model)),
+        }
+    }
+
+    /// How far the log is applied.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked, or there is no such generation.
+    pub async fn checkpoint(&self) -> sqlx::Result<Checkpoint> {
+        sqlx::query_as!(
+            Checkpoint,
+            r#"
+            select position,
+                   last_removal
+              from checkpoints
+             where read_model = $1
+               and generation = $2
+               and shard = $3
+            "#,
+            self.read_model,
+            self.generation,
+            SHARD,
+        )
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Those of the rows that exist.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn rows(&self, ids: &[Uuid]) -> sqlx::Result<Vec<Document>> {
+        sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
+            .bind(self.generation)
+            .bind(ids)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// The rows that changed after a position, by id, at most `limit` after an id.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn page(
+        &self,
+        changed_after: i64,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> sqlx::Result<Vec<Document>> {
+        sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.page)))
+            .bind(self.generation)
+            .bind(changed_after)
+            .bind(after)
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// Writes rows and checkpoint, both or neither. Runs to its end even if nobody waits for it.
+    ///
+    /// # Errors
+    /// [`StorageError::Fenced`] if the checkpoint is elsewhere; after any error the caller's rows in
+    /// memory are worth nothing.
+    pub async fn write(&self, batch: Arc<Batch>) -> Result<(), StorageError> {
+        let storage = self.clone();
+        tokio::spawn(async move { storage.transaction(&batch).await }).await?
+    }
+
+    /// Says why the event after `position` cannot be applied. The next write takes it back.
+    ///
+    /// # Errors
+    /// As [`Storage::write`].
+    pub async fn block(&self, position: i64, reason: &str) -> Result<(), StorageError> {
+        let blocked = sqlx::query!(
+            r#"
+            update checkpoints
+               set blocked = $5,
+                   updated_at = clock_timestamp()
+             where read_model = $1
+               and generation = $2
+               and shard = $3
+               and position = $4
+            "#,
+            self.read_model,
+            self.generation,
+            SHARD,
+            position,
+            reason,
+        )
+        .execute(&self.pool)
+        .await?;
+        self.fence(blocked.rows_affected(), position)
+    }
+
+    async fn transaction(&self, batch: &Batch) -> Result<(), StorageError> {
+        // May be lost in a crash: rows and checkpoint go back together, and the feed repeats.
+        let begin = "begin; set local synchronous_commit = off";
+        let mut transaction = self.pool.begin_with(begin).await?;
+        self.advance(&mut transaction, batch).await?;
+        let (kept, gone): (Vec<_>, Vec<_>) = batch
+            .documents
+            .iter()
+            .partition(|document| document.doc.is_some());
+        if !gone.is_empty() {
+            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
+                .bind(self.generation)
+                .bind(gone.iter().map(|document| document.id).collect::<Vec<_>>())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        if !kept.is_empty() {
+            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
+                .bind(self.generation)
+                .bind(kept.iter().map(|document| document.id).collect::<Vec<_>>())
+                .bind(
+                    kept.iter()
+                        .map(|document| document.doc.as_deref())
+                        .collect::<Vec<_>>(),
+                )
+                .bind(
+                    kept.iter()
+                        .map(|document| document.position)
+                        .collect::<Vec<_>>(),
+                )
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn advance(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        batch: &Batch,
+    ) -> Result<(), StorageError> {
+        let removes = batch
+            .documents
+            .iter()
+            .any(|document| document.doc.is_none());
+        let advanced = sqlx::query!(
+            r#"
+            update checkpoints
+               set position = $5,
+                   last_removal = case when $6 then $5 else last_removal end,
+                   blocked = null,
+                   updated_at = clock_timestamp()
+             where read_model = $1
+               and generation = $2
+               and shard = $3
+               and position = $4
+            "#,
+            self.read_model,
+            self.generation,
+            SHARD,
+            batch.from,
+            batch.to,
+            removes,
+        )
+        .execute(&mut **transaction)
+        .await?;
+        self.fence(advanced.rows_affected(), batch.from)
+    }
+
+    fn fence(&self, rows_affected: u64, position: i64) -> Result<(), StorageError> {
+        match rows_affected {
+            1 => Ok(()),
+            _ => Err(StorageError::Fenced {
+                read_model: self.read_model,
+                position,
+            }),
+        }
+    }
+}
+
+impl Sql {
+    /// Safe: the name is a constant of this crate.
+    fn new(read_model: &'static str) -> Self {
+        let rows = format!(
+            "select id, doc::text as doc, position from {read_model}_rows
+              where generation = $1 and id = any ($2)"
+        );
+        let page = format!(
+            "select id, doc::text as doc, position from {read_model}_rows
+              where generation = $1 and position > $2 and ($3::uuid is null or id > $3)
+              order by id limit $4"
+        );
+        let upsert = format!(
+            "insert into {read_model}_rows (generation, id, doc, position)
+             select $1, id, doc::json, position
+               from unnest($2::uuid[], $3::text[], $4::bigint[]) as changed (id, doc, position)
+             on conflict (generation, id) do update
+                set doc = excluded.doc, position = excluded.position"
+        );
+        let remove =
+            format!("delete from {read_model}_rows where generation = $1 and id = any ($2)");
+        Self {
+            rows: rows.into(),
+            page: page.into(),
+            upsert: upsert.into(),
+            remove: remove.into(),
+        }
+    }
+}
