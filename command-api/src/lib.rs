@@ -6,6 +6,7 @@ pub mod caller;
 pub mod error;
 pub mod executor;
 pub mod passwords;
+mod publish;
 mod roles;
 mod routes;
 mod run;

@@ -19,7 +19,9 @@ use tidemark_platform::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Roles, app::App, error::Error, executor::Executor, passwords::Passwords, routes};
+use crate::{
+    Roles, app::App, error::Error, executor::Executor, passwords::Passwords, publish, routes,
+};
 
 /// Open keys of data subjects kept in memory.
 const KEYS_CACHED: u64 = 100_000;
@@ -68,7 +70,7 @@ pub async fn run(
     let config = Arc::new(config);
     tracing::info!(%roles, listen = %listener.local_addr()?, "the command API starts");
     let relay_stop = CancellationToken::new();
-    let relay = tokio::spawn(async {});
+    let relay = tokio::spawn(publish::relay(&config, roles, relay_stop.clone())?);
     if roles.api {
         serve_api(&config, listener, shutdown).await?;
     } else {

@@ -1,0 +1,74 @@
+//! Hosts the relay: stands ready to publish the log, where this replica has that role and there is a
+//! broker.
+
+use std::time::Duration;
+
+use tidemark_event_store::{
+    kafka,
+    relay::{Relay, Settings},
+};
+use tidemark_platform::{
+    config::{self, Config, required},
+    database,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Roles, StartError, app::new_id};
+
+/// The relay at work, until `stop`; at rest, where there is nothing to do.
+///
+/// # Errors
+/// If the URL of the relay's database role is missing or wrong.
+pub(crate) fn relay(
+    config: &Config,
+    roles: Roles,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()> + use<>, StartError> {
+    let has_broker = !config.kafka.brokers.is_empty();
+    if roles.relay && !has_broker {
+        tracing::warn!("kafka.brokers is empty: nothing is published");
+    }
+    let relay = if roles.relay && has_broker {
+        let url = required(&config.database.relay_url, "database.relay_url")?;
+        let pool = database::pool(&config.database, url)?;
+        Some(Relay::new(pool, settings(config), new_id()))
+    } else {
+        None
+    };
+    Ok(async move {
+        if let Some(relay) = relay {
+            relay.run(stop).await;
+        }
+    })
+}
+
+fn settings(config: &Config) -> Settings {
+    let relay = &config.relay;
+    Settings {
+        kafka: kafka_settings(&config.kafka),
+        lease: Duration::from_millis(relay.lease_ms),
+        takeover_wait: Duration::from_millis(relay.takeover_wait_ms),
+        page_size: relay.page_size,
+        idle_poll: Duration::from_millis(relay.idle_poll_ms),
+        in_flight_max_kbytes: relay.in_flight_max_kbytes,
+        save_interval: Duration::from_millis(relay.save_interval_ms),
+        topics_check: Duration::from_millis(relay.topics_check_ms),
+        retry: Duration::from_millis(relay.retry_ms),
+        alarm_retry: Duration::from_millis(relay.alarm_retry_ms),
+    }
+}
+
+fn kafka_settings(kafka: &config::Kafka) -> kafka::Settings {
+    kafka::Settings {
+        brokers: kafka.brokers.clone(),
+        topic_prefix: kafka.topic_prefix.clone(),
+        partitions: kafka.partitions,
+        replication_factor: kafka.replication_factor,
+        message_timeout: Duration::from_millis(kafka.message_timeout_ms),
+        linger: Duration::from_millis(kafka.linger_ms),
+        fetch_wait_max: Duration::from_millis(kafka.fetch_wait_max_ms),
+        queue_max_kbytes: kafka.queue_max_kbytes,
+        request_timeout: Duration::from_millis(kafka.request_timeout_ms),
+        stall: Duration::from_millis(kafka.stall_ms),
+    }
+}

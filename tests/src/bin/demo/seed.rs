@@ -1,0 +1,98 @@
+//! The demo data: categories, and some auctions that last a day. Loading it again adds nothing.
+
+use chrono::{TimeDelta, Utc};
+use serde_json::json;
+
+use crate::{
+    api::{Api, Failure},
+    people::{Cast, Person},
+};
+
+const CATEGORIES: [(&str, &str); 3] = [
+    ("Cameras", "demo-cameras"),
+    ("Watches", "demo-watches"),
+    ("Instruments", "demo-instruments"),
+];
+
+const PRODUCTS: [(usize, &str, i64); 6] = [
+    (0, "Large-format field camera, 1962", 45_000),
+    (0, "Twin-lens reflex with case", 18_000),
+    (1, "Manual-winding chronograph", 120_000),
+    (1, "Railway pocket watch", 30_000),
+    (2, "Parlour guitar, spruce top", 60_000),
+    (2, "Concertina, 30 keys", 25_000),
+];
+
+/// Loads what is missing; the ids of the categories.
+pub(crate) async fn load(api: &Api, cast: &Cast) -> Result<Vec<String>, Failure> {
+    let mut ids = Vec::new();
+    let mut is_new = false;
+    for (order, (name, slug)) in CATEGORIES.iter().enumerate() {
+        let body = json!({"name": name, "slug": slug, "sort_order": order});
+        match cast.admin.command(api, "categories", body).await {
+            Ok(answer) => {
+                is_new = true;
+                ids.push(answer.id());
+            }
+            Err(failure) if failure.code == "slug_taken" => {
+                ids.push(api.query(&format!("categories/{slug}"), None).await?.id());
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if is_new {
+        for (place, (category, title, price)) in PRODUCTS.into_iter().enumerate() {
+            let seller = &cast.sellers[place % cast.sellers.len()];
+            auction(
+                api,
+                seller,
+                &ids[category],
+                title,
+                price,
+                TimeDelta::days(1),
+            )
+            .await?;
+        }
+    }
+    Ok(ids)
+}
+
+/// A new product and its auction, which starts at once; the auction's id.
+pub(crate) async fn auction(
+    api: &Api,
+    seller: &Person,
+    category: &str,
+    title: &str,
+    price: i64,
+    duration: TimeDelta,
+) -> Result<String, Failure> {
+    let product = json!({
+        "category_id": category,
+        "title": title,
+        "description": "From the demo.",
+        "condition": "good",
+        "specifications": {"origin": "demo"},
+        "shipping": {"price": {"amount": 900, "currency": "EUR"}, "countries": ["DE", "FR", "JP"]},
+    });
+    let product = seller.command(api, "products", product).await?.id();
+    seller
+        .command(api, &format!("products/{product}/list"), json!({}))
+        .await?;
+    let auction = json!({
+        "product_id": product,
+        "starting_price": {"amount": price, "currency": "EUR"},
+        "minimum_increment": (price / 50).max(1),
+        "reserve_price": price + price / 10,
+        "ends_at": now() + duration,
+        "anti_sniping_window_s": 5,
+    });
+    Ok(seller.command(api, "auctions", auction).await?.id())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a client has no other clock than its own"
+)]
+fn now() -> chrono::DateTime<Utc> {
+    Utc::now()
+}
