@@ -99,7 +99,9 @@ impl IntoResponse for Error {
 }
 
 fn storage(error: &sqlx::Error) -> Problem {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     let is_passing = matches!(
         error,
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)

@@ -61,7 +61,7 @@ impl Recorder {
         let key = new_key().to_string();
         headers.insert(
             IDEMPOTENCY_KEY,
-            HeaderValue::try_from(key).map_err(not_recorded)?,
+            HeaderValue::try_from(key).map_err(|e| not_recorded(&e))?,
         );
         let send = || {
             let request = self.client.post(&self.url).headers(headers.clone());
@@ -71,18 +71,18 @@ impl Recorder {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(%error, "a reading was not answered, sending it again");
-                send().await.map_err(not_recorded)?
+                send().await.map_err(|e| not_recorded(&e))?
             }
         };
         match answer.status() {
             status if status.is_success() => Ok(()),
             StatusCode::FORBIDDEN => Err(Error::NotAuditor),
-            status => Err(not_recorded(status)),
+            status => Err(not_recorded(&status)),
         }
     }
 }
 
-fn not_recorded(cause: impl ToString) -> Error {
+fn not_recorded(cause: &impl ToString) -> Error {
     Error::NotRecorded(cause.to_string())
 }
 

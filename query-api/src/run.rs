@@ -86,7 +86,7 @@ fn router(config: &Config, app: App, pool: PgPool) -> Result<Router, StartError>
         }
     });
     let auth = Auth::from_config(config, Clock::system())?;
-    let (routes, api) = routes::router().split_for_parts();
-    let router = routes.with_state(app).merge(openapi::router(api));
-    Ok(http::layers(router, &config.http, auth).merge(ops::router(readiness, &config.http)))
+    let (queries, api) = routes::router().split_for_parts();
+    let queries = queries.with_state(app).merge(openapi::router(api));
+    Ok(http::layers(queries, &config.http, auth).merge(ops::router(readiness, &config.http)))
 }

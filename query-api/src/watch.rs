@@ -83,7 +83,7 @@ impl Glances {
             }
         }
         // The process is about to end: there is nothing more to wait for.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

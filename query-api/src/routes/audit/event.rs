@@ -12,7 +12,7 @@ use crate::error::Error;
 
 /// An event of the log.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Event {
+pub(super) struct HistoryEvent {
     /// Where it stands in the log.
     position: i64,
     /// The event.
@@ -47,7 +47,7 @@ pub(super) struct Event {
     hash: String,
 }
 
-impl Event {
+impl HistoryEvent {
     fn new(recorded: Recorded) -> Result<Self, Error> {
         let metadata = recorded.metadata()?;
         let hash = recorded.hash().to_string();
@@ -79,7 +79,7 @@ pub(super) fn page(
     events: Vec<Recorded>,
     limit: i64,
     next: impl FnOnce(&Recorded) -> i64,
-) -> Result<Page<Event>, Error> {
+) -> Result<Page<HistoryEvent>, Error> {
     let is_full = i64::try_from(events.len()).is_ok_and(|found| found >= limit);
     let next = events
         .last()
@@ -87,7 +87,7 @@ pub(super) fn page(
         .map(|last| next(last).to_string());
     let items = events
         .into_iter()
-        .map(Event::new)
+        .map(HistoryEvent::new)
         .collect::<Result<_, _>>()?;
     Ok(Page { items, next })
 }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn shown(aggregate: &str) -> serde_json::Value {
-        serde_json::to_value(Event::new(recorded(aggregate)).unwrap()).unwrap()
+        serde_json::to_value(HistoryEvent::new(recorded(aggregate)).unwrap()).unwrap()
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn public_payloads_keep_their_bytes() {
-        let event = Event::new(recorded("auction")).unwrap();
+        let event = HistoryEvent::new(recorded("auction")).unwrap();
         assert_eq!(event.data.unwrap().get(), r#"{"secret": 1.0}"#);
     }
 

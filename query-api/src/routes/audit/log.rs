@@ -17,7 +17,7 @@ use tidemark_platform::{
 use utoipa::IntoParams;
 
 use super::{
-    event::{Event, page},
+    event::{HistoryEvent, page},
     record, require_auditor,
 };
 use crate::{app::App, error::Error, snapshot::Snapshot};
@@ -66,7 +66,7 @@ pub(super) struct Filter {
     tag = "audit",
     params(Filter),
     security(("user" = [])),
-    responses((status = 200, body = Page<Event>), Problem)
+    responses((status = 200, body = Page<HistoryEvent>), Problem)
 )]
 pub(super) async fn events(
     State(app): State<App>,

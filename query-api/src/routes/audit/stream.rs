@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{
-    event::{Event, page},
+    event::{HistoryEvent, page},
     head, record, require_auditor,
 };
 use crate::{app::App, error::Error};
@@ -44,7 +44,7 @@ pub(super) struct Part {
     tag = "audit",
     params(("id" = Uuid, Path), Part),
     security(("user" = [])),
-    responses((status = 200, body = Page<Event>), Problem)
+    responses((status = 200, body = Page<HistoryEvent>), Problem)
 )]
 pub(super) async fn events(
     State(app): State<App>,
