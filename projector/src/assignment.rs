@@ -69,13 +69,17 @@ impl Assignments {
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {}
             }
-            self.end_terms(&mut terms).await;
-            self.renew(&mut terms).await;
-            if let Err(error) = self.share_out(&mut terms).await {
-                tracing::warn!(%error, "leases cannot be sought");
-            }
+            self.look_after(&mut terms).await;
         }
         self.leave(terms).await;
+    }
+
+    async fn look_after(&self, terms: &mut Terms) {
+        self.end_terms(terms).await;
+        self.renew(terms).await;
+        if let Err(error) = self.share_out(terms).await {
+            tracing::warn!(%error, "leases cannot be sought");
+        }
     }
 
     const fn ttl(&self) -> Duration {

@@ -34,6 +34,7 @@ enum Error {
 }
 
 struct Follower {
+    read_model: &'static str,
     storage: Storage,
     bucket: Bucket,
     script_documents_max: usize,
@@ -60,29 +61,9 @@ impl Copies {
         bucket: Bucket,
         settings: &config::Redis,
     ) -> Self {
-        let (batches, queue) = mpsc::channel(settings.queue_max);
-        let stored = watch::Sender::new(0);
-        let follower = Follower {
-            storage,
-            bucket,
-            script_documents_max: settings.script_documents_max,
-            check: Duration::from_millis(settings.check_ms),
-            batches: queue,
-            stored: stored.subscribe(),
-            at: None,
-            measures: Measures {
-                up: gauge!("tidemark_redis_follower_up", "read_model" => read_model),
-                position: gauge!("tidemark_redis_follower_position", "read_model" => read_model),
-                documents: counter!("tidemark_redis_follower_documents_total", "read_model" => read_model),
-                refills: counter!("tidemark_redis_follower_refills_total", "read_model" => read_model),
-            },
-        };
-        tokio::spawn(follower.run(read_model));
-        Self {
-            batches,
-            stored,
-            dropped: counter!("tidemark_redis_follower_dropped_batches_total", "read_model" => read_model),
-        }
+        let (copies, follower) = Follower::new(read_model, storage, bucket, settings);
+        tokio::spawn(follower.run());
+        copies
     }
 
     /// The checkpoint in Postgres, found there.
@@ -101,7 +82,42 @@ impl Copies {
 }
 
 impl Follower {
-    async fn run(mut self, read_model: &'static str) {
+    fn new(
+        read_model: &'static str,
+        storage: Storage,
+        bucket: Bucket,
+        settings: &config::Redis,
+    ) -> (Copies, Self) {
+        let (batches, queue) = mpsc::channel(settings.queue_max);
+        let stored = watch::Sender::new(0);
+        let counter = |name: &'static str| counter!(name, "read_model" => read_model);
+        let gauge = |name: &'static str| gauge!(name, "read_model" => read_model);
+        let follower = Self {
+            read_model,
+            storage,
+            bucket,
+            script_documents_max: settings.script_documents_max,
+            check: Duration::from_millis(settings.check_ms),
+            batches: queue,
+            stored: stored.subscribe(),
+            at: None,
+            measures: Measures {
+                up: gauge("tidemark_redis_follower_up"),
+                position: gauge("tidemark_redis_follower_position"),
+                documents: counter("tidemark_redis_follower_documents_total"),
+                refills: counter("tidemark_redis_follower_refills_total"),
+            },
+        };
+        let copies = Copies {
+            batches,
+            stored,
+            dropped: counter("tidemark_redis_follower_dropped_batches_total"),
+        };
+        (copies, follower)
+    }
+
+    async fn run(mut self) {
+        let read_model = self.read_model;
         let mut is_up = true;
         loop {
             // Documents may be lost while nothing happens, hence the look at times.

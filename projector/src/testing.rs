@@ -1,6 +1,14 @@
-//! What the tests of this crate share.
+//! What the tests of this crate share: events, a database of their own, and a small read model.
 
-use tidemark_events::{Actor, Event, Metadata, Recorded, samples};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded, category, samples};
+use tidemark_platform::Config;
+use tidemark_read_models::{Fact, ReadModel, Wanted};
 use uuid::Uuid;
 
 /// An event of the examples as the log would hold it at that position.
@@ -29,4 +37,179 @@ pub(crate) fn recorded_as(position: i64, event: &Event) -> Recorded {
         metadata: serde_json::to_string(&metadata).unwrap(),
         recorded_at: samples::at(position),
     }
+}
+
+/// A migrated database of a test's own, which the next run of the same test replaces.
+pub(crate) struct Database {
+    pub(crate) name: String,
+    /// May do anything.
+    pub(crate) owner: PgPool,
+    /// As the projector connects.
+    pub(crate) pool: PgPool,
+}
+
+impl Database {
+    pub(crate) async fn new(test: &str) -> Self {
+        let name = format!("tidemark_projector_{test}");
+        let superuser = variable("TIDEMARK_TEST_DATABASE_URL");
+        let mut connection = PgConnection::connect(&superuser).await.unwrap();
+        for statement in [
+            format!("drop database if exists {name} with (force)"),
+            format!("create database {name} owner tidemark_owner"),
+        ] {
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+        let pool = |url: String| {
+            let options: PgConnectOptions = url.parse().unwrap();
+            PgPool::connect_lazy_with(options.database(&name))
+        };
+        let owner = pool(variable("TIDEMARK_DATABASE__OWNER_URL"));
+        tidemark_event_store::migrate(&owner).await.unwrap();
+        let database = Self {
+            owner,
+            pool: pool(variable("TIDEMARK_DATABASE__PROJECT_URL")),
+            name,
+        };
+        database.create_tally().await;
+        database
+    }
+
+    async fn create_tally(&self) {
+        let sql = "
+            create table tally_rows (
+                generation integer not null,
+                id         uuid    not null,
+                doc        json    not null,
+                position   bigint  not null,
+                primary key (generation, id)
+            ) partition by list (generation);
+            create table tally_rows_1 partition of tally_rows for values in (1);
+            grant select, insert, update, delete on tally_rows to tidemark_project;
+            insert into generations (read_model, generation, serving) values ('tally', 1, true);
+            insert into checkpoints (read_model, generation) values ('tally', 1);";
+        self.owner.execute(sqlx::raw_sql(sql)).await.unwrap();
+    }
+
+    /// Puts events at the end of the log.
+    pub(crate) async fn append(&self, events: &[Recorded]) {
+        for event in events {
+            sqlx::query(
+                "insert into events values ($1, $2, $3, $4, $5, $6, $7, $8::json, $9::json, $10)",
+            )
+            .bind(event.position)
+            .bind(event.event_id)
+            .bind(event.stream_id)
+            .bind(event.version)
+            .bind(&event.aggregate)
+            .bind(&event.event_type)
+            .bind(event.schema_version)
+            .bind(&event.data)
+            .bind(&event.metadata)
+            .bind(event.recorded_at)
+            .execute(&self.owner)
+            .await
+            .unwrap();
+        }
+        let head = "update log_head set position = (select max(position) from events)";
+        self.owner.execute(head).await.unwrap();
+    }
+
+    /// A read model's checkpoint, and why it is blocked if it is.
+    pub(crate) async fn checkpoint(&self, read_model: &str) -> (i64, Option<String>) {
+        let sql = "select position, blocked from checkpoints where read_model = $1";
+        let query = sqlx::query_as(sql).bind(read_model);
+        query.fetch_one(&self.owner).await.unwrap()
+    }
+
+    /// Rows with their documents and positions.
+    pub(crate) async fn rows(&self, read_model: &str) -> HashMap<Uuid, (String, i64)> {
+        let sql = format!("select id, doc::text, position from {read_model}_rows");
+        let rows: Vec<(Uuid, String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+            .fetch_all(&self.owner)
+            .await
+            .unwrap();
+        rows.into_iter()
+            .map(|(id, doc, position)| (id, (doc, position)))
+            .collect()
+    }
+
+    /// The configuration of a projector on this database, and on nothing else.
+    pub(crate) fn config(&self, more: &[(&str, &str)]) -> Config {
+        let url = variable("TIDEMARK_DATABASE__PROJECT_URL");
+        let (server, _) = url.rsplit_once('/').unwrap();
+        let url = format!("{server}/{}", self.name);
+        let secret = format!("auction-timer={}", "s".repeat(32));
+        let vars = [
+            ("TIDEMARK_DATABASE__PROJECT_URL", &*url),
+            ("TIDEMARK_SERVICE_TOKEN", &secret),
+        ];
+        let vars = vars.iter().chain(more);
+        Config::from_vars(vars.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+            .unwrap()
+    }
+}
+
+pub(crate) fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: use ./dev test"))
+}
+
+/// While set, a fold of [`Tally`] fails at events of [`POISON`].
+pub(crate) static POISONOUS: AtomicBool = AtomicBool::new(false);
+/// A category that a fold may fail at.
+pub(crate) const POISON: CategoryId = CategoryId(Uuid::from_u128(666));
+/// The row of [`Tally`] that every event touches.
+pub(crate) const TOTAL: Uuid = Uuid::from_u128(0);
+
+/// Counts the events of each category and of all of them; one that is deactivated has no row.
+pub(crate) struct Tally;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Count {
+    pub(crate) count: u32,
+}
+
+impl ReadModel for Tally {
+    const NAME: &'static str = "tally";
+    const FOLD: i32 = 1;
+    const WANTED: Wanted = Wanted::Types(&[
+        "category.created",
+        "category.activated",
+        "category.deactivated",
+    ]);
+    const HOT: bool = true;
+
+    type Row = Count;
+
+    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
+        let Some(Event::Category(event)) = &fact.event else {
+            return Vec::new();
+        };
+        let (category::Event::Created { category_id, .. }
+        | category::Event::Activated { category_id }
+        | category::Event::Deactivated { category_id }) = event;
+        vec![TOTAL, category_id.0]
+    }
+
+    fn fold(key: Uuid, row: Option<Count>, fact: &Fact<'_>) -> Option<Count> {
+        assert!(
+            key != POISON.0 || !POISONOUS.load(Ordering::Relaxed),
+            "poison"
+        );
+        let ends = fact.recorded.event_type == "category.deactivated" && key != TOTAL;
+        let count = row.unwrap_or_default().count + 1;
+        (!ends).then_some(Count { count })
+    }
+}
+
+/// An event that counts for the category.
+pub(crate) fn activated(position: i64, category_id: CategoryId) -> Recorded {
+    recorded_as(position, &category::Event::Activated { category_id }.into())
+}
+
+/// The event that ends a category.
+pub(crate) fn deactivated(position: i64, category_id: CategoryId) -> Recorded {
+    recorded_as(
+        position,
+        &category::Event::Deactivated { category_id }.into(),
+    )
 }

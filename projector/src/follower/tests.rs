@@ -1,1 +1,233 @@
-//! What the parts around these promise, on a real Postgres.
+//! What a follower promises of the documents, on a real Postgres and a real Redis.
+
+use tidemark_events::samples::CATEGORY;
+use tidemark_read_models::redis::{Cached, Documents, Guard};
+use tidemark_read_models::storage::{Document, GENERATION};
+use uuid::Uuid;
+
+use super::*;
+use crate::testing::{Database, variable};
+
+const GONE: Uuid = Uuid::from_u128(13);
+
+struct Case {
+    _database: Database,
+    storage: Storage,
+    documents: Documents,
+    raw: redis::aio::MultiplexedConnection,
+    key: String,
+    copies: Copies,
+    follower: Follower,
+}
+
+impl Case {
+    async fn new(name: &str, queue_max: usize) -> Self {
+        let database = Database::new(name).await;
+        let url = variable("TIDEMARK_REDIS__URL");
+        let prefix = format!("tidemark_projector_{name}");
+        let key = format!("{prefix}:{{tally.1.0}}");
+        let mut raw = redis::Client::open(&*url)
+            .unwrap()
+            .get_multiplexed_async_connection()
+            .await
+            .unwrap();
+        delete(&mut raw, &key).await;
+        let documents = Documents::new(&url, &prefix, Duration::from_secs(5)).unwrap();
+        let storage = Storage::new(database.pool.clone(), "tally", GENERATION);
+        let settings = config::Redis {
+            queue_max,
+            script_documents_max: 2,
+            ..database.config(&[]).redis
+        };
+        let bucket = documents.bucket("tally", GENERATION);
+        let (copies, follower) = Follower::new("tally", storage.clone(), bucket, &settings);
+        Self {
+            _database: database,
+            storage,
+            documents,
+            raw,
+            key,
+            copies,
+            follower,
+        }
+    }
+
+    /// Writes rows, and offers them.
+    async fn commit(&self, from: i64, to: i64, documents: Vec<Document>) {
+        let batch = Arc::new(Batch {
+            from,
+            to,
+            documents,
+        });
+        self.storage.write(Arc::clone(&batch)).await.unwrap();
+        self.copies.offer(batch);
+    }
+
+    async fn get(&self, id: Uuid) -> Option<Cached> {
+        self.documents.get("tally", GENERATION, id).await.unwrap()
+    }
+
+    async fn catch_up(&mut self) {
+        self.follower.catch_up(false).await.unwrap();
+    }
+}
+
+async fn delete(connection: &mut redis::aio::MultiplexedConnection, key: &str) {
+    let _: () = redis::cmd("DEL")
+        .arg(key)
+        .query_async(connection)
+        .await
+        .unwrap();
+}
+
+fn document(id: Uuid, doc: &str, position: i64) -> Document {
+    Document {
+        id,
+        doc: (!doc.is_empty()).then(|| doc.to_owned()),
+        position,
+    }
+}
+
+fn cached(doc: &str, position: i64, checkpoint: i64) -> Option<Cached> {
+    let doc = (!doc.is_empty()).then(|| doc.to_owned());
+    Some(Cached {
+        position,
+        checkpoint,
+        doc,
+    })
+}
+
+#[tokio::test]
+async fn documents_follow_the_rows() {
+    let mut case = Case::new("follow", 8).await;
+    assert_eq!(case.get(CATEGORY.0).await, None, "not filled");
+    let rows = (1..=5).map(|id| document(Uuid::from_u128(id), "{}", 1));
+    case.commit(0, 1, rows.collect()).await;
+    case.catch_up().await;
+    case.commit(
+        1,
+        2,
+        vec![
+            document(CATEGORY.0, r#"{"a": 1}"#, 2),
+            document(GONE, "{}", 2),
+        ],
+    )
+    .await;
+    case.commit(2, 4, vec![document(GONE, "", 3)]).await;
+    case.catch_up().await;
+    assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a": 1}"#, 2, 4));
+    assert_eq!(case.get(Uuid::from_u128(5)).await, cached("{}", 1, 4));
+    assert_eq!(case.get(GONE).await, cached("", 3, 4), "a tombstone");
+    assert_eq!(
+        case.get(Uuid::from_u128(99)).await,
+        cached("", 0, 4),
+        "there is no such row"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_bucket_is_filled_again() {
+    let mut case = Case::new("lost", 8).await;
+    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    case.catch_up().await;
+    let key = case.key.clone();
+
+    delete(&mut case.raw, &key).await;
+    assert_eq!(case.get(CATEGORY.0).await, None);
+    case.follower.catch_up(true).await.unwrap();
+    assert_eq!(
+        case.get(CATEGORY.0).await,
+        cached("{}", 1, 1),
+        "found by looking"
+    );
+
+    delete(&mut case.raw, &key).await;
+    case.commit(1, 2, vec![]).await;
+    case.catch_up().await;
+    assert_eq!(
+        case.get(CATEGORY.0).await,
+        cached("{}", 1, 2),
+        "found by the next batch"
+    );
+}
+
+#[tokio::test]
+async fn what_a_full_queue_drops_is_read_from_the_rows() {
+    let mut case = Case::new("dropped", 1).await;
+    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    case.catch_up().await;
+    case.commit(1, 2, vec![document(CATEGORY.0, r#"{"a":2}"#, 2)])
+        .await;
+    case.commit(
+        2,
+        3,
+        vec![
+            document(CATEGORY.0, r#"{"a":3}"#, 3),
+            document(GONE, "{}", 3),
+        ],
+    )
+    .await;
+    case.catch_up().await;
+    assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a":3}"#, 3, 3));
+
+    case.commit(3, 4, vec![]).await;
+    case.commit(4, 5, vec![document(GONE, "", 5)]).await;
+    case.catch_up().await;
+    assert_eq!(case.get(GONE).await, cached("", 0, 5), "removals too");
+    assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a":3}"#, 3, 5));
+}
+
+#[tokio::test]
+async fn a_bucket_ahead_of_the_rows_starts_anew() {
+    let mut case = Case::new("ahead", 8).await;
+    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    let bucket = case.documents.bucket("tally", GENERATION);
+    let filling = Uuid::from_u128(1);
+    bucket.start_filling(filling).await.unwrap();
+    let wrong = [document(CATEGORY.0, r#"{"wrong":1}"#, 70)];
+    assert!(
+        bucket
+            .write(Guard::Filling(filling), &wrong, Some(70))
+            .await
+            .unwrap()
+    );
+    case.catch_up().await;
+    assert_eq!(case.get(CATEGORY.0).await, cached("{}", 1, 1));
+}
+
+#[tokio::test]
+async fn a_stale_writer_changes_nothing() {
+    let mut case = Case::new("stale", 8).await;
+    case.commit(0, 5, vec![document(CATEGORY.0, "{}", 5)]).await;
+    case.catch_up().await;
+    let bucket = case.documents.bucket("tally", GENERATION);
+    let stale = Batch {
+        from: 3,
+        to: 6,
+        documents: vec![document(CATEGORY.0, r#"{"stale":1}"#, 6)],
+    };
+    assert!(!bucket.apply(&stale, 100).await.unwrap());
+    let older = [document(CATEGORY.0, r#"{"older":1}"#, 4)];
+    assert!(
+        bucket
+            .write(Guard::Checkpoint(5), &older, None)
+            .await
+            .unwrap()
+    );
+    assert_eq!(case.get(CATEGORY.0).await, cached("{}", 5, 5));
+
+    let [first, second] = [1, 2].map(Uuid::from_u128);
+    bucket.start_filling(first).await.unwrap();
+    bucket.start_filling(second).await.unwrap();
+    assert!(
+        !bucket
+            .write(Guard::Filling(first), &older, Some(9))
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        case.get(CATEGORY.0).await,
+        None,
+        "half filled is not filled"
+    );
+}

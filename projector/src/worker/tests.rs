@@ -1,1 +1,183 @@
-//! What the parts around these promise, on a real Postgres.
+//! What a worker promises of its rows and its checkpoint, on a real Postgres.
+
+use std::sync::atomic::Ordering;
+
+use tidemark_events::{CategoryId, samples::CATEGORY};
+use tidemark_read_models::storage::{GENERATION, StorageError};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::ring::Ring;
+use crate::source::Source;
+use crate::subscriber::follow;
+use crate::testing::{Database, POISON, POISONOUS, TOTAL, Tally, activated, deactivated, recorded};
+
+fn worker(database: &Database) -> Worker<Tally> {
+    let storage = Storage::new(database.pool.clone(), Tally::NAME, GENERATION);
+    Worker::new(storage, 100, None)
+}
+
+fn shared(events: Vec<Recorded>) -> Vec<Arc<Recorded>> {
+    events.into_iter().map(Arc::new).collect()
+}
+
+fn count(count: u32, position: i64) -> (String, i64) {
+    (format!(r#"{{"count":{count}}}"#), position)
+}
+
+const OTHER: CategoryId = CategoryId(Uuid::from_u128(12));
+
+#[tokio::test]
+async fn rows_and_checkpoint_move_together() {
+    let database = Database::new("moves").await;
+    let mut worker = worker(&database);
+    assert_eq!(worker.start().await.unwrap(), 0);
+    let first = shared(vec![
+        activated(1, CATEGORY),
+        recorded(2),
+        activated(3, OTHER),
+    ]);
+    assert_eq!(worker.apply(0, &first).await.unwrap().position, 3);
+    let unwanted = shared(vec![recorded(4)]);
+    assert_eq!(worker.apply(3, &unwanted).await.unwrap().position, 4);
+    let last = shared(vec![activated(5, CATEGORY), deactivated(6, OTHER)]);
+    assert_eq!(worker.apply(4, &last).await.unwrap().position, 6);
+
+    assert_eq!(database.checkpoint("tally").await, (6, None));
+    let expected = HashMap::from([(CATEGORY.0, count(2, 5)), (TOTAL, count(4, 6))]);
+    assert_eq!(database.rows("tally").await, expected);
+    let stored = worker.storage.checkpoint().await.unwrap();
+    assert_eq!((stored.position, stored.last_removal), (6, 6));
+}
+
+#[tokio::test]
+async fn batches_of_any_size_give_the_same_rows() {
+    let mut results = Vec::new();
+    for (name, size) in [("size_1", 1), ("size_3", 3), ("size_99", 99)] {
+        let database = Database::new(name).await;
+        let events = (1..=20).map(|at| match at % 4 {
+            0 => deactivated(at, OTHER),
+            1 | 2 => activated(at, OTHER),
+            _ => activated(at, CATEGORY),
+        });
+        let mut worker = worker(&database);
+        let mut position = worker.start().await.unwrap();
+        for batch in shared(events.collect()).chunks(size) {
+            position = worker.apply(position, batch).await.unwrap().position;
+        }
+        results.push(database.rows("tally").await);
+    }
+    assert_eq!(results[0], results[1]);
+    assert_eq!(results[0], results[2]);
+}
+
+#[tokio::test]
+async fn of_two_workers_on_one_checkpoint_the_later_one_starts_again() {
+    let database = Database::new("fenced").await;
+    let (mut zombie, mut heir) = (worker(&database), worker(&database));
+    zombie.start().await.unwrap();
+    heir.start().await.unwrap();
+    let events = shared(vec![
+        activated(1, CATEGORY),
+        activated(2, CATEGORY),
+        activated(3, CATEGORY),
+    ]);
+    zombie.apply(0, &events[..1]).await.unwrap();
+    heir.start().await.unwrap();
+    heir.apply(1, &events[1..2]).await.unwrap();
+
+    let fenced = zombie.apply(1, &events[1..]).await;
+    assert!(matches!(
+        fenced,
+        Err(Failure::Storage(StorageError::Fenced { position: 1, .. }))
+    ));
+    let blocked = zombie.block(1, "by a zombie").await;
+    assert!(matches!(
+        blocked,
+        Err(Failure::Storage(StorageError::Fenced { .. }))
+    ));
+    let position = zombie.start().await.unwrap();
+    zombie.apply(position, &events[2..]).await.unwrap();
+    assert_eq!(database.rows("tally").await[&CATEGORY.0], count(3, 3));
+}
+
+#[tokio::test]
+async fn a_failing_fold_blocks_until_it_succeeds() {
+    let database = Database::new("poison").await;
+    let mut worker = worker(&database);
+    let events = shared(vec![
+        activated(1, CATEGORY),
+        activated(2, POISON),
+        activated(3, CATEGORY),
+    ]);
+    let position = worker.start().await.unwrap();
+    POISONOUS.store(true, Ordering::Relaxed);
+    let applied = worker.apply(position, &events).await.unwrap();
+    POISONOUS.store(false, Ordering::Relaxed);
+    assert_eq!(applied.position, 1, "what comes before is applied");
+    let reason = applied.obstacle.unwrap().to_string();
+    assert_eq!(reason, "the fold failed: poison");
+    worker.block(1, &reason).await.unwrap();
+    assert_eq!(database.checkpoint("tally").await, (1, Some(reason)));
+    let expected = HashMap::from([(CATEGORY.0, count(1, 1)), (TOTAL, count(1, 1))]);
+    assert_eq!(
+        database.rows("tally").await,
+        expected,
+        "an event is applied to all its rows or none"
+    );
+
+    let position = worker.start().await.unwrap();
+    worker.apply(position, &events[1..]).await.unwrap();
+    assert_eq!(database.checkpoint("tally").await, (3, None));
+    assert_eq!(database.rows("tally").await[&TOTAL], count(3, 3));
+}
+
+#[tokio::test]
+async fn a_newer_builds_event_ends_the_term() {
+    let database = Database::new("newer").await;
+    let newer = Recorded {
+        schema_version: 99,
+        ..activated(2, CATEGORY)
+    };
+    database.append(&[activated(1, CATEGORY), newer]).await;
+    let source = Source {
+        ring: Arc::new(Ring::new(10, 1 << 20)),
+        log: tidemark_event_store::Log::new(database.pool.clone()),
+    };
+    let settings = database.config(&[]).projection;
+    follow(
+        Box::new(worker(&database)),
+        source,
+        settings,
+        CancellationToken::new(),
+    )
+    .await;
+    let (position, blocked) = database.checkpoint("tally").await;
+    assert_eq!(position, 1);
+    assert!(blocked.unwrap().contains("schema version 99"));
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_blocks() {
+    let database = Database::new("unreadable").await;
+    let row = "insert into tally_rows values (1, $1, '{\"count\":\"?\"}', 0)";
+    sqlx::query(row)
+        .bind(CATEGORY.0)
+        .execute(&database.owner)
+        .await
+        .unwrap();
+    let mut worker = worker(&database);
+    worker.start().await.unwrap();
+    let applied = worker
+        .apply(0, &shared(vec![activated(1, CATEGORY)]))
+        .await
+        .unwrap();
+    assert_eq!(applied.position, 0);
+    assert!(
+        applied
+            .obstacle
+            .unwrap()
+            .to_string()
+            .contains("cannot be read")
+    );
+}
