@@ -1,0 +1,231 @@
+//! One test's own Tidemark: its database, topics and keys, and the processes that it needs, run in
+//! this one through the `run` of each.
+
+use std::{fmt::Display, net::SocketAddr, sync::atomic::AtomicUsize};
+
+use tidemark_command_api::Roles;
+use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Client, Database, Process, Settings, User};
+
+/// A Tidemark. Everything of it ends when it is dropped.
+#[derive(Debug)]
+pub struct App {
+    /// What its processes are configured with, and what more of them would be.
+    pub settings: Settings,
+    /// Nobody in particular; everybody else is made from it.
+    pub client: Client,
+    pub(crate) admin: OnceCell<User>,
+    pub(crate) users: AtomicUsize,
+    pub(crate) relay: bool,
+    pub(crate) projector: bool,
+    /// In the order in which they were started.
+    running: Vec<Running>,
+    /// Dropped last.
+    pub database: Database,
+}
+
+/// A process that runs in this one.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub url: String,
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// What an [`App`] shall consist of besides the command API.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    relay: bool,
+    projector: bool,
+    queries: bool,
+    changed: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// The relay, and everything follows Kafka. Where there is no broker, everything follows the log.
+    #[must_use]
+    pub const fn relay(mut self) -> Self {
+        self.relay = true;
+        self
+    }
+
+    /// A projector.
+    #[must_use]
+    pub const fn projector(mut self) -> Self {
+        self.projector = true;
+        self
+    }
+
+    /// A query API.
+    #[must_use]
+    pub const fn queries(mut self) -> Self {
+        self.queries = true;
+        self
+    }
+
+    /// Another value of a setting, `TIDEMARK_…`.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: impl Display) -> Self {
+        self.changed.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Starts it all.
+    pub async fn start(self) -> App {
+        let database = Database::fresh().await;
+        let mut settings = Settings::new(&database);
+        if !self.relay {
+            settings.set("TIDEMARK_KAFKA__BROKERS", "");
+        }
+        for (name, value) in &self.changed {
+            settings.set(name, value);
+        }
+        let relay = !settings.get("TIDEMARK_KAFKA__BROKERS").is_empty();
+        let roles = Roles { api: true, relay };
+        let listener = listen("127.0.0.1:0").await;
+        let command_url = url_of(&listener);
+        settings.set("TIDEMARK_COMMAND_API__URL", &*command_url);
+        let mut running = vec![command_api(&settings, roles, listener)];
+        if self.projector {
+            running.push(projector(&settings, listen("127.0.0.1:0").await));
+        }
+        let mut query_url = String::new();
+        if self.queries {
+            let queries = query_api(&settings, listen("127.0.0.1:0").await);
+            query_url.clone_from(&queries.url);
+            running.push(queries);
+        }
+        App {
+            client: Client::anonymous(&command_url, &query_url),
+            settings,
+            admin: OnceCell::new(),
+            users: AtomicUsize::new(0),
+            relay,
+            projector: self.projector,
+            running,
+            database,
+        }
+    }
+}
+
+impl App {
+    /// The command API alone, without its relay.
+    pub async fn start() -> Self {
+        Builder::default().start().await
+    }
+
+    /// Everything.
+    pub async fn whole() -> Self {
+        Self::builder().relay().projector().queries().start().await
+    }
+
+    /// To choose what it consists of.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where commands are sent.
+    #[must_use]
+    pub fn command_url(&self) -> &str {
+        self.settings.get("TIDEMARK_COMMAND_API__URL")
+    }
+
+    /// One more command API in this process.
+    pub async fn another_command_api(&self, roles: Roles) -> Running {
+        command_api(&self.settings, roles, listen("127.0.0.1:0").await)
+    }
+
+    /// One more projector in this process.
+    pub async fn another_projector(&self) -> Running {
+        projector(&self.settings, listen("127.0.0.1:0").await)
+    }
+
+    /// One more query API in this process.
+    pub async fn another_query_api(&self) -> Running {
+        query_api(&self.settings, listen("127.0.0.1:0").await)
+    }
+
+    /// A command API as a process of its own, to be killed.
+    pub async fn spawn_command_api(&self) -> Process {
+        Process::command_api(&self.settings).await
+    }
+
+    /// Stops the command API gracefully, and starts another one at the same address.
+    pub async fn restart_command_api(&mut self) {
+        let first = self.running.remove(0);
+        let address = first.address.to_string();
+        first.stop().await;
+        let roles = Roles {
+            api: true,
+            relay: self.relay,
+        };
+        let again = command_api(&self.settings, roles, listen(&address).await);
+        self.running.insert(0, again);
+    }
+}
+
+impl Running {
+    /// Ends it gracefully.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+
+    fn start<F, E>(
+        listener: TcpListener,
+        run: impl FnOnce(TcpListener, CancellationToken) -> F,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        let (url, address) = (url_of(&listener), listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let work = run(listener, stop.clone());
+        let task = tokio::spawn(async move {
+            if let Err(error) = work.await {
+                panic!("a process ended: {error}");
+            }
+        });
+        Self {
+            url,
+            address,
+            stop,
+            task,
+        }
+    }
+}
+
+fn command_api(settings: &Settings, roles: Roles, listener: TcpListener) -> Running {
+    let config = settings.config();
+    Running::start(listener, |listener, stop| {
+        tidemark_command_api::run(config, roles, listener, stop)
+    })
+}
+
+fn projector(settings: &Settings, listener: TcpListener) -> Running {
+    let config = settings.as_service("auction-timer").config();
+    Running::start(listener, |listener, stop| {
+        tidemark_projector::run(config, listener, stop)
+    })
+}
+
+fn query_api(settings: &Settings, listener: TcpListener) -> Running {
+    let config = settings.as_service("query-api").config();
+    Running::start(listener, |listener, stop| {
+        tidemark_query_api::run(config, listener, stop)
+    })
+}
+
+async fn listen(address: &str) -> TcpListener {
+    TcpListener::bind(address).await.unwrap()
+}
+
+fn url_of(listener: &TcpListener) -> String {
+    format!("http://{}", listener.local_addr().unwrap())
+}

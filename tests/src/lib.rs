@@ -1,0 +1,28 @@
+//! The harness of the integration tests: a database of its own for each test, the processes run in
+//! this one or as the real binaries, clients that speak HTTP and know nothing else.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "panicking is how a test says that something is wrong"
+)]
+
+pub mod app;
+pub mod client;
+pub mod database;
+pub mod market;
+pub mod people;
+pub mod process;
+pub mod settings;
+pub mod settle;
+
+pub use app::App;
+pub use client::{Answer, Client};
+pub use database::Database;
+pub use market::Market;
+pub use people::User;
+pub use process::Process;
+pub use settings::Settings;

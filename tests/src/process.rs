@@ -1,0 +1,85 @@
+//! The real binaries, as processes of their own that can be killed. `./dev test` builds them first.
+
+use std::{path::PathBuf, process::Stdio};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{Settings, client::Client, settle::eventually};
+
+/// A process. It is killed when it is dropped.
+#[derive(Debug)]
+pub struct Process {
+    /// Where it listens.
+    pub url: String,
+    child: Child,
+}
+
+impl Process {
+    /// A command API without the relay, ready.
+    pub async fn command_api(settings: &Settings) -> Self {
+        let mut settings = settings.clone();
+        // The line that says where it listens is an ordinary one.
+        settings.set("TIDEMARK_TELEMETRY__LOG", "error,tidemark_command_api=info");
+        settings.set("TIDEMARK_TELEMETRY__LOG_FORMAT", "json");
+        let arguments = ["--roles", "api"];
+        let process = Self::start("tidemark-command-api", &arguments, &settings).await;
+        let client = Client::anonymous(&process.url, "");
+        eventually("a process to be ready", || async {
+            let request = client.command(reqwest::Method::GET, "/readyz");
+            let ready = request.send().await.is_ok_and(|r| r.status().is_success());
+            ready.then_some(())
+        })
+        .await;
+        process
+    }
+
+    /// Starts a binary, and waits for the line of its log that says where it listens.
+    async fn start(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
+        let path = path_of(binary);
+        let mut child = Command::new(&path)
+            .args(arguments)
+            .env_clear()
+            .envs(settings.vars())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; run `./dev test`", path.display()));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = loop {
+            let line = lines.next_line().await.unwrap();
+            let line = line.unwrap_or_else(|| panic!("{binary} ended before it listened"));
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(address) = line["listen"].as_str() {
+                break format!("http://{address}");
+            }
+        };
+        // A full pipe would stop it.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { url, child }
+    }
+
+    /// Kills it at once (`kill -9`).
+    pub async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+}
+
+/// Beside the directory that test binaries are in.
+fn path_of(binary: &str) -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.push(binary);
+    path
+}

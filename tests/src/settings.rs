@@ -1,0 +1,105 @@
+//! What the processes of a test are configured with: this process's environment, which `./dev` wrote,
+//! changed for tests. Kept as variables, since the real binaries are given them too.
+
+use std::collections::BTreeMap;
+
+use tidemark_platform::Config;
+
+use crate::Database;
+
+/// Short times and cheap passwords; everything else is as it is in production.
+const FOR_TESTS: [(&str, &str); 15] = [
+    ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
+    ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
+    ("TIDEMARK_COMMAND_API__LISTEN", "127.0.0.1:0"),
+    ("TIDEMARK_QUERY_API__LISTEN", "127.0.0.1:0"),
+    ("TIDEMARK_PROJECTOR__LISTEN", "127.0.0.1:0"),
+    ("TIDEMARK_DATABASE__MAX_CONNECTIONS", "5"),
+    ("TIDEMARK_KAFKA__PARTITIONS", "2"),
+    ("TIDEMARK_KAFKA__MESSAGE_TIMEOUT_MS", "1200"),
+    ("TIDEMARK_RELAY__LEASE_MS", "1500"),
+    ("TIDEMARK_RELAY__TAKEOVER_WAIT_MS", "1500"),
+    ("TIDEMARK_PROJECTION__LEASE_MS", "1000"),
+    ("TIDEMARK_PROJECTION__POLL_MS", "10"),
+    ("TIDEMARK_PROJECTION__RETRY_MS", "50"),
+    ("TIDEMARK_REACTOR__POLL_MS", "20"),
+    ("TIDEMARK_TELEMETRY__LOG", "error"),
+];
+
+/// The variables of the processes of one test.
+#[derive(Clone, Debug)]
+pub struct Settings(BTreeMap<String, String>);
+
+/// A variable that `./dev` writes.
+#[must_use]
+pub fn from_environment(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `./dev test`, or take the environment from .dev/env first")
+    })
+}
+
+impl Settings {
+    /// For processes on this database, with topics and keys of their own.
+    #[must_use]
+    pub fn new(database: &Database) -> Self {
+        let is_setting =
+            |name: &str| name.starts_with("TIDEMARK_") && !name.starts_with("TIDEMARK_TEST_");
+        let mut all = Self(
+            std::env::vars()
+                .filter(|(name, _)| is_setting(name))
+                .collect(),
+        );
+        for (name, value) in FOR_TESTS {
+            all.set(name, value);
+        }
+        for role in ["OWNER", "APPEND", "RELAY", "PROJECT", "READ"] {
+            let name = format!("TIDEMARK_DATABASE__{role}_URL");
+            let url = database.url_like(&from_environment(&name));
+            all.set(&name, url);
+        }
+        all.set("TIDEMARK_KAFKA__TOPIC_PREFIX", database.name());
+        all.set("TIDEMARK_REDIS__KEY_PREFIX", database.name());
+        all
+    }
+
+    /// Changes one.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// One, or nothing.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// All, for a process that is started.
+    pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// For a process that is run in this one.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        Config::from_vars(self.0.clone()).unwrap()
+    }
+
+    /// The same, calling others as this service.
+    #[must_use]
+    pub fn as_service(&self, name: &str) -> Self {
+        let mut settings = self.clone();
+        let token = format!("{name}={}", self.service_secret(name));
+        settings.set("TIDEMARK_SERVICE_TOKEN", token);
+        settings
+    }
+
+    /// The secret of a service.
+    #[must_use]
+    pub fn service_secret(&self, name: &str) -> &str {
+        let tokens = self.get("TIDEMARK_SERVICE_TOKENS").split(',');
+        tokens
+            .filter_map(|token| token.split_once('='))
+            .find_map(|(known, secret)| (known == name).then_some(secret))
+            .unwrap_or_else(|| panic!("TIDEMARK_SERVICE_TOKENS has no {name}"))
+    }
+}

@@ -1,0 +1,201 @@
+//! A log with topics of its own.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures::future::select_all;
+use tidemark_event_store::{
+    Appender, Group, Log, NewEvent, Outcome, kafka,
+    relay::{Health, Relay, Settings},
+};
+use tidemark_events::{Actor, Metadata, samples};
+use sqlx::{PgPool, postgres::PgPoolOptions};
+use tidemark_tests::{Database, settings::from_environment};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Longer than anything here takes on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Enough for what one role does at once.
+const CONNECTIONS_MAX: u32 = 4;
+
+/// A log, its topics, and an executor that appends to it.
+pub struct World {
+    pub database: Database,
+    pub log: Log,
+    pub settings: Settings,
+    relay_pool: PgPool,
+    appender: Appender,
+    batch: i64,
+    versions: HashMap<Uuid, i64>,
+    streams: Vec<Uuid>,
+}
+
+/// A relay at work.
+pub struct Running {
+    pub confirmed: watch::Receiver<i64>,
+    pub health: watch::Receiver<Health>,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let database = Database::fresh().await;
+        let pool = |role| {
+            let url = from_environment(&format!("TIDEMARK_DATABASE__{role}_URL"));
+            PgPoolOptions::new()
+                .max_connections(CONNECTIONS_MAX)
+                .connect_lazy(&database.url_like(&url))
+                .unwrap()
+        };
+        let appender = Appender::register(pool("APPEND"), Uuid::now_v7());
+        Self {
+            log: Log::new(pool("READ")),
+            relay_pool: pool("RELAY"),
+            appender: appender.await.unwrap(),
+            settings: settings(format!("test-{}", Uuid::now_v7().simple())),
+            database,
+            batch: 0,
+            versions: HashMap::new(),
+            streams: (0..7).map(|_| Uuid::now_v7()).collect(),
+        }
+    }
+
+    /// The number of streams an aggregate's events are spread over.
+    pub fn streams(mut self, count: usize) -> Self {
+        self.streams = (0..count).map(|_| Uuid::now_v7()).collect();
+        self
+    }
+
+    /// Appends so many events, of all types in turn. Returns the head.
+    pub async fn append(&mut self, count: usize) -> i64 {
+        let events = samples::all().into_iter().cycle().enumerate().take(count);
+        let mut group = Group::default();
+        for (place, event) in events {
+            let aggregate = event.aggregate();
+            // A stream belongs to one aggregate.
+            let seed = self.streams[place / samples::all().len() % self.streams.len()];
+            let stream_id = Uuid::from_u128(seed.as_u128() ^ (aggregate as u128 + 1));
+            let version = self.versions.entry(stream_id).or_default();
+            if !group.streams.iter().any(|(id, _)| *id == stream_id) {
+                group.streams.push((stream_id, *version));
+            }
+            *version += 1;
+            group.events.push(NewEvent {
+                event_id: Uuid::now_v7(),
+                stream_id,
+                version: *version,
+                aggregate: aggregate.name(),
+                encoded: event.encode().unwrap(),
+                metadata: metadata(),
+            });
+        }
+        self.append_group(group).await
+    }
+
+    pub async fn append_group(&mut self, group: Group) -> i64 {
+        self.batch += 1;
+        let outcome = self.appender.append(self.batch, vec![group]).await.unwrap();
+        let Outcome::Done(appended) = outcome else {
+            panic!("the executor is forgotten")
+        };
+        assert_eq!(appended.moved, []);
+        self.log.head().await.unwrap().position
+    }
+
+    /// Starts a relay, as another process would.
+    pub fn relay(&self) -> Running {
+        self.relay_with(self.settings.clone())
+    }
+
+    pub fn relay_with(&self, settings: Settings) -> Running {
+        let relay = Relay::new(self.relay_pool.clone(), settings, Uuid::now_v7());
+        let shutdown = CancellationToken::new();
+        Running {
+            confirmed: relay.confirmed(),
+            health: relay.health(),
+            shutdown: shutdown.clone(),
+            task: tokio::spawn(relay.run(shutdown)),
+        }
+    }
+
+    /// Changes the progress behind the relay's back.
+    pub async fn tamper(&self, sql: &'static str) {
+        let changed = sqlx::query(sql).execute(&self.database.pool).await;
+        assert!(changed.unwrap().rows_affected() > 0, "nothing to tamper with");
+    }
+}
+
+impl Running {
+    /// Waits until this relay has confirmed `position`.
+    pub async fn confirms(&mut self, position: i64) {
+        let confirmed = self.confirmed.wait_for(|confirmed| *confirmed >= position);
+        within(confirmed).await.expect("the relay ended");
+    }
+
+    pub async fn becomes(&mut self, health: Health) {
+        let became = self.health.wait_for(|now| *now == health);
+        within(became).await.expect("the relay ended");
+    }
+
+    /// Ends it as a crash would, as far as one process can.
+    pub async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.is_err());
+    }
+
+    /// Lets it hand over.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        within(self.task).await.unwrap();
+    }
+}
+
+/// Waits until one of several relays has confirmed `position`, and returns its place.
+pub async fn any_confirms(relays: &mut [Running], position: i64) -> usize {
+    let waits = relays.iter_mut().map(|relay| Box::pin(relay.confirms(position)));
+    within(select_all(waits)).await.1
+}
+
+/// No wait of a test is without an end.
+pub async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(DEADLINE, future).await.expect("took too long")
+}
+
+pub fn metadata() -> String {
+    let metadata = Metadata {
+        actor: Actor::Service("test".to_owned()),
+        correlation_id: Uuid::now_v7(),
+        causation_id: None,
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+    };
+    serde_json::to_string(&metadata).unwrap()
+}
+
+pub fn settings(topic_prefix: String) -> Settings {
+    Settings {
+        kafka: kafka::Settings {
+            brokers: from_environment("TIDEMARK_KAFKA__BROKERS"),
+            topic_prefix,
+            partitions: 2,
+            replication_factor: 1,
+            message_timeout: Duration::from_secs(1),
+            linger: Duration::from_millis(2),
+            fetch_wait_max: Duration::from_millis(20),
+            queue_max_kbytes: 64,
+            request_timeout: Duration::from_secs(5),
+            stall: Duration::from_secs(5),
+        },
+        lease: Duration::from_secs(1),
+        takeover_wait: Duration::from_millis(1200),
+        page_size: 200,
+        idle_poll: Duration::from_millis(10),
+        in_flight_max_kbytes: 256,
+        save_interval: Duration::from_millis(20),
+        topics_check: Duration::from_millis(100),
+        retry: Duration::from_millis(100),
+        alarm_retry: Duration::from_millis(100),
+    }
+}
