@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use tidemark_event_store::{Lease, Leases};
 use tidemark_platform::config::Projection;
-use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use self::survey::Survey;
@@ -43,7 +43,7 @@ struct Term {
     lease: Lease,
     renewed_at: Instant,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 /// Terms in the order in which they began, and the duties to leave alone for now.
@@ -165,7 +165,7 @@ impl Assignments {
 
     fn start(&self, duty: usize, lease: Lease) -> Term {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(subscriber::follow(
+        let following = tokio::spawn(subscriber::follow(
             (self.duties[duty].subscriber)(),
             self.source.clone(),
             self.settings.clone(),
@@ -176,7 +176,7 @@ impl Assignments {
             lease,
             renewed_at: Instant::now(),
             stop,
-            task,
+            task: AbortOnDropHandle::new(following),
         }
     }
 

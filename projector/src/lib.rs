@@ -16,6 +16,8 @@ pub mod cli;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use tidemark_platform::{Config, database, server};
 use tidemark_read_models::redis::Documents;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 pub use error::Error;
@@ -63,12 +66,13 @@ pub async fn run(
     let readiness = readiness(&pool, &started);
 
     let stop = shutdown.child_token();
-    let feeding = tokio::spawn({
+    // Where this future is dropped, nothing of the projector goes on.
+    let feeding = AbortOnDropHandle::new(tokio::spawn({
         let (config, stop) = (config.clone(), stop.clone());
         async move { feeding::feed(&config, log, &ring, &started, &stop).await }
-    });
-    let following = tokio::spawn(assignments.run(stop.clone()));
-    let sending = tokio::spawn(sender.run(stop.clone()));
+    }));
+    let following = AbortOnDropHandle::new(tokio::spawn(assignments.run(stop.clone())));
+    let sending = AbortOnDropHandle::new(tokio::spawn(sender.run(stop.clone())));
     let served = server::serve(
         listener,
         ops::router(readiness, &config.http),

@@ -63,8 +63,14 @@ impl Case {
         self.copies.offer(batch);
     }
 
-    async fn get(&self, id: Uuid) -> Option<Cached> {
-        self.documents.get("tally", GENERATION, id).await.unwrap()
+    /// From a bucket that is filled.
+    async fn get(&self, id: Uuid) -> Cached {
+        self.look_up(id).await.unwrap()
+    }
+
+    async fn look_up(&self, id: Uuid) -> Option<Cached> {
+        let cached = self.documents.get("tally", GENERATION, id).await;
+        cached.unwrap()
     }
 
     async fn catch_up(&mut self) {
@@ -88,19 +94,19 @@ fn document(id: Uuid, doc: &str, position: i64) -> Document {
     }
 }
 
-fn cached(doc: &str, position: i64, checkpoint: i64) -> Option<Cached> {
+fn cached(doc: &str, position: i64, checkpoint: i64) -> Cached {
     let doc = (!doc.is_empty()).then(|| doc.to_owned());
-    Some(Cached {
+    Cached {
         position,
         checkpoint,
         doc,
-    })
+    }
 }
 
 #[tokio::test]
 async fn documents_follow_the_rows() {
     let mut case = Case::new("follow", 8).await;
-    assert_eq!(case.get(CATEGORY.0).await, None, "not filled");
+    assert_eq!(case.look_up(CATEGORY.0).await, None, "not filled");
     let rows = (1..=5).map(|id| document(Uuid::from_u128(id), "{}", 1));
     case.commit(0, 1, rows.collect()).await;
     case.catch_up().await;
@@ -133,7 +139,7 @@ async fn a_lost_bucket_is_filled_again() {
     let key = case.key.clone();
 
     delete(&mut case.raw, &key).await;
-    assert_eq!(case.get(CATEGORY.0).await, None);
+    assert_eq!(case.look_up(CATEGORY.0).await, None);
     case.follower.catch_up(true).await.unwrap();
     assert_eq!(
         case.get(CATEGORY.0).await,
@@ -226,7 +232,7 @@ async fn a_stale_writer_changes_nothing() {
             .unwrap()
     );
     assert_eq!(
-        case.get(CATEGORY.0).await,
+        case.look_up(CATEGORY.0).await,
         None,
         "half filled is not filled"
     );
