@@ -29,6 +29,9 @@ const THINGS: [&str; 8] = [
     "Music box",
 ];
 
+/// So many times the starting price is too dear for everybody.
+const DEAR: i64 = 2;
+
 /// What everybody works with.
 pub(crate) struct Stage {
     /// The stack.
@@ -132,9 +135,14 @@ impl Stage {
     }
 }
 
+/// One of the auctions that are not too dear yet: without a limit, late bids would extend them for ever.
 fn choose(items: &Value) -> Option<&Value> {
-    let items = items.as_array()?;
-    items.get(pick(items.len().max(1)))
+    let amount = |auction: &Value, price: &str| auction[price]["amount"].as_i64().unwrap_or(0);
+    let is_cheap = |auction: &&Value| {
+        amount(auction, "current_price") < DEAR * amount(auction, "starting_price")
+    };
+    let cheap: Vec<_> = items.as_array()?.iter().filter(is_cheap).collect();
+    cheap.get(pick(cheap.len().max(1))).copied()
 }
 
 #[expect(clippy::disallowed_methods, reason = "people are not predictable")]
