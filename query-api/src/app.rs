@@ -98,8 +98,10 @@ impl App {
         let is_recent = token.is_none_or(|token| {
             token.timeline == reflected.timeline && token.position <= reflected.position
         });
-        let document = cached.doc.filter(|_| is_recent)?;
-        metrics::counter!("query_documents_total", "source" => "redis").increment(1);
+        let document = cached.doc.filter(|_| is_recent);
+        let found = if document.is_some() { "hit" } else { "miss" };
+        metrics::counter!("query_hot_documents_total", "found" => found).increment(1);
+        let document = document?;
         Some(One {
             token: reflected,
             document,

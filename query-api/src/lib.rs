@@ -10,4 +10,9 @@ mod run;
 mod snapshot;
 mod watch;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use run::{StartError, run};

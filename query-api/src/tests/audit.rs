@@ -1,0 +1,159 @@
+//! The audit trail: who may read it, what it shows, and that reading it is on record first.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+use tidemark_events::samples::{AUCTION, RESERVE};
+use tidemark_read_models::history::{self, History};
+use uuid::Uuid;
+
+use crate::testing::{Api, Database, Recordings, auction_events, recorded};
+
+/// The events of an auction as positions and versions from 1 on, its reserve at the end.
+async fn history(test: &str) -> (Database, Recordings, Api) {
+    let database = Database::new(test).await;
+    let mut position = 0;
+    for event in auction_events() {
+        position += 1;
+        database.append(position, AUCTION.0, &event).await;
+        let recorded = recorded(position, AUCTION.0, &event);
+        let row = history::Row {
+            position,
+            stream_id: AUCTION.0,
+            version: position,
+            aggregate: recorded.aggregate,
+            event_type: recorded.event_type,
+            actor: Some("service:test".to_owned()),
+            correlation_id: None,
+            recorded_at: recorded.recorded_at,
+        };
+        database
+            .write::<History>(recorded.event_id, position, &row)
+            .await;
+    }
+    let recordings = Recordings::start().await;
+    let settings = [("TIDEMARK_COMMAND_API__URL", &*recordings.url)];
+    let api = Api::start(&database, &settings).await;
+    (database, recordings, api)
+}
+
+fn stream() -> String {
+    format!("/audit/streams/{AUCTION}/events")
+}
+
+/// Row 86 of the bad inputs.
+#[tokio::test]
+async fn history_is_for_auditors() {
+    let (_database, recordings, api) = history("auditors").await;
+    assert_eq!(
+        api.get(&stream(), &[]).await.problem(),
+        (401, "unauthenticated")
+    );
+    let seller = api.login(7, "seller");
+    for path in [
+        stream(),
+        format!("/audit/auctions/{AUCTION}/state"),
+        "/audit/events".to_owned(),
+    ] {
+        let answer = api.get(&path, &[("authorization", &seller)]).await;
+        assert_eq!(answer.problem(), (403, "role_required"), "{path}");
+    }
+    assert!(recordings.taken.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_page_is_on_record_or_not_shown() {
+    let (_database, recordings, api) = history("record").await;
+    let auditor = api.login(7, "auditor");
+    let asked = async |path: &str| api.get(path, &[("authorization", &auditor)]).await;
+
+    let page = asked(&format!("{}?after_version=1&limit=2", stream())).await;
+    assert_eq!(
+        page.column("type"),
+        ["auction.opened", "auction.bid_placed"]
+    );
+    assert_eq!(page.body["next"], "3");
+    let scope = json!({"kind": "stream", "stream_id": AUCTION, "after_version": 1});
+    let reading = json!({"reader_id": Uuid::from_u128(7), "scope": scope});
+    assert_eq!(*recordings.taken.lock().unwrap(), [reading]);
+
+    for (status, problem) in [(500, (503, "not_recorded")), (403, (403, "role_required"))] {
+        recordings.status.store(status, Ordering::Relaxed);
+        assert_eq!(asked(&stream()).await.problem(), problem);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_on_record() {
+    let (_database, recordings, api) = history("missing").await;
+    let auditor = api.login(7, "auditor");
+    for (path, problem) in [
+        (
+            format!("/audit/streams/{RESERVE}/events"),
+            (404, "not_found"),
+        ),
+        (
+            format!("/audit/auctions/{RESERVE}/state"),
+            (404, "not_found"),
+        ),
+        (
+            format!("/audit/auctions/{AUCTION}/state?version=0"),
+            (422, "invalid"),
+        ),
+        (format!("{}?after_version=-1", stream()), (422, "invalid")),
+        ("/audit/events?limit=0".to_owned(), (422, "invalid")),
+        ("/audit/events?order=desc".to_owned(), (422, "invalid")),
+    ] {
+        let answer = api.get(&path, &[("authorization", &auditor)]).await;
+        assert_eq!(answer.problem(), problem, "{path}");
+    }
+    assert!(recordings.taken.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_auction_is_shown_as_it_was() {
+    let (_database, _recordings, api) = history("states").await;
+    let auditor = api.login(7, "auditor");
+    let state = async |as_of: &str| {
+        let path = format!("/audit/auctions/{AUCTION}/state?{as_of}");
+        let answer = api.get(&path, &[("authorization", &auditor)]).await;
+        (
+            answer.status,
+            answer.body["status"].clone(),
+            answer.body["version"].clone(),
+        )
+    };
+    assert_eq!(
+        state("version=1").await,
+        (200, json!("scheduled"), json!(1))
+    );
+    assert_eq!(state("version=2").await, (200, json!("open"), json!(2)));
+    assert_eq!(
+        state("at=2027-01-01T00:00:03Z").await,
+        (200, json!("open"), json!(3))
+    );
+    assert_eq!(state("at=2026-01-01T00:00:00Z").await.0, 404);
+    assert_eq!(state("").await, (200, json!("cancelled"), json!(7)));
+}
+
+#[tokio::test]
+async fn the_log_is_filtered_by_its_index() {
+    let (_database, _recordings, api) = history("log").await;
+    let auditor = api.login(7, "auditor");
+    let positions = async |filter: &str| {
+        let path = format!("/audit/events?{filter}");
+        let answer = api.get(&path, &[("authorization", &auditor)]).await;
+        let positions = answer.column("position");
+        positions
+            .iter()
+            .map(|it| it.as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(positions("").await, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(positions("after_position=5").await, [6, 7]);
+    assert_eq!(positions("type=auction.bid_placed").await, [3]);
+    assert_eq!(positions("aggregate=product").await, [0; 0]);
+    assert_eq!(positions("actor=service:test&limit=2").await, [1, 2]);
+    let interval = "from=2027-01-01T00:00:02Z&until=2027-01-01T00:00:04Z";
+    assert_eq!(positions(interval).await, [2, 3]);
+}

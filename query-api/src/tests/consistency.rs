@@ -1,0 +1,106 @@
+//! Read your own writes: what an answer reflects, and what becomes of a token that none can.
+
+use std::time::Duration;
+
+use tidemark_read_models::{ReadModel, auction::Auction, redis::Documents};
+use uuid::Uuid;
+
+use crate::testing::{Api, Database, auction};
+
+const PATH: &str = "/auctions/00000000-0000-0000-0000-000000000001";
+const IN_NO_TIME: [(&str, &str); 1] = [("TIDEMARK_QUERY__WAIT_MS", "50")];
+
+async fn with_an_auction(test: &str) -> Database {
+    let database = Database::new(test).await;
+    database
+        .write::<Auction>(Uuid::from_u128(1), 3, &auction(1))
+        .await;
+    database.applied(5).await;
+    database.head(9).await;
+    database
+}
+
+/// Row 84 of the bad inputs.
+#[tokio::test]
+async fn a_token_is_honoured_or_refused() {
+    let database = with_an_auction("tokens").await;
+    let api = Api::start(&database, &IN_NO_TIME).await;
+    let asked = async |token| api.get(PATH, &[("tidemark", token)]).await;
+
+    let answer = asked("1.5").await;
+    assert_eq!((answer.status, &*answer.tidemark), (200, "1.5"));
+    assert_eq!(asked("1.6").await.problem(), (503, "behind"));
+    assert_eq!(asked("1.10").await.problem(), (400, "future_position"));
+    assert_eq!(asked("2.1").await.problem(), (409, "other_timeline"));
+    for forged in ["5", "1.-1", "1.05", "x", "1.99999999999999999999"] {
+        assert_eq!(
+            asked(forged).await.problem(),
+            (400, "invalid_tidemark"),
+            "{forged}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_query_waits_for_what_its_client_has_written() {
+    let database = with_an_auction("waiting").await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "20000")]).await;
+    let row = auction(1);
+    let applied = database.write::<Auction>(Uuid::from_u128(1), 8, &row);
+    let (answer, ()) = tokio::join!(api.get(PATH, &[("tidemark", "1.8")]), applied);
+    assert_eq!((answer.status, &*answer.tidemark), (200, "1.8"));
+}
+
+#[tokio::test]
+async fn a_blocked_read_model_says_so_at_once() {
+    let database = with_an_auction("blocked").await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "20000")]).await;
+    database
+        .execute("update checkpoints set blocked = 'a fold failed'")
+        .await;
+    assert_eq!(api.get(PATH, &[("tidemark", "1.5")]).await.status, 200);
+    assert_eq!(
+        api.get(PATH, &[("tidemark", "1.6")]).await.problem(),
+        (503, "blocked")
+    );
+}
+
+#[tokio::test]
+async fn a_list_over_two_read_models_reflects_the_one_behind() {
+    let database = with_an_auction("least").await;
+    let behind = "update checkpoints set position = 4 where read_model = 'category'";
+    database.execute(behind).await;
+    let api = Api::start(&database, &IN_NO_TIME).await;
+    assert_eq!(api.get("/auctions", &[]).await.tidemark, "1.4");
+    let answer = api.get("/auctions", &[("tidemark", "1.5")]).await;
+    assert_eq!(answer.problem(), (503, "behind"));
+}
+
+#[tokio::test]
+async fn redis_answers_where_it_is_recent_enough() {
+    let database = with_an_auction("redis").await;
+    let url = std::env::var("TIDEMARK_REDIS__URL").unwrap();
+    let documents = Documents::new(&url, &database.name, Duration::from_secs(1)).unwrap();
+    let bucket = documents.bucket(Auction::NAME, 1);
+    let filling = Uuid::from_u128(1);
+    bucket.start_filling(filling).await.unwrap();
+    let hot = tidemark_read_models::storage::Document {
+        id: Uuid::from_u128(1),
+        position: 7,
+        doc: Some(r#"{"version":42}"#.to_owned()),
+    };
+    let guard = tidemark_read_models::redis::Guard::Filling(filling);
+    assert!(bucket.write(guard, &[hot], Some(6)).await.unwrap());
+
+    let settings = [
+        ("TIDEMARK_REDIS__URL", &*url),
+        ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
+    ];
+    let api = Api::start(&database, &[settings[0], settings[1], IN_NO_TIME[0]]).await;
+    let asked = async |token| api.get(PATH, &[("tidemark", token)]).await;
+    // Only a process that has seen which generation serves may ask Redis: that is its first glance.
+    while asked("1.5").await.tidemark != "1.7" {}
+    assert_eq!(asked("1.7").await.body["version"], 42);
+    assert_eq!(asked("1.8").await.problem(), (503, "behind"));
+    assert_eq!(api.get(PATH, &[]).await.body["version"], 42);
+}

@@ -1,0 +1,194 @@
+//! Lists: filters, orders, pages, and what is no way to ask for them.
+
+use serde_json::json;
+use tidemark_events::{CategoryId, samples::euro_cents};
+use tidemark_read_models::{
+    auction::{self, Auction, Status},
+    category::{self, Category},
+    product::{self, Product},
+};
+use uuid::Uuid;
+
+use crate::testing::{Api, Database, auction};
+
+async fn market(test: &str) -> (Database, Api) {
+    let database = Database::new(test).await;
+    database.head(99).await;
+    for (id, parent) in [(10, None), (11, Some(10)), (12, Some(11)), (20, None)] {
+        let row = category::Row {
+            id: CategoryId(Uuid::from_u128(id)),
+            parent_id: parent.map(|id| CategoryId(Uuid::from_u128(id))),
+            name: format!("Category {id}"),
+            slug: format!("category-{id}"),
+            sort_order: 1,
+            active: true,
+            version: 1,
+        };
+        database.write::<Category>(row.id.0, 1, &row).await;
+    }
+    for id in 1..=5 {
+        let row = numbered(id);
+        database.write::<Auction>(row.id.0, 2, &row).await;
+    }
+    let api = Api::start(&database, &[]).await;
+    (database, api)
+}
+
+/// The higher the number, the later its end, the lower its price, the more its bids up to 3.
+fn numbered(id: u64) -> auction::Row {
+    let mut row = auction(id.into());
+    let category = if id.is_multiple_of(2) { 20 } else { 12 };
+    row.category_id = CategoryId(Uuid::from_u128(category));
+    row.status = if id == 5 {
+        Status::Closed
+    } else {
+        Status::Open
+    };
+    row.title = format!("Camera number{id}");
+    row.current_price = euro_cents(1_000 - i64::try_from(id).unwrap());
+    row.bid_count = id.min(3);
+    row.ends_at += chrono::TimeDelta::microseconds(i64::try_from(id).unwrap());
+    row
+}
+
+/// The numbers of the auctions, over all pages.
+async fn all(api: &Api, query: &str) -> Vec<u128> {
+    let mut found = Vec::new();
+    let mut path = format!("/auctions?{query}");
+    loop {
+        let page = api.get(&path, &[]).await;
+        assert_eq!(page.status, 200, "{page:?}");
+        let ids = page.column("id").into_iter();
+        found.extend(ids.map(|id| id.as_str().unwrap().parse::<Uuid>().unwrap().as_u128()));
+        let Some(next) = page.body["next"].as_str() else {
+            return found;
+        };
+        path = format!("/auctions?{query}&cursor={next}");
+    }
+}
+
+#[tokio::test]
+async fn orders_hold_over_pages() {
+    let (_database, api) = market("orders").await;
+    assert_eq!(all(&api, "limit=2").await, [1, 2, 3, 4, 5]);
+    assert_eq!(
+        all(&api, "limit=2&sort=price&currency=EUR").await,
+        [5, 4, 3, 2, 1]
+    );
+    assert_eq!(all(&api, "limit=2&sort=bid_count").await, [5, 4, 3, 2, 1]);
+    assert_eq!(all(&api, "limit=1&sort=newest").await, [5, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
+async fn filters_narrow_and_categories_hold_what_is_below_them() {
+    let (_database, api) = market("filters").await;
+    let category = |id| format!("category={}", Uuid::from_u128(id));
+    assert_eq!(all(&api, &category(10)).await, [1, 3, 5]);
+    assert_eq!(all(&api, &category(20)).await, [2, 4]);
+    assert_eq!(
+        all(&api, &format!("status=open&{}", category(12))).await,
+        [1, 3]
+    );
+    assert_eq!(
+        all(&api, "currency=EUR&price_min=997&price_max=998").await,
+        [2, 3]
+    );
+    assert_eq!(all(&api, "currency=USD").await, [0; 0]);
+    assert_eq!(all(&api, "q=camera+-number3").await, [1, 2, 4, 5]);
+}
+
+/// Rows 81 to 83 of the bad inputs.
+#[tokio::test]
+async fn what_makes_no_sense_is_refused() {
+    let (_database, api) = market("refusals").await;
+    for query in [
+        "limit=0",
+        "limit=-1",
+        "limit=1000000000",
+        "limit=x",
+        "offset=1",
+        "sort=id;drop",
+        "sort=price",
+        "price_min=1",
+        "status=gone",
+        "currency=EURO",
+        "category=1",
+    ] {
+        let answer = api.get(&format!("/auctions?{query}"), &[]).await;
+        assert_eq!(answer.problem(), (422, "invalid"), "{query}");
+    }
+    let long = format!("/auctions?q={}", "x".repeat(201));
+    assert_eq!(api.get(&long, &[]).await.problem(), (422, "invalid"));
+    for literal in [
+        "%25",
+        "_",
+        "'",
+        "%3A*%26%7C!()%3C-%3E",
+        "%5C",
+        "((((((((a%2B)%2B",
+    ] {
+        assert_eq!(
+            all(&api, &format!("q={literal}")).await,
+            [0; 0],
+            "{literal}"
+        );
+    }
+    let page = api.get("/auctions?limit=2", &[]).await;
+    let cursor = page.body["next"].as_str().unwrap();
+    let (truncated, _) = cursor.split_at(cursor.len() - 4);
+    for query in [
+        format!("cursor={cursor}&status=open"),
+        format!("cursor={truncated}"),
+        "cursor=forged".to_owned(),
+    ] {
+        let answer = api.get(&format!("/auctions?{query}"), &[]).await;
+        assert_eq!(answer.problem(), (400, "invalid_cursor"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_draft_is_there_for_its_seller_alone() {
+    let (database, api) = market("drafts").await;
+    let draft: product::Row = serde_json::from_value(json!({
+        "id": Uuid::from_u128(1), "seller_id": Uuid::from_u128(7), "category_id": Uuid::from_u128(10),
+        "title": "Camera", "description": "", "condition": "good", "images": [],
+        "specifications": {}, "shipping": null, "status": "draft", "sold_in": null, "version": 1
+    }))
+    .unwrap();
+    database.write::<Product>(draft.id.0, 3, &draft).await;
+    let path = format!("/products/{}", draft.id);
+    let (seller, other) = (api.login(7, "seller"), api.login(8, "seller"));
+    assert_eq!(
+        api.get(&path, &[("authorization", &seller)]).await.status,
+        200
+    );
+    assert_eq!(
+        api.get(&path, &[("authorization", &other)]).await.status,
+        404
+    );
+    assert_eq!(api.get(&path, &[]).await.status, 404);
+    let listed = api.get("/products", &[("authorization", &seller)]).await;
+    assert_eq!(listed.column("status"), ["draft"]);
+    assert_eq!(api.get("/products", &[]).await.column("status"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_category_is_found_by_id_and_by_slug() {
+    let (_database, api) = market("slugs").await;
+    let by_slug = api.get("/categories/category-11", &[]).await;
+    let by_id = api
+        .get(&format!("/categories/{}", Uuid::from_u128(11)), &[])
+        .await;
+    assert_eq!((by_slug.status, &by_slug.body), (200, &by_id.body));
+    assert_eq!(
+        api.get("/categories/none", &[]).await.problem(),
+        (404, "not_found")
+    );
+    assert_eq!(
+        api.get("/categories?limit=3", &[])
+            .await
+            .column("slug")
+            .len(),
+        3
+    );
+}

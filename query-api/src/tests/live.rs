@@ -1,0 +1,101 @@
+//! Live updates: states that are never taken back, resumed where the client left off.
+
+use std::time::Duration;
+
+use tidemark_read_models::auction::Auction;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::testing::{Api, Database, auction};
+
+const PATH: &str = "/auctions/00000000-0000-0000-0000-000000000001/live";
+const LONG: Duration = Duration::from_secs(20);
+
+/// One client.
+struct Stream {
+    response: reqwest::Response,
+    text: String,
+}
+
+impl Stream {
+    async fn open(api: &Api, headers: &[(&str, &str)]) -> Self {
+        let response = api.send(PATH, headers).await;
+        assert_eq!(response.status(), 200);
+        Self {
+            response,
+            text: String::new(),
+        }
+    }
+
+    /// The id and the bid count of the next state; none at the end.
+    async fn next(&mut self) -> Option<(String, i64)> {
+        while !self.text.contains("\n\n") {
+            let chunk = timeout(LONG, self.response.chunk())
+                .await
+                .unwrap()
+                .unwrap()?;
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        let (event, rest) = self.text.split_once("\n\n").unwrap();
+        let field = |name: &str| {
+            let line = event.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default().to_owned()
+        };
+        let document: serde_json::Value = serde_json::from_str(&field("data: ")).unwrap();
+        let next = (field("id: "), document["bid_count"].as_i64().unwrap());
+        self.text = rest.to_owned();
+        Some(next)
+    }
+}
+
+async fn bids(database: &Database, bid_count: u64, position: i64) {
+    let mut row = auction(1);
+    row.bid_count = bid_count;
+    database
+        .write::<Auction>(Uuid::from_u128(1), position, &row)
+        .await;
+}
+
+#[tokio::test]
+async fn states_come_as_they_change_and_are_resumed() {
+    let database = Database::new("live").await;
+    database.head(99).await;
+    bids(&database, 0, 3).await;
+    database.applied(5).await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
+
+    let mut stream = Stream::open(&api, &[]).await;
+    assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+    bids(&database, 1, 6).await;
+    assert_eq!(stream.next().await, Some(("1.6".to_owned(), 1)));
+
+    // What the client has is not sent again, what came since is.
+    let mut resumed = Stream::open(&api, &[("last-event-id", "1.6")]).await;
+    bids(&database, 2, 7).await;
+    assert_eq!(resumed.next().await, Some(("1.7".to_owned(), 2)));
+    assert_eq!(stream.next().await, Some(("1.7".to_owned(), 2)));
+    let mut late = Stream::open(&api, &[("last-event-id", "1.6")]).await;
+    assert_eq!(late.next().await, Some(("1.7".to_owned(), 2)));
+
+    // The end of the process is the end of its streams.
+    drop(api);
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn live_updates_are_bounded_and_of_something() {
+    let database = Database::new("live_bounds").await;
+    database.head(9).await;
+    bids(&database, 0, 3).await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_CLIENTS_MAX", "1")]).await;
+    let nothing = PATH.replace("0001", "0002");
+    assert_eq!(api.get(&nothing, &[]).await.problem(), (404, "not_found"));
+    let malformed = [("last-event-id", "x")];
+    let answer = api.get(PATH, &malformed).await;
+    assert_eq!(answer.problem(), (400, "invalid_last_event_id"));
+    let _only = Stream::open(&api, &[]).await;
+    assert_eq!(
+        api.get(PATH, &[]).await.problem(),
+        (503, "too_many_clients")
+    );
+}
