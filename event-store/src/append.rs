@@ -3,10 +3,14 @@
 //! An executor numbers its batches. What became of a batch whose answer was lost is asked with
 //! [`Appender::resolve`], never guessed.
 
+mod columns;
+
 use serde::Deserialize;
 use sqlx::PgPool;
 use tidemark_events::{Encoded, Timestamp};
 use uuid::Uuid;
+
+use columns::Columns;
 
 /// An event to append.
 #[derive(Clone, Debug)]
@@ -246,144 +250,5 @@ impl Appender {
         )
         .fetch_one(&self.pool)
         .await
-    }
-}
-
-#[derive(Default)]
-struct Events {
-    group: Vec<i32>,
-    id: Vec<Uuid>,
-    stream: Vec<Uuid>,
-    version: Vec<i64>,
-    aggregate: Vec<String>,
-    event_type: Vec<String>,
-    schema: Vec<i16>,
-    data: Vec<String>,
-    metadata: Vec<String>,
-}
-
-#[derive(Default)]
-struct Streams {
-    group: Vec<i32>,
-    stream: Vec<Uuid>,
-    version: Vec<i64>,
-}
-
-#[derive(Default)]
-struct Claims {
-    group: Vec<i32>,
-    scope: Vec<String>,
-    key: Vec<String>,
-    owner: Vec<Option<Uuid>>,
-}
-
-#[derive(Default)]
-struct Records {
-    group: Vec<i32>,
-    principal: Vec<String>,
-    key: Vec<String>,
-    hash: Vec<Vec<u8>>,
-    status: Vec<i16>,
-    stream: Vec<Uuid>,
-    version: Vec<i64>,
-    event: Vec<Option<i32>>,
-}
-
-#[derive(Default)]
-struct SubjectKeys {
-    group: Vec<i32>,
-    subject: Vec<Uuid>,
-    version: Vec<i32>,
-    wrapped: Vec<Option<Vec<u8>>>,
-}
-
-/// The groups as the parallel arrays that the function takes, named by its prefixes.
-#[derive(Default)]
-struct Columns {
-    e: Events,
-    s: Streams,
-    c: Claims,
-    w: Claims,
-    i: Records,
-    k: SubjectKeys,
-}
-
-impl From<Vec<Group>> for Columns {
-    fn from(groups: Vec<Group>) -> Self {
-        let mut columns = Self::default();
-        for (place, group) in (0..).zip(groups) {
-            columns.add(place, group);
-        }
-        columns
-    }
-}
-
-impl Columns {
-    fn add(&mut self, place: i32, group: Group) {
-        let events_before = self.e.id.len();
-        for event in group.events {
-            self.e.add(place, event);
-        }
-        for (stream, version) in group.streams {
-            self.s.group.push(place);
-            self.s.stream.push(stream);
-            self.s.version.push(version);
-        }
-        for claim in group.claims_read {
-            self.c.add(place, claim);
-        }
-        for claim in group.claims_written {
-            self.w.add(place, claim);
-        }
-        for record in group.records {
-            self.i.add(place, events_before, record);
-        }
-        for key in group.keys {
-            self.k.group.push(place);
-            self.k.subject.push(key.subject);
-            self.k.version.push(key.version);
-            self.k.wrapped.push(key.wrapped);
-        }
-    }
-}
-
-impl Events {
-    fn add(&mut self, place: i32, event: NewEvent) {
-        self.group.push(place);
-        self.id.push(event.event_id);
-        self.stream.push(event.stream_id);
-        self.version.push(event.version);
-        self.aggregate.push(event.aggregate.to_owned());
-        self.event_type.push(event.encoded.event_type);
-        self.schema.push(event.encoded.schema_version);
-        self.data.push(event.encoded.data);
-        self.metadata.push(event.metadata);
-    }
-}
-
-impl Claims {
-    fn add(&mut self, place: i32, (scope, key, owner): (&'static str, String, Option<Uuid>)) {
-        self.group.push(place);
-        self.scope.push(scope.to_owned());
-        self.key.push(key);
-        self.owner.push(owner);
-    }
-}
-
-impl Records {
-    fn add(&mut self, place: i32, events_before: usize, record: NewRecord) {
-        self.group.push(place);
-        self.principal.push(record.principal);
-        self.key.push(record.key);
-        self.hash.push(record.request_hash);
-        self.status.push(record.status);
-        self.stream.push(record.stream_id);
-        self.version.push(record.version);
-        // Places count from 1 over the whole batch.
-        self.event.push(
-            record
-                .last_event
-                .and_then(|event| i32::try_from(events_before + event + 1).ok()),
-        );
     }
 }
