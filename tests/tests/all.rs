@@ -5,4 +5,11 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod architecture;
+mod mutate;
+mod routes;
+
+mod bad_input;
+mod every_route;
+mod outcomes;
 mod whole;

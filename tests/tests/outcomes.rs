@@ -1,0 +1,105 @@
+//! An append whose answer is lost is resolved: what was answered is in the log once, whatever happened
+//! to the connection meanwhile. (F6 of the fault table; I1 to I4 of its counters.)
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::json;
+use sqlx::PgPool;
+use tidemark_tests::{App, Client};
+use tokio_util::sync::CancellationToken;
+
+const CLIENTS: usize = 16;
+const COMMANDS: usize = 25;
+const CUT_EVERY: Duration = Duration::from_millis(15);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn cut_connections_lose_nothing_and_double_nothing() {
+    let app = App::start().await;
+    let admin = app.admin().await.clone();
+    let before = app.database.head().await;
+    let stop = CancellationToken::new();
+    let cuts = tokio::spawn(cut_connections(app.database.pool.clone(), stop.clone()));
+    let clients = (0..CLIENTS).map(|client| create_categories(&admin, client));
+    let positions: Vec<i64> = join_all(clients).await.into_iter().flatten().collect();
+    stop.cancel();
+    assert!(
+        cuts.await.unwrap() > 0,
+        "no append was ever cut: this tested nothing"
+    );
+
+    let commands = i64::try_from(CLIENTS * COMMANDS).unwrap();
+    let log: Vec<(i64, String)> = sqlx::query_as(
+        "select position, data->>'slug' from events where position > $1 order by position",
+    )
+    .bind(before)
+    .fetch_all(&app.database.pool)
+    .await
+    .unwrap();
+    let expected: Vec<i64> = (before + 1..=before + commands).collect();
+    assert_eq!(
+        log.iter()
+            .map(|(position, _)| *position)
+            .collect::<Vec<_>>(),
+        expected
+    );
+    let mut slugs: Vec<_> = log.into_iter().map(|(_, slug)| slug).collect();
+    slugs.sort_unstable();
+    slugs.dedup();
+    assert_eq!(
+        slugs.len(),
+        CLIENTS * COMMANDS,
+        "each command is in the log once"
+    );
+    let mut answered = positions;
+    answered.sort_unstable();
+    assert_eq!(
+        answered, expected,
+        "each answer named the position of its own command"
+    );
+}
+
+/// Creates one category after the other, sending each again with its key until it is done.
+async fn create_categories(admin: &Client, client: usize) -> Vec<i64> {
+    let mut positions = Vec::new();
+    for command in 0..COMMANDS {
+        let slug = format!("category-{client}-{command}");
+        let keyed = admin.with_key(&format!("create-{slug}"));
+        let body = json!({"name": "Category", "slug": slug});
+        let deadline = Instant::now() + PATIENCE;
+        let done = loop {
+            let answer = keyed.post("/v1/categories", &body).await;
+            if answer.is_ok() {
+                break answer;
+            }
+            assert_eq!(
+                answer.status, 503,
+                "a lost connection is our fault: {answer:?}"
+            );
+            assert!(Instant::now() < deadline, "never done: {answer:?}");
+        };
+        positions.push(done.position());
+    }
+    positions
+}
+
+/// Ends the backends that append, again and again; how many.
+async fn cut_connections(pool: PgPool, stop: CancellationToken) -> i64 {
+    let mut cut = 0;
+    let mut ticks = tokio::time::interval(CUT_EVERY);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        cut += sqlx::query_scalar::<_, i64>(
+            "select count(pg_terminate_backend(pid))
+               from pg_stat_activity
+              where datname = current_database()
+                and usename = 'tidemark_append'
+                and state = 'active'
+                and query like '%append(%'",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    }
+    cut
+}
