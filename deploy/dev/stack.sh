@@ -137,12 +137,8 @@ status() {
     fi
 }
 
-# Position and lag of each read model, as the projector measures them.
-read_models() {
-    curl --silent --fail --max-time 5 "http://$HOST:$PROJECTOR_PORT/metrics" |
-        grep -E '^tidemark_[a-z_]*(position|lag)[a-z_]*(\{| )' | sed 's/^/    /' ||
-        note "the projector does not answer"
-}
+# How far read models, reactors and the relay are behind the log, and what blocks them.
+read_models() { (enter_environment projector && "$(binary tidemark-projector)" status) | sed 's/^/    /'; }
 
 show_logs() {
     local files=() name

@@ -20,8 +20,8 @@ use serde::{Deserialize, Deserializer};
 
 const DEFAULTS: &str = include_str!("default.toml");
 const FILE_VARIABLE: &str = "TIDEMARK_CONFIG";
-/// Variables that steer the tests and are none of a process's business.
-const TEST_PREFIX: &str = "TIDEMARK_TEST_";
+/// Variables that steer `./dev` and the tests, and are none of a process's business.
+const FOREIGN_PREFIXES: [&str; 2] = ["TIDEMARK_DEV_", "TIDEMARK_TEST_"];
 
 /// All settings. Secrets never show in `Debug`.
 #[derive(Clone, Debug, Deserialize)]
@@ -108,7 +108,8 @@ impl Config {
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
         let mut vars: HashMap<_, _> = vars
             .into_iter()
-            .filter(|(name, _)| name.starts_with("TIDEMARK_") && !name.starts_with(TEST_PREFIX))
+            .filter(|(name, _)| name.starts_with("TIDEMARK_"))
+            .filter(|(name, _)| !FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
             .collect();
         let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
         let known = leaves(&defaults.collect()?);
