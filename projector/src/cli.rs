@@ -4,6 +4,7 @@ mod create_admin;
 mod run;
 mod status;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +12,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use sqlx::migrate::MigrateError;
 use tidemark_platform::config::{self, FeedChoice};
 use tidemark_platform::{Config, auth, telemetry};
+
+use crate::error::with_causes;
 
 /// Keeps Tidemark's read models, answers facts through reactors, and is the operators' tool.
 ///
@@ -84,27 +87,27 @@ enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     Telemetry(#[from] telemetry::Error),
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         address: std::net::SocketAddr,
         source: std::io::Error,
     },
-    #[error("signals cannot be heard: {0}")]
-    Signals(std::io::Error),
+    #[error("signals cannot be heard")]
+    Signals(#[source] std::io::Error),
     #[error(transparent)]
     Run(#[from] crate::Error),
-    #[error("Postgres: {0}")]
+    #[error("Postgres cannot be asked")]
     Database(#[from] sqlx::Error),
-    #[error("the schema cannot be brought up to date: {0}")]
+    #[error("the schema cannot be brought up to date")]
     Migrate(#[from] MigrateError),
-    #[error("the status cannot be written: {0}")]
+    #[error("the status cannot be written")]
     Output(#[from] serde_json::Error),
     #[error(transparent)]
     Credential(#[from] auth::Error),
-    #[error("the password cannot be read: {0}")]
-    Password(std::io::Error),
-    #[error("the command API at {url} cannot be asked: {source}")]
-    CommandApi { url: String, source: reqwest::Error },
+    #[error("the password cannot be read")]
+    Password(#[source] std::io::Error),
+    #[error("the command API cannot be asked")]
+    CommandApi(#[source] reqwest::Error),
     #[error("the command API refused: {0}")]
     Refused(String),
 }
@@ -124,7 +127,7 @@ impl Cli {
         match self.command.execute().await {
             Ok(code) => code,
             Err(error) => {
-                eprintln!("tidemark-projector: {error}");
+                eprintln!("tidemark-projector: {}", with_causes(&error));
                 ExitCode::FAILURE
             }
         }
@@ -148,8 +151,7 @@ impl Command {
     }
 }
 
-/// For people at a terminal, and for what they pipe into.
-#[expect(clippy::print_stdout, reason = "this is the output of a command line")]
+/// For people at a terminal, and for what they pipe into, which may have read enough.
 fn print(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }

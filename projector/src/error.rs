@@ -1,5 +1,7 @@
 //! Why a projector cannot run.
 
+use std::error::Error as StdError;
+
 use tidemark_platform::config;
 use tokio::task::JoinError;
 
@@ -26,4 +28,17 @@ pub enum Error {
     /// A part of it panicked.
     #[error("a part of the projector failed: {0}")]
     Part(#[from] JoinError),
+}
+
+/// An error with what is behind it, where its message does not say so itself.
+pub(crate) fn with_causes(error: &dyn StdError) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) {
+            text
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
 }

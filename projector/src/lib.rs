@@ -54,21 +54,21 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
-    let pool = database::pool(&config.database, url)?;
-    let log = Log::new(pool.clone());
+    let rows = database::pool(&config.database, url)?;
+    let prompt = prompt_pool(&config, url)?;
     let ring = Arc::new(Ring::new(
         config.projection.ring_events_max,
         config.projection.ring_bytes_max,
     ));
-    let sender = Sender::new(&config, pool.clone())?;
-    let assignments = assignments(&config, &pool, &log, &ring)?;
+    let sender = Sender::new(&config, prompt.clone())?;
+    let assignments = assignments(&config, &rows, &prompt, &ring)?;
     let started = Flag::default();
-    let readiness = readiness(&pool, &started);
+    let readiness = readiness(&prompt, &started);
 
     let stop = shutdown.child_token();
     // Where this future is dropped, nothing of the projector goes on.
     let feeding = AbortOnDropHandle::new(tokio::spawn({
-        let (config, stop) = (config.clone(), stop.clone());
+        let (config, log, stop) = (config.clone(), Log::new(prompt.clone()), stop.clone());
         async move { feeding::feed(&config, log, &ring, &started, &stop).await }
     }));
     let following = AbortOnDropHandle::new(tokio::spawn(assignments.run(stop.clone())));
@@ -83,32 +83,41 @@ pub async fn run(
     // A server that broke takes the others with it.
     stop.cancel();
     let (fed, followed, sent) = tokio::join!(feeding, following, sending);
-    pool.close().await;
+    tokio::join!(rows.close(), prompt.close());
     served?;
     Ok(fed.and(followed).and(sent)?)
 }
 
+/// A pool of its own for what must go on in time however busy the read models are.
+fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<PgPool> {
+    let settings = config::Database {
+        max_connections: config.projection.prompt_connections,
+        ..config.database.clone()
+    };
+    database::pool(&settings, url)
+}
+
 fn assignments(
     config: &Config,
-    pool: &PgPool,
-    log: &Log,
+    rows: &PgPool,
+    prompt: &PgPool,
     ring: &Arc<Ring>,
 ) -> Result<Assignments, Error> {
     let stores = Stores {
-        pool: pool.clone(),
+        pool: rows.clone(),
         documents: documents(&config.redis)?,
         config: config.clone(),
     };
     let holder = new_id();
     let ttl = Duration::from_millis(config.projection.lease_ms);
     Ok(Assignments {
-        leases: Leases::new(pool.clone(), holder, ttl),
-        pool: pool.clone(),
+        leases: Leases::new(prompt.clone(), holder, ttl),
+        pool: prompt.clone(),
         holder,
         duties: workers::all(&stores),
         source: Source {
             ring: Arc::clone(ring),
-            log: log.clone(),
+            log: Log::new(rows.clone()),
         },
         settings: config.projection.clone(),
     })

@@ -111,7 +111,11 @@ pub(crate) async fn follow(
     let gauges = Gauges::new(subscriber.name());
     loop {
         let pause_ms = match round(&mut *subscriber, &source, &settings, &gauges, &stop).await {
-            Ok(End::Stopped | End::NewerBuild) => break,
+            Ok(End::Stopped) => {
+                gauges.left();
+                break;
+            }
+            Ok(End::NewerBuild) => break,
             Ok(End::Blocked) => settings.blocked_retry_ms,
             Err(error) => {
                 gauges.failed();

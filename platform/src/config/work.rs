@@ -40,6 +40,8 @@ pub struct Projection {
     pub ring_bytes_max: usize,
     /// Rows of a read model kept in memory by its worker at most.
     pub cache_rows_max: usize,
+    /// Connections kept for leases, the feed and due actions, which must not wait for read models.
+    pub prompt_connections: u32,
     /// How long a worker holds its read model without renewing its lease.
     pub lease_ms: u64,
     /// How often the log is looked at when nothing new was found.

@@ -40,10 +40,7 @@ pub(super) async fn create_admin(config: &Config, admin: Admin) -> Result<ExitCo
         "secret": secret,
     });
     let url = format!("{}/v1/admins", config.command_api.url);
-    let failed = |source| Error::CommandApi {
-        url: url.clone(),
-        source,
-    };
+    let failed = Error::CommandApi;
     // Hashing a password may wait for others.
     let timeout = Duration::from_millis(config.http.handler_timeout_ms);
     let response = Client::builder()

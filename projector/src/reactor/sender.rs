@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::actions::{self, Due};
 use super::answer::{self, Verdict};
+use crate::error::with_causes;
 
 /// How long to wait at least before due actions are sought again.
 const REST: Duration = Duration::from_millis(1);
@@ -103,10 +104,10 @@ impl Sender {
                 let status = response.status();
                 match response.bytes().await {
                     Ok(body) => answer::verdict(status, &body),
-                    Err(error) => Verdict::Unanswered(error.to_string()),
+                    Err(error) => Verdict::Unanswered(with_causes(&error)),
                 }
             }
-            Err(error) => Verdict::Unanswered(error.to_string()),
+            Err(error) => Verdict::Unanswered(with_causes(&error)),
         };
         if let Err(error) = self.settle(&due, &verdict).await {
             tracing::warn!(%error, path = due.path, "an answer is not recorded; the action is sent again");

@@ -52,6 +52,12 @@ impl Gauges {
         self.blocked.set(1.0);
     }
 
+    /// Somebody else measures it now.
+    pub(super) fn left(&self) {
+        self.lag.set(0.0);
+        self.blocked.set(0.0);
+    }
+
     pub(super) fn failed(&self) {
         self.failures.increment(1);
     }
