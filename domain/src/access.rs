@@ -56,6 +56,7 @@ pub(crate) fn require_of(view: &View<'_>, id: UserId, role: Role) -> Result<User
 pub(crate) fn require_service(view: &View<'_>) -> Result<(), Stop> {
     match view.actor() {
         Actor::Service(_) => Ok(()),
-        Actor::User(_) | Actor::Anonymous => Err(Error::Service.into()),
+        Actor::User(_) => Err(Error::Service.into()),
+        Actor::Anonymous => Err(Error::Login.into()),
     }
 }

@@ -12,7 +12,7 @@ use tidemark_events::{
 };
 
 use crate::{
-    Aggregate, Command, Kind, Stop, View, Write,
+    Aggregate, Command, Kind, Stop, View, Write, access,
     user::{self, User},
 };
 
@@ -247,12 +247,15 @@ impl Command for End {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let session_id = self.session_id;
+        let Actor::User(asking) = *view.actor() else {
+            return Err(access::Error::Login.into());
+        };
         let (user_id, open) = match view.get::<Session>(session_id.0)? {
             Session::None => return Err(Error::NotFound.into()),
             Session::Open { user_id, .. } => (*user_id, true),
             Session::Ended { user_id } => (*user_id, false),
         };
-        if *view.actor() != Actor::User(user_id) {
+        if asking != user_id {
             return Err(Error::NotFound.into());
         }
         if !open {

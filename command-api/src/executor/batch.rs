@@ -69,7 +69,9 @@ impl Batch {
         let stamp = view.now();
         let reads = view.into_reads();
         let stale = job.intent.expected_version.and_then(|expected| {
-            let current = *reads.streams.get(&job.intent.stream_id)?;
+            let read = reads.streams.get(&job.intent.stream_id).copied();
+            // A decision does not read what it makes anew.
+            let current = read.or_else(|| decision.is_ok().then_some(0))?;
             (current != expected).then_some(Verdict::Stale { current })
         });
         let (verdict, writes) = match (stale, decision) {

@@ -149,6 +149,7 @@ fn users_log_out_of_their_own_sessions_once() {
 
     let not_found = || Err(Error::NotFound.into());
     assert_eq!(logged_in().by(BIDDER).when(end()), not_found());
-    assert_eq!(logged_in().when(end()), not_found());
+    let by_nobody = logged_in().when(end());
+    assert_eq!(by_nobody, Err(access::Error::Login.into()));
     assert_eq!(given([]).by(SELLER).when(end()), not_found());
 }

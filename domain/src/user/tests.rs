@@ -93,7 +93,7 @@ fn a_service_makes_one_first_admin() {
     assert_eq!(second.when(create()), Err(Error::FirstAdminExists.into()));
     let by_admin = people().by(ADMIN).when(create());
     assert_eq!(by_admin, Err(access::Error::Service.into()));
-    assert_eq!(given([]).when(create()), Err(access::Error::Service.into()));
+    assert_eq!(given([]).when(create()), Err(access::Error::Login.into()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use axum::http::header::{
     REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use tower_http::compression::CompressionLayer;
@@ -50,6 +50,8 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 8] = [
 pub fn layers(router: Router, http: &config::Http, auth: Auth) -> Router {
     // The last one is the first to see a request.
     router
+        // A fallback of its own is inside the layers, and survives being merged.
+        .fallback(async || StatusCode::NOT_FOUND)
         .layer(Extension(auth))
         .layer(from_fn_with_state(
             contain::Bounds::new(http),
