@@ -85,13 +85,8 @@ impl App {
     pub async fn user_with(&self, role: &str) -> User {
         let user = self.user().await;
         self.grant(&user, role).await;
-        // Logged in again, so that the access token names the role.
-        self.log_in(&Person {
-            email: user.email,
-            display_name: user.display_name,
-            password: user.password,
-        })
-        .await
+        // So that the access token names the role.
+        self.log_in_again(&user).await
     }
 
     /// A seller.
@@ -142,6 +137,16 @@ impl App {
             refresh_token: text("refresh_token"),
             client: self.client.with_token(&text("access_token")),
         }
+    }
+
+    /// The same user in another session.
+    pub async fn log_in_again(&self, user: &User) -> User {
+        self.log_in(&Person {
+            email: user.email.clone(),
+            display_name: user.display_name.clone(),
+            password: user.password.clone(),
+        })
+        .await
     }
 
     /// A service, by a name that the configuration knows: `query-api`, `auction-timer`, `operator`.

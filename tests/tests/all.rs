@@ -5,11 +5,14 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
-mod architecture;
 mod mutate;
 mod routes;
 
+mod architecture;
 mod bad_input;
 mod every_route;
 mod outcomes;
+mod register;
+mod sessions;
 mod whole;
+mod wire;
