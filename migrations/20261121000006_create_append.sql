@@ -10,7 +10,8 @@
 --   s_  streams that a group read or writes, with the version it knows (0: no events yet)
 --   c_  claims that a group read, with the owner it knows (null: nobody)
 --   w_  claims that it writes, with the new owner (null: released)
---   i_  idempotency records; i_event is the place of the record's last event within e_ (from 1)
+--   i_  idempotency records, none of which may exist; one with a status is written, and i_event is
+--       the place of its last event within e_ (from 1)
 --   k_  keys of data subjects that it uses; with k_wrapped, a key that it brings
 create function append(
     executor    uuid,
@@ -121,7 +122,7 @@ begin
           from unnest(i_group, i_principal, i_key, i_hash, i_status, i_stream, i_version, i_event)
                as i (grp, principal, key, hash, status, stream, version, event)
           left join numbered n on n.place = i.event
-         where i.grp <> all (failed)
+         where i.status is not null and i.grp <> all (failed)
     )
     select count(*) into written from numbered;
 

@@ -38,13 +38,11 @@ type InFlight = HashMap<(String, String), (Vec<u8>, Shared<BoxFuture<'static, An
 /// Where commands are sent.
 #[derive(Clone)]
 pub struct Executor {
-    pool: PgPool,
     log: Log,
     jobs: mpsc::UnboundedSender<Job>,
     admission: Admission,
     in_flight: Arc<Mutex<InFlight>>,
     deadline: Duration,
-    timeline: i32,
 }
 
 impl Executor {
@@ -58,17 +56,14 @@ impl Executor {
         clock: Clock,
     ) -> sqlx::Result<(Self, JoinHandle<()>)> {
         let log = Log::new(pool.clone());
-        let timeline = log.head().await?.timeline;
         let (jobs, received) = mpsc::unbounded_channel();
-        let work = run::Loop::new(pool.clone(), settings.clone(), clock, received).await?;
+        let work = run::Loop::new(pool, settings.clone(), clock, received).await?;
         let executor = Self {
-            pool,
             log,
             jobs,
             admission: Admission::new(settings),
             in_flight: Arc::default(),
             deadline: Duration::from_millis(settings.command_deadline_ms),
-            timeline,
         };
         Ok((executor, tokio::spawn(work.run())))
     }
@@ -133,7 +128,8 @@ impl Executor {
         answer.await
     }
 
-    /// Runs in a task of its own, so that it ends and is forgotten whoever still waits for it.
+    /// Runs in a task of its own, so that it ends and is forgotten whoever still waits for it. That
+    /// the command was done before is found out by the append, at no cost to those that are new.
     fn start_once(
         &self,
         intent: Intent,
@@ -141,7 +137,7 @@ impl Executor {
     ) -> impl Future<Output = Answer> + use<> {
         let this = self.clone();
         let task = tokio::spawn(async move {
-            let answer = this.replay_or_enqueue(intent, &idempotency).await;
+            let answer = this.enqueue(intent).await;
             let mut in_flight = this
                 .in_flight
                 .lock()
@@ -150,13 +146,6 @@ impl Executor {
             answer
         });
         task.map(|joined| joined.unwrap_or_else(|error| Err(Error::internal(error))))
-    }
-
-    async fn replay_or_enqueue(&self, intent: Intent, idempotency: &Idempotency) -> Answer {
-        match Record::find(&self.pool, &idempotency.principal, &idempotency.key).await? {
-            Some(record) => replay(&record, idempotency, self.timeline),
-            None => self.enqueue(intent).await,
-        }
     }
 }
 

@@ -29,7 +29,7 @@ pub struct NewEvent {
     pub metadata: String,
 }
 
-/// An idempotency record to write with its command's events.
+/// The idempotency record of a command: it must not exist, and is written if the command is done.
 #[derive(Clone, Debug)]
 pub struct NewRecord {
     /// Who sent the command.
@@ -38,8 +38,8 @@ pub struct NewRecord {
     pub key: String,
     /// HMAC-SHA-256 of the request.
     pub request_hash: Vec<u8>,
-    /// The HTTP status of the answer.
-    pub status: i16,
+    /// The HTTP status of the answer; none if the command was refused, which leaves no record.
+    pub status: Option<i16>,
     /// The stream of the answer.
     pub stream_id: Uuid,
     /// Its version after the command.
@@ -215,7 +215,7 @@ impl Appender {
             &i.principal,
             &i.key,
             &i.hash,
-            &i.status,
+            &i.status as &[Option<i16>],
             &i.stream,
             &i.version,
             &i.event as &[Option<i32>],

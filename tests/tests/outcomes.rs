@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use serde_json::json;
 use sqlx::PgPool;
-use tidemark_tests::{App, Client};
+use tidemark_tests::{App, Client, market::eur};
 use tokio_util::sync::CancellationToken;
 
 const CLIENTS: usize = 16;
@@ -58,6 +58,27 @@ async fn cut_connections_lose_nothing_and_double_nothing() {
         answered, expected,
         "each answer named the position of its own command"
     );
+}
+
+#[tokio::test]
+async fn what_was_done_is_answered_again_even_if_it_would_be_refused_now() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let auction = market.auction(json!({})).await;
+    let (first, second) = (app.user().await, app.user().await);
+    let path = format!("/v1/auctions/{auction}/bids");
+    let bid = json!({"amount": eur(1_000)});
+    let keyed = first.with_key("the-first-bid-of-all");
+    let done = keyed.post(&path, &bid).await.ok();
+    second.bid(auction, 2_000).await.ok();
+    let head = app.database.head().await;
+
+    let again = keyed.post(&path, &bid).await;
+    assert_eq!((again.status, &again.body), (done.status, &done.body));
+    assert_eq!(again.tidemark(), done.tidemark());
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    first.post(&path, &bid).await.problem(409, "bid_too_low");
+    assert_eq!(app.database.head().await, head);
 }
 
 /// Creates one category after the other, sending each again with its key until it is done.

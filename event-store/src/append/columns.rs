@@ -38,7 +38,7 @@ pub(super) struct Records {
     pub(super) principal: Vec<String>,
     pub(super) key: Vec<String>,
     pub(super) hash: Vec<Vec<u8>>,
-    pub(super) status: Vec<i16>,
+    pub(super) status: Vec<Option<i16>>,
     pub(super) stream: Vec<Uuid>,
     pub(super) version: Vec<i64>,
     pub(super) event: Vec<Option<i32>>,

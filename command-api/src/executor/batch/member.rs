@@ -163,21 +163,22 @@ impl Member {
         self.writes.iter().filter_map(event_of).count()
     }
 
+    /// Its idempotency record. A refused command has none to write, but may have been done before.
     pub(super) fn record(&self, events_before: usize) -> Option<NewRecord> {
-        let idempotency = self.job.intent.idempotency.as_ref()?;
-        let Verdict::Accepted { version, events } = &self.verdict else {
-            return None;
+        let intent = &self.job.intent;
+        let idempotency = intent.idempotency.as_ref()?;
+        let (status, version, events) = match &self.verdict {
+            Verdict::Accepted { version, events } => (Some(intent.status), *version, events.len()),
+            Verdict::Refused(_) | Verdict::Stale { .. } => (None, 0, 0),
         };
         Some(NewRecord {
             principal: idempotency.principal.clone(),
             key: idempotency.key.clone(),
             request_hash: idempotency.request_hash.clone(),
-            status: i16::try_from(self.job.intent.status).unwrap_or(i16::MAX),
-            stream_id: self.job.intent.stream_id,
-            version: *version,
-            last_event: (events_before + events.len())
-                .checked_sub(1)
-                .filter(|_| !events.is_empty()),
+            status: status.map(|status| i16::try_from(status).unwrap_or(i16::MAX)),
+            stream_id: intent.stream_id,
+            version,
+            last_event: (events > 0).then(|| events_before + events - 1),
         })
     }
 }
