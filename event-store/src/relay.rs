@@ -63,6 +63,7 @@ pub struct Relay {
     settings: Settings,
     layout: Layout,
     confirmed: watch::Sender<i64>,
+    health: watch::Sender<Health>,
 }
 
 /// How a turn went.
@@ -74,11 +75,14 @@ enum Turn {
     Led,
 }
 
-/// What was said last about how things are, so that each change is said once.
+/// How the relay of a process is. Each change is said once in the log of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
+pub enum Health {
+    /// It leads, or stands by and has not failed since it last led.
     Well,
+    /// Its last term failed; it tries again by itself.
     Failing,
+    /// Log and topics contradict each other: it touches nothing until somebody has looked.
     Alarm,
 }
 
@@ -91,6 +95,7 @@ impl Relay {
             leases: Leases::new(pool.clone(), holder, settings.lease),
             layout: Layout::new(&settings.kafka),
             confirmed: watch::Sender::new(0),
+            health: watch::Sender::new(Health::Well),
             pool,
             settings,
         }
@@ -102,11 +107,16 @@ impl Relay {
         self.confirmed.subscribe()
     }
 
+    /// How it is.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
     /// Leads whenever nobody else does, until `shutdown`; then hands over at once.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut health = Health::Well;
         while !shutdown.is_cancelled() {
-            let turn = self.turn(&shutdown, &mut health).await;
+            let turn = self.turn(&shutdown).await;
             let pause = match &turn {
                 Ok(Turn::Led) => Duration::ZERO,
                 Ok(Turn::StoodBy) => self.settings.lease / 10,
@@ -114,7 +124,7 @@ impl Relay {
                 Err(_) => self.settings.retry,
             };
             if let Err(error) = turn {
-                health = health.after(&error);
+                self.failed(&error);
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -123,14 +133,14 @@ impl Relay {
         }
     }
 
-    async fn turn(&self, shutdown: &CancellationToken, health: &mut Health) -> Result<Turn, Error> {
+    async fn turn(&self, shutdown: &CancellationToken) -> Result<Turn, Error> {
         let asked = Instant::now();
         let Some(lease) = self.leases.take(LEASE).await? else {
             return Ok(Turn::StoodBy);
         };
         metrics::gauge!("tidemark_relay_epoch").set(publisher::count(lease.epoch));
         let led = tokio::select! {
-            led = self.lead(&lease, shutdown, health) => led,
+            led = self.lead(&lease, shutdown) => led,
             error = self.keep(&lease, asked) => Err(error),
         };
         // If that fails, the lease runs out by itself.
@@ -138,18 +148,13 @@ impl Relay {
         led.map(|()| Turn::Led)
     }
 
-    async fn lead(
-        &self,
-        lease: &Lease,
-        shutdown: &CancellationToken,
-        health: &mut Health,
-    ) -> Result<(), Error> {
+    async fn lead(&self, lease: &Lease, shutdown: &CancellationToken) -> Result<(), Error> {
         let topics = Topics::new(&self.settings.kafka)?;
         let mut publisher = tokio::select! {
             publisher = self.start(lease, &topics) => publisher?,
             () = shutdown.cancelled() => return Ok(()),
         };
-        *health = health.recovered();
+        self.leads();
         tokio::select! {
             ended = publisher.publish() => return ended.map(|never| match never {}),
             error = topics.watch(self.settings.topics_check) => return Err(error),
@@ -194,33 +199,29 @@ impl Relay {
             }
         }
     }
-}
 
-impl Health {
-    /// Says what a failure means, if that is news.
-    fn after(self, error: &Error) -> Self {
-        metrics::counter!("tidemark_relay_failed_terms_total").increment(1);
-        let now = if error.is_alarm() {
-            Self::Alarm
-        } else {
-            Self::Failing
-        };
-        metrics::gauge!("tidemark_relay_alarm").set(f64::from(u8::from(now == Self::Alarm)));
-        match now {
-            _ if now == self => tracing::debug!(%error, "the relay's term ended again"),
-            Self::Alarm => tracing::error!(%error, "the relay has stopped: log and topics differ"),
-            Self::Well | Self::Failing => {
-                tracing::warn!(%error, "the relay's term ended; it tries again");
-            }
-        }
-        now
-    }
-
-    fn recovered(self) -> Self {
+    fn leads(&self) {
         metrics::gauge!("tidemark_relay_alarm").set(0.0);
-        if self != Self::Well {
+        if self.health.send_replace(Health::Well) != Health::Well {
             tracing::info!("the relay publishes again");
         }
-        Self::Well
+    }
+
+    /// Says what the end of a term means, if that is news.
+    fn failed(&self, error: &Error) {
+        let (health, alarm) = if error.is_alarm() {
+            (Health::Alarm, 1.0)
+        } else {
+            (Health::Failing, 0.0)
+        };
+        metrics::counter!("tidemark_relay_failed_terms_total").increment(1);
+        metrics::gauge!("tidemark_relay_alarm").set(alarm);
+        if self.health.send_replace(health) == health {
+            tracing::debug!(%error, "the relay's term ended again");
+        } else if health == Health::Alarm {
+            tracing::error!(%error, "the relay has stopped: log and topics contradict each other");
+        } else {
+            tracing::warn!(%error, "the relay's term ended; it tries again");
+        }
     }
 }

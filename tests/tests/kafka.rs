@@ -1,4 +1,9 @@
 //! The log's way through Kafka, relay and feed, on a real broker.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test mints its ids, rolls its dice, and fails where it stands"
+)]
 
 mod feed;
 mod relay;

@@ -8,6 +8,8 @@ mod live;
 mod merge;
 mod session;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tidemark_events::Recorded;
@@ -139,10 +141,14 @@ impl KafkaFeed {
         Ok(events)
     }
 
+    fn probe_interval(&self) -> Duration {
+        self.settings.stall / PROBES_PER_STALL
+    }
+
     /// Looks whether the feed should have moved, and why it has not.
     async fn probe(&mut self) -> Result<Vec<Recorded>, FeedError> {
         let published = self.log.published().await?;
-        self.next_probe = Instant::now() + self.settings.stall / PROBES_PER_STALL;
+        self.next_probe = Instant::now() + self.probe_interval();
         if published.head <= self.last {
             self.moved = Instant::now();
             return Ok(Vec::new());
@@ -210,6 +216,10 @@ impl KafkaFeed {
 #[async_trait]
 impl Feed for KafkaFeed {
     async fn next(&mut self) -> Result<Vec<Recorded>, FeedError> {
+        // Time in which nobody asked is no stall.
+        if self.next_probe.elapsed() > self.probe_interval() {
+            self.moved = Instant::now();
+        }
         loop {
             self.advance().await?;
             let mut events = self.ready().await?;

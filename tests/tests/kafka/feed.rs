@@ -1,8 +1,8 @@
 //! The Kafka feed: every position once and in order, whatever the topics hold.
 
-use std::{mem::take, time::Duration};
+use std::time::Duration;
 
-use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::message::OwnedMessage;
 use tidemark_event_store::{
     Log,
     feed::{Counts, Feed, KafkaFeed},
@@ -24,12 +24,19 @@ struct Reader {
 impl Reader {
     fn new(log: &Log, settings: &kafka::Settings) -> Self {
         let feed = KafkaFeed::new(log.clone(), settings.clone(), 0, 100);
-        Self { feed, given: Vec::new() }
+        Self {
+            feed,
+            given: Vec::new(),
+        }
     }
 
     /// Reads until `position`.
     async fn reads(&mut self, position: i64) {
-        while self.given.last().is_none_or(|event| event.position < position) {
+        while self
+            .given
+            .last()
+            .is_none_or(|event| event.position < position)
+        {
             self.given.extend(within(self.feed.next()).await.unwrap());
         }
     }
@@ -38,7 +45,10 @@ impl Reader {
     async fn assert_is(&self, log: &Log) -> Counts {
         let events = log.page(0, i64::MAX).await.unwrap();
         assert_eq!(self.given.len(), events.len());
-        assert!(self.given == events, "the feed gave something else than the log");
+        assert!(
+            self.given == events,
+            "the feed gave something else than the log"
+        );
         self.feed.counts()
     }
 }
@@ -62,7 +72,10 @@ async fn replay(head: usize) -> (World, Topics, Reader, Records) {
 
 /// The longest partition.
 fn longest(records: &mut Records) -> &mut Vec<OwnedMessage> {
-    records.values_mut().max_by_key(|messages| messages.len()).unwrap()
+    records
+        .values_mut()
+        .max_by_key(|messages| messages.len())
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,15 +83,20 @@ async fn gives_what_the_relay_publishes() {
     let mut world = World::new().await.streams(50);
     let _topics = Topics::of(&world.settings.kafka);
     let mut relay = world.relay();
-    relay.confirms(0).await;
+    let first = world.append(1).await;
+    relay.confirms(first).await;
     let mut reader = Reader::new(&world.log, &world.settings.kafka);
     for _ in 0..10 {
         let head = world.append(300).await;
         reader.reads(head).await;
     }
     let counts = reader.assert_is(&world.log).await;
-    assert!(counts.merged > 2000, "{counts:?}");
-    assert_eq!(counts.backfilled + counts.fallen_back + counts.dropped + counts.broken, 0);
+    // How much was there before it followed Kafka is a matter of luck; nothing else is.
+    let Counts {
+        merged, caught_up, ..
+    } = counts;
+    assert!(merged > 2000, "{counts:?}");
+    assert_eq!(merged + caught_up, 3001, "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,25 +105,30 @@ async fn an_intact_replay_needs_the_log_for_nothing() {
     topics.publish(records).await;
     reader.reads(400).await;
     let counts = reader.assert_is(&world.log).await;
-    let expected = Counts { merged: 399, caught_up: 1, dropped: 1, ..Counts::default() };
+    let expected = Counts {
+        merged: 399,
+        caught_up: 1,
+        dropped: 1,
+        ..Counts::default()
+    };
     assert_eq!(counts, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn skewed_partitions_are_merged() {
     let (world, topics, mut reader, mut records) = replay(400).await;
-    // One partition arrives long after all others.
-    let late = take(longest(&mut records));
-    let key = *records.iter().find(|(_, messages)| messages.is_empty()).unwrap().0;
+    // One partition arrives after all others.
+    let key = *records
+        .iter()
+        .max_by_key(|(_, messages)| messages.len())
+        .unwrap()
+        .0;
+    let late = records.remove(&key).unwrap();
     topics.publish(records).await;
     topics.publish(Records::from([(key, late)])).await;
     reader.reads(400).await;
-    world_is_merged(&world, &reader).await;
-}
-
-async fn world_is_merged(world: &World, reader: &Reader) {
     let counts = reader.assert_is(&world.log).await;
-    assert!(counts.merged > 0, "{counts:?}");
+    assert_eq!((counts.merged, counts.backfilled), (399, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +137,11 @@ async fn a_dropped_record_is_read_from_the_log() {
     let middle = longest(&mut records).len() / 2;
     longest(&mut records).remove(middle);
     // The last of a partition is missed too, although nothing follows it there.
-    let last = records.values_mut().find(|messages| messages.len() > 3).unwrap().pop();
+    let last = records
+        .values_mut()
+        .find(|messages| messages.len() > 3)
+        .unwrap()
+        .pop();
     assert!(last.is_some());
     topics.publish(records).await;
     reader.reads(400).await;
@@ -140,13 +167,16 @@ async fn reordered_and_altered_records_do_no_harm() {
     for messages in records.values_mut().filter(|messages| messages.len() > 12) {
         messages.swap(2, 3);
         messages[5..10].reverse();
-        let altered = take(&mut messages[11]);
+        let altered = messages[11].clone();
         messages[11] = altered.set_payload(Some(b"{}".to_vec()));
     }
     topics.publish(records).await;
     reader.reads(400).await;
     let counts = reader.assert_is(&world.log).await;
-    assert!(counts.broken > 0 && counts.backfilled > counts.broken && counts.dropped > 0, "{counts:?}");
+    assert!(
+        counts.broken > 0 && counts.backfilled > counts.broken && counts.dropped > 0,
+        "{counts:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use rdkafka::Message;
 use tidemark_event_store::{Group, NewEvent, relay::Health};
-use tidemark_events::{Encoded, samples};
+use tidemark_events::Encoded;
 use uuid::Uuid;
 
 use super::{
     topics::{Topics, faults, header},
-    world::{World, any_confirms, metadata, within},
+    world::{World, any_confirms, event_of, metadata, within},
 };
 
 async fn assert_complete(world: &World, topics: &Topics) {
@@ -46,11 +46,18 @@ async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
         stream_id,
         version: 1,
         aggregate: "user",
-        encoded: Encoded { data: data.clone(), ..samples::all()[0].encode().unwrap() },
+        encoded: Encoded {
+            data: data.clone(),
+            ..event_of(2, stream_id).encode().unwrap()
+        },
         metadata: metadata.clone(),
     };
     let streams = vec![(stream_id, 0)];
-    let group = Group { events: vec![event], streams, ..Group::default() };
+    let group = Group {
+        events: vec![event],
+        streams,
+        ..Group::default()
+    };
     world.append_group(group).await;
     world.relay().confirms(1).await;
 
@@ -67,13 +74,7 @@ async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
 async fn killed_mid_stream_it_leaves_the_topics_complete() {
     let mut world = World::new().await;
     let topics = Topics::of(&world.settings.kafka);
-    let head = (0..10).fold(0, |_, _| 0) + {
-        let mut head = 0;
-        for _ in 0..10 {
-            head = world.append(1000).await;
-        }
-        head
-    };
+    let head = world.append(10_000).await;
     for kill in 1..=4 {
         let mut relay = world.relay();
         let after = rand::random_range(head * (kill - 1) / 5..head * kill / 5);

@@ -1,6 +1,6 @@
 //! The topics as any other consumer sees them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -14,14 +14,16 @@ use rdkafka::{
 use tidemark_event_store::{Log, kafka::Settings};
 use tidemark_events::{Aggregate, Recorded};
 
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The records of each partition, in order.
-pub type Records = BTreeMap<(&'static str, i32), Vec<OwnedMessage>>;
+pub(super) type Records = BTreeMap<(&'static str, i32), Vec<OwnedMessage>>;
 
 /// The topics of one prefix. Dropped, they are gone.
-pub struct Topics(Settings);
+pub(super) struct Topics(Settings);
 
 impl Topics {
-    pub fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &Settings) -> Self {
         Self(settings.clone())
     }
 
@@ -33,7 +35,8 @@ impl Topics {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.0.brokers)
-            .set("group.id", "test");
+            .set("group.id", "test")
+            .set("fetch.wait.max.ms", "20");
         config
     }
 
@@ -45,7 +48,7 @@ impl Topics {
         AdminOptions::new().operation_timeout(Some(self.0.request_timeout))
     }
 
-    pub async fn create(&self, partitions: i32) {
+    pub(super) async fn create(&self, partitions: i32) {
         let names: Vec<_> = Aggregate::ALL.iter().map(|a| self.name(a.name())).collect();
         let fixed = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let topics: Vec<_> = names.iter().map(|name| fixed(name)).collect();
@@ -53,36 +56,22 @@ impl Topics {
         assert!(made.unwrap().iter().all(Result::is_ok));
     }
 
-    pub async fn delete(&self, aggregate: &str) {
+    pub(super) async fn delete(&self, aggregate: &str) {
         let name = self.name(aggregate);
         let gone = self.admin().delete_topics(&[&name], &self.options()).await;
         assert!(gone.unwrap().iter().all(Result::is_ok));
     }
 
     /// Everything that is in them.
-    pub async fn records(&self) -> Records {
-        let (config, settings) = (self.config(), self.0.clone());
-        let names: Vec<_> = Aggregate::ALL.iter().map(|a| (a.name(), self.name(a.name()))).collect();
-        tokio::task::spawn_blocking(move || {
-            let consumer: BaseConsumer = config.create().unwrap();
-            let mut records = Records::new();
-            for (aggregate, topic) in names {
-                for number in 0..settings.partitions {
-                    let (_, end) = consumer
-                        .fetch_watermarks(&topic, number, settings.request_timeout)
-                        .unwrap_or_default();
-                    let read = read(&consumer, &topic, number, end);
-                    records.insert((aggregate, number), read);
-                }
-            }
-            records
-        })
-        .await
-        .unwrap()
+    pub(super) async fn records(&self) -> Records {
+        let (config, partitions, prefix) = (self.config(), self.0.partitions, self.name(""));
+        tokio::task::spawn_blocking(move || read(&config.create().unwrap(), &prefix, partitions))
+            .await
+            .unwrap()
     }
 
     /// Adds records to a partition as they are.
-    pub async fn publish(&self, records: Records) {
+    pub(super) async fn publish(&self, records: Records) {
         let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
         for ((aggregate, number), messages) in records {
             for message in messages {
@@ -109,33 +98,51 @@ impl Drop for Topics {
     }
 }
 
-fn read(consumer: &BaseConsumer, topic: &str, number: i32, end: i64) -> Vec<OwnedMessage> {
+fn read(consumer: &BaseConsumer, prefix: &str, partitions: i32) -> Records {
+    let mut records = Records::new();
     let mut assignment = TopicPartitionList::new();
-    assignment.add_partition_offset(topic, number, Offset::Beginning).unwrap();
-    consumer.assign(&assignment).unwrap();
-    let mut read: Vec<OwnedMessage> = Vec::new();
-    while read.last().map_or(0, |message| message.offset() + 1) < end {
-        if let Some(message) = consumer.poll(Timeout::Never) {
-            read.push(message.unwrap().detach());
+    let mut unread = 0;
+    for aggregate in Aggregate::ALL {
+        let topic = format!("{prefix}{}", aggregate.name());
+        for number in 0..partitions {
+            records.insert((aggregate.name(), number), Vec::new());
+            // A topic that is being deleted has none.
+            let (_, end) = consumer
+                .fetch_watermarks(&topic, number, TIMEOUT)
+                .unwrap_or_default();
+            if end > 0 {
+                unread += end;
+                assignment
+                    .add_partition_offset(&topic, number, Offset::Beginning)
+                    .unwrap();
+            }
         }
     }
-    read
+    consumer.assign(&assignment).unwrap();
+    while unread > 0 {
+        let message = consumer.poll(TIMEOUT).expect("a record").unwrap().detach();
+        let aggregate = Aggregate::from_name(&message.topic()[prefix.len()..]).unwrap();
+        let partition = (aggregate.name(), message.partition());
+        records.get_mut(&partition).unwrap().push(message);
+        unread -= 1;
+    }
+    records
 }
 
 /// A header of a record.
-pub fn header<'a>(message: &'a OwnedMessage, name: &str) -> &'a str {
+pub(super) fn header<'a>(message: &'a OwnedMessage, name: &str) -> &'a str {
     let headers = message.headers().unwrap();
     let header = headers.iter().find(|header| header.key == name).unwrap();
     std::str::from_utf8(header.value.unwrap()).unwrap()
 }
 
-pub fn position(message: &OwnedMessage) -> i64 {
+pub(super) fn position(message: &OwnedMessage) -> i64 {
     header(message, "ce_position").parse().unwrap()
 }
 
 /// What is wrong with the topics of a log: nothing if every event is there once, in the order of the
 /// log, linked to the one before it, with the bytes that were stored.
-pub async fn faults(log: &Log, records: &Records) -> Vec<String> {
+pub(super) async fn faults(log: &Log, records: &Records) -> Vec<String> {
     let head = log.head().await.unwrap().position;
     let mut missing: BTreeMap<i64, Recorded> = BTreeMap::new();
     while let last = missing.len().try_into().unwrap()
@@ -170,6 +177,10 @@ pub async fn faults(log: &Log, records: &Records) -> Vec<String> {
             }
         }
     }
-    faults.extend(missing.keys().map(|position| format!("position {position} is lost")));
+    faults.extend(
+        missing
+            .keys()
+            .map(|position| format!("position {position} is lost")),
+    );
     faults
 }

@@ -3,28 +3,31 @@
 use std::{collections::HashMap, time::Duration};
 
 use futures::future::select_all;
+use sqlx::{PgPool, postgres::PgPoolOptions};
 use tidemark_event_store::{
     Appender, Group, Log, NewEvent, Outcome, kafka,
     relay::{Health, Relay, Settings},
 };
-use tidemark_events::{Actor, Metadata, samples};
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use tidemark_events::{
+    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId, auction, category,
+    session, user,
+};
 use tidemark_tests::{Database, settings::from_environment};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Longer than anything here takes on a slow machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Enough for what one role does at once.
 const CONNECTIONS_MAX: u32 = 4;
 
 /// A log, its topics, and an executor that appends to it.
-pub struct World {
-    pub database: Database,
-    pub log: Log,
-    pub settings: Settings,
+pub(super) struct World {
+    pub(super) database: Database,
+    pub(super) log: Log,
+    pub(super) settings: Settings,
     relay_pool: PgPool,
     appender: Appender,
     batch: i64,
@@ -33,15 +36,15 @@ pub struct World {
 }
 
 /// A relay at work.
-pub struct Running {
-    pub confirmed: watch::Receiver<i64>,
-    pub health: watch::Receiver<Health>,
+pub(super) struct Running {
+    pub(super) confirmed: watch::Receiver<i64>,
+    pub(super) health: watch::Receiver<Health>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let database = Database::fresh().await;
         let pool = |role| {
             let url = from_environment(&format!("TIDEMARK_DATABASE__{role}_URL"));
@@ -64,19 +67,19 @@ impl World {
     }
 
     /// The number of streams an aggregate's events are spread over.
-    pub fn streams(mut self, count: usize) -> Self {
+    pub(super) fn streams(mut self, count: usize) -> Self {
         self.streams = (0..count).map(|_| Uuid::now_v7()).collect();
         self
     }
 
-    /// Appends so many events, of all types in turn. Returns the head.
-    pub async fn append(&mut self, count: usize) -> i64 {
-        let events = samples::all().into_iter().cycle().enumerate().take(count);
+    /// Appends so many events, of several aggregates in turn. Returns the head.
+    pub(super) async fn append(&mut self, count: usize) -> i64 {
         let mut group = Group::default();
-        for (place, event) in events {
+        for place in 0..count {
+            let seed = self.streams[place / AGGREGATES % self.streams.len()];
+            let event = event_of(place % AGGREGATES, seed);
             let aggregate = event.aggregate();
             // A stream belongs to one aggregate.
-            let seed = self.streams[place / samples::all().len() % self.streams.len()];
             let stream_id = Uuid::from_u128(seed.as_u128() ^ (aggregate as u128 + 1));
             let version = self.versions.entry(stream_id).or_default();
             if !group.streams.iter().any(|(id, _)| *id == stream_id) {
@@ -95,7 +98,7 @@ impl World {
         self.append_group(group).await
     }
 
-    pub async fn append_group(&mut self, group: Group) -> i64 {
+    pub(super) async fn append_group(&mut self, group: Group) -> i64 {
         self.batch += 1;
         let outcome = self.appender.append(self.batch, vec![group]).await.unwrap();
         let Outcome::Done(appended) = outcome else {
@@ -106,11 +109,11 @@ impl World {
     }
 
     /// Starts a relay, as another process would.
-    pub fn relay(&self) -> Running {
+    pub(super) fn relay(&self) -> Running {
         self.relay_with(self.settings.clone())
     }
 
-    pub fn relay_with(&self, settings: Settings) -> Running {
+    pub(super) fn relay_with(&self, settings: Settings) -> Running {
         let relay = Relay::new(self.relay_pool.clone(), settings, Uuid::now_v7());
         let shutdown = CancellationToken::new();
         Running {
@@ -122,49 +125,86 @@ impl World {
     }
 
     /// Changes the progress behind the relay's back.
-    pub async fn tamper(&self, sql: &'static str) {
+    pub(super) async fn tamper(&self, sql: &'static str) {
         let changed = sqlx::query(sql).execute(&self.database.pool).await;
-        assert!(changed.unwrap().rows_affected() > 0, "nothing to tamper with");
+        assert!(
+            changed.unwrap().rows_affected() > 0,
+            "nothing to tamper with"
+        );
     }
 }
 
 impl Running {
     /// Waits until this relay has confirmed `position`.
-    pub async fn confirms(&mut self, position: i64) {
+    pub(super) async fn confirms(&mut self, position: i64) {
         let confirmed = self.confirmed.wait_for(|confirmed| *confirmed >= position);
         within(confirmed).await.expect("the relay ended");
     }
 
-    pub async fn becomes(&mut self, health: Health) {
+    pub(super) async fn becomes(&mut self, health: Health) {
         let became = self.health.wait_for(|now| *now == health);
         within(became).await.expect("the relay ended");
     }
 
     /// Ends it as a crash would, as far as one process can.
-    pub async fn kill(self) {
+    pub(super) async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.is_err());
     }
 
     /// Lets it hand over.
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.shutdown.cancel();
         within(self.task).await.unwrap();
     }
 }
 
 /// Waits until one of several relays has confirmed `position`, and returns its place.
-pub async fn any_confirms(relays: &mut [Running], position: i64) -> usize {
-    let waits = relays.iter_mut().map(|relay| Box::pin(relay.confirms(position)));
+pub(super) async fn any_confirms(relays: &mut [Running], position: i64) -> usize {
+    let waits = relays
+        .iter_mut()
+        .map(|relay| Box::pin(relay.confirms(position)));
     within(select_all(waits)).await.1
 }
 
 /// No wait of a test is without an end.
-pub async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future).await.expect("took too long")
 }
 
-pub fn metadata() -> String {
+/// How many aggregates [`event_of`] has events of.
+const AGGREGATES: usize = 4;
+
+/// An event of one of several aggregates.
+pub(super) fn event_of(aggregate: usize, id: Uuid) -> Event {
+    let (user_id, auction_id) = (UserId(id), AuctionId(id));
+    let (product_id, seller_id) = (ProductId(id), user_id);
+    match aggregate {
+        0 => auction::Event::Opened {
+            auction_id,
+            product_id,
+            seller_id,
+        }
+        .into(),
+        1 => category::Event::Activated {
+            category_id: CategoryId(id),
+        }
+        .into(),
+        2 => user::Event::RoleGranted {
+            user_id,
+            role: user::Role::Seller,
+        }
+        .into(),
+        _ => session::Event::Ended {
+            session_id: SessionId(id),
+            user_id,
+            reason: session::EndReason::LoggedOut,
+        }
+        .into(),
+    }
+}
+
+pub(super) fn metadata() -> String {
     let metadata = Metadata {
         actor: Actor::Service("test".to_owned()),
         correlation_id: Uuid::now_v7(),
@@ -174,7 +214,7 @@ pub fn metadata() -> String {
     serde_json::to_string(&metadata).unwrap()
 }
 
-pub fn settings(topic_prefix: String) -> Settings {
+pub(super) fn settings(topic_prefix: String) -> Settings {
     Settings {
         kafka: kafka::Settings {
             brokers: from_environment("TIDEMARK_KAFKA__BROKERS"),
