@@ -112,13 +112,11 @@ impl Client {
     }
 
     /// A request to the command API, for what the others cannot do.
-    #[must_use]
     pub fn command(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, &format!("{}{path}", self.command_url))
     }
 
     /// A request to the query API, for what the others cannot do.
-    #[must_use]
     pub fn query(&self, path: &str) -> RequestBuilder {
         assert!(!self.query_url.is_empty(), "this App has no query API");
         self.request(Method::GET, &format!("{}{path}", self.query_url))

@@ -25,4 +25,4 @@ pub use database::Database;
 pub use market::Market;
 pub use people::User;
 pub use process::Process;
-pub use settings::Settings;
+pub use settings::{Settings, from_environment};

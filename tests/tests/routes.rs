@@ -1,5 +1,5 @@
 //! Every route that takes commands, each with a request that would succeed and somebody who may send
-//! it. What the OpenAPI document holds and this does not, or the other way round, fails.
+//! it. What the `OpenAPI` document holds and this does not, or the other way round, fails.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ pub(crate) enum For {
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) method: Method,
-    /// As in the OpenAPI document.
+    /// As in the `OpenAPI` document.
     pub(crate) template: &'static str,
     /// With the ids of what there is.
     pub(crate) path: String,
