@@ -11,6 +11,8 @@ pub(super) enum Error {
     Kafka(#[from] KafkaError),
     #[error("position {position} was not delivered: {error}")]
     Delivery { position: i64, error: KafkaError },
+    #[error("position {position} is not acknowledged for too long")]
+    Stuck { position: i64 },
     #[error("the lease is lost")]
     LeaseLost,
     #[error("another term has taken over the progress")]
@@ -55,6 +57,7 @@ impl Error {
             Self::Log(_)
             | Self::Kafka(_)
             | Self::Delivery { .. }
+            | Self::Stuck { .. }
             | Self::LeaseLost
             | Self::Fenced
             | Self::NoTopic(_)

@@ -10,7 +10,7 @@ use rdkafka::{
     ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
     message::{DeliveryResult, Message},
-    producer::{BaseRecord, ProducerContext, ThreadedProducer},
+    producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer},
 };
 use tidemark_events::Recorded;
 use tokio::{
@@ -197,14 +197,14 @@ impl<'a> Publisher<'a> {
             }
         }
         self.sent[place] = event.position;
-        self.window.sent();
+        self.window.sent(Instant::now());
         Ok(())
     }
 
     /// Takes the reports that come until `deadline`, and those that are there already.
     async fn settle(&mut self, deadline: Instant) -> Result<(), Error> {
-        while let Ok(Some(report)) = timeout_at(deadline.into(), self.reports.recv()).await {
-            self.take(report)?;
+        while let Ok(report) = timeout_at(deadline.into(), self.report()).await {
+            self.take(report?)?;
             if self.window.is_empty() {
                 self.save_if_due().await?;
             }
@@ -213,9 +213,22 @@ impl<'a> Publisher<'a> {
     }
 
     async fn wait(&mut self) -> Result<(), Error> {
-        match self.reports.recv().await {
-            Some(report) => self.take(report),
-            None => Ok(()),
+        let report = self.report().await?;
+        self.take(report)
+    }
+
+    /// The next report. An error if the oldest record in flight is about to expire: the producer
+    /// would leave it out and go on with those behind it, and the topic would have a gap.
+    async fn report(&mut self) -> Result<Report, Error> {
+        let Some(oldest) = self.window.oldest() else {
+            return std::future::pending().await;
+        };
+        let patience = self.settings.kafka.message_timeout * 3 / 4;
+        match timeout_at((oldest + patience).into(), self.reports.recv()).await {
+            Ok(Some(report)) => Ok(report),
+            Ok(None) | Err(_) => Err(Error::Stuck {
+                position: self.window.confirmed() + 1,
+            }),
         }
     }
 
@@ -266,6 +279,14 @@ impl<'a> Publisher<'a> {
         self.confirmed.send_replace(position);
         metrics::gauge!("tidemark_relay_confirmed_position").set(count(position));
         Ok(())
+    }
+}
+
+impl Drop for Publisher<'_> {
+    /// At once, before anything else of the term ends: no record may overtake one that failed.
+    fn drop(&mut self) {
+        self.producer
+            .purge(PurgeConfig::default().queue().inflight());
     }
 }
 

@@ -1,14 +1,14 @@
 //! What has been sent and not yet acknowledged, in the order of the log.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
 /// The positions after the confirmed one that the relay has dealt with. The confirmed position is
 /// the last before the first one that is still open, whatever was acknowledged behind it.
 #[derive(Debug)]
 pub(super) struct Window {
     confirmed: i64,
-    /// Whether each position after `confirmed` is acknowledged.
-    done: VecDeque<bool>,
+    /// The positions after `confirmed`: when each was sent, none once it is acknowledged.
+    open: VecDeque<Option<Instant>>,
 }
 
 impl Window {
@@ -16,7 +16,7 @@ impl Window {
     pub(super) const fn new(confirmed: i64) -> Self {
         Self {
             confirmed,
-            done: VecDeque::new(),
+            open: VecDeque::new(),
         }
     }
 
@@ -26,37 +26,42 @@ impl Window {
 
     /// Nothing is in flight.
     pub(super) fn is_empty(&self) -> bool {
-        self.done.is_empty()
+        self.open.is_empty()
+    }
+
+    /// When the oldest record in flight was sent.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.open.front().copied().flatten()
     }
 
     /// The last position dealt with.
     pub(super) fn last(&self) -> i64 {
-        self.confirmed + i64::try_from(self.done.len()).unwrap_or(i64::MAX)
+        self.confirmed + i64::try_from(self.open.len()).unwrap_or(i64::MAX)
     }
 
     /// The next position was sent.
-    pub(super) fn sent(&mut self) {
-        self.done.push_back(false);
+    pub(super) fn sent(&mut self, at: Instant) {
+        self.open.push_back(Some(at));
     }
 
     /// The next position is in Kafka already.
     pub(super) fn skipped(&mut self) {
-        self.done.push_back(true);
+        self.open.push_back(None);
         self.advance();
     }
 
     /// A position sent earlier was acknowledged.
     pub(super) fn acknowledged(&mut self, position: i64) {
         let place = usize::try_from(position - self.confirmed - 1).ok();
-        if let Some(done) = place.and_then(|place| self.done.get_mut(place)) {
-            *done = true;
+        if let Some(open) = place.and_then(|place| self.open.get_mut(place)) {
+            *open = None;
         }
         self.advance();
     }
 
     fn advance(&mut self) {
-        while self.done.front() == Some(&true) {
-            self.done.pop_front();
+        while self.open.front() == Some(&None) {
+            self.open.pop_front();
             self.confirmed += 1;
         }
     }
@@ -68,7 +73,8 @@ mod tests {
 
     fn sent(count: usize) -> Window {
         let mut window = Window::new(10);
-        (0..count).for_each(|_| window.sent());
+        let now = Instant::now();
+        (0..count).for_each(|_| window.sent(now));
         window
     }
 
