@@ -1,7 +1,10 @@
 //! One test's own Tidemark: its database, topics and keys, and the processes that it needs, run in
 //! this one through the `run` of each.
 
-use std::{fmt::Display, net::SocketAddr, sync::atomic::AtomicUsize};
+use std::{
+    fmt::Display,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use tidemark_command_api::Roles;
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
@@ -19,7 +22,7 @@ pub struct App {
     pub(crate) admin: OnceCell<User>,
     pub(crate) users: AtomicUsize,
     pub(crate) relay: bool,
-    pub(crate) projector: bool,
+    pub(crate) projector: AtomicBool,
     /// In the order in which they were started.
     running: Vec<Running>,
     /// Dropped last.
@@ -31,7 +34,6 @@ pub struct App {
 pub struct Running {
     /// Where it listens.
     pub url: String,
-    address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -105,7 +107,7 @@ impl Builder {
             admin: OnceCell::new(),
             users: AtomicUsize::new(0),
             relay,
-            projector: self.projector,
+            projector: AtomicBool::new(self.projector),
             running,
             database,
         }
@@ -142,6 +144,7 @@ impl App {
 
     /// One more projector in this process.
     pub async fn another_projector(&self) -> Running {
+        self.projector.store(true, Ordering::Relaxed);
         projector(&self.settings, listen("127.0.0.1:0").await)
     }
 
@@ -155,16 +158,32 @@ impl App {
         Process::command_api(&self.settings).await
     }
 
+    /// A projector as a process of its own, to be killed.
+    pub async fn spawn_projector(&self) -> Process {
+        self.projector.store(true, Ordering::Relaxed);
+        Process::projector(&self.settings).await
+    }
+
     /// Stops the command API gracefully, and starts another one at the same address.
     pub async fn restart_command_api(&mut self) {
-        let first = self.running.remove(0);
-        let address = first.address.to_string();
-        first.stop().await;
+        self.stop_command_api().await;
+        self.start_command_api().await;
+    }
+
+    /// Stops the command API gracefully.
+    pub async fn stop_command_api(&mut self) {
+        self.running.remove(0).stop().await;
+    }
+
+    /// Starts the command API where it was.
+    pub async fn start_command_api(&mut self) {
+        let (_, address) = self.command_url().split_once("//").unwrap();
+        let listener = listen(address).await;
         let roles = Roles {
             api: true,
             relay: self.relay,
         };
-        let again = command_api(&self.settings, roles, listen(&address).await);
+        let again = command_api(&self.settings, roles, listener);
         self.running.insert(0, again);
     }
 }
@@ -184,7 +203,7 @@ impl Running {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: Display,
     {
-        let (url, address) = (url_of(&listener), listener.local_addr().unwrap());
+        let url = url_of(&listener);
         let stop = CancellationToken::new();
         let work = run(listener, stop.clone());
         let task = tokio::spawn(async move {
@@ -192,12 +211,7 @@ impl Running {
                 panic!("a process ended: {error}");
             }
         });
-        Self {
-            url,
-            address,
-            stop,
-            task,
-        }
+        Self { url, stop, task }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The real binaries, as processes of their own that can be killed. `./dev test` builds them first.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::PathBuf,
+    process::{Output, Stdio},
+};
 
 use serde_json::Value;
 use tokio::{
@@ -21,12 +24,30 @@ pub struct Process {
 impl Process {
     /// A command API without the relay, ready.
     pub async fn command_api(settings: &Settings) -> Self {
+        Self::ready("tidemark-command-api", &["--roles", "api"], settings).await
+    }
+
+    /// A projector, ready.
+    pub async fn projector(settings: &Settings) -> Self {
+        let settings = settings.as_service("auction-timer");
+        Self::ready("tidemark-projector", &["run"], &settings).await
+    }
+
+    /// What the operators' tool answers.
+    pub async fn operators_tool(settings: &Settings, arguments: &[&str]) -> Output {
+        let tool = command("tidemark-projector", arguments, settings).output();
+        tool.await.unwrap()
+    }
+
+    async fn ready(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
         let mut settings = settings.clone();
         // The line that says where it listens is an ordinary one.
-        settings.set("TIDEMARK_TELEMETRY__LOG", "error,tidemark_command_api=info");
+        settings.set(
+            "TIDEMARK_TELEMETRY__LOG",
+            "error,tidemark_platform::server=info",
+        );
         settings.set("TIDEMARK_TELEMETRY__LOG_FORMAT", "json");
-        let arguments = ["--roles", "api"];
-        let process = Self::start("tidemark-command-api", &arguments, &settings).await;
+        let process = Self::start(binary, arguments, &settings).await;
         let client = Client::anonymous(&process.url, "");
         eventually("a process to be ready", || async {
             let request = client.command(reqwest::Method::GET, "/readyz");
@@ -39,22 +60,16 @@ impl Process {
 
     /// Starts a binary, and waits for the line of its log that says where it listens.
     async fn start(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
-        let path = path_of(binary);
-        let mut child = Command::new(&path)
-            .args(arguments)
-            .env_clear()
-            .envs(settings.vars())
-            .stdin(Stdio::null())
+        let mut child = command(binary, arguments, settings)
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; run `./dev test`", path.display()));
+            .unwrap_or_else(|error| panic!("{binary}: {error}; run `./dev test`"));
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = loop {
             let line = lines.next_line().await.unwrap();
             let line = line.unwrap_or_else(|| panic!("{binary} ended before it listened"));
             let line: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let Some(address) = line["listen"].as_str() {
+            if let Some(address) = line["address"].as_str() {
                 break format!("http://{address}");
             }
         };
@@ -73,6 +88,17 @@ impl Process {
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap()
     }
+}
+
+fn command(binary: &str, arguments: &[&str], settings: &Settings) -> Command {
+    let mut command = Command::new(path_of(binary));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(settings.vars())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
 }
 
 /// Beside the directory that test binaries are in.

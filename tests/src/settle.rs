@@ -1,6 +1,9 @@
 //! Waiting, in the one place where tests wait: for what was begun to be finished, with a deadline.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use crate::App;
 
@@ -72,7 +75,7 @@ impl App {
             ",
         )
         .bind(self.relay)
-        .bind(self.projector)
+        .bind(self.projector.load(Ordering::Relaxed))
         .fetch_all(&self.database.pool)
         .await
         .unwrap()

@@ -13,6 +13,7 @@ mod bad_input;
 mod every_route;
 mod idempotency;
 mod outcomes;
+mod projection;
 mod register;
 mod sessions;
 mod versions;

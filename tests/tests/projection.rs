@@ -1,0 +1,136 @@
+//! Read models are folds of the log, whatever happens to those who fold: killed, doubled, slowed,
+//! blocked, robbed of their documents. (F3, F12, F29 to F31 and F35 of the fault table; I8 to I10.)
+
+mod copies;
+mod replay;
+mod trade;
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+use tidemark_tests::{Answer, App, Client, Process, settle::eventually};
+use tokio_util::sync::CancellationToken;
+
+use copies::Copies;
+use replay::{assert_documents, assert_rows};
+use trade::trade;
+
+const KILLS: usize = 5;
+/// Killed once it has applied so many events of its own.
+const APPLIED: i64 = 20;
+/// Reading models go on this soon after a kill (F3).
+const TAKEOVER: Duration = Duration::from_secs(5);
+
+/// The checkpoint of a read model.
+async fn checkpoint(app: &App, read_model: &str) -> i64 {
+    sqlx::query_scalar("select position from checkpoints where read_model = $1")
+        .bind(read_model)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap()
+}
+
+/// Who works on how many read models at this moment.
+async fn workers(app: &App) -> Vec<i64> {
+    sqlx::query_scalar(
+        "select count(*)
+           from leases
+          where name like 'projection:%'
+            and expires_at > clock_timestamp()
+          group by holder",
+    )
+    .fetch_all(&app.database.pool)
+    .await
+    .unwrap()
+}
+
+/// Kills a projector again and again, each time while it works and copies come.
+async fn kill(app: &App, copies: Option<&Copies>) -> Process {
+    let mut projector = app.spawn_projector().await;
+    for _ in 0..KILLS {
+        let started_at = checkpoint(app, "history").await;
+        eventually("the projector to work", || async {
+            (checkpoint(app, "history").await > started_at + APPLIED).then_some(())
+        })
+        .await;
+        if let Some(copies) = copies {
+            copies.publish().await;
+        }
+        projector.kill().await;
+        projector = app.spawn_projector().await;
+    }
+    projector
+}
+
+/// How many records a projector had no use for.
+async fn dropped(projector: &Process) -> u64 {
+    let client = Client::anonymous(&projector.url, "");
+    let metrics = Answer::to(client.command(Method::GET, "/metrics")).await;
+    let mut lines = metrics.text.lines();
+    let count = lines.find_map(|line| line.strip_prefix("tidemark_feed_dropped_total "));
+    count.map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn killed_under_load_it_ends_as_a_replay_from_zero() {
+    let app = App::start().await;
+    let stop = CancellationToken::new();
+    let killing = async {
+        let projector = kill(&app, None).await;
+        stop.cancel();
+        projector
+    };
+    let (_projector, ()) = tokio::join!(killing, trade(&app, &stop));
+    app.settle().await;
+    assert_rows(&app).await;
+    assert_documents(&app).await;
+}
+
+#[tokio::test]
+async fn killed_while_records_come_again_in_any_order_it_ends_as_a_replay_from_zero() {
+    let app = App::builder().relay().start().await;
+    let Some(copies) = Copies::of(&app) else {
+        return;
+    };
+    let stop = CancellationToken::new();
+    let killing = async {
+        let projector = kill(&app, Some(&copies)).await;
+        eventually("copies to be seen, or this tests nothing", || async {
+            copies.publish().await;
+            (dropped(&projector).await > 0).then_some(())
+        })
+        .await;
+        stop.cancel();
+        projector
+    };
+    let (_projector, ()) = tokio::join!(killing, trade(&app, &stop));
+    app.settle().await;
+    assert_rows(&app).await;
+    assert_documents(&app).await;
+}
+
+#[tokio::test]
+async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other() {
+    let app = App::start().await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    let mut first = app.spawn_projector().await;
+    let _second = app.spawn_projector().await;
+    eventually("both to have work", || async {
+        (workers(&app).await.len() == 2).then_some(())
+    })
+    .await;
+    app.settle().await;
+
+    let killed = Instant::now();
+    first.kill().await;
+    buyer.bid(market.auction(json!({})).await, 1_000).await.ok();
+    eventually("one to do all the work", || async {
+        (workers(&app).await == [6]).then_some(())
+    })
+    .await;
+    app.settle().await;
+    assert!(killed.elapsed() < TAKEOVER, "{:?}", killed.elapsed());
+    assert_rows(&app).await;
+    assert_documents(&app).await;
+}

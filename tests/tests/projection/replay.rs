@@ -1,0 +1,101 @@
+//! What a replay from zero makes of the log, row by row.
+
+use std::collections::BTreeMap;
+
+use redis::AsyncCommands;
+use sqlx::AssertSqlSafe;
+use tidemark_event_store::Log;
+use tidemark_events::Recorded;
+use tidemark_read_models::{
+    ReadModel, auction::Auction, bid::Bid, category::Category, history::History, product::Product,
+    profile::Profile, storage::GENERATION,
+};
+use tidemark_tests::{App, settle::eventually};
+use uuid::Uuid;
+
+/// A document, and the position of the last event that touched it.
+type Rows = BTreeMap<Uuid, (i64, String)>;
+
+/// Fails unless every row of every read model is what a replay from zero makes of it, byte for byte.
+pub(super) async fn assert_rows(app: &App) {
+    let log = Log::new(app.database.pool.clone());
+    let events = log.page(0, i64::MAX).await.unwrap();
+    assert_model::<Auction>(app, &events).await;
+    assert_model::<Bid>(app, &events).await;
+    assert_model::<Category>(app, &events).await;
+    assert_model::<History>(app, &events).await;
+    assert_model::<Product>(app, &events).await;
+    assert_model::<Profile>(app, &events).await;
+}
+
+/// Waits until every document in Redis is as its row, and each bucket has applied the whole log.
+pub(super) async fn assert_documents(app: &App) {
+    assert_bucket::<Auction>(app).await;
+    assert_bucket::<Product>(app).await;
+}
+
+async fn assert_model<M: ReadModel>(app: &App, events: &[Recorded]) {
+    let expected = replay::<M>(events);
+    assert!(!expected.is_empty(), "{} has no rows", M::NAME);
+    let rows = rows::<M>(app).await;
+    assert_eq!(rows.len(), expected.len(), "rows of {}", M::NAME);
+    for (row, expected) in rows.iter().zip(&expected) {
+        assert_eq!(row, expected, "a row of {}", M::NAME);
+    }
+}
+
+fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
+    let mut rows = BTreeMap::new();
+    for recorded in events {
+        let Some(fact) = M::WANTED.fact(recorded).unwrap() else {
+            continue;
+        };
+        for key in M::keys(&fact) {
+            let row = rows.remove(&key).map(|(_, row)| row);
+            let row = M::fold(key, row, &fact);
+            rows.extend(row.map(|row| (key, (recorded.position, row))));
+        }
+    }
+    let text = |row| serde_json::to_string(row).unwrap();
+    rows.iter()
+        .map(|(key, (position, row))| (*key, (*position, text(row))))
+        .collect()
+}
+
+async fn rows<M: ReadModel>(app: &App) -> Rows {
+    let select = format!("select id, position, doc::text from {}_rows", M::NAME);
+    let rows: Vec<(Uuid, i64, String)> = sqlx::query_as(AssertSqlSafe(select))
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
+    let row = |(id, position, doc)| (id, (position, doc));
+    rows.into_iter().map(row).collect()
+}
+
+/// Where the documents of a read model are.
+pub(super) fn bucket<M: ReadModel>(app: &App) -> String {
+    let prefix = app.settings.get("TIDEMARK_REDIS__KEY_PREFIX");
+    format!("{prefix}:{{{}.{GENERATION}.0}}", M::NAME)
+}
+
+pub(super) async fn redis(app: &App) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(app.settings.get("TIDEMARK_REDIS__URL")).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+async fn assert_bucket<M: ReadModel>(app: &App) {
+    let mut expected: BTreeMap<String, String> = rows::<M>(app)
+        .await
+        .into_iter()
+        .map(|(id, (position, doc))| (id.to_string(), format!("{position} {doc}")))
+        .collect();
+    let head = app.database.head().await.to_string();
+    expected.insert("@checkpoint".to_owned(), head);
+    let (redis, bucket) = (redis(app).await, bucket::<M>(app));
+    let what = format!("the documents of {} to be its rows", M::NAME);
+    eventually(&what, || async {
+        let documents: BTreeMap<String, String> = redis.clone().hgetall(&bucket).await.unwrap();
+        (documents == expected).then_some(())
+    })
+    .await;
+}
