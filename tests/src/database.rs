@@ -1,9 +1,13 @@
-//! A database for each test, copied from one that is migrated once a run, and dropped with its owner.
+//! A database for each test, copied from one that is migrated once a run, and dropped after it.
 
 use std::{
     path::Path,
     process,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        LazyLock,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Sender, channel},
+    },
     thread,
 };
 
@@ -18,6 +22,7 @@ const PREFIX: &str = "tidemark_test_";
 
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 static MADE: AtomicUsize = AtomicUsize::new(0);
+static UNUSED: LazyLock<Sender<String>> = LazyLock::new(drop_unused);
 
 /// One test's own database.
 #[derive(Debug)]
@@ -80,21 +85,32 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// Its processes may still be connected: they are torn off.
+    /// No test waits for it: whoever drops a database waits for a checkpoint.
     fn drop(&mut self) {
-        let drop = format!("drop database if exists {} with (force)", self.name);
-        // A runtime cannot be entered from within one, and a test ends within its own.
-        let dropped = thread::spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async { run(&mut connect().await, drop).await });
-        });
-        if dropped.join().is_err() {
-            eprintln!("{} is left behind", self.name);
-        }
+        UNUSED.send(self.name.clone()).unwrap();
     }
+}
+
+/// Drops databases one after the other, beside the tests. What is left when they end, the next run
+/// drops.
+fn drop_unused() -> Sender<String> {
+    let (sender, unused) = channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        for name in unused {
+            // Its processes may still be connected: they are torn off.
+            let drop = format!("drop database if exists {name} with (force)");
+            let dropped =
+                runtime.block_on(async { connect().await.execute(AssertSqlSafe(drop)).await });
+            if let Err(error) = dropped {
+                eprintln!("{name} is left behind: {error}");
+            }
+        }
+    });
+    sender
 }
 
 async fn make_template() -> String {
@@ -118,7 +134,7 @@ async fn make_template() -> String {
     name
 }
 
-/// Drops what runs that have ended left behind: their templates, and all of those that were killed.
+/// What runs that have ended left behind: their templates, and all of those that were killed.
 async fn drop_orphans(admin: &mut PgConnection) {
     let names: Vec<String> = sqlx::query_scalar("select datname from pg_database")
         .fetch_all(&mut *admin)
@@ -129,11 +145,7 @@ async fn drop_orphans(admin: &mut PgConnection) {
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split('_').next());
         if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            run(
-                admin,
-                format!("drop database if exists {name} with (force)"),
-            )
-            .await;
+            UNUSED.send(name).unwrap();
         }
     }
 }

@@ -8,14 +8,20 @@
 mod mutate;
 mod routes;
 
+mod access;
 mod architecture;
 mod bad_input;
+mod bids;
 mod every_route;
 mod idempotency;
+mod market;
 mod outcomes;
 mod projection;
 mod register;
+mod secrecy;
 mod sessions;
+mod tidemark;
+mod timers;
 mod versions;
 mod whole;
 mod wire;

@@ -1,0 +1,326 @@
+//! Row 90: bids that must not be, and many at once. Whatever was accepted is checked in the log.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use tidemark_tests::{
+    App, Client,
+    market::{INCREMENT, STARTING_PRICE, eur},
+    settle::eventually,
+};
+use uuid::Uuid;
+
+/// The bids of an auction, as the log has them, after checking that each could follow the one before.
+async fn rising_bids(app: &App, auction: Uuid) -> Vec<(Uuid, i64)> {
+    let bids: Vec<(Uuid, i64)> = sqlx::query_as(
+        "
+        select (data->>'bidder_id')::uuid,
+               (data->'amount'->>'amount')::bigint
+          from events
+         where stream_id = $1
+           and type = 'auction.bid_placed'
+         order by position
+        ",
+    )
+    .bind(auction)
+    .fetch_all(&app.database.pool)
+    .await
+    .unwrap();
+    let mut minimum = STARTING_PRICE;
+    for (_, amount) in &bids {
+        assert!(*amount >= minimum, "{amount} after {minimum} was due");
+        minimum = amount + INCREMENT;
+    }
+    bids
+}
+
+/// The types of an auction's events, in order.
+async fn story(app: &App, auction: Uuid) -> Vec<String> {
+    sqlx::query_scalar("select type from events where stream_id = $1 order by version")
+        .bind(auction)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap()
+}
+
+async fn outcome(app: &App, auction: Uuid) -> Value {
+    let query = "
+        select data->'outcome'
+          from events
+         where stream_id = $1
+           and type = 'auction.closed'
+    ";
+    sqlx::query_scalar(query)
+        .bind(auction)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap()
+}
+
+/// Closes it as soon as that is due.
+async fn close(app: &App, auction: Uuid) {
+    let timer = app.service("auction-timer");
+    let path = format!("/v1/auctions/{auction}/close");
+    eventually("the end of an auction", || async {
+        let answer = timer.post_empty(&path).await;
+        if answer.code() == "not_due" {
+            assert!(answer.body["retry_at"].is_string(), "{answer:?}");
+            return None;
+        }
+        answer.ok();
+        Some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn row_90_equal_and_lower() {
+    let app = App::start().await;
+    let auction = app.market().await.auction(json!({})).await;
+    let (ida, otto) = (app.user().await, app.user().await);
+    ida.bid(auction, STARTING_PRICE - 1)
+        .await
+        .problem(409, "bid_too_low");
+    ida.bid(auction, STARTING_PRICE).await.ok();
+    let head = app.database.head().await;
+    for amount in [1, STARTING_PRICE, STARTING_PRICE + INCREMENT - 1] {
+        otto.bid(auction, amount).await.problem(409, "bid_too_low");
+        // Nor is one's own bid no obstacle.
+        ida.bid(auction, amount).await.problem(409, "bid_too_low");
+    }
+    assert_eq!(app.database.head().await, head);
+    otto.bid(auction, STARTING_PRICE + INCREMENT).await.ok();
+    assert_eq!(rising_bids(&app, auction).await.len(), 2);
+}
+
+#[tokio::test]
+async fn row_90_amounts_that_are_none() {
+    let app = App::start().await;
+    let auction = app.market().await.auction(json!({})).await;
+    let buyer = app.user().await;
+    let path = format!("/v1/auctions/{auction}/bids");
+    let head = app.database.head().await;
+    buyer
+        .bid(auction, 0)
+        .await
+        .problem(422, "amount_out_of_range");
+    for amount in [
+        -1,
+        -STARTING_PRICE,
+        i64::MIN,
+        1_000_000_000_000_001,
+        i64::MAX,
+    ] {
+        let answer = buyer.bid(auction, amount).await;
+        answer.problem(422, "invalid");
+    }
+    for amount in [json!(1_000.5), json!("1000"), json!(null), json!(1e30)] {
+        let body = json!({"amount": {"amount": amount, "currency": "EUR"}});
+        buyer.post(&path, &body).await.problem(422, "invalid");
+    }
+    let dollars = json!({"amount": {"amount": 5_000, "currency": "USD"}});
+    buyer
+        .post(&path, &dollars)
+        .await
+        .problem(409, "wrong_currency");
+    assert_eq!(app.database.head().await, head);
+    // The highest there is leaves no room for another.
+    buyer.bid(auction, 1_000_000_000_000_000).await.ok();
+    let answer = app.user().await.bid(auction, 1_000_000_000_000_000).await;
+    answer.problem(409, "bid_too_low");
+}
+
+#[tokio::test]
+async fn row_90_ones_own_auction() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let auction = market.auction(json!({"buy_now_price": 9_000})).await;
+    let head = app.database.head().await;
+    market
+        .seller
+        .bid(auction, STARTING_PRICE)
+        .await
+        .problem(409, "own_auction");
+    let buy_now = format!("/v1/auctions/{auction}/buy-now");
+    market
+        .seller
+        .post_empty(&buy_now)
+        .await
+        .problem(409, "own_auction");
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn row_90_before_the_start() {
+    let app = App::start().await;
+    let starts_at = app.database.in_seconds(600).await;
+    let auction = app
+        .market()
+        .await
+        .auction(json!({"starts_at": starts_at}))
+        .await;
+    let head = app.database.head().await;
+    let answer = app.user().await.bid(auction, STARTING_PRICE).await;
+    answer.problem(409, "auction_not_open");
+    let open = format!("/v1/auctions/{auction}/open");
+    let timer = app.service("auction-timer");
+    timer.post_empty(&open).await.problem(409, "not_due");
+    assert_eq!(app.database.head().await, head + 3, "only the user is new");
+}
+
+/// Nobody closes it: the end alone ends it.
+#[tokio::test]
+async fn row_90_after_the_end() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let buyer = app.user().await;
+    let ends_at = app.database.in_seconds(2).await;
+    let auction = market.auction(json!({"ends_at": ends_at})).await;
+    let mut amount = STARTING_PRICE;
+    eventually("the end of an auction", || {
+        amount += INCREMENT;
+        let bid = buyer.bid(auction, amount);
+        async move {
+            let answer = bid.await;
+            (answer.code() == "auction_over").then_some(())
+        }
+    })
+    .await;
+    let bids = rising_bids(&app, auction).await;
+    assert!(!bids.is_empty());
+    let late: i64 = sqlx::query_scalar(
+        "select count(*) from events where type = 'auction.bid_placed' and recorded_at >= $1::timestamptz",
+    )
+    .bind(chrono::DateTime::parse_from_rfc3339(&ends_at).unwrap())
+    .fetch_one(&app.database.pool)
+    .await
+    .unwrap();
+    assert_eq!(late, 0);
+    close(&app, auction).await;
+    let (winner, price) = bids[bids.len() - 1];
+    let sold = json!({"result": "sold", "winner_id": winner, "price": eur(price)});
+    assert_eq!(outcome(&app, auction).await, sold);
+    buyer
+        .bid(auction, 1_000_000)
+        .await
+        .problem(409, "auction_over");
+}
+
+#[tokio::test]
+async fn row_90_late_bids_prolong() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let buyer = app.user().await;
+    let terms = json!({"ends_at": app.database.in_seconds(30).await, "anti_sniping_window_s": 60});
+    let auction = market.auction(terms).await;
+    buyer.bid(auction, STARTING_PRICE).await.ok();
+    let expected = [
+        "auction.scheduled",
+        "auction.opened",
+        "auction.bid_placed",
+        "auction.extended",
+    ];
+    assert_eq!(story(&app, auction).await, expected);
+    let window: f64 = sqlx::query_scalar(
+        "
+        select extract(epoch from (data->>'ends_at')::timestamptz - recorded_at)::float8
+          from events
+         where type = 'auction.extended'
+        ",
+    )
+    .fetch_one(&app.database.pool)
+    .await
+    .unwrap();
+    assert!((59.0..=60.1).contains(&window), "{window}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn row_90_two_hundred_at_once() {
+    let app = App::start().await;
+    let second = app.spawn_command_api().await;
+    let auction = app.market().await.auction(json!({})).await;
+    let mut bidders: Vec<Client> = Vec::new();
+    for _ in 0..4 {
+        let bidder = app.user().await;
+        bidders.push(bidder.via(&second.url));
+        bidders.push(bidder.via(app.command_url()));
+    }
+    let head = app.database.head().await;
+    // Neither sorted nor all different.
+    let amounts = (0..200).map(|n| STARTING_PRICE + (n * 37 % 100) * 50);
+    let bids = amounts
+        .zip(bidders.iter().cycle())
+        .map(|(amount, bidder)| async move { (amount, bidder.bid(auction, amount).await) });
+    let answers = join_all(bids).await;
+    let mut accepted = Vec::new();
+    for (amount, answer) in &answers {
+        if answer.is_ok() {
+            accepted.push((answer.position(), *amount));
+        } else {
+            answer.problem(409, "bid_too_low");
+        }
+    }
+    accepted.sort_unstable();
+    let amounts: Vec<_> = accepted.iter().map(|(_, amount)| *amount).collect();
+    let bids = rising_bids(&app, auction).await;
+    assert_eq!(
+        bids.iter().map(|(_, amount)| *amount).collect::<Vec<_>>(),
+        amounts
+    );
+    let highest = answers.iter().map(|(amount, _)| *amount).max().unwrap();
+    assert!(
+        highest - amounts.last().unwrap() < INCREMENT,
+        "the highest bid was refused"
+    );
+    let events = i64::try_from(amounts.len()).unwrap() + 1;
+    assert_eq!(app.database.head().await, head + events);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn row_90_sixty_four_bidders_until_it_closes_by_itself() {
+    let app = App::builder().projector().start().await;
+    let market = app.market().await;
+    let bidders = join_all((0..16).map(|_| app.user())).await;
+    let ends_at = app.database.in_seconds(4).await;
+    let auction = market.auction(json!({"ends_at": ends_at})).await;
+    let clients = (0..64).map(|n| bid_until_it_is_over(&bidders[n % 16], auction));
+    let accepted: usize = join_all(clients).await.into_iter().sum();
+    app.settle().await;
+
+    let bids = rising_bids(&app, auction).await;
+    assert_eq!(bids.len(), accepted);
+    let (winner, price) = bids[bids.len() - 1];
+    let sold = json!({"result": "sold", "winner_id": winner, "price": eur(price)});
+    assert_eq!(outcome(&app, auction).await, sold);
+    let story = story(&app, auction).await;
+    assert_eq!(story.last().unwrap(), "auction.closed");
+    assert_eq!(
+        story
+            .iter()
+            .filter(|event| *event == "auction.closed")
+            .count(),
+        1
+    );
+}
+
+/// Always bids what it was told is the least. How many were accepted?
+async fn bid_until_it_is_over(bidder: &Client, auction: Uuid) -> usize {
+    let (mut accepted, mut amount) = (0, STARTING_PRICE);
+    loop {
+        let answer = bidder.bid(auction, amount).await;
+        match answer.code() {
+            "" => {
+                answer.ok();
+                accepted += 1;
+                amount += INCREMENT;
+            }
+            // The detail names the least; a client would ask the query API.
+            "bid_too_low" => {
+                let detail = answer.body["detail"].as_str().unwrap();
+                let least = detail.split_whitespace().find_map(|word| word.parse().ok());
+                amount = least.unwrap();
+            }
+            "auction_over" => return accepted,
+            _ => panic!("{answer:?}"),
+        }
+    }
+}
