@@ -15,3 +15,6 @@ pub mod telemetry;
 pub mod token;
 
 pub use config::Config;
+
+#[cfg(test)]
+mod testing;

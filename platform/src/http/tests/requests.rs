@@ -1,0 +1,283 @@
+//! Lines and headers of requests: rows 1, 2, 14, 16, 23, 25, 27 and 53, and what every answer carries.
+
+use axum::body::Body;
+use axum::http::Method;
+use uuid::Uuid;
+
+use super::{app, app_with};
+use crate::testing::{self, get, request, send};
+
+#[tokio::test]
+async fn row_1_unknown_path() {
+    let answer = get(&app(), "/v1/nothing", &[]).await;
+    assert_eq!(answer.problem(), (404, "not_found".to_owned()));
+    assert_eq!(answer.json()["title"], "Not found");
+}
+
+#[tokio::test]
+async fn row_2_wrong_method() {
+    let app = app();
+    let answer = send(
+        &app,
+        request(Method::DELETE, "/v1/orders", &[], Body::empty()),
+    )
+    .await;
+    assert_eq!(answer.problem(), (405, "method_not_allowed".to_owned()));
+    assert_eq!(answer.header("allow"), "POST");
+    for method in [Method::TRACE, Method::CONNECT] {
+        let answer = send(&app, request(method, "/v1/orders", &[], Body::empty())).await;
+        assert_eq!(answer.problem(), (405, "method_not_allowed".to_owned()));
+        assert!(answer.header("allow").contains("GET"));
+    }
+}
+
+#[tokio::test]
+async fn row_14_accept() {
+    for (accept, status) in [
+        ("application/json", 200),
+        ("text/html, */*;q=0.1", 200),
+        ("application/*", 200),
+        ("Text/Event-Stream", 200),
+        ("text/html", 406),
+        ("application/json;q=0", 406),
+        ("application/j*", 406),
+        ("", 406),
+    ] {
+        let answer = get(&app(), "/v1/filter", &[("accept", accept)]).await;
+        assert_eq!(answer.status, status, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn row_16_too_long() {
+    let app = app();
+    let url = format!("/v1/filter?text={}", "a".repeat(8192));
+    assert_eq!(
+        get(&app, &url, &[]).await.problem(),
+        (414, "url_too_long".to_owned())
+    );
+    let long = "a".repeat(17_000);
+    let answer = get(&app, "/v1/filter", &[("x-long", &long)]).await;
+    assert_eq!(answer.problem(), (431, "headers_too_large".to_owned()));
+    let many = vec![("x-many", "1"); 101];
+    assert_eq!(
+        get(&app, "/v1/filter", &many).await.problem(),
+        (431, "headers_too_large".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn row_23_repeated_and_bad_parameters() {
+    let app = app();
+    let answer = get(&app, "/v1/filter?limit=7&text=a%20b", &[]).await;
+    assert_eq!(
+        (&answer.json()["limit"], &answer.json()["text"]),
+        (&7.into(), &"a b".into())
+    );
+    let repeated = get(&app, "/v1/filter?limit=1&limit=2", &[]).await;
+    assert_eq!(repeated.problem(), (400, "repeated_parameter".to_owned()));
+    for (query, parameter) in [
+        ("limit=x", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=101", "limit"),
+        ("limt=1", "limt"),
+    ] {
+        let answer = get(&app, &format!("/v1/filter?{query}"), &[]).await;
+        assert_eq!(answer.problem(), (422, "invalid".to_owned()), "{query}");
+        assert_eq!(answer.pointers(), [parameter], "{query}");
+    }
+    assert_eq!(
+        get(&app, "/v1/filter?text=%00", &[]).await.problem(),
+        (400, "malformed_url".to_owned())
+    );
+    assert_eq!(
+        get(&app, "/v1/orders/%00", &[]).await.problem(),
+        (400, "malformed_url".to_owned())
+    );
+    assert_eq!(
+        get(&app, "/v1/orders/7", &[]).await.problem(),
+        (400, "invalid_path".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn row_25_foreign_origins() {
+    let app = app_with(&[("TIDEMARK_HTTP__CORS_ORIGINS", "https://tidemark.example")]);
+    let preflight = |origin: &'static str| {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+        ];
+        request(Method::OPTIONS, "/v1/orders", &headers, Body::empty())
+    };
+    let answer = send(&app, preflight("https://tidemark.example")).await;
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        "https://tidemark.example"
+    );
+    for origin in [
+        "https://evil.example",
+        "null",
+        "https://tidemark.example.evil.tld",
+    ] {
+        let answer = send(&app, preflight(origin)).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+        let answer = get(&app, "/v1/filter", &[("origin", origin)]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn row_27_secrets_in_the_url() {
+    for name in [
+        "token",
+        "api_key",
+        "access_token",
+        "password",
+        "Token",
+        "%74oken",
+    ] {
+        let answer = get(&app(), &format!("/v1/filter?{name}=x"), &[]).await;
+        assert_eq!(
+            answer.problem(),
+            (400, "secret_in_url".to_owned()),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn row_53_two_credentials() {
+    let token = format!("Bearer {}", testing::token(&testing::config()));
+    let twice = [
+        ("authorization", token.as_str()),
+        ("authorization", token.as_str()),
+    ];
+    assert_eq!(
+        get(&app(), "/v1/user", &twice).await.problem(),
+        (400, "repeated_header".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn headers_with_a_meaning() {
+    let app = app();
+    let key = "6f2d6f62-0f0c-4f35-9d0e-3c1f3c0c7a11";
+    let quoted = format!("\"{key}\"");
+    let answer = get(
+        &app,
+        "/v1/headers",
+        &[
+            ("if-match", "\"7\""),
+            ("idempotency-key", &quoted),
+            ("tidemark", "1.42"),
+        ],
+    )
+    .await
+    .json();
+    assert_eq!(
+        (&answer["version"], &answer["key"]),
+        (&7.into(), &key.into())
+    );
+    assert_eq!(answer["token"], "1.42");
+
+    let long = "a".repeat(65);
+    for (name, value, code) in [
+        ("if-match", "7", "invalid_if_match"),
+        ("if-match", "W/\"7\"", "invalid_if_match"),
+        ("if-match", "\"+7\"", "invalid_if_match"),
+        ("if-match", "\"1\", \"2\"", "invalid_if_match"),
+        ("idempotency-key", "short", "invalid_idempotency_key"),
+        (
+            "idempotency-key",
+            "a key with spaces in it",
+            "invalid_idempotency_key",
+        ),
+        ("idempotency-key", &long, "invalid_idempotency_key"),
+        ("tidemark", "42", "invalid_tidemark"),
+        ("tidemark", "1.x", "invalid_tidemark"),
+    ] {
+        let answer = get(&app, "/v1/headers", &[(name, value)]).await;
+        assert_eq!(answer.problem(), (400, code.to_owned()), "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_tied_to_its_cause() {
+    let app = app();
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let answer = get(
+        &app,
+        "/v1/headers",
+        &[("x-correlation-id", id), ("traceparent", parent)],
+    )
+    .await;
+    assert_eq!(answer.header("x-correlation-id"), id);
+    assert_eq!(
+        (
+            &answer.json()["correlation_id"],
+            &answer.json()["traceparent"]
+        ),
+        (&id.into(), &parent.into())
+    );
+
+    let answer = get(
+        &app,
+        "/v1/headers",
+        &[("x-correlation-id", "<script>"), ("traceparent", "00-0")],
+    )
+    .await;
+    assert!(Uuid::try_parse(answer.header("x-correlation-id")).is_ok());
+    assert!(answer.json()["traceparent"].is_null());
+
+    let answer = get(&app, "/v1/nothing", &[("x-correlation-id", id)]).await;
+    assert_eq!(answer.json()["instance"], format!("urn:uuid:{id}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_failures_are_contained_and_not_told() {
+    let app = app();
+    for path in ["/v1/broken", "/v1/panicking"] {
+        let answer = get(&app, path, &[]).await;
+        assert_eq!(answer.problem(), (500, "internal".to_owned()));
+        assert!(!answer.json().to_string().contains("hunter2"), "{answer:?}");
+    }
+    let answer = get(&app, "/v1/stuck", &[]).await;
+    assert_eq!(answer.problem(), (503, "timeout".to_owned()));
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_requests_than_there_are_places() {
+    let app = app_with(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "1")]);
+    let (stuck, refused) = tokio::join!(get(&app, "/v1/stuck", &[]), async {
+        get(&app, "/v1/filter", &[]).await
+    });
+    assert_eq!(refused.problem(), (503, "overloaded".to_owned()));
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(stuck.problem().1, "timeout");
+    assert_eq!(get(&app, "/v1/filter", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_answer_is_safe_for_browsers() {
+    for path in ["/v1/filter", "/v1/nothing", "/v1/broken"] {
+        let answer = get(&app(), path, &[]).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; frame-ancestors 'none'"
+        );
+        assert!(answer.header("server").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_problem_is_compressed_as_a_whole() {
+    let answer = get(&app(), "/v1/nothing", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(answer.header("content-encoding"), "gzip");
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(answer.body[..2], [0x1f, 0x8b]);
+}
