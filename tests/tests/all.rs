@@ -14,6 +14,7 @@ mod bad_input;
 mod bids;
 mod every_route;
 mod idempotency;
+mod live;
 mod market;
 mod outcomes;
 mod projection;
