@@ -18,6 +18,7 @@ mod live;
 mod market;
 mod outcomes;
 mod projection;
+mod reads;
 mod register;
 mod secrecy;
 mod sessions;

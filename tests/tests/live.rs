@@ -133,21 +133,25 @@ impl Watcher {
 
     async fn next(&mut self) -> State {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
-                let state = field("data: ").map(|data| State {
+            let event = self.next_event().await;
+            let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
+            // A comment keeps the connection and says nothing.
+            if let Some(data) = field("data: ") {
+                return State {
                     id: field("id: ").unwrap().to_owned(),
                     document: serde_json::from_str(data).unwrap(),
-                });
-                self.text = rest.to_owned();
-                // A comment keeps the connection and says nothing.
-                if let Some(state) = state {
-                    return state;
-                }
-            } else {
-                let chunk = self.response.chunk().await.unwrap().unwrap();
-                self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+                };
             }
+        }
+    }
+
+    async fn next_event(&mut self) -> String {
+        loop {
+            if let Some(end) = self.text.find("\n\n") {
+                return self.text.drain(..end + 2).collect();
+            }
+            let chunk = self.response.chunk().await.unwrap().unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 
