@@ -10,6 +10,7 @@ mod routes;
 
 mod access;
 mod architecture;
+mod audit;
 mod bad_input;
 mod bids;
 mod every_route;

@@ -1,0 +1,58 @@
+//! What auditors read about.
+
+use serde_json::json;
+use tidemark_event_store::Log;
+use tidemark_events::Recorded;
+use tidemark_tests::{App, User, settle::eventually};
+use uuid::Uuid;
+
+/// A number that nothing else in a test is.
+pub(super) const RESERVE: i64 = 74_839_261;
+
+/// An auction with a story: a reserve, bids, a late one, the end.
+pub(super) struct Story {
+    pub(super) auction: Uuid,
+    pub(super) buyer: User,
+    pub(super) auditor: User,
+}
+
+impl Story {
+    pub(super) async fn of(app: &App) -> Self {
+        let (market, buyer) = (app.market().await, app.user().await);
+        let auction = market
+            .auction(json!({
+                "reserve_price": RESERVE,
+                "ends_at": app.database.in_seconds(2).await,
+                "anti_sniping_window_s": 3,
+            }))
+            .await;
+        for amount in [1_000, 1_100, RESERVE] {
+            buyer.bid(auction, amount).await.ok();
+        }
+        eventually("the auction to close", || async {
+            let types = stored(app, auction).await;
+            (types.last()?.event_type == "auction.closed").then_some(())
+        })
+        .await;
+        app.settle().await;
+        Self {
+            auction,
+            buyer,
+            auditor: app.auditor().await,
+        }
+    }
+
+    pub(super) fn events(&self) -> String {
+        format!("/v1/audit/streams/{}/events", self.auction)
+    }
+
+    pub(super) fn state(&self) -> String {
+        format!("/v1/audit/auctions/{}/state", self.auction)
+    }
+}
+
+/// The events of a stream, as the log holds them.
+pub(super) async fn stored(app: &App, stream: Uuid) -> Vec<Recorded> {
+    let log = Log::new(app.database.pool.clone());
+    log.stream(stream, 0, i64::MAX).await.unwrap()
+}
