@@ -8,13 +8,18 @@ use tidemark_platform::Config;
 use crate::Database;
 
 /// Short times and cheap passwords; everything else is as it is in production.
-const FOR_TESTS: [(&str, &str); 15] = [
+const FOR_TESTS: [(&str, &str); 18] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
+    // Many people join at once.
+    ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
+    ("TIDEMARK_AUTH__HASH_WAIT_MS", "10000"),
     ("TIDEMARK_COMMAND_API__LISTEN", "127.0.0.1:0"),
     ("TIDEMARK_QUERY_API__LISTEN", "127.0.0.1:0"),
     ("TIDEMARK_PROJECTOR__LISTEN", "127.0.0.1:0"),
+    // Many processes share one Postgres, and this process's two cores.
     ("TIDEMARK_DATABASE__MAX_CONNECTIONS", "5"),
+    ("TIDEMARK_DATABASE__ACQUIRE_TIMEOUT_MS", "8000"),
     ("TIDEMARK_KAFKA__PARTITIONS", "2"),
     ("TIDEMARK_KAFKA__MESSAGE_TIMEOUT_MS", "1200"),
     ("TIDEMARK_RELAY__LEASE_MS", "1500"),

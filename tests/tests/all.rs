@@ -7,11 +7,14 @@
 
 mod mutate;
 mod routes;
+mod sweep;
 
 mod access;
 mod architecture;
+mod auctions;
 mod audit;
 mod bad_input;
+mod bad_values;
 mod bids;
 mod every_route;
 mod idempotency;
@@ -21,6 +24,7 @@ mod outcomes;
 mod projection;
 mod reads;
 mod register;
+mod rests;
 mod secrecy;
 mod sessions;
 mod tidemark;
@@ -28,3 +32,4 @@ mod timers;
 mod versions;
 mod whole;
 mod wire;
+mod writers;
