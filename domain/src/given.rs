@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use tidemark_events::{
-    Actor, Event, Timestamp, UserId, auction, category, credential, product, reading, reserve,
-    samples, session,
+    Actor, Event, Timestamp, UserId, samples,
     user::{self, Role},
 };
 use uuid::Uuid;
@@ -181,42 +181,9 @@ impl States for Known {
     }
 }
 
+/// Every fact names its stream in the field that is called after its aggregate.
 fn stream_of(event: &Event) -> Uuid {
-    use auction::Event as A;
-    use product::Event as P;
-    match event {
-        Event::User(
-            user::Event::Registered { user_id, .. }
-            | user::Event::RoleGranted { user_id, .. }
-            | user::Event::RoleRevoked { user_id, .. },
-        ) => user_id.0,
-        Event::Credential(credential::Event::PasswordSet { credential_id, .. }) => credential_id.0,
-        Event::Session(
-            session::Event::Opened { session_id, .. }
-            | session::Event::Refreshed { session_id, .. }
-            | session::Event::Ended { session_id, .. },
-        ) => session_id.0,
-        Event::Category(
-            category::Event::Created { category_id, .. }
-            | category::Event::Activated { category_id }
-            | category::Event::Deactivated { category_id },
-        ) => category_id.0,
-        Event::Product(
-            P::Drafted { product_id, .. }
-            | P::Listed { product_id, .. }
-            | P::Withdrawn { product_id, .. }
-            | P::Sold { product_id, .. },
-        ) => product_id.0,
-        Event::Auction(
-            A::Scheduled { auction_id, .. }
-            | A::Opened { auction_id, .. }
-            | A::BidPlaced { auction_id, .. }
-            | A::Extended { auction_id, .. }
-            | A::BoughtNow { auction_id, .. }
-            | A::Closed { auction_id, .. }
-            | A::Cancelled { auction_id, .. },
-        ) => auction_id.0,
-        Event::Reserve(reserve::Event::Set { reserve_id, .. }) => reserve_id.0,
-        Event::Reading(reading::Event::Recorded { reading_id, .. }) => reading_id.0,
-    }
+    let data: Value = serde_json::from_str(&event.encode().unwrap().data).unwrap();
+    let id = &data[format!("{}_id", event.aggregate().name())];
+    id.as_str().unwrap().parse().unwrap()
 }
