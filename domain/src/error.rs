@@ -2,7 +2,7 @@
 
 use tidemark_events::Timestamp;
 
-use crate::{Stop, access, auction, category, product, session, user};
+use crate::{Stop, auction};
 
 /// What sort of refusal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ macro_rules! errors {
         /// Any refusal.
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
         pub enum Error {
-            $($(#[$doc])* #[error(transparent)] $name(#[from] $module::Error),)+
+            $($(#[$doc])* #[error(transparent)] $name(#[from] crate::$module::Error),)+
         }
 
         impl Error {
@@ -41,8 +41,8 @@ macro_rules! errors {
             }
         }
 
-        $(impl From<$module::Error> for Stop {
-            fn from(error: $module::Error) -> Self {
+        $(impl From<crate::$module::Error> for Stop {
+            fn from(error: crate::$module::Error) -> Self {
                 Self::Refused(error.into())
             }
         })+

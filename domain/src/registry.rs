@@ -4,28 +4,20 @@ use tidemark_events::Aggregate as Kind;
 
 use crate::{
     Aggregate,
-    auction::Auction,
-    category::Category,
-    credential::Credential,
     decision::{State, StateOf},
-    product::Product,
-    reading::Reading,
-    reserve::Reserve,
-    session::Session,
-    user::User,
 };
 
 /// The state of a stream of that aggregate before its first event.
 pub(crate) fn empty(aggregate: Kind) -> Box<dyn State> {
     match aggregate {
-        Kind::User => boxed::<User>(),
-        Kind::Credential => boxed::<Credential>(),
-        Kind::Session => boxed::<Session>(),
-        Kind::Category => boxed::<Category>(),
-        Kind::Product => boxed::<Product>(),
-        Kind::Auction => boxed::<Auction>(),
-        Kind::Reserve => boxed::<Reserve>(),
-        Kind::Reading => boxed::<Reading>(),
+        Kind::User => boxed::<crate::user::User>(),
+        Kind::Credential => boxed::<crate::credential::Credential>(),
+        Kind::Session => boxed::<crate::session::Session>(),
+        Kind::Category => boxed::<crate::category::Category>(),
+        Kind::Product => boxed::<crate::product::Product>(),
+        Kind::Auction => boxed::<crate::auction::Auction>(),
+        Kind::Reserve => boxed::<crate::reserve::Reserve>(),
+        Kind::Reading => boxed::<crate::reading::Reading>(),
     }
 }
 

@@ -75,6 +75,12 @@ macro_rules! aggregates {
             }
         }
 
+        /// The shape of every aggregate's facts.
+        #[cfg(test)]
+        fn schemas() -> Vec<schemars::Schema> {
+            vec![$(schemars::schema_for!($module::Event)),+]
+        }
+
         /// The facts of one aggregate.
         pub trait AggregateEvent: Into<Event> + Clone + Send + Sync + 'static {
             /// Which aggregate.

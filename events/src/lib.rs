@@ -27,9 +27,7 @@ pub mod samples;
 pub use aggregate::Visibility;
 pub use codec::{DecodeError, Encoded};
 pub use envelope::{Actor, ActorError, EventHash, Metadata, Recorded};
-pub use ids::{
-    AuctionId, CategoryId, CredentialId, ProductId, ReadingId, ReserveId, SessionId, UserId,
-};
+pub use ids::*;
 pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};

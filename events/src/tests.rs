@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use schemars::{JsonSchema, schema_for};
+use schemars::Schema;
 use serde_json::Value;
 
 use super::*;
 
 /// Every type that the enums declare, from their JSON schemas.
 fn declared_types() -> BTreeSet<String> {
-    fn tags<T: JsonSchema>() -> Vec<String> {
-        let schema = schema_for!(T).to_value();
+    fn tags(schema: Schema) -> Vec<String> {
+        let schema = schema.to_value();
         let variants = schema["oneOf"]
             .as_array()
             .cloned()
@@ -20,19 +20,7 @@ fn declared_types() -> BTreeSet<String> {
             .map(|v| v["properties"]["type"]["const"].as_str().unwrap().into())
             .collect()
     }
-    [
-        tags::<user::Event>(),
-        tags::<credential::Event>(),
-        tags::<session::Event>(),
-        tags::<category::Event>(),
-        tags::<product::Event>(),
-        tags::<auction::Event>(),
-        tags::<reserve::Event>(),
-        tags::<reading::Event>(),
-    ]
-    .concat()
-    .into_iter()
-    .collect()
+    schemas().into_iter().flat_map(tags).collect()
 }
 
 #[test]

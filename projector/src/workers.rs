@@ -2,15 +2,9 @@
 
 use sqlx::PgPool;
 use tidemark_platform::Config;
-use tidemark_read_models::ReadModel;
-use tidemark_read_models::auction::Auction;
-use tidemark_read_models::bid::Bid;
-use tidemark_read_models::category::Category;
-use tidemark_read_models::history::History;
-use tidemark_read_models::product::Product;
-use tidemark_read_models::profile::Profile;
 use tidemark_read_models::redis::Documents;
 use tidemark_read_models::storage::{GENERATION, SHARD, Storage};
+use tidemark_read_models::{self as models, ReadModel};
 
 use crate::assignment::Duty;
 use crate::follower::Copies;
@@ -29,12 +23,12 @@ pub(crate) struct Stores {
 /// Everything that follows the log.
 pub(crate) fn all(stores: &Stores) -> Vec<Duty> {
     let read_models = [
-        worker::<Auction>(stores),
-        worker::<Bid>(stores),
-        worker::<Category>(stores),
-        worker::<History>(stores),
-        worker::<Product>(stores),
-        worker::<Profile>(stores),
+        worker::<models::auction::Auction>(stores),
+        worker::<models::bid::Bid>(stores),
+        worker::<models::category::Category>(stores),
+        worker::<models::history::History>(stores),
+        worker::<models::product::Product>(stores),
+        worker::<models::profile::Profile>(stores),
     ];
     let reactors = PROCESSES.iter().map(|process| reactor(stores, *process));
     read_models.into_iter().chain(reactors).collect()

@@ -4,10 +4,18 @@ use std::collections::BTreeSet;
 
 use tidemark_events::samples;
 
-use crate::{
-    Fact, ReadModel, Wanted, auction::Auction, bid::Bid, category::Category, history::History,
-    product::Product, profile::Profile, testing,
-};
+use crate::{Fact, ReadModel, Wanted, testing};
+
+macro_rules! of_every_read_model {
+    ($holds:ident) => {
+        $holds::<crate::auction::Auction>();
+        $holds::<crate::bid::Bid>();
+        $holds::<crate::category::Category>();
+        $holds::<crate::history::History>();
+        $holds::<crate::product::Product>();
+        $holds::<crate::profile::Profile>();
+    };
+}
 
 /// The types of the samples that `keys` finds rows for.
 fn touched<M: ReadModel>() -> BTreeSet<String> {
@@ -36,12 +44,7 @@ fn agrees<M: ReadModel>() {
 
 #[test]
 fn keys_and_declared_types_agree() {
-    agrees::<Auction>();
-    agrees::<Bid>();
-    agrees::<Category>();
-    agrees::<History>();
-    agrees::<Product>();
-    agrees::<Profile>();
+    of_every_read_model!(agrees);
 }
 
 fn survives<M: ReadModel>() {
@@ -56,10 +59,5 @@ fn survives<M: ReadModel>() {
 
 #[test]
 fn rows_are_read_as_they_were_written() {
-    survives::<Auction>();
-    survives::<Bid>();
-    survives::<Category>();
-    survives::<History>();
-    survives::<Product>();
-    survives::<Profile>();
+    of_every_read_model!(survives);
 }
