@@ -90,6 +90,8 @@ impl Auth {
             .ok()
             .and_then(|text| text.split_once(' '))
             .ok_or_else(refuse)?;
+        // RFC 9110 allows more than one space.
+        let credential = credential.trim_start_matches(' ');
         if scheme.eq_ignore_ascii_case("bearer") {
             let verified = self.0.verifier.verify(credential, self.0.clock.now());
             verified

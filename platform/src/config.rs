@@ -109,7 +109,11 @@ impl Config {
         let mut vars: HashMap<_, _> = vars
             .into_iter()
             .filter(|(name, _)| name.starts_with("TIDEMARK_"))
-            .filter(|(name, _)| !FOREIGN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|(name, _)| {
+                !FOREIGN_PREFIXES
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+            })
             .collect();
         let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
         let known = leaves(&defaults.collect()?);

@@ -41,7 +41,7 @@ pub struct AccessClaims {
     pub iat: i64,
     /// From when it is valid.
     pub nbf: i64,
-    /// Until when it is valid.
+    /// From when it is no longer valid.
     pub exp: i64,
     /// The token.
     pub jti: Uuid,
@@ -157,7 +157,7 @@ impl Verifier {
         let claims = decoded.map_err(|e| Error::Foreign(e.to_string()))?.claims;
         let now = now.timestamp();
         let is_early = claims.nbf > now.saturating_add(self.leeway_s);
-        let is_late = claims.exp < now.saturating_sub(self.leeway_s);
+        let is_late = claims.exp <= now.saturating_sub(self.leeway_s);
         if is_early || is_late {
             Err(Error::Expired)
         } else {

@@ -1,1 +1,117 @@
+//! Credentials, good and forged: rows 41 to 49, 53 and 54 of the abuse table.
 
+mod services;
+mod tokens;
+
+use axum::Router;
+use axum::routing::get as on_get;
+
+use super::{Authenticated, Principal, Service, User};
+use crate::http::layers;
+use crate::testing::{self, config, get, token};
+
+/// Routes that let in whom their extractor does, and tell who it was.
+fn app() -> Router {
+    let config = config();
+    let routes = Router::new()
+        .route(
+            "/v1/anyone",
+            on_get(|who: Principal| async move { who.actor() }),
+        )
+        .route(
+            "/v1/known",
+            on_get(|Authenticated(who): Authenticated| async move { who.actor() }),
+        )
+        .route(
+            "/v1/user",
+            on_get(|user: User| async move { user.roles.join(" ") }),
+        )
+        .route(
+            "/v1/service",
+            on_get(|service: Service| async move { service.commands.join(" ") }),
+        );
+    layers(routes, &config.http, testing::auth(&config))
+}
+
+#[tokio::test]
+async fn row_53_forms_of_the_header() {
+    let token = token(&config());
+    for header in [
+        format!("Bearer {token}"),
+        format!("bearer {token}"),
+        format!("BEARER   {token}"),
+    ] {
+        let answer = get(&app(), "/v1/user", &[("authorization", &header)]).await;
+        assert_eq!(answer.status, 200, "{header}");
+        assert_eq!(answer.body, b"buyer");
+    }
+    for header in [
+        String::new(),
+        "Bearer".to_owned(),
+        "Bearer ".to_owned(),
+        format!("Bearer\t{token}"),
+        format!("Bearer:{token}"),
+        format!("Bearer {token} {token}"),
+        format!("Bearer \"{token}\""),
+        format!("Basic {token}"),
+        token.clone(),
+    ] {
+        let answer = get(&app(), "/v1/anyone", &[("authorization", &header)]).await;
+        assert_eq!(
+            answer.problem(),
+            (401, "invalid_token".to_owned()),
+            "{header}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn row_54_the_form_of_a_refusal() {
+    let bearer = format!("Bearer {}", token(&config()));
+    for (path, headers, problem, challenge) in [
+        (
+            "/v1/user",
+            vec![],
+            (401, "unauthenticated"),
+            "invalid_token",
+        ),
+        (
+            "/v1/known",
+            vec![],
+            (401, "unauthenticated"),
+            "invalid_token",
+        ),
+        (
+            "/v1/service",
+            vec![],
+            (401, "unauthenticated"),
+            "invalid_token",
+        ),
+        (
+            "/v1/user",
+            vec![("authorization", "Bearer x")],
+            (401, "invalid_token"),
+            "invalid_token",
+        ),
+        (
+            "/v1/service",
+            vec![("authorization", bearer.as_str())],
+            (403, "insufficient_scope"),
+            "insufficient_scope",
+        ),
+    ] {
+        let answer = get(&app(), path, &headers).await;
+        assert_eq!(
+            answer.problem(),
+            (problem.0, problem.1.to_owned()),
+            "{path}"
+        );
+        let challenge = format!("Bearer error=\"{challenge}\"");
+        assert_eq!(answer.header("www-authenticate"), challenge, "{path}");
+    }
+    let answer = get(&app(), "/v1/anyone", &[]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.body.as_slice()),
+        (200, &b"anonymous"[..])
+    );
+}

@@ -1,0 +1,260 @@
+//! Access tokens.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
+use ed25519_dalek::{Signer, SigningKey};
+use hmac::{Hmac, KeyInit, Mac};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::auth::{Error, Issuer, Verifier};
+use crate::testing::{config, config_with, now, token, user};
+
+const OUR_SEED: [u8; 32] = [7; 32];
+
+static VERIFIER: LazyLock<Verifier> =
+    LazyLock::new(|| Verifier::from_config(&config().auth).unwrap());
+
+fn unsigned(header: &Value, claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}", part(header), part(claims))
+}
+
+fn signed_by(seed: [u8; 32], header: &Value, claims: &Value) -> String {
+    let text = unsigned(header, claims);
+    let signature = SigningKey::from_bytes(&seed).sign(text.as_bytes());
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
+}
+
+fn signed(header: &Value, claims: &Value) -> String {
+    signed_by(OUR_SEED, header, claims)
+}
+
+/// Header and claims of a token of ours.
+fn ours() -> (Value, Value) {
+    let token = token(&config());
+    let mut parts = token
+        .split('.')
+        .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default()));
+    let mut next = || parts.next().unwrap().unwrap();
+    (next(), next())
+}
+
+/// `object` with `member` replaced, or without it.
+fn with(object: &Value, member: &str, value: impl Into<Option<Value>>) -> Value {
+    let mut object = object.clone();
+    let members = object.as_object_mut().unwrap();
+    match value.into() {
+        Some(value) => members.insert(member.to_owned(), value),
+        None => members.remove(member),
+    };
+    object
+}
+
+fn assert_foreign(token: &str, case: &str) {
+    let verified = VERIFIER.verify(token, now());
+    assert!(
+        matches!(verified, Err(Error::Foreign(_))),
+        "{case}: {verified:?}"
+    );
+}
+
+fn assert_refused(token: &str, case: &str) {
+    let verified = VERIFIER.verify(token, now());
+    assert!(verified.is_err(), "{case}: {verified:?}");
+}
+
+#[test]
+fn what_is_issued_is_verified() {
+    let claims = VERIFIER.verify(&token(&config()), now()).unwrap();
+    assert_eq!(claims.exp - claims.iat, config().auth.access_token_ttl_s);
+    assert_eq!(crate::auth::User::from(claims), user());
+
+    let (header, claims) = ours();
+    assert_eq!(header["alg"], "EdDSA");
+    assert_eq!(header["typ"], "at+jwt");
+    assert!(VERIFIER.verify(&signed(&header, &claims), now()).is_ok());
+}
+
+#[test]
+fn row_41_no_algorithm() {
+    let (header, claims) = ours();
+    for alg in ["none", "None", "nOnE", ""] {
+        let unsigned = unsigned(&with(&header, "alg", json!(alg)), &claims);
+        assert_foreign(&unsigned, alg);
+        assert_foreign(&format!("{unsigned}."), alg);
+    }
+    assert_foreign(&format!("{}.", unsigned(&header, &claims)), "no signature");
+    assert_foreign(&signed(&with(&header, "alg", None), &claims), "no alg");
+}
+
+#[test]
+fn row_42_our_public_key_as_a_secret() {
+    let (header, claims) = ours();
+    let text = unsigned(&with(&header, "alg", json!("HS256")), &claims);
+    let pem = STANDARD
+        .decode(config().auth.verifying_key.expose_secret())
+        .unwrap();
+    let raw = SigningKey::from_bytes(&OUR_SEED)
+        .verifying_key()
+        .to_bytes()
+        .to_vec();
+    for secret in [pem, raw] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
+        mac.update(text.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
+        assert_foreign(&format!("{text}.{signature}"), "HS256");
+    }
+}
+
+#[test]
+fn row_43_another_algorithm_or_key() {
+    let (header, claims) = ours();
+    for alg in ["ES256", "RS256", "PS512", "Ed448", "eddsa"] {
+        assert_foreign(&signed(&with(&header, "alg", json!(alg)), &claims), alg);
+    }
+    assert_foreign(&signed_by([8; 32], &header, &claims), "another key");
+}
+
+#[test]
+fn row_44_damaged() {
+    let token = token(&config());
+    for (at, bit) in (0..token.len()).flat_map(|at| (0..7).map(move |bit| (at, bit))) {
+        let mut bytes = token.clone().into_bytes();
+        bytes[at] ^= 1 << bit;
+        let flipped = String::from_utf8(bytes).unwrap();
+        assert_foreign(&flipped, &format!("bit {bit} of byte {at}"));
+    }
+    for length in 0..token.len() {
+        assert_foreign(&token[..length], &format!("cut to {length}"));
+    }
+    assert_foreign(&format!("{token}.{token}"), "six parts");
+    assert_foreign(&format!("{token}.e30"), "four parts");
+    assert_foreign(&format!("{token}="), "padded");
+    assert_foreign(&format!("{token}{}", "A".repeat(1 << 20)), "too long");
+}
+
+#[test]
+fn row_45_keys_in_the_header() {
+    let (header, claims) = ours();
+    let key = VERIFIER.jwks()["keys"][0].clone();
+    for (member, value) in [
+        ("jwk", key),
+        ("jku", json!("https://evil.example/jwks.json")),
+        ("x5u", json!("https://evil.example/cert.pem")),
+        ("x5c", json!(["MIIB"])),
+        ("crit", json!(["exp"])),
+        ("b64", json!(false)),
+    ] {
+        assert_foreign(&signed(&with(&header, member, value), &claims), member);
+    }
+}
+
+#[test]
+fn row_46_unknown_key_id() {
+    let (header, claims) = ours();
+    for kid in [
+        "",
+        "other",
+        "../../etc/passwd",
+        "' or 1=1 --",
+        &"k".repeat(10_240),
+    ] {
+        assert_foreign(&signed(&with(&header, "kid", json!(kid)), &claims), kid);
+    }
+    assert_foreign(&signed(&with(&header, "kid", None), &claims), "no kid");
+}
+
+#[test]
+fn row_47_times_pass() {
+    let auth = config().auth;
+    let at = |seconds| VERIFIER.verify(&token(&config()), now() + TimeDelta::seconds(seconds));
+    let end = auth.access_token_ttl_s + auth.leeway_s;
+    assert!(at(end - 1).is_ok());
+    assert!(matches!(at(end), Err(Error::Expired)));
+    assert!(at(-auth.leeway_s).is_ok());
+    assert!(matches!(at(-auth.leeway_s - 1), Err(Error::Expired)));
+}
+
+#[test]
+fn row_47_times_that_are_none() {
+    let (header, claims) = ours();
+    let exp = claims["exp"].as_i64().unwrap();
+    for member in ["exp", "nbf", "iat"] {
+        let refuse = |value: Option<Value>| {
+            let case = format!("{member} {value:?}");
+            assert_foreign(&signed(&header, &with(&claims, member, value)), &case);
+        };
+        refuse(None);
+        refuse(Some(Value::Null));
+        refuse(Some(json!(exp.to_string())));
+        refuse(Some(json!(1.8e9 + 0.5)));
+        refuse(Some(json!(1_u64 << 63)));
+    }
+    assert_refused(
+        &signed(&header, &with(&claims, "exp", json!(-1))),
+        "before 1970",
+    );
+    let forever = with(&claims, "nbf", json!(i64::MAX));
+    assert_refused(&signed(&header, &forever), "never valid");
+}
+
+#[test]
+fn row_48_for_others() {
+    let (header, claims) = ours();
+    for member in ["iss", "aud", "sub"] {
+        for value in [
+            None,
+            Some(json!("other")),
+            Some(json!("")),
+            Some(json!(["tidemark", "other"])),
+        ] {
+            let case = format!("{member} {value:?}");
+            assert_foreign(&signed(&header, &with(&claims, member, value)), &case);
+        }
+    }
+}
+
+#[test]
+fn row_49_tokens_for_another_use() {
+    let (header, claims) = ours();
+    for typ in [
+        None,
+        Some(json!("JWT")),
+        Some(json!("rt+jwt")),
+        Some(json!("")),
+    ] {
+        let case = format!("{typ:?}");
+        assert_foreign(&signed(&with(&header, "typ", typ), &claims), &case);
+    }
+}
+
+#[test]
+fn the_public_key_is_published() {
+    let jwks = VERIFIER.jwks();
+    let raw = SigningKey::from_bytes(&OUR_SEED).verifying_key().to_bytes();
+    assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(1));
+    assert_eq!(jwks["keys"][0]["x"], URL_SAFE_NO_PAD.encode(raw));
+    assert_eq!(jwks["keys"][0]["kid"], ours().0["kid"]);
+    assert!(jwks["keys"][0]["d"].is_null());
+}
+
+#[test]
+fn keys_that_are_none_are_named() {
+    let private = config().auth.signing_key.expose_secret().to_owned();
+    let no_pem = STANDARD.encode("no key");
+    for value in ["", "%", &no_pem, &private[..40]] {
+        let auth = config_with(&[("TIDEMARK_AUTH__SIGNING_KEY", value)]).auth;
+        let error = Issuer::from_config(&auth).unwrap_err().to_string();
+        assert!(error.contains("TIDEMARK_AUTH__SIGNING_KEY"), "{error}");
+    }
+    for value in ["", "%", &no_pem, &private] {
+        let auth = config_with(&[("TIDEMARK_AUTH__VERIFYING_KEY", value)]).auth;
+        let error = Verifier::from_config(&auth).unwrap_err().to_string();
+        assert!(error.contains("TIDEMARK_AUTH__VERIFYING_KEY"), "{error}");
+    }
+}
