@@ -106,3 +106,94 @@ pub fn limit(asked: Option<i64>, query: &config::Query) -> Result<i64, Problem> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+    use crate::testing::{Answer, config};
+
+    const SCOPE: &str = "/v1/auctions?state=open";
+
+    fn cursors() -> Cursors {
+        Cursors::new(&"0123456789abcdef".into())
+    }
+
+    fn cursor() -> String {
+        cursors().encode(SCOPE, &("lamp", 42_u64)).unwrap()
+    }
+
+    fn assert_refused(cursors: &Cursors, scope: &str, cursor: &str) {
+        let problem = cursors.decode::<(String, u64)>(scope, cursor).unwrap_err();
+        let refused = (problem.status().as_u16(), problem.code());
+        assert_eq!(refused, (400, "invalid_cursor"), "{scope} {cursor}");
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let read = cursors().decode::<(String, u64)>(SCOPE, &cursor());
+        assert_eq!(read.unwrap(), ("lamp".to_owned(), 42));
+        // It goes into a query string as it is.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        assert!(cursor().bytes().all(is_plain));
+    }
+
+    #[test]
+    fn forged_cursors_are_refused() {
+        let cursor = cursor();
+        for at in 0..cursor.len() {
+            let mut bytes = cursor.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            assert_refused(&cursors(), SCOPE, &String::from_utf8(bytes).unwrap());
+            assert_refused(&cursors(), SCOPE, &cursor[..at]);
+        }
+        let unsigned = URL_SAFE_NO_PAD.encode(r#"["lamp",43]"#);
+        let zeros =
+            URL_SAFE_NO_PAD.encode([br#"["lamp",43]"#.as_slice(), &[0; TAG_BYTES]].concat());
+        for forged in [
+            unsigned,
+            zeros,
+            format!("{cursor}A"),
+            format!("{cursor}="),
+            format!("{cursor}{cursor}"),
+            "%".to_owned(),
+            "42".to_owned(),
+        ] {
+            assert_refused(&cursors(), SCOPE, &forged);
+        }
+        assert_refused(&Cursors::new(&"another secret".into()), SCOPE, &cursor);
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_query() {
+        for scope in [
+            "",
+            "/v1/auctions",
+            "/v1/auctions?state=closed",
+            "/v1/bids?state=open",
+        ] {
+            assert_refused(&cursors(), scope, &cursor());
+        }
+        // What one signs as its scope is not another's value.
+        let cursor = cursors().encode("a", &1).unwrap();
+        let value = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
+        assert_refused(&cursors(), "a1", &URL_SAFE_NO_PAD.encode(&value[1..]));
+        // Nor is a value of another form what the query continues from.
+        assert_refused(&cursors(), "a", &cursor);
+    }
+
+    #[tokio::test]
+    async fn limits() {
+        let query = config().query;
+        assert_eq!(limit(None, &query).unwrap(), query.page_default);
+        for good in [1, query.page_max] {
+            assert_eq!(limit(Some(good), &query).unwrap(), good);
+        }
+        for bad in [0, -1, query.page_max + 1, i64::MIN, i64::MAX] {
+            let answer = Answer::of(limit(Some(bad), &query).unwrap_err().into_response()).await;
+            assert_eq!(answer.problem(), (422, "invalid".to_owned()), "{bad}");
+            assert_eq!(answer.pointers(), ["limit"]);
+        }
+    }
+}

@@ -1,1 +1,130 @@
+//! What operators are told.
 
+use std::future::pending;
+
+use axum::extract::Extension;
+use axum::routing::get as on_get;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::http::layers;
+use crate::testing::{self, config, config_with, get};
+
+fn not_ready() -> (u16, String) {
+    (503, "not_ready".to_owned())
+}
+
+#[tokio::test]
+async fn a_process_lives_and_is_ready_when_nothing_is_missing() {
+    let app = router(Readiness::new(), &config().http);
+    let answer = get(&app, "/livez", &[]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()),
+        (200, json!({ "status": "alive" }))
+    );
+    let answer = get(&app, "/readyz", &[]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()),
+        (200, json!({ "status": "ready" }))
+    );
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let (database, caught_up) = (Flag::default(), Flag::default());
+    let reached = database.clone();
+    let readiness = Readiness::new()
+        .check("database", move || {
+            let is_so = reached.0.load(Ordering::Relaxed);
+            async move {
+                if is_so {
+                    Ok(())
+                } else {
+                    Err("connection refused")
+                }
+            }
+        })
+        .flag("caught_up", &caught_up);
+    let app = router(readiness, &config().http);
+
+    let answer = get(&app, "/readyz", &[]).await;
+    assert_eq!(answer.problem(), not_ready());
+    assert_eq!(answer.header("retry-after"), "1");
+    let missing = json!({ "database": "connection refused", "caught_up": "not yet" });
+    assert_eq!(answer.json()["missing"], missing);
+
+    database.set(true);
+    let answer = get(&app, "/readyz", &[]).await;
+    assert_eq!(answer.problem(), not_ready());
+    assert_eq!(answer.json()["missing"], json!({ "caught_up": "not yet" }));
+
+    caught_up.set(true);
+    assert_eq!(get(&app, "/readyz", &[]).await.status, 200);
+    caught_up.set(false);
+    assert_eq!(get(&app, "/readyz", &[]).await.problem(), not_ready());
+    assert_eq!(get(&app, "/livez", &[]).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_hangs_holds_up_nobody() {
+    let readiness = Readiness::new()
+        .check("database", pending::<Result<(), String>>)
+        .check("broker", pending::<Result<(), String>>);
+    let started = tokio::time::Instant::now();
+    let answer = get(&router(readiness, &config().http), "/readyz", &[]).await;
+    let timeout = Duration::from_millis(config().http.readiness_timeout_ms);
+    assert!(started.elapsed() < 2 * timeout);
+    let missing = json!({ "database": "no answer in time", "broker": "no answer in time" });
+    assert_eq!(answer.json()["missing"], missing);
+}
+
+#[tokio::test]
+async fn a_process_that_stops_is_not_ready() {
+    let token = CancellationToken::new();
+    let shutdown = Extension(Shutdown(token.clone()));
+    let app = router(Readiness::new(), &config().http).layer(shutdown);
+    assert_eq!(get(&app, "/readyz", &[]).await.status, 200);
+    token.cancel();
+    let answer = get(&app, "/readyz", &[]).await;
+    assert_eq!(answer.problem(), not_ready());
+    assert_eq!(answer.json()["missing"], json!({ "running": "stopping" }));
+    assert_eq!(get(&app, "/livez", &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_are_measured_by_route() {
+    let config = config_with(&[("TIDEMARK_TELEMETRY__LOG", "off")]);
+    telemetry::init(&config.telemetry).unwrap();
+    let routes = Router::new().route("/v1/measured/{id}", on_get(|| async { "measured" }));
+    let app = layers(routes, &config.http, testing::auth(&config))
+        .merge(router(Readiness::new(), &config.http));
+    for id in 0..3 {
+        get(&app, &format!("/v1/measured/{id}"), &[]).await;
+    }
+
+    let answer = get(&app, "/metrics", &[]).await;
+    assert_eq!(answer.header("content-type"), PROMETHEUS_TEXT);
+    let text = String::from_utf8(answer.body).unwrap();
+    let labels = r#"method="GET",path="/v1/measured/{id}""#;
+    for line in [
+        format!("http_requests_total{{{labels},status=\"200\"}} 3"),
+        format!("http_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 3"),
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line} is not in\n{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn operators_are_answered_when_the_api_is_full() {
+    let config = config_with(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "0")]);
+    let routes = Router::new().route("/v1/full", on_get(|| async { "let in" }));
+    let app = layers(routes, &config.http, testing::auth(&config))
+        .merge(router(Readiness::new(), &config.http));
+    assert_eq!(get(&app, "/v1/full", &[]).await.status, 503);
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(get(&app, path, &[]).await.status, 200, "{path}");
+    }
+}
