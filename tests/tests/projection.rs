@@ -2,6 +2,8 @@
 //! blocked, robbed of their documents. (F3, F12, F29 to F31 and F35 of the fault table; I8 to I10.)
 
 mod copies;
+mod documents;
+mod one_alone;
 mod replay;
 mod trade;
 
@@ -13,7 +15,7 @@ use tidemark_tests::{Answer, App, Client, Process, settle::eventually};
 use tokio_util::sync::CancellationToken;
 
 use copies::Copies;
-use replay::{assert_documents, assert_rows};
+use replay::{assert_documents, assert_rows, differences};
 use trade::trade;
 
 const KILLS: usize = 5;
@@ -133,4 +135,27 @@ async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other(
     assert!(killed.elapsed() < TAKEOVER, "{:?}", killed.elapsed());
     assert_rows(&app).await;
     assert_documents(&app).await;
+}
+
+/// The control of the others: what compares rows must find what is wrong with them.
+#[tokio::test]
+async fn a_row_that_no_replay_makes_is_found() {
+    let app = App::builder().projector().start().await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    let auction = market.auction(json!({})).await;
+    buyer.bid(auction, 1_000).await.ok();
+    app.settle().await;
+    assert_rows(&app).await;
+    let wrongs = [
+        "update auction_rows set position = position + 1",
+        "update product_rows set doc = replace(doc::text, 'good', 'fair')::json",
+        "delete from bid_rows",
+        "insert into category_rows (generation, id, doc, position)
+         select generation, gen_random_uuid(), doc, position from category_rows",
+    ];
+    for (count, wrong) in (1..).zip(wrongs) {
+        let changed = sqlx::query(wrong).execute(&app.database.pool).await;
+        assert_eq!(changed.unwrap().rows_affected(), 1);
+        assert_eq!(differences(&app).await.len(), count, "after {wrong}");
+    }
 }

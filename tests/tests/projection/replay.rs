@@ -1,6 +1,6 @@
 //! What a replay from zero makes of the log, row by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redis::AsyncCommands;
 use sqlx::AssertSqlSafe;
@@ -18,14 +18,22 @@ type Rows = BTreeMap<Uuid, (i64, String)>;
 
 /// Fails unless every row of every read model is what a replay from zero makes of it, byte for byte.
 pub(super) async fn assert_rows(app: &App) {
+    assert_eq!(differences(app).await, Vec::<String>::new());
+}
+
+/// The rows that are not what a replay from zero makes of them.
+pub(super) async fn differences(app: &App) -> Vec<String> {
     let log = Log::new(app.database.pool.clone());
     let events = log.page(0, i64::MAX).await.unwrap();
-    assert_model::<Auction>(app, &events).await;
-    assert_model::<Bid>(app, &events).await;
-    assert_model::<Category>(app, &events).await;
-    assert_model::<History>(app, &events).await;
-    assert_model::<Product>(app, &events).await;
-    assert_model::<Profile>(app, &events).await;
+    [
+        differences_of::<Auction>(app, &events).await,
+        differences_of::<Bid>(app, &events).await,
+        differences_of::<Category>(app, &events).await,
+        differences_of::<History>(app, &events).await,
+        differences_of::<Product>(app, &events).await,
+        differences_of::<Profile>(app, &events).await,
+    ]
+    .concat()
 }
 
 /// Waits until every document in Redis is as its row, and each bucket has applied the whole log.
@@ -34,14 +42,15 @@ pub(super) async fn assert_documents(app: &App) {
     assert_bucket::<Product>(app).await;
 }
 
-async fn assert_model<M: ReadModel>(app: &App, events: &[Recorded]) {
-    let expected = replay::<M>(events);
+async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<String> {
+    let (expected, rows) = (replay::<M>(events), rows::<M>(app).await);
     assert!(!expected.is_empty(), "{} has no rows", M::NAME);
-    let rows = rows::<M>(app).await;
-    assert_eq!(rows.len(), expected.len(), "rows of {}", M::NAME);
-    for (row, expected) in rows.iter().zip(&expected) {
-        assert_eq!(row, expected, "a row of {}", M::NAME);
-    }
+    let ids: BTreeSet<_> = expected.keys().chain(rows.keys()).collect();
+    let differ = |id: &&Uuid| expected.get(*id) != rows.get(*id);
+    ids.into_iter()
+        .filter(differ)
+        .map(|id| format!("{} {:?} for {:?}", M::NAME, rows.get(id), expected.get(id)))
+        .collect()
 }
 
 fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
