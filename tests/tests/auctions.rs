@@ -156,18 +156,18 @@ async fn terms_that_make_no_auction() {
 async fn an_auction_without_enough_bids_frees_its_product() {
     let app = App::start().await;
     let market = app.market().await;
-    let timer = app.service("auction-timer");
+    let (timer, buyer) = (app.service("auction-timer"), app.user().await);
     for (bid, expected) in [
         (None, "unsold"),
         (Some(4_999), "reserve_not_met"),
         (Some(5_000), "sold"),
     ] {
         let id = market.listed().await;
-        let soon = json!({"reserve_price": 5_000, "ends_at": app.database.in_seconds(2).await});
+        let soon = json!({"reserve_price": 5_000, "ends_at": app.database.in_seconds(3).await});
         let terms = market.terms(id, soon).await;
         let auction = market.seller.post("/v1/auctions", &terms).await.ok().id();
         if let Some(amount) = bid {
-            app.user().await.bid(auction, amount).await.ok();
+            buyer.bid(auction, amount).await.ok();
         }
         let path = format!("/v1/auctions/{auction}/close");
         eventually("the end of an auction", || async {

@@ -173,7 +173,7 @@ async fn row_90_after_the_end() {
     let app = App::start().await;
     let market = app.market().await;
     let buyer = app.user().await;
-    let ends_at = app.database.in_seconds(2).await;
+    let ends_at = app.database.in_seconds(3).await;
     let auction = market.auction(json!({"ends_at": ends_at})).await;
     let mut amount = STARTING_PRICE;
     eventually("the end of an auction", || {

@@ -180,7 +180,7 @@ fn assert_rises(states: &[State]) {
 async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same() {
     let app = App::whole().await;
     let (market, buyer) = (app.market().await, app.user().await);
-    let ends_at = app.database.in_seconds(4).await;
+    let ends_at = app.database.in_seconds(8).await;
     let auction = market.auction(json!({"ends_at": ends_at})).await;
     app.settle().await;
     let elsewhere = app.another_query_api().await;

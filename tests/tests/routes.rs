@@ -182,7 +182,8 @@ async fn market(app: &App) -> Vec<Route> {
         "anti_sniping_window_s": 30,
     });
     let auction = market.terms(market.listed().await, auction).await;
-    let soon = json!({"ends_at": app.database.in_seconds(2).await});
+    let soon = json!({"ends_at": app.database.in_seconds(3).await});
+    let soon_over = market.auction(soon).await;
     vec![
         Route::post("/v1/categories", is_admin, admin).with(category),
         Route::post("/v1/categories/{id}/activate", is_admin, admin).about(inactive),
@@ -201,8 +202,7 @@ async fn market(app: &App) -> Vec<Route> {
             .about(market.auction(json!({})).await),
         Route::post("/v1/auctions/{id}/open", For::Service, &timer)
             .about(market.auction(json!({})).await),
-        Route::post("/v1/auctions/{id}/close", For::Service, &timer)
-            .about(market.auction(soon).await),
+        Route::post("/v1/auctions/{id}/close", For::Service, &timer).about(soon_over),
     ]
 }
 

@@ -94,8 +94,8 @@ fn assert_on_time(at: DateTime<Utc>, due_at: DateTime<Utc>) {
 async fn an_auction_opens_and_closes_at_its_times() {
     let app = App::builder().relay().projector().start().await;
     let market = app.market().await;
-    let starts_at = app.database.in_seconds(2).await;
-    let ends_at = app.database.in_seconds(4).await;
+    let starts_at = app.database.in_seconds(3).await;
+    let ends_at = app.database.in_seconds(5).await;
     let times = json!({"starts_at": starts_at, "ends_at": ends_at});
     let auction = market.auction(times).await;
     let early = app.user().await.bid(auction, 1_000).await;
@@ -123,7 +123,7 @@ async fn timers_survive_a_projector_that_is_killed_and_fire_once() {
     for _ in 0..MANY {
         products.push(market.listed().await);
     }
-    let ends_at = app.database.in_seconds(3).await;
+    let ends_at = app.database.in_seconds(4).await;
     let mut auctions = Vec::new();
     for product in products {
         let terms = market.terms(product, json!({"ends_at": ends_at})).await;
@@ -160,12 +160,10 @@ async fn timers_survive_a_projector_that_is_killed_and_fire_once() {
 #[tokio::test]
 async fn timers_wait_for_a_command_api_that_is_away() {
     let mut app = App::builder().projector().start().await;
-    let ends_at = app.database.in_seconds(2).await;
-    let auction = app
-        .market()
-        .await
-        .auction(json!({"ends_at": ends_at}))
-        .await;
+    let market = app.market().await;
+    let ends_at = app.database.in_seconds(3).await;
+    let auction = market.auction(json!({"ends_at": ends_at})).await;
+    drop(market);
     app.settle().await;
     app.stop_command_api().await;
     eventually("the timer to fire in vain", || async {
@@ -185,8 +183,8 @@ async fn timers_wait_for_a_command_api_that_is_away() {
 async fn a_late_bid_moves_the_close() {
     let app = App::builder().projector().start().await;
     let (market, buyer) = (app.market().await, app.user().await);
-    let ends_at = app.database.in_seconds(2).await;
-    let terms = json!({"ends_at": ends_at, "anti_sniping_window_s": 4});
+    let ends_at = app.database.in_seconds(4).await;
+    let terms = json!({"ends_at": ends_at, "anti_sniping_window_s": 5});
     let auction = market.auction(terms).await;
     buyer.bid(auction, 1_000).await.ok();
 
@@ -198,7 +196,7 @@ async fn a_late_bid_moves_the_close() {
     let end = extended.unwrap().time("ends_at");
     let moved = end - bid.unwrap().recorded_at;
     assert!(
-        moved <= TimeDelta::seconds(4) && moved > TimeDelta::seconds(3),
+        moved <= TimeDelta::seconds(5) && moved > TimeDelta::seconds(4),
         "the window counts from the bid: {moved}"
     );
     assert_on_time(facts.last().unwrap().recorded_at, end);
@@ -212,7 +210,7 @@ async fn a_late_bid_moves_the_close() {
 async fn an_auction_ends_sold_or_unsold_or_below_its_reserve() {
     let app = App::whole().await;
     let (market, buyer) = (app.market().await, app.user().await);
-    let ends_at = app.database.in_seconds(4).await;
+    let ends_at = app.database.in_seconds(8).await;
     let auction = async |terms: Value| {
         let mut all = json!({"ends_at": ends_at});
         all.as_object_mut()
