@@ -181,12 +181,14 @@ impl ReadModel for Tally {
     type Row = Count;
 
     fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
-        let Some(Event::Category(event)) = &fact.event else {
+        let Some(Event::Category(
+            category::Event::Created { category_id, .. }
+            | category::Event::Activated { category_id }
+            | category::Event::Deactivated { category_id },
+        )) = &fact.event
+        else {
             return Vec::new();
         };
-        let (category::Event::Created { category_id, .. }
-        | category::Event::Activated { category_id }
-        | category::Event::Deactivated { category_id }) = event;
         vec![TOTAL, category_id.0]
     }
 
