@@ -10,7 +10,7 @@ use tidemark_command_api::Roles;
 use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Client, Database, Process, Settings, User};
+use crate::{Client, Database, Process, Settings, User, topics::Topics};
 
 /// A Tidemark. Everything of it ends when it is dropped.
 #[derive(Debug)]
@@ -25,8 +25,10 @@ pub struct App {
     pub(crate) projector: AtomicBool,
     /// In the order in which they were started.
     running: Vec<Running>,
-    /// Dropped last.
+    /// Dropped after everything that uses it.
     pub database: Database,
+    /// Dropped last: without the log, no relay makes them anew.
+    _topics: Option<Topics>,
 }
 
 /// A process that runs in this one.
@@ -86,7 +88,8 @@ impl Builder {
         for (name, value) in &self.changed {
             settings.set(name, value);
         }
-        let relay = !settings.get("TIDEMARK_KAFKA__BROKERS").is_empty();
+        let topics = Topics::of(&settings).await;
+        let relay = topics.is_some();
         let roles = Roles { api: true, relay };
         let listener = listen("127.0.0.1:0").await;
         let command_url = url_of(&listener);
@@ -110,6 +113,7 @@ impl Builder {
             projector: AtomicBool::new(self.projector),
             running,
             database,
+            _topics: topics,
         }
     }
 }

@@ -140,14 +140,17 @@ async fn drop_orphans(admin: &mut PgConnection) {
         .fetch_all(&mut *admin)
         .await
         .unwrap();
-    for name in names {
-        let owner = name
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split('_').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            UNUSED.send(name).unwrap();
-        }
+    for name in names.into_iter().filter(|name| is_orphan(name)) {
+        UNUSED.send(name).unwrap();
     }
+}
+
+/// Whether something is named after a database of a run that has ended.
+pub(crate) fn is_orphan(name: &str) -> bool {
+    let owner = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split('_').next()?.parse::<u32>().ok());
+    owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
 }
 
 fn new_name() -> String {

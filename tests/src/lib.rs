@@ -18,6 +18,7 @@ pub mod people;
 pub mod process;
 pub mod settings;
 pub mod settle;
+mod topics;
 
 pub use app::App;
 pub use client::{Answer, Client};

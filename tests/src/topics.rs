@@ -1,0 +1,82 @@
+//! The topics of a test: they end with it, and those of runs that were killed with the next run.
+
+use std::{thread, time::Duration};
+
+use futures::executor::block_on;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+};
+use tidemark_events::Aggregate;
+use tokio::{sync::OnceCell, task::spawn_blocking};
+
+use crate::{Settings, database::is_orphan};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+static TIDIED: OnceCell<()> = OnceCell::const_new();
+
+/// One test's own topics. The relay makes them.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    client: ClientConfig,
+    names: Vec<String>,
+}
+
+impl Topics {
+    /// None where there is no broker.
+    pub(crate) async fn of(settings: &Settings) -> Option<Self> {
+        let kafka = settings.config().kafka;
+        if kafka.brokers.is_empty() {
+            return None;
+        }
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", &kafka.brokers);
+        let tidy = || async {
+            let client = client.clone();
+            spawn_blocking(move || delete_orphans(&client))
+                .await
+                .unwrap();
+        };
+        TIDIED.get_or_init(tidy).await;
+        let name = |aggregate: &Aggregate| aggregate.topic(&kafka.topic_prefix);
+        Some(Self {
+            names: Aggregate::ALL.iter().map(name).collect(),
+            client,
+        })
+    }
+}
+
+impl Drop for Topics {
+    fn drop(&mut self) {
+        let (client, names) = (self.client.clone(), std::mem::take(&mut self.names));
+        // A test's own thread may have a runtime, in which nothing may block.
+        if thread::spawn(move || delete(&client, &names))
+            .join()
+            .is_err()
+        {
+            eprintln!("topics are left behind");
+        }
+    }
+}
+
+fn delete_orphans(client: &ClientConfig) {
+    let consumer: BaseConsumer = client.create().unwrap();
+    let found = consumer.fetch_metadata(None, TIMEOUT).unwrap();
+    let names = found.topics().iter().map(|topic| topic.name().to_owned());
+    let orphans: Vec<_> = names.filter(|name| is_orphan(name)).collect();
+    delete(client, &orphans);
+}
+
+/// Those that exist; one that the relay never made is no trouble.
+fn delete(client: &ClientConfig, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    let admin: AdminClient<DefaultClientContext> = client.create().unwrap();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    block_on(admin.delete_topics(&names, &options)).unwrap();
+}
