@@ -22,8 +22,8 @@ impl Story {
         let auction = market
             .auction(json!({
                 "reserve_price": RESERVE,
-                "ends_at": app.database.in_seconds(2).await,
-                "anti_sniping_window_s": 3,
+                "ends_at": app.database.in_seconds(4).await,
+                "anti_sniping_window_s": 4,
             }))
             .await;
         for amount in [1_000, 1_100, RESERVE] {
