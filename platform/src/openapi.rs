@@ -54,3 +54,69 @@ async fn allow_page(request: Request, next: Next) -> Response {
         .insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use utoipa::OpenApi;
+
+    use crate::http::{Problem, layers};
+    use crate::testing::{auth, config, get};
+
+    #[utoipa::path(get, path = "/v1/things", responses((status = 200), Problem))]
+    #[expect(dead_code, reason = "only its description is served")]
+    async fn things() {}
+
+    #[derive(OpenApi)]
+    #[openapi(paths(things))]
+    struct Api;
+
+    fn app() -> Router {
+        let config = config();
+        layers(super::router(Api::openapi()), &config.http, auth(&config))
+    }
+
+    #[tokio::test]
+    async fn every_reference_of_the_description_leads_somewhere() {
+        let api = get(&app(), "/openapi.json", &[]).await.json();
+        assert_eq!(api["openapi"], "3.1.0");
+        for component in [
+            "/components/schemas/Problem/properties/code",
+            "/components/schemas/FieldError/properties/pointer",
+            "/components/securitySchemes/user",
+            "/components/securitySchemes/service",
+        ] {
+            assert!(api.pointer(component).is_some(), "{component}");
+        }
+        let text = api.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(api.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_page_needs_nobody_else() {
+        let app = app();
+        let page = get(&app, "/docs/", &[]).await;
+        assert_eq!(page.status, 200);
+        assert!(
+            page.header("content-security-policy")
+                .starts_with("default-src 'self'")
+        );
+        let text = String::from_utf8(page.body).unwrap();
+        assert!(!text.contains("//"), "{text}");
+        for part in [
+            "swagger-ui-bundle.js",
+            "swagger-ui.css",
+            "swagger-initializer.js",
+        ] {
+            assert!(text.contains(part), "{text}");
+            assert_eq!(
+                get(&app, &format!("/docs/{part}"), &[]).await.status,
+                200,
+                "{part}"
+            );
+        }
+    }
+}
