@@ -65,7 +65,7 @@ mod tests {
 
     #[utoipa::path(get, path = "/v1/things", responses((status = 200), Problem))]
     #[expect(dead_code, reason = "only its description is served")]
-    async fn things() {}
+    fn things() {}
 
     #[derive(OpenApi)]
     #[openapi(paths(things))]
