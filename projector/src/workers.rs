@@ -1,10 +1,10 @@
-//! The one list of what projectors run. A new read model or reactor is one line here.
+//! All that projectors run: every read model, and every reactor.
 
 use sqlx::PgPool;
 use tidemark_platform::Config;
 use tidemark_read_models::redis::Documents;
 use tidemark_read_models::storage::{GENERATION, SHARD, Storage};
-use tidemark_read_models::{self as models, ReadModel};
+use tidemark_read_models::{ReadModel, for_each_read_model};
 
 use crate::assignment::Duty;
 use crate::follower::Copies;
@@ -22,14 +22,7 @@ pub(crate) struct Stores {
 
 /// Everything that follows the log.
 pub(crate) fn all(stores: &Stores) -> Vec<Duty> {
-    let read_models = [
-        worker::<models::auction::Auction>(stores),
-        worker::<models::bid::Bid>(stores),
-        worker::<models::category::Category>(stores),
-        worker::<models::history::History>(stores),
-        worker::<models::product::Product>(stores),
-        worker::<models::profile::Profile>(stores),
-    ];
+    let read_models = for_each_read_model!(worker(stores));
     let reactors = PROCESSES.iter().map(|process| reactor(stores, *process));
     read_models.into_iter().chain(reactors).collect()
 }

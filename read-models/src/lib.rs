@@ -19,3 +19,19 @@ mod testing;
 mod tests;
 
 pub use model::{Fact, ReadModel, Wanted};
+
+/// The one list of read models: an array of what a generic call gives for each.
+/// `for_each_read_model!(name(arguments))` calls `name::<M>(arguments)`; more may follow, such as `.await`.
+#[macro_export]
+macro_rules! for_each_read_model {
+    ($name:ident $($call:tt)+) => {
+        [
+            $name::<$crate::auction::Auction> $($call)+,
+            $name::<$crate::bid::Bid> $($call)+,
+            $name::<$crate::category::Category> $($call)+,
+            $name::<$crate::history::History> $($call)+,
+            $name::<$crate::product::Product> $($call)+,
+            $name::<$crate::profile::Profile> $($call)+,
+        ]
+    };
+}

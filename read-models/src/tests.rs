@@ -4,18 +4,7 @@ use std::collections::BTreeSet;
 
 use tidemark_events::samples;
 
-use crate::{Fact, ReadModel, Wanted, testing};
-
-macro_rules! of_every_read_model {
-    ($holds:ident) => {
-        $holds::<crate::auction::Auction>();
-        $holds::<crate::bid::Bid>();
-        $holds::<crate::category::Category>();
-        $holds::<crate::history::History>();
-        $holds::<crate::product::Product>();
-        $holds::<crate::profile::Profile>();
-    };
-}
+use crate::{Fact, ReadModel, Wanted, for_each_read_model, testing};
 
 /// The types of the samples that `keys` finds rows for.
 fn touched<M: ReadModel>() -> BTreeSet<String> {
@@ -44,7 +33,7 @@ fn agrees<M: ReadModel>() {
 
 #[test]
 fn keys_and_declared_types_agree() {
-    of_every_read_model!(agrees);
+    for_each_read_model!(agrees());
 }
 
 fn survives<M: ReadModel>() {
@@ -59,5 +48,5 @@ fn survives<M: ReadModel>() {
 
 #[test]
 fn rows_are_read_as_they_were_written() {
-    of_every_read_model!(survives);
+    for_each_read_model!(survives());
 }
