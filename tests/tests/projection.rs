@@ -128,8 +128,12 @@ async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other(
     let killed = Instant::now();
     first.kill().await;
     buyer.bid(market.auction(json!({})).await, 1_000).await.ok();
+    let all: i64 = sqlx::query_scalar("select count(*) from checkpoints")
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
     eventually("one to do all the work", || async {
-        (workers(&app).await == [6]).then_some(())
+        (workers(&app).await == [all]).then_some(())
     })
     .await;
     app.settle().await;
