@@ -1,7 +1,12 @@
 //! The topics: one an aggregate, each with the same number of partitions. Making them, and asking
 //! the brokers about them; what is asked here blocks.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset, TopicPartitionList,
@@ -80,8 +85,34 @@ pub(crate) fn partition_counts(
     Ok(counts.collect())
 }
 
-/// Where partitions begin or end, in their order.
+/// Pause before a partition that has just been made is asked about again.
+const LEADER_POLL: Duration = Duration::from_millis(50);
+
+/// Where partitions begin or end, in their order. Waits for those that have no leader yet.
 pub(crate) fn offsets(
+    consumer: &Consumer,
+    partitions: &[Partition],
+    end: End,
+    timeout: Duration,
+) -> KafkaResult<Vec<i64>> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match ask_offsets(consumer, partitions, end, left) {
+            Err(error) if lacks_leader(&error) && !left.is_zero() => sleep(LEADER_POLL),
+            answer => return answer,
+        }
+    }
+}
+
+fn lacks_leader(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::NotLeaderForPartition | RDKafkaErrorCode::LeaderNotAvailable)
+    )
+}
+
+fn ask_offsets(
     consumer: &Consumer,
     partitions: &[Partition],
     end: End,

@@ -128,7 +128,7 @@ async fn skewed_partitions_are_merged() {
     topics.publish(Records::from([(key, late)])).await;
     reader.reads(400).await;
     let counts = reader.assert_is(&world.log).await;
-    assert_eq!((counts.merged, counts.backfilled), (399, 0));
+    assert_eq!((counts.merged, counts.backfilled), (399, 0), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,7 +146,7 @@ async fn a_dropped_record_is_read_from_the_log() {
     topics.publish(records).await;
     reader.reads(400).await;
     let counts = reader.assert_is(&world.log).await;
-    assert_eq!((counts.merged, counts.backfilled), (397, 2));
+    assert_eq!((counts.merged, counts.backfilled), (397, 2), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +158,7 @@ async fn a_topic_published_twice_is_given_once() {
     topics.publish(records).await;
     reader.reads(400).await;
     let counts = reader.assert_is(&world.log).await;
-    assert_eq!((counts.merged, counts.backfilled), (399, 0));
+    assert_eq!((counts.merged, counts.backfilled), (399, 0), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

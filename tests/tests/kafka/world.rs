@@ -226,7 +226,7 @@ pub(super) fn settings(topic_prefix: String) -> Settings {
             fetch_wait_max: Duration::from_millis(20),
             queue_max_kbytes: 64,
             request_timeout: Duration::from_secs(5),
-            stall: Duration::from_secs(5),
+            stall: Duration::from_secs(20),
         },
         lease: Duration::from_secs(1),
         takeover_wait: Duration::from_millis(1800),
