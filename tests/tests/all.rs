@@ -18,6 +18,7 @@ mod bad_values;
 mod bids;
 mod every_route;
 mod idempotency;
+mod kafka;
 mod live;
 mod market;
 mod outcomes;
