@@ -92,10 +92,7 @@ async fn killed_under_load_it_ends_as_a_replay_from_zero() {
 #[tokio::test]
 async fn killed_while_records_come_again_in_any_order_it_ends_as_a_replay_from_zero() {
     let app = App::builder().relay().start().await;
-    let Some(copies) = Copies::of(&app) else {
-        eprintln!("skipped: there is no broker to deliver anything twice");
-        return;
-    };
+    let copies = Copies::of(&app);
     let stop = CancellationToken::new();
     let killing = async {
         let projector = kill(&app, Some(&copies)).await;

@@ -66,7 +66,7 @@ impl Stage {
         while !self.stop.is_cancelled() {
             let done = self.stop.run_until_cancelled(act()).await;
             if let Some(Err(failure)) = done {
-                self.ticker.trouble(&failure);
+                Ticker::trouble(&failure);
                 self.pause(Duration::from_secs(1)).await;
             }
         }
@@ -89,7 +89,7 @@ impl Stage {
             self.pause(Duration::from_secs(1)).await;
             let auction = self.api.query(&format!("auctions/{id}"), None).await?.body;
             if auction["status"] == "closed" {
-                self.ticker.closed(&auction);
+                Ticker::closed(&auction);
                 return Ok(());
             }
         }

@@ -77,7 +77,7 @@ async fn main() -> Result<(), Failure> {
         auction_seconds: arguments.auction_seconds,
         stop: stop.clone(),
     };
-    ticker.headline();
+    Ticker::headline();
     let acts = live::start(&Arc::new(stage), cast);
     let summary = tokio::spawn(ticker.summarise(stop.clone()));
     tokio::select! {

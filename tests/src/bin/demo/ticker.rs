@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -19,8 +19,8 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(5);
 /// The terminal.
 pub(crate) struct Ticker {
     metrics_url: String,
-    accepted: AtomicU64,
-    refused: AtomicU64,
+    accepted: AtomicU32,
+    refused: AtomicU32,
     visible: Mutex<Vec<Duration>>,
 }
 
@@ -29,14 +29,14 @@ impl Ticker {
     pub(crate) fn new(projector_url: &str) -> Self {
         Self {
             metrics_url: format!("{projector_url}/metrics"),
-            accepted: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            accepted: AtomicU32::new(0),
+            refused: AtomicU32::new(0),
             visible: Mutex::default(),
         }
     }
 
     /// What the lines mean.
-    pub(crate) fn headline(&self) {
+    pub(crate) fn headline() {
         println!("Live auctions. Each bid shows its position in the log, when its command was");
         println!("answered, and when a query with its Tidemark showed it. Ctrl-C ends the demo.\n");
     }
@@ -81,7 +81,7 @@ impl Ticker {
     }
 
     /// An auction is over.
-    pub(crate) fn closed(&self, auction: &Value) {
+    pub(crate) fn closed(auction: &Value) {
         let title = auction["title"].as_str().unwrap_or_default();
         let result = auction["outcome"]["result"].as_str().unwrap_or_default();
         let price = euro(auction["current_price"]["amount"].as_i64().unwrap_or(0));
@@ -90,7 +90,7 @@ impl Ticker {
     }
 
     /// Something failed.
-    pub(crate) fn trouble(&self, failure: &Failure) {
+    pub(crate) fn trouble(failure: &Failure) {
         println!("  !!    {failure}");
     }
 
@@ -102,7 +102,7 @@ impl Ticker {
             let lag = self
                 .lag()
                 .await
-                .map_or("unknown".to_owned(), |lag| format!("{lag} events"));
+                .map_or("unknown".to_owned(), |lag| format!("{lag:.0} events"));
             let mut visible =
                 std::mem::take(&mut *self.visible.lock().unwrap_or_else(PoisonError::into_inner));
             visible.sort_unstable();
@@ -111,14 +111,14 @@ impl Ticker {
                 .map_or(0, Duration::as_millis);
             println!(
                 "  ----  {:.1} commands/s accepted, {} bids refused, visible after {median} ms (median), read models lag by {lag}",
-                self.accepted.swap(0, Relaxed) as f64 / SUMMARY_EVERY.as_secs_f64(),
+                f64::from(self.accepted.swap(0, Relaxed)) / SUMMARY_EVERY.as_secs_f64(),
                 self.refused.swap(0, Relaxed),
             );
         }
     }
 
     /// How far the read model that is furthest behind is behind the log.
-    async fn lag(&self) -> Option<u64> {
+    async fn lag(&self) -> Option<f64> {
         let text = reqwest::get(&self.metrics_url)
             .await
             .ok()?
@@ -129,7 +129,7 @@ impl Ticker {
             .lines()
             .filter(|line| line.starts_with("tidemark_projection_lag"));
         let lags = lags.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-        lags.reduce(f64::max).map(|lag| lag.max(0.0).round() as u64)
+        lags.reduce(f64::max).map(|lag| lag.max(0.0))
     }
 }
 

@@ -1,0 +1,234 @@
+//! What Postgres does by itself with the same rows: the ceilings that the log is measured against.
+
+use std::{
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tidemark_event_store::{Appender, Group, NewEvent, NewRecord, Outcome};
+use tidemark_events::{
+    Event, auction,
+    samples::{self, euro_cents},
+};
+use uuid::Uuid;
+
+use crate::{
+    driver::{Seen, histogram, micros},
+    world::{World, metadata, new_id},
+};
+
+/// Rows of one `COPY`.
+const COPY_ROWS: usize = 10_000;
+
+/// A bid as a group of its own, on a stream that nobody else writes.
+fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
+    let event = Event::from(auction::Event::BidPlaced {
+        auction_id: samples::AUCTION,
+        product_id: samples::PRODUCT,
+        seller_id: samples::SELLER,
+        bidder_id: samples::BIDDER,
+        amount: euro_cents(1_000),
+        reserve_met: true,
+    });
+    let record = is_keyed.then(|| NewRecord {
+        principal: format!("user:{bidder}"),
+        key: new_id().to_string(),
+        request_hash: vec![7; 32],
+        status: Some(201),
+        stream_id,
+        version,
+        last_event: Some(0),
+    });
+    Group {
+        events: vec![NewEvent {
+            event_id: new_id(),
+            stream_id,
+            version,
+            aggregate: "auction",
+            encoded: event.encode().unwrap(),
+            metadata: serde_json::to_string(&metadata(samples::BIDDER)).unwrap(),
+        }],
+        // As a decision on a bid does: it rests on the auction and on the bidder.
+        streams: vec![(stream_id, version - 1), (bidder, 1)],
+        records: record.into_iter().collect(),
+        ..Group::default()
+    }
+}
+
+/// Events a second through the bare append function, one call after the other.
+pub(crate) async fn append_function(
+    world: &World,
+    batch: usize,
+    is_keyed: bool,
+    duration: Duration,
+) -> f64 {
+    let appender = Appender::register(world.pool.clone(), new_id())
+        .await
+        .unwrap();
+    let streams: Vec<Uuid> = (0..batch).map(|_| new_id()).collect();
+    let from = Instant::now() + duration / 4;
+    let until = from + duration;
+    let mut events = 0;
+    for number in 1.. {
+        let bidder = |place: usize| world.bidders[place % world.bidders.len()].0;
+        let groups = streams
+            .iter()
+            .enumerate()
+            .map(|(place, id)| bid(*id, number, bidder(place), is_keyed));
+        let sent = Instant::now();
+        if sent >= until {
+            break;
+        }
+        let outcome = appender.append(number, groups.collect()).await.unwrap();
+        assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
+        if sent >= from {
+            events += batch;
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    let per_second = events as f64 / duration.as_secs_f64();
+    per_second
+}
+
+/// Commands a second where each is a transaction of its own, over as many connections as the executor may use.
+pub(crate) async fn transaction_a_command(
+    world: &Arc<World>,
+    clients: usize,
+    duration: Duration,
+) -> Seen {
+    let from = Instant::now() + duration / 4;
+    let until = from + duration;
+    let tasks = (0..clients).map(|client| {
+        let world = Arc::clone(world);
+        tokio::spawn(async move {
+            let appender = Appender::register(world.pool.clone(), new_id())
+                .await
+                .unwrap();
+            let (stream, bidder) = (new_id(), world.bidders[client % world.bidders.len()].0);
+            let mut latencies = histogram();
+            for number in 1.. {
+                let sent = Instant::now();
+                if sent >= until {
+                    break;
+                }
+                let outcome = appender.append(number, vec![bid(stream, number, bidder, false)]);
+                assert!(
+                    matches!(outcome.await.unwrap(), Outcome::Done(done) if done.moved.is_empty())
+                );
+                if sent >= from {
+                    latencies.saturating_record(micros(sent.elapsed()));
+                }
+            }
+            latencies
+        })
+    });
+    let mut latencies = histogram();
+    for task in tasks.collect::<Vec<_>>() {
+        latencies.add(task.await.unwrap()).unwrap();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    let per_second = latencies.len() as f64 / duration.as_secs_f64();
+    Seen {
+        per_second,
+        latencies,
+    }
+}
+
+/// Events a second by `COPY` of such rows, and of idempotency records, into the log's own tables: into
+/// a copy of its database, since it breaks the log.
+pub(crate) async fn copy(world: &World, duration: Duration) -> f64 {
+    let url = world
+        .database
+        .url_like(&tidemark_tests::settings::from_environment(
+            "TIDEMARK_TEST_DATABASE_URL",
+        ));
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let mut position = 1_000_000_000_i64;
+    let (mut events, mut busy) = (0, Duration::ZERO);
+    while busy < duration {
+        let (event_rows, record_rows) = copy_rows(&mut position, world);
+        let started = Instant::now();
+        let mut transaction = connection.begin().await.unwrap();
+        for (table, rows) in [("events", event_rows), ("idempotency_records", record_rows)] {
+            let statement = format!("copy {table} from stdin");
+            let mut copy = transaction.copy_in_raw(&statement).await.unwrap();
+            copy.send(rows.as_bytes()).await.unwrap();
+            copy.finish().await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        busy += started.elapsed();
+        events += COPY_ROWS;
+    }
+    let tidy =
+        "alter table events disable trigger all; delete from events where position >= 1000000000;
+                alter table events enable trigger all;
+                delete from idempotency_records where position >= 1000000000";
+    sqlx::raw_sql(AssertSqlSafe(tidy.to_owned()))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    let per_second = events as f64 / busy.as_secs_f64();
+    per_second
+}
+
+fn copy_rows(position: &mut i64, world: &World) -> (String, String) {
+    let (mut events, mut records) = (String::new(), String::new());
+    for row in 0..COPY_ROWS {
+        *position += 1;
+        let user = world.bidders[row % world.bidders.len()].0;
+        let group = bid(new_id(), 1, user, true);
+        let (event, record) = (&group.events[0], &group.records[0]);
+        let data = event.encoded.data.replace('\\', "\\\\");
+        writeln!(
+            events,
+            "{position}\t{}\t{}\t1\tauction\tauction.bid_placed\t1\t{data}\t{}\t2026-01-01",
+            event.event_id, event.stream_id, event.metadata,
+        )
+        .unwrap();
+        writeln!(
+            records,
+            "{}\t{}\t\\\\x{}\t201\t{}\t1\t{position}\t2026-01-01",
+            record.principal,
+            record.key,
+            "07".repeat(32),
+            record.stream_id,
+        )
+        .unwrap();
+    }
+    (events, records)
+}
+
+/// The latency of one bare `INSERT` and its commit, in microseconds.
+pub(crate) async fn insert(world: &World, duration: Duration) -> Histogram<u64> {
+    let url = world
+        .database
+        .url_like(&tidemark_tests::settings::from_environment(
+            "TIDEMARK_TEST_DATABASE_URL",
+        ));
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("create table if not exists bare (id bigserial primary key, data json not null)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let data = bid(new_id(), 1, new_id(), false)
+        .events
+        .swap_remove(0)
+        .encoded
+        .data;
+    let until = Instant::now() + duration;
+    let mut latencies = histogram();
+    while Instant::now() < until {
+        let sent = Instant::now();
+        sqlx::query("insert into bare (data) values ($1::json)")
+            .bind(&data)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        latencies.saturating_record(micros(sent.elapsed()));
+    }
+    latencies
+}

@@ -1,0 +1,180 @@
+//! A market to measure on: a database of its own, bidders, and many open auctions.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::Relaxed},
+};
+
+use sqlx::PgPool;
+use tidemark_command_api::executor::{Executor, Idempotency, Intent};
+use tidemark_domain::auction::PlaceBid;
+use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
+use tidemark_events::{
+    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, auction,
+    samples::{self, euro_cents},
+};
+use tidemark_platform::{clock::Clock, database};
+use tidemark_tests::{Database, Settings};
+use uuid::Uuid;
+
+/// Streams that commands are spread over.
+pub(crate) const AUCTIONS: usize = 10_000;
+/// Who bids.
+pub(crate) const BIDDERS: usize = 512;
+
+const STARTING_PRICE: i64 = 1_000;
+const INCREMENT: i64 = 1;
+const GROUPS: usize = 500;
+
+/// An auction that is open for long.
+pub(crate) struct Open {
+    /// Which.
+    pub(crate) id: AuctionId,
+    price: AtomicI64,
+}
+
+/// The market.
+pub(crate) struct World {
+    /// Its database, which goes with it.
+    pub(crate) database: Database,
+    /// As the role that appends.
+    pub(crate) pool: PgPool,
+    /// The only way into the log.
+    pub(crate) executor: Executor,
+    /// Open auctions.
+    pub(crate) auctions: Vec<Open>,
+    /// Registered buyers.
+    pub(crate) bidders: Vec<UserId>,
+}
+
+impl World {
+    /// Makes everything, through the append function.
+    pub(crate) async fn create() -> Self {
+        let database = Database::fresh().await;
+        let mut settings = Settings::new(&database);
+        settings.set("TIDEMARK_DATABASE__MAX_CONNECTIONS", "10");
+        settings.set("TIDEMARK_EXECUTOR__QUEUE_PER_PRINCIPAL_MAX", "4096");
+        let config = settings.config();
+        let url = database.url_like(settings.get("TIDEMARK_DATABASE__APPEND_URL"));
+        let pool = database::pool(&config.database, &url).unwrap();
+        let clock = Clock::system();
+        let (executor, _) = Executor::start(pool.clone(), &config.executor, clock.clone())
+            .await
+            .unwrap();
+        let bidders: Vec<_> = (0..BIDDERS).map(|_| UserId(new_id())).collect();
+        let auctions: Vec<_> = (0..AUCTIONS)
+            .map(|_| Open {
+                id: AuctionId(new_id()),
+                price: AtomicI64::new(STARTING_PRICE),
+            })
+            .collect();
+        let users = bidders
+            .iter()
+            .map(|id| group(id.0, vec![samples::all().swap_remove(0)]));
+        let now = clock.now();
+        let markets = auctions
+            .iter()
+            .map(|open| group(open.id.0, opened(open.id, now)));
+        let mut groups: Vec<_> = users.chain(markets).collect();
+        let appender = Appender::register(pool.clone(), new_id()).await.unwrap();
+        for batch in 1.. {
+            let rest = groups.split_off(groups.len().min(GROUPS));
+            let outcome = appender.append(batch, groups).await.unwrap();
+            assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
+            if rest.is_empty() {
+                break;
+            }
+            groups = rest;
+        }
+        Self {
+            database,
+            pool,
+            executor,
+            auctions,
+            bidders,
+        }
+    }
+
+    /// The next bid on an auction, higher than all before.
+    pub(crate) fn bid(&self, auction: usize, bidder: usize, is_keyed: bool) -> Intent {
+        let open = &self.auctions[auction];
+        let user = self.bidders[bidder % self.bidders.len()];
+        let amount = euro_cents(open.price.fetch_add(INCREMENT, Relaxed));
+        let idempotency = is_keyed.then(|| Idempotency {
+            principal: format!("user:{user}"),
+            key: new_id().to_string(),
+            request_hash: vec![7; 32],
+        });
+        Intent {
+            command: Arc::new(PlaceBid {
+                auction_id: open.id,
+                amount,
+            }),
+            metadata: metadata(user),
+            stream_id: open.id.0,
+            status: 201,
+            expected_version: None,
+            idempotency,
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// Who and why, of a bid.
+pub(crate) fn metadata(user: UserId) -> Metadata {
+    Metadata {
+        actor: Actor::User(user),
+        correlation_id: new_id(),
+        causation_id: None,
+        traceparent: None,
+    }
+}
+
+/// A fresh id.
+#[expect(clippy::disallowed_methods, reason = "this is an edge")]
+pub(crate) fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// A stream's first events, as a group.
+fn group(stream_id: Uuid, events: Vec<Event>) -> Group {
+    let metadata = serde_json::to_string(&metadata(samples::SELLER)).unwrap();
+    let events = (1..).zip(events).map(|(version, event)| NewEvent {
+        event_id: new_id(),
+        stream_id,
+        version,
+        aggregate: event.aggregate().name(),
+        encoded: event.encode().unwrap(),
+        metadata: metadata.clone(),
+    });
+    Group {
+        events: events.collect(),
+        streams: vec![(stream_id, 0)],
+        ..Group::default()
+    }
+}
+
+fn opened(auction_id: AuctionId, now: tidemark_events::Timestamp) -> Vec<Event> {
+    let product_id = ProductId(new_id());
+    let seller_id = samples::SELLER;
+    let scheduled = auction::Event::Scheduled {
+        auction_id,
+        product_id,
+        category_id: CategoryId(new_id()),
+        seller_id,
+        title: "Field camera".to_owned(),
+        starting_price: euro_cents(STARTING_PRICE),
+        minimum_increment: INCREMENT,
+        buy_now_price: None,
+        reserve_id: None,
+        starts_at: now,
+        ends_at: now + chrono::TimeDelta::days(7),
+        anti_sniping_window_s: 60,
+    };
+    let opened = auction::Event::Opened {
+        auction_id,
+        product_id,
+        seller_id,
+    };
+    vec![scheduled.into(), opened.into()]
+}
