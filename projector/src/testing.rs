@@ -170,7 +170,6 @@ pub(crate) struct Count {
 
 impl ReadModel for Tally {
     const NAME: &'static str = "tally";
-    const FOLD: i32 = 1;
     const WANTED: Wanted = Wanted::Types(&[
         "category.created",
         "category.activated",

@@ -99,7 +99,6 @@ pub struct Auction;
 
 impl ReadModel for Auction {
     const NAME: &'static str = "auction";
-    const FOLD: i32 = 1;
     const WANTED: Wanted = Wanted::Types(&[
         "auction.scheduled",
         "auction.opened",

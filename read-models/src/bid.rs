@@ -38,7 +38,6 @@ pub struct Bid;
 
 impl ReadModel for Bid {
     const NAME: &'static str = "bid";
-    const FOLD: i32 = 1;
     const WANTED: Wanted = Wanted::Types(&["auction.bid_placed"]);
     const HOT: bool = false;
 

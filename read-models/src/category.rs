@@ -36,7 +36,6 @@ pub struct Category;
 
 impl ReadModel for Category {
     const NAME: &'static str = "category";
-    const FOLD: i32 = 1;
     const WANTED: Wanted = Wanted::Types(&[
         "category.created",
         "category.activated",

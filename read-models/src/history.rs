@@ -34,7 +34,6 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "history";
-    const FOLD: i32 = 1;
     const WANTED: Wanted = Wanted::Headers;
     const HOT: bool = false;
 

@@ -29,8 +29,6 @@ pub struct Fact<'a> {
 pub trait ReadModel: Send + Sync + 'static {
     /// The name in checkpoints, leases, metrics and Redis keys. Its table is `{NAME}_rows`.
     const NAME: &'static str;
-    /// Rises whenever the fold or the row changes, which takes a rebuild.
-    const FOLD: i32;
     /// What it folds.
     const WANTED: Wanted;
     /// Whether its documents are kept in Redis too.

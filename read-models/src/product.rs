@@ -82,7 +82,6 @@ pub struct Product;
 
 impl ReadModel for Product {
     const NAME: &'static str = "product";
-    const FOLD: i32 = 1;
     const WANTED: Wanted = Wanted::Types(&[
         "product.drafted",
         "product.listed",

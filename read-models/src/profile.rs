@@ -34,7 +34,6 @@ pub struct Profile;
 
 impl ReadModel for Profile {
     const NAME: &'static str = "profile";
-    const FOLD: i32 = 1;
     const WANTED: Wanted =
         Wanted::Types(&["user.registered", "user.role_granted", "user.role_revoked"]);
     const HOT: bool = false;

@@ -27,6 +27,11 @@ impl Process {
         Self::ready("tidemark-command-api", &["--roles", "api"], settings).await
     }
 
+    /// A relay without the command API, ready.
+    pub async fn relay(settings: &Settings) -> Self {
+        Self::ready("tidemark-command-api", &["--roles", "relay"], settings).await
+    }
+
     /// A projector, ready.
     pub async fn projector(settings: &Settings) -> Self {
         let settings = settings.as_service("auction-timer");

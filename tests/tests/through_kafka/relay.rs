@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rdkafka::Message;
 use tidemark_event_store::{Group, NewEvent, relay::Health};
 use tidemark_events::Encoded;
+use tidemark_tests::{Process, Settings};
 use uuid::Uuid;
 
 use super::{
@@ -70,18 +71,23 @@ async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
     assert_complete(&world, &topics).await;
 }
 
+/// `kill -9` of a real process, somewhere in each part of the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_mid_stream_it_leaves_the_topics_complete() {
     let mut world = World::new().await;
     let topics = Topics::of(&world.settings.kafka);
+    let mut settings = Settings::new(&world.database);
+    let prefix = &*world.settings.kafka.topic_prefix;
+    settings.set("TIDEMARK_KAFKA__TOPIC_PREFIX", prefix);
     let head = world.append(10_000).await;
     for kill in 1..=4 {
-        let mut relay = world.relay();
+        let mut relay = Process::relay(&settings).await;
         let after = rand::random_range(head * (kill - 1) / 5..head * kill / 5);
-        relay.confirms(after).await;
+        world.published(after).await;
         relay.kill().await;
     }
-    world.relay().confirms(head).await;
+    let _relay = Process::relay(&settings).await;
+    world.published(head).await;
     assert_complete(&world, &topics).await;
 }
 

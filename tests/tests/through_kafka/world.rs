@@ -12,7 +12,7 @@ use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId, auction, category,
     session, user,
 };
-use tidemark_tests::{Database, settings::from_environment};
+use tidemark_tests::{Database, settings::from_environment, settle::eventually};
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -122,6 +122,18 @@ impl World {
             shutdown: shutdown.clone(),
             task: tokio::spawn(relay.run(shutdown)),
         }
+    }
+
+    /// Waits until a relay, of whatever process, has saved that it published `position`.
+    pub(super) async fn published(&self, position: i64) {
+        eventually("a relay to publish", || async {
+            let saved: i64 = sqlx::query_scalar("select position from relay_progress")
+                .fetch_one(&self.database.pool)
+                .await
+                .unwrap();
+            (saved >= position).then_some(())
+        })
+        .await;
     }
 
     /// Changes the progress behind the relay's back.
