@@ -44,19 +44,23 @@ pub fn from_environment(name: &str) -> String {
 }
 
 impl Settings {
-    /// For processes on this database, with topics and keys of their own.
+    /// This process's own environment, for processes that are not changed for tests.
     #[must_use]
-    pub fn new(database: &Database) -> Self {
+    pub fn from_variables() -> Self {
         let is_setting =
             |name: &str| name.starts_with("TIDEMARK_") && !name.starts_with("TIDEMARK_TEST_");
-        let mut all = Self(
+        Self(
             std::env::vars()
                 .filter(|(name, _)| is_setting(name))
                 .collect(),
-        );
-        for (name, value) in FOR_TESTS {
-            all.set(name, value);
-        }
+        )
+    }
+
+    /// For processes on this database, with topics and keys of their own, and otherwise as they are
+    /// in production.
+    #[must_use]
+    pub fn in_production(database: &Database) -> Self {
+        let mut all = Self::from_variables();
         for role in ["OWNER", "APPEND", "RELAY", "PROJECT", "READ"] {
             let name = format!("TIDEMARK_DATABASE__{role}_URL");
             let url = database.url_like(&from_environment(&name));
@@ -64,6 +68,16 @@ impl Settings {
         }
         all.set("TIDEMARK_KAFKA__TOPIC_PREFIX", database.name());
         all.set("TIDEMARK_REDIS__KEY_PREFIX", database.name());
+        all
+    }
+
+    /// The same, changed for tests.
+    #[must_use]
+    pub fn new(database: &Database) -> Self {
+        let mut all = Self::in_production(database);
+        for (name, value) in FOR_TESTS {
+            all.set(name, value);
+        }
         all
     }
 

@@ -1,0 +1,26 @@
+//! Ports that nobody uses, below those that the kernel lends to outgoing connections: a server that
+//! was killed must find its own again.
+
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+const FIRST: u16 = 20_000;
+const LAST: u16 = 32_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// One that was free a moment ago, and is not given out again soon.
+pub(crate) fn free() -> u16 {
+    // Two runs at once begin at different places.
+    let start = std::process::id() % u32::from(LAST - FIRST);
+    let start = u16::try_from(start).unwrap();
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + start.wrapping_add(step) % (LAST - FIRST);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
