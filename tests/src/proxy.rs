@@ -1,0 +1,230 @@
+//! A TCP proxy on loopback that does to a connection what networks do: cuts it, at once or within a
+//! message; swallows what it carries; delays, throttles and slices it. Each direction has its own
+//! fault, changed while connections are open. It does not know what it carries.
+
+mod pipe;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
+    Up,
+    /// From the server to the client.
+    Down,
+}
+
+/// What happens to what is sent in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Fault {
+    /// Nothing: every byte arrives at once.
+    #[default]
+    None,
+    /// The connection is reset, and so is every new one.
+    Reset,
+    /// Every byte is taken, none arrives, and nobody is told. When this ends, connections that lost
+    /// something are reset.
+    BlackHole,
+    /// The receiver sees the end of the stream; the other direction goes on.
+    HalfClose,
+    /// So many more bytes of each connection arrive; then it is reset.
+    CutAfter(u64),
+    /// Every byte arrives, later.
+    Slow(Shape),
+}
+
+/// How a slow direction is slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Shape {
+    /// How long a byte is on its way.
+    pub latency: Duration,
+    /// How much longer or shorter that may be. Bytes keep their order.
+    pub jitter: Duration,
+    /// The largest piece that is sent at once.
+    pub slice: Option<usize>,
+    /// Bytes a second.
+    pub rate: Option<u64>,
+}
+
+/// What a proxy has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections that the proxy reset.
+    pub resets: u64,
+    /// Bytes that arrived.
+    pub forwarded: u64,
+    /// Bytes that did not.
+    pub swallowed: u64,
+}
+
+/// A proxy. Its connections end with it.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    _accepting: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: watch::Sender<String>,
+    up: watch::Sender<Fault>,
+    down: watch::Sender<Fault>,
+    /// Ends the connections that are open.
+    cut: watch::Sender<CancellationToken>,
+    tally: Tally,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    accepted: AtomicU64,
+    resets: AtomicU64,
+    forwarded: AtomicU64,
+    swallowed: AtomicU64,
+}
+
+impl Proxy {
+    /// Listens at `listen`, and passes every connection on to `upstream`.
+    ///
+    /// # Errors
+    /// When it cannot listen there.
+    pub async fn start(listen: &str, upstream: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let shared = Arc::new(Shared {
+            upstream: watch::Sender::new(upstream.to_owned()),
+            up: watch::Sender::default(),
+            down: watch::Sender::default(),
+            cut: watch::Sender::default(),
+            tally: Tally::default(),
+        });
+        Ok(Self {
+            address: listener.local_addr()?,
+            shared: Arc::clone(&shared),
+            _accepting: AbortOnDropHandle::new(tokio::spawn(accept(listener, shared))),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes what happens in one direction, to open connections and new ones.
+    pub fn set(&self, direction: Direction, fault: Fault) {
+        match direction {
+            Direction::Up => self.shared.up.send_replace(fault),
+            Direction::Down => self.shared.down.send_replace(fault),
+        };
+    }
+
+    /// Changes both directions.
+    pub fn set_both(&self, fault: Fault) {
+        self.set(Direction::Up, fault);
+        self.set(Direction::Down, fault);
+    }
+
+    /// Ends every fault.
+    pub fn heal(&self) {
+        self.set_both(Fault::None);
+    }
+
+    /// Resets the connections that are open, and no new ones.
+    pub fn cut(&self) {
+        self.shared
+            .cut
+            .send_replace(CancellationToken::new())
+            .cancel();
+    }
+
+    /// Passes new connections on to another server. Open ones stay where they are.
+    pub fn move_to(&self, upstream: &str) {
+        self.shared.upstream.send_replace(upstream.to_owned());
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let tally = &self.shared.tally;
+        Counts {
+            accepted: tally.accepted.load(Ordering::Relaxed),
+            resets: tally.resets.load(Ordering::Relaxed),
+            forwarded: tally.forwarded.load(Ordering::Relaxed),
+            swallowed: tally.swallowed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        // Whoever hung up before it was accepted is nobody's loss.
+        if let Ok((client, _)) = accepted {
+            shared.tally.accepted.fetch_add(1, Ordering::Relaxed);
+            connections.spawn(connection(client, Arc::clone(&shared)));
+        }
+    }
+}
+
+async fn connection(mut client: TcpStream, shared: Arc<Shared>) {
+    let cut = shared.cut.borrow().clone();
+    let upstream = shared.upstream.borrow().clone();
+    // Without a server a connection ends as the server's own machine would end it.
+    let Ok(mut server) = TcpStream::connect(upstream).await else {
+        reset(&client);
+        return;
+    };
+    // Slices are to be packets.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let ended = {
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        let up = pipe::run(from_client, to_server, shared.up.subscribe(), &shared.tally);
+        let down = pipe::run(
+            from_server,
+            to_client,
+            shared.down.subscribe(),
+            &shared.tally,
+        );
+        tokio::select! {
+            ended = async { tokio::try_join!(up, down) } => ended.map(|_| ()),
+            () = cut.cancelled() => Err(pipe::Broken::Cut),
+        }
+    };
+    if let Err(broken) = ended {
+        if matches!(broken, pipe::Broken::Cut) {
+            shared.tally.resets.fetch_add(1, Ordering::Relaxed);
+        }
+        reset(&client);
+        reset(&server);
+    }
+}
+
+/// Closing it then sends RST, and what is still queued is dropped.
+fn reset(stream: &TcpStream) {
+    let _ = stream.set_zero_linger();
+}

@@ -1,0 +1,198 @@
+//! One direction of one connection.
+
+use std::{collections::VecDeque, io, sync::atomic::Ordering, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::tcp::{ReadHalf, WriteHalf},
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{Fault, Shape, Tally};
+
+/// Read at once, at most.
+const CHUNK: usize = 16 * 1024;
+/// On their way at once, at most: more would be memory, fewer a throttle.
+const QUEUE: usize = 64;
+
+/// Why a connection ends other than by both sides closing it.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The proxy resets it.
+    Cut,
+    /// One of its ends has done so.
+    Lost,
+}
+
+impl From<io::Error> for Broken {
+    fn from(_: io::Error) -> Self {
+        Self::Lost
+    }
+}
+
+/// Bytes on their way, and when they arrive.
+struct Chunk {
+    due: Instant,
+    bytes: Vec<u8>,
+}
+
+struct Pipe<'a> {
+    from: ReadHalf<'a>,
+    to: WriteHalf<'a>,
+    fault: watch::Receiver<Fault>,
+    queue: VecDeque<Chunk>,
+    /// Of a cut, how many bytes still arrive.
+    left: Option<u64>,
+    /// Whether bytes were swallowed, so that the rest would make no sense.
+    torn: bool,
+    /// Whether the receiver was told that no more comes.
+    closed: bool,
+    tally: &'a Tally,
+}
+
+/// Passes bytes on until the sender closes, with whatever fault there is at the time.
+pub(super) async fn run(
+    from: ReadHalf<'_>,
+    to: WriteHalf<'_>,
+    fault: watch::Receiver<Fault>,
+    tally: &Tally,
+) -> Result<(), Broken> {
+    let mut pipe = Pipe {
+        from,
+        to,
+        fault,
+        queue: VecDeque::new(),
+        left: None,
+        torn: false,
+        closed: false,
+        tally,
+    };
+    pipe.fault.mark_changed();
+    let mut buffer = vec![0; CHUNK];
+    let mut ended = false;
+    // Of a black hole, not even the end of a stream comes out.
+    while !ended || !pipe.queue.is_empty() || pipe.swallows() {
+        let due = pipe.queue.front().map(|chunk| chunk.due);
+        tokio::select! {
+            // A fault that has begun holds for the next byte.
+            biased;
+            Ok(()) = pipe.fault.changed() => pipe.switch().await?,
+            () = at(due) => pipe.deliver().await?,
+            read = pipe.from.read(&mut buffer), if !ended && pipe.queue.len() < QUEUE => {
+                let read = read?;
+                ended = read == 0;
+                pipe.take(&buffer[..read]).await?;
+            }
+        }
+    }
+    pipe.close().await
+}
+
+/// At a time, or never.
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Pipe<'_> {
+    fn swallows(&self) -> bool {
+        matches!(*self.fault.borrow(), Fault::BlackHole)
+    }
+
+    fn shape(&self) -> Shape {
+        if let Fault::Slow(shape) = *self.fault.borrow() {
+            shape
+        } else {
+            Shape::default()
+        }
+    }
+
+    /// What the fault means for a connection that is open.
+    async fn switch(&mut self) -> Result<(), Broken> {
+        let fault = *self.fault.borrow_and_update();
+        self.left = None;
+        match fault {
+            Fault::Reset => return Err(Broken::Cut),
+            Fault::CutAfter(bytes) => self.left = Some(bytes),
+            Fault::HalfClose => self.close().await?,
+            Fault::None | Fault::BlackHole | Fault::Slow(_) => {}
+        }
+        // What was half closed or lost bytes cannot go on as if nothing had been.
+        let whole = matches!(fault, Fault::BlackHole | Fault::HalfClose);
+        if whole || !(self.torn || self.closed) {
+            Ok(())
+        } else {
+            Err(Broken::Cut)
+        }
+    }
+
+    /// Takes what was read: it is lost, or on its way.
+    async fn take(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        if self.swallows() || self.closed {
+            self.torn |= !bytes.is_empty();
+            let lost = bytes.len() as u64;
+            self.tally.swallowed.fetch_add(lost, Ordering::Relaxed);
+            return Ok(());
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let latency = self.shape().delay();
+        // Nothing overtakes what was sent before it.
+        let last = self.queue.back().map(|chunk| chunk.due);
+        let due = (Instant::now() + latency).max(last.unwrap_or_else(Instant::now));
+        let bytes = bytes.to_vec();
+        self.queue.push_back(Chunk { due, bytes });
+        if latency.is_zero() && self.queue.len() == 1 {
+            self.deliver().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what has arrived.
+    async fn deliver(&mut self) -> Result<(), Broken> {
+        let Some(Chunk { bytes, .. }) = self.queue.pop_front() else {
+            return Ok(());
+        };
+        let shape = self.shape();
+        let until = self.left.map_or(bytes.len(), |left| {
+            bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX))
+        });
+        for slice in bytes[..until].chunks(shape.slice.unwrap_or(CHUNK)) {
+            self.to.write_all(slice).await?;
+            let sent = slice.len() as u64;
+            self.tally.forwarded.fetch_add(sent, Ordering::Relaxed);
+            if let Some(left) = &mut self.left {
+                *left -= sent;
+            }
+            if let Some(rate) = shape.rate {
+                sleep(Duration::from_nanos(sent * 1_000_000_000 / rate)).await;
+            }
+        }
+        if self.left == Some(0) {
+            return Err(Broken::Cut);
+        }
+        Ok(())
+    }
+
+    /// Tells the receiver that no more comes.
+    async fn close(&mut self) -> Result<(), Broken> {
+        if !self.closed {
+            self.closed = true;
+            self.to.shutdown().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Shape {
+    #[expect(clippy::disallowed_methods, reason = "the network rolls dice")]
+    fn delay(&self) -> Duration {
+        let jitter = self.jitter.as_secs_f64();
+        let shifted = self.latency.as_secs_f64() + rand::random_range(-jitter..=jitter);
+        Duration::from_secs_f64(shifted.max(0.0))
+    }
+}

@@ -1,0 +1,219 @@
+//! Each fault does what it says, to connections that are open and to new ones.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, timeout},
+};
+
+use super::*;
+
+/// Longer than anything here takes that ends.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// For what shall not happen.
+const A_WHILE: Duration = Duration::from_millis(200);
+
+/// A proxy before a server that sends back what it is sent, and says when that ended.
+async fn echo() -> Proxy {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = server.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = server.accept().await.unwrap();
+            tokio::spawn(async move {
+                let (mut from, mut to) = stream.split();
+                let _ = tokio::io::copy(&mut from, &mut to).await;
+                let _ = to.write_all(b"end").await;
+            });
+        }
+    });
+    Proxy::start("127.0.0.1:0", &upstream).await.unwrap()
+}
+
+async fn connect(proxy: &Proxy) -> TcpStream {
+    let stream = TcpStream::connect(proxy.address()).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+/// What the connection gives before it ends, and whether that was a reset.
+async fn rest(stream: &mut TcpStream) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::new();
+    let read = timeout(DEADLINE, stream.read_to_end(&mut bytes)).await;
+    let error = read.expect("the connection stays open").err();
+    let reset = error.map(|error| error.kind()) == Some(io::ErrorKind::ConnectionReset);
+    (bytes, reset)
+}
+
+/// Sends, and reads as much.
+async fn echoes(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = vec![0; bytes.len()];
+    let read = timeout(DEADLINE, stream.read_exact(&mut answer)).await;
+    read.expect("an answer").unwrap();
+    assert!(answer == bytes, "another answer");
+}
+
+fn slow(shape: Shape) -> Fault {
+    Fault::Slow(shape)
+}
+
+#[tokio::test]
+async fn without_a_fault_everything_arrives() {
+    let proxy = echo().await;
+    let mut client = connect(&proxy).await;
+    let bytes: Vec<u8> = (0..100_000_u32)
+        .flat_map(u32::to_le_bytes)
+        .take(60_000)
+        .collect();
+    echoes(&mut client, &bytes).await;
+    client.shutdown().await.unwrap();
+    assert_eq!(rest(&mut client).await, (b"end".to_vec(), false));
+    let expected = Counts {
+        accepted: 1,
+        forwarded: 120_003,
+        ..Counts::default()
+    };
+    assert_eq!(proxy.counts(), expected);
+}
+
+#[tokio::test]
+async fn reset_ends_open_connections_and_new_ones() {
+    let proxy = echo().await;
+    let mut client = connect(&proxy).await;
+    echoes(&mut client, b"before").await;
+    proxy.set(Direction::Up, Fault::Reset);
+    assert_eq!(rest(&mut client).await, (Vec::new(), true));
+    assert_eq!(rest(&mut connect(&proxy).await).await, (Vec::new(), true));
+    proxy.heal();
+    echoes(&mut connect(&proxy).await, b"after").await;
+    assert_eq!(proxy.counts().resets, 2);
+}
+
+#[tokio::test]
+async fn cut_ends_open_connections_only() {
+    let proxy = echo().await;
+    let mut client = connect(&proxy).await;
+    echoes(&mut client, b"before").await;
+    proxy.cut();
+    assert_eq!(rest(&mut client).await, (Vec::new(), true));
+    echoes(&mut connect(&proxy).await, b"after").await;
+}
+
+#[tokio::test]
+async fn a_black_hole_tells_nobody() {
+    let proxy = echo().await;
+    let mut client = connect(&proxy).await;
+    let mut idle = connect(&proxy).await;
+    echoes(&mut idle, b"before").await;
+    proxy.set(Direction::Down, Fault::BlackHole);
+    client.write_all(b"lost").await.unwrap();
+    client.shutdown().await.unwrap();
+    assert!(timeout(A_WHILE, client.read_u8()).await.is_err());
+    assert_eq!(proxy.counts().swallowed, 7, "the answer and its end");
+    proxy.heal();
+    // What lost bytes cannot go on; what lost none can.
+    assert_eq!(rest(&mut client).await, (Vec::new(), true));
+    echoes(&mut idle, b"after").await;
+}
+
+#[tokio::test]
+async fn half_closed_the_other_direction_goes_on() {
+    let proxy = echo().await;
+    let mut client = connect(&proxy).await;
+    echoes(&mut client, b"before").await;
+    proxy.set(Direction::Up, Fault::HalfClose);
+    assert_eq!(rest(&mut client).await, (b"end".to_vec(), false));
+    assert_eq!(proxy.counts().resets, 0);
+}
+
+#[tokio::test]
+async fn cut_after_some_bytes_the_rest_is_missing() {
+    let proxy = echo().await;
+    let mut open = connect(&proxy).await;
+    echoes(&mut open, b"before").await;
+    proxy.set(Direction::Down, Fault::CutAfter(5));
+    for mut client in [open, connect(&proxy).await] {
+        client.write_all(b"0123456789").await.unwrap();
+        let mut arrived = [0; 5];
+        client.read_exact(&mut arrived).await.unwrap();
+        assert_eq!(&arrived, b"01234");
+        assert_eq!(rest(&mut client).await, (Vec::new(), true));
+    }
+}
+
+#[tokio::test]
+async fn latency_delays_each_byte_but_not_the_next_ones_more() {
+    let proxy = echo().await;
+    let latency = Duration::from_millis(80);
+    let jitter = Duration::from_millis(20);
+    proxy.set(
+        Direction::Up,
+        slow(Shape {
+            latency,
+            jitter,
+            ..Shape::default()
+        }),
+    );
+    let mut client = connect(&proxy).await;
+    let started = Instant::now();
+    for number in 0..50_u8 {
+        client.write_u8(number).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    for number in 0..50_u8 {
+        assert_eq!(client.read_u8().await.unwrap(), number);
+    }
+    let took = started.elapsed();
+    assert!(took >= latency - jitter, "{took:?}");
+    assert!(took < latency * 20, "each waited for the one before it");
+}
+
+#[tokio::test]
+async fn slices_arrive_as_pieces_of_their_own() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = server.local_addr().unwrap().to_string();
+    let proxy = Proxy::start("127.0.0.1:0", &upstream).await.unwrap();
+    let shape = Shape {
+        slice: Some(1),
+        // So that the reader sees each before the next one comes.
+        rate: Some(200),
+        ..Shape::default()
+    };
+    proxy.set(Direction::Up, slow(shape));
+    let mut client = connect(&proxy).await;
+    let (mut accepted, _) = server.accept().await.unwrap();
+    client.write_all(b"sliced").await.unwrap();
+    let (mut buffer, mut whole) = ([0; 16], Vec::new());
+    while whole.len() < 6 {
+        let read = accepted.read(&mut buffer).await.unwrap();
+        assert!(read <= 2, "{read} bytes came at once");
+        whole.extend_from_slice(&buffer[..read]);
+    }
+    assert_eq!(whole, b"sliced");
+}
+
+#[tokio::test]
+async fn a_rate_is_not_exceeded() {
+    let proxy = echo().await;
+    let shape = Shape {
+        slice: Some(100),
+        rate: Some(10_000),
+        ..Shape::default()
+    };
+    proxy.set(Direction::Down, slow(shape));
+    let started = Instant::now();
+    echoes(&mut connect(&proxy).await, &[7; 2_000]).await;
+    let took = started.elapsed();
+    assert!(took >= Duration::from_millis(150), "{took:?}");
+}
+
+#[tokio::test]
+async fn moved_it_leads_new_connections_elsewhere() {
+    let (proxy, elsewhere) = (echo().await, echo().await);
+    proxy.move_to(&elsewhere.address().to_string());
+    echoes(&mut connect(&proxy).await, b"moved").await;
+    assert_eq!(elsewhere.counts().accepted, 1);
+    // Nobody listens there.
+    proxy.move_to("127.0.0.1:1");
+    assert_eq!(rest(&mut connect(&proxy).await).await, (Vec::new(), true));
+}
