@@ -81,7 +81,7 @@ pub(crate) async fn auction(
     let auction = json!({
         "product_id": product,
         "starting_price": {"amount": price, "currency": "EUR"},
-        "minimum_increment": (price / 20).max(1),
+        "minimum_increment": (price / 100).max(1),
         "reserve_price": price + price / 10,
         "ends_at": now() + duration,
         "anti_sniping_window_s": 5,

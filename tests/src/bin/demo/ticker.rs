@@ -106,11 +106,10 @@ impl Ticker {
             let mut visible =
                 std::mem::take(&mut *self.visible.lock().unwrap_or_else(PoisonError::into_inner));
             visible.sort_unstable();
-            let median = visible
-                .get(visible.len() / 2)
-                .map_or(0, Duration::as_millis);
+            let median = visible.get(visible.len() / 2);
+            let median = median.map_or("none".to_owned(), |t| format!("{} ms", t.as_millis()));
             println!(
-                "  ----  {:.1} commands/s accepted, {} bids refused, visible after {median} ms (median), read models lag by {lag}",
+                "  ----  {:.1} commands/s accepted, {} bids refused, median until visible {median}, read models lag by {lag}",
                 f64::from(self.accepted.swap(0, Relaxed)) / SUMMARY_EVERY.as_secs_f64(),
                 self.refused.swap(0, Relaxed),
             );
