@@ -159,7 +159,7 @@ fn refuse_unknown(
 ) -> Result<(), Error> {
     let unknown = leaves(&source.collect()?)
         .into_iter()
-        .find(|key| !known.contains(key) && !is_service_grant(key));
+        .find(|key| !known.contains(key) && !is_named_by_operators(key));
     unknown.map_or(Ok(()), |key| {
         Err(Error::UnknownKey {
             origin: origin(&key),
@@ -168,10 +168,10 @@ fn refuse_unknown(
     })
 }
 
-/// Services are named by those who run the system, so their keys cannot all be in the defaults.
-fn is_service_grant(key: &str) -> bool {
-    key.strip_prefix("services.")
-        .is_some_and(|rest| rest.ends_with(".commands"))
+/// Keys that hold a name, of a service or of a read model, cannot all be in the defaults.
+fn is_named_by_operators(key: &str) -> bool {
+    let is_service_grant = key.starts_with("services.") && key.ends_with(".commands");
+    is_service_grant || key.starts_with("projection.shards.")
 }
 
 /// The keys that hold a value, dotted.

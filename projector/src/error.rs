@@ -13,6 +13,9 @@ pub enum Error {
     /// The configuration lacks something.
     #[error(transparent)]
     Config(#[from] config::Error),
+    /// `projection.shards` names a read model that does not exist.
+    #[error("projection.shards: there is no read model `{0}`")]
+    UnknownReadModel(String),
     /// `database.project_url` is not a Postgres URL.
     #[error("TIDEMARK_DATABASE__PROJECT_URL cannot be used: {0}")]
     Database(#[from] sqlx::Error),

@@ -1,4 +1,4 @@
-//! Keeps the documents of a read model in Redis as its rows in Postgres are: after their commit, and
+//! Keeps the documents of a shard of a read model in Redis as its rows in Postgres are: after their commit, and
 //! without ever delaying them. What it missed it reads back from the rows.
 
 mod refill;
@@ -90,8 +90,10 @@ impl Follower {
     ) -> (Copies, Self) {
         let (batches, queue) = mpsc::channel(settings.queue_max);
         let stored = watch::Sender::new(0);
-        let counter = |name: &'static str| counter!(name, "read_model" => read_model);
-        let gauge = |name: &'static str| gauge!(name, "read_model" => read_model);
+        let shard = storage.shard().number.to_string();
+        let labels = [("read_model", read_model.to_owned()), ("shard", shard)];
+        let counter = |name: &'static str| counter!(name, &labels);
+        let gauge = |name: &'static str| gauge!(name, &labels);
         let follower = Self {
             read_model,
             storage,
@@ -117,7 +119,7 @@ impl Follower {
     }
 
     async fn run(mut self) {
-        let read_model = self.read_model;
+        let (read_model, shard) = (self.read_model, self.storage.shard().number);
         let mut is_up = true;
         loop {
             // Documents may be lost while nothing happens, hence the look at times.
@@ -129,10 +131,10 @@ impl Follower {
             let result = self.catch_up(is_quiet).await;
             match &result {
                 Ok(()) if !is_up => {
-                    tracing::info!(read_model, "documents in Redis are up to date again");
+                    tracing::info!(read_model, shard, "documents in Redis are up to date again");
                 }
                 Err(error) if is_up => {
-                    tracing::warn!(read_model, %error, "documents in Redis are behind");
+                    tracing::warn!(read_model, shard, %error, "documents in Redis are behind");
                 }
                 Ok(()) | Err(_) => {}
             }

@@ -61,17 +61,23 @@ pub async fn run(
         config.projection.ring_bytes_max,
     ));
     let sender = Sender::new(&config, prompt.clone())?;
-    let assignments = assignments(&config, &rows, &prompt, &ring)?;
+    let stores = Stores {
+        pool: rows.clone(),
+        documents: documents(&config.redis)?,
+        shards: workers::configured_shards(&config.projection)?,
+        config: config.clone(),
+    };
     let started = Flag::default();
     let readiness = readiness(&prompt, &started);
 
     let stop = shutdown.child_token();
     // Where this future is dropped, nothing of the projector goes on.
+    let following = follow(stores, prompt.clone(), Arc::clone(&ring), stop.clone());
+    let following = AbortOnDropHandle::new(tokio::spawn(following));
     let feeding = AbortOnDropHandle::new(tokio::spawn({
         let (config, log, stop) = (config.clone(), Log::new(prompt.clone()), stop.clone());
         async move { feeding::feed(&config, log, &ring, &started, &stop).await }
     }));
-    let following = AbortOnDropHandle::new(tokio::spawn(assignments.run(stop.clone())));
     let sending = AbortOnDropHandle::new(tokio::spawn(sender.run(stop.clone())));
     let served = server::serve(
         listener,
@@ -97,30 +103,34 @@ fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<PgPool> {
     database::pool(&settings, url)
 }
 
-fn assignments(
-    config: &Config,
-    rows: &PgPool,
-    prompt: &PgPool,
-    ring: &Arc<Ring>,
-) -> Result<Assignments, Error> {
-    let stores = Stores {
-        pool: rows.clone(),
-        documents: documents(&config.redis)?,
-        config: config.clone(),
+/// Shares everything that follows the log with the other projectors, once Postgres says what that is.
+async fn follow(stores: Stores, prompt: PgPool, ring: Arc<Ring>, stop: CancellationToken) {
+    let settings = stores.config.projection.clone();
+    let retry = Duration::from_millis(settings.retry_ms);
+    let duties = async {
+        loop {
+            match workers::all(&stores).await {
+                Ok(duties) => break duties,
+                Err(error) => tracing::warn!(%error, "the shards of read models are not known"),
+            }
+            tokio::time::sleep(retry).await;
+        }
+    };
+    let Some(duties) = stop.run_until_cancelled(duties).await else {
+        return;
     };
     let holder = new_id();
-    let ttl = Duration::from_millis(config.projection.lease_ms);
-    Ok(Assignments {
+    let ttl = Duration::from_millis(settings.lease_ms);
+    let log = Log::new(stores.pool);
+    let assignments = Assignments {
         leases: Leases::new(prompt.clone(), holder, ttl),
-        pool: prompt.clone(),
+        pool: prompt,
         holder,
-        duties: workers::all(&stores),
-        source: Source {
-            ring: Arc::clone(ring),
-            log: Log::new(rows.clone()),
-        },
-        settings: config.projection.clone(),
-    })
+        duties,
+        source: Source { ring, log },
+        settings,
+    };
+    assignments.run(stop).await;
 }
 
 fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {

@@ -85,6 +85,7 @@ impl Subscriber for Reactor {
         Name {
             kind: "reactor",
             name: self.process.name,
+            shard: None,
         }
     }
 

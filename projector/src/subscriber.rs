@@ -18,7 +18,7 @@ use crate::source::Source;
 /// Somebody who applies the log in order and keeps a checkpoint of it.
 #[async_trait]
 pub(crate) trait Subscriber: Send {
-    /// What it is and its name, for measurements and logs.
+    /// What it is called in measurements and logs.
     fn name(&self) -> Name;
 
     /// Forgets what is in memory. The last position that is applied for good.
@@ -32,12 +32,14 @@ pub(crate) trait Subscriber: Send {
     async fn block(&mut self, position: i64, reason: &str) -> Result<(), Failure>;
 }
 
-/// A subscriber's kind and name.
+/// What a subscriber is called.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
     /// `read_model` or `reactor`.
     pub(crate) kind: &'static str,
     pub(crate) name: &'static str,
+    /// Of a read model; reactors have none.
+    pub(crate) shard: Option<i32>,
 }
 
 /// Why a subscriber must start again from what is stored.
@@ -106,8 +108,8 @@ pub(crate) async fn follow(
     settings: Projection,
     stop: CancellationToken,
 ) {
-    let Name { kind, name } = subscriber.name();
-    tracing::info!(kind, name, "following the log");
+    let Name { kind, name, shard } = subscriber.name();
+    tracing::info!(kind, name, shard, "following the log");
     let gauges = Gauges::new(subscriber.name());
     loop {
         let pause_ms = match round(&mut *subscriber, &source, &settings, &gauges, &stop).await {
@@ -119,7 +121,7 @@ pub(crate) async fn follow(
             Ok(End::Blocked) => settings.blocked_retry_ms,
             Err(error) => {
                 gauges.failed();
-                tracing::warn!(kind, name, %error, "starting again from what is stored");
+                tracing::warn!(kind, name, shard, %error, "starting again from what is stored");
                 settings.retry_ms
             }
         };
@@ -128,7 +130,7 @@ pub(crate) async fn follow(
             () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
         }
     }
-    tracing::info!(kind, name, "left the log");
+    tracing::info!(kind, name, shard, "left the log");
 }
 
 async fn round(
@@ -153,8 +155,8 @@ async fn round(
             subscriber.block(position, &obstacle.to_string()).await?;
             gauges.at(position, source.ring.head());
             gauges.blocked();
-            let Name { kind, name } = subscriber.name();
-            tracing::error!(kind, name, position = position + 1, %obstacle, "cannot apply an event");
+            let Name { kind, name, shard } = subscriber.name();
+            tracing::error!(kind, name, shard, position = position + 1, %obstacle, "cannot apply an event");
             return Ok(if obstacle.is_newer_build() {
                 End::NewerBuild
             } else {

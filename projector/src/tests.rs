@@ -89,7 +89,7 @@ async fn the_log_becomes_rows_documents_and_actions() {
     let documents = documents(&config(&database).redis).unwrap().unwrap();
     let cached = async || {
         documents
-            .get("auction", 1, samples::AUCTION.0)
+            .get("auction", 1, 1, samples::AUCTION.0)
             .await
             .unwrap()
     };

@@ -1,4 +1,4 @@
-//! Keeps one read model: rows and checkpoint in Postgres, and then the documents in Redis.
+//! Keeps one shard of a read model: rows and checkpoint in Postgres, and then the documents in Redis.
 
 mod fold;
 
@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fail::fail_point;
 use lru::LruCache;
 use tidemark_events::Recorded;
 use tidemark_read_models::ReadModel;
@@ -17,7 +18,7 @@ use self::fold::{Rows, Step};
 use crate::follower::Copies;
 use crate::subscriber::{Applied, Failure, Name, Obstacle, Subscriber};
 
-/// The subscriber behind a read model.
+/// The subscriber behind a shard of a read model.
 pub(crate) struct Worker<M: ReadModel> {
     storage: Storage,
     /// Rows as they are in Postgres. Nobody else writes them while the lease is held, and the
@@ -74,6 +75,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         Name {
             kind: "read_model",
             name: M::NAME,
+            shard: Some(self.storage.shard().number),
         }
     }
 
@@ -87,7 +89,8 @@ impl<M: ReadModel> Subscriber for Worker<M> {
     }
 
     async fn apply(&mut self, from: i64, events: &[Arc<Recorded>]) -> Result<Applied, Failure> {
-        let (steps, mut obstacle) = fold::read::<M>(events);
+        fail_point!("projector_polled");
+        let (steps, mut obstacle) = fold::read::<M>(self.storage.shard(), events);
         let mut rows = match self.rows(&steps).await? {
             Ok(rows) => rows,
             Err(obstacle) => {
@@ -111,6 +114,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
                 documents,
             });
             self.storage.write(Arc::clone(&batch)).await?;
+            fail_point!("projector_committed");
             if let Some(copies) = &self.copies {
                 copies.offer(batch);
             }

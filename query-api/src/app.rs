@@ -22,7 +22,12 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    StartError, answer::One, error::Error, recorder::Recorder, snapshot::Snapshot, watch::Watch,
+    StartError,
+    answer::One,
+    error::Error,
+    recorder::Recorder,
+    snapshot::Snapshot,
+    watch::{Rows, Watch},
 };
 
 /// Open keys of data subjects kept in memory.
@@ -86,8 +91,10 @@ impl App {
     /// The document as Redis has it, if that reflects `token`.
     pub(crate) async fn hot<M: ReadModel>(&self, id: Uuid, token: Option<Token>) -> Option<One> {
         let documents = self.documents.as_ref()?;
-        let serving = self.watch.serving::<M>()?;
-        let cached = documents.get(M::NAME, serving.generation, id).await;
+        let serving = self.watch.serving::<M>(id)?;
+        let cached = documents
+            .get(M::NAME, serving.generation, serving.shards, id)
+            .await;
         let cached = cached
             .inspect_err(|error| tracing::debug!(%error, "Redis"))
             .ok()??;
@@ -109,14 +116,14 @@ impl App {
     }
 
     /// What `query` sees, once that reflects `token`. It must read rows and checkpoints in one
-    /// statement; `models` are the read models in it.
+    /// statement; `rows` are those that it reads.
     ///
     /// # Errors
     /// If the rows do not reflect the token in time, or never will.
     pub(crate) async fn settled<T, F>(
         &self,
         token: Option<Token>,
-        models: &[&str],
+        rows: impl AsRef<[Rows]>,
         query: impl Fn() -> F,
     ) -> Result<Snapshot<T>, Error>
     where
@@ -131,7 +138,7 @@ impl App {
             }
             let glances = glances.get_or_insert_with(|| self.watch.glances());
             let position = token.map_or(0, |token| token.position);
-            let reached = timeout_at(deadline, glances.reach(models, position)).await;
+            let reached = timeout_at(deadline, glances.reach(rows.as_ref(), position)).await;
             reached.map_err(|_| Error::Behind)?;
         }
     }

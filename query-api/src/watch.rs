@@ -10,7 +10,7 @@ use std::{
 
 use sqlx::PgPool;
 use tidemark_platform::{config, token::Token};
-use tidemark_read_models::{ReadModel, auction::Auction};
+use tidemark_read_models::{ReadModel, Shard, auction::Auction};
 use tokio::{
     sync::{Notify, watch},
     time::{sleep, timeout},
@@ -39,12 +39,45 @@ impl State {
     }
 }
 
-/// How a read model was seen last.
+/// The rows that a query reads. They are as recent as the shards that they are in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows {
+    read_model: &'static str,
+    id: Option<Uuid>,
+}
+
+impl Rows {
+    /// Any of a read model's.
+    pub(crate) const fn any<M: ReadModel>() -> Self {
+        Self {
+            read_model: M::NAME,
+            id: None,
+        }
+    }
+
+    /// One of a read model's.
+    pub(crate) const fn one<M: ReadModel>(id: Uuid) -> Self {
+        Self {
+            read_model: M::NAME,
+            id: Some(id),
+        }
+    }
+
+    fn are_in(&self, serving: &Serving) -> bool {
+        let is_in = |id| Shard::of(id, serving.shards).number == serving.shard;
+        self.read_model == serving.read_model && self.id.is_none_or(is_in)
+    }
+}
+
+/// How a shard of a read model was seen last.
 #[derive(Clone, Debug)]
 pub(crate) struct Serving {
     read_model: String,
     /// Which generation answers.
     pub(crate) generation: i32,
+    shard: i32,
+    /// How many shards the generation has.
+    pub(crate) shards: i32,
     position: i64,
     blocked_at: Option<i64>,
     /// Which log it has applied.
@@ -52,6 +85,8 @@ pub(crate) struct Serving {
 }
 
 type Seen = Arc<[Serving]>;
+/// Up to where the changes of each shard of the auctions have been told.
+type Told = Vec<i64>;
 type Followed = HashMap<Uuid, watch::Sender<Option<Arc<State>>>>;
 
 /// What the one task and those who wait share.
@@ -71,13 +106,13 @@ struct Shared {
 pub(crate) struct Glances(watch::Receiver<Seen>);
 
 impl Glances {
-    /// Waits for a glance that saw all of `models` there, or one of them blocked.
-    pub(crate) async fn reach(&mut self, models: &[&str], position: i64) {
+    /// Waits for a glance that saw each shard of these rows there, or blocked.
+    pub(crate) async fn reach(&mut self, rows: &[Rows], position: i64) {
         while self.0.changed().await.is_ok() {
             let seen = self.0.borrow_and_update();
             let mut asked = seen
                 .iter()
-                .filter(|it| models.contains(&it.read_model.as_str()));
+                .filter(|it| rows.iter().any(|rows| rows.are_in(it)));
             if asked.all(|it| it.position >= position || it.blocked_at.is_some()) {
                 return;
             }
@@ -107,10 +142,10 @@ impl Watch {
         Glances(glances)
     }
 
-    /// How the read model was seen last; none before the first glance.
-    pub(crate) fn serving<M: ReadModel>(&self) -> Option<Serving> {
-        let seen = self.0.seen.borrow();
-        seen.iter().find(|it| it.read_model == M::NAME).cloned()
+    /// How the shard of a row was seen last; none before the first glance.
+    pub(crate) fn serving<M: ReadModel>(&self, id: Uuid) -> Option<Serving> {
+        let (row, seen) = (Rows::one::<M>(id), self.0.seen.borrow());
+        seen.iter().find(|it| row.are_in(it)).cloned()
     }
 
     /// The states of an auction that are seen from now on. Some may be skipped.
@@ -132,10 +167,10 @@ impl Shared {
     }
 
     async fn glance_on(&self) {
-        let mut told = 0;
+        let mut told = Told::new();
         loop {
-            match self.glance(told).await {
-                Ok(position) => told = position,
+            match self.glance(&told).await {
+                Ok(positions) => told = positions,
                 Err(error) => tracing::warn!(%error, "cannot look at the checkpoints"),
             }
             if self.seen.receiver_count() > 0 || !self.lock().is_empty() {
@@ -147,12 +182,12 @@ impl Shared {
         }
     }
 
-    /// Publishes the checkpoints, then the auctions that changed after position `told`. The answer is
+    /// Publishes the checkpoints, then the auctions that changed after what was `told`. The answer is
     /// up to where changes have been told now.
-    async fn glance(&self, told: i64) -> sqlx::Result<i64> {
+    async fn glance(&self, told: &Told) -> sqlx::Result<Told> {
         let seen = self.checkpoints().await?;
-        let applied = seen.iter().find(|it| it.read_model == Auction::NAME);
-        let applied = applied.map_or(told, |it| it.position);
+        let auctions = seen.iter().filter(|it| it.read_model == Auction::NAME);
+        let applied = auctions.map(|it| it.position).collect();
         self.seen.send_replace(seen);
         // Whoever begins to follow after this line reads what was applied before it.
         if self.lock().is_empty() {
@@ -177,10 +212,13 @@ impl Shared {
             r#"
             select read_model as "read_model!",
                    generation as "generation!",
+                   shard as "shard!",
+                   shards as "shards!",
                    position as "position!",
                    blocked_at,
                    timeline as "timeline!"
-              from serving
+              from serving_shards
+             order by read_model, shard
             "#
         )
         .fetch_all(&self.pool)
@@ -188,25 +226,32 @@ impl Shared {
         Ok(seen.into())
     }
 
-    /// The auctions that changed after that position, and up to where that is known.
-    async fn moved(&self, told: i64) -> sqlx::Result<(Vec<Uuid>, i64)> {
+    /// The auctions that changed after what was `told`, and up to where that is known of each shard.
+    async fn moved(&self, told: &Told) -> sqlx::Result<(Vec<Uuid>, Told)> {
         let seen = sqlx::query!(
             r#"
             select s.position as "position!",
                    array(
                        select r.id
                          from auction_rows r
-                        where r.generation = s.generation
-                          and r.position > $1
+                        where s.position > coalesce(t.position, 0)
+                          and r.generation = s.generation
+                          and r.position > coalesce(t.position, 0)
+                          and shard_of(r.id, s.shards) = s.shard
                    ) as "moved!"
-              from serving s
+              from serving_shards s
+              left join unnest($1::bigint[]) with ordinality as t (position, number)
+                on t.number = s.shard + 1
              where s.read_model = 'auction'
+             order by s.shard
             "#,
             told,
         )
-        .fetch_one(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok((seen.moved, seen.position))
+        let told = seen.iter().map(|shard| shard.position).collect();
+        let moved = seen.into_iter().flat_map(|shard| shard.moved);
+        Ok((moved.collect(), told))
     }
 
     /// Hands the states of these auctions to those who follow them.

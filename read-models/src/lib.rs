@@ -2,6 +2,7 @@
 //! Postgres and Redis. It follows nothing by itself: workers of the projector drive it.
 
 mod model;
+mod shard;
 
 pub mod auction;
 pub mod bid;
@@ -19,6 +20,7 @@ mod testing;
 mod tests;
 
 pub use model::{Fact, ReadModel, Wanted};
+pub use shard::{Shard, divide};
 
 /// The one list of read models: an array of what a generic call gives for each.
 /// `for_each_read_model!(name(arguments))` calls `name::<M>(arguments)`; more may follow, such as `.await`.

@@ -1,5 +1,6 @@
-//! Hot documents in Redis: one hash a generation of a read model (its bucket), with a document a
-//! field and the checkpoint among them, so that data and checkpoint are only ever lost together.
+//! Hot documents in Redis: one hash a shard of a generation of a read model (its bucket), with a
+//! document a field and the shard's checkpoint among them, so that data and checkpoint are only ever
+//! lost together.
 //!
 //! A document's field is its id and its value `<position> <json>`; without JSON, the row is gone.
 //! Nothing here decides when to write: a follower of the rows does.
@@ -11,10 +12,9 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands, Client, RedisResult, Script};
 use uuid::Uuid;
 
+use crate::Shard;
 use crate::storage::{Batch, Document};
 
-/// The only bucket of a generation that there is yet.
-const BUCKET: u32 = 0;
 const CHECKPOINT: &str = "@checkpoint";
 const FILLING: &str = "@filling";
 
@@ -38,7 +38,7 @@ pub struct Cached {
     pub doc: Option<String>,
 }
 
-/// The documents of one generation of a read model, for writing.
+/// The documents of one shard of a generation of a read model, for writing.
 #[derive(Clone)]
 pub struct Bucket {
     connection: ConnectionManager,
@@ -71,7 +71,8 @@ impl Documents {
         })
     }
 
-    /// What Redis knows of a row; `None` if its bucket is not filled.
+    /// What Redis knows of a row of a generation that is divided into so many shards; `None` if its
+    /// bucket is not filled.
     ///
     /// # Errors
     /// If Redis does not answer in time.
@@ -79,27 +80,29 @@ impl Documents {
         &self,
         read_model: &str,
         generation: i32,
+        shards: i32,
         id: Uuid,
     ) -> RedisResult<Option<Cached>> {
-        let key = self.key(read_model, generation);
+        let key = self.key(read_model, generation, Shard::of(id, shards));
         let fields = [CHECKPOINT, &id.to_string()];
         let (checkpoint, value): (Option<i64>, Option<String>) =
             self.connection.clone().hmget(key, &fields).await?;
         Ok(checkpoint.map(|checkpoint| Cached::new(checkpoint, value.as_deref())))
     }
 
-    /// The bucket of a generation, for its follower.
+    /// The bucket of a shard, for its follower.
     #[must_use]
-    pub fn bucket(&self, read_model: &str, generation: i32) -> Bucket {
+    pub fn bucket(&self, read_model: &str, generation: i32, shard: Shard) -> Bucket {
         Bucket {
             connection: self.connection.clone(),
-            key: self.key(read_model, generation).into(),
+            key: self.key(read_model, generation, shard).into(),
         }
     }
 
     /// The braces keep a bucket on one node of a cluster.
-    fn key(&self, read_model: &str, generation: i32) -> String {
-        format!("{}:{{{read_model}.{generation}.{BUCKET}}}", self.key_prefix)
+    fn key(&self, read_model: &str, generation: i32, shard: Shard) -> String {
+        let (prefix, bucket) = (&self.key_prefix, shard.number);
+        format!("{prefix}:{{{read_model}.{generation}.{bucket}}}")
     }
 }
 

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use fail::fail_point;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::task::JoinError;
 use uuid::Uuid;
 
+use crate::Shard;
+
 /// The only generation that is built yet; every table and key already holds it.
 pub const GENERATION: i32 = 1;
-/// The only shard there is yet; the checkpoint's key already holds it.
-pub const SHARD: i32 = 0;
 
 /// A row after some events.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -34,10 +35,10 @@ pub struct Batch {
     pub documents: Vec<Document>,
 }
 
-/// How far a read model has applied the log.
+/// How far a shard has applied the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// All events up to here are in the rows.
+    /// All events up to here are in the rows of the shard.
     pub position: i64,
     /// Where a row was last removed: rows that changed since say all that there is to know.
     pub last_removal: i64,
@@ -48,10 +49,12 @@ pub struct Checkpoint {
 pub enum StorageError {
     /// The checkpoint is not where this worker left it: another one works here, or this one's last
     /// write has another outcome than it believes.
-    #[error("the checkpoint of `{read_model}` is no longer at {position}")]
+    #[error("the checkpoint of shard {shard} of `{read_model}` is no longer at {position}")]
     Fenced {
         /// The read model.
         read_model: &'static str,
+        /// The number of its shard.
+        shard: i32,
         /// Where this worker left it.
         position: i64,
     },
@@ -63,12 +66,13 @@ pub enum StorageError {
     Interrupted(#[from] JoinError),
 }
 
-/// The rows of one generation of a read model. Its table is `{read_model}_rows`.
+/// The rows of one shard of a generation of a read model. Their table is `{read_model}_rows`.
 #[derive(Clone, Debug)]
 pub struct Storage {
     pool: PgPool,
     read_model: &'static str,
     generation: i32,
+    shard: Shard,
     sql: Arc<Sql>,
 }
 
@@ -81,21 +85,28 @@ struct Sql {
 }
 
 impl Storage {
-    /// The rows of that generation.
+    /// The rows of that shard of that generation.
     #[must_use]
-    pub fn new(pool: PgPool, read_model: &'static str, generation: i32) -> Self {
+    pub fn new(pool: PgPool, read_model: &'static str, generation: i32, shard: Shard) -> Self {
         Self {
             pool,
             read_model,
             generation,
+            shard,
             sql: Arc::new(Sql::new(read_model)),
         }
+    }
+
+    /// Which rows these are.
+    #[must_use]
+    pub const fn shard(&self) -> Shard {
+        self.shard
     }
 
     /// How far the log is applied.
     ///
     /// # Errors
-    /// If Postgres cannot be asked, or there is no such generation.
+    /// If Postgres cannot be asked, or there is no such shard.
     pub async fn checkpoint(&self) -> sqlx::Result<Checkpoint> {
         sqlx::query_as!(
             Checkpoint,
@@ -109,7 +120,7 @@ impl Storage {
             "#,
             self.read_model,
             self.generation,
-            SHARD,
+            self.shard.number,
         )
         .fetch_one(&self.pool)
         .await
@@ -127,7 +138,7 @@ impl Storage {
             .await
     }
 
-    /// The rows that changed after a position, by id, at most `limit` after an id.
+    /// The rows of the shard that changed after a position, by id, at most `limit` after an id.
     ///
     /// # Errors
     /// If Postgres cannot be asked.
@@ -142,6 +153,8 @@ impl Storage {
             .bind(changed_after)
             .bind(after)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(self.shard.shards)
+            .bind(self.shard.number)
             .fetch_all(&self.pool)
             .await
     }
@@ -173,7 +186,7 @@ impl Storage {
             "#,
             self.read_model,
             self.generation,
-            SHARD,
+            self.shard.number,
             position,
             reason,
         )
@@ -215,6 +228,7 @@ impl Storage {
                 .execute(&mut *transaction)
                 .await?;
         }
+        fail_point!("projector_in_transaction");
         Ok(transaction.commit().await?)
     }
 
@@ -241,7 +255,7 @@ impl Storage {
             "#,
             self.read_model,
             self.generation,
-            SHARD,
+            self.shard.number,
             batch.from,
             batch.to,
             removes,
@@ -256,6 +270,7 @@ impl Storage {
             1 => Ok(()),
             _ => Err(StorageError::Fenced {
                 read_model: self.read_model,
+                shard: self.shard.number,
                 position,
             }),
         }
@@ -272,6 +287,7 @@ impl Sql {
         let page = format!(
             "select id, doc::text as doc, position from {read_model}_rows
               where generation = $1 and position > $2 and ($3::uuid is null or id > $3)
+                and shard_of(id, $5) = $6
               order by id limit $4"
         );
         let upsert = format!(

@@ -29,6 +29,7 @@ fn the_environment_overrides_every_kind_of_value() {
             "https://a.example, https://b.example",
         ),
         ("TIDEMARK_PROJECTION__FEED", "log"),
+        ("TIDEMARK_PROJECTION__SHARDS__AUCTION", "3"),
         ("TIDEMARK_SERVICE_TOKENS", "operator=1e5"),
         ("TIDEMARK_DATABASE__READ_URL", "postgres://reader"),
         ("TIDEMARK_COMMAND_API__LISTEN", "[::1]:9000"),
@@ -41,6 +42,7 @@ fn the_environment_overrides_every_kind_of_value() {
         ["https://a.example", "https://b.example"]
     );
     assert_eq!(config.projection.feed, FeedChoice::Log);
+    assert_eq!(config.projection.shards["auction"].get(), 3);
     assert_eq!(config.service_tokens.expose_secret(), "operator=1e5");
     assert_eq!(
         config.database.read_url.expose_secret(),

@@ -1,5 +1,8 @@
 //! Settings of deciding, folding and reading.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU8;
+
 use serde::Deserialize;
 
 /// The loop that decides and appends.
@@ -50,6 +53,8 @@ pub struct Projection {
     pub retry_ms: u64,
     /// How long one rests that cannot apply an event, before it tries again.
     pub blocked_retry_ms: u64,
+    /// Into how many shards a read model is divided, by its name; one where it is not named.
+    pub shards: BTreeMap<String, NonZeroU8>,
 }
 
 /// The workers that answer facts with commands.

@@ -20,6 +20,7 @@ impl Subscriber for Idle {
         Name {
             kind: "read_model",
             name: "idle",
+            shard: Some(0),
         }
     }
 

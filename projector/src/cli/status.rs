@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ use tidemark_platform::{Config, database};
 use uuid::Uuid;
 
 use super::{Error, print};
+use crate::workers::configured_shards;
 
 /// The exit code where something is blocked.
 const BLOCKED: u8 = 2;
@@ -33,12 +35,20 @@ struct Relay {
     lag: i64,
 }
 
-/// Something that follows the log.
+/// Something that follows the log: a shard of a read model, a reactor.
 #[derive(Debug, Serialize)]
 struct Following {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<i32>,
+    /// How many shards the generation has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<i32>,
+    /// How many it should have, if they are others: it takes a rebuild.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards_configured: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<bool>,
     position: i64,
@@ -63,7 +73,8 @@ struct Reactor {
 
 pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
-    let status = Status::read(&database::pool(&config.database, url)?).await?;
+    let configured = configured_shards(&config.projection)?;
+    let status = Status::read(&database::pool(&config.database, url)?, &configured).await?;
     if json {
         print(&serde_json::to_string_pretty(&status)?);
     } else {
@@ -81,8 +92,12 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Erro
 
 impl Status {
     /// The head is read last, so that nobody seems to be ahead of it by more than the moment.
-    async fn read(pool: &PgPool) -> sqlx::Result<Self> {
+    async fn read(pool: &PgPool, configured: &BTreeMap<String, i32>) -> sqlx::Result<Self> {
         let mut read_models = read_models(pool).await?;
+        for shard in &mut read_models {
+            let configured = configured.get(&shard.name).copied().unwrap_or(1);
+            shard.shards_configured = Some(configured).filter(|_| shard.shards != Some(configured));
+        }
         let mut reactors = reactors(pool).await?;
         let relayed = relayed(pool).await?;
         let head = Log::new(pool.clone()).head().await?.position;
@@ -121,6 +136,9 @@ async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Following>> {
         r#"
         select c.read_model as name,
                c.generation as "generation?",
+               c.shard as "shard?",
+               coalesce(g.shards, 1) as "shards?",
+               null::integer as shards_configured,
                g.serving as "serving?",
                c.position,
                0::bigint as "lag!",
@@ -171,6 +189,9 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Reactor>> {
         following: Following {
             name: row.name,
             generation: None,
+            shard: None,
+            shards: None,
+            shards_configured: None,
             serving: None,
             position: row.position,
             lag: 0,

@@ -1,6 +1,7 @@
 //! What a follower promises of the documents, on a real Postgres and a real Redis.
 
 use tidemark_events::samples::CATEGORY;
+use tidemark_read_models::Shard;
 use tidemark_read_models::redis::{Cached, Documents, Guard};
 use tidemark_read_models::storage::{Document, GENERATION};
 use uuid::Uuid;
@@ -33,13 +34,13 @@ impl Case {
             .unwrap();
         delete(&mut raw, &key).await;
         let documents = Documents::new(&url, &prefix, Duration::from_secs(5)).unwrap();
-        let storage = Storage::new(database.pool.clone(), "tally", GENERATION);
+        let storage = Storage::new(database.pool.clone(), "tally", GENERATION, Shard::ONLY);
         let settings = config::Redis {
             queue_max,
             script_documents_max: 2,
             ..database.config(&[]).redis
         };
-        let bucket = documents.bucket("tally", GENERATION);
+        let bucket = documents.bucket("tally", GENERATION, Shard::ONLY);
         let (copies, follower) = Follower::new("tally", storage.clone(), bucket, &settings);
         Self {
             _database: database,
@@ -69,7 +70,7 @@ impl Case {
     }
 
     async fn look_up(&self, id: Uuid) -> Option<Cached> {
-        let cached = self.documents.get("tally", GENERATION, id).await;
+        let cached = self.documents.get("tally", GENERATION, 1, id).await;
         cached.unwrap()
     }
 
@@ -187,7 +188,7 @@ async fn what_a_full_queue_drops_is_read_from_the_rows() {
 async fn a_bucket_ahead_of_the_rows_starts_anew() {
     let mut case = Case::new("ahead", 8).await;
     case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
-    let bucket = case.documents.bucket("tally", GENERATION);
+    let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
     let wrong = [document(CATEGORY.0, r#"{"wrong":1}"#, 70)];
@@ -206,7 +207,7 @@ async fn a_stale_writer_changes_nothing() {
     let mut case = Case::new("stale", 8).await;
     case.commit(0, 5, vec![document(CATEGORY.0, "{}", 5)]).await;
     case.catch_up().await;
-    let bucket = case.documents.bucket("tally", GENERATION);
+    let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
     let stale = Batch {
         from: 3,
         to: 6,

@@ -1,7 +1,7 @@
-//! What is measured of a subscriber. A read model's are `tidemark_projection_…`, a reactor's
-//! `tidemark_reactor_…`.
+//! What is measured of a subscriber: `tidemark_projection_…` of each shard of a read model,
+//! `tidemark_reactor_…` of a reactor.
 
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, Label, counter, gauge};
 
 use super::Name;
 
@@ -16,13 +16,15 @@ pub(super) struct Gauges {
 }
 
 impl Gauges {
-    pub(super) fn new(Name { kind, name }: Name) -> Self {
+    pub(super) fn new(Name { kind, name, shard }: Name) -> Self {
         let prefix = match kind {
             "read_model" => "tidemark_projection",
             other => &format!("tidemark_{other}"),
         };
-        let gauge = |what: &str| gauge!(format!("{prefix}_{what}"), kind => name);
-        let counter = |what: &str| counter!(format!("{prefix}_{what}"), kind => name);
+        let mut labels = vec![Label::new(kind, name)];
+        labels.extend(shard.map(|shard| Label::new("shard", shard.to_string())));
+        let gauge = |what: &str| gauge!(format!("{prefix}_{what}"), labels.clone());
+        let counter = |what: &str| counter!(format!("{prefix}_{what}"), labels.clone());
         Self {
             position: gauge("position"),
             lag: gauge("lag"),

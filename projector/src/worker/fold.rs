@@ -1,4 +1,4 @@
-//! Folding a batch in memory. No I/O; and an event is applied to all of its rows or to none.
+//! Folding a batch in memory. No I/O; and an event is applied to all of its rows of the shard or to none.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidemark_events::Recorded;
-use tidemark_read_models::{Fact, ReadModel};
+use tidemark_read_models::{Fact, ReadModel, Shard};
 use uuid::Uuid;
 
 use crate::subscriber::Obstacle;
@@ -14,7 +14,7 @@ use crate::subscriber::Obstacle;
 /// The rows that a batch touches; none where a row does not exist.
 pub(super) type Rows<M> = HashMap<Uuid, Option<<M as ReadModel>::Row>>;
 
-/// An event that a read model wants, and the rows it touches.
+/// An event that a read model wants, and the rows of the shard that it touches.
 pub(super) struct Step<'a> {
     pub(super) fact: Fact<'a>,
     pub(super) keys: Vec<Uuid>,
@@ -30,11 +30,12 @@ pub(super) struct Folded {
 
 /// The steps up to the first event that cannot be read, and the position of that one.
 pub(super) fn read<M: ReadModel>(
+    shard: Shard,
     events: &[Arc<Recorded>],
 ) -> (Vec<Step<'_>>, Option<(i64, Obstacle)>) {
     let mut steps = Vec::new();
     for event in events {
-        match step::<M>(event) {
+        match step::<M>(shard, event) {
             Ok(step) => steps.extend(step),
             Err(obstacle) => return (steps, Some((event.position, obstacle))),
         }
@@ -42,12 +43,13 @@ pub(super) fn read<M: ReadModel>(
     (steps, None)
 }
 
-fn step<M: ReadModel>(event: &Recorded) -> Result<Option<Step<'_>>, Obstacle> {
+fn step<M: ReadModel>(shard: Shard, event: &Recorded) -> Result<Option<Step<'_>>, Obstacle> {
     let Some(fact) = M::WANTED.fact(event)? else {
         return Ok(None);
     };
-    let keys = contained(|| M::keys(&fact))?;
-    Ok(Some(Step { fact, keys }))
+    let mut keys = contained(|| M::keys(&fact))?;
+    keys.retain(|key| shard.holds(*key));
+    Ok((!keys.is_empty()).then_some(Step { fact, keys }))
 }
 
 /// Applies the steps in order.

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use tidemark_events::{CategoryId, samples::CATEGORY};
+use tidemark_read_models::Shard;
 use tidemark_read_models::storage::{GENERATION, StorageError};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +14,11 @@ use crate::subscriber::follow;
 use crate::testing::{Database, POISON, POISONOUS, TOTAL, Tally, activated, deactivated, recorded};
 
 fn worker(database: &Database) -> Worker<Tally> {
-    let storage = Storage::new(database.pool.clone(), Tally::NAME, GENERATION);
+    shard_worker(database, Shard::ONLY)
+}
+
+fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
+    let storage = Storage::new(database.pool.clone(), Tally::NAME, GENERATION, shard);
     Worker::new(storage, 100, None)
 }
 

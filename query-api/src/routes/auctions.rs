@@ -13,7 +13,7 @@ use tidemark_read_models::auction::{Auction, Row};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::{answer::One, app::App, error::Error, snapshot::Snapshot};
+use crate::{answer::One, app::App, error::Error, snapshot::Snapshot, watch::Rows};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -45,7 +45,7 @@ pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<On
     if let Some(hot) = app.hot::<Auction>(id, token).await {
         return Ok(hot);
     }
-    let found = app.settled(token, &["auction"], || {
+    let found = app.settled(token, [Rows::one::<Auction>(id)], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -59,8 +59,9 @@ pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<On
                         where r.generation = s.generation
                           and r.id = $1
                    ) as "items!"
-              from serving s
+              from serving_shards s
              where s.read_model = 'auction'
+               and s.shard = shard_of($1, s.shards)
             "#,
             id,
         )

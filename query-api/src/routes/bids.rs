@@ -1,4 +1,5 @@
-//! Bids: those of an auction, those of who asks. Newest first.
+//! Bids: those of an auction, those of who asks. Newest first, from where all shards are on: above that,
+//! one might be missing that belongs on a page already shown.
 
 use axum::extract::State;
 use tidemark_platform::{
@@ -7,7 +8,7 @@ use tidemark_platform::{
     pagination::Page,
     token::Tidemark,
 };
-use tidemark_read_models::bid::Row;
+use tidemark_read_models::bid::{Bid, Row};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::{
     app::App,
     error::Error,
     snapshot::Snapshot,
+    watch::Rows,
 };
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -42,7 +44,7 @@ async fn of_auction(
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of auction {id}");
     let before = app.cursor::<Uuid>(&scope, paging.cursor.as_deref())?;
-    let bids = app.settled(token, &["bid"], || {
+    let bids = app.settled(token, [Rows::any::<Bid>()], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -99,7 +101,7 @@ async fn mine(
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of user {}", user.id);
     let before = app.cursor::<Uuid>(&scope, paging.cursor.as_deref())?;
-    let bids = app.settled(token, &["bid"], || {
+    let bids = app.settled(token, [Rows::any::<Bid>()], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"

@@ -7,7 +7,7 @@ use tidemark_platform::{
     pagination::Page,
     token::Tidemark,
 };
-use tidemark_read_models::category::Row;
+use tidemark_read_models::category::{Category, Row};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use crate::{
     app::App,
     error::Error,
     snapshot::Snapshot,
+    watch::Rows,
 };
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -39,7 +40,7 @@ async fn get(
     Path(id_or_slug): Path<String>,
 ) -> Result<One, Error> {
     let id = Uuid::try_parse(&id_or_slug).ok();
-    let found = app.settled(token, &["category"], || {
+    let found = app.settled(token, [Rows::any::<Category>()], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -97,7 +98,7 @@ async fn list(
     let after = app
         .cursor(SCOPE, paging.cursor.as_deref())?
         .unwrap_or(Key::START);
-    let found = app.settled(token, &["category"], || {
+    let found = app.settled(token, [Rows::any::<Category>()], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"

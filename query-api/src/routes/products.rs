@@ -19,6 +19,7 @@ use crate::{
     app::App,
     error::Error,
     snapshot::Snapshot,
+    watch::Rows,
 };
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -78,7 +79,7 @@ fn viewer(principal: &Principal) -> Option<Uuid> {
 }
 
 async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
-    let found = app.settled(token, &["product"], || {
+    let found = app.settled(token, [Rows::one::<Product>(id)], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -92,8 +93,9 @@ async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
                         where r.generation = s.generation
                           and r.id = $1
                    ) as "items!"
-              from serving s
+              from serving_shards s
              where s.read_model = 'product'
+               and s.shard = shard_of($1, s.shards)
             "#,
             id,
         )
@@ -146,7 +148,7 @@ async fn list(
     let before = app
         .cursor(&scope, filter.cursor.as_deref())?
         .unwrap_or(Uuid::max());
-    let found = app.settled(token, &["product"], || {
+    let found = app.settled(token, [Rows::any::<Product>()], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"

@@ -14,12 +14,12 @@ use tidemark_platform::{
     http::{Json, Problem, etag},
     token::Tidemark,
 };
-use tidemark_read_models::profile::Row;
+use tidemark_read_models::profile::{self, Row};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::{answer::One, app::App, error::Error, snapshot::Snapshot};
+use crate::{answer::One, app::App, error::Error, snapshot::Snapshot, watch::Rows};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(me))
@@ -56,7 +56,7 @@ async fn me(
     user: User,
     Tidemark(token): Tidemark,
 ) -> Result<Response, Error> {
-    let found = app.settled(token, &["profile"], || {
+    let found = app.settled(token, [Rows::one::<profile::Profile>(user.id)], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -70,8 +70,9 @@ async fn me(
                         where r.generation = s.generation
                           and r.id = $1
                    ) as "items!"
-              from serving s
+              from serving_shards s
              where s.read_model = 'profile'
+               and s.shard = shard_of($1, s.shards)
             "#,
             user.id,
         )

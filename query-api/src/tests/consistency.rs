@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemark_read_models::{ReadModel, auction::Auction, redis::Documents};
+use tidemark_read_models::{ReadModel, Shard, auction::Auction, redis::Documents};
 use uuid::Uuid;
 
 use crate::testing::{Api, Database, auction};
@@ -81,7 +81,7 @@ async fn redis_answers_where_it_is_recent_enough() {
     let database = with_an_auction("redis").await;
     let url = std::env::var("TIDEMARK_REDIS__URL").unwrap();
     let documents = Documents::new(&url, &database.name, Duration::from_secs(1)).unwrap();
-    let bucket = documents.bucket(Auction::NAME, 1);
+    let bucket = documents.bucket(Auction::NAME, 1, Shard::ONLY);
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
     let hot = tidemark_read_models::storage::Document {

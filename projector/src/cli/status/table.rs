@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Following, Status};
 
 /// Widths; the last column ends with the line.
-const COLUMNS: [usize; 6] = [16, 5, 12, 8, 38, 0];
+const COLUMNS: [usize; 7] = [16, 5, 7, 12, 8, 38, 0];
 
 /// What everything is up to, a line each.
 pub(super) fn table(status: &Status) -> String {
@@ -16,15 +16,26 @@ pub(super) fn table(status: &Status) -> String {
     let mut text = format!("log    head {}\nrelay  {relay}\n\n", status.head);
     line(
         &mut text,
-        ["READ MODEL", "GEN", "POSITION", "LAG", "HELD BY", "STATE"],
+        [
+            "READ MODEL",
+            "GEN",
+            "SHARD",
+            "POSITION",
+            "LAG",
+            "HELD BY",
+            "STATE",
+        ],
     );
     for read_model in &status.read_models {
-        following(&mut text, read_model, "");
+        let rebuild = read_model.shards_configured.map(|configured| {
+            format!("; {configured} shards are configured, which takes a rebuild")
+        });
+        following(&mut text, read_model, &rebuild.unwrap_or_default());
     }
     text.push('\n');
     line(
         &mut text,
-        ["REACTOR", "", "POSITION", "LAG", "HELD BY", "STATE"],
+        ["REACTOR", "", "", "POSITION", "LAG", "HELD BY", "STATE"],
     );
     for reactor in &status.reactors {
         let next = reactor
@@ -55,11 +66,14 @@ fn following(text: &mut String, following: &Following, more: &str) {
     let generation = following
         .generation
         .map(|generation| generation.to_string());
+    let shard = following.shard.zip(following.shards);
+    let shard = shard.map(|(shard, shards)| format!("{shard}/{shards}"));
     line(
         text,
         [
             &following.name,
             &generation.unwrap_or_default(),
+            &shard.unwrap_or_default(),
             &following.position.to_string(),
             &following.lag.to_string(),
             &holder,
@@ -68,7 +82,7 @@ fn following(text: &mut String, following: &Following, more: &str) {
     );
 }
 
-fn line(text: &mut String, cells: [&str; 6]) {
+fn line(text: &mut String, cells: [&str; 7]) {
     for (cell, width) in cells.into_iter().zip(COLUMNS) {
         // Writing to a string cannot fail.
         let _ = write!(text, "{cell:<width$}");

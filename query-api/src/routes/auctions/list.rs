@@ -11,11 +11,14 @@ use tidemark_platform::{
     pagination::Page,
     token::Tidemark,
 };
-use tidemark_read_models::auction::{Row, Status};
+use tidemark_read_models::{
+    auction::{Auction, Row, Status},
+    category::Category,
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{answer::Many, app::App, error::Error, snapshot::Snapshot};
+use crate::{answer::Many, app::App, error::Error, snapshot::Snapshot, watch::Rows};
 
 /// Characters of a search at most.
 const SEARCH_MAX: usize = 200;
@@ -94,9 +97,8 @@ pub(super) async fn list(
     let scope = format!("auctions {}", serde_json::to_string(&filter)?);
     let after = app.cursor(&scope, filter.cursor.as_deref())?;
     let after = after.unwrap_or(filter.sort.start());
-    let found = app.settled(token, &["auction", "category"], || {
-        select(&app.pool, &filter, after, limit + 1)
-    });
+    let rows = [Rows::any::<Auction>(), Rows::any::<Category>()];
+    let found = app.settled(token, rows, || select(&app.pool, &filter, after, limit + 1));
     let key = |document: &str| filter.sort.key(document);
     Many::page(found.await?, limit, (&app.cursors, &scope), key)
 }

@@ -18,6 +18,7 @@ use tidemark_platform::{
     shutdown::Shutdown,
     token::{Tidemark, Token},
 };
+use tidemark_read_models::auction::Auction;
 use tokio::{
     sync::{OwnedSemaphorePermit, watch},
     time::{Instant, Interval, interval_at},
@@ -25,7 +26,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{app::App, error::Error, snapshot::Snapshot, watch::State};
+use crate::{
+    app::App,
+    error::Error,
+    snapshot::Snapshot,
+    watch::{Rows, State},
+};
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -146,8 +152,8 @@ impl Live {
 }
 
 async fn look(app: &App, token: Option<Token>, id: Uuid) -> Result<Snapshot<State>, Error> {
-    app.settled(token, &["auction"], || select(&app.pool, id))
-        .await
+    let rows = [Rows::one::<Auction>(id)];
+    app.settled(token, rows, || select(&app.pool, id)).await
 }
 
 async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Snapshot<State>> {
@@ -159,11 +165,12 @@ async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Snapshot<State>> {
                s.blocked_at,
                r.position as "changed_at?",
                r.doc::text as "document?"
-          from serving s
+          from serving_shards s
           left join auction_rows r
             on r.generation = s.generation
            and r.id = $1
          where s.read_model = 'auction'
+           and s.shard = shard_of($1, s.shards)
         "#,
         id,
     )

@@ -7,7 +7,7 @@ use tidemark_platform::{
     pagination::Page,
     token::Tidemark,
 };
-use tidemark_read_models::auction::Row;
+use tidemark_read_models::auction::{Auction, Row};
 use uuid::Uuid;
 
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     error::Error,
     routes::Paging,
     snapshot::Snapshot,
+    watch::Rows,
 };
 
 /// The auctions I won
@@ -38,7 +39,7 @@ pub(super) async fn won(
     let before = app
         .cursor(&scope, paging.cursor.as_deref())?
         .unwrap_or(Uuid::max());
-    let won = app.settled(token, &["auction"], || {
+    let won = app.settled(token, [Rows::any::<Auction>()], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -87,7 +88,7 @@ pub(super) async fn selling(
     let before = app
         .cursor(&scope, paging.cursor.as_deref())?
         .unwrap_or(Uuid::max());
-    let selling = app.settled(token, &["auction"], || {
+    let selling = app.settled(token, [Rows::any::<Auction>()], || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"

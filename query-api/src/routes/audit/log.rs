@@ -14,13 +14,14 @@ use tidemark_platform::{
     pagination::Page,
     token::Tidemark,
 };
+use tidemark_read_models::history::History;
 use utoipa::IntoParams;
 
 use super::{
     event::{HistoryEvent, page},
     record, require_auditor,
 };
-use crate::{app::App, error::Error, snapshot::Snapshot};
+use crate::{app::App, error::Error, snapshot::Snapshot, watch::Rows};
 
 /// Characters of a type, an aggregate or an actor at most.
 const NAME_MAX: usize = 100;
@@ -77,7 +78,8 @@ pub(super) async fn events(
 ) -> Result<Response, Error> {
     require_auditor(&user)?;
     let limit = app.limit(filter.limit)?;
-    let found = app.settled(token, &["history"], || select(&app.pool, &filter, limit));
+    let rows = [Rows::any::<History>()];
+    let found = app.settled(token, rows, || select(&app.pool, &filter, limit));
     let found = found.await?;
     let events = app.log.at(&found.items).await?;
     record(&app, &context, &user, filter.scope()).await?;
@@ -98,6 +100,7 @@ impl Filter {
     }
 }
 
+/// Ends where all shards are: beyond that, what a page lacks would never be shown.
 async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Snapshot<i64>> {
     sqlx::query_as!(
         Snapshot::<i64>,
@@ -111,6 +114,7 @@ async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Snap
                      from history_rows r
                     where r.generation = s.generation
                       and r.position > $1
+                      and r.position <= s.position
                       and ($2::text is null or r.event_type = $2)
                       and ($3::text is null or r.aggregate = $3)
                       and ($4::text is null or r.actor = $4)
