@@ -5,6 +5,7 @@
 
 mod columns;
 
+use fail::fail_point;
 use serde::Deserialize;
 use sqlx::PgPool;
 use tidemark_events::{Encoded, Timestamp};
@@ -173,6 +174,7 @@ impl Appender {
     pub async fn append(&self, batch: i64, groups: Vec<Group>) -> sqlx::Result<Outcome> {
         let columns = Columns::from(groups);
         let Columns { e, s, c, w, i, k } = &columns;
+        fail_point!("append_before");
         let row = sqlx::query!(
             r#"
             select current as "current!",
@@ -226,6 +228,7 @@ impl Appender {
         )
         .fetch_one(&self.pool)
         .await?;
+        fail_point!("append_unanswered");
         if !row.current {
             return Ok(Outcome::NotCurrent);
         }

@@ -12,6 +12,7 @@ mod window;
 
 use std::time::{Duration, Instant};
 
+use fail::fail_point;
 use sqlx::PgPool;
 use tokio::{
     sync::watch,
@@ -189,6 +190,7 @@ impl Relay {
         let mut good_until = asked + good_for;
         loop {
             sleep(self.settings.lease / 3).await;
+            fail_point!("relay_lease_lost", |_| Error::LeaseLost);
             let asked = Instant::now();
             match timeout_at(good_until.into(), self.leases.renew(lease)).await {
                 Ok(Ok(true)) => good_until = asked + good_for,

@@ -5,6 +5,8 @@ pub mod auth;
 pub mod clock;
 pub mod config;
 pub mod database;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 pub mod http;
 pub mod openapi;
 pub mod ops;

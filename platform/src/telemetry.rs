@@ -44,6 +44,8 @@ pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
     if METRICS.get().is_some() {
         return Ok(());
     }
+    #[cfg(feature = "failpoints")]
+    crate::failpoints::arm();
     let logs = tracing_subscriber::fmt().with_env_filter(filter);
     // Fails only where a test has installed its own.
     let _ = match telemetry.log_format {

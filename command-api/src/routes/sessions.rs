@@ -144,6 +144,7 @@ async fn refresh(
     let receipt = app
         .execute(caller, &(), Order::change(session_id.0, command))
         .await?;
+    fail::fail_point!("refresh_unanswered");
     match receipt.events.first() {
         Some(Event::Session(SessionEvent::Refreshed { user_id, .. })) => {
             tokens(&app, &receipt, *user_id, next).await

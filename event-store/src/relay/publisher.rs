@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fail::fail_point;
 use rdkafka::{
     ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
@@ -141,9 +142,11 @@ impl<'a> Publisher<'a> {
                 .log
                 .page(self.window.last(), self.settings.page_size)
                 .await?;
+            fail_point!("relay_read");
             for event in &page {
                 self.send(event).await?;
             }
+            fail_point!("relay_queued");
             metrics::gauge!("tidemark_relay_lag")
                 .set(count(self.window.last() - self.window.confirmed()));
             let patience = if page.is_empty() {
@@ -268,6 +271,7 @@ impl<'a> Publisher<'a> {
     }
 
     async fn save(&mut self, drained: bool) -> Result<(), Error> {
+        fail_point!("relay_unsaved");
         let position = self.window.confirmed();
         let moved = self
             .unsaved

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::http::Version;
+use fail::fail_point;
 use futures::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
@@ -160,7 +161,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, buffers)
+        let stream = &mut self.get_mut().stream;
+        fail_point!("half_an_answer", |_| {
+            let half = &buffers[0][..buffers[0].len() / 2];
+            let _ = Pin::new(&mut *stream).poll_write(cx, half);
+            std::process::abort()
+        });
+        Pin::new(stream).poll_write_vectored(cx, buffers)
     }
 
     fn is_write_vectored(&self) -> bool {
