@@ -129,6 +129,26 @@ impl App {
         Self::builder().relay().projector().queries().start().await
     }
 
+    /// One that other processes are, with these settings.
+    pub(crate) fn of_processes(
+        settings: Settings,
+        database: Database,
+        topics: Option<Topics>,
+    ) -> Self {
+        let url = |process: &str| settings.get(&format!("TIDEMARK_{process}__URL"));
+        Self {
+            client: Client::anonymous(url("COMMAND_API"), url("QUERY_API")),
+            settings,
+            admin: OnceCell::new(),
+            users: AtomicUsize::new(0),
+            relay: topics.is_some(),
+            projector: AtomicBool::new(true),
+            running: Vec::new(),
+            database,
+            _topics: topics,
+        }
+    }
+
     /// To choose what it consists of.
     #[must_use]
     pub fn builder() -> Builder {

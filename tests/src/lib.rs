@@ -13,6 +13,7 @@
 pub mod app;
 pub mod client;
 pub mod database;
+pub mod deployment;
 pub mod market;
 pub mod people;
 pub mod process;
@@ -24,6 +25,7 @@ mod topics;
 pub use app::App;
 pub use client::{Answer, Client};
 pub use database::Database;
+pub use deployment::Deployment;
 pub use market::Market;
 pub use people::User;
 pub use process::Process;

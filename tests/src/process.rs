@@ -53,14 +53,36 @@ impl Process {
         );
         settings.set("TIDEMARK_TELEMETRY__LOG_FORMAT", "json");
         let process = Self::start(binary, arguments, &settings).await;
-        let client = Client::anonymous(&process.url, "");
+        process.is_ready().await;
+        process
+    }
+
+    /// One that is configured as in production, ready at the address that its settings name. It logs
+    /// what it would log there, to nobody.
+    pub async fn in_production(
+        binary: &str,
+        arguments: &[&str],
+        settings: &Settings,
+        url: &str,
+    ) -> Self {
+        let child = command(binary, arguments, settings)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{binary}: {error}; run it through `./dev`"));
+        let url = url.to_owned();
+        let process = Self { url, child };
+        process.is_ready().await;
+        process
+    }
+
+    async fn is_ready(&self) {
+        let client = Client::anonymous(&self.url, "");
         eventually("a process to be ready", || async {
             let request = client.command(reqwest::Method::GET, "/readyz");
             let ready = request.send().await.is_ok_and(|r| r.status().is_success());
             ready.then_some(())
         })
         .await;
-        process
     }
 
     /// Starts a binary, and waits for the line of its log that says where it listens.
@@ -106,11 +128,13 @@ fn command(binary: &str, arguments: &[&str], settings: &Settings) -> Command {
     command
 }
 
-/// Beside the directory that test binaries are in.
+/// Beside this binary, or beside the directory that test binaries are in.
 fn path_of(binary: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
-    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
     path.push(binary);
     path
 }
