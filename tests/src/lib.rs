@@ -18,6 +18,8 @@ pub mod market;
 pub mod people;
 pub mod process;
 pub mod proxy;
+pub mod records;
+pub mod replay;
 pub mod settings;
 pub mod settle;
 mod topics;

@@ -1,17 +1,12 @@
 //! What a replay from zero makes of the log, row by row.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use redis::AsyncCommands;
-use sqlx::AssertSqlSafe;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
 use tidemark_read_models::{ReadModel, for_each_read_model, storage::GENERATION};
-use tidemark_tests::{App, settle::eventually};
-use uuid::Uuid;
-
-/// A document, and the position of the last event that touched it.
-type Rows = BTreeMap<Uuid, (i64, String)>;
+use tidemark_tests::{App, replay, settle::eventually};
 
 /// Fails unless every row of every read model is what a replay from zero makes of it, byte for byte.
 pub(super) async fn assert_rows(app: &App) {
@@ -31,42 +26,9 @@ pub(super) async fn assert_documents(app: &App) {
 }
 
 async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<String> {
-    let (expected, rows) = (replay::<M>(events), rows::<M>(app).await);
+    let expected = replay::replay::<M>(events);
     assert!(!expected.is_empty(), "{} has no rows", M::NAME);
-    let ids: BTreeSet<_> = expected.keys().chain(rows.keys()).collect();
-    let differ = |id: &&Uuid| expected.get(*id) != rows.get(*id);
-    ids.into_iter()
-        .filter(differ)
-        .map(|id| format!("{} {:?} for {:?}", M::NAME, rows.get(id), expected.get(id)))
-        .collect()
-}
-
-fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
-    let mut rows = BTreeMap::new();
-    for recorded in events {
-        let Some(fact) = M::WANTED.fact(recorded).unwrap() else {
-            continue;
-        };
-        for key in M::keys(&fact) {
-            let row = rows.remove(&key).map(|(_, row)| row);
-            let row = M::fold(key, row, &fact);
-            rows.extend(row.map(|row| (key, (recorded.position, row))));
-        }
-    }
-    let text = |row| serde_json::to_string(row).unwrap();
-    rows.iter()
-        .map(|(key, (position, row))| (*key, (*position, text(row))))
-        .collect()
-}
-
-async fn rows<M: ReadModel>(app: &App) -> Rows {
-    let select = format!("select id, position, doc::text from {}_rows", M::NAME);
-    let rows: Vec<(Uuid, i64, String)> = sqlx::query_as(AssertSqlSafe(select))
-        .fetch_all(&app.database.pool)
-        .await
-        .unwrap();
-    let row = |(id, position, doc)| (id, (position, doc));
-    rows.into_iter().map(row).collect()
+    replay::differences::<M>(&expected, &replay::rows::<M>(&app.database.pool).await)
 }
 
 /// Where the documents of a read model are.
@@ -84,7 +46,7 @@ async fn assert_bucket<M: ReadModel>(app: &App) {
     if !M::HOT {
         return;
     }
-    let mut expected: BTreeMap<String, String> = rows::<M>(app)
+    let mut expected: BTreeMap<String, String> = replay::rows::<M>(&app.database.pool)
         .await
         .into_iter()
         .map(|(id, (position, doc))| (id.to_string(), format!("{position} {doc}")))

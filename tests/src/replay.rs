@@ -1,0 +1,53 @@
+//! What a replay from zero makes of the log, row by row, to be compared with what is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::{AssertSqlSafe, PgPool};
+use tidemark_events::Recorded;
+use tidemark_read_models::ReadModel;
+use uuid::Uuid;
+
+/// Documents, each with the position of the last event that touched it.
+pub type Rows = BTreeMap<Uuid, (i64, String)>;
+
+/// What the fold makes of the log, from its first event on.
+#[must_use]
+pub fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
+    let mut rows = BTreeMap::new();
+    for recorded in events {
+        let Some(fact) = M::WANTED.fact(recorded).unwrap() else {
+            continue;
+        };
+        for key in M::keys(&fact) {
+            let row = rows.remove(&key).map(|(_, row)| row);
+            let row = M::fold(key, row, &fact);
+            rows.extend(row.map(|row| (key, (recorded.position, row))));
+        }
+    }
+    let text = |row| serde_json::to_string(row).unwrap();
+    rows.iter()
+        .map(|(key, (position, row))| (*key, (*position, text(row))))
+        .collect()
+}
+
+/// What is stored.
+pub async fn rows<M: ReadModel>(pool: &PgPool) -> Rows {
+    let select = format!("select id, position, doc::text from {}_rows", M::NAME);
+    let rows: Vec<(Uuid, i64, String)> = sqlx::query_as(AssertSqlSafe(select))
+        .fetch_all(pool)
+        .await
+        .unwrap();
+    let row = |(id, position, doc)| (id, (position, doc));
+    rows.into_iter().map(row).collect()
+}
+
+/// The rows of a read model that are not as expected, one line each.
+#[must_use]
+pub fn differences<M: ReadModel>(expected: &Rows, found: &Rows) -> Vec<String> {
+    let ids: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+    let differ = |id: &&Uuid| expected.get(*id) != found.get(*id);
+    ids.into_iter()
+        .filter(differ)
+        .map(|id| format!("{} {:?} for {:?}", M::NAME, found.get(id), expected.get(id)))
+        .collect()
+}
