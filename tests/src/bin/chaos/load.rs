@@ -1,12 +1,62 @@
 //! The load: clients that send commands and read their own writes, and what they saw.
 
-use std::time::{Duration, Instant};
+mod actions;
+mod client;
+mod market;
+
+use std::{
+    ops::Sub,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::{SeedableRng, rngs::StdRng};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    journal::{Journal, Line},
+    stack::Stack,
+};
+
+use client::Client;
+use market::Market;
+
+/// Clients at work.
+pub(crate) const CLIENTS: usize = 16;
+/// Each sends a command about so often: 400 a second in all, as long as they are answered in time.
+const PACE: Duration = Duration::from_millis(40);
+/// Longer than any outage of a fault, and the recovery from it.
+const BACK: Duration = Duration::from_secs(90);
 
 /// Clients at work, until they are told to stop.
-pub(crate) struct Load {}
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// What the clients share.
+struct Shared {
+    journal: Journal,
+    began: Instant,
+    market: Market,
+    command_urls: Vec<String>,
+    query_urls: Vec<String>,
+    tally: Counters,
+    /// When the latest attempt was sent that was answered well.
+    accepted: watch::Sender<Instant>,
+    answered: watch::Sender<Instant>,
+    /// Clients that do not wait between commands.
+    hurry: AtomicBool,
+    stop: CancellationToken,
+}
 
 /// What the clients saw so far. The difference of two tallies is what they saw in between.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Commands that were accepted (2xx).
     pub(crate) accepted: u64,
@@ -24,23 +74,150 @@ pub(crate) struct Tally {
     pub(crate) failed_reads: u64,
 }
 
+#[derive(Debug, Default)]
+struct Counters {
+    accepted: AtomicU64,
+    refused: AtomicU64,
+    unavailable: AtomicU64,
+    unknown: AtomicU64,
+    errors: AtomicU64,
+    reads: AtomicU64,
+    failed_reads: AtomicU64,
+}
+
 impl Load {
+    /// Makes a market, and sets the clients to work on it. They act by `seed`.
+    pub(crate) async fn start(stack: &Stack, seed: u64, journal: &Path) -> Self {
+        let urls = |processes: &[crate::stack::Process]| -> Vec<String> {
+            processes.iter().map(|process| process.url.clone()).collect()
+        };
+        let (command_urls, query_urls) = (urls(&stack.apis), urls(&stack.queries));
+        let (market, people) = market::open(&command_urls[0], &stack.settings).await;
+        let began = Instant::now();
+        let shared = Arc::new(Shared {
+            journal: Journal::create(journal),
+            began,
+            market,
+            command_urls,
+            query_urls,
+            tally: Counters::default(),
+            accepted: watch::Sender::new(began),
+            answered: watch::Sender::new(began),
+            hurry: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+        });
+        let load = Self {
+            shared,
+            tasks: Mutex::new(JoinSet::new()),
+        };
+        for (number, people) in people.into_iter().enumerate() {
+            let rng = StdRng::seed_from_u64(seed.wrapping_add(number.try_into().unwrap()));
+            let client = Client::new(load.shared.clone(), number, people, rng);
+            load.spawn(client.work());
+        }
+        load
+    }
+
     /// What the clients saw so far.
     pub(crate) fn tally(&self) -> Tally {
-        Tally::default()
+        self.shared.tally.read()
     }
 
-    /// Waits until a command that was first sent after this call has been accepted; returns how long
-    /// that took.
+    /// Waits until a command that was sent after this call has been accepted; returns how long that
+    /// took.
     pub(crate) async fn accepts(&self) -> Duration {
-        Instant::now().elapsed()
+        later(&self.shared.accepted, "command").await
     }
 
-    /// Waits until a query that was sent after this call has been answered.
+    /// Waits until a query that was sent after this call has been answered, as new as it asked for.
     pub(crate) async fn answers(&self) -> Duration {
-        Instant::now().elapsed()
+        later(&self.shared.answered, "query").await
     }
 
     /// Waits until this many more commands were accepted.
-    pub(crate) async fn accepted(&self, _count: u64) {}
+    pub(crate) async fn accepted(&self, count: u64) {
+        let goal = self.tally().accepted + count;
+        let mut accepted = self.shared.accepted.subscribe();
+        while self.tally().accepted < goal {
+            let more = timeout(BACK, accepted.changed()).await;
+            more.expect("no command was accepted for long").unwrap();
+        }
+    }
+
+    /// Lets the clients send as fast as they are answered, or no longer.
+    pub(crate) fn hurry(&self, hurry: bool) {
+        self.shared.hurry.store(hurry, Relaxed);
+    }
+
+    /// Notes the time at which a fault begins.
+    pub(crate) fn fault_begins(&self, fault: &str) {
+        let (at_ms, fault) = (self.shared.now_ms(), fault.to_owned());
+        self.shared.journal.note(Line::FaultBegins { at_ms, fault });
+    }
+
+    /// Notes the time at which it is over.
+    pub(crate) fn fault_ends(&self, fault: &str) {
+        let (at_ms, fault) = (self.shared.now_ms(), fault.to_owned());
+        self.shared.journal.note(Line::FaultEnds { at_ms, fault });
+    }
+
+    /// Lets every client finish what it has begun, and gives what they wrote down.
+    pub(crate) async fn finish(self) -> Vec<Line> {
+        self.shared.stop.cancel();
+        let mut tasks = self.tasks.into_inner().unwrap();
+        while let Some(ended) = tasks.join_next().await {
+            ended.unwrap();
+        }
+        let shared = Arc::into_inner(self.shared).expect("nobody else is at work");
+        shared.journal.finish()
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.lock().unwrap().spawn(work);
+    }
+}
+
+async fn later(latest: &watch::Sender<Instant>, what: &str) -> Duration {
+    let asked = Instant::now();
+    let mut latest = latest.subscribe();
+    let is_later = latest.wait_for(|latest| *latest > asked);
+    let later = timeout(BACK, is_later).await;
+    assert!(later.is_ok(), "no {what} was answered well for {BACK:?}");
+    asked.elapsed()
+}
+
+impl Shared {
+    fn now_ms(&self) -> u64 {
+        self.began.elapsed().as_millis().try_into().unwrap()
+    }
+}
+
+impl Counters {
+    fn read(&self) -> Tally {
+        Tally {
+            accepted: self.accepted.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            unavailable: self.unavailable.load(Relaxed),
+            unknown: self.unknown.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+            reads: self.reads.load(Relaxed),
+            failed_reads: self.failed_reads.load(Relaxed),
+        }
+    }
+}
+
+impl Sub for Tally {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            accepted: self.accepted - earlier.accepted,
+            refused: self.refused - earlier.refused,
+            unavailable: self.unavailable - earlier.unavailable,
+            unknown: self.unknown - earlier.unknown,
+            errors: self.errors - earlier.errors,
+            reads: self.reads - earlier.reads,
+            failed_reads: self.failed_reads - earlier.failed_reads,
+        }
+    }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod faults;
+mod journal;
 mod load;
 mod ports;
 mod servers;
