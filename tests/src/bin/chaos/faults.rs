@@ -26,8 +26,21 @@ pub(crate) struct Fault {
     /// What its round must consist of; [`ordinary`] for most. Only faults with the same one share a
     /// round.
     pub(crate) layout: fn() -> Layout,
+    /// What may be found in the topics afterwards.
+    pub(crate) topics: Topics,
     /// Does it once.
     pub(crate) inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+}
+
+/// What a fault may do to the topics, lightest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Topics {
+    /// Nothing: every event is there once.
+    Exact,
+    /// An old relay's records may come after a new one's.
+    Repeated,
+    /// The fault itself writes to them, or takes from them.
+    Tampered,
 }
 
 /// One injection of a fault, under load.

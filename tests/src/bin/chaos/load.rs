@@ -15,6 +15,7 @@ use std::{
 };
 
 use rand::{SeedableRng, rngs::StdRng};
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +57,7 @@ struct Shared {
 }
 
 /// What the clients saw so far. The difference of two tallies is what they saw in between.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     /// Commands that were accepted (2xx).
     pub(crate) accepted: u64,

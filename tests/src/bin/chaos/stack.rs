@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::future::join_all;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use tidemark_tests::Settings;
 
