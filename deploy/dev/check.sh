@@ -77,10 +77,48 @@ enter_test_environment() {
     cd "$ROOT" || exit
 }
 
+# What is measured are the processes as they are deployed, beside what measures them.
 run_benchmarks() {
+    local binary variable targets=()
     enter_test_environment
-    cargo build --release --package tidemark-tests --bin bench || die "the build failed" "the compiler's message is above"
+    for binary in tidemark-command-api tidemark-projector tidemark-query-api; do
+        targets+=(--package "$binary" --bin "$binary")
+    done
+    cargo build --release --package tidemark-tests --bin bench "${targets[@]}" || die "the build failed" "the compiler's message is above"
+    # These steer ./dev; a process refuses settings that it does not know.
+    for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
+    # A client of live updates is a file here and one there.
+    raise_open_files
     "${CARGO_TARGET_DIR:-target}/release/bench" "$@"
+}
+
+# chaos_home: where its servers' data lie; the user that PostgreSQL runs as must get there.
+chaos_home() {
+    if (cd / && "${AS_POSTGRES[@]}" test -x "$DEV_DIR"); then
+        echo "$DEV_DIR/chaos"
+    else
+        echo "/var/tmp/tidemark-$(clone_id)-chaos"
+    fi
+}
+
+# Its servers are its own: of ./dev it needs the programs, the broker's jars and the secrets. CI has a
+# debug build already; figures of any worth come from a release build.
+run_chaos() {
+    local flags=(--release) profile=release variable
+    if [[ " $* " == *' --ci '* ]]; then flags=() profile=debug; fi
+    need_rust
+    need_packages "${PACKAGES[@]}"
+    locked fetch_kafka || die "Maven could not fetch Kafka" "see $LOG_DIR/maven.log"
+    locked write_environment
+    cd "$ROOT" || exit
+    SQLX_OFFLINE=true cargo build --workspace --bins "${flags[@]}" || die "the build failed" "the compiler's message is above"
+    # These steer ./dev; a process refuses settings that it does not know.
+    for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
+    # shellcheck source=/dev/null
+    . "$DEV_DIR/env"
+    raise_open_files
+    exec "${CARGO_TARGET_DIR:-target}/$profile/chaos" --postgres-bin "$(postgres_bin)" \
+        --kafka-libs "$KAFKA_HOME/libs" --deploy "$ROOT/deploy" --directory "$(chaos_home)" "$@"
 }
 
 # The tests that need a broker, by the beginnings of their names.

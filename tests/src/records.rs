@@ -90,7 +90,9 @@ impl Faults {
                 let here = format!("position {at} in {aggregate}/{number}");
                 let is_same = |event: &&Recorded| is_record_of(message, aggregate, event);
                 if !events.get(&at).is_some_and(is_same) {
-                    faults.differing.push(format!("{here} is not what was stored"));
+                    faults
+                        .differing
+                        .push(format!("{here} is not what was stored"));
                 }
                 missing.remove(&at);
                 if at <= last {
@@ -99,7 +101,9 @@ impl Faults {
                 }
                 let previous: i64 = header(message, "ce_previous").parse().unwrap();
                 if previous != last {
-                    faults.lost.push(format!("{here} continues {previous}, not {last}"));
+                    faults
+                        .lost
+                        .push(format!("{here} continues {previous}, not {last}"));
                 }
                 last = at;
             }

@@ -68,7 +68,8 @@ impl Arguments {
         if self.ci {
             return CI_SEED;
         }
-        self.seed.unwrap_or_else(|| rand::random_range(1..1_000_000))
+        self.seed
+            .unwrap_or_else(|| rand::random_range(1..1_000_000))
     }
 
     /// Which faults, and how often.
@@ -83,7 +84,9 @@ impl Arguments {
             self.faults.clone()
         };
         let times = |fault: &Fault| self.times.unwrap_or(fault.full);
-        all.into_iter().map(|fault| (fault, times(&fault))).collect()
+        all.into_iter()
+            .map(|fault| (fault, times(&fault)))
+            .collect()
     }
 
     /// Where everything is that a stack is made of.

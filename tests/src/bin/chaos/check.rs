@@ -34,17 +34,49 @@ pub(crate) fn count(evidence: &Evidence) -> Vec<Counter> {
     let counter = |id, title, found| Counter { id, title, found };
     vec![
         counter("I1", "acked and not in the log", attempts.lost()),
-        counter("I2", "twice in the log, or otherwise than asked", attempts.duplicated()),
-        counter("I3", "neither once in the log nor cleanly absent", attempts.half_known()),
-        counter("I4", "gaps and repeats of positions and versions", log::gaps(log)),
-        counter("I5", "order of the log against real time", attempts.reordered()),
+        counter(
+            "I2",
+            "twice in the log, or otherwise than asked",
+            attempts.duplicated(),
+        ),
+        counter(
+            "I3",
+            "neither once in the log nor cleanly absent",
+            attempts.half_known(),
+        ),
+        counter(
+            "I4",
+            "gaps and repeats of positions and versions",
+            log::gaps(log),
+        ),
+        counter(
+            "I5",
+            "order of the log against real time",
+            attempts.reordered(),
+        ),
         counter("I6", "missing from the topics, or differing", lost),
         counter("I7", "repeated in the topics", repeated),
         counter("I8", "applied twice or never", models::applied(evidence)),
-        counter("I9", "rows and documents unlike a replay", models::unlike(evidence)),
-        counter("I10", "checkpoints unlike their data", models::checkpoints(evidence)),
-        counter("I11", "reads older than what was seen", journal::stale_reads(lines)),
+        counter(
+            "I9",
+            "rows and documents unlike a replay",
+            models::unlike(evidence),
+        ),
+        counter(
+            "I10",
+            "checkpoints unlike their data",
+            models::checkpoints(evidence),
+        ),
+        counter(
+            "I11",
+            "reads older than what was seen",
+            journal::stale_reads(lines),
+        ),
         counter("I15", "auctions against their rules", log::unfair(log)),
-        counter("I16", "5xx outside of faults, or unexplained", journal::errors(lines)),
+        counter(
+            "I16",
+            "5xx outside of faults, or unexplained",
+            journal::errors(lines),
+        ),
     ]
 }

@@ -2,7 +2,17 @@
 //! function that does it, waits until the service is back, and fails by panicking where a condition
 //! of its own does not hold. The counters are checked by others, after each round.
 
+mod clock;
+mod crash_points;
+mod disk;
+mod failover;
+mod kafka_records;
+mod network;
+mod pauses;
+mod pressure;
 mod process;
+mod redis;
+mod waits;
 
 use std::{sync::Arc, time::Duration};
 
@@ -81,5 +91,17 @@ pub(crate) fn ordinary() -> Layout {
 
 /// All that there are. A new kind of fault is one file and one line here.
 pub(crate) fn all() -> Vec<Fault> {
-    [process::FAULTS].concat()
+    [
+        process::FAULTS,
+        pauses::FAULTS,
+        redis::FAULTS,
+        pressure::FAULTS,
+        network::FAULTS,
+        disk::FAULTS,
+        clock::FAULTS,
+        kafka_records::FAULTS,
+        failover::FAULTS,
+        crash_points::FAULTS,
+    ]
+    .concat()
 }

@@ -1,6 +1,7 @@
 //! The load: clients that send commands and read their own writes, and what they saw.
 
 mod actions;
+mod bidder;
 mod client;
 mod market;
 
@@ -9,7 +10,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -24,6 +25,7 @@ use crate::{
     stack::Stack,
 };
 
+use bidder::Bidder;
 use client::Client;
 use market::Market;
 
@@ -51,8 +53,6 @@ struct Shared {
     /// When the latest attempt was sent that was answered well.
     accepted: watch::Sender<Instant>,
     answered: watch::Sender<Instant>,
-    /// Clients that do not wait between commands.
-    hurry: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -67,6 +67,8 @@ pub(crate) struct Tally {
     pub(crate) unavailable: u64,
     /// Attempts whose outcome nobody knows: no answer came.
     pub(crate) unknown: u64,
+    /// Attempts after the second one of a command.
+    pub(crate) insisted: u64,
     /// Attempts that were answered 5xx other than 503: never right.
     pub(crate) errors: u64,
     /// Reads that were answered (2xx).
@@ -81,6 +83,7 @@ struct Counters {
     refused: AtomicU64,
     unavailable: AtomicU64,
     unknown: AtomicU64,
+    insisted: AtomicU64,
     errors: AtomicU64,
     reads: AtomicU64,
     failed_reads: AtomicU64,
@@ -90,7 +93,10 @@ impl Load {
     /// Makes a market, and sets the clients to work on it. They act by `seed`.
     pub(crate) async fn start(stack: &Stack, seed: u64, journal: &Path) -> Self {
         let urls = |processes: &[crate::stack::Process]| -> Vec<String> {
-            processes.iter().map(|process| process.url.clone()).collect()
+            processes
+                .iter()
+                .map(|process| process.url.clone())
+                .collect()
         };
         let (command_urls, query_urls) = (urls(&stack.apis), urls(&stack.queries));
         let (market, people) = market::open(&command_urls[0], &stack.settings).await;
@@ -104,7 +110,6 @@ impl Load {
             tally: Counters::default(),
             accepted: watch::Sender::new(began),
             answered: watch::Sender::new(began),
-            hurry: AtomicBool::new(false),
             stop: CancellationToken::new(),
         });
         let load = Self {
@@ -145,9 +150,15 @@ impl Load {
         }
     }
 
-    /// Lets the clients send as fast as they are answered, or no longer.
-    pub(crate) fn hurry(&self, hurry: bool) {
-        self.shared.hurry.store(hurry, Relaxed);
+    /// A crowd of bidders besides the clients.
+    pub(crate) fn crowd(&self, count: usize) -> Vec<Bidder> {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let bidder = |number| Bidder {
+            shared: self.shared.clone(),
+            number,
+            http: http.clone(),
+        };
+        (0..count).map(bidder).collect()
     }
 
     /// Notes the time at which a fault begins.
@@ -200,6 +211,7 @@ impl Counters {
             refused: self.refused.load(Relaxed),
             unavailable: self.unavailable.load(Relaxed),
             unknown: self.unknown.load(Relaxed),
+            insisted: self.insisted.load(Relaxed),
             errors: self.errors.load(Relaxed),
             reads: self.reads.load(Relaxed),
             failed_reads: self.failed_reads.load(Relaxed),
@@ -216,6 +228,7 @@ impl Sub for Tally {
             refused: self.refused - earlier.refused,
             unavailable: self.unavailable - earlier.unavailable,
             unknown: self.unknown - earlier.unknown,
+            insisted: self.insisted - earlier.insisted,
             errors: self.errors - earlier.errors,
             reads: self.reads - earlier.reads,
             failed_reads: self.failed_reads - earlier.failed_reads,

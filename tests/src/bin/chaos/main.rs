@@ -21,7 +21,7 @@ mod stack;
 mod supervisor;
 
 use std::{
-    fs,
+    fs, panic,
     path::Path,
     process::ExitCode,
     time::{Duration, Instant},
@@ -37,6 +37,8 @@ use report::{Injected, Result, RoundReport, Summary};
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // A fault that fails is one line of the report, not a backtrace.
+    panic::set_hook(Box::new(|panic| eprintln!("  {panic}")));
     let seed = arguments.seed();
     println!("seed {seed}");
     let directory = arguments.directory.join(seed.to_string());
@@ -55,7 +57,9 @@ async fn run(arguments: &Arguments, seed: u64, directory: &Path) -> Summary {
     let machine = arguments.machine();
     let plan = plan::rounds(seed, &arguments.wanted());
     let mut rounds = finished(arguments, directory, &plan);
-    let deadline = arguments.minutes.map(|minutes| Instant::now() + Duration::from_mins(minutes));
+    let deadline = arguments
+        .minutes
+        .map(|minutes| Instant::now() + Duration::from_mins(minutes));
     let count = plan.len();
     for round in &plan {
         let is_done = rounds.iter().any(|done| done.number == round.number);
@@ -64,12 +68,17 @@ async fn run(arguments: &Arguments, seed: u64, directory: &Path) -> Summary {
             continue;
         }
         if deadline.is_some_and(|deadline| Instant::now() > deadline) {
-            println!("the time is over; to go on: {}", arguments.again(seed, "--resume"));
+            println!(
+                "the time is over; to go on: {}",
+                arguments.again(seed, "--resume")
+            );
             break;
         }
         let number = round.number;
         println!("round {number} of {count}: {}", names(round));
-        let report = round::run(&machine, directory, round, |one| println!("  {}", tell(one)));
+        let report = round::run(&machine, directory, round, |one| {
+            println!("  {}", tell(one))
+        });
         let report = report.await;
         conclude_round(arguments, seed, &report);
         report.save(directory);
@@ -134,6 +143,10 @@ fn conclude(arguments: &Arguments, summary: &Summary, directory: &Path) -> ExitC
     if summary.is_clean() {
         return ExitCode::SUCCESS;
     }
-    println!("FAILED: seed {0}; {1}", summary.seed, arguments.again(summary.seed, "--resume"));
+    println!(
+        "FAILED: seed {0}; {1}",
+        summary.seed,
+        arguments.again(summary.seed, "--resume")
+    );
     ExitCode::FAILURE
 }

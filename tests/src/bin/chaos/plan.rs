@@ -22,7 +22,8 @@ pub(crate) fn rounds(seed: u64, wanted: &[(Fault, u32)]) -> Vec<Round> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut kinds: Vec<Vec<Fault>> = Vec::new();
     for (fault, times) in wanted {
-        let of_kind = |faults: &&mut Vec<Fault>| std::ptr::fn_addr_eq(faults[0].layout, fault.layout);
+        let of_kind =
+            |faults: &&mut Vec<Fault>| std::ptr::fn_addr_eq(faults[0].layout, fault.layout);
         let injections = vec![*fault; usize::try_from(*times).unwrap()];
         match kinds.iter_mut().find(of_kind) {
             Some(faults) => faults.extend(injections),
@@ -38,7 +39,9 @@ pub(crate) fn rounds(seed: u64, wanted: &[(Fault, u32)]) -> Vec<Round> {
     rounds.shuffle(&mut rng);
     let round = |(number, faults)| Round {
         number,
-        seed: seed.wrapping_mul(1_000).wrapping_add(u64::try_from(number).unwrap()),
+        seed: seed
+            .wrapping_mul(1_000)
+            .wrapping_add(u64::try_from(number).unwrap()),
         faults,
     };
     rounds.into_iter().enumerate().map(round).collect()

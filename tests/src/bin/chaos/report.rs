@@ -93,7 +93,10 @@ impl RoundReport {
         let counted = self.counters.iter().filter(|counter| counter.count > 0);
         let counted = counted.map(|counter| {
             let (id, title, count) = (&counter.id, &counter.title, counter.count);
-            format!("{id}, {title}: {count}\n      {}", counter.found.join("\n      "))
+            format!(
+                "{id}, {title}: {count}\n      {}",
+                counter.found.join("\n      ")
+            )
         });
         failed.chain(counted).chain(self.broken.clone()).collect()
     }
@@ -175,7 +178,10 @@ impl Display for Summary {
             .into_iter()
             .map(|fault| (fault.id, fault.title))
             .collect();
-        writeln!(f, "| fault | | injected | passed | skipped | back after: p50 | max |")?;
+        writeln!(
+            f,
+            "| fault | | injected | passed | skipped | back after: p50 | max |"
+        )?;
         writeln!(f, "| --- | --- | ---: | ---: | ---: | ---: | ---: |")?;
         for (id, mut row) in self.rows() {
             row.recoveries_ms.sort_unstable();

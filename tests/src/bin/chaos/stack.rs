@@ -24,12 +24,13 @@ const POLL: Duration = Duration::from_millis(20);
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// Everything is as in production but this.
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 7] = [
     // The load logs in all the time, and is not about hashes.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
     ("TIDEMARK_KAFKA__PARTITIONS", "2"),
+    ("TIDEMARK_PROJECTION__FEED", "kafka"),
     ("TIDEMARK_TELEMETRY__LOG", "info"),
     ("TIDEMARK_TELEMETRY__LOG_FORMAT", "text"),
 ];

@@ -103,14 +103,23 @@ async fn behind(stack: &Stack) -> Vec<String> {
         ",
     );
     let mut behind: Vec<String> = rows.fetch_all(&stack.pool).await.unwrap();
-    let head: i64 = sqlx::query_scalar("select position from log_head")
+    behind.extend(documents_behind(stack, head(stack).await).await);
+    behind
+}
+
+/// The position of the last event.
+pub(crate) async fn head(stack: &Stack) -> i64 {
+    sqlx::query_scalar("select position from log_head")
         .fetch_one(&stack.pool)
         .await
-        .unwrap();
+        .unwrap()
+}
+
+/// The buckets of documents that do not reach a position.
+pub(crate) async fn documents_behind(stack: &Stack, head: i64) -> Vec<String> {
     let buckets = for_each_read_model!(buckets(stack).await).concat();
     let late = buckets.iter().filter(|bucket| bucket.position < head);
-    behind.extend(late.map(|bucket| bucket.of.clone()));
-    behind
+    late.map(|bucket| bucket.of.clone()).collect()
 }
 
 async fn read_log(stack: &Stack) -> Vec<Recorded> {
@@ -220,7 +229,9 @@ async fn checkpoints(stack: &Stack) -> Vec<Checkpoint> {
     .fetch_all(&stack.pool)
     .await
     .unwrap();
-    let rows = rows.into_iter().map(|(of, position)| Checkpoint { of, position });
+    let rows = rows
+        .into_iter()
+        .map(|(of, position)| Checkpoint { of, position });
     let buckets = for_each_read_model!(buckets(stack).await).concat();
     rows.chain(buckets).collect()
 }

@@ -69,7 +69,10 @@ async fn under(
         return Outcome::Skipped(format!("there is no {LIBRARY}: install faketime"));
     };
     let stack = episode.stack.clone();
-    let running: Vec<_> = stack.processes().filter(|process| !process.process.is_held()).collect();
+    let running: Vec<_> = stack
+        .processes()
+        .filter(|process| !process.process.is_held())
+        .collect();
     let process = *episode.one_of(&running);
     let place = process.logged();
     process

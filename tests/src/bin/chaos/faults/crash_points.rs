@@ -83,7 +83,10 @@ async fn crash(mut episode: Episode, who: Who, point: &str, action: &str) -> Out
         return skipped;
     }
     // Once started so, and again when it has died.
-    until("a crash", || async { process.process.starts() > starts + 1 }).await;
+    until("a crash", || async {
+        process.process.starts() > starts + 1
+    })
+    .await;
     let died = Instant::now();
     stack.heal().await;
     back(&episode).await;
@@ -117,7 +120,10 @@ async fn swallow(mut episode: Episode, link: Link) -> Outcome {
     tokio::time::sleep(load).await;
     let swallowed = proxy.counts().swallowed;
     proxy.set(Direction::Down, Trouble::BlackHole);
-    until("an answer", || async { proxy.counts().swallowed > swallowed }).await;
+    until("an answer", || async {
+        proxy.counts().swallowed > swallowed
+    })
+    .await;
     for process in link.processes(&stack) {
         process.process.kill();
     }
@@ -134,8 +140,11 @@ fn any<'a>(episode: &mut Episode, stack: &'a Stack, who: Who) -> &'a Process {
         Who::Relay => &stack.relays,
         Who::Projector => &stack.projectors,
     };
-    let running: Vec<_> = all.iter().filter(|process| !process.process.is_held()).collect();
-    episode.one_of(&running)
+    let running: Vec<_> = all
+        .iter()
+        .filter(|process| !process.process.is_held())
+        .collect();
+    *episode.one_of(&running)
 }
 
 /// Kills a process, so that it is started again with points that do what `failpoints` says.
@@ -143,7 +152,9 @@ fn arm(process: &Process, failpoints: &str) -> Result<(), Outcome> {
     let binary = with_points(&process.process.program().command[0]);
     if !binary.exists() {
         let binary = binary.display();
-        return Err(Outcome::Skipped(format!("{binary} is not built: run ./dev chaos")));
+        return Err(Outcome::Skipped(format!(
+            "{binary} is not built: run ./dev chaos"
+        )));
     }
     process.process.change(|program| {
         program.command[0] = binary.display().to_string();

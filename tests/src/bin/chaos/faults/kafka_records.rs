@@ -161,7 +161,10 @@ async fn edit_progress(mut episode: Episode) -> Outcome {
     let wrong = *episode.one_of(&WRONG);
     let relay = &stack.relays[0];
     relay.stop().await;
-    sqlx::query(AssertSqlSafe(wrong)).execute(&stack.pool).await.unwrap();
+    sqlx::query(AssertSqlSafe(wrong))
+        .execute(&stack.pool)
+        .await
+        .unwrap();
     episode.load.accepted(100).await;
     relay.process.release();
     relay.ready().await;

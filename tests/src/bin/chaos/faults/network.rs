@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, future::join_all};
 use rand::RngExt;
-use tidemark_tests::proxy::{Direction, Fault as Trouble, Proxy, Shape};
+use tidemark_tests::proxy::{Direction, Fault as Trouble, Shape};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
 use super::{Episode, Fault, Outcome, Topics, ordinary};

@@ -1,58 +1,90 @@
-//! Processes that are killed, paused, stopped and doubled.
+//! Processes that are killed, one or all of them, and told to end in turn.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
+use rand::{RngExt, seq::SliceRandom};
+use tokio::time::sleep;
 
-use super::{Episode, Fault, Outcome, Topics, ordinary};
-use crate::stack::until;
+use super::{
+    Episode, Fault, Outcome, Topics, ordinary,
+    waits::{PROJECTS, READY, RELAYS, SERVES},
+};
+use crate::{
+    stack::until,
+    supervisor::{Signal, send},
+};
 
-/// An API is ready again after a kill.
-const READY: Duration = Duration::from_secs(2);
-/// A relay leads again after a kill: its lease, what it waits out, and a little.
-const RESUMES: Duration = Duration::from_secs(8);
-/// Read models are followed again after a kill of the projector.
-const PROJECTS: Duration = Duration::from_secs(5);
+/// Of everything after everything was killed.
+const ALL_READY: Duration = Duration::from_secs(45);
+/// Starts of one process until everything that it needs is there.
+const TRIES: u32 = 10;
+/// A process that is told to end has ended.
+const DRAINED: Duration = Duration::from_secs(21);
+/// The backlog of an outage has been published.
+const DRAINS: Duration = Duration::from_secs(30);
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[
-    Fault {
-        id: "f1",
-        title: "kill -9 of the command API",
-        full: 100,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| kill_api(episode).boxed(),
-    },
-    Fault {
-        id: "f2",
-        title: "kill -9 of the relay",
-        full: 100,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| kill_relay(episode).boxed(),
-    },
-    Fault {
-        id: "f3",
-        title: "kill -9 of the projector",
-        full: 100,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| kill_projector(episode).boxed(),
-    },
+    fault("f1", "kill -9 of a command API", 100, |e| {
+        kill_api(e).boxed()
+    }),
+    fault("f2", "kill -9 of the relay", 100, |e| kill_relay(e).boxed()),
+    fault("f3", "kill -9 of the projector", 100, |e| {
+        kill_projector(e).boxed()
+    }),
+    fault("f4", "kill -9 of a query API", 20, |e| {
+        kill_query(e).boxed()
+    }),
+    fault("f5", "kill -9 of Postgres and its backends", 20, |e| {
+        kill_postgres(e).boxed()
+    }),
+    fault("f6", "kill -9 of one backend of Postgres", 20, |e| {
+        kill_backend(e).boxed()
+    }),
+    fault("f7", "kill -9 of Kafka, away for 5 to 20 s", 20, |e| {
+        kill_kafka(e).boxed()
+    }),
+    fault("f8", "kill -9 of Redis, away for up to 5 s", 20, |e| {
+        kill_redis(e).boxed()
+    }),
+    fault("f9", "kill -9 of everything at once", 5, |e| {
+        kill_all(e).boxed()
+    }),
+    fault("f13", "three relays start at once", 3, |e| {
+        three_relays(e).boxed()
+    }),
+    fault("f47", "SIGTERM to each process in turn", 3, |e| {
+        roll(e).boxed()
+    }),
 ];
+
+const fn fault(
+    id: &'static str,
+    title: &'static str,
+    full: u32,
+    inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+) -> Fault {
+    Fault {
+        id,
+        title,
+        full,
+        layout: ordinary,
+        topics: Topics::Exact,
+        inject,
+    }
+}
 
 async fn kill_api(mut episode: Episode) -> Outcome {
     let stack = episode.stack.clone();
-    let api = episode.one_of(&stack.apis);
-    let ready = api.kill().await;
+    let ready = episode.one_of(&stack.apis).kill().await;
     assert!(ready < READY, "ready only after {ready:?}");
     Outcome::Recovered(ready + episode.load.accepts().await)
 }
 
 async fn kill_relay(episode: Episode) -> Outcome {
     episode.stack.relays[0].process.kill();
-    Outcome::Recovered(episode.relays(RESUMES).await)
+    Outcome::Recovered(episode.relays(RELAYS).await)
 }
 
 async fn kill_projector(episode: Episode) -> Outcome {
@@ -60,31 +92,146 @@ async fn kill_projector(episode: Episode) -> Outcome {
     Outcome::Recovered(episode.projects(PROJECTS).await)
 }
 
-impl Episode {
-    /// Waits until the relay has confirmed what is in the log now.
-    async fn relays(&self, bound: Duration) -> Duration {
-        let sql = "select position from relay_progress";
-        self.follows("the relay", sql, bound).await
-    }
+async fn kill_query(mut episode: Episode) -> Outcome {
+    let stack = episode.stack.clone();
+    let ready = episode.one_of(&stack.queries).kill().await;
+    assert!(ready < READY, "ready only after {ready:?}");
+    Outcome::Recovered(ready + episode.load.answers().await)
+}
 
-    /// Waits until every read model has applied what is in the log now.
-    async fn projects(&self, bound: Duration) -> Duration {
-        let sql = "select min(position) from checkpoints";
-        self.follows("the projector", sql, bound).await
-    }
+async fn kill_postgres(episode: Episode) -> Outcome {
+    let killed = Instant::now();
+    let postgres = &episode.stack.postgres;
+    let starts = postgres.process.starts();
+    postgres.process.kill();
+    until("Postgres", || async {
+        postgres.process.starts() > starts && postgres.is_ready().await
+    })
+    .await;
+    episode.accepts(SERVES).await;
+    Outcome::Recovered(killed.elapsed())
+}
 
-    async fn follows(&self, what: &str, sql: &'static str, bound: Duration) -> Duration {
-        let pool = &self.stack.pool;
-        let head: i64 = sqlx::query_scalar("select position from log_head")
-            .fetch_one(pool)
-            .await
-            .unwrap();
-        let took = until(what, || async {
-            let position: Option<i64> = sqlx::query_scalar(sql).fetch_one(pool).await.unwrap();
-            position >= Some(head)
-        })
-        .await;
-        assert!(took < bound, "{what} followed only after {took:?}");
-        took
+/// Postgres ends all other backends too, since the one that was killed may have left the memory that
+/// they share in any state.
+async fn kill_backend(mut episode: Episode) -> Outcome {
+    let backends: Vec<i32> = sqlx::query_scalar(
+        "
+        select pid
+          from pg_stat_activity
+         where usename like 'tidemark%'
+         order by pid
+        ",
+    )
+    .fetch_all(&episode.stack.pool)
+    .await
+    .unwrap();
+    let killed = Instant::now();
+    let pid = *episode.one_of(&backends);
+    send(Signal::Kill, &[pid.try_into().unwrap()]);
+    let postgres = &episode.stack.postgres;
+    until("Postgres", || postgres.is_ready()).await;
+    episode.accepts(SERVES).await;
+    Outcome::Recovered(killed.elapsed())
+}
+
+/// Commands go on as if nothing had happened.
+async fn kill_kafka(mut episode: Episode) -> Outcome {
+    let away = episode.between(Duration::from_secs(5), Duration::from_secs(20));
+    let (stack, before) = (episode.stack.clone(), episode.load.tally());
+    stack.kafka.process.hold();
+    stack.kafka.process.kill();
+    sleep(away).await;
+    episode.load.accepts().await;
+    let meanwhile = episode.load.tally() - before;
+    assert!(
+        meanwhile.unknown == 0 && meanwhile.unavailable == 0,
+        "commands were not answered without Kafka: {meanwhile:?}"
+    );
+    stack.kafka.process.release();
+    until("Kafka", || stack.kafka.is_ready()).await;
+    Outcome::Recovered(episode.relays(DRAINS).await)
+}
+
+/// Queries are answered from the rows.
+async fn kill_redis(mut episode: Episode) -> Outcome {
+    let away = episode.between(Duration::ZERO, Duration::from_secs(5));
+    let redis = &episode.stack.redis;
+    redis.process.hold();
+    redis.process.kill();
+    episode.load.answers().await;
+    sleep(away).await;
+    redis.process.release();
+    let ready = until("Redis", || redis.is_ready()).await;
+    Outcome::Recovered(ready + episode.load.answers().await)
+}
+
+async fn kill_all(mut episode: Episode) -> Outcome {
+    let stack = episode.stack.clone();
+    let mut all = stack.all();
+    all.retain(|process| !process.is_held());
+    all.iter().for_each(|process| process.hold());
+    all.shuffle(&mut episode.rng);
+    all.iter().for_each(|process| process.kill());
+    all.shuffle(&mut episode.rng);
+    let begun = Instant::now();
+    for process in &all {
+        until(process.name(), || async { process.pid().is_none() }).await;
+        process.release();
+        let pause = episode.rng.random_range(0..500);
+        sleep(Duration::from_millis(pause)).await;
     }
+    stack.ready().await;
+    episode.load.accepts().await;
+    episode.projects(ALL_READY).await;
+    for process in all {
+        let tries = process.died_young();
+        let name = process.name();
+        assert!(
+            tries < TRIES,
+            "{name} ended {tries} times before it was ready"
+        );
+    }
+    Outcome::Recovered(begun.elapsed())
+}
+
+/// One leads, the others wait.
+async fn three_relays(episode: Episode) -> Outcome {
+    let relays = &episode.stack.relays;
+    for relay in relays {
+        relay.process.end();
+    }
+    for relay in relays {
+        relay.process.release();
+    }
+    Outcome::Recovered(episode.relays(RELAYS).await)
+}
+
+/// As a deployment does it: another one of each is there before one goes.
+async fn roll(episode: Episode) -> Outcome {
+    let stack = &episode.stack;
+    let before = episode.load.tally();
+    for process in stack
+        .processes()
+        .filter(|process| process.process.is_held())
+    {
+        process.process.release();
+    }
+    stack.ready().await;
+    for process in stack.processes() {
+        let asked = Instant::now();
+        process.stop().await;
+        let took = asked.elapsed();
+        let name = process.process.name();
+        assert!(took < DRAINED, "{name} ended only after {took:?}");
+        process.process.release();
+        process.ready().await;
+    }
+    let meanwhile = episode.load.tally() - before;
+    assert_eq!(
+        meanwhile.insisted, 0,
+        "one retry was not enough: {meanwhile:?}"
+    );
+    episode.load.accepts().await;
+    Outcome::Recovered(episode.projects(PROJECTS).await)
 }

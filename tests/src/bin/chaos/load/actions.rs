@@ -125,7 +125,8 @@ impl Client {
                 let found = found(doc);
                 (found != expected).then(|| format!("{found} for {expected}"))
             };
-            self.read(&format!("/v1/categories/{id}"), &owner, lacks).await;
+            self.read(&format!("/v1/categories/{id}"), &owner, lacks)
+                .await;
         }
         told
     }
@@ -135,7 +136,10 @@ impl Client {
         let path = format!("/v1/categories/{}", self.people.category);
         let mut found = None;
         let keep = |doc: &Value| {
-            found = Some((doc["version"].as_i64().unwrap(), doc["active"].as_bool().unwrap()));
+            found = Some((
+                doc["version"].as_i64().unwrap(),
+                doc["active"].as_bool().unwrap(),
+            ));
             None
         };
         self.read(&path, &self.owner.clone(), keep).await;
@@ -153,7 +157,13 @@ impl Client {
         let path = format!("/v1/auctions/{}", hot.id);
         let data = json!({"auction_id": hot.id, "amount": price});
         let body = json!({"amount": price});
-        let order = self.post(format!("{path}/bids"), &buyer, body, "auction.bid_placed", data);
+        let order = self.post(
+            format!("{path}/bids"),
+            &buyer,
+            body,
+            "auction.bid_placed",
+            data,
+        );
         let told = self.command(order).await;
         if matches!(told, Told::Ok(_)) && self.reads() {
             let lacks = |doc: &Value| {
@@ -180,7 +190,13 @@ impl Client {
         let mut body = product(self.people.category);
         body["title"] = format!("Chronometer {}", self.shared.market.name()).into();
         let (owner, data) = (self.owner.clone(), json!({"title": body["title"]}));
-        let order = self.post("/v1/products".to_owned(), &owner, body, "product.drafted", data);
+        let order = self.post(
+            "/v1/products".to_owned(),
+            &owner,
+            body,
+            "product.drafted",
+            data,
+        );
         let told = self.command(order).await;
         if let Told::Ok(answer) = &told {
             self.trade = Trade::Drafted(answer.id());
@@ -198,7 +214,8 @@ impl Client {
             self.trade = Trade::Listed(product);
             if self.reads() {
                 let lacks = |doc: &Value| {
-                    (doc["status"] != "listed").then(|| format!("{} after it was listed", doc["status"]))
+                    (doc["status"] != "listed")
+                        .then(|| format!("{} after it was listed", doc["status"]))
                 };
                 self.read(&path, &owner, lacks).await;
             }
@@ -225,7 +242,13 @@ impl Client {
             body["buy_now_price"] = PRICE.into();
         }
         let (owner, data) = (self.owner.clone(), json!({"product_id": product}));
-        let order = self.post("/v1/auctions".to_owned(), &owner, body, "auction.scheduled", data);
+        let order = self.post(
+            "/v1/auctions".to_owned(),
+            &owner,
+            body,
+            "auction.scheduled",
+            data,
+        );
         let told = self.command(order).await;
         match &told {
             Told::Ok(answer) if is_hot => self.shared.market.put(answer.id()),
@@ -260,11 +283,20 @@ impl Client {
         } = guest
         else {
             let body = credentials(&self.people.buyer);
-            let order = self.post("/v1/sessions".to_owned(), "", body, "session.opened", json!({}));
+            let order = self.post(
+                "/v1/sessions".to_owned(),
+                "",
+                body,
+                "session.opened",
+                json!({}),
+            );
             return self.enter(order).await;
         };
         if self.rng.random_bool(0.5) {
-            let (path, body) = ("/v1/sessions/refresh", json!({"refresh_token": refresh_token}));
+            let (path, body) = (
+                "/v1/sessions/refresh",
+                json!({"refresh_token": refresh_token}),
+            );
             let data = json!({"session_id": session});
             let order = self.post(path.to_owned(), "", body, "session.refreshed", data);
             return self.enter(order).await;

@@ -94,9 +94,7 @@ impl Client {
             next += PACE;
             // What an outage kept from being sent is not made up for.
             next = next.max(Instant::now().checked_sub(PACE).unwrap_or(next));
-            if !self.shared.hurry.load(Relaxed) {
-                sleep(next.saturating_duration_since(Instant::now())).await;
-            }
+            sleep(next.saturating_duration_since(Instant::now())).await;
         }
     }
 
@@ -104,6 +102,7 @@ impl Client {
     pub(super) async fn log_in(&mut self) {
         self.owner = self.token_of(&self.people.owner.clone()).await;
         self.buyer = self.token_of(&self.people.buyer.clone()).await;
+        self.shared.market.know(self.number, &self.buyer);
     }
 
     async fn token_of(&mut self, person: &Person) -> String {
@@ -133,10 +132,15 @@ impl Client {
         // By the time, and unlike all others.
         let id = Uuid::from_u128(self.rng.random());
         let expect = order.expect.clone();
-        self.shared.journal.record(Line::Invoke { id, expect }).await;
+        self.shared
+            .journal
+            .record(Line::Invoke { id, expect })
+            .await;
         let (begun, mut pause, mut unknown) = (Instant::now(), AGAIN_MIN, 0);
+        let first: usize = self.rng.random_range(..self.shared.command_urls.len());
         let told = loop {
-            let url = self.any_api();
+            let urls = &self.shared.command_urls;
+            let url = urls[(first + unknown) % urls.len()].clone();
             let request = self.request(&url, id, &order);
             match self.send(request, &self.shared.accepted).await {
                 Some(answer) if answer.is_ok() => break Told::Ok(answer),
@@ -146,10 +150,13 @@ impl Client {
             if !order.keyed || begun.elapsed() > GIVE_UP {
                 break Told::Unknown;
             }
+            if unknown > 1 {
+                count(&self.shared.tally.insisted);
+            }
             sleep(pause).await;
             pause = (pause * 2).min(AGAIN_MAX);
         };
-        self.note(id, unknown, &told);
+        self.note(id, unknown.try_into().unwrap(), &told);
         told
     }
 
@@ -265,7 +272,11 @@ impl Client {
         }
         if answer.status >= 500 {
             let is_shed = answer.status == 503;
-            count(if is_shed { &tally.unavailable } else { &tally.errors });
+            count(if is_shed {
+                &tally.unavailable
+            } else {
+                &tally.errors
+            });
             self.shared.journal.note(Line::Error {
                 at_ms: self.shared.now_ms(),
                 status: answer.status,

@@ -1,6 +1,7 @@
 //! What the clients act on: who they are, a category for each, and the auctions that all bid on.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -28,6 +29,8 @@ pub(super) struct Market {
     hot: Mutex<Vec<Arc<Hot>>>,
     /// When another one was last asked for.
     asked: Mutex<Option<Instant>>,
+    /// The newest access token of each client's buyer.
+    buyers: Mutex<BTreeMap<usize, String>>,
     /// So that no two titles and slugs are alike.
     names: AtomicU64,
 }
@@ -61,6 +64,18 @@ impl Market {
     /// A name that nothing else has.
     pub(super) fn name(&self) -> u64 {
         self.names.fetch_add(1, Relaxed)
+    }
+
+    /// Lets the crowd bid as this client's buyer.
+    pub(super) fn know(&self, client: usize, access_token: &str) {
+        let mut buyers = self.buyers.lock().unwrap();
+        buyers.insert(client, access_token.to_owned());
+    }
+
+    /// An access token of somebody who bids.
+    pub(super) fn bidder(&self, number: usize) -> String {
+        let buyers = self.buyers.lock().unwrap();
+        buyers.get(&(number % CLIENTS)).cloned().unwrap_or_default()
     }
 
     /// One of the auctions that all bid on.
@@ -114,8 +129,14 @@ pub(super) async fn open(command_url: &str, settings: &Settings) -> (Market, Vec
 
 async fn join(anonymous: &client::Client, admin: &client::Client, number: usize) -> People {
     let [owner, buyer] = ["owner", "buyer"].map(|role| person(format!("{role}-{number}")));
-    anonymous.post("/v1/users", &registration(&buyer)).await.ok();
-    let registered = anonymous.post("/v1/users", &registration(&owner)).await.ok();
+    anonymous
+        .post("/v1/users", &registration(&buyer))
+        .await
+        .ok();
+    let registered = anonymous
+        .post("/v1/users", &registration(&owner))
+        .await
+        .ok();
     let roles = format!("/v1/users/{}/roles", registered.id());
     for role in ["seller", "admin"] {
         admin.post(&roles, &json!({"role": role})).await.ok();

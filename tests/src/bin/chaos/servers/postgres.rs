@@ -93,22 +93,31 @@ fn user() -> Option<&'static str> {
     root.then_some("postgres")
 }
 
-fn url(role: &str, port: u16, database: &str) -> String {
+/// The URL of a database on a server of ours.
+pub(crate) fn url(role: &str, port: u16, database: &str) -> String {
     format!("postgres://{role}:{PASSWORD}@127.0.0.1:{port}/{database}")
+}
+
+/// A command that is run as whoever runs the server.
+pub(crate) fn as_server(binary: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    if let Some(user) = user() {
+        let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
+        command.args([&*user, &*group, "--init-groups"]);
+    }
+    command.arg(binary);
+    command
 }
 
 fn init(machine: &Machine, home: &Path, data: &Path) {
     fs::create_dir_all(home).unwrap();
     let password = home.join("password");
     fs::write(&password, PASSWORD).unwrap();
-    let mut command = Command::new("setpriv");
     if let Some(user) = user() {
         run(Command::new("chown").arg("-R").arg(user).arg(home));
-        let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
-        command.args([&*user, &*group, "--init-groups"]);
     }
+    let mut command = as_server(&machine.postgres_bin.join("initdb"));
     command
-        .arg(machine.postgres_bin.join("initdb"))
         .args(["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"])
         .args(["--data-checksums", "--auth=scram-sha-256"])
         .arg(format!("--pwfile={}", password.display()))

@@ -1,6 +1,10 @@
 //! A Redis of its own, with the persistence that `./dev` uses.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::Options;
 use crate::{
@@ -15,6 +19,8 @@ pub(crate) struct Redis {
     pub(crate) process: Arc<Supervised>,
     /// Where it listens.
     pub(crate) port: u16,
+    /// Its files.
+    pub(crate) data: PathBuf,
 }
 
 impl Redis {
@@ -44,7 +50,11 @@ impl Redis {
             ..Program::default()
         };
         let process = supervisor.add("redis", run_directory, program, false);
-        Self { process, port }
+        Self {
+            process,
+            port,
+            data: home,
+        }
     }
 
     /// Where clients connect.

@@ -32,13 +32,29 @@ pub(crate) struct Device {
 impl Device {
     /// Makes one and mounts it; or says what this machine lacks.
     pub(crate) fn make() -> Result<Self, String> {
-        for tool in ["nbdkit", "nbdfuse", "losetup", "mkfs.ext4", "mount", "umount"] {
-            if Command::new("which").arg(tool).output().is_ok_and(|which| !which.status.success()) {
+        for tool in [
+            "nbdkit",
+            "nbdfuse",
+            "losetup",
+            "mkfs.ext4",
+            "mount",
+            "umount",
+        ] {
+            if Command::new("which")
+                .arg(tool)
+                .output()
+                .is_ok_and(|which| !which.status.success())
+            {
                 return Err(format!("there is no {tool}"));
             }
         }
         for node in ["/dev/fuse", "/dev/loop-control"] {
-            if fs::File::options().read(true).write(true).open(node).is_err() {
+            if fs::File::options()
+                .read(true)
+                .write(true)
+                .open(node)
+                .is_err()
+            {
                 return Err(format!("{node} cannot be opened"));
             }
         }
@@ -51,9 +67,17 @@ impl Device {
         for directory in ["fuse", "mount"] {
             fs::create_dir_all(device.directory.join(directory)).map_err(|e| e.to_string())?;
         }
-        succeeds(Command::new("truncate").args(["-s", SIZE]).arg(device.image()))?;
+        succeeds(
+            Command::new("truncate")
+                .args(["-s", SIZE])
+                .arg(device.image()),
+        )?;
         device.attach()?;
-        succeeds(Command::new("mkfs.ext4").arg("-q").arg(device.loop_device()))?;
+        succeeds(
+            Command::new("mkfs.ext4")
+                .arg("-q")
+                .arg(device.loop_device()),
+        )?;
         device.mount()?;
         device.flush();
         Ok(device)
@@ -61,7 +85,9 @@ impl Device {
 
     /// The one that a path is on.
     pub(crate) fn of(path: &Path) -> Option<Self> {
-        let directory = path.ancestors().find(|above| above.join("image").exists())?;
+        let directory = path
+            .ancestors()
+            .find(|above| above.join("image").exists())?;
         Some(Self {
             directory: directory.to_owned(),
             is_owner: false,
@@ -107,8 +133,15 @@ impl Device {
         let path = |name: &str| self.directory.join(name);
         let _ = fs::remove_file(path("socket"));
         let mut nbdkit = Command::new("nbdkit");
-        nbdkit.arg("-U").arg(path("socket")).arg("-P").arg(path("nbdkit.pid"));
-        nbdkit.args(["--filter=cache", "file"]).arg(self.image()).arg("cache=writeback");
+        nbdkit
+            .arg("-U")
+            .arg(path("socket"))
+            .arg("-P")
+            .arg(path("nbdkit.pid"));
+        nbdkit
+            .args(["--filter=cache", "file"])
+            .arg(self.image())
+            .arg("cache=writeback");
         succeeds(&mut nbdkit)?;
         let mut nbdfuse = Command::new("nbdfuse");
         nbdfuse.arg("-P").arg(path("nbdfuse.pid")).arg(path("fuse"));
@@ -137,7 +170,11 @@ impl Device {
     fn detach(&self) {
         succeeds_quietly(Command::new("umount").arg("-l").arg(self.mount_point()));
         succeeds_quietly(Command::new("losetup").arg("-d").arg(self.loop_device()));
-        succeeds_quietly(Command::new("umount").arg("-l").arg(self.directory.join("fuse")));
+        succeeds_quietly(
+            Command::new("umount")
+                .arg("-l")
+                .arg(self.directory.join("fuse")),
+        );
     }
 }
 

@@ -58,7 +58,11 @@ impl SmallDisk {
         let kib: u64 = used.split_whitespace().next().unwrap().parse().unwrap();
         // Somebody is writing all the time: a size below what is used is refused.
         let more = (0..64).find(|more| self.resize(&format!("{}k", kib + more * 1024)).is_ok());
-        assert!(more.is_some(), "{} cannot be made smaller", self.path.display());
+        assert!(
+            more.is_some(),
+            "{} cannot be made smaller",
+            self.path.display()
+        );
     }
 
     /// Gives the space back.

@@ -80,7 +80,10 @@ impl Mirror {
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let topic_prefix = format!("{}-mirror-{number}", kafka.topic_prefix);
         let admin: AdminClient<DefaultClientContext> = client(stack).create().unwrap();
-        let names: Vec<_> = Aggregate::ALL.iter().map(|a| a.topic(&topic_prefix)).collect();
+        let names: Vec<_> = Aggregate::ALL
+            .iter()
+            .map(|a| a.topic(&topic_prefix))
+            .collect();
         let new = |name| NewTopic::new(name, kafka.partitions, TopicReplication::Fixed(1));
         let topics: Vec<_> = names.iter().map(|name| new(name)).collect();
         let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
@@ -101,7 +104,9 @@ impl Mirror {
         for aggregate in Aggregate::ALL {
             for number in 0..kafka.partitions {
                 let topic = aggregate.topic(&worker.from);
-                assignment.add_partition_offset(&topic, number, Offset::End).unwrap();
+                assignment
+                    .add_partition_offset(&topic, number, Offset::End)
+                    .unwrap();
             }
         }
         worker.consumer.assign(&assignment).unwrap();
@@ -183,7 +188,10 @@ impl Worker {
                 .key(message.key().unwrap())
                 .payload(message.payload().unwrap())
                 .headers(message.headers().unwrap().clone());
-            self.producer.send(record).map_err(|(error, _)| error).unwrap();
+            self.producer
+                .send(record)
+                .map_err(|(error, _)| error)
+                .unwrap();
         }
     }
 }

@@ -44,9 +44,7 @@ impl Link {
             | Self::ProjectorPostgres
             | Self::ProjectorRedis
             | Self::QueryPostgres
-            | Self::QueryRedis => {
-                Proxy::start("127.0.0.1:0", &format!("127.0.0.1:{port}")).await
-            }
+            | Self::QueryRedis => Proxy::start("127.0.0.1:0", &format!("127.0.0.1:{port}")).await,
         }
         .unwrap();
         for process in self.processes(stack) {

@@ -1,0 +1,115 @@
+//! Processes that stand still for a while, and go on as if no time had passed.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use tokio::time::sleep;
+
+use super::{
+    Episode, Fault, Outcome, Topics, ordinary,
+    waits::{PROJECTS, RELAYS},
+};
+use crate::{
+    stack::Stack,
+    supervisor::{Signal, Supervised},
+};
+
+/// For so long, in s.
+const PAUSES_S: [u64; 4] = [1, 5, 30, 60];
+/// After a pause everything is back.
+const BACK: Duration = Duration::from_secs(20);
+/// Events that the next relay publishes before the paused one goes on.
+const MEANWHILE: u64 = 1_000;
+
+/// The faults of this kind.
+pub(crate) const FAULTS: &[Fault] = &[
+    fault("f10-api", "pause of a command API", Topics::Exact, |e| {
+        pause(e, |stack| &stack.apis[0].process).boxed()
+    }),
+    fault("f10-relay", "pause of the relay", Topics::Repeated, |e| {
+        pause(e, |stack| &stack.relays[0].process).boxed()
+    }),
+    fault(
+        "f10-projector",
+        "pause of the projector",
+        Topics::Exact,
+        |e| pause(e, |stack| &stack.projectors[0].process).boxed(),
+    ),
+    fault("f10-query", "pause of a query API", Topics::Exact, |e| {
+        pause(e, |stack| &stack.queries[0].process).boxed()
+    }),
+    fault("f10-postgres", "pause of Postgres", Topics::Repeated, |e| {
+        pause(e, |stack| &stack.postgres.process).boxed()
+    }),
+    fault("f10-redis", "pause of Redis", Topics::Exact, |e| {
+        pause(e, |stack| &stack.redis.process).boxed()
+    }),
+    fault("f10-kafka", "pause of Kafka", Topics::Repeated, |e| {
+        pause(e, |stack| &stack.kafka.process).boxed()
+    }),
+    fault("f11", "zombie relay", Topics::Repeated, |e| {
+        zombie_relay(e).boxed()
+    }),
+    fault("f12", "zombie projector", Topics::Exact, |e| {
+        zombie_projector(e).boxed()
+    }),
+];
+
+const fn fault(
+    id: &'static str,
+    title: &'static str,
+    topics: Topics,
+    inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+) -> Fault {
+    Fault {
+        id,
+        title,
+        full: 3,
+        layout: ordinary,
+        topics,
+        inject,
+    }
+}
+
+async fn pause(mut episode: Episode, which: fn(&Stack) -> &Arc<Supervised>) -> Outcome {
+    let stack = episode.stack.clone();
+    let process = which(&stack);
+    let seconds = *episode.one_of(&PAUSES_S);
+    process.signal(Signal::Stop);
+    sleep(Duration::from_secs(seconds)).await;
+    process.signal(Signal::Continue);
+    let accepts = episode.accepts(BACK).await;
+    let relays = episode.relays(BACK).await;
+    Outcome::Recovered(accepts + relays + episode.projects(BACK).await)
+}
+
+/// A relay stands still with its queue full, another one takes over and goes on, the first one wakes:
+/// what it still sends does no harm.
+async fn zombie_relay(episode: Episode) -> Outcome {
+    let stack = &episode.stack;
+    let [old, new] = [&stack.relays[0], &stack.relays[1]];
+    new.process.release();
+    new.ready().await;
+    old.process.signal(Signal::Stop);
+    episode.relays(RELAYS).await;
+    episode.load.accepted(MEANWHILE).await;
+    old.process.signal(Signal::Continue);
+    let back = episode.relays(RELAYS).await;
+    old.ready().await;
+    Outcome::Recovered(back)
+}
+
+/// The same with a projector in the middle of its transactions.
+async fn zombie_projector(episode: Episode) -> Outcome {
+    let stack = &episode.stack;
+    let [old, new] = [&stack.projectors[0], &stack.projectors[1]];
+    new.process.release();
+    new.ready().await;
+    old.process.signal(Signal::Stop);
+    episode.projects(PROJECTS * 2).await;
+    episode.load.accepted(MEANWHILE).await;
+    old.process.signal(Signal::Continue);
+    let back = episode.projects(PROJECTS).await;
+    old.ready().await;
+    Outcome::Recovered(back)
+}

@@ -1,0 +1,85 @@
+//! Redis forgets: all of it, a bucket, a checkpoint, a document, or everything with a restart.
+
+use std::{fs, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use redis::AsyncCommands;
+
+use super::{Episode, Fault, Outcome, Topics, ordinary};
+use crate::{check::evidence, stack::until};
+
+/// Documents are as new as the log again.
+const FILLED: Duration = Duration::from_secs(10);
+
+/// The faults of this kind.
+pub(crate) const FAULTS: &[Fault] = &[
+    fault("f35-all", "Redis: FLUSHALL", |e| flush(e).boxed()),
+    fault("f35-key", "Redis: a bucket is evicted", |e| {
+        evict(e).boxed()
+    }),
+    fault("f35-checkpoint", "Redis: a checkpoint is deleted", |e| {
+        forget(e).boxed()
+    }),
+    fault("f35-empty", "Redis: starts again without its data", |e| {
+        restart_empty(e).boxed()
+    }),
+];
+
+const fn fault(
+    id: &'static str,
+    title: &'static str,
+    inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+) -> Fault {
+    Fault {
+        id,
+        title,
+        full: 3,
+        layout: ordinary,
+        topics: Topics::Exact,
+        inject,
+    }
+}
+
+async fn flush(episode: Episode) -> Outcome {
+    let mut redis = episode.stack.redis.connect().await.unwrap();
+    let done: redis::RedisResult<String> = redis::cmd("FLUSHALL").query_async(&mut redis).await;
+    done.unwrap();
+    filled(&episode).await
+}
+
+async fn evict(mut episode: Episode) -> Outcome {
+    let mut redis = episode.stack.redis.connect().await.unwrap();
+    let buckets: Vec<String> = redis.keys("*").await.unwrap();
+    let bucket = episode.one_of(&buckets).clone();
+    redis.del::<_, ()>(bucket).await.unwrap();
+    filled(&episode).await
+}
+
+async fn forget(mut episode: Episode) -> Outcome {
+    let mut redis = episode.stack.redis.connect().await.unwrap();
+    let buckets: Vec<String> = redis.keys("*").await.unwrap();
+    let bucket = episode.one_of(&buckets).clone();
+    redis.hdel::<_, _, ()>(bucket, "@checkpoint").await.unwrap();
+    filled(&episode).await
+}
+
+async fn restart_empty(episode: Episode) -> Outcome {
+    let redis = &episode.stack.redis;
+    redis.process.end();
+    fs::remove_dir_all(&redis.data).unwrap();
+    fs::create_dir_all(&redis.data).unwrap();
+    redis.process.release();
+    until("Redis", || redis.is_ready()).await;
+    filled(&episode).await
+}
+
+async fn filled(episode: &Episode) -> Outcome {
+    let stack = &episode.stack;
+    let head = evidence::head(stack).await;
+    let took = until("the documents", || async {
+        evidence::documents_behind(stack, head).await.is_empty()
+    })
+    .await;
+    assert!(took < FILLED, "documents were back only after {took:?}");
+    Outcome::Recovered(took + episode.load.answers().await)
+}
