@@ -22,6 +22,8 @@ pub struct User {
     pub session_id: Uuid,
     /// Of the log in.
     pub refresh_token: String,
+    /// Of the log in.
+    pub access_token: String,
     client: Client,
 }
 
@@ -135,6 +137,7 @@ impl App {
             password: person.password.clone(),
             session_id: id("session_id"),
             refresh_token: text("refresh_token"),
+            access_token: text("access_token"),
             client: self.client.with_token(&text("access_token")),
         }
     }

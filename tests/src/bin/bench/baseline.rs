@@ -16,7 +16,7 @@ use tidemark_events::{
 use uuid::Uuid;
 
 use crate::{
-    driver::{Seen, histogram, micros},
+    load::{Seen, histogram, micros},
     world::{World, metadata, new_id},
 };
 
@@ -134,6 +134,7 @@ pub(crate) async fn transaction_a_command(
     Seen {
         per_second,
         latencies,
+        failed: 0,
     }
 }
 

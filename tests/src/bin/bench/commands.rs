@@ -2,123 +2,126 @@
 
 use std::{sync::Arc, time::Duration};
 
-use indicatif::ProgressBar;
-
 use crate::{
     baseline,
-    driver::closed_loop,
-    table::{Figure, Table},
+    driver::{closed_loop, open_loop},
+    progress::Progress,
+    table::{Figure, Reach, Table, quantile_ms},
     world::{AUCTIONS, World},
 };
 
-/// How many figures there are.
-pub(crate) const FIGURES: u64 = 9;
+/// Steps of [`measure`].
+pub(crate) const STEPS: u64 = 9;
 
 const WAITING: usize = 512;
 const CLIENTS: usize = 64;
+/// How much of what can be done is asked for where latencies are measured.
+const BELOW_SATURATION: f64 = 0.7;
+/// From so many calls of `fdatasync` a second on, so many commands a second are to be reached.
+const FAST_DISK: f64 = 5_000.0;
+const ON_FAST_DISK: f64 = 25_000.0;
 
-/// Measures all of them.
+/// Measures all of them, on a disk that does so many `fdatasync` a second.
 pub(crate) async fn measure(
     world: &Arc<World>,
-    duration: Duration,
-    progress: &ProgressBar,
+    (duration, disk): (Duration, f64),
+    progress: &Progress,
     table: &mut Table,
 ) {
-    let step = |name: &'static str| {
-        progress.inc(1);
-        progress.set_message(name);
-    };
+    let many_streams = waiting(world, duration, progress, table).await;
+    clients(world, (duration, disk), progress, table).await;
 
-    step("COPY");
-    let copy = Figure::new(
-        "COPY of events and records",
-        baseline::copy(world, duration).await,
-        "events/s",
-    );
-    step("append function, 512");
-    let rate = baseline::append_function(world, WAITING, true, duration).await;
-    let bare_512 =
-        Figure::new("append function, 512 a call", rate, "events/s").against(&copy, None);
-    step("executor, 512 waiting");
-    // Each client keeps to streams of its own, so that only the log limits.
-    let many = |world: &World, client: usize, turn: usize| {
-        world.bid((client + turn * WAITING) % AUCTIONS, client, true)
-    };
-    let seen = closed_loop(world, WAITING, duration, many).await;
-    let executor_512 = Figure::new(
-        "executor, 512 commands waiting",
-        seen.per_second,
-        "events/s",
-    );
-    let many_streams = seen.per_second;
-    let of_copy = executor_512
-        .against(&copy, Some(0.50))
-        .latencies(&seen.latencies);
-    let of_bare =
-        Figure::new("the same", seen.per_second, "events/s").against(&bare_512, Some(0.75));
-    table.add(copy);
-    table.add(bare_512);
-    table.add(of_copy);
-    table.add(of_bare);
-
-    step("append function, 64");
-    let rate = baseline::append_function(world, CLIENTS, false, duration).await;
-    let bare_64 = Figure::new("append function, 64 a call", rate, "commands/s");
-    step("a transaction a command");
-    let seen = baseline::transaction_a_command(world, CLIENTS, duration).await;
-    let single = Figure::new("one transaction a command", seen.per_second, "commands/s");
-    let single = single.latencies(&seen.latencies);
-    step("executor, 64 clients");
-    let seen = closed_loop(world, CLIENTS, duration, |world, client, turn| {
-        world.bid((client + turn * CLIENTS) % AUCTIONS, client, false)
-    })
-    .await;
-    let executor = || {
-        Figure::new(
-            "executor, 64 clients, 10,000 streams",
-            seen.per_second,
-            "commands/s",
-        )
-    };
-    let of_bare = executor()
-        .against(&bare_64, Some(0.60))
-        .latencies(&seen.latencies);
-    let of_single =
-        Figure::new("the same", seen.per_second, "commands/s").against(&single, Some(5.0));
-    table.add(bare_64);
-    table.add(single);
-    table.add(of_bare);
-    table.add(of_single);
-
-    step("one auction");
+    progress.step("one auction");
     let seen = closed_loop(world, CLIENTS, duration, |world, client, _| {
         world.bid(0, client, false)
     })
     .await;
     let hot = Figure::new("bids accepted on one auction", seen.per_second, "bids/s");
-    let reference = Figure::new("executor, 512 commands waiting", many_streams, "events/s");
-    table.add(
-        hot.against(&reference, Some(0.50))
-            .latencies(&seen.latencies),
-    );
+    table.add(hot.against(&many_streams, Some(0.50)));
 
-    step("one client");
+    progress.step("one client");
     let insert = baseline::insert(world, duration).await;
+    let bare = Figure::new(
+        "bare INSERT and COMMIT",
+        quantile_ms(&insert, 0.5),
+        "ms (median)",
+    );
+    let bare = table.add(bare.latencies(&insert));
     let seen = closed_loop(world, 1, duration, |world, _, turn| {
         world.bid(turn % AUCTIONS, 0, false)
-    })
-    .await;
-    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-    let median = |latencies: &hdrhistogram::Histogram<u64>| latencies.value_at_quantile(0.5) as f64;
-    let bare =
-        Figure::new("bare INSERT and COMMIT", median(&insert), "µs (median)").latencies(&insert);
+    });
+    let latencies = seen.await.latencies;
     let one = Figure::new(
         "one client's command",
-        median(&seen.latencies),
-        "µs (median)",
-    )
-    .against(&bare, Some(1.5))
-    .latencies(&seen.latencies);
-    table.add(bare);
-    table.add(one);
+        quantile_ms(&latencies, 0.5),
+        "ms (median)",
+    );
+    let one = one.beside(bare).reach(Reach::AtMost(1.5));
+    table.add(one.latencies(&latencies));
+}
+
+/// With full batches, against what Postgres can do with the same rows.
+async fn waiting(
+    world: &Arc<World>,
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) -> Figure {
+    progress.step("COPY");
+    let copy = baseline::copy(world, duration).await;
+    let copy = Figure::new("COPY of events and records", copy, "events/s");
+    progress.step("append function, 512 a call");
+    let bare = baseline::append_function(world, WAITING, true, duration).await;
+    let bare = Figure::new("append function, 512 a call", bare, "events/s").against(&copy, None);
+
+    progress.step("executor, 512 waiting");
+    // Each client keeps to streams of its own, so that only the log limits.
+    let seen = closed_loop(world, WAITING, duration, |world, client, turn| {
+        world.bid((client + turn * WAITING) % AUCTIONS, client, true)
+    });
+    let rate = seen.await.per_second;
+    let executor = || Figure::new("executor, 512 commands waiting", rate, "events/s");
+    let of_bare = executor().against(&bare, Some(0.75));
+    let of_copy = executor().against(&copy, Some(0.50));
+    for figure in [copy, bare, of_copy, of_bare] {
+        table.add(figure);
+    }
+    executor()
+}
+
+/// With as many clients as are usual, against the function and against a transaction each.
+async fn clients(
+    world: &Arc<World>,
+    (duration, disk): (Duration, f64),
+    progress: &Progress,
+    table: &mut Table,
+) {
+    progress.step("append function, 64 a call");
+    let bare = baseline::append_function(world, CLIENTS, false, duration).await;
+    let bare = Figure::new("append function, 64 a call", bare, "commands/s");
+    progress.step("a transaction a command");
+    let single = baseline::transaction_a_command(world, CLIENTS, duration).await;
+    let single = Figure::new("one transaction a command", single.per_second, "commands/s");
+
+    progress.step("executor, 64 clients");
+    let bid = |world: &World, client: usize, turn: usize| {
+        world.bid((client + turn * CLIENTS) % AUCTIONS, client, false)
+    };
+    let most = closed_loop(world, CLIENTS, duration, bid).await.per_second;
+    let name = "executor, 64 clients, 10,000 streams";
+    let executor = || Figure::new(name, most, "commands/s");
+    let of_bare = executor().against(&bare, Some(0.60));
+    let of_single = executor().against(&single, Some(5.0));
+    for figure in [bare, single, of_bare, of_single] {
+        table.add(figure);
+    }
+    if disk >= FAST_DISK {
+        table.add(executor().reach(Reach::AtLeast(ON_FAST_DISK)));
+    }
+
+    progress.step("executor, at a rate");
+    let rate = most * BELOW_SATURATION;
+    let seen = open_loop(world, CLIENTS, rate, duration, bid).await;
+    let name = format!("executor, commands arriving at {rate:.0}/s");
+    table.add(Figure::new(name, seen.per_second, "commands/s").latencies(&seen.latencies));
 }

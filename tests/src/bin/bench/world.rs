@@ -22,7 +22,8 @@ pub(crate) const AUCTIONS: usize = 10_000;
 /// Who bids.
 pub(crate) const BIDDERS: usize = 512;
 
-const STARTING_PRICE: i64 = 1_000;
+/// The lowest first bid of every auction.
+pub(crate) const STARTING_PRICE: i64 = 1_000;
 const INCREMENT: i64 = 1;
 const GROUPS: usize = 500;
 
@@ -154,7 +155,8 @@ fn group(stream_id: Uuid, events: Vec<Event>) -> Group {
     }
 }
 
-fn opened(auction_id: AuctionId, now: tidemark_events::Timestamp) -> Vec<Event> {
+/// An auction's first two events.
+pub(crate) fn opened(auction_id: AuctionId, now: tidemark_events::Timestamp) -> Vec<Event> {
     let product_id = ProductId(new_id());
     let seller_id = samples::SELLER;
     let scheduled = auction::Event::Scheduled {

@@ -1,0 +1,96 @@
+//! One HTTP/1.1 connection that is kept: no pool, no redirects, nothing that would be measured too.
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, Response, StatusCode, Uri,
+    body::{Bytes, Incoming},
+    client::conn::http1::{SendRequest, handshake},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap},
+    http::request::Builder,
+};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Where a `Tidemark` comes and goes.
+pub(crate) const TIDEMARK: &str = "tidemark";
+
+/// A connection to one process, for one request at a time.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    authority: String,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Its `Tidemark`, if it has one.
+    pub(crate) tidemark: Option<String>,
+    /// Its bytes.
+    pub(crate) body: Bytes,
+}
+
+impl Connection {
+    /// To the process at this URL.
+    pub(crate) async fn open(url: &str) -> Self {
+        let uri: Uri = url.parse().unwrap();
+        let authority = uri.authority().unwrap().to_string();
+        let stream = TcpStream::connect(&authority).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        // It ends with the sender, or with an error that the sender sees.
+        tokio::spawn(connection);
+        Self { sender, authority }
+    }
+
+    /// Asks for a document, at least as new as this `Tidemark` says.
+    pub(crate) async fn get(&mut self, path: &str, tidemark: Option<&str>) -> Answer {
+        let mut request = self.request(Method::GET, path);
+        if let Some(tidemark) = tidemark {
+            request = request.header(TIDEMARK, tidemark);
+        }
+        read(self.send(request, Bytes::new()).await).await
+    }
+
+    /// Sends a command.
+    pub(crate) async fn post(&mut self, path: &str, token: &str, body: Bytes) -> Answer {
+        let request = self
+            .request(Method::POST, path)
+            .header(AUTHORIZATION, token)
+            .header(CONTENT_TYPE, "application/json");
+        read(self.send(request, body).await).await
+    }
+
+    /// Begins an answer that may never end.
+    pub(crate) async fn stream(&mut self, path: &str) -> Response<Incoming> {
+        let request = self.request(Method::GET, path);
+        self.send(request, Bytes::new()).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> Builder {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.authority)
+    }
+
+    async fn send(&mut self, request: Builder, body: Bytes) -> Response<Incoming> {
+        self.sender.ready().await.unwrap();
+        let request = request.body(Full::new(body)).unwrap();
+        self.sender.send_request(request).await.unwrap()
+    }
+}
+
+async fn read(response: Response<Incoming>) -> Answer {
+    let (head, body) = response.into_parts();
+    Answer {
+        status: head.status,
+        tidemark: tidemark(&head.headers),
+        body: body.collect().await.unwrap().to_bytes(),
+    }
+}
+
+fn tidemark(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(TIDEMARK)?;
+    Some(value.to_str().unwrap().to_owned())
+}

@@ -1,0 +1,153 @@
+//! What the figures were measured on. Where Postgres does not keep what it acknowledged, nothing is.
+
+use std::{
+    fmt,
+    fs::File,
+    io::Write,
+    process::Command,
+    thread::available_parallelism,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+use sqlx::{Connection, PgConnection};
+use tidemark_tests::from_environment;
+
+/// For how long the disk is measured.
+const DISK: Duration = Duration::from_secs(2);
+/// What is written before each call: a page of the write-ahead log.
+const PAGE: [u8; 8192] = [7; 8192];
+/// Beside the table. Those that must not be off come first.
+const SETTINGS: [&str; 8] = [
+    "fsync",
+    "synchronous_commit",
+    "full_page_writes",
+    "wal_sync_method",
+    "wal_level",
+    "max_wal_size",
+    "shared_buffers",
+    "server_version",
+];
+const DURABLE: usize = 3;
+
+/// The machine, the database and the code.
+#[derive(Serialize)]
+pub(crate) struct Environment {
+    cores: usize,
+    processor: String,
+    memory_mib: u64,
+    postgres: Vec<(&'static str, String)>,
+    /// Times a second that a page was written and `fdatasync` had returned.
+    pub(crate) fdatasync_per_second: f64,
+    commit: String,
+    quick: bool,
+}
+
+impl Environment {
+    /// Looks at all of it.
+    ///
+    /// # Panics
+    /// If Postgres could lose what it acknowledged: such figures say nothing.
+    pub(crate) async fn measure(quick: bool) -> Self {
+        let postgres = settings().await;
+        for (name, value) in &postgres[..DURABLE] {
+            assert!(value != "off", "Postgres runs with {name} = off: {REFUSED}");
+        }
+        let disk = tokio::task::spawn_blocking(fdatasync_per_second);
+        Self {
+            cores: available_parallelism().unwrap().get(),
+            processor: line_of("/proc/cpuinfo", "model name"),
+            memory_mib: kib_of("/proc/meminfo", "MemTotal") / 1024,
+            postgres,
+            fdatasync_per_second: disk.await.unwrap(),
+            commit: commit(),
+            quick,
+        }
+    }
+}
+
+const REFUSED: &str = "figures without durable settings say nothing";
+
+async fn settings() -> Vec<(&'static str, String)> {
+    let url = from_environment("TIDEMARK_TEST_DATABASE_URL");
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let mut settings = Vec::new();
+    for name in SETTINGS {
+        let value = sqlx::query_scalar("select current_setting($1)").bind(name);
+        settings.push((name, value.fetch_one(&mut connection).await.unwrap()));
+    }
+    settings
+}
+
+/// On the file system of the working directory, which is also that of a Postgres that `./dev` runs.
+fn fdatasync_per_second() -> f64 {
+    let path = format!(".bench-{}", std::process::id());
+    let mut file = File::create(&path).unwrap();
+    let (started, mut calls) = (Instant::now(), 0);
+    while started.elapsed() < DISK {
+        file.write_all(&PAGE).unwrap();
+        file.sync_data().unwrap();
+        calls += 1;
+    }
+    let per_second = f64::from(calls) / started.elapsed().as_secs_f64();
+    std::fs::remove_file(path).unwrap();
+    per_second
+}
+
+fn commit() -> String {
+    let arguments = ["describe", "--always", "--dirty", "--abbrev=12"];
+    let output = Command::new("git").args(arguments).output();
+    let text = output.map_or(String::new(), |output| {
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    });
+    if text.is_empty() {
+        "unknown".to_owned()
+    } else {
+        text
+    }
+}
+
+/// A value in KiB of a file in `/proc`.
+pub(crate) fn kib_of(file: &str, name: &str) -> u64 {
+    let value = line_of(file, name);
+    value.trim_end_matches(" kB").parse().unwrap()
+}
+
+fn line_of(file: &str, name: &str) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    let line = text.lines().find_map(|line| {
+        let (found, value) = line.split_once(':')?;
+        (found.trim() == name).then(|| value.trim().to_owned())
+    });
+    line.unwrap_or_default()
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cores,
+            processor,
+            memory_mib,
+            fdatasync_per_second,
+            commit,
+            ..
+        } = self;
+        let length = if self.quick {
+            "quick: a first look"
+        } else {
+            "in full"
+        };
+        writeln!(f, "Commit {commit}, {length}.")?;
+        writeln!(
+            f,
+            "{cores} cores ({processor}), {memory_mib} MiB of memory."
+        )?;
+        writeln!(f, "Disk: {fdatasync_per_second:.0} fdatasync/s.")?;
+        let settings: Vec<_> = self
+            .postgres
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        writeln!(f, "Postgres: {}.", settings.join(", "))
+    }
+}

@@ -1,0 +1,42 @@
+//! What is being measured now: a bar for people at a terminal, a line a step for everybody else.
+
+use std::{
+    io::{IsTerminal, stderr},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Says it on standard error, so that the table is alone on standard output.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl Progress {
+    /// Of so many steps.
+    pub(crate) fn new(steps: u64) -> Self {
+        let bar = ProgressBar::new(steps);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({elapsed})").unwrap();
+        bar.set_style(style);
+        bar.enable_steady_tick(Duration::from_millis(500));
+        let started = Instant::now();
+        Self { bar, started }
+    }
+
+    /// The next step.
+    pub(crate) fn step(&self, what: &'static str) {
+        self.bar.inc(1);
+        self.bar.set_message(what);
+        if !stderr().is_terminal() {
+            let (position, steps) = (self.bar.position(), self.bar.length().unwrap_or_default());
+            let seconds = self.started.elapsed().as_secs();
+            eprintln!("{seconds:4} s  {position:2}/{steps}  {what}");
+        }
+    }
+
+    /// Leaves the terminal to the table.
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
