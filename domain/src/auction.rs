@@ -10,6 +10,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use tidemark_events::{
     AuctionId, Money, ProductId, ReserveId, Timestamp, UserId,
     auction::{Event, Outcome},
@@ -25,7 +26,7 @@ pub use schedule::{
 use crate::{Aggregate, Stop, View, Write, product};
 
 /// What was announced, with the end as late bids have moved it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// What is sold.
     pub product_id: ProductId,
@@ -48,7 +49,7 @@ pub struct Terms {
 }
 
 /// The highest bid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bid {
     /// Whose.
     pub bidder_id: UserId,
@@ -57,7 +58,7 @@ pub struct Bid {
 }
 
 /// An auction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Auction {
     /// There is none.
     #[default]
@@ -82,6 +83,7 @@ impl Aggregate for Auction {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         match event {

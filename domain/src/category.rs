@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use tidemark_events::{CategoryId, category::Event, user::Role};
 
 use crate::{Aggregate, Claim, ClaimScope, Command, Kind, Stop, View, Write, access};
@@ -43,7 +44,7 @@ impl Error {
 }
 
 /// A category.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Category {
     /// There is none.
     #[default]
@@ -58,6 +59,7 @@ impl Aggregate for Category {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         *self = match event {

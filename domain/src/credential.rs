@@ -1,11 +1,12 @@
 //! Credentials: what log-in compares a password with. Registering writes them; no rule is here.
 
+use serde::{Deserialize, Serialize};
 use tidemark_events::{Sealed, credential::Event};
 
 use crate::Aggregate;
 
 /// A credential.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credential {
     /// There is none.
     #[default]
@@ -21,6 +22,7 @@ impl Aggregate for Credential {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         match event {

@@ -1,24 +1,31 @@
 //! The shape of every decision: aggregates evolve, commands decide on a view and write.
 
 use std::{
-    any::Any,
     cell::{Cell, RefCell},
     collections::BTreeMap,
     fmt,
 };
 
-use tidemark_events::{Actor, AggregateEvent, Event, Timestamp};
+use serde::{Serialize, de::DeserializeOwned};
+use tidemark_events::{Actor, Aggregate as Kind, AggregateEvent, Event, Timestamp};
 use uuid::Uuid;
 
-use crate::{Claim, Error, registry};
+use crate::{
+    Claim, Error, registry,
+    state::{Kept, State},
+};
 
 /// The state of one stream, as far as some command reads it.
-pub trait Aggregate: Default + Send + Sync + 'static {
+pub trait Aggregate: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its facts.
     type Event: AggregateEvent;
 
     /// The state of a stream that has no events, or another aggregate's.
     const NONE: &'static Self;
+
+    /// Another number for every other shape or meaning of the state: states that were kept under
+    /// another are not used.
+    const STATE_VERSION: i16;
 
     /// Takes one fact in. Never fails and holds no rule: what is in the log has happened.
     fn evolve(&mut self, event: &Self::Event);
@@ -69,42 +76,12 @@ pub enum Stop {
 }
 
 /// Something that a decision rests on and the view does not have yet.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Load {
     /// A stream.
     Stream(Uuid),
     /// The owner of a claim.
     Claim(Claim),
-}
-
-/// An [`Aggregate`] of any type.
-pub(crate) trait State: Send + Sync {
-    /// Takes one fact in. Another aggregate's facts are not of this state and change nothing.
-    fn evolve(&mut self, event: &Event);
-    /// Bytes held, roughly.
-    fn bytes(&self) -> usize;
-    /// For [`View::get`].
-    fn as_any(&self) -> &dyn Any;
-}
-
-/// Makes a [`State`] of an [`Aggregate`].
-#[derive(Debug)]
-pub(crate) struct StateOf<A>(pub(crate) A);
-
-impl<A: Aggregate> State for StateOf<A> {
-    fn evolve(&mut self, event: &Event) {
-        if let Some(event) = A::Event::from_event(event) {
-            self.0.evolve(event);
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        size_of::<A>() + self.0.heap_bytes()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        &self.0
-    }
 }
 
 /// A stream as it is known right now. The default is one without events.
@@ -118,9 +95,28 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// A stream of that aggregate as it was kept after its event number `version`; none if this build
+    /// cannot go on from there.
+    #[must_use]
+    pub fn restore(kind: Kind, kept: &Kept, version: i64, last_at: Timestamp) -> Option<Self> {
+        Some(Self {
+            version,
+            last_at: Some(last_at),
+            state: Some((registry::of(kind).restore)(kept)?),
+        })
+    }
+
+    /// Its state, to keep; none without events.
+    ///
+    /// # Errors
+    /// Only if a state cannot be written as JSON, which none of ours is.
+    pub fn keep(&self) -> serde_json::Result<Option<Kept>> {
+        self.state.as_ref().map(|state| state.keep()).transpose()
+    }
+
     /// Takes the stream's next event in. The first one says of which aggregate the stream is.
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
-        let empty = || registry::empty(event.aggregate());
+        let empty = || (registry::of(event.aggregate()).empty)();
         self.state.get_or_insert_with(empty).evolve(event);
         self.version += 1;
         self.last_at = Some(at);

@@ -9,6 +9,7 @@ mod claim;
 mod decision;
 mod error;
 mod registry;
+mod state;
 
 pub mod auction;
 pub mod category;
@@ -26,3 +27,4 @@ mod given;
 pub use claim::{Claim, ClaimScope};
 pub use decision::{Aggregate, Command, Load, Loaded, Reads, States, Stop, View, Write};
 pub use error::{Error, Kind};
+pub use state::Kept;

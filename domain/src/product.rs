@@ -7,6 +7,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tidemark_events::{
     AuctionId, CategoryId, Money, ProductId, UserId,
     product::{Condition, Event, Shipping},
@@ -18,7 +19,7 @@ pub use error::Error;
 use crate::{Aggregate, Claim, ClaimScope, Command, Stop, View, Write, access, category};
 
 /// What the rules know of a product, whatever its status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// Whose it is.
     pub seller_id: UserId,
@@ -29,7 +30,7 @@ pub struct Offer {
 }
 
 /// How far a product has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// Its seller alone sees it.
     Draft,
@@ -42,7 +43,7 @@ pub enum Status {
 }
 
 /// A product.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Product {
     /// There is none.
     #[default]
@@ -68,6 +69,7 @@ impl Aggregate for Product {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         match event {

@@ -1,5 +1,6 @@
 //! Readings: putting on record that an auditor looks at history.
 
+use serde::{Deserialize, Serialize};
 use tidemark_events::{
     ReadingId, UserId,
     reading::{Event, Scope},
@@ -9,13 +10,14 @@ use tidemark_events::{
 use crate::{Aggregate, Command, Stop, View, Write, access};
 
 /// A reading. No rule asks for it once it is recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading;
 
 impl Aggregate for Reading {
     type Event = Event;
 
     const NONE: &'static Self = &Self;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         match event {

@@ -4,23 +4,34 @@ use tidemark_events::Aggregate as Kind;
 
 use crate::{
     Aggregate,
-    decision::{State, StateOf},
+    state::{Kept, State, StateOf},
 };
 
-/// The state of a stream of that aggregate before its first event.
-pub(crate) fn empty(aggregate: Kind) -> Box<dyn State> {
+/// How the states of an aggregate come to be.
+pub(crate) struct Registered {
+    /// That of a stream before its first event.
+    pub(crate) empty: fn() -> Box<dyn State>,
+    /// One that was kept.
+    pub(crate) restore: fn(&Kept) -> Option<Box<dyn State>>,
+}
+
+/// What is known of that aggregate.
+pub(crate) const fn of(aggregate: Kind) -> Registered {
     match aggregate {
-        Kind::User => boxed::<crate::user::User>(),
-        Kind::Credential => boxed::<crate::credential::Credential>(),
-        Kind::Session => boxed::<crate::session::Session>(),
-        Kind::Category => boxed::<crate::category::Category>(),
-        Kind::Product => boxed::<crate::product::Product>(),
-        Kind::Auction => boxed::<crate::auction::Auction>(),
-        Kind::Reserve => boxed::<crate::reserve::Reserve>(),
-        Kind::Reading => boxed::<crate::reading::Reading>(),
+        Kind::User => registered::<crate::user::User>(),
+        Kind::Credential => registered::<crate::credential::Credential>(),
+        Kind::Session => registered::<crate::session::Session>(),
+        Kind::Category => registered::<crate::category::Category>(),
+        Kind::Product => registered::<crate::product::Product>(),
+        Kind::Auction => registered::<crate::auction::Auction>(),
+        Kind::Reserve => registered::<crate::reserve::Reserve>(),
+        Kind::Reading => registered::<crate::reading::Reading>(),
     }
 }
 
-fn boxed<A: Aggregate>() -> Box<dyn State> {
-    Box::new(StateOf(A::default()))
+const fn registered<A: Aggregate>() -> Registered {
+    Registered {
+        empty: || Box::new(StateOf(A::default())),
+        restore: Kept::restore::<A>,
+    }
 }

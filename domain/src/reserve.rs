@@ -1,11 +1,12 @@
 //! Hidden reserves: read by bids and by the close, told to nobody. `auction` sets them.
 
+use serde::{Deserialize, Serialize};
 use tidemark_events::{ReserveId, reserve::Event};
 
 use crate::{Aggregate, Stop, View};
 
 /// A hidden reserve.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reserve {
     /// There is none.
     #[default]
@@ -21,6 +22,7 @@ impl Aggregate for Reserve {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         match event {

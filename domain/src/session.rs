@@ -6,6 +6,7 @@ mod tests;
 use std::collections::VecDeque;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use tidemark_events::{
     Actor, KeyedHash, SessionId, Timestamp, UserId,
     session::{EndReason, Event},
@@ -52,7 +53,7 @@ impl Error {
 }
 
 /// A session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Session {
     /// There is none.
     #[default]
@@ -81,6 +82,7 @@ impl Aggregate for Session {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         match event {

@@ -5,6 +5,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use tidemark_events::{
     CredentialId, KeyedHash, Sealed, UserId, credential,
     user::{Event, Role},
@@ -60,7 +61,7 @@ impl Error {
 }
 
 /// A user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum User {
     /// Nobody registered.
     #[default]
@@ -89,6 +90,7 @@ impl Aggregate for User {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
 
     fn evolve(&mut self, event: &Event) {
         match (self, event) {
