@@ -1,8 +1,8 @@
 -- Unique claims: at most one stream owns a key of a scope.
 
 create table claims (
-    scope    text not null,
-    key      text not null,
+    scope    text not null collate "C",
+    key      text not null collate "C",
     owner_id uuid not null,
     primary key (scope, key)
 );

@@ -1,8 +1,8 @@
 -- What was answered to a command that came with an Idempotency-Key, so that it is answered again.
 
 create table idempotency_records (
-    principal    text        not null,
-    key          text        not null,
+    principal    text        not null collate "C",
+    key          text        not null collate "C",
     request_hash bytea       not null,
     status       smallint    not null,
     stream_id    uuid        not null,

@@ -53,18 +53,26 @@ create function append(
     -- The head before: the events of the groups written follow it, in their order.
     out head    bigint,
     out at      timestamptz,
-    -- One object for each thing that moved: {"group", "kind", "id" or "scope" and "key"}.
+    -- One object for each thing that moved: {"group", "kind", and "id", "scope" and "key", or "record"}.
     out moved   jsonb
 )
-language plpgsql volatile security definer set search_path = public, pg_temp as $$
+language plpgsql volatile security definer
+set search_path = public, pg_temp
+-- Every batch has the same plans: making them costs more than one command's events. They are made
+-- while tables are small and used when they are large, so they must never read a table through.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
 #variable_conflict use_column
 declare
-    failed integer[];
-    written bigint;
+    failed  integer[];
+    -- How many events are written, up to and with each place of e_.
+    written bigint[];
 begin
     select h.position, greatest(clock_timestamp(), h.recorded_at)
       into head, at
       from log_head h
+     where h.only_row
        for update;
 
     update executors x
@@ -75,10 +83,11 @@ begin
         return;
     end if;
 
-    select coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(m))), '[]'), array_agg(m."group")
+    select coalesce(jsonb_agg(jsonb_strip_nulls(to_jsonb(m))), '[]'), coalesce(array_agg(m."group"), '{}')
       into moved, failed
       from (
-        select s.grp as "group", 'stream' as kind, s.id::text as id, null as scope, null as key
+        select s.grp as "group", 'stream' as kind, s.id as id, null as scope, null as key,
+               null::idempotency_records as record
           from unnest(s_group, s_stream, s_version) as s (grp, id, version)
           left join lateral (
                 select e.version from events e
@@ -88,59 +97,64 @@ begin
           ) as tail on true
          where coalesce(tail.version, 0) <> s.version
         union all
-        select c.grp, 'claim', null, c.scope, c.key
+        select c.grp, 'claim', null, c.scope, c.key, null
           from unnest(c_group, c_scope, c_key, c_owner) as c (grp, scope, key, owner_id)
           left join claims held on held.scope = c.scope and held.key = c.key
          where held.owner_id is distinct from c.owner_id
         union all
-        select i.grp, 'record', null, i.principal, i.key
+        select i.grp, 'record', null, null, null, r
           from unnest(i_group, i_principal, i_key) as i (grp, principal, key)
           join idempotency_records r on r.principal = i.principal and r.key = i.key
         union all
-        select k.grp, 'subject', k.subject::text, null, null
+        select k.grp, 'subject', k.subject, null, null, null
           from unnest(k_group, k_subject, k_version, k_wrapped) as k (grp, subject, version, wrapped)
           left join subject_keys known on known.subject = k.subject and known.version = k.version
          where (k.wrapped is null) <> (known.wrapped is not null)
             or known.destroyed_at is not null
       ) as m;
-    failed := coalesce(failed, '{}');
 
-    -- Positions are given to what is left, in order; records point at the place of their event.
-    with numbered as (
-        select e.*, head + row_number() over (order by e.place) as position
+    -- Positions are given to what is left, in order.
+    written := array(
+        select count(*) filter (where e.grp <> all (failed)) over (order by e.place)
+          from unnest(e_group) with ordinality as e (grp, place)
+    );
+    if written[cardinality(written)] > 0 then
+        insert into events
+        select head + written[e.place], e.id, e.stream, e.version, e.aggregate, e.type, e.schema,
+               e.data::json, e.metadata::json, append.at
           from unnest(e_group, e_id, e_stream, e_version, e_aggregate, e_type, e_schema, e_data, e_metadata)
                with ordinality
                as e (grp, id, stream, version, aggregate, type, schema, data, metadata, place)
-         where e.grp <> all (failed)
-    ), appended as (
-        insert into events
-        select position, id, stream, version, aggregate, type, schema, data::json, metadata::json, append.at
-          from numbered
-    ), recorded as (
+         where e.grp <> all (failed);
+        update log_head h
+           set position = head + written[cardinality(written)], recorded_at = append.at
+         where h.only_row;
+    end if;
+
+    if cardinality(i_group) > 0 then
         insert into idempotency_records
-        select i.principal, i.key, i.hash, i.status, i.stream, i.version, coalesce(n.position, head), append.at
+        select i.principal, i.key, i.hash, i.status, i.stream, i.version,
+               head + coalesce(written[i.event], 0), append.at
           from unnest(i_group, i_principal, i_key, i_hash, i_status, i_stream, i_version, i_event)
                as i (grp, principal, key, hash, status, stream, version, event)
-          left join numbered n on n.place = i.event
-         where i.status is not null and i.grp <> all (failed)
-    )
-    select count(*) into written from numbered;
+         where i.status is not null and i.grp <> all (failed);
+    end if;
 
-    delete from claims held
-     using unnest(w_group, w_scope, w_key, w_owner) as w (grp, scope, key, owner_id)
-     where held.scope = w.scope and held.key = w.key and w.grp <> all (failed);
-    insert into claims
-    select w.scope, w.key, w.owner_id
-      from unnest(w_group, w_scope, w_key, w_owner) as w (grp, scope, key, owner_id)
-     where w.owner_id is not null and w.grp <> all (failed);
+    if cardinality(w_group) > 0 then
+        delete from claims held
+         using unnest(w_group, w_scope, w_key, w_owner) as w (grp, scope, key, owner_id)
+         where held.scope = w.scope and held.key = w.key and w.grp <> all (failed);
+        insert into claims
+        select w.scope, w.key, w.owner_id
+          from unnest(w_group, w_scope, w_key, w_owner) as w (grp, scope, key, owner_id)
+         where w.owner_id is not null and w.grp <> all (failed);
+    end if;
 
-    insert into subject_keys (subject, version, wrapped)
-    select k.subject, k.version, k.wrapped
-      from unnest(k_group, k_subject, k_version, k_wrapped) as k (grp, subject, version, wrapped)
-     where k.wrapped is not null and k.grp <> all (failed);
-
-    if written > 0 then
-        update log_head h set position = head + written, recorded_at = append.at;
+    if cardinality(k_group) > 0 then
+        insert into subject_keys (subject, version, wrapped)
+        select k.subject, k.version, k.wrapped
+          from unnest(k_group, k_subject, k_version, k_wrapped) as k (grp, subject, version, wrapped)
+         where k.wrapped is not null and k.grp <> all (failed);
     end if;
 end
 $$;
@@ -149,7 +163,7 @@ $$;
 create function resolve_batch(executor uuid, batch bigint) returns boolean
 language plpgsql volatile security definer set search_path = public, pg_temp as $$
 begin
-    perform from log_head for update;
+    perform from log_head h where h.only_row for update;
     update executors x
        set last_batch = resolve_batch.batch
      where x.id = resolve_batch.executor and x.last_batch = resolve_batch.batch - 1;

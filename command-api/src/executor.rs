@@ -22,7 +22,7 @@ use futures::{
 };
 use sqlx::PgPool;
 use tidemark_domain::{Claim, Loaded};
-use tidemark_event_store::{Log, Record};
+use tidemark_event_store::Record;
 use tidemark_platform::{clock::Clock, config::Executor as Settings};
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
@@ -31,6 +31,7 @@ pub use intent::{Idempotency, Intent, Receipt};
 
 use crate::error::Error;
 use job::{Admission, Job};
+use load::Loader;
 
 type Answer = Result<Receipt, Error>;
 type InFlight = HashMap<(String, String), (Vec<u8>, Shared<BoxFuture<'static, Answer>>)>;
@@ -38,7 +39,7 @@ type InFlight = HashMap<(String, String), (Vec<u8>, Shared<BoxFuture<'static, An
 /// Where commands are sent.
 #[derive(Clone)]
 pub struct Executor {
-    log: Log,
+    loader: Loader,
     jobs: mpsc::UnboundedSender<Job>,
     admission: Admission,
     in_flight: Arc<Mutex<InFlight>>,
@@ -55,11 +56,11 @@ impl Executor {
         settings: &Settings,
         clock: Clock,
     ) -> sqlx::Result<(Self, JoinHandle<()>)> {
-        let log = Log::new(pool.clone());
+        let loader = Loader::new(pool.clone(), settings.snapshot_every);
         let (jobs, received) = mpsc::unbounded_channel();
-        let work = run::Loop::new(pool, settings.clone(), clock, received).await?;
+        let work = run::Loop::new(pool, loader.clone(), settings.clone(), clock, received).await?;
         let executor = Self {
-            log,
+            loader,
             jobs,
             admission: Admission::new(settings),
             in_flight: Arc::default(),
@@ -84,7 +85,7 @@ impl Executor {
     /// # Errors
     /// If the log cannot be read, or holds what a newer build wrote.
     pub async fn load(&self, id: Uuid) -> Result<Loaded, Error> {
-        load::stream(&self.log, id).await
+        self.loader.stream(id).await
     }
 
     /// The stream that owns a claim.
@@ -92,7 +93,7 @@ impl Executor {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn owner(&self, claim: &Claim) -> Result<Option<Uuid>, Error> {
-        Ok(self.log.owner(claim.scope.name(), &claim.key).await?)
+        self.loader.owner(claim).await
     }
 
     async fn enqueue(&self, intent: Intent) -> Answer {

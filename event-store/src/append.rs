@@ -7,10 +7,12 @@ mod columns;
 
 use fail::fail_point;
 use serde::Deserialize;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions, PgConnection, PgPool, postgres::PgConnectOptions};
 use tidemark_events::{Encoded, Timestamp};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use crate::Record;
 use columns::Columns;
 
 /// An event to append.
@@ -101,10 +103,8 @@ pub enum Moved {
     Record {
         /// Place of the group in the batch.
         group: usize,
-        /// The principal.
-        scope: String,
-        /// The idempotency key.
-        key: String,
+        /// What was recorded then.
+        record: Record,
     },
     /// A subject's key is gone, or somebody brought it first.
     Subject {
@@ -148,23 +148,31 @@ pub enum Outcome {
     NotCurrent,
 }
 
-/// The writing side of one executor.
-#[derive(Clone, Debug)]
+/// The writing side of one executor, on a connection of its own: one call is one round trip, and
+/// whatever became of the last one, the next begins on a connection that is known to be good.
+#[derive(Debug)]
 pub struct Appender {
-    pool: PgPool,
     executor: Uuid,
+    options: PgConnectOptions,
+    connection: Mutex<Option<PgConnection>>,
 }
 
 impl Appender {
-    /// Makes a row for a new executor.
+    /// Makes a row for a new executor. Of `pool` only the address and the limits are used.
     ///
     /// # Errors
     /// If Postgres cannot be asked, or the id is taken.
-    pub async fn register(pool: PgPool, executor: Uuid) -> sqlx::Result<Self> {
+    pub async fn register(pool: &PgPool, executor: Uuid) -> sqlx::Result<Self> {
+        let options = PgConnectOptions::clone(&pool.connect_options());
+        let mut connection = options.connect().await?;
         sqlx::query!("select register_executor($1)", executor)
-            .execute(&pool)
+            .execute(&mut connection)
             .await?;
-        Ok(Self { pool, executor })
+        Ok(Self {
+            executor,
+            options,
+            connection: Mutex::new(Some(connection)),
+        })
     }
 
     /// Appends batch number `batch`, counting from 1.
@@ -174,6 +182,8 @@ impl Appender {
     pub async fn append(&self, batch: i64, groups: Vec<Group>) -> sqlx::Result<Outcome> {
         let columns = Columns::from(groups);
         let Columns { e, s, c, w, i, k } = &columns;
+        let mut slot = self.connection.lock().await;
+        let mut connection = self.take(&mut slot).await?;
         fail_point!("append_before");
         let row = sqlx::query!(
             r#"
@@ -226,8 +236,9 @@ impl Appender {
             &k.version,
             &k.wrapped as &[Option<Vec<u8>>],
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut connection)
         .await?;
+        *slot = Some(connection);
         fail_point!("append_unanswered");
         if !row.current {
             return Ok(Outcome::NotCurrent);
@@ -246,12 +257,25 @@ impl Appender {
     /// # Errors
     /// If Postgres cannot be asked: ask again.
     pub async fn resolve(&self, batch: i64) -> sqlx::Result<bool> {
-        sqlx::query_scalar!(
+        let mut slot = self.connection.lock().await;
+        let mut connection = self.take(&mut slot).await?;
+        let committed = sqlx::query_scalar!(
             r#"select resolve_batch($1, $2) as "committed!""#,
             self.executor,
             batch
         )
-        .fetch_one(&self.pool)
-        .await
+        .fetch_one(&mut connection)
+        .await?;
+        *slot = Some(connection);
+        Ok(committed)
+    }
+
+    /// The connection, or a new one. Whoever takes it puts it back once its call has succeeded: one
+    /// whose call failed, or was given up, is closed.
+    async fn take(&self, slot: &mut Option<PgConnection>) -> sqlx::Result<PgConnection> {
+        match slot.take() {
+            Some(connection) => Ok(connection),
+            None => self.options.connect().await,
+        }
     }
 }

@@ -1,15 +1,21 @@
-//! What was answered to commands that came with an `Idempotency-Key`: reading it back, and forgetting
-//! it in time.
+//! What was answered to commands that came with an `Idempotency-Key`, as the append finds it, and
+//! forgetting it in time.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, de::Error};
 use sqlx::{PgPool, postgres::types::PgInterval};
 use uuid::Uuid;
 
 /// A command that was done, and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Record {
+    /// Who sent the command.
+    pub principal: String,
+    /// The key they sent with it.
+    pub key: String,
     /// HMAC-SHA-256 of the request that was answered.
+    #[serde(deserialize_with = "bytea")]
     pub request_hash: Vec<u8>,
     /// The HTTP status of the answer.
     pub status: i16,
@@ -22,30 +28,6 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a principal's key, if there is one.
-    ///
-    /// # Errors
-    /// If Postgres cannot be asked.
-    pub async fn find(pool: &PgPool, principal: &str, key: &str) -> sqlx::Result<Option<Self>> {
-        sqlx::query_as!(
-            Self,
-            r#"
-            select request_hash,
-                   status,
-                   stream_id,
-                   version,
-                   position
-              from idempotency_records
-             where principal = $1
-               and key = $2
-            "#,
-            principal,
-            key,
-        )
-        .fetch_optional(pool)
-        .await
-    }
-
     /// Forgets clients' records older than `records_kept`, and executors that have not appended for
     /// `executors_kept`. Says how many records that were.
     ///
@@ -72,4 +54,10 @@ fn interval(duration: Duration) -> PgInterval {
         days: 0,
         microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
     }
+}
+
+/// Bytes as Postgres writes them into JSON.
+fn bytea<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    hex::decode(text.trim_start_matches("\\x")).map_err(D::Error::custom)
 }

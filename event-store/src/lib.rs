@@ -7,6 +7,7 @@ mod lease;
 mod log;
 mod schema;
 mod sealing;
+mod snapshot;
 
 pub mod feed;
 pub mod kafka;
@@ -18,3 +19,4 @@ pub use lease::{Lease, Leases};
 pub use log::{Head, Log, Published};
 pub use schema::migrate;
 pub use sealing::{Keys, LookupKey, NewKey, SealError, SubjectKey};
+pub use snapshot::Snapshot;

@@ -1,5 +1,6 @@
 //! Reading the log: a stream, a page of the whole, the head. Any role that may select may do it.
 
+use futures::stream::BoxStream;
 use sqlx::PgPool;
 use tidemark_events::{Recorded, Timestamp};
 use uuid::Uuid;
@@ -120,6 +121,45 @@ impl Log {
         .await
     }
 
+    /// The events of each stream above the version beside it, in order, at most `limit` of each.
+    #[must_use]
+    pub fn streams<'a>(
+        &'a self,
+        streams: &'a [Uuid],
+        after_versions: &'a [i64],
+        limit: i64,
+    ) -> BoxStream<'a, sqlx::Result<Recorded>> {
+        sqlx::query_as!(
+            Recorded,
+            r#"
+            select events.position as "position!",
+                   events.event_id as "event_id!",
+                   events.stream_id as "stream_id!",
+                   events.version as "version!",
+                   events.aggregate as "aggregate!",
+                   events.type as "event_type!",
+                   events.schema_version as "schema_version!",
+                   events.data::text as "data!",
+                   events.metadata::text as "metadata!",
+                   events.recorded_at as "recorded_at!"
+              from unnest($1::uuid[], $2::bigint[]) as wanted (stream_id, after_version)
+             cross join lateral (
+                   select *
+                     from events
+                    where events.stream_id = wanted.stream_id
+                      and events.version > wanted.after_version
+                    order by events.version
+                    limit $3
+             ) as events
+             order by events.stream_id, events.version
+            "#,
+            streams,
+            after_versions,
+            limit,
+        )
+        .fetch(&self.pool)
+    }
+
     /// The events above a position, in order, at most `limit`.
     ///
     /// # Errors
@@ -145,6 +185,43 @@ impl Log {
             "#,
             after_position,
             limit,
+        )
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// The events above a position up to another, in order: those of these types, or all.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn between(
+        &self,
+        after_position: i64,
+        position: i64,
+        types: Option<&[&str]>,
+    ) -> sqlx::Result<Vec<Recorded>> {
+        sqlx::query_as!(
+            Recorded,
+            r#"
+            select position,
+                   event_id,
+                   stream_id,
+                   version,
+                   aggregate,
+                   type as event_type,
+                   schema_version,
+                   data::text as "data!",
+                   metadata::text as "metadata!",
+                   recorded_at
+              from events
+             where position > $1
+               and position <= $2
+               and ($3::text[] is null or type = any ($3))
+             order by position
+            "#,
+            after_position,
+            position,
+            types as _,
         )
         .fetch_all(&self.pool)
         .await
@@ -195,22 +272,28 @@ impl Log {
         .await
     }
 
-    /// The stream that owns a claim.
+    /// The stream that owns each claim, in their order. They come as scopes and keys beside them.
     ///
     /// # Errors
     /// If Postgres cannot be asked.
-    pub async fn owner(&self, scope: &str, key: &str) -> sqlx::Result<Option<Uuid>> {
+    pub async fn owners(
+        &self,
+        scopes: &[String],
+        keys: &[String],
+    ) -> sqlx::Result<Vec<Option<Uuid>>> {
         sqlx::query_scalar!(
             r#"
-            select owner_id
-              from claims
-             where scope = $1
-               and key = $2
+            select claims.owner_id as "owner_id?"
+              from unnest($1::text[], $2::text[]) with ordinality as wanted (scope, key, place)
+              left join claims
+                on claims.scope = wanted.scope
+               and claims.key = wanted.key
+             order by wanted.place
             "#,
-            scope,
-            key,
+            scopes,
+            keys,
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await
     }
 }

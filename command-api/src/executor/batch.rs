@@ -6,7 +6,10 @@
 mod group;
 mod member;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    mem,
+};
 
 use tidemark_domain::{Claim, Load, Stop, View};
 use tidemark_event_store::Group;
@@ -126,6 +129,29 @@ impl Batch {
                 )
             })
             .unzip()
+    }
+
+    /// Takes out the groups of which something is not in the cache any more: what they rest on did not
+    /// come to be.
+    pub(super) fn take_stale(&mut self, cache: &Cache) -> Vec<Member> {
+        let members = mem::take(&mut self.members);
+        let parent = mem::take(&mut self.parent);
+        self.touched.clear();
+        let stale: HashSet<_> = (0..)
+            .zip(&members)
+            .filter(|(_, member)| !member.is_fresh(cache))
+            .map(|(place, _)| root(&parent, place))
+            .collect();
+        let mut taken = Vec::new();
+        for (place, member) in members.into_iter().enumerate() {
+            if stale.contains(&root(&parent, place)) {
+                taken.push(member);
+            } else {
+                self.join(&member);
+                self.members.push(member);
+            }
+        }
+        taken
     }
 
     /// Remembers what was known of everything the command touches before this batch.

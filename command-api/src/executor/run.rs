@@ -1,26 +1,33 @@
-//! The loop: takes all commands that wait, decides them in order, appends everything in one call.
+//! The loop: decides commands as they come, and appends what it has decided in one call after the other.
 //!
-//! There is no artificial delay: the next batch is what came while the last one committed.
+//! There is no artificial delay: a batch is what came while the last one committed. It is decided
+//! meanwhile, on states that are ahead of the log; that nothing is taken for granted that did not come
+//! to pass is what the append checks.
 
 mod outcome;
 
 use std::{
     collections::{HashMap, VecDeque},
+    io, mem,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use metrics::{counter, histogram};
 use sqlx::PgPool;
-use tidemark_domain::{Claim, Load};
-use tidemark_event_store::{Appender, Log, Outcome};
+use tidemark_domain::Load;
+use tidemark_event_store::{Appender, Group, Log, Outcome};
 use tidemark_platform::{clock::Clock, config::Executor as Settings};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinHandle, JoinSet},
+};
 use uuid::Uuid;
 
 use super::{
-    batch::{Batch, Decided},
+    batch::{Batch, Decided, Member},
     job::Job,
-    load::{Found, load},
+    load::{Loader, Loading},
     states::Cache,
 };
 use crate::error::Error;
@@ -28,23 +35,20 @@ use crate::error::Error;
 /// How long to wait before Postgres is asked again what became of a batch.
 const RESOLVE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Under what jobs wait for the same load.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Waiting {
-    Stream(Uuid),
-    Claim(Claim),
+/// A batch on its way into the log.
+struct InFlight {
+    call: JoinHandle<sqlx::Result<Outcome>>,
+    started: Instant,
+    /// Beside each group its commands, in order.
+    groups: Vec<Vec<Member>>,
+    /// Beside each group its first event.
+    event_ids: Vec<Option<Uuid>>,
+    /// The streams that become long by it.
+    long: Vec<Uuid>,
 }
 
-impl From<&Load> for Waiting {
-    fn from(load: &Load) -> Self {
-        match load {
-            Load::Stream(id) => Self::Stream(*id),
-            Load::Claim(claim) => Self::Claim(claim.clone()),
-        }
-    }
-}
-
-type LoadResult = (Waiting, Result<Found, Error>);
+/// A command whose decision stands, as of a position.
+type Standing = (Member, i64);
 
 /// The one task that decides and appends.
 pub(super) struct Loop {
@@ -53,14 +57,18 @@ pub(super) struct Loop {
     pool: PgPool,
     log: Log,
     timeline: i32,
-    appender: Appender,
+    appender: Arc<Appender>,
     batch_number: i64,
     cache: Cache,
     jobs: mpsc::UnboundedReceiver<Job>,
     pending: VecDeque<Job>,
-    waiting: HashMap<Waiting, Vec<Job>>,
-    loaded: mpsc::UnboundedReceiver<LoadResult>,
-    load_done: mpsc::UnboundedSender<LoadResult>,
+    /// What is decided and waits until the batch in flight is settled.
+    batch: Batch,
+    in_flight: Option<InFlight>,
+    loader: Loader,
+    wanted: Vec<Load>,
+    waiting: HashMap<Load, Vec<Job>>,
+    loads: JoinSet<Vec<Loading>>,
 }
 
 impl Loop {
@@ -70,6 +78,7 @@ impl Loop {
     /// If Postgres cannot be asked.
     pub(super) async fn new(
         pool: PgPool,
+        loader: Loader,
         settings: Settings,
         clock: Clock,
         jobs: mpsc::UnboundedReceiver<Job>,
@@ -77,141 +86,161 @@ impl Loop {
         let log = Log::new(pool.clone());
         clock.follow(log.now().await?);
         let timeline = log.head().await?.timeline;
-        let appender = Appender::register(pool.clone(), new_executor_id()).await?;
+        let appender = Appender::register(&pool, new_executor_id()).await?;
         let bytes_max = usize::try_from(settings.state_cache_bytes).unwrap_or(usize::MAX);
-        let (load_done, loaded) = mpsc::unbounded_channel();
         Ok(Self {
             settings,
             clock,
             pool,
             log,
             timeline,
-            appender,
+            appender: Arc::new(appender),
             batch_number: 0,
             cache: Cache::new(bytes_max),
             jobs,
             pending: VecDeque::new(),
+            batch: Batch::default(),
+            in_flight: None,
+            loader,
+            wanted: Vec::new(),
             waiting: HashMap::new(),
-            loaded,
-            load_done,
+            loads: JoinSet::new(),
         })
     }
 
-    /// Runs until nobody can send a command any more.
+    /// Runs until nobody can send a command any more and all are answered.
     pub(super) async fn run(mut self) {
-        while self.gather().await {
-            let batch = self.decide();
-            if !batch.is_empty() {
-                self.append(batch).await;
-                self.cache.shrink();
-            }
+        while let Some(standing) = self.wait().await {
+            self.decide();
+            self.load();
+            self.send();
+            // Last, so that the log has work while those who waited for it come back with more.
+            self.answer(standing);
         }
     }
 
-    /// Waits until something can be done, then takes all that can. False at the end.
-    async fn gather(&mut self) -> bool {
-        if self.pending.is_empty() {
-            tokio::select! {
-                Some((waiting, found)) = self.loaded.recv() => self.absorb(&waiting, found),
-                job = self.jobs.recv() => match job {
-                    Some(job) => self.pending.push_back(job),
-                    None if self.waiting.is_empty() => return false,
-                    None => if let Some((waiting, found)) = self.loaded.recv().await {
-                        self.absorb(&waiting, found);
-                    },
-                },
-            }
+    /// Waits until something has happened. Gives the commands that are settled by it; none at the end.
+    async fn wait(&mut self) -> Option<Vec<Standing>> {
+        let has_room = self.batch.len() < self.settings.batch_max;
+        tokio::select! {
+            biased;
+            Some(outcome) = answered(&mut self.in_flight) => Some(self.settle(outcome).await),
+            Some(loaded) = self.loads.join_next() => {
+                self.absorb(loaded);
+                Some(Vec::new())
+            },
+            Some(job) = self.jobs.recv(), if has_room => {
+                self.pending.push_back(job);
+                Some(Vec::new())
+            },
+            else => None,
         }
-        while let Ok((waiting, found)) = self.loaded.try_recv() {
-            self.absorb(&waiting, found);
-        }
-        while self.pending.len() < self.settings.batch_max {
-            let Ok(job) = self.jobs.try_recv() else { break };
-            self.pending.push_back(job);
-        }
-        true
     }
 
-    /// Takes what was loaded into the cache and lets those go on that waited for it.
-    fn absorb(&mut self, waiting: &Waiting, found: Result<Found, Error>) {
-        let jobs = self.waiting.remove(waiting).unwrap_or_default();
-        match found {
-            Ok(Found::Stream(id, loaded)) => self.cache.insert_stream(id, loaded),
-            Ok(Found::Claim(claim, owner)) => self.cache.insert_claim(claim, owner),
-            Err(error) => {
-                for job in jobs {
-                    job.answer(Err(error.clone()));
-                }
-                return;
-            }
-        }
-        self.pending.extend(jobs);
-    }
-
-    fn decide(&mut self) -> Batch {
-        let mut batch = Batch::default();
-        while batch.len() < self.settings.batch_max {
-            let Some(job) = self.pending.pop_front() else {
+    /// Decides all that wait, as far as the batch has room.
+    fn decide(&mut self) {
+        while self.batch.len() < self.settings.batch_max {
+            let next = self.pending.pop_front();
+            let Some(job) = next.or_else(|| self.jobs.try_recv().ok()) else {
                 break;
             };
             if job.deadline <= Instant::now() {
                 job.answer(Err(Error::Contended));
                 continue;
             }
-            match batch.decide(job, &mut self.cache, self.clock.now(), &self.settings) {
+            let now = self.clock.now();
+            match self.batch.decide(job, &mut self.cache, now, &self.settings) {
                 Decided::InBatch => {}
-                Decided::Needs(wanted, job) => self.load(wanted, job),
+                Decided::Needs(load, job) => self.want(load, job),
                 Decided::Failed(job, error) => job.answer(Err(error)),
             }
         }
-        batch
     }
 
-    fn load(&mut self, wanted: Load, job: Job) {
-        let key = Waiting::from(&wanted);
-        let jobs = self.waiting.entry(key.clone()).or_default();
+    fn want(&mut self, load: Load, job: Job) {
+        let jobs = self.waiting.entry(load.clone()).or_default();
         jobs.push(job);
         if jobs.len() == 1 {
-            let (log, done) = (self.log.clone(), self.load_done.clone());
-            tokio::spawn(async move {
-                let found = load(&log, &wanted).await;
-                let _ = done.send((key, found));
-            });
+            self.wanted.push(load);
         }
     }
 
-    async fn append(&mut self, batch: Batch) {
-        let started = Instant::now();
-        let (groups, members) = batch.into_groups();
-        let events: usize = groups.iter().map(|group| group.events.len()).sum();
-        let event_ids = groups
-            .iter()
-            .map(|g| g.events.first().map(|e| e.event_id))
-            .collect();
-        self.batch_number += 1;
-        match self.appender.append(self.batch_number, groups).await {
-            Ok(Outcome::Done(appended)) => {
-                observe(events, members.iter().map(Vec::len).sum(), started);
-                self.settle(members, &appended).await;
-            }
-            Ok(Outcome::NotCurrent) => {
-                tracing::error!("this executor's row is gone: it was idle for too long");
-                self.register().await;
-                self.decide_again(members.into_iter().flatten());
-            }
+    /// Loads what is wanted, all at once.
+    fn load(&mut self) {
+        while !self.wanted.is_empty() && self.loads.len() < self.settings.loads_max {
+            let most = self.wanted.len().min(self.settings.batch_max);
+            let wanted = self.wanted.drain(..most).collect();
+            let loader = self.loader.clone();
+            self.loads.spawn(async move { loader.load(wanted).await });
+        }
+    }
+
+    /// Takes what was loaded into the cache and lets those go on that waited for it.
+    fn absorb(&mut self, loaded: Result<Vec<Loading>, JoinError>) {
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
             Err(error) => {
-                tracing::error!(%error, batch = self.batch_number, "the outcome of an append is unknown");
-                counter!("tidemark_executor_unknown_outcomes_total").increment(1);
-                self.resolve(members, event_ids).await;
+                let jobs = self.waiting.drain().flat_map(|(_, jobs)| jobs);
+                return refuse(jobs, &Error::internal(error));
+            }
+        };
+        for loading in loaded {
+            let (load, taken) = match loading {
+                Loading::Stream(id, found) => {
+                    let taken = found.map(|loaded| self.cache.insert_stream(id, loaded));
+                    (Load::Stream(id), taken)
+                }
+                Loading::Claim(claim, found) => {
+                    let taken = found.map(|owner| self.cache.insert_claim(claim.clone(), owner));
+                    (Load::Claim(claim), taken)
+                }
+            };
+            let jobs = self.waiting.remove(&load).unwrap_or_default();
+            match taken {
+                Ok(()) => self.pending.extend(jobs),
+                Err(error) => refuse(jobs, &error),
             }
         }
+    }
+
+    /// Sends what is decided into the log, once nothing else is on its way.
+    fn send(&mut self) {
+        if self.in_flight.is_some() || self.batch.is_empty() {
+            return;
+        }
+        let (groups, members) = mem::take(&mut self.batch).into_groups();
+        let first_event = |group: &Group| group.events.first().map(|event| event.event_id);
+        let event_ids = groups.iter().map(first_event).collect();
+        let events = groups.iter().flat_map(|group| &group.events);
+        let every = self.settings.snapshot_every;
+        let long = events
+            .filter(|event| event.version.checked_rem(every) == Some(0))
+            .map(|event| event.stream_id)
+            .collect();
+        self.batch_number += 1;
+        let (appender, number) = (Arc::clone(&self.appender), self.batch_number);
+        let limit = self.append_timeout();
+        let call = async move { in_time(limit, appender.append(number, groups)).await };
+        self.in_flight = Some(InFlight {
+            call: tokio::spawn(call),
+            started: Instant::now(),
+            groups: members,
+            event_ids,
+            long,
+        });
+        self.cache.shrink();
+    }
+
+    fn append_timeout(&self) -> Duration {
+        Duration::from_millis(self.settings.append_timeout_ms)
     }
 
     async fn register(&mut self) {
         loop {
-            match Appender::register(self.pool.clone(), new_executor_id()).await {
+            let registering = Appender::register(&self.pool, new_executor_id());
+            match in_time(self.append_timeout(), registering).await {
                 Ok(appender) => {
-                    self.appender = appender;
+                    self.appender = Arc::new(appender);
                     self.batch_number = 0;
                     return;
                 }
@@ -224,10 +253,36 @@ impl Loop {
     }
 }
 
-fn observe(events: usize, commands: usize, started: Instant) {
+/// What came of the batch in flight, once there is one.
+async fn answered(
+    in_flight: &mut Option<InFlight>,
+) -> Option<Result<sqlx::Result<Outcome>, JoinError>> {
+    Some((&mut in_flight.as_mut()?.call).await)
+}
+
+fn refuse(jobs: impl IntoIterator<Item = Job>, error: &Error) {
+    for job in jobs {
+        job.answer(Err(error.clone()));
+    }
+}
+
+/// Gives a call up that is not answered in time: its connection may be dead without anybody knowing.
+async fn in_time<T>(
+    limit: Duration,
+    call: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    let given_up = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+    tokio::time::timeout(limit, call)
+        .await
+        .unwrap_or_else(given_up)
+}
+
+fn observe(groups: &[Vec<Member>], started: Instant) {
+    let members = || groups.iter().flatten();
+    let events: usize = members().map(Member::event_count).sum();
     #[expect(clippy::cast_precision_loss, reason = "metrics")]
     {
-        histogram!("tidemark_executor_batch_commands").record(commands as f64);
+        histogram!("tidemark_executor_batch_commands").record(members().count() as f64);
         histogram!("tidemark_executor_batch_events").record(events as f64);
     }
     histogram!("tidemark_executor_append_seconds").record(started.elapsed().as_secs_f64());

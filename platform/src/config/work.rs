@@ -21,6 +21,12 @@ pub struct Executor {
     pub events_per_command_max: usize,
     /// How long a command is decided again after conflicts before it is given up.
     pub command_deadline_ms: u64,
+    /// How long the answer to an append is awaited before its outcome counts as unknown.
+    pub append_timeout_ms: u64,
+    /// Loads under way at once at most.
+    pub loads_max: usize,
+    /// After so many events the state of a stream is kept.
+    pub snapshot_every: i64,
     /// Memory for the states of streams.
     pub state_cache_bytes: u64,
     /// What `Retry-After` says when the queue is full.
@@ -35,8 +41,12 @@ pub struct Executor {
 pub struct Projection {
     /// What read models follow.
     pub feed: FeedChoice,
-    /// Events folded in one transaction at most.
+    /// Events read at once at most.
     pub batch_max: usize,
+    /// No more events are folded before so many rows are written.
+    pub batch_rows_max: usize,
+    /// Nor any, before those of so long are written.
+    pub batch_ms: u64,
     /// Events kept for the workers of this process; a worker further behind reads the log.
     pub ring_events_max: usize,
     /// Memory for their data at most.

@@ -68,7 +68,7 @@ async fn a_slow_read_model_holds_up_no_other() {
 async fn append_unreadable(app: &App, event_type: &str) {
     let url = app.settings.get("TIDEMARK_DATABASE__APPEND_URL");
     let pool = PgPoolOptions::new().connect_lazy(url).unwrap();
-    let appender = Appender::register(pool, new_id()).await.unwrap();
+    let appender = Appender::register(&pool, new_id()).await.unwrap();
     let metadata = Metadata {
         actor: Actor::Service("test".to_owned()),
         correlation_id: new_id(),

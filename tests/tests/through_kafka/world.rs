@@ -53,7 +53,8 @@ impl World {
                 .connect_lazy(&database.url_like(&url))
                 .unwrap()
         };
-        let appender = Appender::register(pool("APPEND"), Uuid::now_v7());
+        let writing = pool("APPEND");
+        let appender = Appender::register(&writing, Uuid::now_v7());
         Self {
             log: Log::new(pool("READ")),
             relay_pool: pool("RELAY"),

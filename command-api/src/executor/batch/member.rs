@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidemark_domain::{Error as Refusal, Reads, Write};
+use tidemark_domain::{Error as Refusal, Reads, States, Write};
 use tidemark_event_store::{NewEvent, NewRecord};
 use tidemark_events::{Event, Timestamp};
 use tidemark_platform::config::Executor as Settings;
@@ -148,6 +148,19 @@ impl Member {
                 Thing::Subject(_) => {}
             }
         }
+    }
+
+    /// Whether what it rests on and what it wrote is still in the cache.
+    pub(super) fn is_fresh(&self, cache: &Cache) -> bool {
+        let is_known = |thing| match thing {
+            Thing::Stream(id) => cache.stream(id).is_some(),
+            Thing::Claim(claim) => cache.owner(&claim).is_some(),
+            Thing::Subject(_) => true,
+        };
+        self.things_written()
+            .into_iter()
+            .chain(self.things_read())
+            .all(is_known)
     }
 
     /// The streams that its events are in.

@@ -1,35 +1,70 @@
 //! What follows from an append: answers, second decisions, and finding out what became of a batch.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    time::Instant,
-};
+use std::{collections::HashSet, io, mem, time::Instant};
 
 use metrics::counter;
-use tidemark_event_store::{Appended, Moved, Record};
+use tidemark_event_store::{Appended, Moved, Outcome};
+use tokio::task::JoinError;
 use uuid::Uuid;
 
-use super::{Loop, RESOLVE_PAUSE};
+use super::{InFlight, Loop, RESOLVE_PAUSE, Standing, in_time, observe, refuse};
 use crate::{
     error::Error,
     executor::{
         batch::{Member, Verdict},
         intent::Receipt,
-        job::Job,
         replay,
     },
 };
 
 impl Loop {
-    /// Answers the groups that were written, and decides the others again.
-    pub(super) async fn settle(&mut self, groups: Vec<Vec<Member>>, appended: &Appended) {
+    /// What follows from the answer to the batch in flight. Gives the commands whose decision stands.
+    pub(super) async fn settle(
+        &mut self,
+        outcome: Result<sqlx::Result<Outcome>, JoinError>,
+    ) -> Vec<Standing> {
+        let Some(sent) = self.in_flight.take() else {
+            return Vec::new();
+        };
+        match outcome.unwrap_or_else(|panic| Err(io::Error::other(panic).into())) {
+            Ok(Outcome::Done(appended)) => {
+                observe(&sent.groups, sent.started);
+                self.keep(sent.long);
+                self.take(sent.groups, &appended)
+            }
+            Ok(Outcome::NotCurrent) => {
+                tracing::error!("this executor's row is gone: it was idle for too long");
+                self.register().await;
+                self.decide_again(sent.groups.into_iter().flatten());
+                self.take_back();
+                Vec::new()
+            }
+            Err(error) => {
+                tracing::error!(%error, batch = self.batch_number, "the outcome of an append is unknown");
+                counter!("tidemark_executor_unknown_outcomes_total").increment(1);
+                self.resolve(sent).await
+            }
+        }
+    }
+
+    /// Keeps the states of streams that have become long. Nobody waits for it.
+    fn keep(&self, streams: Vec<Uuid>) {
+        if !streams.is_empty() {
+            let loader = self.loader.clone();
+            tokio::spawn(async move { loader.snapshot(streams).await });
+        }
+    }
+
+    /// The commands of the groups that were written; the others are decided again.
+    fn take(&mut self, groups: Vec<Vec<Member>>, appended: &Appended) -> Vec<Standing> {
         self.clock.follow(appended.at);
         let failed: HashSet<usize> = appended.moved.iter().map(Moved::group).collect();
+        let mut standing = Vec::new();
         let mut position = appended.head;
         for (place, members) in groups.into_iter().enumerate() {
             if failed.contains(&place) {
                 let moved = appended.moved.iter().filter(|moved| moved.group() == place);
-                self.retry_group(members, moved.collect()).await;
+                self.retry_group(members, &moved.collect::<Vec<_>>());
                 continue;
             }
             for member in members {
@@ -37,37 +72,42 @@ impl Loop {
                     self.cache.taken(id, appended.at);
                 }
                 position += i64::try_from(member.event_count()).unwrap_or(0);
-                self.answer(member, position);
+                standing.push((member, position));
             }
+        }
+        if !failed.is_empty() {
+            self.take_back();
+        }
+        standing
+    }
+
+    /// Answers commands whose decision stands.
+    pub(super) fn answer(&self, standing: Vec<Standing>) {
+        for (Member { job, verdict, .. }, position) in standing {
+            let answer = match verdict {
+                Verdict::Accepted { version, events } => Ok(Receipt {
+                    status: job.intent.status,
+                    stream_id: job.intent.stream_id,
+                    version,
+                    timeline: self.timeline,
+                    position,
+                    events: events.into(),
+                    replayed: false,
+                }),
+                Verdict::Refused(refusal) => Err(Error::Refused(refusal)),
+                Verdict::Stale { current } => Err(Error::Stale { current }),
+            };
+            job.answer(answer);
         }
     }
 
-    /// Answers a command whose decision stands, as of a position.
-    fn answer(&self, member: Member, position: i64) {
-        let Member { job, verdict, .. } = member;
-        let answer = match verdict {
-            Verdict::Accepted { version, events } => Ok(Receipt {
-                status: job.intent.status,
-                stream_id: job.intent.stream_id,
-                version,
-                timeline: self.timeline,
-                position,
-                events: events.into(),
-                replayed: false,
-            }),
-            Verdict::Refused(refusal) => Err(Error::Refused(refusal)),
-            Verdict::Stale { current } => Err(Error::Stale { current }),
-        };
-        job.answer(answer);
-    }
-
     /// A group was not written: those done before are answered so, the others decided again.
-    async fn retry_group(&mut self, members: Vec<Member>, moved: Vec<&Moved>) {
+    fn retry_group(&mut self, members: Vec<Member>, moved: &[&Moved]) {
         counter!("tidemark_executor_conflicts_total").increment(1);
         let mut again = Vec::with_capacity(members.len());
         for member in members {
             member.forget(&mut self.cache);
-            match self.done_before(&member, &moved).await {
+            match self.done_before(&member, moved) {
                 Some(answer) => member.job.answer(answer),
                 None => again.push(member),
             }
@@ -76,32 +116,20 @@ impl Loop {
     }
 
     /// The answer to a command that another process took first, or whose subject was erased.
-    async fn done_before(
-        &self,
-        member: &Member,
-        moved: &[&Moved],
-    ) -> Option<Result<Receipt, Error>> {
+    fn done_before(&self, member: &Member, moved: &[&Moved]) -> Option<Result<Receipt, Error>> {
         let intent = &member.job.intent;
-        let erased = intent.keys.iter().any(|used| {
-            moved
-                .iter()
-                .any(|m| matches!(m, Moved::Subject { id, .. } if *id == used.subject))
-        });
-        if erased {
-            return Some(Err(Error::Erased));
-        }
-        let idempotency = intent.idempotency.as_ref()?;
-        let recorded = moved.iter().any(|m| {
-            matches!(m, Moved::Record { scope, key, .. }
-                if *scope == idempotency.principal && *key == idempotency.key)
-        });
-        if !recorded {
-            return None;
-        }
-        match Record::find(&self.pool, &idempotency.principal, &idempotency.key).await {
-            Ok(record) => record.map(|record| replay(&record, idempotency, self.timeline)),
-            Err(error) => Some(Err(error.into())),
-        }
+        moved.iter().find_map(|moved| match moved {
+            Moved::Subject { id, .. } => {
+                let is_erased = intent.keys.iter().any(|used| used.subject == *id);
+                is_erased.then_some(Err(Error::Erased))
+            }
+            Moved::Record { record, .. } => {
+                let sent = intent.idempotency.as_ref()?;
+                let is_done = (&record.principal, &record.key) == (&sent.principal, &sent.key);
+                is_done.then(|| replay(record, sent, self.timeline))
+            }
+            Moved::Stream { .. } | Moved::Claim { .. } => None,
+        })
     }
 
     /// Sends commands through once more, from states that are loaded afresh.
@@ -112,45 +140,57 @@ impl Loop {
         }
     }
 
-    /// Finds out what became of the last batch, however long it takes: until then this executor
-    /// appends nothing.
-    pub(super) async fn resolve(&mut self, groups: Vec<Vec<Member>>, event_ids: Vec<Option<Uuid>>) {
-        let committed = loop {
-            match self.appender.resolve(self.batch_number).await {
-                Ok(committed) => break committed,
+    /// Decides again what was decided meanwhile on states that did not come to be.
+    fn take_back(&mut self) {
+        let stale = self.batch.take_stale(&self.cache);
+        self.decide_again(stale.into_iter());
+    }
+
+    /// Finds out what became of the batch, however long it takes: until then this executor appends
+    /// nothing, and what was decided meanwhile waits as if it were not.
+    async fn resolve(&mut self, sent: InFlight) -> Vec<Standing> {
+        for member in sent.groups.iter().flatten() {
+            member.forget(&mut self.cache);
+        }
+        let (_, decided) = mem::take(&mut self.batch).into_groups();
+        self.decide_again(decided.into_iter().flatten());
+        let committed = self.is_committed().await;
+        tracing::info!(
+            batch = self.batch_number,
+            committed,
+            "the outcome of the append is known"
+        );
+        let mut standing = Vec::new();
+        for (members, first_event) in sent.groups.into_iter().zip(sent.event_ids) {
+            let written = match first_event {
+                Some(event_id) if committed => self.find(event_id).await,
+                // A group without events left no trace: its refusals are decided anew.
+                _ => None,
+            };
+            let Some(first) = written else {
+                self.decide_again(members.into_iter());
+                continue;
+            };
+            let mut position = first - 1;
+            for member in members {
+                position += i64::try_from(member.event_count()).unwrap_or(0);
+                standing.push((member, position));
+            }
+        }
+        standing
+    }
+
+    async fn is_committed(&mut self) -> bool {
+        loop {
+            let asked = self.appender.resolve(self.batch_number);
+            match in_time(self.append_timeout(), asked).await {
+                Ok(committed) => return committed,
                 Err(error) => {
                     tracing::warn!(%error, "cannot ask what became of a batch");
                     self.refuse_overdue();
                     tokio::time::sleep(RESOLVE_PAUSE).await;
                 }
             }
-        };
-        tracing::info!(
-            batch = self.batch_number,
-            committed,
-            "the outcome of the append is known"
-        );
-        for (members, first_event) in groups.into_iter().zip(event_ids) {
-            for member in &members {
-                member.forget(&mut self.cache);
-            }
-            let written = match first_event {
-                Some(event_id) if committed => self.find(event_id).await,
-                // A group without events left no trace: its refusals are decided anew.
-                _ => None,
-            };
-            match written {
-                Some(first) => self.answer_written(members, first),
-                None => self.decide_again(members.into_iter()),
-            }
-        }
-    }
-
-    fn answer_written(&self, members: Vec<Member>, first_position: i64) {
-        let mut position = first_position - 1;
-        for member in members {
-            position += i64::try_from(member.event_count()).unwrap_or(0);
-            self.answer(member, position);
         }
     }
 
@@ -172,13 +212,9 @@ impl Loop {
             self.pending.push_back(job);
         }
         let now = Instant::now();
-        let (overdue, rest): (VecDeque<_>, VecDeque<_>) = self
-            .pending
-            .drain(..)
-            .partition(|job: &Job| job.deadline <= now);
-        self.pending = rest;
-        for job in overdue {
-            job.answer(Err(Error::StorageUnavailable));
-        }
+        let all = self.pending.drain(..);
+        let (overdue, rest): (Vec<_>, Vec<_>) = all.partition(|job| job.deadline <= now);
+        self.pending = rest.into();
+        refuse(overdue, &Error::StorageUnavailable);
     }
 }

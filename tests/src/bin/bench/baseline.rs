@@ -65,9 +65,7 @@ pub(crate) async fn append_function(
     is_keyed: bool,
     duration: Duration,
 ) -> f64 {
-    let appender = Appender::register(world.pool.clone(), new_id())
-        .await
-        .unwrap();
+    let appender = Appender::register(&world.pool, new_id()).await.unwrap();
     let streams: Vec<Uuid> = (0..batch).map(|_| new_id()).collect();
     let from = Instant::now() + duration / 4;
     let until = from + duration;
@@ -104,9 +102,7 @@ pub(crate) async fn transaction_a_command(
     let tasks = (0..clients).map(|client| {
         let world = Arc::clone(world);
         tokio::spawn(async move {
-            let appender = Appender::register(world.pool.clone(), new_id())
-                .await
-                .unwrap();
+            let appender = Appender::register(&world.pool, new_id()).await.unwrap();
             let (stream, bidder) = (new_id(), world.bidders[client % world.bidders.len()].0);
             let mut latencies = histogram();
             for number in 1.. {

@@ -77,7 +77,7 @@ impl World {
             .iter()
             .map(|open| group(open.id.0, opened(open.id, now)));
         let mut groups: Vec<_> = users.chain(markets).collect();
-        let appender = Appender::register(pool.clone(), new_id()).await.unwrap();
+        let appender = Appender::register(&pool, new_id()).await.unwrap();
         for batch in 1.. {
             let rest = groups.split_off(groups.len().min(GROUPS));
             let outcome = appender.append(batch, groups).await.unwrap();
