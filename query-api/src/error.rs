@@ -8,6 +8,9 @@ use tidemark_platform::http::Problem;
 const RETRY_AFTER_S: u64 = 1;
 /// What Postgres says of a statement that took longer than `database.statement_timeout_ms`.
 const STATEMENT_TIMEOUT: &str = "57014";
+/// What Postgres says of itself and not of a statement: connections, conflicts with others, resources,
+/// an operator or a crash, the system below.
+const OF_THE_SERVER: [&str; 5] = ["08", "40", "53", "57", "58"];
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -102,11 +105,13 @@ fn storage(error: &sqlx::Error) -> Problem {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
-    let is_passing = matches!(
-        error,
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)
-    );
-    if code.is_some_and(|code| code == STATEMENT_TIMEOUT) {
+    let is_of_the_server = |code: &str| OF_THE_SERVER.iter().any(|class| code.starts_with(class));
+    let is_passing = code.as_deref().is_some_and(is_of_the_server)
+        || matches!(
+            error,
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)
+        );
+    if code.as_deref() == Some(STATEMENT_TIMEOUT) {
         let detail = "The query took too long: ask for less.";
         Problem::unavailable("too_slow", detail, RETRY_AFTER_S).caused_by(error)
     } else if is_passing {
@@ -124,3 +129,6 @@ fn sentence(text: &str) -> String {
         first.to_uppercase().chain(letters).collect()
     })
 }
+
+#[cfg(test)]
+mod tests;

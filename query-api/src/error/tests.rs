@@ -1,0 +1,67 @@
+//! What is said of Postgres' troubles.
+
+use std::{borrow::Cow, error::Error as StdError, fmt};
+
+use axum::http::StatusCode;
+use sqlx::error::{DatabaseError, ErrorKind};
+
+use super::*;
+
+/// An error with a code of Postgres.
+#[derive(Debug)]
+struct Said(&'static str);
+
+impl fmt::Display for Said {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl StdError for Said {}
+
+impl DatabaseError for Said {
+    fn message(&self) -> &str {
+        self.0
+    }
+
+    fn code(&self) -> Option<Cow<'_, str>> {
+        Some(self.0.into())
+    }
+
+    fn as_error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn as_error_mut(&mut self) -> &mut (dyn StdError + Send + Sync + 'static) {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn StdError + Send + Sync + 'static> {
+        self
+    }
+
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
+}
+
+fn status(code: &'static str) -> StatusCode {
+    let error = Error::from(sqlx::Error::Database(Box::new(Said(code))));
+    error.into_response().status()
+}
+
+#[test]
+fn a_postgres_in_trouble_is_no_fault_of_ours() {
+    // Killed backends, one that starts, a full disk, one that fails, too many connections, a deadlock.
+    for code in ["57P01", "57P02", "57P03", "53100", "58030", "53300", "40P01"] {
+        assert_eq!(status(code), StatusCode::SERVICE_UNAVAILABLE, "{code}");
+    }
+}
+
+#[test]
+fn a_wrong_statement_is() {
+    // No such column, no right, a number out of range.
+    for code in ["42703", "42501", "22003"] {
+        assert_eq!(status(code), StatusCode::INTERNAL_SERVER_ERROR, "{code}");
+    }
+}
