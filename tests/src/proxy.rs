@@ -40,8 +40,8 @@ pub enum Fault {
     None,
     /// The connection is reset, and so is every new one.
     Reset,
-    /// Every byte is taken, none arrives, and nobody is told. When this ends, connections that lost
-    /// something are reset.
+    /// Every byte is taken, none arrives, and nobody is told. A connection that lost something never
+    /// carries anything again, like one to a machine that has gone: only [`Proxy::cut`] ends it.
     BlackHole,
     /// The receiver sees the end of the stream; the other direction goes on.
     HalfClose,

@@ -44,7 +44,7 @@ struct Pipe<'a> {
     queue: VecDeque<Chunk>,
     /// Of a cut, how many bytes still arrive.
     left: Option<u64>,
-    /// Whether bytes were swallowed, so that the rest would make no sense.
+    /// Whether a byte was swallowed: then so is all that follows, for ever.
     torn: bool,
     /// Whether the receiver was told that no more comes.
     closed: bool,
@@ -99,7 +99,7 @@ async fn at(due: Option<Instant>) {
 
 impl Pipe<'_> {
     fn swallows(&self) -> bool {
-        matches!(*self.fault.borrow(), Fault::BlackHole)
+        self.torn || matches!(*self.fault.borrow(), Fault::BlackHole)
     }
 
     fn shape(&self) -> Shape {
@@ -120,19 +120,17 @@ impl Pipe<'_> {
             Fault::HalfClose => self.close().await?,
             Fault::None | Fault::BlackHole | Fault::Slow(_) => {}
         }
-        // What was half closed or lost bytes cannot go on as if nothing had been.
-        let whole = matches!(fault, Fault::BlackHole | Fault::HalfClose);
-        if whole || !(self.torn || self.closed) {
-            Ok(())
-        } else {
-            Err(Broken::Cut)
+        // What was half closed cannot be opened again.
+        if self.closed && !matches!(fault, Fault::HalfClose) {
+            return Err(Broken::Cut);
         }
+        Ok(())
     }
 
     /// Takes what was read: it is lost, or on its way.
     async fn take(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         if self.swallows() || self.closed {
-            self.torn |= !bytes.is_empty();
+            self.torn = true;
             let lost = bytes.len() as u64;
             self.tally.swallowed.fetch_add(lost, Ordering::Relaxed);
             return Ok(());

@@ -111,9 +111,11 @@ async fn a_black_hole_tells_nobody() {
     assert!(timeout(A_WHILE, client.read_u8()).await.is_err());
     assert_eq!(proxy.counts().swallowed, 7, "the answer and its end");
     proxy.heal();
-    // What lost bytes cannot go on; what lost none can.
-    assert_eq!(rest(&mut client).await, (Vec::new(), true));
+    // What lost bytes stays silent; what lost none goes on.
     echoes(&mut idle, b"after").await;
+    assert!(timeout(A_WHILE, client.read_u8()).await.is_err());
+    proxy.cut();
+    assert_eq!(rest(&mut client).await, (Vec::new(), true));
 }
 
 #[tokio::test]
