@@ -169,6 +169,7 @@ impl Assignments {
             (self.duties[duty].subscriber)(),
             self.source.clone(),
             self.settings.clone(),
+            None,
             stop.clone(),
         ));
         Term {

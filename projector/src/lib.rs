@@ -2,6 +2,7 @@
 //! through reactors. It appends nothing itself, and any number of it share the work.
 
 mod assignment;
+mod catch_up;
 mod error;
 mod feeding;
 mod follower;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+pub use catch_up::catch_up;
 pub use error::Error;
 
 use crate::assignment::Assignments;

@@ -6,8 +6,6 @@ mod answer;
 mod auction_timer;
 pub(crate) mod sender;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -15,6 +13,7 @@ use tidemark_events::{Event, Recorded};
 use tidemark_read_models::Wanted;
 use uuid::Uuid;
 
+use crate::source::Page;
 use crate::subscriber::{Applied, Failure, Name, Obstacle, Subscriber};
 
 /// Every process manager there is.
@@ -59,8 +58,7 @@ impl Reactor {
     }
 
     fn actions(&self, event: &Recorded) -> Result<Vec<Action>, Obstacle> {
-        let wanted = Wanted::Types(self.process.event_types);
-        let Some(fact) = wanted.fact(event)?.and_then(|fact| fact.event) else {
+        let Some(fact) = self.wanted().fact(event)?.and_then(|fact| fact.event) else {
             return Ok(Vec::new());
         };
         let metadata = event
@@ -89,25 +87,29 @@ impl Subscriber for Reactor {
         }
     }
 
+    fn wanted(&self) -> Wanted {
+        Wanted::Types(self.process.event_types)
+    }
+
     async fn start(&mut self) -> Result<i64, Failure> {
         Ok(actions::checkpoint(&self.pool, self.process.name).await?)
     }
 
-    async fn apply(&mut self, from: i64, events: &[Arc<Recorded>]) -> Result<Applied, Failure> {
+    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, Failure> {
         let mut applied = Applied {
-            position: from,
+            position: page.to,
             obstacle: None,
         };
         let mut actions = Vec::new();
-        for event in events {
+        for event in &page.events {
             match self.actions(event) {
                 Ok(planned) => actions.extend(planned),
                 Err(obstacle) => {
+                    applied.position = event.position - 1;
                     applied.obstacle = Some(obstacle);
                     break;
                 }
             }
-            applied.position = event.position;
         }
         if applied.position > from {
             let (pool, name, to) = (self.pool.clone(), self.process.name, applied.position);

@@ -8,6 +8,8 @@ use metrics::{counter, gauge};
 use tidemark_events::Recorded;
 use tokio::sync::watch;
 
+use crate::source::Page;
+
 /// The newest events, bounded in number and in bytes of data.
 #[derive(Debug)]
 pub(crate) struct Ring {
@@ -69,17 +71,21 @@ impl Ring {
 
     /// The events after a position, at most `max`, none if there is none yet; `None` if they have
     /// left the ring.
-    pub(crate) fn after(&self, position: i64, max: usize) -> Option<Vec<Arc<Recorded>>> {
+    pub(crate) fn after(&self, position: i64, max: usize) -> Option<Page> {
         let kept = self.kept();
         let skipped = usize::try_from(position + 1 - kept.first).ok()?;
-        Some(
-            kept.events
-                .iter()
-                .skip(skipped)
-                .take(max)
-                .cloned()
-                .collect(),
-        )
+        let events: Vec<_> = kept
+            .events
+            .iter()
+            .skip(skipped)
+            .take(max)
+            .cloned()
+            .collect();
+        Some(Page {
+            to: events.last().map_or(position, |event| event.position),
+            is_full: skipped + events.len() < kept.events.len(),
+            events,
+        })
     }
 
     /// The last position that the feed gave.
@@ -128,8 +134,8 @@ mod tests {
     use crate::testing::recorded;
 
     fn positions(ring: &Ring, after: i64, max: usize) -> Option<Vec<i64>> {
-        let events = ring.after(after, max)?;
-        Some(events.iter().map(|event| event.position).collect())
+        let page = ring.after(after, max)?;
+        Some(page.events.iter().map(|event| event.position).collect())
     }
 
     fn ring(events_max: usize, bytes_max: usize) -> Ring {

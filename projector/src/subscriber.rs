@@ -3,17 +3,17 @@
 
 mod gauges;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidemark_events::{DecodeError, Recorded};
+use tidemark_events::DecodeError;
 use tidemark_platform::config::Projection;
+use tidemark_read_models::Wanted;
 use tidemark_read_models::storage::StorageError;
 use tokio_util::sync::CancellationToken;
 
 use self::gauges::Gauges;
-use crate::source::Source;
+use crate::source::{Page, Reader, Source};
 
 /// Somebody who applies the log in order and keeps a checkpoint of it.
 #[async_trait]
@@ -24,9 +24,12 @@ pub(crate) trait Subscriber: Send {
     /// Forgets what is in memory. The last position that is applied for good.
     async fn start(&mut self) -> Result<i64, Failure>;
 
-    /// Applies events, which start right after `from`, as far as it can, and moves the checkpoint
-    /// with them.
-    async fn apply(&mut self, from: i64, events: &[Arc<Recorded>]) -> Result<Applied, Failure>;
+    /// Which events it wants to be given.
+    fn wanted(&self) -> Wanted;
+
+    /// Applies a page, which starts right after `from`, as far as it can, and moves the checkpoint with
+    /// it. If the page is full, that may be left to the next one.
+    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, Failure>;
 
     /// Makes known why the event after `position` cannot be applied.
     async fn block(&mut self, position: i64, reason: &str) -> Result<(), Failure>;
@@ -65,9 +68,9 @@ pub(crate) enum Failure {
 /// How far events were applied.
 #[derive(Debug)]
 pub(crate) struct Applied {
-    /// The checkpoint now.
+    /// Up to here.
     pub(crate) position: i64,
-    /// Why it is not the last event's.
+    /// Why it is not the end of the page. Then the checkpoint has moved as far.
     pub(crate) obstacle: Option<Obstacle>,
 }
 
@@ -101,18 +104,21 @@ enum End {
     Blocked,
 }
 
-/// Lets a subscriber follow the log until `stop`, or until only a newer build could go on.
+/// Lets a subscriber follow the log until `stop`, until a position if there is one, or until only a
+/// newer build could go on.
 pub(crate) async fn follow(
     mut subscriber: Box<dyn Subscriber>,
     source: Source,
     settings: Projection,
+    until: Option<i64>,
     stop: CancellationToken,
 ) {
     let Name { kind, name, shard } = subscriber.name();
     tracing::info!(kind, name, shard, "following the log");
     let gauges = Gauges::new(subscriber.name());
+    let mut reader = source.reader(subscriber.wanted(), settings.batch_max);
     loop {
-        let pause_ms = match round(&mut *subscriber, &source, &settings, &gauges, &stop).await {
+        let pause_ms = match round(&mut *subscriber, &mut reader, &gauges, until, &stop).await {
             Ok(End::Stopped) => {
                 gauges.left();
                 break;
@@ -135,25 +141,31 @@ pub(crate) async fn follow(
 
 async fn round(
     subscriber: &mut dyn Subscriber,
-    source: &Source,
-    settings: &Projection,
+    reader: &mut Reader,
     gauges: &Gauges,
+    until: Option<i64>,
     stop: &CancellationToken,
 ) -> Result<End, Failure> {
     let mut position = subscriber.start().await?;
+    let mut is_settled = true;
+    reader.restart();
     loop {
-        gauges.at(position, source.ring.head());
-        let events = tokio::select! {
+        gauges.at(position, reader.head());
+        if is_settled && until.is_some_and(|until| position >= until) {
+            return Ok(End::Stopped);
+        }
+        let page = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(End::Stopped),
-            events = source.next(position, settings.batch_max) => events?,
+            page = reader.next(position) => page?,
         };
-        let applied = subscriber.apply(position, &events).await?;
+        let applied = subscriber.apply(position, &page).await?;
         gauges.applied(applied.position - position);
         position = applied.position;
+        is_settled = !page.is_full;
         if let Some(obstacle) = applied.obstacle {
             subscriber.block(position, &obstacle.to_string()).await?;
-            gauges.at(position, source.ring.head());
+            gauges.at(position, reader.head());
             gauges.blocked();
             let Name { kind, name, shard } = subscriber.name();
             tracing::error!(kind, name, shard, position = position + 1, %obstacle, "cannot apply an event");

@@ -1,6 +1,7 @@
 //! What the tests of this crate share: events, a database of their own, and a small read model.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded, category, samples};
 use tidemark_platform::Config;
-use tidemark_read_models::{Fact, ReadModel, Wanted};
+use tidemark_read_models::storage::GENERATION;
+use tidemark_read_models::{Fact, ReadModel, Wanted, divide};
 use uuid::Uuid;
+
+use crate::source::Page;
 
 /// An event of the examples as the log would hold it at that position.
 pub(crate) fn recorded(position: i64) -> Recorded {
@@ -36,6 +40,15 @@ pub(crate) fn recorded_as(position: i64, event: &Event) -> Recorded {
         data: encoded.data,
         metadata: serde_json::to_string(&metadata).unwrap(),
         recorded_at: samples::at(position),
+    }
+}
+
+/// A page with the last events of the log.
+pub(crate) fn page(events: &[Arc<Recorded>]) -> Page {
+    Page {
+        events: events.to_vec(),
+        to: events.last().unwrap().position,
+        is_full: false,
     }
 }
 
@@ -88,6 +101,20 @@ impl Database {
             insert into generations (read_model, generation, serving) values ('tally', 1, true);
             insert into checkpoints (read_model, generation) values ('tally', 1);";
         self.owner.execute(sqlx::raw_sql(sql)).await.unwrap();
+    }
+
+    /// Has shards of the small read model, as a first projector that is configured so.
+    pub(crate) async fn divide_tally(&self, shards: i32) {
+        let configured = BTreeMap::from([("tally".to_owned(), shards)]);
+        let divided = divide(&self.pool, GENERATION, &configured).await.unwrap();
+        assert_eq!(divided["tally"], shards);
+    }
+
+    /// The checkpoints of a read model's shards.
+    pub(crate) async fn checkpoints(&self, read_model: &str) -> Vec<i64> {
+        let sql = "select position from checkpoints where read_model = $1 order by shard";
+        let query = sqlx::query_scalar(sql).bind(read_model);
+        query.fetch_all(&self.owner).await.unwrap()
     }
 
     /// Puts events at the end of the log.

@@ -1,71 +1,114 @@
 //! Keeps one shard of a read model: rows and checkpoint in Postgres, and then the documents in Redis.
 
 mod fold;
+mod rows;
 
-use std::collections::HashMap;
-use std::num::NonZeroUsize;
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fail::fail_point;
-use lru::LruCache;
-use tidemark_events::Recorded;
-use tidemark_read_models::ReadModel;
+use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{Batch, Document, Storage};
-use uuid::Uuid;
+use tidemark_read_models::{ReadModel, Wanted};
 
-use self::fold::{Rows, Step};
+use self::fold::Step;
+use self::rows::Rows;
 use crate::follower::Copies;
+use crate::source::Page;
 use crate::subscriber::{Applied, Failure, Name, Obstacle, Subscriber};
 
 /// The subscriber behind a shard of a read model.
 pub(crate) struct Worker<M: ReadModel> {
     storage: Storage,
-    /// Rows as they are in Postgres. Nobody else writes them while the lease is held, and the
-    /// checkpoint tells if somebody did.
-    recent: LruCache<Uuid, Option<M::Row>>,
+    /// Rows as they are after the last event that was applied. Nobody else writes them while the lease
+    /// is held, and the checkpoint tells if somebody did.
+    rows: Rows<M>,
+    /// The checkpoint.
+    written: i64,
+    /// When the first event after it was applied.
+    unwritten_since: Option<Instant>,
+    limits: Limits,
     copies: Option<Copies>,
 }
 
+/// Where memory and transactions end.
+struct Limits {
+    cache_rows: usize,
+    batch_rows: usize,
+    batch: Duration,
+}
+
 impl<M: ReadModel> Worker<M> {
-    /// A worker that keeps at most `cache_rows_max` rows in memory, and offers what it wrote to
-    /// `copies`.
-    pub(crate) fn new(storage: Storage, cache_rows_max: usize, copies: Option<Copies>) -> Self {
-        let cache_rows_max = NonZeroUsize::new(cache_rows_max).unwrap_or(NonZeroUsize::MIN);
+    /// A worker that offers what it wrote to `copies`.
+    pub(crate) fn new(storage: Storage, settings: &Projection, copies: Option<Copies>) -> Self {
         Self {
             storage,
-            recent: LruCache::new(cache_rows_max),
+            rows: Rows::new(),
+            written: 0,
+            unwritten_since: None,
+            limits: Limits {
+                cache_rows: settings.cache_rows_max,
+                batch_rows: settings.batch_rows_max,
+                batch: Duration::from_millis(settings.batch_ms),
+            },
             copies,
         }
     }
 
-    /// The rows that these steps touch, each known or known to be missing. They leave the cache, so
-    /// that a batch that fails leaves nothing behind.
-    async fn rows(&mut self, steps: &[Step<'_>]) -> Result<Result<Rows<M>, Obstacle>, Failure> {
-        let mut rows = Rows::<M>::new();
-        let mut unknown = Vec::new();
-        for key in steps.iter().flat_map(|step| &step.keys) {
-            if !rows.contains_key(key) {
-                let recent = self.recent.pop(key);
-                if recent.is_none() {
-                    unknown.push(*key);
+    /// Gets the rows that these steps touch and that are not in memory.
+    async fn load(&mut self, steps: &[Step<'_>]) -> Result<Result<(), Obstacle>, Failure> {
+        let keys = steps.iter().flat_map(|step| &step.keys);
+        let unknown: HashSet<_> = keys
+            .filter(|key| !self.rows.knows(**key))
+            .copied()
+            .collect();
+        if unknown.is_empty() {
+            return Ok(Ok(()));
+        }
+        let unknown: Vec<_> = unknown.into_iter().collect();
+        let found = self.storage.rows(&unknown).await?;
+        for id in unknown {
+            self.rows.learn(id, None);
+        }
+        for Document { id, doc, .. } in found {
+            match serde_json::from_str(doc.as_deref().unwrap_or_default()) {
+                Ok(row) => self.rows.learn(id, Some(row)),
+                Err(error) => {
+                    let reason = format!("row {id} cannot be read: {error}");
+                    return Ok(Err(Obstacle::Failed(reason)));
                 }
-                rows.insert(*key, recent.flatten());
             }
         }
-        if !unknown.is_empty() {
-            for Document { id, doc, .. } in self.storage.rows(&unknown).await? {
-                match serde_json::from_str(doc.as_deref().unwrap_or_default()) {
-                    Ok(row) => rows.insert(id, Some(row)),
-                    Err(error) => {
-                        return Ok(Err(Obstacle::Failed(format!(
-                            "row {id} cannot be read: {error}"
-                        ))));
-                    }
-                };
-            }
+        Ok(Ok(()))
+    }
+
+    /// Whether more pages may be folded before what is in memory is written.
+    fn may_wait(&self) -> bool {
+        let is_young = |since: Instant| since.elapsed() < self.limits.batch;
+        self.rows.changed() < self.limits.batch_rows && self.unwritten_since.is_none_or(is_young)
+    }
+
+    /// Writes the rows that changed since the last time, and the checkpoint.
+    async fn write(&mut self, to: i64) -> Result<(), Failure> {
+        if to <= self.written {
+            return Ok(());
         }
-        Ok(Ok(rows))
+        let batch = Arc::new(Batch {
+            from: self.written,
+            to,
+            documents: self.rows.take_changes()?,
+        });
+        self.storage.write(Arc::clone(&batch)).await?;
+        fail_point!("projector_committed");
+        if let Some(copies) = &self.copies {
+            copies.offer(batch);
+        }
+        self.written = to;
+        self.unwritten_since = None;
+        self.rows.forget_oldest(self.limits.cache_rows);
+        Ok(())
     }
 }
 
@@ -79,71 +122,42 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         }
     }
 
-    async fn start(&mut self) -> Result<i64, Failure> {
-        self.recent.clear();
-        let position = self.storage.checkpoint().await?.position;
-        if let Some(copies) = &self.copies {
-            copies.stands_at(position);
-        }
-        Ok(position)
+    fn wanted(&self) -> Wanted {
+        M::WANTED
     }
 
-    async fn apply(&mut self, from: i64, events: &[Arc<Recorded>]) -> Result<Applied, Failure> {
+    async fn start(&mut self) -> Result<i64, Failure> {
+        self.rows = Rows::new();
+        self.unwritten_since = None;
+        self.written = self.storage.checkpoint().await?.position;
+        if let Some(copies) = &self.copies {
+            copies.stands_at(self.written);
+        }
+        Ok(self.written)
+    }
+
+    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, Failure> {
         fail_point!("projector_polled");
-        let (steps, mut obstacle) = fold::read::<M>(self.storage.shard(), events);
-        let mut rows = match self.rows(&steps).await? {
-            Ok(rows) => rows,
-            Err(obstacle) => {
-                return Ok(Applied {
-                    position: from,
-                    obstacle: Some(obstacle),
-                });
-            }
+        self.unwritten_since.get_or_insert_with(Instant::now);
+        let (steps, unreadable) = fold::read::<M>(self.storage.shard(), &page.events);
+        let stopped = match self.load(&steps).await? {
+            // The fold stops before the event that could not be read, if it stops at all.
+            Ok(()) => fold::fold::<M>(&mut self.rows, &steps).err().or(unreadable),
+            Err(obstacle) => Some((from + 1, obstacle)),
         };
-        let folded = fold::fold::<M>(&mut rows, &steps);
-        let touched = folded.touched;
-        // The fold stops at an event before the one that could not be read, if it stops at all.
-        obstacle = folded.obstacle.or(obstacle);
-        let last = events.last().map_or(from, |event| event.position);
-        let to = obstacle.as_ref().map_or(last, |(position, _)| position - 1);
-        if to > from {
-            let documents = documents::<M>(&rows, &touched)?;
-            let batch = Arc::new(Batch {
-                from,
-                to,
-                documents,
-            });
-            self.storage.write(Arc::clone(&batch)).await?;
-            fail_point!("projector_committed");
-            if let Some(copies) = &self.copies {
-                copies.offer(batch);
-            }
-            for (id, row) in rows {
-                self.recent.put(id, row);
-            }
+        let to = stopped.as_ref().map_or(page.to, |(at, _)| at - 1);
+        if stopped.is_some() || !page.is_full || !self.may_wait() {
+            self.write(to).await?;
         }
         Ok(Applied {
             position: to,
-            obstacle: obstacle.map(|(_, obstacle)| obstacle),
+            obstacle: stopped.map(|(_, obstacle)| obstacle),
         })
     }
 
     async fn block(&mut self, position: i64, reason: &str) -> Result<(), Failure> {
         Ok(self.storage.block(position, reason).await?)
     }
-}
-
-/// The rows that changed, each as of the last event that touched it.
-fn documents<M: ReadModel>(
-    rows: &Rows<M>,
-    touched: &HashMap<Uuid, i64>,
-) -> Result<Vec<Document>, Failure> {
-    let document = |(&id, &position): (&Uuid, &i64)| {
-        let row = rows.get(&id).and_then(Option::as_ref);
-        let doc = row.map(serde_json::to_string).transpose()?;
-        Ok(Document { id, doc, position })
-    };
-    touched.iter().map(document).collect()
 }
 
 #[cfg(test)]

@@ -45,6 +45,19 @@ const fn name<M: ReadModel>() -> &'static str {
 
 /// Everything that follows the log.
 pub(crate) async fn all(stores: &Stores) -> sqlx::Result<Vec<Duty>> {
+    let divided = divided(stores).await?;
+    let workers = for_each_read_model!(workers(stores, &divided));
+    let mut workers: Vec<_> = workers.into_iter().flatten().collect();
+    // One shard of each read model before the next of any, so that the shards of one are not taken and
+    // given away together.
+    workers.sort_by_key(|(shard, _)| shard.number);
+    let workers = workers.into_iter().map(|(_, worker)| worker);
+    let reactors = PROCESSES.iter().map(|process| reactor(stores, *process));
+    Ok(workers.chain(reactors).collect())
+}
+
+/// Into how many shards each read model is divided.
+pub(crate) async fn divided(stores: &Stores) -> sqlx::Result<BTreeMap<String, i32>> {
     let divided = divide(&stores.pool, GENERATION, &stores.shards).await?;
     for (read_model, shards) in &divided {
         let configured = stores.shards.get(read_model).copied().unwrap_or(1);
@@ -57,18 +70,14 @@ pub(crate) async fn all(stores: &Stores) -> sqlx::Result<Vec<Duty>> {
             );
         }
     }
-    let workers = for_each_read_model!(workers(stores, &divided));
-    let mut workers: Vec<_> = workers.into_iter().flatten().collect();
-    // One shard of each read model before the next of any, so that the shards of one are not taken and
-    // given away together.
-    workers.sort_by_key(|(shard, _)| shard.number);
-    let workers = workers.into_iter().map(|(_, worker)| worker);
-    let reactors = PROCESSES.iter().map(|process| reactor(stores, *process));
-    Ok(workers.chain(reactors).collect())
+    Ok(divided)
 }
 
 /// One worker a shard of a read model.
-fn workers<M: ReadModel>(stores: &Stores, divided: &BTreeMap<String, i32>) -> Vec<(Shard, Duty)> {
+pub(crate) fn workers<M: ReadModel>(
+    stores: &Stores,
+    divided: &BTreeMap<String, i32>,
+) -> Vec<(Shard, Duty)> {
     let shards = divided.get(M::NAME).copied().unwrap_or(1);
     Shard::all(shards)
         .map(|shard| (shard, worker::<M>(stores, shard)))
@@ -87,8 +96,7 @@ fn worker<M: ReadModel>(stores: &Stores, shard: Shard) -> Duty {
                 let bucket = documents.bucket(M::NAME, GENERATION, shard);
                 Copies::start(M::NAME, storage.clone(), bucket, &stores.config.redis)
             });
-            let cache_rows_max = stores.config.projection.cache_rows_max;
-            Box::new(Worker::<M>::new(storage, cache_rows_max, copies))
+            Box::new(Worker::<M>::new(storage, &stores.config.projection, copies))
         }),
     }
 }
@@ -105,3 +113,6 @@ fn reactor(stores: &Stores, process: Process) -> Duty {
 fn lease(read_model: &str, shard: Shard) -> String {
     format!("projection:{read_model}:{GENERATION}:{}", shard.number)
 }
+
+#[cfg(test)]
+mod tests;

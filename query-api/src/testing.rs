@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a database of their own with rows as a projector leaves them,
 //! this API over it, and a command API that only takes readings.
 
+use std::collections::BTreeMap;
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicU16, Ordering},
@@ -17,7 +18,7 @@ use tidemark_platform::{
     clock::Clock,
 };
 use tidemark_read_models::{
-    ReadModel,
+    ReadModel, Shard,
     auction::{Auction, Row},
 };
 use tokio::net::TcpListener;
@@ -67,8 +68,37 @@ impl Database {
             .await;
     }
 
-    /// Writes a row and the checkpoints, as one transaction.
+    /// Divides a read model into shards.
+    pub(crate) async fn divide<M: ReadModel>(&self, shards: i32) {
+        let configured = BTreeMap::from([(M::NAME.to_owned(), shards)]);
+        tidemark_read_models::divide(&self.owner, 1, &configured)
+            .await
+            .unwrap();
+    }
+
+    /// Moves one shard of a read model here.
+    pub(crate) async fn shard_applied<M: ReadModel>(&self, shard: i32, position: i64) {
+        let name = M::NAME;
+        self.execute(format!(
+            "update checkpoints set position = {position}
+              where read_model = '{name}' and shard = {shard}"
+        ))
+        .await;
+    }
+
+    /// Writes a row and the checkpoints of all read models, as one transaction.
     pub(crate) async fn write<M: ReadModel>(&self, id: Uuid, position: i64, row: &M::Row) {
+        self.write_and::<M>(id, position, row, "").await;
+    }
+
+    /// Writes a row and the checkpoint of its shard of three, as one transaction.
+    pub(crate) async fn write_in_shard<M: ReadModel>(&self, id: Uuid, position: i64, row: &M::Row) {
+        let shard = Shard::of(id, 3).number;
+        let its_own = format!("where read_model = '{}' and shard = {shard}", M::NAME);
+        self.write_and::<M>(id, position, row, &its_own).await;
+    }
+
+    async fn write_and<M: ReadModel>(&self, id: Uuid, position: i64, row: &M::Row, moved: &str) {
         let mut transaction = self.owner.begin().await.unwrap();
         let sql = format!(
             "insert into {}_rows (generation, id, doc, position) values (1, $1, $2::json, $3)
@@ -83,7 +113,8 @@ impl Database {
             .execute(&mut *transaction)
             .await
             .unwrap();
-        let checkpoints = sqlx::query("update checkpoints set position = $1").bind(position);
+        let checkpoints = format!("update checkpoints set position = $1 {moved}");
+        let checkpoints = sqlx::query(AssertSqlSafe(checkpoints)).bind(position);
         checkpoints.execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
     }

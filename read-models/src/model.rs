@@ -45,6 +45,15 @@ pub trait ReadModel: Send + Sync + 'static {
 }
 
 impl Wanted {
+    /// The types, if only some are wanted.
+    #[must_use]
+    pub const fn types(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Types(types) => Some(types),
+            Self::Headers => None,
+        }
+    }
+
     /// The event as a fold wants it; `None` if the fold does not want it.
     ///
     /// # Errors

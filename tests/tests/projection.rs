@@ -5,6 +5,7 @@ mod copies;
 mod documents;
 mod one_alone;
 mod replay;
+mod shards;
 mod trade;
 
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use copies::Copies;
 use replay::{assert_documents, assert_rows, differences};
+use shards::divided;
 use trade::trade;
 
 const KILLS: usize = 5;
@@ -24,9 +26,9 @@ const APPLIED: i64 = 20;
 /// Reading models go on this soon after a kill (F3).
 const TAKEOVER: Duration = Duration::from_secs(5);
 
-/// The checkpoint of a read model.
+/// The checkpoint of a read model: of its last shard.
 async fn checkpoint(app: &App, read_model: &str) -> i64 {
-    sqlx::query_scalar("select position from checkpoints where read_model = $1")
+    sqlx::query_scalar("select min(position) from checkpoints where read_model = $1")
         .bind(read_model)
         .fetch_one(&app.database.pool)
         .await
@@ -74,28 +76,34 @@ async fn dropped(projector: &Process) -> u64 {
     count.map_or(0, |count| count.parse().unwrap())
 }
 
-#[tokio::test]
-async fn killed_under_load_it_ends_as_a_replay_from_zero() {
-    let app = App::start().await;
+async fn killed_under_load(app: &App) {
     let stop = CancellationToken::new();
     let killing = async {
-        let projector = kill(&app, None).await;
+        let projector = kill(app, None).await;
         stop.cancel();
         projector
     };
-    let (_projector, ()) = tokio::join!(killing, trade(&app, &stop));
+    let (_projector, ()) = tokio::join!(killing, trade(app, &stop));
     app.settle().await;
-    assert_rows(&app).await;
-    assert_documents(&app).await;
+    assert_rows(app).await;
+    assert_documents(app).await;
 }
 
 #[tokio::test]
-async fn killed_while_records_come_again_in_any_order_it_ends_as_a_replay_from_zero() {
-    let app = App::builder().relay().start().await;
-    let copies = Copies::of(&app);
+async fn killed_under_load_it_ends_as_a_replay_from_zero() {
+    killed_under_load(&App::start().await).await;
+}
+
+#[tokio::test]
+async fn killed_under_load_shards_end_as_a_replay_from_zero() {
+    killed_under_load(&divided(App::builder()).start().await).await;
+}
+
+async fn killed_while_records_come_again(app: &App) {
+    let copies = Copies::of(app);
     let stop = CancellationToken::new();
     let killing = async {
-        let projector = kill(&app, Some(&copies)).await;
+        let projector = kill(app, Some(&copies)).await;
         eventually("copies to be seen, or this tests nothing", || async {
             copies.publish().await;
             (dropped(&projector).await > 0).then_some(())
@@ -104,20 +112,30 @@ async fn killed_while_records_come_again_in_any_order_it_ends_as_a_replay_from_z
         stop.cancel();
         projector
     };
-    let (_projector, ()) = tokio::join!(killing, trade(&app, &stop));
+    let (_projector, ()) = tokio::join!(killing, trade(app, &stop));
     app.settle().await;
-    assert_rows(&app).await;
-    assert_documents(&app).await;
+    assert_rows(app).await;
+    assert_documents(app).await;
 }
 
 #[tokio::test]
-async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other() {
-    let app = App::start().await;
+async fn killed_while_records_come_again_in_any_order_it_ends_as_a_replay_from_zero() {
+    let app = App::builder().relay().start().await;
+    killed_while_records_come_again(&app).await;
+}
+
+#[tokio::test]
+async fn killed_while_records_come_again_in_any_order_shards_end_as_a_replay_from_zero() {
+    let app = divided(App::builder().relay()).start().await;
+    killed_while_records_come_again(&app).await;
+}
+
+async fn two_projectors_share_and_one_takes_over(app: &App) {
     let (market, buyer) = (app.market().await, app.user().await);
     let mut first = app.spawn_projector().await;
     let _second = app.spawn_projector().await;
     eventually("both to have work", || async {
-        (workers(&app).await.len() == 2).then_some(())
+        (workers(app).await.len() == 2).then_some(())
     })
     .await;
     app.settle().await;
@@ -130,13 +148,24 @@ async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other(
         .await
         .unwrap();
     eventually("one to do all the work", || async {
-        (workers(&app).await == [all]).then_some(())
+        (workers(app).await == [all]).then_some(())
     })
     .await;
     app.settle().await;
     assert!(killed.elapsed() < TAKEOVER, "{:?}", killed.elapsed());
-    assert_rows(&app).await;
-    assert_documents(&app).await;
+    assert_rows(app).await;
+    assert_documents(app).await;
+}
+
+#[tokio::test]
+async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other() {
+    two_projectors_share_and_one_takes_over(&App::start().await).await;
+}
+
+#[tokio::test]
+async fn two_projectors_share_the_shards_and_one_takes_over_from_the_other() {
+    let app = divided(App::builder()).start().await;
+    two_projectors_share_and_one_takes_over(&app).await;
 }
 
 /// The control of the others: what compares rows must find what is wrong with them.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidemark_event_store::Log;
-use tidemark_events::Recorded;
+use tidemark_read_models::Wanted;
 
 use super::*;
 use crate::ring::Ring;
+use crate::source::Page;
 use crate::subscriber::{Applied, Failure, Name};
 use crate::testing::Database;
 
@@ -28,7 +29,11 @@ impl Subscriber for Idle {
         Ok(0)
     }
 
-    async fn apply(&mut self, position: i64, _: &[Arc<Recorded>]) -> Result<Applied, Failure> {
+    fn wanted(&self) -> Wanted {
+        Wanted::Headers
+    }
+
+    async fn apply(&mut self, position: i64, _: &Page) -> Result<Applied, Failure> {
         Ok(Applied {
             position,
             obstacle: None,

@@ -12,7 +12,7 @@ use crate::testing::{Database, variable};
 const GONE: Uuid = Uuid::from_u128(13);
 
 struct Case {
-    _database: Database,
+    database: Database,
     storage: Storage,
     documents: Documents,
     raw: redis::aio::MultiplexedConnection,
@@ -43,7 +43,7 @@ impl Case {
         let bucket = documents.bucket("tally", GENERATION, Shard::ONLY);
         let (copies, follower) = Follower::new("tally", storage.clone(), bucket, &settings);
         Self {
-            _database: database,
+            database,
             storage,
             documents,
             raw,
@@ -130,6 +130,38 @@ async fn documents_follow_the_rows() {
         cached("", 0, 4),
         "there is no such row"
     );
+}
+
+#[tokio::test]
+async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
+    let case = Case::new("shard_fill", 8).await;
+    case.database.divide_tally(2).await;
+    let (even, odd) = (Uuid::from_u128(4), Uuid::from_u128(5));
+    for (id, shard) in [even, odd].into_iter().zip(Shard::all(2)) {
+        let pool = case.database.pool.clone();
+        let storage = Storage::new(pool, "tally", GENERATION, shard);
+        let documents = vec![document(id, "{}", 3)];
+        let batch = Batch {
+            from: 0,
+            to: 3 + i64::from(shard.number),
+            documents,
+        };
+        storage.write(Arc::new(batch)).await.unwrap();
+        let bucket = case.documents.bucket("tally", GENERATION, shard);
+        let settings = case.database.config(&[]).redis;
+        let (_copies, follower) = Follower::new("tally", storage, bucket, &settings);
+        follower.refill().await.unwrap();
+    }
+    let get = async |id| {
+        case.documents
+            .get("tally", GENERATION, 2, id)
+            .await
+            .unwrap()
+    };
+    assert_eq!(get(even).await, Some(cached("{}", 3, 3)));
+    assert_eq!(get(odd).await, Some(cached("{}", 3, 4)));
+    let misplaced = case.documents.get("tally", GENERATION, 1, odd).await;
+    assert_eq!(misplaced.unwrap(), Some(cached("", 0, 3)), "in one of them");
 }
 
 #[tokio::test]

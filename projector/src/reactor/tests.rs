@@ -2,7 +2,7 @@
 //! as it is told.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sender::Sender;
 use super::*;
-use crate::testing::{Database, recorded, recorded_as};
+use crate::testing::{Database, page, recorded, recorded_as};
 
 /// A request as the command API saw it.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ fn reactor(database: &Database) -> Reactor {
 async fn react(database: &Database, from: i64, events: Vec<Recorded>) -> i64 {
     let events: Vec<_> = events.into_iter().map(Arc::new).collect();
     reactor(database)
-        .apply(from, &events)
+        .apply(from, &page(&events))
         .await
         .unwrap()
         .position
@@ -134,7 +134,7 @@ async fn actions_and_checkpoint_are_written_once() {
         3
     );
     assert_eq!(reactor(&database).start().await.unwrap(), 3);
-    let again = reactor(&database).apply(1, &[Arc::new(event)]).await;
+    let again = reactor(&database).apply(1, &page(&[Arc::new(event)])).await;
     assert!(matches!(again, Err(Failure::Fenced(1))));
     let actions: Vec<(i64, String, i32)> =
         sqlx::query_as("select position, target, attempts from reactor_actions order by target")

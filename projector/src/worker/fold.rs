@@ -1,7 +1,6 @@
-//! Folding a batch in memory. No I/O; and an event is applied to all of its rows of the shard or to none.
+//! Folding a page in memory. No I/O; and an event is applied to all of its rows of the shard or to none.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -9,23 +8,13 @@ use tidemark_events::Recorded;
 use tidemark_read_models::{Fact, ReadModel, Shard};
 use uuid::Uuid;
 
+use super::rows::Rows;
 use crate::subscriber::Obstacle;
-
-/// The rows that a batch touches; none where a row does not exist.
-pub(super) type Rows<M> = HashMap<Uuid, Option<<M as ReadModel>::Row>>;
 
 /// An event that a read model wants, and the rows of the shard that it touches.
 pub(super) struct Step<'a> {
     pub(super) fact: Fact<'a>,
     pub(super) keys: Vec<Uuid>,
-}
-
-/// What a fold did.
-pub(super) struct Folded {
-    /// The last event that touched each row.
-    pub(super) touched: HashMap<Uuid, i64>,
-    /// The position of the event it stopped at, and why.
-    pub(super) obstacle: Option<(i64, Obstacle)>,
 }
 
 /// The steps up to the first event that cannot be read, and the position of that one.
@@ -53,31 +42,24 @@ fn step<M: ReadModel>(shard: Shard, event: &Recorded) -> Result<Option<Step<'_>>
 }
 
 /// Applies the steps in order.
-pub(super) fn fold<M: ReadModel>(rows: &mut Rows<M>, steps: &[Step<'_>]) -> Folded {
-    let mut touched = HashMap::new();
+///
+/// # Errors
+/// The position of the event it stopped at, and why.
+pub(super) fn fold<M: ReadModel>(
+    rows: &mut Rows<M>,
+    steps: &[Step<'_>],
+) -> Result<(), (i64, Obstacle)> {
     for Step { fact, keys } in steps {
         let position = fact.recorded.position;
         let after = contained(|| {
-            let after = |key: &Uuid| (*key, M::fold(*key, rows.get(key).cloned().flatten(), fact));
+            let after = |key: &Uuid| (*key, M::fold(*key, rows.get(*key), fact));
             keys.iter().map(after).collect::<Vec<_>>()
         });
-        match after {
-            Ok(after) => {
-                touched.extend(keys.iter().map(|key| (*key, position)));
-                rows.extend(after);
-            }
-            Err(obstacle) => {
-                return Folded {
-                    touched,
-                    obstacle: Some((position, obstacle)),
-                };
-            }
+        for (key, row) in after.map_err(|obstacle| (position, obstacle))? {
+            rows.change(key, row, position);
         }
     }
-    Folded {
-        touched,
-        obstacle: None,
-    }
+    Ok(())
 }
 
 /// A fold is pure, so a panic in it leaves nothing half done.

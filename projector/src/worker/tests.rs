@@ -1,17 +1,21 @@
 //! What a worker promises of its rows and its checkpoint, on a real Postgres.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use tidemark_events::{CategoryId, samples::CATEGORY};
+use tidemark_events::{CategoryId, Recorded, samples::CATEGORY};
 use tidemark_read_models::Shard;
 use tidemark_read_models::storage::{GENERATION, StorageError};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::*;
 use crate::ring::Ring;
 use crate::source::Source;
 use crate::subscriber::follow;
-use crate::testing::{Database, POISON, POISONOUS, TOTAL, Tally, activated, deactivated, recorded};
+use crate::testing::{
+    Database, POISON, POISONOUS, TOTAL, Tally, activated, deactivated, page, recorded,
+};
 
 fn worker(database: &Database) -> Worker<Tally> {
     shard_worker(database, Shard::ONLY)
@@ -19,7 +23,7 @@ fn worker(database: &Database) -> Worker<Tally> {
 
 fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
     let storage = Storage::new(database.pool.clone(), Tally::NAME, GENERATION, shard);
-    Worker::new(storage, 100, None)
+    Worker::new(storage, &database.config(&[]).projection, None)
 }
 
 fn shared(events: Vec<Recorded>) -> Vec<Arc<Recorded>> {
@@ -42,11 +46,11 @@ async fn rows_and_checkpoint_move_together() {
         recorded(2),
         activated(3, OTHER),
     ]);
-    assert_eq!(worker.apply(0, &first).await.unwrap().position, 3);
+    assert_eq!(worker.apply(0, &page(&first)).await.unwrap().position, 3);
     let unwanted = shared(vec![recorded(4)]);
-    assert_eq!(worker.apply(3, &unwanted).await.unwrap().position, 4);
+    assert_eq!(worker.apply(3, &page(&unwanted)).await.unwrap().position, 4);
     let last = shared(vec![activated(5, CATEGORY), deactivated(6, OTHER)]);
-    assert_eq!(worker.apply(4, &last).await.unwrap().position, 6);
+    assert_eq!(worker.apply(4, &page(&last)).await.unwrap().position, 6);
 
     assert_eq!(database.checkpoint("tally").await, (6, None));
     let expected = HashMap::from([(CATEGORY.0, count(2, 5)), (TOTAL, count(4, 6))]);
@@ -68,12 +72,55 @@ async fn batches_of_any_size_give_the_same_rows() {
         let mut worker = worker(&database);
         let mut position = worker.start().await.unwrap();
         for batch in shared(events.collect()).chunks(size) {
-            position = worker.apply(position, batch).await.unwrap().position;
+            position = worker.apply(position, &page(batch)).await.unwrap().position;
         }
         results.push(database.rows("tally").await);
     }
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
+}
+
+#[tokio::test]
+async fn shards_fold_their_own_rows_each_at_its_own_pace() {
+    let database = Database::new("shards").await;
+    database.divide_tally(3).await;
+    let events: Vec<_> = (1..=30)
+        .map(|at| {
+            activated(
+                at,
+                CategoryId(Uuid::from_u128(1 + u128::from(at.unsigned_abs()) % 7)),
+            )
+        })
+        .collect();
+    let events = shared(events);
+    for shard in Shard::all(3) {
+        let mut worker = shard_worker(&database, shard);
+        let position = worker.start().await.unwrap();
+        let first = usize::try_from(shard.number).unwrap() + 1;
+        let position = worker
+            .apply(position, &page(&events[..first]))
+            .await
+            .unwrap();
+        assert_eq!(position.position, i64::from(shard.number) + 1);
+    }
+    let checkpoints = database.checkpoints("tally").await;
+    assert_eq!(checkpoints, [1, 2, 3]);
+    for shard in Shard::all(3) {
+        let mut worker = shard_worker(&database, shard);
+        let position = worker.start().await.unwrap();
+        let seen = usize::try_from(position).unwrap();
+        worker
+            .apply(position, &page(&events[seen..]))
+            .await
+            .unwrap();
+    }
+    let divided = database.rows("tally").await;
+
+    let whole = Database::new("undivided").await;
+    let mut worker = worker(&whole);
+    worker.start().await.unwrap();
+    worker.apply(0, &page(&events)).await.unwrap();
+    assert_eq!(divided, whole.rows("tally").await);
 }
 
 #[tokio::test]
@@ -87,11 +134,11 @@ async fn of_two_workers_on_one_checkpoint_the_later_one_starts_again() {
         activated(2, CATEGORY),
         activated(3, CATEGORY),
     ]);
-    zombie.apply(0, &events[..1]).await.unwrap();
+    zombie.apply(0, &page(&events[..1])).await.unwrap();
     heir.start().await.unwrap();
-    heir.apply(1, &events[1..2]).await.unwrap();
+    heir.apply(1, &page(&events[1..2])).await.unwrap();
 
-    let fenced = zombie.apply(1, &events[1..]).await;
+    let fenced = zombie.apply(1, &page(&events[1..])).await;
     assert!(matches!(
         fenced,
         Err(Failure::Storage(StorageError::Fenced { position: 1, .. }))
@@ -102,7 +149,7 @@ async fn of_two_workers_on_one_checkpoint_the_later_one_starts_again() {
         Err(Failure::Storage(StorageError::Fenced { .. }))
     ));
     let position = zombie.start().await.unwrap();
-    zombie.apply(position, &events[2..]).await.unwrap();
+    zombie.apply(position, &page(&events[2..])).await.unwrap();
     assert_eq!(database.rows("tally").await[&CATEGORY.0], count(3, 3));
 }
 
@@ -117,7 +164,7 @@ async fn a_failing_fold_blocks_until_it_succeeds() {
     ]);
     let position = worker.start().await.unwrap();
     POISONOUS.store(true, Ordering::Relaxed);
-    let applied = worker.apply(position, &events).await.unwrap();
+    let applied = worker.apply(position, &page(&events)).await.unwrap();
     POISONOUS.store(false, Ordering::Relaxed);
     assert_eq!(applied.position, 1, "what comes before is applied");
     let reason = applied.obstacle.unwrap().to_string();
@@ -132,7 +179,7 @@ async fn a_failing_fold_blocks_until_it_succeeds() {
     );
 
     let position = worker.start().await.unwrap();
-    worker.apply(position, &events[1..]).await.unwrap();
+    worker.apply(position, &page(&events[1..])).await.unwrap();
     assert_eq!(database.checkpoint("tally").await, (3, None));
     assert_eq!(database.rows("tally").await[&TOTAL], count(3, 3));
 }
@@ -154,6 +201,7 @@ async fn a_newer_builds_event_ends_the_term() {
         Box::new(worker(&database)),
         source,
         settings,
+        None,
         CancellationToken::new(),
     )
     .await;
@@ -174,7 +222,7 @@ async fn a_row_that_cannot_be_read_blocks() {
     let mut worker = worker(&database);
     worker.start().await.unwrap();
     let applied = worker
-        .apply(0, &shared(vec![activated(1, CATEGORY)]))
+        .apply(0, &page(&shared(vec![activated(1, CATEGORY)])))
         .await
         .unwrap();
     assert_eq!(applied.position, 0);

@@ -37,6 +37,25 @@ async fn history(test: &str) -> (Database, Recordings, Api) {
     (database, recordings, api)
 }
 
+/// What a page lacked because its shard was behind, no later page would show.
+#[tokio::test]
+async fn the_log_is_shown_up_to_where_all_shards_are() {
+    let (database, _recordings, api) = history("audit_shards").await;
+    database.divide::<History>(2).await;
+    let head = i64::try_from(auction_events().len()).unwrap();
+    database.shard_applied::<History>(0, head).await;
+    database.shard_applied::<History>(1, 2).await;
+    database
+        .execute("delete from history_rows where position % 2 = 1 and position > 2")
+        .await;
+    let auditor = api.login(7, "auditor");
+    let answer = api
+        .get("/audit/events", &[("authorization", &auditor)])
+        .await;
+    assert_eq!(answer.column("position"), [1, 2]);
+    assert_eq!(answer.tidemark, "1.2");
+}
+
 fn stream() -> String {
     format!("/audit/streams/{AUCTION}/events")
 }

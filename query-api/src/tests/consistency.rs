@@ -51,6 +51,68 @@ async fn a_query_waits_for_what_its_client_has_written() {
     assert_eq!((answer.status, &*answer.tidemark), (200, "1.8"));
 }
 
+/// Auctions 1 and 2 are in shards 1 and 2 of three, and shard 2 is behind.
+async fn with_a_slow_shard(test: &str) -> Database {
+    let database = with_an_auction(test).await;
+    database.divide::<Auction>(3).await;
+    database
+        .write::<Auction>(Uuid::from_u128(2), 5, &auction(2))
+        .await;
+    let others = "not (read_model = 'auction' and shard = 2)";
+    database
+        .execute(format!(
+            "update checkpoints set position = 9 where {others}"
+        ))
+        .await;
+    database
+}
+
+#[tokio::test]
+async fn a_row_waits_for_its_shard_and_a_list_for_all() {
+    let database = with_a_slow_shard("shards").await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "300")]).await;
+    let asked = async |path, token| api.get(path, &[("tidemark", token)]).await;
+
+    let fast = asked(PATH, "1.9").await;
+    assert_eq!((fast.status, &*fast.tidemark), (200, "1.9"));
+    let slow = PATH.replace("0001", "0002");
+    assert_eq!(asked(&slow, "1.6").await.problem(), (503, "behind"));
+    assert_eq!(asked(&slow, "1.5").await.tidemark, "1.5");
+    assert_eq!(asked("/auctions", "1.6").await.problem(), (503, "behind"));
+    let list = asked("/auctions", "1.5").await;
+    assert_eq!((list.status, &*list.tidemark), (200, "1.5"));
+
+    let catching_up = database.shard_applied::<Auction>(2, 9);
+    let (slow, ()) = tokio::join!(asked(&slow, "1.8"), catching_up);
+    assert_eq!((slow.status, &*slow.tidemark), (200, "1.9"));
+}
+
+#[tokio::test]
+async fn a_row_whose_shard_waits_is_shown_when_that_is_there() {
+    let database = with_a_slow_shard("shard_waits").await;
+    database.shard_applied::<Auction>(1, 5).await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "20000")]).await;
+    // Its own shard comes, the other one does not.
+    let applied = database.shard_applied::<Auction>(1, 8);
+    let (answer, ()) = tokio::join!(api.get(PATH, &[("tidemark", "1.8")]), applied);
+    assert_eq!((answer.status, &*answer.tidemark), (200, "1.8"));
+}
+
+#[tokio::test]
+async fn a_blocked_shard_blocks_its_rows_and_lists_alone() {
+    let database = with_a_slow_shard("shard_blocked").await;
+    database
+        .execute("update checkpoints set blocked = 'a fold failed' where position = 5")
+        .await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "20000")]).await;
+    let token = [("tidemark", "1.6")];
+    assert_eq!(api.get(PATH, &token).await.status, 200);
+    let slow = PATH.replace("0001", "0002");
+    for path in [&slow, "/auctions"] {
+        assert_eq!(api.get(path, &token).await.problem(), (503, "blocked"));
+    }
+}
+
 #[tokio::test]
 async fn a_blocked_read_model_says_so_at_once() {
     let database = with_an_auction("blocked").await;

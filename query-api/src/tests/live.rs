@@ -83,6 +83,29 @@ async fn states_come_as_they_change_and_are_resumed() {
 }
 
 #[tokio::test]
+async fn states_of_one_shard_do_not_wait_for_another() {
+    let database = Database::new("live_shards").await;
+    database.head(99).await;
+    bids(&database, 0, 3).await;
+    database.applied(0).await;
+    database.divide::<Auction>(3).await;
+    // The others stay at 0.
+    database.shard_applied::<Auction>(1, 3).await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
+
+    let mut stream = Stream::open(&api, &[]).await;
+    assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+    for (bid_count, position) in [(1, 6), (2, 9)] {
+        let mut row = auction(1);
+        row.bid_count = bid_count;
+        let id = Uuid::from_u128(1);
+        database.write_in_shard::<Auction>(id, position, &row).await;
+        let state = (format!("1.{position}"), bid_count.try_into().unwrap());
+        assert_eq!(stream.next().await, Some(state));
+    }
+}
+
+#[tokio::test]
 async fn live_updates_are_bounded_and_of_something() {
     let database = Database::new("live_bounds").await;
     database.head(9).await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use tidemark_read_models::{auction::Auction, product::Product};
 use tidemark_tests::App;
 
-use super::replay::{assert_documents, bucket, redis};
+use super::replay::{assert_documents, buckets, redis};
 
 /// Nothing listens there.
 const NOWHERE: &str = "redis://127.0.0.1:1";
@@ -25,7 +25,11 @@ async fn lost_documents_are_filled_again_and_answers_are_right_meanwhile() {
     app.settle().await;
     assert_documents(&app).await;
     let mut redis = redis(&app).await;
-    let buckets = [bucket::<Auction>(&app), bucket::<Product>(&app)];
+    let buckets = [
+        buckets::<Auction>(&app).await,
+        buckets::<Product>(&app).await,
+    ]
+    .concat();
     for step in 0..20 {
         let lost: i64 = redis.del(&buckets).await.unwrap();
         assert!(lost > 0 || step > 0, "there was nothing to lose");

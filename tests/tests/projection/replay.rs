@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use redis::AsyncCommands;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
-use tidemark_read_models::{ReadModel, for_each_read_model, storage::GENERATION};
+use tidemark_read_models::{ReadModel, Shard, for_each_read_model, storage::GENERATION};
 use tidemark_tests::{App, replay, settle::eventually};
 
 /// Fails unless every row of every read model is what a replay from zero makes of it, byte for byte.
@@ -22,7 +22,7 @@ pub(super) async fn differences(app: &App) -> Vec<String> {
 
 /// Waits until every document in Redis is as its row, and each bucket has applied the whole log.
 pub(super) async fn assert_documents(app: &App) {
-    for_each_read_model!(assert_bucket(app).await);
+    for_each_read_model!(assert_buckets(app).await);
 }
 
 async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<String> {
@@ -31,10 +31,16 @@ async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<Str
     replay::differences::<M>(&expected, &replay::rows::<M>(&app.database.pool).await)
 }
 
-/// Where the documents of a read model are.
-pub(super) fn bucket<M: ReadModel>(app: &App) -> String {
+/// Where the documents of a read model's shards are.
+pub(super) async fn buckets<M: ReadModel>(app: &App) -> Vec<String> {
+    let shards: i32 = sqlx::query_scalar("select shards from generations where read_model = $1")
+        .bind(M::NAME)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
     let prefix = app.settings.get("TIDEMARK_REDIS__KEY_PREFIX");
-    format!("{prefix}:{{{}.{GENERATION}.0}}", M::NAME)
+    let bucket = |shard| format!("{prefix}:{{{}.{GENERATION}.{shard}}}", M::NAME);
+    (0..shards).map(bucket).collect()
 }
 
 pub(super) async fn redis(app: &App) -> redis::aio::MultiplexedConnection {
@@ -42,22 +48,27 @@ pub(super) async fn redis(app: &App) -> redis::aio::MultiplexedConnection {
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-async fn assert_bucket<M: ReadModel>(app: &App) {
+async fn assert_buckets<M: ReadModel>(app: &App) {
     if !M::HOT {
         return;
     }
-    let mut expected: BTreeMap<String, String> = replay::rows::<M>(&app.database.pool)
-        .await
-        .into_iter()
-        .map(|(id, (position, doc))| (id.to_string(), format!("{position} {doc}")))
-        .collect();
-    let head = app.database.head().await.to_string();
-    expected.insert("@checkpoint".to_owned(), head);
-    let (redis, bucket) = (redis(app).await, bucket::<M>(app));
-    let what = format!("the documents of {} to be its rows", M::NAME);
-    eventually(&what, || async {
-        let documents: BTreeMap<String, String> = redis.clone().hgetall(&bucket).await.unwrap();
-        (documents == expected).then_some(())
-    })
-    .await;
+    let (redis, buckets) = (redis(app).await, buckets::<M>(app).await);
+    let (head, rows) = (
+        app.database.head().await,
+        replay::rows::<M>(&app.database.pool).await,
+    );
+    let shards = i32::try_from(buckets.len()).unwrap();
+    for (shard, bucket) in Shard::all(shards).zip(buckets) {
+        let its_own = rows.iter().filter(|(id, _)| shard.holds(**id));
+        let mut expected: BTreeMap<String, String> = its_own
+            .map(|(id, (position, doc))| (id.to_string(), format!("{position} {doc}")))
+            .collect();
+        expected.insert("@checkpoint".to_owned(), head.to_string());
+        let what = format!("the documents in {bucket} to be their rows");
+        eventually(&what, || async {
+            let documents: BTreeMap<String, String> = redis.clone().hgetall(&bucket).await.unwrap();
+            (documents == expected).then_some(())
+        })
+        .await;
+    }
 }
