@@ -8,6 +8,9 @@ pub(crate) mod log;
 pub(crate) mod models;
 pub(crate) mod topics;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use evidence::Evidence;
 
 /// A counter of the table, and what it counted.

@@ -16,6 +16,10 @@ pub(crate) const RELAYS: Duration = Duration::from_secs(8);
 pub(crate) const PROJECTS: Duration = Duration::from_secs(5);
 /// Commands are accepted again after Postgres is ready.
 pub(crate) const SERVES: Duration = Duration::from_secs(5);
+/// What went on has reached the head of the log.
+const CATCHES_UP: Duration = Duration::from_secs(10);
+
+const HEAD: &str = "select position from log_head";
 
 impl Episode {
     /// Waits until the relay has confirmed what is in the log now.
@@ -37,23 +41,29 @@ impl Episode {
         took
     }
 
+    /// Waits until a position moves, within the bound, and then until it has reached what is now the
+    /// head of the log.
     async fn follows(&self, what: &str, sql: &'static str, bound: Duration) -> Duration {
         let pool = &self.stack.pool;
-        let head = OnceCell::new();
-        let took = until(what, || async {
-            let at_first = || async {
-                number(pool, "select position from log_head")
-                    .await
-                    .ok_or(())
-            };
-            let Ok(head) = head.get_or_try_init(at_first).await else {
-                return false;
-            };
-            number(pool, sql).await >= Some(*head)
+        let (at_first, head) = (OnceCell::new(), OnceCell::new());
+        let look = || async {
+            let now = number(pool, sql).await?;
+            let head = head.get_or_try_init(|| async { number(pool, HEAD).await.ok_or(()) });
+            let head = *head.await.ok()?;
+            let first = *at_first.get_or_init(|| async { now }).await;
+            Some((first, now, head))
+        };
+        let resumed = until(what, || async {
+            look().await.is_some_and(|(first, now, head)| now > first || now >= head)
         })
         .await;
-        assert!(took < bound, "{what} followed only after {took:?}");
-        took
+        assert!(resumed < bound, "{what} went on only after {resumed:?}");
+        let caught_up = until(what, || async {
+            look().await.is_some_and(|(_, now, head)| now >= head)
+        })
+        .await;
+        assert!(caught_up < CATCHES_UP, "{what} caught up only after {caught_up:?}");
+        resumed + caught_up
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tidemark_tests::{Answer, Settings, client};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::CLIENTS;
@@ -22,6 +23,8 @@ pub(super) const HOT: usize = 5;
 pub(super) const STARTING_PRICE: i64 = 1_000;
 /// Between two new ones, so that each is followed by another about when it ends.
 const EACH: Duration = Duration::from_secs(2);
+/// Before the API is asked again that was busy.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// What all clients know.
 #[derive(Debug, Default)]
@@ -115,34 +118,28 @@ impl Hot {
 /// Registers everybody. Nothing of this is in the journal: it happens before the first fault.
 pub(super) async fn open(command_url: &str, settings: &Settings) -> (Market, Vec<People>) {
     let anonymous = client::Client::anonymous(command_url, "");
-    let admin = person("admin".to_owned());
+    let admin = person("admin");
     let mut first = registration(&admin);
     first["secret"] = settings.get("TIDEMARK_BOOTSTRAP_SECRET").into();
     let operator = format!("Service operator:{}", settings.service_secret("operator"));
     let operator = anonymous.with("authorization", operator);
-    operator.post("/v1/admins", &first).await.ok();
-    let admin = log_in(&anonymous, &admin).await;
-    let admin = anonymous.with_token(admin.body["access_token"].as_str().unwrap());
+    ask(&operator, "/v1/admins", &first).await;
+    let session = ask(&anonymous, "/v1/sessions", &credentials(&admin)).await;
+    let admin = anonymous.with_token(session.body["access_token"].as_str().unwrap());
     let people = join_all((0..CLIENTS).map(|number| join(&anonymous, &admin, number)));
     (Market::default(), people.await)
 }
 
 async fn join(anonymous: &client::Client, admin: &client::Client, number: usize) -> People {
-    let [owner, buyer] = ["owner", "buyer"].map(|role| person(format!("{role}-{number}")));
-    anonymous
-        .post("/v1/users", &registration(&buyer))
-        .await
-        .ok();
-    let registered = anonymous
-        .post("/v1/users", &registration(&owner))
-        .await
-        .ok();
+    let [owner, buyer] = ["owner", "buyer"].map(|role| person(&format!("{role}-{number}")));
+    ask(anonymous, "/v1/users", &registration(&buyer)).await;
+    let registered = ask(anonymous, "/v1/users", &registration(&owner)).await;
     let roles = format!("/v1/users/{}/roles", registered.id());
     for role in ["seller", "admin"] {
-        admin.post(&roles, &json!({"role": role})).await.ok();
+        ask(admin, &roles, &json!({"role": role})).await;
     }
     let body = json!({"name": "Clocks", "slug": format!("of-client-{number}")});
-    let category = admin.post("/v1/categories", &body).await.ok().id();
+    let category = ask(admin, "/v1/categories", &body).await.id();
     People {
         owner,
         buyer,
@@ -150,7 +147,18 @@ async fn join(anonymous: &client::Client, admin: &client::Client, number: usize)
     }
 }
 
-fn person(name: String) -> Person {
+/// Sends a command, again as long as the API says to come back later.
+async fn ask(client: &client::Client, path: &str, body: &Value) -> Answer {
+    loop {
+        let answer = client.post(path, body).await;
+        if answer.status != 503 {
+            return answer.ok();
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+fn person(name: &str) -> Person {
     Person {
         password: format!("slow tides carry {name} home again"),
         email: format!("{name}@tidemark.example"),
@@ -163,10 +171,6 @@ fn registration(person: &Person) -> Value {
         "password": person.password,
         "display_name": "Ottilie Sommerfeld",
     })
-}
-
-async fn log_in(client: &client::Client, person: &Person) -> Answer {
-    client.post("/v1/sessions", &credentials(person)).await.ok()
 }
 
 /// What somebody logs in with.
