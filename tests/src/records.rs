@@ -50,7 +50,7 @@ pub fn read(client: &ClientConfig, topic_prefix: &str, partitions: i32) -> Recor
     }
     consumer.assign(&assignment).unwrap();
     while unread > 0 {
-        let message = consumer.poll(TIMEOUT).expect("a record").unwrap().detach();
+        let message = consumer.poll(TIMEOUT).unwrap().unwrap().detach();
         let name = &message.topic()[topic_prefix.len() + 1..];
         let aggregate = Aggregate::from_name(name).unwrap();
         let partition = (aggregate.name(), message.partition());

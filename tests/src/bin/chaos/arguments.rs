@@ -1,10 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process};
 
 use clap::Parser;
 
 use crate::{
+    controls::{CONTROLS, Control},
     faults::{self, Fault},
     servers::Machine,
 };
@@ -13,6 +14,9 @@ use crate::{
 const CI_SEED: u64 = 20_261_121;
 /// What it injects.
 const CI_FAULTS: [&str; 10] = ["f1", "f2", "f3", "f1", "f4", "f5", "f6", "f8", "f3", "f2"];
+
+/// Which mistakes the counters must see.
+const CI_CONTROLS: [&str; 2] = ["c3", "c5"];
 
 /// Injects faults into a running Tidemark, and counts what it promised and did not keep.
 #[derive(Parser)]
@@ -24,11 +28,14 @@ pub(crate) struct Arguments {
     /// Which faults, by the ids of the table; all unless given.
     #[arg(long, value_delimiter = ',', value_parser = known)]
     faults: Vec<Fault>,
+    /// Which mistakes the counters must see first, by their ids; all unless anything was chosen.
+    #[arg(long, value_delimiter = ',', value_parser = known_control)]
+    controls: Vec<Control>,
     /// How often each; as the table of a full run says unless given.
     #[arg(long)]
     times: Option<u32>,
     /// About three minutes, the same each time.
-    #[arg(long, conflicts_with_all = ["seed", "faults", "times"])]
+    #[arg(long, conflicts_with_all = ["seed", "faults", "times", "controls"])]
     pub(crate) ci: bool,
     /// Begin no further round after so long.
     #[arg(long)]
@@ -62,14 +69,21 @@ fn known(id: &str) -> Result<Fault, String> {
     })
 }
 
+fn known_control(id: &str) -> Result<Control, String> {
+    let found = CONTROLS.iter().find(|control| control.id == id).copied();
+    found.ok_or_else(|| {
+        let ids: Vec<_> = CONTROLS.iter().map(|control| control.id).collect();
+        format!("there are: {}", ids.join(", "))
+    })
+}
+
 impl Arguments {
     /// The seed that was given, or a new one.
     pub(crate) fn seed(&self) -> u64 {
         if self.ci {
             return CI_SEED;
         }
-        self.seed
-            .unwrap_or_else(|| rand::random_range(1..1_000_000))
+        self.seed.unwrap_or_else(|| process::id().into())
     }
 
     /// Which faults, and how often.
@@ -87,6 +101,18 @@ impl Arguments {
         all.into_iter()
             .map(|fault| (fault, times(&fault)))
             .collect()
+    }
+
+    /// Which controls.
+    pub(crate) fn controls(&self) -> Vec<Control> {
+        if self.ci {
+            let known = CI_CONTROLS.iter().filter_map(|id| known_control(id).ok());
+            return known.collect();
+        }
+        if self.controls.is_empty() && self.faults.is_empty() && self.round.is_none() {
+            return CONTROLS.to_vec();
+        }
+        self.controls.clone()
     }
 
     /// Where everything is that a stack is made of.

@@ -4,7 +4,7 @@
 
 mod clock;
 mod crash_points;
-mod disk;
+pub(crate) mod disk;
 mod failover;
 mod kafka_records;
 mod network;

@@ -4,6 +4,7 @@ mod actions;
 mod bidder;
 mod client;
 mod market;
+mod trade;
 
 use std::{
     ops::Sub,

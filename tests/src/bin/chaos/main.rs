@@ -8,7 +8,9 @@
 )]
 
 mod arguments;
+mod calibration;
 mod check;
+mod controls;
 mod faults;
 mod journal;
 mod load;
@@ -31,6 +33,7 @@ use clap::Parser;
 use tokio::signal::ctrl_c;
 
 use arguments::Arguments;
+use calibration::Calibrated;
 use plan::Round;
 use report::{Injected, Result, RoundReport, Summary};
 
@@ -57,6 +60,12 @@ async fn run(arguments: &Arguments, seed: u64, directory: &Path) -> Summary {
     let machine = arguments.machine();
     let plan = plan::rounds(seed, &arguments.wanted());
     let mut rounds = finished(arguments, directory, &plan);
+    let mut controls = Vec::new();
+    for control in arguments.controls() {
+        let calibrated = calibration::calibrate(&machine, directory, &control, seed).await;
+        println!("{}", tell_control(&calibrated));
+        controls.push(calibrated);
+    }
     let deadline = arguments
         .minutes
         .map(|minutes| Instant::now() + Duration::from_mins(minutes));
@@ -77,14 +86,18 @@ async fn run(arguments: &Arguments, seed: u64, directory: &Path) -> Summary {
         let number = round.number;
         println!("round {number} of {count}: {}", names(round));
         let report = round::run(&machine, directory, round, |one| {
-            println!("  {}", tell(one))
+            println!("  {}", tell(one));
         });
         let report = report.await;
         conclude_round(arguments, seed, &report);
         report.save(directory);
         rounds.push(report);
     }
-    Summary { seed, rounds }
+    Summary {
+        seed,
+        controls,
+        rounds,
+    }
 }
 
 /// The rounds of this plan that an earlier run finished well.
@@ -108,6 +121,17 @@ fn ids(round: &Round) -> Vec<&'static str> {
 
 fn names(round: &Round) -> String {
     ids(round).join(" ")
+}
+
+fn tell_control(one: &Calibrated) -> String {
+    let (id, title, counter, found) = (&one.id, &one.title, &one.counter, one.found);
+    let result = match (&one.broken, &one.skipped) {
+        (Some(reason), _) => format!("BROKEN: {reason}"),
+        (None, Some(reason)) => format!("skipped: {reason}"),
+        (None, None) if found > 0 => format!("{counter} sees it: {found}"),
+        (None, None) => format!("NOT SEEN by {counter}"),
+    };
+    format!("control {id}, {title}: {result}")
 }
 
 fn tell(one: &Injected) -> String {

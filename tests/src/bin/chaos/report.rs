@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{load::Tally, plan::Round};
+use crate::{calibration::Calibrated, load::Tally, plan::Round};
 
 /// The finished rounds, one a line.
 const FILE: &str = "rounds.jsonl";
@@ -125,6 +125,7 @@ pub(crate) fn finished(directory: &Path) -> Vec<RoundReport> {
 #[derive(Serialize)]
 pub(crate) struct Summary {
     pub(crate) seed: u64,
+    pub(crate) controls: Vec<Calibrated>,
     pub(crate) rounds: Vec<RoundReport>,
 }
 
@@ -138,9 +139,10 @@ struct Row {
 }
 
 impl Summary {
-    /// Whether every promise was kept in every round.
+    /// Whether every promise was kept in every round, by counters that count.
     pub(crate) fn is_clean(&self) -> bool {
-        self.rounds.iter().all(RoundReport::is_clean)
+        self.controls.iter().all(Calibrated::is_good)
+            && self.rounds.iter().all(RoundReport::is_clean)
     }
 
     fn rows(&self) -> BTreeMap<&str, Row> {
@@ -198,6 +200,18 @@ impl Display for Summary {
         writeln!(f, "| --- | --- | ---: |")?;
         for ((_, id), (title, count)) in self.counters() {
             writeln!(f, "| {id} | {title} | {count} |")?;
+        }
+        if !self.controls.is_empty() {
+            writeln!(f, "\n| control | | seen by | |")?;
+            writeln!(f, "| --- | --- | --- | ---: |")?;
+        }
+        for control in &self.controls {
+            let (id, title, counter) = (&control.id, &control.title, &control.counter);
+            let found = match control.skipped {
+                Some(_) => "skipped".to_owned(),
+                None => control.found.to_string(),
+            };
+            writeln!(f, "| {id} | {title} | {counter} | {found} |")?;
         }
         let accepted: u64 = self.rounds.iter().map(|round| round.accepted).sum();
         let events: usize = self.rounds.iter().map(|round| round.events).sum();

@@ -5,7 +5,7 @@ use std::{
     any::Any,
     fs,
     panic::AssertUnwindSafe,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -56,7 +56,7 @@ pub(crate) async fn run(
 
 async fn rounds(
     machine: &Machine,
-    directory: &PathBuf,
+    directory: &Path,
     round: &Round,
     report: &mut RoundReport,
     progress: impl Fn(&Injected),
@@ -126,7 +126,8 @@ async fn inject(fault: &Fault, episode: Episode) -> Injected {
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+/// What a panic says.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("it panicked").to_owned()

@@ -1,10 +1,12 @@
 //! A whole Tidemark for a round of faults: its own Postgres, Redis and Kafka, and the real binaries,
 //! all under supervision, in a directory of the round.
 
+mod process;
+
 use std::{
     any::Any,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,15 +16,15 @@ use tidemark_tests::Settings;
 use crate::{
     ports,
     servers::{Kafka, Machine, Options, Postgres, Redis},
-    supervisor::{Program, Signal, Supervised, Supervisor},
+    supervisor::{Signal, Supervised, Supervisor},
 };
 
-/// Longer than anything takes to start, crash recovery included.
-const START: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(20);
-/// A process that is paused does not answer at all.
-const ANSWER: Duration = Duration::from_secs(1);
+pub(crate) use process::Process;
+use process::{Kind, Starter, url};
 
+/// Longer than anything takes to start, crash recovery included.
+const START: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(20);
 /// Everything is as in production but this.
 const SETTINGS: [(&str, &str); 7] = [
     // The load logs in all the time, and is not about hashes.
@@ -35,9 +37,6 @@ const SETTINGS: [(&str, &str); 7] = [
     ("TIDEMARK_TELEMETRY__LOG_FORMAT", "text"),
 ];
 
-static CLIENT: LazyLock<reqwest::Client> =
-    LazyLock::new(|| reqwest::Client::builder().no_proxy().build().unwrap());
-
 /// What a round shall consist of, where that is not the ordinary.
 #[derive(Default)]
 pub(crate) struct Layout {
@@ -48,17 +47,6 @@ pub(crate) struct Layout {
     pub(crate) settings: Vec<(String, String)>,
     /// What must outlive the servers, such as a mounted disk. Dropped after they have ended.
     pub(crate) foundations: Vec<Box<dyn Any + Send + Sync>>,
-}
-
-/// One of our own processes.
-#[derive(Debug)]
-pub(crate) struct Process {
-    /// It.
-    pub(crate) process: Arc<Supervised>,
-    /// Where it listens, at each start.
-    pub(crate) url: String,
-    ordinary: Program,
-    ordinarily_held: bool,
 }
 
 /// Everything, running. Dropped, it has ended.
@@ -111,30 +99,20 @@ impl Stack {
         let mut settings = settings(&postgres, &redis, &kafka, &layout);
         let first_api = ports::free();
         settings.set("TIDEMARK_COMMAND_API__URL", url(first_api));
-        let start = |kind, number, port, held| {
-            let program = Kind::program(kind, machine, &settings, port);
-            let name = format!("{}-{number}", Kind::name(kind));
-            Process {
-                process: supervisor.add(&name, directory, program.clone(), held),
-                url: url(port),
-                ordinary: program,
-                ordinarily_held: held,
-            }
+        let starter = Starter {
+            supervisor: &supervisor,
+            machine,
+            logs: directory,
+            settings: settings.clone(),
         };
         let stack = Self {
             apis: vec![
-                start(Kind::Api, 1, first_api, false),
-                start(Kind::Api, 2, ports::free(), false),
+                starter.start_one(Kind::Api, 1, first_api, false),
+                starter.start_one(Kind::Api, 2, ports::free(), false),
             ],
-            relays: (1..=3)
-                .map(|number| start(Kind::Relay, number, ports::free(), number > 1))
-                .collect(),
-            projectors: (1..=2)
-                .map(|number| start(Kind::Projector, number, ports::free(), number > 1))
-                .collect(),
-            queries: (1..=2)
-                .map(|number| start(Kind::Query, number, ports::free(), false))
-                .collect(),
+            relays: starter.start(Kind::Relay, 1, 3),
+            projectors: starter.start(Kind::Projector, 1, 2),
+            queries: starter.start(Kind::Query, 2, 2),
             pool: PgPoolOptions::new()
                 .max_connections(4)
                 .connect_lazy(&postgres.url("postgres"))
@@ -202,88 +180,6 @@ impl Stack {
     }
 }
 
-impl Process {
-    /// Waits until it is ready, and returns how long that took.
-    pub(crate) async fn ready(&self) -> Duration {
-        until(self.process.name(), || self.is_ready()).await
-    }
-
-    /// Kills it at once, and waits until it was started again and is ready; returns how long that
-    /// took.
-    pub(crate) async fn kill(&self) -> Duration {
-        let killed = Instant::now();
-        let starts = self.process.starts();
-        self.process.kill();
-        until(self.process.name(), || async {
-            self.process.starts() > starts
-        })
-        .await;
-        self.ready().await;
-        killed.elapsed()
-    }
-
-    /// Whether it says so.
-    pub(crate) async fn is_ready(&self) -> bool {
-        let request = CLIENT.get(format!("{}/readyz", self.url));
-        let answer = request.timeout(ANSWER).send().await;
-        answer.is_ok_and(|answer| answer.status().is_success())
-    }
-
-    /// Ends it (by SIGTERM) and starts it as changed, ready when this returns. [`Stack::heal`] undoes
-    /// that.
-    pub(crate) async fn restart_with(&self, change: impl FnOnce(&mut Program)) {
-        self.process.change(change);
-        self.restart().await;
-    }
-
-    /// Ends it by SIGTERM and starts it again; ready when this returns.
-    pub(crate) async fn restart(&self) -> Duration {
-        let started = Instant::now();
-        self.stop().await;
-        self.process.release();
-        until(self.process.name(), || async {
-            self.process.pid().is_some()
-        })
-        .await;
-        self.ready().await;
-        started.elapsed()
-    }
-
-    /// Ends it by SIGTERM and holds it; gone when this returns.
-    pub(crate) async fn stop(&self) {
-        self.process.hold();
-        self.process.signal(Signal::Terminate);
-        until(self.process.name(), || async {
-            self.process.pid().is_none()
-        })
-        .await;
-    }
-
-    /// What it logged, from a place on; see [`Self::logged`].
-    pub(crate) fn log_since(&self, place: u64) -> String {
-        let text = std::fs::read(self.process.log()).unwrap_or_default();
-        let from = usize::try_from(place).unwrap().min(text.len());
-        String::from_utf8_lossy(&text[from..]).into_owned()
-    }
-
-    /// How long its log is.
-    pub(crate) fn logged(&self) -> u64 {
-        std::fs::metadata(self.process.log()).map_or(0, |log| log.len())
-    }
-
-    fn restore(&self) {
-        let changed = self.process.program() != self.ordinary;
-        let ordinary = self.ordinary.clone();
-        self.process.change(|program| *program = ordinary);
-        if changed || self.ordinarily_held {
-            self.process.end();
-        }
-        if !self.ordinarily_held {
-            self.process.release();
-        }
-    }
-}
-
 /// Looks until it is so, and returns how long that took.
 ///
 /// # Panics
@@ -298,55 +194,6 @@ pub(crate) async fn until<F: Future<Output = bool>>(
         tokio::time::sleep(POLL).await;
     }
     started.elapsed()
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Api,
-    Relay,
-    Projector,
-    Query,
-}
-
-impl Kind {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Relay => "relay",
-            Self::Projector => "projector",
-            Self::Query => "query",
-        }
-    }
-
-    /// What runs it, listening at this port.
-    fn program(self, machine: &Machine, settings: &Settings, port: u16) -> Program {
-        let (binary, arguments, section, service): (_, &[&str], _, _) = match self {
-            Self::Api => ("command-api", &["--roles", "api"], "COMMAND_API", None),
-            Self::Relay => ("command-api", &["--roles", "relay"], "COMMAND_API", None),
-            Self::Projector => ("projector", &["run"], "PROJECTOR", Some("auction-timer")),
-            Self::Query => ("query-api", &[], "QUERY_API", Some("query-api")),
-        };
-        let mut settings = settings.clone();
-        settings.set(
-            &format!("TIDEMARK_{section}__LISTEN"),
-            format!("127.0.0.1:{port}"),
-        );
-        if let Some(service) = service {
-            settings = settings.as_service(service);
-        }
-        let binary = machine.binaries.join(format!("tidemark-{binary}"));
-        let arguments = arguments.iter().map(|&argument| argument.to_owned());
-        Program {
-            command: std::iter::once(binary.display().to_string())
-                .chain(arguments)
-                .collect(),
-            environment: settings
-                .vars()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            ..Program::default()
-        }
-    }
 }
 
 /// What `./dev` would run them with, on these servers, and passwords that cost little.
@@ -365,8 +212,4 @@ fn settings(postgres: &Postgres, redis: &Redis, kafka: &Kafka, layout: &Layout) 
         settings.set(name, &**value);
     }
     settings
-}
-
-fn url(port: u16) -> String {
-    format!("http://127.0.0.1:{port}")
 }

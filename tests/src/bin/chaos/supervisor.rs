@@ -1,9 +1,11 @@
 //! Processes that are started again when they die, as an init system does, unless a fault holds them
 //! down. What is started here ends with this process, however that ends.
 
+mod signals;
+
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, Weak},
@@ -12,6 +14,8 @@ use std::{
 };
 
 use crate::servers::postgres;
+
+pub(crate) use signals::{Signal, descendants, send};
 
 /// How often it is looked whether a process still lives.
 const WATCH: Duration = Duration::from_millis(10);
@@ -34,21 +38,6 @@ pub(crate) struct Program {
     pub(crate) user: Option<&'static str>,
     /// The data directory, where a killed one leaves what must be cleared away before a start.
     pub(crate) cluster: Option<PathBuf>,
-}
-
-/// A signal, by the name that `kill` knows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Signal {
-    /// At once (`kill -9`).
-    Kill,
-    /// Asks it to end.
-    Terminate,
-    /// Asks Postgres to end without waiting for its clients.
-    Interrupt,
-    /// Pauses it.
-    Stop,
-    /// Ends a pause.
-    Continue,
 }
 
 /// A process under supervision; cheap to share.
@@ -87,7 +76,9 @@ impl Supervisor {
         thread::spawn(move || {
             while let Some(watched) = seen.upgrade() {
                 let watched = watched.lock().unwrap().clone();
-                watched.iter().for_each(|process| process.watch());
+                for process in watched {
+                    process.watch();
+                }
                 thread::sleep(WATCH);
             }
         });
@@ -267,43 +258,4 @@ fn start(program: &Program, log: &Path) -> Child {
     command
         .spawn()
         .unwrap_or_else(|error| panic!("setpriv: {error}"))
-}
-
-/// Sends a signal to processes.
-pub(crate) fn send(signal: Signal, pids: &[u32]) {
-    let name = match signal {
-        Signal::Kill => "KILL",
-        Signal::Terminate => "TERM",
-        Signal::Interrupt => "INT",
-        Signal::Stop => "STOP",
-        Signal::Continue => "CONT",
-    };
-    // The shell's own: there is one on every machine. Some may have gone meanwhile.
-    let _ = Command::new("sh")
-        .args(["-c", r#"kill -s "$0" "$@""#, name])
-        .args(pids.iter().map(u32::to_string))
-        .stderr(Stdio::null())
-        .status();
-}
-
-/// The children of a process, and theirs.
-pub(crate) fn descendants(pid: u32) -> Vec<u32> {
-    let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| {
-            let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // After the name, which may hold anything: the state, then the parent.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
-            Some((pid, parent.parse().ok()?))
-        })
-        .collect();
-    let mut family = vec![pid];
-    let mut next = 0;
-    while let Some(&parent) = family.get(next) {
-        let children = parents.iter().filter(|(_, of)| *of == parent);
-        family.extend(children.map(|(pid, _)| *pid));
-        next += 1;
-    }
-    family.split_off(1)
 }

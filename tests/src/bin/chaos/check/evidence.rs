@@ -155,9 +155,10 @@ async fn model<M: ReadModel>(stack: &Stack, log: &[Recorded]) -> Model {
     Model {
         name: M::NAME,
         unlike: replay::differences::<M>(&replayed, &rows),
-        documents: match M::HOT {
-            true => Some(documents::<M>(stack).await),
-            false => None,
+        documents: if M::HOT {
+            Some(documents::<M>(stack).await)
+        } else {
+            None
         },
         replayed,
         rows,

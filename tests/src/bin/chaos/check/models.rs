@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Evidence;
 
 /// The read model that has a row for each event, and so tells what was applied.
-const EACH_EVENT: &str = "history";
+pub(crate) const EACH_EVENT: &str = "history";
 
 /// I8: events that were applied never, or more than once, by a fold that keeps a row of each.
 pub(crate) fn applied(evidence: &Evidence) -> Vec<String> {

@@ -232,9 +232,25 @@ fn auctions_against_their_rules_are_found() {
     };
     let begin = || scheduled.clone();
     assert_eq!(unfair([begin(), bid(1), bid(2), sold(2)]), 0);
-    assert_eq!(unfair([begin(), bid(2), bid(2), sold(2)]), 1, "no higher bid");
-    assert_eq!(unfair([begin(), bid(1), bid(2), sold(1)]), 1, "another price");
-    assert_eq!(unfair([begin(), bid(1), sold(1), bid(2)]), 2, "early, and a bid after");
+    assert_eq!(
+        unfair([begin(), bid(2), bid(2), sold(2)]),
+        1,
+        "no higher bid"
+    );
+    assert_eq!(
+        unfair([begin(), bid(1), bid(2), sold(1)]),
+        1,
+        "another price"
+    );
+    assert_eq!(
+        unfair([begin(), bid(1), sold(1), bid(2)]),
+        2,
+        "early, and a bid after"
+    );
     let unsold = closed(Outcome::Unsold {});
-    assert_eq!(unfair([begin(), bid(1), bid(2), unsold]), 1, "there were bids");
+    assert_eq!(
+        unfair([begin(), bid(1), bid(2), unsold]),
+        1,
+        "there were bids"
+    );
 }

@@ -144,7 +144,7 @@ fn any<'a>(episode: &mut Episode, stack: &'a Stack, who: Who) -> &'a Process {
         .iter()
         .filter(|process| !process.process.is_held())
         .collect();
-    *episode.one_of(&running)
+    episode.one_of::<&Process>(&running)
 }
 
 /// Kills a process, so that it is started again with points that do what `failpoints` says.

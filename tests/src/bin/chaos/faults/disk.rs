@@ -190,7 +190,7 @@ async fn power_cut_of_kafka(episode: Episode) -> Outcome {
 }
 
 /// Takes the power from a server and its disk, and gives it back.
-async fn power_cut(server: &Supervised, device: Device) {
+pub(crate) async fn power_cut(server: &Supervised, device: Device) {
     server.hold();
     // The disk first: what is acknowledged from now on would be a lie.
     device.power_off();

@@ -128,7 +128,7 @@ async fn counter(projector: &Process, name: &str) -> u64 {
 
 async fn delete_topic(mut episode: Episode) -> Outcome {
     let stack = episode.stack.clone();
-    let aggregate = *episode.one_of(&Aggregate::ALL);
+    let aggregate = *episode.one_of(Aggregate::ALL);
     let topic = aggregate.topic(&stack.settings.config().kafka.topic_prefix);
     let client = client(&stack);
     let admin: AdminClient<DefaultClientContext> = client.create().unwrap();

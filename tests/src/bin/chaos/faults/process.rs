@@ -170,9 +170,13 @@ async fn kill_all(mut episode: Episode) -> Outcome {
     let stack = episode.stack.clone();
     let mut all = stack.all();
     all.retain(|process| !process.is_held());
-    all.iter().for_each(|process| process.hold());
+    for process in &all {
+        process.hold();
+    }
     all.shuffle(&mut episode.rng);
-    all.iter().for_each(|process| process.kill());
+    for process in &all {
+        process.kill();
+    }
     all.shuffle(&mut episode.rng);
     let begun = Instant::now();
     for process in &all {

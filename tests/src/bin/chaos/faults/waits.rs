@@ -54,7 +54,9 @@ impl Episode {
             Some((first, now, head))
         };
         let resumed = until(what, || async {
-            look().await.is_some_and(|(first, now, head)| now > first || now >= head)
+            look()
+                .await
+                .is_some_and(|(first, now, head)| now > first || now >= head)
         })
         .await;
         assert!(resumed < bound, "{what} went on only after {resumed:?}");
@@ -62,7 +64,10 @@ impl Episode {
             look().await.is_some_and(|(_, now, head)| now >= head)
         })
         .await;
-        assert!(caught_up < CATCHES_UP, "{what} caught up only after {caught_up:?}");
+        assert!(
+            caught_up < CATCHES_UP,
+            "{what} caught up only after {caught_up:?}"
+        );
         resumed + caught_up
     }
 }

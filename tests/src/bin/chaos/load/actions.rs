@@ -1,12 +1,10 @@
 //! What a client does, one command at a time: keeps its category by expected versions, bids where all
 //! bid, trades products of its own, comes and goes.
 
-use chrono::{TimeDelta, Utc};
 use rand::RngExt;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidemark_tests::market::{eur, product};
-use uuid::Uuid;
+use tidemark_tests::market::eur;
 
 use super::{
     client::{Client, Order, Told},
@@ -21,12 +19,6 @@ const BIDDING: u32 = 16;
 const TRADING: u32 = 11;
 /// Of a hundred accepted commands, so many are followed by a read of what they wrote.
 const READING: u32 = 40;
-/// How long an auction lasts that all bid on.
-const HOT_S: i64 = 10;
-/// Of one that nobody bids on but who buys it at once.
-const COLD_S: i64 = 3_600;
-const PRICE: i64 = 9_000;
-
 /// What a client knows of its category.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -41,15 +33,6 @@ impl Default for Keeper {
             active: true,
         }
     }
-}
-
-/// How far a trade is.
-#[derive(Debug)]
-pub(super) enum Trade {
-    Nothing,
-    Drafted(Uuid),
-    Listed(Uuid),
-    Offered(Uuid),
 }
 
 /// Somebody who logs in and out.
@@ -72,7 +55,7 @@ impl Client {
         } else if dice < KEEPING + BIDDING {
             self.bid().await
         } else if dice < KEEPING + BIDDING + TRADING {
-            self.trade().await
+            self.step().await
         } else {
             self.come_or_go().await
         };
@@ -82,11 +65,12 @@ impl Client {
         }
     }
 
-    fn reads(&mut self) -> bool {
+    /// Whether to read what was just written.
+    pub(super) fn reads(&mut self) -> bool {
         self.rng.random_range(..100_u32) < READING
     }
 
-    fn post(&self, path: String, token: &str, body: Value, event: &str, data: Value) -> Order {
+    pub(super) fn post(path: String, token: &str, body: Value, event: &str, data: Value) -> Order {
         Order {
             method: Method::POST,
             path,
@@ -109,7 +93,7 @@ impl Client {
             ("activate", "category.activated")
         };
         let path = format!("/v1/categories/{id}/{step}");
-        let mut order = self.post(path, &owner, Value::Null, event, json!({"category_id": id}));
+        let mut order = Self::post(path, &owner, Value::Null, event, json!({"category_id": id}));
         order.if_match = Some(self.keeper.version);
         let told = self.command(order).await;
         if let Told::Ok(answer) = &told {
@@ -151,13 +135,13 @@ impl Client {
     async fn bid(&mut self) -> Told {
         let number = self.rng.random_range(..super::market::HOT);
         let Some(hot) = self.shared.market.hot(number) else {
-            return self.trade().await;
+            return self.step().await;
         };
         let (buyer, price) = (self.buyer.clone(), eur(hot.bid()));
         let path = format!("/v1/auctions/{}", hot.id);
         let data = json!({"auction_id": hot.id, "amount": price});
         let body = json!({"amount": price});
-        let order = self.post(
+        let order = Self::post(
             format!("{path}/bids"),
             &buyer,
             body,
@@ -176,104 +160,6 @@ impl Client {
         told
     }
 
-    async fn trade(&mut self) -> Told {
-        match std::mem::replace(&mut self.trade, Trade::Nothing) {
-            Trade::Nothing => self.draft().await,
-            Trade::Drafted(product) => self.list(product).await,
-            Trade::Listed(product) => self.offer(product).await,
-            Trade::Offered(auction) => self.buy(auction).await,
-        }
-    }
-
-    async fn draft(&mut self) -> Told {
-        // Only what is active takes products; it is a matter of chance whether it is.
-        let mut body = product(self.people.category);
-        body["title"] = format!("Chronometer {}", self.shared.market.name()).into();
-        let (owner, data) = (self.owner.clone(), json!({"title": body["title"]}));
-        let order = self.post(
-            "/v1/products".to_owned(),
-            &owner,
-            body,
-            "product.drafted",
-            data,
-        );
-        let told = self.command(order).await;
-        if let Told::Ok(answer) = &told {
-            self.trade = Trade::Drafted(answer.id());
-        }
-        told
-    }
-
-    async fn list(&mut self, product: Uuid) -> Told {
-        let (path, owner) = (format!("/v1/products/{product}"), self.owner.clone());
-        let data = json!({"product_id": product});
-        let step = format!("{path}/list");
-        let order = self.post(step, &owner, Value::Null, "product.listed", data);
-        let told = self.command(order).await;
-        if matches!(told, Told::Ok(_)) {
-            self.trade = Trade::Listed(product);
-            if self.reads() {
-                let lacks = |doc: &Value| {
-                    (doc["status"] != "listed")
-                        .then(|| format!("{} after it was listed", doc["status"]))
-                };
-                self.read(&path, &owner, lacks).await;
-            }
-        }
-        told
-    }
-
-    async fn offer(&mut self, product: Uuid) -> Told {
-        let is_hot = self.shared.market.wants_another();
-        let (seconds, window) = if is_hot {
-            (HOT_S, self.rng.random_range(0..=2))
-        } else {
-            (COLD_S, 0)
-        };
-        let ends_at = now() + TimeDelta::seconds(seconds);
-        let mut body = json!({
-            "product_id": product,
-            "starting_price": eur(super::market::STARTING_PRICE),
-            "minimum_increment": 1,
-            "ends_at": ends_at,
-            "anti_sniping_window_s": window,
-        });
-        if !is_hot {
-            body["buy_now_price"] = PRICE.into();
-        }
-        let (owner, data) = (self.owner.clone(), json!({"product_id": product}));
-        let order = self.post(
-            "/v1/auctions".to_owned(),
-            &owner,
-            body,
-            "auction.scheduled",
-            data,
-        );
-        let told = self.command(order).await;
-        match &told {
-            Told::Ok(answer) if is_hot => self.shared.market.put(answer.id()),
-            Told::Ok(answer) => self.trade = Trade::Offered(answer.id()),
-            Told::Refused(_) | Told::Unknown => {}
-        }
-        told
-    }
-
-    async fn buy(&mut self, auction: Uuid) -> Told {
-        let (path, buyer) = (format!("/v1/auctions/{auction}"), self.buyer.clone());
-        let data = json!({"auction_id": auction, "price": eur(PRICE)});
-        let step = format!("{path}/buy-now");
-        let order = self.post(step, &buyer, Value::Null, "auction.bought_now", data);
-        let told = self.command(order).await;
-        if matches!(told, Told::Ok(_)) && self.reads() {
-            let lacks = |doc: &Value| {
-                let price = &doc["outcome"]["price"];
-                (*price != eur(PRICE)).then(|| format!("{price} after it was bought"))
-            };
-            self.read(&path, &buyer, lacks).await;
-        }
-        told
-    }
-
     async fn come_or_go(&mut self) -> Told {
         let guest = std::mem::replace(&mut self.guest, Guest::Away);
         let Guest::Here {
@@ -283,7 +169,7 @@ impl Client {
         } = guest
         else {
             let body = credentials(&self.people.buyer);
-            let order = self.post(
+            let order = Self::post(
                 "/v1/sessions".to_owned(),
                 "",
                 body,
@@ -298,12 +184,12 @@ impl Client {
                 json!({"refresh_token": refresh_token}),
             );
             let data = json!({"session_id": session});
-            let order = self.post(path.to_owned(), "", body, "session.refreshed", data);
+            let order = Self::post(path.to_owned(), "", body, "session.refreshed", data);
             return self.enter(order).await;
         }
         let path = format!("/v1/sessions/{session}");
         let data = json!({"session_id": session});
-        let mut order = self.post(path, &access_token, Value::Null, "session.ended", data);
+        let mut order = Self::post(path, &access_token, Value::Null, "session.ended", data);
         order.method = Method::DELETE;
         self.command(order).await
     }
@@ -322,12 +208,4 @@ impl Client {
         }
         told
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an auction ends by the clock, and a client has no other"
-)]
-fn now() -> chrono::DateTime<Utc> {
-    Utc::now()
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tidemark_tests::market::eur;
-use uuid::Uuid;
 
 use super::Shared;
 
@@ -27,9 +26,9 @@ impl Bidder {
             urls[self.number % urls.len()],
             hot.id
         );
-        let key = Uuid::from_u128(rand::random());
+        let key = format!("bid-of-the-crowd-{}", market.name());
         let request = self.http.post(url).json(&json!({"amount": eur(hot.bid())}));
-        let request = request.header("idempotency-key", key.to_string());
+        let request = request.header("idempotency-key", key);
         let request = request.bearer_auth(market.bidder(self.number));
         let answer = request.send().await.ok()?;
         Some(answer.status().as_u16())

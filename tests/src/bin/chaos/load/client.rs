@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::{
     PACE, Shared,
-    actions::{Guest, Keeper, Trade},
+    actions::{Guest, Keeper},
     market::{People, Person, credentials},
+    trade::Trade,
 };
 use crate::journal::{Expected, Line};
 
@@ -25,7 +26,7 @@ const ANSWER: Duration = Duration::from_secs(11);
 const AGAIN_MIN: Duration = Duration::from_millis(20);
 const AGAIN_MAX: Duration = Duration::from_millis(500);
 /// For how long it is sent again.
-const GIVE_UP: Duration = Duration::from_secs(120);
+const GIVE_UP: Duration = Duration::from_mins(2);
 
 /// A client.
 pub(super) struct Client {

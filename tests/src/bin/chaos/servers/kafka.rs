@@ -1,4 +1,4 @@
-//! A Kafka broker of its own, in KRaft mode, with the configuration that `./dev` uses and one more
+//! A Kafka broker of its own, in `KRaft` mode, with the configuration that `./dev` uses and one more
 //! listener, which a fault may stand before.
 
 use std::{
@@ -81,7 +81,10 @@ impl Kafka {
                 "PLAINTEXT:PLAINTEXT,PROXY:PLAINTEXT,",
             );
         for (name, value) in &options.settings {
-            text.push_str(&format!("{name}={value}\n"));
+            text.push_str(name);
+            text.push('=');
+            text.push_str(value);
+            text.push('\n');
         }
         let properties = home.join("server.properties");
         fs::write(&properties, text).unwrap();

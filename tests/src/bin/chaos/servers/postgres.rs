@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster of its own, with the configuration that `./dev` uses.
+//! A `PostgreSQL` cluster of its own, with the configuration that `./dev` uses.
 
 use std::{
     fs,
