@@ -11,16 +11,21 @@ use redis::RedisError;
 use tidemark_platform::config;
 use tidemark_read_models::redis::Bucket;
 use tidemark_read_models::storage::{Batch, Storage};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 /// Where a worker offers what it wrote. Dropping it ends the follower.
 pub(crate) struct Copies {
-    batches: mpsc::Sender<Arc<Batch>>,
+    batches: mpsc::UnboundedSender<Queued>,
+    /// One permit a document that waits.
+    places: Arc<Semaphore>,
     /// The checkpoint in Postgres. It moves after the batch was queued, or was not.
     stored: watch::Sender<i64>,
     dropped: Counter,
 }
+
+/// A batch that waits, and its places in the queue.
+type Queued = (Arc<Batch>, OwnedSemaphorePermit);
 
 /// Why the documents are not up to date.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +44,7 @@ struct Follower {
     bucket: Bucket,
     script_documents_max: usize,
     check: Duration,
-    batches: mpsc::Receiver<Arc<Batch>>,
+    batches: mpsc::UnboundedReceiver<Queued>,
     stored: watch::Receiver<i64>,
     /// The checkpoint in Redis, as it was left.
     at: Option<i64>,
@@ -74,7 +79,10 @@ impl Copies {
     /// Takes a batch that is committed. Where the queue is full it is dropped, and read back later.
     pub(crate) fn offer(&self, batch: Arc<Batch>) {
         let position = batch.to;
-        if self.batches.try_send(batch).is_err() {
+        let places = u32::try_from(batch.documents.len().max(1)).unwrap_or(u32::MAX);
+        let places = Arc::clone(&self.places).try_acquire_many_owned(places);
+        let queued = places.is_ok_and(|places| self.batches.send((batch, places)).is_ok());
+        if !queued {
             self.dropped.increment(1);
         }
         self.stored.send_replace(position);
@@ -88,7 +96,7 @@ impl Follower {
         bucket: Bucket,
         settings: &config::Redis,
     ) -> (Copies, Self) {
-        let (batches, queue) = mpsc::channel(settings.queue_max);
+        let (batches, queue) = mpsc::unbounded_channel();
         let stored = watch::Sender::new(0);
         let shard = storage.shard().number.to_string();
         let labels = [("read_model", read_model.to_owned()), ("shard", shard)];
@@ -112,6 +120,7 @@ impl Follower {
         };
         let copies = Copies {
             batches,
+            places: Arc::new(Semaphore::new(settings.queue_max)),
             stored,
             dropped: counter("tidemark_redis_follower_dropped_batches_total"),
         };
@@ -151,7 +160,7 @@ impl Follower {
     /// Writes what is queued, then looks whether that was all.
     async fn catch_up(&mut self, is_quiet: bool) -> Result<(), Error> {
         let stored = *self.stored.borrow_and_update();
-        while let Ok(batch) = self.batches.try_recv() {
+        while let Ok((batch, _places)) = self.batches.try_recv() {
             self.apply(&batch).await?;
         }
         if is_quiet || self.at.is_none_or(|at| at < stored) {

@@ -1,6 +1,8 @@
 //! The rows of a read model in Postgres, and how far they have applied the log. It stores documents
 //! as text and knows nothing of what they say.
 
+mod sql;
+
 use std::sync::Arc;
 
 use fail::fail_point;
@@ -8,10 +10,14 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::task::JoinError;
 use uuid::Uuid;
 
+use self::sql::Sql;
 use crate::Shard;
 
 /// The only generation that is built yet; every table and key already holds it.
 pub const GENERATION: i32 = 1;
+
+/// Rows written by one statement at most, so that none takes long.
+const STATEMENT_ROWS: usize = 1_000;
 
 /// A row after some events.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -74,14 +80,6 @@ pub struct Storage {
     generation: i32,
     shard: Shard,
     sql: Arc<Sql>,
-}
-
-#[derive(Debug)]
-struct Sql {
-    rows: Arc<str>,
-    page: Arc<str>,
-    upsert: Arc<str>,
-    remove: Arc<str>,
 }
 
 impl Storage {
@@ -200,36 +198,41 @@ impl Storage {
         let begin = "begin; set local synchronous_commit = off";
         let mut transaction = self.pool.begin_with(begin).await?;
         self.advance(&mut transaction, batch).await?;
-        let (kept, gone): (Vec<_>, Vec<_>) = batch
-            .documents
-            .iter()
-            .partition(|document| document.doc.is_some());
-        if !gone.is_empty() {
-            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
-                .bind(self.generation)
-                .bind(gone.iter().map(|document| document.id).collect::<Vec<_>>())
-                .execute(&mut *transaction)
-                .await?;
-        }
-        if !kept.is_empty() {
-            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
-                .bind(self.generation)
-                .bind(kept.iter().map(|document| document.id).collect::<Vec<_>>())
-                .bind(
-                    kept.iter()
-                        .map(|document| document.doc.as_deref())
-                        .collect::<Vec<_>>(),
-                )
-                .bind(
-                    kept.iter()
-                        .map(|document| document.position)
-                        .collect::<Vec<_>>(),
-                )
-                .execute(&mut *transaction)
-                .await?;
+        for documents in batch.documents.chunks(STATEMENT_ROWS) {
+            self.store(&mut transaction, documents).await?;
         }
         fail_point!("projector_in_transaction");
         Ok(transaction.commit().await?)
+    }
+
+    async fn store(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        documents: &[Document],
+    ) -> Result<(), StorageError> {
+        let (kept, gone): (Vec<_>, Vec<_>) = documents
+            .iter()
+            .partition(|document| document.doc.is_some());
+        let ids = |documents: &[&Document]| documents.iter().map(|it| it.id).collect::<Vec<_>>();
+        if !gone.is_empty() {
+            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
+                .bind(self.generation)
+                .bind(ids(&gone))
+                .execute(&mut **transaction)
+                .await?;
+        }
+        if !kept.is_empty() {
+            let docs = kept.iter().map(|document| document.doc.as_deref());
+            let positions = kept.iter().map(|document| document.position);
+            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
+                .bind(self.generation)
+                .bind(ids(&kept))
+                .bind(docs.collect::<Vec<_>>())
+                .bind(positions.collect::<Vec<_>>())
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn advance(
@@ -273,37 +276,6 @@ impl Storage {
                 shard: self.shard.number,
                 position,
             }),
-        }
-    }
-}
-
-impl Sql {
-    /// Safe: the name is a constant of this crate.
-    fn new(read_model: &'static str) -> Self {
-        let rows = format!(
-            "select id, doc::text as doc, position from {read_model}_rows
-              where generation = $1 and id = any ($2)"
-        );
-        let page = format!(
-            "select id, doc::text as doc, position from {read_model}_rows
-              where generation = $1 and position > $2 and ($3::uuid is null or id > $3)
-                and shard_of(id, $5) = $6
-              order by id limit $4"
-        );
-        let upsert = format!(
-            "insert into {read_model}_rows (generation, id, doc, position)
-             select $1, id, doc::json, position
-               from unnest($2::uuid[], $3::text[], $4::bigint[]) as changed (id, doc, position)
-             on conflict (generation, id) do update
-                set doc = excluded.doc, position = excluded.position"
-        );
-        let remove =
-            format!("delete from {read_model}_rows where generation = $1 and id = any ($2)");
-        Self {
-            rows: rows.into(),
-            page: page.into(),
-            upsert: upsert.into(),
-            remove: remove.into(),
         }
     }
 }

@@ -93,7 +93,7 @@ pub struct Redis {
     pub response_timeout_ms: u64,
     /// Documents written by one script at most.
     pub script_documents_max: usize,
-    /// Batches that wait to be written at most.
+    /// Documents of a shard that wait to be written at most.
     pub queue_max: usize,
     /// How often a quiet read model is compared with its documents, and a failure is tried again.
     pub check_ms: u64,

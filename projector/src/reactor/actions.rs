@@ -1,5 +1,8 @@
 //! The actions of reactors in Postgres: written with the checkpoint, taken when due, settled by the
 //! answer. All of it is durable before anybody acts on it.
+//!
+//! An action that has ended stays, for ever as the facts do: it is the record of when it was tried and
+//! how it was answered. What looks for work never sees it.
 
 use std::time::Duration;
 

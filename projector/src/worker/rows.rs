@@ -47,14 +47,17 @@ impl<M: ReadModel> Rows<M> {
         self.changed.len()
     }
 
-    /// The rows that are not written, which are from now on.
+    /// The rows that are not written, which are from now on. By id: neighbours are written together.
     pub(super) fn take_changes(&mut self) -> serde_json::Result<Vec<Document>> {
         let document = |(id, position)| {
             let row = self.known.peek(&id).and_then(Option::as_ref);
             let doc = row.map(serde_json::to_string).transpose()?;
             Ok(Document { id, doc, position })
         };
-        self.changed.drain().map(document).collect()
+        let documents: serde_json::Result<Vec<_>> = self.changed.drain().map(document).collect();
+        let mut documents = documents?;
+        documents.sort_unstable_by_key(|document| document.id);
+        Ok(documents)
     }
 
     /// Keeps so many of the rows, all of which are written.

@@ -80,6 +80,72 @@ async fn batches_of_any_size_give_the_same_rows() {
     assert_eq!(results[0], results[2]);
 }
 
+/// A page that is followed by more.
+fn full_page(events: &[Arc<Recorded>]) -> Page {
+    Page {
+        is_full: true,
+        ..page(events)
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_behind_folds_on_and_writes_each_row_once() {
+    let database = Database::new("behind").await;
+    let mut worker = worker(&database);
+    worker.limits.batch_rows = 4;
+    worker.limits.batch = Duration::MAX;
+    let events: Vec<_> = (1..=6).map(|at| activated(at, CATEGORY)).collect();
+    let others =
+        (7..=8).map(|at| activated(at, CategoryId(Uuid::from_u128(at.unsigned_abs().into()))));
+    let events = shared(events.into_iter().chain(others).collect());
+    let mut position = worker.start().await.unwrap();
+    for two in events.chunks(2) {
+        assert_eq!(database.checkpoint("tally").await, (0, None));
+        position = worker
+            .apply(position, &full_page(two))
+            .await
+            .unwrap()
+            .position;
+    }
+    assert_eq!(database.checkpoint("tally").await, (8, None), "many rows");
+    assert_eq!(database.rows("tally").await[&CATEGORY.0], count(6, 6));
+
+    let next = shared(vec![activated(9, CATEGORY)]);
+    position = worker
+        .apply(position, &full_page(&next))
+        .await
+        .unwrap()
+        .position;
+    assert_eq!(database.checkpoint("tally").await.0, 8);
+    let last = shared(vec![recorded(10)]);
+    worker.apply(position, &page(&last)).await.unwrap();
+    assert_eq!(database.checkpoint("tally").await.0, 10, "all there is");
+    assert_eq!(database.rows("tally").await[&CATEGORY.0], count(7, 9));
+
+    worker.limits.batch = Duration::ZERO;
+    let next = shared(vec![activated(11, CATEGORY)]);
+    worker.apply(10, &full_page(&next)).await.unwrap();
+    assert_eq!(database.checkpoint("tally").await.0, 11, "long enough");
+}
+
+#[tokio::test]
+async fn what_was_folded_is_written_before_an_event_that_fails() {
+    let database = Database::new("fails_later").await;
+    let mut worker = worker(&database);
+    let first = shared(vec![activated(1, CATEGORY)]);
+    let newer = Recorded {
+        schema_version: 99,
+        ..activated(3, CATEGORY)
+    };
+    let second = shared(vec![activated(2, CATEGORY), newer]);
+    let position = worker.start().await.unwrap();
+    worker.apply(position, &full_page(&first)).await.unwrap();
+    let applied = worker.apply(1, &full_page(&second)).await.unwrap();
+    assert_eq!((applied.position, applied.obstacle.is_some()), (2, true));
+    worker.block(2, "by a newer build's event").await.unwrap();
+    assert_eq!(database.rows("tally").await[&CATEGORY.0], count(2, 2));
+}
+
 #[tokio::test]
 async fn shards_fold_their_own_rows_each_at_its_own_pace() {
     let database = Database::new("shards").await;

@@ -1,0 +1,44 @@
+//! The statements on a read model's table. They cannot be checked against the schema: the name is part
+//! of them.
+
+use std::sync::Arc;
+
+/// The statements of one read model.
+#[derive(Debug)]
+pub(super) struct Sql {
+    pub(super) rows: Arc<str>,
+    pub(super) page: Arc<str>,
+    pub(super) upsert: Arc<str>,
+    pub(super) remove: Arc<str>,
+}
+
+impl Sql {
+    /// Safe: the name is a constant of this crate.
+    pub(super) fn new(read_model: &'static str) -> Self {
+        let rows = format!(
+            "select id, doc::text as doc, position from {read_model}_rows
+              where generation = $1 and id = any ($2)"
+        );
+        let page = format!(
+            "select id, doc::text as doc, position from {read_model}_rows
+              where generation = $1 and position > $2 and ($3::uuid is null or id > $3)
+                and shard_of(id, $5) = $6
+              order by id limit $4"
+        );
+        let upsert = format!(
+            "insert into {read_model}_rows (generation, id, doc, position)
+             select $1, id, doc::json, position
+               from unnest($2::uuid[], $3::text[], $4::bigint[]) as changed (id, doc, position)
+             on conflict (generation, id) do update
+                set doc = excluded.doc, position = excluded.position"
+        );
+        let remove =
+            format!("delete from {read_model}_rows where generation = $1 and id = any ($2)");
+        Self {
+            rows: rows.into(),
+            page: page.into(),
+            upsert: upsert.into(),
+            remove: remove.into(),
+        }
+    }
+}
