@@ -27,6 +27,7 @@ mod register;
 mod rests;
 mod secrecy;
 mod sessions;
+mod snapshots;
 mod through_kafka;
 mod tidemark;
 mod timers;
