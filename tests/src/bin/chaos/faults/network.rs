@@ -4,7 +4,10 @@ pub(super) mod link;
 
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, future::join_all};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 use rand::RngExt;
 use tidemark_tests::proxy::{Direction, Fault as Trouble, Shape};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
@@ -13,41 +16,62 @@ use super::{Episode, Fault, Outcome, Topics, ordinary};
 use crate::stack::Stack;
 use link::Link;
 
-/// The faults of this kind.
-pub(crate) const FAULTS: &[Fault] = &[
+macro_rules! on_each_link {
+    ($($suffix:literal $link:ident;)*) => {
+        /// The faults of this kind.
+        pub(crate) const FAULTS: &[Fault] = &[
+            $(
+                fault(
+                    concat!("f14-", $suffix),
+                    "25 connections cut within a message",
+                    |episode| cut(episode, Link::$link).boxed(),
+                ),
+                fault(
+                    concat!("f15-", $suffix),
+                    "30 s of a black hole",
+                    |episode| black_hole(episode, Link::$link).boxed(),
+                ),
+                fault(
+                    concat!("f16-", $suffix),
+                    "latency of 200 ± 100 ms, slices of 1 byte",
+                    |episode| slow(episode, Link::$link).boxed(),
+                ),
+            )*
+            Fault {
+                full: 20,
+                ..fault("f17", "500 clients that reset their connections", |episode| {
+                    leave(episode).boxed()
+                })
+            },
+        ];
+    };
+}
+
+on_each_link! {
+    "api-postgres" ApiPostgres;
+    "relay-postgres" RelayPostgres;
+    "relay-kafka" RelayKafka;
+    "projector-postgres" ProjectorPostgres;
+    "projector-kafka" ProjectorKafka;
+    "projector-redis" ProjectorRedis;
+    "query-postgres" QueryPostgres;
+    "query-redis" QueryRedis;
+}
+
+const fn fault(
+    id: &'static str,
+    title: &'static str,
+    inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+) -> Fault {
     Fault {
-        id: "f14",
-        title: "25 connections cut within a message",
-        full: 20,
+        id,
+        title,
+        full: 1,
         layout: ordinary,
         topics: Topics::Exact,
-        inject: |episode| cut(episode).boxed(),
-    },
-    Fault {
-        id: "f15",
-        title: "30 s of a black hole",
-        full: 8,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| black_hole(episode).boxed(),
-    },
-    Fault {
-        id: "f16",
-        title: "latency of 200 ± 100 ms, slices of 1 byte",
-        full: 8,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| slow(episode).boxed(),
-    },
-    Fault {
-        id: "f17",
-        title: "500 clients that reset their connections",
-        full: 20,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| leave(episode).boxed(),
-    },
-];
+        inject,
+    }
+}
 
 const CUTS: u32 = 25;
 /// A message is cut somewhere in so many bytes.
@@ -69,8 +93,7 @@ const IDLE: &str = "1 second";
 /// Longer than that: whoever is forgotten shows in this time.
 const WATCH: Duration = Duration::from_millis(2_500);
 
-async fn cut(mut episode: Episode) -> Outcome {
-    let link = *episode.one_of(&Link::ALL);
+async fn cut(mut episode: Episode, link: Link) -> Outcome {
     let proxy = link.detour(&episode.stack).await;
     for _ in 0..CUTS {
         let direction = *episode.one_of(&[Direction::Up, Direction::Down]);
@@ -92,8 +115,7 @@ async fn cut(mut episode: Episode) -> Outcome {
     Outcome::Recovered(recovered)
 }
 
-async fn black_hole(mut episode: Episode) -> Outcome {
-    let link = *episode.one_of(&Link::ALL);
+async fn black_hole(episode: Episode, link: Link) -> Outcome {
     let proxy = link.detour(&episode.stack).await;
     episode.load.accepts().await;
     proxy.set_both(Trouble::BlackHole);
@@ -113,8 +135,7 @@ async fn black_hole(mut episode: Episode) -> Outcome {
     Outcome::Recovered(recovered)
 }
 
-async fn slow(mut episode: Episode) -> Outcome {
-    let link = *episode.one_of(&Link::ALL);
+async fn slow(episode: Episode, link: Link) -> Outcome {
     let proxy = link.detour(&episode.stack).await;
     let shape = Shape {
         latency: Duration::from_millis(200),

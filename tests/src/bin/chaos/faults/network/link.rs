@@ -18,17 +18,6 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::ApiPostgres,
-        Self::RelayPostgres,
-        Self::RelayKafka,
-        Self::ProjectorPostgres,
-        Self::ProjectorKafka,
-        Self::ProjectorRedis,
-        Self::QueryPostgres,
-        Self::QueryRedis,
-    ];
-
     /// Leads it through a proxy: the processes are started again, ready when this returns.
     pub(crate) async fn detour(self, stack: &Stack) -> Proxy {
         let (variable, port) = self.server(stack);
