@@ -62,10 +62,10 @@ impl Cache {
         self.bytes = (self.bytes + loaded.bytes()).saturating_sub(before);
     }
 
-    /// Notes when the log took the last event of a stream.
+    /// Notes when the log took an event of a stream; a later one may have been decided meanwhile.
     pub(super) fn taken(&mut self, id: Uuid, at: Timestamp) {
         if let Some(loaded) = self.streams.get_mut(&id) {
-            loaded.last_at = Some(at);
+            loaded.last_at = loaded.last_at.max(Some(at));
         }
     }
 

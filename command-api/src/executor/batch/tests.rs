@@ -227,3 +227,30 @@ fn limits_are_kept() {
     let decided = Batch::default().decide(bid(20_000), &mut cache(), at(10), &settings);
     assert!(matches!(decided, Decided::Failed(_, Error::TooManyEvents)));
 }
+
+#[test]
+fn only_groups_on_what_was_forgotten_are_stale() {
+    let list = || {
+        job(
+            SELLER,
+            PRODUCT.0,
+            List {
+                product_id: PRODUCT,
+            },
+        )
+    };
+    let mut cache = cache();
+    let mut batch = Batch::default();
+    for job in [bid(10_000), list(), bid(10_500)] {
+        let decided = batch.decide(job, &mut cache, at(10), &settings());
+        assert!(matches!(decided, Decided::InBatch));
+    }
+    assert!(batch.take_stale(&cache).is_empty());
+    cache.remove_stream(AUCTION.0);
+    let stale = batch.take_stale(&cache);
+    assert!(stale.iter().all(|m| m.job.intent.stream_id == AUCTION.0));
+    assert_eq!((stale.len(), batch.len()), (2, 1));
+    let (groups, _) = batch.into_groups();
+    assert_eq!(groups[0].events[0].stream_id, PRODUCT.0);
+    assert!(groups[0].streams.contains(&(PRODUCT.0, 1)));
+}
