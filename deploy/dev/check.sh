@@ -101,6 +101,16 @@ chaos_home() {
     fi
 }
 
+# Binaries that die at chosen points, beside those of the release, in which there are no such points.
+build_failpoints() {
+    local target="${CARGO_TARGET_DIR:-target}/release" name bins=()
+    for name in command-api query-api projector; do bins+=(--bin "tidemark-$name"); done
+    cargo build --release --workspace "${bins[@]}" --features tidemark-platform/failpoints ||
+        die "the build failed" "the compiler's message is above"
+    mkdir -p "$target/failpoints"
+    for name in command-api query-api projector; do cp "$target/tidemark-$name" "$target/failpoints/"; done
+}
+
 # Its servers are its own: of ./dev it needs the programs, the broker's jars and the secrets. CI has a
 # debug build already; figures of any worth come from a release build.
 run_chaos() {
@@ -111,7 +121,9 @@ run_chaos() {
     locked fetch_kafka || die "Maven could not fetch Kafka" "see $LOG_DIR/maven.log"
     locked write_environment
     cd "$ROOT" || exit
-    SQLX_OFFLINE=true cargo build --workspace --bins "${flags[@]}" || die "the build failed" "the compiler's message is above"
+    export SQLX_OFFLINE=true
+    if [[ $profile == release ]]; then build_failpoints; fi
+    cargo build --workspace --bins "${flags[@]}" || die "the build failed" "the compiler's message is above"
     # These steer ./dev; a process refuses settings that it does not know.
     for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
     # shellcheck source=/dev/null

@@ -65,6 +65,10 @@ async fn rounds(
     let layout = tokio::task::spawn_blocking(layout).await.unwrap();
     let stack = Arc::new(Stack::start(machine, directory, layout).await);
     let load = Arc::new(Load::start(&stack, round.seed, directory).await);
+    // Pools are empty and caches cold at first: that is no time to judge.
+    load.fault_begins("start");
+    load.accepted(BREATH).await;
+    load.fault_ends("start");
     let mut rng = StdRng::seed_from_u64(round.seed);
     for fault in &round.faults {
         load.accepted(BREATH).await;
