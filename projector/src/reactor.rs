@@ -9,12 +9,13 @@ pub(crate) mod sender;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
+use tidemark_event_store::answered;
 use tidemark_events::{Event, Recorded};
 use tidemark_read_models::Wanted;
 use uuid::Uuid;
 
 use crate::source::Page;
-use crate::subscriber::{Applied, Failure, Name, Obstacle, Subscriber};
+use crate::subscriber::{Applied, Failure, Identity, Obstacle, Subscriber};
 
 /// Every process manager there is.
 pub(crate) const PROCESSES: &[Process] = &[auction_timer::PROCESS];
@@ -79,8 +80,8 @@ impl Reactor {
 
 #[async_trait]
 impl Subscriber for Reactor {
-    fn name(&self) -> Name {
-        Name {
+    fn identity(&self) -> Identity {
+        Identity {
             kind: "reactor",
             name: self.process.name,
             shard: None,
@@ -115,7 +116,7 @@ impl Subscriber for Reactor {
             let (pool, name, to) = (self.pool.clone(), self.process.name, applied.position);
             let write = async move { actions::write(&pool, name, from, to, &actions).await };
             // A task of its own runs to its end even if nobody waits for it.
-            tokio::spawn(write).await??;
+            tokio::spawn(answered(write)).await??;
         }
         Ok(applied)
     }

@@ -6,6 +6,7 @@ mod gauges;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tidemark_event_store::answered;
 use tidemark_events::DecodeError;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::Wanted;
@@ -19,7 +20,7 @@ use crate::source::{Page, Reader, Source};
 #[async_trait]
 pub(crate) trait Subscriber: Send {
     /// What it is called in measurements and logs.
-    fn name(&self) -> Name;
+    fn identity(&self) -> Identity;
 
     /// Forgets what is in memory. The last position that is applied for good.
     async fn start(&mut self) -> Result<i64, Failure>;
@@ -37,7 +38,7 @@ pub(crate) trait Subscriber: Send {
 
 /// What a subscriber is called.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Name {
+pub(crate) struct Identity {
     /// `read_model` or `reactor`.
     pub(crate) kind: &'static str,
     pub(crate) name: &'static str,
@@ -113,9 +114,9 @@ pub(crate) async fn follow(
     until: Option<i64>,
     stop: CancellationToken,
 ) {
-    let Name { kind, name, shard } = subscriber.name();
+    let Identity { kind, name, shard } = subscriber.identity();
     tracing::info!(kind, name, shard, "following the log");
-    let gauges = Gauges::new(subscriber.name());
+    let gauges = Gauges::new(subscriber.identity());
     let mut reader = source.reader(subscriber.wanted(), settings.batch_max);
     loop {
         let pause_ms = match round(&mut *subscriber, &mut reader, &gauges, until, &stop).await {
@@ -146,7 +147,7 @@ async fn round(
     until: Option<i64>,
     stop: &CancellationToken,
 ) -> Result<End, Failure> {
-    let mut position = subscriber.start().await?;
+    let mut position = answered(subscriber.start()).await?;
     let mut is_settled = true;
     reader.restart();
     loop {
@@ -159,15 +160,16 @@ async fn round(
             () = stop.cancelled() => return Ok(End::Stopped),
             page = reader.next(position) => page?,
         };
-        let applied = subscriber.apply(position, &page).await?;
+        let applied = answered(subscriber.apply(position, &page)).await?;
         gauges.applied(applied.position - position);
         position = applied.position;
         is_settled = !page.is_full;
         if let Some(obstacle) = applied.obstacle {
-            subscriber.block(position, &obstacle.to_string()).await?;
+            let reason = obstacle.to_string();
+            answered(subscriber.block(position, &reason)).await?;
             gauges.at(position, reader.head());
             gauges.blocked();
-            let Name { kind, name, shard } = subscriber.name();
+            let Identity { kind, name, shard } = subscriber.identity();
             tracing::error!(kind, name, shard, position = position + 1, %obstacle, "cannot apply an event");
             return Ok(if obstacle.is_newer_build() {
                 End::NewerBuild

@@ -17,7 +17,7 @@ use self::fold::Step;
 use self::rows::Rows;
 use crate::follower::Copies;
 use crate::source::Page;
-use crate::subscriber::{Applied, Failure, Name, Obstacle, Subscriber};
+use crate::subscriber::{Applied, Failure, Identity, Obstacle, Subscriber};
 
 /// The subscriber behind a shard of a read model.
 pub(crate) struct Worker<M: ReadModel> {
@@ -114,8 +114,8 @@ impl<M: ReadModel> Worker<M> {
 
 #[async_trait]
 impl<M: ReadModel> Subscriber for Worker<M> {
-    fn name(&self) -> Name {
-        Name {
+    fn identity(&self) -> Identity {
+        Identity {
             kind: "read_model",
             name: M::NAME,
             shard: Some(self.storage.shard().number),

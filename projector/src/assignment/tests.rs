@@ -9,7 +9,7 @@ use tidemark_read_models::Wanted;
 use super::*;
 use crate::ring::Ring;
 use crate::source::Page;
-use crate::subscriber::{Applied, Failure, Name};
+use crate::subscriber::{Applied, Failure, Identity};
 use crate::testing::Database;
 
 /// Follows a log in which nothing happens.
@@ -17,8 +17,8 @@ struct Idle;
 
 #[async_trait]
 impl Subscriber for Idle {
-    fn name(&self) -> Name {
-        Name {
+    fn identity(&self) -> Identity {
+        Identity {
             kind: "read_model",
             name: "idle",
             shard: Some(0),

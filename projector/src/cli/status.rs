@@ -43,7 +43,7 @@ struct Following {
     generation: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<i32>,
-    /// How many shards the generation has.
+    /// How many shards the generation has; none while that is not decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     shards: Option<i32>,
     /// How many it should have, if they are others: it takes a rebuild.
@@ -96,7 +96,8 @@ impl Status {
         let mut read_models = read_models(pool).await?;
         for shard in &mut read_models {
             let configured = configured.get(&shard.name).copied().unwrap_or(1);
-            shard.shards_configured = Some(configured).filter(|_| shard.shards != Some(configured));
+            let differs = shard.shards.is_some_and(|shards| shards != configured);
+            shard.shards_configured = differs.then_some(configured);
         }
         let mut reactors = reactors(pool).await?;
         let relayed = relayed(pool).await?;
@@ -137,7 +138,7 @@ async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Following>> {
         select c.read_model as name,
                c.generation as "generation?",
                c.shard as "shard?",
-               coalesce(g.shards, 1) as "shards?",
+               g.shards as "shards?",
                null::integer as shards_configured,
                g.serving as "serving?",
                c.position,

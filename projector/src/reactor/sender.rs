@@ -9,6 +9,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use sqlx::PgPool;
+use tidemark_event_store::answered;
 use tidemark_platform::Config;
 use tidemark_platform::auth::{self, ServiceCredential};
 use tidemark_platform::config;
@@ -86,11 +87,11 @@ impl Sender {
             return Ok(poll);
         }
         let lease = Duration::from_millis(self.settings.lease_ms);
-        for due in actions::take(&self.pool, free, lease).await? {
+        for due in answered(actions::take(&self.pool, free, lease)).await? {
             let sender = self.clone();
             in_flight.spawn(async move { sender.handle(due).await });
         }
-        let next_due = actions::next_due(&self.pool).await?;
+        let next_due = answered(actions::next_due(&self.pool)).await?;
         Ok(next_due.map_or(poll, |wait| wait.clamp(REST, poll)))
     }
 
@@ -109,7 +110,7 @@ impl Sender {
             }
             Err(error) => Verdict::Unanswered(with_causes(&error)),
         };
-        if let Err(error) = self.settle(&due, &verdict).await {
+        if let Err(error) = answered(self.settle(&due, &verdict)).await {
             tracing::warn!(%error, path = due.path, "an answer is not recorded; the action is sent again");
         }
     }

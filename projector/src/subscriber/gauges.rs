@@ -3,7 +3,7 @@
 
 use metrics::{Counter, Gauge, Label, counter, gauge};
 
-use super::Name;
+use super::Identity;
 
 /// The measurements of one subscriber.
 pub(super) struct Gauges {
@@ -16,7 +16,7 @@ pub(super) struct Gauges {
 }
 
 impl Gauges {
-    pub(super) fn new(Name { kind, name, shard }: Name) -> Self {
+    pub(super) fn new(Identity { kind, name, shard }: Identity) -> Self {
         let prefix = match kind {
             "read_model" => "tidemark_projection",
             other => &format!("tidemark_{other}"),

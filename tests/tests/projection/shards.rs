@@ -1,9 +1,9 @@
 //! Read models in several shards: what one of them lacks keeps nobody else waiting.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
-use tidemark_tests::{App, app::Builder, from_environment, settle::eventually};
+use tidemark_tests::{App, Process, app::Builder, from_environment, settle::eventually};
 use uuid::Uuid;
 
 use super::replay::{assert_documents, assert_rows};
@@ -62,6 +62,18 @@ async fn two_projectors_share_the_shards_of_one_read_model() {
     market.draft().await;
     app.settle().await;
     assert_documents(&app).await;
+
+    // Another number is for a rebuild.
+    let mut settings = app.settings.clone();
+    settings.set(name, "2");
+    let status = Process::operators_tool(&settings, &["status", "--json"]).await;
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let read_models = status["read_models"].as_array().unwrap();
+    let auctions = read_models.iter().filter(|it| it["name"] == "auction");
+    let shards: Vec<_> = auctions
+        .map(|it| [&it["shard"], &it["shards"], &it["shards_configured"]])
+        .collect();
+    assert_eq!(json!(shards), json!([[0, 3, 2], [1, 3, 2], [2, 3, 2]]));
 }
 
 /// A shard is slow where somebody else keeps its rows locked. What is in the others is read and watched
