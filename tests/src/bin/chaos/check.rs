@@ -13,6 +13,8 @@ mod tests;
 
 pub(crate) use evidence::Evidence;
 
+use crate::journal::Line;
+
 /// A counter of the table, and what it counted.
 #[derive(Clone, Debug)]
 pub(crate) struct Counter {
@@ -21,6 +23,37 @@ pub(crate) struct Counter {
     pub(crate) title: &'static str,
     /// Nothing, unless a promise was broken.
     pub(crate) found: Vec<String>,
+}
+
+/// Fails where so little happened that counters at zero would say nothing.
+pub(crate) fn expect_life(evidence: &Evidence) {
+    let lived = |happened: bool, what| assert!(happened, "{what}: the round proves nothing");
+    let mut lines = evidence.lines.iter();
+    lived(
+        lines.any(|line| matches!(line, Line::Ok { .. })),
+        "no command was accepted",
+    );
+    lived(
+        lines.any(|line| matches!(line, Line::Read { .. })),
+        "nobody read",
+    );
+    let mut events = evidence.log.iter();
+    lived(
+        events.any(|event| event.event_type == "auction.closed"),
+        "no auction ended",
+    );
+    lived(
+        evidence.records.values().any(|records| !records.is_empty()),
+        "no topic has records",
+    );
+    let documents = evidence
+        .models
+        .iter()
+        .filter_map(|model| model.documents.as_ref());
+    lived(
+        documents.map(|all| all.len()).sum::<usize>() > 0,
+        "there are no documents",
+    );
 }
 
 /// All counters.

@@ -87,6 +87,7 @@ async fn rounds(
     let lines = load.finish().await;
     let topics = round.faults.iter().map(|fault| fault.topics).max();
     let evidence = Evidence::gather(&stack, lines, topics.unwrap_or(Topics::Exact)).await;
+    check::expect_life(&evidence);
     report.events = evidence.log.len();
     report.counters = tokio::task::spawn_blocking(move || check::count(&evidence))
         .await
