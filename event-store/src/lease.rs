@@ -8,6 +8,8 @@ use std::time::Duration;
 use sqlx::{PgPool, postgres::types::PgInterval};
 use uuid::Uuid;
 
+use crate::answered;
+
 /// A term of holding a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -44,7 +46,7 @@ impl Leases {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn take(&self, name: &str) -> sqlx::Result<Option<Lease>> {
-        let epoch = sqlx::query_scalar!(
+        let asked = sqlx::query_scalar!(
             r#"
             insert into leases (name, holder, epoch, expires_at)
             values ($1, $2, 1, clock_timestamp() + $3)
@@ -60,8 +62,8 @@ impl Leases {
             self.holder,
             self.ttl,
         )
-        .fetch_optional(&self.pool)
-        .await?;
+        .fetch_optional(&self.pool);
+        let epoch = answered(asked).await?;
         Ok(epoch.map(|epoch| Lease {
             name: name.to_owned(),
             epoch,
@@ -73,7 +75,7 @@ impl Leases {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn renew(&self, lease: &Lease) -> sqlx::Result<bool> {
-        let renewed = sqlx::query!(
+        let asked = sqlx::query!(
             r#"
             update leases
                set expires_at = clock_timestamp() + $4
@@ -87,8 +89,8 @@ impl Leases {
             lease.epoch,
             self.ttl,
         )
-        .execute(&self.pool)
-        .await?;
+        .execute(&self.pool);
+        let renewed = answered(asked).await?;
         Ok(renewed.rows_affected() == 1)
     }
 
@@ -97,7 +99,7 @@ impl Leases {
     /// # Errors
     /// If Postgres cannot be asked; then the lease runs out by itself.
     pub async fn release(&self, lease: &Lease) -> sqlx::Result<()> {
-        sqlx::query!(
+        let asked = sqlx::query!(
             r#"
             update leases
                set expires_at = clock_timestamp()
@@ -109,8 +111,7 @@ impl Leases {
             self.holder,
             lease.epoch,
         )
-        .execute(&self.pool)
-        .await
-        .map(drop)
+        .execute(&self.pool);
+        answered(asked).await.map(drop)
     }
 }

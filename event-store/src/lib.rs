@@ -1,6 +1,7 @@
 //! The log in Postgres: append, read, claims, idempotency records, subject keys; the relay to Kafka;
 //! the feeds. It knows events as stored text and decides nothing.
 
+mod answer;
 mod append;
 mod idempotency;
 mod lease;
@@ -13,6 +14,7 @@ pub mod feed;
 pub mod kafka;
 pub mod relay;
 
+pub use answer::answered;
 pub use append::{Appended, Appender, Group, KeyUse, Moved, NewEvent, NewRecord, Outcome};
 pub use idempotency::Record;
 pub use lease::{Lease, Leases};

@@ -5,6 +5,8 @@ use sqlx::PgPool;
 use tidemark_events::{Recorded, Timestamp};
 use uuid::Uuid;
 
+use crate::answered;
+
 /// Where the log ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -43,7 +45,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn head(&self) -> sqlx::Result<Head> {
-        sqlx::query_as!(
+        let asked = sqlx::query_as!(
             Head,
             r#"
             select timeline,
@@ -52,8 +54,8 @@ impl Log {
               from log_head
             "#
         )
-        .fetch_one(&self.pool)
-        .await
+        .fetch_one(&self.pool);
+        answered(asked).await
     }
 
     /// Where the log ends, and up to where the relay has confirmed that Kafka holds it.
@@ -61,7 +63,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn published(&self) -> sqlx::Result<Published> {
-        sqlx::query_as!(
+        let asked = sqlx::query_as!(
             Published,
             r#"
             select head.position as head,
@@ -70,8 +72,8 @@ impl Log {
                    relay_progress as relay
             "#
         )
-        .fetch_one(&self.pool)
-        .await
+        .fetch_one(&self.pool);
+        answered(asked).await
     }
 
     /// Postgres's clock, which is the log's.
@@ -79,9 +81,9 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn now(&self) -> sqlx::Result<Timestamp> {
-        sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
-            .fetch_one(&self.pool)
-            .await
+        let asked =
+            sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&self.pool);
+        answered(asked).await
     }
 
     /// The events of one stream above a version, in order, at most `limit`.
@@ -94,7 +96,7 @@ impl Log {
         after_version: i64,
         limit: i64,
     ) -> sqlx::Result<Vec<Recorded>> {
-        sqlx::query_as!(
+        let asked = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -117,8 +119,8 @@ impl Log {
             after_version,
             limit,
         )
-        .fetch_all(&self.pool)
-        .await
+        .fetch_all(&self.pool);
+        answered(asked).await
     }
 
     /// The events of each stream above the version beside it, in order, at most `limit` of each.
@@ -165,7 +167,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn page(&self, after_position: i64, limit: i64) -> sqlx::Result<Vec<Recorded>> {
-        sqlx::query_as!(
+        let asked = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -186,8 +188,8 @@ impl Log {
             after_position,
             limit,
         )
-        .fetch_all(&self.pool)
-        .await
+        .fetch_all(&self.pool);
+        answered(asked).await
     }
 
     /// The events above a position up to another, in order: those of these types, or all.
@@ -200,7 +202,7 @@ impl Log {
         position: i64,
         types: Option<&[&str]>,
     ) -> sqlx::Result<Vec<Recorded>> {
-        sqlx::query_as!(
+        let asked = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -223,8 +225,8 @@ impl Log {
             position,
             types as _,
         )
-        .fetch_all(&self.pool)
-        .await
+        .fetch_all(&self.pool);
+        answered(asked).await
     }
 
     /// The events at these positions, in order: what an index of positions points at.
@@ -232,7 +234,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn at(&self, positions: &[i64]) -> sqlx::Result<Vec<Recorded>> {
-        sqlx::query_as!(
+        let asked = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -251,8 +253,8 @@ impl Log {
             "#,
             positions,
         )
-        .fetch_all(&self.pool)
-        .await
+        .fetch_all(&self.pool);
+        answered(asked).await
     }
 
     /// Where an event is, if it is in the log.
@@ -260,7 +262,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn position_of(&self, event_id: Uuid) -> sqlx::Result<Option<i64>> {
-        sqlx::query_scalar!(
+        let asked = sqlx::query_scalar!(
             r#"
             select position
               from events
@@ -268,8 +270,8 @@ impl Log {
             "#,
             event_id,
         )
-        .fetch_optional(&self.pool)
-        .await
+        .fetch_optional(&self.pool);
+        answered(asked).await
     }
 
     /// The stream that owns each claim, in their order. They come as scopes and keys beside them.
@@ -281,7 +283,7 @@ impl Log {
         scopes: &[String],
         keys: &[String],
     ) -> sqlx::Result<Vec<Option<Uuid>>> {
-        sqlx::query_scalar!(
+        let asked = sqlx::query_scalar!(
             r#"
             select claims.owner_id as "owner_id?"
               from unnest($1::text[], $2::text[]) with ordinality as wanted (scope, key, place)
@@ -293,7 +295,7 @@ impl Log {
             scopes,
             keys,
         )
-        .fetch_all(&self.pool)
-        .await
+        .fetch_all(&self.pool);
+        answered(asked).await
     }
 }

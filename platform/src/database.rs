@@ -1,11 +1,12 @@
 //! Connections to Postgres, with the limits of the configuration on every one of them.
 
-use std::time::Duration;
+use std::{io::ErrorKind, time::Duration};
 
 use sqlx::{
     Executor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
 
 use crate::config::Database;
 
@@ -24,6 +25,7 @@ pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
             settings.idle_in_transaction_timeout_ms,
         ),
     ]);
+    let patience = Duration::from_millis(settings.statement_timeout_ms);
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
@@ -32,9 +34,12 @@ pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
         .test_before_acquire(false)
         // A future that is dropped while it begins a transaction leaves it open on the connection.
         // Begin first: a rollback alone would warn in the server's log each time.
-        .after_release(|connection, _| {
+        .after_release(move |connection, _| {
             Box::pin(async move {
-                connection.execute(sqlx::raw_sql("begin; rollback")).await?;
+                let tidy = connection.execute(sqlx::raw_sql("begin; rollback"));
+                // The other end may have vanished without a word, and took what was asked with it.
+                let tidied = timeout(patience, tidy).await;
+                tidied.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))??;
                 Ok(true)
             })
         })

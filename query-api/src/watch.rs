@@ -9,6 +9,7 @@ use std::{
 };
 
 use sqlx::PgPool;
+use tidemark_event_store::answered;
 use tidemark_platform::{config, token::Token};
 use tidemark_read_models::{ReadModel, Shard, auction::Auction};
 use tokio::{
@@ -169,7 +170,7 @@ impl Shared {
     async fn glance_on(&self) {
         let mut told = Told::new();
         loop {
-            match self.glance(&told).await {
+            match answered(self.glance(&told)).await {
                 Ok(positions) => told = positions,
                 Err(error) => tracing::warn!(%error, "cannot look at the checkpoints"),
             }

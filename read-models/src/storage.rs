@@ -3,11 +3,14 @@
 
 mod sql;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fail::fail_point;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use tokio::task::JoinError;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::sql::Sql;
@@ -18,6 +21,9 @@ pub const GENERATION: i32 = 1;
 
 /// Rows written by one statement at most, so that none takes long.
 const STATEMENT_ROWS: usize = 1_000;
+
+/// Longer than Postgres lets any statement take: after that nobody is there.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A row after some events.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -164,7 +170,9 @@ impl Storage {
     /// memory are worth nothing.
     pub async fn write(&self, batch: Arc<Batch>) -> Result<(), StorageError> {
         let storage = self.clone();
-        tokio::spawn(async move { storage.transaction(&batch).await }).await?
+        let write = async move { timeout(SILENCE, storage.transaction(&batch)).await };
+        let written = tokio::spawn(write).await?;
+        written.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))?
     }
 
     /// Says why the event after `position` cannot be applied. The next write takes it back.

@@ -27,6 +27,7 @@ mod register;
 mod rests;
 mod secrecy;
 mod sessions;
+mod silence;
 mod snapshots;
 mod through_kafka;
 mod tidemark;

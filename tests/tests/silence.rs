@@ -1,0 +1,62 @@
+//! A Postgres that vanishes without a word, as when its machine is gone: connections to it never say
+//! anything again, and new ones find the one that took its place.
+
+use tidemark_command_api::Roles;
+use tidemark_tests::{
+    App,
+    proxy::{Fault, Proxy},
+    settle::eventually,
+};
+
+/// Leads what a role connects to through a proxy, for the processes that are started from now on.
+async fn before(app: &mut App, role: &str) -> Proxy {
+    let name = format!("TIDEMARK_DATABASE__{role}_URL");
+    let url = app.settings.get(&name).to_owned();
+    let (head, rest) = url.rsplit_once('@').unwrap();
+    let (server, database) = rest.split_once('/').unwrap();
+    let proxy = Proxy::start("127.0.0.1:0", server).await.unwrap();
+    let address = proxy.address();
+    app.settings
+        .set(&name, format!("{head}@{address}/{database}"));
+    proxy
+}
+
+/// Lets what is open fall silent, and new connections be as ever.
+async fn silence(proxy: &Proxy) {
+    proxy.set_both(Fault::BlackHole);
+    let swallowed = || async { (proxy.counts().swallowed > 0).then_some(()) };
+    eventually("somebody to ask in vain", swallowed).await;
+    proxy.heal();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_go_on() {
+    let mut app = App::start().await;
+    let proxy = before(&mut app, "APPEND").await;
+    let roles = Roles {
+        api: true,
+        relay: false,
+    };
+    let other = app.another_command_api(roles).await;
+    let client = app.client.via(&other.url);
+    let register = || async { client.post("/v1/users", &app.person().registration()).await };
+    register().await.ok();
+    let (lost, ()) = tokio::join!(register(), silence(&proxy));
+    assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
+    eventually("a command to be accepted", || async {
+        register().await.is_ok().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn read_models_go_on() {
+    let mut app = App::start().await;
+    let proxy = before(&mut app, "PROJECT").await;
+    let _projector = app.another_projector().await;
+    app.user().await;
+    app.settle().await;
+    let (_, ()) = tokio::join!(app.user(), silence(&proxy));
+    app.user().await;
+    app.settle().await;
+}
