@@ -101,14 +101,15 @@ chaos_home() {
     fi
 }
 
-# Binaries that die at chosen points, beside those of the release, in which there are no such points.
+# build_failpoints PROFILE: binaries that die at chosen points, beside those of the profile, in which there
+# are no such points. A release refuses to have them, so it is a debug build, and none of it stays there.
 build_failpoints() {
-    local target="${CARGO_TARGET_DIR:-target}/release" name bins=()
-    for name in command-api query-api projector; do bins+=(--bin "tidemark-$name"); done
-    cargo build --release --workspace "${bins[@]}" --features tidemark-platform/failpoints ||
+    local target="${CARGO_TARGET_DIR:-target}" name bins=()
+    for name in command-api projector; do bins+=(--bin "tidemark-$name"); done
+    cargo build --workspace "${bins[@]}" --features tidemark-platform/failpoints ||
         die "the build failed" "the compiler's message is above"
-    mkdir -p "$target/failpoints"
-    for name in command-api query-api projector; do cp "$target/tidemark-$name" "$target/failpoints/"; done
+    mkdir -p "$target/$1/failpoints"
+    for name in command-api projector; do mv "$target/debug/tidemark-$name" "$target/$1/failpoints/"; done
 }
 
 # Its servers are its own: of ./dev it needs the programs, the broker's jars and the secrets. CI has a
@@ -122,7 +123,7 @@ run_chaos() {
     locked write_environment
     cd "$ROOT" || exit
     export SQLX_OFFLINE=true
-    if [[ $profile == release ]]; then build_failpoints; fi
+    if [[ $profile == release ]]; then build_failpoints "$profile"; fi
     cargo build --workspace --bins "${flags[@]}" || die "the build failed" "the compiler's message is above"
     # These steer ./dev; a process refuses settings that it does not know.
     for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
