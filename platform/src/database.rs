@@ -17,7 +17,9 @@ use crate::config::Database;
 /// If `url` is not a Postgres URL.
 pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
-    let options = options.options([
+    // Our statements are short. Where statistics are missing, an estimate that is far too high would
+    // have Postgres compile one for half a second, on every connection.
+    let options = options.options([("jit", "off")]).options([
         ("statement_timeout", settings.statement_timeout_ms),
         ("lock_timeout", settings.lock_timeout_ms),
         (
