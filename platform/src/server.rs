@@ -2,6 +2,7 @@
 //! orderly within a deadline. TLS is ended in front of it.
 
 mod idle;
+mod version;
 
 use std::convert::Infallible;
 use std::io;
@@ -21,6 +22,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -48,7 +50,9 @@ pub async fn serve(
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let router = router.layer(Extension(Shutdown(shutdown.clone())));
-    let builder = Arc::new(builder(http));
+    let http1 = Arc::new(builder(http).http1_only());
+    let http2 = Arc::new(builder(http).http2_only());
+    let head_timeout = Duration::from_millis(http.header_read_timeout_ms);
     let places = Arc::new(Semaphore::new(http.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
@@ -71,17 +75,23 @@ pub async fn serve(
                 }
             },
         };
-        let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
-        let (router, activity) = (router.clone(), Activity::default());
+        let (http1, http2, watcher) = (Arc::clone(&http1), Arc::clone(&http2), graceful.watcher());
+        let (router, activity, shutdown) = (router.clone(), Activity::default(), shutdown.clone());
+        let http = http.clone();
         // An answer is written at once: waiting to fill a packet only delays it.
         let _ = stream.set_nodelay(true);
-        let stream = TokioIo::new(Watched::new(stream, activity.clone(), http));
-        let service = service_fn(move |request: Request<Incoming>| {
-            answer(router.clone(), activity.begin(request.version()), request)
-        });
         connections.spawn(async move {
             let _place = place;
-            let connection = builder.serve_connection_with_upgrades(stream, service);
+            let version = timeout(head_timeout, version::is_http2(&stream));
+            let Some(Ok(Ok(is_http2))) = shutdown.run_until_cancelled(version).await else {
+                return;
+            };
+            let stream = TokioIo::new(Watched::new(stream, activity.clone(), &http));
+            let service = service_fn(move |request: Request<Incoming>| {
+                answer(router.clone(), activity.begin(request.version()), request)
+            });
+            let builder = if is_http2 { http2 } else { http1 };
+            let connection = builder.serve_connection(stream, service);
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "connection ended");
             }
@@ -90,8 +100,7 @@ pub async fn serve(
     }
 
     drop(listener);
-    let drained =
-        tokio::time::timeout(Duration::from_millis(http.drain_ms), graceful.shutdown()).await;
+    let drained = timeout(Duration::from_millis(http.drain_ms), graceful.shutdown()).await;
     if drained.is_err() {
         tracing::warn!(%address, connections = connections.len(), "closing connections that did not end in time");
     }

@@ -10,6 +10,7 @@ use axum::http::header::{
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
@@ -48,22 +49,25 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 8] = [
 /// Puts everything around an API that all have in common. Routes that operators ask (`ops`) are merged
 /// afterwards: they answer even when the API is full.
 pub fn layers(router: Router, http: &config::Http, auth: Auth) -> Router {
-    // The last one is the first to see a request.
-    router
-        // A fallback of its own is inside the layers, and survives being merged.
-        .fallback(async || StatusCode::NOT_FOUND)
-        .layer(Extension(auth))
+    // The first one is the first to see a request. Together they are one layer: a router boxes each
+    // that it is given, and copies all boxes inside for every request.
+    let layers = ServiceBuilder::new()
+        // Outside of what rewrites bodies.
+        .layer(CompressionLayer::new())
+        .layer(from_fn(secure))
+        .layer(from_fn(observe::observe))
+        .layer(cors(http))
+        .layer(from_fn_with_state(guard::Bounds::new(http), guard::guard))
+        .layer(from_fn_with_state(body::Limits::new(http), body::receive))
         .layer(from_fn_with_state(
             contain::Bounds::new(http),
             contain::contain,
         ))
-        .layer(from_fn_with_state(body::Limits::new(http), body::receive))
-        .layer(from_fn_with_state(guard::Bounds::new(http), guard::guard))
-        .layer(cors(http))
-        .layer(from_fn(observe::observe))
-        .layer(from_fn(secure))
-        // Outside of what rewrites bodies.
-        .layer(CompressionLayer::new())
+        .layer(Extension(auth));
+    router
+        // A fallback of its own is inside the layers, and survives being merged.
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(layers)
 }
 
 async fn secure(request: Request, next: Next) -> Response {
