@@ -4,6 +4,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use moka::future::Cache;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
@@ -33,6 +34,9 @@ use crate::{
 /// Open keys of data subjects kept in memory.
 const KEYS_CACHED: u64 = 100_000;
 
+/// By read model, generation and id.
+type Recent = Cache<(&'static str, i32, Uuid), One>;
+
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
@@ -43,6 +47,8 @@ pub(crate) struct Parts {
     pub(crate) pool: PgPool,
     /// The hot documents, where there is Redis.
     pub(crate) documents: Option<Documents>,
+    /// Hot documents that were read a moment ago, so that one that all ask for is read seldom.
+    pub(crate) recent: Recent,
     /// The log, for auditors.
     pub(crate) log: Log,
     /// Open personal data.
@@ -77,6 +83,7 @@ impl App {
         required(&config.sealing.lookup_key, "sealing.lookup_key")?;
         Ok(Self(Arc::new(Parts {
             documents: documents(&config.redis)?,
+            recent: recent(&limits),
             log: Log::new(pool.clone()),
             keys: keys(config, pool.clone())?,
             cursors: Cursors::new(&config.sealing.lookup_key),
@@ -88,10 +95,22 @@ impl App {
         })))
     }
 
-    /// The document as Redis has it, if that reflects `token`.
+    /// The document as it was read a moment ago, or as Redis has it, if that reflects `token`.
     pub(crate) async fn hot<M: ReadModel>(&self, id: Uuid, token: Option<Token>) -> Option<One> {
         let documents = self.documents.as_ref()?;
         let serving = self.watch.serving::<M>(id)?;
+        let is_recent = |reflected: Token| {
+            token.is_none_or(|token| {
+                token.timeline == reflected.timeline && token.position <= reflected.position
+            })
+        };
+        let key = (M::NAME, serving.generation, id);
+        if let Some(known) = self.recent.get(&key).await
+            && is_recent(known.token)
+        {
+            count("memory");
+            return Some(known);
+        }
         let cached = documents
             .get(M::NAME, serving.generation, serving.shards, id)
             .await;
@@ -102,17 +121,14 @@ impl App {
             timeline: serving.timeline,
             position: cached.position.max(cached.checkpoint),
         };
-        let is_recent = token.is_none_or(|token| {
-            token.timeline == reflected.timeline && token.position <= reflected.position
-        });
-        let document = cached.doc.filter(|_| is_recent);
-        let found = if document.is_some() { "hit" } else { "miss" };
-        metrics::counter!("query_hot_documents_total", "found" => found).increment(1);
-        let document = document?;
-        Some(One {
+        let document = cached.doc.filter(|_| is_recent(reflected));
+        count(if document.is_some() { "hit" } else { "miss" });
+        let found = One {
             token: reflected,
-            document,
-        })
+            document: document?,
+        };
+        self.recent.insert(key, found.clone()).await;
+        Some(found)
     }
 
     /// What `query` sees, once that reflects `token`. It must read rows and checkpoints in one
@@ -163,6 +179,19 @@ impl App {
     pub(crate) fn limit(&self, asked: Option<i64>) -> Result<i64, Error> {
         Ok(pagination::limit(asked, &self.limits)?)
     }
+}
+
+/// Where hot documents are found.
+fn count(found: &'static str) {
+    metrics::counter!("query_hot_documents_total", "found" => found).increment(1);
+}
+
+/// For so short a time that it is no older than rows and documents are anyway.
+fn recent(limits: &config::Query) -> Recent {
+    Recent::builder()
+        .time_to_live(Duration::from_millis(limits.hot_cache_ms))
+        .max_capacity(limits.hot_cache_documents_max)
+        .build()
 }
 
 /// None without a URL.

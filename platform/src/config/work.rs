@@ -107,6 +107,10 @@ pub struct Query {
     pub watch_idle_ms: u64,
     /// How long the command API may take to record a reading of history.
     pub record_timeout_ms: u64,
+    /// How long a hot document is answered from memory.
+    pub hot_cache_ms: u64,
+    /// Hot documents kept in memory at most.
+    pub hot_cache_documents_max: u64,
     /// Items on a page at most.
     pub page_max: i64,
     /// Items on a page unless asked otherwise.

@@ -53,7 +53,9 @@ fn status(code: &'static str) -> StatusCode {
 #[test]
 fn a_postgres_in_trouble_is_no_fault_of_ours() {
     // Killed backends, one that starts, a full disk, one that fails, too many connections, a deadlock.
-    for code in ["57P01", "57P02", "57P03", "53100", "58030", "53300", "40P01"] {
+    for code in [
+        "57P01", "57P02", "57P03", "53100", "58030", "53300", "40P01",
+    ] {
         assert_eq!(status(code), StatusCode::SERVICE_UNAVAILABLE, "{code}");
     }
 }
