@@ -53,8 +53,7 @@ async fn command_api(settings: &Settings) -> Process {
     Process::in_production("tidemark-command-api", &[], settings, url).await
 }
 
-/// A projector alone.
-pub async fn projector(settings: &Settings) -> Process {
+async fn projector(settings: &Settings) -> Process {
     let settings = settings.as_service("auction-timer");
     let url = settings.get("TIDEMARK_PROJECTOR__URL");
     Process::in_production("tidemark-projector", &["run"], &settings, url).await
@@ -67,7 +66,7 @@ async fn query_api(settings: &Settings) -> Process {
 }
 
 /// At a port that was free a moment ago.
-pub fn listen_anywhere(settings: &mut Settings, process: &str) {
+fn listen_anywhere(settings: &mut Settings, process: &str) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     settings.set(

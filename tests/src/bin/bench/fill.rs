@@ -98,7 +98,7 @@ fn templates(at: DateTime<Utc>) -> [Event; 3] {
 }
 
 /// Ids grow with the log, as those of version 7 do; auctions take turns.
-const INSERT: &str = r#"
+const INSERT: &str = r"
 with numbered as (
     select position,
            (position - $1 - 1) / ($4 * $5) * $4 + (position - $1 - 1) % $4 as number,
@@ -127,4 +127,4 @@ select position,
        $12::json,
        $13
   from named
-"#;
+";

@@ -18,7 +18,7 @@ use crate::connection::Connection;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long read models may take to follow once nothing arrives.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What the projector's `/metrics` call the position of a read model, or of a shard of one.
 const POSITION: &str = "tidemark_projection_position{";
 

@@ -164,7 +164,7 @@ impl Figure {
                 format!("{p50:.2} / {p95:.2} / {p99:.2}")
             });
         // Small ones would lose too much.
-        let digits = if *value < 100.0 { 1 } else { 0 };
+        let digits = usize::from(*value < 100.0);
         let failed = match self.failed {
             0 => String::new(),
             failed => format!(", {failed} failed"),
