@@ -172,6 +172,27 @@ async fn edit_progress(mut episode: Episode) -> Outcome {
     Outcome::Recovered(back(&episode).await)
 }
 
+/// Where all partitions of all topics end, summed up.
+pub(super) async fn ends(stack: &Stack) -> i64 {
+    let kafka = stack.settings.config().kafka;
+    let consumer: BaseConsumer = client(stack).create().unwrap();
+    let ends = move || {
+        let topics = Aggregate::ALL
+            .iter()
+            .map(|aggregate| aggregate.topic(&kafka.topic_prefix));
+        let partitions =
+            topics.flat_map(|topic| (0..kafka.partitions).map(move |n| (topic.clone(), n)));
+        let end = |(topic, number): (String, i32)| {
+            let (_, end) = consumer
+                .fetch_watermarks(&topic, number, TIMEOUT)
+                .unwrap_or_default();
+            end
+        };
+        partitions.map(end).sum()
+    };
+    tokio::task::spawn_blocking(ends).await.unwrap()
+}
+
 fn client(stack: &Stack) -> ClientConfig {
     let mut client = ClientConfig::new();
     client
