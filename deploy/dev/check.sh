@@ -112,6 +112,9 @@ build_failpoints() {
     for name in command-api projector; do mv "$target/debug/tidemark-$name" "$target/$1/failpoints/"; done
 }
 
+# What some of its faults need. Without them these faults are skipped, each with its reason.
+CHAOS_PACKAGES=(strace faketime nbdkit libnbd-bin)
+
 # Its servers are its own: of ./dev it needs the programs, the broker's jars and the secrets. CI has a
 # debug build already; figures of any worth come from a release build.
 run_chaos() {
@@ -119,6 +122,7 @@ run_chaos() {
     if [[ " $* " == *' --ci '* ]]; then flags=() profile=debug; fi
     need_rust
     need_packages "${PACKAGES[@]}"
+    if is_root && have apt-get && [[ $profile == release ]]; then need_packages "${CHAOS_PACKAGES[@]}"; fi
     locked fetch_kafka || die "Maven could not fetch Kafka" "see $LOG_DIR/maven.log"
     locked write_environment
     cd "$ROOT" || exit

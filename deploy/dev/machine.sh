@@ -10,6 +10,7 @@ package_present() {
         redis-server) have redis-server && have redis-cli ;;
         default-jre-headless) have java ;;
         maven) have mvn ;;
+        libnbd-bin) have nbdfuse ;;
         *) have "$1" ;;
     esac
 }
