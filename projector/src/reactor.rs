@@ -97,28 +97,29 @@ impl Subscriber for Reactor {
     }
 
     async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, Failure> {
-        let mut applied = Applied {
-            position: page.to,
-            obstacle: None,
-        };
+        let (mut to, mut obstacle) = (page.to, None);
         let mut actions = Vec::new();
         for event in &page.events {
             match self.actions(event) {
                 Ok(planned) => actions.extend(planned),
-                Err(obstacle) => {
-                    applied.position = event.position - 1;
-                    applied.obstacle = Some(obstacle);
+                Err(reason) => {
+                    to = event.position - 1;
+                    obstacle = Some(reason);
                     break;
                 }
             }
         }
-        if applied.position > from {
-            let (pool, name, to) = (self.pool.clone(), self.process.name, applied.position);
+        if to > from {
+            let (pool, name) = (self.pool.clone(), self.process.name);
             let write = async move { actions::write(&pool, name, from, to, &actions).await };
             // A task of its own runs to its end even if nobody waits for it.
             tokio::spawn(answered(write)).await??;
         }
-        Ok(applied)
+        Ok(Applied {
+            position: to,
+            checkpoint: to,
+            obstacle,
+        })
     }
 
     async fn block(&mut self, position: i64, reason: &str) -> Result<(), Failure> {

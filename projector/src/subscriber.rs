@@ -71,6 +71,8 @@ pub(crate) enum Failure {
 pub(crate) struct Applied {
     /// Up to here.
     pub(crate) position: i64,
+    /// Up to here for good.
+    pub(crate) checkpoint: i64,
     /// Why it is not the end of the page. Then the checkpoint has moved as far.
     pub(crate) obstacle: Option<Obstacle>,
 }
@@ -148,11 +150,11 @@ async fn round(
     stop: &CancellationToken,
 ) -> Result<End, Failure> {
     let mut position = answered(subscriber.start()).await?;
-    let mut is_settled = true;
+    let mut checkpoint = position;
     reader.restart();
     loop {
-        gauges.at(position, reader.head());
-        if is_settled && until.is_some_and(|until| position >= until) {
+        gauges.at(checkpoint, reader.head());
+        if until.is_some_and(|until| checkpoint >= until) {
             return Ok(End::Stopped);
         }
         let page = tokio::select! {
@@ -163,7 +165,7 @@ async fn round(
         let applied = answered(subscriber.apply(position, &page)).await?;
         gauges.applied(applied.position - position);
         position = applied.position;
-        is_settled = !page.is_full;
+        checkpoint = applied.checkpoint;
         if let Some(obstacle) = applied.obstacle {
             let reason = obstacle.to_string();
             answered(subscriber.block(position, &reason)).await?;

@@ -151,6 +151,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         }
         Ok(Applied {
             position: to,
+            checkpoint: self.written,
             obstacle: stopped.map(|(_, obstacle)| obstacle),
         })
     }

@@ -36,6 +36,7 @@ impl Subscriber for Idle {
     async fn apply(&mut self, position: i64, _: &Page) -> Result<Applied, Failure> {
         Ok(Applied {
             position,
+            checkpoint: position,
             obstacle: None,
         })
     }
