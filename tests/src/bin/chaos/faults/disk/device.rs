@@ -12,13 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::small::{succeeds, succeeds_quietly};
+use super::small::{HOME, orphans, succeeds, succeeds_quietly};
 
 const SIZE: &str = "3G";
 const PATIENCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
-/// Where the parts of a device are.
-const HOME: &str = "/var/tmp";
+const NAME: &str = "tidemark-chaos-disk";
 
 static MADE: AtomicU32 = AtomicU32::new(0);
 
@@ -58,8 +57,14 @@ impl Device {
                 return Err(format!("{node} cannot be opened"));
             }
         }
+        for directory in orphans(NAME) {
+            drop(Self {
+                directory,
+                is_owner: true,
+            });
+        }
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("tidemark-chaos-disk-{}-{number}", std::process::id());
+        let name = format!("{NAME}-{}-{number}", std::process::id());
         let device = Self {
             directory: Path::new(HOME).join(name),
             is_owner: true,

@@ -9,7 +9,7 @@ use std::{
 
 const SIZE: &str = "2g";
 /// Where it is mounted.
-const HOME: &str = "/var/tmp";
+pub(super) const HOME: &str = "/var/tmp";
 const NAME: &str = "tidemark-chaos-small";
 
 static MADE: AtomicU32 = AtomicU32::new(0);
@@ -24,6 +24,12 @@ pub(crate) struct SmallDisk {
 impl SmallDisk {
     /// Mounts one; or says why that cannot be.
     pub(crate) fn make() -> Result<Self, String> {
+        for path in orphans(NAME) {
+            drop(Self {
+                path,
+                is_owner: true,
+            });
+        }
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let path = Path::new(HOME).join(format!("{NAME}-{}-{number}", std::process::id()));
         fs::create_dir_all(&path).map_err(|error| error.to_string())?;
@@ -84,6 +90,21 @@ impl Drop for SmallDisk {
             let _ = fs::remove_dir(&self.path);
         }
     }
+}
+
+/// What runs that were killed have left behind: directories that are named after them.
+pub(super) fn orphans(name: &str) -> Vec<PathBuf> {
+    let is_orphan = |path: &PathBuf| {
+        let file_name = path.file_name().and_then(|name| name.to_str());
+        let rest = file_name.and_then(|file_name| file_name.strip_prefix(name)?.strip_prefix('-'));
+        let owner = rest.and_then(|rest| rest.split('-').next());
+        owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists())
+    };
+    let entries = fs::read_dir(HOME).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(is_orphan)
+        .collect()
 }
 
 /// Runs a command to its end, and gives what it says.
