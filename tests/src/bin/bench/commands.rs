@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     baseline,
-    driver::{closed_loop, open_loop},
+    driver::{closed_loop, open_loop, warm_up},
     progress::Progress,
     table::{Figure, Reach, Table, quantile_ms},
     world::{AUCTIONS, World},
@@ -28,6 +28,7 @@ pub(crate) async fn measure(
     progress: &Progress,
     table: &mut Table,
 ) {
+    warm_up(world).await;
     let many_streams = waiting(world, duration, progress, table).await;
     clients(world, (duration, disk), progress, table).await;
 

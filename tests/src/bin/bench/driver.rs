@@ -2,12 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream};
 use tidemark_command_api::executor::Intent;
 
 use crate::{
     load::{Client, Seen, at_rate, saturate},
-    world::World,
+    world::{AUCTIONS, BIDDERS, World},
 };
+
+/// Has one command done on each auction, so that no figure is of streams that are loaded first.
+pub(crate) async fn warm_up(world: &World) {
+    stream::iter(0..AUCTIONS)
+        .map(|auction| world.executor.execute(world.bid(auction, auction, false)))
+        .buffer_unordered(BIDDERS)
+        .for_each(async |done| drop(done.unwrap()))
+        .await;
+}
 
 /// Has `clients` send what `next` makes of their number and their turn, each as soon as it is answered.
 pub(crate) async fn closed_loop(

@@ -1,6 +1,7 @@
 //! What the figures were measured on. Where Postgres does not keep what it acknowledged, nothing is.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::File,
     io::Write,
@@ -17,18 +18,16 @@ use tidemark_tests::from_environment;
 const DISK: Duration = Duration::from_secs(2);
 /// What is written before each call: a page of the write-ahead log.
 const PAGE: [u8; 8192] = [7; 8192];
-/// Beside the table. Those that must not be off come first.
-const SETTINGS: [&str; 8] = [
-    "fsync",
-    "synchronous_commit",
-    "full_page_writes",
+/// What must not be off.
+const DURABLE: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];
+/// What else is told beside the table.
+const OTHERS: [&str; 5] = [
     "wal_sync_method",
     "wal_level",
     "max_wal_size",
     "shared_buffers",
     "server_version",
 ];
-const DURABLE: usize = 3;
 
 /// The machine, the database and the code.
 #[derive(Serialize)]
@@ -36,7 +35,7 @@ pub(crate) struct Environment {
     cores: usize,
     processor: String,
     memory_mib: u64,
-    postgres: Vec<(&'static str, String)>,
+    postgres: BTreeMap<&'static str, String>,
     /// Times a second that a page was written and `fdatasync` had returned.
     pub(crate) fdatasync_per_second: f64,
     commit: String,
@@ -50,8 +49,11 @@ impl Environment {
     /// If Postgres could lose what it acknowledged: such figures say nothing.
     pub(crate) async fn measure(quick: bool) -> Self {
         let postgres = settings().await;
-        for (name, value) in &postgres[..DURABLE] {
-            assert!(value != "off", "Postgres runs with {name} = off: {REFUSED}");
+        for name in DURABLE {
+            assert!(
+                postgres[name] != "off",
+                "Postgres runs with {name} = off: {REFUSED}"
+            );
         }
         let disk = tokio::task::spawn_blocking(fdatasync_per_second);
         Self {
@@ -68,13 +70,13 @@ impl Environment {
 
 const REFUSED: &str = "figures without durable settings say nothing";
 
-async fn settings() -> Vec<(&'static str, String)> {
+async fn settings() -> BTreeMap<&'static str, String> {
     let url = from_environment("TIDEMARK_TEST_DATABASE_URL");
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    let mut settings = Vec::new();
-    for name in SETTINGS {
+    let mut settings = BTreeMap::new();
+    for name in DURABLE.into_iter().chain(OTHERS) {
         let value = sqlx::query_scalar("select current_setting($1)").bind(name);
-        settings.push((name, value.fetch_one(&mut connection).await.unwrap()));
+        settings.insert(name, value.fetch_one(&mut connection).await.unwrap());
     }
     settings
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    driver::closed_loop,
+    driver::{closed_loop, warm_up},
     fill::fill,
     progress::Progress,
     table::{Figure, Table},
@@ -22,6 +22,7 @@ const SHORT: i64 = 100_000;
 pub(crate) async fn measure(long: i64, duration: Duration, progress: &Progress, table: &mut Table) {
     progress.step("filling a log");
     let world = Arc::new(World::create().await);
+    warm_up(&world).await;
     fill(&world.database, SHORT).await;
     progress.step("appending to a short log");
     let short = append(&world, duration).await;
