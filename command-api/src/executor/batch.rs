@@ -151,6 +151,11 @@ impl Batch {
                 self.members.push(member);
             }
         }
+        let touched = |thing: Thing| self.touched.contains_key(&thing);
+        self.versions_before
+            .retain(|id, _| touched(Thing::Stream(*id)));
+        self.owners_before
+            .retain(|claim, _| touched(Thing::Claim(claim.clone())));
         taken
     }
 

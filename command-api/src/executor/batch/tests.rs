@@ -63,6 +63,11 @@ fn bid(amount: i64) -> Job {
 /// A market in which an auction is open, a category active and a product a draft.
 fn cache() -> Cache {
     let mut cache = Cache::new(1_000_000);
+    load(&mut cache);
+    cache
+}
+
+fn load(cache: &mut Cache) {
     let samples = tidemark_events::samples::all();
     let registered = &samples[0];
     for (user_id, role) in [
@@ -71,19 +76,18 @@ fn cache() -> Cache {
         (BIDDER, Role::Buyer),
     ] {
         let granted = user::Event::RoleGranted { user_id, role }.into();
-        insert(&mut cache, user_id.0, &[registered.clone(), granted]);
+        insert(cache, user_id.0, &[registered.clone(), granted]);
     }
     let find =
         |is_wanted: fn(&Event) -> bool| samples.iter().find(|e| is_wanted(e)).unwrap().clone();
     let created = find(|e| matches!(e, Event::Category(category::Event::Created { .. })));
-    insert(&mut cache, CATEGORY.0, &[created]);
+    insert(cache, CATEGORY.0, &[created]);
     let drafted = find(|e| matches!(e, Event::Product(product::Event::Drafted { .. })));
-    insert(&mut cache, PRODUCT.0, &[drafted]);
+    insert(cache, PRODUCT.0, &[drafted]);
     let scheduled = find(|e| matches!(e, Event::Auction(auction::Event::Scheduled { .. })));
     let opened = find(|e| matches!(e, Event::Auction(auction::Event::Opened { .. })));
-    insert(&mut cache, AUCTION.0, &[scheduled, opened]);
-    insert(&mut cache, tidemark_events::samples::RESERVE.0, &[]);
-    cache
+    insert(cache, AUCTION.0, &[scheduled, opened]);
+    insert(cache, tidemark_events::samples::RESERVE.0, &[]);
 }
 
 fn insert(cache: &mut Cache, id: Uuid, events: &[Event]) {
@@ -250,7 +254,24 @@ fn only_groups_on_what_was_forgotten_are_stale() {
     let stale = batch.take_stale(&cache);
     assert!(stale.iter().all(|m| m.job.intent.stream_id == AUCTION.0));
     assert_eq!((stale.len(), batch.len()), (2, 1));
+
+    // Somebody else has bid meanwhile.
+    for member in &stale {
+        member.forget(&mut cache);
+    }
+    load(&mut cache);
+    let samples = tidemark_events::samples::all();
+    let mut placed = samples
+        .iter()
+        .filter(|e| matches!(e, Event::Auction(auction::Event::BidPlaced { .. })));
+    cache.apply(AUCTION.0, placed.next().unwrap(), at(5));
+    for member in stale {
+        let decided = batch.decide(member.job, &mut cache, at(10), &settings());
+        assert!(matches!(decided, Decided::InBatch));
+    }
     let (groups, _) = batch.into_groups();
     assert_eq!(groups[0].events[0].stream_id, PRODUCT.0);
     assert!(groups[0].streams.contains(&(PRODUCT.0, 1)));
+    let bids: Vec<_> = groups[1..].iter().flat_map(|g| &g.streams).collect();
+    assert!(bids.contains(&&(AUCTION.0, 3)), "{bids:?}");
 }
