@@ -109,7 +109,12 @@ fn storage(error: &sqlx::Error) -> Problem {
     let is_passing = code.as_deref().is_some_and(is_of_the_server)
         || matches!(
             error,
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)
+            sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::Io(_)
+                // What is left of a greeting that was cut off.
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::Tls(_)
         );
     if code.as_deref() == Some(STATEMENT_TIMEOUT) {
         let detail = "The query took too long: ask for less.";

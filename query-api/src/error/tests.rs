@@ -67,3 +67,10 @@ fn a_wrong_statement_is() {
         assert_eq!(status(code), StatusCode::INTERNAL_SERVER_ERROR, "{code}");
     }
 }
+
+#[test]
+fn a_connection_that_is_cut_while_it_is_made_passes() {
+    let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
+    let status = Error::from(cut).into_response().status();
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
