@@ -25,6 +25,9 @@ pub(crate) const CLIENTS: usize = 64;
 /// Auctions that take bids; each client has as many as the others.
 pub(crate) const AUCTIONS: usize = 16 * CLIENTS;
 
+/// Requests at once while the market is made, when pools and caches are cold.
+const FEW: usize = 8;
+
 /// Open auctions and those who bid.
 pub(crate) struct Market {
     /// In the order in which they were made.
@@ -48,7 +51,7 @@ impl Market {
         let market = app.market().await;
         let auctions: Vec<_> = stream::iter(0..AUCTIONS)
             .map(|_| market.auction(json!({})))
-            .buffer_unordered(CLIENTS)
+            .buffer_unordered(FEW)
             .collect()
             .await;
         let bidders = stream::iter(auctions.chunks(AUCTIONS / CLIENTS))
@@ -59,8 +62,7 @@ impl Market {
                     auctions: ids.iter().map(price).collect(),
                 }
             })
-            // Passwords are hashed, and more would wait in vain.
-            .buffer_unordered(4)
+            .buffer_unordered(FEW)
             .collect()
             .await;
         Self {
