@@ -49,8 +49,6 @@ pub(crate) enum Topics {
     Exact,
     /// An old relay's records may come after a new one's.
     Repeated,
-    /// The fault itself writes to them, or takes from them.
-    Tampered,
 }
 
 /// One injection of a fault, under load.

@@ -18,6 +18,5 @@ pub(crate) fn faults(
     match topics {
         Topics::Exact => (lost, faults.repeated),
         Topics::Repeated => (lost, Vec::new()),
-        Topics::Tampered => (Vec::new(), Vec::new()),
     }
 }
