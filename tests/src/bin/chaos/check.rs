@@ -51,7 +51,10 @@ pub(crate) fn expect_life(evidence: &Evidence) {
         .iter()
         .filter_map(|model| model.documents.as_ref());
     lived(
-        documents.map(std::collections::BTreeMap::len).sum::<usize>() > 0,
+        documents
+            .map(std::collections::BTreeMap::len)
+            .sum::<usize>()
+            > 0,
         "there are no documents",
     );
 }

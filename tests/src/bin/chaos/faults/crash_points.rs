@@ -22,6 +22,9 @@ use crate::stack::{Process, Stack, until};
 const BINARIES: &str = "failpoints";
 /// How often a point is passed at most before it is hit.
 const PASSES: u32 = 60;
+/// One that is passed only now and then, and how often.
+const RARE: &str = "refresh_unanswered";
+const RARE_PASSES: u32 = 4;
 
 macro_rules! points {
     ($($id:literal $title:literal $inject:expr;)*) => {
@@ -47,7 +50,7 @@ points! {
     "append-half" "the API dies with half of an answer sent"
         |episode| crash(episode, Who::Api, "half_an_answer", "return");
     "auth-refreshed" "the API dies with a new refresh token stored and its owner not told"
-        |episode| crash(episode, Who::Api, "refresh_unanswered", "panic");
+        |episode| crash(episode, Who::Api, RARE, "panic");
     "relay-read" "the relay dies with a batch read"
         |episode| crash(episode, Who::Relay, "relay_read", "panic");
     "relay-queued" "the relay dies with a batch queued"
@@ -77,7 +80,8 @@ enum Who {
 async fn crash(mut episode: Episode, who: Who, point: &str, action: &str) -> Outcome {
     let stack = episode.stack.clone();
     let process = any(&mut episode, &stack, who);
-    let passes = episode.rng.random_range(1..=PASSES);
+    let most = if point == RARE { RARE_PASSES } else { PASSES };
+    let passes = episode.rng.random_range(1..=most);
     let starts = process.process.starts();
     if let Err(skipped) = arm(process, &format!("{point}={passes}*off->{action}")) {
         return skipped;
