@@ -13,7 +13,21 @@ use crate::{
 /// Of a run that is the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// What it injects.
-const CI_FAULTS: [&str; 10] = ["f1", "f2", "f3", "f1", "f4", "f5", "f6", "f8", "f3", "f2"];
+const CI_FAULTS: [&str; 13] = [
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "f6",
+    "f8",
+    "f12",
+    "f14-api-postgres",
+    "f14-relay-kafka",
+    "f30",
+    "f35-all",
+    "f47",
+];
 
 /// Which mistakes the counters must see.
 const CI_CONTROLS: [&str; 2] = ["c3", "c5"];
@@ -89,8 +103,7 @@ impl Arguments {
     /// Which faults, and how often.
     pub(crate) fn wanted(&self) -> Vec<(Fault, u32)> {
         if self.ci {
-            let known = CI_FAULTS.iter().filter_map(|id| known(id).ok());
-            return known.map(|fault| (fault, 1)).collect();
+            return CI_FAULTS.map(|id| (known(id).unwrap(), 1)).to_vec();
         }
         let all = if self.faults.is_empty() {
             faults::all()
@@ -106,8 +119,7 @@ impl Arguments {
     /// Which controls.
     pub(crate) fn controls(&self) -> Vec<Control> {
         if self.ci {
-            let known = CI_CONTROLS.iter().filter_map(|id| known_control(id).ok());
-            return known.collect();
+            return CI_CONTROLS.map(|id| known_control(id).unwrap()).to_vec();
         }
         if self.controls.is_empty() && self.faults.is_empty() && self.round.is_none() {
             return CONTROLS.to_vec();
