@@ -147,7 +147,7 @@ impl Process {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// Ends it (by SIGTERM) and starts it as changed, ready when this returns. [`Stack::heal`] undoes
+    /// Ends it (by SIGTERM) and starts it as changed, ready when this returns. [`super::Stack::heal`] undoes
     /// that.
     pub(crate) async fn restart_with(&self, change: impl FnOnce(&mut Program)) {
         self.process.change(change);
