@@ -5,6 +5,8 @@ use sqlx::PgPool;
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
+use crate::answered;
+
 /// The state of a stream after one of its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -28,7 +30,7 @@ impl Snapshot {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn of(pool: &PgPool, streams: &[Uuid]) -> sqlx::Result<Vec<Self>> {
-        sqlx::query_as!(
+        let asked = sqlx::query_as!(
             Self,
             r#"
             select stream_id,
@@ -42,8 +44,8 @@ impl Snapshot {
             "#,
             streams,
         )
-        .fetch_all(pool)
-        .await
+        .fetch_all(pool);
+        answered(asked).await
     }
 
     /// Keeps the state of a stream after an event that is in the log, unless a later one is kept.
@@ -57,15 +59,14 @@ impl Snapshot {
         state_version: i16,
         state: &str,
     ) -> sqlx::Result<()> {
-        sqlx::query!(
+        let asked = sqlx::query!(
             "select save_snapshot($1, $2, $3, $4)",
             stream_id,
             version,
             state_version,
             state,
         )
-        .execute(pool)
-        .await?;
-        Ok(())
+        .execute(pool);
+        answered(asked).await.map(drop)
     }
 }

@@ -1,9 +1,11 @@
 //! A Postgres that vanishes without a word, as when its machine is gone: connections to it never say
 //! anything again, and new ones find the one that took its place.
 
+use serde_json::json;
 use tidemark_command_api::Roles;
 use tidemark_tests::{
     App,
+    app::Running,
     proxy::{Fault, Proxy},
     settle::eventually,
 };
@@ -29,15 +31,20 @@ async fn silence(proxy: &Proxy) {
     proxy.heal();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn commands_go_on() {
-    let mut app = App::start().await;
-    let proxy = before(&mut app, "APPEND").await;
+/// A command API behind a proxy.
+async fn command_api(app: &mut App) -> (Running, Proxy) {
+    let proxy = before(app, "APPEND").await;
     let roles = Roles {
         api: true,
         relay: false,
     };
-    let other = app.another_command_api(roles).await;
+    (app.another_command_api(roles).await, proxy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_go_on() {
+    let mut app = App::start().await;
+    let (other, proxy) = command_api(&mut app).await;
     let client = app.client.via(&other.url);
     let register = || async { client.post("/v1/users", &app.person().registration()).await };
     register().await.ok();
@@ -45,6 +52,22 @@ async fn commands_go_on() {
     assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
     eventually("a command to be accepted", || async {
         register().await.is_ok().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_commands_rest_on_is_loaded_again() {
+    let mut app = App::start().await;
+    let (other, proxy) = command_api(&mut app).await;
+    let admin = app.admin().await.via(&other.url);
+    let user = app.user().await;
+    let path = format!("/v1/users/{}/roles", user.id);
+    let grant = || async { admin.post(&path, &json!({"role": "auditor"})).await };
+    let (lost, ()) = tokio::join!(grant(), silence(&proxy));
+    assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
+    eventually("the role to be given", || async {
+        grant().await.is_ok().then_some(())
     })
     .await;
 }

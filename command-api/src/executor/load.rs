@@ -3,12 +3,12 @@
 //!
 //! What it folds is read from the log, so it never loads or keeps what is not committed.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, future::ready};
 
 use futures::TryStreamExt;
 use sqlx::PgPool;
 use tidemark_domain::{Claim, Kept, Load, Loaded};
-use tidemark_event_store::{Log, Snapshot};
+use tidemark_event_store::{Log, Snapshot, answered};
 use tidemark_events::{Aggregate, Recorded};
 use uuid::Uuid;
 
@@ -124,13 +124,14 @@ impl Loader {
         let mut open = streams.to_vec();
         while !open.is_empty() {
             let after: Vec<_> = open.iter().map(|id| folded[id].version()).collect();
-            let mut events = self.log.streams(&open, &after, PAGE);
-            while let Some(event) = events.try_next().await? {
+            let page = self.log.streams(&open, &after, PAGE);
+            let read = page.try_for_each(|event| {
                 if let Some(folding) = folded.get_mut(&event.stream_id) {
                     folding.apply(&event);
                 }
-            }
-            drop(events);
+                ready(Ok(()))
+            });
+            answered(read).await?;
             let is_cut = |(id, after): &(Uuid, i64)| folded[id].version() == after + PAGE;
             let cut = open.into_iter().zip(after).filter(is_cut);
             open = cut.map(|(id, _)| id).collect();
