@@ -42,6 +42,25 @@ pub(crate) struct Fault {
     pub(crate) inject: fn(Episode) -> BoxFuture<'static, Outcome>,
 }
 
+impl Fault {
+    /// One on an ordinary stack that leaves the topics exact.
+    const fn new(
+        id: &'static str,
+        title: &'static str,
+        full: u32,
+        inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+    ) -> Self {
+        Self {
+            id,
+            title,
+            full,
+            layout: ordinary,
+            topics: Topics::Exact,
+            inject,
+        }
+    }
+}
+
 /// What a fault may do to the topics, lightest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Topics {

@@ -4,15 +4,12 @@ pub(super) mod link;
 
 use std::time::{Duration, Instant};
 
-use futures::{
-    FutureExt,
-    future::{BoxFuture, join_all},
-};
+use futures::{FutureExt, future::join_all};
 use rand::RngExt;
 use tidemark_tests::proxy::{Direction, Fault as Trouble, Shape};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
-use super::{Episode, Fault, Outcome, Topics, ordinary};
+use super::{Episode, Fault, Outcome};
 use crate::stack::Stack;
 use link::Link;
 
@@ -21,28 +18,28 @@ macro_rules! on_each_link {
         /// The faults of this kind.
         pub(crate) const FAULTS: &[Fault] = &[
             $(
-                fault(
+                Fault::new(
                     concat!("f14-", $suffix),
                     "25 connections cut within a message",
+                    1,
                     |episode| cut(episode, Link::$link).boxed(),
                 ),
-                fault(
+                Fault::new(
                     concat!("f15-", $suffix),
                     "30 s of a black hole",
+                    1,
                     |episode| black_hole(episode, Link::$link).boxed(),
                 ),
-                fault(
+                Fault::new(
                     concat!("f16-", $suffix),
                     "latency of 200 ± 100 ms, slices of 1 byte",
+                    1,
                     |episode| slow(episode, Link::$link).boxed(),
                 ),
             )*
-            Fault {
-                full: 20,
-                ..fault("f17", "500 clients that reset their connections", |episode| {
-                    leave(episode).boxed()
-                })
-            },
+            Fault::new("f17", "500 clients that reset their connections", 20, |episode| {
+                leave(episode).boxed()
+            }),
         ];
     };
 }
@@ -56,21 +53,6 @@ on_each_link! {
     "projector-redis" ProjectorRedis;
     "query-postgres" QueryPostgres;
     "query-redis" QueryRedis;
-}
-
-const fn fault(
-    id: &'static str,
-    title: &'static str,
-    inject: fn(Episode) -> BoxFuture<'static, Outcome>,
-) -> Fault {
-    Fault {
-        id,
-        title,
-        full: 1,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject,
-    }
 }
 
 const CUTS: u32 = 25;

@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use tokio::time::sleep;
 
 use super::{
-    Episode, Fault, Outcome, Topics, ordinary,
+    Episode, Fault, Outcome, Topics,
     waits::{PROJECTS, RELAYS},
 };
 use crate::{
@@ -62,12 +62,8 @@ const fn fault(
     inject: fn(Episode) -> BoxFuture<'static, Outcome>,
 ) -> Fault {
     Fault {
-        id,
-        title,
-        full: 3,
-        layout: ordinary,
         topics,
-        inject,
+        ..Fault::new(id, title, 3, inject)
     }
 }
 

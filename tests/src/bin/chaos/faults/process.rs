@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
 use rand::{RngExt, seq::SliceRandom};
 use tokio::time::sleep;
 
 use super::{
-    Episode, Fault, Outcome, Topics, ordinary,
+    Episode, Fault, Outcome,
     waits::{PROJECTS, READY, RELAYS, SERVES},
 };
 use crate::{
@@ -26,54 +26,38 @@ const DRAINS: Duration = Duration::from_secs(30);
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[
-    fault("f1", "kill -9 of a command API", 100, |e| {
+    Fault::new("f1", "kill -9 of a command API", 100, |e| {
         kill_api(e).boxed()
     }),
-    fault("f2", "kill -9 of the relay", 100, |e| kill_relay(e).boxed()),
-    fault("f3", "kill -9 of the projector", 100, |e| {
+    Fault::new("f2", "kill -9 of the relay", 100, |e| kill_relay(e).boxed()),
+    Fault::new("f3", "kill -9 of the projector", 100, |e| {
         kill_projector(e).boxed()
     }),
-    fault("f4", "kill -9 of a query API", 20, |e| {
+    Fault::new("f4", "kill -9 of a query API", 20, |e| {
         kill_query(e).boxed()
     }),
-    fault("f5", "kill -9 of Postgres and its backends", 20, |e| {
+    Fault::new("f5", "kill -9 of Postgres and its backends", 20, |e| {
         kill_postgres(e).boxed()
     }),
-    fault("f6", "kill -9 of one backend of Postgres", 20, |e| {
+    Fault::new("f6", "kill -9 of one backend of Postgres", 20, |e| {
         kill_backend(e).boxed()
     }),
-    fault("f7", "kill -9 of Kafka, away for 5 to 20 s", 20, |e| {
+    Fault::new("f7", "kill -9 of Kafka, away for 5 to 20 s", 20, |e| {
         kill_kafka(e).boxed()
     }),
-    fault("f8", "kill -9 of Redis, away for up to 5 s", 20, |e| {
+    Fault::new("f8", "kill -9 of Redis, away for up to 5 s", 20, |e| {
         kill_redis(e).boxed()
     }),
-    fault("f9", "kill -9 of everything at once", 5, |e| {
+    Fault::new("f9", "kill -9 of everything at once", 5, |e| {
         kill_all(e).boxed()
     }),
-    fault("f13", "three relays start at once", 3, |e| {
+    Fault::new("f13", "three relays start at once", 3, |e| {
         three_relays(e).boxed()
     }),
-    fault("f47", "SIGTERM to each process in turn", 3, |e| {
+    Fault::new("f47", "SIGTERM to each process in turn", 3, |e| {
         roll(e).boxed()
     }),
 ];
-
-const fn fault(
-    id: &'static str,
-    title: &'static str,
-    full: u32,
-    inject: fn(Episode) -> BoxFuture<'static, Outcome>,
-) -> Fault {
-    Fault {
-        id,
-        title,
-        full,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject,
-    }
-}
 
 async fn kill_api(mut episode: Episode) -> Outcome {
     let stack = episode.stack.clone();

@@ -2,10 +2,10 @@
 
 use std::{fs, time::Duration};
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
 use redis::AsyncCommands;
 
-use super::{Episode, Fault, Outcome, Topics, ordinary};
+use super::{Episode, Fault, Outcome};
 use crate::{check::evidence, stack::until};
 
 /// Documents are as new as the log again.
@@ -13,32 +13,20 @@ const FILLED: Duration = Duration::from_secs(10);
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[
-    fault("f35-all", "Redis: FLUSHALL", |e| flush(e).boxed()),
-    fault("f35-key", "Redis: a bucket is evicted", |e| {
+    Fault::new("f35-all", "Redis: FLUSHALL", 3, |e| flush(e).boxed()),
+    Fault::new("f35-key", "Redis: a bucket is evicted", 3, |e| {
         evict(e).boxed()
     }),
-    fault("f35-checkpoint", "Redis: a checkpoint is deleted", |e| {
+    Fault::new("f35-checkpoint", "Redis: a checkpoint is deleted", 3, |e| {
         forget(e).boxed()
     }),
-    fault("f35-empty", "Redis: starts again without its data", |e| {
-        restart_empty(e).boxed()
-    }),
+    Fault::new(
+        "f35-empty",
+        "Redis: starts again without its data",
+        3,
+        |e| restart_empty(e).boxed(),
+    ),
 ];
-
-const fn fault(
-    id: &'static str,
-    title: &'static str,
-    inject: fn(Episode) -> BoxFuture<'static, Outcome>,
-) -> Fault {
-    Fault {
-        id,
-        title,
-        full: 3,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject,
-    }
-}
 
 async fn flush(episode: Episode) -> Outcome {
     let mut redis = episode.stack.redis.connect().await.unwrap();
