@@ -108,7 +108,7 @@ build_failpoints() {
     for name in command-api projector; do bins+=(--bin "tidemark-$name"); done
     cargo build --workspace "${bins[@]}" --features tidemark-platform/failpoints ||
         die "the build failed" "the compiler's message is above"
-    mkdir -p "$target/$1/failpoints"
+    rm -rf "$target/$1/failpoints" && mkdir -p "$target/$1/failpoints"
     for name in command-api projector; do mv "$target/debug/tidemark-$name" "$target/$1/failpoints/"; done
 }
 
