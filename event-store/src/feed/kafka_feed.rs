@@ -125,20 +125,24 @@ impl KafkaFeed {
             return self.read_log(until, Kind::CaughtUp).await;
         }
         let max = usize::try_from(self.page).unwrap_or(1);
-        let events = match live.collect(max, &mut self.counts) {
-            Ok(events) => events,
+        let collected = live.collect(max, &mut self.counts).and_then(|events| {
+            let missing = events.is_empty().then(|| live.missing()).transpose()?;
+            Ok((events, missing.flatten()))
+        });
+        match collected {
+            Ok((_, Some(missing))) => self.read_log(missing, Kind::Backfilled).await,
+            Ok((events, None)) => {
+                if let Some(event) = events.last() {
+                    self.last = event.position;
+                    self.fallen_back = false;
+                }
+                Ok(events)
+            }
             Err(error) => {
                 self.close(&error);
-                return Ok(Vec::new());
+                Ok(Vec::new())
             }
-        };
-        if let Some(event) = events.last() {
-            self.last = event.position;
-            self.fallen_back = false;
-        } else if let Some(missing) = live.missing() {
-            return self.read_log(missing, Kind::Backfilled).await;
         }
-        Ok(events)
     }
 
     fn probe_interval(&self) -> Duration {
@@ -161,10 +165,8 @@ impl KafkaFeed {
             }
             return Ok(events);
         }
-        if let Source::Following { live, .. } = &mut self.source
-            && let Err(error) = live.suspect(published.confirmed).await
-        {
-            self.close(&error);
+        if let Source::Following { live, .. } = &mut self.source {
+            live.suspect(published.confirmed);
         }
         Ok(Vec::new())
     }

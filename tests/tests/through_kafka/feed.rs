@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use rdkafka::message::OwnedMessage;
+use rdkafka::{message::OwnedMessage, mocking::MockCluster};
 use tidemark_event_store::{
     Log,
     feed::{Counts, Feed, KafkaFeed},
     kafka,
 };
-use tidemark_events::Recorded;
+use tidemark_events::{Aggregate, Recorded};
+use tokio::time::timeout;
 
 use super::{
     topics::{Records, Topics},
@@ -112,6 +113,37 @@ async fn an_intact_replay_needs_the_log_for_nothing() {
         ..Counts::default()
     };
     assert_eq!(counts, expected);
+}
+
+/// A broker that takes requests and answers none: no real one can be had that does so to one reader.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_broker_is_not_waited_for() {
+    let mut world = World::new().await;
+    let _topics = Topics::of(&world.settings.kafka);
+    let broker = MockCluster::new(1).unwrap();
+    let settings = kafka::Settings {
+        brokers: broker.bootstrap_servers(),
+        request_timeout: Duration::from_secs(12),
+        stall: Duration::from_secs(3),
+        ..settings("silent".to_owned()).kafka
+    };
+    for aggregate in Aggregate::ALL {
+        let topic = aggregate.topic(&settings.topic_prefix);
+        broker.create_topic(&topic, 1, 1).unwrap();
+    }
+    let mut reader = Reader::new(&world.log, &settings);
+    let first = world.append(1).await;
+    reader.reads(first).await;
+    assert_eq!(reader.feed.counts().caught_up, 1, "it follows the broker");
+
+    let never = 2 * settings.request_timeout;
+    broker.broker_round_trip_time(1, never).unwrap();
+    let last = world.append(10).await;
+    world.relay().confirms(last).await;
+    timeout(settings.request_timeout, reader.reads(last))
+        .await
+        .expect("the feed waits for the broker");
+    reader.assert_is(&world.log).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! Following Kafka: one session, merged.
 
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
 use tidemark_events::Recorded;
+use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 use super::{
     counts::{Counts, Kind},
@@ -14,9 +15,16 @@ use crate::kafka::Settings;
 pub(super) struct Live {
     session: Session,
     merge: Merge,
+    question: Option<Question>,
     suspicion: Option<Suspicion>,
     /// Everything that had arrived was read.
     dry: bool,
+}
+
+/// Kafka was asked where the partitions end, and has not answered yet.
+struct Question {
+    confirmed: i64,
+    answer: Receiver<KafkaResult<Vec<i64>>>,
 }
 
 /// What must be known to call a position missing.
@@ -34,6 +42,7 @@ impl Live {
         Ok(Self {
             session,
             merge,
+            question: None,
             suspicion: None,
             dry: false,
         })
@@ -88,23 +97,40 @@ impl Live {
 
     /// Notes that the relay has confirmed `confirmed`: what is up to there and not in Kafka by now
     /// is missing.
-    pub(super) async fn suspect(&mut self, confirmed: i64) -> KafkaResult<()> {
+    pub(super) fn suspect(&mut self, confirmed: i64) {
         let known = self
             .suspicion
             .as_ref()
             .map_or(0, |suspicion| suspicion.confirmed);
         // One that the merge has not got past yet is still to be answered.
-        if confirmed > self.merge.last() && known <= self.merge.last() {
-            let ends = self.session.ends().await?;
-            self.suspicion = Some(Suspicion { confirmed, ends });
+        if self.question.is_none() && confirmed > self.merge.last() && known <= self.merge.last() {
+            let answer = self.session.ends();
+            self.question = Some(Question { confirmed, answer });
         }
-        Ok(())
     }
 
     /// The last position of a gap that Kafka will not fill.
-    pub(super) fn missing(&self) -> Option<i64> {
-        let Suspicion { confirmed, ends } = self.suspicion.as_ref()?;
-        self.merge.missing(*confirmed, ends)
+    pub(super) fn missing(&mut self) -> KafkaResult<Option<i64>> {
+        self.note_answer()?;
+        let missing = |known: &Suspicion| self.merge.missing(known.confirmed, &known.ends);
+        Ok(self.suspicion.as_ref().and_then(missing))
+    }
+
+    fn note_answer(&mut self) -> KafkaResult<()> {
+        let Some(Question { confirmed, answer }) = &mut self.question else {
+            return Ok(());
+        };
+        let ends = match answer.try_recv() {
+            Ok(ends) => ends?,
+            Err(TryRecvError::Empty) => return Ok(()),
+            Err(TryRecvError::Closed) => return Err(KafkaError::Canceled),
+        };
+        self.suspicion = Some(Suspicion {
+            confirmed: *confirmed,
+            ends,
+        });
+        self.question = None;
+        Ok(())
     }
 
     /// Waits until there may be something to collect.

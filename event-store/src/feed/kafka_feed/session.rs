@@ -9,7 +9,10 @@ use rdkafka::{
     message::{BorrowedMessage, Message},
 };
 use tidemark_events::{Aggregate, Recorded};
-use tokio::{sync::Notify, task::spawn_blocking};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::spawn_blocking,
+};
 
 use crate::kafka::{
     Consumer, End, Offload, Partition, Quiet, Record, Settings, consumer, offsets, partition_counts,
@@ -97,13 +100,19 @@ impl Session {
         self.arrived.notified().await;
     }
 
-    /// Where the partitions end now.
-    pub(super) async fn ends(&self) -> KafkaResult<Vec<i64>> {
+    /// Asks where the partitions end now. The answer counts as something that arrived; a broker that
+    /// says nothing is not waited for.
+    pub(super) fn ends(&self) -> oneshot::Receiver<KafkaResult<Vec<i64>>> {
         let (client, partitions) = (Arc::clone(&self.client), Arc::clone(&self.partitions));
-        let timeout = self.request_timeout;
-        spawn_blocking(move || offsets(&client, &partitions, End::Newest, timeout))
-            .await
-            .unwrap_or(Err(KafkaError::Canceled))
+        let (arrived, timeout) = (Arc::clone(&self.arrived), self.request_timeout);
+        let (answer, ends) = oneshot::channel();
+        spawn_blocking(move || {
+            let found = offsets(&client, &partitions, End::Newest, timeout);
+            // Nobody waits for it any more if the session has ended.
+            let _ = answer.send(found);
+            arrived.notify_one();
+        });
+        ends
     }
 }
 
