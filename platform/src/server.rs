@@ -9,24 +9,24 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, Request};
+use axum::extract::Request;
 use axum::response::Response;
+use axum::{BoxError, Router};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use self::idle::{Activity, InFlight, Watched};
+use self::idle::{Activity, InFlight, Silence, Watched};
 use crate::config;
 use crate::shutdown::Shutdown;
 
@@ -49,9 +49,9 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
-    let router = router.layer(Extension(Shutdown(shutdown.clone())));
-    let http1 = Arc::new(builder(http).http1_only());
-    let http2 = Arc::new(builder(http).http2_only());
+    let (http1, http2) = (builder(http).http1_only(), builder(http).http2_only());
+    let (http1, http2) = (Arc::new(http1), Arc::new(http2));
+    let silence = Silence::of(http);
     let head_timeout = Duration::from_millis(http.header_read_timeout_ms);
     let places = Arc::new(Semaphore::new(http.connections_max));
     let graceful = GracefulShutdown::new();
@@ -76,8 +76,7 @@ pub async fn serve(
             },
         };
         let (http1, http2, watcher) = (Arc::clone(&http1), Arc::clone(&http2), graceful.watcher());
-        let (router, activity, shutdown) = (router.clone(), Activity::default(), shutdown.clone());
-        let http = http.clone();
+        let (router, shutdown) = (router.clone(), shutdown.clone());
         // An answer is written at once: waiting to fill a packet only delays it.
         let _ = stream.set_nodelay(true);
         connections.spawn(async move {
@@ -86,13 +85,10 @@ pub async fn serve(
             let Some(Ok(Ok(is_http2))) = shutdown.run_until_cancelled(version).await else {
                 return;
             };
-            let stream = TokioIo::new(Watched::new(stream, activity.clone(), &http));
-            let service = service_fn(move |request: Request<Incoming>| {
-                answer(router.clone(), activity.begin(request.version()), request)
-            });
             let builder = if is_http2 { http2 } else { http1 };
-            let connection = builder.serve_connection(stream, service);
-            if let Err(error) = watcher.watch(connection).await {
+            let stream = (stream, silence);
+            let connection = connection(&builder, stream, router, Shutdown(shutdown), watcher);
+            if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");
             }
         });
@@ -107,6 +103,24 @@ pub async fn serve(
     connections.shutdown().await;
     tracing::info!(%address, "stopped");
     Ok(())
+}
+
+/// One connection. No async function, since that would hold all that it is made of beside it, for each
+/// of thousands of clients.
+fn connection(
+    builder: &Builder<TokioExecutor>,
+    (stream, silence): (TcpStream, Silence),
+    router: Router,
+    shutdown: Shutdown,
+    watcher: Watcher,
+) -> impl Future<Output = Result<(), BoxError>> + use<> {
+    let activity = Activity::default();
+    let stream = TokioIo::new(Watched::new(stream, activity.clone(), silence));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(shutdown.clone());
+        answer(router.clone(), activity.begin(request.version()), request)
+    });
+    watcher.watch(builder.serve_connection(stream, service).into_owned())
 }
 
 fn builder(http: &config::Http) -> Builder<TokioExecutor> {

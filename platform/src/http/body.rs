@@ -56,25 +56,26 @@ async fn refuse_larger(State(bytes_max): State<usize>, request: Request, next: N
 }
 
 /// Takes in the body.
-pub(super) async fn receive(
-    State(limits): State<Limits>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let version = parts.version;
-    parts.extensions.insert(limits);
+///
+/// # Errors
+/// If it is too large or too slow: what is then answered.
+pub(super) async fn receive(limits: Limits, mut request: Request) -> Result<Request, Response> {
+    request.extensions_mut().insert(limits);
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
     match collect(body, limits).await {
-        Ok(body) => next.run(Request::from_parts(parts, body)).await,
+        Ok(body) => Ok(Request::from_parts(parts, body)),
         Err(problem) => {
             let mut response = problem.into_response();
             // The rest of the body is still on its way: what follows it must not be read as a request.
-            if version < Version::HTTP_2 {
+            if parts.version < Version::HTTP_2 {
                 response
                     .headers_mut()
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            response
+            Err(response)
         }
     }
 }

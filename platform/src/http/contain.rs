@@ -2,11 +2,8 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tokio::sync::Semaphore;
@@ -15,9 +12,9 @@ use super::Problem;
 use crate::config;
 
 /// What a handler gets.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Bounds {
-    slots: Arc<Semaphore>,
+    slots: Semaphore,
     timeout: Duration,
     retry_after_s: u64,
 }
@@ -25,7 +22,7 @@ pub(super) struct Bounds {
 impl Bounds {
     pub(super) fn new(http: &config::Http) -> Self {
         Self {
-            slots: Arc::new(Semaphore::new(http.in_flight_max)),
+            slots: Semaphore::new(http.in_flight_max),
             timeout: Duration::from_millis(http.handler_timeout_ms),
             retry_after_s: http.retry_after_s,
         }
@@ -33,16 +30,12 @@ impl Bounds {
 }
 
 /// Runs the handler within the bounds. A stream that it answers goes on outside them.
-pub(super) async fn contain(
-    State(bounds): State<Bounds>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn contain(bounds: &Bounds, handler: impl Future<Output = Response>) -> Response {
     let Ok(_slot) = bounds.slots.try_acquire() else {
         let detail = "Too many requests are being handled.";
         return Problem::unavailable("overloaded", detail, bounds.retry_after_s).into_response();
     };
-    let handler = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let handler = AssertUnwindSafe(handler).catch_unwind();
     match tokio::time::timeout(bounds.timeout, handler).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => Problem::internal(describe(&*panic)).into_response(),

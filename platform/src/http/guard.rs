@@ -1,10 +1,8 @@
 //! Requests that no route should see: too large, ambiguous, or with secrets where they are logged.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use super::Problem;
 use crate::config;
@@ -52,16 +50,13 @@ impl Bounds {
     }
 }
 
-pub(super) async fn guard(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
-    let verdict = refuse_size(bounds, request.uri(), request.headers())
-        .and_then(|()| refuse_method(request.method()))
-        .and_then(|()| refuse_repeated(request.headers()))
-        .and_then(|()| refuse_uri(request.uri()))
-        .and_then(|()| refuse_accept(request.uri(), request.headers()));
-    match verdict {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
+/// Lets a request pass, or says why not.
+pub(super) fn check(bounds: Bounds, request: &Request) -> Result<(), Problem> {
+    refuse_size(bounds, request.uri(), request.headers())?;
+    refuse_method(request.method())?;
+    refuse_repeated(request.headers())?;
+    refuse_uri(request.uri())?;
+    refuse_accept(request.uri(), request.headers())
 }
 
 fn refuse_size(bounds: Bounds, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {

@@ -1,7 +1,9 @@
 //! The layers around an API, in the one order that works.
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::{Extension, Request};
+use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION,
     REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -9,7 +11,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
@@ -49,29 +51,50 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 8] = [
 /// Puts everything around an API that all have in common. Routes that operators ask (`ops`) are merged
 /// afterwards: they answer even when the API is full.
 pub fn layers(router: Router, http: &config::Http, auth: Auth) -> Router {
-    // The first one is the first to see a request. Together they are one layer: a router boxes each
-    // that it is given, and copies all boxes inside for every request.
+    let admission = Arc::new(Admission {
+        guard: guard::Bounds::new(http),
+        body: body::Limits::new(http),
+        handler: contain::Bounds::new(http),
+        auth,
+    });
+    // The first one is the first to see a request. They are few, and one to the router, which boxes
+    // each that it is given, and copies all that is inside for every request.
     let layers = ServiceBuilder::new()
         // Outside of what rewrites bodies.
         .layer(CompressionLayer::new())
-        .layer(from_fn(secure))
-        .layer(from_fn(observe::observe))
+        .layer(from_fn(complete))
         .layer(cors(http))
-        .layer(from_fn_with_state(guard::Bounds::new(http), guard::guard))
-        .layer(from_fn_with_state(body::Limits::new(http), body::receive))
-        .layer(from_fn_with_state(
-            contain::Bounds::new(http),
-            contain::contain,
-        ))
-        .layer(Extension(auth));
+        .layer(from_fn_with_state(admission, admit));
     router
         // A fallback of its own is inside the layers, and survives being merged.
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(layers)
 }
 
-async fn secure(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+/// What stands before every handler.
+struct Admission {
+    guard: guard::Bounds,
+    body: body::Limits,
+    handler: contain::Bounds,
+    auth: Auth,
+}
+
+async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
+    if let Err(problem) = guard::check(admission.guard, &request) {
+        return problem.into_response();
+    }
+    match body::receive(admission.body, request).await {
+        Ok(mut request) => {
+            request.extensions_mut().insert(admission.auth.clone());
+            contain::contain(&admission.handler, next.run(request)).await
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+/// Gives every answer what all answers have.
+async fn complete(request: Request, next: Next) -> Response {
+    let mut response = observe::observe(request, next).await;
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }

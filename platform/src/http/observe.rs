@@ -35,17 +35,18 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(actor.clone());
 
     let span = info_span!("request", correlation_id = %context.correlation_id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = next.run(request).instrument(span).await;
     let problem = name_occurrence(&mut response, &context);
 
     let line = Line {
+        context: &context,
         method,
         path: path.as_ref().map_or("unmatched", MatchedPath::as_str),
         status: response.status().as_u16(),
         seconds: started.elapsed().as_secs_f64(),
         actor: actor.0.get().map_or("anonymous", String::as_str),
     };
-    span.in_scope(|| line.log(problem.as_ref()));
+    line.log(problem.as_ref());
     line.measure();
     response
 }
@@ -70,6 +71,7 @@ fn name_occurrence(response: &mut Response, context: &RequestContext) -> Option<
 
 /// The canonical line of a request.
 struct Line<'a> {
+    context: &'a RequestContext,
     method: &'static str,
     path: &'a str,
     status: u16,
@@ -78,9 +80,11 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// A refusal is an answer like any other; only our own failures are errors.
+    /// A refusal is an answer like any other; only our own failures are errors. The line holds all
+    /// that the span does, which is costly to write once more.
     fn log(&self, problem: Option<&Problem>) {
         let Self {
+            context: RequestContext { correlation_id, .. },
             method,
             path,
             status,
@@ -89,30 +93,27 @@ impl Line<'_> {
         } = *self;
         let latency_ms = self.seconds * 1000.0;
         let code = problem.map(Problem::code);
-        match (status, problem.and_then(Problem::cause)) {
-            (500.., Some(cause)) => {
-                error!(
-                    method,
-                    path, status, latency_ms, actor, code, cause, "request"
-                );
-            }
-            (500.., None) => warn!(method, path, status, latency_ms, actor, code, "request"),
-            (_, cause) => info!(
-                method,
-                path, status, latency_ms, actor, code, cause, "request"
-            ),
+        let cause = problem.and_then(Problem::cause);
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    parent: None, %correlation_id, method, path, status, latency_ms, actor, code, cause,
+                    "request"
+                )
+            };
+        }
+        match (status, cause) {
+            (500.., Some(_)) => line!(error),
+            (500.., None) => line!(warn),
+            (_, _) => line!(info),
         }
     }
 
+    /// The number of requests is that of their durations.
     fn measure(&self) {
-        let path = self.path.to_owned();
-        let status = self.status.to_string();
-        metrics::counter!(
-            "http_requests_total", "method" => self.method, "path" => path.clone(), "status" => status
-        )
-        .increment(1);
         metrics::histogram!(
-            "http_request_duration_seconds", "method" => self.method, "path" => path
+            "http_request_duration_seconds",
+            "method" => self.method, "path" => self.path.to_owned(), "status" => self.status.to_string()
         )
         .record(self.seconds);
     }

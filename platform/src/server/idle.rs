@@ -50,6 +50,22 @@ impl Drop for InFlight {
     }
 }
 
+/// How long a client may say nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    head: Duration,
+    idle: Duration,
+}
+
+impl Silence {
+    pub(super) fn of(http: &config::Http) -> Self {
+        Self {
+            head: Duration::from_millis(http.header_read_timeout_ms),
+            idle: Duration::from_millis(http.keep_alive_ms),
+        }
+    }
+}
+
 /// A stream whose reads fail once the client has been silent for too long.
 #[derive(Debug)]
 pub(super) struct Watched<T> {
@@ -57,8 +73,7 @@ pub(super) struct Watched<T> {
     activity: Activity,
     phase: Phase,
     deadline: Pin<Box<Sleep>>,
-    head_timeout: Duration,
-    idle_timeout: Duration,
+    silence: Silence,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,23 +85,21 @@ enum Phase {
 
 impl<T> Watched<T> {
     /// A client that connects has something to ask: it starts as if its request had begun.
-    pub(super) fn new(stream: T, activity: Activity, http: &config::Http) -> Self {
-        let head_timeout = Duration::from_millis(http.header_read_timeout_ms);
+    pub(super) fn new(stream: T, activity: Activity, silence: Silence) -> Self {
         Self {
             stream,
             activity,
             phase: Phase::Head,
-            deadline: Box::pin(sleep(head_timeout)),
-            head_timeout,
-            idle_timeout: Duration::from_millis(http.keep_alive_ms),
+            deadline: Box::pin(sleep(silence.head)),
+            silence,
         }
     }
 
     fn enter(&mut self, phase: Phase) {
         let timeout = if phase == Phase::Head {
-            self.head_timeout
+            self.silence.head
         } else {
-            self.idle_timeout
+            self.silence.idle
         };
         self.phase = phase;
         self.deadline.as_mut().reset(Instant::now() + timeout);
