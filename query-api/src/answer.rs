@@ -1,6 +1,7 @@
 //! Answers made of stored documents, which are passed on as the folds wrote them.
 
-use axum::http::{HeaderValue, header::CONTENT_TYPE};
+use axum::body::Bytes;
+use axum::http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tidemark_platform::{http::etag, pagination::Cursors, token::Token};
@@ -10,13 +11,31 @@ use crate::{error::Error, snapshot::Snapshot};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// One document.
+/// One document. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct One {
     /// The position that it reflects.
     pub(crate) token: Token,
+    /// The version of its stream, if the document tells it.
+    etag: Option<(HeaderName, HeaderValue)>,
     /// JSON text.
-    pub(crate) document: String,
+    pub(crate) document: Bytes,
+}
+
+impl One {
+    /// `document` is JSON text.
+    pub(crate) fn new(token: Token, document: String) -> Self {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        let version = serde_json::from_str::<Versioned>(&document);
+        Self {
+            token,
+            etag: version.ok().map(|found| etag(found.version)),
+            document: document.into(),
+        }
+    }
 }
 
 impl Snapshot<String> {
@@ -27,21 +46,15 @@ impl Snapshot<String> {
     pub(crate) fn one(mut self) -> Result<One, Error> {
         let token = self.token();
         let document = self.items.pop().ok_or(Error::NotFound)?;
-        Ok(One { token, document })
+        Ok(One::new(token, document))
     }
 }
 
 impl IntoResponse for One {
     fn into_response(self) -> Response {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u64,
-        }
-        let version = serde_json::from_str::<Versioned>(&self.document);
-        let tag = version.ok().map(|found| [etag(found.version)]);
         let body = ([(CONTENT_TYPE, JSON)], self.document);
-        match tag {
-            Some(tag) => (self.token, tag, body).into_response(),
+        match self.etag {
+            Some(tag) => (self.token, [tag], body).into_response(),
             None => (self.token, body).into_response(),
         }
     }

@@ -31,6 +31,8 @@ use crate::{
     watch::{Rows, Watch},
 };
 
+/// Where hot documents are found.
+const FOUND: &str = "query_hot_documents_total";
 /// Open keys of data subjects kept in memory.
 const KEYS_CACHED: u64 = 100_000;
 
@@ -95,8 +97,32 @@ impl App {
         })))
     }
 
+    /// The document, from wherever it is recent enough: memory, Redis, else the rows that `query` reads.
+    ///
+    /// # Errors
+    /// As of [`App::settled`]; if there is none.
+    pub(crate) async fn document<M: ReadModel, F>(
+        &self,
+        id: Uuid,
+        token: Option<Token>,
+        query: impl Fn() -> F,
+    ) -> Result<One, Error>
+    where
+        F: Future<Output = sqlx::Result<Snapshot<String>>>,
+    {
+        let (deadline, rows) = (self.deadline(), [Rows::one::<M>(id)]);
+        // Nothing is asked before there can be an answer.
+        if let Some(token) = token {
+            let _ = timeout_at(deadline, self.watch.glances().reach(&rows, token)).await;
+        }
+        match self.hot::<M>(id, token).await {
+            Some(hot) => Ok(hot),
+            None => self.settled_by(deadline, token, &rows, query).await?.one(),
+        }
+    }
+
     /// The document as it was read a moment ago, or as Redis has it, if that reflects `token`.
-    pub(crate) async fn hot<M: ReadModel>(&self, id: Uuid, token: Option<Token>) -> Option<One> {
+    async fn hot<M: ReadModel>(&self, id: Uuid, token: Option<Token>) -> Option<One> {
         let documents = self.documents.as_ref()?;
         let serving = self.watch.serving::<M>(id)?;
         let is_recent = |reflected: Token| {
@@ -108,7 +134,7 @@ impl App {
         if let Some(known) = self.recent.get(&key).await
             && is_recent(known.token)
         {
-            count("memory");
+            metrics::counter!(FOUND, "found" => "memory").increment(1);
             return Some(known);
         }
         let cached = documents
@@ -122,11 +148,9 @@ impl App {
             position: cached.position.max(cached.checkpoint),
         };
         let document = cached.doc.filter(|_| is_recent(reflected));
-        count(if document.is_some() { "hit" } else { "miss" });
-        let found = One {
-            token: reflected,
-            document: document?,
-        };
+        let found = if document.is_some() { "hit" } else { "miss" };
+        metrics::counter!(FOUND, "found" => found).increment(1);
+        let found = One::new(reflected, document?);
         self.recent.insert(key, found.clone()).await;
         Some(found)
     }
@@ -145,18 +169,38 @@ impl App {
     where
         F: Future<Output = sqlx::Result<Snapshot<T>>>,
     {
-        let deadline = Instant::now() + Duration::from_millis(self.limits.wait_ms);
-        let mut glances = None;
+        self.settled_by(self.deadline(), token, rows.as_ref(), query)
+            .await
+    }
+
+    async fn settled_by<T, F>(
+        &self,
+        deadline: Instant,
+        token: Option<Token>,
+        rows: &[Rows],
+        query: impl Fn() -> F,
+    ) -> Result<Snapshot<T>, Error>
+    where
+        F: Future<Output = sqlx::Result<Snapshot<T>>>,
+    {
+        let Some(token) = token else {
+            return Ok(query().await?);
+        };
+        let mut glances = self.watch.glances();
+        // Glances say when to ask; the query decides, also when there is no more time.
+        let _ = timeout_at(deadline, glances.reach(rows, token)).await;
         loop {
             let snapshot = query().await?;
-            if snapshot.reflects(token)? {
+            if snapshot.reflects(Some(token))? {
                 return Ok(snapshot);
             }
-            let glances = glances.get_or_insert_with(|| self.watch.glances());
-            let position = token.map_or(0, |token| token.position);
-            let reached = timeout_at(deadline, glances.reach(rows.as_ref(), position)).await;
-            reached.map_err(|_| Error::Behind)?;
+            let next = timeout_at(deadline, glances.next(rows, token)).await;
+            next.map_err(|_| Error::Behind)?;
         }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + Duration::from_millis(self.limits.wait_ms)
     }
 
     /// Where the page before ended, in the query that `scope` names.
@@ -179,11 +223,6 @@ impl App {
     pub(crate) fn limit(&self, asked: Option<i64>) -> Result<i64, Error> {
         Ok(pagination::limit(asked, &self.limits)?)
     }
-}
-
-/// Where hot documents are found.
-fn count(found: &'static str) {
-    metrics::counter!("query_hot_documents_total", "found" => found).increment(1);
 }
 
 /// For so short a time that it is no older than rows and documents are anyway.

@@ -81,6 +81,8 @@ pub(crate) struct Serving {
     pub(crate) shards: i32,
     position: i64,
     blocked_at: Option<i64>,
+    /// The last position of the log.
+    head: i64,
     /// Which log it has applied.
     pub(crate) timeline: i32,
 }
@@ -107,19 +109,43 @@ struct Shared {
 pub(crate) struct Glances(watch::Receiver<Seen>);
 
 impl Glances {
-    /// Waits for a glance that saw each shard of these rows there, or blocked.
-    pub(crate) async fn reach(&mut self, rows: &[Rows], position: i64) {
+    /// Waits until each shard of these rows has been seen there, or unable to get there.
+    pub(crate) async fn reach(&mut self, rows: &[Rows], token: Token) {
+        let are_there = of_each(rows, |it| it.position >= token.position);
+        if !are_there(&*self.0.borrow_and_update()) {
+            self.next(rows, token).await;
+        }
+    }
+
+    /// Waits for another glance that says so.
+    pub(crate) async fn next(&mut self, rows: &[Rows], token: Token) {
+        let are_decided = of_each(rows, |it| it.decides(token));
         while self.0.changed().await.is_ok() {
-            let seen = self.0.borrow_and_update();
-            let mut asked = seen
-                .iter()
-                .filter(|it| rows.iter().any(|rows| rows.are_in(it)));
-            if asked.all(|it| it.position >= position || it.blocked_at.is_some()) {
+            if are_decided(&*self.0.borrow_and_update()) {
                 return;
             }
         }
         // The process is about to end: there is nothing more to wait for.
-        std::future::pending::<()>().await;
+        std::future::pending().await
+    }
+}
+
+fn of_each(rows: &[Rows], is_so: impl Fn(&Serving) -> bool) -> impl Fn(&[Serving]) -> bool {
+    move |seen| {
+        let mut asked = seen
+            .iter()
+            .filter(|it| rows.iter().any(|rows| rows.are_in(it)));
+        asked.all(&is_so)
+    }
+}
+
+impl Serving {
+    /// Whether the rows are there, or were not going to be.
+    fn decides(&self, token: Token) -> bool {
+        self.position >= token.position
+            || self.head < token.position
+            || self.timeline != token.timeline
+            || self.blocked_at.is_some()
     }
 }
 
@@ -217,6 +243,7 @@ impl Shared {
                    shards as "shards!",
                    position as "position!",
                    blocked_at,
+                   head as "head!",
                    timeline as "timeline!"
               from serving_shards
              order by read_model, shard

@@ -13,7 +13,7 @@ use tidemark_read_models::auction::{Auction, Row};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::{answer::One, app::App, error::Error, snapshot::Snapshot, watch::Rows};
+use crate::{answer::One, app::App, error::Error, snapshot::Snapshot};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -40,12 +40,9 @@ async fn get(
     find(&app, token, id).await
 }
 
-/// The auction, from wherever it is recent enough.
+/// The auction, if there is one.
 pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
-    if let Some(hot) = app.hot::<Auction>(id, token).await {
-        return Ok(hot);
-    }
-    let found = app.settled(token, [Rows::one::<Auction>(id)], || {
+    let found = app.document::<Auction, _>(id, token, || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -67,5 +64,5 @@ pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<On
         )
         .fetch_one(&app.pool)
     });
-    found.await?.one()
+    found.await
 }

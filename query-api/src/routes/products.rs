@@ -43,11 +43,8 @@ async fn get(
     Tidemark(token): Tidemark,
     Path(id): Path<Uuid>,
 ) -> Result<One, Error> {
-    let product = match app.hot::<Product>(id, token).await {
-        Some(hot) => hot,
-        None => find(&app, token, id).await?,
-    };
-    let seen = serde_json::from_str::<Owned>(&product.document)?;
+    let product = find(&app, token, id).await?;
+    let seen = serde_json::from_slice::<Owned>(&product.document)?;
     if seen.is_for(viewer(&principal)) {
         Ok(product)
     } else {
@@ -79,7 +76,7 @@ fn viewer(principal: &Principal) -> Option<Uuid> {
 }
 
 async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
-    let found = app.settled(token, [Rows::one::<Product>(id)], || {
+    let found = app.document::<Product, _>(id, token, || {
         sqlx::query_as!(
             Snapshot::<String>,
             r#"
@@ -101,7 +98,7 @@ async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
         )
         .fetch_one(&app.pool)
     });
-    found.await?.one()
+    found.await
 }
 
 /// Which products.

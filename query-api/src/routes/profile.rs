@@ -78,8 +78,10 @@ async fn me(
         )
         .fetch_one(&app.pool)
     });
-    let One { token, document } = found.await?.one()?;
-    let row: Row = serde_json::from_str(&document)?;
+    let One {
+        token, document, ..
+    } = found.await?.one()?;
+    let row: Row = serde_json::from_slice(&document)?;
     let profile = Profile {
         id: row.id.0,
         email: app.keys.unseal("email", &row.email).await?,

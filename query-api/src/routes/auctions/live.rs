@@ -131,7 +131,8 @@ impl Live {
                     changed.ok()?;
                     self.next.clone_from(&self.changes.borrow_and_update());
                 }
-                _ = self.refresh.tick() => self.next = self.refreshed().await,
+                // In a box, which is there only while it looks.
+                _ = self.refresh.tick() => self.next = Box::pin(self.refreshed()).await,
             }
         }
     }
