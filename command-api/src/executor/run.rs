@@ -9,10 +9,15 @@ mod outcome;
 use std::{
     collections::{HashMap, VecDeque},
     io, mem,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use metrics::{counter, histogram};
 use sqlx::PgPool;
 use tidemark_domain::Load;
@@ -20,7 +25,7 @@ use tidemark_event_store::{Appender, Group, Log, Outcome};
 use tidemark_platform::{clock::Clock, config::Executor as Settings};
 use tokio::{
     sync::mpsc,
-    task::{JoinError, JoinHandle, JoinSet},
+    task::{JoinError, JoinSet},
 };
 use uuid::Uuid;
 
@@ -37,7 +42,7 @@ const RESOLVE_PAUSE: Duration = Duration::from_millis(100);
 
 /// A batch on its way into the log.
 struct InFlight {
-    call: JoinHandle<sqlx::Result<Outcome>>,
+    call: BoxFuture<'static, Answered>,
     started: Instant,
     /// Beside each group its commands, in order.
     groups: Vec<Vec<Member>>,
@@ -47,6 +52,8 @@ struct InFlight {
     long: Vec<Uuid>,
 }
 
+/// The answer to an append, unless the call panicked.
+type Answered = std::thread::Result<sqlx::Result<Outcome>>;
 /// A command whose decision stands, as of a position.
 type Standing = (Member, i64);
 
@@ -222,7 +229,7 @@ impl Loop {
         let limit = self.append_timeout();
         let call = async move { in_time(limit, appender.append(number, groups)).await };
         self.in_flight = Some(InFlight {
-            call: tokio::spawn(call),
+            call: begun(AssertUnwindSafe(call).catch_unwind().boxed()),
             started: Instant::now(),
             groups: members,
             event_ids,
@@ -254,10 +261,17 @@ impl Loop {
 }
 
 /// What came of the batch in flight, once there is one.
-async fn answered(
-    in_flight: &mut Option<InFlight>,
-) -> Option<Result<sqlx::Result<Outcome>, JoinError>> {
+async fn answered(in_flight: &mut Option<InFlight>) -> Option<Answered> {
     Some((&mut in_flight.as_mut()?.call).await)
+}
+
+/// Takes the first step of a call: with it the request is on its way. A task of its own would cost two
+/// changes of thread, which is much of what a command takes that is alone.
+fn begun(mut call: BoxFuture<'static, Answered>) -> BoxFuture<'static, Answered> {
+    match (&mut call).now_or_never() {
+        Some(answer) => future::ready(answer).boxed(),
+        None => call,
+    }
 }
 
 fn refuse(jobs: impl IntoIterator<Item = Job>, error: &Error) {

@@ -4,10 +4,9 @@ use std::{collections::HashSet, io, mem, time::Instant};
 
 use metrics::counter;
 use tidemark_event_store::{Appended, Moved, Outcome};
-use tokio::task::JoinError;
 use uuid::Uuid;
 
-use super::{InFlight, Loop, RESOLVE_PAUSE, Standing, in_time, observe, refuse};
+use super::{Answered, InFlight, Loop, RESOLVE_PAUSE, Standing, in_time, observe, refuse};
 use crate::{
     error::Error,
     executor::{
@@ -19,15 +18,16 @@ use crate::{
 
 impl Loop {
     /// What follows from the answer to the batch in flight. Gives the commands whose decision stands.
-    pub(super) async fn settle(
-        &mut self,
-        outcome: Result<sqlx::Result<Outcome>, JoinError>,
-    ) -> Vec<Standing> {
+    pub(super) async fn settle(&mut self, outcome: Answered) -> Vec<Standing> {
         let Some(sent) = self.in_flight.take() else {
             return Vec::new();
         };
-        match outcome.unwrap_or_else(|panic| Err(io::Error::other(panic).into())) {
+        match outcome.unwrap_or_else(|_| Err(io::Error::other("a panic").into())) {
             Ok(Outcome::Done(appended)) => {
+                if appended.moved.is_empty() {
+                    // All came to be that the next batch rests on: the log need not wait for the books.
+                    self.send();
+                }
                 observe(&sent.groups, sent.started);
                 self.keep(sent.long);
                 self.take(sent.groups, &appended)
