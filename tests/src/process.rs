@@ -128,6 +128,15 @@ fn command(binary: &str, arguments: &[&str], settings: &Settings) -> Command {
     command
 }
 
+/// The memory that a process has now, in KiB.
+#[must_use]
+pub fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = resident.and_then(|kib| kib.trim().strip_suffix(" kB"));
+    kib.unwrap().parse().unwrap()
+}
+
 /// Beside this binary, or beside the directory that test binaries are in.
 fn path_of(binary: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();

@@ -110,7 +110,7 @@ fn commit() -> String {
 }
 
 /// A value in KiB of a file in `/proc`.
-pub(crate) fn kib_of(file: &str, name: &str) -> u64 {
+fn kib_of(file: &str, name: &str) -> u64 {
     let value = line_of(file, name);
     value.trim_end_matches(" kB").parse().unwrap()
 }

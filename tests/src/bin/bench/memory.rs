@@ -5,12 +5,11 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use hyper::{Response, StatusCode, body::Incoming};
-use tidemark_tests::{Deployment, Process};
+use tidemark_tests::{Deployment, Process, process::resident_kib};
 use uuid::Uuid;
 
 use crate::{
     connection::Connection,
-    environment::kib_of,
     progress::Progress,
     table::{Figure, Reach, Table},
 };
@@ -46,7 +45,7 @@ pub(crate) async fn at_rest(deployment: &Deployment, progress: &Progress, table:
         ("memory of query-api at rest", query_api),
         ("memory of projector at rest", projector),
     ] {
-        let figure = Figure::new(name, resident_kib(process) / 1024.0, "MiB");
+        let figure = Figure::new(name, memory_kib(process) / 1024.0, "MiB");
         table.add(figure.reach(Reach::AtMost(PROCESS_MIB)));
     }
 }
@@ -68,11 +67,11 @@ pub(crate) async fn live(
     let query_api = deployment.another_query_api(&changed).await;
     drop(follow(&query_api, auctions, FIRST).await);
     tokio::time::sleep(REST).await;
-    let before = resident_kib(&query_api);
+    let before = memory_kib(&query_api);
     let following = follow(&query_api, auctions, clients).await;
     tokio::time::sleep(REST).await;
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-    let each = (resident_kib(&query_api) - before) / following.len() as f64;
+    let each = (memory_kib(&query_api) - before) / following.len() as f64;
     let name = format!("memory of an idle live update, of {clients}");
     table.add(Figure::new(name, each, "KiB").reach(Reach::AtMost(CLIENT_KIB)));
 }
@@ -98,6 +97,6 @@ async fn follow(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-fn resident_kib(process: &Process) -> f64 {
-    kib_of(&format!("/proc/{}/status", process.pid()), "VmRSS") as f64
+fn memory_kib(process: &Process) -> f64 {
+    resident_kib(process.pid()) as f64
 }

@@ -18,7 +18,11 @@ use std::{
 
 use rand::{SeedableRng, rngs::StdRng};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -54,6 +58,8 @@ struct Shared {
     /// When the latest attempt was sent that was answered well.
     accepted: watch::Sender<Instant>,
     answered: watch::Sender<Instant>,
+    /// How long queries took that were answered well, since somebody looked.
+    latencies: Mutex<Vec<Duration>>,
     stop: CancellationToken,
 }
 
@@ -111,6 +117,7 @@ impl Load {
             tally: Counters::default(),
             accepted: watch::Sender::new(began),
             answered: watch::Sender::new(began),
+            latencies: Mutex::default(),
             stop: CancellationToken::new(),
         });
         let load = Self {
@@ -139,6 +146,14 @@ impl Load {
     /// Waits until a query that was sent after this call has been answered, as new as it asked for.
     pub(crate) async fn answers(&self) -> Duration {
         later(&self.shared.answered, "query").await
+    }
+
+    /// How long queries take that are sent in the time to come: 99 of 100 no longer than this.
+    pub(crate) async fn p99_of_queries(&self, time: Duration) -> Duration {
+        self.shared.latencies.lock().unwrap().clear();
+        sleep(time).await;
+        let mut latencies = std::mem::take(&mut *self.shared.latencies.lock().unwrap());
+        p99(&mut latencies).expect("queries are answered")
     }
 
     /// Waits until this many more commands were accepted.
@@ -188,6 +203,12 @@ impl Load {
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.lock().unwrap().spawn(work);
     }
+}
+
+/// 99 of 100 are no longer than this; nothing, if there are none.
+pub(crate) fn p99(latencies: &mut [Duration]) -> Option<Duration> {
+    latencies.sort_unstable();
+    latencies.get(latencies.len() * 99 / 100).copied()
 }
 
 async fn later(latest: &watch::Sender<Instant>, what: &str) -> Duration {

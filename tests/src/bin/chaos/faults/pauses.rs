@@ -1,6 +1,9 @@
 //! Processes that stand still for a while, and go on as if no time had passed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use tokio::time::sleep;
@@ -10,7 +13,7 @@ use super::{
     waits::{PROJECTS, RELAYS},
 };
 use crate::{
-    stack::Stack,
+    stack::{Stack, until},
     supervisor::{Signal, Supervised},
 };
 
@@ -18,8 +21,12 @@ use crate::{
 const PAUSES_S: [u64; 4] = [1, 5, 30, 60];
 /// After a pause everything is back.
 const BACK: Duration = Duration::from_secs(20);
-/// Events that the next relay publishes before the paused one goes on.
+/// Events that the next one publishes or applies before the paused one goes on.
 const MEANWHILE: u64 = 1_000;
+/// A relay that wakes in another's term has noticed.
+const ENDED: Duration = Duration::from_secs(5);
+/// What it logs then.
+const TERM_ENDED: &str = "the relay's term ended";
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[
@@ -89,7 +96,14 @@ async fn zombie_relay(episode: Episode) -> Outcome {
     old.process.signal(Signal::Stop);
     episode.relays(RELAYS).await;
     episode.load.accepted(MEANWHILE).await;
+    let (woken, place) = (Instant::now(), old.logged());
     old.process.signal(Signal::Continue);
+    until("the old relay's term to end", || async {
+        old.log_since(place).contains(TERM_ENDED)
+    })
+    .await;
+    let ended = woken.elapsed();
+    assert!(ended < ENDED, "the old term ended only after {ended:?}");
     let back = episode.relays(RELAYS).await;
     old.ready().await;
     Outcome::Recovered(back)

@@ -4,17 +4,25 @@ use std::time::{Duration, Instant};
 
 use futures::{FutureExt, future::join_all};
 use sqlx::{Connection, Executor, PgConnection};
+use tidemark_tests::process::resident_kib;
 use tokio::time::{sleep, timeout};
 
 use super::{
     Episode, Fault, Outcome, Topics, ordinary,
     waits::{PROJECTS, SERVES},
 };
+use crate::load::p99;
 
 /// For how long it is too much.
-const CROWD: Duration = Duration::from_secs(20);
-/// Clients that bid without a pause.
-const BIDDERS: usize = 1_024;
+const CROWDED: Duration = Duration::from_mins(1);
+/// Clients that then bid without a pause.
+const CROWD: usize = 1_024;
+/// Clients that bid as fast as bids can be taken, and no faster.
+const ENOUGH: usize = 64;
+/// How many of the bids that can be taken are taken when there are too many, of 100.
+const GOODPUT: u64 = 80;
+/// What a command API may grow by meanwhile.
+const GROWN_KIB: u64 = 256 * 1024;
 /// An accepted bid is answered in this time, 99 of 100 times.
 const ANSWERED: Duration = Duration::from_secs(2);
 /// For how long the snapshot is kept.
@@ -69,39 +77,52 @@ async fn snapshot(episode: Episode) -> Outcome {
     Outcome::Recovered(episode.accepts(SERVES).await)
 }
 
-/// What is too much is shed at once, and what is accepted is answered soon.
+/// What is too much is shed at once, what is accepted is answered soon, and nothing piles up.
 async fn overload(episode: Episode) -> Outcome {
-    let until = Instant::now() + CROWD;
-    let crowd = episode.load.crowd(BIDDERS);
-    let bidders = crowd.iter().map(|bidder| {
-        async move {
-            let mut taken = Vec::new();
-            while Instant::now() < until {
-                let sent = Instant::now();
-                let status = bidder.bid().await;
-                if status == Some(201) {
-                    taken.push(sent.elapsed());
-                } else if status != Some(409) {
-                    // As one does who is told to come back later.
-                    sleep(Duration::from_secs(1)).await;
-                }
-                assert!(
-                    status.is_none_or(|status| status < 500 || status == 503),
-                    "answered {status:?}"
-                );
-            }
-            taken
-        }
-    });
-    let mut taken: Vec<_> = join_all(bidders).await.into_iter().flatten().collect();
-    taken.sort_unstable();
-    assert!(!taken.is_empty(), "no bid was accepted");
-    let p99 = taken[taken.len() * 99 / 100];
+    let enough = bids(&episode, ENOUGH, BEFORE).await;
+    let memory = memory_kib(&episode);
+    let mut taken = bids(&episode, CROWD, CROWDED).await;
+    let grown = memory_kib(&episode).saturating_sub(memory);
+    let each_second = |taken: &[Duration], time: Duration| taken.len() as u64 / time.as_secs();
+    let [most, meanwhile] = [each_second(&enough, BEFORE), each_second(&taken, CROWDED)];
+    assert!(
+        meanwhile * 100 >= most * GOODPUT,
+        "{meanwhile} bids/s when there are too many, {most} when there are enough"
+    );
+    let p99 = p99(&mut taken).expect("bids are answered");
     assert!(
         p99 < ANSWERED,
         "99 of 100 bids were answered within {p99:?}"
     );
+    assert!(grown < GROWN_KIB, "command APIs grew by {grown} KiB");
     let back = timeout(SERVES, episode.load.accepts()).await;
     let back = back.expect("commands are accepted soon after");
     Outcome::Recovered(back + episode.projects(PROJECTS * 4).await)
+}
+
+/// Bids of a crowd that were decided, whether taken or too low: how long each took.
+async fn bids(episode: &Episode, crowd: usize, time: Duration) -> Vec<Duration> {
+    let until = Instant::now() + time;
+    let crowd = episode.load.crowd(crowd);
+    let bidders = crowd.iter().map(|bidder| async move {
+        let mut decided = Vec::new();
+        while Instant::now() < until {
+            let sent = Instant::now();
+            match bidder.bid().await {
+                Some(201 | 409) => decided.push(sent.elapsed()),
+                // As one does who is told to come back later.
+                Some(429 | 503) | None => sleep(Duration::from_secs(1)).await,
+                Some(status) => panic!("answered {status}"),
+            }
+        }
+        decided
+    });
+    join_all(bidders).await.into_iter().flatten().collect()
+}
+
+/// What the command APIs take.
+fn memory_kib(episode: &Episode) -> u64 {
+    let apis = episode.stack.apis.iter();
+    let pids = apis.filter_map(|api| api.process.pid());
+    pids.map(resident_kib).sum()
 }

@@ -21,6 +21,10 @@ const ALL_READY: Duration = Duration::from_secs(45);
 const TRIES: u32 = 10;
 /// A process that is told to end has ended.
 const DRAINED: Duration = Duration::from_secs(21);
+/// Latencies of queries are measured for so long before Redis is killed.
+const LOOK: Duration = Duration::from_secs(2);
+/// How much slower queries may be without it.
+const SLOWER: u32 = 5;
 /// The backlog of an outage has been published.
 const DRAINS: Duration = Duration::from_secs(30);
 
@@ -45,7 +49,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     Fault::new("f7", "kill -9 of Kafka, away for 5 to 20 s", 20, |e| {
         kill_kafka(e).boxed()
     }),
-    Fault::new("f8", "kill -9 of Redis, away for up to 5 s", 20, |e| {
+    Fault::new("f8", "kill -9 of Redis, away for 2 to 5 s", 20, |e| {
         kill_redis(e).boxed()
     }),
     Fault::new("f9", "kill -9 of everything at once", 5, |e| {
@@ -119,7 +123,7 @@ async fn kill_backend(mut episode: Episode) -> Outcome {
     Outcome::Recovered(killed.elapsed())
 }
 
-/// Commands go on as if nothing had happened.
+/// Commands and queries go on as if nothing had happened.
 async fn kill_kafka(mut episode: Episode) -> Outcome {
     let away = episode.between(Duration::from_secs(5), Duration::from_secs(20));
     let (stack, before) = (episode.stack.clone(), episode.load.tally());
@@ -130,7 +134,7 @@ async fn kill_kafka(mut episode: Episode) -> Outcome {
     let meanwhile = episode.load.tally() - before;
     assert!(
         meanwhile.unknown == 0 && meanwhile.unavailable == 0,
-        "commands were not answered without Kafka: {meanwhile:?}"
+        "requests were not answered without Kafka: {meanwhile:?}"
     );
     stack.kafka.process.release();
     until("Kafka", || stack.kafka.is_ready()).await;
@@ -139,12 +143,17 @@ async fn kill_kafka(mut episode: Episode) -> Outcome {
 
 /// Queries are answered from the rows.
 async fn kill_redis(mut episode: Episode) -> Outcome {
-    let away = episode.between(Duration::ZERO, Duration::from_secs(5));
+    let away = episode.between(LOOK, Duration::from_secs(5));
     let redis = &episode.stack.redis;
+    let normal = episode.load.p99_of_queries(LOOK).await;
     redis.process.hold();
     redis.process.kill();
     episode.load.answers().await;
-    sleep(away).await;
+    let without = episode.load.p99_of_queries(away).await;
+    assert!(
+        without <= normal * SLOWER,
+        "99 of 100 queries took {without:?} without Redis, {normal:?} before"
+    );
     redis.process.release();
     let ready = until("Redis", || redis.is_ready()).await;
     Outcome::Recovered(ready + episode.load.answers().await)

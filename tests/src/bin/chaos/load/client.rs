@@ -225,6 +225,7 @@ impl Client {
             request = request.header("tidemark", &self.seen);
         }
         let at_least = position_of(&self.seen);
+        let sent = Instant::now();
         let answer = self.send(request, &self.shared.answered).await;
         let tally = &self.shared.tally;
         let Some(answer) = answer.filter(|answer| answer.is_ok() || answer.status == 404) else {
@@ -232,6 +233,7 @@ impl Client {
             return;
         };
         count(&tally.reads);
+        self.shared.latencies.lock().unwrap().push(sent.elapsed());
         let missing = if answer.is_ok() {
             lacks(&answer.body).map(|what| format!("{path}: {what}"))
         } else {
