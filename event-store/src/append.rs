@@ -146,6 +146,8 @@ pub enum Outcome {
     Done(Appended),
     /// It was not: another process took the number, or the executor is forgotten. Nothing was done.
     NotCurrent,
+    /// It came after the time until which it was valid, at this time. Nothing was done.
+    Late(Timestamp),
 }
 
 /// The writing side of one executor, on a connection of its own: one call is one round trip, and
@@ -175,11 +177,17 @@ impl Appender {
         })
     }
 
-    /// Appends batch number `batch`, counting from 1.
+    /// Appends batch number `batch`, counting from 1, unless it is later than `valid_until` by the clock
+    /// of Postgres when its turn comes.
     ///
     /// # Errors
     /// If the call failed. Then its outcome is unknown until [`Self::resolve`] tells.
-    pub async fn append(&self, batch: i64, groups: Vec<Group>) -> sqlx::Result<Outcome> {
+    pub async fn append(
+        &self,
+        batch: i64,
+        valid_until: Option<Timestamp>,
+        groups: Vec<Group>,
+    ) -> sqlx::Result<Outcome> {
         let columns = Columns::from(groups);
         let Columns { e, s, c, w, i, k } = &columns;
         let mut slot = self.connection.lock().await;
@@ -188,21 +196,23 @@ impl Appender {
         let row = sqlx::query!(
             r#"
             select current as "current!",
+                   late as "late!",
                    head as "head!",
                    at as "at!",
                    moved::text as moved
               from append(
-                       $1, $2,
-                       $3, $4, $5, $6, $7, $8, $9, $10, $11,
-                       $12, $13, $14,
-                       $15, $16, $17, $18,
-                       $19, $20, $21, $22,
-                       $23, $24, $25, $26, $27, $28, $29, $30,
-                       $31, $32, $33, $34
+                       $1, $2, $3,
+                       $4, $5, $6, $7, $8, $9, $10, $11, $12,
+                       $13, $14, $15,
+                       $16, $17, $18, $19,
+                       $20, $21, $22, $23,
+                       $24, $25, $26, $27, $28, $29, $30, $31,
+                       $32, $33, $34, $35
                    )
             "#,
             self.executor,
             batch,
+            valid_until,
             &e.group,
             &e.id,
             &e.stream,
@@ -242,6 +252,9 @@ impl Appender {
         fail_point!("append_unanswered");
         if !row.current {
             return Ok(Outcome::NotCurrent);
+        }
+        if row.late {
+            return Ok(Outcome::Late(row.at));
         }
         let moved = serde_json::from_str(row.moved.as_deref().unwrap_or("[]"))
             .map_err(|error| sqlx::Error::Decode(error.into()))?;

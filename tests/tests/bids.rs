@@ -1,5 +1,6 @@
 //! Row 90: bids that must not be, and many at once. Whatever was accepted is checked in the log.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tidemark_tests::{
@@ -187,13 +188,13 @@ async fn row_90_after_the_end() {
     .await;
     let bids = rising_bids(&app, auction).await;
     assert!(!bids.is_empty());
-    // A bid is decided before the end, and may be recorded a moment later.
+    // A bid is decided before the end, and may be recorded a moment later: executor.decision_age_max_ms.
     let late: i64 = sqlx::query_scalar(
         "
         select count(*)
           from events
          where type = 'auction.bid_placed'
-           and recorded_at >= $1::timestamptz + interval '5 seconds'
+           and recorded_at >= $1::timestamptz + interval '2 seconds'
         ",
     )
     .bind(&ends_at)
@@ -209,6 +210,37 @@ async fn row_90_after_the_end() {
         .bid(auction, 1_000_000)
         .await
         .problem(409, "auction_over");
+}
+
+/// It is in time when it is decided; when the log has its turn, it is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bid_that_is_on_its_way_for_too_long() {
+    let app = App::builder().set("TIDEMARK_EXECUTOR__DECISION_AGE_MAX_MS", 100);
+    let app = app.start().await;
+    let market = app.market().await;
+    let buyer = app.user().await;
+    let ends_at = app.database.in_seconds(4).await;
+    let terms = json!({"ends_at": ends_at, "anti_sniping_window_s": 0});
+    let auction = market.auction(terms).await;
+    let end: DateTime<Utc> = ends_at.parse().unwrap();
+    let passes = async |time| {
+        eventually("a time to pass", || async {
+            (app.database.now().await > time).then_some(())
+        })
+        .await;
+    };
+
+    passes(end - TimeDelta::seconds(1)).await;
+    let mut head = app.database.pool.begin().await.unwrap();
+    let lock = sqlx::query("select from log_head for update");
+    lock.execute(&mut *head).await.unwrap();
+    let late = buyer.bid(auction, STARTING_PRICE);
+    let end_passes = async {
+        passes(end).await;
+        head.rollback().await.unwrap();
+    };
+    let (late, ()) = tokio::join!(late, end_passes);
+    late.problem(409, "auction_over");
 }
 
 #[tokio::test]

@@ -56,6 +56,8 @@ pub(super) struct Batch {
     touched: HashMap<Thing, Touched>,
     versions_before: HashMap<Uuid, i64>,
     owners_before: HashMap<Claim, Option<Uuid>>,
+    /// When the first of them was decided.
+    decided_at: Option<Timestamp>,
 }
 
 impl Batch {
@@ -90,6 +92,7 @@ impl Batch {
         for id in member.reads.streams.keys() {
             cache.touch(*id);
         }
+        self.decided_at.get_or_insert(now);
         self.note_before(&member, cache);
         member.apply(cache, stamp);
         self.join(&member);
@@ -105,6 +108,11 @@ impl Batch {
     /// How many commands it holds.
     pub(super) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// When the first of its commands was decided.
+    pub(super) const fn decided_at(&self) -> Option<Timestamp> {
+        self.decided_at
     }
 
     /// The groups to append, and beside each its commands in order.

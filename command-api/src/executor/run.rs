@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::TimeDelta;
 use futures::{
     FutureExt,
     future::{self, BoxFuture},
@@ -215,6 +216,8 @@ impl Loop {
         if self.in_flight.is_some() || self.batch.is_empty() {
             return;
         }
+        let age_max = TimeDelta::milliseconds(self.settings.decision_age_max_ms);
+        let valid_until = self.batch.decided_at().map(|at| at + age_max);
         let (groups, members) = mem::take(&mut self.batch).into_groups();
         let first_event = |group: &Group| group.events.first().map(|event| event.event_id);
         let event_ids = groups.iter().map(first_event).collect();
@@ -227,7 +230,10 @@ impl Loop {
         self.batch_number += 1;
         let (appender, number) = (Arc::clone(&self.appender), self.batch_number);
         let limit = self.append_timeout();
-        let call = async move { in_time(limit, appender.append(number, groups)).await };
+        let call = async move {
+            let append = appender.append(number, valid_until, groups);
+            in_time(limit, append).await
+        };
         self.in_flight = Some(InFlight {
             call: begun(AssertUnwindSafe(call).catch_unwind().boxed()),
             started: Instant::now(),

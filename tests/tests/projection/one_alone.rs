@@ -93,7 +93,7 @@ async fn append_unreadable(app: &App, event_type: &str) {
         streams: vec![(stream_id, 0)],
         ..Group::default()
     };
-    let outcome = appender.append(1, vec![group]).await.unwrap();
+    let outcome = appender.append(1, None, vec![group]).await.unwrap();
     assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
 }
 

@@ -101,7 +101,11 @@ impl World {
 
     pub(super) async fn append_group(&mut self, group: Group) -> i64 {
         self.batch += 1;
-        let outcome = self.appender.append(self.batch, vec![group]).await.unwrap();
+        let outcome = self
+            .appender
+            .append(self.batch, None, vec![group])
+            .await
+            .unwrap();
         let Outcome::Done(appended) = outcome else {
             panic!("the executor is forgotten")
         };

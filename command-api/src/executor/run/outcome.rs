@@ -32,12 +32,16 @@ impl Loop {
                 self.keep(sent.long);
                 self.take(sent.groups, &appended)
             }
+            Ok(Outcome::Late(at)) => {
+                tracing::warn!("a batch came too late and is decided again");
+                counter!("tidemark_executor_late_batches_total").increment(1);
+                self.clock.follow(at);
+                self.decide_anew(sent)
+            }
             Ok(Outcome::NotCurrent) => {
                 tracing::error!("this executor's row is gone: it was idle for too long");
                 self.register().await;
-                self.decide_again(sent.groups.into_iter().flatten());
-                self.take_back();
-                Vec::new()
+                self.decide_anew(sent)
             }
             Err(error) => {
                 tracing::error!(%error, batch = self.batch_number, "the outcome of an append is unknown");
@@ -45,6 +49,13 @@ impl Loop {
                 self.resolve(sent).await
             }
         }
+    }
+
+    /// Nothing was written: all is decided again.
+    fn decide_anew(&mut self, sent: InFlight) -> Vec<Standing> {
+        self.decide_again(sent.groups.into_iter().flatten());
+        self.take_back();
+        Vec::new()
     }
 
     /// Keeps the states of streams that have become long. Nobody waits for it.

@@ -82,7 +82,7 @@ pub(crate) async fn append_function(
         if sent >= until {
             break;
         }
-        let outcome = appender.append(number, groups).await.unwrap();
+        let outcome = appender.append(number, None, groups).await.unwrap();
         assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
         if sent >= from {
             events += batch;
@@ -113,7 +113,8 @@ pub(crate) async fn transaction_a_command(
                 if sent >= until {
                     break;
                 }
-                let outcome = appender.append(number, vec![bid(stream, number, bidder, false)]);
+                let group = bid(stream, number, bidder, false);
+                let outcome = appender.append(number, None, vec![group]);
                 assert!(
                     matches!(outcome.await.unwrap(), Outcome::Done(done) if done.moved.is_empty())
                 );

@@ -80,7 +80,7 @@ impl World {
         let appender = Appender::register(&pool, new_id()).await.unwrap();
         for batch in 1.. {
             let rest = groups.split_off(groups.len().min(GROUPS));
-            let outcome = appender.append(batch, groups).await.unwrap();
+            let outcome = appender.append(batch, None, groups).await.unwrap();
             assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
             if rest.is_empty() {
                 break;

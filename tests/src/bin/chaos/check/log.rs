@@ -34,8 +34,8 @@ pub(crate) fn gaps(log: &[Recorded]) -> Vec<String> {
     found
 }
 
-/// From the decision on a bid to its place in the log, at most.
-const DECIDED: TimeDelta = TimeDelta::seconds(10);
+/// From the decision on a bid to its place in the log, at most: `executor.decision_age_max_ms`.
+const DECIDED: TimeDelta = TimeDelta::seconds(2);
 
 /// An auction as far as its rules go.
 #[derive(Default)]

@@ -88,7 +88,7 @@ async fn command(world: &mut World, appender: &Appender, batch: i64) -> [Line; 2
         streams: vec![(stream_id, 0)],
         ..Group::default()
     };
-    let outcome = appender.append(batch, vec![group]).await.unwrap();
+    let outcome = appender.append(batch, None, vec![group]).await.unwrap();
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
     told(command, stream_id, batch)
 }
