@@ -112,7 +112,7 @@ impl Glances {
     /// Waits until each shard of these rows has been seen there, or unable to get there.
     pub(crate) async fn reach(&mut self, rows: &[Rows], token: Token) {
         let are_there = of_each(rows, |it| it.position >= token.position);
-        if !are_there(&*self.0.borrow_and_update()) {
+        if !are_there(&self.0.borrow_and_update()) {
             self.next(rows, token).await;
         }
     }
@@ -121,12 +121,12 @@ impl Glances {
     pub(crate) async fn next(&mut self, rows: &[Rows], token: Token) {
         let are_decided = of_each(rows, |it| it.decides(token));
         while self.0.changed().await.is_ok() {
-            if are_decided(&*self.0.borrow_and_update()) {
+            if are_decided(&self.0.borrow_and_update()) {
                 return;
             }
         }
         // The process is about to end: there is nothing more to wait for.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
