@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use hdrhistogram::Histogram;
+
 use crate::{
     baseline,
     driver::{closed_loop, open_loop, warm_up},
@@ -41,24 +43,22 @@ pub(crate) async fn measure(
     table.add(hot.against(&many_streams, Some(0.50)));
 
     progress.step("one client");
+    let median = |name, latencies: &Histogram<u64>| {
+        Figure::new(name, quantile_ms(latencies, 0.5), "ms (median)").latencies(latencies)
+    };
     let insert = baseline::insert(world, duration).await;
-    let bare = Figure::new(
-        "bare INSERT and COMMIT",
-        quantile_ms(&insert, 0.5),
-        "ms (median)",
-    );
-    let bare = table.add(bare.latencies(&insert));
+    let insert = median("bare INSERT and COMMIT", &insert);
+    let append = baseline::transaction_a_command(world, 1, duration).await;
+    let append = median("append function, one event a call", &append.latencies);
+    let append = append.beside(&insert);
     let seen = closed_loop(world, 1, duration, |world, _, turn| {
         world.bid(turn % AUCTIONS, 0, false)
     });
-    let latencies = seen.await.latencies;
-    let one = Figure::new(
-        "one client's command",
-        quantile_ms(&latencies, 0.5),
-        "ms (median)",
-    );
-    let one = one.beside(bare).reach(Reach::AtMost(1.5));
-    table.add(one.latencies(&latencies));
+    let one = median("one client's command", &seen.await.latencies);
+    let one = one.beside(&insert).reach(Reach::AtMost(1.5));
+    for figure in [insert, append, one] {
+        table.add(figure);
+    }
 }
 
 /// With full batches, against what Postgres can do with the same rows.
