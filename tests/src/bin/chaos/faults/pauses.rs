@@ -13,7 +13,7 @@ use super::{
     waits::{PROJECTS, RELAYS},
 };
 use crate::{
-    stack::{Stack, until},
+    stack::{Process, Stack, until},
     supervisor::{Signal, Supervised},
 };
 
@@ -23,10 +23,12 @@ const PAUSES_S: [u64; 4] = [1, 5, 30, 60];
 const BACK: Duration = Duration::from_secs(20);
 /// Events that the next one publishes or applies before the paused one goes on.
 const MEANWHILE: u64 = 1_000;
-/// A relay that wakes in another's term has noticed.
-const ENDED: Duration = Duration::from_secs(5);
-/// What it logs then.
+/// What wakes in the place of another has noticed.
+const NOTICED: Duration = Duration::from_secs(5);
+/// What a relay logs then.
 const TERM_ENDED: &str = "the relay's term ended";
+/// And a projector, whose checkpoints have moved.
+const FENCED: &str = "is no longer at";
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[
@@ -96,14 +98,7 @@ async fn zombie_relay(episode: Episode) -> Outcome {
     old.process.signal(Signal::Stop);
     episode.relays(RELAYS).await;
     episode.load.accepted(MEANWHILE).await;
-    let (woken, place) = (Instant::now(), old.logged());
-    old.process.signal(Signal::Continue);
-    until("the old relay's term to end", || async {
-        old.log_since(place).contains(TERM_ENDED)
-    })
-    .await;
-    let ended = woken.elapsed();
-    assert!(ended < ENDED, "the old term ended only after {ended:?}");
+    wake(old, TERM_ENDED).await;
     let back = episode.relays(RELAYS).await;
     old.ready().await;
     Outcome::Recovered(back)
@@ -118,8 +113,20 @@ async fn zombie_projector(episode: Episode) -> Outcome {
     old.process.signal(Signal::Stop);
     episode.projects(PROJECTS * 2).await;
     episode.load.accepted(MEANWHILE).await;
-    old.process.signal(Signal::Continue);
+    wake(old, FENCED).await;
     let back = episode.projects(PROJECTS).await;
     old.ready().await;
     Outcome::Recovered(back)
+}
+
+/// Lets a process go on, which has to notice soon that another one took its place.
+async fn wake(old: &Process, notices: &str) {
+    let (woken, place) = (Instant::now(), old.logged());
+    old.process.signal(Signal::Continue);
+    until("a zombie to notice", || async {
+        old.log_since(place).contains(notices)
+    })
+    .await;
+    let noticed = woken.elapsed();
+    assert!(noticed < NOTICED, "noticed only after {noticed:?}");
 }
