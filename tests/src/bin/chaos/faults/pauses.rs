@@ -56,10 +56,11 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault("f10-kafka", "pause of Kafka", Topics::Repeated, |e| {
         pause(e, |stack| &stack.kafka.process).boxed()
     }),
-    fault("f11", "zombie relay", Topics::Repeated, |e| {
-        zombie_relay(e).boxed()
-    }),
-    fault("f12", "zombie projector", Topics::Exact, |e| {
+    Fault {
+        topics: Topics::Repeated,
+        ..Fault::new("f11", "zombie relay", 5, |e| zombie_relay(e).boxed())
+    },
+    Fault::new("f12", "zombie projector", 5, |e| {
         zombie_projector(e).boxed()
     }),
 ];
