@@ -121,11 +121,11 @@ async fn zombie_projector(episode: Episode) -> Outcome {
 }
 
 /// Lets a process go on, which has to notice soon that another one took its place.
-async fn wake(old: &Process, notices: &str) {
+async fn wake(old: &Process, message: &str) {
     let (woken, place) = (Instant::now(), old.logged());
     old.process.signal(Signal::Continue);
     until("a zombie to notice", || async {
-        old.log_since(place).contains(notices)
+        old.log_since(place).contains(message)
     })
     .await;
     let noticed = woken.elapsed();
