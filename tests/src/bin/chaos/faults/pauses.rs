@@ -27,8 +27,8 @@ const MEANWHILE: u64 = 1_000;
 const NOTICED: Duration = Duration::from_secs(5);
 /// What a relay logs then.
 const TERM_ENDED: &str = "the relay's term ended";
-/// And a projector, whose checkpoints have moved.
-const FENCED: &str = "is no longer at";
+/// And a projector. Its checkpoints have moved, and Postgres has ended the transactions that it was in.
+const LEASE_LOST: &str = "the lease is lost";
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[
@@ -114,7 +114,7 @@ async fn zombie_projector(episode: Episode) -> Outcome {
     old.process.signal(Signal::Stop);
     episode.projects(PROJECTS * 2).await;
     episode.load.accepted(MEANWHILE).await;
-    wake(old, FENCED).await;
+    wake(old, LEASE_LOST).await;
     let back = episode.projects(PROJECTS).await;
     old.ready().await;
     Outcome::Recovered(back)

@@ -9,7 +9,7 @@ use super::Episode;
 use crate::stack::until;
 
 /// The bounds of the table are those of a release build: a debug build is given so many times as much.
-const ALLOWANCE: u64 = if cfg!(debug_assertions) { 3 } else { 1 };
+pub(crate) const ALLOWANCE: u64 = if cfg!(debug_assertions) { 3 } else { 1 };
 /// An API is ready again after it was killed.
 pub(crate) const READY: Duration = Duration::from_secs(2 * ALLOWANCE);
 /// A relay leads again after one was killed: its lease, what the next one waits out, and a little.
