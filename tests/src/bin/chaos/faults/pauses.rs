@@ -94,6 +94,8 @@ async fn pause(mut episode: Episode, which: fn(&Stack) -> &Arc<Supervised>) -> O
 async fn zombie_relay(episode: Episode) -> Outcome {
     let stack = &episode.stack;
     let [old, new] = [&stack.relays[0], &stack.relays[1]];
+    // It leads: the other one may have left its lease in an episode before.
+    episode.relays(RELAYS).await;
     new.process.release();
     new.ready().await;
     old.process.signal(Signal::Stop);
@@ -109,6 +111,7 @@ async fn zombie_relay(episode: Episode) -> Outcome {
 async fn zombie_projector(episode: Episode) -> Outcome {
     let stack = &episode.stack;
     let [old, new] = [&stack.projectors[0], &stack.projectors[1]];
+    episode.projects(PROJECTS).await;
     new.process.release();
     new.ready().await;
     old.process.signal(Signal::Stop);
