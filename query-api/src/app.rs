@@ -31,8 +31,6 @@ use crate::{
     watch::{Rows, Watch},
 };
 
-/// Where hot documents are found.
-const FOUND: &str = "query_hot_documents_total";
 /// Open keys of data subjects kept in memory.
 const KEYS_CACHED: u64 = 100_000;
 
@@ -111,10 +109,7 @@ impl App {
         F: Future<Output = sqlx::Result<Snapshot<String>>>,
     {
         let (deadline, rows) = (self.deadline(), [Rows::one::<M>(id)]);
-        // Nothing is asked before there can be an answer.
-        if let Some(token) = token {
-            let _ = timeout_at(deadline, self.watch.glances().reach(&rows, token)).await;
-        }
+        self.expect(deadline, token, &rows).await;
         match self.hot::<M>(id, token).await {
             Some(hot) => Ok(hot),
             None => self.settled_by(deadline, token, &rows, query).await?.one(),
@@ -134,7 +129,7 @@ impl App {
         if let Some(known) = self.recent.get(&key).await
             && is_recent(known.token)
         {
-            metrics::counter!(FOUND, "found" => "memory").increment(1);
+            count("memory");
             return Some(known);
         }
         let cached = documents
@@ -148,8 +143,7 @@ impl App {
             position: cached.position.max(cached.checkpoint),
         };
         let document = cached.doc.filter(|_| is_recent(reflected));
-        let found = if document.is_some() { "hit" } else { "miss" };
-        metrics::counter!(FOUND, "found" => found).increment(1);
+        count(if document.is_some() { "hit" } else { "miss" });
         let found = One::new(reflected, document?);
         self.recent.insert(key, found.clone()).await;
         Some(found)
@@ -169,8 +163,17 @@ impl App {
     where
         F: Future<Output = sqlx::Result<Snapshot<T>>>,
     {
-        self.settled_by(self.deadline(), token, rows.as_ref(), query)
-            .await
+        let deadline = self.deadline();
+        self.expect(deadline, token, rows.as_ref()).await;
+        self.settled_by(deadline, token, rows.as_ref(), query).await
+    }
+
+    /// Waits until the rows are seen to reflect `token`, or not to be going to: nothing is asked before
+    /// there can be an answer. What a query then sees decides, also when there is no more time.
+    async fn expect(&self, deadline: Instant, token: Option<Token>, rows: &[Rows]) {
+        if let Some(token) = token {
+            let _ = timeout_at(deadline, self.watch.glances().reach(rows, token)).await;
+        }
     }
 
     async fn settled_by<T, F>(
@@ -187,8 +190,6 @@ impl App {
             return Ok(query().await?);
         };
         let mut glances = self.watch.glances();
-        // Glances say when to ask; the query decides, also when there is no more time.
-        let _ = timeout_at(deadline, glances.reach(rows, token)).await;
         loop {
             let snapshot = query().await?;
             if snapshot.reflects(Some(token))? {
@@ -223,6 +224,11 @@ impl App {
     pub(crate) fn limit(&self, asked: Option<i64>) -> Result<i64, Error> {
         Ok(pagination::limit(asked, &self.limits)?)
     }
+}
+
+/// Where hot documents are found.
+fn count(found: &'static str) {
+    metrics::counter!("query_hot_documents_total", "found" => found).increment(1);
 }
 
 /// For so short a time that it is no older than rows and documents are anyway.

@@ -14,7 +14,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::TimeDelta;
 use futures::{
     FutureExt,
     future::{self, BoxFuture},
@@ -216,7 +215,7 @@ impl Loop {
         if self.in_flight.is_some() || self.batch.is_empty() {
             return;
         }
-        let age_max = TimeDelta::milliseconds(self.settings.decision_age_max_ms);
+        let age_max = Duration::from_millis(self.settings.decision_age_max_ms);
         let valid_until = self.batch.decided_at().map(|at| at + age_max);
         let (groups, members) = mem::take(&mut self.batch).into_groups();
         let first_event = |group: &Group| group.events.first().map(|event| event.event_id);

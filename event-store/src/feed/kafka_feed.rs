@@ -126,8 +126,12 @@ impl KafkaFeed {
         }
         let max = usize::try_from(self.page).unwrap_or(1);
         let collected = live.collect(max, &mut self.counts).and_then(|events| {
-            let missing = events.is_empty().then(|| live.missing()).transpose()?;
-            Ok((events, missing.flatten()))
+            let missing = if events.is_empty() {
+                live.missing()?
+            } else {
+                None
+            };
+            Ok((events, missing))
         });
         match collected {
             Ok((_, Some(missing))) => self.read_log(missing, Kind::Backfilled).await,

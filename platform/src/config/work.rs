@@ -22,7 +22,7 @@ pub struct Executor {
     /// How long a command is decided again after conflicts before it is given up.
     pub command_deadline_ms: u64,
     /// How old a decision may be when the log takes it.
-    pub decision_age_max_ms: i64,
+    pub decision_age_max_ms: u64,
     /// How long the answer to an append is awaited before its outcome counts as unknown.
     pub append_timeout_ms: u64,
     /// Loads under way at once at most.
