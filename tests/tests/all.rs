@@ -21,6 +21,7 @@ mod idempotency;
 mod live;
 mod market;
 mod outcomes;
+mod plans;
 mod projection;
 mod reads;
 mod register;

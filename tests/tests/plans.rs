@@ -1,0 +1,115 @@
+//! What an append reads is a matter of the append, not of what is in the tables: its plans are made
+//! while they are as good as empty, and used when they are not.
+
+use sqlx::postgres::PgPoolOptions;
+use tidemark_event_store::{Appender, Group, KeyUse, NewEvent, NewRecord, Outcome};
+use tidemark_events::{Actor, Encoded, Metadata};
+use tidemark_tests::{database::Database, from_environment, settle::eventually};
+use uuid::Uuid;
+
+const BATCHES: i64 = 20;
+const GROUPS: i64 = 20;
+/// A group rests on a stream, a claim, a key and a record, gives up a claim and takes another.
+const LOOKS_OF_A_GROUP: i64 = 6;
+
+#[tokio::test]
+async fn an_append_reads_no_more_when_tables_were_empty_before() {
+    let database = Database::fresh().await;
+    // Postgres takes what it has seen to be empty to stay so.
+    sqlx::raw_sql("vacuum analyze events, claims, subject_keys, idempotency_records")
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    append(&database).await;
+    let read = read(&database).await;
+    assert!(read >= BATCHES * GROUPS, "nothing was looked up: {read}");
+    let most = BATCHES * GROUPS * LOOKS_OF_A_GROUP;
+    assert!(read <= most, "{read} entries were read, {most} are enough");
+}
+
+/// As many batches as there are, on streams that go on from batch to batch.
+async fn append(database: &Database) {
+    let url = database.url_like(&from_environment("TIDEMARK_DATABASE__APPEND_URL"));
+    let pool = PgPoolOptions::new().connect_lazy(&url).unwrap();
+    let appender = Appender::register(&pool, new_id()).await.unwrap();
+    let streams: Vec<_> = (0..GROUPS).map(|_| new_id()).collect();
+    for batch in 1..=BATCHES {
+        let groups = streams.iter().map(|stream_id| group(*stream_id, batch));
+        let outcome = appender.append(batch, None, groups.collect()).await;
+        assert!(matches!(outcome.unwrap(), Outcome::Done(done) if done.moved.is_empty()));
+    }
+}
+
+fn group(stream_id: Uuid, version: i64) -> Group {
+    let metadata = Metadata {
+        actor: Actor::Service("test".to_owned()),
+        correlation_id: new_id(),
+        causation_id: None,
+        traceparent: None,
+    };
+    let encoded = Encoded {
+        event_type: "test.happened".to_owned(),
+        schema_version: 1,
+        data: "{}".to_owned(),
+    };
+    let claim = |version| format!("{stream_id}-{version}");
+    let held = (version > 1).then_some(stream_id);
+    Group {
+        events: vec![NewEvent {
+            event_id: new_id(),
+            stream_id,
+            version,
+            aggregate: "test",
+            encoded,
+            metadata: serde_json::to_string(&metadata).unwrap(),
+        }],
+        streams: vec![(stream_id, version - 1)],
+        claims_read: vec![("test", claim(version - 1), held)],
+        claims_written: vec![
+            ("test", claim(version - 1), None),
+            ("test", claim(version), Some(stream_id)),
+        ],
+        records: vec![NewRecord {
+            principal: format!("user:{stream_id}"),
+            key: new_id().to_string(),
+            request_hash: vec![7; 32],
+            status: Some(201),
+            stream_id,
+            version,
+            last_event: Some(0),
+        }],
+        keys: vec![KeyUse {
+            subject: new_id(),
+            version: 1,
+            wrapped: Some(vec![7; 60]),
+        }],
+    }
+}
+
+/// How many rows and entries of indexes the appends have read, once their connection has told.
+async fn read(database: &Database) -> i64 {
+    eventually("the appends to be counted", || async {
+        let connected: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity where datname = $1 and usename = 'tidemark_append'",
+        )
+        .bind(database.name())
+        .fetch_one(&database.pool)
+        .await
+        .unwrap();
+        (connected == 0).then_some(())
+    })
+    .await;
+    sqlx::query_scalar(
+        "select ((select sum(idx_tup_read) from pg_stat_user_indexes where relname = any($1))
+               + (select sum(seq_tup_read) from pg_stat_user_tables where relname = any($1)))::bigint",
+    )
+    .bind(["events", "claims", "subject_keys", "idempotency_records"])
+    .fetch_one(&database.pool)
+    .await
+    .unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "ids of a test's own")]
+fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
