@@ -50,8 +50,12 @@ async fn shards_held(app: &App) -> Vec<i64> {
 async fn two_projectors_share_the_shards_of_one_read_model() {
     let name = "TIDEMARK_PROJECTION__SHARDS__AUCTION";
     let app = App::builder().projector().set(name, SHARDS).start().await;
+    eventually("one to have all shards of the auctions", || async {
+        (shards_held(&app).await == [i64::from(SHARDS)]).then_some(())
+    })
+    .await;
     let _another = app.another_projector().await;
-    eventually("both to have shards of the auctions", || async {
+    eventually("both to have some", || async {
         (shards_held(&app).await.len() == 2).then_some(())
     })
     .await;
