@@ -17,11 +17,35 @@ use uuid::Uuid;
 
 use crate::{
     load::{Seen, histogram, micros},
-    world::{World, metadata, new_id},
+    world::{AUCTIONS, World, metadata, new_id},
 };
 
 /// Rows of one `COPY`.
 const COPY_ROWS: usize = 10_000;
+
+/// As many streams as the executor's commands go to, in turns as they do: that decides where in an index
+/// a row belongs, and so what it costs.
+struct Streams {
+    ids: Vec<Uuid>,
+    turn: usize,
+}
+
+impl Streams {
+    fn new() -> Self {
+        Self {
+            ids: (0..AUCTIONS).map(|_| new_id()).collect(),
+            turn: 0,
+        }
+    }
+
+    /// The next one, and its next version.
+    fn next(&mut self) -> (Uuid, i64) {
+        let id = self.ids[self.turn % self.ids.len()];
+        let version = 1 + self.turn / self.ids.len();
+        self.turn += 1;
+        (id, i64::try_from(version).unwrap())
+    }
+}
 
 /// A bid as a group of its own, on a stream that nobody else writes.
 fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
@@ -67,16 +91,17 @@ pub(crate) async fn append_function(
     duration: Duration,
 ) -> f64 {
     let appender = Appender::register(&world.pool, new_id()).await.unwrap();
-    let streams: Vec<Uuid> = (0..batch).map(|_| new_id()).collect();
+    let mut streams = Streams::new();
     let from = Instant::now() + duration / 4;
     let until = from + duration;
     let (mut events, mut busy) = (0, Duration::ZERO);
     for number in 1.. {
-        let bidder = |place: usize| world.bidders[place % world.bidders.len()].0;
-        let groups: Vec<_> = streams
-            .iter()
-            .enumerate()
-            .map(|(place, id)| bid(*id, number, bidder(place), is_keyed))
+        let groups: Vec<_> = (0..batch)
+            .map(|place| {
+                let (stream_id, version) = streams.next();
+                let bidder = world.bidders[place % world.bidders.len()].0;
+                bid(stream_id, version, bidder, is_keyed)
+            })
             .collect();
         let sent = Instant::now();
         if sent >= until {
@@ -138,8 +163,8 @@ pub(crate) async fn transaction_a_command(
     }
 }
 
-/// Events a second by `COPY` of such rows, and of idempotency records, into the log's own tables: into
-/// a copy of its database, since it breaks the log.
+/// Events a second by `COPY` of such rows, and of idempotency records, into the log's own tables. They
+/// are removed again, since they break the log.
 pub(crate) async fn copy(world: &World, duration: Duration) -> f64 {
     let url = world
         .database
@@ -148,9 +173,10 @@ pub(crate) async fn copy(world: &World, duration: Duration) -> f64 {
         ));
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let mut position = 1_000_000_000_i64;
+    let mut streams = Streams::new();
     let (mut events, mut busy) = (0, Duration::ZERO);
     while busy < duration {
-        let (event_rows, record_rows) = copy_rows(&mut position, world);
+        let (event_rows, record_rows) = copy_rows(&mut position, &mut streams, world);
         let started = Instant::now();
         let mut transaction = connection.begin().await.unwrap();
         for (table, rows) in [("events", event_rows), ("idempotency_records", record_rows)] {
@@ -176,27 +202,27 @@ pub(crate) async fn copy(world: &World, duration: Duration) -> f64 {
     per_second
 }
 
-fn copy_rows(position: &mut i64, world: &World) -> (String, String) {
+fn copy_rows(position: &mut i64, streams: &mut Streams, world: &World) -> (String, String) {
     let (mut events, mut records) = (String::new(), String::new());
     for row in 0..COPY_ROWS {
         *position += 1;
         let user = world.bidders[row % world.bidders.len()].0;
-        let group = bid(new_id(), 1, user, true);
+        let (stream_id, version) = streams.next();
+        let group = bid(stream_id, version, user, true);
         let (event, record) = (&group.events[0], &group.records[0]);
         let data = event.encoded.data.replace('\\', "\\\\");
         writeln!(
             events,
-            "{position}\t{}\t{}\t1\tauction\tauction.bid_placed\t1\t{data}\t{}\t2026-01-01",
-            event.event_id, event.stream_id, event.metadata,
+            "{position}\t{}\t{stream_id}\t{version}\tauction\tauction.bid_placed\t1\t{data}\t{}\t2026-01-01",
+            event.event_id, event.metadata,
         )
         .unwrap();
         writeln!(
             records,
-            "{}\t{}\t\\\\x{}\t201\t{}\t1\t{position}\t2026-01-01",
+            "{}\t{}\t\\\\x{}\t201\t{stream_id}\t{version}\t{position}\t2026-01-01",
             record.principal,
             record.key,
             "07".repeat(32),
-            record.stream_id,
         )
         .unwrap();
     }

@@ -17,6 +17,8 @@ pub(crate) const STEPS: u64 = 9;
 
 const WAITING: usize = 512;
 const CLIENTS: usize = 64;
+/// One half of the commands is decided while the other one is on its way: an append has so many.
+const HALVES: usize = 2;
 /// How much of what can be done is asked for where latencies are measured.
 const BELOW_SATURATION: f64 = 0.7;
 /// From so many calls of `fdatasync` a second on, so many commands a second are to be reached.
@@ -71,9 +73,9 @@ async fn waiting(
     progress.step("COPY");
     let copy = baseline::copy(world, duration).await;
     let copy = Figure::new("COPY of events and records", copy, "events/s");
-    progress.step("append function, 512 a call");
-    let bare = baseline::append_function(world, WAITING, true, duration).await;
-    let bare = Figure::new("append function, 512 a call", bare, "events/s").against(&copy, None);
+    progress.step("append function, 256 a call");
+    let bare = baseline::append_function(world, WAITING / HALVES, true, duration).await;
+    let bare = Figure::new("append function, 256 a call", bare, "events/s").against(&copy, None);
 
     progress.step("executor, 512 waiting");
     // Each client keeps to streams of its own, so that only the log limits.
@@ -97,9 +99,9 @@ async fn clients(
     progress: &Progress,
     table: &mut Table,
 ) {
-    progress.step("append function, 64 a call");
-    let bare = baseline::append_function(world, CLIENTS, false, duration).await;
-    let bare = Figure::new("append function, 64 a call", bare, "commands/s");
+    progress.step("append function, 32 a call");
+    let bare = baseline::append_function(world, CLIENTS / HALVES, false, duration).await;
+    let bare = Figure::new("append function, 32 a call", bare, "commands/s");
     progress.step("a transaction a command");
     let single = baseline::transaction_a_command(world, CLIENTS, duration).await;
     let single = Figure::new("one transaction a command", single.per_second, "commands/s");
