@@ -285,11 +285,15 @@ impl Log {
     ) -> sqlx::Result<Vec<Option<Uuid>>> {
         let asked = sqlx::query_scalar!(
             r#"
-            select claims.owner_id as "owner_id?"
+            select held.owner_id as "owner_id?"
               from unnest($1::text[], $2::text[]) with ordinality as wanted (scope, key, place)
-              left join claims
-                on claims.scope = wanted.scope
-               and claims.key = wanted.key
+              left join lateral (
+                   select owner_id
+                     from claims
+                    where claims.scope = wanted.scope
+                      and claims.key = wanted.key
+                    limit 1
+              ) as held on true
              order by wanted.place
             "#,
             scopes,

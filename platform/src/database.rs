@@ -17,9 +17,11 @@ use crate::config::Database;
 /// If `url` is not a Postgres URL.
 pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
-    // Our statements are short. Where statistics are missing, an estimate that is far too high would
-    // have Postgres compile one for half a second, on every connection.
-    let options = options.options([("jit", "off")]).options([
+    // Our statements are short, and each has its index. Where statistics are missing, an estimate that is
+    // far too high would have Postgres compile one for half a second, on every connection; and a plan
+    // made when a table was empty would read through all of it for as long as the plan is kept.
+    let plans = [("jit", "off"), ("enable_seqscan", "off")];
+    let options = options.options(plans).options([
         ("statement_timeout", settings.statement_timeout_ms),
         ("lock_timeout", settings.lock_timeout_ms),
         (

@@ -291,10 +291,15 @@ impl Shared {
                    r.position as "position!",
                    r.doc::text as "document!"
               from serving s
-              join auction_rows r
-                on r.generation = s.generation
+             cross join unnest($1::uuid[]) as moved (id)
+             cross join lateral (
+                   select *
+                     from auction_rows
+                    where auction_rows.generation = s.generation
+                      and auction_rows.id = moved.id
+                    limit 1
+             ) as r
              where s.read_model = 'auction'
-               and r.id = any ($1)
             "#,
             ids,
         )

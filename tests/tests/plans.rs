@@ -1,14 +1,23 @@
-//! What an append reads is a matter of the append, not of what is in the tables: its plans are made
-//! while they are as good as empty, and used when they are not.
+//! What an append or a fold reads is a matter of its batch, not of what is in the tables: the plans are
+//! made while they are as good as empty, and used when they are not.
 
-use sqlx::postgres::PgPoolOptions;
+use std::sync::Arc;
+
+use sqlx::PgPool;
 use tidemark_event_store::{Appender, Group, KeyUse, NewEvent, NewRecord, Outcome};
 use tidemark_events::{Actor, Encoded, Metadata};
-use tidemark_tests::{database::Database, from_environment, settle::eventually};
+use tidemark_platform::database;
+use tidemark_read_models::{
+    Shard,
+    storage::{Batch, Document, GENERATION, Storage},
+};
+use tidemark_tests::{Database, Settings, settle::eventually};
 use uuid::Uuid;
 
 const BATCHES: i64 = 20;
 const GROUPS: i64 = 20;
+/// Rows of a batch.
+const ROWS: i64 = 20;
 /// A group rests on a stream, a claim, a key and a record, gives up a claim and takes another.
 const LOOKS_OF_A_GROUP: i64 = 6;
 
@@ -21,16 +30,60 @@ async fn an_append_reads_no_more_when_tables_were_empty_before() {
         .await
         .unwrap();
     append(&database).await;
-    let read = read(&database).await;
+    let tables = ["events", "claims", "subject_keys", "idempotency_records"];
+    let read = read(&database, &tables).await;
     assert!(read >= BATCHES * GROUPS, "nothing was looked up: {read}");
     let most = BATCHES * GROUPS * LOOKS_OF_A_GROUP;
     assert!(read <= most, "{read} entries were read, {most} are enough");
 }
 
+#[tokio::test]
+async fn a_fold_reads_no_more_when_its_table_was_empty_before() {
+    let database = Database::fresh().await;
+    sqlx::raw_sql("vacuum analyze profile_rows")
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    fold(&database).await;
+    let read = read(&database, &["profile_rows_1"]).await;
+    let most = BATCHES * ROWS;
+    assert!(read <= most, "{read} entries were read, {most} are enough");
+}
+
+/// As many batches as there are, each of new rows and the first one of all.
+async fn fold(database: &Database) {
+    let pool = pool(database, "TIDEMARK_DATABASE__PROJECT_URL");
+    let shard = Shard::all(1).next().unwrap();
+    let storage = Storage::new(pool.clone(), "profile", GENERATION, shard);
+    let first = new_id();
+    for batch in 0..BATCHES {
+        let ids: Vec<_> = (1..ROWS).map(|_| new_id()).chain([first]).collect();
+        let found = storage.rows(&ids).await.unwrap();
+        assert_eq!(found.len(), usize::from(batch > 0));
+        let documents = ids.into_iter().map(|id| Document {
+            id,
+            doc: Some("{}".to_owned()),
+            position: batch + 1,
+        });
+        let written = Batch {
+            from: batch,
+            to: batch + 1,
+            documents: documents.collect(),
+        };
+        storage.write(Arc::new(written)).await.unwrap();
+    }
+    pool.close().await;
+}
+
+/// As a process connects.
+fn pool(of: &Database, role: &str) -> PgPool {
+    let settings = Settings::new(of);
+    database::pool(&settings.config().database, settings.get(role)).unwrap()
+}
+
 /// As many batches as there are, on streams that go on from batch to batch.
 async fn append(database: &Database) {
-    let url = database.url_like(&from_environment("TIDEMARK_DATABASE__APPEND_URL"));
-    let pool = PgPoolOptions::new().connect_lazy(&url).unwrap();
+    let pool = pool(database, "TIDEMARK_DATABASE__APPEND_URL");
     let appender = Appender::register(&pool, new_id()).await.unwrap();
     let streams: Vec<_> = (0..GROUPS).map(|_| new_id()).collect();
     for batch in 1..=BATCHES {
@@ -86,11 +139,14 @@ fn group(stream_id: Uuid, version: i64) -> Group {
     }
 }
 
-/// How many rows and entries of indexes the appends have read, once their connection has told.
-async fn read(database: &Database) -> i64 {
-    eventually("the appends to be counted", || async {
+/// How many rows of these tables and entries of their indexes were read, once all connections have told.
+async fn read(database: &Database, tables: &[&str]) -> i64 {
+    eventually("what was read to be counted", || async {
         let connected: i64 = sqlx::query_scalar(
-            "select count(*) from pg_stat_activity where datname = $1 and usename = 'tidemark_append'",
+            "select count(*)
+               from pg_stat_activity
+              where datname = $1
+                and usename in ('tidemark_append', 'tidemark_project')",
         )
         .bind(database.name())
         .fetch_one(&database.pool)
@@ -103,7 +159,7 @@ async fn read(database: &Database) -> i64 {
         "select ((select sum(idx_tup_read) from pg_stat_user_indexes where relname = any($1))
                + (select sum(seq_tup_read) from pg_stat_user_tables where relname = any($1)))::bigint",
     )
-    .bind(["events", "claims", "subject_keys", "idempotency_records"])
+    .bind(tables)
     .fetch_one(&database.pool)
     .await
     .unwrap()

@@ -15,9 +15,16 @@ pub(super) struct Sql {
 impl Sql {
     /// Safe: the name is a constant of this crate.
     pub(super) fn new(read_model: &'static str) -> Self {
+        // One row at a time: for all ids at once Postgres may choose to read the whole generation by its
+        // index, if it made the plan when there was little in it.
         let rows = format!(
-            "select id, doc::text as doc, position from {read_model}_rows
-              where generation = $1 and id = any ($2)"
+            "select r.id, r.doc::text as doc, r.position
+               from unnest($2::uuid[]) as wanted (id)
+              cross join lateral (
+                    select id, doc, position from {read_model}_rows
+                     where generation = $1 and id = wanted.id
+                     limit 1
+              ) as r"
         );
         let page = format!(
             "select id, doc::text as doc, position from {read_model}_rows
