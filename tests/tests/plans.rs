@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{Appender, Group, KeyUse, NewEvent, NewRecord, Outcome};
-use tidemark_events::{Actor, Encoded, Metadata};
+use tidemark_events::Encoded;
 use tidemark_platform::database;
 use tidemark_read_models::{
     Shard,
@@ -24,13 +24,9 @@ const LOOKS_OF_A_GROUP: i64 = 6;
 #[tokio::test]
 async fn an_append_reads_no_more_when_tables_were_empty_before() {
     let database = Database::fresh().await;
-    // Postgres takes what it has seen to be empty to stay so.
-    sqlx::raw_sql("vacuum analyze events, claims, subject_keys, idempotency_records")
-        .execute(&database.pool)
-        .await
-        .unwrap();
-    append(&database).await;
     let tables = ["events", "claims", "subject_keys", "idempotency_records"];
+    see_empty(&database, &tables).await;
+    append(&database).await;
     let read = read(&database, &tables).await;
     assert!(read >= BATCHES * GROUPS, "nothing was looked up: {read}");
     let most = BATCHES * GROUPS * LOOKS_OF_A_GROUP;
@@ -40,14 +36,22 @@ async fn an_append_reads_no_more_when_tables_were_empty_before() {
 #[tokio::test]
 async fn a_fold_reads_no_more_when_its_table_was_empty_before() {
     let database = Database::fresh().await;
-    sqlx::raw_sql("vacuum analyze profile_rows")
+    let tables = ["profile_rows_1"];
+    see_empty(&database, &tables).await;
+    fold(&database).await;
+    let read = read(&database, &tables).await;
+    assert!(read >= BATCHES - 1, "nothing was looked up: {read}");
+    let most = BATCHES * ROWS;
+    assert!(read <= most, "{read} entries were read, {most} are enough");
+}
+
+/// Postgres takes what it has seen to be empty to stay so.
+async fn see_empty(database: &Database, tables: &[&str]) {
+    let vacuum = format!("vacuum analyze {}", tables.join(", "));
+    sqlx::raw_sql(AssertSqlSafe(vacuum))
         .execute(&database.pool)
         .await
         .unwrap();
-    fold(&database).await;
-    let read = read(&database, &["profile_rows_1"]).await;
-    let most = BATCHES * ROWS;
-    assert!(read <= most, "{read} entries were read, {most} are enough");
 }
 
 /// As many batches as there are, each of new rows and the first one of all.
@@ -94,12 +98,6 @@ async fn append(database: &Database) {
 }
 
 fn group(stream_id: Uuid, version: i64) -> Group {
-    let metadata = Metadata {
-        actor: Actor::Service("test".to_owned()),
-        correlation_id: new_id(),
-        causation_id: None,
-        traceparent: None,
-    };
     let encoded = Encoded {
         event_type: "test.happened".to_owned(),
         schema_version: 1,
@@ -114,7 +112,7 @@ fn group(stream_id: Uuid, version: i64) -> Group {
             version,
             aggregate: "test",
             encoded,
-            metadata: serde_json::to_string(&metadata).unwrap(),
+            metadata: "{}".to_owned(),
         }],
         streams: vec![(stream_id, version - 1)],
         claims_read: vec![("test", claim(version - 1), held)],
