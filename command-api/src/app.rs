@@ -2,29 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::{
-    http::{HeaderName, HeaderValue, StatusCode},
-    response::{IntoResponse, Response},
-};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_domain::Command;
 use tidemark_event_store::{KeyUse, Keys, LookupKey};
-use tidemark_platform::{
-    auth::{Issuer, Principal, Verifier},
-    clock::Clock,
-    config::Config,
-    http::{Json, Problem, etag},
-    token::Token,
-};
+use tidemark_platform::auth::{Issuer, Principal, Verifier};
+use tidemark_platform::clock::Clock;
+use tidemark_platform::config::Config;
+use tidemark_platform::http::{Json, Problem, etag};
+use tidemark_platform::token::Token;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{
-    caller::Caller,
-    error::Error,
-    executor::{Executor, Idempotency, Intent, Receipt},
-    passwords::Passwords,
-};
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::executor::{Executor, Idempotency, Intent, Receipt};
+use crate::passwords::Passwords;
 
 /// Tells an answer that was built again from its record.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

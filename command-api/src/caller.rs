@@ -1,14 +1,11 @@
 //! Who sends a command and how: what every command route takes from a request, in one extractor.
 
-use axum::{
-    extract::{FromRequestParts, OriginalUri},
-    http::{HeaderName, request::Parts},
-};
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::HeaderName;
+use axum::http::request::Parts;
 use tidemark_events::{Actor, Metadata, UserId};
-use tidemark_platform::{
-    auth::Principal,
-    http::{IdempotencyKey, IfMatch, Problem, RequestContext},
-};
+use tidemark_platform::auth::Principal;
+use tidemark_platform::http::{IdempotencyKey, IfMatch, Problem, RequestContext};
 use uuid::Uuid;
 
 /// The event that a reactor answers; taken from services alone.

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::{
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use tidemark_domain::{Error as Refusal, Kind};
 use tidemark_event_store::SealError;
 use tidemark_events::DecodeError;

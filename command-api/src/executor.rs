@@ -10,21 +10,19 @@ mod load;
 mod run;
 mod states;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use sqlx::PgPool;
 use tidemark_domain::{Claim, Loaded};
 use tidemark_event_store::Record;
-use tidemark_platform::{clock::Clock, config::Executor as Settings};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tidemark_platform::clock::Clock;
+use tidemark_platform::config::Executor as Settings;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub use intent::{Idempotency, Intent, Receipt};

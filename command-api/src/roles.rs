@@ -1,6 +1,7 @@
 //! What a replica of this process does.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 /// The roles of one replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,27 +1,29 @@
 //! Puts the process together, and takes it apart again: the server drains first, then the executor
 //! answers what is left, and last the relay hands over.
 
-use std::{io, sync::Arc, time::Duration};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tidemark_event_store::{Keys, Log, LookupKey, Record, SealError};
-use tidemark_platform::{
-    auth::{self, Auth, Issuer, Verifier},
-    clock::Clock,
-    config::{self, Config, required},
-    database, http,
-    ops::{self, Readiness},
-    server, telemetry,
-};
+use tidemark_platform::auth::{Auth, Issuer, Verifier};
+use tidemark_platform::clock::Clock;
+use tidemark_platform::config::{Config, required};
+use tidemark_platform::ops::Readiness;
+use tidemark_platform::{auth, config, database, http, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    Roles, app::App, error::Error, executor::Executor, passwords::Passwords, publish, routes,
-};
+use crate::app::App;
+use crate::error::Error;
+use crate::executor::Executor;
+use crate::passwords::Passwords;
+use crate::{Roles, publish, routes};
 
 /// Open keys of data subjects kept in memory.
 const KEYS_CACHED: u64 = 100_000;

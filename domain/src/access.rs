@@ -1,8 +1,10 @@
 //! Who may do what. Roles are read from the log, so a role that was taken is gone at once.
 
-use tidemark_events::{Actor, UserId, user::Role};
+use tidemark_events::user::Role;
+use tidemark_events::{Actor, UserId};
 
-use crate::{Kind, Stop, View, user::User};
+use crate::user::User;
+use crate::{Kind, Stop, View};
 
 /// Why somebody may not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

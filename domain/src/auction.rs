@@ -11,10 +11,8 @@ mod properties;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    AuctionId, Money, ProductId, ReserveId, Timestamp, UserId,
-    auction::{Event, Outcome},
-};
+use tidemark_events::auction::{Event, Outcome};
+use tidemark_events::{AuctionId, Money, ProductId, ReserveId, Timestamp, UserId};
 
 pub use bid::{BuyNow, PlaceBid};
 pub use end::{Cancel, Close};

@@ -4,7 +4,9 @@
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{CategoryId, category::Event, user::Role};
+use tidemark_events::CategoryId;
+use tidemark_events::category::Event;
+use tidemark_events::user::Role;
 
 use crate::{Aggregate, Claim, ClaimScope, Command, Kind, Stop, View, Write, access};
 

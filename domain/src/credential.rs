@@ -1,7 +1,8 @@
 //! Credentials: what log-in compares a password with. Registering writes them; no rule is here.
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{Sealed, credential::Event};
+use tidemark_events::Sealed;
+use tidemark_events::credential::Event;
 
 use crate::Aggregate;
 

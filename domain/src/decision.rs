@@ -1,19 +1,16 @@
 //! The shape of every decision: aggregates evolve, commands decide on a view and write.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    fmt,
-};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tidemark_events::{Actor, Aggregate as Kind, AggregateEvent, Event, Timestamp};
 use uuid::Uuid;
 
-use crate::{
-    Claim, Error, registry,
-    state::{Kept, State},
-};
+use crate::state::{Kept, State};
+use crate::{Claim, Error, registry};
 
 /// The state of one stream, as far as some command reads it.
 pub trait Aggregate: Default + Serialize + DeserializeOwned + Send + Sync + 'static {

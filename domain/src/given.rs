@@ -5,10 +5,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tidemark_events::{
-    Actor, Event, Timestamp, UserId, samples,
-    user::{self, Role},
-};
+use tidemark_events::user::Role;
+use tidemark_events::{Actor, Event, Timestamp, UserId, samples, user};
 use uuid::Uuid;
 
 use crate::{Claim, Command, Error, Load, Loaded, Reads, States, Stop, View, Write};

@@ -8,11 +8,9 @@ mod tests;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    AuctionId, CategoryId, Money, ProductId, UserId,
-    product::{Condition, Event, Shipping},
-    user::Role,
-};
+use tidemark_events::product::{Condition, Event, Shipping};
+use tidemark_events::user::Role;
+use tidemark_events::{AuctionId, CategoryId, Money, ProductId, UserId};
 
 pub use error::Error;
 

@@ -1,11 +1,9 @@
 //! Readings: putting on record that an auditor looks at history.
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    ReadingId, UserId,
-    reading::{Event, Scope},
-    user::Role,
-};
+use tidemark_events::reading::{Event, Scope};
+use tidemark_events::user::Role;
+use tidemark_events::{ReadingId, UserId};
 
 use crate::{Aggregate, Command, Stop, View, Write, access};
 
@@ -58,7 +56,8 @@ impl Command for Record {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::{Event as Fact, samples::BIDDER};
+    use tidemark_events::Event as Fact;
+    use tidemark_events::samples::BIDDER;
 
     use super::*;
     use crate::given::{facts, given, granted, joined, sample};

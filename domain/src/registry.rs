@@ -2,10 +2,8 @@
 
 use tidemark_events::Aggregate as Kind;
 
-use crate::{
-    Aggregate,
-    state::{Kept, State, StateOf},
-};
+use crate::Aggregate;
+use crate::state::{Kept, State, StateOf};
 
 /// How the states of an aggregate come to be.
 pub(crate) struct Registered {

@@ -1,7 +1,8 @@
 //! Hidden reserves: read by bids and by the close, told to nobody. `auction` sets them.
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{ReserveId, reserve::Event};
+use tidemark_events::ReserveId;
+use tidemark_events::reserve::Event;
 
 use crate::{Aggregate, Stop, View};
 

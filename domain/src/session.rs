@@ -7,15 +7,11 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    Actor, KeyedHash, SessionId, Timestamp, UserId,
-    session::{EndReason, Event},
-};
+use tidemark_events::session::{EndReason, Event};
+use tidemark_events::{Actor, KeyedHash, SessionId, Timestamp, UserId};
 
-use crate::{
-    Aggregate, Command, Kind, Stop, View, Write, access,
-    user::{self, User},
-};
+use crate::user::User;
+use crate::{Aggregate, Command, Kind, Stop, View, Write, access, user};
 
 /// So many spent tokens are remembered; an older one that comes back is merely not good.
 const SPENT_MAX: usize = 100;

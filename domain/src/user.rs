@@ -6,10 +6,8 @@ mod tests;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    CredentialId, KeyedHash, Sealed, UserId, credential,
-    user::{Event, Role},
-};
+use tidemark_events::user::{Event, Role};
+use tidemark_events::{CredentialId, KeyedHash, Sealed, UserId, credential};
 
 use crate::{Aggregate, Claim, ClaimScope, Command, Kind, Stop, View, Write, access};
 

@@ -1,7 +1,8 @@
 //! A Postgres that has gone without a word: a connection whose other end has vanished says nothing for
 //! ever, and neither sqlx nor the kernel asks.
 
-use std::{io::ErrorKind, time::Duration};
+use std::io::ErrorKind;
+use std::time::Duration;
 
 use tokio::time::timeout;
 

@@ -7,7 +7,8 @@ mod columns;
 
 use fail::fail_point;
 use serde::Deserialize;
-use sqlx::{ConnectOptions, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection, PgPool};
 use tidemark_events::{Encoded, Timestamp};
 use tokio::sync::Mutex;
 use uuid::Uuid;

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, de::Error};
-use sqlx::{PgPool, postgres::types::PgInterval};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use sqlx::PgPool;
+use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 /// A command that was done, and its answer.

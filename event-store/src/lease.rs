@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use sqlx::{PgPool, postgres::types::PgInterval};
+use sqlx::PgPool;
+use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 use crate::answered;

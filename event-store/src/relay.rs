@@ -14,17 +14,17 @@ use std::time::{Duration, Instant};
 
 use fail::fail_point;
 use sqlx::PgPool;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout_at},
-};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::{
-    error::Error, layout::Layout, progress::Progress, publisher::Publisher, recovery::recover,
-    topics::Topics,
-};
+use self::error::Error;
+use self::layout::Layout;
+use self::progress::Progress;
+use self::publisher::Publisher;
+use self::recovery::recover;
+use self::topics::Topics;
 use crate::{Lease, Leases, Log, kafka};
 
 const LEASE: &str = "relay";

@@ -1,6 +1,7 @@
 //! The migrations, inside the binary: forward only.
 
-use sqlx::{PgPool, migrate::MigrateError};
+use sqlx::PgPool;
+use sqlx::migrate::MigrateError;
 
 /// Brings a database to the schema of this build. Needs the owner's connection.
 ///

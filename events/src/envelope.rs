@@ -1,6 +1,7 @@
 //! What surrounds a fact: who, why, and where in the log it stands.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

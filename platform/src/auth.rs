@@ -15,7 +15,8 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config;
+use crate::config::Config;
 use crate::http::Problem;
 
 /// Why keys or tokens are no good. Clients learn only that they are not let in.

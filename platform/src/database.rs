@@ -1,11 +1,10 @@
 //! Connections to Postgres, with the limits of the configuration on every one of them.
 
-use std::{io::ErrorKind, time::Duration};
+use std::io::ErrorKind;
+use std::time::Duration;
 
-use sqlx::{
-    Executor, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
 use tokio::time::timeout;
 
 use crate::config::Database;

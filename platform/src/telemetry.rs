@@ -7,7 +7,8 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{self, LogFormat};
+use crate::config;
+use crate::config::LogFormat;
 
 /// Histograms keep their samples until they are drained, by a scrape or by this.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);

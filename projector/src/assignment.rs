@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use self::survey::Survey;
 use crate::source::Source;
-use crate::subscriber::{self, Subscriber};
+use crate::subscriber;
+use crate::subscriber::Subscriber;
 
 /// Leases are looked after so often while they last.
 const TICKS_A_LEASE: u32 = 3;

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::ring::Ring;
 use crate::source::Source;
-use crate::subscriber;
-use crate::workers::{self, Stores};
+use crate::workers::Stores;
+use crate::{subscriber, workers};
 
 /// Has a read model apply the log from where it is up to `position`, which the log must have, all shards
 /// at once. Its rows alone are written: documents in Redis follow when a projector does.

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sqlx::migrate::MigrateError;
-use tidemark_platform::config::{self, FeedChoice};
-use tidemark_platform::{Config, auth, telemetry};
+use tidemark_platform::config::FeedChoice;
+use tidemark_platform::{Config, auth, config, telemetry};
 
 use crate::error::with_causes;
 

@@ -1,13 +1,17 @@
 //! Answers made of stored documents, which are passed on as the folds wrote them.
 
 use axum::body::Bytes;
-use axum::http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tidemark_platform::{http::etag, pagination::Cursors, token::Token};
+use tidemark_platform::http::etag;
+use tidemark_platform::pagination::Cursors;
+use tidemark_platform::token::Token;
 use uuid::Uuid;
 
-use crate::{error::Error, snapshot::Snapshot};
+use crate::error::Error;
+use crate::snapshot::Snapshot;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 

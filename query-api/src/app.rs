@@ -1,35 +1,33 @@
 //! What the handlers share, and the two ways to a document: from Redis where that is recent enough,
 //! else from Postgres, waited for until it is.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use moka::future::Cache;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
 use tidemark_event_store::{Keys, Log};
-use tidemark_platform::{
-    Config,
-    config::{self, required},
-    pagination::{self, Cursors},
-    token::Token,
-};
-use tidemark_read_models::{ReadModel, redis::Documents};
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout_at},
-};
+use tidemark_platform::config::required;
+use tidemark_platform::pagination::Cursors;
+use tidemark_platform::token::Token;
+use tidemark_platform::{Config, config, pagination};
+use tidemark_read_models::ReadModel;
+use tidemark_read_models::redis::Documents;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-use crate::{
-    StartError,
-    answer::One,
-    error::Error,
-    recorder::Recorder,
-    snapshot::Snapshot,
-    watch::{Rows, Watch},
-};
+use crate::StartError;
+use crate::answer::One;
+use crate::error::Error;
+use crate::recorder::Recorder;
+use crate::snapshot::Snapshot;
+use crate::watch::{Rows, Watch};
 
 /// Open keys of data subjects kept in memory.
 const KEYS_CACHED: u64 = 100_000;

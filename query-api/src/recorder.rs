@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use tidemark_events::{UserId, reading::Scope};
-use tidemark_platform::{Config, auth::ServiceCredential, http::RequestContext};
+use tidemark_events::UserId;
+use tidemark_events::reading::Scope;
+use tidemark_platform::Config;
+use tidemark_platform::auth::ServiceCredential;
+use tidemark_platform::http::RequestContext;
 use uuid::Uuid;
 
-use crate::{StartError, error::Error};
+use crate::StartError;
+use crate::error::Error;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Puts readings on record.

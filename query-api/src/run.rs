@@ -3,19 +3,16 @@
 use axum::Router;
 use sqlx::PgPool;
 use tidemark_event_store::SealError;
-use tidemark_platform::{
-    Config,
-    auth::{self, Auth},
-    clock::Clock,
-    config::{self, required},
-    database, http, openapi,
-    ops::{self, Readiness},
-    server, telemetry,
-};
+use tidemark_platform::auth::Auth;
+use tidemark_platform::clock::Clock;
+use tidemark_platform::config::required;
+use tidemark_platform::ops::Readiness;
+use tidemark_platform::{Config, auth, config, database, http, openapi, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{app::App, routes};
+use crate::app::App;
+use crate::routes;
 
 /// Why the process cannot run.
 #[derive(Debug, thiserror::Error)]

@@ -2,25 +2,22 @@
 //! this API over it, and a command API that only takes readings.
 
 use std::collections::BTreeMap;
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU16, Ordering},
-};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 
-use axum::{Router, http::StatusCode, routing::post};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::post;
 use reqwest::Client;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tidemark_events::{Actor, Event, Metadata, Recorded, samples};
-use tidemark_platform::{
-    Config,
-    auth::{Issuer, User},
-    clock::Clock,
-};
-use tidemark_read_models::{
-    ReadModel, Shard,
-    auction::{Auction, Row},
-};
+use tidemark_platform::Config;
+use tidemark_platform::auth::{Issuer, User};
+use tidemark_platform::clock::Clock;
+use tidemark_read_models::auction::{Auction, Row};
+use tidemark_read_models::{ReadModel, Shard};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;

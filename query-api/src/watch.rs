@@ -2,20 +2,18 @@
 //! learns from the rows' positions which auctions changed while anybody follows one. So no notification
 //! is needed that could be lost; and what is said here decides nothing, the snapshot of a query does.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sqlx::PgPool;
 use tidemark_event_store::answered;
-use tidemark_platform::{config, token::Token};
-use tidemark_read_models::{ReadModel, Shard, auction::Auction};
-use tokio::{
-    sync::{Notify, watch},
-    time::{sleep, timeout},
-};
+use tidemark_platform::config;
+use tidemark_platform::token::Token;
+use tidemark_read_models::auction::Auction;
+use tidemark_read_models::{ReadModel, Shard};
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 

@@ -3,10 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    AggregateEvent, AuctionId, CategoryId, Money, ProductId, UserId,
-    auction::{Event, Outcome},
-};
+use tidemark_events::auction::{Event, Outcome};
+use tidemark_events::{AggregateEvent, AuctionId, CategoryId, Money, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

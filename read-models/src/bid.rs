@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tidemark_events::{AggregateEvent, AuctionId, Money, UserId, auction::Event};
+use tidemark_events::auction::Event;
+use tidemark_events::{AggregateEvent, AuctionId, Money, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

@@ -2,7 +2,8 @@
 //! bound that a fold could keep to.
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{AggregateEvent, CategoryId, category::Event};
+use tidemark_events::category::Event;
+use tidemark_events::{AggregateEvent, CategoryId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

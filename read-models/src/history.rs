@@ -62,7 +62,8 @@ impl ReadModel for History {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{self, SELLER};
+    use tidemark_events::samples;
+    use tidemark_events::samples::SELLER;
 
     use super::*;
     use crate::testing::given;

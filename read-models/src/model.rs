@@ -1,6 +1,7 @@
 //! What a read model is: a pure fold of the log into rows.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tidemark_events::{DecodeError, Event, Recorded};
 use uuid::Uuid;
 

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    AggregateEvent, AuctionId, CategoryId, ProductId, UserId,
-    product::{Condition, Event, Shipping},
-};
+use tidemark_events::product::{Condition, Event, Shipping};
+use tidemark_events::{AggregateEvent, AuctionId, CategoryId, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::{
-    AggregateEvent, Sealed, Timestamp, UserId,
-    user::{Event, Role},
-};
+use tidemark_events::user::{Event, Role};
+use tidemark_events::{AggregateEvent, Sealed, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::{Fact, ReadModel, Wanted};
@@ -98,7 +96,8 @@ fn registered(event: &Event, registered_at: Timestamp) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{self, SELLER, at};
+    use tidemark_events::samples;
+    use tidemark_events::samples::{SELLER, at};
 
     use super::*;
     use crate::testing::given;

@@ -1,16 +1,17 @@
 //! One test's own Tidemark: its database, topics and keys, and the processes that it needs, run in
 //! this one through the `run` of each.
 
-use std::{
-    fmt::Display,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tidemark_command_api::Roles;
-use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Client, Database, Process, Settings, User, topics::Topics};
+use crate::topics::Topics;
+use crate::{Client, Database, Process, Settings, User};
 
 /// A Tidemark. Everything of it ends when it is dropped.
 #[derive(Debug)]

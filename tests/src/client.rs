@@ -1,10 +1,8 @@
 //! Both APIs as a client sees them: requests with a credential, answers that can be asked for what a
 //! test expects.
 
-use reqwest::{
-    Method, RequestBuilder, Response,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;

@@ -1,18 +1,14 @@
 //! A database for each test, copied from one that is migrated once a run, and dropped after it.
 
-use std::{
-    path::Path,
-    process,
-    sync::{
-        LazyLock,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Sender, channel},
-    },
-    thread,
-};
+use std::path::Path;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::{process, thread};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, postgres::PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tokio::sync::OnceCell;
 
 use crate::settings::from_environment;

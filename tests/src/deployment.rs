@@ -3,7 +3,8 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use crate::{App, Database, Process, Settings, topics::Topics};
+use crate::topics::Topics;
+use crate::{App, Database, Process, Settings};
 
 /// The three processes, and who takes part.
 #[derive(Debug)]

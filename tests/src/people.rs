@@ -1,11 +1,14 @@
 //! Who takes part in a test: users of every role, and services. Each is a client with a credential.
 
-use std::{ops::Deref, sync::atomic::Ordering};
+use std::ops::Deref;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{App, Client, client::Answer, settings::from_environment};
+use crate::client::Answer;
+use crate::settings::from_environment;
+use crate::{App, Client};
 
 /// Somebody who is logged in. Sends requests as a [`Client`] does.
 #[derive(Clone, Debug)]

@@ -1,17 +1,15 @@
 //! The real binaries, as processes of their own that can be killed. `./dev test` builds them first.
 
-use std::{
-    path::PathBuf,
-    process::{Output, Stdio},
-};
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 
-use crate::{Settings, client::Client, settle::eventually};
+use crate::Settings;
+use crate::client::Client;
+use crate::settle::eventually;
 
 /// A process. It is killed when it is dropped.
 #[derive(Debug)]

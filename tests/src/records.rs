@@ -1,12 +1,11 @@
 //! The topics as any other consumer sees them, and what is wrong with them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    message::{Headers, Message, OwnedMessage},
-};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message, OwnedMessage};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tidemark_events::{Aggregate, Recorded};
 
 const TIMEOUT: Duration = Duration::from_secs(5);

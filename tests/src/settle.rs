@@ -1,9 +1,7 @@
 //! Waiting, in the one place where tests wait: for what was begun to be finished, with a deadline.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crate::App;
 

@@ -1,18 +1,19 @@
 //! The topics of a test: they end with it, and those of runs that were killed with the next run.
 
-use std::{thread, time::Duration};
+use std::thread;
+use std::time::Duration;
 
 use futures::executor::block_on;
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions},
-    client::DefaultClientContext,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use tidemark_events::Aggregate;
-use tokio::{sync::OnceCell, task::spawn_blocking};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 
-use crate::{Settings, database::is_orphan};
+use crate::Settings;
+use crate::database::is_orphan;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

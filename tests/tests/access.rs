@@ -3,7 +3,8 @@
 
 use futures::future::join_all;
 use serde_json::json;
-use tidemark_tests::{App, User, market::product};
+use tidemark_tests::market::product;
+use tidemark_tests::{App, User};
 
 fn roles_of(user: &User) -> String {
     format!("/v1/users/{}/roles", user.id)

@@ -1,6 +1,8 @@
 //! The arrows between the crates, and what some of them must never hold.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 const ARROWS: &[(&str, &[&str])] = &[
     ("events", &[]),

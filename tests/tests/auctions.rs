@@ -2,11 +2,9 @@
 //! `bids`'s.
 
 use serde_json::json;
-use tidemark_tests::{
-    App,
-    market::{STARTING_PRICE, eur},
-    settle::eventually,
-};
+use tidemark_tests::App;
+use tidemark_tests::market::{STARTING_PRICE, eur};
+use tidemark_tests::settle::eventually;
 use uuid::Uuid;
 
 #[tokio::test]

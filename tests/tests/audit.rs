@@ -5,7 +5,8 @@ mod story;
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use tidemark_events::Recorded;
-use tidemark_read_models::{ReadModel, auction::Auction};
+use tidemark_read_models::ReadModel;
+use tidemark_read_models::auction::Auction;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 

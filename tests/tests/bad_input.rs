@@ -3,10 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    mutate::{add, objects, places, put, remove, repeat_key},
-    sweep::{Sweep, points_at, refused},
-};
+use crate::mutate::{add, objects, places, put, remove, repeat_key};
+use crate::sweep::{Sweep, points_at, refused};
 
 #[tokio::test]
 async fn row_3_malformed_json() {

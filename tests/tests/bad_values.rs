@@ -3,10 +3,8 @@
 
 use serde_json::json;
 
-use crate::{
-    mutate::{add, places, put, put_text},
-    sweep::{Sweep, points_at, refused},
-};
+use crate::mutate::{add, places, put, put_text};
+use crate::sweep::{Sweep, points_at, refused};
 
 #[tokio::test]
 async fn row_7_nul_in_strings_and_keys() {

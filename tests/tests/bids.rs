@@ -3,11 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tidemark_tests::{
-    App, Client,
-    market::{INCREMENT, STARTING_PRICE, eur},
-    settle::eventually,
-};
+use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, Client};
 use uuid::Uuid;
 
 /// The bids of an auction, as the log has them, after checking that each could follow the one before.

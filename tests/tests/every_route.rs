@@ -3,10 +3,13 @@
 
 use reqwest::Method;
 use serde_json::json;
-use tidemark_tests::{App, client::Answer, settle::eventually};
+use tidemark_tests::App;
+use tidemark_tests::client::Answer;
+use tidemark_tests::settle::eventually;
 use uuid::Uuid;
 
-use crate::routes::{self, For, Route};
+use crate::routes;
+use crate::routes::{For, Route};
 
 #[track_caller]
 fn refused(answer: &Answer, status: u16, route: &Route) {

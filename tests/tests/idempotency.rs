@@ -4,7 +4,9 @@
 use futures::future::join_all;
 use serde_json::json;
 use tidemark_command_api::Roles;
-use tidemark_tests::{Answer, App, Client, market::product, settle::eventually};
+use tidemark_tests::market::product;
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{Answer, App, Client};
 
 const KEY: &str = "3f2c8a4e-key-of-this-test";
 

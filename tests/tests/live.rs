@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use reqwest::Response;
 use serde_json::{Value, json};
-use tidemark_tests::{Answer, App, Client, User, market::INCREMENT};
+use tidemark_tests::market::INCREMENT;
+use tidemark_tests::{Answer, App, Client, User};
 use uuid::Uuid;
 
 const BIDDERS: usize = 64;

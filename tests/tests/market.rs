@@ -2,7 +2,8 @@
 //! Rules that rest on several streams, one request after another.
 
 use serde_json::json;
-use tidemark_tests::{App, market::product};
+use tidemark_tests::App;
+use tidemark_tests::market::product;
 use uuid::Uuid;
 
 #[tokio::test]

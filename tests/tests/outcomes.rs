@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::json;
 use sqlx::PgPool;
-use tidemark_tests::{App, Client, market::eur, settle::eventually};
+use tidemark_tests::market::eur;
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, Client};
 use tokio_util::sync::CancellationToken;
 
 const CLIENTS: usize = 16;

@@ -7,11 +7,10 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{Appender, Group, KeyUse, NewEvent, NewRecord, Outcome};
 use tidemark_events::Encoded;
 use tidemark_platform::database;
-use tidemark_read_models::{
-    Shard,
-    storage::{Batch, Document, GENERATION, Storage},
-};
-use tidemark_tests::{Database, Settings, settle::eventually};
+use tidemark_read_models::Shard;
+use tidemark_read_models::storage::{Batch, Document, GENERATION, Storage};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{Database, Settings};
 use uuid::Uuid;
 
 const BATCHES: i64 = 20;

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
-use tidemark_tests::{Answer, App, Client, Process, settle::eventually};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{Answer, App, Client, Process};
 use tokio_util::sync::CancellationToken;
 
 use copies::Copies;

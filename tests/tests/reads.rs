@@ -4,7 +4,8 @@ mod fair;
 mod lists;
 
 use serde_json::json;
-use tidemark_tests::{App, market::INCREMENT};
+use tidemark_tests::App;
+use tidemark_tests::market::INCREMENT;
 use tokio_util::sync::CancellationToken;
 
 const BIDS: i64 = 40;

@@ -2,7 +2,8 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tidemark_tests::{Answer, App, people::Person};
+use tidemark_tests::people::Person;
+use tidemark_tests::{Answer, App};
 
 async fn register(app: &App, password: &str) -> (Person, Answer) {
     let person = Person {

@@ -1,12 +1,14 @@
 //! A decision that rests on another stream is never taken on a state of it that is out of date, with
 //! two processes that each remember states: neither an acceptance nor a refusal.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use futures::future::{join, join_all};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
-use tidemark_tests::{Answer, App, Client, market::product};
+use tidemark_tests::market::product;
+use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
 const TOGGLES: usize = 60;

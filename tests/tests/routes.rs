@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidemark_tests::{
-    App, Client,
-    client::Answer,
-    market::{eur, product},
-    settings::from_environment,
-};
+use tidemark_tests::client::Answer;
+use tidemark_tests::market::{eur, product};
+use tidemark_tests::settings::from_environment;
+use tidemark_tests::{App, Client};
 use uuid::Uuid;
 
 /// Whom a route is for.

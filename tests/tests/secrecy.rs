@@ -2,9 +2,9 @@
 //! anything public. Each search is tried on what it must find first.
 
 use serde_json::json;
-use tidemark_events::Aggregate;
-use tidemark_events::Visibility;
-use tidemark_tests::{App, User, settings::from_environment};
+use tidemark_events::{Aggregate, Visibility};
+use tidemark_tests::settings::from_environment;
+use tidemark_tests::{App, User};
 
 /// A number that nothing else in a test is.
 const RESERVE: i64 = 74_839_261;

@@ -1,7 +1,8 @@
 //! Log in, refresh, log out: rows 35, 40, 55, 58 to 60.
 
 use serde_json::{Value, json};
-use tidemark_tests::{Answer, App, client::Client};
+use tidemark_tests::client::Client;
+use tidemark_tests::{Answer, App};
 
 async fn refresh(client: &Client, token: &str) -> Answer {
     let body = json!({"refresh_token": token});

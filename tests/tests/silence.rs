@@ -3,12 +3,10 @@
 
 use serde_json::json;
 use tidemark_command_api::Roles;
-use tidemark_tests::{
-    App,
-    app::Running,
-    proxy::{Fault, Proxy},
-    settle::eventually,
-};
+use tidemark_tests::App;
+use tidemark_tests::app::Running;
+use tidemark_tests::proxy::{Fault, Proxy};
+use tidemark_tests::settle::eventually;
 
 /// Leads what a role connects to through a proxy, for the processes that are started from now on.
 async fn before(app: &mut App, role: &str) -> Proxy {

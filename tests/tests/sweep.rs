@@ -3,7 +3,8 @@
 use serde_json::Value;
 use tidemark_tests::{Answer, App};
 
-use crate::routes::{self, Route};
+use crate::routes;
+use crate::routes::Route;
 
 /// A test's App and its routes, and where the log was before the test.
 pub(crate) struct Sweep {

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use tidemark_tests::{App, settle::eventually};
+use tidemark_tests::App;
+use tidemark_tests::settle::eventually;
 use uuid::Uuid;
 
 /// A timer fires within this of its time.

@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use tidemark_tests::App;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// Far less than any limit on time: the server must not wait for the rest.
 const AT_ONCE: Duration = Duration::from_secs(5);

@@ -2,14 +2,15 @@
 //! its order is the order in which things happened, and every command is in it once or not at all.
 //! (I1 to I5 of the fault table's counters.)
 
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 
 use futures::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidemark_tests::{
-    Answer, App, Client, market::STARTING_PRICE, market::eur, settle::eventually,
-};
+use tidemark_tests::market::{STARTING_PRICE, eur};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
 const PROCESSES: usize = 3;

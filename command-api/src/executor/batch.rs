@@ -6,10 +6,8 @@
 mod group;
 mod member;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    mem,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 
 use tidemark_domain::{Claim, Load, Stop, View};
 use tidemark_event_store::Group;
@@ -20,7 +18,8 @@ use uuid::Uuid;
 pub(super) use self::member::{Member, Verdict};
 
 use self::group::group;
-use super::{job::Job, states::Cache};
+use super::job::Job;
+use super::states::Cache;
 use crate::error::Error;
 
 /// What became of deciding one command.

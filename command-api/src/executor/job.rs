@@ -1,10 +1,8 @@
 //! A command on its way through the executor, and the bounds on how many there may be.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use metrics::{counter, gauge};
 use tidemark_platform::config::Executor as Settings;

@@ -3,7 +3,8 @@
 //!
 //! What it folds is read from the log, so it never loads or keeps what is not committed.
 
-use std::{collections::HashMap, future::ready};
+use std::collections::HashMap;
+use std::future::ready;
 
 use futures::TryStreamExt;
 use sqlx::PgPool;

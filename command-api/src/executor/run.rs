@@ -6,35 +6,28 @@
 
 mod outcome;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    io, mem,
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{io, mem};
 
-use futures::{
-    FutureExt,
-    future::{self, BoxFuture},
-};
+use futures::future::BoxFuture;
+use futures::{FutureExt, future};
 use metrics::{counter, histogram};
 use sqlx::PgPool;
 use tidemark_domain::Load;
 use tidemark_event_store::{Appender, Group, Log, Outcome};
-use tidemark_platform::{clock::Clock, config::Executor as Settings};
-use tokio::{
-    sync::mpsc,
-    task::{JoinError, JoinSet},
-};
+use tidemark_platform::clock::Clock;
+use tidemark_platform::config::Executor as Settings;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
 
-use super::{
-    batch::{Batch, Decided, Member},
-    job::Job,
-    load::{Loader, Loading},
-    states::Cache,
-};
+use super::batch::{Batch, Decided, Member};
+use super::job::Job;
+use super::load::{Loader, Loading};
+use super::states::Cache;
 use crate::error::Error;
 
 /// How long to wait before Postgres is asked again what became of a batch.

@@ -1,25 +1,23 @@
 //! Auctions: announced by sellers, bid on by buyers, opened and closed by a timer.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use tidemark_domain::{
-    Command,
-    auction::{
-        AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
-    },
+use tidemark_domain::Command;
+use tidemark_domain::auction::{
+    AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
 };
 use tidemark_events::{AuctionId, ProductId, ReserveId, Timestamp};
 use tidemark_platform::http::{Json, Path, Problem};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::money::Price;
-use crate::{
-    app::{App, Done, Order, new_id},
-    caller::Caller,
-};
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -1,19 +1,19 @@
 //! Categories, kept by admins.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::category::{Activate, Create, Deactivate};
 use tidemark_events::CategoryId;
 use tidemark_platform::http::{Json, Path, Problem};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::{
-    app::{App, Done, Order, new_id},
-    caller::Caller,
-};
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::product::{Draft, List, Withdraw};
-use tidemark_events::{
-    CategoryId, Money, ProductId,
-    product::{Condition, Shipping},
-};
+use tidemark_events::product::{Condition, Shipping};
+use tidemark_events::{CategoryId, Money, ProductId};
 use tidemark_platform::http::{Json, Path, Problem};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::money::Price;
-use crate::{
-    app::{App, Done, Order, new_id},
-    caller::Caller,
-};
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
 
 const SPECIFICATIONS_MAX: usize = 50;
 const SPECIFICATION_CHARS_MAX: usize = 200;

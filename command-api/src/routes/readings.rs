@@ -1,19 +1,20 @@
 //! Readings of history, recorded by the process that shows it.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::reading::Record;
-use tidemark_events::{ReadingId, Timestamp, UserId, reading::Scope};
+use tidemark_events::reading::Scope;
+use tidemark_events::{ReadingId, Timestamp, UserId};
 use tidemark_platform::http::{Json, Problem};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::{
-    app::{App, Done, Order, new_id},
-    caller::Caller,
-};
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(record))

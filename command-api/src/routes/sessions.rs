@@ -1,42 +1,34 @@
 //! Sessions: log in, refresh, log out.
 
-use axum::{
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use garde::Validate;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use tidemark_domain::{
-    Claim, ClaimScope,
-    credential::Credential,
-    session::{End, Open, Refresh},
-    user::User,
-};
-use tidemark_events::{
-    Event, SessionId, UserId,
-    session::{EndReason, Event as SessionEvent},
-    user::Role,
-};
-use tidemark_platform::{
-    auth,
-    http::{Json, Path, Problem},
-    token::Token,
-};
+use tidemark_domain::credential::Credential;
+use tidemark_domain::session::{End, Open, Refresh};
+use tidemark_domain::user::User;
+use tidemark_domain::{Claim, ClaimScope};
+use tidemark_events::session::{EndReason, Event as SessionEvent};
+use tidemark_events::user::Role;
+use tidemark_events::{Event, SessionId, UserId};
+use tidemark_platform::auth;
+use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::token::Token;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::users::normalised_email;
-use crate::{
-    app::{App, Done, Order, new_id},
-    caller::Caller,
-    error::Error,
-    executor::Receipt,
-};
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::executor::Receipt;
 
 const TOKEN_BYTES: usize = 32;
 

@@ -1,22 +1,23 @@
 //! Users: registration, the first admin, roles.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
+use axum::response::Response;
 use garde::Validate;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tidemark_domain::user::{CreateFirstAdmin, GrantRole, Register, RevokeRole};
 use tidemark_event_store::KeyUse;
-use tidemark_events::{CredentialId, UserId, user::Role};
+use tidemark_events::user::Role;
+use tidemark_events::{CredentialId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::{
-    app::{App, Done, Order, new_id},
-    caller::Caller,
-};
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
 
 /// Longest address that SMTP carries (RFC 5321, 4.5.3.1.3).
 pub(super) const EMAIL_BYTES_MAX: usize = 254;

@@ -1,13 +1,12 @@
 //! What buyers do in an auction: bid, or buy it now.
 
 use chrono::TimeDelta;
-use tidemark_events::{
-    AuctionId, Money, UserId,
-    auction::{Event, Outcome},
-    user::Role,
-};
+use tidemark_events::auction::{Event, Outcome};
+use tidemark_events::user::Role;
+use tidemark_events::{AuctionId, Money, UserId};
 
-use super::{Error, Running, schedule::require_in_range};
+use super::schedule::require_in_range;
+use super::{Error, Running};
 use crate::{Command, Stop, View, Write, access, reserve};
 
 /// The auction, if this buyer may bid in it now.

@@ -1,10 +1,8 @@
 //! How auctions end: closed on time with an outcome, or cancelled by their sellers.
 
-use tidemark_events::{
-    AuctionId,
-    auction::{Event, Outcome},
-    user::Role,
-};
+use tidemark_events::AuctionId;
+use tidemark_events::auction::{Event, Outcome};
+use tidemark_events::user::Role;
 
 use super::{Error, Running};
 use crate::{Command, Stop, View, Write, access, product, reserve};

@@ -1,23 +1,17 @@
 //! What holds for every auction, whoever does what and when.
 
 use chrono::TimeDelta;
-use proptest::{collection::vec, prelude::*};
-use tidemark_events::{
-    Event as Fact, Timestamp, UserId,
-    auction::{Event, Outcome},
-    product,
-    samples::{BIDDER, PRODUCT, SELLER, at},
-};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tidemark_events::auction::{Event, Outcome};
+use tidemark_events::samples::{BIDDER, PRODUCT, SELLER, at};
+use tidemark_events::{Event as Fact, Timestamp, UserId, product};
 
-use super::{
-    Bid, DURATION_MAX,
-    tests::{BUY_NOW, CANCEL, CLOSE, OPEN, bid, scheduled},
-};
-use crate::{
-    Command,
-    given::{Given, RIVAL},
-    product::auctioned,
-};
+use super::tests::{BUY_NOW, CANCEL, CLOSE, OPEN, bid, scheduled};
+use super::{Bid, DURATION_MAX};
+use crate::Command;
+use crate::given::{Given, RIVAL};
+use crate::product::auctioned;
 
 /// As scheduled by the sample.
 const INCREMENT: i64 = 500;

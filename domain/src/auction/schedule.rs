@@ -1,9 +1,9 @@
 //! How auctions begin: announced by sellers, opened on time.
 
 use chrono::TimeDelta;
-use tidemark_events::{
-    AuctionId, Money, ProductId, ReserveId, Timestamp, auction::Event, reserve, user::Role,
-};
+use tidemark_events::auction::Event;
+use tidemark_events::user::Role;
+use tidemark_events::{AuctionId, Money, ProductId, ReserveId, Timestamp, reserve};
 
 use super::{Error, Running};
 use crate::{Command, Stop, View, Write, access, category, product};

@@ -5,16 +5,12 @@ mod bidding;
 mod ending;
 mod scheduling;
 
-use tidemark_events::{
-    samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents},
-    user::Role,
-};
+use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents};
+use tidemark_events::user::Role;
 
 use super::*;
-use crate::{
-    given::{Given, RIVAL, facts, given, granted, joined, sample},
-    product::auctioned,
-};
+use crate::given::{Given, RIVAL, facts, given, granted, joined, sample};
+use crate::product::auctioned;
 
 pub(super) const OPEN: super::Open = super::Open {
     auction_id: AUCTION,

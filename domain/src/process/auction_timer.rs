@@ -59,7 +59,8 @@ pub fn react(event: &Event) -> Vec<Action> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{self, AUCTION, at};
+    use tidemark_events::samples;
+    use tidemark_events::samples::{AUCTION, at};
 
     use super::*;
 

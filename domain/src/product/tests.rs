@@ -1,9 +1,7 @@
 //! A product's way, and who may not push it along.
 
-use tidemark_events::{
-    Event as Fact,
-    samples::{AUCTION, BIDDER, PRODUCT, SELLER},
-};
+use tidemark_events::Event as Fact;
+use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER};
 
 use super::*;
 use crate::given::{Given, facts, given, granted, joined, sample};

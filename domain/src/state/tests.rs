@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tidemark_events::{
-    Aggregate as Kind, auction,
-    samples::{AUCTION, BIDDER, PRODUCT, SELLER, all, at, euro_cents},
-};
+use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, all, at, euro_cents};
+use tidemark_events::{Aggregate as Kind, auction};
 
 use super::*;
-use crate::{Loaded, auction::Auction};
+use crate::Loaded;
+use crate::auction::Auction;
 
 /// The state after all samples of each aggregate, and after each of them on the way.
 fn states() -> Vec<(Kind, String, Loaded)> {

@@ -1,9 +1,7 @@
 //! Who may join, and who may make whom what.
 
-use tidemark_events::{
-    Event as Fact,
-    samples::{BIDDER, CREDENTIAL, SELLER},
-};
+use tidemark_events::Event as Fact;
+use tidemark_events::samples::{BIDDER, CREDENTIAL, SELLER};
 
 use super::*;
 use crate::given::{ADMIN, Given, given, granted, joined, sample};

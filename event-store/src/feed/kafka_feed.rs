@@ -13,14 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tidemark_events::Recorded;
-use tokio::{
-    task::{JoinHandle, spawn_blocking},
-    time::{Instant, sleep_until},
-};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
 
-use self::{counts::Kind, live::Live};
+use self::counts::Kind;
+use self::live::Live;
 use super::{Feed, FeedError};
-use crate::{Log, kafka::Settings};
+use crate::Log;
+use crate::kafka::Settings;
 
 pub use counts::Counts;
 

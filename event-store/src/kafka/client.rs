@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use rdkafka::{
-    ClientConfig, ClientContext,
-    admin::AdminClient,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, ConsumerContext},
-    error::{KafkaError, KafkaResult},
-};
+use rdkafka::admin::AdminClient;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::Settings;
 

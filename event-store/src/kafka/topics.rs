@@ -1,22 +1,19 @@
 //! The topics: one an aggregate, each with the same number of partitions. Making them, and asking
 //! the brokers about them; what is asked here blocks.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use rdkafka::{
-    Offset, TopicPartitionList,
-    admin::{AdminOptions, NewTopic, TopicReplication},
-    consumer::Consumer as _,
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 use uuid::Uuid;
 
-use super::{Consumer, Settings, admin, murmur2::positive_murmur2};
+use super::murmur2::positive_murmur2;
+use super::{Consumer, Settings, admin};
 
 /// One partition of one topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use tidemark_events::{Aggregate, Recorded};
 
 use super::error::Error;
-use crate::kafka::{self, Partition, partition_of};
+use crate::kafka;
+use crate::kafka::{Partition, partition_of};
 
 /// The partitions of all topics. Each has a place, by which the relay's state is indexed.
 #[derive(Debug)]

@@ -1,36 +1,26 @@
 //! Publishing: pages of the log into the producer, its delivery reports into the progress.
 
-use std::{
-    collections::BTreeSet,
-    convert::Infallible,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
 use fail::fail_point;
-use rdkafka::{
-    ClientContext,
-    error::{KafkaError, RDKafkaErrorCode},
-    message::{DeliveryResult, Message},
-    producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer},
-};
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use tidemark_events::Recorded;
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout_at,
-};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout_at;
 
-use super::{
-    Settings,
-    error::Error,
-    layout::Layout,
-    progress::{Place, Progress},
-    recovery::Recovered,
-    window::Window,
-};
-use crate::{
-    Log,
-    kafka::{Envelope, Offload, Quiet, Timeline, producer_config},
-};
+use super::Settings;
+use super::error::Error;
+use super::layout::Layout;
+use super::progress::{Place, Progress};
+use super::recovery::Recovered;
+use super::window::Window;
+use crate::Log;
+use crate::kafka::{Envelope, Offload, Quiet, Timeline, producer_config};
 
 /// What a record in flight carries through the producer.
 #[derive(Debug)]

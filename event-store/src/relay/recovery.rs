@@ -1,21 +1,21 @@
 //! The start of a term: what the topics really hold, and whether it is this log that they hold.
 //! It writes nothing.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
 
-use rdkafka::{Offset, TopicPartitionList, consumer::Consumer as _, message::Message};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
 
-use super::{
-    error::Error,
-    layout::Layout,
-    progress::{Place, Progress},
-    tail::Tail,
-    topics::blocking,
-};
-use crate::{
-    Log,
-    kafka::{Consumer, End, Partition, Record, Settings, consumer, offsets},
-};
+use super::error::Error;
+use super::layout::Layout;
+use super::progress::{Place, Progress};
+use super::tail::Tail;
+use super::topics::blocking;
+use crate::Log;
+use crate::kafka::{Consumer, End, Partition, Record, Settings, consumer, offsets};
 
 /// What the topics hold.
 #[derive(Debug)]

@@ -1,14 +1,15 @@
 //! The topics, as the relay needs them: made before the first record, watched as long as it leads.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
-use super::{error::Error, layout::Layout, progress::Progress};
+use super::error::Error;
+use super::layout::Layout;
+use super::progress::Progress;
 use crate::kafka::{Consumer, Offload, Settings, consumer, create_topics, partition_counts};
 
 /// How often brokers are asked whether a new topic is there.

@@ -1,6 +1,7 @@
 //! What has been sent and not yet acknowledged, in the order of the log.
 
-use std::{collections::VecDeque, time::Instant};
+use std::collections::VecDeque;
+use std::time::Instant;
 
 /// The positions after the confirmed one that the relay has dealt with. The confirmed position is
 /// the last before the first one that is still open, whatever was acknowledged behind it.

@@ -8,7 +8,8 @@ use axum::routing::get as on_get;
 
 use super::{Authenticated, Principal, Service, User};
 use crate::http::layers;
-use crate::testing::{self, config, get, token};
+use crate::testing;
+use crate::testing::{config, get, token};
 
 /// Routes that let in whom their extractor does, and tell who it was.
 fn app() -> Router {

@@ -5,8 +5,7 @@ use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use super::Problem;
-use crate::config;
-use crate::token;
+use crate::{config, token};
 
 /// Headers that mean something to us and must not mean two things.
 const SINGLE: [HeaderName; 5] = [

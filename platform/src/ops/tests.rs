@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::http::layers;
-use crate::testing::{self, config, config_with, get};
+use crate::testing;
+use crate::testing::{config, config_with, get};
 
 fn not_ready() -> (u16, String) {
     (503, "not_ready".to_owned())

@@ -10,14 +10,14 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use sqlx::PgPool;
 use tidemark_event_store::answered;
-use tidemark_platform::Config;
-use tidemark_platform::auth::{self, ServiceCredential};
-use tidemark_platform::config;
+use tidemark_platform::auth::ServiceCredential;
+use tidemark_platform::{Config, auth, config};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::actions::{self, Due};
-use super::answer::{self, Verdict};
+use super::actions::Due;
+use super::answer::Verdict;
+use super::{actions, answer};
 use crate::error::with_causes;
 
 /// How long to wait at least before due actions are sought again.

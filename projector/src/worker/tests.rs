@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use tidemark_events::{CategoryId, Recorded, samples::CATEGORY};
+use tidemark_events::samples::CATEGORY;
+use tidemark_events::{CategoryId, Recorded};
 use tidemark_read_models::Shard;
 use tidemark_read_models::storage::{GENERATION, StorageError};
 use tokio_util::sync::CancellationToken;

@@ -1,6 +1,8 @@
 //! What is said of Postgres' troubles.
 
-use std::{borrow::Cow, error::Error as StdError, fmt};
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
 
 use axum::http::StatusCode;
 use sqlx::error::{DatabaseError, ErrorKind};

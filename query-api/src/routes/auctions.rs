@@ -5,15 +5,17 @@ mod live;
 mod mine;
 
 use axum::extract::State;
-use tidemark_platform::{
-    http::{Path, Problem},
-    token::{Tidemark, Token},
-};
+use tidemark_platform::http::{Path, Problem};
+use tidemark_platform::token::{Tidemark, Token};
 use tidemark_read_models::auction::{Auction, Row};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::{answer::One, app::App, error::Error, snapshot::Snapshot};
+use crate::answer::One;
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

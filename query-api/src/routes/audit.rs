@@ -7,10 +7,15 @@ mod state;
 mod stream;
 
 use tidemark_events::reading::Scope;
-use tidemark_platform::{auth::User, http::RequestContext, token::Token};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use tidemark_platform::auth::User;
+use tidemark_platform::http::RequestContext;
+use tidemark_platform::token::Token;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::{app::App, error::Error, snapshot::Snapshot};
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
 
 /// The role whose holders may read history.
 const AUDITOR: &str = "auditor";

@@ -2,24 +2,21 @@
 //! one might be missing that belongs on a page already shown.
 
 use axum::extract::State;
-use tidemark_platform::{
-    auth::User,
-    http::{Path, Problem, Query},
-    pagination::Page,
-    token::Tidemark,
-};
+use tidemark_platform::auth::User;
+use tidemark_platform::http::{Path, Problem, Query};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
 use tidemark_read_models::bid::{Bid, Row};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::{Paging, auctions};
-use crate::{
-    answer::{Many, id_of},
-    app::App,
-    error::Error,
-    snapshot::Snapshot,
-    watch::Rows,
-};
+use crate::answer::{Many, id_of};
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -2,23 +2,20 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use tidemark_platform::{
-    http::{Path, Problem, Query},
-    pagination::Page,
-    token::Tidemark,
-};
+use tidemark_platform::http::{Path, Problem, Query};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
 use tidemark_read_models::category::{Category, Row};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Paging;
-use crate::{
-    answer::{Many, One},
-    app::App,
-    error::Error,
-    snapshot::Snapshot,
-    watch::Rows,
-};
+use crate::answer::{Many, One};
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -3,24 +3,21 @@
 use axum::extract::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use tidemark_platform::{
-    auth::Principal,
-    http::{Path, Problem, Query},
-    pagination::Page,
-    token::{Tidemark, Token},
-};
+use tidemark_platform::auth::Principal;
+use tidemark_platform::http::{Path, Problem, Query};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::{Tidemark, Token};
 use tidemark_read_models::product::{Product, Row, Status};
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::{
-    answer::{Many, One, id_of},
-    app::App,
-    error::Error,
-    snapshot::Snapshot,
-    watch::Rows,
-};
+use crate::answer::{Many, One, id_of};
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tidemark_events::user::Role;
-use tidemark_platform::{
-    auth::User,
-    http::{Json, Problem, etag},
-    token::Tidemark,
-};
-use tidemark_read_models::profile::{self, Row};
+use tidemark_platform::auth::User;
+use tidemark_platform::http::{Json, Problem, etag};
+use tidemark_platform::token::Tidemark;
+use tidemark_read_models::profile;
+use tidemark_read_models::profile::Row;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::{answer::One, app::App, error::Error, snapshot::Snapshot, watch::Rows};
+use crate::answer::One;
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(me))

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tidemark_read_models::{ReadModel, Shard, auction::Auction, redis::Documents};
+use tidemark_read_models::auction::Auction;
+use tidemark_read_models::redis::Documents;
+use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 
 use crate::testing::{Api, Database, auction};

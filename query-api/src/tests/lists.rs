@@ -1,12 +1,12 @@
 //! Lists: filters, orders, pages, and what is no way to ask for them.
 
 use serde_json::json;
-use tidemark_events::{CategoryId, samples::euro_cents};
-use tidemark_read_models::{
-    auction::{self, Auction, Status},
-    category::{self, Category},
-    product::{self, Product},
-};
+use tidemark_events::CategoryId;
+use tidemark_events::samples::euro_cents;
+use tidemark_read_models::auction::{Auction, Status};
+use tidemark_read_models::category::Category;
+use tidemark_read_models::product::Product;
+use tidemark_read_models::{auction, category, product};
 use uuid::Uuid;
 
 use crate::testing::{Api, Database, auction};

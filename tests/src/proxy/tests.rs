@@ -1,9 +1,7 @@
 //! Each fault does what it says, to connections that are open and to new ones.
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    time::{Instant, timeout},
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
 
 use super::*;
 

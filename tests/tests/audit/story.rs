@@ -3,7 +3,8 @@
 use serde_json::json;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
-use tidemark_tests::{App, User, settle::eventually};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, User};
 use uuid::Uuid;
 
 /// A number that nothing else in a test is.

@@ -1,15 +1,16 @@
 //! Deliveries that no relay makes and every reader must bear: all records again, in any order.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::future::join_all;
-use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
-use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    message::{Headers, Message, OwnedMessage},
-    producer::{FutureProducer, FutureRecord},
-};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message, OwnedMessage};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tidemark_events::Aggregate;
 use tidemark_tests::App;
 

@@ -1,16 +1,16 @@
 //! A read model in trouble is in it alone.
 
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection, postgres::PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection};
 use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
 use tidemark_events::{Actor, Encoded, Metadata};
-use tidemark_tests::{App, Process, from_environment, settle::eventually};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, Process, from_environment};
 use uuid::Uuid;
 
-use super::{
-    checkpoint,
-    replay::{assert_documents, assert_rows},
-};
+use super::checkpoint;
+use super::replay::{assert_documents, assert_rows};
 
 /// All but one.
 const OTHERS: [&str; 4] = ["auction", "bid", "product", "profile"];

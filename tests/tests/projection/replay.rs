@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use redis::AsyncCommands;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
-use tidemark_read_models::{ReadModel, Shard, for_each_read_model, storage::GENERATION};
-use tidemark_tests::{App, replay, settle::eventually};
+use tidemark_read_models::storage::GENERATION;
+use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, replay};
 
 /// Fails unless every row of every read model is what a replay from zero makes of it, byte for byte.
 pub(super) async fn assert_rows(app: &App) {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
-use tidemark_tests::{App, Process, app::Builder, from_environment, settle::eventually};
+use tidemark_tests::app::Builder;
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, Process, from_environment};
 use uuid::Uuid;
 
 use super::replay::{assert_documents, assert_rows};

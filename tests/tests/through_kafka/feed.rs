@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use rdkafka::{message::OwnedMessage, mocking::MockCluster};
-use tidemark_event_store::{
-    Log,
-    feed::{Counts, Feed, KafkaFeed},
-    kafka,
-};
+use rdkafka::message::OwnedMessage;
+use rdkafka::mocking::MockCluster;
+use tidemark_event_store::feed::{Counts, Feed, KafkaFeed};
+use tidemark_event_store::{Log, kafka};
 use tidemark_events::{Aggregate, Recorded};
 use tokio::time::timeout;
 
-use super::{
-    topics::{Records, Topics},
-    world::{World, settings, within},
-};
+use super::topics::{Records, Topics};
+use super::world::{World, settings, within};
 
 /// A feed, and what it gave.
 struct Reader {

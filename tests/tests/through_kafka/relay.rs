@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use rdkafka::Message;
-use tidemark_event_store::{Group, NewEvent, relay::Health};
+use tidemark_event_store::relay::Health;
+use tidemark_event_store::{Group, NewEvent};
 use tidemark_events::Encoded;
 use tidemark_tests::{Process, Settings};
 use uuid::Uuid;
 
-use super::{
-    topics::{Topics, faults, header},
-    world::{World, any_confirms, event_of, metadata, within},
-};
+use super::topics::{Topics, faults, header};
+use super::world::{World, any_confirms, event_of, metadata, within};
 
 async fn assert_complete(world: &World, topics: &Topics) {
     assert_eq!(faults(&world.log, &topics.records().await).await, [""; 0]);

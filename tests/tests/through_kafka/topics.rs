@@ -1,16 +1,16 @@
 //! The topics as any other consumer sees them.
 
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
-    message::Message,
-    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
-    util::Timeout,
-};
-use tidemark_event_store::{Log, kafka::Settings};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::util::Timeout;
+use tidemark_event_store::Log;
+use tidemark_event_store::kafka::Settings;
 use tidemark_events::{Aggregate, Recorded};
-use tidemark_tests::records::{self, Faults};
+use tidemark_tests::records;
+use tidemark_tests::records::Faults;
 
 pub(super) use tidemark_tests::records::{Records, header};
 

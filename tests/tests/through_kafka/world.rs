@@ -1,19 +1,23 @@
 //! A log with topics of its own.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
+use std::time::Duration;
 
 use futures::future::select_all;
-use sqlx::{PgPool, postgres::PgPoolOptions};
-use tidemark_event_store::{
-    Appender, Group, Log, NewEvent, Outcome, kafka,
-    relay::{Health, Relay, Settings},
-};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tidemark_event_store::relay::{Health, Relay, Settings};
+use tidemark_event_store::{Appender, Group, Log, NewEvent, Outcome, kafka};
 use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId, auction, category,
     session, user,
 };
-use tidemark_tests::{Database, settings::from_environment, settle::eventually};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tidemark_tests::Database;
+use tidemark_tests::settings::from_environment;
+use tidemark_tests::settle::eventually;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 

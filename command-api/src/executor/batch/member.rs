@@ -9,10 +9,9 @@ use tidemark_platform::config::Executor as Settings;
 use uuid::Uuid;
 
 use super::Thing;
-use crate::{
-    error::Error,
-    executor::{job::Job, states::Cache},
-};
+use crate::error::Error;
+use crate::executor::job::Job;
+use crate::executor::states::Cache;
 
 /// A command of the batch.
 pub(in crate::executor) struct Member {

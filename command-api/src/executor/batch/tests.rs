@@ -1,25 +1,21 @@
 //! Which commands share a group, and what each group rests on.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use tidemark_domain::{
-    Command, Loaded,
-    auction::{Cancel, PlaceBid},
-    category::Deactivate,
-    product::List,
-};
-use tidemark_events::{
-    Actor, Event, Metadata, UserId, auction, category, product,
-    samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents},
-    user::{self, Role},
-};
-use tidemark_platform::{Config, config::Executor as Settings};
+use tidemark_domain::auction::{Cancel, PlaceBid};
+use tidemark_domain::category::Deactivate;
+use tidemark_domain::product::List;
+use tidemark_domain::{Command, Loaded};
+use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents};
+use tidemark_events::user::Role;
+use tidemark_events::{Actor, Event, Metadata, UserId, auction, category, product, user};
+use tidemark_platform::Config;
+use tidemark_platform::config::Executor as Settings;
 
 use super::*;
-use crate::executor::{intent::Intent, job::Admission};
+use crate::executor::intent::Intent;
+use crate::executor::job::Admission;
 
 const ADMIN: UserId = UserId(Uuid::from_u128(100));
 

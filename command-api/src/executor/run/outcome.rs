@@ -1,20 +1,18 @@
 //! What follows from an append: answers, second decisions, and finding out what became of a batch.
 
-use std::{collections::HashSet, io, mem, time::Instant};
+use std::collections::HashSet;
+use std::time::Instant;
+use std::{io, mem};
 
 use metrics::counter;
 use tidemark_event_store::{Appended, Moved, Outcome};
 use uuid::Uuid;
 
 use super::{Answered, InFlight, Loop, RESOLVE_PAUSE, Standing, in_time, observe, refuse};
-use crate::{
-    error::Error,
-    executor::{
-        batch::{Member, Verdict},
-        intent::Receipt,
-        replay,
-    },
-};
+use crate::error::Error;
+use crate::executor::batch::{Member, Verdict};
+use crate::executor::intent::Receipt;
+use crate::executor::replay;
 
 impl Loop {
     /// What follows from the answer to the batch in flight. Gives the commands whose decision stands.

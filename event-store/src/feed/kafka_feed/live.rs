@@ -2,13 +2,12 @@
 
 use rdkafka::error::{KafkaError, KafkaResult};
 use tidemark_events::Recorded;
-use tokio::sync::oneshot::{Receiver, error::TryRecvError};
+use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::error::TryRecvError;
 
-use super::{
-    counts::{Counts, Kind},
-    merge::{Merge, Offer},
-    session::{Read, Session},
-};
+use super::counts::{Counts, Kind};
+use super::merge::{Merge, Offer};
+use super::session::{Read, Session};
 use crate::kafka::Settings;
 
 /// A session and the merge of its partitions.

@@ -1,18 +1,16 @@
 //! A consumer of all partitions of all topics, each with a queue of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use rdkafka::{
-    Offset, TopicPartitionList,
-    consumer::{Consumer as _, base_consumer::PartitionQueue},
-    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    message::{BorrowedMessage, Message},
-};
+use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
 use tidemark_events::{Aggregate, Recorded};
-use tokio::{
-    sync::{Notify, oneshot},
-    task::spawn_blocking,
-};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::spawn_blocking;
 
 use crate::kafka::{
     Consumer, End, Offload, Partition, Quiet, Record, Settings, consumer, offsets, partition_counts,

@@ -1,4 +1,5 @@
-use rdkafka::{Timestamp as KafkaTimestamp, message::OwnedMessage};
+use rdkafka::Timestamp as KafkaTimestamp;
+use rdkafka::message::OwnedMessage;
 use tidemark_events::{Actor, samples};
 use uuid::Uuid;
 

@@ -5,7 +5,8 @@ use axum::http::Method;
 use uuid::Uuid;
 
 use super::{app, app_with};
-use crate::testing::{self, get, request, send};
+use crate::testing;
+use crate::testing::{get, request, send};
 
 #[tokio::test]
 async fn row_1_unknown_path() {

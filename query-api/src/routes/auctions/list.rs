@@ -6,19 +6,19 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tidemark_events::{Currency, Money};
-use tidemark_platform::{
-    http::{FieldError, Problem, Query},
-    pagination::Page,
-    token::Tidemark,
-};
-use tidemark_read_models::{
-    auction::{Auction, Row, Status},
-    category::Category,
-};
+use tidemark_platform::http::{FieldError, Problem, Query};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
+use tidemark_read_models::auction::{Auction, Row, Status};
+use tidemark_read_models::category::Category;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{answer::Many, app::App, error::Error, snapshot::Snapshot, watch::Rows};
+use crate::answer::Many;
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
 
 /// Characters of a search at most.
 const SEARCH_MAX: usize = 200;

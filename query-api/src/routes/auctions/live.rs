@@ -1,37 +1,29 @@
 //! An auction as a live update: its document, again and again as it changes. States may be skipped and
 //! are never taken back; nobody is told of an event.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
-use axum::{
-    extract::State as Extract,
-    http::HeaderMap,
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
-};
+use axum::extract::State as Extract;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use futures::{Stream, stream};
 use sqlx::PgPool;
-use tidemark_platform::{
-    http::{Path, Problem},
-    shutdown::Shutdown,
-    token::{Tidemark, Token},
-};
+use tidemark_platform::http::{Path, Problem};
+use tidemark_platform::shutdown::Shutdown;
+use tidemark_platform::token::{Tidemark, Token};
 use tidemark_read_models::auction::Auction;
-use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
-    time::{Instant, Interval, interval_at},
-};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, Interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{
-    app::App,
-    error::Error,
-    snapshot::Snapshot,
-    watch::{Rows, State},
-};
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::{Rows, State};
 
 const LAST_EVENT_ID: &str = "last-event-id";
 

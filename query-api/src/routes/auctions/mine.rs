@@ -1,23 +1,19 @@
 //! Auctions that concern who asks: those they won, those they sell in. Newest first.
 
 use axum::extract::State;
-use tidemark_platform::{
-    auth::User,
-    http::{Problem, Query},
-    pagination::Page,
-    token::Tidemark,
-};
+use tidemark_platform::auth::User;
+use tidemark_platform::http::{Problem, Query};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
 use tidemark_read_models::auction::{Auction, Row};
 use uuid::Uuid;
 
-use crate::{
-    answer::{Many, id_of},
-    app::App,
-    error::Error,
-    routes::Paging,
-    snapshot::Snapshot,
-    watch::Rows,
-};
+use crate::answer::{Many, id_of};
+use crate::app::App;
+use crate::error::Error;
+use crate::routes::Paging;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
 
 /// The auctions I won
 #[utoipa::path(

@@ -1,27 +1,25 @@
 //! The log by position, filtered: the read model `history` finds positions, the log has the events.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use sqlx::PgPool;
-use tidemark_events::{Timestamp, reading::Scope};
-use tidemark_platform::{
-    auth::User,
-    http::{Json, Problem, Query, RequestContext},
-    pagination::Page,
-    token::Tidemark,
-};
+use tidemark_events::Timestamp;
+use tidemark_events::reading::Scope;
+use tidemark_platform::auth::User;
+use tidemark_platform::http::{Json, Problem, Query, RequestContext};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
 use tidemark_read_models::history::History;
 use utoipa::IntoParams;
 
-use super::{
-    event::{HistoryEvent, page},
-    record, require_auditor,
-};
-use crate::{app::App, error::Error, snapshot::Snapshot, watch::Rows};
+use super::event::{HistoryEvent, page};
+use super::{record, require_auditor};
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
 
 /// Characters of a type, an aggregate or an actor at most.
 const NAME_MAX: usize = 100;

@@ -1,26 +1,22 @@
 //! An auction as it was: the fold of its read model over the beginning of its stream.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
-use tidemark_events::{Recorded, Timestamp, reading::Scope};
-use tidemark_platform::{
-    auth::User,
-    http::{FieldError, Json, Path, Problem, Query, RequestContext, etag},
-    token::Tidemark,
-};
-use tidemark_read_models::{
-    ReadModel,
-    auction::{Auction, Row},
-};
+use tidemark_events::reading::Scope;
+use tidemark_events::{Recorded, Timestamp};
+use tidemark_platform::auth::User;
+use tidemark_platform::http::{FieldError, Json, Path, Problem, Query, RequestContext, etag};
+use tidemark_platform::token::Tidemark;
+use tidemark_read_models::ReadModel;
+use tidemark_read_models::auction::{Auction, Row};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{head, record, require_auditor};
-use crate::{app::App, error::Error};
+use crate::app::App;
+use crate::error::Error;
 
 /// Events of the stream read at once.
 const PAGE: i64 = 1_000;

@@ -1,26 +1,21 @@
 //! The history of one stream.
 
-use axum::{
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_events::reading::Scope;
-use tidemark_platform::{
-    auth::User,
-    http::{Json, Path, Problem, Query, RequestContext},
-    pagination::Page,
-    token::Tidemark,
-};
+use tidemark_platform::auth::User;
+use tidemark_platform::http::{Json, Path, Problem, Query, RequestContext};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{
-    event::{HistoryEvent, page},
-    head, record, require_auditor,
-};
-use crate::{app::App, error::Error};
+use super::event::{HistoryEvent, page};
+use super::{head, record, require_auditor};
+use crate::app::App;
+use crate::error::Error;
 
 /// Which part of the stream.
 #[derive(Debug, Deserialize, Validate, IntoParams)]

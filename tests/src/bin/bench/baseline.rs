@@ -1,24 +1,18 @@
 //! What Postgres does by itself with the same rows: the ceilings that the log is measured against.
 
-use std::{
-    fmt::Write,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tidemark_event_store::{Appender, Group, NewEvent, NewRecord, Outcome};
-use tidemark_events::{
-    Event, auction,
-    samples::{self, euro_cents},
-};
+use tidemark_events::samples::euro_cents;
+use tidemark_events::{Event, auction, samples};
 use uuid::Uuid;
 
-use crate::{
-    load::{Seen, histogram, micros},
-    world::{AUCTIONS, World, metadata, new_id},
-};
+use crate::load::{Seen, histogram, micros};
+use crate::world::{AUCTIONS, World, metadata, new_id};
 
 /// Rows of one `COPY`.
 const COPY_ROWS: usize = 10_000;

@@ -1,24 +1,20 @@
 //! Clients over HTTP: each bids in turn on auctions that nobody else bids on, and some look at what came
 //! of it. So no bid is overtaken, and every one is accepted.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering::Relaxed},
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use futures::{StreamExt, stream};
-use hyper::{StatusCode, body::Bytes};
+use hyper::StatusCode;
+use hyper::body::Bytes;
 use serde_json::json;
-use tidemark_tests::{
-    Deployment,
-    market::{INCREMENT, STARTING_PRICE, eur},
-};
+use tidemark_tests::Deployment;
+use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
 use uuid::Uuid;
 
-use crate::{
-    connection::{Answer, Connection},
-    load::Client,
-};
+use crate::connection::{Answer, Connection};
+use crate::load::Client;
 
 /// Connections that send commands at once.
 pub(crate) const CLIENTS: usize = 64;

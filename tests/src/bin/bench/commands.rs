@@ -1,16 +1,15 @@
 //! Figures of commands, in-process: the executor and the append function without HTTP.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::{
-    baseline,
-    driver::{closed_loop, open_loop, warm_up},
-    progress::Progress,
-    table::{Figure, Reach, Table, quantile_ms},
-    world::{AUCTIONS, World},
-};
+use crate::baseline;
+use crate::driver::{closed_loop, open_loop, warm_up};
+use crate::progress::Progress;
+use crate::table::{Figure, Reach, Table, quantile_ms};
+use crate::world::{AUCTIONS, World};
 
 /// Steps of [`measure`].
 pub(crate) const STEPS: u64 = 9;

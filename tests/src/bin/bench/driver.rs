@@ -1,14 +1,13 @@
 //! Clients of the executor in this process.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use tidemark_command_api::executor::Intent;
 
-use crate::{
-    load::{Client, Seen, at_rate, saturate},
-    world::{AUCTIONS, BIDDERS, World},
-};
+use crate::load::{Client, Seen, at_rate, saturate};
+use crate::world::{AUCTIONS, BIDDERS, World};
 
 /// Has one command done on each auction, so that no figure is of streams that are loaded first.
 pub(crate) async fn warm_up(world: &World) {

@@ -1,14 +1,12 @@
 //! What the figures were measured on. Where Postgres does not keep what it acknowledged, nothing is.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    fs::File,
-    io::Write,
-    process::Command,
-    thread::available_parallelism,
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Write;
+use std::process::Command;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};

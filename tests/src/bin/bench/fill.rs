@@ -3,10 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
-use tidemark_events::{
-    AuctionId, Event, auction,
-    samples::{self, euro_cents},
-};
+use tidemark_events::samples::euro_cents;
+use tidemark_events::{AuctionId, Event, auction, samples};
 use tidemark_tests::{Database, from_environment};
 
 use crate::world::{STARTING_PRICE, metadata, opened};

@@ -1,14 +1,13 @@
 //! Whether the log stays as fast when it is long: the same commands, on a short log and on a long one.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{
-    driver::{closed_loop, warm_up},
-    fill::fill,
-    progress::Progress,
-    table::{Figure, Table},
-    world::{AUCTIONS, World},
-};
+use crate::driver::{closed_loop, warm_up};
+use crate::fill::fill;
+use crate::progress::Progress;
+use crate::table::{Figure, Table};
+use crate::world::{AUCTIONS, World};
 
 /// Steps of [`measure`].
 pub(crate) const STEPS: u64 = 4;

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use tidemark_tests::Deployment;
 
-use crate::{
-    bidders::Market,
-    lag::{Lag, Watching},
-    load::{at_rate, saturate},
-    progress::Progress,
-    table::{Figure, Reach, Table, quantile_ms},
-};
+use crate::bidders::Market;
+use crate::lag::{Lag, Watching};
+use crate::load::{at_rate, saturate};
+use crate::progress::Progress;
+use crate::table::{Figure, Reach, Table, quantile_ms};
 
 /// Steps of [`commands`].
 pub(crate) const COMMANDS: u64 = 2;

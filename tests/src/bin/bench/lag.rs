@@ -1,13 +1,10 @@
 //! How far read models are behind the log while commands arrive: their positions as the projector tells
 //! them, against the highest position that was answered to a client before it was asked.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use tidemark_tests::Deployment;
 use tokio::task::JoinHandle;

@@ -3,14 +3,11 @@
 //! a latency counts from the moment at which its request was due: an answer that is late makes the
 //! requests that wait behind it late too, as it does for real clients.
 
-use std::{
-    mem::take,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
-    time::{Duration, Instant},
-};
+use std::mem::take;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 

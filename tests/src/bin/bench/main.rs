@@ -24,12 +24,10 @@ mod rebuild;
 mod table;
 mod world;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use serde_json::json;

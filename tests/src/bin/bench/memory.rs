@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
-use hyper::{Response, StatusCode, body::Incoming};
-use tidemark_tests::{Deployment, Process, process::resident_kib};
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
+use tidemark_tests::process::resident_kib;
+use tidemark_tests::{Deployment, Process};
 use uuid::Uuid;
 
-use crate::{
-    connection::Connection,
-    progress::Progress,
-    table::{Figure, Reach, Table},
-};
+use crate::connection::Connection;
+use crate::progress::Progress;
+use crate::table::{Figure, Reach, Table};
 
 /// Steps of [`at_rest`].
 pub(crate) const AT_REST: u64 = 1;

@@ -1,9 +1,7 @@
 //! What is being measured now: a bar for people at a terminal, a line a step for everybody else.
 
-use std::{
-    io::{IsTerminal, stderr},
-    time::{Duration, Instant},
-};
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 

@@ -1,23 +1,23 @@
 //! Reads of one hot document, against a handler that answers nothing at all and is served in the same
 //! way: by a process of its own, asked by the same clients. That one shows what the clients can do, too.
 
-use std::{net::SocketAddr, process::Stdio, time::Duration};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::time::Duration;
 
-use axum::{Router, routing::get};
+use axum::Router;
+use axum::routing::get;
 use hyper::StatusCode;
-use tidemark_tests::{Deployment, settle::eventually};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    process::{Child, Command},
-};
+use tidemark_tests::Deployment;
+use tidemark_tests::settle::eventually;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
 
-use crate::{
-    bidders::{CLIENTS, Market},
-    connection::Connection,
-    load::{Client, at_rate, saturate},
-    progress::Progress,
-    table::{Figure, Table},
-};
+use crate::bidders::{CLIENTS, Market};
+use crate::connection::Connection;
+use crate::load::{Client, at_rate, saturate};
+use crate::progress::Progress;
+use crate::table::{Figure, Table};
 
 /// Steps of [`measure`].
 pub(crate) const STEPS: u64 = 3;

@@ -9,11 +9,9 @@ use tidemark_projector::catch_up;
 use tidemark_read_models::auction::Auction;
 use tidemark_tests::{Database, Settings, from_environment};
 
-use crate::{
-    fill::{EVENTS, fill},
-    progress::Progress,
-    table::{Figure, Table},
-};
+use crate::fill::{EVENTS, fill};
+use crate::progress::Progress;
+use crate::table::{Figure, Table};
 
 /// Steps of [`measure`].
 pub(crate) const STEPS: u64 = 3;

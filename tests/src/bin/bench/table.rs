@@ -1,6 +1,7 @@
 //! The figures, for people and for machines.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
+use std::fmt;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;

@@ -1,19 +1,19 @@
 //! A market to measure on: a database of its own, bidders, and many open auctions.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering::Relaxed},
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use sqlx::PgPool;
 use tidemark_command_api::executor::{Executor, Idempotency, Intent};
 use tidemark_domain::auction::PlaceBid;
 use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
+use tidemark_events::samples::euro_cents;
 use tidemark_events::{
-    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, auction,
-    samples::{self, euro_cents},
+    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, auction, samples,
 };
-use tidemark_platform::{clock::Clock, database};
+use tidemark_platform::clock::Clock;
+use tidemark_platform::database;
 use tidemark_tests::{Database, Settings};
 use uuid::Uuid;
 

@@ -1,14 +1,14 @@
 //! The command line.
 
-use std::{path::PathBuf, process};
+use std::path::PathBuf;
+use std::process;
 
 use clap::Parser;
 
-use crate::{
-    controls::{CONTROLS, Control},
-    faults::{self, Fault},
-    servers::Machine,
-};
+use crate::controls::{CONTROLS, Control};
+use crate::faults;
+use crate::faults::Fault;
+use crate::servers::Machine;
 
 /// Of a run that is the same each time.
 const CI_SEED: u64 = 20_261_121;

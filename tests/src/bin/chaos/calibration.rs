@@ -1,16 +1,17 @@
 //! Whether the counters count: every control must turn its counter red.
 
-use std::{fs, panic::AssertUnwindSafe, path::Path};
+use std::fs;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
 
 use futures::FutureExt;
-use rand::{SeedableRng, rngs::StdRng};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    controls::{Control, World},
-    round::message,
-    servers::Machine,
-};
+use crate::controls::{Control, World};
+use crate::round::message;
+use crate::servers::Machine;
 
 /// What became of a control.
 #[derive(Clone, Debug, Serialize, Deserialize)]

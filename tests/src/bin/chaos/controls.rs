@@ -11,7 +11,8 @@ mod support;
 
 use std::path::PathBuf;
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use rand::rngs::StdRng;
 
 use crate::servers::Machine;

@@ -14,15 +14,15 @@ mod process;
 mod redis;
 mod waits;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
-use rand::{RngExt, rngs::StdRng};
+use rand::RngExt;
+use rand::rngs::StdRng;
 
-use crate::{
-    load::Load,
-    stack::{Layout, Stack},
-};
+use crate::load::Load;
+use crate::stack::{Layout, Stack};
 
 /// A fault of the table.
 #[derive(Clone, Copy)]

@@ -2,13 +2,12 @@
 //! told. The order of its lines is an order in real time: what stands before an `invoke` had been
 //! answered when that was sent.
 
-use std::{
-    fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
-    sync::mpsc::{Receiver, Sender, channel},
-    thread::{self, JoinHandle},
-};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::{fs, thread};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

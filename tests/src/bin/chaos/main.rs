@@ -22,12 +22,10 @@ mod servers;
 mod stack;
 mod supervisor;
 
-use std::{
-    fs, panic,
-    path::Path,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use std::{fs, panic};
 
 use clap::Parser;
 use tokio::signal::ctrl_c;

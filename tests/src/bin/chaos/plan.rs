@@ -1,7 +1,9 @@
 //! What is done in which order: rounds of injections, all from the seed. The same arguments make the
 //! same plan.
 
-use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 
 use crate::faults::Fault;
 

@@ -1,10 +1,8 @@
 //! Ports that nobody uses, below those that the kernel lends to outgoing connections: a server that
 //! was killed must find its own again.
 
-use std::{
-    net::TcpListener,
-    sync::atomic::{AtomicU16, Ordering},
-};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;

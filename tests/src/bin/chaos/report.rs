@@ -1,17 +1,17 @@
 //! What came out: a line for each finished round, from which an interrupted run goes on, and tables
 //! of faults and counters at the end.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Display},
-    fs,
-    io::Write,
-    path::Path,
-};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::Write;
+use std::path::Path;
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{calibration::Calibrated, load::Tally, plan::Round};
+use crate::calibration::Calibrated;
+use crate::load::Tally;
+use crate::plan::Round;
 
 /// The finished rounds, one a line.
 const FILE: &str = "rounds.jsonl";

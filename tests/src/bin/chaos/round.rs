@@ -1,28 +1,26 @@
 //! One round: a stack is started, the load begins, faults are injected one after the other, the load
 //! ends, and everything is counted.
 
-use std::{
-    any::Any,
-    fs,
-    panic::AssertUnwindSafe,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::any::Any;
+use std::fs;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use tokio::time::timeout;
 
-use crate::{
-    check::{self, Evidence},
-    faults::{Episode, Fault, Outcome, Topics},
-    load::Load,
-    plan::Round,
-    report::{Counted, Injected, Result, RoundReport},
-    servers::Machine,
-    stack::Stack,
-};
+use crate::check;
+use crate::check::Evidence;
+use crate::faults::{Episode, Fault, Outcome, Topics};
+use crate::load::Load;
+use crate::plan::Round;
+use crate::report::{Counted, Injected, Result, RoundReport};
+use crate::servers::Machine;
+use crate::stack::Stack;
 
 /// Longer than any fault and the recovery from it.
 const EPISODE: Duration = Duration::from_mins(4);

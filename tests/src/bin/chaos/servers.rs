@@ -4,7 +4,8 @@ pub(crate) mod kafka;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 
-use std::{path::PathBuf, process::Command};
+use std::path::PathBuf;
+use std::process::Command;
 
 pub(crate) use kafka::Kafka;
 pub(crate) use postgres::Postgres;

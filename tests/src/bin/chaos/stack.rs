@@ -3,21 +3,18 @@
 
 mod process;
 
-use std::{
-    any::Any,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use tidemark_tests::Settings;
 
-use crate::{
-    ports,
-    servers::{Kafka, Machine, Options, Postgres, Redis},
-    supervisor::{Signal, Supervised, Supervisor},
-};
+use crate::ports;
+use crate::servers::{Kafka, Machine, Options, Postgres, Redis};
+use crate::supervisor::{Signal, Supervised, Supervisor};
 
 pub(crate) use process::Process;
 use process::{Kind, Starter, url};

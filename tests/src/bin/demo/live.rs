@@ -1,22 +1,19 @@
 //! Sellers that auction one thing after the other, and bidders that cannot resist.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use rand::RngExt;
 use serde_json::{Value, json};
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep},
-};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    api::{Api, Failure},
-    people::{Cast, Person},
-    seed,
-    ticker::Ticker,
-};
+use crate::api::{Api, Failure};
+use crate::people::{Cast, Person};
+use crate::seed;
+use crate::ticker::Ticker;
 
 const THINGS: [&str; 8] = [
     "Folding camera",

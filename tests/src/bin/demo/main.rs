@@ -8,7 +8,8 @@ mod people;
 mod seed;
 mod ticker;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use tokio_util::sync::CancellationToken;

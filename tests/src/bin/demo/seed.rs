@@ -3,10 +3,8 @@
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
 
-use crate::{
-    api::{Api, Failure},
-    people::{Cast, Person},
-};
+use crate::api::{Api, Failure};
+use crate::people::{Cast, Person};
 
 const CATEGORIES: [(&str, &str); 3] = [
     ("Cameras", "demo-cameras"),

@@ -1,4 +1,5 @@
-use proptest::{collection::vec, prelude::*};
+use proptest::collection::vec;
+use proptest::prelude::*;
 use tidemark_events::samples;
 use uuid::Uuid;
 

@@ -1,19 +1,21 @@
 //! Everything that the counters look at, read from the stores themselves when everything is quiet.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use redis::AsyncCommands;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
 use tidemark_read_models::{ReadModel, for_each_read_model};
-use tidemark_tests::{
-    records::{self, Records},
-    replay::{self, Rows},
-};
+use tidemark_tests::records::Records;
+use tidemark_tests::replay::Rows;
+use tidemark_tests::{records, replay};
 use tokio::time::{Instant, sleep};
 
-use crate::{faults::Topics, journal::Line, stack::Stack};
+use crate::faults::Topics;
+use crate::journal::Line;
+use crate::stack::Stack;
 
 /// Longer than everything takes to follow the log to its end, with nobody appending.
 const QUIET: Duration = Duration::from_secs(90);

@@ -2,9 +2,9 @@
 
 use chrono::DateTime;
 use serde_json::json;
+use tidemark_events::samples::euro_cents;
 use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, Metadata, ProductId, Recorded, UserId, auction, category,
-    samples::euro_cents,
 };
 use uuid::Uuid;
 
@@ -183,10 +183,8 @@ fn errors_are_excused_by_faults_alone() {
 
 #[test]
 fn auctions_against_their_rules_are_found() {
-    use auction::{
-        Event::{BidPlaced, Closed, Scheduled},
-        Outcome,
-    };
+    use auction::Event::{BidPlaced, Closed, Scheduled};
+    use auction::Outcome;
     let (auction_id, product_id) = (AuctionId(id(7)), ProductId(id(8)));
     let [seller_id, bidder_id] = [1, 2].map(|number| UserId(id(number)));
     let scheduled = Scheduled {

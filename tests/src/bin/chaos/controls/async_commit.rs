@@ -5,18 +5,15 @@ use tidemark_event_store::{Appender, Group, Log, NewEvent, Outcome};
 use tidemark_events::{CategoryId, Event, category};
 use uuid::Uuid;
 
-use super::{
-    Caught, World,
-    support::{id, metadata, postgres},
-};
-use crate::{
-    check::journal::Attempts,
-    faults::disk::{device::Device, power_cut},
-    journal::{Expected, Line},
-    servers::Options,
-    stack::until,
-    supervisor::Supervisor,
-};
+use super::support::{id, metadata, postgres};
+use super::{Caught, World};
+use crate::check::journal::Attempts;
+use crate::faults::disk::device::Device;
+use crate::faults::disk::power_cut;
+use crate::journal::{Expected, Line};
+use crate::servers::Options;
+use crate::stack::until;
+use crate::supervisor::Supervisor;
 
 const COUNTER: &str = "I1";
 const COMMANDS: i64 = 200;

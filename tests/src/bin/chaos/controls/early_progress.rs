@@ -1,24 +1,21 @@
 //! A relay notes what it has published before the broker has it, and dies in between.
 
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
-    message::{Header, OwnedHeaders},
-    producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer},
-    util::Timeout,
-};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::util::Timeout;
 use tidemark_events::{Aggregate, Recorded};
 use tidemark_tests::records;
 
-use super::{Caught, World, support::log};
-use crate::{
-    check::topics,
-    faults::Topics,
-    servers::{Kafka, Options},
-    stack::until,
-    supervisor::Supervisor,
-};
+use super::support::log;
+use super::{Caught, World};
+use crate::check::topics;
+use crate::faults::Topics;
+use crate::servers::{Kafka, Options};
+use crate::stack::until;
+use crate::supervisor::Supervisor;
 
 const LENGTH: i64 = 200;
 const PAGE: usize = 50;

@@ -3,11 +3,11 @@
 use sqlx::{Connection, PgConnection};
 use tidemark_tests::replay::Rows;
 
-use super::{
-    Caught, World,
-    support::{evidence, id, postgres, recorded},
-};
-use crate::{check::models, servers::Options, supervisor::Supervisor};
+use super::support::{evidence, id, postgres, recorded};
+use super::{Caught, World};
+use crate::check::models;
+use crate::servers::Options;
+use crate::supervisor::Supervisor;
 
 /// Pairs of writers.
 const PAIRS: usize = 10;

@@ -1,19 +1,16 @@
 //! Documents count by `INCR` instead of being written whole, and a batch is delivered again.
 
-use redis::{AsyncCommands, aio::MultiplexedConnection};
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
 use tidemark_events::Recorded;
 use tidemark_tests::replay::Rows;
 
-use super::{
-    Caught, World,
-    support::{evidence, log},
-};
-use crate::{
-    check::models,
-    servers::{Options, Redis},
-    stack::until,
-    supervisor::Supervisor,
-};
+use super::support::{evidence, log};
+use super::{Caught, World};
+use crate::check::models;
+use crate::servers::{Options, Redis};
+use crate::stack::until;
+use crate::supervisor::Supervisor;
 
 const LENGTH: i64 = 100;
 const BATCH: usize = 10;

@@ -5,11 +5,11 @@ use tidemark_events::Recorded;
 use tidemark_tests::replay::Rows;
 use uuid::Uuid;
 
-use super::{
-    Caught, World,
-    support::{evidence, log, postgres},
-};
-use crate::{check::models, servers::Options, supervisor::Supervisor};
+use super::support::{evidence, log, postgres};
+use super::{Caught, World};
+use crate::check::models;
+use crate::servers::Options;
+use crate::supervisor::Supervisor;
 
 const LENGTH: i64 = 100;
 const BATCH: usize = 10;

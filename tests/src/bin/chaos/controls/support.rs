@@ -1,19 +1,20 @@
 //! What stand-ins are made of: a log in memory, a Postgres, and evidence for the counters.
 
 use chrono::{DateTime, TimeDelta};
-use rand::{RngExt, rngs::StdRng};
+use rand::RngExt;
+use rand::rngs::StdRng;
 use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded, category};
-use tidemark_tests::{records::Records, replay::Rows};
+use tidemark_tests::records::Records;
+use tidemark_tests::replay::Rows;
 use uuid::Uuid;
 
 use super::World;
-use crate::{
-    check::{Evidence, evidence::Model},
-    faults::Topics,
-    servers::{Options, Postgres},
-    stack::until,
-    supervisor::Supervisor,
-};
+use crate::check::Evidence;
+use crate::check::evidence::Model;
+use crate::faults::Topics;
+use crate::servers::{Options, Postgres};
+use crate::stack::until;
+use crate::supervisor::Supervisor;
 
 /// A log of so many facts about as many categories.
 pub(super) fn log(rng: &mut StdRng, length: i64) -> Vec<Recorded> {

@@ -1,15 +1,14 @@
 //! Clocks that are wrong, one process at a time. Monotonic time goes on: a clock is set, not time.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::time::sleep;
 
-use super::{Episode, Fault, Outcome, Topics, network::back, ordinary};
+use super::network::back;
+use super::{Episode, Fault, Outcome, Topics, ordinary};
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[

@@ -2,20 +2,16 @@
 //! delivery and the note of it. Inside of our code by the points that a build with the feature
 //! `failpoints` has; on the wire by swallowing an answer and killing who waits for it.
 
-use std::{
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use rand::RngExt;
 use tidemark_tests::proxy::{Direction, Fault as Trouble};
 
-use super::{
-    Episode, Fault, Outcome, Topics,
-    network::{back, link::Link},
-    ordinary,
-};
+use super::network::back;
+use super::network::link::Link;
+use super::{Episode, Fault, Outcome, Topics, ordinary};
 use crate::stack::{Process, Stack, until};
 
 /// Where the binaries with the points are, beside those without.

@@ -3,20 +3,18 @@
 pub(crate) mod device;
 pub(crate) mod small;
 
-use std::{
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use tokio::time::sleep;
 
-use super::{Episode, Fault, Outcome, Topics, kafka_records::ends, network::back, ordinary};
-use crate::{
-    servers::Options,
-    stack::{Layout, Stack, until},
-    supervisor::Supervised,
-};
+use super::kafka_records::ends;
+use super::network::back;
+use super::{Episode, Fault, Outcome, Topics, ordinary};
+use crate::servers::Options;
+use crate::stack::{Layout, Stack, until};
+use crate::supervisor::Supervised;
 use device::Device;
 use small::SmallDisk;
 

@@ -1,23 +1,20 @@
 //! Postgres fails over to a synchronous replica, and back.
 
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use sqlx::{Connection, Executor, PgConnection};
 use tidemark_tests::Proxy;
 use tokio::time::timeout;
 
-use super::{Episode, Fault, Outcome, Topics, network::back, ordinary};
-use crate::{
-    servers::{postgres, run},
-    stack::{Stack, until},
-    supervisor::{Signal, Supervised, Supervisor},
-};
+use super::network::back;
+use super::{Episode, Fault, Outcome, Topics, ordinary};
+use crate::servers::{postgres, run};
+use crate::stack::{Stack, until};
+use crate::supervisor::{Signal, Supervised, Supervisor};
 
 /// The faults of this kind.
 pub(crate) const FAULTS: &[Fault] = &[Fault {

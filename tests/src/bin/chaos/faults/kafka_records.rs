@@ -6,16 +6,16 @@ mod mirror;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use rdkafka::{
-    ClientConfig,
-    admin::{AdminClient, AdminOptions},
-    client::DefaultClientContext,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use sqlx::AssertSqlSafe;
 use tidemark_events::Aggregate;
 
-use super::{Episode, Fault, Outcome, Topics, disk::published, network::back, ordinary};
+use super::disk::published;
+use super::network::back;
+use super::{Episode, Fault, Outcome, Topics, ordinary};
 use crate::stack::{Process, Stack, until};
 use mirror::{Change, Mirror};
 

@@ -4,10 +4,13 @@ pub(super) mod link;
 
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, future::join_all};
+use futures::FutureExt;
+use futures::future::join_all;
 use rand::RngExt;
 use tidemark_tests::proxy::{Direction, Fault as Trouble, Shape};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use super::{Episode, Fault, Outcome};
 use crate::stack::Stack;

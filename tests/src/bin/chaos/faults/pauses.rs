@@ -1,21 +1,16 @@
 //! Processes that stand still for a while, and go on as if no time had passed.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::time::sleep;
 
-use super::{
-    Episode, Fault, Outcome, Topics,
-    waits::{PROJECTS, RELAYS},
-};
-use crate::{
-    stack::{Process, Stack, until},
-    supervisor::{Signal, Supervised},
-};
+use super::waits::{PROJECTS, RELAYS};
+use super::{Episode, Fault, Outcome, Topics};
+use crate::stack::{Process, Stack, until};
+use crate::supervisor::{Signal, Supervised};
 
 /// For so long, in s.
 const PAUSES_S: [u64; 4] = [1, 5, 30, 60];

@@ -2,15 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, future::join_all};
+use futures::FutureExt;
+use futures::future::join_all;
 use sqlx::{Connection, Executor, PgConnection};
 use tidemark_tests::process::resident_kib;
 use tokio::time::{sleep, timeout};
 
-use super::{
-    Episode, Fault, Outcome, Topics, ordinary,
-    waits::{PROJECTS, SERVES},
-};
+use super::waits::{PROJECTS, SERVES};
+use super::{Episode, Fault, Outcome, Topics, ordinary};
 use crate::load::p99;
 
 /// For how long it is too much.

@@ -3,17 +3,14 @@
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use rand::{RngExt, seq::SliceRandom};
+use rand::RngExt;
+use rand::seq::SliceRandom;
 use tokio::time::sleep;
 
-use super::{
-    Episode, Fault, Outcome,
-    waits::{ALLOWANCE, PROJECTS, READY, RELAYS, SERVES},
-};
-use crate::{
-    stack::until,
-    supervisor::{Signal, send},
-};
+use super::waits::{ALLOWANCE, PROJECTS, READY, RELAYS, SERVES};
+use super::{Episode, Fault, Outcome};
+use crate::stack::until;
+use crate::supervisor::{Signal, send};
 
 /// Of everything after everything was killed.
 const ALL_READY: Duration = Duration::from_secs(45);

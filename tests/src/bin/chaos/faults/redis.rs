@@ -1,12 +1,14 @@
 //! Redis forgets: all of it, a bucket, a checkpoint, a document, or everything with a restart.
 
-use std::{fs, time::Duration};
+use std::fs;
+use std::time::Duration;
 
 use futures::FutureExt;
 use redis::AsyncCommands;
 
 use super::{Episode, Fault, Outcome};
-use crate::{check::evidence, stack::until};
+use crate::check::evidence;
+use crate::stack::until;
 
 /// Documents are as new as the log again.
 const FILLED: Duration = Duration::from_secs(10);

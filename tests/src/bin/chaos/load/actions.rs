@@ -6,10 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tidemark_tests::market::eur;
 
-use super::{
-    client::{Client, Order, Told},
-    market::credentials,
-};
+use super::client::{Client, Order, Told};
+use super::market::credentials;
 use crate::journal::Expected;
 
 /// Of a hundred commands: appends to one stream with its expected version, bids on the auctions that

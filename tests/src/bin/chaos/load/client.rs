@@ -1,23 +1,23 @@
 //! One client: sends a command until its outcome is known, and reads with what it has seen.
 
-use std::{
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
-use rand::{RngExt, rngs::StdRng};
+use rand::RngExt;
+use rand::rngs::StdRng;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tidemark_tests::Answer;
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
+use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{
-    PACE, Shared,
-    actions::{Guest, Keeper},
-    market::{People, Person, credentials},
-    trade::Trade,
-};
+use super::actions::{Guest, Keeper};
+use super::market::{People, Person, credentials};
+use super::trade::Trade;
+use super::{PACE, Shared};
 use crate::journal::{Expected, Line};
 
 /// A little longer than the APIs allow themselves.

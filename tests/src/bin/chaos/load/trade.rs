@@ -7,10 +7,8 @@ use serde_json::{Value, json};
 use tidemark_tests::market::{eur, product};
 use uuid::Uuid;
 
-use super::{
-    client::{Client, Told},
-    market::STARTING_PRICE,
-};
+use super::client::{Client, Told};
+use super::market::STARTING_PRICE;
 
 /// How long an auction lasts that all bid on.
 const HOT_S: i64 = 10;

@@ -1,24 +1,18 @@
 //! A Kafka broker of its own, in `KRaft` mode, with the configuration that `./dev` uses and one more
 //! listener, which a fault may stand before.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-    time::Duration,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
-use rdkafka::{
-    ClientConfig,
-    consumer::{BaseConsumer, Consumer},
-};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::{Machine, Options, run};
-use crate::{
-    ports,
-    supervisor::{Program, Supervised, Supervisor},
-};
+use crate::ports;
+use crate::supervisor::{Program, Supervised, Supervisor};
 
 const JAVA: [&str; 6] = [
     "java",

@@ -1,20 +1,16 @@
 //! A `PostgreSQL` cluster of its own, with the configuration that `./dev` uses.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
 
 use super::{Machine, Options, run};
-use crate::{
-    ports,
-    supervisor::{Program, Supervised, Supervisor},
-};
+use crate::ports;
+use crate::supervisor::{Program, Supervised, Supervisor};
 
 /// On loopback, of a cluster that lives for minutes.
 const PASSWORD: &str = "chaos";

@@ -1,16 +1,12 @@
 //! A Redis of its own, with the persistence that `./dev` uses.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Options;
-use crate::{
-    ports,
-    supervisor::{Program, Supervised, Supervisor},
-};
+use crate::ports;
+use crate::supervisor::{Program, Supervised, Supervisor};
 
 /// A server.
 #[derive(Debug)]

@@ -1,19 +1,15 @@
 //! Our own processes: the real binaries, each at the same address after every start.
 
-use std::{
-    path::Path,
-    sync::{Arc, LazyLock},
-    time::{Duration, Instant},
-};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use tidemark_tests::Settings;
 
 use super::until;
-use crate::{
-    ports,
-    servers::Machine,
-    supervisor::{Program, Signal, Supervised, Supervisor},
-};
+use crate::ports;
+use crate::servers::Machine;
+use crate::supervisor::{Program, Signal, Supervised, Supervisor};
 
 /// A process that is paused does not answer at all.
 const ANSWER: Duration = Duration::from_secs(1);

@@ -1,9 +1,7 @@
 //! Signals, and whom they reach.
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-};
+use std::fs;
+use std::process::{Command, Stdio};
 
 /// A signal, by the name that `kill` knows.
 #[derive(Clone, Copy, Debug)]

@@ -3,14 +3,12 @@
 //! A filter of `nbdkit` keeps all writes in memory until they are flushed; `nbdfuse` makes a file of
 //! that, the kernel a block device, and on it is a file system like any other.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::atomic::{AtomicU32, Ordering},
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::small::{HOME, orphans, succeeds, succeeds_quietly};
 

@@ -1,11 +1,9 @@
 //! A disk that can be full: a file system in memory whose size is changed.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const SIZE: &str = "2g";
 /// Where it is mounted.
