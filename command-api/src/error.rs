@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tidemark_domain::{Error as Refusal, Kind};
+use tidemark_domain::{Kind, Refusal};
 use tidemark_event_store::SealError;
 use tidemark_events::DecodeError;
 use tidemark_platform::http::Problem;
@@ -72,7 +72,7 @@ impl Error {
     #[must_use]
     pub const fn outcome(&self) -> &'static str {
         match self {
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(refusal) => refusal.code,
             Self::Stale { .. } => "stale",
             Self::KeyReused => "idempotency_key_reused",
             Self::InvalidCredentials => "invalid_credentials",
@@ -143,15 +143,15 @@ impl From<Error> for Problem {
 }
 
 fn refused(refusal: &Refusal) -> Problem {
-    let (code, detail) = (refusal.code(), refusal.to_string());
-    let problem = match refusal.kind() {
+    let (code, detail) = (refusal.code, refusal.to_string());
+    let problem = match refusal.kind {
         Kind::Invalid => Problem::unprocessable(code, detail),
         Kind::Unauthenticated => Problem::unauthorized(code, detail),
         Kind::Forbidden => Problem::forbidden(code, detail),
         Kind::NotFound => Problem::new(StatusCode::NOT_FOUND, code, detail),
         Kind::Conflict => Problem::conflict(code, detail),
     };
-    match refusal.retry_at() {
+    match refusal.retry_at {
         Some(at) => problem.with("retry_at", at),
         None => problem,
     }

@@ -1,14 +1,9 @@
-//! The routes of the command API, one file a noun. A route checks the shape of a body and names the
+//! The routes of the command API, one file a noun in the folder of its context. A route checks the shape of a body and names the
 //! command; whether the command may happen is decided elsewhere.
 
-mod auctions;
-mod categories;
-mod jwks;
-mod money;
-mod products;
-mod readings;
-mod sessions;
-mod users;
+mod audit;
+mod identity;
+mod market;
 
 use axum::Router;
 use tidemark_platform::{http, openapi};
@@ -29,15 +24,11 @@ struct Document;
 pub(crate) fn router(app: App) -> Router {
     let limits = app.config.http.clone();
     let (secrets, secrets_api) = OpenApiRouter::with_openapi(Document::openapi())
-        .merge(users::router())
-        .merge(sessions::router())
+        .merge(identity::router())
         .split_for_parts();
     let (others, others_api) = OpenApiRouter::new()
-        .merge(categories::router())
-        .merge(products::router())
-        .merge(auctions::router())
-        .merge(readings::router())
-        .merge(jwks::router())
+        .merge(market::router())
+        .merge(audit::router())
         .split_for_parts();
     http::body_limit(secrets, limits.auth_body_bytes_max)
         .merge(others)

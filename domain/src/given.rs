@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tidemark_events::user::Role;
-use tidemark_events::{Actor, Event, Timestamp, UserId, samples, user};
+use tidemark_events::identity::user;
+use tidemark_events::identity::user::Role;
+use tidemark_events::{Actor, Event, Timestamp, UserId, samples};
 use uuid::Uuid;
 
-use crate::{Claim, Command, Error, Load, Loaded, Reads, States, Stop, View, Write};
+use crate::{Claim, Command, Load, Loaded, Reads, Refusal, States, Stop, View, Write};
 
 /// An admin.
 pub(crate) const ADMIN: UserId = UserId(Uuid::from_u128(0xad));
@@ -98,7 +99,7 @@ impl Given {
 
     /// Decides.
     #[expect(clippy::needless_pass_by_value, reason = "a test reads as a sentence")]
-    pub(crate) fn when(&self, command: impl Command) -> Result<Vec<Write>, Error> {
+    pub(crate) fn when(&self, command: impl Command) -> Result<Vec<Write>, Refusal> {
         let mut known = Known::default();
         loop {
             let view = View::new(&known, &self.actor, self.now);
@@ -121,7 +122,7 @@ impl Given {
     }
 
     /// Decides, and if the answer is yes, that has happened.
-    pub(crate) fn play(&mut self, command: impl Command) -> Result<Vec<Write>, Error> {
+    pub(crate) fn play(&mut self, command: impl Command) -> Result<Vec<Write>, Refusal> {
         let writes = self.when(command)?;
         for write in writes.clone() {
             match write {

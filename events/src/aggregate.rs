@@ -1,4 +1,5 @@
-//! The one list of aggregates, as the macro that turns it into types. It holds no aggregate itself.
+//! The macros that turn declarations into types: one for the events of an aggregate, one for the list of
+//! aggregates. No aggregate is named here.
 
 /// Who may read an aggregate's topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,10 +10,37 @@ pub enum Visibility {
     Internal,
 }
 
+/// Declares the events of one aggregate.
+///
+/// Each variant has a stored type of its own, so that renaming Rust code renames nothing in the log, and
+/// braces, since a variant without them could never gain a field.
+macro_rules! events {
+    (
+        $(#[$doc:meta])*
+        pub enum Event {
+            $($(#[doc = $text:literal])+ #[serde(rename = $type:literal)] $variant:ident { $($fields:tt)* },)+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(tag = "type", content = "data")]
+        pub enum Event {
+            $($(#[doc = $text])+ #[serde(rename = $type)] $variant { $($fields)* },)+
+        }
+
+        impl Event {
+            /// The stored types of all variants.
+            pub const TYPES: &'static [&'static str] = &[$($type),+];
+        }
+    };
+}
+
 /// Declares [`Aggregate`](crate::Aggregate) and [`Event`](crate::Event) from a table with one line an
-/// aggregate: its name in Rust, its module, its name in the log, its visibility.
+/// aggregate: its name in Rust, its module, its identifier, its name in the log, its visibility.
 macro_rules! aggregates {
-    ($($(#[$doc:meta])* $name:ident($module:ident) = $text:literal, $visibility:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident($context:ident::$module:ident, $id:ident) = $text:literal, $visibility:ident;)+) => {
+        $(pub use $context::$module::$id;)+
+
         /// The kinds of streams there are.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Aggregate {
@@ -45,6 +73,14 @@ macro_rules! aggregates {
                 Self::ALL.iter().copied().find(|aggregate| aggregate.name() == name)
             }
 
+            /// The stored types of its events, as far as this build knows them.
+            #[must_use]
+            pub const fn event_types(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$name => $context::$module::Event::TYPES,)+
+                }
+            }
+
             /// The Kafka topic of its facts, for a deployment's topic prefix.
             #[must_use]
             pub fn topic(self, prefix: &str) -> String {
@@ -56,7 +92,7 @@ macro_rules! aggregates {
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
         #[serde(untagged)]
         pub enum Event {
-            $($(#[$doc])* $name($module::Event),)+
+            $($(#[$doc])* $name($context::$module::Event),)+
         }
 
         impl Event {
@@ -75,10 +111,13 @@ macro_rules! aggregates {
             }
         }
 
-        /// The shape of every aggregate's facts.
-        #[cfg(test)]
-        fn schemas() -> Vec<schemars::Schema> {
-            vec![$(schemars::schema_for!($module::Event)),+]
+        /// One example of every event, each aggregate's in an order in which they could have happened.
+        #[cfg(any(test, feature = "samples"))]
+        #[must_use]
+        pub fn all_samples() -> Vec<Event> {
+            let mut all = Vec::new();
+            $(all.extend($context::$module::samples().into_iter().map(Event::$name));)+
+            all
         }
 
         /// The facts of one aggregate.
@@ -91,13 +130,13 @@ macro_rules! aggregates {
         }
 
         $(
-            impl From<$module::Event> for Event {
-                fn from(event: $module::Event) -> Self {
+            impl From<$context::$module::Event> for Event {
+                fn from(event: $context::$module::Event) -> Self {
                     Self::$name(event)
                 }
             }
 
-            impl AggregateEvent for $module::Event {
+            impl AggregateEvent for $context::$module::Event {
                 const AGGREGATE: Aggregate = Aggregate::$name;
 
                 fn from_event(event: &Event) -> Option<&Self> {
@@ -107,4 +146,3 @@ macro_rules! aggregates {
         )+
     };
 }
-pub(crate) use aggregates;

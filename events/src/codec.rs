@@ -81,9 +81,7 @@ impl Event {
     /// # Errors
     /// [`DecodeError`]: a newer build's type or version, or data that is not of its type's shape.
     pub fn decode(event_type: &str, schema_version: i16, data: &str) -> Result<Self, DecodeError> {
-        let aggregate = event_type
-            .split_once('.')
-            .and_then(|(aggregate, _)| Aggregate::from_name(aggregate))
+        let aggregate = aggregate_of(event_type)
             .ok_or_else(|| DecodeError::UnknownType(event_type.to_owned()))?;
         let malformed = |source| DecodeError::Malformed {
             event_type: event_type.to_owned(),
@@ -100,16 +98,12 @@ impl Event {
         let upcast = upcast::upcast(event_type, schema_version, data).map_err(malformed)?;
         let tag = serde_json::to_string(event_type).map_err(malformed)?;
         let tagged = format!(r#"{{"type":{tag},"data":{upcast}}}"#);
-        Self::parse(aggregate, &tagged).map_err(|source| {
-            // serde has no kind for an unknown tag, only this message.
-            if source
-                .to_string()
-                .starts_with(&format!("unknown variant `{event_type}`"))
-            {
-                DecodeError::UnknownType(event_type.to_owned())
-            } else {
-                malformed(source)
-            }
-        })
+        Self::parse(aggregate, &tagged).map_err(malformed)
     }
+}
+
+/// The aggregate whose events this build knows by that stored type.
+fn aggregate_of(event_type: &str) -> Option<Aggregate> {
+    let (aggregate, _) = event_type.split_once('.')?;
+    Aggregate::from_name(aggregate).filter(|known| known.event_types().contains(&event_type))
 }

@@ -4,22 +4,19 @@
 //! A fact is for ever: variants may be added, a field may be added with a default, a shape may
 //! change through an [`upcast`], and nothing is ever removed or renamed.
 
+#[macro_use]
 mod aggregate;
 mod codec;
 mod envelope;
-mod ids;
+#[macro_use]
+mod id;
 mod money;
 mod sealed;
 pub mod upcast;
 
-pub mod auction;
-pub mod category;
-pub mod credential;
-pub mod product;
-pub mod reading;
-pub mod reserve;
-pub mod session;
-pub mod user;
+pub mod audit;
+pub mod identity;
+pub mod market;
 
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
@@ -27,7 +24,6 @@ pub mod samples;
 pub use aggregate::Visibility;
 pub use codec::{DecodeError, Encoded};
 pub use envelope::{Actor, ActorError, EventHash, Metadata, Recorded};
-pub use ids::*;
 pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
@@ -35,23 +31,23 @@ pub use sealed::{KeyedHash, Sealed};
 /// An instant on the log's clock, which is Postgres's.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
 
-aggregate::aggregates! {
+aggregates! {
     /// People who use the product, their roles and their (sealed) personal data.
-    User(user) = "user", Public;
+    User(identity::user, UserId) = "user", Public;
     /// How a user proves who they are.
-    Credential(credential) = "credential", Internal;
+    Credential(identity::credential, CredentialId) = "credential", Internal;
     /// One device's logged-in period.
-    Session(session) = "session", Internal;
+    Session(identity::session, SessionId) = "session", Internal;
     /// A node of the tree that products are filed under.
-    Category(category) = "category", Public;
+    Category(market::category, CategoryId) = "category", Public;
     /// A thing that is for sale.
-    Product(product) = "product", Public;
+    Product(market::product, ProductId) = "product", Public;
     /// One live auction of a product.
-    Auction(auction) = "auction", Public;
+    Auction(market::auction, AuctionId) = "auction", Public;
     /// The hidden price below which an auction does not sell.
-    Reserve(reserve) = "reserve", Internal;
+    Reserve(market::reserve, ReserveId) = "reserve", Internal;
     /// An auditor's look at history.
-    Reading(reading) = "reading", Public;
+    Reading(audit::reading, ReadingId) = "reading", Public;
 }
 
 #[cfg(test)]

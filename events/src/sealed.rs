@@ -9,7 +9,6 @@ use crate::UserId;
 /// The subject and the field's name are the associated data, and nothing of the fact around it, so
 /// that a fold can copy it into a row. Destroying the subject's key erases it everywhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sealed {
     /// Whose data it is, and so whose key opens it.
     pub subject: UserId,
@@ -25,6 +24,5 @@ pub struct Sealed {
 ///
 /// Decisions and folds compare these and never the values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct KeyedHash(pub String);

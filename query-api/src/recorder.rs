@@ -6,7 +6,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use tidemark_events::UserId;
-use tidemark_events::reading::Scope;
+use tidemark_events::audit::reading::Scope;
 use tidemark_platform::Config;
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::http::RequestContext;

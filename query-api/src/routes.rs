@@ -1,12 +1,9 @@
-//! The routes: one file a noun, one line a noun here. Each says what it reads and who may; what makes
+//! The routes: one folder a context, one file a noun. Each says what it reads and who may; what makes
 //! an answer recent enough is in [`crate::snapshot`].
 
-mod auctions;
 mod audit;
-mod bids;
-mod categories;
-mod products;
-mod profile;
+mod identity;
+mod market;
 
 use garde::Validate;
 use serde::Deserialize;
@@ -37,10 +34,7 @@ struct Paging {
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Api::openapi())
-        .merge(auctions::router())
         .merge(audit::router())
-        .merge(bids::router())
-        .merge(categories::router())
-        .merge(products::router())
-        .merge(profile::router())
+        .merge(identity::router())
+        .merge(market::router())
 }

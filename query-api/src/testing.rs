@@ -16,7 +16,7 @@ use tidemark_events::{Actor, Event, Metadata, Recorded, samples};
 use tidemark_platform::Config;
 use tidemark_platform::auth::{Issuer, User};
 use tidemark_platform::clock::Clock;
-use tidemark_read_models::auction::{Auction, Row};
+use tidemark_read_models::market::auction::{Auction, Row};
 use tidemark_read_models::{ReadModel, Shard};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};

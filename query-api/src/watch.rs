@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use tidemark_event_store::answered;
 use tidemark_platform::config;
 use tidemark_platform::token::Token;
-use tidemark_read_models::auction::Auction;
+use tidemark_read_models::market::auction::Auction;
 use tidemark_read_models::{ReadModel, Shard};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};

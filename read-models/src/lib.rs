@@ -4,15 +4,13 @@
 mod model;
 mod shard;
 
-pub mod auction;
-pub mod bid;
-pub mod category;
-pub mod history;
-pub mod product;
-pub mod profile;
 pub mod redis;
 pub mod schema;
 pub mod storage;
+
+pub mod audit;
+pub mod identity;
+pub mod market;
 
 #[cfg(test)]
 mod testing;
@@ -28,12 +26,12 @@ pub use shard::{Shard, divide};
 macro_rules! for_each_read_model {
     ($name:ident $($call:tt)+) => {
         [
-            $name::<$crate::auction::Auction> $($call)+,
-            $name::<$crate::bid::Bid> $($call)+,
-            $name::<$crate::category::Category> $($call)+,
-            $name::<$crate::history::History> $($call)+,
-            $name::<$crate::product::Product> $($call)+,
-            $name::<$crate::profile::Profile> $($call)+,
+            $name::<$crate::market::auction::Auction> $($call)+,
+            $name::<$crate::market::bid::Bid> $($call)+,
+            $name::<$crate::market::category::Category> $($call)+,
+            $name::<$crate::audit::history::History> $($call)+,
+            $name::<$crate::market::product::Product> $($call)+,
+            $name::<$crate::identity::profile::Profile> $($call)+,
         ]
     };
 }

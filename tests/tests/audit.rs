@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 use tidemark_events::Recorded;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::auction::Auction;
+use tidemark_read_models::market::auction::Auction;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 

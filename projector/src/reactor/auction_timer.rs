@@ -1,7 +1,7 @@
 //! How the timers of auctions reach the command API.
 
-use tidemark_domain::process::auction_timer;
-use tidemark_domain::process::auction_timer::Timer;
+use tidemark_domain::market::processes::auction_timer;
+use tidemark_domain::market::processes::auction_timer::Timer;
 use tidemark_events::Event;
 
 use super::{Planned, Process};

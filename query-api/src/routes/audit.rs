@@ -6,7 +6,7 @@ mod log;
 mod state;
 mod stream;
 
-use tidemark_events::reading::Scope;
+use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::RequestContext;
 use tidemark_platform::token::Token;

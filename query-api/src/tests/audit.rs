@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use tidemark_events::samples::{AUCTION, RESERVE};
-use tidemark_read_models::history;
-use tidemark_read_models::history::History;
+use tidemark_read_models::audit::history;
+use tidemark_read_models::audit::history::History;
 use uuid::Uuid;
 
 use crate::testing::{Api, Database, Recordings, auction_events, recorded};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemark_read_models::auction::Auction;
+use tidemark_read_models::market::auction::Auction;
 use tidemark_read_models::redis::Documents;
 use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;

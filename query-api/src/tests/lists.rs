@@ -3,10 +3,10 @@
 use serde_json::json;
 use tidemark_events::CategoryId;
 use tidemark_events::samples::euro_cents;
-use tidemark_read_models::auction::{Auction, Status};
-use tidemark_read_models::category::Category;
-use tidemark_read_models::product::Product;
-use tidemark_read_models::{auction, category, product};
+use tidemark_read_models::market::auction::{Auction, Status};
+use tidemark_read_models::market::category::Category;
+use tidemark_read_models::market::product::Product;
+use tidemark_read_models::market::{auction, category, product};
 use uuid::Uuid;
 
 use crate::testing::{Api, Database, auction};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemark_read_models::auction::Auction;
+use tidemark_read_models::market::auction::Auction;
 use tokio::time::timeout;
 use uuid::Uuid;
 

@@ -2,8 +2,8 @@
 
 use redis::AsyncCommands;
 use serde_json::json;
-use tidemark_read_models::auction::Auction;
-use tidemark_read_models::product::Product;
+use tidemark_read_models::market::auction::Auction;
+use tidemark_read_models::market::product::Product;
 use tidemark_tests::App;
 
 use super::replay::{assert_documents, buckets, redis};

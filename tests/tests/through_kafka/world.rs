@@ -8,9 +8,10 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tidemark_event_store::relay::{Health, Relay, Settings};
 use tidemark_event_store::{Appender, Group, Log, NewEvent, Outcome, kafka};
+use tidemark_events::identity::{session, user};
+use tidemark_events::market::{auction, category};
 use tidemark_events::{
-    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId, auction, category,
-    session, user,
+    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId,
 };
 use tidemark_tests::Database;
 use tidemark_tests::settings::from_environment;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidemark_domain::{Error as Refusal, Reads, States, Write};
+use tidemark_domain::{Reads, Refusal, States, Write};
 use tidemark_event_store::{NewEvent, NewRecord};
 use tidemark_events::{Event, Timestamp};
 use tidemark_platform::config::Executor as Settings;

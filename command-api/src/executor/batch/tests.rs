@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tidemark_domain::auction::{Cancel, PlaceBid};
-use tidemark_domain::category::Deactivate;
-use tidemark_domain::product::List;
+use tidemark_domain::market::auction::{Cancel, PlaceBid};
+use tidemark_domain::market::category::Deactivate;
+use tidemark_domain::market::product::List;
 use tidemark_domain::{Command, Loaded};
+use tidemark_events::identity::user;
+use tidemark_events::identity::user::Role;
+use tidemark_events::market::{auction, category, product};
 use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents};
-use tidemark_events::user::Role;
-use tidemark_events::{Actor, Event, Metadata, UserId, auction, category, product, user};
+use tidemark_events::{Actor, Event, Metadata, UserId};
 use tidemark_platform::Config;
 use tidemark_platform::config::Executor as Settings;
 
@@ -122,7 +124,7 @@ fn commands_on_one_stream_share_a_group_and_see_each_other() {
         "checked as before the batch"
     );
     let too_low = &members[0][1].verdict;
-    assert!(matches!(too_low, Verdict::Refused(refusal) if refusal.code() == "bid_too_low"));
+    assert!(matches!(too_low, Verdict::Refused(refusal) if refusal.code == "bid_too_low"));
     assert_eq!(cache.version(AUCTION.0), Some(4));
 }
 

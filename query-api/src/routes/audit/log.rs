@@ -6,12 +6,12 @@ use garde::Validate;
 use serde::Deserialize;
 use sqlx::PgPool;
 use tidemark_events::Timestamp;
-use tidemark_events::reading::Scope;
+use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Json, Problem, Query, RequestContext};
 use tidemark_platform::pagination::Page;
 use tidemark_platform::token::Tidemark;
-use tidemark_read_models::history::History;
+use tidemark_read_models::audit::history::History;
 use utoipa::IntoParams;
 
 use super::event::{HistoryEvent, page};

@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
-use tidemark_events::reading::Scope;
+use tidemark_events::audit::reading::Scope;
 use tidemark_events::{Recorded, Timestamp};
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{FieldError, Json, Path, Problem, Query, RequestContext, etag};
 use tidemark_platform::token::Tidemark;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::auction::{Auction, Row};
+use tidemark_read_models::market::auction::{Auction, Row};
 use utoipa::IntoParams;
 use uuid::Uuid;
 

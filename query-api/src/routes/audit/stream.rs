@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
-use tidemark_events::reading::Scope;
+use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Json, Path, Problem, Query, RequestContext};
 use tidemark_platform::pagination::Page;

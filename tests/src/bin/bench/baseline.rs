@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tidemark_event_store::{Appender, Group, NewEvent, NewRecord, Outcome};
+use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
-use tidemark_events::{Event, auction, samples};
+use tidemark_events::{Event, samples};
 use uuid::Uuid;
 
 use crate::load::{Seen, histogram, micros};

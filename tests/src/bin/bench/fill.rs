@@ -3,8 +3,9 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
+use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
-use tidemark_events::{AuctionId, Event, auction, samples};
+use tidemark_events::{AuctionId, Event, samples};
 use tidemark_tests::{Database, from_environment};
 
 use crate::world::{STARTING_PRICE, metadata, opened};

@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures::TryStreamExt;
 use sqlx::{Connection, PgConnection};
 use tidemark_projector::catch_up;
-use tidemark_read_models::auction::Auction;
+use tidemark_read_models::market::auction::Auction;
 use tidemark_tests::{Database, Settings, from_environment};
 
 use crate::fill::{EVENTS, fill};

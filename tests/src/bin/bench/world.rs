@@ -6,12 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use sqlx::PgPool;
 use tidemark_command_api::executor::{Executor, Idempotency, Intent};
-use tidemark_domain::auction::PlaceBid;
+use tidemark_domain::market::auction::PlaceBid;
 use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
+use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
-use tidemark_events::{
-    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, auction, samples,
-};
+use tidemark_events::{Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, samples};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::database;
 use tidemark_tests::{Database, Settings};

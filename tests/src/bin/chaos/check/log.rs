@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
-use tidemark_events::auction::Outcome;
-use tidemark_events::{AuctionId, Event, Money, Recorded, Timestamp, UserId, auction};
+use tidemark_events::market::auction;
+use tidemark_events::market::auction::Outcome;
+use tidemark_events::{AuctionId, Event, Money, Recorded, Timestamp, UserId};
 use uuid::Uuid;
 
 /// I4: positions that are not 1, 2, 3 …, versions that are not within their streams, times that go

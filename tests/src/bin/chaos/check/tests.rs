@@ -2,10 +2,9 @@
 
 use chrono::DateTime;
 use serde_json::json;
+use tidemark_events::market::{auction, category};
 use tidemark_events::samples::euro_cents;
-use tidemark_events::{
-    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, Recorded, UserId, auction, category,
-};
+use tidemark_events::{Actor, AuctionId, CategoryId, Event, Metadata, ProductId, Recorded, UserId};
 use uuid::Uuid;
 
 use super::{journal, log};

@@ -2,7 +2,8 @@
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tidemark_event_store::{Appender, Group, Log, NewEvent, Outcome};
-use tidemark_events::{CategoryId, Event, category};
+use tidemark_events::market::category;
+use tidemark_events::{CategoryId, Event};
 use uuid::Uuid;
 
 use super::support::{id, metadata, postgres};

@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded, category};
+use tidemark_events::market::category;
+use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded};
 use tidemark_tests::records::Records;
 use tidemark_tests::replay::Rows;
 use uuid::Uuid;

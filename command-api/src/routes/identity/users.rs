@@ -1,0 +1,211 @@
+//! Users: registration, the first admin, roles.
+
+use axum::extract::State;
+use axum::response::Response;
+use garde::Validate;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use tidemark_domain::identity::user::{CreateFirstAdmin, GrantRole, Register, RevokeRole};
+use tidemark_event_store::KeyUse;
+use tidemark_events::identity::user::Role;
+use tidemark_events::{CredentialId, UserId};
+use tidemark_platform::http::{Json, Path, Problem};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
+
+/// Longest address that SMTP carries (RFC 5321, 4.5.3.1.3).
+pub(super) const EMAIL_BYTES_MAX: usize = 254;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(create_first_admin))
+        .routes(routes!(grant_role))
+        .routes(routes!(revoke_role))
+}
+
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct NewUser {
+    /// Unique; kept encrypted, and compared without regard to case.
+    #[garde(email, length(bytes, max = EMAIL_BYTES_MAX))]
+    #[schema(format = "email", max_length = 254)]
+    email: String,
+    /// 15 to 128 characters of any kind, not easily guessed.
+    #[schema(format = "password", min_length = 15, max_length = 128)]
+    password: String,
+    /// For people, 1 to 100 characters; kept encrypted.
+    #[garde(length(chars, min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
+    display_name: String,
+}
+
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct FirstAdmin {
+    /// As for any user.
+    #[garde(email, length(bytes, max = EMAIL_BYTES_MAX))]
+    #[schema(format = "email", max_length = 254)]
+    email: String,
+    /// As for any user.
+    #[schema(format = "password", min_length = 15, max_length = 128)]
+    password: String,
+    /// As for any user.
+    #[garde(length(chars, min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
+    display_name: String,
+    /// The one-time secret of the configuration.
+    secret: String,
+}
+
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct RoleToGrant {
+    /// `buyer`, `seller`, `admin`, `auditor` or `operator`.
+    #[schema(value_type = String, example = "seller")]
+    role: Role,
+}
+
+/// Register
+#[utoipa::path(
+    post,
+    path = "/v1/users",
+    tag = "users",
+    responses((status = 201, body = Done), Problem)
+)]
+async fn register(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<NewUser>,
+) -> Result<Response, Problem> {
+    let (command, keys) = registration(&app, &body).await?;
+    let order = Order {
+        keys,
+        ..Order::create(command.user_id.0, command)
+    };
+    app.answer(caller, &body, order).await
+}
+
+/// Register the first admin, once (the operators' tool)
+#[utoipa::path(
+    post,
+    path = "/v1/admins",
+    tag = "users",
+    security(("service" = [])),
+    responses((status = 201, body = Done), Problem)
+)]
+async fn create_first_admin(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<FirstAdmin>,
+) -> Result<Response, Problem> {
+    let secret = app.config.bootstrap_secret.expose_secret();
+    let is_ours = bool::from(secret.as_bytes().ct_eq(body.secret.as_bytes()));
+    if secret.is_empty() || !is_ours {
+        return Err(Problem::forbidden(
+            "wrong_bootstrap_secret",
+            "That is not the bootstrap secret of the configuration.",
+        ));
+    }
+    let user = NewUser {
+        email: body.email,
+        password: body.password,
+        display_name: body.display_name,
+    };
+    let (register, keys) = registration(&app, &user).await?;
+    let id = register.user_id.0;
+    let order = Order {
+        keys,
+        ..Order::create(id, CreateFirstAdmin(register))
+    };
+    app.answer(caller, &user, order).await
+}
+
+/// The command that registers a user, with all that is personal sealed under a new key.
+async fn registration(app: &App, user: &NewUser) -> Result<(Register, Vec<KeyUse>), Problem> {
+    let email = normalised_email(&user.email);
+    let local_part = email.split('@').next().unwrap_or_default();
+    app.passwords.check(
+        &user.password,
+        &[&email, local_part, &user.display_name, "tidemark"],
+    )?;
+    let password_hash = app.passwords.hash(&user.password).await?;
+    let user_id = UserId(new_id());
+    let new = app.keys.create(user_id).map_err(Problem::internal)?;
+    let seal = |field, value: &str| new.key.seal(field, value).map_err(Problem::internal);
+    let register = Register {
+        user_id,
+        credential_id: CredentialId(new_id()),
+        email_hash: app.lookup.hash("email", &email),
+        email: seal("email", &user.email)?,
+        display_name: seal("display_name", &user.display_name)?,
+        password_hash: seal("password_hash", &password_hash)?,
+    };
+    let key = KeyUse {
+        subject: user_id.0,
+        version: new.version,
+        wrapped: Some(new.wrapped),
+    };
+    Ok((register, vec![key]))
+}
+
+/// The address as it is looked up: two spellings of one mailbox give one text.
+pub(super) fn normalised_email(email: &str) -> String {
+    use unicode_normalization::UnicodeNormalization;
+    email.nfkc().collect::<String>().to_lowercase()
+}
+
+/// Give a user a role (admins)
+#[utoipa::path(
+    post,
+    path = "/v1/users/{id}/roles",
+    tag = "users",
+    params(("id" = Uuid, Path, description = "The user")),
+    security(("user" = [])),
+    responses((status = 200, body = Done), Problem)
+)]
+async fn grant_role(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(body): Json<RoleToGrant>,
+) -> Result<Response, Problem> {
+    let command = GrantRole {
+        user_id: UserId(id),
+        role: body.role,
+    };
+    app.answer(caller, &body, Order::change(id, command)).await
+}
+
+/// Take a role from a user (admins)
+#[utoipa::path(
+    delete,
+    path = "/v1/users/{id}/roles/{role}",
+    tag = "users",
+    params(
+        ("id" = Uuid, Path, description = "The user"),
+        ("role" = String, Path, description = "The role")
+    ),
+    security(("user" = [])),
+    responses((status = 200, body = Done), Problem)
+)]
+async fn revoke_role(
+    State(app): State<App>,
+    caller: Caller,
+    Path((id, role)): Path<(Uuid, Role)>,
+) -> Result<Response, Problem> {
+    let command = RevokeRole {
+        user_id: UserId(id),
+        role,
+    };
+    app.answer(caller, &(), Order::change(id, command)).await
+}

@@ -1,0 +1,122 @@
+//! Categories, kept by admins.
+
+use axum::extract::State;
+use axum::response::Response;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use tidemark_domain::market::category::{Activate, Create, Deactivate};
+use tidemark_events::CategoryId;
+use tidemark_platform::http::{Json, Path, Problem};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::{App, Done, Order, new_id};
+use crate::caller::Caller;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(activate))
+        .routes(routes!(deactivate))
+}
+
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct NewCategory {
+    /// The category above it; none at the top.
+    parent_id: Option<Uuid>,
+    /// For people, 1 to 100 characters.
+    #[garde(length(chars, min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// For addresses, unique: lower-case letters, digits and single hyphens, up to 60.
+    #[garde(length(bytes, max = 60), custom(is_slug))]
+    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 60)]
+    slug: String,
+    /// Among its siblings, lowest first.
+    #[serde(default)]
+    sort_order: i32,
+}
+
+fn is_slug<C>(text: &str, _: &C) -> garde::Result {
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if text.split('-').all(is_part) {
+        Ok(())
+    } else {
+        Err(garde::Error::new(
+            "must be lower-case letters and digits, joined by single hyphens",
+        ))
+    }
+}
+
+/// Create a category (admins)
+#[utoipa::path(
+    post,
+    path = "/v1/categories",
+    tag = "categories",
+    security(("user" = [])),
+    responses((status = 201, body = Done), Problem)
+)]
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<NewCategory>,
+) -> Result<Response, Problem> {
+    let id = new_id();
+    let command = Create {
+        category_id: CategoryId(id),
+        parent_id: body.parent_id.map(CategoryId),
+        name: body.name.clone(),
+        slug: body.slug.clone(),
+        sort_order: body.sort_order,
+    };
+    app.answer(caller, &body, Order::create(id, command)).await
+}
+
+/// Let products be filed under a category again (admins)
+#[utoipa::path(
+    post,
+    path = "/v1/categories/{id}/activate",
+    tag = "categories",
+    params(("id" = Uuid, Path, description = "The category")),
+    security(("user" = [])),
+    responses((status = 200, body = Done), Problem)
+)]
+async fn activate(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let command = Activate {
+        category_id: CategoryId(id),
+    };
+    app.answer(caller, &(), Order::change(id, command)).await
+}
+
+/// Take no new products under a category (admins)
+#[utoipa::path(
+    post,
+    path = "/v1/categories/{id}/deactivate",
+    tag = "categories",
+    params(("id" = Uuid, Path, description = "The category")),
+    security(("user" = [])),
+    responses((status = 200, body = Done), Problem)
+)]
+async fn deactivate(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let command = Deactivate {
+        category_id: CategoryId(id),
+    };
+    app.answer(caller, &(), Order::change(id, command)).await
+}

@@ -1,0 +1,30 @@
+//! Money in bodies.
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use tidemark_domain::market::auction::AMOUNT_MAX;
+use tidemark_events::{Currency, Money};
+use utoipa::ToSchema;
+
+/// An amount of money.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub(super) struct Price {
+    /// In the currency's minor unit (cents, for EUR).
+    #[garde(range(min = 0, max = AMOUNT_MAX))]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000_000i64)]
+    amount: i64,
+    /// ISO 4217.
+    #[schema(value_type = String, example = "EUR")]
+    currency: Currency,
+}
+
+impl From<Price> for Money {
+    fn from(price: Price) -> Self {
+        Self {
+            amount: price.amount,
+            currency: price.currency,
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Decisions about the log itself: who may read it.
+
+pub mod reading;

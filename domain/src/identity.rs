@@ -1,0 +1,6 @@
+//! Decisions about people: who they are, how they prove it, where they are logged in, what they may do.
+
+pub(crate) mod access;
+pub mod credential;
+pub mod session;
+pub mod user;

@@ -1,0 +1,7 @@
+//! Decisions about what is for sale: categories, products, auctions and their hidden reserves.
+
+pub mod auction;
+pub mod category;
+pub mod processes;
+pub mod product;
+pub mod reserve;

@@ -1,0 +1,134 @@
+//! What buyers do in an auction: bid, or buy it now.
+
+use chrono::TimeDelta;
+use tidemark_events::identity::user::Role;
+use tidemark_events::market::auction::{Event, Outcome};
+use tidemark_events::{AuctionId, Money, UserId};
+
+use super::schedule::require_in_range;
+use super::{Error, Running};
+use crate::identity::access;
+use crate::market::reserve;
+use crate::{Command, Stop, View, Write};
+
+/// The auction, if this buyer may bid in it now.
+fn enter<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<Running<'a>, Stop> {
+    let auction = Running::find(view, id)?;
+    if auction.terms.seller_id == buyer_id {
+        return Err(Error::OwnAuction.into());
+    }
+    if view.now() < auction.terms.starts_at {
+        return Err(Error::NotOpen(auction.terms.starts_at).into());
+    }
+    if auction.is_past_end(view) {
+        return Err(Error::Over.into());
+    }
+    Ok(auction)
+}
+
+/// Bids.
+#[derive(Clone, Debug)]
+pub struct PlaceBid {
+    /// In which auction.
+    pub auction_id: AuctionId,
+    /// How much.
+    pub amount: Money,
+}
+
+impl PlaceBid {
+    fn check_amount(&self, auction: &Running<'_>) -> Result<(), Error> {
+        let starting_price = auction.terms.starting_price;
+        if self.amount.currency != starting_price.currency {
+            return Err(Error::WrongCurrency(starting_price));
+        }
+        let minimum = auction.leading.map_or(starting_price, |bid| Money {
+            amount: bid.amount.amount + auction.terms.minimum_increment,
+            ..bid.amount
+        });
+        if self.amount.amount < minimum.amount {
+            return Err(Error::BidTooLow(minimum));
+        }
+        Ok(())
+    }
+}
+
+impl Command for PlaceBid {
+    fn name(&self) -> &'static str {
+        "place_bid"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let bidder_id = access::require(view, Role::Buyer)?;
+        require_in_range(self.amount.amount)?;
+        let auction = enter(view, self.auction_id, bidder_id)?;
+        self.check_amount(&auction)?;
+        let (auction_id, terms) = (auction.id, auction.terms);
+        let reserve_met = reserve::is_met(view, terms.reserve_id, self.amount.amount)?;
+        let bid = auction.write(Event::BidPlaced {
+            auction_id,
+            product_id: terms.product_id,
+            seller_id: terms.seller_id,
+            bidder_id,
+            amount: self.amount,
+            reserve_met,
+        });
+        let ends_at = view.now() + TimeDelta::seconds(terms.anti_sniping_window_s.into());
+        let extension = (ends_at > terms.ends_at).then(|| {
+            auction.write(Event::Extended {
+                auction_id,
+                product_id: terms.product_id,
+                seller_id: terms.seller_id,
+                ends_at,
+            })
+        });
+        Ok(auction
+            .opening()
+            .into_iter()
+            .chain([bid])
+            .chain(extension)
+            .collect())
+    }
+}
+
+/// Ends an auction by paying its buy-now price, while nobody has bid.
+#[derive(Clone, Debug)]
+pub struct BuyNow {
+    /// Which auction.
+    pub auction_id: AuctionId,
+}
+
+impl Command for BuyNow {
+    fn name(&self) -> &'static str {
+        "buy_now"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let buyer_id = access::require(view, Role::Buyer)?;
+        let auction = enter(view, self.auction_id, buyer_id)?;
+        let terms = auction.terms;
+        let price = Money {
+            amount: terms.buy_now_price.ok_or(Error::NoBuyNowPrice)?,
+            currency: terms.starting_price.currency,
+        };
+        if auction.leading.is_some() {
+            return Err(Error::HasBids.into());
+        }
+        let purchase = auction.write(Event::BoughtNow {
+            auction_id: auction.id,
+            product_id: terms.product_id,
+            seller_id: terms.seller_id,
+            buyer_id,
+            price,
+        });
+        let outcome = Outcome::Sold {
+            winner_id: buyer_id,
+            price,
+        };
+        Ok(auction
+            .opening()
+            .into_iter()
+            .chain([purchase])
+            .chain(auction.closing(view, outcome)?)
+            .collect())
+    }
+}

@@ -1,0 +1,82 @@
+//! How auctions end: closed on time with an outcome, or cancelled by their sellers.
+
+use tidemark_events::AuctionId;
+use tidemark_events::identity::user::Role;
+use tidemark_events::market::auction::{Event, Outcome};
+
+use super::{Error, Running};
+use crate::identity::access;
+use crate::market::{product, reserve};
+use crate::{Command, Stop, View, Write};
+
+/// Closes an auction whose end has come.
+#[derive(Clone, Debug)]
+pub struct Close {
+    /// Which.
+    pub auction_id: AuctionId,
+}
+
+impl Command for Close {
+    fn name(&self) -> &'static str {
+        "close_auction"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        let auction = Running::find(view, self.auction_id)?;
+        if !auction.is_past_end(view) {
+            return Err(Error::NotDue(auction.terms.ends_at).into());
+        }
+        let outcome = match auction.leading {
+            None => Outcome::Unsold {},
+            Some(bid) if reserve::is_met(view, auction.terms.reserve_id, bid.amount.amount)? => {
+                Outcome::Sold {
+                    winner_id: bid.bidder_id,
+                    price: bid.amount,
+                }
+            }
+            Some(_) => Outcome::ReserveNotMet {},
+        };
+        Ok(auction
+            .opening()
+            .into_iter()
+            .chain(auction.closing(view, outcome)?)
+            .collect())
+    }
+}
+
+/// Calls an auction off before anybody has bid.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    /// Which.
+    pub auction_id: AuctionId,
+}
+
+impl Command for Cancel {
+    fn name(&self) -> &'static str {
+        "cancel_auction"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let seller_id = access::require(view, Role::Seller)?;
+        let auction = Running::find(view, self.auction_id)?;
+        let product_id = auction.terms.product_id;
+        if auction.terms.seller_id != seller_id {
+            return Err(Error::NotTheSeller.into());
+        }
+        if auction.is_past_end(view) {
+            return Err(Error::Over.into());
+        }
+        if auction.leading.is_some() {
+            return Err(Error::HasBids.into());
+        }
+        Ok(vec![
+            auction.write(Event::Cancelled {
+                auction_id: auction.id,
+                product_id,
+                seller_id,
+            }),
+            Write::Release(product::auctioned(product_id)),
+        ])
+    }
+}

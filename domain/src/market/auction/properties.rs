@@ -1,0 +1,172 @@
+//! What holds for every auction, whoever does what and when.
+
+use chrono::TimeDelta;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tidemark_events::market::auction::{Event, Outcome};
+use tidemark_events::market::product;
+use tidemark_events::samples::{BIDDER, PRODUCT, SELLER, at};
+use tidemark_events::{Event as Fact, Timestamp, UserId};
+
+use super::tests::{BUY_NOW, CANCEL, CLOSE, OPEN, bid, scheduled};
+use super::{Bid, DURATION_MAX};
+use crate::Command;
+use crate::given::{Given, RIVAL};
+use crate::market::product::auctioned;
+
+/// As scheduled by the sample.
+const INCREMENT: i64 = 500;
+/// As set by the sample.
+const RESERVE: i64 = 11_000;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Wait(i64),
+    Open,
+    Close,
+    Cancel,
+    Bid(UserId, i64),
+    BuyNow(UserId),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let user = || prop::sample::select(vec![BIDDER, RIVAL, SELLER]);
+    prop_oneof![
+        4 => prop_oneof![1..60i64, 60..900i64].prop_map(Step::Wait),
+        1 => Just(Step::Open),
+        2 => Just(Step::Close),
+        1 => Just(Step::Cancel),
+        8 => (user(), 0..90i64).prop_map(|(user, n)| Step::Bid(user, 9_000 + n * 250)),
+        1 => user().prop_map(Step::BuyNow),
+    ]
+}
+
+/// A refusal changes nothing; what is accepted is looked at in the log.
+fn attempt(mut given: Given, command: impl Command) -> Given {
+    let _ = given.play(command);
+    given
+}
+
+/// Takes the steps from a minute before the start on, and closes in the end.
+fn play(steps: Vec<Step>) -> Given {
+    let mut now = at(-60);
+    let mut given = scheduled();
+    for step in steps {
+        given = given.at(now);
+        given = match step {
+            Step::Wait(seconds) => {
+                now += TimeDelta::seconds(seconds);
+                given
+            }
+            Step::Open => attempt(given.by_service(), OPEN),
+            Step::Close => attempt(given.by_service(), CLOSE),
+            Step::Cancel => attempt(given.by(SELLER), CANCEL),
+            Step::Bid(user, amount) => attempt(given.by(user), bid(amount)),
+            Step::BuyNow(user) => attempt(given.by(user), BUY_NOW),
+        };
+    }
+    attempt(given.at(now + DURATION_MAX).by_service(), CLOSE)
+}
+
+/// What an onlooker knows of the auction.
+struct Seen {
+    ends_at: Timestamp,
+    highest: Option<Bid>,
+    bought: Option<Bid>,
+    over: bool,
+}
+
+impl Seen {
+    fn winner(&self) -> Option<Bid> {
+        let reached = |bid: &Bid| bid.amount.amount >= RESERVE;
+        self.bought.or(self.highest.filter(reached))
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.winner(), self.highest) {
+            (Some(bid), _) => Outcome::Sold {
+                winner_id: bid.bidder_id,
+                price: bid.amount,
+            },
+            (None, Some(_)) => Outcome::ReserveNotMet {},
+            (None, None) => Outcome::Unsold {},
+        }
+    }
+
+    fn take(&mut self, event: &Event, now: Timestamp) -> Result<(), TestCaseError> {
+        prop_assert!(!self.over, "{event:?} after the end");
+        match event {
+            Event::Scheduled { .. } => {}
+            Event::Opened { .. } => prop_assert!(now >= at(0), "opened early"),
+            Event::BidPlaced {
+                bidder_id,
+                amount,
+                reserve_met,
+                ..
+            } => {
+                let rises = |bid: Bid| bid.amount.amount + INCREMENT;
+                prop_assert_ne!(*bidder_id, SELLER);
+                prop_assert!((at(0)..self.ends_at).contains(&now), "outside the time");
+                prop_assert!(amount.amount >= self.highest.map_or(10_000, rises));
+                prop_assert_eq!(*reserve_met, amount.amount >= RESERVE);
+                self.highest = Some(Bid {
+                    bidder_id: *bidder_id,
+                    amount: *amount,
+                });
+            }
+            Event::Extended { ends_at, .. } => {
+                prop_assert!(*ends_at > self.ends_at, "an end moves on only");
+                self.ends_at = *ends_at;
+            }
+            Event::BoughtNow {
+                buyer_id, price, ..
+            } => {
+                prop_assert!(self.highest.is_none(), "bought over a bid");
+                self.bought = Some(Bid {
+                    bidder_id: *buyer_id,
+                    amount: *price,
+                });
+            }
+            Event::Closed { outcome, .. } => {
+                prop_assert!(self.bought.is_some() || now >= self.ends_at, "closed early");
+                prop_assert_eq!(*outcome, self.outcome());
+                self.over = true;
+            }
+            Event::Cancelled { .. } => {
+                prop_assert!(self.highest.is_none(), "cancelled over a bid");
+                self.over = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check(given: &Given) -> Result<(), TestCaseError> {
+    let mut seen = Seen {
+        ends_at: at(3_600),
+        highest: None,
+        bought: None,
+        over: false,
+    };
+    let mut sales = 0;
+    for (_, fact, now) in &given.log {
+        if let Fact::Auction(event) = fact {
+            seen.take(event, *now)?;
+        }
+        if let Fact::Product(product::Event::Sold { .. }) = fact {
+            sales += 1;
+        }
+    }
+    prop_assert!(seen.over, "every auction ends");
+    prop_assert_eq!(sales, i32::from(seen.winner().is_some()));
+    // Releasing it twice would have failed in the harness.
+    prop_assert!(!given.claims.contains_key(&auctioned(PRODUCT)));
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn every_auction_is_fair_and_ends(steps in vec(step(), 0..60)) {
+        check(&play(steps))?;
+    }
+}

@@ -1,0 +1,108 @@
+//! The rules of the market, one line a story: scheduled for seconds 0 to 3600, from 100.00 EUR in
+//! steps of 5.00, reserve 110.00, buy-now 500.00, anti-sniping window 60 s.
+
+mod bidding;
+mod ending;
+mod scheduling;
+
+use tidemark_events::identity::user::Role;
+use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents};
+
+use super::*;
+use crate::given::{Given, RIVAL, facts, given, granted, joined, sample};
+use crate::market::product::auctioned;
+
+pub(super) const OPEN: super::Open = super::Open {
+    auction_id: AUCTION,
+};
+pub(super) const CLOSE: Close = Close {
+    auction_id: AUCTION,
+};
+pub(super) const CANCEL: Cancel = Cancel {
+    auction_id: AUCTION,
+};
+pub(super) const BUY_NOW: BuyNow = BuyNow {
+    auction_id: AUCTION,
+};
+
+pub(super) const fn bid(amount: i64) -> PlaceBid {
+    PlaceBid {
+        auction_id: AUCTION,
+        amount: euro_cents(amount),
+    }
+}
+
+/// A seller's listed product, and others who could buy it or sell as well.
+pub(super) fn market() -> Given {
+    given([
+        joined(SELLER),
+        granted(SELLER, Role::Seller),
+        joined(BIDDER),
+        joined(RIVAL),
+        granted(RIVAL, Role::Seller),
+        sample("category.created"),
+        sample("product.drafted"),
+        sample("product.listed"),
+    ])
+}
+
+pub(super) fn scheduled() -> Given {
+    market()
+        .and(["auction.scheduled", "reserve.set"].map(sample))
+        .claimed(auctioned(PRODUCT), AUCTION.0)
+}
+
+fn opened() -> Given {
+    scheduled().and([sample("auction.opened")])
+}
+
+/// Opened, with the sample's bid of 120.00.
+fn contested() -> Given {
+    opened().and([sample("auction.bid_placed")])
+}
+
+fn over() -> Given {
+    contested().and([sample("auction.closed")])
+}
+
+fn placed(bidder_id: UserId, amount: i64, reserve_met: bool) -> Write {
+    Write::event(
+        AUCTION.0,
+        Event::BidPlaced {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            seller_id: SELLER,
+            bidder_id,
+            amount: euro_cents(amount),
+            reserve_met,
+        },
+    )
+}
+
+fn extended(seconds: i64) -> Write {
+    Write::event(
+        AUCTION.0,
+        Event::Extended {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            seller_id: SELLER,
+            ends_at: at(seconds),
+        },
+    )
+}
+
+fn closed(outcome: Outcome) -> Write {
+    Write::event(
+        AUCTION.0,
+        Event::Closed {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            seller_id: SELLER,
+            outcome,
+        },
+    )
+}
+
+fn release() -> Write {
+    Write::Release(auctioned(PRODUCT))
+}

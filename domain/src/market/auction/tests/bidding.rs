@@ -1,0 +1,209 @@
+//! Bidding and buying now.
+
+use tidemark_events::{Currency, Money};
+
+use super::*;
+use crate::Kind;
+use crate::Reason;
+use crate::identity::access;
+
+fn refused(given: Given, amount: i64, error: impl Into<crate::Refusal>) {
+    assert_eq!(given.by(BIDDER).when(bid(amount)), Err(error.into()));
+}
+
+#[test]
+fn bids_rise_by_the_increment() {
+    let first = opened().by(BIDDER).when(bid(10_000));
+    assert_eq!(first, Ok(vec![placed(BIDDER, 10_000, false)]));
+    let next = contested().by(RIVAL).when(bid(12_500));
+    assert_eq!(next, Ok(vec![placed(RIVAL, 12_500, true)]));
+    let own = contested().by(BIDDER).when(bid(12_500));
+    assert_eq!(own, Ok(vec![placed(BIDDER, 12_500, true)]));
+}
+
+/// Row 90: equal and lower.
+#[test]
+fn low_bids_are_told_the_minimum() {
+    refused(opened(), 9_999, Error::BidTooLow(euro_cents(10_000)));
+    for amount in [1, 11_999, 12_000, 12_499] {
+        refused(contested(), amount, Error::BidTooLow(euro_cents(12_500)));
+    }
+    let message = Error::BidTooLow(euro_cents(12_500)).to_string();
+    assert_eq!(
+        message,
+        "the next bid is at least 12500 in minor units of EUR"
+    );
+}
+
+/// Row 90: negative, zero, overflow.
+#[test]
+fn bids_are_amounts() {
+    for amount in [i64::MIN, -1, 0, AMOUNT_MAX + 1, i64::MAX] {
+        refused(contested(), amount, Error::AmountOutOfRange);
+    }
+    let highest = contested().by(BIDDER).when(bid(AMOUNT_MAX));
+    assert_eq!(highest, Ok(vec![placed(BIDDER, AMOUNT_MAX, true)]));
+    assert_eq!(Error::AmountOutOfRange.kind(), Kind::Invalid);
+}
+
+#[test]
+fn bids_are_in_the_currency_of_the_auction() {
+    let dollars = PlaceBid {
+        amount: Money {
+            amount: 20_000,
+            currency: Currency::USD,
+        },
+        ..bid(0)
+    };
+    assert_eq!(
+        contested().by(BIDDER).when(dollars),
+        Err(Error::WrongCurrency(euro_cents(10_000)).into())
+    );
+}
+
+/// Row 90: one's own auction.
+#[test]
+fn sellers_neither_bid_on_nor_buy_what_they_sell() {
+    let own = || Err(Error::OwnAuction.into());
+    assert_eq!(opened().by(SELLER).when(bid(10_000)), own());
+    assert_eq!(opened().by(SELLER).when(BUY_NOW), own());
+}
+
+#[test]
+fn it_takes_a_buyer() {
+    let login = || Err(access::Error::Login.into());
+    assert_eq!(opened().when(bid(10_000)), login());
+    assert_eq!(opened().by_service().when(BUY_NOW), login());
+    let banned = tidemark_events::identity::user::Event::RoleRevoked {
+        user_id: BIDDER,
+        role: Role::Buyer,
+    };
+    let banned = opened().and([banned.into()]).by(BIDDER);
+    let role = || Err(access::Error::Role(Role::Buyer).into());
+    assert_eq!(banned.when(bid(10_000)), role());
+    assert_eq!(banned.when(BUY_NOW), role());
+}
+
+/// Row 90: after the close, by a millisecond and less.
+#[test]
+fn nothing_is_bid_outside_the_time() {
+    let instant = chrono::TimeDelta::microseconds(1);
+    refused(market(), 10_000, Error::NotFound);
+    let before = || scheduled().at(at(0) - instant);
+    refused(before(), 10_000, Error::NotOpen(at(0)));
+    refused(opened().at(at(3_600)), 10_000, Error::Over);
+    refused(over(), 90_000, Error::Over);
+    let last = contested().at(at(3_600) - instant).by(BIDDER);
+    assert!(last.when(bid(12_500)).is_ok());
+
+    let buy = |given: Given| given.by(BIDDER).when(BUY_NOW);
+    assert_eq!(buy(market()), Err(Error::NotFound.into()));
+    assert_eq!(buy(before()), Err(Error::NotOpen(at(0)).into()));
+    assert_eq!(buy(opened().at(at(3_600))), Err(Error::Over.into()));
+    assert_eq!(buy(over()), Err(Error::Over.into()));
+}
+
+#[test]
+fn the_clock_never_runs_before_the_log() {
+    let mut auction = scheduled().at(at(5)).by_service();
+    assert!(auction.play(OPEN).is_ok());
+    let behind = auction.at(at(-5)).by(BIDDER).when(bid(10_000));
+    assert_eq!(behind, Ok(vec![placed(BIDDER, 10_000, false)]));
+}
+
+#[test]
+fn a_bid_ahead_of_the_timer_opens_the_auction() {
+    let mut ahead = scheduled().by(BIDDER);
+    let opening = facts(["auction.opened"]);
+    let writes = [opening, vec![placed(BIDDER, 10_000, false)]].concat();
+    assert_eq!(ahead.play(bid(10_000)), Ok(writes));
+    let timer = ahead.by_service().when(OPEN);
+    assert_eq!(timer, Err(Error::Open.into()));
+}
+
+#[test]
+fn a_late_bid_moves_the_end() {
+    let bid_at = |second| contested().at(at(second)).by(RIVAL).when(bid(12_500));
+    let kept = || vec![placed(RIVAL, 12_500, true)];
+    assert_eq!(bid_at(3_540), Ok(kept()), "the window starts just after");
+    let moved = [kept(), vec![extended(3_601)]].concat();
+    assert_eq!(bid_at(3_541), Ok(moved));
+
+    let mut auction = contested().at(at(3_599)).by(RIVAL);
+    assert!(auction.play(bid(12_500)).is_ok());
+    let auction = auction.at(at(3_658)).by(BIDDER);
+    let writes = vec![placed(BIDDER, 13_000, true), extended(3_718)];
+    assert_eq!(auction.when(bid(13_000)), Ok(writes));
+}
+
+#[test]
+fn the_reserve_shows_only_whether_it_is_met() {
+    for (amount, met) in [(10_999, false), (11_000, true)] {
+        let placed = placed(BIDDER, amount, met);
+        assert_eq!(opened().by(BIDDER).when(bid(amount)), Ok(vec![placed]));
+    }
+}
+
+#[test]
+fn paying_the_price_ends_it_at_once() {
+    let price = euro_cents(50_000);
+    let sold = Outcome::Sold {
+        winner_id: BIDDER,
+        price,
+    };
+    let product = Write::event(
+        PRODUCT.0,
+        tidemark_events::market::product::Event::Sold {
+            product_id: PRODUCT,
+            seller_id: SELLER,
+            category_id: tidemark_events::samples::CATEGORY,
+            auction_id: AUCTION,
+            buyer_id: BIDDER,
+            price,
+        },
+    );
+    let purchase = [
+        facts(["auction.bought_now"]),
+        vec![closed(sold), product, release()],
+    ]
+    .concat();
+    assert_eq!(opened().by(BIDDER).when(BUY_NOW), Ok(purchase.clone()));
+    let ahead = scheduled().by(BIDDER).when(BUY_NOW);
+    assert_eq!(ahead, Ok([facts(["auction.opened"]), purchase].concat()));
+}
+
+#[test]
+fn a_bid_ends_the_buy_now_offer() {
+    let late = contested().by(RIVAL).when(BUY_NOW);
+    assert_eq!(late, Err(Error::HasBids.into()));
+}
+
+#[test]
+fn a_bid_above_the_buy_now_price_is_just_a_bid() {
+    let high = opened().by(BIDDER).when(bid(60_000));
+    assert_eq!(high, Ok(vec![placed(BIDDER, 60_000, true)]));
+}
+
+#[test]
+fn without_a_buy_now_price_there_is_no_buying_now() {
+    let mut plain = market().by(SELLER);
+    let schedule = Schedule {
+        auction_id: AUCTION,
+        product_id: PRODUCT,
+        reserve: None,
+        starting_price: euro_cents(100),
+        minimum_increment: 1,
+        buy_now_price: None,
+        starts_at: None,
+        ends_at: at(60),
+        anti_sniping_window_s: 0,
+    };
+    assert!(plain.play(schedule).is_ok());
+    let mut plain = plain.by(BIDDER);
+    assert_eq!(plain.when(BUY_NOW), Err(Error::NoBuyNowPrice.into()));
+
+    let writes = [facts(["auction.opened"]), vec![placed(BIDDER, 100, true)]].concat();
+    assert_eq!(plain.play(bid(100)), Ok(writes), "no reserve is a met one");
+    let no_window = plain.at(at(59)).by(RIVAL).when(bid(101));
+    assert_eq!(no_window, Ok(vec![placed(RIVAL, 101, true)]));
+}

@@ -1,0 +1,73 @@
+//! Closing and cancelling.
+
+use super::*;
+use crate::identity::access;
+
+fn close(given: Given) -> Result<Vec<Write>, crate::Refusal> {
+    given.at(at(3_600)).by_service().when(CLOSE)
+}
+
+#[test]
+fn the_highest_bid_wins() {
+    let writes = [facts(["auction.closed", "product.sold"]), vec![release()]].concat();
+    assert_eq!(close(contested()), Ok(writes));
+}
+
+#[test]
+fn nobody_wins_below_the_reserve() {
+    let mut low = opened().by(BIDDER);
+    assert!(low.play(bid(10_999)).is_ok());
+    let writes = vec![closed(Outcome::ReserveNotMet {}), release()];
+    assert_eq!(close(low), Ok(writes));
+}
+
+#[test]
+fn nobody_wins_where_nobody_bid() {
+    let unsold = vec![closed(Outcome::Unsold {}), release()];
+    assert_eq!(close(opened()), Ok(unsold.clone()));
+    let unopened = [facts(["auction.opened"]), unsold].concat();
+    assert_eq!(close(scheduled()), Ok(unopened));
+}
+
+#[test]
+fn the_timer_closes_at_the_end_as_it_was_moved() {
+    let early = contested().at(at(3_599)).by_service().when(CLOSE);
+    assert_eq!(early, Err(Error::NotDue(at(3_600)).into()));
+    let unopened = scheduled().at(at(3_599)).by_service().when(CLOSE);
+    assert_eq!(unopened, Err(Error::NotDue(at(3_600)).into()));
+    let extended = || contested().and([sample("auction.extended")]);
+    assert_eq!(close(extended()), Err(Error::NotDue(at(3_660)).into()));
+    let later = extended().at(at(3_660)).by_service();
+    assert!(later.when(CLOSE).is_ok());
+}
+
+/// Row 78: closing twice.
+#[test]
+fn only_the_timer_closes_and_once() {
+    assert_eq!(close(over()), Err(Error::Over.into()));
+    assert_eq!(close(market()), Err(Error::NotFound.into()));
+    let seller = contested().at(at(3_600)).by(SELLER).when(CLOSE);
+    assert_eq!(seller, Err(access::Error::Service.into()));
+}
+
+#[test]
+fn sellers_cancel_before_any_bid() {
+    let writes = || Ok([facts(["auction.cancelled"]), vec![release()]].concat());
+    assert_eq!(scheduled().at(at(-9)).by(SELLER).when(CANCEL), writes());
+    assert_eq!(opened().by(SELLER).when(CANCEL), writes());
+}
+
+#[test]
+fn nothing_is_cancelled_later_or_by_others() {
+    let cancel = |given: Given| given.by(SELLER).when(CANCEL);
+    assert_eq!(cancel(contested()), Err(Error::HasBids.into()));
+    assert_eq!(cancel(opened().at(at(3_600))), Err(Error::Over.into()));
+    assert_eq!(cancel(over()), Err(Error::Over.into()));
+    let cancelled = scheduled().and([sample("auction.cancelled")]);
+    assert_eq!(cancel(cancelled), Err(Error::Over.into()));
+    assert_eq!(cancel(market()), Err(Error::NotFound.into()));
+    let other = opened().by(RIVAL).when(CANCEL);
+    assert_eq!(other, Err(Error::NotTheSeller.into()));
+    let buyer = opened().by(BIDDER).when(CANCEL);
+    assert_eq!(buyer, Err(access::Error::Role(Role::Seller).into()));
+}

@@ -1,0 +1,193 @@
+//! Announcing and opening.
+
+use tidemark_events::samples::RESERVE;
+
+use super::*;
+use crate::identity::access;
+use crate::market::{category, product};
+
+fn schedule() -> Schedule {
+    Schedule {
+        auction_id: AUCTION,
+        product_id: PRODUCT,
+        reserve: Some((RESERVE, 11_000)),
+        starting_price: euro_cents(10_000),
+        minimum_increment: 500,
+        buy_now_price: Some(50_000),
+        starts_at: Some(at(0)),
+        ends_at: at(3_600),
+        anti_sniping_window_s: 60,
+    }
+}
+
+fn refused(schedule: Schedule, error: impl Into<crate::Refusal>) {
+    assert_eq!(market().by(SELLER).when(schedule), Err(error.into()));
+}
+
+#[test]
+fn sellers_auction_what_they_list() {
+    let claim = Write::Claim(auctioned(PRODUCT), AUCTION.0);
+    let announced = [facts(["auction.scheduled"]), vec![claim]].concat();
+    let with_reserve = [announced, facts(["reserve.set"])].concat();
+    assert_eq!(market().by(SELLER).when(schedule()), Ok(with_reserve));
+
+    let at_once = Schedule {
+        starts_at: None,
+        ..schedule()
+    };
+    let now = market().by(SELLER).when(at_once);
+    assert_eq!(now, market().by(SELLER).when(schedule()));
+
+    let mut open = market().by(SELLER);
+    let no_extras = Schedule {
+        reserve: None,
+        buy_now_price: None,
+        ..schedule()
+    };
+    assert_eq!(open.play(no_extras).map(|writes| writes.len()), Ok(2));
+}
+
+#[test]
+fn the_product_is_listed_and_the_sellers_own() {
+    let buyer = market().by(BIDDER).when(schedule());
+    assert_eq!(buyer, Err(access::Error::Role(Role::Seller).into()));
+    let other = market().by(RIVAL).when(schedule());
+    assert_eq!(other, Err(product::Error::NotTheSeller.into()));
+    let unknown = Schedule {
+        product_id: ProductId(AUCTION.0),
+        ..schedule()
+    };
+    refused(unknown, product::Error::NotFound);
+    let draft = given([
+        joined(SELLER),
+        granted(SELLER, Role::Seller),
+        sample("product.drafted"),
+    ]);
+    let early = draft.by(SELLER).when(schedule());
+    assert_eq!(early, Err(product::Error::NotListed.into()));
+    let withdrawn = market().and([sample("product.withdrawn")]).by(SELLER);
+    let late = withdrawn.when(schedule());
+    assert_eq!(late, Err(product::Error::Withdrawn.into()));
+}
+
+#[test]
+fn a_sold_product_is_never_auctioned_again() {
+    let sold = market().and([sample("product.sold")]).by(SELLER);
+    let again = sold.when(schedule());
+    assert_eq!(again, Err(product::Error::Sold.into()));
+}
+
+#[test]
+fn a_product_has_one_auction_at_a_time() {
+    let mut twice = market().by(SELLER);
+    assert!(twice.play(schedule()).is_ok());
+    let second = twice.when(schedule());
+    assert_eq!(second, Err(product::Error::Auctioned.into()));
+    assert!(twice.play(CANCEL).is_ok());
+    let again = Schedule {
+        auction_id: AuctionId(uuid::Uuid::from_u128(55)),
+        reserve: None,
+        ..schedule()
+    };
+    assert!(twice.play(again).is_ok());
+}
+
+#[test]
+fn the_category_is_active() {
+    let inactive = market().and([sample("category.deactivated")]).by(SELLER);
+    let filed = inactive.when(schedule());
+    assert_eq!(filed, Err(category::Error::Inactive.into()));
+}
+
+#[test]
+fn amounts_are_in_range_and_in_order() {
+    for amount in [i64::MIN, -1, 0, AMOUNT_MAX + 1, i64::MAX] {
+        let wrong = [
+            Schedule {
+                starting_price: euro_cents(amount),
+                ..schedule()
+            },
+            Schedule {
+                minimum_increment: amount,
+                ..schedule()
+            },
+            Schedule {
+                reserve: Some((RESERVE, amount)),
+                ..schedule()
+            },
+            Schedule {
+                buy_now_price: Some(amount),
+                ..schedule()
+            },
+        ];
+        for schedule in wrong {
+            refused(schedule, Error::AmountOutOfRange);
+        }
+    }
+    let reserve = Schedule {
+        reserve: Some((RESERVE, 9_999)),
+        ..schedule()
+    };
+    refused(reserve, Error::ReserveTooLow);
+    for (buy_now_price, reserve) in [(10_000, None), (10_999, Some((RESERVE, 11_000)))] {
+        let cheap = Schedule {
+            buy_now_price: Some(buy_now_price),
+            reserve,
+            ..schedule()
+        };
+        refused(cheap, Error::BuyNowTooLow);
+    }
+}
+
+#[test]
+fn times_are_ahead_and_in_bounds() {
+    let past = Schedule {
+        starts_at: Some(at(-1)),
+        ..schedule()
+    };
+    refused(past, Error::StartsInThePast);
+    let longest = DURATION_MAX.num_seconds();
+    for ends_at in [-1, 0, longest + 1] {
+        let odd = Schedule {
+            ends_at: at(ends_at),
+            ..schedule()
+        };
+        refused(odd, Error::DurationOutOfRange);
+    }
+    for ends_at in [1, longest] {
+        let bound = Schedule {
+            ends_at: at(ends_at),
+            ..schedule()
+        };
+        assert!(market().by(SELLER).when(bound).is_ok());
+    }
+    let window = Schedule {
+        anti_sniping_window_s: ANTI_SNIPING_WINDOW_MAX_S + 1,
+        ..schedule()
+    };
+    refused(window, Error::WindowTooLong);
+}
+
+#[test]
+fn the_timer_opens_on_time_and_once() {
+    let timer = scheduled().by_service();
+    assert_eq!(timer.when(OPEN), Ok(facts(["auction.opened"])));
+    let early = timer.at(at(-1)).when(OPEN);
+    assert_eq!(early, Err(Error::NotDue(at(0)).into()));
+    let again = opened().by_service().when(OPEN);
+    assert_eq!(again, Err(Error::Open.into()));
+    let late = over().by_service().when(OPEN);
+    assert_eq!(late, Err(Error::Over.into()));
+    let nothing = given([]).by_service().when(OPEN);
+    assert_eq!(nothing, Err(Error::NotFound.into()));
+    let seller = scheduled().by(SELLER).when(OPEN);
+    assert_eq!(seller, Err(access::Error::Service.into()));
+}
+
+#[test]
+fn a_refusal_that_time_heals_says_when() {
+    let early = scheduled().at(at(-1)).by_service().when(OPEN);
+    assert_eq!(early.map_err(|error| error.retry_at), Err(Some(at(0))));
+    let over = over().by_service().when(OPEN);
+    assert_eq!(over.map_err(|error| error.retry_at), Err(None));
+}

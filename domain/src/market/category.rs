@@ -1,0 +1,176 @@
+//! Categories: the tree that products are filed under.
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use tidemark_events::CategoryId;
+use tidemark_events::identity::user::Role;
+use tidemark_events::market::category::Event;
+
+use crate::identity::access;
+use crate::{Aggregate, Claim, ClaimScope, Command, Kind, Reason, Stop, View, Write};
+
+/// Why it may not be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No category has that id.
+    #[error("there is no such category")]
+    NotFound,
+    /// Nothing new may be filed under it.
+    #[error("the category is not active")]
+    Inactive,
+    /// Activating what is active.
+    #[error("the category is active already")]
+    Active,
+    /// Another category has the slug.
+    #[error("another category has this slug")]
+    SlugTaken,
+}
+
+impl Reason for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound => Kind::NotFound,
+            Self::Inactive | Self::Active | Self::SlugTaken => Kind::Conflict,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "category_not_found",
+            Self::Inactive => "category_inactive",
+            Self::Active => "category_active",
+            Self::SlugTaken => "slug_taken",
+        }
+    }
+}
+
+/// A category.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Category {
+    /// There is none.
+    #[default]
+    None,
+    /// Products and categories may be filed under it.
+    Active,
+    /// Nothing new may be.
+    Inactive,
+}
+
+impl Aggregate for Category {
+    type Event = Event;
+
+    const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
+
+    fn evolve(&mut self, event: &Event) {
+        *self = match event {
+            Event::Created { .. } | Event::Activated { .. } => Self::Active,
+            Event::Deactivated { .. } => Self::Inactive,
+        };
+    }
+}
+
+/// Goes on only if something new may be filed under the category.
+pub(crate) fn require_active(view: &View<'_>, id: CategoryId) -> Result<(), Stop> {
+    match view.get::<Category>(id.0)? {
+        Category::None => Err(Error::NotFound.into()),
+        Category::Active => Ok(()),
+        Category::Inactive => Err(Error::Inactive.into()),
+    }
+}
+
+/// Adds a category to the tree.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// The new category.
+    pub category_id: CategoryId,
+    /// The one above it; none at the top.
+    pub parent_id: Option<CategoryId>,
+    /// For people.
+    pub name: String,
+    /// For addresses.
+    pub slug: String,
+    /// Among its siblings, lowest first.
+    pub sort_order: i32,
+}
+
+impl Command for Create {
+    fn name(&self) -> &'static str {
+        "create_category"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require(view, Role::Admin)?;
+        if let Some(parent_id) = self.parent_id {
+            require_active(view, parent_id)?;
+        }
+        let slug = Claim::new(ClaimScope::CategorySlug, &self.slug);
+        if view.owner(&slug)?.is_some() {
+            return Err(Error::SlugTaken.into());
+        }
+        Ok(vec![
+            Write::event(
+                self.category_id.0,
+                Event::Created {
+                    category_id: self.category_id,
+                    parent_id: self.parent_id,
+                    name: self.name.clone(),
+                    slug: self.slug.clone(),
+                    sort_order: self.sort_order,
+                },
+            ),
+            Write::Claim(slug, self.category_id.0),
+        ])
+    }
+}
+
+/// Lets new products be filed under a category again.
+#[derive(Clone, Debug)]
+pub struct Activate {
+    /// Which.
+    pub category_id: CategoryId,
+}
+
+impl Command for Activate {
+    fn name(&self) -> &'static str {
+        "activate_category"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let category_id = self.category_id;
+        access::require(view, Role::Admin)?;
+        match view.get::<Category>(category_id.0)? {
+            Category::None => Err(Error::NotFound.into()),
+            Category::Active => Err(Error::Active.into()),
+            Category::Inactive => Ok(vec![Write::event(
+                category_id.0,
+                Event::Activated { category_id },
+            )]),
+        }
+    }
+}
+
+/// Keeps new products from a category.
+#[derive(Clone, Debug)]
+pub struct Deactivate {
+    /// Which.
+    pub category_id: CategoryId,
+}
+
+impl Command for Deactivate {
+    fn name(&self) -> &'static str {
+        "deactivate_category"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let category_id = self.category_id;
+        access::require(view, Role::Admin)?;
+        require_active(view, category_id)?;
+        Ok(vec![Write::event(
+            category_id.0,
+            Event::Deactivated { category_id },
+        )])
+    }
+}

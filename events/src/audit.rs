@@ -1,0 +1,3 @@
+//! Events about the log itself: who read it.
+
+pub mod reading;

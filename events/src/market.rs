@@ -1,0 +1,6 @@
+//! Events about what is for sale: categories, products, auctions and their hidden reserves.
+
+pub mod auction;
+pub mod category;
+pub mod product;
+pub mod reserve;

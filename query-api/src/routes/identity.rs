@@ -1,0 +1,12 @@
+//! Queries about people.
+
+mod profile;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// The routes of this context.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(profile::router())
+}

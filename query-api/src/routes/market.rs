@@ -1,0 +1,19 @@
+//! Queries about what is for sale: categories, products, auctions and bids.
+
+mod auctions;
+mod bids;
+mod categories;
+mod products;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// The routes of this context.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(auctions::router())
+        .merge(bids::router())
+        .merge(categories::router())
+        .merge(products::router())
+}

@@ -1,0 +1,240 @@
+//! The list of auctions: what may be asked for, and the statement for each order.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use tidemark_events::{Currency, Money};
+use tidemark_platform::http::{FieldError, Problem, Query};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
+use tidemark_read_models::market::auction::{Auction, Row, Status};
+use tidemark_read_models::market::category::Category;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::answer::Many;
+use crate::app::App;
+use crate::error::Error;
+use crate::snapshot::Snapshot;
+use crate::watch::Rows;
+
+/// Characters of a search at most.
+const SEARCH_MAX: usize = 200;
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Sort {
+    /// The one that ends first, first.
+    #[default]
+    EndsAt,
+    /// The cheapest first; needs a currency.
+    Price,
+    /// The one with the most bids first.
+    BidCount,
+    /// The last announced first.
+    Newest,
+}
+
+/// Which auctions.
+#[derive(Debug, Deserialize, Serialize, Validate, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Filter {
+    /// Only those in this part of their life.
+    status: Option<Status>,
+    /// Only those filed in this category or below it.
+    category: Option<Uuid>,
+    /// Only this seller's.
+    seller: Option<Uuid>,
+    /// Only those in this currency (ISO 4217).
+    #[param(value_type = Option<String>)]
+    currency: Option<Currency>,
+    /// Only those that cost at least this, in minor units; needs a currency.
+    price_min: Option<i64>,
+    /// Only those that cost at most this, in minor units; needs a currency.
+    price_max: Option<i64>,
+    /// Words of the title: all must occur, `-word` must not, `"a phrase"` as it is, `or` between.
+    #[garde(length(chars, max = SEARCH_MAX))]
+    q: Option<String>,
+    /// In which order.
+    #[serde(default)]
+    #[param(inline)]
+    sort: Sort,
+    /// `next` of the page before.
+    #[serde(skip_serializing)]
+    cursor: Option<String>,
+    /// Items on the page.
+    #[serde(skip_serializing)]
+    limit: Option<i64>,
+}
+
+/// Where a page ended: what it is sorted by (instants in microseconds since 1970), then the id.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Key {
+    value: i64,
+    id: Uuid,
+}
+
+/// Auctions
+#[utoipa::path(
+    get,
+    path = "/v1/auctions",
+    tag = "auctions",
+    params(Filter),
+    responses((status = 200, body = Page<Row>), Problem)
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    Tidemark(token): Tidemark,
+    Query(filter): Query<Filter>,
+) -> Result<Many, Error> {
+    filter.require_currency()?;
+    let limit = app.limit(filter.limit)?;
+    let scope = format!("auctions {}", serde_json::to_string(&filter)?);
+    let after = app.cursor(&scope, filter.cursor.as_deref())?;
+    let after = after.unwrap_or(filter.sort.start());
+    let rows = [Rows::any::<Auction>(), Rows::any::<Category>()];
+    let found = app.settled(token, rows, || select(&app.pool, &filter, after, limit + 1));
+    let key = |document: &str| filter.sort.key(document);
+    Many::page(found.await?, limit, (&app.cursors, &scope), key)
+}
+
+impl Filter {
+    /// Amounts of several currencies have no order.
+    fn require_currency(&self) -> Result<(), Problem> {
+        let is_priced = matches!(self.sort, Sort::Price)
+            || self.price_min.is_some()
+            || self.price_max.is_some();
+        if is_priced && self.currency.is_none() {
+            let detail = "is needed to compare prices";
+            return Err(Problem::invalid(vec![FieldError::parameter(
+                "currency", detail,
+            )]));
+        }
+        Ok(())
+    }
+}
+
+impl Sort {
+    /// What no first page begins after.
+    const fn start(self) -> Key {
+        match self {
+            Self::EndsAt | Self::Price => Key {
+                value: 0,
+                id: Uuid::nil(),
+            },
+            Self::BidCount | Self::Newest => Key {
+                value: i64::MAX,
+                id: Uuid::max(),
+            },
+        }
+    }
+
+    /// Where in this order a document stands.
+    fn key(self, document: &str) -> serde_json::Result<Key> {
+        #[derive(Deserialize)]
+        struct Sorted {
+            id: Uuid,
+            ends_at: DateTime<Utc>,
+            current_price: Money,
+            bid_count: i64,
+        }
+        let sorted: Sorted = serde_json::from_str(document)?;
+        let value = match self {
+            Self::EndsAt => sorted.ends_at.timestamp_micros(),
+            Self::Price => sorted.current_price.amount,
+            Self::BidCount => sorted.bid_count,
+            Self::Newest => 0,
+        };
+        Ok(Key {
+            value,
+            id: sorted.id,
+        })
+    }
+}
+
+/// One statement an order, so that each is checked, and ends where its index does.
+async fn select(
+    pool: &PgPool,
+    filter: &Filter,
+    after: Key,
+    limit: i64,
+) -> sqlx::Result<Snapshot<String>> {
+    macro_rules! sorted {
+        ($after:literal, $order:literal) => {
+            sqlx::query_as!(
+                Snapshot::<String>,
+                r#"
+                select s.timeline as "timeline!",
+                       s.head as "head!",
+                       least(s.position, c.position) as "position!",
+                       least(s.blocked_at, c.blocked_at) as blocked_at,
+                       array(
+                           select r.doc::text
+                             from auction_rows r
+                            where r.generation = s.generation
+                              and ($1::text is null or r.status = $1)
+                              and ($2::uuid is null or r.category_id = any (array(
+                                      with recursive below as (
+                                          select $2::uuid as id
+                                           union
+                                          select k.id
+                                            from category_rows k
+                                            join below b
+                                              on b.id = k.parent_id
+                                           where k.generation = c.generation
+                                      )
+                                      select id from below
+                                  )))
+                              and ($3::uuid is null or r.seller_id = $3)
+                              and ($4::text is null or r.currency = $4)
+                              and ($5::bigint is null or r.price >= $5)
+                              and ($6::bigint is null or r.price <= $6)
+                              and ($7::text is null
+                                   or r.search @@ websearch_to_tsquery('simple', $7))
+                              and "#
+                    + $after
+                    + r#"
+                            order by "#
+                    + $order
+                    + r#"
+                            limit $10
+                       ) as "items!"
+                  from serving s
+                  join serving c
+                    on c.read_model = 'category'
+                 where s.read_model = 'auction'
+                "#,
+                filter.status.map(Status::name),
+                filter.category,
+                filter.seller,
+                filter.currency.map(|currency| currency.code()),
+                filter.price_min,
+                filter.price_max,
+                filter.q.as_deref(),
+                after.value,
+                after.id,
+                limit,
+            )
+            .fetch_one(pool)
+            .await
+        };
+    }
+    match filter.sort {
+        Sort::EndsAt => sorted!(
+            "(r.ends_at, r.id) > (timestamptz 'epoch' + $8::bigint * interval '1 microsecond', $9::uuid)",
+            "r.ends_at, r.id"
+        ),
+        Sort::Price => sorted!("(r.price, r.id) > ($8::bigint, $9::uuid)", "r.price, r.id"),
+        Sort::BidCount => sorted!(
+            "(r.bid_count, r.id) < ($8::bigint, $9::uuid)",
+            "r.bid_count desc, r.id desc"
+        ),
+        // Ids are UUIDv7: the later, the higher.
+        Sort::Newest => sorted!("$8::bigint is not null and r.id < $9::uuid", "r.id desc"),
+    }
+}

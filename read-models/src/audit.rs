@@ -1,0 +1,3 @@
+//! What can be asked about the log itself.
+
+pub mod history;

@@ -1,0 +1,3 @@
+//! What can be asked about people.
+
+pub mod profile;

@@ -1,0 +1,123 @@
+//! A user as they see themselves. What is personal is copied sealed and stays so in the row.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tidemark_events::identity::user::{Event, Role};
+use tidemark_events::{AggregateEvent, Sealed, Timestamp, UserId};
+use uuid::Uuid;
+
+use crate::{Fact, ReadModel, Wanted};
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The user.
+    pub id: UserId,
+    /// Sealed as `email`.
+    pub email: Sealed,
+    /// Sealed as `display_name`.
+    pub display_name: Sealed,
+    /// What they may do.
+    pub roles: BTreeSet<Role>,
+    /// When the log took the registration.
+    pub registered_at: Timestamp,
+    /// Of the stream.
+    pub version: i64,
+}
+
+/// Profiles, each by its user's id.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile;
+
+impl ReadModel for Profile {
+    const NAME: &'static str = "profile";
+    const WANTED: Wanted =
+        Wanted::Types(&["user.registered", "user.role_granted", "user.role_revoked"]);
+    const HOT: bool = false;
+
+    type Row = Row;
+
+    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
+        event(fact).map(|event| id(event).0).into_iter().collect()
+    }
+
+    fn fold(_: Uuid, row: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
+        let Some(event) = event(fact) else {
+            return row;
+        };
+        let mut row = row.or_else(|| registered(event, fact.recorded.recorded_at))?;
+        match event {
+            Event::Registered { .. } => {}
+            Event::RoleGranted { role, .. } => {
+                row.roles.insert(*role);
+            }
+            Event::RoleRevoked { role, .. } => {
+                row.roles.remove(role);
+            }
+        }
+        row.version = fact.recorded.version;
+        Some(row)
+    }
+}
+
+fn event<'a>(fact: &'a Fact<'_>) -> Option<&'a Event> {
+    fact.event.as_ref().and_then(Event::from_event)
+}
+
+fn id(event: &Event) -> UserId {
+    match event {
+        Event::Registered { user_id, .. }
+        | Event::RoleGranted { user_id, .. }
+        | Event::RoleRevoked { user_id, .. } => *user_id,
+    }
+}
+
+/// The first row: everybody who registers is a buyer.
+fn registered(event: &Event, registered_at: Timestamp) -> Option<Row> {
+    let Event::Registered {
+        user_id,
+        email,
+        display_name,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    Some(Row {
+        id: *user_id,
+        email: email.clone(),
+        display_name: display_name.clone(),
+        roles: BTreeSet::from([Role::Buyer]),
+        registered_at,
+        version: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples;
+    use tidemark_events::samples::{SELLER, at};
+
+    use super::*;
+    use crate::testing::given;
+
+    #[test]
+    fn roles_come_and_go() {
+        let roles = |events: usize| {
+            let events = samples::all().into_iter().take(events);
+            given::<Profile>(events)[&SELLER.0].roles.clone()
+        };
+        assert_eq!(roles(1), BTreeSet::from([Role::Buyer]));
+        assert_eq!(roles(2), BTreeSet::from([Role::Buyer, Role::Seller]));
+        assert_eq!(roles(3), BTreeSet::from([Role::Buyer]));
+    }
+
+    #[test]
+    fn personal_data_stays_sealed() {
+        let rows = given::<Profile>(samples::all());
+        let row = &rows[&SELLER.0];
+        assert_eq!((row.email.subject, row.registered_at), (SELLER, at(1)));
+        assert_eq!(row.display_name.ciphertext, "bmFtZQ");
+    }
+}

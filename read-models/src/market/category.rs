@@ -1,0 +1,127 @@
+//! The tree of categories, one row a node. Who is below whom is joined by the query: a subtree has no
+//! bound that a fold could keep to.
+
+use serde::{Deserialize, Serialize};
+use tidemark_events::market::category::Event;
+use tidemark_events::{AggregateEvent, CategoryId};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Fact, ReadModel, Wanted};
+
+/// A category.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Category)]
+pub struct Row {
+    /// The category.
+    #[schema(value_type = Uuid)]
+    pub id: CategoryId,
+    /// The one above it; none at the top.
+    #[schema(value_type = Option<Uuid>)]
+    pub parent_id: Option<CategoryId>,
+    /// For people.
+    pub name: String,
+    /// For addresses; unique.
+    pub slug: String,
+    /// Among its siblings, lowest first.
+    pub sort_order: i32,
+    /// Whether products may be filed under it.
+    pub active: bool,
+    /// Of the stream.
+    pub version: i64,
+}
+
+/// Categories, each by its own id.
+#[derive(Clone, Copy, Debug)]
+pub struct Category;
+
+impl ReadModel for Category {
+    const NAME: &'static str = "category";
+    const WANTED: Wanted = Wanted::Types(&[
+        "category.created",
+        "category.activated",
+        "category.deactivated",
+    ]);
+    const HOT: bool = false;
+
+    type Row = Row;
+
+    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
+        event(fact).map(|event| id(event).0).into_iter().collect()
+    }
+
+    fn fold(_: Uuid, row: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
+        let Some(event) = event(fact) else {
+            return row;
+        };
+        let mut row = row.or_else(|| created(event))?;
+        match event {
+            Event::Created { .. } => {}
+            Event::Activated { .. } => row.active = true,
+            Event::Deactivated { .. } => row.active = false,
+        }
+        row.version = fact.recorded.version;
+        Some(row)
+    }
+}
+
+fn event<'a>(fact: &'a Fact<'_>) -> Option<&'a Event> {
+    fact.event.as_ref().and_then(Event::from_event)
+}
+
+fn id(event: &Event) -> CategoryId {
+    match event {
+        Event::Created { category_id, .. }
+        | Event::Activated { category_id }
+        | Event::Deactivated { category_id } => *category_id,
+    }
+}
+
+/// The first row; every stream starts with the creation.
+fn created(event: &Event) -> Option<Row> {
+    let Event::Created {
+        category_id,
+        parent_id,
+        name,
+        slug,
+        sort_order,
+    } = event
+    else {
+        return None;
+    };
+    Some(Row {
+        id: *category_id,
+        parent_id: *parent_id,
+        name: name.clone(),
+        slug: slug.clone(),
+        sort_order: *sort_order,
+        active: true,
+        version: 0,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::CATEGORY;
+
+    use super::*;
+    use crate::testing::given;
+
+    #[test]
+    fn a_category_is_active_until_it_is_deactivated() {
+        let category_id = CATEGORY;
+        let created = Event::Created {
+            category_id,
+            parent_id: None,
+            name: "Cameras".to_owned(),
+            slug: "cameras".to_owned(),
+            sort_order: 1,
+        };
+        let deactivated = Event::Deactivated { category_id };
+        let activated = Event::Activated { category_id };
+        let active = |events: Vec<Event>| given::<Category>(events)[&CATEGORY.0].active;
+        assert!(active(vec![created.clone()]));
+        assert!(!active(vec![created.clone(), deactivated.clone()]));
+        assert!(active(vec![created, deactivated, activated]));
+    }
+}
