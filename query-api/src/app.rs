@@ -226,7 +226,7 @@ impl App {
 
 /// Where hot documents are found.
 fn count(found: &'static str) {
-    metrics::counter!("query_hot_documents_total", "found" => found).increment(1);
+    metrics::counter!("tidemark_query_hot_documents_total", "found" => found).increment(1);
 }
 
 /// For so short a time that it is no older than rows and documents are anyway.

@@ -112,7 +112,7 @@ impl Line<'_> {
     /// The number of requests is that of their durations.
     fn measure(&self) {
         metrics::histogram!(
-            "http_request_duration_seconds",
+            "tidemark_http_request_duration_seconds",
             "method" => self.method, "path" => self.path.to_owned(), "status" => self.status.to_string()
         )
         .record(self.seconds);

@@ -107,7 +107,7 @@ async fn requests_are_measured_by_route() {
     assert_eq!(answer.header("content-type"), PROMETHEUS_TEXT);
     let text = String::from_utf8(answer.body).unwrap();
     let labels = r#"method="GET",path="/v1/measured/{id}",status="200""#;
-    let line = format!("http_request_duration_seconds_count{{{labels}}} 3");
+    let line = format!("tidemark_http_request_duration_seconds_count{{{labels}}} 3");
     assert!(
         text.lines().any(|found| found == line),
         "{line} is not in\n{text}"
