@@ -169,13 +169,3 @@ fn answer(receipt: &Receipt) -> Response {
     }
     response
 }
-
-/// The id of something new.
-#[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "ids of streams are made at this edge"
-)]
-pub fn new_id() -> Uuid {
-    Uuid::now_v7()
-}

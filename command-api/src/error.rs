@@ -9,7 +9,8 @@ use tidemark_event_store::SealError;
 use tidemark_events::DecodeError;
 use tidemark_platform::http::Problem;
 
-/// After how many seconds a client may try again where the fault is ours.
+/// What `Retry-After` says, in seconds, wherever the fault is ours. It is no setting: one second is the
+/// shortest time that the header can say, and a full queue, a conflict or a stopping process is over by then.
 const RETRY_AFTER_S: u64 = 1;
 
 /// Why a command was not done.

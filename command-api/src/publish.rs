@@ -6,10 +6,10 @@ use std::time::Duration;
 use tidemark_event_store::kafka;
 use tidemark_event_store::relay::{Relay, Settings};
 use tidemark_platform::config::{Config, required};
+use tidemark_platform::ids::new_id;
 use tidemark_platform::{config, database};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::new_id;
 use crate::{Roles, StartError};
 
 /// The relay at work, until `stop`; at rest, where there is nothing to do.

@@ -1,4 +1,4 @@
-//! What every process shares: configuration, the clock, telemetry, the conventions of HTTP,
+//! What every process shares: configuration, the clock, ids, telemetry, the conventions of HTTP,
 //! authentication and shutdown. It knows nothing of events, commands or read models.
 
 pub mod auth;
@@ -8,6 +8,7 @@ pub mod database;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 pub mod http;
+pub mod ids;
 pub mod openapi;
 pub mod ops;
 pub mod pagination;

@@ -27,13 +27,13 @@ use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tidemark_event_store::{Leases, Log};
 use tidemark_platform::config::required;
+use tidemark_platform::ids::new_id;
 use tidemark_platform::ops::{Flag, Readiness};
 use tidemark_platform::{Config, config, database, ops, server};
 use tidemark_read_models::redis::Documents;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use uuid::Uuid;
 
 pub use catch_up::catch_up;
 pub use error::Error;
@@ -152,12 +152,4 @@ fn readiness(pool: &PgPool, feed_started: &Flag) -> Readiness {
             async move { sqlx::query("select 1").execute(&pool).await.map(drop) }
         })
         .flag("feed", feed_started)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge: a process names itself"
-)]
-fn new_id() -> Uuid {
-    Uuid::now_v7()
 }

@@ -10,6 +10,7 @@ use tidemark_events::audit::reading::Scope;
 use tidemark_platform::Config;
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::http::RequestContext;
+use tidemark_platform::ids::new_id;
 use uuid::Uuid;
 
 use crate::StartError;
@@ -63,7 +64,7 @@ impl Recorder {
         let mut headers: HeaderMap = context.headers();
         headers.insert(AUTHORIZATION, self.authorization.clone());
         // One key for all attempts, so that the reading is recorded once.
-        let key = new_key().to_string();
+        let key = new_id().to_string();
         headers.insert(
             IDEMPOTENCY_KEY,
             HeaderValue::try_from(key).map_err(|e| not_recorded(&e))?,
@@ -89,12 +90,4 @@ impl Recorder {
 
 fn not_recorded(cause: &impl ToString) -> Error {
     Error::NotRecorded(cause.to_string())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge: the attempt is made here"
-)]
-fn new_key() -> Uuid {
-    Uuid::now_v7()
 }

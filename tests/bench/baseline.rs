@@ -10,10 +10,11 @@ use tidemark_event_store::{Appender, Group, NewEvent, NewRecord, Outcome};
 use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
 use tidemark_events::{Event, samples};
+use tidemark_platform::ids::new_id;
 use uuid::Uuid;
 
 use crate::load::{Seen, histogram, micros};
-use crate::world::{AUCTIONS, World, metadata, new_id};
+use crate::world::{AUCTIONS, World, metadata};
 
 /// Rows of one `COPY`.
 const COPY_ROWS: usize = 10_000;

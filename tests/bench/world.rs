@@ -13,6 +13,7 @@ use tidemark_events::samples::euro_cents;
 use tidemark_events::{Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, samples};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::database;
+use tidemark_platform::ids::new_id;
 use tidemark_tests::{Database, Settings};
 use uuid::Uuid;
 
@@ -128,12 +129,6 @@ pub(crate) fn metadata(user: UserId) -> Metadata {
         causation_id: None,
         traceparent: None,
     }
-}
-
-/// A fresh id.
-#[expect(clippy::disallowed_methods, reason = "this is an edge")]
-pub(crate) fn new_id() -> Uuid {
-    Uuid::now_v7()
 }
 
 /// A stream's first events, as a group.

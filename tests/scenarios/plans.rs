@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{Appender, Group, KeyUse, NewEvent, NewRecord, Outcome};
 use tidemark_events::Encoded;
 use tidemark_platform::database;
+use tidemark_platform::ids::new_id;
 use tidemark_read_models::Shard;
 use tidemark_read_models::storage::{Batch, Document, GENERATION, Storage};
 use tidemark_tests::settle::eventually;
@@ -160,9 +161,4 @@ async fn read(database: &Database, tables: &[&str]) -> i64 {
     .fetch_one(&database.pool)
     .await
     .unwrap()
-}
-
-#[expect(clippy::disallowed_methods, reason = "ids of a test's own")]
-fn new_id() -> Uuid {
-    Uuid::now_v7()
 }

@@ -20,6 +20,7 @@ use tidemark_domain::Load;
 use tidemark_event_store::{Appender, Group, Log, Outcome};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
+use tidemark_platform::ids::new_id;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use uuid::Uuid;
@@ -86,7 +87,7 @@ impl Loop {
         let log = Log::new(pool.clone());
         clock.follow(log.now().await?);
         let timeline = log.head().await?.timeline;
-        let appender = Appender::register(&pool, new_executor_id()).await?;
+        let appender = Appender::register(&pool, new_id()).await?;
         let bytes_max = usize::try_from(settings.state_cache_bytes).unwrap_or(usize::MAX);
         Ok(Self {
             settings,
@@ -242,7 +243,7 @@ impl Loop {
 
     async fn register(&mut self) {
         loop {
-            let registering = Appender::register(&self.pool, new_executor_id());
+            let registering = Appender::register(&self.pool, new_id());
             match in_time(self.append_timeout(), registering).await {
                 Ok(appender) => {
                     self.appender = Arc::new(appender);
@@ -299,9 +300,4 @@ fn observe(groups: &[Vec<Member>], started: Instant) {
     }
     histogram!("tidemark_executor_append_seconds").record(started.elapsed().as_secs_f64());
     counter!("tidemark_executor_events_total").increment(events as u64);
-}
-
-#[expect(clippy::disallowed_methods, reason = "an executor names itself")]
-fn new_executor_id() -> Uuid {
-    Uuid::now_v7()
 }

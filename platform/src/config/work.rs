@@ -31,8 +31,6 @@ pub struct Executor {
     pub snapshot_every: i64,
     /// Memory for the states of streams.
     pub state_cache_bytes: u64,
-    /// What `Retry-After` says when the queue is full.
-    pub retry_after_s: u64,
     /// How long a client's `Idempotency-Key` is remembered.
     pub idempotency_ttl_h: u64,
 }

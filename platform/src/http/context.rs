@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::Problem;
+use crate::ids::new_id;
 
 pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -46,14 +47,6 @@ impl RequestContext {
         }
         headers
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge: a request enters the system here"
-)]
-fn new_id() -> Uuid {
-    Uuid::now_v7()
 }
 
 /// `00-<trace id>-<parent id>-<flags>` in lower-case hex, neither id all zeros.

@@ -3,9 +3,9 @@
 //! The checkpoint is read first. Rows read after it may be newer, which does no harm: a bucket's
 //! checkpoint says what it has at least.
 
+use tidemark_platform::ids::new_id;
 use tidemark_read_models::redis::Guard;
 use tidemark_read_models::storage::Checkpoint;
-use uuid::Uuid;
 
 use super::{Error, Follower};
 
@@ -53,12 +53,4 @@ impl Follower {
 /// ahead of the rows knew another log, or commits that Postgres lost: it starts anew.
 const fn changes_suffice(held: i64, stored: Checkpoint) -> bool {
     stored.last_removal <= held && held < stored.position
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge: it names an attempt and is in no fact"
-)]
-fn new_id() -> Uuid {
-    Uuid::now_v7()
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::join_all;
 use rand::RngExt;
+use tidemark_platform::ids::new_id;
 use tidemark_tests::proxy::{Direction, Fault as Trouble, Shape};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -190,12 +191,11 @@ async fn leaver(address: String, request: String, stay: Duration) {
 
 /// Sends a command and a query to every process, and returns what the slowest answer took.
 async fn slowest_answer(stack: &Stack) -> Duration {
-    #[expect(clippy::disallowed_methods, reason = "no two users are alike")]
     let ask = |url: &str, is_api: bool| {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = if is_api {
             let body = serde_json::json!({
-                "email": format!("asker-{}@tidemark.example", uuid::Uuid::now_v7()),
+                "email": format!("asker-{}@tidemark.example", new_id()),
                 "password": "waits for each answer",
                 "display_name": "Nobody",
             });

@@ -5,9 +5,9 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
 use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
 use tidemark_events::{Actor, Encoded, Metadata};
+use tidemark_platform::ids::new_id;
 use tidemark_tests::settle::eventually;
 use tidemark_tests::{App, Process, from_environment};
-use uuid::Uuid;
 
 use super::checkpoint;
 use super::replay::{assert_documents, assert_rows};
@@ -95,11 +95,6 @@ async fn append_unreadable(app: &App, event_type: &str) {
     };
     let outcome = appender.append(1, None, vec![group]).await.unwrap();
     assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test mints its ids")]
-fn new_id() -> Uuid {
-    Uuid::now_v7()
 }
 
 /// F29.

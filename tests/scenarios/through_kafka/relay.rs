@@ -6,8 +6,8 @@ use rdkafka::Message;
 use tidemark_event_store::relay::Health;
 use tidemark_event_store::{Group, NewEvent};
 use tidemark_events::Encoded;
+use tidemark_platform::ids::new_id;
 use tidemark_tests::{Process, Settings};
-use uuid::Uuid;
 
 use super::topics::{Topics, faults, header};
 use super::world::{World, any_confirms, event_of, metadata, within};
@@ -40,9 +40,9 @@ async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
     // Text that neither jsonb nor a serialiser of ours would leave as it is.
     let data = r#"{ "z":1.50, "a" : 1e2,"a":"ü\u00fc" }"#.to_owned();
     let metadata = format!(" {} ", metadata());
-    let stream_id = Uuid::now_v7();
+    let stream_id = new_id();
     let event = NewEvent {
-        event_id: Uuid::now_v7(),
+        event_id: new_id(),
         stream_id,
         version: 1,
         aggregate: "user",

@@ -13,6 +13,7 @@ use tidemark_events::market::{auction, category};
 use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId,
 };
+use tidemark_platform::ids::new_id;
 use tidemark_tests::Database;
 use tidemark_tests::settings::from_environment;
 use tidemark_tests::settle::eventually;
@@ -59,22 +60,22 @@ impl World {
                 .unwrap()
         };
         let writing = pool("APPEND");
-        let appender = Appender::register(&writing, Uuid::now_v7());
+        let appender = Appender::register(&writing, new_id());
         Self {
             log: Log::new(pool("READ")),
             relay_pool: pool("RELAY"),
             appender: appender.await.unwrap(),
-            settings: settings(format!("test-{}", Uuid::now_v7().simple())),
+            settings: settings(format!("test-{}", new_id().simple())),
             database,
             batch: 0,
             versions: HashMap::new(),
-            streams: (0..7).map(|_| Uuid::now_v7()).collect(),
+            streams: (0..7).map(|_| new_id()).collect(),
         }
     }
 
     /// The number of streams an aggregate's events are spread over.
     pub(super) fn streams(mut self, count: usize) -> Self {
-        self.streams = (0..count).map(|_| Uuid::now_v7()).collect();
+        self.streams = (0..count).map(|_| new_id()).collect();
         self
     }
 
@@ -93,7 +94,7 @@ impl World {
             }
             *version += 1;
             group.events.push(NewEvent {
-                event_id: Uuid::now_v7(),
+                event_id: new_id(),
                 stream_id,
                 version: *version,
                 aggregate: aggregate.name(),
@@ -124,7 +125,7 @@ impl World {
     }
 
     pub(super) fn relay_with(&self, settings: Settings) -> Running {
-        let relay = Relay::new(self.relay_pool.clone(), settings, Uuid::now_v7());
+        let relay = Relay::new(self.relay_pool.clone(), settings, new_id());
         let shutdown = CancellationToken::new();
         Running {
             confirmed: relay.confirmed(),
@@ -229,7 +230,7 @@ pub(super) fn event_of(aggregate: usize, id: Uuid) -> Event {
 pub(super) fn metadata() -> String {
     let metadata = Metadata {
         actor: Actor::Service("test".to_owned()),
-        correlation_id: Uuid::now_v7(),
+        correlation_id: new_id(),
         causation_id: None,
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     };

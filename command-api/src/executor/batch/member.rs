@@ -6,6 +6,7 @@ use tidemark_domain::{Reads, Refusal, States, Write};
 use tidemark_event_store::{NewEvent, NewRecord};
 use tidemark_events::{Event, Timestamp};
 use tidemark_platform::config::Executor as Settings;
+use tidemark_platform::ids::new_id;
 use uuid::Uuid;
 
 use super::Thing;
@@ -74,7 +75,7 @@ impl Member {
                 return Err(Error::EventTooLarge);
             }
             self.events.push(NewEvent {
-                event_id: new_event_id(),
+                event_id: new_id(),
                 stream_id,
                 version: 0,
                 aggregate: event.aggregate().name(),
@@ -200,9 +201,4 @@ fn event_of(write: &Write) -> Option<&Event> {
         Write::Event(_, event) => Some(event),
         Write::Claim(..) | Write::Release(_) => None,
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "ids of events are made here")]
-fn new_event_id() -> Uuid {
-    Uuid::now_v7()
 }

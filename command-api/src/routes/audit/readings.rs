@@ -8,12 +8,13 @@ use tidemark_domain::audit::reading::Record;
 use tidemark_events::audit::reading::Scope;
 use tidemark_events::{ReadingId, Timestamp, UserId};
 use tidemark_platform::http::{Json, Problem};
+use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{App, Done, Order, new_id};
+use crate::app::{App, Done, Order};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {

@@ -18,6 +18,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::{Event, SessionId, UserId};
 use tidemark_platform::auth;
 use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::ids::new_id;
 use tidemark_platform::token::Token;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -25,7 +26,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::users::normalised_email;
-use crate::app::{App, Done, Order, new_id};
+use crate::app::{App, Done, Order};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::Receipt;

@@ -11,12 +11,13 @@ use tidemark_event_store::KeyUse;
 use tidemark_events::identity::user::Role;
 use tidemark_events::{CredentialId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{App, Done, Order, new_id};
+use crate::app::{App, Done, Order};
 use crate::caller::Caller;
 
 /// Longest address that SMTP carries (RFC 5321, 4.5.3.1.3).

@@ -10,13 +10,14 @@ use tidemark_domain::market::auction::{
 };
 use tidemark_events::{AuctionId, ProductId, ReserveId, Timestamp};
 use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::money::Price;
-use crate::app::{App, Done, Order, new_id};
+use crate::app::{App, Done, Order};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {

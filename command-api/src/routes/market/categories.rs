@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use tidemark_domain::market::category::{Activate, Create, Deactivate};
 use tidemark_events::CategoryId;
 use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{App, Done, Order, new_id};
+use crate::app::{App, Done, Order};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {

@@ -10,13 +10,14 @@ use tidemark_domain::market::product::{Draft, List, Withdraw};
 use tidemark_events::market::product::{Condition, Shipping};
 use tidemark_events::{CategoryId, Money, ProductId};
 use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::money::Price;
-use crate::app::{App, Done, Order, new_id};
+use crate::app::{App, Done, Order};
 use crate::caller::Caller;
 
 const SPECIFICATIONS_MAX: usize = 50;
