@@ -26,7 +26,7 @@ pub(crate) fn sample(event_type: &str) -> Event {
 }
 
 /// The writes of the samples of those types.
-pub(crate) fn facts<const N: usize>(event_types: [&str; N]) -> Vec<Write> {
+pub(crate) fn writes_of<const N: usize>(event_types: [&str; N]) -> Vec<Write> {
     let write = |event| Write::Event(stream_of(&event), event);
     event_types.map(sample).map(write).into()
 }

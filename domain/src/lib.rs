@@ -15,6 +15,6 @@ pub mod market;
 mod given;
 
 pub use decision::{
-    Aggregate, Claim, ClaimScope, Command, Kept, Kind, Load, Loaded, Reads, Reason, Refusal,
-    States, Stop, View, Write,
+    AggregateState, Claim, ClaimScope, Command, Kind, Load, Loaded, Reads, Reason, Refusal,
+    StateSnapshot, States, Stop, View, Write,
 };

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tidemark_event_store::answered;
 use tidemark_events::{Event, Recorded};
-use tidemark_read_models::Wanted;
+use tidemark_read_models::EventFilter;
 use uuid::Uuid;
 
 use crate::source::Page;
@@ -38,7 +38,7 @@ struct Planned {
     path: String,
 }
 
-/// A planned command and the fact that it follows from.
+/// A planned command and the input that it follows from.
 #[derive(Debug)]
 struct Action {
     planned: Planned,
@@ -59,7 +59,11 @@ impl Reactor {
     }
 
     fn actions(&self, event: &Recorded) -> Result<Vec<Action>, Obstacle> {
-        let Some(fact) = self.wanted().fact(event)?.and_then(|fact| fact.event) else {
+        let Some(decoded) = self
+            .wanted()
+            .fold_input(event)?
+            .and_then(|input| input.event)
+        else {
             return Ok(Vec::new());
         };
         let metadata = event
@@ -71,7 +75,7 @@ impl Reactor {
             event_id: event.event_id,
             correlation_id: metadata.correlation_id,
         };
-        Ok((self.process.react)(&fact)
+        Ok((self.process.react)(&decoded)
             .into_iter()
             .map(action)
             .collect())
@@ -88,8 +92,8 @@ impl Subscriber for Reactor {
         }
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted::Types(self.process.event_types)
+    fn wanted(&self) -> EventFilter {
+        EventFilter::Types(self.process.event_types)
     }
 
     async fn start(&mut self) -> Result<i64, Failure> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metrics::counter;
 use tidemark_event_store::{Log, answered};
 use tidemark_events::Recorded;
-use tidemark_read_models::Wanted;
+use tidemark_read_models::EventFilter;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -36,7 +36,7 @@ pub(crate) struct Page {
 /// One subscriber's way through the log.
 pub(crate) struct Reader {
     source: Source,
-    wanted: Wanted,
+    wanted: EventFilter,
     page_max: usize,
     ahead: Option<Ahead>,
 }
@@ -49,7 +49,7 @@ struct Ahead {
 
 impl Source {
     /// A way through the log for one that wants these events, at most `page_max` at once.
-    pub(crate) const fn reader(self, wanted: Wanted, page_max: usize) -> Reader {
+    pub(crate) const fn reader(self, wanted: EventFilter, page_max: usize) -> Reader {
         Reader {
             source: self,
             wanted,
@@ -98,7 +98,7 @@ impl Reader {
 }
 
 impl Ahead {
-    fn start(log: Log, wanted: Wanted, after: i64, page_max: usize) -> Self {
+    fn start(log: Log, wanted: EventFilter, after: i64, page_max: usize) -> Self {
         let (pages, read) = mpsc::channel(AHEAD);
         let reading = async move {
             if let Err(error) = read_to_the_head(&log, wanted, after, page_max, &pages).await {
@@ -116,7 +116,7 @@ impl Ahead {
 /// Positions have no gaps, so what is not wanted need not be read to be passed.
 async fn read_to_the_head(
     log: &Log,
-    wanted: Wanted,
+    wanted: EventFilter,
     mut after: i64,
     page_max: usize,
     pages: &mpsc::Sender<sqlx::Result<Page>>,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tidemark_event_store::answered;
 use tidemark_events::DecodeError;
 use tidemark_platform::config::Projection;
-use tidemark_read_models::Wanted;
+use tidemark_read_models::EventFilter;
 use tidemark_read_models::storage::StorageError;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ pub(crate) trait Subscriber: Send {
     async fn start(&mut self) -> Result<i64, Failure>;
 
     /// Which events it wants to be given.
-    fn wanted(&self) -> Wanted;
+    fn wanted(&self) -> EventFilter;
 
     /// Applies a page, which starts right after `from`, as far as it can, and moves the checkpoint with
     /// it. If the page is full, that may be left to the next one.

@@ -11,7 +11,7 @@ use tidemark_events::market::category;
 use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded, samples};
 use tidemark_platform::Config;
 use tidemark_read_models::storage::GENERATION;
-use tidemark_read_models::{Fact, ReadModel, Wanted, divide};
+use tidemark_read_models::{EventFilter, FoldInput, ReadModel, divide};
 use uuid::Uuid;
 
 use crate::source::Page;
@@ -198,33 +198,33 @@ pub(crate) struct Count {
 
 impl ReadModel for Tally {
     const NAME: &'static str = "tally";
-    const WANTED: Wanted = Wanted::Types(&[
+    const EVENTS: EventFilter = EventFilter::Types(&[
         "category.created",
         "category.activated",
         "category.deactivated",
     ]);
-    const HOT: bool = true;
+    const IN_REDIS: bool = true;
 
     type Row = Count;
 
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
         let Some(Event::Category(
             category::Event::Created { category_id, .. }
             | category::Event::Activated { category_id }
             | category::Event::Deactivated { category_id },
-        )) = &fact.event
+        )) = &input.event
         else {
             return Vec::new();
         };
         vec![TOTAL, category_id.0]
     }
 
-    fn fold(key: Uuid, row: Option<Count>, fact: &Fact<'_>) -> Option<Count> {
+    fn fold(key: Uuid, row: Option<Count>, input: &FoldInput<'_>) -> Option<Count> {
         assert!(
             key != POISON.0 || !POISONOUS.load(Ordering::Relaxed),
             "poison"
         );
-        let ends = fact.recorded.event_type == "category.deactivated" && key != TOTAL;
+        let ends = input.recorded.event_type == "category.deactivated" && key != TOTAL;
         let count = row.unwrap_or_default().count + 1;
         (!ends).then_some(Count { count })
     }

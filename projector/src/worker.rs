@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use fail::fail_point;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{Batch, Document, Storage};
-use tidemark_read_models::{ReadModel, Wanted};
+use tidemark_read_models::{EventFilter, ReadModel};
 
 use self::fold::Step;
 use self::rows::Rows;
@@ -122,8 +122,8 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         }
     }
 
-    fn wanted(&self) -> Wanted {
-        M::WANTED
+    fn wanted(&self) -> EventFilter {
+        M::EVENTS
     }
 
     async fn start(&mut self) -> Result<i64, Failure> {

@@ -91,7 +91,7 @@ fn worker<M: ReadModel>(stores: &Stores, shard: Shard) -> Duty {
         lease: lease(M::NAME, shard),
         subscriber: Box::new(move || {
             let storage = Storage::new(stores.pool.clone(), M::NAME, GENERATION, shard);
-            let documents = stores.documents.as_ref().filter(|_| M::HOT);
+            let documents = stores.documents.as_ref().filter(|_| M::IN_REDIS);
             let copies = documents.map(|documents| {
                 let bucket = documents.bucket(M::NAME, GENERATION, shard);
                 Copies::start(M::NAME, storage.clone(), bucket, &stores.config.redis)

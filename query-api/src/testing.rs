@@ -173,8 +173,8 @@ pub(crate) fn auction_events() -> Vec<Event> {
 /// The auction of the examples just announced, under another id.
 pub(crate) fn auction(id: u128) -> Row {
     let recorded = recorded(1, samples::AUCTION.0, &auction_events()[0]);
-    let fact = Auction::WANTED.fact(&recorded).unwrap().unwrap();
-    let mut row = Auction::fold(samples::AUCTION.0, None, &fact).unwrap();
+    let input = Auction::EVENTS.fold_input(&recorded).unwrap().unwrap();
+    let mut row = Auction::fold(samples::AUCTION.0, None, &input).unwrap();
     row.id.0 = Uuid::from_u128(id);
     row
 }

@@ -17,7 +17,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use model::{Fact, ReadModel, Wanted};
+pub use model::{EventFilter, FoldInput, ReadModel};
 pub use shard::{Shard, divide};
 
 /// The one list of read models: an array of what a generic call gives for each.

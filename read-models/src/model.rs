@@ -2,71 +2,81 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tidemark_events::{DecodeError, Event, Recorded};
+use tidemark_events::{AggregateEvent, DecodeError, Event, Recorded};
 use uuid::Uuid;
 
-/// Which events a read model folds. Others are skipped by their headers alone.
+/// The events that a read model folds. All others are skipped without decoding them.
 #[derive(Clone, Copy, Debug)]
-pub enum Wanted {
-    /// These types.
+pub enum EventFilter {
+    /// The events of these stored types, decoded.
     Types(&'static [&'static str]),
-    /// Every event, known to this build or not; payloads are not parsed.
-    Headers,
+    /// Every event, including types that this build does not know. None is decoded: the fold sees
+    /// positions, types and metadata, but no data.
+    AllHeaders,
 }
 
 /// An event as a fold sees it.
 #[derive(Clone, Debug)]
-pub struct Fact<'a> {
-    /// As it stands in the log.
+pub struct FoldInput<'a> {
+    /// The event as it stands in the log.
     pub recorded: &'a Recorded,
-    /// What it says; none where headers alone are wanted.
+    /// The decoded event; none under [`EventFilter::AllHeaders`].
     pub event: Option<Event>,
 }
 
 /// A pure fold of the log into rows, each a JSON document under a UUID.
 ///
-/// Nothing but the event and the row may decide: no clock, no other row, no order of a map. So a
-/// rebuild gives the same rows.
+/// A fold may use the event and the row and nothing else: no clock, no other row, no iteration order
+/// of a map. That is why a rebuild gives the same rows.
 pub trait ReadModel: Send + Sync + 'static {
-    /// The name in checkpoints, leases, metrics and Redis keys. Its table is `{NAME}_rows`.
+    /// The name in checkpoints, leases, metrics and Redis keys. The table is `{NAME}_rows`.
     const NAME: &'static str;
-    /// What it folds.
-    const WANTED: Wanted;
-    /// Whether its documents are kept in Redis too.
-    const HOT: bool;
+    /// The events that it folds.
+    const EVENTS: EventFilter;
+    /// Whether its documents are kept in Redis too, because they are read very often.
+    const IN_REDIS: bool;
 
-    /// The document.
+    /// The row, stored as a JSON document.
     type Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync;
 
-    /// The rows that an event touches: few, and computable from the event alone.
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid>;
+    /// The ids of the rows that an event changes: few, and computed from the event alone.
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid>;
 
-    /// The row after the event; `None` if there is none any more. Called once a key.
-    fn fold(key: Uuid, row: Option<Self::Row>, fact: &Fact<'_>) -> Option<Self::Row>;
+    /// The row `key` after the event; `None` removes the row. It is called once for each of
+    /// [`keys`](Self::keys).
+    fn fold(key: Uuid, row: Option<Self::Row>, input: &FoldInput<'_>) -> Option<Self::Row>;
 }
 
-impl Wanted {
-    /// The types, if only some are wanted.
+impl EventFilter {
+    /// The stored types, unless the filter lets every event through.
     #[must_use]
     pub const fn types(self) -> Option<&'static [&'static str]> {
         match self {
             Self::Types(types) => Some(types),
-            Self::Headers => None,
+            Self::AllHeaders => None,
         }
     }
 
-    /// The event as a fold wants it; `None` if the fold does not want it.
+    /// What a fold with this filter gets to see of the event; `None` if it folds no such events.
     ///
     /// # Errors
-    /// If the payload is wanted and cannot be read.
-    pub fn fact(self, recorded: &Recorded) -> Result<Option<Fact<'_>>, DecodeError> {
+    /// If the event must be decoded and this build cannot read it.
+    pub fn fold_input(self, recorded: &Recorded) -> Result<Option<FoldInput<'_>>, DecodeError> {
         let event = match self {
-            Self::Headers => None,
+            Self::AllHeaders => None,
             Self::Types(types) if types.contains(&recorded.event_type.as_str()) => {
                 Some(recorded.decode()?)
             }
             Self::Types(_) => return Ok(None),
         };
-        Ok(Some(Fact { recorded, event }))
+        Ok(Some(FoldInput { recorded, event }))
+    }
+}
+
+impl FoldInput<'_> {
+    /// The decoded event, if it is one of the aggregate whose events are `E`.
+    #[must_use]
+    pub fn event_of<E: AggregateEvent>(&self) -> Option<&E> {
+        self.event.as_ref().and_then(E::from_event)
     }
 }

@@ -37,12 +37,12 @@ pub(crate) fn given<M: ReadModel>(
     let mut rows = BTreeMap::new();
     for (position, event) in (1..).zip(events) {
         let recorded = recorded(position, &event.into());
-        let Some(fact) = M::WANTED.fact(&recorded).unwrap() else {
+        let Some(input) = M::EVENTS.fold_input(&recorded).unwrap() else {
             continue;
         };
-        for key in M::keys(&fact) {
+        for key in M::keys(&input) {
             let row = rows.remove(&key);
-            rows.extend(M::fold(key, row, &fact).map(|row| (key, row)));
+            rows.extend(M::fold(key, row, &input).map(|row| (key, row)));
         }
     }
     rows

@@ -4,26 +4,26 @@ use std::collections::BTreeSet;
 
 use tidemark_events::samples;
 
-use crate::{Fact, ReadModel, Wanted, for_each_read_model, testing};
+use crate::{EventFilter, FoldInput, ReadModel, for_each_read_model, testing};
 
 /// The types of the samples that `keys` finds rows for.
 fn touched<M: ReadModel>() -> BTreeSet<String> {
     let events = samples::all();
     let touching = events.into_iter().filter_map(|event| {
         let recorded = testing::recorded(1, &event);
-        let fact = Fact {
+        let input = FoldInput {
             recorded: &recorded,
             event: Some(event),
         };
-        (!M::keys(&fact).is_empty()).then(|| recorded.event_type.clone())
+        (!M::keys(&input).is_empty()).then(|| recorded.event_type.clone())
     });
     touching.collect()
 }
 
 fn agrees<M: ReadModel>() {
-    let declared = match M::WANTED {
-        Wanted::Types(types) => types.iter().map(ToString::to_string).collect(),
-        Wanted::Headers => samples::all()
+    let declared = match M::EVENTS {
+        EventFilter::Types(types) => types.iter().map(ToString::to_string).collect(),
+        EventFilter::AllHeaders => samples::all()
             .iter()
             .map(|event| testing::recorded(1, event).event_type)
             .collect::<BTreeSet<_>>(),

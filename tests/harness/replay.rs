@@ -15,12 +15,12 @@ pub type Rows = BTreeMap<Uuid, (i64, String)>;
 pub fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
     let mut rows = BTreeMap::new();
     for recorded in events {
-        let Some(fact) = M::WANTED.fact(recorded).unwrap() else {
+        let Some(input) = M::EVENTS.fold_input(recorded).unwrap() else {
             continue;
         };
-        for key in M::keys(&fact) {
+        for key in M::keys(&input) {
             let row = rows.remove(&key).map(|(_, row)| row);
-            let row = M::fold(key, row, &fact);
+            let row = M::fold(key, row, &input);
             rows.extend(row.map(|row| (key, (recorded.position, row))));
         }
     }

@@ -94,8 +94,8 @@ async fn the_state_as_of_a_version_or_a_moment_is_the_fold_up_to_it() {
     let stored = stored(&app, story.auction).await;
     let mut row = None;
     for event in &stored {
-        let fact = Auction::WANTED.fact(event).unwrap().unwrap();
-        row = Auction::fold(story.auction, row, &fact);
+        let input = Auction::EVENTS.fold_input(event).unwrap().unwrap();
+        row = Auction::fold(story.auction, row, &input);
         let path = format!("{}?version={}", story.state(), event.version);
         let answer = story.auditor.get(&path).await.ok();
         assert_eq!(answer.body, json!(row), "version {}", event.version);

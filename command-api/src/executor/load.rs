@@ -8,7 +8,7 @@ use std::future::ready;
 
 use futures::TryStreamExt;
 use sqlx::PgPool;
-use tidemark_domain::{Claim, Kept, Load, Loaded};
+use tidemark_domain::{Claim, Load, Loaded, StateSnapshot};
 use tidemark_event_store::{Log, Snapshot, answered};
 use tidemark_events::{Aggregate, Recorded};
 use uuid::Uuid;
@@ -149,7 +149,7 @@ impl Loader {
         }
     }
 
-    async fn save(&self, states: Vec<(Uuid, i64, Kept)>) {
+    async fn save(&self, states: Vec<(Uuid, i64, StateSnapshot)>) {
         for (id, version, kept) in states {
             let saved = Snapshot::save(&self.pool, id, version, kept.state_version, &kept.state);
             if let Err(error) = saved.await {
@@ -192,20 +192,20 @@ fn fail<K, T>(wanted: Vec<K>, error: &Error) -> Vec<(K, Result<T, Error>)> {
 }
 
 /// The states that took more than `longer_than` events to load, as text.
-fn kept(folded: &HashMap<Uuid, Folding>, longer_than: i64) -> Vec<(Uuid, i64, Kept)> {
+fn kept(folded: &HashMap<Uuid, Folding>, longer_than: i64) -> Vec<(Uuid, i64, StateSnapshot)> {
     let long = folded.iter().filter_map(|(id, folding)| {
         let loaded = folding.loaded.as_ref().ok()?;
         (loaded.version > folding.kept_version + longer_than).then_some((id, loaded))
     });
-    long.filter_map(|(id, loaded)| Some((*id, loaded.version, loaded.keep().ok()??)))
+    long.filter_map(|(id, loaded)| Some((*id, loaded.version, loaded.snapshot().ok()??)))
         .collect()
 }
 
 fn restore(snapshot: &Snapshot) -> Option<Loaded> {
-    let kind = Aggregate::from_name(&snapshot.aggregate)?;
-    let kept = Kept {
+    let aggregate = Aggregate::from_name(&snapshot.aggregate)?;
+    let state = StateSnapshot {
         state_version: snapshot.state_version,
         state: snapshot.state.clone(),
     };
-    Loaded::restore(kind, &kept, snapshot.version, snapshot.recorded_at)
+    Loaded::from_snapshot(aggregate, &state, snapshot.version, snapshot.recorded_at)
 }

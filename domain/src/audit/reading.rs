@@ -6,13 +6,13 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::{ReadingId, UserId};
 
 use crate::identity::access;
-use crate::{Aggregate, Command, Stop, View, Write};
+use crate::{AggregateState, Command, Stop, View, Write};
 
 /// A reading. No rule asks for it once it is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading;
 
-impl Aggregate for Reading {
+impl AggregateState for Reading {
     type Event = Event;
 
     const NONE: &'static Self = &Self;
@@ -57,14 +57,14 @@ impl Command for Record {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::Event as Fact;
+    use tidemark_events::Event as AnyEvent;
     use tidemark_events::samples::BIDDER;
 
     use super::*;
-    use crate::given::{facts, given, granted, joined, sample};
+    use crate::given::{given, granted, joined, sample, writes_of};
 
     fn record() -> Record {
-        let Fact::Reading(Event::Recorded {
+        let AnyEvent::Reading(Event::Recorded {
             reading_id,
             reader_id,
             scope,
@@ -84,7 +84,7 @@ mod tests {
         let auditor = || given([joined(BIDDER), granted(BIDDER, Role::Auditor)]);
         assert_eq!(
             auditor().by_service().when(record()),
-            Ok(facts(["reading.recorded"]))
+            Ok(writes_of(["reading.recorded"]))
         );
         let themselves = auditor().by(BIDDER).when(record());
         assert_eq!(themselves, Err(access::Error::Service.into()));

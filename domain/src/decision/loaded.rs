@@ -4,7 +4,7 @@ use std::fmt;
 
 use tidemark_events::Timestamp;
 
-use crate::decision::state::{Aggregate, Kept, State};
+use crate::decision::state::{AggregateState, AnyState, StateSnapshot};
 
 /// A stream as it is known right now. The default is one without events.
 #[derive(Default)]
@@ -13,7 +13,7 @@ pub struct Loaded {
     pub version: i64,
     /// When its last event was taken.
     pub last_at: Option<Timestamp>,
-    pub(crate) state: Option<Box<dyn State>>,
+    pub(crate) state: Option<Box<dyn AnyState>>,
 }
 
 impl Loaded {
@@ -21,8 +21,11 @@ impl Loaded {
     ///
     /// # Errors
     /// Only if a state cannot be written as JSON, which none of ours is.
-    pub fn keep(&self) -> serde_json::Result<Option<Kept>> {
-        self.state.as_ref().map(|state| state.keep()).transpose()
+    pub fn snapshot(&self) -> serde_json::Result<Option<StateSnapshot>> {
+        self.state
+            .as_ref()
+            .map(|state| state.snapshot())
+            .transpose()
     }
 
     /// Bytes held, roughly.
@@ -33,7 +36,7 @@ impl Loaded {
 
     /// The state, as an `A`; of a stream without events or of another aggregate, that of none.
     #[must_use]
-    pub fn state<A: Aggregate>(&self) -> &A {
+    pub fn state<A: AggregateState>(&self) -> &A {
         let state = self
             .state
             .as_ref()

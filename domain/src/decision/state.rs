@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tidemark_events::{AggregateEvent, Event};
 
 /// The state of one stream, as far as some command reads it.
-pub trait Aggregate: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait AggregateState: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Its facts.
     type Event: AggregateEvent;
 
@@ -27,23 +27,23 @@ pub trait Aggregate: Default + Serialize + DeserializeOwned + Send + Sync + 'sta
     }
 }
 
-/// An [`Aggregate`] of any type.
-pub(crate) trait State: Send + Sync {
+/// An [`AggregateState`] of any type.
+pub(crate) trait AnyState: Send + Sync {
     /// Takes one fact in. Another aggregate's facts are not of this state and change nothing.
     fn evolve(&mut self, event: &Event);
     /// Bytes held, roughly.
     fn bytes(&self) -> usize;
     /// For [`Loaded::state`](crate::Loaded::state).
     fn as_any(&self) -> &dyn Any;
-    /// For [`Loaded::keep`](crate::Loaded::keep).
-    fn keep(&self) -> serde_json::Result<Kept>;
+    /// For [`Loaded::snapshot`](crate::Loaded::snapshot).
+    fn snapshot(&self) -> serde_json::Result<StateSnapshot>;
 }
 
-/// Makes a [`State`] of an [`Aggregate`].
+/// Makes a [`AnyState`] of an [`AggregateState`].
 #[derive(Debug)]
 pub(crate) struct StateOf<A>(pub(crate) A);
 
-impl<A: Aggregate> State for StateOf<A> {
+impl<A: AggregateState> AnyState for StateOf<A> {
     fn evolve(&mut self, event: &Event) {
         if let Some(event) = A::Event::from_event(event) {
             self.0.evolve(event);
@@ -58,8 +58,8 @@ impl<A: Aggregate> State for StateOf<A> {
         &self.0
     }
 
-    fn keep(&self) -> serde_json::Result<Kept> {
-        Ok(Kept {
+    fn snapshot(&self) -> serde_json::Result<StateSnapshot> {
+        Ok(StateSnapshot {
             state_version: A::STATE_VERSION,
             state: serde_json::to_string(&self.0)?,
         })
@@ -68,16 +68,16 @@ impl<A: Aggregate> State for StateOf<A> {
 
 /// A state as text, to go on from instead of the events that led to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    /// The [`Aggregate::STATE_VERSION`] of the build that kept it.
+pub struct StateSnapshot {
+    /// The [`AggregateState::STATE_VERSION`] of the build that kept it.
     pub state_version: i16,
     /// JSON.
     pub state: String,
 }
 
-impl Kept {
+impl StateSnapshot {
     /// The state again, unless it was another build's or is not readable.
-    pub(crate) fn restore<A: Aggregate>(&self) -> Option<Box<dyn State>> {
+    pub(crate) fn restore<A: AggregateState>(&self) -> Option<Box<dyn AnyState>> {
         let state = (self.state_version == A::STATE_VERSION)
             .then(|| serde_json::from_str::<A>(&self.state).ok())?;
         Some(Box::new(StateOf(state?)))

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::decision::claim::Claim;
 use crate::decision::loaded::Loaded;
-use crate::decision::state::Aggregate;
+use crate::decision::state::AggregateState;
 use crate::decision::stop::{Load, Stop};
 
 /// What is known: the executor's cache, or a test's givens.
@@ -52,7 +52,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`Stop::Load`] if it is not loaded.
-    pub fn get<A: Aggregate>(&self, id: Uuid) -> Result<&'a A, Stop> {
+    pub fn get<A: AggregateState>(&self, id: Uuid) -> Result<&'a A, Stop> {
         let loaded = self.states.stream(id).ok_or(Stop::Load(Load::Stream(id)))?;
         self.reads.borrow_mut().streams.insert(id, loaded.version);
         if let Some(last_at) = loaded.last_at {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::Sealed;
 use tidemark_events::identity::credential::Event;
 
-use crate::Aggregate;
+use crate::AggregateState;
 
 /// A credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub enum Credential {
     },
 }
 
-impl Aggregate for Credential {
+impl AggregateState for Credential {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;

@@ -12,7 +12,7 @@ use tidemark_events::{Actor, KeyedHash, SessionId, Timestamp, UserId};
 
 use crate::identity::user::User;
 use crate::identity::{access, user};
-use crate::{Aggregate, Command, Kind, Reason, Stop, View, Write};
+use crate::{AggregateState, Command, Kind, Reason, Stop, View, Write};
 
 /// So many spent tokens are remembered; an older one that comes back is merely not good.
 const SPENT_MAX: usize = 100;
@@ -75,7 +75,7 @@ pub enum Session {
     },
 }
 
-impl Aggregate for Session {
+impl AggregateState for Session {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;

@@ -11,7 +11,7 @@ use tidemark_events::identity::user::{Event, Role};
 use tidemark_events::{CredentialId, KeyedHash, Sealed, UserId};
 
 use crate::identity::access;
-use crate::{Aggregate, Claim, ClaimScope, Command, Kind, Reason, Stop, View, Write};
+use crate::{AggregateState, Claim, ClaimScope, Command, Kind, Reason, Stop, View, Write};
 
 /// Why it may not be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +86,7 @@ impl User {
     }
 }
 
-impl Aggregate for User {
+impl AggregateState for User {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;

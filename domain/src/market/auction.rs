@@ -22,7 +22,7 @@ pub use schedule::{
 };
 
 use crate::market::product;
-use crate::{Aggregate, Stop, View, Write};
+use crate::{AggregateState, Stop, View, Write};
 
 /// What was announced, with the end as late bids have moved it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub enum Auction {
     Over,
 }
 
-impl Aggregate for Auction {
+impl AggregateState for Auction {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;

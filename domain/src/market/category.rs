@@ -9,7 +9,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::market::category::Event;
 
 use crate::identity::access;
-use crate::{Aggregate, Claim, ClaimScope, Command, Kind, Reason, Stop, View, Write};
+use crate::{AggregateState, Claim, ClaimScope, Command, Kind, Reason, Stop, View, Write};
 
 /// Why it may not be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ pub enum Category {
     Inactive,
 }
 
-impl Aggregate for Category {
+impl AggregateState for Category {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;

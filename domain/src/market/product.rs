@@ -16,7 +16,7 @@ pub use error::Error;
 
 use crate::identity::access;
 use crate::market::category;
-use crate::{Aggregate, Claim, ClaimScope, Command, Stop, View, Write};
+use crate::{AggregateState, Claim, ClaimScope, Command, Stop, View, Write};
 
 /// What the rules know of a product, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ impl Product {
     }
 }
 
-impl Aggregate for Product {
+impl AggregateState for Product {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::ReserveId;
 use tidemark_events::market::reserve::Event;
 
-use crate::{Aggregate, Stop, View};
+use crate::{AggregateState, Stop, View};
 
 /// A hidden reserve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub enum Reserve {
     },
 }
 
-impl Aggregate for Reserve {
+impl AggregateState for Reserve {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;

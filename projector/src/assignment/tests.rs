@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidemark_event_store::Log;
-use tidemark_read_models::Wanted;
+use tidemark_read_models::EventFilter;
 
 use super::*;
 use crate::ring::Ring;
@@ -29,8 +29,8 @@ impl Subscriber for Idle {
         Ok(0)
     }
 
-    fn wanted(&self) -> Wanted {
-        Wanted::Headers
+    fn wanted(&self) -> EventFilter {
+        EventFilter::AllHeaders
     }
 
     async fn apply(&mut self, position: i64, _: &Page) -> Result<Applied, Failure> {

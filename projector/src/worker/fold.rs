@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidemark_events::Recorded;
-use tidemark_read_models::{Fact, ReadModel, Shard};
+use tidemark_read_models::{FoldInput, ReadModel, Shard};
 use uuid::Uuid;
 
 use super::rows::Rows;
@@ -13,7 +13,7 @@ use crate::subscriber::Obstacle;
 
 /// An event that a read model wants, and the rows of the shard that it touches.
 pub(super) struct Step<'a> {
-    pub(super) fact: Fact<'a>,
+    pub(super) input: FoldInput<'a>,
     pub(super) keys: Vec<Uuid>,
 }
 
@@ -33,12 +33,12 @@ pub(super) fn read<M: ReadModel>(
 }
 
 fn step<M: ReadModel>(shard: Shard, event: &Recorded) -> Result<Option<Step<'_>>, Obstacle> {
-    let Some(fact) = M::WANTED.fact(event)? else {
+    let Some(input) = M::EVENTS.fold_input(event)? else {
         return Ok(None);
     };
-    let mut keys = contained(|| M::keys(&fact))?;
+    let mut keys = contained(|| M::keys(&input))?;
     keys.retain(|key| shard.holds(*key));
-    Ok((!keys.is_empty()).then_some(Step { fact, keys }))
+    Ok((!keys.is_empty()).then_some(Step { input, keys }))
 }
 
 /// Applies the steps in order.
@@ -49,10 +49,10 @@ pub(super) fn fold<M: ReadModel>(
     rows: &mut Rows<M>,
     steps: &[Step<'_>],
 ) -> Result<(), (i64, Obstacle)> {
-    for Step { fact, keys } in steps {
-        let position = fact.recorded.position;
+    for Step { input, keys } in steps {
+        let position = input.recorded.position;
         let after = contained(|| {
-            let after = |key: &Uuid| (*key, M::fold(*key, rows.get(*key), fact));
+            let after = |key: &Uuid| (*key, M::fold(*key, rows.get(*key), input));
             keys.iter().map(after).collect::<Vec<_>>()
         });
         for (key, row) in after.map_err(|obstacle| (position, obstacle))? {

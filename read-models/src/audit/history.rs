@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
-use crate::{Fact, ReadModel, Wanted};
+use crate::{EventFilter, FoldInput, ReadModel};
 
 /// An event's place and origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,17 +34,17 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "history";
-    const WANTED: Wanted = Wanted::Headers;
-    const HOT: bool = false;
+    const EVENTS: EventFilter = EventFilter::AllHeaders;
+    const IN_REDIS: bool = false;
 
     type Row = Row;
 
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
-        vec![fact.recorded.event_id]
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
+        vec![input.recorded.event_id]
     }
 
-    fn fold(_: Uuid, _: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
-        let recorded = fact.recorded;
+    fn fold(_: Uuid, _: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
+        let recorded = input.recorded;
         // A newer build may know actors that this one does not: such an event is listed without.
         let metadata = recorded.metadata().ok();
         Some(Row {

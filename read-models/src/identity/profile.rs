@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::{Event, Role};
-use tidemark_events::{AggregateEvent, Sealed, Timestamp, UserId};
+use tidemark_events::{Sealed, Timestamp, UserId};
 use uuid::Uuid;
 
-use crate::{Fact, ReadModel, Wanted};
+use crate::{EventFilter, FoldInput, ReadModel};
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,21 +32,25 @@ pub struct Profile;
 
 impl ReadModel for Profile {
     const NAME: &'static str = "profile";
-    const WANTED: Wanted =
-        Wanted::Types(&["user.registered", "user.role_granted", "user.role_revoked"]);
-    const HOT: bool = false;
+    const EVENTS: EventFilter =
+        EventFilter::Types(&["user.registered", "user.role_granted", "user.role_revoked"]);
+    const IN_REDIS: bool = false;
 
     type Row = Row;
 
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
-        event(fact).map(|event| id(event).0).into_iter().collect()
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
+        input
+            .event_of()
+            .map(|event| id(event).0)
+            .into_iter()
+            .collect()
     }
 
-    fn fold(_: Uuid, row: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
-        let Some(event) = event(fact) else {
+    fn fold(_: Uuid, row: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
+        let Some(event) = input.event_of() else {
             return row;
         };
-        let mut row = row.or_else(|| registered(event, fact.recorded.recorded_at))?;
+        let mut row = row.or_else(|| registered(event, input.recorded.recorded_at))?;
         match event {
             Event::Registered { .. } => {}
             Event::RoleGranted { role, .. } => {
@@ -56,13 +60,9 @@ impl ReadModel for Profile {
                 row.roles.remove(role);
             }
         }
-        row.version = fact.recorded.version;
+        row.version = input.recorded.version;
         Some(row)
     }
-}
-
-fn event<'a>(fact: &'a Fact<'_>) -> Option<&'a Event> {
-    fact.event.as_ref().and_then(Event::from_event)
 }
 
 fn id(event: &Event) -> UserId {

@@ -4,11 +4,11 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AggregateEvent, AuctionId, CategoryId, Money, ProductId, UserId};
+use tidemark_events::{AuctionId, CategoryId, Money, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Fact, ReadModel, Wanted, schema};
+use crate::{EventFilter, FoldInput, ReadModel, schema};
 
 /// Where an auction is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -97,7 +97,7 @@ pub struct Auction;
 
 impl ReadModel for Auction {
     const NAME: &'static str = "auction";
-    const WANTED: Wanted = Wanted::Types(&[
+    const EVENTS: EventFilter = EventFilter::Types(&[
         "auction.scheduled",
         "auction.opened",
         "auction.bid_placed",
@@ -106,26 +106,26 @@ impl ReadModel for Auction {
         "auction.closed",
         "auction.cancelled",
     ]);
-    const HOT: bool = true;
+    const IN_REDIS: bool = true;
 
     type Row = Row;
 
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
-        event(fact).map(|event| id(event).0).into_iter().collect()
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
+        input
+            .event_of()
+            .map(|event| id(event).0)
+            .into_iter()
+            .collect()
     }
 
-    fn fold(_: Uuid, row: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
-        let Some(event) = event(fact) else {
+    fn fold(_: Uuid, row: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
+        let Some(event) = input.event_of() else {
             return row;
         };
         let mut row = apply(row, event)?;
-        row.version = fact.recorded.version;
+        row.version = input.recorded.version;
         Some(row)
     }
-}
-
-fn event<'a>(fact: &'a Fact<'_>) -> Option<&'a Event> {
-    fact.event.as_ref().and_then(Event::from_event)
 }
 
 fn id(event: &Event) -> AuctionId {

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tidemark_events::market::auction::Event;
-use tidemark_events::{AggregateEvent, AuctionId, Money, UserId};
+use tidemark_events::{AuctionId, Money, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Fact, ReadModel, Wanted, schema};
+use crate::{EventFilter, FoldInput, ReadModel, schema};
 
 /// A bid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -39,22 +39,22 @@ pub struct Bid;
 
 impl ReadModel for Bid {
     const NAME: &'static str = "bid";
-    const WANTED: Wanted = Wanted::Types(&["auction.bid_placed"]);
-    const HOT: bool = false;
+    const EVENTS: EventFilter = EventFilter::Types(&["auction.bid_placed"]);
+    const IN_REDIS: bool = false;
 
     type Row = Row;
 
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
-        placed(fact).map(|row| row.id).into_iter().collect()
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
+        placed(input).map(|row| row.id).into_iter().collect()
     }
 
-    fn fold(_: Uuid, row: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
-        placed(fact).or(row)
+    fn fold(_: Uuid, row: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
+        placed(input).or(row)
     }
 }
 
-fn placed(fact: &Fact<'_>) -> Option<Row> {
-    let event = fact.event.as_ref().and_then(Event::from_event)?;
+fn placed(input: &FoldInput<'_>) -> Option<Row> {
+    let event = input.event_of()?;
     if let Event::BidPlaced {
         auction_id,
         seller_id,
@@ -64,13 +64,13 @@ fn placed(fact: &Fact<'_>) -> Option<Row> {
     } = event
     {
         Some(Row {
-            id: fact.recorded.event_id,
+            id: input.recorded.event_id,
             auction_id: *auction_id,
             bidder_id: *bidder_id,
             seller_id: *seller_id,
             amount: *amount,
-            placed_at: fact.recorded.recorded_at,
-            version: fact.recorded.version,
+            placed_at: input.recorded.recorded_at,
+            version: input.recorded.version,
         })
     } else {
         None

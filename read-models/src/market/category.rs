@@ -2,12 +2,12 @@
 //! bound that a fold could keep to.
 
 use serde::{Deserialize, Serialize};
+use tidemark_events::CategoryId;
 use tidemark_events::market::category::Event;
-use tidemark_events::{AggregateEvent, CategoryId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Fact, ReadModel, Wanted};
+use crate::{EventFilter, FoldInput, ReadModel};
 
 /// A category.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,21 +37,25 @@ pub struct Category;
 
 impl ReadModel for Category {
     const NAME: &'static str = "category";
-    const WANTED: Wanted = Wanted::Types(&[
+    const EVENTS: EventFilter = EventFilter::Types(&[
         "category.created",
         "category.activated",
         "category.deactivated",
     ]);
-    const HOT: bool = false;
+    const IN_REDIS: bool = false;
 
     type Row = Row;
 
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
-        event(fact).map(|event| id(event).0).into_iter().collect()
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
+        input
+            .event_of()
+            .map(|event| id(event).0)
+            .into_iter()
+            .collect()
     }
 
-    fn fold(_: Uuid, row: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
-        let Some(event) = event(fact) else {
+    fn fold(_: Uuid, row: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
+        let Some(event) = input.event_of() else {
             return row;
         };
         let mut row = row.or_else(|| created(event))?;
@@ -60,13 +64,9 @@ impl ReadModel for Category {
             Event::Activated { .. } => row.active = true,
             Event::Deactivated { .. } => row.active = false,
         }
-        row.version = fact.recorded.version;
+        row.version = input.recorded.version;
         Some(row)
     }
-}
-
-fn event<'a>(fact: &'a Fact<'_>) -> Option<&'a Event> {
-    fact.event.as_ref().and_then(Event::from_event)
 }
 
 fn id(event: &Event) -> CategoryId {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::market::product::{Condition, Event, Shipping};
-use tidemark_events::{AggregateEvent, AuctionId, CategoryId, ProductId, UserId};
+use tidemark_events::{AuctionId, CategoryId, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Fact, ReadModel, Wanted, schema};
+use crate::{EventFilter, FoldInput, ReadModel, schema};
 
 /// Where a product is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -80,22 +80,26 @@ pub struct Product;
 
 impl ReadModel for Product {
     const NAME: &'static str = "product";
-    const WANTED: Wanted = Wanted::Types(&[
+    const EVENTS: EventFilter = EventFilter::Types(&[
         "product.drafted",
         "product.listed",
         "product.withdrawn",
         "product.sold",
     ]);
-    const HOT: bool = true;
+    const IN_REDIS: bool = true;
 
     type Row = Row;
 
-    fn keys(fact: &Fact<'_>) -> Vec<Uuid> {
-        event(fact).map(|event| id(event).0).into_iter().collect()
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
+        input
+            .event_of()
+            .map(|event| id(event).0)
+            .into_iter()
+            .collect()
     }
 
-    fn fold(_: Uuid, row: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
-        let Some(event) = event(fact) else {
+    fn fold(_: Uuid, row: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
+        let Some(event) = input.event_of() else {
             return row;
         };
         let mut row = row.or_else(|| drafted(event))?;
@@ -108,13 +112,9 @@ impl ReadModel for Product {
                 row.sold_in = Some(*auction_id);
             }
         }
-        row.version = fact.recorded.version;
+        row.version = input.recorded.version;
         Some(row)
     }
-}
-
-fn event<'a>(fact: &'a Fact<'_>) -> Option<&'a Event> {
-    fact.event.as_ref().and_then(Event::from_event)
 }
 
 fn id(event: &Event) -> ProductId {

@@ -157,7 +157,7 @@ async fn model<M: ReadModel>(stack: &Stack, log: &[Recorded]) -> Model {
     Model {
         name: M::NAME,
         unlike: replay::differences::<M>(&replayed, &rows),
-        documents: if M::HOT {
+        documents: if M::IN_REDIS {
             Some(documents::<M>(stack).await)
         } else {
             None
@@ -195,7 +195,7 @@ async fn documents<M: ReadModel>(stack: &Stack) -> Rows {
 
 /// How far each bucket of documents is; one that is not there is at zero.
 async fn buckets<M: ReadModel>(stack: &Stack) -> Vec<Checkpoint> {
-    if !M::HOT {
+    if !M::IN_REDIS {
         return Vec::new();
     }
     let of = format!("the documents of {}", M::NAME);

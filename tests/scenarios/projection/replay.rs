@@ -51,7 +51,7 @@ pub(super) async fn redis(app: &App) -> redis::aio::MultiplexedConnection {
 }
 
 async fn assert_buckets<M: ReadModel>(app: &App) {
-    if !M::HOT {
+    if !M::IN_REDIS {
         return;
     }
     let (redis, buckets) = (redis(app).await, buckets::<M>(app).await);

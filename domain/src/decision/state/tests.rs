@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tidemark_events::Aggregate as Kind;
+use tidemark_events::Aggregate;
 use tidemark_events::market::auction;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, all, at, euro_cents};
 
@@ -13,15 +13,15 @@ use crate::Loaded;
 use crate::market::auction::Auction;
 
 /// The state after all samples of each aggregate, and after each of them on the way.
-fn states() -> Vec<(Kind, String, Loaded)> {
+fn states() -> Vec<(Aggregate, String, Loaded)> {
     let mut states = Vec::new();
-    let mut folded: BTreeMap<Kind, Vec<Event>> = BTreeMap::new();
+    let mut folded: BTreeMap<Aggregate, Vec<Event>> = BTreeMap::new();
     for event in all() {
-        let kind = event.aggregate();
-        let events = folded.entry(kind).or_default();
+        let aggregate = event.aggregate();
+        let events = folded.entry(aggregate).or_default();
         let after = event.encode().unwrap().event_type;
         events.push(event);
-        states.push((kind, after, fold(events)));
+        states.push((aggregate, after, fold(events)));
     }
     states
 }
@@ -34,17 +34,21 @@ fn fold(events: &[Event]) -> Loaded {
     loaded
 }
 
-fn keep_and_restore(kind: Kind, loaded: &Loaded) -> Loaded {
-    let kept = loaded.keep().unwrap().unwrap();
+fn keep_and_restore(aggregate: Aggregate, loaded: &Loaded) -> Loaded {
+    let kept = loaded.snapshot().unwrap().unwrap();
     let last_at = loaded.last_at.unwrap();
-    Loaded::restore(kind, &kept, loaded.version, last_at).unwrap()
+    Loaded::from_snapshot(aggregate, &kept, loaded.version, last_at).unwrap()
 }
 
 #[test]
 fn every_state_survives() {
-    for (kind, after, loaded) in states() {
-        let restored = keep_and_restore(kind, &loaded);
-        assert_eq!(restored.keep().unwrap(), loaded.keep().unwrap(), "{after}");
+    for (aggregate, after, loaded) in states() {
+        let restored = keep_and_restore(aggregate, &loaded);
+        assert_eq!(
+            restored.snapshot().unwrap(),
+            loaded.snapshot().unwrap(),
+            "{after}"
+        );
         assert_eq!(restored.version, loaded.version);
         assert_eq!(restored.last_at, loaded.last_at);
     }
@@ -57,7 +61,7 @@ fn kept_states_are_pinned() {
     let pinned: Vec<Value> = states()
         .into_iter()
         .map(|(_, after, loaded)| {
-            let kept = loaded.keep().unwrap().unwrap();
+            let kept = loaded.snapshot().unwrap().unwrap();
             let state: Value = serde_json::from_str(&kept.state).unwrap();
             json!({"after": after, "state_version": kept.state_version, "state": state})
         })
@@ -67,25 +71,25 @@ fn kept_states_are_pinned() {
 
 #[test]
 fn what_another_build_kept_is_not_used() {
-    let (kind, _, loaded) = states().pop().unwrap();
-    let kept = loaded.keep().unwrap().unwrap();
-    let other = Kept {
+    let (aggregate, _, loaded) = states().pop().unwrap();
+    let kept = loaded.snapshot().unwrap().unwrap();
+    let other = StateSnapshot {
         state_version: kept.state_version + 1,
         ..kept.clone()
     };
-    assert!(Loaded::restore(kind, &other, 1, at(0)).is_none());
-    let broken = Kept {
+    assert!(Loaded::from_snapshot(aggregate, &other, 1, at(0)).is_none());
+    let broken = StateSnapshot {
         state: "{}".to_owned(),
         ..kept
     };
-    assert!(Loaded::restore(kind, &broken, 1, at(0)).is_none());
+    assert!(Loaded::from_snapshot(aggregate, &broken, 1, at(0)).is_none());
 }
 
 /// An auction with that many bids, some of which move its end.
 fn long_auction(bids: usize) -> Vec<Event> {
     let mut events: Vec<_> = all()
         .into_iter()
-        .filter(|event| event.aggregate() == Kind::Auction)
+        .filter(|event| event.aggregate() == Aggregate::Auction)
         .take_while(|event| !matches!(event, Event::Auction(auction::Event::BidPlaced { .. })))
         .collect();
     for (amount, second) in (10_000..).zip(0..).take(bids) {
@@ -121,7 +125,7 @@ proptest! {
         let events = long_auction(bids);
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "some place among them")]
         let place = 1 + (at_share * (events.len() - 1) as f64) as usize;
-        let mut loaded = keep_and_restore(Kind::Auction, &fold(&events[..place]));
+        let mut loaded = keep_and_restore(Aggregate::Auction, &fold(&events[..place]));
         for (second, event) in (0..).zip(&events).skip(place) {
             loaded.apply(event, at(second));
         }

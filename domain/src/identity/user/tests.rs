@@ -1,6 +1,6 @@
 //! Who may join, and who may make whom what.
 
-use tidemark_events::Event as Fact;
+use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{BIDDER, CREDENTIAL, SELLER};
 
 use super::*;
@@ -99,7 +99,7 @@ fn who_joins_is_a_buyer_and_holds_what_is_granted() {
     let mut user = User::default();
     assert!(!user.has(Role::Buyer));
     for fact in [joined(SELLER), granted(SELLER, Role::Seller)] {
-        if let Fact::User(event) = fact {
+        if let AnyEvent::User(event) = fact {
             user.evolve(&event);
         }
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tidemark_events::market::auction::{Event, Outcome};
 use tidemark_events::market::product;
 use tidemark_events::samples::{BIDDER, PRODUCT, SELLER, at};
-use tidemark_events::{Event as Fact, Timestamp, UserId};
+use tidemark_events::{Event as AnyEvent, Timestamp, UserId};
 
 use super::tests::{BUY_NOW, CANCEL, CLOSE, OPEN, bid, scheduled};
 use super::{Bid, DURATION_MAX};
@@ -150,10 +150,10 @@ fn check(given: &Given) -> Result<(), TestCaseError> {
     };
     let mut sales = 0;
     for (_, fact, now) in &given.log {
-        if let Fact::Auction(event) = fact {
+        if let AnyEvent::Auction(event) = fact {
             seen.take(event, *now)?;
         }
-        if let Fact::Product(product::Event::Sold { .. }) = fact {
+        if let AnyEvent::Product(product::Event::Sold { .. }) = fact {
             sales += 1;
         }
     }

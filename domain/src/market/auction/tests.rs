@@ -9,7 +9,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents};
 
 use super::*;
-use crate::given::{Given, RIVAL, facts, given, granted, joined, sample};
+use crate::given::{Given, RIVAL, given, granted, joined, sample, writes_of};
 use crate::market::product::auctioned;
 
 pub(super) const OPEN: super::Open = super::Open {

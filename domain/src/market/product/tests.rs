@@ -1,10 +1,10 @@
 //! A product's way, and who may not push it along.
 
-use tidemark_events::Event as Fact;
+use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER};
 
 use super::*;
-use crate::given::{Given, facts, given, granted, joined, sample};
+use crate::given::{Given, given, granted, joined, sample, writes_of};
 
 const LIST: List = List {
     product_id: PRODUCT,
@@ -32,7 +32,7 @@ fn product<const N: usize>(facts: [&str; N]) -> Given {
 }
 
 fn draft() -> Draft {
-    let Fact::Product(Event::Drafted {
+    let AnyEvent::Product(Event::Drafted {
         product_id,
         category_id,
         title,
@@ -61,14 +61,17 @@ fn draft() -> Draft {
 #[test]
 fn sellers_draft_list_and_withdraw() {
     let mut market = market();
-    assert_eq!(market.play(draft()), Ok(facts(["product.drafted"])));
-    assert_eq!(market.play(LIST), Ok(facts(["product.listed"])));
-    assert_eq!(market.play(WITHDRAW), Ok(facts(["product.withdrawn"])));
+    assert_eq!(market.play(draft()), Ok(writes_of(["product.drafted"])));
+    assert_eq!(market.play(LIST), Ok(writes_of(["product.listed"])));
+    assert_eq!(market.play(WITHDRAW), Ok(writes_of(["product.withdrawn"])));
 }
 
 #[test]
 fn a_draft_may_be_withdrawn() {
-    assert_eq!(product([]).when(WITHDRAW), Ok(facts(["product.withdrawn"])));
+    assert_eq!(
+        product([]).when(WITHDRAW),
+        Ok(writes_of(["product.withdrawn"]))
+    );
 }
 
 #[test]

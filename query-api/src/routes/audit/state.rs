@@ -88,8 +88,8 @@ async fn fold(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<Row>, Er
             if !as_of.has(recorded) {
                 return Ok(row);
             }
-            if let Some(fact) = Auction::WANTED.fact(recorded)? {
-                row = Auction::fold(stream_id, row, &fact);
+            if let Some(input) = Auction::EVENTS.fold_input(recorded)? {
+                row = Auction::fold(stream_id, row, &input);
             }
             after_version = recorded.version;
         }

@@ -114,7 +114,7 @@ fn the_clock_never_runs_before_the_log() {
 #[test]
 fn a_bid_ahead_of_the_timer_opens_the_auction() {
     let mut ahead = scheduled().by(BIDDER);
-    let opening = facts(["auction.opened"]);
+    let opening = writes_of(["auction.opened"]);
     let writes = [opening, vec![placed(BIDDER, 10_000, false)]].concat();
     assert_eq!(ahead.play(bid(10_000)), Ok(writes));
     let timer = ahead.by_service().when(OPEN);
@@ -163,13 +163,16 @@ fn paying_the_price_ends_it_at_once() {
         },
     );
     let purchase = [
-        facts(["auction.bought_now"]),
+        writes_of(["auction.bought_now"]),
         vec![closed(sold), product, release()],
     ]
     .concat();
     assert_eq!(opened().by(BIDDER).when(BUY_NOW), Ok(purchase.clone()));
     let ahead = scheduled().by(BIDDER).when(BUY_NOW);
-    assert_eq!(ahead, Ok([facts(["auction.opened"]), purchase].concat()));
+    assert_eq!(
+        ahead,
+        Ok([writes_of(["auction.opened"]), purchase].concat())
+    );
 }
 
 #[test]
@@ -202,7 +205,11 @@ fn without_a_buy_now_price_there_is_no_buying_now() {
     let mut plain = plain.by(BIDDER);
     assert_eq!(plain.when(BUY_NOW), Err(Error::NoBuyNowPrice.into()));
 
-    let writes = [facts(["auction.opened"]), vec![placed(BIDDER, 100, true)]].concat();
+    let writes = [
+        writes_of(["auction.opened"]),
+        vec![placed(BIDDER, 100, true)],
+    ]
+    .concat();
     assert_eq!(plain.play(bid(100)), Ok(writes), "no reserve is a met one");
     let no_window = plain.at(at(59)).by(RIVAL).when(bid(101));
     assert_eq!(no_window, Ok(vec![placed(RIVAL, 101, true)]));

@@ -9,7 +9,11 @@ fn close(given: Given) -> Result<Vec<Write>, crate::Refusal> {
 
 #[test]
 fn the_highest_bid_wins() {
-    let writes = [facts(["auction.closed", "product.sold"]), vec![release()]].concat();
+    let writes = [
+        writes_of(["auction.closed", "product.sold"]),
+        vec![release()],
+    ]
+    .concat();
     assert_eq!(close(contested()), Ok(writes));
 }
 
@@ -25,7 +29,7 @@ fn nobody_wins_below_the_reserve() {
 fn nobody_wins_where_nobody_bid() {
     let unsold = vec![closed(Outcome::Unsold {}), release()];
     assert_eq!(close(opened()), Ok(unsold.clone()));
-    let unopened = [facts(["auction.opened"]), unsold].concat();
+    let unopened = [writes_of(["auction.opened"]), unsold].concat();
     assert_eq!(close(scheduled()), Ok(unopened));
 }
 
@@ -52,7 +56,7 @@ fn only_the_timer_closes_and_once() {
 
 #[test]
 fn sellers_cancel_before_any_bid() {
-    let writes = || Ok([facts(["auction.cancelled"]), vec![release()]].concat());
+    let writes = || Ok([writes_of(["auction.cancelled"]), vec![release()]].concat());
     assert_eq!(scheduled().at(at(-9)).by(SELLER).when(CANCEL), writes());
     assert_eq!(opened().by(SELLER).when(CANCEL), writes());
 }

@@ -27,8 +27,8 @@ fn refused(schedule: Schedule, error: impl Into<crate::Refusal>) {
 #[test]
 fn sellers_auction_what_they_list() {
     let claim = Write::Claim(auctioned(PRODUCT), AUCTION.0);
-    let announced = [facts(["auction.scheduled"]), vec![claim]].concat();
-    let with_reserve = [announced, facts(["reserve.set"])].concat();
+    let announced = [writes_of(["auction.scheduled"]), vec![claim]].concat();
+    let with_reserve = [announced, writes_of(["reserve.set"])].concat();
     assert_eq!(market().by(SELLER).when(schedule()), Ok(with_reserve));
 
     let at_once = Schedule {
@@ -171,7 +171,7 @@ fn times_are_ahead_and_in_bounds() {
 #[test]
 fn the_timer_opens_on_time_and_once() {
     let timer = scheduled().by_service();
-    assert_eq!(timer.when(OPEN), Ok(facts(["auction.opened"])));
+    assert_eq!(timer.when(OPEN), Ok(writes_of(["auction.opened"])));
     let early = timer.at(at(-1)).when(OPEN);
     assert_eq!(early, Err(Error::NotDue(at(0)).into()));
     let again = opened().by_service().when(OPEN);
