@@ -139,7 +139,7 @@ run_chaos() {
 }
 
 # The tests that need a broker, by the beginnings of their names.
-NEED_KAFKA=(through_kafka:: projection::killed_while_records_come_again)
+NEED_KAFKA=(log::kafka:: projection::repeated_records::)
 
 # Without a broker these are skipped, each with its name; in CI none may be.
 skip_kafka() {

@@ -1,39 +1,16 @@
-//! Every integration test, linked once. Each module is about one promise.
+//! Every scenario, in one binary that is linked once. Scenarios of one context are in its folder; what
+//! holds of every route, of the log and of read models is in a folder named for it.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on fails where it stands"
 )]
 
-mod mutate;
-mod routes;
-mod sweep;
-
-mod access;
 mod architecture;
-mod auctions;
 mod audit;
-mod bad_input;
-mod bad_values;
-mod bids;
-mod every_route;
-mod idempotency;
-mod live;
+mod http;
+mod identity;
+mod journey;
+mod log;
 mod market;
-mod outcomes;
-mod plans;
 mod projection;
-mod reads;
-mod register;
-mod rests;
-mod secrecy;
-mod sessions;
-mod silence;
-mod snapshots;
-mod through_kafka;
-mod tidemark;
-mod timers;
-mod versions;
-mod whole;
-mod wire;
-mod writers;

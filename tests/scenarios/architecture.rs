@@ -1,4 +1,4 @@
-//! The arrows between the crates, and what some of them must never hold.
+//! Crates depend only on those that the architecture allows, and `events` and `domain` do no I/O.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -59,7 +59,7 @@ fn crates_point_only_where_they_may() {
 }
 
 #[test]
-fn facts_and_decisions_do_no_io() {
+fn events_and_decisions_do_no_io() {
     for name in ["events", "domain"] {
         let impure = dependencies(name)
             .into_iter()

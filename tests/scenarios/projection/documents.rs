@@ -1,4 +1,4 @@
-//! Redis may forget or be away: answers are right all along. (F8 and F35.)
+//! Answers are right although Redis loses its documents or is away, and lost documents come back.
 
 use redis::AsyncCommands;
 use serde_json::json;

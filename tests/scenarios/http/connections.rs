@@ -1,0 +1,96 @@
+//! The server answers what no proper client sends, written byte by byte, and reads no body further than
+//! its limit.
+
+use std::time::Duration;
+
+use tidemark_tests::App;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Far less than any limit on time: the server must not wait for the rest.
+const AT_ONCE: Duration = Duration::from_secs(5);
+const LARGER_THAN_ANY_BODY: usize = 100_000;
+
+async fn connect(app: &App) -> TcpStream {
+    let address = app.command_url().strip_prefix("http://").unwrap();
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// What is answered until the server closes the connection. A reset after that is the answer to what
+/// was still being sent.
+async fn read_to_close(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut answer = Vec::new();
+    let mut chunk = [0; 4_096];
+    let closed = timeout(AT_ONCE, async {
+        while let Ok(1..) = stream
+            .read(&mut chunk)
+            .await
+            .inspect(|n| answer.extend(&chunk[..*n]))
+        {}
+    });
+    closed.await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[track_caller]
+fn is_problem(answer: &str, status: u16, code: &str) {
+    assert!(
+        answer.starts_with(&format!("HTTP/1.1 {status} ")),
+        "{answer}"
+    );
+    assert!(answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
+}
+
+#[tokio::test]
+async fn connect_is_refused() {
+    let app = App::start().await;
+    let mut stream = connect(&app).await;
+    let request = b"CONNECT tidemark.example:443 HTTP/1.1\r\nhost: tidemark.example:443\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let answer = read_to_close(&mut stream).await;
+    is_problem(&answer, 405, "method_not_allowed");
+    assert!(answer.contains("allow: "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_declared_length_over_the_limit_is_refused_before_the_body_is_read() {
+    let app = App::start().await;
+    for path in ["/v1/users", "/v1/products", "/v1/auctions", "/v1/sessions"] {
+        let mut stream = connect(&app).await;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {LARGER_THAN_ANY_BODY}\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_to_close(&mut stream).await;
+        is_problem(&answer, 413, "body_too_large");
+    }
+    assert_eq!(app.database.head().await, 0);
+}
+
+#[tokio::test]
+async fn an_endless_body_is_refused_at_the_limit() {
+    let app = App::start().await;
+    for path in ["/v1/users", "/v1/products", "/v1/auctions", "/v1/sessions"] {
+        let (mut reading, mut writing) = connect(&app).await.into_split();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
+        writing.write_all(head.as_bytes()).await.unwrap();
+        let endless = tokio::spawn(async move {
+            let chunk = format!("400\r\n{}\r\n", " ".repeat(0x400));
+            let mut sent = 0;
+            while writing.write_all(chunk.as_bytes()).await.is_ok() {
+                sent += chunk.len();
+            }
+            sent
+        });
+        let answer = read_to_close(&mut reading).await;
+        is_problem(&answer, 413, "body_too_large");
+        let sent = timeout(AT_ONCE, endless).await.unwrap().unwrap();
+        // What the kernel holds besides is some megabytes.
+        assert!(sent < 20_000_000, "{path} took {sent} bytes");
+    }
+    assert_eq!(app.database.head().await, 0);
+}

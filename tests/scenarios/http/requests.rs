@@ -1,0 +1,268 @@
+//! Every route refuses alike what is wrong with a request apart from its body: the path, the method, the
+//! headers, the caller, the id and the expected version. What is refused appends nothing.
+
+use reqwest::Method;
+use serde_json::json;
+use tidemark_tests::App;
+use tidemark_tests::client::Answer;
+use tidemark_tests::settle::eventually;
+use uuid::Uuid;
+
+use super::routes;
+use super::routes::{For, Route};
+
+#[track_caller]
+fn refused(answer: &Answer, status: u16, route: &Route) {
+    let Route { method, path, .. } = route;
+    assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+    answer.any_problem();
+}
+
+/// The positive control of all other tests of this folder: each route accepts its request unchanged.
+#[tokio::test]
+async fn every_route_accepts_its_request() {
+    let app = App::start().await;
+    for route in routes::all(&app).await {
+        match route.template {
+            // The one there can be was made at the start, by this very request.
+            "/v1/admins" => route.send().await.problem(409, "first_admin_exists"),
+            "/v1/auctions/{id}/close" => {
+                eventually("the end of the auction", || async {
+                    let answer = route.send().await;
+                    if answer.code() == "not_due" {
+                        return None;
+                    }
+                    answer.ok();
+                    Some(())
+                })
+                .await;
+            }
+            _ => {
+                let answer = route.send().await.ok();
+                assert_eq!(answer.position(), app.database.head().await);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_are_not_found() {
+    let app = App::start().await;
+    let head = app.database.head().await;
+    let id = Uuid::nil();
+    for path in [
+        "/".to_owned(),
+        "/v1".to_owned(),
+        "/v1/unknown".to_owned(),
+        "/v1/users/".to_owned(),
+        "/V1/users".to_owned(),
+        format!("/v1/auctions/{id}/bids/{id}"),
+        "/etc/passwd".to_owned(),
+    ] {
+        let answer = app.client.post(&path, &json!({})).await;
+        answer.problem(404, "not_found");
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_with_those_that_are_allowed() {
+    let app = App::start().await;
+    let documented = routes::documented(&app).await;
+    let head = app.database.head().await;
+    for (path, _) in &documented {
+        let id = Uuid::nil().to_string();
+        let url = path.replace("{id}", &id).replace("{role}", "buyer");
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ] {
+            let name = method.as_str().to_lowercase();
+            if documented.contains(&(path.clone(), name)) {
+                continue;
+            }
+            let answer = Answer::to(app.client.command(method.clone(), &url)).await;
+            answer.problem(405, "method_not_allowed");
+            let allowed = documented.iter().filter(|(known, _)| known == path);
+            for (_, method) in allowed {
+                assert!(answer.header("allow").contains(&method.to_uppercase()));
+            }
+        }
+        let trace = Answer::to(app.client.command(Method::TRACE, &url)).await;
+        trace.problem(405, "method_not_allowed");
+        assert!(!trace.header("allow").is_empty());
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_declared_as_json_is_refused() {
+    let app = App::start().await;
+    let routes = routes::with_bodies(&app).await;
+    let head = app.database.head().await;
+    for route in routes {
+        let text = route.body.as_ref().unwrap().to_string();
+        for media_type in [
+            None,
+            Some("text/plain"),
+            Some("text/plain; application/json"),
+            Some("application/x-www-form-urlencoded"),
+            Some("multipart/form-data; boundary=a"),
+            Some("application/jsonp"),
+        ] {
+            let mut request = route.client.command(route.method.clone(), &route.path);
+            if let Some(media_type) = media_type {
+                request = request.header("content-type", media_type);
+            }
+            let answer = Answer::to(request.body(text.clone())).await;
+            refused(&answer, 415, &route);
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn an_accept_header_that_excludes_json_is_refused() {
+    let app = App::start().await;
+    let routes = routes::all(&app).await;
+    let head = app.database.head().await;
+    for route in &routes {
+        for media_type in ["text/html", "application/xml", "application/json;q=0"] {
+            let client = route.client.with("accept", media_type);
+            refused(&route.send_as(&client).await, 406, route);
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+    let drafting = routes
+        .iter()
+        .find(|r| r.template == "/v1/products")
+        .unwrap();
+    for media_type in ["*/*", "application/*", "text/html, application/json;q=0.1"] {
+        let client = drafting.client.with("accept", media_type);
+        drafting.send_as(&client).await.ok();
+    }
+}
+
+/// One credential of each kind that we did not issue; `auth` in `platform` tests all of them.
+#[tokio::test]
+async fn protected_routes_refuse_missing_and_invalid_credentials() {
+    let app = App::start().await;
+    let routes = routes::all(&app).await;
+    let head = app.database.head().await;
+    for route in &routes {
+        if route.takes != For::Anybody {
+            let answer = route.send_as(&app.client).await;
+            refused(&answer, 401, route);
+            assert!(answer.header("www-authenticate").starts_with("Bearer"));
+        }
+        for credential in [
+            "Bearer",
+            "Bearer nonsense",
+            "Bearer eyJhbGciOiJub25lIn0.e30.",
+            "Basic YTpi",
+            "Service operator:wrong",
+            "Service nobody:0123456789abcdef0123456789abcdef",
+        ] {
+            let client = app.client.with("authorization", credential);
+            refused(&route.send_as(&client).await, 401, route);
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn callers_without_the_role_or_the_object_are_refused() {
+    let app = App::start().await;
+    let routes = routes::all(&app).await;
+    let someone = app.user().await;
+    let roleless = app.user().await;
+    let path = format!("/v1/users/{}/roles/buyer", roleless.id);
+    app.admin().await.delete(&path).await.ok();
+    let head = app.database.head().await;
+    for route in &routes {
+        match route.takes {
+            For::Anybody => {}
+            For::Role("buyer") => refused(&route.send_as(&roleless).await, 403, route),
+            For::Role(_) => refused(&route.send_as(&someone).await, 403, route),
+            For::Owner => refused(&route.send_as(&someone).await, 404, route),
+            For::Service => {
+                refused(&route.send_as(&someone).await, 403, route);
+                refused(&route.send_as(app.admin().await).await, 403, route);
+            }
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn services_send_only_the_commands_that_they_are_for() {
+    let app = App::start().await;
+    let routes = routes::all(&app).await;
+    let head = app.database.head().await;
+    let grants = [
+        ("query-api", &["/v1/readings"][..]),
+        ("operator", &["/v1/admins"]),
+        (
+            "auction-timer",
+            &["/v1/auctions/{id}/open", "/v1/auctions/{id}/close"],
+        ),
+    ];
+    for (service, granted) in grants {
+        let client = app.service(service);
+        for route in &routes {
+            // Nobody refreshes a session for somebody else, whoever they are.
+            if !granted.contains(&route.template) {
+                let answer = route.send_as(&client).await;
+                refused(&answer, 403, route);
+                assert_eq!(answer.code(), "command_not_allowed");
+            }
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn unknown_and_malformed_ids_are_refused() {
+    let app = App::start().await;
+    let routes = routes::all(&app).await;
+    let head = app.database.head().await;
+    for route in routes.iter().filter(|route| route.has_id()) {
+        let unknown = route.about_another("01890000-0000-7000-8000-000000000000");
+        refused(&unknown.send().await, 404, route);
+        // It is there, but it is something else.
+        let auditor = app.admin().await.id.to_string();
+        let foreign = route.about_another(&auditor);
+        if !route.template.starts_with("/v1/users") {
+            refused(&foreign.send().await, 404, route);
+        }
+        for malformed in ["17", "not-an-id", "%2e%2e%2f", "a'%20or%201=1"] {
+            let answer = route.about_another(malformed).send().await;
+            refused(&answer, 400, route);
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+/// No stream of this test has 99 versions.
+#[tokio::test]
+async fn stale_and_malformed_if_match_headers_are_refused() {
+    let app = App::start().await;
+    let routes = routes::all(&app).await;
+    let head = app.database.head().await;
+    for route in routes.iter().filter(|r| r.template != "/v1/admins") {
+        let answer = route.send_as(&route.client.if_match(99)).await;
+        // When an auction ends is nobody's choice, so its closing is tried while it is not due.
+        if route.template == "/v1/auctions/{id}/close" && answer.status == 409 {
+            continue;
+        }
+        refused(&answer, 412, route);
+        for malformed in ["99", "W/\"1\"", "\"-1\"", "\"1\", \"2\"", "\"a\"", ""] {
+            let client = route.client.with("if-match", malformed);
+            refused(&route.send_as(&client).await, 400, route);
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+}

@@ -1,0 +1,12 @@
+//! What the log promises: each command is in it once or not at all, and every decision rests on what
+//! it says at that moment.
+
+mod expected_versions;
+mod idempotency;
+mod kafka;
+mod query_plans;
+mod read_sets;
+mod silent_postgres;
+mod snapshots;
+mod unknown_outcomes;
+mod writers;

@@ -1,0 +1,87 @@
+//! A command that names the version it expects with `If-Match` changes that version or nothing.
+
+use futures::future::join_all;
+use serde_json::json;
+use tidemark_tests::App;
+
+#[tokio::test]
+async fn a_command_with_a_stale_version_changes_nothing() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let product = market.draft().await;
+    let (list, withdraw) = (
+        format!("/v1/products/{product}/list"),
+        format!("/v1/products/{product}/withdraw"),
+    );
+    let head = app.database.head().await;
+    for stale in [0, 2, i64::MAX] {
+        let answer = market.seller.if_match(stale).post_empty(&list).await;
+        answer.problem(412, "precondition_failed");
+        assert_eq!(answer.body["version"], 1);
+    }
+    assert_eq!(app.database.head().await, head);
+
+    let listed = market.seller.if_match(1).post_empty(&list).await.ok();
+    assert_eq!((listed.version(), listed.header("etag")), (2, "\"2\""));
+    let stale = market.seller.if_match(1).post_empty(&withdraw).await;
+    stale.problem(412, "precondition_failed");
+    // The version of an answer is what the next command names.
+    let client = market.seller.with("if-match", listed.header("etag"));
+    client.post_empty(&withdraw).await.ok();
+}
+
+#[tokio::test]
+async fn the_expected_version_is_optional() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let product = market.draft().await;
+    let any = market.seller.with("if-match", "*");
+    any.post_empty(&format!("/v1/products/{product}/list"))
+        .await
+        .ok();
+    let body = market.terms(product, json!({})).await;
+    market
+        .seller
+        .if_match(0)
+        .post("/v1/auctions", &body)
+        .await
+        .ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_commands_that_expect_one_version_one_succeeds() {
+    let app = App::start().await;
+    fifty_at_once(&app, &[app.command_url()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_fifty_commands_to_two_processes_that_expect_one_version_one_succeeds() {
+    let app = App::start().await;
+    let second = app.spawn_command_api().await;
+    fifty_at_once(&app, &[app.command_url(), &second.url]).await;
+}
+
+/// All of them name the version they have seen; any would be accepted alone.
+async fn fifty_at_once(app: &App, command_urls: &[&str]) {
+    let market = app.market().await;
+    let auction = market.auction(json!({})).await;
+    let bidders = [app.user().await, app.user().await, app.user().await];
+    // The first bid opens the auction besides.
+    for (round, version, events) in [(1, 1, 2), (2, 3, 1), (3, 4, 1), (4, 5, 1)] {
+        let head = app.database.head().await;
+        let bids = (0..50).map(|n| {
+            let bidder = bidders[n % bidders.len()].if_match(version);
+            let bidder = bidder.via(command_urls[n % command_urls.len()]);
+            let amount = round * 1_000_000 + i64::try_from(n).unwrap() * 1_000;
+            async move { bidder.bid(auction, amount).await }
+        });
+        let answers = join_all(bids).await;
+        let accepted: Vec<_> = answers.iter().filter(|answer| answer.is_ok()).collect();
+        assert_eq!(accepted.len(), 1, "round {round}");
+        for answer in answers.iter().filter(|answer| !answer.is_ok()) {
+            answer.problem(412, "precondition_failed");
+        }
+        assert_eq!(accepted[0].version(), version + events);
+        assert_eq!(app.database.head().await, head + events);
+    }
+}

@@ -1,0 +1,12 @@
+//! The relay publishes the log to Kafka complete and in order, and the feed gives it back so, on a real
+//! broker.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test mints its ids, rolls its dice, and fails where it stands"
+)]
+
+mod feed;
+mod relay;
+mod topics;
+mod world;

@@ -1,0 +1,256 @@
+//! The Kafka feed gives every position once and in order, whatever the topics hold.
+
+use std::time::Duration;
+
+use rdkafka::message::OwnedMessage;
+use rdkafka::mocking::MockCluster;
+use tidemark_event_store::feed::{Counts, Feed, KafkaFeed};
+use tidemark_event_store::{Log, kafka};
+use tidemark_events::{Aggregate, Recorded};
+use tokio::time::timeout;
+
+use super::topics::{Records, Topics};
+use super::world::{World, settings, within};
+
+/// A feed, and what it gave.
+struct Reader {
+    feed: KafkaFeed,
+    given: Vec<Recorded>,
+}
+
+impl Reader {
+    fn new(log: &Log, settings: &kafka::Settings) -> Self {
+        let feed = KafkaFeed::new(log.clone(), settings.clone(), 0, 100);
+        Self {
+            feed,
+            given: Vec::new(),
+        }
+    }
+
+    /// Reads until `position`.
+    async fn reads(&mut self, position: i64) {
+        while self
+            .given
+            .last()
+            .is_none_or(|event| event.position < position)
+        {
+            self.given.extend(within(self.feed.next()).await.unwrap());
+        }
+    }
+
+    /// What it gave is the log.
+    async fn assert_is(&self, log: &Log) -> Counts {
+        let events = log.page(0, i64::MAX).await.unwrap();
+        assert_eq!(self.given.len(), events.len());
+        assert!(
+            self.given == events,
+            "the feed gave something else than the log"
+        );
+        self.feed.counts()
+    }
+}
+
+/// A feed that follows topics on which nothing was published yet, and a log of `head` events that a
+/// relay has published elsewhere: what it published is returned, to be changed and published there.
+async fn replay(head: usize) -> (World, Topics, Reader, Records) {
+    let mut world = World::new().await;
+    let published = Topics::of(&world.settings.kafka);
+    let replayed = settings(format!("{}-again", world.settings.kafka.topic_prefix)).kafka;
+    let topics = Topics::of(&replayed);
+    topics.create(replayed.partitions).await;
+    let mut reader = Reader::new(&world.log, &replayed);
+    let first = world.append(1).await;
+    reader.reads(first).await;
+    let last = world.append(head - 1).await;
+    world.relay().confirms(last).await;
+    let records = published.records().await;
+    (world, topics, reader, records)
+}
+
+/// The longest partition.
+fn longest(records: &mut Records) -> &mut Vec<OwnedMessage> {
+    records
+        .values_mut()
+        .max_by_key(|messages| messages.len())
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gives_what_the_relay_publishes() {
+    let mut world = World::new().await.streams(50);
+    let _topics = Topics::of(&world.settings.kafka);
+    let mut relay = world.relay();
+    let first = world.append(1).await;
+    relay.confirms(first).await;
+    let mut reader = Reader::new(&world.log, &world.settings.kafka);
+    for _ in 0..10 {
+        let head = world.append(300).await;
+        reader.reads(head).await;
+    }
+    let counts = reader.assert_is(&world.log).await;
+    // How much was there before it followed Kafka is a matter of luck; nothing else is.
+    let Counts {
+        merged, caught_up, ..
+    } = counts;
+    assert!(merged > 2000, "{counts:?}");
+    assert_eq!(merged + caught_up, 3001, "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_intact_replay_needs_the_log_for_nothing() {
+    let (world, topics, mut reader, records) = replay(400).await;
+    topics.publish(records).await;
+    reader.reads(400).await;
+    let counts = reader.assert_is(&world.log).await;
+    let expected = Counts {
+        merged: 399,
+        caught_up: 1,
+        dropped: 1,
+        ..Counts::default()
+    };
+    assert_eq!(counts, expected);
+}
+
+/// A broker that takes requests and answers none: no real one can be had that does so to one reader.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_broker_is_not_waited_for() {
+    let mut world = World::new().await;
+    let _topics = Topics::of(&world.settings.kafka);
+    let broker = MockCluster::new(1).unwrap();
+    let settings = kafka::Settings {
+        brokers: broker.bootstrap_servers(),
+        request_timeout: Duration::from_secs(12),
+        stall: Duration::from_secs(3),
+        ..settings("silent".to_owned()).kafka
+    };
+    for aggregate in Aggregate::ALL {
+        let topic = aggregate.topic(&settings.topic_prefix);
+        broker.create_topic(&topic, 1, 1).unwrap();
+    }
+    let mut reader = Reader::new(&world.log, &settings);
+    let first = world.append(1).await;
+    reader.reads(first).await;
+    assert_eq!(reader.feed.counts().caught_up, 1, "it follows the broker");
+
+    let never = 2 * settings.request_timeout;
+    broker.broker_round_trip_time(1, never).unwrap();
+    let last = world.append(10).await;
+    world.relay().confirms(last).await;
+    timeout(settings.request_timeout, reader.reads(last))
+        .await
+        .expect("the feed waits for the broker");
+    reader.assert_is(&world.log).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skewed_partitions_are_merged() {
+    let (world, topics, mut reader, mut records) = replay(400).await;
+    // One partition arrives after all others.
+    let key = *records
+        .iter()
+        .max_by_key(|(_, messages)| messages.len())
+        .unwrap()
+        .0;
+    let late = records.remove(&key).unwrap();
+    topics.publish(records).await;
+    topics.publish(Records::from([(key, late)])).await;
+    reader.reads(400).await;
+    let counts = reader.assert_is(&world.log).await;
+    assert_eq!((counts.merged, counts.backfilled), (399, 0), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_record_is_read_from_the_log() {
+    let (world, topics, mut reader, mut records) = replay(400).await;
+    let middle = longest(&mut records).len() / 2;
+    longest(&mut records).remove(middle);
+    // The last of a partition is missed too, although nothing follows it there.
+    let last = records
+        .values_mut()
+        .find(|messages| messages.len() > 3)
+        .unwrap()
+        .pop();
+    assert!(last.is_some());
+    topics.publish(records).await;
+    reader.reads(400).await;
+    let counts = reader.assert_is(&world.log).await;
+    assert_eq!((counts.merged, counts.backfilled), (397, 2), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_published_twice_is_given_once() {
+    let (world, topics, mut reader, mut records) = replay(400).await;
+    for messages in records.values_mut() {
+        messages.extend(messages.clone());
+    }
+    topics.publish(records).await;
+    reader.reads(400).await;
+    let counts = reader.assert_is(&world.log).await;
+    assert_eq!((counts.merged, counts.backfilled), (399, 0), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reordered_and_altered_records_do_no_harm() {
+    let (world, topics, mut reader, mut records) = replay(400).await;
+    for messages in records.values_mut().filter(|messages| messages.len() > 12) {
+        messages.swap(2, 3);
+        messages[5..10].reverse();
+        let altered = messages[11].clone();
+        messages[11] = altered.set_payload(Some(b"{}".to_vec()));
+    }
+    topics.publish(records).await;
+    reader.reads(400).await;
+    let counts = reader.assert_is(&world.log).await;
+    assert!(
+        counts.broken > 0 && counts.backfilled > counts.broken && counts.dropped > 0,
+        "{counts:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_relay_it_reads_on_from_the_log_until_kafka_catches_up() {
+    let mut world = World::new().await;
+    world.settings.kafka.stall = Duration::from_millis(200);
+    let _topics = Topics::of(&world.settings.kafka);
+    let mut relay = world.relay();
+    let head = world.append(100).await;
+    relay.confirms(head).await;
+    let mut reader = Reader::new(&world.log, &world.settings.kafka);
+    reader.reads(head).await;
+    relay.stop().await;
+
+    let head = world.append(500).await;
+    reader.reads(head).await;
+    assert_eq!(reader.feed.counts().fallen_back, 500);
+
+    let mut relay = world.relay();
+    relay.confirms(head).await;
+    while reader.feed.counts().merged == 0 {
+        let head = world.append(100).await;
+        reader.reads(head).await;
+    }
+    reader.assert_is(&world.log).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_topic_costs_time_only() {
+    let mut world = World::new().await;
+    world.settings.kafka.stall = Duration::from_millis(500);
+    let topics = Topics::of(&world.settings.kafka);
+    let mut relay = world.relay();
+    let head = world.append(100).await;
+    relay.confirms(head).await;
+    let mut reader = Reader::new(&world.log, &world.settings.kafka);
+    reader.reads(head).await;
+
+    topics.delete("auction").await;
+    let head = world.append(500).await;
+    reader.reads(head).await;
+    // It follows Kafka again.
+    let merged = reader.feed.counts().merged;
+    while reader.feed.counts().merged == merged {
+        let head = world.append(100).await;
+        reader.reads(head).await;
+    }
+    reader.assert_is(&world.log).await;
+}

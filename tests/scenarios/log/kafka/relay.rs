@@ -1,0 +1,194 @@
+//! The topics hold every event once and in order, whatever happens to the relay.
+
+use std::collections::BTreeSet;
+
+use rdkafka::Message;
+use tidemark_event_store::relay::Health;
+use tidemark_event_store::{Group, NewEvent};
+use tidemark_events::Encoded;
+use tidemark_platform::ids::new_id;
+use tidemark_tests::{Process, Settings};
+
+use super::topics::{Topics, faults, header};
+use super::world::{World, any_confirms, event_of, metadata, within};
+
+async fn assert_complete(world: &World, topics: &Topics) {
+    assert_eq!(faults(&world.log, &topics.records().await).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publishes_the_log_and_goes_on_where_it_stopped() {
+    let mut world = World::new().await;
+    let topics = Topics::of(&world.settings.kafka);
+    let head = world.append(500).await;
+    let mut relay = world.relay();
+    relay.confirms(head).await;
+    let head = world.append(500).await;
+    relay.confirms(head).await;
+    relay.stop().await;
+
+    let head = world.append(500).await;
+    let mut relay = world.relay();
+    relay.confirms(head).await;
+    assert_complete(&world, &topics).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
+    let mut world = World::new().await;
+    let topics = Topics::of(&world.settings.kafka);
+    // Text that neither jsonb nor a serialiser of ours would leave as it is.
+    let data = r#"{ "z":1.50, "a" : 1e2,"a":"ü\u00fc" }"#.to_owned();
+    let metadata = format!(" {} ", metadata());
+    let stream_id = new_id();
+    let event = NewEvent {
+        event_id: new_id(),
+        stream_id,
+        version: 1,
+        aggregate: "user",
+        encoded: Encoded {
+            data: data.clone(),
+            ..event_of(2, stream_id).encode().unwrap()
+        },
+        metadata: metadata.clone(),
+    };
+    let streams = vec![(stream_id, 0)];
+    let group = Group {
+        events: vec![event],
+        streams,
+        ..Group::default()
+    };
+    world.append_group(group).await;
+    world.relay().confirms(1).await;
+
+    let stored = &world.log.page(0, 1).await.unwrap()[0];
+    assert_eq!((&stored.data, &stored.metadata), (&data, &metadata));
+    let records = topics.records().await;
+    let produced = records.values().flatten().next().unwrap();
+    assert_eq!(produced.payload(), Some(data.as_bytes()));
+    assert_eq!(header(produced, "ce_metadata"), metadata);
+    assert_complete(&world, &topics).await;
+}
+
+/// `kill -9` of a real process, somewhere in each part of the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_mid_stream_it_leaves_the_topics_complete() {
+    let mut world = World::new().await;
+    let topics = Topics::of(&world.settings.kafka);
+    let mut settings = Settings::new(&world.database);
+    let prefix = &*world.settings.kafka.topic_prefix;
+    settings.set("TIDEMARK_KAFKA__TOPIC_PREFIX", prefix);
+    let head = world.append(10_000).await;
+    for kill in 1..=4 {
+        let mut relay = Process::relay(&settings).await;
+        let after = rand::random_range(head * (kill - 1) / 5..head * kill / 5);
+        world.published(after).await;
+        relay.kill().await;
+    }
+    let _relay = Process::relay(&settings).await;
+    world.published(head).await;
+    assert_complete(&world, &topics).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_leads_and_another_takes_over() {
+    let mut world = World::new().await;
+    let topics = Topics::of(&world.settings.kafka);
+    let mut relays: Vec<_> = (0..3).map(|_| world.relay()).collect();
+    let head = world.append(1000).await;
+    let leader = any_confirms(&mut relays, head).await;
+    let epochs: BTreeSet<_> = topics
+        .records()
+        .await
+        .values()
+        .flatten()
+        .map(|record| header(record, "ce_epoch").to_owned())
+        .collect();
+    assert_eq!(epochs.len(), 1, "two relays published: {epochs:?}");
+
+    relays.remove(leader).stop().await;
+    let head = world.append(1000).await;
+    let leader = any_confirms(&mut relays, head).await;
+    relays.remove(leader).kill().await;
+    let head = world.append(1000).await;
+    any_confirms(&mut relays, head).await;
+    assert_complete(&world, &topics).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_topic_is_published_again() {
+    let mut world = World::new().await;
+    let topics = Topics::of(&world.settings.kafka);
+    let mut relay = world.relay();
+    let head = world.append(500).await;
+    relay.confirms(head).await;
+    topics.delete("auction").await;
+    world.append(500).await;
+    while !faults(&world.log, &topics.records().await).await.is_empty() {
+        within(relay.confirmed.changed()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_progress_costs_nothing() {
+    let mut world = World::new().await;
+    let topics = Topics::of(&world.settings.kafka);
+    world.append(500).await;
+    for wrong in [
+        // As if the broker had lost what it acknowledged.
+        "update relay_partitions set next_offset = next_offset + 1000",
+        "update relay_partitions set next_offset = -7",
+        "update relay_partitions set next_offset = 0, position = 0",
+        "update relay_partitions set next_offset = greatest(next_offset - 3, 0)",
+        "update relay_partitions set position = position + 1",
+        "delete from relay_partitions",
+    ] {
+        let head = world.append(100).await;
+        let mut relay = world.relay();
+        relay.confirms(head).await;
+        relay.stop().await;
+        assert_complete(&world, &topics).await;
+        world.tamper(wrong).await;
+    }
+    let head = world.append(100).await;
+    world.relay().confirms(head).await;
+    assert_complete(&world, &topics).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_of_another_log_are_not_touched() {
+    let mut ours = World::new().await;
+    let topics = Topics::of(&ours.settings.kafka);
+    let head = ours.append(500).await;
+    let mut relay = ours.relay();
+    relay.confirms(head).await;
+    relay.stop().await;
+    let before = topics.records().await;
+
+    // Another history up to the same position, and more.
+    let mut theirs = World::new().await;
+    theirs.append(700).await;
+    let mut relay = theirs.relay_with(ours.settings.clone());
+    relay.becomes(Health::Alarm).await;
+    relay.stop().await;
+    // And a log that ends before what was published.
+    let empty = World::new().await;
+    let mut relay = empty.relay_with(ours.settings.clone());
+    relay.becomes(Health::Alarm).await;
+    relay.stop().await;
+
+    let count = |records: &super::topics::Records| records.values().map(Vec::len).sum::<usize>();
+    assert_eq!(count(&topics.records().await), count(&before));
+    assert_complete(&ours, &topics).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_number_of_partitions_stops_it() {
+    let mut world = World::new().await;
+    let topics = Topics::of(&world.settings.kafka);
+    topics.create(3).await;
+    world.append(10).await;
+    let mut relay = world.relay();
+    relay.becomes(Health::Alarm).await;
+    relay.stop().await;
+}

@@ -1,0 +1,164 @@
+//! How much an append or a fold reads depends on its batch and not on the size of the tables, although
+//! Postgres makes the plans while the tables are almost empty.
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, PgPool};
+use tidemark_event_store::{Appender, Group, KeyUse, NewEvent, NewRecord, Outcome};
+use tidemark_events::Encoded;
+use tidemark_platform::database;
+use tidemark_platform::ids::new_id;
+use tidemark_read_models::Shard;
+use tidemark_read_models::storage::{Batch, Document, GENERATION, Storage};
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{Database, Settings};
+use uuid::Uuid;
+
+const BATCHES: i64 = 20;
+const GROUPS: i64 = 20;
+/// Rows of a batch.
+const ROWS: i64 = 20;
+/// A group rests on a stream, a claim, a key and a record, gives up a claim and takes another.
+const LOOKS_OF_A_GROUP: i64 = 6;
+
+#[tokio::test]
+async fn an_append_reads_no_more_when_tables_were_empty_before() {
+    let database = Database::fresh().await;
+    let tables = ["events", "claims", "subject_keys", "idempotency_records"];
+    see_empty(&database, &tables).await;
+    append(&database).await;
+    let read = read(&database, &tables).await;
+    assert!(read >= BATCHES * GROUPS, "nothing was looked up: {read}");
+    let most = BATCHES * GROUPS * LOOKS_OF_A_GROUP;
+    assert!(read <= most, "{read} entries were read, {most} are enough");
+}
+
+#[tokio::test]
+async fn a_fold_reads_no_more_when_its_table_was_empty_before() {
+    let database = Database::fresh().await;
+    let tables = ["profile_rows_1"];
+    see_empty(&database, &tables).await;
+    fold(&database).await;
+    let read = read(&database, &tables).await;
+    assert!(read >= BATCHES - 1, "nothing was looked up: {read}");
+    let most = BATCHES * ROWS;
+    assert!(read <= most, "{read} entries were read, {most} are enough");
+}
+
+/// Postgres takes what it has seen to be empty to stay so.
+async fn see_empty(database: &Database, tables: &[&str]) {
+    let vacuum = format!("vacuum analyze {}", tables.join(", "));
+    sqlx::raw_sql(AssertSqlSafe(vacuum))
+        .execute(&database.pool)
+        .await
+        .unwrap();
+}
+
+/// As many batches as there are, each of new rows and the first one of all.
+async fn fold(database: &Database) {
+    let pool = pool(database, "TIDEMARK_DATABASE__PROJECT_URL");
+    let shard = Shard::all(1).next().unwrap();
+    let storage = Storage::new(pool.clone(), "profile", GENERATION, shard);
+    let first = new_id();
+    for batch in 0..BATCHES {
+        let ids: Vec<_> = (1..ROWS).map(|_| new_id()).chain([first]).collect();
+        let found = storage.rows(&ids).await.unwrap();
+        assert_eq!(found.len(), usize::from(batch > 0));
+        let documents = ids.into_iter().map(|id| Document {
+            id,
+            doc: Some("{}".to_owned()),
+            position: batch + 1,
+        });
+        let written = Batch {
+            from: batch,
+            to: batch + 1,
+            documents: documents.collect(),
+        };
+        storage.write(Arc::new(written)).await.unwrap();
+    }
+    pool.close().await;
+}
+
+/// As a process connects.
+fn pool(of: &Database, role: &str) -> PgPool {
+    let settings = Settings::new(of);
+    database::pool(&settings.config().database, settings.get(role)).unwrap()
+}
+
+/// As many batches as there are, on streams that go on from batch to batch.
+async fn append(database: &Database) {
+    let pool = pool(database, "TIDEMARK_DATABASE__APPEND_URL");
+    let appender = Appender::register(&pool, new_id()).await.unwrap();
+    let streams: Vec<_> = (0..GROUPS).map(|_| new_id()).collect();
+    for batch in 1..=BATCHES {
+        let groups = streams.iter().map(|stream_id| group(*stream_id, batch));
+        let outcome = appender.append(batch, None, groups.collect()).await;
+        assert!(matches!(outcome.unwrap(), Outcome::Done(done) if done.moved.is_empty()));
+    }
+}
+
+fn group(stream_id: Uuid, version: i64) -> Group {
+    let encoded = Encoded {
+        event_type: "test.happened".to_owned(),
+        schema_version: 1,
+        data: "{}".to_owned(),
+    };
+    let claim = |version| format!("{stream_id}-{version}");
+    let held = (version > 1).then_some(stream_id);
+    Group {
+        events: vec![NewEvent {
+            event_id: new_id(),
+            stream_id,
+            version,
+            aggregate: "test",
+            encoded,
+            metadata: "{}".to_owned(),
+        }],
+        streams: vec![(stream_id, version - 1)],
+        claims_read: vec![("test", claim(version - 1), held)],
+        claims_written: vec![
+            ("test", claim(version - 1), None),
+            ("test", claim(version), Some(stream_id)),
+        ],
+        records: vec![NewRecord {
+            principal: format!("user:{stream_id}"),
+            key: new_id().to_string(),
+            request_hash: vec![7; 32],
+            status: Some(201),
+            stream_id,
+            version,
+            last_event: Some(0),
+        }],
+        keys: vec![KeyUse {
+            subject: new_id(),
+            version: 1,
+            wrapped: Some(vec![7; 60]),
+        }],
+    }
+}
+
+/// How many rows of these tables and entries of their indexes were read, once all connections have told.
+async fn read(database: &Database, tables: &[&str]) -> i64 {
+    eventually("what was read to be counted", || async {
+        let connected: i64 = sqlx::query_scalar(
+            "select count(*)
+               from pg_stat_activity
+              where datname = $1
+                and usename in ('tidemark_append', 'tidemark_project')",
+        )
+        .bind(database.name())
+        .fetch_one(&database.pool)
+        .await
+        .unwrap();
+        (connected == 0).then_some(())
+    })
+    .await;
+    sqlx::query_scalar(
+        "select ((select sum(idx_tup_read) from pg_stat_user_indexes where relname = any($1))
+               + (select sum(seq_tup_read) from pg_stat_user_tables where relname = any($1)))::bigint",
+    )
+    .bind(tables)
+    .fetch_one(&database.pool)
+    .await
+    .unwrap()
+}

@@ -1,0 +1,83 @@
+//! Processes go on after a Postgres vanished without a word, as when its machine is gone: connections to it
+//! stay silent for ever, and new ones reach the server that took its place.
+
+use serde_json::json;
+use tidemark_command_api::Roles;
+use tidemark_tests::App;
+use tidemark_tests::app::Running;
+use tidemark_tests::proxy::{Fault, Proxy};
+use tidemark_tests::settle::eventually;
+
+/// Leads what a role connects to through a proxy, for the processes that are started from now on.
+async fn before(app: &mut App, role: &str) -> Proxy {
+    let name = format!("TIDEMARK_DATABASE__{role}_URL");
+    let url = app.settings.get(&name).to_owned();
+    let (head, rest) = url.rsplit_once('@').unwrap();
+    let (server, database) = rest.split_once('/').unwrap();
+    let proxy = Proxy::start("127.0.0.1:0", server).await.unwrap();
+    let address = proxy.address();
+    app.settings
+        .set(&name, format!("{head}@{address}/{database}"));
+    proxy
+}
+
+/// Lets what is open fall silent, and new connections be as ever.
+async fn silence(proxy: &Proxy) {
+    proxy.set_both(Fault::BlackHole);
+    let swallowed = || async { (proxy.counts().swallowed > 0).then_some(()) };
+    eventually("somebody to ask in vain", swallowed).await;
+    proxy.heal();
+}
+
+/// A command API behind a proxy.
+async fn command_api(app: &mut App) -> (Running, Proxy) {
+    let proxy = before(app, "APPEND").await;
+    let roles = Roles {
+        api: true,
+        relay: false,
+    };
+    (app.another_command_api(roles).await, proxy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_accepted_again() {
+    let mut app = App::start().await;
+    let (other, proxy) = command_api(&mut app).await;
+    let client = app.client.via(&other.url);
+    let register = || async { client.post("/v1/users", &app.person().registration()).await };
+    register().await.ok();
+    let (lost, ()) = tokio::join!(register(), silence(&proxy));
+    assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
+    eventually("a command to be accepted", || async {
+        register().await.is_ok().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn states_are_loaded_again() {
+    let mut app = App::start().await;
+    let (other, proxy) = command_api(&mut app).await;
+    let admin = app.admin().await.via(&other.url);
+    let user = app.user().await;
+    let path = format!("/v1/users/{}/roles", user.id);
+    let grant = || async { admin.post(&path, &json!({"role": "auditor"})).await };
+    let (lost, ()) = tokio::join!(grant(), silence(&proxy));
+    assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
+    eventually("the role to be given", || async {
+        grant().await.is_ok().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn read_models_catch_up_again() {
+    let mut app = App::start().await;
+    let proxy = before(&mut app, "PROJECT").await;
+    let _projector = app.another_projector().await;
+    app.user().await;
+    app.settle().await;
+    let (_, ()) = tokio::join!(app.user(), silence(&proxy));
+    app.user().await;
+    app.settle().await;
+}

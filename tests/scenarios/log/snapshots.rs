@@ -1,0 +1,142 @@
+//! Snapshots make loading short and change nothing else: a decision rests on the same state with and
+//! without them, and only committed states are stored.
+
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use tidemark_tests::App;
+use tidemark_tests::market::{INCREMENT, STARTING_PRICE};
+use tidemark_tests::settle::eventually;
+use uuid::Uuid;
+
+const EVERY: i64 = 10;
+const BIDS: i64 = 35;
+
+/// An auction with many bids, and what the next one must at least be.
+async fn long_auction(app: &App) -> (Uuid, i64) {
+    let auction = app.market().await.auction(json!({})).await;
+    let (anna, ben) = (app.user().await, app.user().await);
+    for bid in 0..BIDS {
+        let bidder = if bid % 2 == 0 { &anna } else { &ben };
+        bidder
+            .bid(auction, STARTING_PRICE + bid * INCREMENT)
+            .await
+            .ok();
+    }
+    (auction, STARTING_PRICE + BIDS * INCREMENT)
+}
+
+async fn start() -> App {
+    let app = App::builder().set("TIDEMARK_EXECUTOR__SNAPSHOT_EVERY", EVERY);
+    app.start().await
+}
+
+/// The version of the snapshot of a stream, and its state.
+async fn snapshot(app: &App, stream: Uuid) -> Option<(i64, Value)> {
+    let kept: Option<(i64, String)> =
+        sqlx::query_as("select version, state::text from snapshots where stream_id = $1")
+            .bind(stream)
+            .fetch_optional(&app.database.pool)
+            .await
+            .unwrap();
+    kept.map(|(version, state)| (version, serde_json::from_str(&state).unwrap()))
+}
+
+async fn set(app: &App, stream: Uuid, change: &str) {
+    let statement = format!("update snapshots set {change} where stream_id = '{stream}'");
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+}
+
+/// The lowest bid that a process without memory of the auction would take.
+async fn minimum_after_restart(app: &mut App, auction: Uuid) -> i64 {
+    app.restart_command_api().await;
+    let low = app.user().await.bid(auction, 1).await;
+    low.problem(409, "bid_too_low");
+    let words = low.body["detail"].as_str().unwrap();
+    words.split(' ').find_map(|word| word.parse().ok()).unwrap()
+}
+
+#[tokio::test]
+async fn a_decision_after_a_restart_rests_on_the_snapshot() {
+    let mut app = start().await;
+    let (auction, minimum) = long_auction(&app).await;
+    let (version, _) = eventually("the state to be kept", || async {
+        let kept = snapshot(&app, auction).await;
+        kept.filter(|(version, _)| *version >= 3 * EVERY)
+    })
+    .await;
+    let events: i64 = sqlx::query_scalar("select count(*) from events where stream_id = $1")
+        .bind(auction)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+    assert!(version < events, "there is something to read after it");
+    let after = minimum_after_restart(&mut app, auction).await;
+    assert_eq!(after, minimum);
+
+    // It was used: what it says is believed.
+    let (_, mut state) = snapshot(&app, auction).await.unwrap();
+    state["Open"]["terms"]["minimum_increment"] = json!(INCREMENT + 50);
+    set(&app, auction, &format!("state = '{state}'")).await;
+    let after = minimum_after_restart(&mut app, auction).await;
+    assert_eq!(after, minimum + 50);
+
+    // One of another version is not, and one that cannot be read is not.
+    for ignored in ["state_version = state_version + 1", "state = '{}'"] {
+        set(&app, auction, &format!("version = {version}, {ignored}")).await;
+        let after = minimum_after_restart(&mut app, auction).await;
+        assert_eq!(after, minimum, "{ignored}");
+    }
+    app.user().await.bid(auction, minimum).await.ok();
+}
+
+#[tokio::test]
+async fn only_committed_states_are_stored() {
+    let app = start().await;
+    let (auction, _) = long_auction(&app).await;
+    let pool = &app.database.pool;
+    sqlx::raw_sql("delete from snapshots")
+        .execute(pool)
+        .await
+        .unwrap();
+    let save = async |version: i64, state_version: i16, state: &str| {
+        sqlx::query("select save_snapshot($1, $2, $3, $4)")
+            .bind(auction)
+            .bind(version)
+            .bind(state_version)
+            .bind(state)
+            .execute(pool)
+            .await
+            .unwrap();
+        snapshot(&app, auction).await
+    };
+    assert_eq!(
+        save(1_000, 1, "1").await,
+        None,
+        "no such event is committed"
+    );
+    assert_eq!(save(20, 1, "1").await, Some((20, json!(1))));
+    assert_eq!(
+        save(19, 1, "2").await,
+        Some((20, json!(1))),
+        "a later one is kept"
+    );
+    assert_eq!(
+        save(19, 2, "3").await,
+        Some((19, json!(3))),
+        "of a newer build"
+    );
+    assert_eq!(save(30, 1, "4").await, Some((19, json!(3))), "that stays");
+
+    let url = app
+        .database
+        .url_like(&tidemark_tests::settings::from_environment(
+            "TIDEMARK_DATABASE__APPEND_URL",
+        ));
+    let appending = sqlx::PgPool::connect(&url).await.unwrap();
+    let refused = sqlx::raw_sql("update snapshots set state = '{}'").execute(&appending);
+    let error = refused.await.unwrap_err().to_string();
+    assert!(error.contains("permission denied"), "{error}");
+}

@@ -1,0 +1,122 @@
+//! An append whose answer is lost is resolved: every command that was answered is in the log once, although
+//! the connections to Postgres are cut.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::json;
+use sqlx::PgPool;
+use tidemark_tests::market::eur;
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, Client};
+use tokio_util::sync::CancellationToken;
+
+const CLIENTS: usize = 16;
+/// So many appends are cut while they run.
+const CUTS: i64 = 20;
+const CUT_EVERY: Duration = Duration::from_millis(15);
+
+#[tokio::test]
+async fn cut_connections_neither_lose_nor_repeat_a_command() {
+    let app = App::start().await;
+    let admin = app.admin().await.clone();
+    let before = app.database.head().await;
+    let stop = CancellationToken::new();
+    let clients = (0..CLIENTS).map(|client| create_categories(&admin, client, &stop));
+    let cuts = cut_connections(&app.database.pool);
+    let cutting = async {
+        cuts.await;
+        stop.cancel();
+    };
+    let (answered, ()) = tokio::join!(join_all(clients), cutting);
+    let mut answered: Vec<i64> = answered.into_iter().flatten().collect();
+
+    let commands = i64::try_from(answered.len()).unwrap();
+    let log: Vec<(i64, String)> = sqlx::query_as(
+        "select position, data->>'slug' from events where position > $1 order by position",
+    )
+    .bind(before)
+    .fetch_all(&app.database.pool)
+    .await
+    .unwrap();
+    let expected: Vec<i64> = (before + 1..=before + commands).collect();
+    assert_eq!(
+        log.iter()
+            .map(|(position, _)| *position)
+            .collect::<Vec<_>>(),
+        expected
+    );
+    let mut slugs: Vec<_> = log.into_iter().map(|(_, slug)| slug).collect();
+    slugs.sort_unstable();
+    slugs.dedup();
+    assert_eq!(
+        slugs.len(),
+        answered.len(),
+        "each command is in the log once"
+    );
+    answered.sort_unstable();
+    assert_eq!(
+        answered, expected,
+        "each answer named the position of its own command"
+    );
+}
+
+#[tokio::test]
+async fn an_accepted_command_is_answered_again_although_it_would_be_refused_now() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let auction = market.auction(json!({})).await;
+    let (first, second) = (app.user().await, app.user().await);
+    let path = format!("/v1/auctions/{auction}/bids");
+    let bid = json!({"amount": eur(1_000)});
+    let keyed = first.with_key("the-first-bid-of-all");
+    let done = keyed.post(&path, &bid).await.ok();
+    second.bid(auction, 2_000).await.ok();
+    let head = app.database.head().await;
+
+    let again = keyed.post(&path, &bid).await;
+    assert_eq!((again.status, &again.body), (done.status, &done.body));
+    assert_eq!(again.tidemark(), done.tidemark());
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    first.post(&path, &bid).await.problem(409, "bid_too_low");
+    assert_eq!(app.database.head().await, head);
+}
+
+/// Creates one category after the other, sending each again with its key until it is done.
+async fn create_categories(admin: &Client, client: usize, stop: &CancellationToken) -> Vec<i64> {
+    let mut positions = Vec::new();
+    while !stop.is_cancelled() {
+        let slug = format!("category-{client}-{}", positions.len());
+        let keyed = admin.with_key(&format!("create-{slug}"));
+        let body = json!({"name": "Category", "slug": slug});
+        let done = eventually("a command to be done", || async {
+            let answer = keyed.post("/v1/categories", &body).await;
+            let lost = answer.status == 503;
+            assert!(lost || answer.is_ok(), "it is our fault: {answer:?}");
+            (!lost).then_some(answer)
+        })
+        .await;
+        positions.push(done.position());
+    }
+    positions
+}
+
+/// Ends the backends that append, again and again.
+async fn cut_connections(pool: &PgPool) {
+    let mut cut = 0;
+    let mut ticks = tokio::time::interval(CUT_EVERY);
+    while cut < CUTS {
+        ticks.tick().await;
+        cut += sqlx::query_scalar::<_, i64>(
+            "select count(pg_terminate_backend(pid))
+               from pg_stat_activity
+              where datname = current_database()
+                and usename = 'tidemark_append'
+                and state = 'active'
+                and query like '%append(%'",
+        )
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    }
+}

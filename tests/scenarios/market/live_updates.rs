@@ -1,0 +1,126 @@
+//! Whoever watches an auction sees its states in their order, none taken back, and the same last one as
+//! everybody else.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+use tidemark_tests::market::INCREMENT;
+use tidemark_tests::{Answer, App, Client};
+use uuid::Uuid;
+
+/// Somebody who watches an auction.
+struct Watcher {
+    response: Response,
+    text: String,
+}
+
+/// A state that was sent.
+#[derive(Clone, Debug, PartialEq)]
+struct State {
+    id: String,
+    document: Value,
+}
+
+impl State {
+    fn position(&self) -> i64 {
+        let (_, position) = self.id.split_once('.').unwrap();
+        position.parse().unwrap()
+    }
+
+    fn is_last(&self) -> bool {
+        self.document["status"] == "closed"
+    }
+}
+
+impl Watcher {
+    async fn open(client: &Client, auction: Uuid) -> Self {
+        let request = client.query(&format!("/v1/auctions/{auction}/live"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        Self {
+            response,
+            text: String::new(),
+        }
+    }
+
+    async fn next(&mut self) -> State {
+        loop {
+            let event = self.next_event().await;
+            let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
+            // A comment keeps the connection and says nothing.
+            if let Some(data) = field("data: ") {
+                return State {
+                    id: field("id: ").unwrap().to_owned(),
+                    document: serde_json::from_str(data).unwrap(),
+                };
+            }
+        }
+    }
+
+    async fn next_event(&mut self) -> String {
+        loop {
+            if let Some(end) = self.text.find("\n\n") {
+                return self.text.drain(..end + 2).collect();
+            }
+            let chunk = self.response.chunk().await.unwrap().unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// The states to the close.
+    async fn rest(&mut self) -> Vec<State> {
+        let mut states = Vec::new();
+        while !states.last().is_some_and(State::is_last) {
+            states.push(self.next().await);
+        }
+        states
+    }
+}
+
+#[track_caller]
+fn assert_rises(states: &[State]) {
+    let rises = |pair: &[State]| pair[0].position() < pair[1].position();
+    assert!(states.windows(2).all(rises), "{states:#?}");
+    let counts: Vec<_> = states
+        .iter()
+        .map(|state| state.document["bid_count"].as_i64())
+        .collect();
+    assert!(counts.is_sorted(), "{counts:?}");
+}
+
+#[tokio::test]
+async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same() {
+    let app = App::whole().await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    let ends_at = app.database.in_seconds(8).await;
+    let auction = market.auction(json!({"ends_at": ends_at})).await;
+    app.settle().await;
+    let elsewhere = app.another_query_api().await;
+    let mut watchers = [
+        Watcher::open(&app.client, auction).await,
+        Watcher::open(&app.client.asking(&elsewhere.url), auction).await,
+    ];
+    let first = watchers[0].next().await;
+    assert_eq!(first.document["bid_count"], 0);
+    for step in 0..20 {
+        buyer.bid(auction, 1_000 + step * INCREMENT).await.ok();
+    }
+    let [one, other] = &mut watchers;
+    let (mut seen, also_seen) = tokio::join!(one.rest(), other.rest());
+    seen.insert(0, first);
+    assert_rises(&seen);
+    assert_rises(&also_seen);
+    let last = seen.last().unwrap();
+    assert_eq!(also_seen.last(), Some(last), "both end with the same state");
+    let path = format!("/v1/auctions/{auction}");
+    let document: Answer = app.client.at_least(&last.id).get(&path).await.ok();
+    assert_eq!(document.body, last.document);
+
+    // Resumed at any state, only newer ones come, through any replica.
+    for state in &seen[..seen.len() - 1] {
+        let client = app.client.asking(&elsewhere.url);
+        let client = client.with("last-event-id", &state.id);
+        let resumed = Watcher::open(&client, auction).await.rest().await;
+        assert!(resumed[0].position() > state.position(), "{resumed:?}");
+        assert_eq!(resumed.last(), Some(last));
+    }
+}

@@ -1,0 +1,143 @@
+//! Read models are what a replay of the log from zero makes, although projectors are killed and take over
+//! from each other.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, Process};
+use tokio_util::sync::CancellationToken;
+
+use super::replay::{assert_documents, assert_rows, differences};
+use super::shards::divided;
+use super::trade::trade;
+
+const KILLS: usize = 5;
+/// Killed once it has applied so many events of its own.
+const APPLIED: i64 = 20;
+/// Reading models go on this soon after a kill (F3).
+const TAKEOVER: Duration = Duration::from_secs(5);
+
+/// The checkpoint of a read model: of its last shard.
+pub(super) async fn checkpoint(app: &App, read_model: &str) -> i64 {
+    sqlx::query_scalar("select min(position) from checkpoints where read_model = $1")
+        .bind(read_model)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap()
+}
+
+/// Who works on how many read models at this moment.
+async fn workers(app: &App) -> Vec<i64> {
+    sqlx::query_scalar(
+        "select count(*)
+           from leases
+          where name like 'projection:%'
+            and expires_at > clock_timestamp()
+          group by holder",
+    )
+    .fetch_all(&app.database.pool)
+    .await
+    .unwrap()
+}
+
+/// Kills a projector several times while it works, and does `before_each` before it does so. Returns the
+/// projector that is left.
+pub(super) async fn kill_again_and_again(app: &App, before_each: impl AsyncFn()) -> Process {
+    let mut projector = app.spawn_projector().await;
+    for _ in 0..KILLS {
+        let started_at = checkpoint(app, "history").await;
+        eventually("the projector to work", || async {
+            (checkpoint(app, "history").await > started_at + APPLIED).then_some(())
+        })
+        .await;
+        before_each().await;
+        projector.kill().await;
+        projector = app.spawn_projector().await;
+    }
+    projector
+}
+
+async fn killed_under_load(app: &App) {
+    let stop = CancellationToken::new();
+    let killing = async {
+        let projector = kill_again_and_again(app, async || {}).await;
+        stop.cancel();
+        projector
+    };
+    let (_projector, ()) = tokio::join!(killing, trade(app, &stop));
+    app.settle().await;
+    assert_rows(app).await;
+    assert_documents(app).await;
+}
+
+#[tokio::test]
+async fn killed_under_load_it_ends_as_a_replay_from_zero() {
+    killed_under_load(&App::start().await).await;
+}
+
+#[tokio::test]
+async fn killed_under_load_shards_end_as_a_replay_from_zero() {
+    killed_under_load(&divided(App::builder()).start().await).await;
+}
+
+async fn two_projectors_share_and_one_takes_over(app: &App) {
+    let (market, buyer) = (app.market().await, app.user().await);
+    let mut first = app.spawn_projector().await;
+    let _second = app.spawn_projector().await;
+    eventually("both to have work", || async {
+        (workers(app).await.len() == 2).then_some(())
+    })
+    .await;
+    app.settle().await;
+
+    let killed = Instant::now();
+    first.kill().await;
+    buyer.bid(market.auction(json!({})).await, 1_000).await.ok();
+    let all: i64 = sqlx::query_scalar("select count(*) from checkpoints")
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+    eventually("one to do all the work", || async {
+        (workers(app).await == [all]).then_some(())
+    })
+    .await;
+    app.settle().await;
+    assert!(killed.elapsed() < TAKEOVER, "{:?}", killed.elapsed());
+    assert_rows(app).await;
+    assert_documents(app).await;
+}
+
+#[tokio::test]
+async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other() {
+    two_projectors_share_and_one_takes_over(&App::start().await).await;
+}
+
+#[tokio::test]
+async fn two_projectors_share_the_shards_and_one_takes_over_from_the_other() {
+    let app = divided(App::builder()).start().await;
+    two_projectors_share_and_one_takes_over(&app).await;
+}
+
+/// The control of the others: what compares rows must find what is wrong with them.
+#[tokio::test]
+async fn a_row_that_differs_from_a_replay_is_detected() {
+    let app = App::builder().projector().start().await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    let auction = market.auction(json!({})).await;
+    buyer.bid(auction, 1_000).await.ok();
+    app.settle().await;
+    assert_rows(&app).await;
+    let wrongs = [
+        "update auction_rows set position = position + 1",
+        "update product_rows set doc = replace(doc::text, 'good', 'fair')::json",
+        "delete from bid_rows",
+        "insert into category_rows (generation, id, doc, position)
+         select generation, gen_random_uuid(), doc, position from category_rows",
+    ];
+    for (count, wrong) in (1..).zip(wrongs) {
+        let changed = sqlx::query(wrong).execute(&app.database.pool).await;
+        assert_eq!(changed.unwrap().rows_affected(), 1);
+        assert_eq!(differences(&app).await.len(), count, "after {wrong}");
+    }
+}

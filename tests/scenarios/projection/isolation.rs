@@ -1,0 +1,151 @@
+//! A read model that is slow or blocked delays no other read model.
+
+use serde_json::{Value, json};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, PgConnection};
+use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
+use tidemark_events::{Actor, Encoded, Metadata};
+use tidemark_platform::ids::new_id;
+use tidemark_tests::settle::eventually;
+use tidemark_tests::{App, Process, from_environment};
+
+use super::failover::checkpoint;
+use super::replay::{assert_documents, assert_rows};
+
+/// All but one.
+const OTHERS: [&str; 4] = ["auction", "bid", "product", "profile"];
+/// What `status` exits with where something is blocked.
+const BLOCKED: i32 = 2;
+
+/// Waits until these read models have applied the whole log.
+async fn reach_the_head(app: &App, read_models: &[&str]) {
+    let head = app.database.head().await;
+    for read_model in read_models {
+        eventually(&format!("{read_model} to reach the head"), || async {
+            (checkpoint(app, read_model).await >= head).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_read_model_holds_up_no_other() {
+    let app = App::whole().await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    app.settle().await;
+    let url = app
+        .database
+        .url_like(&from_environment("TIDEMARK_TEST_DATABASE_URL"));
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let mut lock = connection.begin().await.unwrap();
+    sqlx::query("lock table history_rows in access exclusive mode")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let stood_at = app.database.head().await;
+    let auction = market.auction(json!({})).await;
+    for step in 0..20 {
+        let bid = buyer.bid(auction, 1_000 + 100 * step).await.ok();
+        let path = format!("/v1/auctions/{auction}");
+        let read = buyer.at_least(bid.tidemark()).get(&path).await.ok();
+        assert_eq!(read.body["bid_count"], step + 1);
+    }
+    reach_the_head(&app, &OTHERS).await;
+    reach_the_head(&app, &["category"]).await;
+    assert_eq!(
+        checkpoint(&app, "history").await,
+        stood_at,
+        "it was not slow"
+    );
+
+    lock.rollback().await.unwrap();
+    app.settle().await;
+    assert_rows(&app).await;
+    assert_documents(&app).await;
+}
+
+/// Appends a fact of a known type that no build can read.
+async fn append_unreadable(app: &App, event_type: &str) {
+    let url = app.settings.get("TIDEMARK_DATABASE__APPEND_URL");
+    let pool = PgPoolOptions::new().connect_lazy(url).unwrap();
+    let appender = Appender::register(&pool, new_id()).await.unwrap();
+    let metadata = Metadata {
+        actor: Actor::Service("test".to_owned()),
+        correlation_id: new_id(),
+        causation_id: None,
+        traceparent: None,
+    };
+    let stream_id = new_id();
+    let event = NewEvent {
+        event_id: new_id(),
+        stream_id,
+        version: 1,
+        aggregate: "category",
+        encoded: Encoded {
+            event_type: event_type.to_owned(),
+            schema_version: 1,
+            data: r#"{"category_id": 5}"#.to_owned(),
+        },
+        metadata: serde_json::to_string(&metadata).unwrap(),
+    };
+    let group = Group {
+        events: vec![event],
+        streams: vec![(stream_id, 0)],
+        ..Group::default()
+    };
+    let outcome = appender.append(1, None, vec![group]).await.unwrap();
+    assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
+}
+
+/// F29.
+#[tokio::test]
+async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
+    let app = App::builder()
+        .relay()
+        .projector()
+        .queries()
+        .set("TIDEMARK_PROJECTION__BLOCKED_RETRY_MS", 100)
+        .start()
+        .await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    app.settle().await;
+    let stood_at = app.database.head().await;
+    append_unreadable(&app, "category.created").await;
+    let auction = market.auction(json!({})).await;
+    let bid = buyer.bid(auction, 1_000).await.ok();
+
+    reach_the_head(&app, &OTHERS).await;
+    reach_the_head(&app, &["history"]).await;
+    let reason: String = eventually("the read model to say what blocks it", || async {
+        sqlx::query_scalar("select blocked from checkpoints where read_model = 'category'")
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap()
+    })
+    .await;
+    assert!(reason.contains("category.created"), "{reason}");
+    assert_eq!(checkpoint(&app, "category").await, stood_at);
+
+    let seen = buyer.at_least(bid.tidemark());
+    let path = format!("/v1/auctions/{auction}");
+    assert_eq!(seen.get(&path).await.ok().body["bid_count"], 1);
+    seen.get("/v1/categories").await.problem(503, "blocked");
+    // The list of auctions joins the tree of categories.
+    seen.get("/v1/auctions").await.problem(503, "blocked");
+    let path = format!("/v1/categories/{}", market.category_id);
+    let old = app.client.get(&path).await.ok();
+    assert_eq!(old.position(), stood_at, "what it has, it shows");
+
+    let status = Process::operators_tool(&app.settings, &["status", "--json"]).await;
+    assert_eq!(status.status.code(), Some(BLOCKED), "{status:?}");
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let read_models = status["read_models"].as_array().unwrap();
+    let blocked: Vec<_> = read_models
+        .iter()
+        .filter(|read_model| !read_model["blocked"].is_null())
+        .collect();
+    assert_eq!(blocked.len(), 1, "{status}");
+    assert_eq!(blocked[0]["name"], "category");
+    assert_eq!(blocked[0]["blocked"], reason);
+    assert_eq!(blocked[0]["position"], stood_at);
+}
