@@ -1,4 +1,4 @@
-//! What every route works with, and the one way from a request to the executor.
+//! What every route works with, and the one way from a request to the executor and back.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_domain::Command;
-use tidemark_event_store::{KeyUse, Keys, LookupKey};
+use tidemark_event_store::{Keys, LookupKey};
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
@@ -17,118 +17,111 @@ use uuid::Uuid;
 
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::executor::{Executor, Idempotency, Intent, Receipt};
+use crate::executor::{Accepted, Executor, Idempotency, Submission};
 use crate::passwords::Passwords;
 
-/// Tells an answer that was built again from its record.
+/// The header that tells an answer which was built from an idempotency record.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// The parts that routes share.
+/// The parts of the process that routes share.
 #[derive(Clone)]
 pub struct App {
-    /// The way into the log.
+    /// Executes commands.
     pub executor: Executor,
-    /// Data subjects' keys.
+    /// The keys of data subjects, for sealing and unsealing personal data.
     pub keys: Keys,
-    /// Keyed hashes.
-    pub lookup: Arc<LookupKey>,
-    /// Password hashing.
+    /// Makes the keyed hashes by which values are compared without being unsealed.
+    pub lookup_key: Arc<LookupKey>,
+    /// Checks and hashes passwords.
     pub passwords: Passwords,
     /// Signs access tokens.
     pub issuer: Arc<Issuer>,
-    /// The public side of it.
+    /// Verifies access tokens, and publishes the keys for it.
     pub verifier: Arc<Verifier>,
-    /// The log's time.
+    /// The time of Postgres.
     pub clock: Clock,
     /// All settings.
     pub config: Arc<Config>,
 }
 
-/// The answer to a command that is in the log.
+/// The answer to a command that was accepted.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Done {
-    /// What the command was about.
+#[schema(as = Accepted)]
+pub struct AcceptedBody {
+    /// The id of what the command created or changed.
     pub id: Uuid,
-    /// Its version now, for `If-Match`.
+    /// Its version after the command. Send it in `If-Match` to change nothing newer.
     pub version: i64,
 }
 
-/// A command, with what its route says about it.
-pub struct Order<C> {
-    /// What the answer is about.
-    pub stream_id: Uuid,
-    /// The status of the answer.
-    pub status: StatusCode,
-    /// The command.
-    pub command: C,
-    /// The keys of data subjects that its sealed values need.
-    pub keys: Vec<KeyUse>,
-}
-
-impl<C: Command> Order<C> {
-    /// Something new: 201.
-    pub const fn create(stream_id: Uuid, command: C) -> Self {
-        Self {
-            stream_id,
-            status: StatusCode::CREATED,
-            command,
-            keys: Vec::new(),
-        }
-    }
-
-    /// A change of something: 200.
-    pub const fn change(stream_id: Uuid, command: C) -> Self {
-        Self {
-            stream_id,
-            status: StatusCode::OK,
-            command,
-            keys: Vec::new(),
-        }
-    }
-}
-
 impl App {
-    /// Executes a command and answers; `body` is what makes this request this request.
+    /// Executes a command that creates something, and answers 201. The `body` of the request is part of
+    /// what its `Idempotency-Key` stands for.
     ///
     /// # Errors
     /// The problem to answer.
-    pub async fn answer<C: Command>(
+    pub async fn create(
         &self,
-        caller: Caller,
+        caller: &Caller,
         body: &impl Serialize,
-        order: Order<C>,
+        stream_id: Uuid,
+        command: impl Command,
     ) -> Result<Response, Problem> {
-        Ok(answer(&self.execute(caller, body, order).await?))
+        let submission = self.submission(caller, body, StatusCode::CREATED, stream_id, command)?;
+        self.answer(submission).await
     }
 
-    /// Executes a command.
+    /// Executes a command that changes something, and answers 200. The `body` of the request is part of
+    /// what its `Idempotency-Key` stands for.
     ///
     /// # Errors
-    /// See [`Executor::execute`].
-    pub async fn execute<C: Command>(
+    /// The problem to answer.
+    pub async fn change(
         &self,
-        caller: Caller,
+        caller: &Caller,
         body: &impl Serialize,
-        order: Order<C>,
-    ) -> Result<Receipt, Error> {
-        let name = order.command.name();
+        stream_id: Uuid,
+        command: impl Command,
+    ) -> Result<Response, Problem> {
+        let submission = self.submission(caller, body, StatusCode::OK, stream_id, command)?;
+        self.answer(submission).await
+    }
+
+    /// Executes a submission and answers with the id and version of its stream.
+    ///
+    /// # Errors
+    /// The problem to answer.
+    pub async fn answer(&self, submission: Submission) -> Result<Response, Problem> {
+        Ok(response(&self.executor.execute(submission).await?))
+    }
+
+    /// A command with what the request says about it. `status` is what is answered if it is accepted.
+    ///
+    /// # Errors
+    /// [`Error::CommandNotAllowed`] if the caller is a service that may not send this command.
+    pub fn submission(
+        &self,
+        caller: &Caller,
+        body: &impl Serialize,
+        status: StatusCode,
+        stream_id: Uuid,
+        command: impl Command,
+    ) -> Result<Submission, Error> {
+        let name = command.name();
         if let Principal::Service(service) = &caller.principal
             && !service.may(name)
         {
             return Err(Error::CommandNotAllowed(name));
         }
-        let idempotency = self.idempotency(&caller, body)?;
-        self.executor
-            .execute(Intent {
-                metadata: caller.metadata(),
-                stream_id: order.stream_id,
-                status: order.status.as_u16(),
-                expected_version: caller.expected_version,
-                idempotency,
-                keys: order.keys,
-                command: Arc::new(order.command),
-            })
-            .await
+        Ok(Submission {
+            command: Arc::new(command),
+            metadata: caller.metadata(),
+            stream_id,
+            status,
+            expected_version: caller.expected_version,
+            idempotency: self.idempotency(caller, body)?,
+            subject_keys: Vec::new(),
+        })
     }
 
     fn idempotency(
@@ -144,25 +137,23 @@ impl App {
         Ok(Some(Idempotency {
             principal: caller.idempotency_principal(),
             key,
-            request_hash: self.lookup.mac("request", request.as_bytes()),
+            request_hash: self.lookup_key.mac("request", request.as_bytes()),
         }))
     }
 }
 
-/// The answer to a command that is in the log.
-fn answer(receipt: &Receipt) -> Response {
-    let status = StatusCode::from_u16(receipt.status).unwrap_or(StatusCode::OK);
+fn response(accepted: &Accepted) -> Response {
     let token = Token {
-        timeline: receipt.timeline,
-        position: receipt.position,
+        timeline: accepted.timeline,
+        position: accepted.position,
     };
-    let version = u64::try_from(receipt.version).unwrap_or(0);
-    let done = Done {
-        id: receipt.stream_id,
-        version: receipt.version,
+    let version = u64::try_from(accepted.version).unwrap_or(0);
+    let body = AcceptedBody {
+        id: accepted.stream_id,
+        version: accepted.version,
     };
-    let mut response = (status, token, [etag(version)], Json(done)).into_response();
-    if receipt.replayed {
+    let mut response = (accepted.status, token, [etag(version)], Json(body)).into_response();
+    if accepted.replayed {
         response
             .headers_mut()
             .insert(REPLAYED, HeaderValue::from_static("true"));

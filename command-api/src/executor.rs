@@ -4,16 +4,17 @@
 //! ones, and appends them in one call. An answer never leaves before its commit is durable.
 
 mod batch;
-mod intent;
 mod job;
 mod load;
 mod run;
 mod states;
+mod submission;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use sqlx::PgPool;
@@ -25,13 +26,13 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-pub use intent::{Idempotency, Intent, Receipt};
+pub use submission::{Accepted, Idempotency, Submission};
 
 use crate::error::Error;
 use job::{Admission, Job};
 use load::Loader;
 
-type Answer = Result<Receipt, Error>;
+type Answer = Result<Accepted, Error>;
 type InFlight = HashMap<(String, String), (Vec<u8>, Shared<BoxFuture<'static, Answer>>)>;
 
 /// Where commands are sent.
@@ -71,10 +72,10 @@ impl Executor {
     ///
     /// # Errors
     /// The command's refusal, or why it could not be decided or appended.
-    pub async fn execute(&self, intent: Intent) -> Answer {
-        match intent.idempotency.clone() {
-            None => self.enqueue(intent).await,
-            Some(idempotency) => self.execute_once(intent, idempotency).await,
+    pub async fn execute(&self, submission: Submission) -> Answer {
+        match submission.idempotency.clone() {
+            None => self.enqueue(submission).await,
+            Some(idempotency) => self.execute_once(submission, idempotency).await,
         }
     }
 
@@ -94,15 +95,17 @@ impl Executor {
         self.loader.owner(claim).await
     }
 
-    async fn enqueue(&self, intent: Intent) -> Answer {
-        let place = self.admission.enter(intent.metadata.actor.to_string())?;
-        let (job, answered) = Job::new(intent, Instant::now() + self.deadline, place);
+    async fn enqueue(&self, submission: Submission) -> Answer {
+        let place = self
+            .admission
+            .enter(submission.metadata.actor.to_string())?;
+        let (job, answered) = Job::new(submission, Instant::now() + self.deadline, place);
         self.jobs.send(job).map_err(|_| Error::ShuttingDown)?;
         answered.await.map_err(|_| Error::ShuttingDown)?
     }
 
     /// Does a command unless it was done, and lets those wait that come while it is being done.
-    async fn execute_once(&self, intent: Intent, idempotency: Idempotency) -> Answer {
+    async fn execute_once(&self, submission: Submission, idempotency: Idempotency) -> Answer {
         let id = (idempotency.principal.clone(), idempotency.key.clone());
         let answer = {
             let mut in_flight = self
@@ -116,7 +119,7 @@ impl Executor {
                 Some((_, answer)) => answer.clone(),
                 None => {
                     let answer = self
-                        .start_once(intent, idempotency.clone())
+                        .start_once(submission, idempotency.clone())
                         .boxed()
                         .shared();
                     in_flight.insert(id, (idempotency.request_hash, answer.clone()));
@@ -131,12 +134,12 @@ impl Executor {
     /// the command was done before is found out by the append, at no cost to those that are new.
     fn start_once(
         &self,
-        intent: Intent,
+        submission: Submission,
         idempotency: Idempotency,
     ) -> impl Future<Output = Answer> + use<> {
         let this = self.clone();
         let task = tokio::spawn(async move {
-            let answer = this.enqueue(intent).await;
+            let answer = this.enqueue(submission).await;
             let mut in_flight = this
                 .in_flight
                 .lock()
@@ -153,8 +156,8 @@ fn replay(record: &Record, idempotency: &Idempotency, timeline: i32) -> Answer {
     if record.request_hash != idempotency.request_hash {
         return Err(Error::KeyReused);
     }
-    Ok(Receipt {
-        status: u16::try_from(record.status).unwrap_or(200),
+    Ok(Accepted {
+        status: status(record),
         stream_id: record.stream_id,
         version: record.version,
         timeline,
@@ -162,4 +165,10 @@ fn replay(record: &Record, idempotency: &Idempotency, timeline: i32) -> Answer {
         events: Arc::default(),
         replayed: true,
     })
+}
+
+fn status(record: &Record) -> StatusCode {
+    let status = u16::try_from(record.status).ok();
+    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+    status.unwrap_or(StatusCode::OK)
 }

@@ -118,7 +118,7 @@ fn router(
     let app = App {
         executor,
         keys: Keys::new(pool.clone(), &master, ttl, KEYS_CACHED)?,
-        lookup: Arc::new(LookupKey::new(lookup)?),
+        lookup_key: Arc::new(LookupKey::new(lookup)?),
         passwords: Passwords::new(&config.auth).map_err(StartError::Passwords)?,
         issuer: Arc::new(Issuer::from_config(&config.auth)?),
         verifier: Arc::new(Verifier::from_config(&config.auth)?),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use tidemark_command_api::executor::Intent;
+use tidemark_command_api::executor::Submission;
 
 use crate::load::{Client, Seen, at_rate, saturate};
 use crate::world::{AUCTIONS, BIDDERS, World};
@@ -23,7 +23,7 @@ pub(crate) async fn closed_loop(
     world: &Arc<World>,
     clients: usize,
     duration: Duration,
-    next: impl Fn(&World, usize, usize) -> Intent + Send + Copy + 'static,
+    next: impl Fn(&World, usize, usize) -> Submission + Send + Copy + 'static,
 ) -> Seen {
     saturate(&mut local(world, clients, next), duration).await
 }
@@ -34,7 +34,7 @@ pub(crate) async fn open_loop(
     clients: usize,
     per_second: f64,
     duration: Duration,
-    next: impl Fn(&World, usize, usize) -> Intent + Send + Copy + 'static,
+    next: impl Fn(&World, usize, usize) -> Submission + Send + Copy + 'static,
 ) -> Seen {
     at_rate(&mut local(world, clients, next), per_second, duration).await
 }
@@ -46,12 +46,12 @@ struct Local<F> {
     next: F,
 }
 
-impl<F: Fn(&World, usize, usize) -> Intent + Send + 'static> Client for Local<F> {
+impl<F: Fn(&World, usize, usize) -> Submission + Send + 'static> Client for Local<F> {
     async fn turn(&mut self) -> bool {
-        let intent = (self.next)(&self.world, self.number, self.turn);
+        let submission = (self.next)(&self.world, self.number, self.turn);
         self.turn += 1;
         // A bid that another overtook is refused: that is an answer, but not a bid.
-        self.world.executor.execute(intent).await.is_ok()
+        self.world.executor.execute(submission).await.is_ok()
     }
 }
 

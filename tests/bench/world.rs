@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use axum::http::StatusCode;
 use sqlx::PgPool;
-use tidemark_command_api::executor::{Executor, Idempotency, Intent};
+use tidemark_command_api::executor::{Executor, Idempotency, Submission};
 use tidemark_domain::market::auction::PlaceBid;
 use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
 use tidemark_events::market::auction;
@@ -97,7 +98,7 @@ impl World {
     }
 
     /// The next bid on an auction, higher than all before.
-    pub(crate) fn bid(&self, auction: usize, bidder: usize, is_keyed: bool) -> Intent {
+    pub(crate) fn bid(&self, auction: usize, bidder: usize, is_keyed: bool) -> Submission {
         let open = &self.auctions[auction];
         let user = self.bidders[bidder % self.bidders.len()];
         let amount = euro_cents(open.price.fetch_add(INCREMENT, Relaxed));
@@ -106,17 +107,17 @@ impl World {
             key: new_id().to_string(),
             request_hash: vec![7; 32],
         });
-        Intent {
+        Submission {
             command: Arc::new(PlaceBid {
                 auction_id: open.id,
                 amount,
             }),
             metadata: metadata(user),
             stream_id: open.id.0,
-            status: 201,
+            status: StatusCode::CREATED,
             expected_version: None,
             idempotency,
-            keys: Vec::new(),
+            subject_keys: Vec::new(),
         }
     }
 }

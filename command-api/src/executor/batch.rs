@@ -68,12 +68,12 @@ impl Batch {
         now: Timestamp,
         limits: &Settings,
     ) -> Decided {
-        let view = View::new(cache, &job.intent.metadata.actor, now);
-        let decision = job.intent.command.decide(&view);
+        let view = View::new(cache, &job.submission.metadata.actor, now);
+        let decision = job.submission.command.decide(&view);
         let stamp = view.now();
         let reads = view.into_reads();
-        let stale = job.intent.expected_version.and_then(|expected| {
-            let read = reads.streams.get(&job.intent.stream_id).copied();
+        let stale = job.submission.expected_version.and_then(|expected| {
+            let read = reads.streams.get(&job.submission.stream_id).copied();
             // A decision does not read what it makes anew.
             let current = read.or_else(|| decision.is_ok().then_some(0))?;
             (current != expected).then_some(Verdict::Stale { current })

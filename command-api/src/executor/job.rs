@@ -8,29 +8,29 @@ use metrics::{counter, gauge};
 use tidemark_platform::config::Executor as Settings;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::intent::{Intent, Receipt};
+use super::submission::{Accepted, Submission};
 use crate::error::Error;
 
 /// A command that waits for its answer.
 pub(super) struct Job {
     /// What is wanted.
-    pub(super) intent: Intent,
+    pub(super) submission: Submission,
     /// When it is given up.
     pub(super) deadline: Instant,
-    answer: oneshot::Sender<Result<Receipt, Error>>,
+    answer: oneshot::Sender<Result<Accepted, Error>>,
     _place: Place,
 }
 
 impl Job {
     /// A job and where its answer comes.
     pub(super) fn new(
-        intent: Intent,
+        submission: Submission,
         deadline: Instant,
         place: Place,
-    ) -> (Self, oneshot::Receiver<Result<Receipt, Error>>) {
+    ) -> (Self, oneshot::Receiver<Result<Accepted, Error>>) {
         let (answer, answered) = oneshot::channel();
         let job = Self {
-            intent,
+            submission,
             deadline,
             answer,
             _place: place,
@@ -39,12 +39,12 @@ impl Job {
     }
 
     /// Answers it. Nobody may be listening any more, which is their affair.
-    pub(super) fn answer(self, answer: Result<Receipt, Error>) {
+    pub(super) fn answer(self, answer: Result<Accepted, Error>) {
         let outcome = match &answer {
             Ok(_) => "accepted",
             Err(error) => error.outcome(),
         };
-        let command = self.intent.command.name();
+        let command = self.submission.command.name();
         counter!("tidemark_commands_total", "command" => command, "outcome" => outcome)
             .increment(1);
         let _ = self.answer.send(answer);

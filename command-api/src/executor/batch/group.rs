@@ -32,7 +32,9 @@ pub(super) fn group(
         group.records.extend(member.record(group.events.len()));
         group.events.append(&mut member.events);
         if member.is_accepted() {
-            group.keys.extend(member.job.intent.keys.iter().cloned());
+            group
+                .keys
+                .extend(member.job.submission.subject_keys.iter().cloned());
         }
     }
     let version = |id| versions_before.get(&id).copied().unwrap_or(0);

@@ -68,7 +68,8 @@ impl Member {
         if events.len() > limits.events_per_command_max {
             return Err(Error::TooManyEvents);
         }
-        let metadata = serde_json::to_string(&self.job.intent.metadata).map_err(Error::internal)?;
+        let metadata =
+            serde_json::to_string(&self.job.submission.metadata).map_err(Error::internal)?;
         for (stream_id, event) in events {
             let encoded = event.encode().map_err(Error::internal)?;
             if encoded.data.len() > limits.event_bytes_max {
@@ -102,7 +103,7 @@ impl Member {
             }
         }
         if let Verdict::Accepted { version, .. } = &mut self.verdict {
-            *version = cache.version(self.job.intent.stream_id).unwrap_or(0);
+            *version = cache.version(self.job.submission.stream_id).unwrap_or(0);
         }
     }
 
@@ -113,8 +114,8 @@ impl Member {
         });
         let brought = self
             .job
-            .intent
-            .keys
+            .submission
+            .subject_keys
             .iter()
             .filter(|key| key.wrapped.is_some());
         written
@@ -127,8 +128,8 @@ impl Member {
         let claims = self.reads.claims.keys().cloned().map(Thing::Claim);
         let subjects = self
             .job
-            .intent
-            .keys
+            .submission
+            .subject_keys
             .iter()
             .map(|key| Thing::Subject(key.subject));
         streams.chain(claims).chain(subjects)
@@ -178,18 +179,20 @@ impl Member {
 
     /// Its idempotency record. A refused command has none to write, but may have been done before.
     pub(super) fn record(&self, events_before: usize) -> Option<NewRecord> {
-        let intent = &self.job.intent;
-        let idempotency = intent.idempotency.as_ref()?;
+        let submission = &self.job.submission;
+        let idempotency = submission.idempotency.as_ref()?;
         let (status, version, events) = match &self.verdict {
-            Verdict::Accepted { version, events } => (Some(intent.status), *version, events.len()),
+            Verdict::Accepted { version, events } => {
+                (Some(submission.status), *version, events.len())
+            }
             Verdict::Refused(_) | Verdict::Stale { .. } => (None, 0, 0),
         };
         Some(NewRecord {
             principal: idempotency.principal.clone(),
             key: idempotency.key.clone(),
             request_hash: idempotency.request_hash.clone(),
-            status: status.map(|status| i16::try_from(status).unwrap_or(i16::MAX)),
-            stream_id: intent.stream_id,
+            status: status.map(|status| i16::try_from(status.as_u16()).unwrap_or(i16::MAX)),
+            stream_id: submission.stream_id,
             version,
             last_event: (events > 0).then(|| events_before + events - 1),
         })

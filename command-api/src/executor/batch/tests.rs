@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use tidemark_domain::market::auction::{Cancel, PlaceBid};
 use tidemark_domain::market::category::Deactivate;
 use tidemark_domain::market::product::List;
@@ -16,8 +17,8 @@ use tidemark_platform::Config;
 use tidemark_platform::config::Executor as Settings;
 
 use super::*;
-use crate::executor::intent::Intent;
 use crate::executor::job::Admission;
+use crate::executor::submission::Submission;
 
 const ADMIN: UserId = UserId(Uuid::from_u128(100));
 
@@ -29,7 +30,7 @@ fn job(actor: UserId, stream_id: Uuid, command: impl Command) -> Job {
     let place = Admission::new(&settings())
         .enter("somebody".to_owned())
         .unwrap();
-    let intent = Intent {
+    let submission = Submission {
         command: Arc::new(command),
         metadata: Metadata {
             actor: Actor::User(actor),
@@ -38,12 +39,12 @@ fn job(actor: UserId, stream_id: Uuid, command: impl Command) -> Job {
             traceparent: None,
         },
         stream_id,
-        status: 200,
+        status: StatusCode::OK,
         expected_version: None,
         idempotency: None,
-        keys: Vec::new(),
+        subject_keys: Vec::new(),
     };
-    Job::new(intent, Instant::now() + Duration::from_secs(1), place).0
+    Job::new(submission, Instant::now() + Duration::from_secs(1), place).0
 }
 
 fn bid(amount: i64) -> Job {
@@ -189,7 +190,7 @@ fn a_refusal_is_checked_like_a_success() {
 #[test]
 fn a_stale_expectation_writes_nothing() {
     let mut stale = bid(20_000);
-    stale.intent.expected_version = Some(1);
+    stale.submission.expected_version = Some(1);
     let (groups, members, cache) = decide(vec![stale]);
     assert!(groups[0].events.is_empty());
     assert!(matches!(
@@ -250,7 +251,11 @@ fn only_groups_on_what_was_forgotten_are_stale() {
     assert!(batch.take_stale(&cache).is_empty());
     cache.remove_stream(AUCTION.0);
     let stale = batch.take_stale(&cache);
-    assert!(stale.iter().all(|m| m.job.intent.stream_id == AUCTION.0));
+    assert!(
+        stale
+            .iter()
+            .all(|m| m.job.submission.stream_id == AUCTION.0)
+    );
     assert_eq!((stale.len(), batch.len()), (2, 1));
 
     // Somebody else has bid meanwhile.

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::{Answered, InFlight, Loop, RESOLVE_PAUSE, Standing, in_time, observe, refuse};
 use crate::error::Error;
 use crate::executor::batch::{Member, Verdict};
-use crate::executor::intent::Receipt;
 use crate::executor::replay;
+use crate::executor::submission::Accepted;
 
 impl Loop {
     /// What follows from the answer to the batch in flight. Gives the commands whose decision stands.
@@ -94,9 +94,9 @@ impl Loop {
     pub(super) fn answer(&self, standing: Vec<Standing>) {
         for (Member { job, verdict, .. }, position) in standing {
             let answer = match verdict {
-                Verdict::Accepted { version, events } => Ok(Receipt {
-                    status: job.intent.status,
-                    stream_id: job.intent.stream_id,
+                Verdict::Accepted { version, events } => Ok(Accepted {
+                    status: job.submission.status,
+                    stream_id: job.submission.stream_id,
                     version,
                     timeline: self.timeline,
                     position,
@@ -125,15 +125,18 @@ impl Loop {
     }
 
     /// The answer to a command that another process took first, or whose subject was erased.
-    fn done_before(&self, member: &Member, moved: &[&Moved]) -> Option<Result<Receipt, Error>> {
-        let intent = &member.job.intent;
+    fn done_before(&self, member: &Member, moved: &[&Moved]) -> Option<Result<Accepted, Error>> {
+        let submission = &member.job.submission;
         moved.iter().find_map(|moved| match moved {
             Moved::Subject { id, .. } => {
-                let is_erased = intent.keys.iter().any(|used| used.subject == *id);
+                let is_erased = submission
+                    .subject_keys
+                    .iter()
+                    .any(|used| used.subject == *id);
                 is_erased.then_some(Err(Error::Erased))
             }
             Moved::Record { record, .. } => {
-                let sent = intent.idempotency.as_ref()?;
+                let sent = submission.idempotency.as_ref()?;
                 let is_done = (&record.principal, &record.key) == (&sent.principal, &sent.key);
                 is_done.then(|| replay(record, sent, self.timeline))
             }

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{App, Done, Order};
+use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -115,7 +115,7 @@ impl From<Shown> for Scope {
     path = "/v1/readings",
     tag = "audit",
     security(("service" = [])),
-    responses((status = 201, body = Done), Problem)
+    responses((status = 201, body = AcceptedBody), Problem)
 )]
 async fn record(
     State(app): State<App>,
@@ -128,5 +128,5 @@ async fn record(
         reader_id: UserId(body.reader_id),
         scope: body.scope.clone().into(),
     };
-    app.answer(caller, &body, Order::create(id, command)).await
+    app.create(&caller, &body, id, command).await
 }

@@ -26,10 +26,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::users::normalised_email;
-use crate::app::{App, Done, Order};
+use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::executor::Receipt;
+use crate::executor::Accepted;
 
 const TOKEN_BYTES: usize = 32;
 
@@ -96,14 +96,13 @@ async fn log_in(
     let command = Open {
         session_id,
         user_id,
-        token_hash: app.lookup.hash("refresh_token", &refresh_token),
+        token_hash: app.lookup_key.hash("refresh_token", &refresh_token),
         idle_ttl: TimeDelta::seconds(auth.refresh_token_idle_s),
         session_ttl: TimeDelta::seconds(auth.refresh_token_absolute_s),
     };
-    let receipt = app
-        .execute(caller, &(), Order::create(session_id.0, command))
-        .await?;
-    tokens(&app, &receipt, user_id, refresh_token).await
+    let submission = app.submission(&caller, &(), StatusCode::CREATED, session_id.0, command)?;
+    let accepted = app.executor.execute(submission).await?;
+    tokens(&app, &accepted, user_id, refresh_token).await
 }
 
 /// Exchange a refresh token for new tokens
@@ -126,17 +125,16 @@ async fn refresh(
     let next = new_token(session_id);
     let command = Refresh {
         session_id,
-        presented: app.lookup.hash("refresh_token", &body.refresh_token),
-        next: app.lookup.hash("refresh_token", &next),
+        presented: app.lookup_key.hash("refresh_token", &body.refresh_token),
+        next: app.lookup_key.hash("refresh_token", &next),
         idle_ttl: TimeDelta::seconds(app.config.auth.refresh_token_idle_s),
     };
-    let receipt = app
-        .execute(caller, &(), Order::change(session_id.0, command))
-        .await?;
+    let submission = app.submission(&caller, &(), StatusCode::OK, session_id.0, command)?;
+    let accepted = app.executor.execute(submission).await?;
     fail::fail_point!("refresh_unanswered");
-    match receipt.events.first() {
+    match accepted.events.first() {
         Some(Event::Session(SessionEvent::Refreshed { user_id, .. })) => {
-            tokens(&app, &receipt, *user_id, next).await
+            tokens(&app, &accepted, *user_id, next).await
         }
         Some(Event::Session(SessionEvent::Ended {
             user_id,
@@ -157,7 +155,7 @@ async fn refresh(
     tag = "sessions",
     params(("id" = Uuid, Path, description = "The session")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn log_out(
     State(app): State<App>,
@@ -167,12 +165,14 @@ async fn log_out(
     let command = End {
         session_id: SessionId(id),
     };
-    app.answer(caller, &(), Order::change(id, command)).await
+    app.change(&caller, &(), id, command).await
 }
 
 /// Whose e-mail address and password these are. All failures look and take the same.
 async fn authenticate(app: &App, login: &Login) -> Result<UserId, Error> {
-    let email = app.lookup.hash("email", &normalised_email(&login.email));
+    let email = app
+        .lookup_key
+        .hash("email", &normalised_email(&login.email));
     let owner = app
         .executor
         .owner(&Claim::new(ClaimScope::Email, &email.0))
@@ -202,7 +202,7 @@ async fn password_hash(app: &App, user_id: Uuid) -> Result<Option<String>, Error
 
 async fn tokens(
     app: &App,
-    receipt: &Receipt,
+    accepted: &Accepted,
     user_id: UserId,
     refresh_token: String,
 ) -> Result<Response, Problem> {
@@ -213,7 +213,7 @@ async fn tokens(
     };
     let user = auth::User {
         id: user_id.0,
-        session_id: receipt.stream_id,
+        session_id: accepted.stream_id,
         roles,
     };
     let access_token = app
@@ -221,19 +221,18 @@ async fn tokens(
         .issue(app.clock.now(), new_id(), &user)
         .map_err(Problem::internal)?;
     let tokens = Tokens {
-        session_id: receipt.stream_id,
+        session_id: accepted.stream_id,
         user_id: user_id.0,
         access_token,
         token_type: "Bearer",
         expires_in: app.config.auth.access_token_ttl_s,
         refresh_token,
     };
-    let status = StatusCode::from_u16(receipt.status).unwrap_or(StatusCode::OK);
     let token = Token {
-        timeline: receipt.timeline,
-        position: receipt.position,
+        timeline: accepted.timeline,
+        position: accepted.position,
     };
-    Ok((status, token, Json(tokens)).into_response())
+    Ok((accepted.status, token, Json(tokens)).into_response())
 }
 
 /// The session's id and 256 random bits: the id finds the session, the bits prove it.

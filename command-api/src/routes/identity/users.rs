@@ -1,6 +1,7 @@
 //! Users: registration, the first admin, roles.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use garde::Validate;
 use secrecy::ExposeSecret;
@@ -17,7 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{App, Done, Order};
+use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 
 /// Longest address that SMTP carries (RFC 5321, 4.5.3.1.3).
@@ -81,19 +82,18 @@ struct RoleToGrant {
     post,
     path = "/v1/users",
     tag = "users",
-    responses((status = 201, body = Done), Problem)
+    responses((status = 201, body = AcceptedBody), Problem)
 )]
 async fn register(
     State(app): State<App>,
     caller: Caller,
     Json(body): Json<NewUser>,
 ) -> Result<Response, Problem> {
-    let (command, keys) = registration(&app, &body).await?;
-    let order = Order {
-        keys,
-        ..Order::create(command.user_id.0, command)
-    };
-    app.answer(caller, &body, order).await
+    let (command, subject_key) = registration(&app, &body).await?;
+    let id = command.user_id.0;
+    let mut submission = app.submission(&caller, &body, StatusCode::CREATED, id, command)?;
+    submission.subject_keys.push(subject_key);
+    app.answer(submission).await
 }
 
 /// Register the first admin, once (the operators' tool)
@@ -102,7 +102,7 @@ async fn register(
     path = "/v1/admins",
     tag = "users",
     security(("service" = [])),
-    responses((status = 201, body = Done), Problem)
+    responses((status = 201, body = AcceptedBody), Problem)
 )]
 async fn create_first_admin(
     State(app): State<App>,
@@ -122,17 +122,16 @@ async fn create_first_admin(
         password: body.password,
         display_name: body.display_name,
     };
-    let (register, keys) = registration(&app, &user).await?;
+    let (register, subject_key) = registration(&app, &user).await?;
     let id = register.user_id.0;
-    let order = Order {
-        keys,
-        ..Order::create(id, CreateFirstAdmin(register))
-    };
-    app.answer(caller, &user, order).await
+    let command = CreateFirstAdmin(register);
+    let mut submission = app.submission(&caller, &user, StatusCode::CREATED, id, command)?;
+    submission.subject_keys.push(subject_key);
+    app.answer(submission).await
 }
 
 /// The command that registers a user, with all that is personal sealed under a new key.
-async fn registration(app: &App, user: &NewUser) -> Result<(Register, Vec<KeyUse>), Problem> {
+async fn registration(app: &App, user: &NewUser) -> Result<(Register, KeyUse), Problem> {
     let email = normalised_email(&user.email);
     let local_part = email.split('@').next().unwrap_or_default();
     app.passwords.check(
@@ -146,17 +145,17 @@ async fn registration(app: &App, user: &NewUser) -> Result<(Register, Vec<KeyUse
     let register = Register {
         user_id,
         credential_id: CredentialId(new_id()),
-        email_hash: app.lookup.hash("email", &email),
+        email_hash: app.lookup_key.hash("email", &email),
         email: seal("email", &user.email)?,
         display_name: seal("display_name", &user.display_name)?,
         password_hash: seal("password_hash", &password_hash)?,
     };
-    let key = KeyUse {
+    let subject_key = KeyUse {
         subject: user_id.0,
         version: new.version,
         wrapped: Some(new.wrapped),
     };
-    Ok((register, vec![key]))
+    Ok((register, subject_key))
 }
 
 /// The address as it is looked up: two spellings of one mailbox give one text.
@@ -172,7 +171,7 @@ pub(super) fn normalised_email(email: &str) -> String {
     tag = "users",
     params(("id" = Uuid, Path, description = "The user")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn grant_role(
     State(app): State<App>,
@@ -184,7 +183,7 @@ async fn grant_role(
         user_id: UserId(id),
         role: body.role,
     };
-    app.answer(caller, &body, Order::change(id, command)).await
+    app.change(&caller, &body, id, command).await
 }
 
 /// Take a role from a user (admins)
@@ -197,7 +196,7 @@ async fn grant_role(
         ("role" = String, Path, description = "The role")
     ),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn revoke_role(
     State(app): State<App>,
@@ -208,5 +207,5 @@ async fn revoke_role(
         user_id: UserId(id),
         role,
     };
-    app.answer(caller, &(), Order::change(id, command)).await
+    app.change(&caller, &(), id, command).await
 }

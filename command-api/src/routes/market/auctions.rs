@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use tidemark_domain::Command;
 use tidemark_domain::market::auction::{
     AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
 };
@@ -17,7 +16,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::money::Price;
-use crate::app::{App, Done, Order};
+use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -78,7 +77,7 @@ struct NewBid {
     path = "/v1/auctions",
     tag = "auctions",
     security(("user" = [])),
-    responses((status = 201, body = Done), Problem)
+    responses((status = 201, body = AcceptedBody), Problem)
 )]
 async fn schedule(
     State(app): State<App>,
@@ -99,7 +98,7 @@ async fn schedule(
         ends_at: body.ends_at,
         anti_sniping_window_s: body.anti_sniping_window_s,
     };
-    app.answer(caller, &body, Order::create(id, command)).await
+    app.create(&caller, &body, id, command).await
 }
 
 /// Bid (buyers, not the seller)
@@ -109,7 +108,7 @@ async fn schedule(
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("user" = [])),
-    responses((status = 201, body = Done, description = "The auction, with this bid the highest"), Problem)
+    responses((status = 201, body = AcceptedBody, description = "The auction, with this bid the highest"), Problem)
 )]
 async fn place_bid(
     State(app): State<App>,
@@ -121,7 +120,7 @@ async fn place_bid(
         auction_id: AuctionId(id),
         amount: body.amount.into(),
     };
-    app.answer(caller, &body, Order::create(id, command)).await
+    app.create(&caller, &body, id, command).await
 }
 
 /// Buy at the buy-now price, until the first bid (buyers, not the seller)
@@ -131,22 +130,17 @@ async fn place_bid(
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn buy_now(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    change(
-        app,
-        caller,
-        id,
-        BuyNow {
-            auction_id: AuctionId(id),
-        },
-    )
-    .await
+    let command = BuyNow {
+        auction_id: AuctionId(id),
+    };
+    app.change(&caller, &(), id, command).await
 }
 
 /// Call an auction off before any bid (its seller)
@@ -156,22 +150,17 @@ async fn buy_now(
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn cancel(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    change(
-        app,
-        caller,
-        id,
-        Cancel {
-            auction_id: AuctionId(id),
-        },
-    )
-    .await
+    let command = Cancel {
+        auction_id: AuctionId(id),
+    };
+    app.change(&caller, &(), id, command).await
 }
 
 /// Open an auction whose time has come (the timer)
@@ -183,22 +172,17 @@ async fn cancel(
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("service" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn open(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    change(
-        app,
-        caller,
-        id,
-        Open {
-            auction_id: AuctionId(id),
-        },
-    )
-    .await
+    let command = Open {
+        auction_id: AuctionId(id),
+    };
+    app.change(&caller, &(), id, command).await
 }
 
 /// Close an auction whose time is up (the timer)
@@ -210,29 +194,15 @@ async fn open(
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("service" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn close(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    change(
-        app,
-        caller,
-        id,
-        Close {
-            auction_id: AuctionId(id),
-        },
-    )
-    .await
-}
-
-async fn change<C: Command>(
-    app: App,
-    caller: Caller,
-    id: Uuid,
-    command: C,
-) -> Result<Response, Problem> {
-    app.answer(caller, &(), Order::change(id, command)).await
+    let command = Close {
+        auction_id: AuctionId(id),
+    };
+    app.change(&caller, &(), id, command).await
 }

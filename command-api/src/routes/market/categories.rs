@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{App, Done, Order};
+use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -64,7 +64,7 @@ fn is_slug<C>(text: &str, _: &C) -> garde::Result {
     path = "/v1/categories",
     tag = "categories",
     security(("user" = [])),
-    responses((status = 201, body = Done), Problem)
+    responses((status = 201, body = AcceptedBody), Problem)
 )]
 async fn create(
     State(app): State<App>,
@@ -79,7 +79,7 @@ async fn create(
         slug: body.slug.clone(),
         sort_order: body.sort_order,
     };
-    app.answer(caller, &body, Order::create(id, command)).await
+    app.create(&caller, &body, id, command).await
 }
 
 /// Let products be filed under a category again (admins)
@@ -89,7 +89,7 @@ async fn create(
     tag = "categories",
     params(("id" = Uuid, Path, description = "The category")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn activate(
     State(app): State<App>,
@@ -99,7 +99,7 @@ async fn activate(
     let command = Activate {
         category_id: CategoryId(id),
     };
-    app.answer(caller, &(), Order::change(id, command)).await
+    app.change(&caller, &(), id, command).await
 }
 
 /// Take no new products under a category (admins)
@@ -109,7 +109,7 @@ async fn activate(
     tag = "categories",
     params(("id" = Uuid, Path, description = "The category")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn deactivate(
     State(app): State<App>,
@@ -119,5 +119,5 @@ async fn deactivate(
     let command = Deactivate {
         category_id: CategoryId(id),
     };
-    app.answer(caller, &(), Order::change(id, command)).await
+    app.change(&caller, &(), id, command).await
 }

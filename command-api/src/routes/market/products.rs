@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::money::Price;
-use crate::app::{App, Done, Order};
+use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 
 const SPECIFICATIONS_MAX: usize = 50;
@@ -108,7 +108,7 @@ fn are_specifications<C>(all: &BTreeMap<String, String>, _: &C) -> garde::Result
     path = "/v1/products",
     tag = "products",
     security(("user" = [])),
-    responses((status = 201, body = Done), Problem)
+    responses((status = 201, body = AcceptedBody), Problem)
 )]
 async fn draft(
     State(app): State<App>,
@@ -130,7 +130,7 @@ async fn draft(
         specifications: body.specifications.clone(),
         shipping,
     };
-    app.answer(caller, &body, Order::create(id, command)).await
+    app.create(&caller, &body, id, command).await
 }
 
 /// Offer a product (its seller)
@@ -140,7 +140,7 @@ async fn draft(
     tag = "products",
     params(("id" = Uuid, Path, description = "The product")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn list(
     State(app): State<App>,
@@ -150,7 +150,7 @@ async fn list(
     let command = List {
         product_id: ProductId(id),
     };
-    app.answer(caller, &(), Order::change(id, command)).await
+    app.change(&caller, &(), id, command).await
 }
 
 /// Offer a product no more (its seller)
@@ -160,7 +160,7 @@ async fn list(
     tag = "products",
     params(("id" = Uuid, Path, description = "The product")),
     security(("user" = [])),
-    responses((status = 200, body = Done), Problem)
+    responses((status = 200, body = AcceptedBody), Problem)
 )]
 async fn withdraw(
     State(app): State<App>,
@@ -170,5 +170,5 @@ async fn withdraw(
     let command = Withdraw {
         product_id: ProductId(id),
     };
-    app.answer(caller, &(), Order::change(id, command)).await
+    app.change(&caller, &(), id, command).await
 }

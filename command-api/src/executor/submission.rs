@@ -1,0 +1,58 @@
+//! What goes into the executor and what comes out of it: a submission, and the accepted command.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use tidemark_domain::Command;
+use tidemark_event_store::KeyUse;
+use tidemark_events::{Event, Metadata};
+use uuid::Uuid;
+
+/// A command as a client sent it, with what the request and its route say about it.
+#[derive(Clone)]
+pub struct Submission {
+    /// The command to decide.
+    pub command: Arc<dyn Command>,
+    /// Who sent the command and what caused it: stored with each of its events.
+    pub metadata: Metadata,
+    /// The stream whose id and version the answer states.
+    pub stream_id: Uuid,
+    /// The HTTP status of the answer if the command is accepted.
+    pub status: StatusCode,
+    /// The version that the stream must have before the command, if the client sent `If-Match`.
+    pub expected_version: Option<i64>,
+    /// Under which key the answer is recorded, if the client sent an `Idempotency-Key`.
+    pub idempotency: Option<Idempotency>,
+    /// The keys of the data subjects whose sealed values the command carries.
+    pub subject_keys: Vec<KeyUse>,
+}
+
+/// What identifies a request that must act once, however often it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Idempotency {
+    /// Who sent the key; the route, where nobody is logged in.
+    pub principal: String,
+    /// The `Idempotency-Key` that the client sent.
+    pub key: String,
+    /// HMAC-SHA-256 of the request: another request under the same key is refused.
+    pub request_hash: Vec<u8>,
+}
+
+/// A command whose events are in the log.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The HTTP status of the answer.
+    pub status: StatusCode,
+    /// The stream whose id and version the answer states.
+    pub stream_id: Uuid,
+    /// The version of that stream after the command.
+    pub version: i64,
+    /// The timeline of the log.
+    pub timeline: i32,
+    /// The position of the command's last event: whoever has applied it has seen the whole command.
+    pub position: i64,
+    /// The events of the command; none if the answer was built from an idempotency record.
+    pub events: Arc<[Event]>,
+    /// Whether an idempotency record says that this command was accepted before.
+    pub replayed: bool,
+}
