@@ -17,9 +17,8 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
-use sqlx::PgPool;
 use tidemark_domain::{Claim, Loaded};
-use tidemark_event_store::Record;
+use tidemark_event_store::{IdempotencyRecord, TimedPool};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tokio::sync::mpsc;
@@ -51,7 +50,7 @@ impl Executor {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn start(
-        pool: PgPool,
+        pool: TimedPool,
         settings: &Settings,
         clock: Clock,
     ) -> sqlx::Result<(Self, JoinHandle<()>)> {
@@ -152,7 +151,7 @@ impl Executor {
 }
 
 /// The answer to a command that was done before.
-fn replay(record: &Record, idempotency: &Idempotency, timeline: i32) -> Answer {
+fn replay(record: &IdempotencyRecord, idempotency: &Idempotency, timeline: i32) -> Answer {
     if record.request_hash != idempotency.request_hash {
         return Err(Error::KeyReused);
     }
@@ -167,7 +166,7 @@ fn replay(record: &Record, idempotency: &Idempotency, timeline: i32) -> Answer {
     })
 }
 
-fn status(record: &Record) -> StatusCode {
+fn status(record: &IdempotencyRecord) -> StatusCode {
     let status = u16::try_from(record.status).ok();
     let status = status.and_then(|status| StatusCode::from_u16(status).ok());
     status.unwrap_or(StatusCode::OK)

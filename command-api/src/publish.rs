@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use tidemark_event_store::kafka;
 use tidemark_event_store::relay::{Relay, Settings};
+use tidemark_event_store::{TimedPool, kafka};
 use tidemark_platform::config::{Config, required};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::{config, database};
@@ -28,6 +28,7 @@ pub(crate) fn relay(
     let relay = if roles.relay && has_broker {
         let url = required(&config.database.relay_url, "database.relay_url")?;
         let pool = database::pool(&config.database, url)?;
+        let pool = TimedPool::new(pool, config.database.response_timeout());
         Some(Relay::new(pool, settings(config), new_id()))
     } else {
         None

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use sqlx::PgPool;
-use tidemark_event_store::{Keys, Log, LookupKey, Record, SealError};
+use tidemark_event_store::{IdempotencyRecord, Keys, Log, LookupKey, SealError, TimedPool};
 use tidemark_platform::auth::{Auth, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
@@ -93,9 +93,13 @@ async fn serve_api(
 ) -> Result<(), StartError> {
     let url = required(&config.database.append_url, "database.append_url")?;
     let pool = database::pool(&config.database, url)?;
+    let pool = TimedPool::new(pool, config.database.response_timeout());
     let clock = Clock::system();
     let (executor, work) = Executor::start(pool.clone(), &config.executor, clock.clone()).await?;
-    let expiry = tokio::spawn(expire(pool.clone(), config.executor.idempotency_ttl_h));
+    let expiry = tokio::spawn(expire(
+        PgPool::clone(&pool),
+        config.executor.idempotency_ttl_h,
+    ));
     let router = router(config, pool, clock, executor)?;
     let served = server::serve(listener, router, &config.http, shutdown).await;
     expiry.abort();
@@ -107,7 +111,7 @@ async fn serve_api(
 
 fn router(
     config: &Arc<Config>,
-    pool: PgPool,
+    pool: TimedPool,
     clock: Clock,
     executor: Executor,
 ) -> Result<Router, StartError> {
@@ -117,7 +121,7 @@ fn router(
     let lookup = key(&sealing.lookup_key, "sealing.lookup_key")?;
     let app = App {
         executor,
-        keys: Keys::new(pool.clone(), &master, ttl, KEYS_CACHED)?,
+        keys: Keys::new(PgPool::clone(&pool), &master, ttl, KEYS_CACHED)?,
         lookup_key: Arc::new(LookupKey::new(lookup)?),
         passwords: Passwords::new(&config.auth).map_err(StartError::Passwords)?,
         issuer: Arc::new(Issuer::from_config(&config.auth)?),
@@ -152,7 +156,7 @@ async fn expire(pool: PgPool, records_kept_h: u64) {
     let mut ticks = tokio::time::interval(EXPIRE_EVERY);
     loop {
         ticks.tick().await;
-        match Record::expire(&pool, records_kept, EXECUTORS_KEPT).await {
+        match IdempotencyRecord::expire(&pool, records_kept, EXECUTORS_KEPT).await {
             Ok(forgotten) => tracing::info!(forgotten, "expired idempotency records"),
             Err(error) => tracing::warn!(%error, "cannot expire idempotency records"),
         }

@@ -13,7 +13,7 @@ use tidemark_events::{Encoded, Timestamp};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::Record;
+use crate::IdempotencyRecord;
 use columns::Columns;
 
 /// An event to append.
@@ -35,7 +35,7 @@ pub struct NewEvent {
 
 /// The idempotency record of a command: it must not exist, and is written if the command is done.
 #[derive(Clone, Debug)]
-pub struct NewRecord {
+pub struct NewIdempotencyRecord {
     /// Who sent the command.
     pub principal: String,
     /// The key they sent with it.
@@ -75,7 +75,7 @@ pub struct Group {
     /// Claims written, each once, with the owner afterwards.
     pub claims_written: Vec<(&'static str, String, Option<Uuid>)>,
     /// Idempotency records.
-    pub records: Vec<NewRecord>,
+    pub records: Vec<NewIdempotencyRecord>,
     /// Keys used and brought.
     pub keys: Vec<KeyUse>,
 }
@@ -83,7 +83,7 @@ pub struct Group {
 /// Something that a group rested on and that is not so any more. The group was not written.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Moved {
+pub enum Conflict {
     /// A stream has another version.
     Stream {
         /// Place of the group in the batch.
@@ -101,14 +101,16 @@ pub enum Moved {
         key: String,
     },
     /// The command was done before.
-    Record {
+    #[serde(rename = "record")]
+    IdempotencyRecord {
         /// Place of the group in the batch.
         group: usize,
         /// What was recorded then.
-        record: Record,
+        record: IdempotencyRecord,
     },
     /// A subject's key is gone, or somebody brought it first.
-    Subject {
+    #[serde(rename = "subject")]
+    SubjectKey {
         /// Place of the group in the batch.
         group: usize,
         /// Whose.
@@ -116,15 +118,15 @@ pub enum Moved {
     },
 }
 
-impl Moved {
+impl Conflict {
     /// Place of the group in the batch.
     #[must_use]
     pub const fn group(&self) -> usize {
         match self {
             Self::Stream { group, .. }
             | Self::Claim { group, .. }
-            | Self::Record { group, .. }
-            | Self::Subject { group, .. } => *group,
+            | Self::IdempotencyRecord { group, .. }
+            | Self::SubjectKey { group, .. } => *group,
         }
     }
 }
@@ -137,14 +139,14 @@ pub struct Appended {
     /// When they were taken.
     pub at: Timestamp,
     /// Empty if every group was written; each group named here was not.
-    pub moved: Vec<Moved>,
+    pub conflicts: Vec<Conflict>,
 }
 
 /// The answer to a batch.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum AppendOutcome {
     /// The batch was this executor's next.
-    Done(Appended),
+    Appended(Appended),
     /// It was not: another process took the number, or the executor is forgotten. Nothing was done.
     NotCurrent,
     /// It came after the time until which it was valid, at this time. Nothing was done.
@@ -188,7 +190,7 @@ impl Appender {
         batch: i64,
         valid_until: Option<Timestamp>,
         groups: Vec<Group>,
-    ) -> sqlx::Result<Outcome> {
+    ) -> sqlx::Result<AppendOutcome> {
         let columns = Columns::from(groups);
         let Columns { e, s, c, w, i, k } = &columns;
         let mut slot = self.connection.lock().await;
@@ -252,17 +254,17 @@ impl Appender {
         *slot = Some(connection);
         fail_point!("append_unanswered");
         if !row.current {
-            return Ok(Outcome::NotCurrent);
+            return Ok(AppendOutcome::NotCurrent);
         }
         if row.late {
-            return Ok(Outcome::Late(row.at));
+            return Ok(AppendOutcome::Late(row.at));
         }
-        let moved = serde_json::from_str(row.moved.as_deref().unwrap_or("[]"))
+        let conflicts = serde_json::from_str(row.moved.as_deref().unwrap_or("[]"))
             .map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok(Outcome::Done(Appended {
+        Ok(AppendOutcome::Appended(Appended {
             head: row.head,
             at: row.at,
-            moved,
+            conflicts,
         }))
     }
 

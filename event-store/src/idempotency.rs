@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// A command that was done, and its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Record {
+pub struct IdempotencyRecord {
     /// Who sent the command.
     pub principal: String,
     /// The key they sent with it.
@@ -29,7 +29,7 @@ pub struct Record {
     pub position: i64,
 }
 
-impl Record {
+impl IdempotencyRecord {
     /// Forgets clients' records older than `records_kept`, and executors that have not appended for
     /// `executors_kept`. Says how many records that were.
     ///

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
-use crate::answered;
+use crate::TimedPool;
 
 /// A term of holding a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct Lease {
 /// The leases of one process.
 #[derive(Clone, Debug)]
 pub struct Leases {
-    pool: PgPool,
+    pool: TimedPool,
     holder: Uuid,
     ttl: PgInterval,
 }
@@ -32,7 +31,7 @@ impl Leases {
     /// Leases for a process that calls itself `holder`, each good for `ttl` after it was taken or
     /// renewed.
     #[must_use]
-    pub fn new(pool: PgPool, holder: Uuid, ttl: Duration) -> Self {
+    pub fn new(pool: TimedPool, holder: Uuid, ttl: Duration) -> Self {
         let microseconds = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
         let ttl = PgInterval {
             months: 0,
@@ -47,7 +46,7 @@ impl Leases {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn take(&self, name: &str) -> sqlx::Result<Option<Lease>> {
-        let asked = sqlx::query_scalar!(
+        let query = sqlx::query_scalar!(
             r#"
             insert into leases (name, holder, epoch, expires_at)
             values ($1, $2, 1, clock_timestamp() + $3)
@@ -63,8 +62,8 @@ impl Leases {
             self.holder,
             self.ttl,
         )
-        .fetch_optional(&self.pool);
-        let epoch = answered(asked).await?;
+        .fetch_optional(&*self.pool);
+        let epoch = self.pool.with_timeout(query).await?;
         Ok(epoch.map(|epoch| Lease {
             name: name.to_owned(),
             epoch,
@@ -76,7 +75,7 @@ impl Leases {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn renew(&self, lease: &Lease) -> sqlx::Result<bool> {
-        let asked = sqlx::query!(
+        let query = sqlx::query!(
             r#"
             update leases
                set expires_at = clock_timestamp() + $4
@@ -90,8 +89,8 @@ impl Leases {
             lease.epoch,
             self.ttl,
         )
-        .execute(&self.pool);
-        let renewed = answered(asked).await?;
+        .execute(&*self.pool);
+        let renewed = self.pool.with_timeout(query).await?;
         Ok(renewed.rows_affected() == 1)
     }
 
@@ -100,7 +99,7 @@ impl Leases {
     /// # Errors
     /// If Postgres cannot be asked; then the lease runs out by itself.
     pub async fn release(&self, lease: &Lease) -> sqlx::Result<()> {
-        let asked = sqlx::query!(
+        let query = sqlx::query!(
             r#"
             update leases
                set expires_at = clock_timestamp()
@@ -112,7 +111,7 @@ impl Leases {
             self.holder,
             lease.epoch,
         )
-        .execute(&self.pool);
-        answered(asked).await.map(drop)
+        .execute(&*self.pool);
+        self.pool.with_timeout(query).await.map(drop)
     }
 }

@@ -1,11 +1,10 @@
 //! Reading the log: a stream, a page of the whole, the head. Any role that may select may do it.
 
 use futures::stream::BoxStream;
-use sqlx::PgPool;
 use tidemark_events::{Recorded, Timestamp};
 use uuid::Uuid;
 
-use crate::answered;
+use crate::TimedPool;
 
 /// Where the log ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +29,20 @@ pub struct Published {
 /// The log, for reading.
 #[derive(Clone, Debug)]
 pub struct Log {
-    pool: PgPool,
+    pool: TimedPool,
 }
 
 impl Log {
     /// The log behind these connections.
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
+    pub const fn new(pool: TimedPool) -> Self {
         Self { pool }
+    }
+
+    /// The connections by which it is read.
+    #[must_use]
+    pub const fn pool(&self) -> &TimedPool {
+        &self.pool
     }
 
     /// Where the log ends.
@@ -45,7 +50,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn head(&self) -> sqlx::Result<Head> {
-        let asked = sqlx::query_as!(
+        let query = sqlx::query_as!(
             Head,
             r#"
             select timeline,
@@ -54,8 +59,8 @@ impl Log {
               from log_head
             "#
         )
-        .fetch_one(&self.pool);
-        answered(asked).await
+        .fetch_one(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// Where the log ends, and up to where the relay has confirmed that Kafka holds it.
@@ -63,7 +68,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn published(&self) -> sqlx::Result<Published> {
-        let asked = sqlx::query_as!(
+        let query = sqlx::query_as!(
             Published,
             r#"
             select head.position as head,
@@ -72,8 +77,8 @@ impl Log {
                    relay_progress as relay
             "#
         )
-        .fetch_one(&self.pool);
-        answered(asked).await
+        .fetch_one(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// Postgres's clock, which is the log's.
@@ -81,9 +86,9 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn now(&self) -> sqlx::Result<Timestamp> {
-        let asked =
-            sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&self.pool);
-        answered(asked).await
+        let query =
+            sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// The events of one stream above a version, in order, at most `limit`.
@@ -96,7 +101,7 @@ impl Log {
         after_version: i64,
         limit: i64,
     ) -> sqlx::Result<Vec<Recorded>> {
-        let asked = sqlx::query_as!(
+        let query = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -119,8 +124,8 @@ impl Log {
             after_version,
             limit,
         )
-        .fetch_all(&self.pool);
-        answered(asked).await
+        .fetch_all(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// The events of each stream above the version beside it, in order, at most `limit` of each.
@@ -159,7 +164,7 @@ impl Log {
             after_versions,
             limit,
         )
-        .fetch(&self.pool)
+        .fetch(&*self.pool)
     }
 
     /// The events above a position, in order, at most `limit`.
@@ -167,7 +172,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn page(&self, after_position: i64, limit: i64) -> sqlx::Result<Vec<Recorded>> {
-        let asked = sqlx::query_as!(
+        let query = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -188,8 +193,8 @@ impl Log {
             after_position,
             limit,
         )
-        .fetch_all(&self.pool);
-        answered(asked).await
+        .fetch_all(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// The events above a position up to another, in order: those of these types, or all.
@@ -202,7 +207,7 @@ impl Log {
         position: i64,
         types: Option<&[&str]>,
     ) -> sqlx::Result<Vec<Recorded>> {
-        let asked = sqlx::query_as!(
+        let query = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -225,8 +230,8 @@ impl Log {
             position,
             types as _,
         )
-        .fetch_all(&self.pool);
-        answered(asked).await
+        .fetch_all(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// The events at these positions, in order: what an index of positions points at.
@@ -234,7 +239,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn at(&self, positions: &[i64]) -> sqlx::Result<Vec<Recorded>> {
-        let asked = sqlx::query_as!(
+        let query = sqlx::query_as!(
             Recorded,
             r#"
             select position,
@@ -253,8 +258,8 @@ impl Log {
             "#,
             positions,
         )
-        .fetch_all(&self.pool);
-        answered(asked).await
+        .fetch_all(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// Where an event is, if it is in the log.
@@ -262,7 +267,7 @@ impl Log {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn position_of(&self, event_id: Uuid) -> sqlx::Result<Option<i64>> {
-        let asked = sqlx::query_scalar!(
+        let query = sqlx::query_scalar!(
             r#"
             select position
               from events
@@ -270,8 +275,8 @@ impl Log {
             "#,
             event_id,
         )
-        .fetch_optional(&self.pool);
-        answered(asked).await
+        .fetch_optional(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// The stream that owns each claim, in their order. They come as scopes and keys beside them.
@@ -283,7 +288,7 @@ impl Log {
         scopes: &[String],
         keys: &[String],
     ) -> sqlx::Result<Vec<Option<Uuid>>> {
-        let asked = sqlx::query_scalar!(
+        let query = sqlx::query_scalar!(
             r#"
             select held.owner_id as "owner_id?"
               from unnest($1::text[], $2::text[]) with ordinality as wanted (scope, key, place)
@@ -299,7 +304,7 @@ impl Log {
             scopes,
             keys,
         )
-        .fetch_all(&self.pool);
-        answered(asked).await
+        .fetch_all(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 }

@@ -25,7 +25,7 @@ use self::progress::Progress;
 use self::publisher::Publisher;
 use self::recovery::recover;
 use self::topics::Topics;
-use crate::{Lease, Leases, Log, kafka};
+use crate::{Lease, Leases, Log, TimedPool, kafka};
 
 const LEASE: &str = "relay";
 
@@ -58,7 +58,7 @@ pub struct Settings {
 /// The relay of one process.
 #[derive(Debug)]
 pub struct Relay {
-    pool: PgPool,
+    pool: TimedPool,
     log: Log,
     leases: Leases,
     settings: Settings,
@@ -90,7 +90,7 @@ pub enum Health {
 impl Relay {
     /// A relay that connects as `tidemark_relay`, for a process that calls itself `holder`.
     #[must_use]
-    pub fn new(pool: PgPool, settings: Settings, holder: Uuid) -> Self {
+    pub fn new(pool: TimedPool, settings: Settings, holder: Uuid) -> Self {
         Self {
             log: Log::new(pool.clone()),
             leases: Leases::new(pool.clone(), holder, settings.lease),
@@ -165,7 +165,7 @@ impl Relay {
     }
 
     async fn start(&self, lease: &Lease, topics: &Topics) -> Result<Publisher<'_>, Error> {
-        let (progress, left) = Progress::claim(self.pool.clone(), lease.epoch).await?;
+        let (progress, left) = Progress::claim(PgPool::clone(&self.pool), lease.epoch).await?;
         if !left.drained {
             sleep(self.settings.takeover_wait).await;
         }

@@ -1,11 +1,10 @@
 //! Snapshots: states of long streams as text, kept beside the log. Only events are the truth; what a
 //! state means, and whether this build can use it, is for others to say.
 
-use sqlx::PgPool;
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
-use crate::answered;
+use crate::TimedPool;
 
 /// The state of a stream after one of its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +28,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// If Postgres cannot be asked.
-    pub async fn of(pool: &PgPool, streams: &[Uuid]) -> sqlx::Result<Vec<Self>> {
-        let asked = sqlx::query_as!(
+    pub async fn of(pool: &TimedPool, streams: &[Uuid]) -> sqlx::Result<Vec<Self>> {
+        let query = sqlx::query_as!(
             Self,
             r#"
             select stream_id,
@@ -44,8 +43,8 @@ impl Snapshot {
             "#,
             streams,
         )
-        .fetch_all(pool);
-        answered(asked).await
+        .fetch_all(&**pool);
+        pool.with_timeout(query).await
     }
 
     /// Keeps the state of a stream after an event that is in the log, unless a later one is kept.
@@ -53,20 +52,20 @@ impl Snapshot {
     /// # Errors
     /// If Postgres cannot be asked.
     pub async fn save(
-        pool: &PgPool,
+        pool: &TimedPool,
         stream_id: Uuid,
         version: i64,
         state_version: i16,
         state: &str,
     ) -> sqlx::Result<()> {
-        let asked = sqlx::query!(
+        let query = sqlx::query!(
             "select save_snapshot($1, $2, $3, $4)",
             stream_id,
             version,
             state_version,
             state,
         )
-        .execute(pool);
-        answered(asked).await.map(drop)
+        .execute(&**pool);
+        pool.with_timeout(query).await.map(drop)
     }
 }

@@ -86,6 +86,14 @@ pub enum Error {
         /// The environment variable that sets it.
         variable: String,
     },
+    /// Two values contradict each other.
+    #[error("`{longer}` must be longer than `{shorter}`")]
+    TooShort {
+        /// The key whose value is too small.
+        longer: &'static str,
+        /// The key whose value it must exceed.
+        shorter: &'static str,
+    },
     /// A source is unreadable or holds a value of the wrong type.
     #[error("the configuration cannot be read: {0}")]
     Unreadable(#[from] config::ConfigError),
@@ -129,7 +137,20 @@ impl Config {
             .separator("__")
             .source(Some(vars));
         refuse_unknown(&known, &environment, variable)?;
-        Ok(builder.add_source(environment).build()?.try_deserialize()?)
+        let config: Self = builder.add_source(environment).build()?.try_deserialize()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses values that each are possible but contradict each other.
+    const fn check(&self) -> Result<(), Error> {
+        if self.database.response_timeout_ms <= self.database.statement_timeout_ms {
+            return Err(Error::TooShort {
+                longer: "database.response_timeout_ms",
+                shorter: "database.statement_timeout_ms",
+            });
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ mod survey;
 
 use std::time::{Duration, Instant};
 
-use tidemark_event_store::{Lease, Leases};
+use tidemark_event_store::{Lease, Leases, TimedPool};
 use tidemark_platform::config::Projection;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ pub(crate) struct Duty {
 /// The duties of this process.
 pub(crate) struct Assignments {
     pub(crate) leases: Leases,
-    pub(crate) pool: sqlx::PgPool,
+    pub(crate) pool: TimedPool,
     pub(crate) holder: Uuid,
     pub(crate) duties: Vec<Duty>,
     pub(crate) source: Source,

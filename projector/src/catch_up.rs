@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tidemark_event_store::Log;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::{Config, database};
 use tidemark_read_models::ReadModel;
@@ -26,6 +26,7 @@ use crate::{subscriber, workers};
 pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<(), Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
     let pool = database::pool(&config.database, url)?;
+    let pool = TimedPool::new(pool, config.database.response_timeout());
     let stores = Stores {
         pool: pool.clone(),
         documents: None,

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
-use tidemark_event_store::{Leases, Log};
+use tidemark_event_store::{Leases, Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::ids::new_id;
 use tidemark_platform::ops::{Flag, Readiness};
@@ -57,6 +57,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
     let rows = database::pool(&config.database, url)?;
+    let rows = TimedPool::new(rows, config.database.response_timeout());
     let prompt = prompt_pool(&config, url)?;
     let ring = Arc::new(Ring::new(
         config.projection.ring_events_max,
@@ -97,16 +98,17 @@ pub async fn run(
 }
 
 /// A pool of its own for what must go on in time however busy the read models are.
-fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<PgPool> {
+fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
     let settings = config::Database {
         max_connections: config.projection.prompt_connections,
         ..config.database.clone()
     };
-    database::pool(&settings, url)
+    let pool = database::pool(&settings, url)?;
+    Ok(TimedPool::new(pool, settings.response_timeout()))
 }
 
 /// Shares everything that follows the log with the other projectors, once Postgres says what that is.
-async fn follow(stores: Stores, prompt: PgPool, ring: Arc<Ring>, stop: CancellationToken) {
+async fn follow(stores: Stores, prompt: TimedPool, ring: Arc<Ring>, stop: CancellationToken) {
     let settings = stores.config.projection.clone();
     let retry = Duration::from_millis(settings.retry_ms);
     let duties = async {
@@ -145,7 +147,7 @@ fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
 }
 
 fn readiness(pool: &PgPool, feed_started: &Flag) -> Readiness {
-    let pool = pool.clone();
+    let pool = PgPool::clone(pool);
     Readiness::new()
         .check("database", move || {
             let pool = pool.clone();

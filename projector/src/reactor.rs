@@ -8,8 +8,7 @@ pub(crate) mod sender;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
-use tidemark_event_store::answered;
+use tidemark_event_store::TimedPool;
 use tidemark_events::{Event, Recorded};
 use tidemark_read_models::EventFilter;
 use uuid::Uuid;
@@ -49,12 +48,12 @@ struct Action {
 
 /// The subscriber behind a process manager.
 pub(crate) struct Reactor {
-    pool: PgPool,
+    pool: TimedPool,
     process: Process,
 }
 
 impl Reactor {
-    pub(crate) const fn new(pool: PgPool, process: Process) -> Self {
+    pub(crate) const fn new(pool: TimedPool, process: Process) -> Self {
         Self { pool, process }
     }
 
@@ -115,9 +114,12 @@ impl Subscriber for Reactor {
         }
         if to > from {
             let (pool, name) = (self.pool.clone(), self.process.name);
-            let write = async move { actions::write(&pool, name, from, to, &actions).await };
+            let write = async move {
+                let write = actions::write(&pool, name, from, to, &actions);
+                pool.with_timeout(write).await
+            };
             // A task of its own runs to its end even if nobody waits for it.
-            tokio::spawn(answered(write)).await??;
+            tokio::spawn(write).await??;
         }
         Ok(Applied {
             position: to,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use metrics::counter;
-use tidemark_event_store::{Log, answered};
+use tidemark_event_store::Log;
 use tidemark_events::Recorded;
 use tidemark_read_models::EventFilter;
 use tokio::sync::mpsc;
@@ -121,11 +121,11 @@ async fn read_to_the_head(
     page_max: usize,
     pages: &mpsc::Sender<sqlx::Result<Page>>,
 ) -> sqlx::Result<()> {
-    let head = answered(log.head()).await?.position;
+    let head = log.head().await?.position;
     let page_max = i64::try_from(page_max).unwrap_or(i64::MAX).max(1);
     while after < head {
         let to = after.saturating_add(page_max).min(head);
-        let events = answered(log.between(after, to, wanted.types())).await?;
+        let events = log.between(after, to, wanted.types()).await?;
         let page = Page {
             events: events.into_iter().map(Arc::new).collect(),
             to,

@@ -6,7 +6,7 @@ mod gauges;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidemark_event_store::answered;
+use tidemark_event_store::TimedPool;
 use tidemark_events::DecodeError;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::EventFilter;
@@ -119,21 +119,23 @@ pub(crate) async fn follow(
     let Identity { kind, name, shard } = subscriber.identity();
     tracing::info!(kind, name, shard, "following the log");
     let gauges = Gauges::new(subscriber.identity());
+    let pool = source.log.pool().clone();
     let mut reader = source.reader(subscriber.wanted(), settings.batch_max);
     loop {
-        let pause_ms = match round(&mut *subscriber, &mut reader, &gauges, until, &stop).await {
-            Ok(End::Stopped) => {
-                gauges.left();
-                break;
-            }
-            Ok(End::NewerBuild) => break,
-            Ok(End::Blocked) => settings.blocked_retry_ms,
-            Err(error) => {
-                gauges.failed();
-                tracing::warn!(kind, name, shard, %error, "starting again from what is stored");
-                settings.retry_ms
-            }
-        };
+        let pause_ms =
+            match round(&pool, &mut *subscriber, &mut reader, &gauges, until, &stop).await {
+                Ok(End::Stopped) => {
+                    gauges.left();
+                    break;
+                }
+                Ok(End::NewerBuild) => break,
+                Ok(End::Blocked) => settings.blocked_retry_ms,
+                Err(error) => {
+                    gauges.failed();
+                    tracing::warn!(kind, name, shard, %error, "starting again from what is stored");
+                    settings.retry_ms
+                }
+            };
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
@@ -143,13 +145,14 @@ pub(crate) async fn follow(
 }
 
 async fn round(
+    pool: &TimedPool,
     subscriber: &mut dyn Subscriber,
     reader: &mut Reader,
     gauges: &Gauges,
     until: Option<i64>,
     stop: &CancellationToken,
 ) -> Result<End, Failure> {
-    let mut position = answered(subscriber.start()).await?;
+    let mut position = pool.with_timeout(subscriber.start()).await?;
     let mut checkpoint = position;
     reader.restart();
     loop {
@@ -162,13 +165,14 @@ async fn round(
             () = stop.cancelled() => return Ok(End::Stopped),
             page = reader.next(position) => page?,
         };
-        let applied = answered(subscriber.apply(position, &page)).await?;
+        let applied = pool.with_timeout(subscriber.apply(position, &page)).await?;
         gauges.applied(applied.position - position);
         position = applied.position;
         checkpoint = applied.checkpoint;
         if let Some(obstacle) = applied.obstacle {
             let reason = obstacle.to_string();
-            answered(subscriber.block(position, &reason)).await?;
+            pool.with_timeout(subscriber.block(position, &reason))
+                .await?;
             gauges.at(position, reader.head());
             gauges.blocked();
             let Identity { kind, name, shard } = subscriber.identity();

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use tidemark_event_store::TimedPool;
 use tidemark_events::market::category;
 use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded, samples};
 use tidemark_platform::Config;
@@ -59,7 +61,7 @@ pub(crate) struct Database {
     /// May do anything.
     pub(crate) owner: PgPool,
     /// As the projector connects.
-    pub(crate) pool: PgPool,
+    pub(crate) pool: TimedPool,
 }
 
 impl Database {
@@ -81,7 +83,10 @@ impl Database {
         tidemark_event_store::migrate(&owner).await.unwrap();
         let database = Self {
             owner,
-            pool: pool(variable("TIDEMARK_DATABASE__PROJECT_URL")),
+            pool: TimedPool::new(
+                pool(variable("TIDEMARK_DATABASE__PROJECT_URL")),
+                Duration::from_secs(10),
+            ),
             name,
         };
         database.create_tally().await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
+use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::redis::Documents;
@@ -18,7 +19,7 @@ use crate::worker::Worker;
 /// What subscribers keep their rows in.
 #[derive(Clone)]
 pub(crate) struct Stores {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: TimedPool,
     /// None where Redis is not used.
     pub(crate) documents: Option<Documents>,
     /// Into how many shards read models shall be divided, by [`configured_shards`].
@@ -90,7 +91,7 @@ fn worker<M: ReadModel>(stores: &Stores, shard: Shard) -> Duty {
     Duty {
         lease: lease(M::NAME, shard),
         subscriber: Box::new(move || {
-            let storage = Storage::new(stores.pool.clone(), M::NAME, GENERATION, shard);
+            let storage = Storage::new(PgPool::clone(&stores.pool), M::NAME, GENERATION, shard);
             let documents = stores.documents.as_ref().filter(|_| M::IN_REDIS);
             let copies = documents.map(|documents| {
                 let bucket = documents.bucket(M::NAME, GENERATION, shard);

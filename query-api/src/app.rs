@@ -11,7 +11,7 @@ use moka::future::Cache;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
-use tidemark_event_store::{Keys, Log};
+use tidemark_event_store::{Keys, Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::pagination::Cursors;
 use tidemark_platform::token::Token;
@@ -79,13 +79,14 @@ impl App {
     pub(crate) fn new(config: &Config, pool: PgPool) -> Result<Self, StartError> {
         let limits = config.query.clone();
         required(&config.sealing.lookup_key, "sealing.lookup_key")?;
+        let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
         Ok(Self(Arc::new(Parts {
             documents: documents(&config.redis)?,
             recent: recent(&limits),
-            log: Log::new(pool.clone()),
+            log: Log::new(timed.clone()),
             keys: keys(config, pool.clone())?,
             cursors: Cursors::new(&config.sealing.lookup_key),
-            watch: Watch::new(pool.clone(), &limits),
+            watch: Watch::new(timed, &limits),
             recorder: Recorder::new(config)?,
             live_places: Arc::new(Semaphore::new(limits.sse_clients_max)),
             limits,

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::PgPool;
-use tidemark_event_store::answered;
+use tidemark_event_store::TimedPool;
 use tidemark_platform::config;
 use tidemark_platform::token::Token;
 use tidemark_read_models::market::auction::Auction;
@@ -95,7 +94,7 @@ type Followed = HashMap<Uuid, watch::Sender<Option<Arc<State>>>>;
 pub(crate) struct Watch(Arc<Shared>);
 
 struct Shared {
-    pool: PgPool,
+    pool: TimedPool,
     busy: Duration,
     idle: Duration,
     seen: watch::Sender<Seen>,
@@ -149,7 +148,7 @@ impl Serving {
 
 impl Watch {
     /// A watch over this database; nothing happens until it runs.
-    pub(crate) fn new(pool: PgPool, limits: &config::Query) -> Self {
+    pub(crate) fn new(pool: TimedPool, limits: &config::Query) -> Self {
         Self(Arc::new(Shared {
             pool,
             busy: Duration::from_millis(limits.watch_ms),
@@ -194,7 +193,7 @@ impl Shared {
     async fn glance_on(&self) {
         let mut told = Told::new();
         loop {
-            match answered(self.glance(&told)).await {
+            match self.pool.with_timeout(self.glance(&told)).await {
                 Ok(positions) => told = positions,
                 Err(error) => tracing::warn!(%error, "cannot look at the checkpoints"),
             }
@@ -247,7 +246,7 @@ impl Shared {
              order by read_model, shard
             "#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&*self.pool)
         .await?;
         Ok(seen.into())
     }
@@ -273,7 +272,7 @@ impl Shared {
             "#,
             told,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&*self.pool)
         .await?;
         let told = seen.iter().map(|shard| shard.position).collect();
         let moved = seen.into_iter().flat_map(|shard| shard.moved);
@@ -301,7 +300,7 @@ impl Shared {
             "#,
             ids,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&*self.pool)
         .await?;
         let followed = self.lock();
         for row in rows {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tidemark_event_store::{Appender, Group, NewEvent, NewRecord, Outcome};
+use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord};
 use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
 use tidemark_events::{Event, samples};
@@ -53,7 +53,7 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
         amount: euro_cents(1_000),
         reserve_met: true,
     });
-    let record = is_keyed.then(|| NewRecord {
+    let record = is_keyed.then(|| NewIdempotencyRecord {
         principal: format!("user:{bidder}"),
         key: new_id().to_string(),
         request_hash: vec![7; 32],
@@ -104,7 +104,7 @@ pub(crate) async fn append_function(
             break;
         }
         let outcome = appender.append(number, None, groups).await.unwrap();
-        assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
+        assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
         if sent >= from {
             events += batch;
             busy += sent.elapsed();
@@ -137,7 +137,7 @@ pub(crate) async fn transaction_a_command(
                 let group = bid(stream, number, bidder, false);
                 let outcome = appender.append(number, None, vec![group]);
                 assert!(
-                    matches!(outcome.await.unwrap(), Outcome::Done(done) if done.moved.is_empty())
+                    matches!(outcome.await.unwrap(), AppendOutcome::Appended(done) if done.conflicts.is_empty())
                 );
                 if sent >= from {
                     latencies.saturating_record(micros(sent.elapsed()));

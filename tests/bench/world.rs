@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use sqlx::PgPool;
 use tidemark_command_api::executor::{Executor, Idempotency, Submission};
 use tidemark_domain::market::auction::PlaceBid;
-use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
+use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, TimedPool};
 use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
 use tidemark_events::{Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, samples};
@@ -60,7 +60,8 @@ impl World {
         let url = database.url_like(settings.get("TIDEMARK_DATABASE__APPEND_URL"));
         let pool = database::pool(&config.database, &url).unwrap();
         let clock = Clock::system();
-        let (executor, _) = Executor::start(pool.clone(), &config.executor, clock.clone())
+        let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
+        let (executor, _) = Executor::start(timed, &config.executor, clock.clone())
             .await
             .unwrap();
         let bidders: Vec<_> = (0..BIDDERS).map(|_| UserId(new_id())).collect();
@@ -82,7 +83,7 @@ impl World {
         for batch in 1.. {
             let rest = groups.split_off(groups.len().min(GROUPS));
             let outcome = appender.append(batch, None, groups).await.unwrap();
-            assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
+            assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
             if rest.is_empty() {
                 break;
             }

@@ -4,17 +4,22 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 use std::{process, thread};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use tidemark_event_store::{Log, TimedPool};
 use tokio::sync::OnceCell;
 
 use crate::settings::from_environment;
 
 /// Then comes the process whose it is, so that the next run knows which ones nobody owns any more.
 const PREFIX: &str = "tidemark_test_";
+
+/// How long a test waits for Postgres to answer.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 static MADE: AtomicUsize = AtomicUsize::new(0);
@@ -64,6 +69,12 @@ impl Database {
             .fetch_one(&self.pool)
             .await
             .unwrap()
+    }
+
+    /// The log, for reading as the superuser.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        Log::new(TimedPool::new(self.pool.clone(), RESPONSE_TIMEOUT))
     }
 
     /// The log's time.

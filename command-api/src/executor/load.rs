@@ -7,9 +7,8 @@ use std::collections::HashMap;
 use std::future::ready;
 
 use futures::TryStreamExt;
-use sqlx::PgPool;
 use tidemark_domain::{Claim, Load, Loaded, StateSnapshot};
-use tidemark_event_store::{Log, Snapshot, answered};
+use tidemark_event_store::{Log, Snapshot, TimedPool};
 use tidemark_events::{Aggregate, Recorded};
 use uuid::Uuid;
 
@@ -29,7 +28,7 @@ pub(super) enum Loading {
 /// Reads streams and claims.
 #[derive(Clone)]
 pub(super) struct Loader {
-    pool: PgPool,
+    pool: TimedPool,
     log: Log,
     snapshot_every: i64,
 }
@@ -42,7 +41,7 @@ struct Folding {
 
 impl Loader {
     /// A loader that keeps the state of a stream once it had to read more than `snapshot_every` events.
-    pub(super) fn new(pool: PgPool, snapshot_every: i64) -> Self {
+    pub(super) fn new(pool: TimedPool, snapshot_every: i64) -> Self {
         Self {
             log: Log::new(pool.clone()),
             pool,
@@ -132,7 +131,7 @@ impl Loader {
                 }
                 ready(Ok(()))
             });
-            answered(read).await?;
+            self.pool.with_timeout(read).await?;
             let is_cut = |(id, after): &(Uuid, i64)| folded[id].version() == after + PAGE;
             let cut = open.into_iter().zip(after).filter(is_cut);
             open = cut.map(|(id, _)| id).collect();

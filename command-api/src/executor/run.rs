@@ -15,9 +15,8 @@ use std::{io, mem};
 use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 use metrics::{counter, histogram};
-use sqlx::PgPool;
 use tidemark_domain::Load;
-use tidemark_event_store::{Appender, Group, Log, Outcome};
+use tidemark_event_store::{AppendOutcome, Appender, Group, Log, TimedPool};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ids::new_id;
@@ -47,7 +46,7 @@ struct InFlight {
 }
 
 /// The answer to an append, unless the call panicked.
-type Answered = std::thread::Result<sqlx::Result<Outcome>>;
+type Answered = std::thread::Result<sqlx::Result<AppendOutcome>>;
 /// A command whose decision stands, as of a position.
 type Standing = (Member, i64);
 
@@ -55,7 +54,7 @@ type Standing = (Member, i64);
 pub(super) struct Loop {
     settings: Settings,
     clock: Clock,
-    pool: PgPool,
+    pool: TimedPool,
     log: Log,
     timeline: i32,
     appender: Arc<Appender>,
@@ -78,7 +77,7 @@ impl Loop {
     /// # Errors
     /// If Postgres cannot be asked.
     pub(super) async fn new(
-        pool: PgPool,
+        pool: TimedPool,
         loader: Loader,
         settings: Settings,
         clock: Clock,

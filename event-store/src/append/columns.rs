@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Group, NewEvent, NewRecord};
+use super::{Group, NewEvent, NewIdempotencyRecord};
 
 #[derive(Default)]
 pub(super) struct Events {
@@ -126,7 +126,7 @@ impl Claims {
 }
 
 impl Records {
-    fn add(&mut self, place: i32, events_before: usize, record: NewRecord) {
+    fn add(&mut self, place: i32, events_before: usize, record: NewIdempotencyRecord) {
         self.group.push(place);
         self.principal.push(record.principal);
         self.key.push(record.key);

@@ -1,5 +1,7 @@
 //! Settings of the engines that hold the data.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -23,12 +25,22 @@ pub struct Database {
     pub acquire_timeout_ms: u64,
     /// How long Postgres lets one statement run.
     pub statement_timeout_ms: u64,
+    /// How long a client waits for Postgres to answer.
+    pub response_timeout_ms: u64,
     /// How long Postgres lets a statement wait for a lock.
     pub lock_timeout_ms: u64,
     /// How long Postgres lets a transaction sit idle.
     pub idle_in_transaction_timeout_ms: u64,
     /// Age at which a connection is replaced.
     pub max_lifetime_s: u64,
+}
+
+impl Database {
+    /// How long a client waits for Postgres to answer.
+    #[must_use]
+    pub const fn response_timeout(&self) -> Duration {
+        Duration::from_millis(self.response_timeout_ms)
+    }
 }
 
 /// The broker and how it is spoken to.

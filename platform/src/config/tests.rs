@@ -76,6 +76,15 @@ fn variables_of_others_and_of_tests_are_ignored() {
 }
 
 #[test]
+fn an_answer_of_postgres_is_awaited_for_longer_than_a_statement_may_run() {
+    let error = load(&[("TIDEMARK_DATABASE__STATEMENT_TIMEOUT_MS", "10000")]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`database.response_timeout_ms` must be longer than `database.statement_timeout_ms`"
+    );
+}
+
+#[test]
 fn a_value_of_the_wrong_type_names_its_key() {
     let error = load(&[("TIDEMARK_HTTP__BODY_BYTES_MAX", "much")])
         .unwrap_err()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tidemark_event_store::answered;
+use tidemark_event_store::TimedPool;
 use uuid::Uuid;
 
 /// Leases by which projectors show that they live.
@@ -43,8 +43,8 @@ pub(super) async fn forget_the_gone(pool: &PgPool) -> sqlx::Result<()> {
 }
 
 impl Survey {
-    pub(super) async fn take(pool: &PgPool, ttl: Duration) -> sqlx::Result<Self> {
-        let asked = sqlx::query!(
+    pub(super) async fn take(pool: &TimedPool, ttl: Duration) -> sqlx::Result<Self> {
+        let query = sqlx::query!(
             r#"
             select name,
                    holder,
@@ -54,8 +54,8 @@ impl Survey {
             "#,
             ttl.as_secs_f64(),
         )
-        .fetch_all(pool);
-        let leases = answered(asked).await?;
+        .fetch_all(&**pool);
+        let leases = pool.with_timeout(query).await?;
         let orphaned = leases.iter().filter(|lease| lease.is_orphaned);
         Ok(Self {
             orphaned: orphaned.map(|lease| lease.name.clone()).collect(),

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
-use tidemark_event_store::Log;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::{Config, database};
 use uuid::Uuid;
@@ -74,7 +74,9 @@ struct Reactor {
 pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
     let configured = configured_shards(&config.projection)?;
-    let status = Status::read(&database::pool(&config.database, url)?, &configured).await?;
+    let pool = database::pool(&config.database, url)?;
+    let pool = TimedPool::new(pool, config.database.response_timeout());
+    let status = Status::read(&pool, &configured).await?;
     if json {
         print(&serde_json::to_string_pretty(&status)?);
     } else {
@@ -92,7 +94,7 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Erro
 
 impl Status {
     /// The head is read last, so that nobody seems to be ahead of it by more than the moment.
-    async fn read(pool: &PgPool, configured: &BTreeMap<String, i32>) -> sqlx::Result<Self> {
+    async fn read(pool: &TimedPool, configured: &BTreeMap<String, i32>) -> sqlx::Result<Self> {
         let mut read_models = read_models(pool).await?;
         for shard in &mut read_models {
             let configured = configured.get(&shard.name).copied().unwrap_or(1);

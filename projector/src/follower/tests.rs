@@ -1,5 +1,6 @@
 //! What a follower promises of the documents, on a real Postgres and a real Redis.
 
+use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_read_models::Shard;
 use tidemark_read_models::redis::{Cached, Documents, Guard};
@@ -34,7 +35,12 @@ impl Case {
             .unwrap();
         delete(&mut raw, &key).await;
         let documents = Documents::new(&url, &prefix, Duration::from_secs(5)).unwrap();
-        let storage = Storage::new(database.pool.clone(), "tally", GENERATION, Shard::ONLY);
+        let storage = Storage::new(
+            PgPool::clone(&database.pool),
+            "tally",
+            GENERATION,
+            Shard::ONLY,
+        );
         let settings = config::Redis {
             queue_max,
             script_documents_max: 2,
@@ -138,7 +144,7 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
     case.database.divide_tally(2).await;
     let (even, odd) = (Uuid::from_u128(4), Uuid::from_u128(5));
     for (id, shard) in [even, odd].into_iter().zip(Shard::all(2)) {
-        let pool = case.database.pool.clone();
+        let pool = PgPool::clone(&case.database.pool);
         let storage = Storage::new(pool, "tally", GENERATION, shard);
         let documents = vec![document(id, "{}", 3)];
         let batch = Batch {

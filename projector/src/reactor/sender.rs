@@ -8,8 +8,7 @@ use metrics::{counter, histogram};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
-use sqlx::PgPool;
-use tidemark_event_store::answered;
+use tidemark_event_store::TimedPool;
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::{Config, auth, config};
 use tokio::task::JoinSet;
@@ -37,7 +36,7 @@ pub enum Error {
 /// Sends the actions of all reactors.
 #[derive(Clone)]
 pub(crate) struct Sender {
-    pool: PgPool,
+    pool: TimedPool,
     client: Client,
     url: Arc<str>,
     authorization: HeaderValue,
@@ -45,7 +44,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(config: &Config, pool: PgPool) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, pool: TimedPool) -> Result<Self, Error> {
         let timeout = Duration::from_millis(config.reactor.request_timeout_ms);
         Ok(Self {
             pool,
@@ -87,11 +86,15 @@ impl Sender {
             return Ok(poll);
         }
         let lease = Duration::from_millis(self.settings.lease_ms);
-        for due in answered(actions::take(&self.pool, free, lease)).await? {
+        let taken = actions::take(&self.pool, free, lease);
+        for due in self.pool.with_timeout(taken).await? {
             let sender = self.clone();
             in_flight.spawn(async move { sender.handle(due).await });
         }
-        let next_due = answered(actions::next_due(&self.pool)).await?;
+        let next_due = self
+            .pool
+            .with_timeout(actions::next_due(&self.pool))
+            .await?;
         Ok(next_due.map_or(poll, |wait| wait.clamp(REST, poll)))
     }
 
@@ -110,7 +113,7 @@ impl Sender {
             }
             Err(error) => Verdict::Unanswered(with_causes(&error)),
         };
-        if let Err(error) = answered(self.settle(&due, &verdict)).await {
+        if let Err(error) = self.pool.with_timeout(self.settle(&due, &verdict)).await {
             tracing::warn!(%error, path = due.path, "an answer is not recorded; the action is sent again");
         }
     }

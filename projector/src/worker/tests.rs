@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
+use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_events::{CategoryId, Recorded};
 use tidemark_read_models::Shard;
@@ -23,7 +24,12 @@ fn worker(database: &Database) -> Worker<Tally> {
 }
 
 fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
-    let storage = Storage::new(database.pool.clone(), Tally::NAME, GENERATION, shard);
+    let storage = Storage::new(
+        PgPool::clone(&database.pool),
+        Tally::NAME,
+        GENERATION,
+        shard,
+    );
     Worker::new(storage, &database.config(&[]).projection, None)
 }
 

@@ -57,7 +57,7 @@ async fn rows_are_in_the_same_shard_for_us_and_for_the_database() {
     let rows: Vec<(Uuid, i32, i32)> = sqlx::query_as(sql)
         .bind(Uuid::nil())
         .bind(Uuid::max())
-        .fetch_all(&database.pool)
+        .fetch_all(&*database.pool)
         .await
         .unwrap();
     for (id, shards, number) in rows {

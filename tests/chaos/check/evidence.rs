@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use redis::AsyncCommands;
-use tidemark_event_store::Log;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_events::Recorded;
 use tidemark_read_models::{ReadModel, for_each_read_model};
+use tidemark_tests::database::RESPONSE_TIMEOUT;
 use tidemark_tests::records::Records;
 use tidemark_tests::replay::Rows;
 use tidemark_tests::{records, replay};
@@ -125,7 +126,7 @@ pub(crate) async fn documents_behind(stack: &Stack, head: i64) -> Vec<String> {
 }
 
 async fn read_log(stack: &Stack) -> Vec<Recorded> {
-    let log = Log::new(stack.pool.clone());
+    let log = Log::new(TimedPool::new(stack.pool.clone(), RESPONSE_TIMEOUT));
     let mut events: Vec<Recorded> = Vec::new();
     loop {
         let last = events.last().map_or(0, |event| event.position);

@@ -1,9 +1,10 @@
 //! Commands are answered before they are durable, and then the power fails.
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
-use tidemark_event_store::{Appender, Group, Log, NewEvent, Outcome};
+use tidemark_event_store::{AppendOutcome, Appender, Group, Log, NewEvent, TimedPool};
 use tidemark_events::market::category;
 use tidemark_events::{CategoryId, Event};
+use tidemark_tests::database::RESPONSE_TIMEOUT;
 use uuid::Uuid;
 
 use super::support::{id, metadata, postgres};
@@ -65,7 +66,8 @@ pub(super) async fn run(mut world: World) -> Caught {
     let pool = PgPool::connect(&postgres.url("tidemark_read"))
         .await
         .unwrap();
-    let log = Log::new(pool).page(0, COMMANDS).await.unwrap();
+    let log = Log::new(TimedPool::new(pool, RESPONSE_TIMEOUT));
+    let log = log.page(0, COMMANDS).await.unwrap();
     Caught::new(COUNTER, Attempts::of(&lines, &log).lost())
 }
 
@@ -87,7 +89,7 @@ async fn command(world: &mut World, appender: &Appender, batch: i64) -> [Line; 2
         ..Group::default()
     };
     let outcome = appender.append(batch, None, vec![group]).await.unwrap();
-    assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    assert!(matches!(outcome, AppendOutcome::Appended(_)), "{outcome:?}");
     told(command, stream_id, batch)
 }
 

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, PgPool};
-use tidemark_event_store::{Appender, Group, KeyUse, NewEvent, NewRecord, Outcome};
+use tidemark_event_store::{
+    AppendOutcome, Appender, Group, KeyUse, NewEvent, NewIdempotencyRecord,
+};
 use tidemark_events::Encoded;
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
@@ -93,7 +95,9 @@ async fn append(database: &Database) {
     for batch in 1..=BATCHES {
         let groups = streams.iter().map(|stream_id| group(*stream_id, batch));
         let outcome = appender.append(batch, None, groups.collect()).await;
-        assert!(matches!(outcome.unwrap(), Outcome::Done(done) if done.moved.is_empty()));
+        assert!(
+            matches!(outcome.unwrap(), AppendOutcome::Appended(done) if done.conflicts.is_empty())
+        );
     }
 }
 
@@ -120,7 +124,7 @@ fn group(stream_id: Uuid, version: i64) -> Group {
             ("test", claim(version - 1), None),
             ("test", claim(version), Some(stream_id)),
         ],
-        records: vec![NewRecord {
+        records: vec![NewIdempotencyRecord {
             principal: format!("user:{stream_id}"),
             key: new_id().to_string(),
             request_hash: vec![7; 32],

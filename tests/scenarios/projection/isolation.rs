@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
-use tidemark_event_store::{Appender, Group, NewEvent, Outcome};
+use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent};
 use tidemark_events::{Actor, Encoded, Metadata};
 use tidemark_platform::ids::new_id;
 use tidemark_tests::settle::eventually;
@@ -94,7 +94,7 @@ async fn append_unreadable(app: &App, event_type: &str) {
         ..Group::default()
     };
     let outcome = appender.append(1, None, vec![group]).await.unwrap();
-    assert!(matches!(outcome, Outcome::Done(done) if done.moved.is_empty()));
+    assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
 }
 
 /// F29.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use redis::AsyncCommands;
-use tidemark_event_store::Log;
 use tidemark_events::Recorded;
 use tidemark_read_models::storage::GENERATION;
 use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
@@ -17,8 +16,7 @@ pub(super) async fn assert_rows(app: &App) {
 
 /// The rows that are not what a replay from zero makes of them.
 pub(super) async fn differences(app: &App) -> Vec<String> {
-    let log = Log::new(app.database.pool.clone());
-    let events = log.page(0, i64::MAX).await.unwrap();
+    let events = app.database.log().page(0, i64::MAX).await.unwrap();
     for_each_read_model!(differences_of(app, &events).await).concat()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tidemark_domain::{Reads, Refusal, States, Write};
-use tidemark_event_store::{NewEvent, NewRecord};
+use tidemark_event_store::{NewEvent, NewIdempotencyRecord};
 use tidemark_events::{Event, Timestamp};
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ids::new_id;
@@ -178,7 +178,7 @@ impl Member {
     }
 
     /// Its idempotency record. A refused command has none to write, but may have been done before.
-    pub(super) fn record(&self, events_before: usize) -> Option<NewRecord> {
+    pub(super) fn record(&self, events_before: usize) -> Option<NewIdempotencyRecord> {
         let submission = &self.job.submission;
         let idempotency = submission.idempotency.as_ref()?;
         let (status, version, events) = match &self.verdict {
@@ -187,7 +187,7 @@ impl Member {
             }
             Verdict::Refused(_) | Verdict::Stale { .. } => (None, 0, 0),
         };
-        Some(NewRecord {
+        Some(NewIdempotencyRecord {
             principal: idempotency.principal.clone(),
             key: idempotency.key.clone(),
             request_hash: idempotency.request_hash.clone(),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use std::{io, mem};
 
 use metrics::counter;
-use tidemark_event_store::{Appended, Moved, Outcome};
+use tidemark_event_store::{AppendOutcome, Appended, Conflict};
 use uuid::Uuid;
 
 use super::{Answered, InFlight, Loop, RESOLVE_PAUSE, Standing, in_time, observe, refuse};
@@ -21,8 +21,8 @@ impl Loop {
             return Vec::new();
         };
         match outcome.unwrap_or_else(|_| Err(io::Error::other("a panic").into())) {
-            Ok(Outcome::Done(appended)) => {
-                if appended.moved.is_empty() {
+            Ok(AppendOutcome::Appended(appended)) => {
+                if appended.conflicts.is_empty() {
                     // All came to be that the next batch rests on: the log need not wait for the books.
                     self.send();
                 }
@@ -30,13 +30,13 @@ impl Loop {
                 self.keep(sent.long);
                 self.take(sent.groups, &appended)
             }
-            Ok(Outcome::Late(at)) => {
+            Ok(AppendOutcome::Late(at)) => {
                 tracing::warn!("a batch came too late and is decided again");
                 counter!("tidemark_executor_late_batches_total").increment(1);
                 self.clock.follow(at);
                 self.decide_anew(sent)
             }
-            Ok(Outcome::NotCurrent) => {
+            Ok(AppendOutcome::NotCurrent) => {
                 tracing::error!("this executor's row is gone: it was idle for too long");
                 self.register().await;
                 self.decide_anew(sent)
@@ -67,13 +67,16 @@ impl Loop {
     /// The commands of the groups that were written; the others are decided again.
     fn take(&mut self, groups: Vec<Vec<Member>>, appended: &Appended) -> Vec<Standing> {
         self.clock.follow(appended.at);
-        let failed: HashSet<usize> = appended.moved.iter().map(Moved::group).collect();
+        let failed: HashSet<usize> = appended.conflicts.iter().map(Conflict::group).collect();
         let mut standing = Vec::new();
         let mut position = appended.head;
         for (place, members) in groups.into_iter().enumerate() {
             if failed.contains(&place) {
-                let moved = appended.moved.iter().filter(|moved| moved.group() == place);
-                self.retry_group(members, &moved.collect::<Vec<_>>());
+                let conflicts = appended
+                    .conflicts
+                    .iter()
+                    .filter(|conflict| conflict.group() == place);
+                self.retry_group(members, &conflicts.collect::<Vec<_>>());
                 continue;
             }
             for member in members {
@@ -111,12 +114,12 @@ impl Loop {
     }
 
     /// A group was not written: those done before are answered so, the others decided again.
-    fn retry_group(&mut self, members: Vec<Member>, moved: &[&Moved]) {
+    fn retry_group(&mut self, members: Vec<Member>, conflicts: &[&Conflict]) {
         counter!("tidemark_executor_conflicts_total").increment(1);
         let mut again = Vec::with_capacity(members.len());
         for member in members {
             member.forget(&mut self.cache);
-            match self.done_before(&member, moved) {
+            match self.done_before(&member, conflicts) {
                 Some(answer) => member.job.answer(answer),
                 None => again.push(member),
             }
@@ -125,22 +128,26 @@ impl Loop {
     }
 
     /// The answer to a command that another process took first, or whose subject was erased.
-    fn done_before(&self, member: &Member, moved: &[&Moved]) -> Option<Result<Accepted, Error>> {
+    fn done_before(
+        &self,
+        member: &Member,
+        conflicts: &[&Conflict],
+    ) -> Option<Result<Accepted, Error>> {
         let submission = &member.job.submission;
-        moved.iter().find_map(|moved| match moved {
-            Moved::Subject { id, .. } => {
+        conflicts.iter().find_map(|conflict| match conflict {
+            Conflict::SubjectKey { id, .. } => {
                 let is_erased = submission
                     .subject_keys
                     .iter()
                     .any(|used| used.subject == *id);
                 is_erased.then_some(Err(Error::Erased))
             }
-            Moved::Record { record, .. } => {
+            Conflict::IdempotencyRecord { record, .. } => {
                 let sent = submission.idempotency.as_ref()?;
                 let is_done = (&record.principal, &record.key) == (&sent.principal, &sent.key);
                 is_done.then(|| replay(record, sent, self.timeline))
             }
-            Moved::Stream { .. } | Moved::Claim { .. } => None,
+            Conflict::Stream { .. } | Conflict::Claim { .. } => None,
         })
     }
 

@@ -1,7 +1,6 @@
 //! What auditors read about.
 
 use serde_json::json;
-use tidemark_event_store::Log;
 use tidemark_events::Recorded;
 use tidemark_tests::settle::eventually;
 use tidemark_tests::{App, User};
@@ -54,6 +53,6 @@ impl Story {
 
 /// The events of a stream, as the log holds them.
 pub(super) async fn stored(app: &App, stream: Uuid) -> Vec<Recorded> {
-    let log = Log::new(app.database.pool.clone());
+    let log = app.database.log();
     log.stream(stream, 0, i64::MAX).await.unwrap()
 }

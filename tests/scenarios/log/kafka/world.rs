@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::future::select_all;
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tidemark_event_store::relay::{Health, Relay, Settings};
-use tidemark_event_store::{Appender, Group, Log, NewEvent, Outcome, kafka};
+use tidemark_event_store::{AppendOutcome, Appender, Group, Log, NewEvent, TimedPool, kafka};
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category};
 use tidemark_events::{
@@ -15,6 +14,7 @@ use tidemark_events::{
 };
 use tidemark_platform::ids::new_id;
 use tidemark_tests::Database;
+use tidemark_tests::database::RESPONSE_TIMEOUT;
 use tidemark_tests::settings::from_environment;
 use tidemark_tests::settle::eventually;
 use tokio::sync::watch;
@@ -34,7 +34,7 @@ pub(super) struct World {
     pub(super) database: Database,
     pub(super) log: Log,
     pub(super) settings: Settings,
-    relay_pool: PgPool,
+    relay_pool: TimedPool,
     appender: Appender,
     batch: i64,
     versions: HashMap<Uuid, i64>,
@@ -59,11 +59,12 @@ impl World {
                 .connect_lazy(&database.url_like(&url))
                 .unwrap()
         };
+        let timed = |pool| TimedPool::new(pool, RESPONSE_TIMEOUT);
         let writing = pool("APPEND");
         let appender = Appender::register(&writing, new_id());
         Self {
-            log: Log::new(pool("READ")),
-            relay_pool: pool("RELAY"),
+            log: Log::new(timed(pool("READ"))),
+            relay_pool: timed(pool("RELAY")),
             appender: appender.await.unwrap(),
             settings: settings(format!("test-{}", new_id().simple())),
             database,
@@ -112,10 +113,10 @@ impl World {
             .append(self.batch, None, vec![group])
             .await
             .unwrap();
-        let Outcome::Done(appended) = outcome else {
+        let AppendOutcome::Appended(appended) = outcome else {
             panic!("the executor is forgotten")
         };
-        assert_eq!(appended.moved, []);
+        assert_eq!(appended.conflicts, []);
         self.log.head().await.unwrap().position
     }
 
