@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::{Accepted, Executor, Idempotency, Submission};
-use crate::passwords::Passwords;
+use crate::identity::passwords::Passwords;
 
 /// The header that tells an answer which was built from an idempotency record.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");

@@ -1,4 +1,4 @@
-//! Who sends a command and how: what every command route takes from a request, in one extractor.
+//! What every route reads from a request besides its body: who sends it, and on what conditions.
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::HeaderName;
@@ -8,26 +8,26 @@ use tidemark_platform::auth::Principal;
 use tidemark_platform::http::{IdempotencyKey, IfMatch, Problem, RequestContext};
 use uuid::Uuid;
 
-/// The event that a reactor answers; taken from services alone.
+/// The header in which a service names the event that its command answers. From others it is ignored.
 const CAUSATION_ID: HeaderName = HeaderName::from_static("x-causation-id");
 
-/// Who sends a command, why, and on what condition.
+/// Who sends a request, what caused it, and on what conditions a command of it may be accepted.
 #[derive(Debug)]
 pub struct Caller {
-    /// Who.
+    /// The user or service that the request is authenticated as.
     pub principal: Principal,
-    /// Method and path.
+    /// The method and path of the request.
     pub request: String,
-    /// From `If-Match`.
+    /// The stream version that `If-Match` demands.
     pub expected_version: Option<i64>,
-    /// From `Idempotency-Key`.
+    /// The `Idempotency-Key` of the request.
     pub idempotency_key: Option<String>,
     context: RequestContext,
     causation_id: Option<Uuid>,
 }
 
 impl Caller {
-    /// The caller as an actor of the log.
+    /// The caller as the metadata of events names it.
     #[must_use]
     pub fn actor(&self) -> Actor {
         match &self.principal {
@@ -37,8 +37,8 @@ impl Caller {
         }
     }
 
-    /// Under whom an idempotency key is kept: two people's keys never meet. Without a login it is
-    /// the route, as there is no other way to tell.
+    /// The owner of the caller's idempotency keys, so that two users may choose the same key. Anonymous
+    /// callers cannot be told apart: they share the keys of a route.
     #[must_use]
     pub fn idempotency_principal(&self) -> String {
         match &self.principal {
@@ -47,7 +47,7 @@ impl Caller {
         }
     }
 
-    /// Who and why, for the events.
+    /// The metadata of the events that a command of this request writes.
     #[must_use]
     pub fn metadata(&self) -> Metadata {
         Metadata {
@@ -58,16 +58,17 @@ impl Caller {
         }
     }
 
-    /// For commands that answer secrets, which must not be kept to be answered again.
+    /// Refuses an `Idempotency-Key`, for routes whose answers hold secrets: an answer can only be given
+    /// again if it was stored, and secrets must not be.
     ///
     /// # Errors
-    /// 400 if the client sent a key all the same.
-    pub fn refuse_key(&self) -> Result<(), Problem> {
+    /// 400 if the client sent a key.
+    pub fn refuse_idempotency_key(&self) -> Result<(), Problem> {
         match self.idempotency_key {
             None => Ok(()),
             Some(_) => Err(Problem::bad_request(
                 "idempotency_key_not_taken",
-                "This answers secrets, so it takes no Idempotency-Key.",
+                "The answer holds secrets and is not stored, so an Idempotency-Key is not accepted.",
             )),
         }
     }
@@ -96,7 +97,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         Ok(Self {
             principal,
             request: format!("{} {path}", parts.method),
-            // A version that no stream can have is one that no stream has.
+            // A number beyond i64 is the version of no stream, and neither is the largest i64.
             expected_version: expected.map(|version| i64::try_from(version).unwrap_or(i64::MAX)),
             idempotency_key,
             context,

@@ -1,4 +1,4 @@
-//! Why a command was not done, and the problem that a client is told.
+//! Why a command was not accepted, and the problem that the client is answered.
 
 use std::sync::Arc;
 
@@ -13,72 +13,72 @@ use tidemark_platform::http::Problem;
 /// shortest time that the header can say, and a full queue, a conflict or a stopping process is over by then.
 const RETRY_AFTER_S: u64 = 1;
 
-/// Why a command was not done.
+/// Why a command was not accepted.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// A rule said no.
+    /// A rule of the domain refused the command.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The client knows an older version.
+    /// The stream is not at the version that the client expected.
     #[error("the stream is at version {current}")]
-    Stale {
-        /// The version now.
+    VersionMismatch {
+        /// The version of the stream.
         current: i64,
     },
-    /// Another request came with the same `Idempotency-Key`.
+    /// The `Idempotency-Key` was sent with another request before.
     #[error("this Idempotency-Key belongs to another request")]
-    KeyReused,
-    /// The e-mail address and the password do not belong together.
+    IdempotencyKeyReused,
+    /// No user has this e-mail address and this password.
     #[error("the e-mail address or the password is wrong")]
     InvalidCredentials,
     /// The service may not send this command.
     #[error("this service may not send `{0}`")]
     CommandNotAllowed(&'static str),
-    /// The person that the command concerns was erased.
+    /// The key under which the command's personal data is sealed was destroyed, since its subject was erased.
     #[error("the person that this concerns was erased")]
-    Erased,
-    /// The command writes more events than one may.
+    SubjectErased,
+    /// The command writes more events than `executor.events_per_command_max`.
     #[error("the command writes too many events")]
     TooManyEvents,
-    /// An event is larger than one may be.
+    /// The data of an event is larger than `executor.event_bytes_max`.
     #[error("the command writes an event that is too large")]
     EventTooLarge,
-    /// Too many commands wait already.
-    #[error("too many commands wait")]
+    /// Too many commands, or too many passwords to hash, are waiting already.
+    #[error("too many requests are waiting")]
     Overloaded,
-    /// What the command rests on kept moving until its time was up.
-    #[error("what this rests on keeps changing")]
+    /// The command met conflicts, or waited, until its deadline.
+    #[error("the command could not be completed in time")]
     Contended,
-    /// Postgres does not answer.
+    /// Postgres does not answer, or answers with an error.
     #[error("the log cannot be reached")]
     StorageUnavailable,
-    /// A stream holds what this build does not know.
+    /// A stream holds an event that this build does not know.
     #[error("this was last changed by a newer build")]
     NewerBuild,
     /// The process is stopping.
     #[error("this process is stopping")]
     ShuttingDown,
-    /// Something that should not be.
+    /// A defect. The text is for the process's log only.
     #[error("{0}")]
     Internal(Arc<str>),
 }
 
 impl Error {
-    /// Something that should not be: the client learns nothing of it, the log does.
+    /// A defect: the client is told only that something went wrong.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::Internal(cause.to_string().into())
     }
 
-    /// The word for metrics.
+    /// The stable name of this error: the `code` of its problem, and the outcome in metrics.
     #[must_use]
-    pub const fn outcome(&self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code,
-            Self::Stale { .. } => "stale",
-            Self::KeyReused => "idempotency_key_reused",
+            Self::VersionMismatch { .. } => "stale",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::InvalidCredentials => "invalid_credentials",
             Self::CommandNotAllowed(_) => "command_not_allowed",
-            Self::Erased => "subject_erased",
+            Self::SubjectErased => "subject_erased",
             Self::TooManyEvents => "too_many_events",
             Self::EventTooLarge => "event_too_large",
             Self::Overloaded => "overloaded",
@@ -93,7 +93,7 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        tracing::warn!(%error, "Postgres does not answer");
+        tracing::warn!(%error, "Postgres cannot be asked");
         Self::StorageUnavailable
     }
 }
@@ -101,7 +101,7 @@ impl From<sqlx::Error> for Error {
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
         if error.is_newer_build() {
-            tracing::warn!(%error, "a stream holds what this build does not know");
+            tracing::warn!(%error, "a stream holds an event that this build does not know");
             Self::NewerBuild
         } else {
             Self::internal(error)
@@ -113,7 +113,7 @@ impl From<SealError> for Error {
     fn from(error: SealError) -> Self {
         match error {
             SealError::Storage(error) => {
-                tracing::warn!(%error, "keys cannot be fetched");
+                tracing::warn!(%error, "the keys of a data subject cannot be read");
                 Self::StorageUnavailable
             }
             SealError::Broken | SealError::KeyLength => Self::internal(error),
@@ -123,16 +123,18 @@ impl From<SealError> for Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let code = error.outcome();
+        let code = error.code();
         let detail = error.to_string();
         match error {
-            Error::Refused(refusal) => refused(&refusal),
-            Error::Stale { current } => Self::precondition_failed(detail).with("version", current),
-            Error::KeyReused | Error::TooManyEvents => Self::unprocessable(code, detail),
+            Error::Refused(refusal) => refusal_problem(&refusal),
+            Error::VersionMismatch { current } => {
+                Self::precondition_failed(detail).with("version", current)
+            }
+            Error::IdempotencyKeyReused | Error::TooManyEvents => Self::unprocessable(code, detail),
             Error::EventTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, detail),
             Error::InvalidCredentials => Self::unauthorized(code, detail),
             Error::CommandNotAllowed(_) => Self::forbidden(code, detail),
-            Error::Erased => Self::new(StatusCode::GONE, code, detail),
+            Error::SubjectErased => Self::new(StatusCode::GONE, code, detail),
             Error::Overloaded
             | Error::Contended
             | Error::StorageUnavailable
@@ -143,7 +145,7 @@ impl From<Error> for Problem {
     }
 }
 
-fn refused(refusal: &Refusal) -> Problem {
+fn refusal_problem(refusal: &Refusal) -> Problem {
     let (code, detail) = (refusal.code, refusal.to_string());
     let problem = match refusal.kind {
         Kind::Invalid => Problem::unprocessable(code, detail),

@@ -4,6 +4,7 @@
 //! ones, and appends them in one call. An answer never leaves before its commit is durable.
 
 mod batch;
+mod expiry;
 mod job;
 mod load;
 mod run;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+pub(crate) use expiry::remove_expired;
 pub use submission::{Accepted, Idempotency, Submission};
 
 use crate::error::Error;
@@ -113,7 +115,7 @@ impl Executor {
                 .unwrap_or_else(PoisonError::into_inner);
             match in_flight.get(&id) {
                 Some((request_hash, _)) if *request_hash != idempotency.request_hash => {
-                    return Err(Error::KeyReused);
+                    return Err(Error::IdempotencyKeyReused);
                 }
                 Some((_, answer)) => answer.clone(),
                 None => {
@@ -153,7 +155,7 @@ impl Executor {
 /// The answer to a command that was done before.
 fn replay(record: &IdempotencyRecord, idempotency: &Idempotency, timeline: i32) -> Answer {
     if record.request_hash != idempotency.request_hash {
-        return Err(Error::KeyReused);
+        return Err(Error::IdempotencyKeyReused);
     }
     Ok(Accepted {
         status: status(record),

@@ -1,15 +1,17 @@
-//! The command API: validates intents, has them decided and appended, answers. It hosts the relay,
-//! and it is the only process that appends. It serves no reads.
+//! The command API: checks what clients send, has commands decided and appended, and answers. It hosts
+//! the relay, and it is the only process that appends to the log. It answers no queries.
 
 pub mod app;
 pub mod caller;
 pub mod error;
 pub mod executor;
-pub mod passwords;
-mod publish;
-mod roles;
+pub mod identity;
+mod process_roles;
+mod relay;
 mod routes;
 mod run;
+mod start_error;
 
-pub use roles::Roles;
-pub use run::{StartError, run};
+pub use process_roles::ProcessRoles;
+pub use run::run;
+pub use start_error::StartError;

@@ -1,23 +1,23 @@
 //! The binary: reads the arguments and the configuration, and runs until it is told to stop.
 
 use clap::Parser;
-use tidemark_command_api::{Roles, StartError, run};
+use tidemark_command_api::{ProcessRoles, StartError, run};
 use tidemark_platform::{Config, shutdown};
 use tokio::net::TcpListener;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Takes commands, appends the facts that follow to the log, and publishes the log to Kafka.
+/// Accepts commands, appends their events to the log, and publishes the log to Kafka.
 ///
 /// All settings come from the environment (`TIDEMARK_…`); their defaults are documented in
 /// `platform/src/default.toml`.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// What this replica does: `api` takes commands, `relay` stands ready to publish to Kafka.
-    #[arg(long, default_value_t = Roles::ALL)]
-    roles: Roles,
+    /// What this replica does: `api` accepts commands, `relay` stands ready to publish the log to Kafka.
+    #[arg(long, default_value_t = ProcessRoles::ALL)]
+    roles: ProcessRoles,
 }
 
 #[tokio::main]

@@ -1,5 +1,5 @@
-//! The routes of the command API, one file a noun in the folder of its context. A route checks the shape of a body and names the
-//! command; whether the command may happen is decided elsewhere.
+//! The routes of the command API: a folder for each context, and in it a file for each noun. A route
+//! checks the form of a body and names the command; the domain decides whether the command may happen.
 
 mod audit;
 mod identity;
@@ -15,23 +15,24 @@ use crate::app::App;
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Tidemark command API",
-    description = "Sends commands. Each answer comes after its facts are durable in the log, and \
-                   carries `Tidemark`: hand it to a query, and the query reflects your command."
+    description = "Accepts commands. Each answer is sent after its events are durable in the log, and \
+                   carries the header `Tidemark`. Send that header with a query, and the query reflects \
+                   the command."
 ))]
 struct Document;
 
-/// Every route, with its documentation.
+/// All routes, and their description for clients. Bodies that may hold passwords have a lower limit of their own.
 pub(crate) fn router(app: App) -> Router {
     let limits = app.config.http.clone();
-    let (secrets, secrets_api) = OpenApiRouter::with_openapi(Document::openapi())
+    let (identity, identity_api) = OpenApiRouter::with_openapi(Document::openapi())
         .merge(identity::router())
         .split_for_parts();
     let (others, others_api) = OpenApiRouter::new()
         .merge(market::router())
         .merge(audit::router())
         .split_for_parts();
-    http::body_limit(secrets, limits.auth_body_bytes_max)
+    http::body_limit(identity, limits.auth_body_bytes_max)
         .merge(others)
         .with_state(app)
-        .merge(openapi::router(secrets_api.merge_from(others_api)))
+        .merge(openapi::router(identity_api.merge_from(others_api)))
 }

@@ -1,7 +1,6 @@
-//! Puts the process together, and takes it apart again: the server drains first, then the executor
-//! answers what is left, and last the relay hands over.
+//! Starts the process and stops it in order: the server answers what it has received, then the executor
+//! finishes its commands, and last the relay gives up its term.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,61 +9,32 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use sqlx::PgPool;
-use tidemark_event_store::{IdempotencyRecord, Keys, Log, LookupKey, SealError, TimedPool};
+use tidemark_event_store::{Keys, Log, LookupKey, TimedPool};
 use tidemark_platform::auth::{Auth, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
 use tidemark_platform::ops::Readiness;
-use tidemark_platform::{auth, config, database, http, ops, server, telemetry};
+use tidemark_platform::{database, http, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::error::Error;
-use crate::executor::Executor;
-use crate::passwords::Passwords;
-use crate::{Roles, publish, routes};
+use crate::executor::{Executor, remove_expired};
+use crate::identity::passwords::Passwords;
+use crate::process_roles::ProcessRoles;
+use crate::start_error::StartError;
+use crate::{relay, routes};
 
-/// Open keys of data subjects kept in memory.
-const KEYS_CACHED: u64 = 100_000;
-/// How often what is past its time is forgotten.
-const EXPIRE_EVERY: Duration = Duration::from_hours(1);
-/// Executors that have not appended for this long are forgotten.
-const EXECUTORS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// How many unwrapped keys of data subjects are kept in memory at most.
+const SUBJECT_KEYS_CACHED_MAX: u64 = 100_000;
 
-/// Why the process cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] config::Error),
-    /// The keys of access tokens are wrong.
-    #[error(transparent)]
-    Auth(#[from] auth::Error),
-    /// `sealing.master_key` or `sealing.lookup_key` is wrong.
-    #[error("sealing.master_key and sealing.lookup_key must be base64 of 32 bytes")]
-    SealingKey,
-    /// Postgres cannot be reached.
-    #[error("Postgres: {0}")]
-    Database(#[from] sqlx::Error),
-    /// Argon2 does not take the configured cost.
-    #[error("passwords: {0}")]
-    Passwords(Error),
-    /// Telemetry cannot be set up.
-    #[error(transparent)]
-    Telemetry(#[from] telemetry::Error),
-    /// The network or the signals of the process.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
-
-/// Serves until `shutdown`, then ends gracefully.
+/// Serves until `shutdown`, then stops gracefully.
 ///
 /// # Errors
-/// [`StartError`].
+/// If the configuration is wrong, Postgres cannot be reached, or the network fails.
 pub async fn run(
     config: Config,
-    roles: Roles,
+    roles: ProcessRoles,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
@@ -72,7 +42,7 @@ pub async fn run(
     let config = Arc::new(config);
     tracing::info!(%roles, listen = %listener.local_addr()?, "the command API starts");
     let relay_stop = CancellationToken::new();
-    let relay = tokio::spawn(publish::relay(&config, roles, relay_stop.clone())?);
+    let relay = tokio::spawn(relay::start(&config, roles, relay_stop.clone())?);
     if roles.api {
         serve_api(&config, listener, shutdown).await?;
     } else {
@@ -81,7 +51,7 @@ pub async fn run(
     }
     relay_stop.cancel();
     if let Err(error) = relay.await {
-        tracing::error!(%error, "the relay ended badly");
+        tracing::error!(%error, "the relay panicked");
     }
     Ok(())
 }
@@ -95,16 +65,15 @@ async fn serve_api(
     let pool = database::pool(&config.database, url)?;
     let pool = TimedPool::new(pool, config.database.response_timeout());
     let clock = Clock::system();
-    let (executor, work) = Executor::start(pool.clone(), &config.executor, clock.clone()).await?;
-    let expiry = tokio::spawn(expire(
-        PgPool::clone(&pool),
-        config.executor.idempotency_ttl_h,
-    ));
+    let (executor, commit_loop) =
+        Executor::start(pool.clone(), &config.executor, clock.clone()).await?;
+    let expiry = remove_expired(PgPool::clone(&pool), config.executor.idempotency_ttl_h);
+    let expiry = tokio::spawn(expiry);
     let router = router(config, pool, clock, executor)?;
     let served = server::serve(listener, router, &config.http, shutdown).await;
     expiry.abort();
-    if let Err(error) = work.await {
-        tracing::error!(%error, "the executor ended badly");
+    if let Err(error) = commit_loop.await {
+        tracing::error!(%error, "the executor panicked");
     }
     Ok(served?)
 }
@@ -116,13 +85,18 @@ fn router(
     executor: Executor,
 ) -> Result<Router, StartError> {
     let sealing = &config.sealing;
-    let ttl = Duration::from_secs(sealing.key_cache_s);
-    let master = key(&sealing.master_key, "sealing.master_key")?;
-    let lookup = key(&sealing.lookup_key, "sealing.lookup_key")?;
+    let key_ttl = Duration::from_secs(sealing.key_cache_s);
+    let master_key = decode_key(&sealing.master_key, "sealing.master_key")?;
+    let lookup_key = decode_key(&sealing.lookup_key, "sealing.lookup_key")?;
     let app = App {
         executor,
-        keys: Keys::new(PgPool::clone(&pool), &master, ttl, KEYS_CACHED)?,
-        lookup_key: Arc::new(LookupKey::new(lookup)?),
+        keys: Keys::new(
+            PgPool::clone(&pool),
+            &master_key,
+            key_ttl,
+            SUBJECT_KEYS_CACHED_MAX,
+        )?,
+        lookup_key: Arc::new(LookupKey::new(lookup_key)?),
         passwords: Passwords::new(&config.auth).map_err(StartError::Passwords)?,
         issuer: Arc::new(Issuer::from_config(&config.auth)?),
         verifier: Arc::new(Verifier::from_config(&config.auth)?),
@@ -139,26 +113,7 @@ fn router(
     Ok(router.merge(ops::router(readiness, &config.http)))
 }
 
-fn key(text: &SecretString, name: &'static str) -> Result<Vec<u8>, StartError> {
-    let text = required(text, name)?;
+fn decode_key(text: &SecretString, setting: &'static str) -> Result<Vec<u8>, StartError> {
+    let text = required(text, setting)?;
     STANDARD.decode(text).map_err(|_| StartError::SealingKey)
-}
-
-impl From<SealError> for StartError {
-    fn from(_: SealError) -> Self {
-        Self::SealingKey
-    }
-}
-
-/// Forgets, now and then, what is past its time.
-async fn expire(pool: PgPool, records_kept_h: u64) {
-    let records_kept = Duration::from_hours(records_kept_h);
-    let mut ticks = tokio::time::interval(EXPIRE_EVERY);
-    loop {
-        ticks.tick().await;
-        match IdempotencyRecord::expire(&pool, records_kept, EXECUTORS_KEPT).await {
-            Ok(forgotten) => tracing::info!(forgotten, "expired idempotency records"),
-            Err(error) => tracing::warn!(%error, "cannot expire idempotency records"),
-        }
-    }
 }

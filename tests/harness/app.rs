@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tidemark_command_api::Roles;
+use tidemark_command_api::ProcessRoles;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
@@ -91,7 +91,7 @@ impl Builder {
         }
         let topics = Topics::of(&settings).await;
         let relay = topics.is_some();
-        let roles = Roles { api: true, relay };
+        let roles = ProcessRoles { api: true, relay };
         let listener = listen("127.0.0.1:0").await;
         let command_url = url_of(&listener);
         settings.set("TIDEMARK_COMMAND_API__URL", &*command_url);
@@ -163,7 +163,7 @@ impl App {
     }
 
     /// One more command API in this process.
-    pub async fn another_command_api(&self, roles: Roles) -> Running {
+    pub async fn another_command_api(&self, roles: ProcessRoles) -> Running {
         command_api(&self.settings, roles, listen("127.0.0.1:0").await)
     }
 
@@ -204,7 +204,7 @@ impl App {
     pub async fn start_command_api(&mut self) {
         let (_, address) = self.command_url().split_once("//").unwrap();
         let listener = listen(address).await;
-        let roles = Roles {
+        let roles = ProcessRoles {
             api: true,
             relay: self.relay,
         };
@@ -240,7 +240,7 @@ impl Running {
     }
 }
 
-fn command_api(settings: &Settings, roles: Roles, listener: TcpListener) -> Running {
+fn command_api(settings: &Settings, roles: ProcessRoles, listener: TcpListener) -> Running {
     let config = settings.config();
     Running::start(listener, |listener, stop| {
         tidemark_command_api::run(config, roles, listener, stop)

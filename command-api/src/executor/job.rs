@@ -42,7 +42,7 @@ impl Job {
     pub(super) fn answer(self, answer: Result<Accepted, Error>) {
         let outcome = match &answer {
             Ok(_) => "accepted",
-            Err(error) => error.outcome(),
+            Err(error) => error.code(),
         };
         let command = self.submission.command.name();
         counter!("tidemark_commands_total", "command" => command, "outcome" => outcome)

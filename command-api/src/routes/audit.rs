@@ -1,4 +1,4 @@
-//! Commands about the log itself: the record of who read it.
+//! Routes of commands about the log itself: the record of who read it.
 
 mod readings;
 
@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
-/// The routes of this context.
+/// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().merge(readings::router())
 }

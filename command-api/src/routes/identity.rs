@@ -1,4 +1,4 @@
-//! Commands about people: registering, roles, logging in and out.
+//! Routes of commands about people: registration, roles and sessions; and the public keys of access tokens.
 
 mod jwks;
 mod sessions;
@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
-/// The routes of this context.
+/// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(jwks::router())

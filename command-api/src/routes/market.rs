@@ -1,15 +1,15 @@
-//! Commands about what is for sale: categories, products, auctions, bids.
+//! Routes of commands about what is for sale: categories, products, auctions and bids.
 
 mod auctions;
 mod categories;
-mod money;
+mod price;
 mod products;
 
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
-/// The routes of this context.
+/// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(auctions::router())

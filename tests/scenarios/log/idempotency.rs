@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use serde_json::json;
-use tidemark_command_api::Roles;
+use tidemark_command_api::ProcessRoles;
 use tidemark_tests::market::product;
 use tidemark_tests::settle::eventually;
 use tidemark_tests::{Answer, App, Client};
@@ -146,7 +146,7 @@ async fn a_repeated_request_gets_the_same_answer_later_and_after_a_restart() {
 
     is_replay_of(&admin.post("/v1/categories", &body).await, &first);
     let second = app
-        .another_command_api(Roles {
+        .another_command_api(ProcessRoles {
             api: true,
             relay: false,
         })

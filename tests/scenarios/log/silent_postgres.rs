@@ -2,7 +2,7 @@
 //! stay silent for ever, and new ones reach the server that took its place.
 
 use serde_json::json;
-use tidemark_command_api::Roles;
+use tidemark_command_api::ProcessRoles;
 use tidemark_tests::App;
 use tidemark_tests::app::Running;
 use tidemark_tests::proxy::{Fault, Proxy};
@@ -32,7 +32,7 @@ async fn silence(proxy: &Proxy) {
 /// A command API behind a proxy.
 async fn command_api(app: &mut App) -> (Running, Proxy) {
     let proxy = before(app, "APPEND").await;
-    let roles = Roles {
+    let roles = ProcessRoles {
         api: true,
         relay: false,
     };

@@ -107,7 +107,7 @@ impl Loop {
                     replayed: false,
                 }),
                 Verdict::Refused(refusal) => Err(Error::Refused(refusal)),
-                Verdict::Stale { current } => Err(Error::Stale { current }),
+                Verdict::Stale { current } => Err(Error::VersionMismatch { current }),
             };
             job.answer(answer);
         }
@@ -140,7 +140,7 @@ impl Loop {
                     .subject_keys
                     .iter()
                     .any(|used| used.subject == *id);
-                is_erased.then_some(Err(Error::Erased))
+                is_erased.then_some(Err(Error::SubjectErased))
             }
             Conflict::IdempotencyRecord { record, .. } => {
                 let sent = submission.idempotency.as_ref()?;

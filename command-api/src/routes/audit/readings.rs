@@ -1,4 +1,4 @@
-//! Readings of history, recorded by the process that shows it.
+//! The route by which a service records that it is about to show history to an auditor.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -25,47 +25,48 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewReading {
-    /// Who read.
+    /// The auditor who asked for the history.
     reader_id: Uuid,
-    /// What they were shown.
+    /// The part of the history that the auditor is shown.
     scope: Shown,
 }
 
-/// A part of history. A fact's own type would pass over fields that it does not know.
+/// The part of the history that an auditor is shown.
+// The scope of the event is not deserialized directly: it would ignore fields that it does not know.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Shown {
-    /// A stream's events.
+    /// A page of the events of one stream.
     Stream {
-        /// Which.
+        /// The stream.
         stream_id: Uuid,
-        /// Where the page began.
+        /// The version after which the page begins.
         after_version: i64,
     },
-    /// What a stream's state was.
+    /// The state that a stream had.
     State {
-        /// Which.
+        /// The stream.
         stream_id: Uuid,
-        /// As of a version,
+        /// The version whose state is shown, if it was asked for by version.
         version: Option<i64>,
-        /// or of a moment.
+        /// The moment whose state is shown, if it was asked for by time.
         #[schema(value_type = Option<String>, format = DateTime)]
         at: Option<Timestamp>,
     },
-    /// The log.
+    /// A page of the log.
     Log {
-        /// Where the page began.
+        /// The position after which the page begins.
         after_position: i64,
-        /// Events of this type.
+        /// The event type that the page is restricted to.
         event_type: Option<String>,
-        /// Events of this aggregate.
+        /// The aggregate that the page is restricted to.
         aggregate: Option<String>,
-        /// Events that this actor caused.
+        /// The actor whose events the page is restricted to.
         actor: Option<String>,
-        /// Events from this moment on.
+        /// The moment from which on events are shown.
         #[schema(value_type = Option<String>, format = DateTime)]
         from: Option<Timestamp>,
-        /// Events before this moment.
+        /// The moment before which events are shown.
         #[schema(value_type = Option<String>, format = DateTime)]
         until: Option<Timestamp>,
     },
@@ -109,7 +110,9 @@ impl From<Shown> for Scope {
     }
 }
 
-/// Record that an auditor is shown a page of history (services)
+/// Record that an auditor is shown a part of the history
+///
+/// Only services may do this.
 #[utoipa::path(
     post,
     path = "/v1/readings",

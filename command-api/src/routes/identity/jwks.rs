@@ -1,4 +1,4 @@
-//! The key that access tokens are verified with (RFC 7517).
+//! The route of the public keys by which others verify access tokens (RFC 7517).
 
 use axum::Json;
 use axum::extract::State;
@@ -12,12 +12,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(jwks))
 }
 
-/// The public keys of access tokens
+/// Get the public keys that access tokens are verified with
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
     tag = "sessions",
-    responses((status = 200, description = "A JWK set", body = Object))
+    responses((status = 200, description = "A JWK set (RFC 7517)", body = Object))
 )]
 async fn jwks(State(app): State<App>) -> Json<Value> {
     Json(app.verifier.jwks())

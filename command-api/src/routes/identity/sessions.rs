@@ -1,15 +1,13 @@
-//! Sessions: log in, refresh, log out.
+//! Routes of sessions: log in, refresh the tokens, log out.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use garde::Validate;
-use rand::Rng;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::identity::credential::Credential;
+use tidemark_domain::identity::session;
 use tidemark_domain::identity::session::{End, Open, Refresh};
 use tidemark_domain::identity::user::User;
 use tidemark_domain::{Claim, ClaimScope};
@@ -25,13 +23,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::users::normalised_email;
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::Accepted;
-
-const TOKEN_BYTES: usize = 32;
+use crate::identity::email::normalised_email;
+use crate::identity::refresh_token::{new_refresh_token, session_of};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -44,9 +41,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct Login {
-    /// The address registered with.
+    /// The e-mail address that the user registered with.
     email: String,
-    /// The password registered with.
+    /// The password of the user.
     #[schema(format = "password")]
     password: String,
 }
@@ -62,17 +59,17 @@ struct RefreshToken {
 /// The tokens of a session.
 #[derive(Serialize, ToSchema)]
 struct Tokens {
-    /// The session.
+    /// The session that the tokens belong to.
     session_id: Uuid,
-    /// The user.
+    /// The user who is logged in.
     user_id: Uuid,
-    /// For `Authorization: Bearer`.
+    /// The token to send in the header `Authorization: Bearer`.
     access_token: String,
-    /// `Bearer`.
+    /// Always `Bearer`.
     token_type: &'static str,
     /// Seconds until the access token expires.
     expires_in: i64,
-    /// For the next refresh; good once.
+    /// The token to send with the next refresh. It can be used once.
     refresh_token: String,
 }
 
@@ -88,10 +85,10 @@ async fn log_in(
     caller: Caller,
     Json(body): Json<Login>,
 ) -> Result<Response, Problem> {
-    caller.refuse_key()?;
+    caller.refuse_idempotency_key()?;
     let user_id = authenticate(&app, &body).await?;
     let session_id = SessionId(new_id());
-    let refresh_token = new_token(session_id);
+    let refresh_token = new_refresh_token(session_id);
     let auth = &app.config.auth;
     let command = Open {
         session_id,
@@ -102,12 +99,13 @@ async fn log_in(
     };
     let submission = app.submission(&caller, &(), StatusCode::CREATED, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
-    tokens(&app, &accepted, user_id, refresh_token).await
+    answer_tokens(&app, &accepted, user_id, refresh_token).await
 }
 
 /// Exchange a refresh token for new tokens
 ///
-/// A refresh token is good once. If a spent one comes back, somebody has a copy: the session ends.
+/// A refresh token can be used once. If a used one is sent again, somebody else may have a copy, so the
+/// session ends.
 #[utoipa::path(
     post,
     path = "/v1/sessions/refresh",
@@ -119,10 +117,10 @@ async fn refresh(
     caller: Caller,
     Json(body): Json<RefreshToken>,
 ) -> Result<Response, Problem> {
-    caller.refuse_key()?;
-    let invalid = || Error::Refused(tidemark_domain::identity::session::Error::InvalidGrant.into());
-    let session_id = session_of(&body.refresh_token).ok_or_else(invalid)?;
-    let next = new_token(session_id);
+    caller.refuse_idempotency_key()?;
+    let invalid_grant = || Error::Refused(session::Error::InvalidGrant.into());
+    let session_id = session_of(&body.refresh_token).ok_or_else(invalid_grant)?;
+    let next = new_refresh_token(session_id);
     let command = Refresh {
         session_id,
         presented: app.lookup_key.hash("refresh_token", &body.refresh_token),
@@ -134,17 +132,17 @@ async fn refresh(
     fail::fail_point!("refresh_unanswered");
     match accepted.events.first() {
         Some(Event::Session(SessionEvent::Refreshed { user_id, .. })) => {
-            tokens(&app, &accepted, *user_id, next).await
+            answer_tokens(&app, &accepted, *user_id, next).await
         }
         Some(Event::Session(SessionEvent::Ended {
             user_id,
             reason: EndReason::TokenReused,
             ..
         })) => {
-            tracing::warn!(%session_id, %user_id, "a spent refresh token came back");
-            Err(invalid().into())
+            tracing::warn!(%session_id, %user_id, "a refresh token was used twice, so its session is ended");
+            Err(invalid_grant().into())
         }
-        _ => Err(invalid().into()),
+        _ => Err(invalid_grant().into()),
     }
 }
 
@@ -168,7 +166,8 @@ async fn log_out(
     app.change(&caller, &(), id, command).await
 }
 
-/// Whose e-mail address and password these are. All failures look and take the same.
+/// The user who has this e-mail address and password. All failures look alike and take the same time, so
+/// that nobody learns which addresses are registered.
 async fn authenticate(app: &App, login: &Login) -> Result<UserId, Error> {
     let email = app
         .lookup_key
@@ -181,9 +180,9 @@ async fn authenticate(app: &App, login: &Login) -> Result<UserId, Error> {
         Some(user_id) => password_hash(app, user_id).await?,
         None => None,
     };
-    let belongs = app.passwords.verify(&login.password, hash).await?;
+    let is_right = app.passwords.verify(&login.password, hash).await?;
     owner
-        .filter(|_| belongs)
+        .filter(|_| is_right)
         .map(UserId)
         .ok_or(Error::InvalidCredentials)
 }
@@ -200,7 +199,7 @@ async fn password_hash(app: &App, user_id: Uuid) -> Result<Option<String>, Error
     }
 }
 
-async fn tokens(
+async fn answer_tokens(
     app: &App,
     accepted: &Accepted,
     user_id: UserId,
@@ -233,24 +232,4 @@ async fn tokens(
         position: accepted.position,
     };
     Ok((accepted.status, token, Json(tokens)).into_response())
-}
-
-/// The session's id and 256 random bits: the id finds the session, the bits prove it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "refresh tokens are drawn here and nowhere else"
-)]
-fn new_token(session_id: SessionId) -> String {
-    let mut secret = [0; TOKEN_BYTES];
-    rand::rng().fill_bytes(&mut secret);
-    format!(
-        "{}.{}",
-        session_id.0.simple(),
-        URL_SAFE_NO_PAD.encode(secret)
-    )
-}
-
-fn session_of(token: &str) -> Option<SessionId> {
-    let (session_id, _) = token.split_once('.')?;
-    Uuid::try_parse(session_id).ok().map(SessionId)
 }

@@ -1,4 +1,4 @@
-//! Users: registration, the first admin, roles.
+//! Routes of users: registration, the first admin, and roles.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,9 +20,7 @@ use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
-
-/// Longest address that SMTP carries (RFC 5321, 4.5.3.1.3).
-pub(super) const EMAIL_BYTES_MAX: usize = 254;
+use crate::identity::email::{EMAIL_BYTES_MAX, normalised_email};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -36,14 +34,14 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewUser {
-    /// Unique; kept encrypted, and compared without regard to case.
+    /// The e-mail address, which no other user may have in any case of its letters. It is stored encrypted.
     #[garde(email, length(bytes, max = EMAIL_BYTES_MAX))]
     #[schema(format = "email", max_length = 254)]
     email: String,
-    /// 15 to 128 characters of any kind, not easily guessed.
+    /// The password: 15 to 128 characters of any kind, not easily guessed.
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
-    /// For people, 1 to 100 characters; kept encrypted.
+    /// The name that other people read: 1 to 100 characters. It is stored encrypted.
     #[garde(length(chars, min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     display_name: String,
@@ -53,18 +51,18 @@ struct NewUser {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct FirstAdmin {
-    /// As for any user.
+    /// The e-mail address, as in any registration.
     #[garde(email, length(bytes, max = EMAIL_BYTES_MAX))]
     #[schema(format = "email", max_length = 254)]
     email: String,
-    /// As for any user.
+    /// The password, as in any registration.
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
-    /// As for any user.
+    /// The display name, as in any registration.
     #[garde(length(chars, min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     display_name: String,
-    /// The one-time secret of the configuration.
+    /// The bootstrap secret of the configuration.
     secret: String,
 }
 
@@ -72,12 +70,12 @@ struct FirstAdmin {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct RoleToGrant {
-    /// `buyer`, `seller`, `admin`, `auditor` or `operator`.
+    /// The role: `buyer`, `seller`, `admin`, `auditor` or `operator`.
     #[schema(value_type = String, example = "seller")]
     role: Role,
 }
 
-/// Register
+/// Register a user
 #[utoipa::path(
     post,
     path = "/v1/users",
@@ -96,7 +94,9 @@ async fn register(
     app.answer(submission).await
 }
 
-/// Register the first admin, once (the operators' tool)
+/// Register the first admin
+///
+/// This is possible once. Only services may do this, and only with the bootstrap secret.
 #[utoipa::path(
     post,
     path = "/v1/admins",
@@ -110,11 +110,11 @@ async fn create_first_admin(
     Json(body): Json<FirstAdmin>,
 ) -> Result<Response, Problem> {
     let secret = app.config.bootstrap_secret.expose_secret();
-    let is_ours = bool::from(secret.as_bytes().ct_eq(body.secret.as_bytes()));
-    if secret.is_empty() || !is_ours {
+    let is_right = bool::from(secret.as_bytes().ct_eq(body.secret.as_bytes()));
+    if secret.is_empty() || !is_right {
         return Err(Problem::forbidden(
             "wrong_bootstrap_secret",
-            "That is not the bootstrap secret of the configuration.",
+            "The secret is not the bootstrap secret of the configuration.",
         ));
     }
     let user = NewUser {
@@ -130,7 +130,7 @@ async fn create_first_admin(
     app.answer(submission).await
 }
 
-/// The command that registers a user, with all that is personal sealed under a new key.
+/// The command that registers a user, with all personal data sealed under a new key, and that key.
 async fn registration(app: &App, user: &NewUser) -> Result<(Register, KeyUse), Problem> {
     let email = normalised_email(&user.email);
     let local_part = email.split('@').next().unwrap_or_default();
@@ -140,8 +140,8 @@ async fn registration(app: &App, user: &NewUser) -> Result<(Register, KeyUse), P
     )?;
     let password_hash = app.passwords.hash(&user.password).await?;
     let user_id = UserId(new_id());
-    let new = app.keys.create(user_id).map_err(Problem::internal)?;
-    let seal = |field, value: &str| new.key.seal(field, value).map_err(Problem::internal);
+    let new_key = app.keys.create(user_id).map_err(Problem::internal)?;
+    let seal = |field, value: &str| new_key.key.seal(field, value).map_err(Problem::internal);
     let register = Register {
         user_id,
         credential_id: CredentialId(new_id()),
@@ -152,19 +152,15 @@ async fn registration(app: &App, user: &NewUser) -> Result<(Register, KeyUse), P
     };
     let subject_key = KeyUse {
         subject: user_id.0,
-        version: new.version,
-        wrapped: Some(new.wrapped),
+        version: new_key.version,
+        wrapped: Some(new_key.wrapped),
     };
     Ok((register, subject_key))
 }
 
-/// The address as it is looked up: two spellings of one mailbox give one text.
-pub(super) fn normalised_email(email: &str) -> String {
-    use unicode_normalization::UnicodeNormalization;
-    email.nfkc().collect::<String>().to_lowercase()
-}
-
-/// Give a user a role (admins)
+/// Grant a role to a user
+///
+/// Only admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/users/{id}/roles",
@@ -186,7 +182,9 @@ async fn grant_role(
     app.change(&caller, &body, id, command).await
 }
 
-/// Take a role from a user (admins)
+/// Revoke a role of a user
+///
+/// Only admins may do this.
 #[utoipa::path(
     delete,
     path = "/v1/users/{id}/roles/{role}",

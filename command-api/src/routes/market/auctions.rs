@@ -1,4 +1,5 @@
-//! Auctions: announced by sellers, bid on by buyers, opened and closed by a timer.
+//! Routes of auctions and bids: sellers announce auctions, buyers bid, and a service opens and closes
+//! auctions when their time has come.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -15,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::money::Price;
+use super::price::Price;
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 
@@ -33,30 +34,33 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewAuction {
-    /// What is sold: a listed product of yours.
+    /// The product to sell. It must be listed, and yours.
     product_id: Uuid,
-    /// The lowest first bid.
+    /// The lowest amount that the first bid may have.
     #[garde(dive)]
     starting_price: Price,
-    /// By how much a bid must exceed the one before, in minor units of the same currency.
+    /// By how much a bid must exceed the highest one so far, in minor units of the same currency.
     #[garde(range(min = 1, max = AMOUNT_MAX))]
     #[schema(minimum = 1)]
     minimum_increment: i64,
-    /// The hidden price below which it does not sell, in minor units of the same currency.
+    /// The price below which the product is not sold, in minor units of the same currency. Bidders are not
+    /// told what it is.
     #[garde(range(min = 1, max = AMOUNT_MAX))]
     #[schema(minimum = 1)]
     reserve_price: Option<i64>,
-    /// The price that ends it at once, until the first bid, in minor units of the same currency.
+    /// The price for which a buyer may end the auction at once, in minor units of the same currency. It may
+    /// be paid until the first bid.
     #[garde(range(min = 1, max = AMOUNT_MAX))]
     #[schema(minimum = 1)]
     buy_now_price: Option<i64>,
-    /// From when bids are taken; now, if left out.
+    /// When the auction opens. Leave it out to open the auction at once.
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Timestamp>,
-    /// Until when bids are taken, unless a late one extends it.
+    /// When the auction ends, unless a late bid extends it.
     #[schema(value_type = String, format = DateTime)]
     ends_at: Timestamp,
-    /// A bid in this many last seconds makes the auction last as long again from the bid on.
+    /// If a bid is placed within this many seconds before the end, the auction ends this many seconds after
+    /// the bid instead.
     #[garde(range(max = ANTI_SNIPING_WINDOW_MAX_S))]
     #[schema(maximum = 3_600)]
     #[serde(default)]
@@ -66,12 +70,14 @@ struct NewAuction {
 #[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewBid {
-    /// How much, at least `minimum_next_bid` of the auction.
+    /// The amount of the bid: at least the `minimum_next_bid` of the auction.
     #[garde(dive)]
     amount: Price,
 }
 
-/// Announce an auction (the product's seller)
+/// Announce an auction
+///
+/// Only the seller of the product may do this.
 #[utoipa::path(
     post,
     path = "/v1/auctions",
@@ -101,14 +107,16 @@ async fn schedule(
     app.create(&caller, &body, id, command).await
 }
 
-/// Bid (buyers, not the seller)
+/// Place a bid
+///
+/// Only buyers may do this, and not the seller of the product.
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/bids",
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("user" = [])),
-    responses((status = 201, body = AcceptedBody, description = "The auction, with this bid the highest"), Problem)
+    responses((status = 201, body = AcceptedBody, description = "The auction, in which this bid is now the highest"), Problem)
 )]
 async fn place_bid(
     State(app): State<App>,
@@ -123,7 +131,10 @@ async fn place_bid(
     app.create(&caller, &body, id, command).await
 }
 
-/// Buy at the buy-now price, until the first bid (buyers, not the seller)
+/// Buy at the buy-now price
+///
+/// This ends the auction, and is possible until the first bid. Only buyers may do this, and not the seller
+/// of the product.
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/buy-now",
@@ -143,7 +154,9 @@ async fn buy_now(
     app.change(&caller, &(), id, command).await
 }
 
-/// Call an auction off before any bid (its seller)
+/// Cancel an auction
+///
+/// This is possible until the first bid. Only the seller may do this.
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/cancel",
@@ -163,9 +176,10 @@ async fn cancel(
     app.change(&caller, &(), id, command).await
 }
 
-/// Open an auction whose time has come (the timer)
+/// Open an auction whose start has come
 ///
-/// Before its time: 409 `not_due`, with `retry_at`.
+/// Before its start the answer is 409 `not_due`, and `retry_at` says when to try again. Only services may
+/// do this.
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/open",
@@ -185,9 +199,10 @@ async fn open(
     app.change(&caller, &(), id, command).await
 }
 
-/// Close an auction whose time is up (the timer)
+/// Close an auction whose end has come
 ///
-/// Before its time: 409 `not_due`, with `retry_at`.
+/// Before its end the answer is 409 `not_due`, and `retry_at` says when to try again. Only services may do
+/// this.
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/close",

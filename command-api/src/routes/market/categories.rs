@@ -1,4 +1,4 @@
-//! Categories, kept by admins.
+//! Routes of categories, which admins keep.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -27,17 +27,18 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewCategory {
-    /// The category above it; none at the top.
+    /// The category that this one is part of. Leave it out for a category at the top.
     parent_id: Option<Uuid>,
-    /// For people, 1 to 100 characters.
+    /// The name that people read: 1 to 100 characters.
     #[garde(length(chars, min = 1, max = 100))]
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// For addresses, unique: lower-case letters, digits and single hyphens, up to 60.
+    /// The name for use in addresses, unique among all categories: up to 60 lower-case letters, digits and
+    /// single hyphens.
     #[garde(length(bytes, max = 60), custom(is_slug))]
     #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 60)]
     slug: String,
-    /// Among its siblings, lowest first.
+    /// The place among the categories of the same parent: the lowest comes first.
     #[serde(default)]
     sort_order: i32,
 }
@@ -58,7 +59,9 @@ fn is_slug<C>(text: &str, _: &C) -> garde::Result {
     }
 }
 
-/// Create a category (admins)
+/// Create a category
+///
+/// Only admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/categories",
@@ -82,7 +85,9 @@ async fn create(
     app.create(&caller, &body, id, command).await
 }
 
-/// Let products be filed under a category again (admins)
+/// Activate a category
+///
+/// Products may be listed in it again. Only admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/activate",
@@ -102,7 +107,9 @@ async fn activate(
     app.change(&caller, &(), id, command).await
 }
 
-/// Take no new products under a category (admins)
+/// Deactivate a category
+///
+/// No product may be listed in it from now on. Only admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/deactivate",

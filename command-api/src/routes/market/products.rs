@@ -1,4 +1,4 @@
-//! Products, offered by their sellers.
+//! Routes of products, which their sellers offer.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::money::Price;
+use super::price::Price;
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 
@@ -34,30 +34,31 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewProduct {
-    /// Where it is filed.
+    /// The category that the product belongs to.
     category_id: Uuid,
-    /// One line, 1 to 200 characters.
+    /// What the product is, in one line of 1 to 200 characters.
     #[garde(length(chars, min = 1, max = 200))]
     #[schema(min_length = 1, max_length = 200)]
     title: String,
-    /// Up to 10,000 characters.
+    /// The description for buyers: up to 10,000 characters.
     #[garde(length(chars, max = 10_000))]
     #[schema(max_length = 10_000)]
     #[serde(default)]
     description: String,
-    /// The state of the thing: `new`, `like_new`, `good`, `fair` or `for_parts`.
+    /// The condition of the product: `new`, `like_new`, `good`, `fair` or `for_parts`.
     #[schema(value_type = String, example = "good")]
     condition: Condition,
-    /// References to pictures, the main one first: up to 20 of up to 500 characters.
+    /// References to pictures of the product, the main one first: up to 20, each of 1 to 500 characters.
     #[garde(length(max = 20), inner(length(chars, min = 1, max = 500)))]
     #[schema(max_items = 20)]
     #[serde(default)]
     images: Vec<String>,
-    /// Names and values, such as `weight` and `2 kg`: up to 50, each up to 200 characters.
+    /// Names and values such as `weight` and `2 kg`: up to 50 pairs. Names and values have up to 200
+    /// characters each, and a name has at least one.
     #[garde(custom(are_specifications))]
     #[serde(default)]
     specifications: BTreeMap<String, String>,
-    /// How it is sent; none means collection only.
+    /// How the product is sent. Leave it out if the buyer must collect the product.
     #[garde(dive)]
     shipping: Option<NewShipping>,
 }
@@ -65,16 +66,16 @@ struct NewProduct {
 #[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewShipping {
-    /// What the buyer pays for it.
+    /// What the buyer pays for shipping.
     #[garde(dive)]
     price: Price,
-    /// ISO 3166-1 alpha-2 codes of the countries it is sent to.
-    #[garde(length(min = 1, max = 250), inner(custom(is_country)))]
+    /// The ISO 3166-1 alpha-2 codes of the countries that the product is sent to.
+    #[garde(length(min = 1, max = 250), inner(custom(is_country_code)))]
     #[schema(min_items = 1, max_items = 250)]
     countries: Vec<String>,
 }
 
-fn is_country<C>(code: &str, _: &C) -> garde::Result {
+fn is_country_code<C>(code: &str, _: &C) -> garde::Result {
     if code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) {
         Ok(())
     } else {
@@ -84,25 +85,27 @@ fn is_country<C>(code: &str, _: &C) -> garde::Result {
     }
 }
 
-fn are_specifications<C>(all: &BTreeMap<String, String>, _: &C) -> garde::Result {
-    let is_long = |text: &String| text.chars().count() > SPECIFICATION_CHARS_MAX;
-    if all.len() > SPECIFICATIONS_MAX {
+fn are_specifications<C>(specifications: &BTreeMap<String, String>, _: &C) -> garde::Result {
+    let is_too_long = |text: &String| text.chars().count() > SPECIFICATION_CHARS_MAX;
+    if specifications.len() > SPECIFICATIONS_MAX {
         Err(garde::Error::new(format!(
             "must have at most {SPECIFICATIONS_MAX} entries"
         )))
-    } else if all
+    } else if specifications
         .iter()
-        .any(|(name, value)| name.is_empty() || is_long(name) || is_long(value))
+        .any(|(name, value)| name.is_empty() || is_too_long(name) || is_too_long(value))
     {
         Err(garde::Error::new(format!(
-            "names must not be empty; names and values have at most {SPECIFICATION_CHARS_MAX} characters"
+            "must have names that are not empty, and names and values of at most {SPECIFICATION_CHARS_MAX} characters"
         )))
     } else {
         Ok(())
     }
 }
 
-/// Describe a product, for nobody else to see yet (sellers)
+/// Draft a product
+///
+/// Nobody else sees the product before it is listed. Only sellers may do this.
 #[utoipa::path(
     post,
     path = "/v1/products",
@@ -133,7 +136,9 @@ async fn draft(
     app.create(&caller, &body, id, command).await
 }
 
-/// Offer a product (its seller)
+/// List a product
+///
+/// Everybody sees the product from now on. Only its seller may do this.
 #[utoipa::path(
     post,
     path = "/v1/products/{id}/list",
@@ -153,7 +158,9 @@ async fn list(
     app.change(&caller, &(), id, command).await
 }
 
-/// Offer a product no more (its seller)
+/// Withdraw a product
+///
+/// The product is not offered any more. Only its seller may do this.
 #[utoipa::path(
     post,
     path = "/v1/products/{id}/withdraw",

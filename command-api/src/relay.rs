@@ -1,5 +1,5 @@
-//! Hosts the relay: stands ready to publish the log, where this replica has that role and there is a
-//! broker.
+//! Runs the relay in this process, which publishes the log to Kafka. What the relay does is the event
+//! store's; here are only its settings.
 
 use std::time::Duration;
 
@@ -10,20 +10,22 @@ use tidemark_platform::ids::new_id;
 use tidemark_platform::{config, database};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Roles, StartError};
+use crate::process_roles::ProcessRoles;
+use crate::start_error::StartError;
 
-/// The relay at work, until `stop`; at rest, where there is nothing to do.
+/// A future that runs the relay until `stop`. It ends at once if this replica has no relay or no broker
+/// is configured.
 ///
 /// # Errors
 /// If the URL of the relay's database role is missing or wrong.
-pub(crate) fn relay(
+pub(crate) fn start(
     config: &Config,
-    roles: Roles,
+    roles: ProcessRoles,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + use<>, StartError> {
     let has_broker = !config.kafka.brokers.is_empty();
     if roles.relay && !has_broker {
-        tracing::warn!("kafka.brokers is empty: nothing is published");
+        tracing::warn!("kafka.brokers is empty: the log is not published");
     }
     let relay = if roles.relay && has_broker {
         let url = required(&config.database.relay_url, "database.relay_url")?;

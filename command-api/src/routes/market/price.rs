@@ -1,4 +1,4 @@
-//! Money in bodies.
+//! Amounts of money in the bodies of requests.
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub(super) struct Price {
-    /// In the currency's minor unit (cents, for EUR).
+    /// The amount in the currency's minor unit, such as cents for EUR.
     #[garde(range(min = 0, max = AMOUNT_MAX))]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_000i64)]
     amount: i64,
-    /// ISO 4217.
+    /// The ISO 4217 code of the currency.
     #[schema(value_type = String, example = "EUR")]
     currency: Currency,
 }

@@ -1,7 +1,9 @@
-//! Passwords: the rule that new ones keep, and hashing with Argon2id in bounded numbers.
+//! Passwords: the rule for new ones, and hashing with Argon2id, a bounded number at a time.
 //!
-//! The rule is NIST SP 800-63B-4's: long, not easily guessed, no composition rules, never cut.
+//! The rule is that of NIST SP 800-63B-4: a password must be long and not easily guessed. It need not mix
+//! kinds of characters, and all its characters count.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,26 +19,29 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::error::Error;
 
-/// Guessing is estimated on so many characters; the estimate takes time that grows with the square.
+/// How many characters of a password are used to estimate how easily it is guessed: the time of the
+/// estimate grows with the square of their number.
 const ESTIMATED_CHARS: usize = 64;
 
-/// Hashes and checks passwords, few at a time: each takes a core and 19 MiB for tens of milliseconds.
+/// Hashes and verifies passwords, few at a time: each hash takes a core and 19 MiB for tens of milliseconds.
 #[derive(Clone)]
 pub struct Passwords {
     argon2: Argon2<'static>,
+    /// One permit for each hash that may be computed at a time.
     running: Arc<Semaphore>,
+    /// One permit for each request that may compute a hash or wait for that.
     waiting: Arc<Semaphore>,
-    wait: Duration,
-    chars: std::ops::RangeInclusive<usize>,
-    /// What an unknown user's password is checked against, so that it takes as long.
-    dummy: Arc<str>,
+    wait_max: Duration,
+    length: RangeInclusive<usize>,
+    /// The hash that a password is compared with if there is no user: that takes as long as with one.
+    dummy_hash: Arc<str>,
 }
 
 impl Passwords {
-    /// With the cost and the limits of the settings.
+    /// Uses the cost and the limits of the settings.
     ///
     /// # Errors
-    /// If Argon2 does not take that cost.
+    /// If Argon2 does not accept the cost.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let params = Params::new(
             settings.argon2_memory_kib,
@@ -46,34 +51,35 @@ impl Passwords {
         )
         .map_err(Error::internal)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = hash(&argon2, "nobody has this password")?.into();
+        let dummy_hash = hash(&argon2, "nobody has this password")?.into();
         Ok(Self {
             argon2,
             running: Arc::new(Semaphore::new(settings.hash_concurrency)),
             waiting: Arc::new(Semaphore::new(
                 settings.hash_concurrency + settings.hash_queue_max,
             )),
-            wait: Duration::from_millis(settings.hash_wait_ms),
-            chars: settings.password_min..=settings.password_max,
-            dummy,
+            wait_max: Duration::from_millis(settings.hash_wait_ms),
+            length: settings.password_min..=settings.password_max,
+            dummy_hash,
         })
     }
 
-    /// Whether a new password keeps the rule. `context` is what others know of its owner.
+    /// Refuses a new password that breaks the rule. `context` is what others know of its owner, such as
+    /// the name: a password made of that is easily guessed.
     ///
     /// # Errors
-    /// 422, with the reason.
+    /// 422 with the reason.
     pub fn check(&self, password: &str, context: &[&str]) -> Result<(), Problem> {
         let normal = normalised(password);
-        let refuse = |why: String| {
+        let refuse = |reason: String| {
             Err(Problem::invalid(vec![FieldError::pointer(
                 "/password",
-                why,
+                reason,
             )]))
         };
         let chars = normal.chars().count();
-        if !self.chars.contains(&chars) {
-            let (min, max) = (self.chars.start(), self.chars.end());
+        if !self.length.contains(&chars) {
+            let (min, max) = (self.length.start(), self.length.end());
             return refuse(format!("must have {min} to {max} characters, has {chars}"));
         }
         let head: String = normal.chars().take(ESTIMATED_CHARS).collect();
@@ -82,49 +88,50 @@ impl Passwords {
             let warning = estimate
                 .feedback()
                 .and_then(zxcvbn::feedback::Feedback::warning);
-            let why =
+            let reason =
                 warning.map_or_else(|| "It is a common pattern.".to_owned(), |w| w.to_string());
-            return refuse(format!("is too easily guessed: {why}"));
+            return refuse(format!("is too easily guessed: {reason}"));
         }
         Ok(())
     }
 
-    /// The PHC string of a new password.
+    /// Hashes a new password; the text names algorithm, cost and salt (a PHC string).
     ///
     /// # Errors
-    /// [`Error::Overloaded`] if too many wait.
+    /// [`Error::Overloaded`] if too many wait, or the wait is too long.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
         let password = normalised(password);
         let argon2 = self.argon2.clone();
         self.run(move || hash(&argon2, &password)).await?
     }
 
-    /// Whether the password belongs to the hash. Without a hash it takes as long and says no.
+    /// Whether the password has this hash. Without a hash the answer is no, after the same time.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] if too many wait.
+    /// [`Error::Overloaded`] if too many wait, or the wait is too long.
     pub async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool, Error> {
         let password = normalised(password);
-        let is_known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.dummy.to_string());
+        let has_hash = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.dummy_hash.to_string());
         let argon2 = self.argon2.clone();
-        let belongs = self
+        let matches = self
             .run(move || {
                 let parsed = PasswordHash::new(&hash).map_err(Error::internal)?;
                 Ok::<_, Error>(argon2.verify_password(password.as_bytes(), &parsed).is_ok())
             })
             .await??;
-        Ok(belongs && is_known)
+        Ok(matches && has_hash)
     }
 
-    /// Runs on a blocking thread that keeps its permit to the end, whoever still waits for it.
+    /// Runs `work` on a blocking thread. The permit belongs to that thread and not to the request, since
+    /// the work goes on if the client disconnects.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         let _waiting = self.waiting.try_acquire().map_err(|_| Error::Overloaded)?;
         let permit: OwnedSemaphorePermit =
-            timeout(self.wait, Arc::clone(&self.running).acquire_owned())
+            timeout(self.wait_max, Arc::clone(&self.running).acquire_owned())
                 .await
                 .map_err(|_| Error::Overloaded)?
                 .map_err(Error::internal)?;
@@ -137,7 +144,7 @@ impl Passwords {
     }
 }
 
-/// The same password typed on any keyboard (NIST SP 800-63B-4, 3.1.1.2).
+/// Two ways of typing a password give one text (NIST SP 800-63B-4, 3.1.1.2).
 fn normalised(password: &str) -> String {
     password.nfc().collect()
 }

@@ -1,31 +1,32 @@
-//! What a replica of this process does.
+//! Which parts of the command API a replica runs. The roles of users are something else: those are in
+//! `tidemark_events::identity::user`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The roles of one replica.
+/// Which parts of the command API a replica runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Roles {
-    /// Takes commands.
+pub struct ProcessRoles {
+    /// Whether the replica accepts commands.
     pub api: bool,
-    /// Stands ready to publish the log; one of all replicas does.
+    /// Whether the replica stands ready to publish the log. One of all that do is active.
     pub relay: bool,
 }
 
-impl Roles {
-    /// Both.
+impl ProcessRoles {
+    /// All parts.
     pub const ALL: Self = Self {
         api: true,
         relay: true,
     };
 }
 
-/// Not a list of roles.
+/// A name that is not a role's.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a role; the roles are `api` and `relay`, joined by commas")]
 pub struct UnknownRole(String);
 
-impl FromStr for Roles {
+impl FromStr for ProcessRoles {
     type Err = UnknownRole;
 
     fn from_str(text: &str) -> Result<Self, UnknownRole> {
@@ -44,14 +45,14 @@ impl FromStr for Roles {
     }
 }
 
-impl fmt::Display for Roles {
+impl fmt::Display for ProcessRoles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = [(self.api, "api"), (self.relay, "relay")];
-        let held: Vec<_> = names
+        let roles = [(self.api, "api"), (self.relay, "relay")];
+        let names: Vec<_> = roles
             .iter()
-            .filter_map(|(held, name)| held.then_some(*name))
+            .filter_map(|(is_held, name)| is_held.then_some(*name))
             .collect();
-        f.write_str(&held.join(","))
+        f.write_str(&names.join(","))
     }
 }
 
@@ -61,15 +62,15 @@ mod tests {
 
     #[test]
     fn roles_are_a_list() {
-        assert_eq!("api,relay".parse(), Ok(Roles::ALL));
+        assert_eq!("api,relay".parse(), Ok(ProcessRoles::ALL));
         assert_eq!(
             "relay".parse(),
-            Ok(Roles {
+            Ok(ProcessRoles {
                 api: false,
                 relay: true
             })
         );
-        assert_eq!(Roles::ALL.to_string(), "api,relay");
-        assert_eq!("".parse::<Roles>(), Err(UnknownRole(String::new())));
+        assert_eq!(ProcessRoles::ALL.to_string(), "api,relay");
+        assert_eq!("".parse::<ProcessRoles>(), Err(UnknownRole(String::new())));
     }
 }

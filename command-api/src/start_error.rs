@@ -1,0 +1,40 @@
+//! Why the process cannot start or go on.
+
+use std::io;
+
+use tidemark_event_store::SealError;
+use tidemark_platform::{auth, config, telemetry};
+
+use crate::error::Error;
+
+/// Why the process cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// The keys of access tokens or the credentials of services are wrong.
+    #[error(transparent)]
+    Auth(#[from] auth::Error),
+    /// `sealing.master_key` or `sealing.lookup_key` is wrong.
+    #[error("sealing.master_key and sealing.lookup_key must be base64 of 32 bytes")]
+    SealingKey,
+    /// Postgres cannot be reached.
+    #[error("Postgres: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Argon2 does not accept the configured cost.
+    #[error("passwords: {0}")]
+    Passwords(Error),
+    /// Telemetry cannot be set up.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    /// The network fails, or the process cannot listen for signals.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<SealError> for StartError {
+    fn from(_: SealError) -> Self {
+        Self::SealingKey
+    }
+}
