@@ -1,3 +1,3 @@
-//! Decisions about the log itself: who may read it.
+//! Decisions about the log itself: who may read history.
 
 pub mod reading;

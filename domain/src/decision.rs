@@ -1,5 +1,5 @@
-//! The machinery of every decision: a command looks at states through a view and says what to write, or
-//! why not. No aggregate is named here.
+//! The machinery of every decision: a command looks at states through a view and says what to write,
+//! or why a rule forbids it. No aggregate is named here.
 
 mod claim;
 mod command;

@@ -1,6 +1,7 @@
-//! Given facts, when a command, then writes or a refusal: the harness of this crate's tests.
+//! The harness of this crate's tests: given events, when a command is decided, then these writes or that
+//! refusal.
 //!
-//! It loads what a decision asks for, as the executor does, so that tests declare no loads.
+//! It loads what a decision asks for, as the executor does, so that tests need not declare it.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,12 @@ use uuid::Uuid;
 
 use crate::{Claim, Command, Load, Loaded, Reads, Refusal, States, Stop, View, Write};
 
-/// An admin.
+/// An admin, once [`granted`] the role.
 pub(crate) const ADMIN: UserId = UserId(Uuid::from_u128(0xad));
-/// A second bidder.
+/// A bidder besides the one of the samples.
 pub(crate) const RIVAL: UserId = UserId(Uuid::from_u128(0x12));
 
-/// The sample of that type.
+/// The sample event of a type.
 pub(crate) fn sample(event_type: &str) -> Event {
     samples::all()
         .into_iter()
@@ -25,14 +26,14 @@ pub(crate) fn sample(event_type: &str) -> Event {
         .unwrap_or_else(|| panic!("no sample of {event_type}"))
 }
 
-/// The writes of the samples of those types.
+/// The writes that append the sample events of these types.
 pub(crate) fn writes_of<const N: usize>(event_types: [&str; N]) -> Vec<Write> {
     let write = |event| Write::Event(stream_of(&event), event);
     event_types.map(sample).map(write).into()
 }
 
-/// Somebody joined.
-pub(crate) fn joined(user_id: UserId) -> Event {
+/// The event that a user registered.
+pub(crate) fn registered(user_id: UserId) -> Event {
     let mut event = sample("user.registered");
     if let Event::User(user::Event::Registered { user_id: id, .. }) = &mut event {
         *id = user_id;
@@ -40,12 +41,12 @@ pub(crate) fn joined(user_id: UserId) -> Event {
     event
 }
 
-/// Somebody got a role.
+/// The event that a user got a role.
 pub(crate) fn granted(user_id: UserId, role: Role) -> Event {
     user::Event::RoleGranted { user_id, role }.into()
 }
 
-/// Everything that has happened, and who asks when.
+/// Everything that has happened, the actor of the next command, and its time.
 pub(crate) struct Given {
     pub(crate) log: Vec<(Uuid, Event, Timestamp)>,
     pub(crate) claims: BTreeMap<Claim, Uuid>,
@@ -53,7 +54,7 @@ pub(crate) struct Given {
     now: Timestamp,
 }
 
-/// The facts, long ago; nobody known asks, when the samples' year begins.
+/// These events happened long ago. The next command is anonymous, at second 0 of the samples.
 pub(crate) fn given(events: impl IntoIterator<Item = Event>) -> Given {
     Given {
         log: events
@@ -67,62 +68,62 @@ pub(crate) fn given(events: impl IntoIterator<Item = Event>) -> Given {
 }
 
 impl Given {
-    /// More facts, long ago.
+    /// These events happened long ago, too.
     pub(crate) fn and(mut self, events: impl IntoIterator<Item = Event>) -> Self {
         self.log.extend(given(events).log);
         self
     }
 
-    /// A claim that a stream holds.
+    /// A stream owns the claim.
     pub(crate) fn claimed(mut self, claim: Claim, owner: Uuid) -> Self {
         self.claims.insert(claim, owner);
         self
     }
 
-    /// The time.
+    /// The next command is decided at this time.
     pub(crate) fn at(mut self, now: Timestamp) -> Self {
         self.now = now;
         self
     }
 
-    /// Who asks.
+    /// The next command is sent by this user.
     pub(crate) fn by(mut self, user: UserId) -> Self {
         self.actor = Actor::User(user);
         self
     }
 
-    /// A service asks.
+    /// The next command is sent by a service.
     pub(crate) fn by_service(mut self) -> Self {
         self.actor = Actor::Service("timer".to_owned());
         self
     }
 
-    /// Decides.
+    /// Decides the command, and changes nothing.
     #[expect(clippy::needless_pass_by_value, reason = "a test reads as a sentence")]
     pub(crate) fn when(&self, command: impl Command) -> Result<Vec<Write>, Refusal> {
-        let mut known = Known::default();
+        let mut cache = Cache::default();
         loop {
-            let view = View::new(&known, &self.actor, self.now);
+            let view = View::new(&cache, &self.actor, self.now);
             match command.decide(&view) {
                 Ok(writes) => {
-                    self.assert_checked(&writes, &view.into_reads());
+                    self.assert_read(&writes, &view.into_reads());
                     return Ok(writes);
                 }
                 Err(Stop::Refused(error)) => return Err(error),
                 Err(Stop::Load(Load::Stream(id))) => {
-                    let before = known.streams.insert(id, self.fold(id));
+                    let before = cache.streams.insert(id, self.fold(id));
                     assert!(before.is_none(), "{id} is asked for without end");
                 }
                 Err(Stop::Load(Load::Claim(claim))) => {
                     let owner = self.claims.get(&claim).copied();
-                    known.claims.insert(claim, owner);
+                    cache.claims.insert(claim, owner);
                 }
             }
         }
     }
 
-    /// Decides, and if the answer is yes, that has happened.
-    pub(crate) fn play(&mut self, command: impl Command) -> Result<Vec<Write>, Refusal> {
+    /// Decides the command, and applies its writes unless it is refused.
+    pub(crate) fn execute(&mut self, command: impl Command) -> Result<Vec<Write>, Refusal> {
         let writes = self.when(command)?;
         for write in writes.clone() {
             match write {
@@ -146,8 +147,9 @@ impl Given {
         loaded
     }
 
-    /// What a decision writes to must be new, or among what it rests on.
-    fn assert_checked(&self, writes: &[Write], reads: &Reads) {
+    /// Every stream and claim that is written must be new or in the read set: the append would not notice
+    /// a conflict on any other.
+    fn assert_read(&self, writes: &[Write], reads: &Reads) {
         for write in writes {
             match write {
                 Write::Event(id, event) => assert!(
@@ -165,12 +167,12 @@ impl Given {
 }
 
 #[derive(Default)]
-struct Known {
+struct Cache {
     streams: BTreeMap<Uuid, Loaded>,
     claims: BTreeMap<Claim, Option<Uuid>>,
 }
 
-impl States for Known {
+impl States for Cache {
     fn stream(&self, id: Uuid) -> Option<&Loaded> {
         self.streams.get(&id)
     }
@@ -180,7 +182,7 @@ impl States for Known {
     }
 }
 
-/// Every fact names its stream in the field that is called after its aggregate.
+/// Every event names its stream in the field that is called after its aggregate, such as `auction_id`.
 fn stream_of(event: &Event) -> Uuid {
     let data: Value = serde_json::from_str(&event.encode().unwrap().data).unwrap();
     let id = &data[format!("{}_id", event.aggregate().name())];

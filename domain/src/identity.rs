@@ -1,4 +1,5 @@
-//! Decisions about people: who they are, how they prove it, where they are logged in, what they may do.
+//! Decisions about people: who they are, how they prove it, where they are logged in and what they may
+//! do.
 
 pub(crate) mod access;
 pub mod credential;

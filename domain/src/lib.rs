@@ -1,8 +1,8 @@
 //! The decisions of Tidemark: what may happen, given what has happened.
 //!
-//! Pure, synchronous and total. A command carries the time-independent data of an intent; time,
-//! states and claims come through the [`View`]; ids and hashes arrive inside the command. Nothing
-//! here does I/O, reads a clock or draws a random number.
+//! Everything here is pure, synchronous and total. A command carries what the client wants, and the ids
+//! and hashes that its events need; the time, states and claims come from the [`View`]. Nothing here
+//! does I/O, reads a clock or draws a random number.
 
 mod decision;
 mod registry;

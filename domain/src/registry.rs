@@ -1,20 +1,20 @@
-//! The one list of aggregates' states, and how a stream gets its own. It holds no state and no rule.
+//! The one list that maps each aggregate to its state. It holds no state and no rule.
 
 use tidemark_events::{Aggregate, Event, Timestamp};
 
 use crate::decision::{AggregateState, AnyState, Loaded, StateOf, StateSnapshot};
 
 impl Loaded {
-    /// Takes the stream's next event in. The first one says of which aggregate the stream is.
+    /// Applies the next event of the stream. The first one tells which aggregate the stream is.
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
-        let empty = || (of(event.aggregate()).empty)();
+        let empty = || (registered(event.aggregate()).empty)();
         self.state.get_or_insert_with(empty).evolve(event);
         self.version += 1;
         self.last_at = Some(at);
     }
 
-    /// A stream of that aggregate as it was kept after its event number `version`; none if this build
-    /// cannot go on from there.
+    /// The stream as a snapshot has it, which was made after the event number `version`, recorded at
+    /// `last_at`. `None` if this build cannot use the snapshot: load all events then.
     #[must_use]
     pub fn from_snapshot(
         aggregate: Aggregate,
@@ -25,34 +25,33 @@ impl Loaded {
         Some(Self {
             version,
             last_at: Some(last_at),
-            state: Some((of(aggregate).restore)(snapshot)?),
+            state: Some((registered(aggregate).restore)(snapshot)?),
         })
     }
 }
 
-/// How the states of an aggregate come to be.
+/// How to make the state of an aggregate.
 struct Registered {
-    /// That of a stream before its first event.
+    /// Makes the state of a stream before its first event.
     empty: fn() -> Box<dyn AnyState>,
-    /// One that was kept.
+    /// Reads the state from a snapshot; `None` if this build cannot.
     restore: fn(&StateSnapshot) -> Option<Box<dyn AnyState>>,
 }
 
-/// What is known of that aggregate.
-const fn of(aggregate: Aggregate) -> Registered {
+const fn registered(aggregate: Aggregate) -> Registered {
     match aggregate {
-        Aggregate::User => registered::<crate::identity::user::User>(),
-        Aggregate::Credential => registered::<crate::identity::credential::Credential>(),
-        Aggregate::Session => registered::<crate::identity::session::Session>(),
-        Aggregate::Category => registered::<crate::market::category::Category>(),
-        Aggregate::Product => registered::<crate::market::product::Product>(),
-        Aggregate::Auction => registered::<crate::market::auction::Auction>(),
-        Aggregate::Reserve => registered::<crate::market::reserve::Reserve>(),
-        Aggregate::Reading => registered::<crate::audit::reading::Reading>(),
+        Aggregate::User => state::<crate::identity::user::User>(),
+        Aggregate::Credential => state::<crate::identity::credential::Credential>(),
+        Aggregate::Session => state::<crate::identity::session::Session>(),
+        Aggregate::Category => state::<crate::market::category::Category>(),
+        Aggregate::Product => state::<crate::market::product::Product>(),
+        Aggregate::Auction => state::<crate::market::auction::Auction>(),
+        Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
+        Aggregate::Reading => state::<crate::audit::reading::Reading>(),
     }
 }
 
-const fn registered<A: AggregateState>() -> Registered {
+const fn state<A: AggregateState>() -> Registered {
     Registered {
         empty: || Box::new(StateOf(A::default())),
         restore: StateSnapshot::restore::<A>,

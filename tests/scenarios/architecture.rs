@@ -1,10 +1,16 @@
 //! Crates depend only on those that the architecture allows, and `events` and `domain` do no I/O.
+//! `modules` looks inside the crates.
+
+mod modules;
+mod source;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
-const ARROWS: &[(&str, &[&str])] = &[
+use source::workspace;
+
+/// The crates, each with the others that it may use.
+const CRATES: &[(&str, &[&str])] = &[
     ("events", &[]),
     ("domain", &["events"]),
     ("event-store", &["events"]),
@@ -24,15 +30,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What does I/O, tells the time or draws lots.
+/// Libraries that do I/O, read the clock or draw random numbers.
 const IMPURE: &[&str] = &[
     "tokio", "sqlx", "redis", "rdkafka", "reqwest", "axum", "hyper", "rand",
 ];
 
-/// The names that the section of a crate's manifest lists.
+/// The names in the section `[dependencies]` of a crate's manifest.
 fn dependencies(crate_name: &str) -> BTreeSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let manifest = fs::read_to_string(root.join(crate_name).join("Cargo.toml")).unwrap();
+    let manifest = fs::read_to_string(workspace().join(crate_name).join("Cargo.toml")).unwrap();
     let section = manifest.split("\n[dependencies]\n").nth(1).unwrap();
     let section = section.split("\n[").next().unwrap();
     let names = section
@@ -45,8 +50,8 @@ fn dependencies(crate_name: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn crates_point_only_where_they_may() {
-    for (name, allowed) in ARROWS {
+fn crates_use_only_what_they_may() {
+    for (name, allowed) in CRATES {
         let ours = dependencies(name);
         let ours = ours
             .iter()

@@ -1,4 +1,4 @@
-//! Readings: putting on record that an auditor looks at history.
+//! Readings: the record that an auditor looked at history.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::audit::reading::{Event, Scope};
@@ -8,7 +8,7 @@ use tidemark_events::{ReadingId, UserId};
 use crate::identity::access;
 use crate::{AggregateState, Command, Stop, View, Write};
 
-/// A reading. No rule asks for it once it is recorded.
+/// The state of a reading, which is empty: no rule needs to know of readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading;
 
@@ -25,14 +25,14 @@ impl AggregateState for Reading {
     }
 }
 
-/// Records a page of history before an auditor sees it.
+/// Records that an auditor is about to see a page of history. Only a service sends it.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// The new reading.
+    /// The id of the new reading.
     pub reading_id: ReadingId,
-    /// Who reads; an auditor at this very moment, whatever their access token still says.
+    /// The user who reads. They must be an auditor now, whatever their access token says.
     pub reader_id: UserId,
-    /// What.
+    /// What the auditor asked for.
     pub scope: Scope,
 }
 
@@ -61,7 +61,7 @@ mod tests {
     use tidemark_events::samples::BIDDER;
 
     use super::*;
-    use crate::given::{given, granted, joined, sample, writes_of};
+    use crate::given::{given, granted, registered, sample, writes_of};
 
     fn record() -> Record {
         let AnyEvent::Reading(Event::Recorded {
@@ -80,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn services_record_what_auditors_read() {
-        let auditor = || given([joined(BIDDER), granted(BIDDER, Role::Auditor)]);
+    fn a_service_records_what_an_auditor_reads() {
+        let auditor = || given([registered(BIDDER), granted(BIDDER, Role::Auditor)]);
         assert_eq!(
             auditor().by_service().when(record()),
             Ok(writes_of(["reading.recorded"]))
@@ -91,8 +91,8 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_reads() {
-        let buyer = given([joined(BIDDER)]).by_service().when(record());
+    fn a_user_who_is_no_auditor_cannot_read() {
+        let buyer = given([registered(BIDDER)]).by_service().when(record());
         assert_eq!(buyer, Err(access::Error::Role(Role::Auditor).into()));
     }
 }

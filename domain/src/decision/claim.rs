@@ -1,11 +1,12 @@
-//! Unique claims: "one e-mail address, one user", kept by the append and read through the view.
+//! Claims, such as "one e-mail address, one user". Decisions read them through the view, and the append
+//! takes and releases them.
 
 use std::fmt;
 
-/// What a claim's key is unique among.
+/// The set of values within which the key of a claim is unique.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ClaimScope {
-    /// A keyed hash of a normalised e-mail address belongs to one user.
+    /// The keyed hash of a normalised e-mail address belongs to one user.
     Email,
     /// A slug belongs to one category.
     CategorySlug,
@@ -16,7 +17,7 @@ pub enum ClaimScope {
 }
 
 impl ClaimScope {
-    /// The name in the log's table of claims.
+    /// The name of the scope in the log's table of claims.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,12 +29,12 @@ impl ClaimScope {
     }
 }
 
-/// Something that at most one stream may own at a time.
+/// A value that at most one stream may own at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Claim {
-    /// Unique among these.
+    /// The set within which `key` is unique.
     pub scope: ClaimScope,
-    /// The value; a keyed hash where it is personal.
+    /// The value, or its keyed hash where it is personal.
     pub key: String,
 }
 

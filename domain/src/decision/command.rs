@@ -1,4 +1,4 @@
-//! What a command is: an intent that decides, on what a view shows, what to write.
+//! What a command is: an intent that decides, from what a view shows, what to write.
 
 use tidemark_events::Event;
 use uuid::Uuid;
@@ -7,31 +7,31 @@ use crate::decision::claim::Claim;
 use crate::decision::stop::Stop;
 use crate::decision::view::View;
 
-/// An intent: decides, on what the view shows, which facts follow.
+/// An intent, such as "place a bid".
 pub trait Command: Send + Sync + 'static {
     /// The name in permissions, metrics and logs, such as `place_bid`.
     fn name(&self) -> &'static str;
 
-    /// The writes that follow, in order.
+    /// Decides from what the view shows, and returns the writes in the order in which they happen.
     ///
     /// # Errors
-    /// [`Stop::Load`] if the view lacks something, [`Stop::Refused`] if a rule says no.
+    /// [`Stop::Load`] if the view lacks something, [`Stop::Refused`] if a rule forbids the command.
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop>;
 }
 
-/// What a decision writes.
+/// One thing that a decision asks the append to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
-    /// Appends a fact to a stream.
+    /// Append the event to the stream.
     Event(Uuid, Event),
-    /// Takes a claim for a stream.
+    /// Give the claim to the stream.
     Claim(Claim, Uuid),
-    /// Gives a claim back.
+    /// Take the claim from its owner, so that another stream may have it.
     Release(Claim),
 }
 
 impl Write {
-    /// A fact of stream `id`.
+    /// Appends an event of any aggregate to the stream `id`.
     pub fn event(id: Uuid, event: impl Into<Event>) -> Self {
         Self::Event(id, event.into())
     }

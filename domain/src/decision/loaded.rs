@@ -1,4 +1,4 @@
-//! A stream that was folded into its state. How the first event chooses the state is the registry's.
+//! A stream that was folded into its state. The registry says which type of state that is.
 
 use std::fmt;
 
@@ -6,21 +6,21 @@ use tidemark_events::Timestamp;
 
 use crate::decision::state::{AggregateState, AnyState, StateSnapshot};
 
-/// A stream as it is known right now. The default is one without events.
+/// What is known of a stream. The default is a stream without events.
 #[derive(Default)]
 pub struct Loaded {
-    /// Of its last event; 0 where there is none.
+    /// The version of the last event; 0 if there is none.
     pub version: i64,
-    /// When its last event was taken.
+    /// When the last event was recorded; none if there is no event.
     pub last_at: Option<Timestamp>,
     pub(crate) state: Option<Box<dyn AnyState>>,
 }
 
 impl Loaded {
-    /// Its state, to keep; none without events.
+    /// The state as text; none if the stream has no events.
     ///
     /// # Errors
-    /// Only if a state cannot be written as JSON, which none of ours is.
+    /// If the state cannot be written as JSON, which no state of this crate causes.
     pub fn snapshot(&self) -> serde_json::Result<Option<StateSnapshot>> {
         self.state
             .as_ref()
@@ -28,13 +28,13 @@ impl Loaded {
             .transpose()
     }
 
-    /// Bytes held, roughly.
+    /// The approximate number of bytes that the stream occupies in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.state.as_ref().map_or(0, |state| state.bytes())
     }
 
-    /// The state, as an `A`; of a stream without events or of another aggregate, that of none.
+    /// The state, or [`AggregateState::NONE`] if the stream has no events or is another aggregate's.
     #[must_use]
     pub fn state<A: AggregateState>(&self) -> &A {
         let state = self

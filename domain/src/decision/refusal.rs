@@ -1,23 +1,23 @@
-//! Why a rule says no. It holds no HTTP words: each API turns kinds into answers.
+//! Why a rule forbids a command. No HTTP words stand here: each API maps the kinds to its own answers.
 
 use tidemark_events::Timestamp;
 
 /// What sort of refusal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The intent makes no sense, whatever the state.
+    /// The command makes no sense, whatever the state is.
     Invalid,
-    /// Nobody is known to ask, or not any more.
+    /// The caller is not known, or not any more.
     Unauthenticated,
-    /// Who asks may not.
+    /// The caller is known and is not allowed to do this.
     Forbidden,
-    /// What it is about does not exist.
+    /// The thing that the command is about does not exist.
     NotFound,
-    /// The state does not allow it.
+    /// The current state does not allow the command.
     Conflict,
 }
 
-/// A rule's answer, as each aggregate lists its own in an enum named `Error`.
+/// The reason for a refusal. Each noun lists its own reasons in an enum named `Error`.
 pub trait Reason: std::error::Error {
     /// What sort of refusal it is.
     fn kind(&self) -> Kind;
@@ -25,13 +25,13 @@ pub trait Reason: std::error::Error {
     /// The stable name that clients act on, such as `bid_too_low`.
     fn code(&self) -> &'static str;
 
-    /// When the same intent may succeed, if that is known.
+    /// When the same command may succeed, if that is known.
     fn retry_at(&self) -> Option<Timestamp> {
         None
     }
 }
 
-/// A [`Reason`] of any aggregate, as the executor and the APIs handle it.
+/// A [`Reason`] of any noun, as the executor and the APIs handle it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Refusal {
@@ -39,9 +39,9 @@ pub struct Refusal {
     pub kind: Kind,
     /// The stable name that clients act on, such as `bid_too_low`.
     pub code: &'static str,
-    /// The reason in a sentence, for people.
+    /// The reason as a sentence that people read.
     pub detail: String,
-    /// When the same intent may succeed, if that is known.
+    /// When the same command may succeed, if that is known.
     pub retry_at: Option<Timestamp>,
 }
 

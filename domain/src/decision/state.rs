@@ -1,4 +1,4 @@
-//! States of any aggregate behind one type, and as text. What they mean is each aggregate's.
+//! The states of all aggregates behind one type, and as text. What a state holds is up to its aggregate.
 
 use std::any::Any;
 
@@ -6,40 +6,41 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidemark_events::{AggregateEvent, Event};
 
-/// The state of one stream, as far as some command reads it.
+/// The state of one stream: what its events add up to, as far as some command reads it.
 pub trait AggregateState: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Its facts.
+    /// The events of the aggregate.
     type Event: AggregateEvent;
 
-    /// The state of a stream that has no events, or another aggregate's.
+    /// The state of a stream that has no events, or whose events are another aggregate's.
     const NONE: &'static Self;
 
-    /// Another number for every other shape or meaning of the state: states that were kept under
-    /// another are not used.
+    /// The version of the state's shape and meaning. Raise it whenever one of them changes, so that
+    /// snapshots of the state before the change are not used any more.
     const STATE_VERSION: i16;
 
-    /// Takes one fact in. Never fails and holds no rule: what is in the log has happened.
+    /// Applies one event. It never fails and checks no rule, because what is in the log has happened.
     fn evolve(&mut self, event: &Self::Event);
 
-    /// Bytes held outside the struct itself, roughly; caches are bounded by it.
+    /// The approximate number of bytes that the state occupies besides the struct itself, by which
+    /// caches are bounded.
     fn heap_bytes(&self) -> usize {
         0
     }
 }
 
-/// An [`AggregateState`] of any type.
+/// An [`AggregateState`] whose type is not known at compile time.
 pub(crate) trait AnyState: Send + Sync {
-    /// Takes one fact in. Another aggregate's facts are not of this state and change nothing.
+    /// Applies one event. An event of another aggregate changes nothing.
     fn evolve(&mut self, event: &Event);
-    /// Bytes held, roughly.
+    /// The approximate number of bytes that the state occupies.
     fn bytes(&self) -> usize;
-    /// For [`Loaded::state`](crate::Loaded::state).
+    /// Supports the downcast of [`Loaded::state`](crate::Loaded::state).
     fn as_any(&self) -> &dyn Any;
-    /// For [`Loaded::snapshot`](crate::Loaded::snapshot).
+    /// Supports [`Loaded::snapshot`](crate::Loaded::snapshot).
     fn snapshot(&self) -> serde_json::Result<StateSnapshot>;
 }
 
-/// Makes a [`AnyState`] of an [`AggregateState`].
+/// Turns an [`AggregateState`] into an [`AnyState`].
 #[derive(Debug)]
 pub(crate) struct StateOf<A>(pub(crate) A);
 
@@ -66,17 +67,17 @@ impl<A: AggregateState> AnyState for StateOf<A> {
     }
 }
 
-/// A state as text, to go on from instead of the events that led to it.
+/// A state as text, from which a stream is loaded without all the events that led to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateSnapshot {
-    /// The [`AggregateState::STATE_VERSION`] of the build that kept it.
+    /// The [`AggregateState::STATE_VERSION`] of the build that wrote the snapshot.
     pub state_version: i16,
-    /// JSON.
+    /// The state as JSON text.
     pub state: String,
 }
 
 impl StateSnapshot {
-    /// The state again, unless it was another build's or is not readable.
+    /// The state, unless a build with another state version wrote it or it cannot be read.
     pub(crate) fn restore<A: AggregateState>(&self) -> Option<Box<dyn AnyState>> {
         let state = (self.state_version == A::STATE_VERSION)
             .then(|| serde_json::from_str::<A>(&self.state).ok())?;

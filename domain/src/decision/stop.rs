@@ -1,23 +1,23 @@
-//! Why a decision did not come to writes.
+//! Why a decision ended without writes.
 
 use uuid::Uuid;
 
 use crate::decision::claim::Claim;
 use crate::decision::refusal::{Reason, Refusal};
 
-/// Why a decision did not come to writes.
+/// Why a decision ended without writes.
 #[derive(Debug)]
 pub enum Stop {
-    /// Something must be loaded first; then decide again.
+    /// The decision needs something that is not loaded yet. Load it and decide again.
     Load(Load),
-    /// A rule says no.
+    /// A rule forbids the command.
     Refused(Refusal),
 }
 
-/// Something that a decision rests on and the view does not have yet.
+/// Something that a decision needs and the view does not have yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Load {
-    /// A stream.
+    /// The state of a stream.
     Stream(Uuid),
     /// The owner of a claim.
     Claim(Claim),

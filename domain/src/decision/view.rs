@@ -1,4 +1,4 @@
-//! What a command sees while it decides, and the note of what it has looked at.
+//! What a command sees while it decides, and the read set: what it looked at.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,24 +11,24 @@ use crate::decision::loaded::Loaded;
 use crate::decision::state::AggregateState;
 use crate::decision::stop::{Load, Stop};
 
-/// What is known: the executor's cache, or a test's givens.
+/// The states and claims that are loaded: the executor's cache, or what a test has given.
 pub trait States {
-    /// The stream, if it is loaded.
+    /// The stream; `None` if it is not loaded.
     fn stream(&self, id: Uuid) -> Option<&Loaded>;
-    /// The owner of the claim, if that is loaded: `Some(None)` says that nobody has it.
+    /// The owner of the claim; `None` if that is not loaded, and `Some(None)` if nobody owns it.
     fn owner(&self, claim: &Claim) -> Option<Option<Uuid>>;
 }
 
-/// What a decision rested on. The append checks that none of it has moved.
+/// The read set of a decision. The append checks that nothing in it has changed since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
-    /// Versions of the streams read.
+    /// The version of each stream that was read.
     pub streams: BTreeMap<Uuid, i64>,
-    /// Owners of the claims read.
+    /// The owner of each claim that was read; none if nobody owned it.
     pub claims: BTreeMap<Claim, Option<Uuid>>,
 }
 
-/// What a command sees. Whatever it looks at is noted, so that the append can check it.
+/// What a command sees while it decides. Everything that it looks at goes into the read set.
 pub struct View<'a> {
     states: &'a dyn States,
     actor: &'a Actor,
@@ -37,7 +37,7 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A view of `states` for `actor` at `now`.
+    /// A view of `states` for a command of `actor` that is decided at `now`.
     #[must_use]
     pub fn new(states: &'a dyn States, actor: &'a Actor, now: Timestamp) -> Self {
         Self {
@@ -48,10 +48,11 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The state of a stream; the default where it has no events or is of another aggregate.
+    /// The state of a stream, or [`AggregateState::NONE`] if the stream has no events or is another
+    /// aggregate's.
     ///
     /// # Errors
-    /// [`Stop::Load`] if it is not loaded.
+    /// [`Stop::Load`] if the stream is not loaded.
     pub fn get<A: AggregateState>(&self, id: Uuid) -> Result<&'a A, Stop> {
         let loaded = self.states.stream(id).ok_or(Stop::Load(Load::Stream(id)))?;
         self.reads.borrow_mut().streams.insert(id, loaded.version);
@@ -61,10 +62,10 @@ impl<'a> View<'a> {
         Ok(loaded.state())
     }
 
-    /// The stream that owns a claim.
+    /// The stream that owns a claim; `None` if nobody owns it.
     ///
     /// # Errors
-    /// [`Stop::Load`] if that is not loaded.
+    /// [`Stop::Load`] if the owner is not loaded.
     pub fn owner(&self, claim: &Claim) -> Result<Option<Uuid>, Stop> {
         let owner = self
             .states
@@ -74,20 +75,20 @@ impl<'a> View<'a> {
         Ok(owner)
     }
 
-    /// Who wants it.
+    /// The actor who sent the command.
     #[must_use]
     pub const fn actor(&self) -> &'a Actor {
         self.actor
     }
 
-    /// The moment of the decision: never before the last event of a stream looked at so far, so
-    /// ask after looking.
+    /// The moment of the decision. It is never earlier than the last event of any stream read so far,
+    /// whatever the clock says, so read the streams first and ask for the time afterwards.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now.get()
     }
 
-    /// What was looked at.
+    /// The read set.
     #[must_use]
     pub fn into_reads(self) -> Reads {
         self.reads.into_inner()

@@ -1,4 +1,4 @@
-//! Who may do what. Roles are read from the log, so a role that was taken is gone at once.
+//! Who may do what. Roles are read from the log, so a role that is revoked is gone at once.
 
 use tidemark_events::identity::user::Role;
 use tidemark_events::{Actor, UserId};
@@ -6,17 +6,17 @@ use tidemark_events::{Actor, UserId};
 use crate::identity::user::User;
 use crate::{Kind, Reason, Stop, View};
 
-/// Why somebody may not.
+/// Why the caller may not do this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
-    /// It takes a user.
+    /// Only a user who is logged in may do this.
     #[error("log in first")]
     Login,
-    /// It takes a role that the user does not hold.
-    #[error("this takes the role {0:?}")]
+    /// The user lacks the role that this requires.
+    #[error("this requires the role {0:?}")]
     Role(Role),
-    /// It is for a part of the system alone.
-    #[error("this is not for users")]
+    /// Only a part of the system may do this, and the caller is a user.
+    #[error("only a service may do this")]
     Service,
 }
 
@@ -37,7 +37,7 @@ impl Reason for Error {
     }
 }
 
-/// The user who asks, if they hold `role` now.
+/// The user who sent the command, if they hold `role` now.
 pub(crate) fn require(view: &View<'_>, role: Role) -> Result<UserId, Stop> {
     let Actor::User(id) = view.actor() else {
         return Err(Error::Login.into());
@@ -45,7 +45,7 @@ pub(crate) fn require(view: &View<'_>, role: Role) -> Result<UserId, Stop> {
     require_of(view, *id, role)
 }
 
-/// The user, if they hold `role` now.
+/// The user `id`, if they hold `role` now.
 pub(crate) fn require_of(view: &View<'_>, id: UserId, role: Role) -> Result<UserId, Stop> {
     if view.get::<User>(id.0)?.has(role) {
         Ok(id)
@@ -54,7 +54,7 @@ pub(crate) fn require_of(view: &View<'_>, id: UserId, role: Role) -> Result<User
     }
 }
 
-/// Nobody but a service.
+/// Refuses everybody but a service.
 pub(crate) fn require_service(view: &View<'_>) -> Result<(), Stop> {
     match view.actor() {
         Actor::Service(_) => Ok(()),

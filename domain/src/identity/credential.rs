@@ -1,4 +1,4 @@
-//! Credentials: what log-in compares a password with. Registering writes them; no rule is here.
+//! Credentials: what log-in compares a password with. Registration writes them, and no rule is here.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::Sealed;
@@ -6,15 +6,15 @@ use tidemark_events::identity::credential::Event;
 
 use crate::AggregateState;
 
-/// A credential.
+/// The state of a credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credential {
-    /// There is none.
+    /// There is no such credential.
     #[default]
     None,
-    /// A password.
+    /// The user logs in with a password.
     Password {
-        /// The Argon2id hash in PHC format, sealed as `password_hash`.
+        /// The Argon2id hash of the password in PHC format, sealed as `password_hash`.
         hash: Sealed,
     },
 }

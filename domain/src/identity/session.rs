@@ -1,76 +1,53 @@
-//! Sessions: rotating refresh tokens, by their hashes. Passwords and access tokens are the edge's.
+//! Sessions: refresh tokens that are replaced with each use, known by their keyed hashes. Passwords and
+//! access tokens are checked and made at the edge.
+
+mod end;
+mod error;
+mod open;
+mod refresh;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tidemark_events::identity::session::{EndReason, Event};
-use tidemark_events::{Actor, KeyedHash, SessionId, Timestamp, UserId};
+use tidemark_events::identity::session::Event;
+use tidemark_events::{KeyedHash, Timestamp, UserId};
 
-use crate::identity::user::User;
-use crate::identity::{access, user};
-use crate::{AggregateState, Command, Kind, Reason, Stop, View, Write};
+pub use end::End;
+pub use error::Error;
+pub use open::Open;
+pub use refresh::Refresh;
 
-/// So many spent tokens are remembered; an older one that comes back is merely not good.
+use crate::AggregateState;
+
+/// The number of spent tokens that a session remembers. When an older one comes back it is refused as an
+/// unknown token is, and does not end the session.
 const SPENT_MAX: usize = 100;
 
-/// Why it may not be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// Of this user there is no such session.
-    #[error("there is no such session")]
-    NotFound,
-    /// It ended before.
-    #[error("the session has ended")]
-    Ended,
-    /// The refresh token is unknown, too old, or of a session that has ended.
-    #[error("the refresh token is not good; log in again")]
-    InvalidGrant,
-}
-
-impl Reason for Error {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::NotFound => Kind::NotFound,
-            Self::Ended => Kind::Conflict,
-            Self::InvalidGrant => Kind::Unauthenticated,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound => "session_not_found",
-            Self::Ended => "session_ended",
-            Self::InvalidGrant => "invalid_grant",
-        }
-    }
-}
-
-/// A session.
+/// The state of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Session {
-    /// There is none.
+    /// There is no such session.
     #[default]
     None,
-    /// Its token may be good.
+    /// The session can be refreshed until its token expires.
     Open {
-        /// Whose it is.
+        /// The user whose session this is.
         user_id: UserId,
-        /// Of the token that is good now.
+        /// The keyed hash of the refresh token that is valid now.
         current: KeyedHash,
-        /// Of the last tokens before it, oldest first.
+        /// The keyed hashes of the tokens before it, the oldest first, at most `SPENT_MAX`.
         spent: VecDeque<KeyedHash>,
-        /// Until when the token may wait for its use.
+        /// When the token expires unless it is used before.
         idle_until: Timestamp,
-        /// Until when the session may be prolonged at all.
+        /// When the session ends, however often its token is refreshed.
         ends_at: Timestamp,
     },
-    /// No token is good any more.
+    /// The session has ended, and no token of it is valid any more.
     Ended {
-        /// Whose it was.
+        /// The user whose session this was.
         user_id: UserId,
     },
 }
@@ -128,145 +105,5 @@ impl AggregateState for Session {
                 (spent.len() + 1) * (current.0.len() + size_of::<KeyedHash>())
             }
         }
-    }
-}
-
-/// Logs in, once the password has been verified.
-#[derive(Clone, Debug)]
-pub struct Open {
-    /// The new session.
-    pub session_id: SessionId,
-    /// Whose.
-    pub user_id: UserId,
-    /// Of the first refresh token.
-    pub token_hash: KeyedHash,
-    /// How long a token may wait for its use.
-    pub idle_ttl: TimeDelta,
-    /// How long the session may be prolonged.
-    pub session_ttl: TimeDelta,
-}
-
-impl Command for Open {
-    fn name(&self) -> &'static str {
-        "open_session"
-    }
-
-    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        match view.get::<User>(self.user_id.0)? {
-            User::None => return Err(user::Error::NotFound.into()),
-            User::Registered { .. } => {}
-        }
-        let ends_at = view.now() + self.session_ttl;
-        Ok(vec![Write::event(
-            self.session_id.0,
-            Event::Opened {
-                session_id: self.session_id,
-                user_id: self.user_id,
-                token_hash: self.token_hash.clone(),
-                idle_until: ends_at.min(view.now() + self.idle_ttl),
-                ends_at,
-            },
-        )])
-    }
-}
-
-/// Swaps the refresh token for the next one.
-///
-/// A spent token ends the session (RFC 9700, 4.14.2), and that is a fact: the command succeeds with
-/// [`Event::Ended`] in place of [`Event::Refreshed`], and whoever sent it gets no token.
-#[derive(Clone, Debug)]
-pub struct Refresh {
-    /// The session.
-    pub session_id: SessionId,
-    /// Of the token that was sent.
-    pub presented: KeyedHash,
-    /// Of the token that takes its place.
-    pub next: KeyedHash,
-    /// How long the next token may wait for its use.
-    pub idle_ttl: TimeDelta,
-}
-
-impl Command for Refresh {
-    fn name(&self) -> &'static str {
-        "refresh_session"
-    }
-
-    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        let (session_id, id) = (self.session_id, self.session_id.0);
-        match view.get::<Session>(id)? {
-            Session::Open {
-                user_id,
-                current,
-                spent,
-                idle_until,
-                ends_at,
-            } if view.now() < *idle_until => {
-                let user_id = *user_id;
-                if self.presented == *current {
-                    Ok(vec![Write::event(
-                        id,
-                        Event::Refreshed {
-                            session_id,
-                            user_id,
-                            token_hash: self.next.clone(),
-                            idle_until: *ends_at.min(&(view.now() + self.idle_ttl)),
-                        },
-                    )])
-                } else if spent.contains(&self.presented) {
-                    Ok(vec![Write::event(
-                        id,
-                        Event::Ended {
-                            session_id,
-                            user_id,
-                            reason: EndReason::TokenReused,
-                        },
-                    )])
-                } else {
-                    Err(Error::InvalidGrant.into())
-                }
-            }
-            Session::None | Session::Open { .. } | Session::Ended { .. } => {
-                Err(Error::InvalidGrant.into())
-            }
-        }
-    }
-}
-
-/// Logs out.
-#[derive(Clone, Debug)]
-pub struct End {
-    /// The session, of the user who asks.
-    pub session_id: SessionId,
-}
-
-impl Command for End {
-    fn name(&self) -> &'static str {
-        "end_session"
-    }
-
-    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        let session_id = self.session_id;
-        let Actor::User(asking) = *view.actor() else {
-            return Err(access::Error::Login.into());
-        };
-        let (user_id, open) = match view.get::<Session>(session_id.0)? {
-            Session::None => return Err(Error::NotFound.into()),
-            Session::Open { user_id, .. } => (*user_id, true),
-            Session::Ended { user_id } => (*user_id, false),
-        };
-        if asking != user_id {
-            return Err(Error::NotFound.into());
-        }
-        if !open {
-            return Err(Error::Ended.into());
-        }
-        Ok(vec![Write::event(
-            session_id.0,
-            Event::Ended {
-                session_id,
-                user_id,
-                reason: EndReason::LoggedOut,
-            },
-        )])
     }
 }

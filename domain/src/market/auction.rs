@@ -1,8 +1,10 @@
-//! Auctions: the one state, and what its commands share. Each command is in a file of its own kind.
+//! Auctions: the state, and what rules know of it. The commands are in files of their own.
 
 mod bid;
 mod end;
 mod error;
+mod limits;
+mod running;
 mod schedule;
 
 #[cfg(test)]
@@ -11,70 +13,70 @@ mod properties;
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AuctionId, Money, ProductId, ReserveId, Timestamp, UserId};
+use tidemark_events::market::auction::Event;
+use tidemark_events::{Money, ProductId, ReserveId, Timestamp, UserId};
 
 pub use bid::{BuyNow, PlaceBid};
 pub use end::{Cancel, Close};
 pub use error::Error;
-pub use schedule::{
-    AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN, Open, Schedule,
-};
+pub use limits::{AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+pub use schedule::{Open, Schedule};
 
-use crate::market::product;
-use crate::{AggregateState, Stop, View, Write};
+use crate::AggregateState;
 
-/// What was announced, with the end as late bids have moved it.
+/// What the seller announced, with the end as late bids have extended it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// What is sold.
+    /// The product that is sold.
     pub product_id: ProductId,
-    /// Who sells.
+    /// The seller.
     pub seller_id: UserId,
-    /// The lowest first bid.
+    /// The lowest amount of the first bid. Its currency is the auction's.
     pub starting_price: Money,
-    /// By how much each bid must exceed the one before, in minor units.
+    /// By how much each bid must exceed the one before, in minor units of the auction's currency.
     pub minimum_increment: i64,
-    /// The price that ends it at once, in minor units.
+    /// The price at which a buyer can end the auction at once, in minor units of the auction's currency;
+    /// none if the seller set none.
     pub buy_now_price: Option<i64>,
-    /// Where the hidden reserve is, if there is one.
+    /// The stream that holds the hidden reserve; none if the seller set none.
     pub reserve_id: Option<ReserveId>,
-    /// From when bids are taken.
+    /// When the auction starts to take bids.
     pub starts_at: Timestamp,
-    /// Until when.
+    /// When the auction stops taking bids.
     pub ends_at: Timestamp,
-    /// A bid in this many last seconds moves the end.
+    /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction.
+    /// 0 if no bid does.
     pub anti_sniping_window_s: u32,
 }
 
-/// The highest bid.
+/// A bid that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bid {
-    /// Whose.
+    /// The user who bid.
     pub bidder_id: UserId,
-    /// How much.
+    /// The amount of the bid.
     pub amount: Money,
 }
 
-/// An auction.
+/// The state of an auction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Auction {
-    /// There is none.
+    /// There is no such auction.
     #[default]
     None,
-    /// It was announced.
+    /// The auction is announced and not opened yet.
     Scheduled {
-        /// As announced.
+        /// What the seller announced.
         terms: Terms,
     },
-    /// It takes bids until its end.
+    /// The auction takes bids until its end.
     Open {
-        /// As announced and extended.
+        /// What the seller announced, with the end as late bids have extended it.
         terms: Terms,
-        /// The highest bid so far.
+        /// The highest bid so far; none if nobody has bid.
         leading: Option<Bid>,
     },
-    /// Closed or cancelled.
+    /// The auction was closed or cancelled.
     Over,
 }
 
@@ -142,70 +144,11 @@ impl AggregateState for Auction {
     }
 }
 
-/// An auction that is not over.
-#[derive(Clone, Copy, Debug)]
-struct Running<'a> {
-    id: AuctionId,
-    terms: &'a Terms,
-    leading: Option<Bid>,
-    opened: bool,
-}
-
-impl<'a> Running<'a> {
-    fn find(view: &View<'a>, id: AuctionId) -> Result<Self, Stop> {
-        match view.get::<Auction>(id.0)? {
-            Auction::None => Err(Error::NotFound.into()),
-            Auction::Over => Err(Error::Over.into()),
-            Auction::Scheduled { terms } => Ok(Self {
-                id,
-                terms,
-                leading: None,
-                opened: false,
-            }),
-            Auction::Open { terms, leading } => Ok(Self {
-                id,
-                terms,
-                leading: *leading,
-                opened: true,
-            }),
-        }
-    }
-
-    fn is_past_end(&self, view: &View<'_>) -> bool {
-        view.now() >= self.terms.ends_at
-    }
-
-    fn write(&self, event: Event) -> Write {
-        Write::event(self.id.0, event)
-    }
-
-    /// The opening, where it is still to be written: a decision may be ahead of the timer.
-    fn opening(&self) -> Option<Write> {
-        (!self.opened).then(|| {
-            self.write(Event::Opened {
-                auction_id: self.id,
-                product_id: self.terms.product_id,
-                seller_id: self.terms.seller_id,
-            })
-        })
-    }
-
-    /// The end, with all that it means for the product.
-    fn closing(&self, view: &View<'_>, outcome: Outcome) -> Result<Vec<Write>, Stop> {
-        let product_id = self.terms.product_id;
-        let mut writes = vec![self.write(Event::Closed {
-            auction_id: self.id,
-            product_id,
-            seller_id: self.terms.seller_id,
-            outcome,
-        })];
-        match outcome {
-            Outcome::Sold { winner_id, price } => {
-                writes.push(product::sold(view, product_id, self.id, winner_id, price)?);
-            }
-            Outcome::Unsold {} | Outcome::ReserveNotMet {} => {}
-        }
-        writes.push(Write::Release(product::auctioned(product_id)));
-        Ok(writes)
+/// Refuses an amount, in minor units, that is not positive or exceeds [`AMOUNT_MAX`].
+fn require_amount_in_range(amount: i64) -> Result<(), Error> {
+    if (1..=AMOUNT_MAX).contains(&amount) {
+        Ok(())
+    } else {
+        Err(Error::AmountOutOfRange)
     }
 }

@@ -11,16 +11,16 @@ use tidemark_events::market::category::Event;
 use crate::identity::access;
 use crate::{AggregateState, Claim, ClaimScope, Command, Kind, Reason, Stop, View, Write};
 
-/// Why it may not be.
+/// Why a command on a category is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No category has that id.
     #[error("there is no such category")]
     NotFound,
-    /// Nothing new may be filed under it.
+    /// The category is not active, so nothing new may be filed under it.
     #[error("the category is not active")]
     Inactive,
-    /// Activating what is active.
+    /// The category that is to be activated is active already.
     #[error("the category is active already")]
     Active,
     /// Another category has the slug.
@@ -46,15 +46,15 @@ impl Reason for Error {
     }
 }
 
-/// A category.
+/// The state of a category.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Category {
-    /// There is none.
+    /// There is no such category.
     #[default]
     None,
-    /// Products and categories may be filed under it.
+    /// Products and categories may be filed under the category.
     Active,
-    /// Nothing new may be.
+    /// Nothing new may be filed under the category.
     Inactive,
 }
 
@@ -72,7 +72,7 @@ impl AggregateState for Category {
     }
 }
 
-/// Goes on only if something new may be filed under the category.
+/// Refuses unless something new may be filed under the category.
 pub(crate) fn require_active(view: &View<'_>, id: CategoryId) -> Result<(), Stop> {
     match view.get::<Category>(id.0)? {
         Category::None => Err(Error::NotFound.into()),
@@ -84,15 +84,15 @@ pub(crate) fn require_active(view: &View<'_>, id: CategoryId) -> Result<(), Stop
 /// Adds a category to the tree.
 #[derive(Clone, Debug)]
 pub struct Create {
-    /// The new category.
+    /// The id of the new category.
     pub category_id: CategoryId,
-    /// The one above it; none at the top.
+    /// The category above the new one; none at the top of the tree.
     pub parent_id: Option<CategoryId>,
-    /// For people.
+    /// The name that people see.
     pub name: String,
-    /// For addresses.
+    /// The name in URLs, which no other category has.
     pub slug: String,
-    /// Among its siblings, lowest first.
+    /// The place among the categories with the same parent, the lowest first.
     pub sort_order: i32,
 }
 
@@ -126,10 +126,10 @@ impl Command for Create {
     }
 }
 
-/// Lets new products be filed under a category again.
+/// Activates a category, so that something new may be filed under it again.
 #[derive(Clone, Debug)]
 pub struct Activate {
-    /// Which.
+    /// The category to activate.
     pub category_id: CategoryId,
 }
 
@@ -152,10 +152,10 @@ impl Command for Activate {
     }
 }
 
-/// Keeps new products from a category.
+/// Deactivates a category, so that nothing new may be filed under it. What is there stays.
 #[derive(Clone, Debug)]
 pub struct Deactivate {
-    /// Which.
+    /// The category to deactivate.
     pub category_id: CategoryId,
 }
 

@@ -1,66 +1,67 @@
-//! Products: from a seller's draft to somebody else's property. Prices are `auction`'s.
+//! Products: from a seller's draft to the sale. Prices are the business of `auction`.
 
+mod draft;
 mod error;
+mod listing;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::Role;
-use tidemark_events::market::product::{Condition, Event, Shipping};
+use tidemark_events::market::product::Event;
 use tidemark_events::{AuctionId, CategoryId, Money, ProductId, UserId};
 
+pub use draft::Draft;
 pub use error::Error;
+pub use listing::{List, Withdraw};
 
 use crate::identity::access;
-use crate::market::category;
-use crate::{AggregateState, Claim, ClaimScope, Command, Stop, View, Write};
+use crate::{AggregateState, Claim, ClaimScope, Stop, View, Write};
 
-/// What the rules know of a product, whatever its status.
+/// What rules know of a product, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
-    /// Whose it is.
+    /// The seller who described the product.
     pub seller_id: UserId,
-    /// Where it is filed.
+    /// The category that the product is filed under.
     pub category_id: CategoryId,
-    /// One line; auctions show it.
+    /// The title, one line, which auctions show.
     pub title: String,
 }
 
-/// How far a product has come.
+/// Where a product is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
-    /// Its seller alone sees it.
+    /// Only the seller sees the product.
     Draft,
-    /// It is offered.
+    /// Everybody sees the product.
     Listed,
-    /// It is offered no more.
+    /// The seller has withdrawn the product, for ever.
     Withdrawn,
-    /// It belongs to somebody else.
+    /// An auction has sold the product, for ever.
     Sold,
 }
 
-/// A product.
+/// The state of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Product {
-    /// There is none.
+    /// There is no such product.
     #[default]
     None,
-    /// A seller described it.
+    /// A seller has described the product.
     Described {
-        /// What it is.
+        /// What was described.
         offer: Offer,
-        /// How far it has come.
+        /// Where the product is in its life.
         status: Status,
     },
 }
 
 impl Product {
-    fn reach(&mut self, reached: Status) {
+    fn set_status(&mut self, new: Status) {
         if let Self::Described { status, .. } = self {
-            *status = reached;
+            *status = new;
         }
     }
 }
@@ -88,9 +89,9 @@ impl AggregateState for Product {
                     status: Status::Draft,
                 };
             }
-            Event::Listed { .. } => self.reach(Status::Listed),
-            Event::Withdrawn { .. } => self.reach(Status::Withdrawn),
-            Event::Sold { .. } => self.reach(Status::Sold),
+            Event::Listed { .. } => self.set_status(Status::Listed),
+            Event::Withdrawn { .. } => self.set_status(Status::Withdrawn),
+            Event::Sold { .. } => self.set_status(Status::Sold),
         }
     }
 
@@ -109,8 +110,8 @@ fn find<'a>(view: &View<'a>, id: ProductId) -> Result<(&'a Offer, Status), Stop>
     }
 }
 
-/// A product of the seller who asks.
-fn own<'a>(view: &View<'a>, id: ProductId) -> Result<(&'a Offer, Status), Stop> {
+/// The product, if it is the caller's own.
+fn find_own<'a>(view: &View<'a>, id: ProductId) -> Result<(&'a Offer, Status), Stop> {
     let seller_id = access::require(view, Role::Seller)?;
     let (offer, status) = find(view, id)?;
     if offer.seller_id == seller_id {
@@ -120,9 +121,9 @@ fn own<'a>(view: &View<'a>, id: ProductId) -> Result<(&'a Offer, Status), Stop> 
     }
 }
 
-/// What is offered, if the product is listed and of the seller who asks.
-pub(crate) fn own_listed<'a>(view: &View<'a>, id: ProductId) -> Result<&'a Offer, Stop> {
-    let (offer, status) = own(view, id)?;
+/// What is offered, if the product is listed and the caller's own.
+pub(crate) fn require_own_listed<'a>(view: &View<'a>, id: ProductId) -> Result<&'a Offer, Stop> {
+    let (offer, status) = find_own(view, id)?;
     match status {
         Status::Listed => Ok(offer),
         Status::Draft => Err(Error::NotListed.into()),
@@ -131,21 +132,21 @@ pub(crate) fn own_listed<'a>(view: &View<'a>, id: ProductId) -> Result<&'a Offer
     }
 }
 
-/// The claim that a product's auction holds until it is over.
-pub(crate) fn auctioned(id: ProductId) -> Claim {
+/// The claim on the product that its auction holds until the auction is over.
+pub(crate) fn auction_claim(id: ProductId) -> Claim {
     Claim::new(ClaimScope::AuctionedProduct, id)
 }
 
-/// Goes on only if no auction holds the product.
+/// Refuses if the product is in an auction that is not over.
 pub(crate) fn require_not_auctioned(view: &View<'_>, id: ProductId) -> Result<(), Stop> {
-    match view.owner(&auctioned(id))? {
+    match view.owner(&auction_claim(id))? {
         None => Ok(()),
         Some(_) => Err(Error::Auctioned.into()),
     }
 }
 
-/// The fact that an auction sold the product.
-pub(crate) fn sold(
+/// The write that says that an auction sold the product.
+pub(crate) fn sale(
     view: &View<'_>,
     product_id: ProductId,
     auction_id: AuctionId,
@@ -164,113 +165,4 @@ pub(crate) fn sold(
             price,
         },
     ))
-}
-
-/// Describes a product that nobody else sees yet.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// The new product.
-    pub product_id: ProductId,
-    /// Where it is filed.
-    pub category_id: CategoryId,
-    /// One line.
-    pub title: String,
-    /// Any number of lines.
-    pub description: String,
-    /// Its state.
-    pub condition: Condition,
-    /// References to pictures, the main one first.
-    pub images: Vec<String>,
-    /// Name and value.
-    pub specifications: BTreeMap<String, String>,
-    /// How it is sent; none means collection only.
-    pub shipping: Option<Shipping>,
-}
-
-impl Command for Draft {
-    fn name(&self) -> &'static str {
-        "draft_product"
-    }
-
-    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        let seller_id = access::require(view, Role::Seller)?;
-        category::require_active(view, self.category_id)?;
-        Ok(vec![Write::event(
-            self.product_id.0,
-            Event::Drafted {
-                product_id: self.product_id,
-                seller_id,
-                category_id: self.category_id,
-                title: self.title.clone(),
-                description: self.description.clone(),
-                condition: self.condition,
-                images: self.images.clone(),
-                specifications: self.specifications.clone(),
-                shipping: self.shipping.clone(),
-            },
-        )])
-    }
-}
-
-/// Offers a drafted product.
-#[derive(Clone, Debug)]
-pub struct List {
-    /// Which.
-    pub product_id: ProductId,
-}
-
-impl Command for List {
-    fn name(&self) -> &'static str {
-        "list_product"
-    }
-
-    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        let product_id = self.product_id;
-        let (offer, status) = own(view, product_id)?;
-        match status {
-            Status::Draft => category::require_active(view, offer.category_id)?,
-            Status::Listed => return Err(Error::Listed.into()),
-            Status::Withdrawn => return Err(Error::Withdrawn.into()),
-            Status::Sold => return Err(Error::Sold.into()),
-        }
-        Ok(vec![Write::event(
-            product_id.0,
-            Event::Listed {
-                product_id,
-                seller_id: offer.seller_id,
-                category_id: offer.category_id,
-            },
-        )])
-    }
-}
-
-/// Takes a product back, for ever.
-#[derive(Clone, Debug)]
-pub struct Withdraw {
-    /// Which.
-    pub product_id: ProductId,
-}
-
-impl Command for Withdraw {
-    fn name(&self) -> &'static str {
-        "withdraw_product"
-    }
-
-    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        let product_id = self.product_id;
-        let (offer, status) = own(view, product_id)?;
-        match status {
-            Status::Draft | Status::Listed => require_not_auctioned(view, product_id)?,
-            Status::Withdrawn => return Err(Error::Withdrawn.into()),
-            Status::Sold => return Err(Error::Sold.into()),
-        }
-        Ok(vec![Write::event(
-            product_id.0,
-            Event::Withdrawn {
-                product_id,
-                seller_id: offer.seller_id,
-                category_id: offer.category_id,
-            },
-        )])
-    }
 }

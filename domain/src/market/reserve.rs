@@ -1,4 +1,5 @@
-//! Hidden reserves: read by bids and by the close, told to nobody. `auction` sets them.
+//! Hidden reserves. `auction` sets them, and bids and the close compare amounts with them; nobody is told
+//! the amount.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::ReserveId;
@@ -6,15 +7,15 @@ use tidemark_events::market::reserve::Event;
 
 use crate::{AggregateState, Stop, View};
 
-/// A hidden reserve.
+/// The state of a hidden reserve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reserve {
-    /// There is none.
+    /// There is no reserve.
     #[default]
     None,
-    /// The seller set one.
+    /// The seller set a reserve.
     Set {
-        /// The least that sells, in minor units of the auction's currency.
+        /// The lowest price at which the auction sells, in minor units of the auction's currency.
         amount: i64,
     },
 }
@@ -36,13 +37,14 @@ impl AggregateState for Reserve {
     }
 }
 
-/// Whether the amount reaches the reserve; it does where there is none.
+/// Whether an amount, in minor units of the auction's currency, reaches the reserve. Every amount does
+/// if there is no reserve.
 pub(crate) fn is_met(view: &View<'_>, id: Option<ReserveId>, amount: i64) -> Result<bool, Stop> {
     let Some(id) = id else {
         return Ok(true);
     };
     Ok(match view.get::<Reserve>(id.0)? {
         Reserve::None => true,
-        Reserve::Set { amount: least } => amount >= *least,
+        Reserve::Set { amount: reserve } => amount >= *reserve,
     })
 }

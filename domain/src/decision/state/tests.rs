@@ -1,4 +1,4 @@
-//! States survive being kept, and none changes its text without another version.
+//! Snapshots give the same state again, and no state changes its text without another state version.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::*;
 use crate::Loaded;
 use crate::market::auction::Auction;
 
-/// The state after all samples of each aggregate, and after each of them on the way.
+/// The state after each sample event, with the aggregate and the type of that event.
 fn states() -> Vec<(Aggregate, String, Loaded)> {
     let mut states = Vec::new();
     let mut folded: BTreeMap<Aggregate, Vec<Event>> = BTreeMap::new();
@@ -34,16 +34,16 @@ fn fold(events: &[Event]) -> Loaded {
     loaded
 }
 
-fn keep_and_restore(aggregate: Aggregate, loaded: &Loaded) -> Loaded {
-    let kept = loaded.snapshot().unwrap().unwrap();
+fn through_snapshot(aggregate: Aggregate, loaded: &Loaded) -> Loaded {
+    let snapshot = loaded.snapshot().unwrap().unwrap();
     let last_at = loaded.last_at.unwrap();
-    Loaded::from_snapshot(aggregate, &kept, loaded.version, last_at).unwrap()
+    Loaded::from_snapshot(aggregate, &snapshot, loaded.version, last_at).unwrap()
 }
 
 #[test]
-fn every_state_survives() {
+fn every_state_survives_a_snapshot() {
     for (aggregate, after, loaded) in states() {
-        let restored = keep_and_restore(aggregate, &loaded);
+        let restored = through_snapshot(aggregate, &loaded);
         assert_eq!(
             restored.snapshot().unwrap(),
             loaded.snapshot().unwrap(),
@@ -54,38 +54,38 @@ fn every_state_survives() {
     }
 }
 
-/// Where this fails, raise the aggregate's `STATE_VERSION`: else states that were kept by the build
-/// before are misread.
+/// If this fails, raise the `STATE_VERSION` of the aggregate's state: otherwise this build misreads the
+/// snapshots of the build before.
 #[test]
-fn kept_states_are_pinned() {
+fn the_text_of_every_state_is_pinned() {
     let pinned: Vec<Value> = states()
         .into_iter()
         .map(|(_, after, loaded)| {
-            let kept = loaded.snapshot().unwrap().unwrap();
-            let state: Value = serde_json::from_str(&kept.state).unwrap();
-            json!({"after": after, "state_version": kept.state_version, "state": state})
+            let snapshot = loaded.snapshot().unwrap().unwrap();
+            let state: Value = serde_json::from_str(&snapshot.state).unwrap();
+            json!({"after": after, "state_version": snapshot.state_version, "state": state})
         })
         .collect();
-    insta::assert_json_snapshot!("kept", pinned);
+    insta::assert_json_snapshot!("states", pinned);
 }
 
 #[test]
-fn what_another_build_kept_is_not_used() {
+fn a_snapshot_of_another_state_version_is_not_used() {
     let (aggregate, _, loaded) = states().pop().unwrap();
-    let kept = loaded.snapshot().unwrap().unwrap();
+    let snapshot = loaded.snapshot().unwrap().unwrap();
     let other = StateSnapshot {
-        state_version: kept.state_version + 1,
-        ..kept.clone()
+        state_version: snapshot.state_version + 1,
+        ..snapshot.clone()
     };
     assert!(Loaded::from_snapshot(aggregate, &other, 1, at(0)).is_none());
     let broken = StateSnapshot {
         state: "{}".to_owned(),
-        ..kept
+        ..snapshot
     };
     assert!(Loaded::from_snapshot(aggregate, &broken, 1, at(0)).is_none());
 }
 
-/// An auction with that many bids, some of which move its end.
+/// The events of an auction with so many bids, some of which extend it.
 fn long_auction(bids: usize) -> Vec<Event> {
     let mut events: Vec<_> = all()
         .into_iter()
@@ -121,11 +121,11 @@ fn long_auction(bids: usize) -> Vec<Event> {
 
 proptest! {
     #[test]
-    fn what_was_kept_and_the_rest_make_the_same_as_everything(bids in 0_usize..300, at_share in 0.0..1.0_f64) {
+    fn a_snapshot_and_later_events_give_the_state_of_all_events(bids in 0_usize..300, at_share in 0.0..1.0_f64) {
         let events = long_auction(bids);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "some place among them")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "any place among the events will do")]
         let place = 1 + (at_share * (events.len() - 1) as f64) as usize;
-        let mut loaded = keep_and_restore(Aggregate::Auction, &fold(&events[..place]));
+        let mut loaded = through_snapshot(Aggregate::Auction, &fold(&events[..place]));
         for (second, event) in (0..).zip(&events).skip(place) {
             loaded.apply(event, at(second));
         }

@@ -1,9 +1,13 @@
-//! Rotation, reuse, idleness, the end.
+//! How refresh tokens are replaced, reused and expire, and how sessions end.
 
+use chrono::TimeDelta;
+use tidemark_events::identity::session::EndReason;
 use tidemark_events::samples::{BIDDER, SELLER, SESSION, at};
 
 use super::*;
-use crate::given::{Given, given, joined};
+use crate::Write;
+use crate::given::{Given, given, registered};
+use crate::identity::{access, user};
 
 const IDLE: TimeDelta = TimeDelta::seconds(100);
 
@@ -53,17 +57,18 @@ fn ended(reason: EndReason) -> Vec<Write> {
     )]
 }
 
-/// Opened at second 0, idle until 100, good until 250 at the latest.
+/// A session that was opened at second 0, whose token expires at second 100, and which ends at second
+/// 250.
 fn logged_in() -> Given {
-    let mut given = given([joined(SELLER)]);
-    assert!(given.play(open()).is_ok());
+    let mut given = given([registered(SELLER)]);
+    assert!(given.execute(open()).is_ok());
     given
 }
 
 #[test]
 fn a_user_logs_in() {
     assert_eq!(
-        given([joined(SELLER)]).when(open()),
+        given([registered(SELLER)]).when(open()),
         Ok(vec![Write::event(
             SESSION.0,
             Event::Opened {
@@ -79,31 +84,31 @@ fn a_user_logs_in() {
 }
 
 #[test]
-fn the_token_rotates_until_the_session_ends() {
+fn the_token_is_replaced_until_the_session_ends() {
     let mut session = logged_in().at(at(90));
     assert_eq!(
-        session.play(refresh("one", "two")),
+        session.execute(refresh("one", "two")),
         Ok(refreshed("two", 190))
     );
     let mut session = session.at(at(180));
-    let last = session.play(refresh("two", "three"));
+    let last = session.execute(refresh("two", "three"));
     assert_eq!(last, Ok(refreshed("three", 250)), "not beyond the end");
     let over = session.at(at(250)).when(refresh("three", "four"));
     assert_eq!(over, Err(Error::InvalidGrant.into()));
 }
 
 #[test]
-fn an_idle_token_is_not_good() {
+fn a_token_that_is_not_used_in_time_expires() {
     let late = logged_in().at(at(100)).when(refresh("one", "two"));
     assert_eq!(late, Err(Error::InvalidGrant.into()));
 }
 
 #[test]
-fn a_spent_token_ends_the_session_for_all() {
+fn a_spent_token_that_comes_back_ends_the_session() {
     let mut session = logged_in();
-    assert!(session.play(refresh("one", "two")).is_ok());
+    assert!(session.execute(refresh("one", "two")).is_ok());
     assert_eq!(
-        session.play(refresh("one", "x")),
+        session.execute(refresh("one", "x")),
         Ok(ended(EndReason::TokenReused))
     );
     for token in ["one", "two"] {
@@ -113,12 +118,12 @@ fn a_spent_token_ends_the_session_for_all() {
 }
 
 #[test]
-fn spent_tokens_are_remembered_up_to_a_bound() {
+fn so_many_spent_tokens_are_remembered_and_no_more() {
     let mut session = logged_in();
     for n in 0..=SPENT_MAX {
         let (presented, next) = (format!("{n}"), format!("{}", n + 1));
         let presented = if n == 0 { "one" } else { &presented };
-        assert!(session.play(refresh(presented, &next)).is_ok());
+        assert!(session.execute(refresh(presented, &next)).is_ok());
     }
     let forgotten = session.when(refresh("one", "x"));
     assert_eq!(forgotten, Err(Error::InvalidGrant.into()));
@@ -142,7 +147,7 @@ fn users_log_out_of_their_own_sessions_once() {
         session_id: SESSION,
     };
     let mut session = logged_in().by(SELLER);
-    assert_eq!(session.play(end()), Ok(ended(EndReason::LoggedOut)));
+    assert_eq!(session.execute(end()), Ok(ended(EndReason::LoggedOut)));
     assert_eq!(session.when(end()), Err(Error::Ended.into()));
     let after = session.when(refresh("one", "two"));
     assert_eq!(after, Err(Error::InvalidGrant.into()));

@@ -1,18 +1,18 @@
-//! What buyers do in an auction: bid, or buy it now.
+//! What buyers do in an auction: they bid, or buy the product now.
 
 use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::{Event, Outcome};
 use tidemark_events::{AuctionId, Money, UserId};
 
-use super::schedule::require_in_range;
-use super::{Error, Running};
+use super::running::Running;
+use super::{Error, require_amount_in_range};
 use crate::identity::access;
 use crate::market::reserve;
 use crate::{Command, Stop, View, Write};
 
-/// The auction, if this buyer may bid in it now.
-fn enter<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<Running<'a>, Stop> {
+/// The auction, if the buyer may bid in it now.
+fn find_open_to<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<Running<'a>, Stop> {
     let auction = Running::find(view, id)?;
     if auction.terms.seller_id == buyer_id {
         return Err(Error::OwnAuction.into());
@@ -26,17 +26,18 @@ fn enter<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<Running
     Ok(auction)
 }
 
-/// Bids.
+/// Places a bid, which must be at least the starting price, and exceed the highest bid by the increment
+/// whoever placed it: bidders who lead must outbid themselves too.
 #[derive(Clone, Debug)]
 pub struct PlaceBid {
-    /// In which auction.
+    /// The auction to bid in.
     pub auction_id: AuctionId,
-    /// How much.
+    /// The amount of the bid, in the auction's currency.
     pub amount: Money,
 }
 
 impl PlaceBid {
-    fn check_amount(&self, auction: &Running<'_>) -> Result<(), Error> {
+    fn require_high_enough(&self, auction: &Running<'_>) -> Result<(), Error> {
         let starting_price = auction.terms.starting_price;
         if self.amount.currency != starting_price.currency {
             return Err(Error::WrongCurrency(starting_price));
@@ -59,9 +60,9 @@ impl Command for PlaceBid {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let bidder_id = access::require(view, Role::Buyer)?;
-        require_in_range(self.amount.amount)?;
-        let auction = enter(view, self.auction_id, bidder_id)?;
-        self.check_amount(&auction)?;
+        require_amount_in_range(self.amount.amount)?;
+        let auction = find_open_to(view, self.auction_id, bidder_id)?;
+        self.require_high_enough(&auction)?;
         let (auction_id, terms) = (auction.id, auction.terms);
         let reserve_met = reserve::is_met(view, terms.reserve_id, self.amount.amount)?;
         let bid = auction.write(Event::BidPlaced {
@@ -90,10 +91,10 @@ impl Command for PlaceBid {
     }
 }
 
-/// Ends an auction by paying its buy-now price, while nobody has bid.
+/// Buys the product at the buy-now price, which ends the auction. It is possible until the first bid.
 #[derive(Clone, Debug)]
 pub struct BuyNow {
-    /// Which auction.
+    /// The auction whose product is bought.
     pub auction_id: AuctionId,
 }
 
@@ -104,7 +105,7 @@ impl Command for BuyNow {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let buyer_id = access::require(view, Role::Buyer)?;
-        let auction = enter(view, self.auction_id, buyer_id)?;
+        let auction = find_open_to(view, self.auction_id, buyer_id)?;
         let terms = auction.terms;
         let price = Money {
             amount: terms.buy_now_price.ok_or(Error::NoBuyNowPrice)?,

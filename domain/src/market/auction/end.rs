@@ -1,18 +1,19 @@
-//! How auctions end: closed on time with an outcome, or cancelled by their sellers.
+//! How auctions end: a timer closes them at their end, or their sellers cancel them.
 
 use tidemark_events::AuctionId;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::{Event, Outcome};
 
-use super::{Error, Running};
+use super::Error;
+use super::running::Running;
 use crate::identity::access;
 use crate::market::{product, reserve};
 use crate::{Command, Stop, View, Write};
 
-/// Closes an auction whose end has come.
+/// Closes an auction whose end has passed, with the outcome. Only a service sends it.
 #[derive(Clone, Debug)]
 pub struct Close {
-    /// Which.
+    /// The auction to close.
     pub auction_id: AuctionId,
 }
 
@@ -45,10 +46,10 @@ impl Command for Close {
     }
 }
 
-/// Calls an auction off before anybody has bid.
+/// Cancels an auction of the seller who sends the command, before anybody has bid.
 #[derive(Clone, Debug)]
 pub struct Cancel {
-    /// Which.
+    /// The auction to cancel.
     pub auction_id: AuctionId,
 }
 
@@ -76,7 +77,7 @@ impl Command for Cancel {
                 product_id,
                 seller_id,
             }),
-            Write::Release(product::auctioned(product_id)),
+            Write::Release(product::auction_claim(product_id)),
         ])
     }
 }

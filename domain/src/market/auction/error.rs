@@ -1,67 +1,67 @@
-//! Why an auction says no.
+//! The reasons for which commands on auctions are refused.
 
 use tidemark_events::{Money, Timestamp};
 
-use super::schedule::{AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+use super::limits::{AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use crate::{Kind, Reason};
 
-/// Why it may not be.
+/// Why a command on an auction is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No auction has that id.
     #[error("there is no such auction")]
     NotFound,
-    /// It is another seller's.
+    /// The auction is another seller's.
     #[error("this auction is another seller's")]
     NotTheSeller,
-    /// An amount is not positive, or so large that sums could overflow.
+    /// An amount is not positive, or so large that a sum could overflow.
     #[error("amounts are from 1 to {AMOUNT_MAX} minor units")]
     AmountOutOfRange,
-    /// Nobody could ever bid below the reserve.
+    /// The reserve is below the starting price, so that it would never matter.
     #[error("the reserve must not be below the starting price")]
     ReserveTooLow,
-    /// Buying now would be cheaper than bidding.
+    /// Buying now would be as cheap as bidding, or cheaper than the reserve allows.
     #[error("the buy-now price must be above the starting price and not below the reserve")]
     BuyNowTooLow,
-    /// It would have begun before it was announced.
+    /// The auction would have started before it was scheduled.
     #[error("the start is in the past")]
     StartsInThePast,
-    /// It would end before it starts, or be too short or too long.
+    /// The auction would end before it starts, or would be too short or too long.
     #[error(
         "an auction lasts from {} seconds to {} days",
         DURATION_MIN.num_seconds(),
         DURATION_MAX.num_days()
     )]
     DurationOutOfRange,
-    /// Each bid would move the end too far.
+    /// A single late bid would extend the auction by too much.
     #[error("the anti-sniping window is at most {ANTI_SNIPING_WINDOW_MAX_S} seconds")]
     WindowTooLong,
-    /// It takes no bids yet.
+    /// The auction takes no bids yet; it does from this moment on.
     #[error("the auction opens at {0}")]
     NotOpen(Timestamp),
-    /// Opening what is open.
+    /// The auction that is to be opened is open already.
     #[error("the auction is open already")]
     Open,
-    /// It takes no bids any more.
+    /// The auction has ended or was cancelled.
     #[error("the auction is over")]
     Over,
-    /// A timer came too early, perhaps because a late bid moved the end.
+    /// A timer came before this moment, perhaps because a late bid extended the auction.
     #[error("this is not due before {0}")]
     NotDue(Timestamp),
-    /// Sellers do not bid on what they sell.
+    /// Sellers can neither bid in their own auctions nor buy from themselves.
     #[error("this is your own auction")]
     OwnAuction,
-    /// Bids are in the currency of the auction.
-    #[error("this auction is in {}", .0.currency.code())]
+    /// The bid is in another currency than the auction, whose starting price this is.
+    #[error("bids in this auction are in {}", .0.currency.code())]
     WrongCurrency(Money),
-    /// It does not exceed the last bid by the increment.
+    /// The bid is lower than this, the lowest amount that the auction accepts next.
     #[error("the next bid is at least {} in minor units of {}", .0.amount, .0.currency.code())]
     BidTooLow(Money),
-    /// The seller named no buy-now price.
+    /// The seller set no buy-now price.
     #[error("this auction has no buy-now price")]
     NoBuyNowPrice,
-    /// Somebody bid, which ends the buy-now offer and the seller's right to cancel.
-    #[error("there are bids already")]
+    /// Somebody has bid, which ends the buy-now offer and the seller's right to cancel.
+    #[error("the auction has bids already")]
     HasBids,
 }
 
@@ -109,6 +109,7 @@ impl Reason for Error {
             Self::HasBids => "auction_has_bids",
         }
     }
+
     fn retry_at(&self) -> Option<Timestamp> {
         if let Self::NotDue(at) = self {
             Some(*at)

@@ -1,4 +1,4 @@
-//! What holds for every auction, whoever does what and when.
+//! What holds for every auction, whatever buyers, the seller and the timer do and when.
 
 use chrono::TimeDelta;
 use proptest::collection::vec;
@@ -12,11 +12,11 @@ use super::tests::{BUY_NOW, CANCEL, CLOSE, OPEN, bid, scheduled};
 use super::{Bid, DURATION_MAX};
 use crate::Command;
 use crate::given::{Given, RIVAL};
-use crate::market::product::auctioned;
+use crate::market::product::auction_claim;
 
-/// As scheduled by the sample.
+/// The increment of the sample auction, in cents.
 const INCREMENT: i64 = 500;
-/// As set by the sample.
+/// The reserve of the sample auction, in cents.
 const RESERVE: i64 = 11_000;
 
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +41,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A refusal changes nothing; what is accepted is looked at in the log.
+/// Executes a command that may be refused. `check` looks at the events of those that are not.
 fn attempt(mut given: Given, command: impl Command) -> Given {
-    let _ = given.play(command);
+    let _ = given.execute(command);
     given
 }
 
-/// Takes the steps from a minute before the start on, and closes in the end.
+/// Takes the steps, starting a minute before the start of the auction, and closes it afterwards.
 fn play(steps: Vec<Step>) -> Given {
     let mut now = at(-60);
     let mut given = scheduled();
@@ -68,7 +68,7 @@ fn play(steps: Vec<Step>) -> Given {
     attempt(given.at(now + DURATION_MAX).by_service(), CLOSE)
 }
 
-/// What an onlooker knows of the auction.
+/// What the events say about the auction, computed apart from the code under test.
 struct Seen {
     ends_at: Timestamp,
     highest: Option<Bid>,
@@ -115,7 +115,7 @@ impl Seen {
                 });
             }
             Event::Extended { ends_at, .. } => {
-                prop_assert!(*ends_at > self.ends_at, "an end moves on only");
+                prop_assert!(*ends_at > self.ends_at, "the end never moves back");
                 self.ends_at = *ends_at;
             }
             Event::BoughtNow {
@@ -149,18 +149,18 @@ fn check(given: &Given) -> Result<(), TestCaseError> {
         over: false,
     };
     let mut sales = 0;
-    for (_, fact, now) in &given.log {
-        if let AnyEvent::Auction(event) = fact {
+    for (_, event, now) in &given.log {
+        if let AnyEvent::Auction(event) = event {
             seen.take(event, *now)?;
         }
-        if let AnyEvent::Product(product::Event::Sold { .. }) = fact {
+        if let AnyEvent::Product(product::Event::Sold { .. }) = event {
             sales += 1;
         }
     }
     prop_assert!(seen.over, "every auction ends");
     prop_assert_eq!(sales, i32::from(seen.winner().is_some()));
-    // Releasing it twice would have failed in the harness.
-    prop_assert!(!given.claims.contains_key(&auctioned(PRODUCT)));
+    // The harness would have failed if the claim had been released twice.
+    prop_assert!(!given.claims.contains_key(&auction_claim(PRODUCT)));
     Ok(())
 }
 

@@ -1,54 +1,40 @@
-//! How auctions begin: announced by sellers, opened on time.
+//! How auctions begin: sellers schedule them, and a timer opens them at their start.
 
-use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::Event;
 use tidemark_events::market::reserve;
 use tidemark_events::{AuctionId, Money, ProductId, ReserveId, Timestamp};
 
-use super::{Error, Running};
+use super::limits::{ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+use super::running::Running;
+use super::{Error, require_amount_in_range};
 use crate::identity::access;
 use crate::market::{category, product};
 use crate::{Command, Stop, View, Write};
 
-/// The highest amount in minor units: far below where the sum of two would overflow.
-pub const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
-/// An auction that nobody could bid in is none.
-pub const DURATION_MIN: TimeDelta = TimeDelta::seconds(1);
-/// A product is bound by one auction for no longer than this, late bids aside.
-pub const DURATION_MAX: TimeDelta = TimeDelta::days(30);
-/// An hour, so that no single bid moves the end far.
-pub const ANTI_SNIPING_WINDOW_MAX_S: u32 = 3_600;
-
-/// Goes on only with an amount that somebody can pay and that sums cannot overflow.
-pub(super) fn require_in_range(amount: i64) -> Result<(), Error> {
-    if (1..=AMOUNT_MAX).contains(&amount) {
-        Ok(())
-    } else {
-        Err(Error::AmountOutOfRange)
-    }
-}
-
-/// Announces an auction of a listed product.
+/// Schedules an auction of a listed product of the seller who sends the command.
 #[derive(Clone, Debug)]
 pub struct Schedule {
-    /// The new auction.
+    /// The id of the new auction.
     pub auction_id: AuctionId,
-    /// What is sold.
+    /// The product to sell.
     pub product_id: ProductId,
-    /// The hidden reserve: its new stream, and the least that sells in minor units.
+    /// The hidden reserve: the id of its new stream, and the lowest price at which the auction sells, in
+    /// minor units of the auction's currency. None if every bid may win.
     pub reserve: Option<(ReserveId, i64)>,
-    /// The lowest first bid; its currency is the auction's.
+    /// The lowest amount of the first bid. Its currency is the auction's.
     pub starting_price: Money,
-    /// By how much each bid must exceed the one before, in minor units.
+    /// By how much each bid must exceed the one before, in minor units of the auction's currency.
     pub minimum_increment: i64,
-    /// The price that ends it at once, in minor units.
+    /// The price at which a buyer can end the auction at once, in minor units of the auction's currency;
+    /// none if nobody can.
     pub buy_now_price: Option<i64>,
-    /// From when bids are taken; none means at once.
+    /// When the auction starts to take bids; none if it starts at once.
     pub starts_at: Option<Timestamp>,
-    /// Until when.
+    /// When the auction ends, unless a late bid extends it.
     pub ends_at: Timestamp,
-    /// A bid in this many last seconds makes the auction last as long again; 0 for never.
+    /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction to
+    /// so many seconds after the bid. 0 if no bid does.
     pub anti_sniping_window_s: u32,
 }
 
@@ -56,14 +42,14 @@ impl Schedule {
     fn check_prices(&self) -> Result<(), Error> {
         let starting_price = self.starting_price.amount;
         let reserve = self.reserve.map_or(starting_price, |(_, amount)| amount);
-        require_in_range(starting_price)?;
-        require_in_range(self.minimum_increment)?;
-        require_in_range(reserve)?;
+        require_amount_in_range(starting_price)?;
+        require_amount_in_range(self.minimum_increment)?;
+        require_amount_in_range(reserve)?;
         if reserve < starting_price {
             return Err(Error::ReserveTooLow);
         }
         if let Some(buy_now_price) = self.buy_now_price {
-            require_in_range(buy_now_price)?;
+            require_amount_in_range(buy_now_price)?;
             if buy_now_price <= starting_price || buy_now_price < reserve {
                 return Err(Error::BuyNowTooLow);
             }
@@ -71,6 +57,7 @@ impl Schedule {
         Ok(())
     }
 
+    /// Checks the times, and returns the start.
     fn check_times(&self, now: Timestamp) -> Result<Timestamp, Error> {
         let starts_at = self.starts_at.unwrap_or(now);
         if starts_at < now {
@@ -95,7 +82,7 @@ impl Command for Schedule {
         let (auction_id, product_id) = (self.auction_id, self.product_id);
         access::require(view, Role::Seller)?;
         self.check_prices()?;
-        let offer = product::own_listed(view, product_id)?;
+        let offer = product::require_own_listed(view, product_id)?;
         product::require_not_auctioned(view, product_id)?;
         category::require_active(view, offer.category_id)?;
         let starts_at = self.check_times(view.now())?;
@@ -117,7 +104,7 @@ impl Command for Schedule {
                     anti_sniping_window_s: self.anti_sniping_window_s,
                 },
             ),
-            Write::Claim(product::auctioned(product_id), auction_id.0),
+            Write::Claim(product::auction_claim(product_id), auction_id.0),
         ];
         if let Some((reserve_id, amount)) = self.reserve {
             writes.push(Write::event(
@@ -138,10 +125,10 @@ impl Command for Schedule {
     }
 }
 
-/// Opens an auction whose start has come.
+/// Opens an auction whose start has come. Only a service sends it.
 #[derive(Clone, Debug)]
 pub struct Open {
-    /// Which.
+    /// The auction to open.
     pub auction_id: AuctionId,
 }
 

@@ -1,16 +1,18 @@
-//! The rules of the market, one line a story: scheduled for seconds 0 to 3600, from 100.00 EUR in
-//! steps of 5.00, reserve 110.00, buy-now 500.00, anti-sniping window 60 s.
+//! The rules of auctions, tried on the sample auction: seconds 0 to 3600, starting price 100.00 EUR,
+//! increment 5.00, reserve 110.00, buy-now price 500.00, anti-sniping window 60 seconds.
 
 mod bidding;
 mod ending;
 mod scheduling;
 
 use tidemark_events::identity::user::Role;
+use tidemark_events::market::auction::Outcome;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents};
 
 use super::*;
-use crate::given::{Given, RIVAL, given, granted, joined, sample, writes_of};
-use crate::market::product::auctioned;
+use crate::Write;
+use crate::given::{Given, RIVAL, given, granted, registered, sample, writes_of};
+use crate::market::product::auction_claim;
 
 pub(super) const OPEN: super::Open = super::Open {
     auction_id: AUCTION,
@@ -32,13 +34,13 @@ pub(super) const fn bid(amount: i64) -> PlaceBid {
     }
 }
 
-/// A seller's listed product, and others who could buy it or sell as well.
+/// A seller with a listed product, a bidder, and a rival who is a seller too.
 pub(super) fn market() -> Given {
     given([
-        joined(SELLER),
+        registered(SELLER),
         granted(SELLER, Role::Seller),
-        joined(BIDDER),
-        joined(RIVAL),
+        registered(BIDDER),
+        registered(RIVAL),
         granted(RIVAL, Role::Seller),
         sample("category.created"),
         sample("product.drafted"),
@@ -49,20 +51,20 @@ pub(super) fn market() -> Given {
 pub(super) fn scheduled() -> Given {
     market()
         .and(["auction.scheduled", "reserve.set"].map(sample))
-        .claimed(auctioned(PRODUCT), AUCTION.0)
+        .claimed(auction_claim(PRODUCT), AUCTION.0)
 }
 
 fn opened() -> Given {
     scheduled().and([sample("auction.opened")])
 }
 
-/// Opened, with the sample's bid of 120.00.
-fn contested() -> Given {
+/// The auction is open and has the sample's bid of 120.00.
+fn with_bid() -> Given {
     opened().and([sample("auction.bid_placed")])
 }
 
 fn over() -> Given {
-    contested().and([sample("auction.closed")])
+    with_bid().and([sample("auction.closed")])
 }
 
 fn placed(bidder_id: UserId, amount: i64, reserve_met: bool) -> Write {
@@ -104,5 +106,5 @@ fn closed(outcome: Outcome) -> Write {
 }
 
 fn release() -> Write {
-    Write::Release(auctioned(PRODUCT))
+    Write::Release(auction_claim(PRODUCT))
 }

@@ -1,15 +1,20 @@
-//! The tree and its keepers.
+//! How categories come and go, and who may change them.
 
 use tidemark_events::samples::{CATEGORY, SELLER};
 use uuid::Uuid;
 
 use super::*;
-use crate::given::{ADMIN, Given, given, granted, joined, sample};
+use crate::given::{ADMIN, Given, given, granted, registered, sample};
 
 const CHILD: CategoryId = CategoryId(Uuid::from_u128(33));
 
 fn admin() -> Given {
-    given([joined(ADMIN), granted(ADMIN, Role::Admin), joined(SELLER)]).by(ADMIN)
+    given([
+        registered(ADMIN),
+        granted(ADMIN, Role::Admin),
+        registered(SELLER),
+    ])
+    .by(ADMIN)
 }
 
 fn create(parent_id: Option<CategoryId>) -> Create {
@@ -27,7 +32,7 @@ fn slug() -> Claim {
 }
 
 #[test]
-fn admins_grow_the_tree() {
+fn admins_create_categories_at_the_top_and_below_others() {
     let writes = |parent_id| {
         vec![
             Write::event(
@@ -61,7 +66,7 @@ fn a_category_needs_an_active_parent_and_a_slug_of_its_own() {
 }
 
 #[test]
-fn an_id_of_something_else_is_no_category() {
+fn the_id_of_a_user_is_no_category() {
     let user = CategoryId(ADMIN.0);
     assert_eq!(
         admin().when(create(Some(user))),
@@ -70,7 +75,7 @@ fn an_id_of_something_else_is_no_category() {
 }
 
 #[test]
-fn admins_switch_categories_off_and_on() {
+fn admins_deactivate_and_activate_categories() {
     let category_id = CATEGORY;
     let off = || Deactivate { category_id };
     let on = || Activate { category_id };
@@ -81,13 +86,16 @@ fn admins_switch_categories_off_and_on() {
     let mut category = admin().and([sample("category.created")]);
     assert_eq!(category.when(on()), Err(Error::Active.into()));
     let deactivated = Event::Deactivated { category_id };
-    assert_eq!(category.play(off()), write(deactivated));
+    assert_eq!(category.execute(off()), write(deactivated));
     assert_eq!(category.when(off()), Err(Error::Inactive.into()));
-    assert_eq!(category.play(on()), write(Event::Activated { category_id }));
+    assert_eq!(
+        category.execute(on()),
+        write(Event::Activated { category_id })
+    );
 }
 
 #[test]
-fn nobody_else_keeps_categories() {
+fn only_admins_change_categories() {
     let category_id = CATEGORY;
     let seller = admin().and([sample("category.created")]).by(SELLER);
     let role = || Err(access::Error::Role(Role::Admin).into());

@@ -1,29 +1,29 @@
-//! Why a product says no.
+//! The reasons for which commands on products are refused.
 
 use crate::{Kind, Reason};
 
-/// Why it may not be.
+/// Why a command on a product is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No product has that id.
     #[error("there is no such product")]
     NotFound,
-    /// It is another seller's.
+    /// The product is another seller's.
     #[error("this product is another seller's")]
     NotTheSeller,
-    /// It is a draft.
+    /// The product is still a draft.
     #[error("the product is not listed yet")]
     NotListed,
-    /// Listing what is listed.
+    /// The product that is to be listed is listed already.
     #[error("the product is listed already")]
     Listed,
-    /// The seller withdrew it.
+    /// The seller withdrew the product, and that is for ever.
     #[error("the product was withdrawn")]
     Withdrawn,
-    /// It was sold, and that is for ever.
+    /// The product was sold, and that is for ever.
     #[error("the product was sold")]
     Sold,
-    /// It is in an auction that is not over.
+    /// The product is in an auction that is not over.
     #[error("the product is in an auction that is not over")]
     Auctioned,
 }

@@ -1,10 +1,11 @@
-//! A product's way, and who may not push it along.
+//! The life of a product, and who may not change it.
 
 use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER};
 
 use super::*;
-use crate::given::{Given, given, granted, joined, sample, writes_of};
+use crate::given::{Given, given, granted, registered, sample, writes_of};
+use crate::market::category;
 
 const LIST: List = List {
     product_id: PRODUCT,
@@ -15,20 +16,20 @@ const WITHDRAW: Withdraw = Withdraw {
 
 fn market() -> Given {
     given([
-        joined(SELLER),
+        registered(SELLER),
         granted(SELLER, Role::Seller),
-        joined(BIDDER),
+        registered(BIDDER),
         granted(BIDDER, Role::Seller),
         sample("category.created"),
     ])
     .by(SELLER)
 }
 
-/// The product after these facts.
-fn product<const N: usize>(facts: [&str; N]) -> Given {
+/// The sample product after these events.
+fn product<const N: usize>(event_types: [&str; N]) -> Given {
     market()
         .and([sample("product.drafted")])
-        .and(facts.map(sample))
+        .and(event_types.map(sample))
 }
 
 fn draft() -> Draft {
@@ -61,9 +62,12 @@ fn draft() -> Draft {
 #[test]
 fn sellers_draft_list_and_withdraw() {
     let mut market = market();
-    assert_eq!(market.play(draft()), Ok(writes_of(["product.drafted"])));
-    assert_eq!(market.play(LIST), Ok(writes_of(["product.listed"])));
-    assert_eq!(market.play(WITHDRAW), Ok(writes_of(["product.withdrawn"])));
+    assert_eq!(market.execute(draft()), Ok(writes_of(["product.drafted"])));
+    assert_eq!(market.execute(LIST), Ok(writes_of(["product.listed"])));
+    assert_eq!(
+        market.execute(WITHDRAW),
+        Ok(writes_of(["product.withdrawn"]))
+    );
 }
 
 #[test]
@@ -76,14 +80,14 @@ fn a_draft_may_be_withdrawn() {
 
 #[test]
 fn only_sellers_draft() {
-    let people = [joined(BIDDER), sample("category.created")];
+    let people = [registered(BIDDER), sample("category.created")];
     let buyer = given(people).by(BIDDER).when(draft());
     assert_eq!(buyer, Err(access::Error::Role(Role::Seller).into()));
 }
 
 #[test]
 fn a_product_is_filed_under_an_active_category() {
-    let people = [joined(SELLER), granted(SELLER, Role::Seller)];
+    let people = [registered(SELLER), granted(SELLER, Role::Seller)];
     let nowhere = given(people).by(SELLER).when(draft());
     assert_eq!(nowhere, Err(category::Error::NotFound.into()));
     let inactive = || Err(category::Error::Inactive.into());
@@ -93,7 +97,7 @@ fn a_product_is_filed_under_an_active_category() {
 }
 
 #[test]
-fn ids_of_other_things_are_no_category() {
+fn the_id_of_a_user_or_product_is_no_category() {
     for id in [SELLER.0, PRODUCT.0] {
         let category_id = CategoryId(id);
         let filed = product([]).when(Draft {
@@ -105,19 +109,18 @@ fn ids_of_other_things_are_no_category() {
 }
 
 #[test]
-fn what_is_not_there_moves_nowhere() {
+fn a_product_that_does_not_exist_cannot_be_listed_or_withdrawn() {
     assert_eq!(market().when(LIST), Err(Error::NotFound.into()));
     assert_eq!(market().when(WITHDRAW), Err(Error::NotFound.into()));
 }
 
 #[test]
-fn another_sellers_product_is_theirs() {
+fn sellers_cannot_list_or_withdraw_the_products_of_others() {
     let other = product([]).by(BIDDER);
     assert_eq!(other.when(LIST), Err(Error::NotTheSeller.into()));
     assert_eq!(other.when(WITHDRAW), Err(Error::NotTheSeller.into()));
 }
 
-/// Row 78: steps out of order.
 #[test]
 fn no_step_is_taken_twice_or_backwards() {
     let listed = product(["product.listed"]);
@@ -131,7 +134,7 @@ fn no_step_is_taken_twice_or_backwards() {
 }
 
 #[test]
-fn an_auction_binds_the_product() {
-    let bound = product(["product.listed"]).claimed(auctioned(PRODUCT), AUCTION.0);
+fn a_product_in_an_auction_cannot_be_withdrawn() {
+    let bound = product(["product.listed"]).claimed(auction_claim(PRODUCT), AUCTION.0);
     assert_eq!(bound.when(WITHDRAW), Err(Error::Auctioned.into()));
 }

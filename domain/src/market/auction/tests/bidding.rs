@@ -1,11 +1,10 @@
-//! Bidding and buying now.
+//! Bids, and buying now.
 
 use tidemark_events::{Currency, Money};
 
 use super::*;
-use crate::Kind;
-use crate::Reason;
 use crate::identity::access;
+use crate::{Kind, Reason};
 
 fn refused(given: Given, amount: i64, error: impl Into<crate::Refusal>) {
     assert_eq!(given.by(BIDDER).when(bid(amount)), Err(error.into()));
@@ -15,18 +14,17 @@ fn refused(given: Given, amount: i64, error: impl Into<crate::Refusal>) {
 fn bids_rise_by_the_increment() {
     let first = opened().by(BIDDER).when(bid(10_000));
     assert_eq!(first, Ok(vec![placed(BIDDER, 10_000, false)]));
-    let next = contested().by(RIVAL).when(bid(12_500));
+    let next = with_bid().by(RIVAL).when(bid(12_500));
     assert_eq!(next, Ok(vec![placed(RIVAL, 12_500, true)]));
-    let own = contested().by(BIDDER).when(bid(12_500));
+    let own = with_bid().by(BIDDER).when(bid(12_500));
     assert_eq!(own, Ok(vec![placed(BIDDER, 12_500, true)]));
 }
 
-/// Row 90: equal and lower.
 #[test]
-fn low_bids_are_told_the_minimum() {
+fn the_refusal_of_a_low_bid_names_the_minimum() {
     refused(opened(), 9_999, Error::BidTooLow(euro_cents(10_000)));
     for amount in [1, 11_999, 12_000, 12_499] {
-        refused(contested(), amount, Error::BidTooLow(euro_cents(12_500)));
+        refused(with_bid(), amount, Error::BidTooLow(euro_cents(12_500)));
     }
     let message = Error::BidTooLow(euro_cents(12_500)).to_string();
     assert_eq!(
@@ -35,13 +33,12 @@ fn low_bids_are_told_the_minimum() {
     );
 }
 
-/// Row 90: negative, zero, overflow.
 #[test]
-fn bids_are_amounts() {
+fn a_bid_is_neither_negative_nor_zero_nor_beyond_the_limit() {
     for amount in [i64::MIN, -1, 0, AMOUNT_MAX + 1, i64::MAX] {
-        refused(contested(), amount, Error::AmountOutOfRange);
+        refused(with_bid(), amount, Error::AmountOutOfRange);
     }
-    let highest = contested().by(BIDDER).when(bid(AMOUNT_MAX));
+    let highest = with_bid().by(BIDDER).when(bid(AMOUNT_MAX));
     assert_eq!(highest, Ok(vec![placed(BIDDER, AMOUNT_MAX, true)]));
     assert_eq!(Error::AmountOutOfRange.kind(), Kind::Invalid);
 }
@@ -56,12 +53,11 @@ fn bids_are_in_the_currency_of_the_auction() {
         ..bid(0)
     };
     assert_eq!(
-        contested().by(BIDDER).when(dollars),
+        with_bid().by(BIDDER).when(dollars),
         Err(Error::WrongCurrency(euro_cents(10_000)).into())
     );
 }
 
-/// Row 90: one's own auction.
 #[test]
 fn sellers_neither_bid_on_nor_buy_what_they_sell() {
     let own = || Err(Error::OwnAuction.into());
@@ -70,7 +66,7 @@ fn sellers_neither_bid_on_nor_buy_what_they_sell() {
 }
 
 #[test]
-fn it_takes_a_buyer() {
+fn only_buyers_bid_and_buy() {
     let login = || Err(access::Error::Login.into());
     assert_eq!(opened().when(bid(10_000)), login());
     assert_eq!(opened().by_service().when(BUY_NOW), login());
@@ -84,16 +80,15 @@ fn it_takes_a_buyer() {
     assert_eq!(banned.when(BUY_NOW), role());
 }
 
-/// Row 90: after the close, by a millisecond and less.
 #[test]
-fn nothing_is_bid_outside_the_time() {
+fn a_bid_a_microsecond_outside_the_auctions_time_is_refused() {
     let instant = chrono::TimeDelta::microseconds(1);
     refused(market(), 10_000, Error::NotFound);
     let before = || scheduled().at(at(0) - instant);
     refused(before(), 10_000, Error::NotOpen(at(0)));
     refused(opened().at(at(3_600)), 10_000, Error::Over);
     refused(over(), 90_000, Error::Over);
-    let last = contested().at(at(3_600) - instant).by(BIDDER);
+    let last = with_bid().at(at(3_600) - instant).by(BIDDER);
     assert!(last.when(bid(12_500)).is_ok());
 
     let buy = |given: Given| given.by(BIDDER).when(BUY_NOW);
@@ -104,9 +99,9 @@ fn nothing_is_bid_outside_the_time() {
 }
 
 #[test]
-fn the_clock_never_runs_before_the_log() {
+fn a_clock_behind_the_log_is_corrected() {
     let mut auction = scheduled().at(at(5)).by_service();
-    assert!(auction.play(OPEN).is_ok());
+    assert!(auction.execute(OPEN).is_ok());
     let behind = auction.at(at(-5)).by(BIDDER).when(bid(10_000));
     assert_eq!(behind, Ok(vec![placed(BIDDER, 10_000, false)]));
 }
@@ -116,21 +111,25 @@ fn a_bid_ahead_of_the_timer_opens_the_auction() {
     let mut ahead = scheduled().by(BIDDER);
     let opening = writes_of(["auction.opened"]);
     let writes = [opening, vec![placed(BIDDER, 10_000, false)]].concat();
-    assert_eq!(ahead.play(bid(10_000)), Ok(writes));
+    assert_eq!(ahead.execute(bid(10_000)), Ok(writes));
     let timer = ahead.by_service().when(OPEN);
     assert_eq!(timer, Err(Error::Open.into()));
 }
 
 #[test]
 fn a_late_bid_moves_the_end() {
-    let bid_at = |second| contested().at(at(second)).by(RIVAL).when(bid(12_500));
-    let kept = || vec![placed(RIVAL, 12_500, true)];
-    assert_eq!(bid_at(3_540), Ok(kept()), "the window starts just after");
-    let moved = [kept(), vec![extended(3_601)]].concat();
+    let bid_at = |second| with_bid().at(at(second)).by(RIVAL).when(bid(12_500));
+    let accepted = || vec![placed(RIVAL, 12_500, true)];
+    assert_eq!(
+        bid_at(3_540),
+        Ok(accepted()),
+        "the window starts just after"
+    );
+    let moved = [accepted(), vec![extended(3_601)]].concat();
     assert_eq!(bid_at(3_541), Ok(moved));
 
-    let mut auction = contested().at(at(3_599)).by(RIVAL);
-    assert!(auction.play(bid(12_500)).is_ok());
+    let mut auction = with_bid().at(at(3_599)).by(RIVAL);
+    assert!(auction.execute(bid(12_500)).is_ok());
     let auction = auction.at(at(3_658)).by(BIDDER);
     let writes = vec![placed(BIDDER, 13_000, true), extended(3_718)];
     assert_eq!(auction.when(bid(13_000)), Ok(writes));
@@ -145,7 +144,7 @@ fn the_reserve_shows_only_whether_it_is_met() {
 }
 
 #[test]
-fn paying_the_price_ends_it_at_once() {
+fn buying_now_ends_the_auction_at_once() {
     let price = euro_cents(50_000);
     let sold = Outcome::Sold {
         winner_id: BIDDER,
@@ -177,18 +176,18 @@ fn paying_the_price_ends_it_at_once() {
 
 #[test]
 fn a_bid_ends_the_buy_now_offer() {
-    let late = contested().by(RIVAL).when(BUY_NOW);
+    let late = with_bid().by(RIVAL).when(BUY_NOW);
     assert_eq!(late, Err(Error::HasBids.into()));
 }
 
 #[test]
-fn a_bid_above_the_buy_now_price_is_just_a_bid() {
+fn a_bid_above_the_buy_now_price_does_not_end_the_auction() {
     let high = opened().by(BIDDER).when(bid(60_000));
     assert_eq!(high, Ok(vec![placed(BIDDER, 60_000, true)]));
 }
 
 #[test]
-fn without_a_buy_now_price_there_is_no_buying_now() {
+fn without_a_buy_now_price_nobody_can_buy_now() {
     let mut plain = market().by(SELLER);
     let schedule = Schedule {
         auction_id: AUCTION,
@@ -201,7 +200,7 @@ fn without_a_buy_now_price_there_is_no_buying_now() {
         ends_at: at(60),
         anti_sniping_window_s: 0,
     };
-    assert!(plain.play(schedule).is_ok());
+    assert!(plain.execute(schedule).is_ok());
     let mut plain = plain.by(BIDDER);
     assert_eq!(plain.when(BUY_NOW), Err(Error::NoBuyNowPrice.into()));
 
@@ -210,7 +209,11 @@ fn without_a_buy_now_price_there_is_no_buying_now() {
         vec![placed(BIDDER, 100, true)],
     ]
     .concat();
-    assert_eq!(plain.play(bid(100)), Ok(writes), "no reserve is a met one");
+    assert_eq!(
+        plain.execute(bid(100)),
+        Ok(writes),
+        "no reserve is a met one"
+    );
     let no_window = plain.at(at(59)).by(RIVAL).when(bid(101));
     assert_eq!(no_window, Ok(vec![placed(RIVAL, 101, true)]));
 }

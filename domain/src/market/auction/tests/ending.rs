@@ -1,4 +1,4 @@
-//! Closing and cancelling.
+//! Closing and cancelling auctions.
 
 use super::*;
 use crate::identity::access;
@@ -14,19 +14,19 @@ fn the_highest_bid_wins() {
         vec![release()],
     ]
     .concat();
-    assert_eq!(close(contested()), Ok(writes));
+    assert_eq!(close(with_bid()), Ok(writes));
 }
 
 #[test]
 fn nobody_wins_below_the_reserve() {
     let mut low = opened().by(BIDDER);
-    assert!(low.play(bid(10_999)).is_ok());
+    assert!(low.execute(bid(10_999)).is_ok());
     let writes = vec![closed(Outcome::ReserveNotMet {}), release()];
     assert_eq!(close(low), Ok(writes));
 }
 
 #[test]
-fn nobody_wins_where_nobody_bid() {
+fn an_auction_without_bids_is_unsold() {
     let unsold = vec![closed(Outcome::Unsold {}), release()];
     assert_eq!(close(opened()), Ok(unsold.clone()));
     let unopened = [writes_of(["auction.opened"]), unsold].concat();
@@ -34,23 +34,22 @@ fn nobody_wins_where_nobody_bid() {
 }
 
 #[test]
-fn the_timer_closes_at_the_end_as_it_was_moved() {
-    let early = contested().at(at(3_599)).by_service().when(CLOSE);
+fn the_timer_closes_at_the_extended_end() {
+    let early = with_bid().at(at(3_599)).by_service().when(CLOSE);
     assert_eq!(early, Err(Error::NotDue(at(3_600)).into()));
     let unopened = scheduled().at(at(3_599)).by_service().when(CLOSE);
     assert_eq!(unopened, Err(Error::NotDue(at(3_600)).into()));
-    let extended = || contested().and([sample("auction.extended")]);
+    let extended = || with_bid().and([sample("auction.extended")]);
     assert_eq!(close(extended()), Err(Error::NotDue(at(3_660)).into()));
     let later = extended().at(at(3_660)).by_service();
     assert!(later.when(CLOSE).is_ok());
 }
 
-/// Row 78: closing twice.
 #[test]
-fn only_the_timer_closes_and_once() {
+fn only_a_service_closes_an_auction_and_only_once() {
     assert_eq!(close(over()), Err(Error::Over.into()));
     assert_eq!(close(market()), Err(Error::NotFound.into()));
-    let seller = contested().at(at(3_600)).by(SELLER).when(CLOSE);
+    let seller = with_bid().at(at(3_600)).by(SELLER).when(CLOSE);
     assert_eq!(seller, Err(access::Error::Service.into()));
 }
 
@@ -62,9 +61,9 @@ fn sellers_cancel_before_any_bid() {
 }
 
 #[test]
-fn nothing_is_cancelled_later_or_by_others() {
+fn nobody_cancels_after_a_bid_or_the_end_nor_another_sellers_auction() {
     let cancel = |given: Given| given.by(SELLER).when(CANCEL);
-    assert_eq!(cancel(contested()), Err(Error::HasBids.into()));
+    assert_eq!(cancel(with_bid()), Err(Error::HasBids.into()));
     assert_eq!(cancel(opened().at(at(3_600))), Err(Error::Over.into()));
     assert_eq!(cancel(over()), Err(Error::Over.into()));
     let cancelled = scheduled().and([sample("auction.cancelled")]);

@@ -1,5 +1,6 @@
-//! Announcing and opening.
+//! Scheduling and opening auctions.
 
+use tidemark_events::AuctionId;
 use tidemark_events::samples::RESERVE;
 
 use super::*;
@@ -25,8 +26,8 @@ fn refused(schedule: Schedule, error: impl Into<crate::Refusal>) {
 }
 
 #[test]
-fn sellers_auction_what_they_list() {
-    let claim = Write::Claim(auctioned(PRODUCT), AUCTION.0);
+fn sellers_auction_their_listed_products() {
+    let claim = Write::Claim(auction_claim(PRODUCT), AUCTION.0);
     let announced = [writes_of(["auction.scheduled"]), vec![claim]].concat();
     let with_reserve = [announced, writes_of(["reserve.set"])].concat();
     assert_eq!(market().by(SELLER).when(schedule()), Ok(with_reserve));
@@ -44,11 +45,11 @@ fn sellers_auction_what_they_list() {
         buy_now_price: None,
         ..schedule()
     };
-    assert_eq!(open.play(no_extras).map(|writes| writes.len()), Ok(2));
+    assert_eq!(open.execute(no_extras).map(|writes| writes.len()), Ok(2));
 }
 
 #[test]
-fn the_product_is_listed_and_the_sellers_own() {
+fn only_a_listed_product_of_ones_own_is_auctioned() {
     let buyer = market().by(BIDDER).when(schedule());
     assert_eq!(buyer, Err(access::Error::Role(Role::Seller).into()));
     let other = market().by(RIVAL).when(schedule());
@@ -59,7 +60,7 @@ fn the_product_is_listed_and_the_sellers_own() {
     };
     refused(unknown, product::Error::NotFound);
     let draft = given([
-        joined(SELLER),
+        registered(SELLER),
         granted(SELLER, Role::Seller),
         sample("product.drafted"),
     ]);
@@ -80,27 +81,27 @@ fn a_sold_product_is_never_auctioned_again() {
 #[test]
 fn a_product_has_one_auction_at_a_time() {
     let mut twice = market().by(SELLER);
-    assert!(twice.play(schedule()).is_ok());
+    assert!(twice.execute(schedule()).is_ok());
     let second = twice.when(schedule());
     assert_eq!(second, Err(product::Error::Auctioned.into()));
-    assert!(twice.play(CANCEL).is_ok());
+    assert!(twice.execute(CANCEL).is_ok());
     let again = Schedule {
         auction_id: AuctionId(uuid::Uuid::from_u128(55)),
         reserve: None,
         ..schedule()
     };
-    assert!(twice.play(again).is_ok());
+    assert!(twice.execute(again).is_ok());
 }
 
 #[test]
-fn the_category_is_active() {
+fn the_category_must_be_active() {
     let inactive = market().and([sample("category.deactivated")]).by(SELLER);
     let filed = inactive.when(schedule());
     assert_eq!(filed, Err(category::Error::Inactive.into()));
 }
 
 #[test]
-fn amounts_are_in_range_and_in_order() {
+fn amounts_out_of_range_or_order_are_refused() {
     for amount in [i64::MIN, -1, 0, AMOUNT_MAX + 1, i64::MAX] {
         let wrong = [
             Schedule {
@@ -140,7 +141,7 @@ fn amounts_are_in_range_and_in_order() {
 }
 
 #[test]
-fn times_are_ahead_and_in_bounds() {
+fn times_in_the_past_or_out_of_bounds_are_refused() {
     let past = Schedule {
         starts_at: Some(at(-1)),
         ..schedule()
@@ -169,7 +170,7 @@ fn times_are_ahead_and_in_bounds() {
 }
 
 #[test]
-fn the_timer_opens_on_time_and_once() {
+fn a_service_opens_an_auction_at_its_start_and_only_once() {
     let timer = scheduled().by_service();
     assert_eq!(timer.when(OPEN), Ok(writes_of(["auction.opened"])));
     let early = timer.at(at(-1)).when(OPEN);
@@ -185,7 +186,7 @@ fn the_timer_opens_on_time_and_once() {
 }
 
 #[test]
-fn a_refusal_that_time_heals_says_when() {
+fn a_refusal_that_ends_with_time_says_when() {
     let early = scheduled().at(at(-1)).by_service().when(OPEN);
     assert_eq!(early.map_err(|error| error.retry_at), Err(Some(at(0))));
     let over = over().by_service().when(OPEN);

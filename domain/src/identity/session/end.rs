@@ -1,0 +1,47 @@
+//! Logging out.
+
+use tidemark_events::identity::session::{EndReason, Event};
+use tidemark_events::{Actor, SessionId};
+
+use super::{Error, Session};
+use crate::identity::access;
+use crate::{Command, Stop, View, Write};
+
+/// Ends a session of the user who sends the command.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// The session to end.
+    pub session_id: SessionId,
+}
+
+impl Command for End {
+    fn name(&self) -> &'static str {
+        "end_session"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let session_id = self.session_id;
+        let Actor::User(asking) = *view.actor() else {
+            return Err(access::Error::Login.into());
+        };
+        let (user_id, open) = match view.get::<Session>(session_id.0)? {
+            Session::None => return Err(Error::NotFound.into()),
+            Session::Open { user_id, .. } => (*user_id, true),
+            Session::Ended { user_id } => (*user_id, false),
+        };
+        if asking != user_id {
+            return Err(Error::NotFound.into());
+        }
+        if !open {
+            return Err(Error::Ended.into());
+        }
+        Ok(vec![Write::event(
+            session_id.0,
+            Event::Ended {
+                session_id,
+                user_id,
+                reason: EndReason::LoggedOut,
+            },
+        )])
+    }
+}

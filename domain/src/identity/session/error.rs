@@ -1,0 +1,35 @@
+//! The reasons for which commands on sessions are refused.
+
+use crate::{Kind, Reason};
+
+/// Why a command on a session is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no such session, or it is another user's.
+    #[error("there is no such session")]
+    NotFound,
+    /// The session has ended.
+    #[error("the session has ended")]
+    Ended,
+    /// The refresh token is unknown, has expired, or belongs to a session that has ended.
+    #[error("the refresh token is not valid; log in again")]
+    InvalidGrant,
+}
+
+impl Reason for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound => Kind::NotFound,
+            Self::Ended => Kind::Conflict,
+            Self::InvalidGrant => Kind::Unauthenticated,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "session_not_found",
+            Self::Ended => "session_ended",
+            Self::InvalidGrant => "invalid_grant",
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The limits within which auctions and bids must be.
+
+use chrono::TimeDelta;
+
+/// The highest amount in minor units. The sum of two amounts is far from an overflow.
+pub const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
+/// The shortest auction: a shorter one would give nobody the time to bid.
+pub const DURATION_MIN: TimeDelta = TimeDelta::seconds(1);
+/// The longest auction, before late bids extend it: for so long it holds the product.
+pub const DURATION_MAX: TimeDelta = TimeDelta::days(30);
+/// The longest anti-sniping window in seconds: by so much a single bid extends the auction at most.
+pub const ANTI_SNIPING_WINDOW_MAX_S: u32 = 3_600;

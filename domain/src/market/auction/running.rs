@@ -1,0 +1,80 @@
+//! What the commands on an auction share: finding it while it is not over, and the events that open and
+//! close it.
+
+use tidemark_events::AuctionId;
+use tidemark_events::market::auction::{Event, Outcome};
+
+use super::{Auction, Bid, Error, Terms};
+use crate::market::product;
+use crate::{Stop, View, Write};
+
+/// An auction that is neither closed nor cancelled. It may not be opened yet, and its end may have passed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Running<'a> {
+    pub(super) id: AuctionId,
+    pub(super) terms: &'a Terms,
+    /// The highest bid so far; none if nobody has bid.
+    pub(super) leading: Option<Bid>,
+    is_opened: bool,
+}
+
+impl<'a> Running<'a> {
+    pub(super) fn find(view: &View<'a>, id: AuctionId) -> Result<Self, Stop> {
+        match view.get::<Auction>(id.0)? {
+            Auction::None => Err(Error::NotFound.into()),
+            Auction::Over => Err(Error::Over.into()),
+            Auction::Scheduled { terms } => Ok(Self {
+                id,
+                terms,
+                leading: None,
+                is_opened: false,
+            }),
+            Auction::Open { terms, leading } => Ok(Self {
+                id,
+                terms,
+                leading: *leading,
+                is_opened: true,
+            }),
+        }
+    }
+
+    pub(super) fn is_past_end(&self, view: &View<'_>) -> bool {
+        view.now() >= self.terms.ends_at
+    }
+
+    /// An event of this auction.
+    pub(super) fn write(&self, event: Event) -> Write {
+        Write::event(self.id.0, event)
+    }
+
+    /// The opening, unless it was written before. A bid may come after the start and before the timer, and
+    /// must not wait for it.
+    pub(super) fn opening(&self) -> Option<Write> {
+        (!self.is_opened).then(|| {
+            self.write(Event::Opened {
+                auction_id: self.id,
+                product_id: self.terms.product_id,
+                seller_id: self.terms.seller_id,
+            })
+        })
+    }
+
+    /// The close, the sale of the product if there is one, and the release of the product.
+    pub(super) fn closing(&self, view: &View<'_>, outcome: Outcome) -> Result<Vec<Write>, Stop> {
+        let product_id = self.terms.product_id;
+        let mut writes = vec![self.write(Event::Closed {
+            auction_id: self.id,
+            product_id,
+            seller_id: self.terms.seller_id,
+            outcome,
+        })];
+        match outcome {
+            Outcome::Sold { winner_id, price } => {
+                writes.push(product::sale(view, product_id, self.id, winner_id, price)?);
+            }
+            Outcome::Unsold {} | Outcome::ReserveNotMet {} => {}
+        }
+        writes.push(Write::Release(product::auction_claim(product_id)));
+        Ok(writes)
+    }
+}

@@ -1,0 +1,158 @@
+//! Which modules of a crate may use which, and how they import each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+
+use super::CRATES;
+use super::source::{CodePath, Crate, rust_files, workspace};
+
+/// The contexts, each with the others that it may use. Machinery, and lists such as `registry.rs`,
+/// stand outside of all contexts and may use every one.
+const CONTEXTS: &[(&str, &[&str])] = &[
+    ("identity", &[]),
+    ("market", &["identity"]),
+    // An auditor is a user, and may ask for the state of an auction as of a version or a moment.
+    ("audit", &["identity", "market"]),
+];
+
+/// The context whose folder a path leads into, if any.
+fn context(path: &[String]) -> Option<&'static str> {
+    let names = CONTEXTS.iter().map(|(name, _)| *name);
+    path.iter()
+        .find_map(|segment| names.clone().find(|name| name == segment))
+}
+
+#[test]
+fn contexts_use_only_what_they_may() {
+    let mut wrong = Vec::new();
+    for (name, _) in CRATES {
+        let the_crate = Crate::read(name);
+        for (module, contents) in &the_crate.modules {
+            let Some(own) = context(module) else { continue };
+            let (_, allowed) = CONTEXTS.iter().find(|(name, _)| *name == own).unwrap();
+            for path in &contents.paths {
+                let used = match the_crate.resolve(module, path) {
+                    Some((module, _)) => context(&module),
+                    None if path[0].starts_with("tidemark_") => context(path),
+                    None => None,
+                };
+                if used.is_some_and(|used| used != own && !allowed.contains(&used)) {
+                    wrong.push(format!(
+                        "{name}: {} uses {}",
+                        module.join("::"),
+                        path.join("::")
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// For each module the others that it uses, without those that it contains or is contained in.
+fn uses(the_crate: &Crate) -> BTreeMap<&CodePath, BTreeSet<CodePath>> {
+    let used = |module: &CodePath, paths: &[CodePath]| {
+        let used = paths
+            .iter()
+            .filter_map(|path| the_crate.resolve(module, path));
+        used.map(|(used, _)| used)
+            .filter(|used| !used.starts_with(module) && !module.starts_with(used))
+            .collect()
+    };
+    let modules = the_crate.modules.iter();
+    modules
+        .map(|(module, contents)| (module, used(module, &contents.paths)))
+        .collect()
+}
+
+/// Whether a chain of uses leads from one module to another.
+fn leads_to(
+    uses: &BTreeMap<&CodePath, BTreeSet<CodePath>>,
+    from: &CodePath,
+    to: &CodePath,
+) -> bool {
+    let mut seen = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(module) = open.pop() {
+        if module == to {
+            return true;
+        }
+        open.extend(uses[module].iter().filter(|used| seen.insert(used)));
+    }
+    false
+}
+
+#[test]
+fn uses_are_followed_through_exports() {
+    let domain = Crate::read("domain");
+    let bid = ["market", "auction", "bid"].map(str::to_owned).to_vec();
+    let used: BTreeSet<_> = uses(&domain)[&bid]
+        .iter()
+        .map(|used| used.join("::"))
+        .collect();
+    // It writes `crate::identity::access`, `crate::View` and `super::Error`.
+    for module in [
+        "identity::access",
+        "decision::view",
+        "market::auction::error",
+    ] {
+        assert!(used.contains(module), "{used:?}");
+    }
+}
+
+/// Circles that are to be removed.
+const KNOWN: &[&str] = &[
+    "platform: auth::access uses auth::principal",
+    "platform: auth::principal uses auth::access",
+    "projector: error uses reactor::sender",
+    "projector: reactor::sender uses error",
+    "projector: ring uses source",
+    "projector: source uses ring",
+];
+
+#[test]
+fn modules_form_no_circle() {
+    let mut wrong = Vec::new();
+    for (name, _) in CRATES {
+        let the_crate = Crate::read(name);
+        let uses = uses(&the_crate);
+        for (module, used) in &uses {
+            let circular = used.iter().filter(|used| leads_to(&uses, used, module));
+            wrong.extend(
+                circular
+                    .map(|used| format!("{name}: {} uses {}", module.join("::"), used.join("::"))),
+            );
+        }
+    }
+    wrong.retain(|circle: &String| !KNOWN.contains(&circle.as_str()));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Whether a line of the code imports through braces within braces.
+fn has_nested_import(code: &str) -> bool {
+    let code = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let code = code.collect::<Vec<_>>().join("\n");
+    let is_import = |start: &str| {
+        let before = start.rsplit('\n').next().unwrap_or_default().trim();
+        before.is_empty() || before.starts_with("pub")
+    };
+    code.match_indices("use ")
+        .filter(|(at, _)| is_import(&code[..*at]))
+        .filter_map(|(at, _)| code[at..].split(';').next())
+        .any(|import| import.matches('{').count() > 1)
+}
+
+#[test]
+fn imports_have_no_braces_within_braces() {
+    assert!(has_nested_import(
+        "pub use a::{\n    b::{C, D},\n    E,\n};"
+    ));
+    assert!(!has_nested_import("use a::b::{C, D};\nuse a::E;"));
+    let crates = CRATES.iter().map(|(name, _)| *name).chain(["tests"]);
+    let files = crates.flat_map(|name| rust_files(&workspace().join(name)));
+    let nested = files.filter(|file| has_nested_import(&fs::read_to_string(file).unwrap()));
+    assert_eq!(nested.collect::<Vec<_>>(), Vec::<PathBuf>::new());
+}
