@@ -5,7 +5,7 @@ use axum::http::HeaderName;
 use axum::http::request::Parts;
 use tidemark_events::{Actor, Metadata, UserId};
 use tidemark_platform::auth::Principal;
-use tidemark_platform::http::{IdempotencyKey, IfMatch, Problem, RequestContext};
+use tidemark_platform::http::{Correlation, IdempotencyKey, IfMatch, Problem};
 use uuid::Uuid;
 
 /// The header in which a service names the event that its command answers. From others it is ignored.
@@ -22,7 +22,7 @@ pub struct Caller {
     pub expected_version: Option<i64>,
     /// The `Idempotency-Key` of the request.
     pub idempotency_key: Option<String>,
-    context: RequestContext,
+    correlation: Correlation,
     causation_id: Option<Uuid>,
 }
 
@@ -52,9 +52,9 @@ impl Caller {
     pub fn metadata(&self) -> Metadata {
         Metadata {
             actor: self.actor(),
-            correlation_id: self.context.correlation_id,
+            correlation_id: self.correlation.correlation_id,
             causation_id: self.causation_id,
-            traceparent: self.context.traceparent.clone(),
+            traceparent: self.correlation.traceparent.clone(),
         }
     }
 
@@ -79,7 +79,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let principal = Principal::from_request_parts(parts, state).await?;
-        let context = RequestContext::from_request_parts(parts, state).await?;
+        let correlation = Correlation::from_request_parts(parts, state).await?;
         let IfMatch(expected) = IfMatch::from_request_parts(parts, state).await?;
         let IdempotencyKey(idempotency_key) =
             IdempotencyKey::from_request_parts(parts, state).await?;
@@ -100,7 +100,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             // A number beyond i64 is the version of no stream, and neither is the largest i64.
             expected_version: expected.map(|version| i64::try_from(version).unwrap_or(i64::MAX)),
             idempotency_key,
-            context,
+            correlation,
             causation_id,
         })
     }

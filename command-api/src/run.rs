@@ -10,11 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tidemark_event_store::{Keys, Log, LookupKey, TimedPool};
-use tidemark_platform::auth::{Auth, Issuer, Verifier};
+use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
 use tidemark_platform::ops::Readiness;
-use tidemark_platform::{database, http, ops, server, telemetry};
+use tidemark_platform::{database, middleware, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -108,8 +108,8 @@ fn router(
         let log = log.clone();
         async move { log.head().await.map(drop) }
     });
-    let auth = Auth::from_config(config, clock)?;
-    let router = http::layers(routes::router(app), &config.http, auth);
+    let authenticator = Authenticator::from_config(config, clock)?;
+    let router = middleware::apply(routes::router(app), &config.http, authenticator);
     Ok(router.merge(ops::router(readiness, &config.http)))
 }
 

@@ -1,13 +1,15 @@
-//! Who is calling: a user with an access token, a service with a secret, or nobody. What they may do
-//! is decided by commands and queries, not here.
+//! Finds out who sends a request: a user with an access token, a service with a secret, or nobody known.
+//! What the sender may do is decided by commands and queries, not here.
 
-mod access;
+mod access_token;
 mod principal;
 mod services;
 
-pub use access::{AccessClaims, Issuer, Verifier};
+pub use access_token::{AccessClaims, Issuer, Verifier};
 pub use principal::{Authenticated, Principal, Service, User};
 pub use services::{ServiceCredential, Services};
+
+pub(crate) use principal::RequestActor;
 
 use std::sync::Arc;
 
@@ -19,13 +21,13 @@ use crate::config;
 use crate::config::Config;
 use crate::http::Problem;
 
-/// Why keys or tokens are no good. Clients learn only that they are not let in.
+/// Why a key, a secret or a token cannot be used. Clients learn only that they are not authenticated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A setting is missing.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// A setting is not what it should be.
+    /// A setting has an unusable value.
     #[error("{variable} {problem}")]
     Setting {
         /// The environment variable.
@@ -36,17 +38,17 @@ pub enum Error {
     /// A token cannot be signed.
     #[error("the token cannot be signed: {0}")]
     Signing(jsonwebtoken::errors::Error),
-    /// A token is malformed, not ours, or not signed by our key.
-    #[error("the token is not one of ours: {0}")]
+    /// A token is malformed, made for another purpose, or not signed by our key.
+    #[error("the token was not issued here: {0}")]
     Foreign(String),
-    /// A token is no longer valid, or not yet.
-    #[error("the token is expired or not valid yet")]
+    /// A token has expired or is not valid yet.
+    #[error("the token has expired or is not valid yet")]
     Expired,
 }
 
-/// Tells principals apart. Cheap to clone.
+/// Authenticates requests. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Auth(Arc<Inner>);
+pub struct Authenticator(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -55,8 +57,8 @@ struct Inner {
     clock: Clock,
 }
 
-impl Auth {
-    /// Takes access tokens that `verifier` accepts and the secrets of `services`.
+impl Authenticator {
+    /// Accepts the access tokens that `verifier` verifies and the secrets of `services`.
     #[must_use]
     pub fn new(verifier: Verifier, services: Services, clock: Clock) -> Self {
         Self(Arc::new(Inner {
@@ -66,7 +68,7 @@ impl Auth {
         }))
     }
 
-    /// As the configuration says.
+    /// With the verifying key and the services of the configuration.
     ///
     /// # Errors
     /// If the verifying key or the service tokens are missing or unusable.
@@ -75,8 +77,8 @@ impl Auth {
         Ok(Self::new(verifier, Services::from_config(config)?, clock))
     }
 
-    /// The one who sends these headers.
-    fn principal(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
+    /// Who sends a request with these headers.
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Ok(Principal::Anonymous);
         };
@@ -84,14 +86,18 @@ impl Auth {
             let detail = "The header authorization is sent more than once.";
             return Err(Problem::bad_request("repeated_header", detail));
         }
-        let refuse =
-            || Problem::unauthorized("invalid_token", "The token is not valid, or not any more.");
+        let refuse = || {
+            Problem::unauthorized(
+                "invalid_token",
+                "The token is not valid, or no longer valid.",
+            )
+        };
         let (scheme, credential) = value
             .to_str()
             .ok()
             .and_then(|text| text.split_once(' '))
             .ok_or_else(refuse)?;
-        // RFC 9110 allows more than one space.
+        // RFC 9110 allows several spaces.
         let credential = credential.trim_start_matches(' ');
         if scheme.eq_ignore_ascii_case("bearer") {
             let verified = self.0.verifier.verify(credential, self.0.clock.now());

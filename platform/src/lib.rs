@@ -9,6 +9,7 @@ pub mod database;
 mod failpoints;
 pub mod http;
 pub mod ids;
+pub mod middleware;
 pub mod openapi;
 pub mod ops;
 pub mod pagination;

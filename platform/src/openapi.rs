@@ -60,8 +60,9 @@ mod tests {
     use axum::Router;
     use utoipa::OpenApi;
 
-    use crate::http::{Problem, layers};
-    use crate::testing::{auth, config, get};
+    use crate::http::Problem;
+    use crate::middleware;
+    use crate::testing::{authenticator, config, get};
 
     #[utoipa::path(get, path = "/v1/things", responses((status = 200), Problem))]
     #[expect(dead_code, reason = "only its description is served")]
@@ -73,7 +74,11 @@ mod tests {
 
     fn app() -> Router {
         let config = config();
-        layers(super::router(Api::openapi()), &config.http, auth(&config))
+        middleware::apply(
+            super::router(Api::openapi()),
+            &config.http,
+            authenticator(&config),
+        )
     }
 
     #[tokio::test]

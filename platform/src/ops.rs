@@ -33,9 +33,9 @@ pub struct Readiness {
 
 /// Something that becomes true, and may cease to be.
 #[derive(Clone, Debug, Default)]
-pub struct Flag(Arc<AtomicBool>);
+pub struct ReadinessFlag(Arc<AtomicBool>);
 
-impl Flag {
+impl ReadinessFlag {
     /// Says how it is now.
     pub fn set(&self, is_so: bool) {
         self.0.store(is_so, Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Readiness {
 
     /// Adds something that others say; not so until they do.
     #[must_use]
-    pub fn flag(self, name: &'static str, flag: &Flag) -> Self {
+    pub fn flag(self, name: &'static str, flag: &ReadinessFlag) -> Self {
         let flag = flag.clone();
         self.check(name, move || {
             let is_so = flag.0.load(Ordering::Relaxed);

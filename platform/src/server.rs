@@ -1,8 +1,8 @@
-//! Serving a router on a listener: timeouts and limits that `axum::serve` lacks, and an end that is
-//! orderly within a deadline. TLS is ended in front of it.
+//! Serves a router on a listener, with the timeouts and limits that `axum::serve` lacks, and with a
+//! graceful shutdown that has a deadline. TLS must be terminated in front of it.
 
-mod idle;
-mod version;
+mod http_version;
+mod idle_timeout;
 
 use std::convert::Infallible;
 use std::io;
@@ -26,22 +26,22 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use self::idle::{Activity, InFlight, Silence, Watched};
+use self::idle_timeout::{Activity, IdleTimeouts, InFlight, TimeoutStream};
 use crate::config;
 use crate::shutdown::Shutdown;
 
-/// How long accepting rests when the process has run out of file descriptors.
+/// The pause after `accept` failed, which happens when the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Streams that an HTTP/2 client may reset before they are answered.
+/// Streams that an HTTP/2 client may reset before they are answered, without being disconnected.
 const RESET_STREAMS_MAX: usize = 20;
-/// hyper's least buffer.
+/// The smallest buffer that hyper accepts.
 const BUFFER_BYTES_MIN: usize = 8192;
 
-/// Serves until `shutdown` is cancelled, then lets requests in flight end, for `http.drain_ms` at most.
-/// Handlers find the token as [`Shutdown`].
+/// Serves until `shutdown` is cancelled. Requests that are in flight then may go on for `http.drain_ms`.
+/// Handlers get the token by the extractor [`Shutdown`].
 ///
 /// # Errors
-/// If the listener is broken.
+/// If the listener has no local address.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -51,25 +51,25 @@ pub async fn serve(
     let address = listener.local_addr()?;
     let (http1, http2) = (builder(http).http1_only(), builder(http).http2_only());
     let (http1, http2) = (Arc::new(http1), Arc::new(http2));
-    let silence = Silence::of(http);
+    let timeouts = IdleTimeouts::new(http);
     let head_timeout = Duration::from_millis(http.header_read_timeout_ms);
-    let places = Arc::new(Semaphore::new(http.connections_max));
+    let slots = Arc::new(Semaphore::new(http.connections_max));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     tracing::info!(%address, "serving");
 
     loop {
-        // A connection over the limit waits in the listener's queue.
+        // Nothing is accepted over the limit: further connections wait in the listener's queue.
         let accepted = async {
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
+            let slot = slots.clone().acquire_owned().await;
+            (slot, listener.accept().await)
         };
-        let (place, stream) = tokio::select! {
+        let (slot, stream) = tokio::select! {
             () = shutdown.cancelled() => break,
-            (place, accepted) = accepted => match accepted {
-                Ok((stream, _)) => (place, stream),
+            (slot, accepted) = accepted => match accepted {
+                Ok((stream, _)) => (slot, stream),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
@@ -77,19 +77,19 @@ pub async fn serve(
         };
         let (http1, http2, watcher) = (Arc::clone(&http1), Arc::clone(&http2), graceful.watcher());
         let (router, shutdown) = (router.clone(), shutdown.clone());
-        // An answer is written at once: waiting to fill a packet only delays it.
+        // Responses are written whole, so waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         connections.spawn(async move {
-            let _place = place;
-            let version = timeout(head_timeout, version::is_http2(&stream));
+            let _slot = slot;
+            let version = timeout(head_timeout, http_version::is_http2(&stream));
             let Some(Ok(Ok(is_http2))) = shutdown.run_until_cancelled(version).await else {
                 return;
             };
             let builder = if is_http2 { http2 } else { http1 };
-            let stream = (stream, silence);
+            let stream = (stream, timeouts);
             let connection = connection(&builder, stream, router, Shutdown(shutdown), watcher);
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+                tracing::debug!(%error, "the connection ended with an error");
             }
         });
         while connections.try_join_next().is_some() {}
@@ -98,24 +98,24 @@ pub async fn serve(
     drop(listener);
     let drained = timeout(Duration::from_millis(http.drain_ms), graceful.shutdown()).await;
     if drained.is_err() {
-        tracing::warn!(%address, connections = connections.len(), "closing connections that did not end in time");
+        tracing::warn!(%address, connections = connections.len(), "closing the connections whose requests did not end within http.drain_ms");
     }
     connections.shutdown().await;
     tracing::info!(%address, "stopped");
     Ok(())
 }
 
-/// One connection. No async function, since that would hold all that it is made of beside it, for each
-/// of thousands of clients.
+/// Serves one connection. This is not an async function, because the future of one would keep all of its
+/// arguments beside the connection that is made of them, for each of thousands of clients.
 fn connection(
     builder: &Builder<TokioExecutor>,
-    (stream, silence): (TcpStream, Silence),
+    (stream, timeouts): (TcpStream, IdleTimeouts),
     router: Router,
     shutdown: Shutdown,
     watcher: Watcher,
 ) -> impl Future<Output = Result<(), BoxError>> + use<> {
     let activity = Activity::default();
-    let stream = TokioIo::new(Watched::new(stream, activity.clone(), silence));
+    let stream = TokioIo::new(TimeoutStream::new(stream, activity.clone(), timeouts));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(shutdown.clone());
         answer(router.clone(), activity.begin(request.version()), request)
@@ -125,12 +125,13 @@ fn connection(
 
 fn builder(http: &config::Http) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // A request line and headers that are just too large still reach the layers, and get a problem.
+    // hyper allows twice as much as the middleware, so that most heads that are too large reach it and are
+    // answered with a problem.
     let buffer = 2 * (http.url_bytes_max + http.header_bytes_max);
     builder
         .http1()
         .timer(TokioTimer::new())
-        // `idle` watches that, since this would also end connections that rest between requests.
+        // `idle_timeout` limits that; this timeout would also end connections between requests.
         .header_read_timeout(None)
         .max_headers(2 * http.headers_max)
         .max_buf_size(buffer.max(BUFFER_BYTES_MIN));
@@ -145,7 +146,7 @@ fn builder(http: &config::Http) -> Builder<TokioExecutor> {
     builder
 }
 
-/// The request is in flight until its answer has been written, not only begun.
+/// Answers a request, which counts as in flight until the whole body of the response has been written.
 async fn answer(
     router: Router,
     in_flight: InFlight,

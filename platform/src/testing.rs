@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::Config;
-use crate::auth::{Auth, Issuer, User};
+use crate::auth::{Authenticator, Issuer, User};
 use crate::clock::Clock;
 
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -66,8 +66,8 @@ pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-pub(crate) fn auth(config: &Config) -> Auth {
-    Auth::from_config(config, Clock::fixed(now())).unwrap()
+pub(crate) fn authenticator(config: &Config) -> Authenticator {
+    Authenticator::from_config(config, Clock::fixed(now())).unwrap()
 }
 
 pub(crate) fn user() -> User {

@@ -8,7 +8,7 @@ use tidemark_event_store::feed::{Feed, KafkaFeed, LogFeed};
 use tidemark_event_store::kafka::Settings;
 use tidemark_platform::Config;
 use tidemark_platform::config::{FeedChoice, Kafka};
-use tidemark_platform::ops::Flag;
+use tidemark_platform::ops::ReadinessFlag;
 use tokio_util::sync::CancellationToken;
 
 use crate::ring::Ring;
@@ -18,7 +18,7 @@ pub(crate) async fn feed(
     config: &Config,
     log: Log,
     ring: &Ring,
-    started: &Flag,
+    started: &ReadinessFlag,
     stop: &CancellationToken,
 ) {
     let retry = Duration::from_millis(config.projection.retry_ms);

@@ -28,7 +28,7 @@ use sqlx::PgPool;
 use tidemark_event_store::{Leases, Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::ids::new_id;
-use tidemark_platform::ops::{Flag, Readiness};
+use tidemark_platform::ops::{Readiness, ReadinessFlag};
 use tidemark_platform::{Config, config, database, ops, server};
 use tidemark_read_models::redis::Documents;
 use tokio::net::TcpListener;
@@ -70,7 +70,7 @@ pub async fn run(
         shards: workers::configured_shards(&config.projection)?,
         config: config.clone(),
     };
-    let started = Flag::default();
+    let started = ReadinessFlag::default();
     let readiness = readiness(&prompt, &started);
 
     let stop = shutdown.child_token();
@@ -146,7 +146,7 @@ fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
     Ok(Some(Documents::new(url, &settings.key_prefix, timeout)?))
 }
 
-fn readiness(pool: &PgPool, feed_started: &Flag) -> Readiness {
+fn readiness(pool: &PgPool, feed_started: &ReadinessFlag) -> Readiness {
     let pool = PgPool::clone(pool);
     Readiness::new()
         .check("database", move || {

@@ -9,7 +9,7 @@ use tidemark_events::UserId;
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::Config;
 use tidemark_platform::auth::ServiceCredential;
-use tidemark_platform::http::RequestContext;
+use tidemark_platform::http::Correlation;
 use tidemark_platform::ids::new_id;
 use uuid::Uuid;
 
@@ -55,13 +55,13 @@ impl Recorder {
     /// the access token still says.
     pub(crate) async fn record(
         &self,
-        context: &RequestContext,
+        correlation: &Correlation,
         reader_id: Uuid,
         scope: &Scope,
     ) -> Result<(), Error> {
         let reader_id = UserId(reader_id);
         let reading = Reading { reader_id, scope };
-        let mut headers: HeaderMap = context.headers();
+        let mut headers: HeaderMap = correlation.headers();
         headers.insert(AUTHORIZATION, self.authorization.clone());
         // One key for all attempts, so that the reading is recorded once.
         let key = new_id().to_string();

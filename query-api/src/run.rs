@@ -3,11 +3,13 @@
 use axum::Router;
 use sqlx::PgPool;
 use tidemark_event_store::SealError;
-use tidemark_platform::auth::Auth;
+use tidemark_platform::auth::Authenticator;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::required;
 use tidemark_platform::ops::Readiness;
-use tidemark_platform::{Config, auth, config, database, http, openapi, ops, server, telemetry};
+use tidemark_platform::{
+    Config, auth, config, database, middleware, openapi, ops, server, telemetry,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -82,8 +84,9 @@ fn router(config: &Config, app: App, pool: PgPool) -> Result<Router, StartError>
             one.map(drop)
         }
     });
-    let auth = Auth::from_config(config, Clock::system())?;
+    let authenticator = Authenticator::from_config(config, Clock::system())?;
     let (queries, api) = routes::router().split_for_parts();
     let queries = queries.with_state(app).merge(openapi::router(api));
-    Ok(http::layers(queries, &config.http, auth).merge(ops::router(readiness, &config.http)))
+    Ok(middleware::apply(queries, &config.http, authenticator)
+        .merge(ops::router(readiness, &config.http)))
 }

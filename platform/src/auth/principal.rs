@@ -1,49 +1,52 @@
-//! The principal of a request, as extractors.
+//! The principal of a request, as extractors of routes.
+
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use uuid::Uuid;
 
-use super::{AccessClaims, Auth};
-use crate::http::{Actor, Problem};
+use super::Authenticator;
+use crate::http::Problem;
 
-/// Who is calling. As an extractor it lets nobody in particular pass, but refuses a bad credential (401).
+/// Who sends a request. The extractor accepts a request without a credential, and answers 401 to one with
+/// an invalid credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// Nobody in particular.
+    /// Somebody who sent no credential.
     Anonymous,
-    /// A user, by an access token.
+    /// A user, who sent an access token.
     User(User),
-    /// Another process, by its secret.
+    /// Another process, which sent its secret.
     Service(Service),
 }
 
-/// A user who is logged in. As an extractor: 401 for nobody, 403 for a service.
+/// A user who is logged in. The extractor answers 401 to the anonymous and 403 to services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The user.
+    /// The id of the user.
     pub id: Uuid,
     /// The session that the access token belongs to.
     pub session_id: Uuid,
-    /// The roles when the token was issued.
+    /// The roles that the user had when the token was issued.
     pub roles: Vec<String>,
 }
 
-/// A service. As an extractor: 401 for nobody, 403 for a user.
+/// A service. The extractor answers 401 to the anonymous and 403 to users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Its name.
+    /// The name of the service.
     pub name: String,
     /// The commands it may send.
     pub commands: Vec<String>,
 }
 
-/// Anybody but nobody: 401 for the anonymous.
+/// A user or a service. The extractor answers 401 to the anonymous.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
 impl Principal {
-    /// How the principal is written in events and logs: `user:<id>`, `service:<name>`, `anonymous`.
+    /// The text that names the principal in events and logs: `user:<id>`, `service:<name>`, `anonymous`.
     #[must_use]
     pub fn actor(&self) -> String {
         match self {
@@ -63,20 +66,25 @@ impl User {
 }
 
 impl Service {
-    /// Whether it may send `command`.
+    /// Whether the service may send `command`.
     #[must_use]
     pub fn may(&self, command: &str) -> bool {
         self.commands.iter().any(|granted| granted == command)
     }
 }
 
-impl From<AccessClaims> for User {
-    fn from(claims: AccessClaims) -> Self {
-        Self {
-            id: claims.sub,
-            session_id: claims.sid,
-            roles: claims.roles,
-        }
+/// A place in a request's extensions where the extractor of the principal leaves its name for the log line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestActor(Arc<OnceLock<String>>);
+
+impl RequestActor {
+    /// Several extractors of one request may call this; all of them find the same principal.
+    fn set(&self, actor: String) {
+        self.0.get_or_init(|| actor);
+    }
+
+    pub(crate) fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
     }
 }
 
@@ -84,11 +92,13 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let auth = parts.extensions.get::<Auth>();
-        let auth = auth.ok_or_else(|| Problem::internal("the router is without `http::layers`"))?;
-        let principal = auth.principal(&parts.headers)?;
-        if let Some(actor) = parts.extensions.get::<Actor>() {
-            actor.note(principal.actor());
+        let authenticator = parts.extensions.get::<Authenticator>();
+        let authenticator = authenticator.ok_or_else(|| {
+            Problem::internal("the router lacks the layers of `middleware::apply`")
+        })?;
+        let principal = authenticator.authenticate(&parts.headers)?;
+        if let Some(actor) = parts.extensions.get::<RequestActor>() {
+            actor.set(principal.actor());
         }
         Ok(principal)
     }
@@ -99,7 +109,7 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Principal::from_request_parts(parts, state).await? {
-            Principal::Anonymous => Err(anonymous()),
+            Principal::Anonymous => Err(unauthenticated()),
             known @ (Principal::User(_) | Principal::Service(_)) => Ok(Self(known)),
         }
     }
@@ -112,9 +122,9 @@ impl<S: Sync> FromRequestParts<S> for User {
         match Principal::from_request_parts(parts, state).await? {
             Principal::User(user) => Ok(user),
             Principal::Service(_) => Err(Problem::insufficient_scope(
-                "This is for users, not for services.",
+                "Only users may do this, and a service sent the request.",
             )),
-            Principal::Anonymous => Err(anonymous()),
+            Principal::Anonymous => Err(unauthenticated()),
         }
     }
 }
@@ -126,14 +136,14 @@ impl<S: Sync> FromRequestParts<S> for Service {
         match Principal::from_request_parts(parts, state).await? {
             Principal::Service(service) => Ok(service),
             Principal::User(_) => Err(Problem::insufficient_scope(
-                "This is for services, not for users.",
+                "Only services may do this, and a user sent the request.",
             )),
-            Principal::Anonymous => Err(anonymous()),
+            Principal::Anonymous => Err(unauthenticated()),
         }
     }
 }
 
-fn anonymous() -> Problem {
+fn unauthenticated() -> Problem {
     Problem::unauthorized(
         "unauthenticated",
         "Log in, and send the access token with this request.",

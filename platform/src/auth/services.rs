@@ -1,4 +1,4 @@
-//! Services and their secrets: `Authorization: Service <name>:<secret>`.
+//! Services and their secrets, which are sent as `Authorization: Service <name>:<secret>`.
 
 use std::fmt;
 
@@ -13,33 +13,34 @@ use crate::config::{Config, required};
 /// The scheme of the `Authorization` header.
 pub(super) const SCHEME: &str = "Service";
 const SECRET_BYTES_MIN: usize = 32;
-const TOKENS: &str = "TIDEMARK_SERVICE_TOKENS";
-const TOKEN: &str = "TIDEMARK_SERVICE_TOKEN";
+const TOKENS_VARIABLE: &str = "TIDEMARK_SERVICE_TOKENS";
+const TOKEN_VARIABLE: &str = "TIDEMARK_SERVICE_TOKEN";
 
-/// The services that may call. A name may have two secrets, so that one can be replaced.
+/// The services that may call this process. A name may have two secrets at a time, so that a secret can be
+/// replaced without an interruption.
 #[derive(Default)]
 pub struct Services {
     entries: Vec<Entry>,
 }
 
 struct Entry {
-    /// Of `name:secret`.
+    /// SHA-256 of `name:secret`.
     hash: [u8; 32],
     service: Service,
 }
 
 impl Services {
-    /// With `service_tokens`, and what `services` grants to each.
+    /// With the secrets of `service_tokens` and the grants of `services`.
     ///
     /// # Errors
-    /// If an entry is not `name=secret`, or its secret is short.
+    /// If an entry is not `name=secret`, or its secret is too short.
     pub fn from_config(config: &Config) -> Result<Self, Error> {
         let tokens = config.service_tokens.expose_secret();
         let entries = tokens
             .split(',')
             .filter(|token| !token.trim().is_empty())
             .map(|token| {
-                let (name, secret) = credential(token, TOKENS)?;
+                let (name, secret) = parse_credential(token, TOKENS_VARIABLE)?;
                 let commands = config
                     .services
                     .get(name)
@@ -57,7 +58,8 @@ impl Services {
         })
     }
 
-    /// The service that `name:secret` belongs to. Takes the same time for all that is presented.
+    /// The service that `name:secret` belongs to. It takes the same time whatever is presented, so that
+    /// nobody can find a secret by measuring.
     pub(super) fn authenticate(&self, presented: &str) -> Option<Service> {
         let presented = hash(presented);
         let mut found = u64::MAX;
@@ -79,7 +81,7 @@ impl fmt::Debug for Services {
     }
 }
 
-/// Who this process is when it calls another.
+/// The name and the secret of this process when it calls another.
 #[derive(Clone, Debug)]
 pub struct ServiceCredential {
     name: String,
@@ -87,19 +89,20 @@ pub struct ServiceCredential {
 }
 
 impl ServiceCredential {
-    /// With `service_token`.
+    /// With the name and the secret of `service_token`.
     ///
     /// # Errors
-    /// If it is missing, not `name=secret`, or its secret is short.
+    /// If the setting is missing or not `name=secret`, or the secret is too short.
     pub fn from_config(config: &Config) -> Result<Self, Error> {
-        let (name, secret) = credential(required(&config.service_token, "service_token")?, TOKEN)?;
+        let token = required(&config.service_token, "service_token")?;
+        let (name, secret) = parse_credential(token, TOKEN_VARIABLE)?;
         Ok(Self {
             name: name.to_owned(),
             authorization: format!("{SCHEME} {name}:{secret}").into(),
         })
     }
 
-    /// The name.
+    /// The name of this service.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -108,31 +111,34 @@ impl ServiceCredential {
     /// The value of the `Authorization` header, marked as sensitive.
     ///
     /// # Errors
-    /// If the secret holds characters that no header can.
+    /// If the secret holds characters that a header cannot hold.
     pub fn authorization(&self) -> Result<HeaderValue, Error> {
         let mut value = HeaderValue::from_str(self.authorization.expose_secret())
-            .map_err(|_| bad(TOKEN, "holds characters that no header can"))?;
+            .map_err(|_| unusable(TOKEN_VARIABLE, "holds characters that a header cannot hold"))?;
         value.set_sensitive(true);
         Ok(value)
     }
 }
 
-fn credential<'a>(token: &'a str, variable: &'static str) -> Result<(&'a str, &'a str), Error> {
+fn parse_credential<'a>(
+    token: &'a str,
+    variable: &'static str,
+) -> Result<(&'a str, &'a str), Error> {
     let pair = token
         .trim()
         .split_once('=')
         .filter(|(name, _)| !name.is_empty());
-    let (name, secret) = pair.ok_or_else(|| bad(variable, "is not name=secret"))?;
+    let (name, secret) = pair.ok_or_else(|| unusable(variable, "is not name=secret"))?;
     if secret.len() < SECRET_BYTES_MIN {
-        return Err(bad(
+        return Err(unusable(
             variable,
-            &format!("has a secret of less than {SECRET_BYTES_MIN} bytes, for {name}"),
+            &format!("has a secret of fewer than {SECRET_BYTES_MIN} bytes for {name}"),
         ));
     }
     Ok((name, secret))
 }
 
-fn bad(variable: &'static str, problem: &str) -> Error {
+fn unusable(variable: &'static str, problem: &str) -> Error {
     Error::Setting {
         variable,
         problem: problem.to_owned(),

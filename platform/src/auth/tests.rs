@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::get as on_get;
 
 use super::{Authenticated, Principal, Service, User};
-use crate::http::layers;
+use crate::middleware;
 use crate::testing;
 use crate::testing::{config, get, token};
 
@@ -31,7 +31,7 @@ fn app() -> Router {
             "/v1/service",
             on_get(|service: Service| async move { service.commands.join(" ") }),
         );
-    layers(routes, &config.http, testing::auth(&config))
+    middleware::apply(routes, &config.http, testing::authenticator(&config))
 }
 
 #[tokio::test]

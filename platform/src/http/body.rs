@@ -1,5 +1,5 @@
-//! Bodies arrive whole, within a size and a time, before a handler is started: a slow client holds a
-//! connection and nothing else.
+//! Receives the body of a request as a whole, within a size and a time, before its handler starts. So a
+//! slow client holds a connection and nothing else.
 
 use std::time::Duration;
 
@@ -15,16 +15,19 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::Problem;
 use crate::config;
 
-/// What a body may be.
+/// Levels of nesting that serde_json itself parses at most.
+const SERDE_DEPTH_MAX: usize = 127;
+
+/// How large, how slow and how deeply nested a body may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(crate) struct BodyLimits {
     bytes_max: usize,
     timeout: Duration,
     pub(super) json_depth_max: usize,
 }
 
-impl Limits {
-    pub(super) fn new(http: &config::Http) -> Self {
+impl BodyLimits {
+    pub(crate) fn new(http: &config::Http) -> Self {
         Self {
             bytes_max: http.body_bytes_max,
             timeout: Duration::from_millis(http.body_timeout_ms),
@@ -32,22 +35,23 @@ impl Limits {
         }
     }
 
-    /// The limits in force; without the layers, only nesting matters, and serde's own limit holds.
+    /// The limits under which the request was received. A router without the middleware has received no
+    /// body, so that only the depth of nesting matters, and the limit of the parser holds.
     pub(super) fn of(extensions: &Extensions) -> Self {
         extensions.get().copied().unwrap_or(Self {
             bytes_max: usize::MAX,
             timeout: Duration::MAX,
-            json_depth_max: 127,
+            json_depth_max: SERDE_DEPTH_MAX,
         })
     }
 }
 
-/// Gives the routes of `router` a smaller limit than the server's.
+/// Gives the routes of `router` a limit on the body that is smaller than the server's.
 pub fn body_limit<S: Clone + Send + Sync + 'static>(router: Router<S>, bytes: usize) -> Router<S> {
     router.layer(from_fn_with_state(bytes, refuse_larger))
 }
 
-/// The body is here already, so its size is exact.
+/// The body has been received already, so its exact size is known.
 async fn refuse_larger(State(bytes_max): State<usize>, request: Request, next: Next) -> Response {
     match request.body().size_hint().exact() {
         Some(bytes) if bytes <= bytes_max as u64 => next.run(request).await,
@@ -55,11 +59,14 @@ async fn refuse_larger(State(bytes_max): State<usize>, request: Request, next: N
     }
 }
 
-/// Takes in the body.
+/// Replaces the body of a request, which is still on its way, by the bytes that arrived.
 ///
 /// # Errors
-/// If it is too large or too slow: what is then answered.
-pub(super) async fn receive(limits: Limits, mut request: Request) -> Result<Request, Response> {
+/// The response to send if the body is too large, too slow or incomplete.
+pub(crate) async fn receive_body(
+    limits: BodyLimits,
+    mut request: Request,
+) -> Result<Request, Response> {
     request.extensions_mut().insert(limits);
     if request.body().is_end_stream() {
         return Ok(request);
@@ -69,7 +76,7 @@ pub(super) async fn receive(limits: Limits, mut request: Request) -> Result<Requ
         Ok(body) => Ok(Request::from_parts(parts, body)),
         Err(problem) => {
             let mut response = problem.into_response();
-            // The rest of the body is still on its way: what follows it must not be read as a request.
+            // The rest of the body is still on its way, and must not be read as the next request.
             if parts.version < Version::HTTP_2 {
                 response
                     .headers_mut()
@@ -80,7 +87,7 @@ pub(super) async fn receive(limits: Limits, mut request: Request) -> Result<Requ
     }
 }
 
-async fn collect(body: Body, limits: Limits) -> Result<Body, Problem> {
+async fn collect(body: Body, limits: BodyLimits) -> Result<Body, Problem> {
     if body.size_hint().lower() > limits.bytes_max as u64 {
         return Err(too_large(limits.bytes_max));
     }
@@ -90,7 +97,7 @@ async fn collect(body: Body, limits: Limits) -> Result<Body, Problem> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limits.bytes_max)),
         Ok(Err(_)) => Err(Problem::bad_request(
             "unreadable_body",
-            "The body broke off.",
+            "The connection broke off before the body was complete.",
         )),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,

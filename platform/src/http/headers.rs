@@ -1,4 +1,5 @@
-//! Request headers with a meaning of their own: optional everywhere, refused when malformed.
+//! The headers by which a client controls a command: `If-Match` and `Idempotency-Key`. Both are optional
+//! on every route, and a malformed one is refused.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::{ETAG, IF_MATCH};
@@ -7,18 +8,20 @@ use axum::http::{HeaderName, HeaderValue};
 
 use super::Problem;
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
-/// The stream version that the client has seen: `If-Match: "7"`. `*` expects nothing in particular.
+/// The stream version that the client has seen, as in `If-Match: "7"`. `*` and a missing header accept
+/// any version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<u64>);
 
-/// The client's name for this attempt: a UUID, or 16 to 64 of `A–Z a–z 0–9 _ -`, in quotes or not.
+/// The key by which a command that is sent again acts once: a UUID, or 16 to 64 characters of
+/// `A–Z a–z 0–9 _ -`, with or without double quotes around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(pub Option<String>);
 
-/// The header that tells a stream's version, as `If-Match` wants it back.
+/// The response header with a stream's version, in the form that `If-Match` takes.
 #[must_use]
 pub fn etag(version: u64) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::try_from(format!("\"{version}\""));
@@ -39,7 +42,7 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
                 .and_then(|tag| tag.parse().ok()),
             Err(_) => None,
         };
-        let detail = r#"If-Match is one version as the ETag gave it, like "7"."#;
+        let detail = r#"If-Match must be one version as an ETag gave it, such as "7"."#;
         version
             .map(|v| Self(Some(v)))
             .ok_or_else(|| Problem::bad_request("invalid_if_match", detail))
@@ -63,7 +66,7 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
                         .bytes()
                         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
             });
-        let detail = "Idempotency-Key is a UUID, or 16 to 64 letters, digits, '_' and '-'.";
+        let detail = "Idempotency-Key must be a UUID, or 16 to 64 letters, digits, '_' and '-'.";
         key.map(|key| Self(Some(key.to_owned())))
             .ok_or_else(|| Problem::bad_request("invalid_idempotency_key", detail))
     }
@@ -73,7 +76,7 @@ fn unquoted(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// `parse` alone would also take a leading `+`.
+/// `parse` alone would also accept a leading `+`.
 fn is_number(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_digit())
 }

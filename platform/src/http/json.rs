@@ -1,5 +1,5 @@
-//! JSON bodies, read strictly: what one parser takes and another does not, or what Postgres cannot
-//! hold, is refused at the door. Size and time of arrival are limited before (`body`).
+//! JSON bodies, read strictly: what some parsers accept and others do not, or what Postgres cannot
+//! store, is refused before it reaches a handler. `body` has limited size and time of arrival before.
 
 mod strict;
 
@@ -13,11 +13,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
-use super::body::Limits;
+use super::body::BodyLimits;
 use super::{FieldError, Problem};
 
-/// A JSON body, in either direction. As an extractor it parses, then validates:
-/// 415 for another type, 400 for what is not JSON, 422 with pointers for what is not acceptable.
+/// A JSON body of a request or a response. As an extractor it parses and then validates: another media
+/// type is answered 415, a text that is not JSON 400, and unacceptable values 422 with a pointer to each.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
@@ -30,7 +30,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         expect_json(request.headers())?;
-        let depth_max = Limits::of(request.extensions()).json_depth_max;
+        let depth_max = BodyLimits::of(request.extensions()).json_depth_max;
         let body = Bytes::from_request(request, state).await;
         let body = body.map_err(|e| Problem::bad_request("unreadable_body", e.body_text()))?;
         parse(&body, depth_max).map(Self)
@@ -52,7 +52,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
         ))
     };
     if headers.contains_key(CONTENT_ENCODING) {
-        return refuse("The body must not be encoded: leave Content-Encoding out.");
+        return refuse("The body must not be encoded: send it without Content-Encoding.");
     }
     let content_type = headers
         .get(CONTENT_TYPE)
@@ -62,7 +62,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
         .map(str::trim);
     match essence {
         Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
-        _ => refuse("The body must be JSON, and Content-Type: application/json must say so."),
+        _ => refuse("The body must be JSON, sent with Content-Type: application/json."),
     }
 }
 
@@ -79,22 +79,22 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value: T = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| Problem::invalid(vec![misfit(&error)]))?;
+        .map_err(|error| Problem::invalid(vec![unacceptable(&error)]))?;
     value
         .validate()
         .map_err(|report| Problem::invalid(violations(&report)))?;
     Ok(value)
 }
 
-/// A value that does not fit the type: where, and why.
-fn misfit(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+/// Where a value does not fit its type, and why.
+fn unacceptable(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
     let inner = error.inner().to_string();
-    // The position in the text says less than the pointer.
+    // The pointer says more than serde's line and column, which are cut off.
     let detail = inner
         .rsplit_once(" at line ")
         .map_or(inner.as_str(), |(detail, _)| detail);
     let mut pointer = pointer(error.path());
-    // Serde reports a missing field at the object that lacks it.
+    // Serde reports a missing field at the object that lacks it; the pointer should name the field.
     if let Some(name) = detail
         .strip_prefix("missing field `")
         .and_then(|d| d.strip_suffix('`'))
@@ -116,7 +116,7 @@ fn pointer(path: &Path) -> String {
     pointer
 }
 
-/// Garde writes paths as `lines[0].amount`.
+/// Turns the paths that garde writes as `lines[0].amount` into pointers.
 fn violations(report: &garde::Report) -> Vec<FieldError> {
     let pointer = |path: &garde::Path| match path.to_string() {
         path if path.is_empty() => path,

@@ -1,7 +1,10 @@
-//! Refusals and failures as `application/problem+json` (RFC 9457). `code` is the contract; `detail` is
+//! Refusals and failures as `application/problem+json` (RFC 9457). Clients may rely on `code`; `detail` is
 //! prose for people. What caused a failure goes to the log and never to the client.
 
-use std::collections::BTreeMap;
+mod document;
+
+pub use document::{FieldError, ProblemDocument};
+
 use std::fmt::Display;
 
 use axum::body::Body;
@@ -10,12 +13,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
-use utoipa::{IntoResponses, ToSchema};
 
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+use self::document::MEDIA_TYPE;
 
-/// An answer that is not the one asked for.
+/// A refusal or a failure, as a handler or an extractor returns it.
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Inner>);
 
@@ -30,71 +31,8 @@ struct Inner {
     cause: Option<String>,
 }
 
-/// One thing wrong with the request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// JSON pointer into the body; empty for the body as a whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/amount/minor_units")]
-    pointer: Option<String>,
-    /// Name of the query parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameter: Option<String>,
-    /// What is wrong.
-    detail: String,
-}
-
-impl FieldError {
-    /// Something wrong in the body.
-    pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: Some(pointer.into()),
-            parameter: None,
-            detail: detail.into(),
-        }
-    }
-
-    /// Something wrong with a query parameter.
-    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: None,
-            parameter: Some(name.into()),
-            detail: detail.into(),
-        }
-    }
-}
-
-/// A problem as it is sent.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub struct ProblemDocument<'a> {
-    /// URI reference that names the kind of problem.
-    #[schema(example = "/problems/not_found")]
-    r#type: String,
-    /// The kind of problem in words.
-    #[schema(example = "Not found")]
-    title: String,
-    /// The HTTP status.
-    #[schema(example = 404)]
-    status: u16,
-    /// Stable name of the kind of problem: what programs should look at.
-    #[schema(example = "not_found")]
-    code: &'a str,
-    /// What is wrong with this request.
-    detail: &'a str,
-    /// This occurrence: the correlation id, by which the log knows it too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    instance: Option<String>,
-    /// What is wrong, place by place.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldError],
-    /// More, depending on the code.
-    #[serde(flatten)]
-    members: &'a Map<String, Value>,
-}
-
 impl Problem {
-    /// A problem. `code` is in `snake_case` and never changes its meaning.
+    /// A problem of any kind. `code` is in `snake_case`, and its meaning must never change.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             status,
@@ -107,12 +45,12 @@ impl Problem {
         }))
     }
 
-    /// 400: the request is not well-formed.
+    /// 400: the request is malformed.
     pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// 401: nobody is logged in here, or the token is no good.
+    /// 401: the request carries no credential, or one that is not valid.
     pub fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, code, detail).header(
             WWW_AUTHENTICATE,
@@ -120,12 +58,12 @@ impl Problem {
         )
     }
 
-    /// 403: this principal may not.
+    /// 403: the principal is known, but may not do this.
     pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 
-    /// 403: the token is good but carries no right to this.
+    /// 403: the credential is valid, but of a kind that does not give access to this.
     pub fn insufficient_scope(detail: impl Into<String>) -> Self {
         Self::forbidden("insufficient_scope", detail).header(
             WWW_AUTHENTICATE,
@@ -133,17 +71,17 @@ impl Problem {
         )
     }
 
-    /// 404: there is no such thing, or not for this principal.
+    /// 404: the resource does not exist, or this principal may not know that it does.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// 409: not in the state that things are in.
+    /// 409: the present state does not allow the request.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 412: the stream is not at the version of `If-Match`.
+    /// 412: the stream is at another version than `If-Match` expects.
     pub fn precondition_failed(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
@@ -152,52 +90,54 @@ impl Problem {
         )
     }
 
-    /// 422: well-formed, but fields hold what they must not.
+    /// 422: the request is well-formed, but fields of it hold unacceptable values.
     #[must_use]
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        let detail = "The request is well-formed, but not all of it is acceptable: see errors.";
+        let detail =
+            "The request is well-formed, but some of its values are not acceptable: see errors.";
         Self::unprocessable("invalid", detail).errors(errors)
     }
 
-    /// 422 with a code of its own.
+    /// 422 with its own code.
     pub fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
 
-    /// 503: not now; try again after `retry_after_s`.
+    /// 503: the client should try again after `retry_after_s` seconds.
     pub fn unavailable(code: &'static str, detail: impl Into<String>, retry_after_s: u64) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_s)
     }
 
-    /// 500. The cause is logged with the request and not told.
+    /// 500: a failure on our side. The cause is logged with the request and not sent.
     pub fn internal(cause: impl Display) -> Self {
-        let detail = "Something went wrong here. The instance names this occurrence in our log.";
+        let detail =
+            "Something went wrong on our side. The instance names this occurrence in our log.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).caused_by(cause)
     }
 
-    /// The problem that a bare status stands for, such as the router's own 404 and 405.
+    /// The problem for a response that has only a status, such as the router's own 404 and 405.
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         let (code, detail) = match status.as_u16() {
             404 => ("not_found", "There is nothing at this path."),
             405 => (
                 "method_not_allowed",
-                "This path does not answer to this method: see Allow.",
+                "This path does not support this method: see Allow.",
             ),
             400..500 => ("refused", "The request was refused."),
-            _ => ("internal", "Something went wrong here."),
+            _ => ("internal", "Something went wrong on our side."),
         };
         Self::new(status, code, detail)
     }
 
-    /// Adds what is wrong, place by place.
+    /// Sets what is wrong with each field.
     #[must_use]
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// Adds a member of its own. A value that cannot be JSON is left out.
+    /// Adds a member to the document. A value that cannot be written as JSON is left out.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Serialize) -> Self {
         if let Ok(value) = serde_json::to_value(value) {
@@ -206,20 +146,20 @@ impl Problem {
         self
     }
 
-    /// Adds a header.
+    /// Sets a header of the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
         self
     }
 
-    /// Says when to try again.
+    /// Sets `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// Notes for the log what is behind this.
+    /// Sets the cause, which is logged and not sent.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Display) -> Self {
         self.0.cause = Some(cause.to_string());
@@ -232,75 +172,44 @@ impl Problem {
         self.0.status
     }
 
-    /// The stable code.
+    /// The stable code of the kind of problem.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.0.code
     }
 
-    /// What is wrong, in words.
+    /// What is wrong, in prose.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// What is behind it, for the log.
+    /// The cause, for the log.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()
     }
 
-    /// Makes `response` carry this problem, whatever it carried; its other headers stay.
-    pub(super) fn fill(&self, response: &mut Response, instance: Option<String>) {
-        let inner = &*self.0;
-        let document = ProblemDocument {
-            r#type: format!("/problems/{}", inner.code),
-            title: title(inner.code),
-            status: inner.status.as_u16(),
-            code: inner.code,
-            detail: &inner.detail,
-            instance,
-            errors: &inner.errors,
-            members: &inner.members,
-        };
-        // Strings, numbers and JSON values always serialise.
+    /// Replaces status and body of `response` by those of this problem. Its other headers stay.
+    pub(crate) fn fill(&self, response: &mut Response, instance: Option<String>) {
+        let document = ProblemDocument::new(self, instance);
+        // Serialising strings, numbers and JSON values never fails.
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        *response.status_mut() = inner.status;
+        *response.status_mut() = self.0.status;
         *response.body_mut() = Body::from(body);
         let headers = response.headers_mut();
         headers.remove(CONTENT_LENGTH);
-        headers.insert(CONTENT_TYPE, MEDIA_TYPE);
-        headers.extend(inner.headers.clone());
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.extend(self.0.headers.clone());
     }
 }
 
-/// `not_found` → `Not found`.
-fn title(code: &str) -> String {
-    let words = code.replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
-}
-
 impl IntoResponse for Problem {
-    /// The problem travels along as an extension, so that the layers can log it and name the occurrence.
+    /// The response carries the problem as an extension as well, from which the middleware logs it and adds
+    /// the instance.
     fn into_response(self) -> Response {
         let mut response = Response::default();
         self.fill(&mut response, None);
         response.extensions_mut().insert(self);
         response
-    }
-}
-
-impl IntoResponses for Problem {
-    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name("Problem")))
-            .build();
-        let response = ResponseBuilder::new()
-            .description("A problem: look at its `code`")
-            .content("application/problem+json", content)
-            .build();
-        BTreeMap::from([("default".to_owned(), response.into())])
     }
 }

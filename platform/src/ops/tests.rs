@@ -7,7 +7,7 @@ use axum::routing::get as on_get;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::http::layers;
+use crate::middleware;
 use crate::testing;
 use crate::testing::{config, config_with, get};
 
@@ -32,7 +32,7 @@ async fn a_process_lives_and_is_ready_when_nothing_is_missing() {
 
 #[tokio::test]
 async fn what_is_missing_is_named() {
-    let (database, caught_up) = (Flag::default(), Flag::default());
+    let (database, caught_up) = (ReadinessFlag::default(), ReadinessFlag::default());
     let reached = database.clone();
     let readiness = Readiness::new()
         .check("database", move || {
@@ -97,7 +97,7 @@ async fn requests_are_measured_by_route() {
     let config = config_with(&[("TIDEMARK_TELEMETRY__LOG", "off")]);
     telemetry::init(&config.telemetry).unwrap();
     let routes = Router::new().route("/v1/measured/{id}", on_get(|| async { "measured" }));
-    let app = layers(routes, &config.http, testing::auth(&config))
+    let app = middleware::apply(routes, &config.http, testing::authenticator(&config))
         .merge(router(Readiness::new(), &config.http));
     for id in 0..3 {
         get(&app, &format!("/v1/measured/{id}"), &[]).await;
@@ -118,7 +118,7 @@ async fn requests_are_measured_by_route() {
 async fn operators_are_answered_when_the_api_is_full() {
     let config = config_with(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "0")]);
     let routes = Router::new().route("/v1/full", on_get(|| async { "let in" }));
-    let app = layers(routes, &config.http, testing::auth(&config))
+    let app = middleware::apply(routes, &config.http, testing::authenticator(&config))
         .merge(router(Readiness::new(), &config.http));
     assert_eq!(get(&app, "/v1/full", &[]).await.status, 503);
     for path in ["/livez", "/readyz", "/metrics"] {

@@ -1,7 +1,7 @@
 //! Connections: how long they may be silent, how many there are, and how they end.
 
-mod ends;
-mod silence;
+mod connections;
+mod idle_timeouts;
 
 use std::io::ErrorKind;
 use std::time::Duration;

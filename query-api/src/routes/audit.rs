@@ -8,7 +8,7 @@ mod stream;
 
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::RequestContext;
+use tidemark_platform::http::Correlation;
 use tidemark_platform::token::Token;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -40,11 +40,11 @@ fn require_auditor(user: &User) -> Result<(), Error> {
 /// Puts on record what is about to be shown.
 async fn record(
     app: &App,
-    context: &RequestContext,
+    correlation: &Correlation,
     user: &User,
     scope: Scope,
 ) -> Result<(), Error> {
-    app.recorder.record(context, user.id, &scope).await
+    app.recorder.record(correlation, user.id, &scope).await
 }
 
 /// The end of the log, which streams are read up to; it holds whatever `token` names.

@@ -1,17 +1,18 @@
-//! I-JSON (RFC 7493) and then some: finds in a text what serde would accept in silence, or reject
-//! without saying why. It builds no value; serde does that afterwards.
+//! Checks a text against I-JSON (RFC 7493) and a few stricter rules. It finds what serde would accept
+//! silently, or reject without a useful reason. It builds no value; serde does that afterwards.
 
 use std::collections::HashSet;
 
 use super::FieldError;
 
-/// Integers beyond this are not the same in every client.
+/// The largest integer that a JavaScript client, which holds every number as a double, keeps exactly.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
 
-/// Looks at a whole JSON text. The errors are well-formed but unacceptable values.
+/// Checks a whole JSON text, and returns the values that are well-formed but unacceptable.
 ///
 /// # Errors
-/// If the text is not JSON, repeats a key in an object, or is nested more than `depth_max` deep.
+/// A description of the fault if the text is not JSON, repeats a key within an object, or is nested more
+/// than `depth_max` deep.
 pub(super) fn check(text: &str, depth_max: usize) -> Result<Vec<FieldError>, String> {
     let mut scanner = Scanner {
         text,
@@ -24,7 +25,7 @@ pub(super) fn check(text: &str, depth_max: usize) -> Result<Vec<FieldError>, Str
     scanner.skip_space();
     match scanner.peek() {
         None => Ok(scanner.refused),
-        Some(_) => scanner.malformed("something follows the value"),
+        Some(_) => scanner.malformed("there is text after the value"),
     }
 }
 
@@ -55,7 +56,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// An object or an array, up to `end`.
+    /// Scans an object or an array, from its opening bracket to the closing `end`.
     fn nested(
         &mut self,
         end: u8,
@@ -63,7 +64,7 @@ impl Scanner<'_> {
     ) -> Result<(), String> {
         self.at += 1;
         let Some(depth_left) = self.depth_left.checked_sub(1) else {
-            return self.malformed("it is nested too deep");
+            return self.malformed("it is nested too deeply");
         };
         self.depth_left = depth_left;
         let parent = self.pointer.len();
@@ -109,7 +110,7 @@ impl Scanner<'_> {
         self.value()
     }
 
-    /// Finds the end and leaves escapes, surrogates and control characters to serde.
+    /// Scans a string up to its closing quote. Serde checks escapes, surrogates and control characters.
     fn string(&mut self) -> Result<String, String> {
         let rest = &self.text[self.at..];
         let mut escaped = false;
@@ -165,7 +166,7 @@ impl Scanner<'_> {
 }
 
 impl<'a> Scanner<'a> {
-    /// The text from here on that consists of such bytes, all of them ASCII.
+    /// The longest text from here on of which every byte `belongs`. Only ASCII bytes may belong.
     fn run(&self, belongs: impl Fn(u8) -> bool) -> &'a str {
         let rest = &self.text[self.at..];
         &rest[..rest

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tidemark_events::Timestamp;
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Json, Problem, Query, RequestContext};
+use tidemark_platform::http::{Correlation, Json, Problem, Query};
 use tidemark_platform::pagination::Page;
 use tidemark_platform::token::Tidemark;
 use tidemark_read_models::audit::history::History;
@@ -70,7 +70,7 @@ pub(super) struct Filter {
 pub(super) async fn events(
     State(app): State<App>,
     user: User,
-    context: RequestContext,
+    correlation: Correlation,
     Tidemark(token): Tidemark,
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
@@ -80,7 +80,7 @@ pub(super) async fn events(
     let found = app.settled(token, rows, || select(&app.pool, &filter, limit));
     let found = found.await?;
     let events = app.log.at(&found.items).await?;
-    record(&app, &context, &user, filter.scope()).await?;
+    record(&app, &correlation, &user, filter.scope()).await?;
     let page = page(events, limit, |last| last.position)?;
     Ok((found.token(), Json(page)).into_response())
 }

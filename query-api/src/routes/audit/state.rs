@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tidemark_events::audit::reading::Scope;
 use tidemark_events::{Recorded, Timestamp};
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{FieldError, Json, Path, Problem, Query, RequestContext, etag};
+use tidemark_platform::http::{Correlation, FieldError, Json, Path, Problem, Query, etag};
 use tidemark_platform::token::Tidemark;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::{Auction, Row};
@@ -56,7 +56,7 @@ impl AsOf {
 pub(super) async fn state(
     State(app): State<App>,
     user: User,
-    context: RequestContext,
+    correlation: Correlation,
     Tidemark(token): Tidemark,
     Path(stream_id): Path<Uuid>,
     Query(as_of): Query<AsOf>,
@@ -74,7 +74,7 @@ pub(super) async fn state(
         version,
         at,
     };
-    record(&app, &context, &user, scope).await?;
+    record(&app, &correlation, &user, scope).await?;
     let tag = etag(row.version.unsigned_abs());
     Ok((reflected, [tag], Json(row)).into_response())
 }

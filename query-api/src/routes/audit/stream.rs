@@ -6,7 +6,7 @@ use garde::Validate;
 use serde::Deserialize;
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Json, Path, Problem, Query, RequestContext};
+use tidemark_platform::http::{Correlation, Json, Path, Problem, Query};
 use tidemark_platform::pagination::Page;
 use tidemark_platform::token::Tidemark;
 use utoipa::IntoParams;
@@ -44,7 +44,7 @@ pub(super) struct Part {
 pub(super) async fn events(
     State(app): State<App>,
     user: User,
-    context: RequestContext,
+    correlation: Correlation,
     Tidemark(token): Tidemark,
     Path(stream_id): Path<Uuid>,
     Query(part): Query<Part>,
@@ -61,7 +61,7 @@ pub(super) async fn events(
         stream_id,
         after_version,
     };
-    record(&app, &context, &user, scope).await?;
+    record(&app, &correlation, &user, scope).await?;
     let page = page(events, limit, |last| last.version)?;
     Ok((reflected, Json(page)).into_response())
 }

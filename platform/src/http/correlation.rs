@@ -1,5 +1,5 @@
-//! What ties a request to those that caused it and to those that it causes: the correlation id and the
-//! W3C trace context. It starts no trace of its own.
+//! What links a request to the request that caused it and to those that it causes: the correlation id
+//! and the W3C trace context. It starts no trace of its own.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -9,21 +9,21 @@ use uuid::Uuid;
 use super::Problem;
 use crate::ids::new_id;
 
-pub(super) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Where a request belongs.
+/// The ids by which logs, events and traces of several processes are matched with one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestContext {
-    /// Given by the client if it is a UUID, else made here; answered in `X-Correlation-Id`.
+pub struct Correlation {
+    /// The client's `X-Correlation-Id` if it is a UUID, else a new id. Every response carries it.
     pub correlation_id: Uuid,
-    /// The client's trace context, if it sent a well-formed one.
+    /// The client's `traceparent`, if it sent a well-formed one.
     pub traceparent: Option<String>,
 }
 
-impl RequestContext {
-    /// Reads the context from a request's headers; what is not well-formed counts as not sent.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+impl Correlation {
+    /// Reads the headers of a request. A malformed header counts as one that was not sent.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
             correlation_id: text(CORRELATION_ID)
@@ -35,7 +35,7 @@ impl RequestContext {
         }
     }
 
-    /// The headers that pass the context on to another process.
+    /// The headers that hand the ids on to another process.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -49,7 +49,8 @@ impl RequestContext {
     }
 }
 
-/// `00-<trace id>-<parent id>-<flags>` in lower-case hex, neither id all zeros.
+/// Whether `value` is `<version>-<trace id>-<parent id>-<flags>` in lower-case hex, with neither id all
+/// zeros and a version other than `ff`, which the standard forbids.
 fn is_traceparent(value: &str) -> bool {
     let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let is_id = |part: &str| part.bytes().any(|b| b != b'0');
@@ -65,7 +66,7 @@ fn is_traceparent(value: &str) -> bool {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for RequestContext {
+impl<S: Sync> FromRequestParts<S> for Correlation {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -73,6 +74,6 @@ impl<S: Sync> FromRequestParts<S> for RequestContext {
             .extensions
             .get()
             .cloned()
-            .unwrap_or_else(|| Self::of(&parts.headers)))
+            .unwrap_or_else(|| Self::from_headers(&parts.headers)))
     }
 }

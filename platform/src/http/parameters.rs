@@ -1,4 +1,4 @@
-//! Path and query parameters that refuse with problems.
+//! Extractors for the parameters of paths and query strings, which refuse with problems.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::{FieldError, Problem};
 
-/// Parameters of the path; 400 if they cannot be what the route wants.
+/// The parameters of the path. Values of another type than the route expects are answered 400.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
@@ -27,8 +27,8 @@ where
     }
 }
 
-/// Query parameters: 400 if one is repeated, 422 if one is unknown (with `deny_unknown_fields` on the
-/// type) or does not fit.
+/// The parameters of the query string. A repeated one is answered 400; one that is unknown (if the type
+/// has `deny_unknown_fields`) or unacceptable is answered 422.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 
@@ -52,7 +52,7 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(query: &str) -> Result<T,
         return Err(Problem::bad_request("repeated_parameter", detail));
     }
     let value: T = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs()))
-        .map_err(|error| Problem::invalid(vec![misfit(&error)]))?;
+        .map_err(|error| Problem::invalid(vec![unacceptable(&error)]))?;
     value.validate().map_err(|report| {
         let errors = report
             .iter()
@@ -62,9 +62,9 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(query: &str) -> Result<T,
     Ok(value)
 }
 
-fn misfit(error: &serde_path_to_error::Error<serde_urlencoded::de::Error>) -> FieldError {
+fn unacceptable(error: &serde_path_to_error::Error<serde_urlencoded::de::Error>) -> FieldError {
     let detail = error.inner().to_string();
-    // Serde reports a missing parameter at the query as a whole.
+    // Serde reports a missing parameter without a path, but its message names the parameter.
     let missing = detail
         .strip_prefix("missing field `")
         .and_then(|d| d.strip_suffix('`'));

@@ -1,45 +1,46 @@
-//! Requests that no route should see: too large, ambiguous, or with secrets where they are logged.
+//! Refuses requests that no route should see: too large ones, ambiguous ones, and those with a secret in
+//! the URL, where it would be logged.
 
 use axum::extract::Request;
 use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
-use super::Problem;
+use crate::http::{IDEMPOTENCY_KEY, Problem};
 use crate::{config, token};
 
-/// Headers that mean something to us and must not mean two things.
-const SINGLE: [HeaderName; 5] = [
+/// Headers that may be sent only once, since two values would contradict each other.
+const SINGLE_HEADERS: [HeaderName; 5] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     IF_MATCH,
-    HeaderName::from_static("idempotency-key"),
+    IDEMPOTENCY_KEY,
     token::HEADER,
 ];
-/// Query strings end up in logs, histories and `Referer`.
-const SECRETS: [&str; 5] = [
+/// Query parameters that hold secrets. Query strings end up in logs, histories and `Referer`.
+const SECRET_PARAMETERS: [&str; 5] = [
     "token",
     "access_token",
     "refresh_token",
     "api_key",
     "password",
 ];
-/// What the routes under here can answer.
-const API: &str = "/v1/";
-const SERVED: [&str; 3] = [
+/// The routes below this path answer nothing but `API_MEDIA_TYPES`.
+const API_PATH: &str = "/v1/";
+const API_MEDIA_TYPES: [&str; 3] = [
     "application/json",
     "application/problem+json",
     "text/event-stream",
 ];
 
-/// The largest that is let in.
+/// How large the head of a request may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct HeadLimits {
     url_bytes: usize,
     header_bytes: usize,
     headers: usize,
 }
 
-impl Bounds {
+impl HeadLimits {
     pub(super) fn new(http: &config::Http) -> Self {
         Self {
             url_bytes: http.url_bytes_max,
@@ -49,19 +50,22 @@ impl Bounds {
     }
 }
 
-/// Lets a request pass, or says why not.
-pub(super) fn check(bounds: Bounds, request: &Request) -> Result<(), Problem> {
-    refuse_size(bounds, request.uri(), request.headers())?;
-    refuse_method(request.method())?;
-    refuse_repeated(request.headers())?;
-    refuse_uri(request.uri())?;
-    refuse_accept(request.uri(), request.headers())
+/// Checks everything but the body.
+///
+/// # Errors
+/// The problem with the request.
+pub(super) fn check(limits: HeadLimits, request: &Request) -> Result<(), Problem> {
+    check_size(limits, request.uri(), request.headers())?;
+    check_method(request.method())?;
+    check_repetition(request.headers())?;
+    check_uri(request.uri())?;
+    check_accept(request.uri(), request.headers())
 }
 
-fn refuse_size(bounds: Bounds, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_size(limits: HeadLimits, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let url_bytes = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
-    if url_bytes > bounds.url_bytes {
-        let detail = format!("The URL is longer than {} bytes.", bounds.url_bytes);
+    if url_bytes > limits.url_bytes {
+        let detail = format!("The URL is longer than {} bytes.", limits.url_bytes);
         return Err(Problem::new(
             StatusCode::URI_TOO_LONG,
             "url_too_long",
@@ -72,19 +76,20 @@ fn refuse_size(bounds: Bounds, uri: &Uri, headers: &HeaderMap) -> Result<(), Pro
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum();
-    if bytes > bounds.header_bytes || headers.len() > bounds.headers {
+    if bytes > limits.header_bytes || headers.len() > limits.headers {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         let detail = format!(
-            "The headers are more than {} or larger than {} bytes.",
-            bounds.headers, bounds.header_bytes
+            "There are more than {} headers, or they are larger than {} bytes.",
+            limits.headers, limits.header_bytes
         );
         return Err(Problem::new(status, "headers_too_large", detail));
     }
     Ok(())
 }
 
-/// These reach no route whose `Allow` could be told.
-fn refuse_method(method: &Method) -> Result<(), Problem> {
+/// No route supports CONNECT or TRACE. The target of a CONNECT is not even a path, so the router could not
+/// answer 405.
+fn check_method(method: &Method) -> Result<(), Problem> {
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         let allow = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS");
         return Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).header(ALLOW, allow));
@@ -92,8 +97,8 @@ fn refuse_method(method: &Method) -> Result<(), Problem> {
     Ok(())
 }
 
-fn refuse_repeated(headers: &HeaderMap) -> Result<(), Problem> {
-    match SINGLE
+fn check_repetition(headers: &HeaderMap) -> Result<(), Problem> {
+    match SINGLE_HEADERS
         .iter()
         .find(|name| headers.get_all(*name).iter().count() > 1)
     {
@@ -105,36 +110,40 @@ fn refuse_repeated(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn refuse_uri(uri: &Uri) -> Result<(), Problem> {
+fn check_uri(uri: &Uri) -> Result<(), Problem> {
     let query = uri.query().unwrap_or_default();
     if uri.path().contains("%00") || query.contains("%00") {
         return Err(Problem::bad_request(
             "malformed_url",
-            "The URL holds U+0000.",
+            "The URL holds the character U+0000.",
         ));
     }
     let secret = form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| SECRETS.contains(&name.to_ascii_lowercase().as_str()));
+        .find(|(name, _)| SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()));
     match secret {
         Some((name, _)) => {
             let detail =
-                format!("{name} does not belong into a URL: send it as a header or in the body.");
+                format!("{name} does not belong in a URL: send it as a header or in the body.");
             Err(Problem::bad_request("secret_in_url", detail))
         }
         None => Ok(()),
     }
 }
 
-/// 406 where JSON and server-sent events are all there is and the client takes neither.
-fn refuse_accept(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(accept) = headers.get(ACCEPT).filter(|_| uri.path().starts_with(API)) else {
+/// Answers 406 where the client accepts none of the media types that the API has.
+fn check_accept(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(accept) = headers
+        .get(ACCEPT)
+        .filter(|_| uri.path().starts_with(API_PATH))
+    else {
         return Ok(());
     };
     let accept = accept.to_str().unwrap_or_default();
-    if accept.split(',').any(is_served) {
+    if accept.split(',').any(accepts_api) {
         return Ok(());
     }
-    let detail = "This path answers application/json, live updates text/event-stream.";
+    let detail =
+        "This path answers application/json, and text/event-stream where it has live updates.";
     Err(Problem::new(
         StatusCode::NOT_ACCEPTABLE,
         "not_acceptable",
@@ -142,20 +151,20 @@ fn refuse_accept(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
-fn is_served(media_range: &str) -> bool {
+fn accepts_api(media_range: &str) -> bool {
     let mut parts = media_range
         .split(';')
         .map(|part| part.trim().to_ascii_lowercase());
     let range = parts.next().unwrap_or_default();
-    let is_refused = parts.any(|part| {
+    let has_zero_quality = parts.any(|part| {
         part.strip_prefix("q=")
             .and_then(|q| q.parse::<f32>().ok())
             .is_some_and(|q| q <= 0.0)
     });
     let matches = range == "*/*"
-        || SERVED.contains(&range.as_str())
+        || API_MEDIA_TYPES.contains(&range.as_str())
         || range.strip_suffix('*').is_some_and(|kind| {
-            kind.ends_with('/') && SERVED.iter().any(|served| served.starts_with(kind))
+            kind.ends_with('/') && API_MEDIA_TYPES.iter().any(|known| known.starts_with(kind))
         });
-    matches && !is_refused
+    matches && !has_zero_quality
 }

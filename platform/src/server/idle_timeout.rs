@@ -1,5 +1,6 @@
-//! Connections that say nothing. A client has one time to send the head of a request, counted from its
-//! first byte, and a longer one to rest between requests; while a request is in flight other limits hold.
+//! Closes connections on which a client sends nothing. A client has a short time for the head of a request,
+//! counted from its first byte, and a longer time between requests. While a request is in flight, no limit
+//! of this module holds.
 
 use std::future::Future;
 use std::io;
@@ -17,19 +18,19 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::config;
 
-/// What the service on a connection knows of it.
+/// Which requests of a connection are in flight. The service tells it, the stream asks it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     in_flight: AtomicUsize,
-    /// On HTTP/2 bytes arrive between requests too, and are no beginning of one.
+    /// On HTTP/2 a byte need not be the beginning of a request, since control frames arrive as well.
     is_http2: AtomicBool,
     reader: AtomicWaker,
 }
 
-/// A request, until it is dropped.
+/// Counts one request as in flight until it is dropped.
 #[derive(Debug)]
 pub(super) struct InFlight(Arc<Shared>);
 
@@ -50,30 +51,30 @@ impl Drop for InFlight {
     }
 }
 
-/// How long a client may say nothing.
+/// How long a client may take for the head of a request, and between requests.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Silence {
+pub(super) struct IdleTimeouts {
     head: Duration,
-    idle: Duration,
+    keep_alive: Duration,
 }
 
-impl Silence {
-    pub(super) fn of(http: &config::Http) -> Self {
+impl IdleTimeouts {
+    pub(super) fn new(http: &config::Http) -> Self {
         Self {
             head: Duration::from_millis(http.header_read_timeout_ms),
-            idle: Duration::from_millis(http.keep_alive_ms),
+            keep_alive: Duration::from_millis(http.keep_alive_ms),
         }
     }
 }
 
-/// A stream whose reads fail once the client has been silent for too long.
+/// A stream whose reads fail with `TimedOut` when the client has sent nothing for too long.
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(super) struct TimeoutStream<T> {
     stream: T,
     activity: Activity,
     phase: Phase,
     deadline: Pin<Box<Sleep>>,
-    silence: Silence,
+    timeouts: IdleTimeouts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,23 +84,23 @@ enum Phase {
     Idle,
 }
 
-impl<T> Watched<T> {
-    /// A client that connects has something to ask: it starts as if its request had begun.
-    pub(super) fn new(stream: T, activity: Activity, silence: Silence) -> Self {
+impl<T> TimeoutStream<T> {
+    /// A client that connects has a request to send, so its head is awaited from the beginning.
+    pub(super) fn new(stream: T, activity: Activity, timeouts: IdleTimeouts) -> Self {
         Self {
             stream,
             activity,
             phase: Phase::Head,
-            deadline: Box::pin(sleep(silence.head)),
-            silence,
+            deadline: Box::pin(sleep(timeouts.head)),
+            timeouts,
         }
     }
 
     fn enter(&mut self, phase: Phase) {
         let timeout = if phase == Phase::Head {
-            self.silence.head
+            self.timeouts.head
         } else {
-            self.silence.idle
+            self.timeouts.keep_alive
         };
         self.phase = phase;
         self.deadline.as_mut().reset(Instant::now() + timeout);
@@ -118,8 +119,8 @@ impl<T> Watched<T> {
         }
     }
 
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // First, so that a request that ends meanwhile wakes this up again.
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The waker comes first, so that a request that ends during this call wakes the reader again.
         self.activity.0.reader.register(cx.waker());
         if self.is_in_flight() {
             self.phase = Phase::InFlight;
@@ -131,12 +132,12 @@ impl<T> Watched<T> {
         ready!(self.deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            "the client is silent",
+            "the client has sent nothing for too long",
         )))
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -145,14 +146,14 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         let this = self.get_mut();
         let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if read.is_pending() {
-            return this.poll_silence(cx);
+            return this.poll_timeout(cx);
         }
         this.note_bytes();
         read
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

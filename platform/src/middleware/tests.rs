@@ -9,10 +9,9 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    IdempotencyKey, IfMatch, Json, Path, Problem, Query, RequestContext, body_limit, layers,
-};
+use super::apply;
 use crate::auth::{Principal, User};
+use crate::http::{Correlation, IdempotencyKey, IfMatch, Json, Path, Problem, Query, body_limit};
 use crate::testing;
 use crate::token::Tidemark;
 
@@ -48,14 +47,14 @@ struct Filter {
 }
 
 async fn headers(
-    context: RequestContext,
+    correlation: Correlation,
     IfMatch(version): IfMatch,
     IdempotencyKey(key): IdempotencyKey,
     Tidemark(token): Tidemark,
 ) -> Json<Value> {
     Json(json!({
-        "correlation_id": context.correlation_id,
-        "traceparent": context.traceparent,
+        "correlation_id": correlation.correlation_id,
+        "traceparent": correlation.traceparent,
         "version": version,
         "key": key,
         "token": token.map(|token| token.to_string()),
@@ -114,5 +113,5 @@ fn app() -> Router {
 
 fn app_with(vars: &[(&str, &str)]) -> Router {
     let config = testing::config_with(vars);
-    layers(routes(), &config.http, testing::auth(&config))
+    apply(routes(), &config.http, testing::authenticator(&config))
 }

@@ -1,7 +1,6 @@
-//! One span, one log line and one measurement a request. Bodies, query strings and raw paths are not
-//! logged: they hold what clients choose.
+//! Makes one span, one log line and one measurement for each request. Bodies, query strings and raw paths
+//! are not logged, since clients choose what is in them.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
@@ -10,68 +9,55 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::context::CORRELATION_ID;
-use super::{Problem, RequestContext};
+use crate::auth::RequestActor;
+use crate::http::{CORRELATION_ID, Correlation, Problem};
 
-/// Who acts, noted by the extractor that finds out.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Actor(Arc<OnceLock<String>>);
-
-impl Actor {
-    pub(crate) fn note(&self, actor: String) {
-        // More than one extractor may ask; all find the same.
-        self.0.get_or_init(|| actor);
-    }
-}
-
-/// Gives the request its context, and whatever comes back its last form.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+/// Runs a request, logs and measures it, and gives its response the correlation id.
+pub(super) async fn log_request(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let context = RequestContext::of(request.headers());
-    let actor = Actor::default();
+    let correlation = Correlation::from_headers(request.headers());
+    let actor = RequestActor::default();
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let method = label(request.method());
-    request.extensions_mut().insert(context.clone());
+    let method = method_label(request.method());
+    request.extensions_mut().insert(correlation.clone());
     request.extensions_mut().insert(actor.clone());
 
-    let span = info_span!("request", correlation_id = %context.correlation_id);
+    let span = info_span!("request", correlation_id = %correlation.correlation_id);
     let mut response = next.run(request).instrument(span).await;
-    let problem = name_occurrence(&mut response, &context);
+    let problem = name_occurrence(&mut response, &correlation);
 
     let line = Line {
-        context: &context,
+        correlation: &correlation,
         method,
         path: path.as_ref().map_or("unmatched", MatchedPath::as_str),
         status: response.status().as_u16(),
         seconds: started.elapsed().as_secs_f64(),
-        actor: actor.0.get().map_or("anonymous", String::as_str),
+        actor: actor.get().unwrap_or("anonymous"),
     };
     line.log(problem.as_ref());
     line.measure();
     response
 }
 
-/// Every error is a problem, and every problem names its occurrence.
-fn name_occurrence(response: &mut Response, context: &RequestContext) -> Option<Problem> {
+/// Turns every error into a problem, and gives every problem the correlation id as its instance.
+fn name_occurrence(response: &mut Response, correlation: &Correlation) -> Option<Problem> {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let problem = response.extensions_mut().remove::<Problem>();
     let problem = problem.or_else(|| is_error.then(|| Problem::of_status(status)));
+    let id = correlation.correlation_id;
     if let Some(problem) = &problem {
-        problem.fill(
-            response,
-            Some(format!("urn:uuid:{}", context.correlation_id)),
-        );
+        problem.fill(response, Some(format!("urn:uuid:{id}")));
     }
-    if let Ok(id) = HeaderValue::try_from(context.correlation_id.to_string()) {
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(CORRELATION_ID, id);
     }
     problem
 }
 
-/// The canonical line of a request.
+/// What is logged of a request.
 struct Line<'a> {
-    context: &'a RequestContext,
+    correlation: &'a Correlation,
     method: &'static str,
     path: &'a str,
     status: u16,
@@ -80,11 +66,11 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// A refusal is an answer like any other; only our own failures are errors. The line holds all
-    /// that the span does, which is costly to write once more.
+    /// A refusal is a response like any other; only failures on our side are errors. The line repeats the
+    /// one field of the span itself, because writing the span as well would cost more.
     fn log(&self, problem: Option<&Problem>) {
         let Self {
-            context: RequestContext { correlation_id, .. },
+            correlation: Correlation { correlation_id, .. },
             method,
             path,
             status,
@@ -109,7 +95,7 @@ impl Line<'_> {
         }
     }
 
-    /// The number of requests is that of their durations.
+    /// The histogram counts the requests as well, so they need no counter.
     fn measure(&self) {
         metrics::histogram!(
             "tidemark_http_request_duration_seconds",
@@ -119,8 +105,8 @@ impl Line<'_> {
     }
 }
 
-/// Methods are the client's to invent; labels are not.
-fn label(method: &Method) -> &'static str {
+/// A client may invent methods, and each label value costs memory: so unknown ones share a label.
+fn method_label(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN
         .into_iter()

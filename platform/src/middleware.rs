@@ -1,4 +1,9 @@
-//! The layers around an API, in the one order that works.
+//! What runs before and after every route of an API: checks, limits, authentication, the log line, and
+//! the headers of every response. The order of the layers matters; `apply` puts them in it.
+
+mod handler_limits;
+mod request_checks;
+mod request_log;
 
 use std::sync::Arc;
 
@@ -16,15 +21,15 @@ use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
-use super::context::CORRELATION_ID;
-use super::{body, contain, guard, observe};
-use crate::auth::Auth;
-use crate::{config, token};
+use self::handler_limits::HandlerLimits;
+use self::request_checks::HeadLimits;
+use crate::auth::Authenticator;
+use crate::http::{BodyLimits, CORRELATION_ID, IDEMPOTENCY_KEY};
+use crate::{config, http, token};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What browsers are told with every answer, unless a route says otherwise.
+/// Headers for browsers, which every response carries unless its route sets another value.
 const SECURITY_HEADERS: [(HeaderName, HeaderValue); 8] = [
     (
         STRICT_TRANSPORT_SECURITY,
@@ -48,60 +53,63 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 8] = [
     ),
 ];
 
-/// Puts everything around an API that all have in common. Routes that operators ask (`ops`) are merged
-/// afterwards: they answer even when the API is full.
-pub fn layers(router: Router, http: &config::Http, auth: Auth) -> Router {
+/// Wraps an API in the layers that all APIs have in common. The routes for operators (`ops`) must be
+/// merged afterwards, so that they answer even when the API is overloaded.
+pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) -> Router {
     let admission = Arc::new(Admission {
-        guard: guard::Bounds::new(http),
-        body: body::Limits::new(http),
-        handler: contain::Bounds::new(http),
-        auth,
+        head: HeadLimits::new(http),
+        body: BodyLimits::new(http),
+        handler: HandlerLimits::new(http),
+        authenticator,
     });
-    // The first one is the first to see a request. They are few, and one to the router, which boxes
-    // each that it is given, and copies all that is inside for every request.
+    // A request passes the layers from the first to the last. They are few, and joined to one for the
+    // router, since it boxes each layer that it is given and copies what is inside for every request.
     let layers = ServiceBuilder::new()
-        // Outside of what rewrites bodies.
+        // Compression must be outside of the layer that replaces the bodies of errors.
         .layer(CompressionLayer::new())
         .layer(from_fn(complete))
         .layer(cors(http))
         .layer(from_fn_with_state(admission, admit));
     router
-        // A fallback of its own is inside the layers, and survives being merged.
+        // A fallback that is set here runs inside the layers, and remains so when the routes for operators
+        // are merged. The default one would not.
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(layers)
 }
 
-/// What stands before every handler.
+/// What a request must pass before its handler runs.
 struct Admission {
-    guard: guard::Bounds,
-    body: body::Limits,
-    handler: contain::Bounds,
-    auth: Auth,
+    head: HeadLimits,
+    body: BodyLimits,
+    handler: HandlerLimits,
+    authenticator: Authenticator,
 }
 
 async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
-    if let Err(problem) = guard::check(admission.guard, &request) {
+    if let Err(problem) = request_checks::check(admission.head, &request) {
         return problem.into_response();
     }
-    match body::receive(admission.body, request).await {
+    match http::receive_body(admission.body, request).await {
         Ok(mut request) => {
-            request.extensions_mut().insert(admission.auth.clone());
-            contain::contain(&admission.handler, next.run(request)).await
+            request
+                .extensions_mut()
+                .insert(admission.authenticator.clone());
+            admission.handler.run(next.run(request)).await
         }
         Err(refusal) => refusal,
     }
 }
 
-/// Gives every answer what all answers have.
+/// Logs the request, and gives its response the headers that every response has.
 async fn complete(request: Request, next: Next) -> Response {
-    let mut response = observe::observe(request, next).await;
+    let mut response = request_log::log_request(request, next).await;
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
     response
 }
 
-/// Origins are compared as a whole; an entry that cannot be an origin matches none.
+/// Origins are compared as whole texts; an entry that is not a header value matches none.
 fn cors(http: &config::Http) -> CorsLayer {
     let origins = http
         .cors_origins
@@ -127,3 +135,6 @@ fn cors(http: &config::Http) -> CorsLayer {
         ])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER, CORRELATION_ID, token::HEADER])
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! Access tokens: JWTs (RFC 9068) signed with Ed25519. One key, one algorithm, one form of header;
-//! everything else is not ours. Whether a session still lives is not known here.
+//! Access tokens: JWTs (RFC 9068) signed with Ed25519. There is one key, one algorithm and one form of
+//! header; a token with any other is refused. Whether the session has ended is not known here.
 
 use std::fmt;
 
@@ -18,35 +18,45 @@ use uuid::Uuid;
 use super::{Error, User};
 use crate::config;
 
-const TYPE: &str = "at+jwt";
-const SIGNING_KEY: &str = "TIDEMARK_AUTH__SIGNING_KEY";
-const VERIFYING_KEY: &str = "TIDEMARK_AUTH__VERIFYING_KEY";
-/// A token is smaller; a larger one is not looked at.
+const TOKEN_TYPE: &str = "at+jwt";
+const SIGNING_KEY_VARIABLE: &str = "TIDEMARK_AUTH__SIGNING_KEY";
+const VERIFYING_KEY_VARIABLE: &str = "TIDEMARK_AUTH__VERIFYING_KEY";
+/// Every token that we issue is smaller; a larger one is refused before it is decoded.
 const TOKEN_BYTES_MAX: usize = 4096;
-/// Characters of the key's hash that name it.
+/// A key is named by the first characters of its hash, so many of them.
 const KEY_ID_LENGTH: usize = 16;
 
-/// What an access token says. Times are seconds since 1970.
+/// The claims of an access token. Times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
-    /// Who issued it.
+    /// `auth.issuer` of the configuration.
     pub iss: String,
-    /// For whom it is.
+    /// `auth.audience` of the configuration.
     pub aud: String,
-    /// The user.
+    /// The id of the user.
     pub sub: Uuid,
-    /// The session.
+    /// The id of the session.
     pub sid: Uuid,
-    /// When it was issued.
+    /// When the token was issued.
     pub iat: i64,
-    /// From when it is valid.
+    /// When the token becomes valid.
     pub nbf: i64,
-    /// From when it is no longer valid.
+    /// When the token ceases to be valid.
     pub exp: i64,
-    /// The token.
+    /// The id of the token.
     pub jti: Uuid,
-    /// The user's roles.
+    /// The roles that the user had when the token was issued.
     pub roles: Vec<String>,
+}
+
+impl From<AccessClaims> for User {
+    fn from(claims: AccessClaims) -> Self {
+        Self {
+            id: claims.sub,
+            session_id: claims.sid,
+            roles: claims.roles,
+        }
+    }
 }
 
 /// Signs access tokens.
@@ -65,7 +75,7 @@ pub struct Verifier {
     key: DecodingKey,
     key_id: String,
     /// The raw public key, in base64url.
-    public: String,
+    public_key: String,
     validation: Validation,
     leeway_s: i64,
 }
@@ -76,10 +86,12 @@ impl Issuer {
     /// # Errors
     /// If the key is missing or not an Ed25519 private key.
     pub fn from_config(auth: &config::Auth) -> Result<Self, Error> {
-        let pem = pem(&auth.signing_key, "auth.signing_key", SIGNING_KEY)?;
-        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|e| unusable(SIGNING_KEY, &e))?;
+        let pem = pem(&auth.signing_key, "auth.signing_key", SIGNING_KEY_VARIABLE)?;
+        let key =
+            SigningKey::from_pkcs8_pem(&pem).map_err(|e| unusable(SIGNING_KEY_VARIABLE, &e))?;
         Ok(Self {
-            key: EncodingKey::from_ed_pem(pem.as_bytes()).map_err(|e| unusable(SIGNING_KEY, &e))?,
+            key: EncodingKey::from_ed_pem(pem.as_bytes())
+                .map_err(|e| unusable(SIGNING_KEY_VARIABLE, &e))?,
             key_id: key_id(&key.verifying_key()),
             iss: auth.issuer.clone(),
             aud: auth.audience.clone(),
@@ -87,10 +99,10 @@ impl Issuer {
         })
     }
 
-    /// A token for `user`, valid from `now` on.
+    /// Issues a token for `user` that is valid from `now` on.
     ///
     /// # Errors
-    /// If the key does not sign.
+    /// If signing fails.
     pub fn issue(&self, now: DateTime<Utc>, token_id: Uuid, user: &User) -> Result<String, Error> {
         let issued = now.timestamp();
         let claims = AccessClaims {
@@ -105,13 +117,14 @@ impl Issuer {
             roles: user.roles.clone(),
         };
         let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(TYPE.to_owned());
+        header.typ = Some(TOKEN_TYPE.to_owned());
         header.kid = Some(self.key_id.clone());
         jsonwebtoken::encode(&header, &claims, &self.key).map_err(Error::Signing)
     }
 }
 
-/// The only header that our tokens have. What else a header could say (`jwk`, `jku`, `crit`) is not ours.
+/// The only header that our tokens have. A header with other members, such as `jwk`, `jku` or `crit`, could
+/// make a library trust the key of an attacker, and is refused.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OurHeader {
@@ -126,33 +139,37 @@ impl Verifier {
     /// # Errors
     /// If the key is missing or not an Ed25519 public key.
     pub fn from_config(auth: &config::Auth) -> Result<Self, Error> {
-        let pem = pem(&auth.verifying_key, "auth.verifying_key", VERIFYING_KEY)?;
-        let key =
-            VerifyingKey::from_public_key_pem(&pem).map_err(|e| unusable(VERIFYING_KEY, &e))?;
-        let public = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        let pem = pem(
+            &auth.verifying_key,
+            "auth.verifying_key",
+            VERIFYING_KEY_VARIABLE,
+        )?;
+        let key = VerifyingKey::from_public_key_pem(&pem)
+            .map_err(|e| unusable(VERIFYING_KEY_VARIABLE, &e))?;
+        let public_key = URL_SAFE_NO_PAD.encode(key.as_bytes());
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&auth.issuer]);
         validation.set_audience(&[&auth.audience]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "nbf", "exp"]);
-        // The library would ask the machine's clock; `verify` asks its caller's.
+        // The library would compare times with the machine's clock; `verify` is given the time.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         Ok(Self {
-            key: DecodingKey::from_ed_components(&public)
-                .map_err(|e| unusable(VERIFYING_KEY, &e))?,
+            key: DecodingKey::from_ed_components(&public_key)
+                .map_err(|e| unusable(VERIFYING_KEY_VARIABLE, &e))?,
             key_id: key_id(&key),
-            public,
+            public_key,
             validation,
             leeway_s: auth.leeway_s,
         })
     }
 
-    /// What the token says, if it is ours and valid at `now`.
+    /// The claims of a token, if it was issued here and is valid at `now`.
     ///
     /// # Errors
-    /// If it is not.
+    /// `Foreign` if it was not issued here, `Expired` if it has expired or is not valid yet.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, Error> {
-        self.refuse_foreign_header(token)?;
+        self.check_header(token)?;
         let decoded = jsonwebtoken::decode::<AccessClaims>(token, &self.key, &self.validation);
         let claims = decoded.map_err(|e| Error::Foreign(e.to_string()))?.claims;
         let now = now.timestamp();
@@ -165,7 +182,7 @@ impl Verifier {
         }
     }
 
-    fn refuse_foreign_header(&self, token: &str) -> Result<(), Error> {
+    fn check_header(&self, token: &str) -> Result<(), Error> {
         let foreign = |reason: &str| Err(Error::Foreign(reason.to_owned()));
         if token.len() > TOKEN_BYTES_MAX {
             return foreign("it is too long");
@@ -173,20 +190,22 @@ impl Verifier {
         let encoded = token.split('.').next().unwrap_or_default();
         let header = URL_SAFE_NO_PAD.decode(encoded).ok();
         match header.and_then(|bytes| serde_json::from_slice::<OurHeader>(&bytes).ok()) {
-            None => foreign("its header is not ours"),
-            Some(header) if header.alg != Algorithm::EdDSA => foreign("its algorithm is not ours"),
-            Some(header) if header.typ != TYPE => foreign("it is no access token"),
-            Some(header) if header.kid != self.key_id => foreign("its key is not ours"),
+            None => foreign("its header is not of our form"),
+            Some(header) if header.alg != Algorithm::EdDSA => {
+                foreign("it is signed by another algorithm")
+            }
+            Some(header) if header.typ != TOKEN_TYPE => foreign("it is not an access token"),
+            Some(header) if header.kid != self.key_id => foreign("it is signed by another key"),
             Some(_) => Ok(()),
         }
     }
 
-    /// The public key as a JWK set (RFC 7517), for others who verify our tokens.
+    /// The public key as a JWK set (RFC 7517), by which others verify our tokens.
     #[must_use]
     pub fn jwks(&self) -> Value {
         json!({ "keys": [{
             "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
-            "kid": self.key_id, "x": self.public,
+            "kid": self.key_id, "x": self.public_key,
         }] })
     }
 }

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex, split};
 use tokio::time::{Instant, interval, sleep};
 
-use super::super::idle::{Activity, Silence, Watched};
+use super::super::idle_timeout::{Activity, IdleTimeouts, TimeoutStream};
 use super::super::{answer, builder};
 use super::{ask, read_to, read_to_end};
 use crate::testing::config;
@@ -55,7 +55,11 @@ fn connect() -> DuplexStream {
         );
     let (client, server) = duplex(4096);
     let (http, activity) = (config().http, Activity::default());
-    let stream = TokioIo::new(Watched::new(server, activity.clone(), Silence::of(&http)));
+    let stream = TokioIo::new(TimeoutStream::new(
+        server,
+        activity.clone(),
+        IdleTimeouts::new(&http),
+    ));
     let service = service_fn(move |request: Request<Incoming>| {
         answer(router.clone(), activity.begin(request.version()), request)
     });

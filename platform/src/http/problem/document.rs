@@ -1,0 +1,113 @@
+//! The JSON of a problem, and its description for `OpenAPI`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
+
+use super::Problem;
+
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem as it is sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument<'a> {
+    /// URI reference that names the kind of problem.
+    #[schema(example = "/problems/not_found")]
+    r#type: String,
+    /// The kind of problem in words.
+    #[schema(example = "Not found")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// The stable name of the kind of problem, which programs should compare.
+    #[schema(example = "not_found")]
+    code: &'a str,
+    /// What is wrong with this request, for people.
+    detail: &'a str,
+    /// This occurrence, as a URN of the correlation id under which it was logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    /// What is wrong with each field.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    /// Further members, which depend on the code.
+    #[serde(flatten)]
+    members: &'a Map<String, Value>,
+}
+
+/// What is wrong with one field or parameter of the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) to the field; empty for the body as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/amount/minor_units")]
+    pointer: Option<String>,
+    /// Name of the query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    /// What is wrong with it.
+    detail: String,
+}
+
+impl FieldError {
+    /// An error in the body.
+    pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: Some(pointer.into()),
+            parameter: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// An error in a query parameter.
+    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: None,
+            parameter: Some(name.into()),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl<'a> ProblemDocument<'a> {
+    pub(super) fn new(problem: &'a Problem, instance: Option<String>) -> Self {
+        let inner = &*problem.0;
+        Self {
+            r#type: format!("/problems/{}", inner.code),
+            title: title(inner.code),
+            status: inner.status.as_u16(),
+            code: inner.code,
+            detail: &inner.detail,
+            instance,
+            errors: &inner.errors,
+            members: &inner.members,
+        }
+    }
+}
+
+/// `not_found` → `Not found`.
+fn title(code: &str) -> String {
+    let words = code.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Problem")))
+            .build();
+        let response = ResponseBuilder::new()
+            .description("A problem: look at its `code`")
+            .content(MEDIA_TYPE, content)
+            .build();
+        BTreeMap::from([("default".to_owned(), response.into())])
+    }
+}

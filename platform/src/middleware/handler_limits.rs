@@ -1,0 +1,56 @@
+//! Keeps one handler from harming the others: limits how many run at once and how long each takes, and
+//! turns a panic into a response.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tokio::sync::Semaphore;
+
+use crate::config;
+use crate::http::Problem;
+
+/// How many handlers may run at once, and for how long.
+#[derive(Debug)]
+pub(super) struct HandlerLimits {
+    slots: Semaphore,
+    timeout: Duration,
+    retry_after_s: u64,
+}
+
+impl HandlerLimits {
+    pub(super) fn new(http: &config::Http) -> Self {
+        Self {
+            slots: Semaphore::new(http.in_flight_max),
+            timeout: Duration::from_millis(http.handler_timeout_ms),
+            retry_after_s: http.retry_after_s,
+        }
+    }
+
+    /// Runs a handler within the limits. They hold until it returns its response: a body that is a stream
+    /// is sent outside of them.
+    pub(super) async fn run(&self, handler: impl Future<Output = Response>) -> Response {
+        let Ok(_slot) = self.slots.try_acquire() else {
+            let detail = "Too many requests are being handled at the moment.";
+            return Problem::unavailable("overloaded", detail, self.retry_after_s).into_response();
+        };
+        let handler = AssertUnwindSafe(handler).catch_unwind();
+        match tokio::time::timeout(self.timeout, handler).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(panic)) => Problem::internal(describe(&*panic)).into_response(),
+            Err(_) => {
+                let detail = "The response was not ready in time. A command may have taken effect or \
+                              not: send it again with the same Idempotency-Key.";
+                Problem::unavailable("timeout", detail, self.retry_after_s).into_response()
+            }
+        }
+    }
+}
+
+fn describe(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a message"))
+}
