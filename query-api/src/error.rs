@@ -1,57 +1,57 @@
-//! Why there is no answer, and the problem that the client is told.
+//! Why a query is not answered, and the problem that its client receives.
 
 use axum::response::{IntoResponse, Response};
 use tidemark_event_store::SealError;
 use tidemark_platform::http::Problem;
 
-/// What `Retry-After` says where trying again soon is right.
+/// `Retry-After` where the cause is expected to pass soon, in seconds.
 const RETRY_AFTER_S: u64 = 1;
-/// What Postgres says of a statement that took longer than `database.statement_timeout_ms`.
+/// The SQLSTATE of a statement that took longer than `database.statement_timeout_ms`.
 const STATEMENT_TIMEOUT: &str = "57014";
-/// What Postgres says of itself and not of a statement: connections, conflicts with others, resources,
-/// an operator or a crash, the system below.
-const OF_THE_SERVER: [&str; 5] = ["08", "40", "53", "57", "58"];
+/// Classes of SQLSTATE in which the server, not the statement, is at fault: connections, conflicts with
+/// other transactions, resources, interventions by an operator or a crash, the operating system.
+const SERVER_FAULT_CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
 
-/// Why there is no answer.
+/// Why a query is not answered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The token is of another log than this one.
-    #[error("the Tidemark is of another timeline")]
+    /// The token names a position in another history of the log.
+    #[error("the Tidemark belongs to another timeline")]
     OtherTimeline,
-    /// The log has no such position.
+    /// The log does not reach the token's position.
     #[error("the Tidemark is beyond the end of the log")]
     FuturePosition,
-    /// A read model cannot go on before the position asked for.
-    #[error("the read model stands still before that position")]
+    /// A shard is blocked before it has applied the token's position.
+    #[error("the read model is blocked before that position")]
     Blocked,
-    /// A read model did not reach the position in time.
+    /// A shard did not apply the token's position within the time to wait.
     #[error("the read model has not reached that position yet")]
     Behind,
-    /// There is no such thing, or not for this principal.
-    #[error("there is no such thing")]
+    /// What the path names does not exist, or this principal may not see it.
+    #[error("not found")]
     NotFound,
-    /// All places for live updates are taken.
+    /// The limit of open live updates is reached.
     #[error("too many live updates are open")]
     TooManyClients,
-    /// History is for auditors.
-    #[error("this takes the role Auditor")]
+    /// The user is not an auditor, and only auditors may read history.
+    #[error("this requires the role auditor")]
     NotAuditor,
     /// The reading of history could not be put on record, so nothing is shown.
     #[error("the reading could not be recorded: {0}")]
     NotRecorded(String),
-    /// Postgres cannot be asked.
+    /// A query failed, or Postgres cannot be reached.
     #[error(transparent)]
     Storage(#[from] sqlx::Error),
-    /// Personal data cannot be opened.
+    /// Sealed personal data cannot be opened.
     #[error(transparent)]
     Sealing(#[from] SealError),
-    /// A stored document is not what a fold wrote.
+    /// A stored document does not have the form that its fold writes.
     #[error("a document cannot be read: {0}")]
     Document(#[from] serde_json::Error),
-    /// An event cannot be read by this build.
+    /// This build cannot read a stored event.
     #[error(transparent)]
     Event(#[from] tidemark_events::DecodeError),
-    /// The request itself is refused.
+    /// The request is not valid, for a reason that the problem states.
     #[error("{}", .0.detail())]
     Refused(Problem),
 }
@@ -71,18 +71,17 @@ impl From<Error> for Problem {
             Error::FuturePosition => Self::bad_request("future_position", sentence(&text)),
             Error::Blocked => unavailable("blocked"),
             Error::Behind => unavailable("behind"),
-            Error::NotFound => Self::not_found("There is no such thing, or not for you."),
+            Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
             Error::TooManyClients => unavailable("too_many_clients"),
             Error::NotAuditor => Self::forbidden("role_required", sentence(&text)),
             Error::NotRecorded(cause) => {
-                let detail =
-                    "Reading history is put on record first, and that is not possible now.";
+                let detail = "Every reading of history is recorded first, and this is not possible right now.";
                 Self::unavailable("not_recorded", detail, RETRY_AFTER_S).caused_by(cause)
             }
             Error::Storage(error) => storage(&error),
             Error::Sealing(SealError::Storage(error)) => storage(&error),
             Error::Event(error) if error.is_newer_build() => {
-                let detail = "The history holds an event that this build does not know.";
+                let detail = "The history contains an event that this build does not know.";
                 Self::unavailable("newer_build", detail, RETRY_AFTER_S).caused_by(error)
             }
             Error::Sealing(error @ (SealError::Broken | SealError::KeyLength)) => {
@@ -105,29 +104,33 @@ fn storage(error: &sqlx::Error) -> Problem {
     let code = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code);
-    let is_of_the_server = |code: &str| OF_THE_SERVER.iter().any(|class| code.starts_with(class));
-    let is_passing = code.as_deref().is_some_and(is_of_the_server)
+    let is_server_fault = |code: &str| {
+        SERVER_FAULT_CLASSES
+            .iter()
+            .any(|class| code.starts_with(class))
+    };
+    let is_transient = code.as_deref().is_some_and(is_server_fault)
         || matches!(
             error,
             sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::Io(_)
-                // What is left of a greeting that was cut off.
+                // A connection that was cut while it was being made.
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::Tls(_)
         );
     if code.as_deref() == Some(STATEMENT_TIMEOUT) {
-        let detail = "The query took too long: ask for less.";
+        let detail = "The query took too long. Ask for less.";
         Problem::unavailable("too_slow", detail, RETRY_AFTER_S).caused_by(error)
-    } else if is_passing {
-        let detail = "The data cannot be reached right now.";
+    } else if is_transient {
+        let detail = "The database cannot be reached right now.";
         Problem::unavailable("storage_unavailable", detail, RETRY_AFTER_S).caused_by(error)
     } else {
         Problem::internal(error)
     }
 }
 
-/// The first letter in upper case.
+/// The text with its first letter in upper case.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {

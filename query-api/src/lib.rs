@@ -1,18 +1,19 @@
-//! The query API: read models, live updates and the audit trail over HTTP. It may only select; what
-//! must be put on record it sends to the command API.
+//! The query API: serves read models, live updates and the audit trail over HTTP. It only selects: what
+//! must be put on record, it sends to the command API.
 
-mod answer;
 mod app;
+mod documents;
 mod error;
-mod recorder;
+mod freshness;
+mod live;
+mod reading_recorder;
 mod routes;
 mod run;
-mod snapshot;
-mod watch;
+mod start_error;
+mod watcher;
 
-#[cfg(test)]
-mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use run::{StartError, run};
+pub use run::run;
+pub use start_error::StartError;

@@ -1,4 +1,4 @@
-//! The binary: reads the arguments and the configuration, and runs until it is told to stop.
+//! The binary: reads its arguments and its configuration, and runs until it receives a signal to stop.
 
 use clap::Parser;
 use tidemark_platform::{Config, shutdown};
@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Serves read models, live updates and the audit trail. It only reads.
+/// Serves read models, live updates and the audit trail. It never writes.
 ///
 /// All settings come from the environment (`TIDEMARK_…`); their defaults are documented in
 /// `platform/src/default.toml`.

@@ -1,5 +1,5 @@
-//! The routes: one folder a context, one file a noun. Each says what it reads and who may; what makes
-//! an answer recent enough is in [`crate::snapshot`].
+//! The routes: one folder per context, one file per noun. A route states what it reads and who may read
+//! it; [`crate::freshness`] sees to it that the answer is fresh enough.
 
 mod audit;
 mod identity;
@@ -15,23 +15,24 @@ use crate::app::App;
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Tidemark queries",
-    description = "Read models, live updates and the audit trail. Send the highest `Tidemark` you have \
-                   seen with any query, and its answer reflects at least that."
+    description = "Read models, live updates and the audit trail. Send the highest `Tidemark` that you have \
+                   seen with any query, and the answer reflects at least that position."
 ))]
 struct Api;
 
-/// Which page of a list.
+/// The page of a list.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 struct Paging {
-    /// `next` of the page before.
+    /// `next` of the previous page. Without it, the list starts at its beginning.
     cursor: Option<String>,
-    /// Items on the page.
+    /// The number of items on the page.
     limit: Option<i64>,
 }
 
+/// All routes, and their description.
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Api::openapi())
         .merge(audit::router())

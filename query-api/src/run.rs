@@ -1,61 +1,26 @@
-//! The process: what it is made of, and its start and end.
+//! Starts the process, and ends it gracefully.
 
 use axum::Router;
 use sqlx::PgPool;
-use tidemark_event_store::SealError;
+use tidemark_event_store::TimedPool;
 use tidemark_platform::auth::Authenticator;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::required;
 use tidemark_platform::ops::Readiness;
-use tidemark_platform::{
-    Config, auth, config, database, middleware, openapi, ops, server, telemetry,
-};
+use tidemark_platform::{Config, database, middleware, openapi, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::routes;
+use crate::start_error::StartError;
+use crate::watcher::Watcher;
 
-/// Why the process cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] config::Error),
-    /// The keys of access tokens or the service's own secret are wrong.
-    #[error(transparent)]
-    Auth(#[from] auth::Error),
-    /// `sealing.master_key` is wrong.
-    #[error("sealing.master_key must be base64 of 32 bytes")]
-    SealingKey,
-    /// The URL of Postgres is none.
-    #[error("Postgres: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The URL of Redis is none.
-    #[error("Redis: {0}")]
-    Redis(#[from] redis::RedisError),
-    /// The command API could never be called.
-    #[error("the client of the command API: {0}")]
-    Client(#[from] reqwest::Error),
-    /// Telemetry cannot be set up.
-    #[error(transparent)]
-    Telemetry(#[from] telemetry::Error),
-    /// The network or the signals of the process.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-}
-
-impl From<SealError> for StartError {
-    fn from(_: SealError) -> Self {
-        Self::SealingKey
-    }
-}
-
-/// Serves until `shutdown`, then ends gracefully. It starts without Postgres and Redis, and is ready
-/// once Postgres answers.
+/// Serves until `shutdown` is cancelled, then finishes the requests in flight. The process starts
+/// without Postgres and Redis, and is ready as soon as Postgres answers.
 ///
 /// # Errors
-/// [`StartError`].
+/// [`StartError`] if the configuration cannot be used, or if the listener fails.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -64,14 +29,16 @@ pub async fn run(
     telemetry::init(&config.telemetry)?;
     let url = required(&config.database.read_url, "database.read_url")?;
     let pool = database::pool(&config.database, url)?;
-    let app = App::new(&config, pool.clone())?;
-    let router = router(&config, app.clone(), pool)?;
+    let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
+    let watcher = Watcher::new(timed.clone(), &config.query);
+    let app = App::new(&config, &timed, &watcher)?;
+    let router = router(&config, app, pool)?;
     let stop = shutdown.child_token();
-    let watch = tokio::spawn(async move { app.watch.run(stop).await });
+    let watching = tokio::spawn(async move { watcher.run(stop).await });
     server::serve(listener, router, &config.http, shutdown.clone()).await?;
     shutdown.cancel();
-    if let Err(error) = watch.await {
-        tracing::error!(%error, "the watch ended badly");
+    if let Err(error) = watching.await {
+        tracing::error!(%error, "the watcher of checkpoints panicked");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! This API over a real Postgres, with rows as a projector leaves them.
+//! Tests of this API over a real Postgres, with rows as a projector leaves them.
 
 mod audit;
-mod consistency;
+mod freshness;
+mod harness;
 mod lists;
 mod live;

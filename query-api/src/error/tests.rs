@@ -1,4 +1,4 @@
-//! What is said of Postgres' troubles.
+//! Which errors of Postgres are temporary for the client, and which are our fault.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,19 +9,19 @@ use sqlx::error::{DatabaseError, ErrorKind};
 
 use super::*;
 
-/// An error with a code of Postgres.
+/// An error of Postgres with this SQLSTATE.
 #[derive(Debug)]
-struct Said(&'static str);
+struct PostgresError(&'static str);
 
-impl fmt::Display for Said {
+impl fmt::Display for PostgresError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.0)
     }
 }
 
-impl StdError for Said {}
+impl StdError for PostgresError {}
 
-impl DatabaseError for Said {
+impl DatabaseError for PostgresError {
     fn message(&self) -> &str {
         self.0
     }
@@ -48,13 +48,14 @@ impl DatabaseError for Said {
 }
 
 fn status(code: &'static str) -> StatusCode {
-    let error = Error::from(sqlx::Error::Database(Box::new(Said(code))));
+    let error = Error::from(sqlx::Error::Database(Box::new(PostgresError(code))));
     error.into_response().status()
 }
 
 #[test]
-fn a_postgres_in_trouble_is_no_fault_of_ours() {
-    // Killed backends, one that starts, a full disk, one that fails, too many connections, a deadlock.
+fn a_postgres_in_trouble_is_unavailable_for_a_while() {
+    // Stopped or crashed backends, a starting server, a full disk, a failing disk, too many
+    // connections, a deadlock.
     for code in [
         "57P01", "57P02", "57P03", "53100", "58030", "53300", "40P01",
     ] {
@@ -63,15 +64,15 @@ fn a_postgres_in_trouble_is_no_fault_of_ours() {
 }
 
 #[test]
-fn a_wrong_statement_is() {
-    // No such column, no right, a number out of range.
+fn a_wrong_statement_is_an_internal_error() {
+    // An unknown column, a missing privilege, a number out of range.
     for code in ["42703", "42501", "22003"] {
         assert_eq!(status(code), StatusCode::INTERNAL_SERVER_ERROR, "{code}");
     }
 }
 
 #[test]
-fn a_connection_that_is_cut_while_it_is_made_passes() {
+fn a_connection_that_is_cut_while_it_is_made_is_unavailable_for_a_while() {
     let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
     let status = Error::from(cut).into_response().status();
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

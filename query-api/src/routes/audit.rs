@@ -1,9 +1,9 @@
-//! The audit trail, for auditors. Reading it is itself a fact: a page is put on record, through the
-//! command API, before it is shown, and is not shown if that fails.
+//! The audit trail, which only auditors may read. Each reading is itself an event: the command API
+//! records it before anything is shown, and nothing is shown if that fails.
 
-mod event;
+mod auction_state;
+mod history_event;
 mod log;
-mod state;
 mod stream;
 
 use tidemark_events::audit::reading::Scope;
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::snapshot::Snapshot;
+use crate::freshness::Fetched;
 
 /// The role whose holders may read history.
 const AUDITOR: &str = "auditor";
@@ -23,12 +23,12 @@ const AUDITOR: &str = "auditor";
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(stream::events))
-        .routes(routes!(state::state))
+        .routes(routes!(auction_state::state))
         .routes(routes!(log::events))
 }
 
-/// Refuses all but auditors, as their token says. What it says may be out of date: recording the
-/// reading asks the log itself.
+/// Refuses users whose access token does not say that they are auditors. A token can be out of date, so
+/// the command API checks the role again when it records the reading.
 fn require_auditor(user: &User) -> Result<(), Error> {
     if user.has_role(AUDITOR) {
         Ok(())
@@ -37,26 +37,31 @@ fn require_auditor(user: &User) -> Result<(), Error> {
     }
 }
 
-/// Puts on record what is about to be shown.
+/// Puts on record what the user is about to be shown.
 async fn record(
     app: &App,
     correlation: &Correlation,
     user: &User,
     scope: Scope,
 ) -> Result<(), Error> {
-    app.recorder.record(correlation, user.id, &scope).await
+    app.reading_recorder
+        .record(correlation, user.id, &scope)
+        .await
 }
 
-/// The end of the log, which streams are read up to; it holds whatever `token` names.
-async fn head(app: &App, token: Option<Token>) -> Result<Token, Error> {
+/// The head of the log, which is what an answer read from the log itself reflects.
+///
+/// # Errors
+/// If the log is not the token's, or does not reach its position.
+async fn fresh_head(app: &App, token: Option<Token>) -> Result<Token, Error> {
     let head = app.log.head().await?;
-    let snapshot = Snapshot::<()> {
+    let fetched = Fetched::<()> {
         timeline: head.timeline,
         head: head.position,
         position: head.position,
         blocked_at: None,
         items: Vec::new(),
     };
-    snapshot.reflects(token)?;
-    Ok(snapshot.token())
+    fetched.is_fresh_enough(token)?;
+    Ok(fetched.token())
 }

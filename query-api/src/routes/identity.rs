@@ -1,4 +1,4 @@
-//! Queries about people.
+//! Queries about users.
 
 mod profile;
 

@@ -1,4 +1,4 @@
-//! Queries about what is for sale: categories, products, auctions and bids.
+//! Queries about categories, products, auctions and bids.
 
 mod auctions;
 mod bids;

@@ -1,4 +1,5 @@
-//! The audit trail: who may read it, what it shows, and that reading it is on record first.
+//! The audit trail: who may read it, what it shows, and that a reading is recorded before it is
+//! answered.
 
 use std::sync::atomic::Ordering;
 
@@ -8,10 +9,10 @@ use tidemark_read_models::audit::history;
 use tidemark_read_models::audit::history::History;
 use uuid::Uuid;
 
-use crate::testing::{Api, Database, Recordings, auction_events, recorded};
+use super::harness::{Api, Database, FakeCommandApi, auction_events, recorded};
 
-/// The events of an auction as positions and versions from 1 on, its reserve at the end.
-async fn history(test: &str) -> (Database, Recordings, Api) {
+/// A log that holds the events of the sample auction, whose positions and versions begin at 1.
+async fn with_history(test: &str) -> (Database, FakeCommandApi, Api) {
     let database = Database::new(test).await;
     let mut position = 0;
     for event in auction_events() {
@@ -32,20 +33,20 @@ async fn history(test: &str) -> (Database, Recordings, Api) {
             .write::<History>(recorded.event_id, position, &row)
             .await;
     }
-    let recordings = Recordings::start().await;
-    let settings = [("TIDEMARK_COMMAND_API__URL", &*recordings.url)];
+    let command_api = FakeCommandApi::start().await;
+    let settings = [("TIDEMARK_COMMAND_API__URL", &*command_api.url)];
     let api = Api::start(&database, &settings).await;
-    (database, recordings, api)
+    (database, command_api, api)
 }
 
-/// What a page lacked because its shard was behind, no later page would show.
+/// An event that is left out because its shard is behind would not be shown by a later page either.
 #[tokio::test]
-async fn the_log_is_shown_up_to_where_all_shards_are() {
-    let (database, _recordings, api) = history("audit_shards").await;
+async fn the_log_is_shown_up_to_the_position_that_all_shards_have_applied() {
+    let (database, _command_api, api) = with_history("audit_shards").await;
     database.divide::<History>(2).await;
     let head = i64::try_from(auction_events().len()).unwrap();
-    database.shard_applied::<History>(0, head).await;
-    database.shard_applied::<History>(1, 2).await;
+    database.set_shard_checkpoint::<History>(0, head).await;
+    database.set_shard_checkpoint::<History>(1, 2).await;
     database
         .execute("delete from history_rows where position % 2 = 1 and position > 2")
         .await;
@@ -57,37 +58,37 @@ async fn the_log_is_shown_up_to_where_all_shards_are() {
     assert_eq!(answer.tidemark, "1.2");
 }
 
-fn stream() -> String {
+/// The path of the sample auction's events.
+fn stream_path() -> String {
     format!("/audit/streams/{AUCTION}/events")
 }
 
-/// Row 86 of the bad inputs.
 #[tokio::test]
-async fn history_is_for_auditors() {
-    let (_database, recordings, api) = history("auditors").await;
+async fn only_auditors_may_read_history() {
+    let (_database, command_api, api) = with_history("auditors").await;
     assert_eq!(
-        api.get(&stream(), &[]).await.problem(),
+        api.get(&stream_path(), &[]).await.problem(),
         (401, "unauthenticated")
     );
     let seller = api.login(7, "seller");
     for path in [
-        stream(),
+        stream_path(),
         format!("/audit/auctions/{AUCTION}/state"),
         "/audit/events".to_owned(),
     ] {
         let answer = api.get(&path, &[("authorization", &seller)]).await;
         assert_eq!(answer.problem(), (403, "role_required"), "{path}");
     }
-    assert!(recordings.taken.lock().unwrap().is_empty());
+    assert!(command_api.readings.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_page_is_on_record_or_not_shown() {
-    let (_database, recordings, api) = history("record").await;
+async fn a_page_is_recorded_first_or_not_shown() {
+    let (_database, command_api, api) = with_history("record").await;
     let auditor = api.login(7, "auditor");
     let asked = async |path: &str| api.get(path, &[("authorization", &auditor)]).await;
 
-    let page = asked(&format!("{}?after_version=1&limit=2", stream())).await;
+    let page = asked(&format!("{}?after_version=1&limit=2", stream_path())).await;
     assert_eq!(
         page.column("type"),
         ["auction.opened", "auction.bid_placed"]
@@ -95,17 +96,17 @@ async fn a_page_is_on_record_or_not_shown() {
     assert_eq!(page.body["next"], "3");
     let scope = json!({"kind": "stream", "stream_id": AUCTION, "after_version": 1});
     let reading = json!({"reader_id": Uuid::from_u128(7), "scope": scope});
-    assert_eq!(*recordings.taken.lock().unwrap(), [reading]);
+    assert_eq!(*command_api.readings.lock().unwrap(), [reading]);
 
     for (status, problem) in [(500, (503, "not_recorded")), (403, (403, "role_required"))] {
-        recordings.status.store(status, Ordering::Relaxed);
-        assert_eq!(asked(&stream()).await.problem(), problem);
+        command_api.status.store(status, Ordering::Relaxed);
+        assert_eq!(asked(&stream_path()).await.problem(), problem);
     }
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_on_record() {
-    let (_database, recordings, api) = history("missing").await;
+async fn a_refused_reading_is_not_recorded() {
+    let (_database, command_api, api) = with_history("missing").await;
     let auditor = api.login(7, "auditor");
     for (path, problem) in [
         (
@@ -120,19 +121,22 @@ async fn what_is_refused_is_not_on_record() {
             format!("/audit/auctions/{AUCTION}/state?version=0"),
             (422, "invalid"),
         ),
-        (format!("{}?after_version=-1", stream()), (422, "invalid")),
+        (
+            format!("{}?after_version=-1", stream_path()),
+            (422, "invalid"),
+        ),
         ("/audit/events?limit=0".to_owned(), (422, "invalid")),
         ("/audit/events?order=desc".to_owned(), (422, "invalid")),
     ] {
         let answer = api.get(&path, &[("authorization", &auditor)]).await;
         assert_eq!(answer.problem(), problem, "{path}");
     }
-    assert!(recordings.taken.lock().unwrap().is_empty());
+    assert!(command_api.readings.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn an_auction_is_shown_as_it_was() {
-    let (_database, _recordings, api) = history("states").await;
+async fn an_auction_is_shown_as_it_was_at_a_version_or_a_moment() {
+    let (_database, _command_api, api) = with_history("states").await;
     let auditor = api.login(7, "auditor");
     let state = async |as_of: &str| {
         let path = format!("/audit/auctions/{AUCTION}/state?{as_of}");
@@ -157,8 +161,8 @@ async fn an_auction_is_shown_as_it_was() {
 }
 
 #[tokio::test]
-async fn the_log_is_filtered_by_its_index() {
-    let (_database, _recordings, api) = history("log").await;
+async fn the_log_is_filtered() {
+    let (_database, _command_api, api) = with_history("log").await;
     let auditor = api.login(7, "auditor");
     let positions = async |filter: &str| {
         let path = format!("/audit/events?{filter}");

@@ -1,4 +1,4 @@
-//! Lists: filters, orders, pages, and what is no way to ask for them.
+//! Lists: filters, orders, pages, and requests for lists that are refused.
 
 use serde_json::json;
 use tidemark_events::CategoryId;
@@ -9,11 +9,12 @@ use tidemark_read_models::market::product::Product;
 use tidemark_read_models::market::{auction, category, product};
 use uuid::Uuid;
 
-use crate::testing::{Api, Database, auction};
+use super::harness::{Api, Database, auction};
 
-async fn market(test: &str) -> (Database, Api) {
+/// A tree of categories, and five auctions in them.
+async fn with_market(test: &str) -> (Database, Api) {
     let database = Database::new(test).await;
-    database.head(99).await;
+    database.set_head(99).await;
     for (id, parent) in [(10, None), (11, Some(10)), (12, Some(11)), (20, None)] {
         let row = category::Row {
             id: CategoryId(Uuid::from_u128(id)),
@@ -34,7 +35,8 @@ async fn market(test: &str) -> (Database, Api) {
     (database, api)
 }
 
-/// The higher the number, the later its end, the lower its price, the more its bids up to 3.
+/// An auction that ends the later, costs the less and has the more bids (up to 3), the higher its
+/// number is.
 fn numbered(id: u64) -> auction::Row {
     let mut row = auction(id.into());
     let category = if id.is_multiple_of(2) { 20 } else { 12 };
@@ -51,8 +53,8 @@ fn numbered(id: u64) -> auction::Row {
     row
 }
 
-/// The numbers of the auctions, over all pages.
-async fn all(api: &Api, query: &str) -> Vec<u128> {
+/// The numbers of the auctions on all pages.
+async fn all_numbers(api: &Api, query: &str) -> Vec<u128> {
     let mut found = Vec::new();
     let mut path = format!("/auctions?{query}");
     loop {
@@ -68,39 +70,44 @@ async fn all(api: &Api, query: &str) -> Vec<u128> {
 }
 
 #[tokio::test]
-async fn orders_hold_over_pages() {
-    let (_database, api) = market("orders").await;
-    assert_eq!(all(&api, "limit=2").await, [1, 2, 3, 4, 5]);
+async fn an_order_holds_from_page_to_page() {
+    let (_database, api) = with_market("orders").await;
+    assert_eq!(all_numbers(&api, "limit=2").await, [1, 2, 3, 4, 5]);
     assert_eq!(
-        all(&api, "limit=2&sort=price&currency=EUR").await,
+        all_numbers(&api, "limit=2&sort=price&currency=EUR").await,
         [5, 4, 3, 2, 1]
     );
-    assert_eq!(all(&api, "limit=2&sort=bid_count").await, [5, 4, 3, 2, 1]);
-    assert_eq!(all(&api, "limit=1&sort=newest").await, [5, 4, 3, 2, 1]);
+    assert_eq!(
+        all_numbers(&api, "limit=2&sort=bid_count").await,
+        [5, 4, 3, 2, 1]
+    );
+    assert_eq!(
+        all_numbers(&api, "limit=1&sort=newest").await,
+        [5, 4, 3, 2, 1]
+    );
 }
 
 #[tokio::test]
-async fn filters_narrow_and_categories_hold_what_is_below_them() {
-    let (_database, api) = market("filters").await;
+async fn filters_narrow_a_list_and_a_category_includes_those_below_it() {
+    let (_database, api) = with_market("filters").await;
     let category = |id| format!("category={}", Uuid::from_u128(id));
-    assert_eq!(all(&api, &category(10)).await, [1, 3, 5]);
-    assert_eq!(all(&api, &category(20)).await, [2, 4]);
+    assert_eq!(all_numbers(&api, &category(10)).await, [1, 3, 5]);
+    assert_eq!(all_numbers(&api, &category(20)).await, [2, 4]);
     assert_eq!(
-        all(&api, &format!("status=open&{}", category(12))).await,
+        all_numbers(&api, &format!("status=open&{}", category(12))).await,
         [1, 3]
     );
     assert_eq!(
-        all(&api, "currency=EUR&price_min=997&price_max=998").await,
+        all_numbers(&api, "currency=EUR&price_min=997&price_max=998").await,
         [2, 3]
     );
-    assert_eq!(all(&api, "currency=USD").await, [0; 0]);
-    assert_eq!(all(&api, "q=camera+-number3").await, [1, 2, 4, 5]);
+    assert_eq!(all_numbers(&api, "currency=USD").await, [0; 0]);
+    assert_eq!(all_numbers(&api, "q=camera+-number3").await, [1, 2, 4, 5]);
 }
 
-/// Rows 81 to 83 of the bad inputs.
 #[tokio::test]
-async fn what_makes_no_sense_is_refused() {
-    let (_database, api) = market("refusals").await;
+async fn invalid_filters_and_cursors_are_refused() {
+    let (_database, api) = with_market("refusals").await;
     for query in [
         "limit=0",
         "limit=-1",
@@ -119,7 +126,7 @@ async fn what_makes_no_sense_is_refused() {
     }
     let long = format!("/auctions?q={}", "x".repeat(201));
     assert_eq!(api.get(&long, &[]).await.problem(), (422, "invalid"));
-    for literal in [
+    for operators in [
         "%25",
         "_",
         "'",
@@ -128,9 +135,9 @@ async fn what_makes_no_sense_is_refused() {
         "((((((((a%2B)%2B",
     ] {
         assert_eq!(
-            all(&api, &format!("q={literal}")).await,
+            all_numbers(&api, &format!("q={operators}")).await,
             [0; 0],
-            "{literal}"
+            "{operators}"
         );
     }
     let page = api.get("/auctions?limit=2", &[]).await;
@@ -147,8 +154,8 @@ async fn what_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn a_draft_is_there_for_its_seller_alone() {
-    let (database, api) = market("drafts").await;
+async fn only_its_seller_sees_a_draft() {
+    let (database, api) = with_market("drafts").await;
     let draft: product::Row = serde_json::from_value(json!({
         "id": Uuid::from_u128(1), "seller_id": Uuid::from_u128(7), "category_id": Uuid::from_u128(10),
         "title": "Camera", "description": "", "condition": "good", "images": [],
@@ -174,7 +181,7 @@ async fn a_draft_is_there_for_its_seller_alone() {
 
 #[tokio::test]
 async fn a_category_is_found_by_id_and_by_slug() {
-    let (_database, api) = market("slugs").await;
+    let (_database, api) = with_market("slugs").await;
     let by_slug = api.get("/categories/category-11", &[]).await;
     let by_id = api
         .get(&format!("/categories/{}", Uuid::from_u128(11)), &[])

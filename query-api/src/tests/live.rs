@@ -1,4 +1,4 @@
-//! Live updates: states that are never taken back, resumed where the client left off.
+//! Live updates: documents that never go back in time, and streams that are resumed where they ended.
 
 use std::time::Duration;
 
@@ -6,12 +6,13 @@ use tidemark_read_models::market::auction::Auction;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::testing::{Api, Database, auction};
+use super::harness::{Api, Database, auction};
 
 const PATH: &str = "/auctions/00000000-0000-0000-0000-000000000001/live";
-const LONG: Duration = Duration::from_secs(20);
+/// Longer than any update takes.
+const DEADLINE: Duration = Duration::from_secs(20);
 
-/// One client.
+/// The stream of server-sent events of one client.
 struct Stream {
     response: reqwest::Response,
     text: String,
@@ -27,10 +28,10 @@ impl Stream {
         }
     }
 
-    /// The id and the bid count of the next state; none at the end.
+    /// The id and the bid count of the next update; `None` at the end of the stream.
     async fn next(&mut self) -> Option<(String, i64)> {
         while !self.text.contains("\n\n") {
-            let chunk = timeout(LONG, self.response.chunk())
+            let chunk = timeout(DEADLINE, self.response.chunk())
                 .await
                 .unwrap()
                 .unwrap()?;
@@ -48,7 +49,8 @@ impl Stream {
     }
 }
 
-async fn bids(database: &Database, bid_count: u64, position: i64) {
+/// Writes an auction with this number of bids, changed at this position.
+async fn write_bids(database: &Database, bid_count: u64, position: i64) {
     let mut row = auction(1);
     row.bid_count = bid_count;
     database
@@ -57,40 +59,40 @@ async fn bids(database: &Database, bid_count: u64, position: i64) {
 }
 
 #[tokio::test]
-async fn states_come_as_they_change_and_are_resumed() {
+async fn updates_follow_changes_and_are_resumed_after_the_last_one_seen() {
     let database = Database::new("live").await;
-    database.head(99).await;
-    bids(&database, 0, 3).await;
-    database.applied(5).await;
+    database.set_head(99).await;
+    write_bids(&database, 0, 3).await;
+    database.set_checkpoints(5).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
 
     let mut stream = Stream::open(&api, &[]).await;
     assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
-    bids(&database, 1, 6).await;
+    write_bids(&database, 1, 6).await;
     assert_eq!(stream.next().await, Some(("1.6".to_owned(), 1)));
 
-    // What the client has is not sent again, what came since is.
+    // What the client has is not sent again; what changed since then is.
     let mut resumed = Stream::open(&api, &[("last-event-id", "1.6")]).await;
-    bids(&database, 2, 7).await;
+    write_bids(&database, 2, 7).await;
     assert_eq!(resumed.next().await, Some(("1.7".to_owned(), 2)));
     assert_eq!(stream.next().await, Some(("1.7".to_owned(), 2)));
     let mut late = Stream::open(&api, &[("last-event-id", "1.6")]).await;
     assert_eq!(late.next().await, Some(("1.7".to_owned(), 2)));
 
-    // The end of the process is the end of its streams.
+    // The process ends its streams when it ends itself.
     drop(api);
     assert_eq!(stream.next().await, None);
 }
 
 #[tokio::test]
-async fn states_of_one_shard_do_not_wait_for_another() {
+async fn updates_of_one_shard_do_not_wait_for_another() {
     let database = Database::new("live_shards").await;
-    database.head(99).await;
-    bids(&database, 0, 3).await;
-    database.applied(0).await;
+    database.set_head(99).await;
+    write_bids(&database, 0, 3).await;
+    database.set_checkpoints(0).await;
     database.divide::<Auction>(3).await;
-    // The others stay at 0.
-    database.shard_applied::<Auction>(1, 3).await;
+    // The checkpoints of the other shards stay at 0.
+    database.set_shard_checkpoint::<Auction>(1, 3).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
 
     let mut stream = Stream::open(&api, &[]).await;
@@ -100,16 +102,16 @@ async fn states_of_one_shard_do_not_wait_for_another() {
         row.bid_count = bid_count;
         let id = Uuid::from_u128(1);
         database.write_in_shard::<Auction>(id, position, &row).await;
-        let state = (format!("1.{position}"), bid_count.try_into().unwrap());
-        assert_eq!(stream.next().await, Some(state));
+        let update = (format!("1.{position}"), bid_count.try_into().unwrap());
+        assert_eq!(stream.next().await, Some(update));
     }
 }
 
 #[tokio::test]
-async fn live_updates_are_bounded_and_of_something() {
+async fn live_updates_are_limited_in_number_and_need_an_auction() {
     let database = Database::new("live_bounds").await;
-    database.head(9).await;
-    bids(&database, 0, 3).await;
+    database.set_head(9).await;
+    write_bids(&database, 0, 3).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_CLIENTS_MAX", "1")]).await;
     let nothing = PATH.replace("0001", "0002");
     assert_eq!(api.get(&nothing, &[]).await.problem(), (404, "not_found"));

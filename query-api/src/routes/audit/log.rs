@@ -1,4 +1,5 @@
-//! The log by position, filtered: the read model `history` finds positions, the log has the events.
+//! The events of the log in order, filtered. The read model `history` finds their positions; the log
+//! itself has the events.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,51 +15,50 @@ use tidemark_platform::token::Tidemark;
 use tidemark_read_models::audit::history::History;
 use utoipa::IntoParams;
 
-use super::event::{HistoryEvent, page};
+use super::history_event::{HistoryEvent, page};
 use super::{record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
-use crate::snapshot::Snapshot;
-use crate::watch::Rows;
+use crate::freshness::{Fetched, QueriedShards, query_all_shards};
 
-/// Characters of a type, an aggregate or an actor at most.
+/// The greatest number of characters of a type, an aggregate or an actor.
 const NAME_MAX: usize = 100;
 
-/// Which events.
+/// The events that are asked for.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
-    /// Positions above this one: 0, or `next` of the page before.
+    /// Only events above this position: 0, or `next` of the previous page.
     #[serde(default)]
     #[garde(range(min = 0))]
     #[param(minimum = 0)]
     after_position: i64,
-    /// Only this type, such as `auction.opened`.
+    /// Only events of this type, such as `auction.opened`.
     #[serde(rename = "type")]
     #[garde(length(chars, max = NAME_MAX))]
     event_type: Option<String>,
-    /// Only this aggregate, such as `auction`.
+    /// Only events of this aggregate, such as `auction`.
     #[garde(length(chars, max = NAME_MAX))]
     aggregate: Option<String>,
-    /// Only what this actor caused: `user:<id>`, `service:<name>` or `anonymous`.
+    /// Only events that this actor caused: `user:<id>`, `service:<name>` or `anonymous`.
     #[garde(length(chars, max = NAME_MAX))]
     actor: Option<String>,
-    /// Only from this moment on (RFC 3339).
+    /// Only events that were recorded at this moment (RFC 3339) or later.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
-    /// Only before this moment (RFC 3339).
+    /// Only events that were recorded before this moment (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
-    /// Whether readings of history are shown too.
+    /// Whether readings of history are included.
     #[serde(default)]
     readings: bool,
-    /// Items on the page.
+    /// The number of items on the page.
     limit: Option<i64>,
 }
 
-/// The events of the log (auditors)
+/// List the events of the log (for auditors)
 #[utoipa::path(
     get,
     path = "/v1/audit/events",
@@ -76,16 +76,17 @@ pub(super) async fn events(
 ) -> Result<Response, Error> {
     require_auditor(&user)?;
     let limit = app.limit(filter.limit)?;
-    let rows = [Rows::any::<History>()];
-    let found = app.settled(token, rows, || select(&app.pool, &filter, limit));
-    let found = found.await?;
-    let events = app.log.at(&found.items).await?;
+    let shards = [QueriedShards::all::<History>()];
+    let query = || select(&app.pool, &filter, limit);
+    let positions = app.freshness.fetch(token, shards, query).await?;
+    let events = app.log.at(&positions.items).await?;
     record(&app, &correlation, &user, filter.scope()).await?;
     let page = page(events, limit, |last| last.position)?;
-    Ok((found.token(), Json(page)).into_response())
+    Ok((positions.token(), Json(page)).into_response())
 }
 
 impl Filter {
+    /// What is recorded of a reading with this filter.
     fn scope(self) -> Scope {
         Scope::Log {
             after_position: self.after_position,
@@ -98,32 +99,26 @@ impl Filter {
     }
 }
 
-/// Ends where all shards are: beyond that, what a page lacks would never be shown.
-async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Snapshot<i64>> {
-    sqlx::query_as!(
-        Snapshot::<i64>,
+/// The positions of the events, up to the one that all shards have applied. Beyond it, a shard that is
+/// behind would leave gaps, and no later page would show what is missing.
+async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Fetched<i64>> {
+    query_all_shards!(
+        i64,
+        "history",
         r#"
-        select s.timeline as "timeline!",
-               s.head as "head!",
-               s.position as "position!",
-               s.blocked_at,
-               array(
-                   select r.position
-                     from history_rows r
-                    where r.generation = s.generation
-                      and r.position > $1
-                      and r.position <= s.position
-                      and ($2::text is null or r.event_type = $2)
-                      and ($3::text is null or r.aggregate = $3)
-                      and ($4::text is null or r.actor = $4)
-                      and ($5::timestamptz is null or r.recorded_at >= $5)
-                      and ($6::timestamptz is null or r.recorded_at < $6)
-                      and ($7 or r.aggregate <> 'reading')
-                    order by r.position
-                    limit $8
-               ) as "items!"
-          from serving s
-         where s.read_model = 'history'
+        select r.position
+          from history_rows r
+         where r.generation = s.generation
+           and r.position > $1
+           and r.position <= s.position
+           and ($2::text is null or r.event_type = $2)
+           and ($3::text is null or r.aggregate = $3)
+           and ($4::text is null or r.actor = $4)
+           and ($5::timestamptz is null or r.recorded_at >= $5)
+           and ($6::timestamptz is null or r.recorded_at < $6)
+           and ($7 or r.aggregate <> 'reading')
+         order by r.position
+         limit $8
         "#,
         filter.after_position,
         filter.event_type,

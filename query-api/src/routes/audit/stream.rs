@@ -1,4 +1,4 @@
-//! The history of one stream.
+//! The events of one stream in order.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,27 +12,27 @@ use tidemark_platform::token::Tidemark;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::event::{HistoryEvent, page};
-use super::{head, record, require_auditor};
+use super::history_event::{HistoryEvent, page};
+use super::{fresh_head, record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
 
-/// Which part of the stream.
+/// The part of the stream that is asked for.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Part {
-    /// Versions above this one: 0, or `next` of the page before.
+    /// Only events above this version: 0, or `next` of the previous page.
     #[serde(default)]
     #[garde(range(min = 0))]
     #[param(minimum = 0)]
     after_version: i64,
-    /// Items on the page.
+    /// The number of items on the page.
     limit: Option<i64>,
 }
 
-/// The events of a stream (auditors)
+/// List the events of a stream (for auditors)
 #[utoipa::path(
     get,
     path = "/v1/audit/streams/{id}/events",
@@ -52,7 +52,7 @@ pub(super) async fn events(
     require_auditor(&user)?;
     let limit = app.limit(part.limit)?;
     let after_version = part.after_version;
-    let reflected = head(&app, token).await?;
+    let reflected = fresh_head(&app, token).await?;
     let events = app.log.stream(stream_id, after_version, limit).await?;
     if events.is_empty() && app.log.stream(stream_id, 0, 1).await?.is_empty() {
         return Err(Error::NotFound);

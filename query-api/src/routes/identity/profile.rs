@@ -1,4 +1,4 @@
-//! Who asks, as the system knows them: the one place where personal data is opened, for its subject.
+//! The profile of the asking user. Only here is personal data unsealed, and only for its subject.
 
 use std::collections::BTreeSet;
 
@@ -17,35 +17,34 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::answer::One;
 use crate::app::App;
+use crate::documents::Document;
 use crate::error::Error;
-use crate::snapshot::Snapshot;
-use crate::watch::Rows;
+use crate::freshness::{QueriedShards, query_shard_of_row};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(me))
 }
 
-/// A user, for themselves.
+/// A user, as only they may see themselves.
 #[derive(Debug, Serialize, ToSchema)]
 struct Profile {
-    /// The user.
+    /// The id of the user.
     id: Uuid,
-    /// None once it is erased.
+    /// The e-mail address; null once it is erased.
     email: Option<String>,
-    /// None once it is erased.
+    /// The name that others see; null once it is erased.
     display_name: Option<String>,
-    /// What the user may do.
+    /// The roles, which say what the user may do.
     #[schema(value_type = Vec<String>, example = json!(["buyer", "seller"]))]
     roles: BTreeSet<Role>,
     /// When the user joined.
     registered_at: DateTime<Utc>,
-    /// Of the stream.
+    /// The version of the stream of the user.
     version: i64,
 }
 
-/// My profile
+/// Get my profile
 #[utoipa::path(
     get,
     path = "/v1/me",
@@ -58,32 +57,23 @@ async fn me(
     user: User,
     Tidemark(token): Tidemark,
 ) -> Result<Response, Error> {
-    let found = app.settled(token, [Rows::one::<profile::Profile>(user.id)], || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+    let shard = [QueriedShards::of_row::<profile::Profile>(user.id)];
+    let found = app.freshness.fetch(token, shard, || {
+        query_shard_of_row!(
+            String,
+            "profile",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from profile_rows r
-                        where r.generation = s.generation
-                          and r.id = $1
-                   ) as "items!"
-              from serving_shards s
-             where s.read_model = 'profile'
-               and s.shard = shard_of($1, s.shards)
+            select r.doc::text
+              from profile_rows r
+             where r.generation = s.generation
+               and r.id = $1
             "#,
             user.id,
         )
         .fetch_one(&app.pool)
     });
-    let One {
-        token, document, ..
-    } = found.await?.one()?;
-    let row: Row = serde_json::from_slice(&document)?;
+    let Document { token, json, .. } = Document::from_fetched(found.await?)?;
+    let row: Row = serde_json::from_slice(&json)?;
     let profile = Profile {
         id: row.id.0,
         email: app.keys.unseal("email", &row.email).await?,

@@ -1,8 +1,9 @@
-//! Auctions: one by its id, as a list, as a live update.
+//! Auctions: one by its id, as lists, and as a live update.
 
 mod list;
 mod live;
-mod mine;
+mod selling;
+mod won;
 
 use axum::extract::State;
 use tidemark_platform::http::{Path, Problem};
@@ -12,21 +13,21 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::answer::One;
 use crate::app::App;
+use crate::documents::Document;
 use crate::error::Error;
-use crate::snapshot::Snapshot;
+use crate::freshness::query_shard_of_row;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(get))
         .routes(routes!(list::list))
         .routes(routes!(live::live))
-        .routes(routes!(mine::won))
-        .routes(routes!(mine::selling))
+        .routes(routes!(won::won))
+        .routes(routes!(selling::selling))
 }
 
-/// An auction
+/// Get an auction
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}",
@@ -38,33 +39,28 @@ async fn get(
     State(app): State<App>,
     Tidemark(token): Tidemark,
     Path(id): Path<Uuid>,
-) -> Result<One, Error> {
+) -> Result<Document, Error> {
     find(&app, token, id).await
 }
 
-/// The auction, if there is one.
-pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
-    let found = app.document::<Auction, _>(id, token, || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+/// The auction with this id.
+///
+/// # Errors
+/// As for [`App::document`].
+pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<Document, Error> {
+    let auction = app.document::<Auction, _>(id, token, || {
+        query_shard_of_row!(
+            String,
+            "auction",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from auction_rows r
-                        where r.generation = s.generation
-                          and r.id = $1
-                   ) as "items!"
-              from serving_shards s
-             where s.read_model = 'auction'
-               and s.shard = shard_of($1, s.shards)
+            select r.doc::text
+              from auction_rows r
+             where r.generation = s.generation
+               and r.id = $1
             "#,
             id,
         )
         .fetch_one(&app.pool)
     });
-    found.await
+    auction.await
 }

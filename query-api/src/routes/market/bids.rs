@@ -1,5 +1,7 @@
-//! Bids: those of an auction, those of who asks. Newest first, from where all shards are on: above that,
-//! one might be missing that belongs on a page already shown.
+//! The bids of an auction and those of the asking user, the newest first.
+//!
+//! A list starts at the position that all shards have applied. Above it, a shard that is behind would
+//! leave gaps on pages that are already shown.
 
 use axum::extract::State;
 use tidemark_platform::auth::User;
@@ -12,12 +14,11 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::auctions;
-use crate::answer::{Many, id_of};
 use crate::app::App;
+use crate::documents::{DocumentPage, id_of};
 use crate::error::Error;
+use crate::freshness::{QueriedShards, query_all_shards};
 use crate::routes::Paging;
-use crate::snapshot::Snapshot;
-use crate::watch::Rows;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -25,7 +26,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(mine))
 }
 
-/// The bids of an auction
+/// List the bids of an auction
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}/bids",
@@ -38,34 +39,28 @@ async fn of_auction(
     Tidemark(token): Tidemark,
     Path(id): Path<Uuid>,
     Query(paging): Query<Paging>,
-) -> Result<Many, Error> {
+) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of auction {id}");
     let before = app.cursor::<Uuid>(&scope, paging.cursor.as_deref())?;
-    let bids = app.settled(token, [Rows::any::<Bid>()], || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+    let shards = [QueriedShards::all::<Bid>()];
+    let bids = app.freshness.fetch(token, shards, || {
+        query_all_shards!(
+            String,
+            "bid",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from bid_rows r
-                        where r.generation = s.generation
-                          and r.auction_id = $1
-                          and r.position < coalesce((
-                                  select b.position
-                                    from bid_rows b
-                                   where b.generation = s.generation
-                                     and b.id = $2
-                              ), s.position + 1)
-                        order by r.position desc
-                        limit $3
-                   ) as "items!"
-              from serving s
-             where s.read_model = 'bid'
+            select r.doc::text
+              from bid_rows r
+             where r.generation = s.generation
+               and r.auction_id = $1
+               and r.position < coalesce((
+                       select b.position
+                         from bid_rows b
+                        where b.generation = s.generation
+                          and b.id = $2
+                   ), s.position + 1)
+             order by r.position desc
+             limit $3
             "#,
             id,
             before,
@@ -75,13 +70,13 @@ async fn of_auction(
     });
     let bids = bids.await?;
     if bids.items.is_empty() {
-        // No bid, or no auction?
+        // Whether the auction has no bids or does not exist makes a difference to the client.
         auctions::find(&app, token, id).await?;
     }
-    Many::page(bids, limit, (&app.cursors, &scope), id_of)
+    DocumentPage::new(bids, limit, (&app.cursors, &scope), id_of)
 }
 
-/// My bids
+/// List my bids
 #[utoipa::path(
     get,
     path = "/v1/me/bids",
@@ -95,34 +90,28 @@ async fn mine(
     user: User,
     Tidemark(token): Tidemark,
     Query(paging): Query<Paging>,
-) -> Result<Many, Error> {
+) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of user {}", user.id);
     let before = app.cursor::<Uuid>(&scope, paging.cursor.as_deref())?;
-    let bids = app.settled(token, [Rows::any::<Bid>()], || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+    let shards = [QueriedShards::all::<Bid>()];
+    let bids = app.freshness.fetch(token, shards, || {
+        query_all_shards!(
+            String,
+            "bid",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from bid_rows r
-                        where r.generation = s.generation
-                          and r.bidder_id = $1
-                          and r.position < coalesce((
-                                  select b.position
-                                    from bid_rows b
-                                   where b.generation = s.generation
-                                     and b.id = $2
-                              ), s.position + 1)
-                        order by r.position desc
-                        limit $3
-                   ) as "items!"
-              from serving s
-             where s.read_model = 'bid'
+            select r.doc::text
+              from bid_rows r
+             where r.generation = s.generation
+               and r.bidder_id = $1
+               and r.position < coalesce((
+                       select b.position
+                         from bid_rows b
+                        where b.generation = s.generation
+                          and b.id = $2
+                   ), s.position + 1)
+             order by r.position desc
+             limit $3
             "#,
             user.id,
             before,
@@ -130,5 +119,5 @@ async fn mine(
         )
         .fetch_one(&app.pool)
     });
-    Many::page(bids.await?, limit, (&app.cursors, &scope), id_of)
+    DocumentPage::new(bids.await?, limit, (&app.cursors, &scope), id_of)
 }

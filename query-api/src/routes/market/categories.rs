@@ -1,4 +1,4 @@
-//! Categories: one by its id or slug, and the tree as a list.
+//! Categories: one by its id or its slug, and all of them as a list.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -10,12 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::answer::{Many, One};
 use crate::app::App;
+use crate::documents::{Document, DocumentPage};
 use crate::error::Error;
+use crate::freshness::{QueriedShards, query_all_shards};
 use crate::routes::Paging;
-use crate::snapshot::Snapshot;
-use crate::watch::Rows;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -23,7 +22,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
 }
 
-/// A category, by its id or its slug
+/// Get a category by its id or its slug
 #[utoipa::path(
     get,
     path = "/v1/categories/{id_or_slug}",
@@ -35,35 +34,29 @@ async fn get(
     State(app): State<App>,
     Tidemark(token): Tidemark,
     Path(id_or_slug): Path<String>,
-) -> Result<One, Error> {
+) -> Result<Document, Error> {
     let id = Uuid::try_parse(&id_or_slug).ok();
-    let found = app.settled(token, [Rows::any::<Category>()], || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+    let shards = [QueriedShards::all::<Category>()];
+    let found = app.freshness.fetch(token, shards, || {
+        query_all_shards!(
+            String,
+            "category",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from category_rows r
-                        where r.generation = s.generation
-                          and (r.id = $1 or r.slug = $2)
-                        limit 1
-                   ) as "items!"
-              from serving s
-             where s.read_model = 'category'
+            select r.doc::text
+              from category_rows r
+             where r.generation = s.generation
+               and (r.id = $1 or r.slug = $2)
+             limit 1
             "#,
             id,
             id_or_slug,
         )
         .fetch_one(&app.pool)
     });
-    found.await?.one()
+    Document::from_fetched(found.await?)
 }
 
-/// Where a page ended.
+/// Where a page ends.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct Key {
     sort_order: i32,
@@ -71,13 +64,14 @@ struct Key {
 }
 
 impl Key {
+    /// Lower than every key.
     const START: Self = Self {
         sort_order: i32::MIN,
         id: Uuid::nil(),
     };
 }
 
-/// Categories, by their sort order
+/// List the categories by their sort order
 #[utoipa::path(
     get,
     path = "/v1/categories",
@@ -89,30 +83,24 @@ async fn list(
     State(app): State<App>,
     Tidemark(token): Tidemark,
     Query(paging): Query<Paging>,
-) -> Result<Many, Error> {
+) -> Result<DocumentPage, Error> {
     const SCOPE: &str = "categories";
     let limit = app.limit(paging.limit)?;
     let after = app
         .cursor(SCOPE, paging.cursor.as_deref())?
         .unwrap_or(Key::START);
-    let found = app.settled(token, [Rows::any::<Category>()], || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+    let shards = [QueriedShards::all::<Category>()];
+    let found = app.freshness.fetch(token, shards, || {
+        query_all_shards!(
+            String,
+            "category",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from category_rows r
-                        where r.generation = s.generation
-                          and (r.sort_order, r.id) > ($1::integer, $2::uuid)
-                        order by r.sort_order, r.id
-                        limit $3
-                   ) as "items!"
-              from serving s
-             where s.read_model = 'category'
+            select r.doc::text
+              from category_rows r
+             where r.generation = s.generation
+               and (r.sort_order, r.id) > ($1::integer, $2::uuid)
+             order by r.sort_order, r.id
+             limit $3
             "#,
             after.sort_order,
             after.id,
@@ -120,6 +108,6 @@ async fn list(
         )
         .fetch_one(&app.pool)
     });
-    let key = |document: &str| serde_json::from_str::<Key>(document);
-    Many::page(found.await?, limit, (&app.cursors, SCOPE), key)
+    let key = |json: &str| serde_json::from_str::<Key>(json);
+    DocumentPage::new(found.await?, limit, (&app.cursors, SCOPE), key)
 }

@@ -1,4 +1,5 @@
-//! Products. A draft exists for its seller alone: for all others it is not there.
+//! Products: one by its id, and as a list. Only its seller sees a draft; for everybody else it does not
+//! exist.
 
 use axum::extract::State;
 use garde::Validate;
@@ -13,11 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::answer::{Many, One, id_of};
 use crate::app::App;
+use crate::documents::{Document, DocumentPage, id_of};
 use crate::error::Error;
-use crate::snapshot::Snapshot;
-use crate::watch::Rows;
+use crate::freshness::{QueriedShards, query_all_shards, query_shard_of_row};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -25,7 +25,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(list))
 }
 
-/// A product
+/// Get a product
 #[utoipa::path(
     get,
     path = "/v1/products/{id}",
@@ -39,25 +39,25 @@ async fn get(
     principal: Principal,
     Tidemark(token): Tidemark,
     Path(id): Path<Uuid>,
-) -> Result<One, Error> {
+) -> Result<Document, Error> {
     let product = find(&app, token, id).await?;
-    let seen = serde_json::from_slice::<Owned>(&product.document)?;
-    if seen.is_for(viewer(&principal)) {
+    let visibility = serde_json::from_slice::<Visibility>(&product.json)?;
+    if visibility.allows(viewer(&principal)) {
         Ok(product)
     } else {
         Err(Error::NotFound)
     }
 }
 
-/// Of a document, what says who may see it.
+/// The part of a document that says who may see it.
 #[derive(Deserialize)]
-struct Owned {
+struct Visibility {
     seller_id: Uuid,
     status: Status,
 }
 
-impl Owned {
-    fn is_for(&self, viewer: Option<Uuid>) -> bool {
+impl Visibility {
+    fn allows(&self, viewer: Option<Uuid>) -> bool {
         match self.status {
             Status::Draft => viewer == Some(self.seller_id),
             Status::Listed | Status::Withdrawn | Status::Sold => true,
@@ -65,6 +65,7 @@ impl Owned {
     }
 }
 
+/// The user who asks, if it is a user.
 fn viewer(principal: &Principal) -> Option<Uuid> {
     match principal {
         Principal::User(user) => Some(user.id),
@@ -72,53 +73,45 @@ fn viewer(principal: &Principal) -> Option<Uuid> {
     }
 }
 
-async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<One, Error> {
-    let found = app.document::<Product, _>(id, token, || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<Document, Error> {
+    let product = app.document::<Product, _>(id, token, || {
+        query_shard_of_row!(
+            String,
+            "product",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from product_rows r
-                        where r.generation = s.generation
-                          and r.id = $1
-                   ) as "items!"
-              from serving_shards s
-             where s.read_model = 'product'
-               and s.shard = shard_of($1, s.shards)
+            select r.doc::text
+              from product_rows r
+             where r.generation = s.generation
+               and r.id = $1
             "#,
             id,
         )
         .fetch_one(&app.pool)
     });
-    found.await
+    product.await
 }
 
-/// Which products.
+/// The products that are asked for.
 #[derive(Debug, Deserialize, Serialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 struct Filter {
-    /// Only this seller's.
+    /// Only products of this seller.
     seller: Option<Uuid>,
-    /// Only those filed in this very category.
+    /// Only products in this category itself, without the categories below it.
     category: Option<Uuid>,
-    /// Only those in this part of their life.
+    /// Only products with this status.
     status: Option<Status>,
-    /// `next` of the page before.
+    /// `next` of the previous page. Without it, the list starts at its beginning.
     #[serde(skip_serializing)]
     cursor: Option<String>,
-    /// Items on the page.
+    /// The number of items on the page.
     #[serde(skip_serializing)]
     limit: Option<i64>,
 }
 
-/// Products, the newest first
+/// List products, the newest first
 #[utoipa::path(
     get,
     path = "/v1/products",
@@ -132,7 +125,7 @@ async fn list(
     principal: Principal,
     Tidemark(token): Tidemark,
     Query(filter): Query<Filter>,
-) -> Result<Many, Error> {
+) -> Result<DocumentPage, Error> {
     let limit = app.limit(filter.limit)?;
     let viewer = viewer(&principal);
     let scope = format!(
@@ -142,28 +135,22 @@ async fn list(
     let before = app
         .cursor(&scope, filter.cursor.as_deref())?
         .unwrap_or(Uuid::max());
-    let found = app.settled(token, [Rows::any::<Product>()], || {
-        sqlx::query_as!(
-            Snapshot::<String>,
+    let shards = [QueriedShards::all::<Product>()];
+    let found = app.freshness.fetch(token, shards, || {
+        query_all_shards!(
+            String,
+            "product",
             r#"
-            select s.timeline as "timeline!",
-                   s.head as "head!",
-                   s.position as "position!",
-                   s.blocked_at,
-                   array(
-                       select r.doc::text
-                         from product_rows r
-                        where r.generation = s.generation
-                          and ($1::uuid is null or r.seller_id = $1)
-                          and ($2::uuid is null or r.category_id = $2)
-                          and ($3::text is null or r.status = $3)
-                          and (r.status <> 'draft' or r.seller_id = $4)
-                          and r.id < $5
-                        order by r.id desc
-                        limit $6
-                   ) as "items!"
-              from serving s
-             where s.read_model = 'product'
+            select r.doc::text
+              from product_rows r
+             where r.generation = s.generation
+               and ($1::uuid is null or r.seller_id = $1)
+               and ($2::uuid is null or r.category_id = $2)
+               and ($3::text is null or r.status = $3)
+               and (r.status <> 'draft' or r.seller_id = $4)
+               and r.id < $5
+             order by r.id desc
+             limit $6
             "#,
             filter.seller,
             filter.category,
@@ -174,5 +161,5 @@ async fn list(
         )
         .fetch_one(&app.pool)
     });
-    Many::page(found.await?, limit, (&app.cursors, &scope), id_of)
+    DocumentPage::new(found.await?, limit, (&app.cursors, &scope), id_of)
 }

@@ -1,4 +1,4 @@
-//! The list of auctions: what may be asked for, and the statement for each order.
+//! The list of auctions: its filters, and one statement for each order.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -14,72 +14,73 @@ use tidemark_read_models::market::category::Category;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::answer::Many;
 use crate::app::App;
+use crate::documents::DocumentPage;
 use crate::error::Error;
-use crate::snapshot::Snapshot;
-use crate::watch::Rows;
+use crate::freshness::{Fetched, QueriedShards};
 
-/// Characters of a search at most.
+/// The greatest number of characters of a search.
 const SEARCH_MAX: usize = 200;
 
-/// In which order.
+/// The order of the list.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Sort {
-    /// The one that ends first, first.
+    /// The auction that ends first comes first.
     #[default]
     EndsAt,
-    /// The cheapest first; needs a currency.
+    /// The cheapest auction comes first. A currency is required.
     Price,
-    /// The one with the most bids first.
+    /// The auction with the most bids comes first.
     BidCount,
-    /// The last announced first.
+    /// The auction that was announced last comes first.
     Newest,
 }
 
-/// Which auctions.
+/// The auctions that are asked for.
 #[derive(Debug, Deserialize, Serialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
-    /// Only those in this part of their life.
+    /// Only auctions with this status.
     status: Option<Status>,
-    /// Only those filed in this category or below it.
+    /// Only auctions in this category or in one below it.
     category: Option<Uuid>,
-    /// Only this seller's.
+    /// Only auctions of this seller.
     seller: Option<Uuid>,
-    /// Only those in this currency (ISO 4217).
+    /// Only auctions in this currency (ISO 4217).
     #[param(value_type = Option<String>)]
     currency: Option<Currency>,
-    /// Only those that cost at least this, in minor units; needs a currency.
+    /// Only auctions whose price is at least this, in minor units. A currency is required.
     price_min: Option<i64>,
-    /// Only those that cost at most this, in minor units; needs a currency.
+    /// Only auctions whose price is at most this, in minor units. A currency is required.
     price_max: Option<i64>,
-    /// Words of the title: all must occur, `-word` must not, `"a phrase"` as it is, `or` between.
+    /// Words of the title. All of them must occur; `-word` must not occur, `"a phrase"` must occur as
+    /// it is, and `or` between two words means that one is enough.
     #[garde(length(chars, max = SEARCH_MAX))]
     q: Option<String>,
-    /// In which order.
+    /// The order of the list.
     #[serde(default)]
     #[param(inline)]
     sort: Sort,
-    /// `next` of the page before.
+    /// `next` of the previous page. Without it, the list starts at its beginning.
     #[serde(skip_serializing)]
     cursor: Option<String>,
-    /// Items on the page.
+    /// The number of items on the page.
     #[serde(skip_serializing)]
     limit: Option<i64>,
 }
 
-/// Where a page ended: what it is sorted by (instants in microseconds since 1970), then the id.
+/// Where a page ends: the value that the list is sorted by (a moment in microseconds since 1970), then
+/// the id.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 struct Key {
     value: i64,
     id: Uuid,
 }
 
-/// Auctions
+/// List auctions
 #[utoipa::path(
     get,
     path = "/v1/auctions",
@@ -91,26 +92,30 @@ pub(super) async fn list(
     State(app): State<App>,
     Tidemark(token): Tidemark,
     Query(filter): Query<Filter>,
-) -> Result<Many, Error> {
+) -> Result<DocumentPage, Error> {
     filter.require_currency()?;
     let limit = app.limit(filter.limit)?;
     let scope = format!("auctions {}", serde_json::to_string(&filter)?);
     let after = app.cursor(&scope, filter.cursor.as_deref())?;
     let after = after.unwrap_or(filter.sort.start());
-    let rows = [Rows::any::<Auction>(), Rows::any::<Category>()];
-    let found = app.settled(token, rows, || select(&app.pool, &filter, after, limit + 1));
-    let key = |document: &str| filter.sort.key(document);
-    Many::page(found.await?, limit, (&app.cursors, &scope), key)
+    let shards = [
+        QueriedShards::all::<Auction>(),
+        QueriedShards::all::<Category>(),
+    ];
+    let query = || select(&app.pool, &filter, after, limit + 1);
+    let found = app.freshness.fetch(token, shards, query).await?;
+    let key = |json: &str| filter.sort.key(json);
+    DocumentPage::new(found, limit, (&app.cursors, &scope), key)
 }
 
 impl Filter {
-    /// Amounts of several currencies have no order.
+    /// Refuses to compare prices without a currency: amounts in different currencies have no order.
     fn require_currency(&self) -> Result<(), Problem> {
-        let is_priced = matches!(self.sort, Sort::Price)
+        let compares_prices = matches!(self.sort, Sort::Price)
             || self.price_min.is_some()
             || self.price_max.is_some();
-        if is_priced && self.currency.is_none() {
-            let detail = "is needed to compare prices";
+        if compares_prices && self.currency.is_none() {
+            let detail = "is required to compare prices";
             return Err(Problem::invalid(vec![FieldError::parameter(
                 "currency", detail,
             )]));
@@ -120,7 +125,7 @@ impl Filter {
 }
 
 impl Sort {
-    /// What no first page begins after.
+    /// A key that comes before every auction in this order.
     const fn start(self) -> Key {
         match self {
             Self::EndsAt | Self::Price => Key {
@@ -134,8 +139,8 @@ impl Sort {
         }
     }
 
-    /// Where in this order a document stands.
-    fn key(self, document: &str) -> serde_json::Result<Key> {
+    /// The key of a document in this order.
+    fn key(self, json: &str) -> serde_json::Result<Key> {
         #[derive(Deserialize)]
         struct Sorted {
             id: Uuid,
@@ -143,7 +148,7 @@ impl Sort {
             current_price: Money,
             bid_count: i64,
         }
-        let sorted: Sorted = serde_json::from_str(document)?;
+        let sorted: Sorted = serde_json::from_str(json)?;
         let value = match self {
             Self::EndsAt => sorted.ends_at.timestamp_micros(),
             Self::Price => sorted.current_price.amount,
@@ -157,17 +162,18 @@ impl Sort {
     }
 }
 
-/// One statement an order, so that each is checked, and ends where its index does.
+/// Each order has a statement of its own, so that each is checked and can read its index from where a
+/// page starts and stop after `limit` rows.
 async fn select(
     pool: &PgPool,
     filter: &Filter,
     after: Key,
     limit: i64,
-) -> sqlx::Result<Snapshot<String>> {
+) -> sqlx::Result<Fetched<String>> {
     macro_rules! sorted {
         ($after:literal, $order:literal) => {
             sqlx::query_as!(
-                Snapshot::<String>,
+                Fetched::<String>,
                 r#"
                 select s.timeline as "timeline!",
                        s.head as "head!",
@@ -234,7 +240,7 @@ async fn select(
             "(r.bid_count, r.id) < ($8::bigint, $9::uuid)",
             "r.bid_count desc, r.id desc"
         ),
-        // Ids are UUIDv7: the later, the higher.
+        // Ids are UUIDv7, so a later auction has a higher id.
         Sort::Newest => sorted!("$8::bigint is not null and r.id < $9::uuid", "r.id desc"),
     }
 }

@@ -1,11 +1,11 @@
-//! An auction as a live update: its document, again and again as it changes. States may be skipped and
-//! are never taken back; nobody is told of an event.
+//! An auction as a live update: its document, each time it has changed. A client is sent documents, not
+//! events: some may be skipped, but none is older than the one before.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State as Extract;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -22,100 +22,103 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::snapshot::Snapshot;
-use crate::watch::{Rows, State};
+use crate::freshness::{Fetched, QueriedShards};
+use crate::live::LiveUpdate;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
-/// An auction, live
+/// Follow an auction live
 ///
-/// Server-sent events named `state`, whose data is the auction's document. Their ids are good for
-/// `Last-Event-ID`, which a browser sends by itself, and for `Tidemark`.
+/// Sends server-sent events named `state`, whose data is the auction's document. The id of an event
+/// can be sent as `Last-Event-ID`, which a browser does by itself, and as `Tidemark`.
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}/live",
     tag = "auctions",
     params(
         ("id" = Uuid, Path),
-        ("Last-Event-ID" = Option<String>, Header, description = "Only what is newer than this."),
+        ("Last-Event-ID" = Option<String>, Header, description = "Only what is newer than this event."),
     ),
     responses((status = 200, body = String, content_type = "text/event-stream"), Problem)
 )]
 pub(super) async fn live(
-    Extract(app): Extract<App>,
+    State(app): State<App>,
     Tidemark(token): Tidemark,
     Shutdown(shutdown): Shutdown,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Error> {
     let seen = last_event_id(&headers)?;
-    let place = Arc::clone(&app.live_places).try_acquire_owned();
-    let place = place.map_err(|_| Error::TooManyClients)?;
-    // Before the first look, so that nothing falls between the two.
-    let changes = app.watch.follow(id);
-    let found = look(&app, token, id).await?;
-    let reflected = found.token();
-    let state = found.items.into_iter().next().ok_or(Error::NotFound)?;
+    let permit = Arc::clone(&app.live_update_permits).try_acquire_owned();
+    let permit = permit.map_err(|_| Error::TooManyClients)?;
+    // The subscription begins before the first read, so that no change falls between the two.
+    let changes = app.subscriptions.subscribe(id);
+    let fetched = fetch(&app, token, id).await?;
+    let reflected = fetched.token();
+    let update = fetched.items.into_iter().next().ok_or(Error::NotFound)?;
 
     let refresh = Duration::from_secs(app.limits.sse_refresh_s);
     let keep_alive = Duration::from_secs(app.limits.sse_keep_alive_s);
-    let live = Live {
-        next: Some(Arc::new(state)),
+    let client = Client {
+        next: Some(Arc::new(update)),
         seen,
         id,
         changes,
         refresh: interval_at(Instant::now() + refresh, refresh),
         shutdown,
         app,
-        _place: place,
+        _permit: permit,
     };
     let keep_alive = KeepAlive::new().interval(keep_alive);
-    let events = Sse::new(live.events()).keep_alive(keep_alive);
+    let events = Sse::new(client.into_events()).keep_alive(keep_alive);
     Ok((reflected, events).into_response())
 }
 
-/// The newest state that the client has.
+/// The newest update that the client has, if it has any.
 fn last_event_id(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
     let Some(value) = headers.get(LAST_EVENT_ID).filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     let token = value.to_str().ok().and_then(|text| text.parse().ok());
-    let detail = "Last-Event-ID is the id of an event of this stream.";
+    let detail = "Last-Event-ID must be the id of an event of this stream.";
     token
         .map(Some)
         .ok_or_else(|| Problem::bad_request("invalid_last_event_id", detail))
 }
 
-/// One client.
-struct Live {
+/// A client that follows an auction.
+struct Client {
     app: App,
+    /// The auction.
     id: Uuid,
-    /// The state to consider next.
-    next: Option<Arc<State>>,
-    /// The last state that the client has.
+    /// The update that is sent next, if it is newer than what the client has.
+    next: Option<Arc<LiveUpdate>>,
+    /// The newest update that the client has.
     seen: Option<Token>,
-    changes: watch::Receiver<Option<Arc<State>>>,
+    changes: watch::Receiver<Option<Arc<LiveUpdate>>>,
+    /// Reads the document again from time to time, in case the watcher is not able to.
     refresh: Interval,
     shutdown: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Live {
-    fn events(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        stream::unfold(self, |mut live| async move {
-            let state = live.newer().await?;
-            let id = live.seen.map(|token| token.to_string()).unwrap_or_default();
-            let event = Event::default().event("state").id(id).data(&state.document);
-            Some((Ok(event), live))
+impl Client {
+    fn into_events(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut client| async move {
+            let update = client.newer().await?;
+            let id = update.token().to_string();
+            let event = Event::default().event("state").id(id);
+            Some((Ok(event.data(&update.document)), client))
         })
     }
 
-    /// The next state that is newer than what the client has; none when it is time to end.
-    async fn newer(&mut self) -> Option<Arc<State>> {
+    /// The next update that is newer than what the client has; `None` when the process shuts down.
+    async fn newer(&mut self) -> Option<Arc<LiveUpdate>> {
         loop {
-            if let Some(state) = self.next.take().filter(|state| self.is_news(state)) {
-                self.seen = Some(state.token());
-                return Some(state);
+            let next = self.next.take();
+            if let Some(update) = next.filter(|update| update.is_newer_than(self.seen)) {
+                self.seen = Some(update.token());
+                return Some(update);
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return None,
@@ -123,34 +126,30 @@ impl Live {
                     changed.ok()?;
                     self.next.clone_from(&self.changes.borrow_and_update());
                 }
-                // In a box, which is there only while it looks.
+                // The future is boxed so that each of many idle clients does not reserve memory for it.
                 _ = self.refresh.tick() => self.next = Box::pin(self.refreshed()).await,
             }
         }
     }
 
-    fn is_news(&self, state: &State) -> bool {
-        self.seen
-            .is_none_or(|seen| seen.timeline != state.timeline || seen.position < state.position)
-    }
-
-    /// The state as it is now; trouble is for the next time.
-    async fn refreshed(&self) -> Option<Arc<State>> {
-        let found = look(&self.app, None, self.id).await;
-        let found = found
-            .inspect_err(|error| tracing::warn!(%error, "cannot refresh"))
+    /// The document as it is now. An error is logged only: the next refresh tries again.
+    async fn refreshed(&self) -> Option<Arc<LiveUpdate>> {
+        let fetched = fetch(&self.app, None, self.id).await;
+        let fetched = fetched
+            .inspect_err(|error| tracing::warn!(%error, "cannot refresh a live update"))
             .ok()?;
-        found.items.into_iter().next().map(Arc::new)
+        fetched.items.into_iter().next().map(Arc::new)
     }
 }
 
-async fn look(app: &App, token: Option<Token>, id: Uuid) -> Result<Snapshot<State>, Error> {
-    let rows = [Rows::one::<Auction>(id)];
-    app.settled(token, rows, || select(&app.pool, id)).await
+async fn fetch(app: &App, token: Option<Token>, id: Uuid) -> Result<Fetched<LiveUpdate>, Error> {
+    let shard = [QueriedShards::of_row::<Auction>(id)];
+    let query = || select(&app.pool, id);
+    app.freshness.fetch(token, shard, query).await
 }
 
-async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Snapshot<State>> {
-    let seen = sqlx::query!(
+async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Fetched<LiveUpdate>> {
+    let found = sqlx::query!(
         r#"
         select s.timeline as "timeline!",
                s.head as "head!",
@@ -169,17 +168,17 @@ async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Snapshot<State>> {
     )
     .fetch_one(pool)
     .await?;
-    let found = seen.changed_at.zip(seen.document);
-    let state = found.map(|(position, document)| State {
-        timeline: seen.timeline,
+    let row = found.changed_at.zip(found.document);
+    let update = row.map(|(position, document)| LiveUpdate {
+        timeline: found.timeline,
         position,
         document,
     });
-    Ok(Snapshot {
-        timeline: seen.timeline,
-        head: seen.head,
-        position: seen.position,
-        blocked_at: seen.blocked_at,
-        items: state.into_iter().collect(),
+    Ok(Fetched {
+        timeline: found.timeline,
+        head: found.head,
+        position: found.position,
+        blocked_at: found.blocked_at,
+        items: update.into_iter().collect(),
     })
 }

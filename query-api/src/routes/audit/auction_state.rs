@@ -1,4 +1,5 @@
-//! An auction as it was: the fold of its read model over the beginning of its stream.
+//! An auction as it was at a version or a moment: its read model's fold, applied to its stream up to
+//! there.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,37 +15,38 @@ use tidemark_read_models::market::auction::{Auction, Row};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{head, record, require_auditor};
+use super::{fresh_head, record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
 
-/// Events of the stream read at once.
+/// The number of events that are read at once.
 const PAGE: i64 = 1_000;
 
-/// As of when: a version or a moment, or neither for now.
+/// The version or the moment as of which an auction is shown. Without either, it is shown as it is now.
 #[derive(Clone, Copy, Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(super) struct AsOf {
-    /// As of this version of the stream.
+    /// Show the auction as of this version of its stream.
     #[garde(range(min = 1))]
     #[param(minimum = 1)]
     version: Option<i64>,
-    /// As of this moment (RFC 3339).
+    /// Show the auction as of this moment (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
     at: Option<Timestamp>,
 }
 
 impl AsOf {
-    fn has(&self, recorded: &Recorded) -> bool {
+    /// Whether the event had happened by then.
+    fn includes(&self, recorded: &Recorded) -> bool {
         self.version
             .is_none_or(|version| recorded.version <= version)
             && self.at.is_none_or(|at| recorded.recorded_at <= at)
     }
 }
 
-/// The state of an auction as of a version or a moment (auditors)
+/// Get an auction as of a version or a moment (for auditors)
 #[utoipa::path(
     get,
     path = "/v1/audit/auctions/{id}/state",
@@ -67,7 +69,7 @@ pub(super) async fn state(
         let detail = "cannot be combined with version";
         return Err(Problem::invalid(vec![FieldError::parameter("at", detail)]).into());
     }
-    let reflected = head(&app, token).await?;
+    let reflected = fresh_head(&app, token).await?;
     let row = fold(&app, stream_id, as_of).await?.ok_or(Error::NotFound)?;
     let scope = Scope::State {
         stream_id,
@@ -85,7 +87,7 @@ async fn fold(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<Row>, Er
     loop {
         let events = app.log.stream(stream_id, after_version, PAGE).await?;
         for recorded in &events {
-            if !as_of.has(recorded) {
+            if !as_of.includes(recorded) {
                 return Ok(row);
             }
             if let Some(input) = Auction::EVENTS.fold_input(recorded)? {

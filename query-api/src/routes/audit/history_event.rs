@@ -1,4 +1,4 @@
-//! An event as auditors see it.
+//! An event as auditors see it, and pages of such events.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,37 +13,37 @@ use crate::error::Error;
 /// An event of the log.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct HistoryEvent {
-    /// Where it stands in the log.
+    /// The position in the log.
     position: i64,
-    /// The event.
+    /// The id of the event.
     event_id: Uuid,
-    /// The aggregate instance.
+    /// The id of the stream.
     stream_id: Uuid,
-    /// Where it stands in the stream.
+    /// The version within the stream.
     version: i64,
     /// The name of the aggregate.
     #[schema(example = "auction")]
     aggregate: String,
-    /// What happened.
+    /// The type, which says what happened.
     #[serde(rename = "type")]
     #[schema(example = "auction.opened")]
     event_type: String,
     /// The version of the type's schema that `data` follows.
     schema_version: i16,
-    /// When the log took it.
+    /// When the event was appended to the log.
     recorded_at: DateTime<Utc>,
-    /// Who: `user:<id>`, `service:<name>` or `anonymous`.
+    /// Who caused the event: `user:<id>`, `service:<name>` or `anonymous`.
     actor: String,
-    /// Why: the request, or the chain of them, that it belongs to.
+    /// The request, or the chain of requests, that the event belongs to.
     correlation_id: Uuid,
-    /// Why: the event that it answers.
+    /// The event that this event answers, if it answers one.
     causation_id: Option<Uuid>,
-    /// Whether the payload is Tidemark's own and never shown.
+    /// Whether the event is internal to Tidemark. The payload of internal events is never shown.
     internal: bool,
-    /// The payload as it is stored.
+    /// The payload as it is stored; null for internal events.
     #[schema(value_type = Option<Object>)]
     data: Option<Box<RawValue>>,
-    /// SHA-256 of the stored bytes of payload and metadata, in hex.
+    /// SHA-256 of the stored bytes of payload and metadata, in hexadecimal digits.
     hash: String,
 }
 
@@ -51,7 +51,7 @@ impl HistoryEvent {
     fn new(recorded: Recorded) -> Result<Self, Error> {
         let metadata = recorded.metadata()?;
         let hash = recorded.hash().to_string();
-        // What this build does not know may be internal.
+        // An aggregate that this build does not know may be internal.
         let is_public = Aggregate::from_name(&recorded.aggregate)
             .is_some_and(|aggregate| aggregate.visibility() == Visibility::Public);
         let data = is_public.then(|| RawValue::from_string(recorded.data));
@@ -74,7 +74,11 @@ impl HistoryEvent {
     }
 }
 
-/// A page of `limit` events; `next` is read from the last one where there may be more.
+/// A page of at most `limit` events. If it is full, there may be more, and `next` reads from the last
+/// event where the next page starts.
+///
+/// # Errors
+/// If the metadata or the payload of an event cannot be read.
 pub(super) fn page(
     events: Vec<Recorded>,
     limit: i64,

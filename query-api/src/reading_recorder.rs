@@ -1,4 +1,5 @@
-//! Puts readings of history on record, through the command API: this process may not append.
+//! Puts readings of history on record. It asks the command API to do so, because this process may not
+//! append.
 
 use std::time::Duration;
 
@@ -13,29 +14,30 @@ use tidemark_platform::http::Correlation;
 use tidemark_platform::ids::new_id;
 use uuid::Uuid;
 
-use crate::StartError;
 use crate::error::Error;
+use crate::start_error::StartError;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Puts readings on record.
-pub(crate) struct Recorder {
+
+/// Puts readings of history on record.
+pub(crate) struct ReadingRecorder {
     client: reqwest::Client,
     url: String,
     authorization: HeaderValue,
 }
 
-/// What the command API wants to know.
+/// The body of the command.
 #[derive(Serialize)]
 struct Reading<'a> {
     reader_id: UserId,
     scope: &'a Scope,
 }
 
-impl Recorder {
-    /// With the credential of this process.
+impl ReadingRecorder {
+    /// A recorder that authenticates with the credential of this service.
     ///
     /// # Errors
-    /// If there is none.
+    /// If that credential is not configured, or the HTTP client cannot be built.
     pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
         let timeout = Duration::from_millis(config.query.record_timeout_ms);
         Ok(Self {
@@ -48,11 +50,11 @@ impl Recorder {
         })
     }
 
-    /// Records that `reader_id` is about to be shown `scope`. Only then may it be shown.
+    /// Records that `reader_id` is about to be shown `scope`, which may be shown only if this succeeds.
     ///
     /// # Errors
-    /// [`Error::NotRecorded`]; [`Error::NotAuditor`] if the reader is none at this moment, whatever
-    /// the access token still says.
+    /// [`Error::NotAuditor`] if the reader is no auditor at this moment, whatever the access token still says;
+    /// [`Error::NotRecorded`] if the command API is not reached or refuses for another reason.
     pub(crate) async fn record(
         &self,
         correlation: &Correlation,
@@ -63,7 +65,7 @@ impl Recorder {
         let reading = Reading { reader_id, scope };
         let mut headers: HeaderMap = correlation.headers();
         headers.insert(AUTHORIZATION, self.authorization.clone());
-        // One key for all attempts, so that the reading is recorded once.
+        // Both attempts carry the same key, so the reading is recorded once.
         let key = new_id().to_string();
         headers.insert(
             IDEMPOTENCY_KEY,
@@ -76,7 +78,7 @@ impl Recorder {
         let answer = match send().await {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::warn!(%error, "a reading was not answered, sending it again");
+                tracing::warn!(%error, "the command API did not answer a reading, so it is sent again");
                 send().await.map_err(|e| not_recorded(&e))?
             }
         };

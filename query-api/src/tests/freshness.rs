@@ -1,4 +1,5 @@
-//! Read your own writes: what an answer reflects, and what becomes of a token that none can.
+//! Read your own writes: which position an answer reflects, and how a token is refused that no answer
+//! can reflect.
 
 use std::time::Duration;
 
@@ -7,26 +8,25 @@ use tidemark_read_models::redis::Documents;
 use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 
-use crate::testing::{Api, Database, auction};
+use super::harness::{Api, Database, auction};
 
 const PATH: &str = "/auctions/00000000-0000-0000-0000-000000000001";
-const IN_NO_TIME: [(&str, &str); 1] = [("TIDEMARK_QUERY__WAIT_MS", "50")];
+const SHORT_WAIT: [(&str, &str); 1] = [("TIDEMARK_QUERY__WAIT_MS", "50")];
 
 async fn with_an_auction(test: &str) -> Database {
     let database = Database::new(test).await;
     database
         .write::<Auction>(Uuid::from_u128(1), 3, &auction(1))
         .await;
-    database.applied(5).await;
-    database.head(9).await;
+    database.set_checkpoints(5).await;
+    database.set_head(9).await;
     database
 }
 
-/// Row 84 of the bad inputs.
 #[tokio::test]
-async fn a_token_is_honoured_or_refused() {
+async fn a_token_is_reflected_or_refused() {
     let database = with_an_auction("tokens").await;
-    let api = Api::start(&database, &IN_NO_TIME).await;
+    let api = Api::start(&database, &SHORT_WAIT).await;
     let asked = async |token| api.get(PATH, &[("tidemark", token)]).await;
 
     let answer = asked("1.5").await;
@@ -44,7 +44,7 @@ async fn a_token_is_honoured_or_refused() {
 }
 
 #[tokio::test]
-async fn a_query_waits_for_what_its_client_has_written() {
+async fn a_query_waits_until_the_position_of_its_token_is_applied() {
     let database = with_an_auction("waiting").await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "20000")]).await;
     let row = auction(1);
@@ -70,7 +70,7 @@ async fn with_a_slow_shard(test: &str) -> Database {
 }
 
 #[tokio::test]
-async fn a_row_waits_for_its_shard_and_a_list_for_all() {
+async fn a_query_for_a_row_waits_for_one_shard_and_a_list_for_all() {
     let database = with_a_slow_shard("shards").await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "300")]).await;
     let asked = async |path, token| api.get(path, &[("tidemark", token)]).await;
@@ -84,24 +84,24 @@ async fn a_row_waits_for_its_shard_and_a_list_for_all() {
     let list = asked("/auctions", "1.5").await;
     assert_eq!((list.status, &*list.tidemark), (200, "1.5"));
 
-    let catching_up = database.shard_applied::<Auction>(2, 9);
-    let (slow, ()) = tokio::join!(asked(&slow, "1.8"), catching_up);
+    let catch_up = database.set_shard_checkpoint::<Auction>(2, 9);
+    let (slow, ()) = tokio::join!(asked(&slow, "1.8"), catch_up);
     assert_eq!((slow.status, &*slow.tidemark), (200, "1.9"));
 }
 
 #[tokio::test]
-async fn a_row_whose_shard_waits_is_shown_when_that_is_there() {
+async fn a_query_for_a_row_does_not_wait_for_other_shards() {
     let database = with_a_slow_shard("shard_waits").await;
-    database.shard_applied::<Auction>(1, 5).await;
+    database.set_shard_checkpoint::<Auction>(1, 5).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "20000")]).await;
-    // Its own shard comes, the other one does not.
-    let applied = database.shard_applied::<Auction>(1, 8);
+    // The shard of the row catches up, the other one does not.
+    let applied = database.set_shard_checkpoint::<Auction>(1, 8);
     let (answer, ()) = tokio::join!(api.get(PATH, &[("tidemark", "1.8")]), applied);
     assert_eq!((answer.status, &*answer.tidemark), (200, "1.8"));
 }
 
 #[tokio::test]
-async fn a_blocked_shard_blocks_its_rows_and_lists_alone() {
+async fn a_blocked_shard_blocks_queries_for_its_rows_and_lists_only() {
     let database = with_a_slow_shard("shard_blocked").await;
     database
         .execute("update checkpoints set blocked = 'a fold failed' where position = 5")
@@ -116,7 +116,7 @@ async fn a_blocked_shard_blocks_its_rows_and_lists_alone() {
 }
 
 #[tokio::test]
-async fn a_blocked_read_model_says_so_at_once() {
+async fn a_query_does_not_wait_for_a_blocked_read_model() {
     let database = with_an_auction("blocked").await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "20000")]).await;
     database
@@ -130,18 +130,18 @@ async fn a_blocked_read_model_says_so_at_once() {
 }
 
 #[tokio::test]
-async fn a_list_over_two_read_models_reflects_the_one_behind() {
+async fn a_list_of_two_read_models_reflects_the_one_that_is_behind() {
     let database = with_an_auction("least").await;
     let behind = "update checkpoints set position = 4 where read_model = 'category'";
     database.execute(behind).await;
-    let api = Api::start(&database, &IN_NO_TIME).await;
+    let api = Api::start(&database, &SHORT_WAIT).await;
     assert_eq!(api.get("/auctions", &[]).await.tidemark, "1.4");
     let answer = api.get("/auctions", &[("tidemark", "1.5")]).await;
     assert_eq!(answer.problem(), (503, "behind"));
 }
 
 #[tokio::test]
-async fn redis_answers_where_it_is_recent_enough() {
+async fn redis_answers_where_it_is_fresh_enough() {
     let database = with_an_auction("redis").await;
     let url = std::env::var("TIDEMARK_REDIS__URL").unwrap();
     let documents = Documents::new(&url, &database.name, Duration::from_secs(1)).unwrap();
@@ -160,9 +160,9 @@ async fn redis_answers_where_it_is_recent_enough() {
         ("TIDEMARK_REDIS__URL", &*url),
         ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
     ];
-    let api = Api::start(&database, &[settings[0], settings[1], IN_NO_TIME[0]]).await;
+    let api = Api::start(&database, &[settings[0], settings[1], SHORT_WAIT[0]]).await;
     let asked = async |token| api.get(PATH, &[("tidemark", token)]).await;
-    // Only a process that has seen which generation serves may ask Redis: that is its first glance.
+    // The process asks Redis only once it has seen which generation serves queries.
     while asked("1.5").await.tidemark != "1.7" {}
     assert_eq!(asked("1.7").await.body["version"], 42);
     assert_eq!(asked("1.8").await.problem(), (503, "behind"));

@@ -1,0 +1,75 @@
+//! One document as an answer.
+
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tidemark_platform::http::etag;
+use tidemark_platform::token::Token;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::freshness::Fetched;
+
+/// The media type of a document.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// One document. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Document {
+    /// The position that the document reflects.
+    pub(crate) token: Token,
+    /// The version of the document's stream as an `ETag`, if the document states a version.
+    etag: Option<(HeaderName, HeaderValue)>,
+    /// The document as JSON text.
+    pub(crate) json: Bytes,
+}
+
+impl Document {
+    /// A document in JSON that reflects the token's position.
+    pub(crate) fn new(token: Token, json: String) -> Self {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
+        let versioned = serde_json::from_str::<Versioned>(&json);
+        Self {
+            token,
+            etag: versioned.ok().map(|found| etag(found.version)),
+            json: json.into(),
+        }
+    }
+
+    /// The document that a query for one found.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if it found none.
+    pub(crate) fn from_fetched(mut fetched: Fetched<String>) -> Result<Self, Error> {
+        let token = fetched.token();
+        let json = fetched.items.pop().ok_or(Error::NotFound)?;
+        Ok(Self::new(token, json))
+    }
+}
+
+impl IntoResponse for Document {
+    fn into_response(self) -> Response {
+        let body = ([(CONTENT_TYPE, JSON)], self.json);
+        match self.etag {
+            Some(tag) => (self.token, [tag], body).into_response(),
+            None => (self.token, body).into_response(),
+        }
+    }
+}
+
+/// The id of a document, which is where a page ends if it is sorted by id.
+///
+/// # Errors
+/// If the document has none.
+pub(crate) fn id_of(json: &str) -> serde_json::Result<Uuid> {
+    #[derive(Deserialize)]
+    struct Identified {
+        id: Uuid,
+    }
+    serde_json::from_str::<Identified>(json).map(|found| found.id)
+}

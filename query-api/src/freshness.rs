@@ -1,0 +1,103 @@
+//! Read your own writes: an answer contains everything that its client has already seen, as far as the
+//! client says so with a `Tidemark`.
+//!
+//! One statement reads the rows, the checkpoints of their shards and the head of the log, so these
+//! belong to one moment ([`Fetched`]). Only that decides whether the rows are fresh enough. A query
+//! that is not is repeated when the checkpoints have moved, until the time to wait is over.
+
+mod checkpoints;
+mod fetched;
+mod query;
+mod shards;
+
+use std::time::Duration;
+
+use tidemark_platform::token::Token;
+use tokio::time::{Instant, timeout_at};
+
+use crate::error::Error;
+
+pub(crate) use checkpoints::Checkpoints;
+pub(crate) use fetched::Fetched;
+pub(crate) use query::{query_all_shards, query_shard_of_row, query_with_freshness};
+pub(crate) use shards::{QueriedShards, ShardStatus};
+
+/// Repeats queries until what they fetch is fresh enough.
+pub(crate) struct Freshness {
+    checkpoints: Checkpoints,
+    /// How long a query waits at most for the position of its token.
+    wait: Duration,
+}
+
+impl Freshness {
+    /// `checkpoints` tell when a query is worth repeating.
+    pub(crate) fn new(checkpoints: Checkpoints, wait: Duration) -> Self {
+        Self { checkpoints, wait }
+    }
+
+    /// What `query` fetches, once that is fresh enough for `token`. `query` must read rows and
+    /// checkpoints in one statement, as [`query_all_shards`] and [`query_shard_of_row`] do; `shards`
+    /// are those that it reads.
+    ///
+    /// # Errors
+    /// As for [`Freshness::fetch_before`].
+    pub(crate) async fn fetch<T, F>(
+        &self,
+        token: Option<Token>,
+        shards: impl AsRef<[QueriedShards]>,
+        query: impl Fn() -> F,
+    ) -> Result<Fetched<T>, Error>
+    where
+        F: Future<Output = sqlx::Result<Fetched<T>>>,
+    {
+        let shards = shards.as_ref();
+        let deadline = self.wait_for_shards(token, shards).await;
+        self.fetch_before(deadline, token, shards, query).await
+    }
+
+    /// Waits until the shards are seen to have applied the token's position, or to be unable to, so
+    /// that no query runs before it can succeed. Returns the deadline for the query, which still
+    /// decides: it runs also when the time to wait is over.
+    pub(crate) async fn wait_for_shards(
+        &self,
+        token: Option<Token>,
+        shards: &[QueriedShards],
+    ) -> Instant {
+        let deadline = Instant::now() + self.wait;
+        if let Some(token) = token {
+            let mut checkpoints = self.checkpoints.subscribe();
+            let _ = timeout_at(deadline, checkpoints.wait(shards, token)).await;
+        }
+        deadline
+    }
+
+    /// Runs `query` at once, and again after each change of the checkpoints that may help, until it is
+    /// fresh enough.
+    ///
+    /// # Errors
+    /// [`Error::Behind`] if that is not so before `deadline`; an error of [`Fetched::is_fresh_enough`] if it
+    /// cannot become so; the error of a query that fails.
+    pub(crate) async fn fetch_before<T, F>(
+        &self,
+        deadline: Instant,
+        token: Option<Token>,
+        shards: &[QueriedShards],
+        query: impl Fn() -> F,
+    ) -> Result<Fetched<T>, Error>
+    where
+        F: Future<Output = sqlx::Result<Fetched<T>>>,
+    {
+        let Some(token) = token else {
+            return Ok(query().await?);
+        };
+        let mut checkpoints = self.checkpoints.subscribe();
+        loop {
+            let fetched = query().await?;
+            if fetched.is_fresh_enough(Some(token))? {
+                return Ok(fetched);
+            }
+            let change = timeout_at(deadline, checkpoints.wait_for_change(shards, token)).await;
+            change.map_err(|_| Error::Behind)?;
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Who follows which auction.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use super::update::LiveUpdate;
+
+type Channels = HashMap<Uuid, watch::Sender<Option<Arc<LiveUpdate>>>>;
+
+/// The followers of auctions. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Subscriptions {
+    channels: Arc<Mutex<Channels>>,
+    wake_watcher: Arc<Notify>,
+}
+
+impl Subscriptions {
+    /// Nobody follows anything yet. `wake_watcher` is notified of every subscription.
+    pub(crate) fn new(wake_watcher: Arc<Notify>) -> Self {
+        Self {
+            channels: Arc::default(),
+            wake_watcher,
+        }
+    }
+
+    /// The updates of an auction that are published from now on. A slow follower sees only the newest.
+    pub(crate) fn subscribe(&self, auction: Uuid) -> watch::Receiver<Option<Arc<LiveUpdate>>> {
+        let updates = self.lock().entry(auction).or_default().subscribe();
+        self.wake_watcher.notify_one();
+        updates
+    }
+
+    /// Whether nobody follows an auction, as far as [`Subscriptions::retain_followed`] has noticed.
+    pub(crate) fn are_none(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Those of these auctions that somebody follows. Forgets the auctions that nobody follows any
+    /// more.
+    pub(crate) fn retain_followed(&self, auctions: Vec<Uuid>) -> Vec<Uuid> {
+        let mut channels = self.lock();
+        channels.retain(|_, updates| updates.receiver_count() > 0);
+        let is_followed = |auction: &Uuid| channels.contains_key(auction);
+        auctions.into_iter().filter(is_followed).collect()
+    }
+
+    /// Hands each update to the followers of its auction.
+    pub(crate) fn publish(&self, updates: Vec<(Uuid, LiveUpdate)>) {
+        let channels = self.lock();
+        for (auction, update) in updates {
+            if let Some(followers) = channels.get(&auction) {
+                followers.send_replace(Some(Arc::new(update)));
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

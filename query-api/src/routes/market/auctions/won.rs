@@ -1,0 +1,58 @@
+//! The auctions that the asking user has won, the newest first.
+
+use axum::extract::State;
+use tidemark_platform::auth::User;
+use tidemark_platform::http::{Problem, Query};
+use tidemark_platform::pagination::Page;
+use tidemark_platform::token::Tidemark;
+use tidemark_read_models::market::auction::{Auction, Row};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::documents::{DocumentPage, id_of};
+use crate::error::Error;
+use crate::freshness::{QueriedShards, query_all_shards};
+use crate::routes::Paging;
+
+/// List the auctions that I have won
+#[utoipa::path(
+    get,
+    path = "/v1/me/auctions/won",
+    tag = "auctions",
+    params(Paging),
+    security(("user" = [])),
+    responses((status = 200, body = Page<Row>), Problem)
+)]
+pub(super) async fn won(
+    State(app): State<App>,
+    user: User,
+    Tidemark(token): Tidemark,
+    Query(paging): Query<Paging>,
+) -> Result<DocumentPage, Error> {
+    let limit = app.limit(paging.limit)?;
+    let scope = format!("auctions won by {}", user.id);
+    let before = app
+        .cursor(&scope, paging.cursor.as_deref())?
+        .unwrap_or(Uuid::max());
+    let shards = [QueriedShards::all::<Auction>()];
+    let won = app.freshness.fetch(token, shards, || {
+        query_all_shards!(
+            String,
+            "auction",
+            r#"
+            select r.doc::text
+              from auction_rows r
+             where r.generation = s.generation
+               and r.winner_id = $1
+               and r.id < $2
+             order by r.id desc
+             limit $3
+            "#,
+            user.id,
+            before,
+            limit + 1,
+        )
+        .fetch_one(&app.pool)
+    });
+    DocumentPage::new(won.await?, limit, (&app.cursors, &scope), id_of)
+}

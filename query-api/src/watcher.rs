@@ -1,0 +1,118 @@
+//! Watches the checkpoints of the read models for all requests of this process: one task polls them
+//! often while anybody waits, and seldom otherwise. It tells waiting queries when to look again, and
+//! sends the auctions that changed to those who follow them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidemark_event_store::TimedPool;
+use tidemark_platform::config;
+use tidemark_read_models::ReadModel;
+use tidemark_read_models::market::auction::Auction;
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::freshness::{Checkpoints, ShardStatus};
+use crate::live::{PublishedPositions, Subscriptions, changed_auctions, live_updates};
+
+/// The one task of a process that polls.
+pub(crate) struct Watcher {
+    pool: TimedPool,
+    /// The pause between polls while anybody waits.
+    busy_interval: Duration,
+    /// The longest pause between polls while nobody waits.
+    idle_interval: Duration,
+    /// Notified when somebody begins to wait.
+    wake: Arc<Notify>,
+    checkpoints: Checkpoints,
+    subscriptions: Subscriptions,
+}
+
+impl Watcher {
+    /// A watcher of this database. It does nothing before [`Watcher::run`].
+    pub(crate) fn new(pool: TimedPool, limits: &config::Query) -> Self {
+        let wake = Arc::new(Notify::new());
+        Self {
+            pool,
+            busy_interval: Duration::from_millis(limits.watch_ms),
+            idle_interval: Duration::from_millis(limits.watch_idle_ms),
+            checkpoints: Checkpoints::new(Arc::clone(&wake)),
+            subscriptions: Subscriptions::new(Arc::clone(&wake)),
+            wake,
+        }
+    }
+
+    /// The checkpoints that this watcher publishes.
+    pub(crate) fn checkpoints(&self) -> Checkpoints {
+        self.checkpoints.clone()
+    }
+
+    /// Where one subscribes to the live updates that this watcher publishes.
+    pub(crate) fn subscriptions(&self) -> Subscriptions {
+        self.subscriptions.clone()
+    }
+
+    /// Polls until `stop` is cancelled.
+    pub(crate) async fn run(&self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.poll_for_ever()).await;
+    }
+
+    async fn poll_for_ever(&self) {
+        let mut published = PublishedPositions::new();
+        loop {
+            match self.pool.with_timeout(self.poll(&published)).await {
+                Ok(positions) => published = positions,
+                Err(error) => tracing::warn!(%error, "cannot read the checkpoints"),
+            }
+            if self.checkpoints.have_subscribers() || !self.subscriptions.are_none() {
+                sleep(self.busy_interval).await;
+            } else {
+                // Whether somebody woke the watcher or the interval is over makes no difference.
+                let _ = timeout(self.idle_interval, self.wake.notified()).await;
+            }
+        }
+    }
+
+    /// Publishes the checkpoints, then the auctions that changed after the `published` positions.
+    /// Returns the positions up to which changes are published now.
+    async fn poll(&self, published: &PublishedPositions) -> sqlx::Result<PublishedPositions> {
+        let statuses = self.read_checkpoints().await?;
+        let auctions = statuses
+            .iter()
+            .filter(|status| status.read_model == Auction::NAME);
+        let applied = auctions.map(|status| status.position).collect();
+        self.checkpoints.publish(statuses.into());
+        // Whoever subscribes after this line reads for themselves what was applied before it.
+        if self.subscriptions.are_none() {
+            return Ok(applied);
+        }
+        let (changed, positions) = changed_auctions(&self.pool, published).await?;
+        let followed = self.subscriptions.retain_followed(changed);
+        if !followed.is_empty() {
+            let updates = live_updates(&self.pool, &followed).await?;
+            self.subscriptions.publish(updates);
+        }
+        Ok(positions)
+    }
+
+    async fn read_checkpoints(&self) -> sqlx::Result<Vec<ShardStatus>> {
+        sqlx::query_as!(
+            ShardStatus,
+            r#"
+            select read_model as "read_model!",
+                   generation as "generation!",
+                   shard as "shard!",
+                   shards as "shards!",
+                   position as "position!",
+                   blocked_at,
+                   head as "head!",
+                   timeline as "timeline!"
+              from serving_shards
+             order by read_model, shard
+            "#
+        )
+        .fetch_all(&*self.pool)
+        .await
+    }
+}
