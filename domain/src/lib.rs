@@ -5,6 +5,7 @@
 //! does I/O, reads a clock or draws a random number.
 
 mod decision;
+mod process_manager;
 mod registry;
 
 pub mod audit;
@@ -18,3 +19,4 @@ pub use decision::{
     AggregateState, Claim, ClaimScope, Command, Kind, Load, Loaded, Reads, Reason, Refusal,
     StateSnapshot, States, Stop, View, Write,
 };
+pub use process_manager::{Action, PROCESS_MANAGERS, ProcessManager};

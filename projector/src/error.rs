@@ -1,16 +1,14 @@
-//! Why a projector cannot run.
+//! Why a projector cannot run, and how an error is told with its causes.
 
 use std::error::Error as StdError;
 
-use tidemark_platform::config;
+use tidemark_platform::{auth, config};
 use tokio::task::JoinError;
-
-use crate::reactor::sender;
 
 /// Why a projector cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configuration lacks something.
+    /// The configuration lacks a required setting.
     #[error(transparent)]
     Config(#[from] config::Error),
     /// `projection.shards` names a read model that does not exist.
@@ -19,21 +17,24 @@ pub enum Error {
     /// `database.project_url` is not a Postgres URL.
     #[error("TIDEMARK_DATABASE__PROJECT_URL cannot be used: {0}")]
     Database(#[from] sqlx::Error),
-    /// `redis.url` is not a URL of Redis.
+    /// `redis.url` is not a Redis URL.
     #[error("TIDEMARK_REDIS__URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),
-    /// Reactors could not send anything.
-    #[error("reactors cannot send: {0}")]
-    Sender(#[from] sender::Error),
-    /// The listener broke.
+    /// There is no credential with which the commands of reactors could be sent.
+    #[error("the commands of reactors cannot be sent: {0}")]
+    Credential(#[from] auth::Error),
+    /// The HTTP client that sends the commands of reactors cannot be made.
+    #[error("the HTTP client cannot be made: {0}")]
+    HttpClient(#[from] reqwest::Error),
+    /// The listener failed.
     #[error("cannot serve: {0}")]
     Serve(#[from] std::io::Error),
-    /// A part of it panicked.
-    #[error("a part of the projector failed: {0}")]
-    Part(#[from] JoinError),
+    /// A task of the projector panicked.
+    #[error("a task of the projector failed: {0}")]
+    Task(#[from] JoinError),
 }
 
-/// An error with what is behind it, where its message does not say so itself.
+/// The message of an error, followed by those of its causes that it does not contain already.
 pub(crate) fn with_causes(error: &dyn StdError) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| {

@@ -16,7 +16,7 @@ use tidemark_read_models::storage::GENERATION;
 use tidemark_read_models::{EventFilter, FoldInput, ReadModel, divide};
 use uuid::Uuid;
 
-use crate::source::Page;
+use crate::following::page::Page;
 
 /// An event of the examples as the log would hold it at that position.
 pub(crate) fn recorded(position: i64) -> Recorded {
@@ -51,7 +51,7 @@ pub(crate) fn page(events: &[Arc<Recorded>]) -> Page {
     Page {
         events: events.to_vec(),
         to: events.last().unwrap().position,
-        is_full: false,
+        has_more: false,
     }
 }
 
@@ -171,10 +171,10 @@ impl Database {
         let url = variable("TIDEMARK_DATABASE__PROJECT_URL");
         let (server, _) = url.rsplit_once('/').unwrap();
         let url = format!("{server}/{}", self.name);
-        let secret = format!("auction-timer={}", "s".repeat(32));
+        let token = format!("projector={}", "s".repeat(32));
         let vars = [
             ("TIDEMARK_DATABASE__PROJECT_URL", &*url),
-            ("TIDEMARK_SERVICE_TOKEN", &secret),
+            ("TIDEMARK_SERVICE_TOKEN", &token),
         ];
         let vars = vars.iter().chain(more);
         Config::from_vars(vars.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))

@@ -1,4 +1,3 @@
-//! Process managers: which actions follow from an event. They are pure; the projector's reactors store
-//! the actions and send them.
+//! The process managers of this context.
 
 pub mod auction_timer;

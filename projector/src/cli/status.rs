@@ -14,7 +14,7 @@ use tidemark_platform::{Config, database};
 use uuid::Uuid;
 
 use super::{Error, print};
-use crate::workers::configured_shards;
+use crate::projecting::shards;
 
 /// The exit code where something is blocked.
 const BLOCKED: u8 = 2;
@@ -73,7 +73,7 @@ struct Reactor {
 
 pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
-    let configured = configured_shards(&config.projection)?;
+    let configured = shards::configured(&config.projection)?;
     let pool = database::pool(&config.database, url)?;
     let pool = TimedPool::new(pool, config.database.response_timeout());
     let status = Status::read(&pool, &configured).await?;

@@ -1,40 +1,22 @@
 //! Opens and closes auctions on time.
 //!
-//! Each auction gets its two actions when it is scheduled. A bid that extends it needs no new one:
-//! closing too early is refused with the new end, and the sender tries again then.
+//! Both actions of an auction follow from its scheduling. A bid that extends the auction needs no new
+//! action: a close that comes too early is refused with the new end, and is sent again then.
 
+use tidemark_events::Event;
 use tidemark_events::market::auction;
-use tidemark_events::{AuctionId, Event, Timestamp};
 
-/// The name of the process, in action keys and checkpoints.
-pub const NAME: &str = "auction-timer";
+use crate::process_manager::{Action, ProcessManager};
 
-/// The facts it reacts to.
-pub const EVENT_TYPES: &[&str] = &["auction.scheduled"];
+/// Opens and closes auctions on time.
+pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
+    name: "auction-timer",
+    event_types: &["auction.scheduled"],
+    commands: &["open_auction", "close_auction"],
+    react,
+};
 
-/// What a timer sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timer {
-    /// [`auction::Open`](crate::market::auction::Open).
-    Open(AuctionId),
-    /// [`auction::Close`](crate::market::auction::Close).
-    Close(AuctionId),
-}
-
-/// Something to send at its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Action {
-    /// Tells the actions of one fact apart.
-    pub target: &'static str,
-    /// Not before this moment.
-    pub due_at: Timestamp,
-    /// What to send.
-    pub command: Timer,
-}
-
-/// The actions that follow from a fact.
-#[must_use]
-pub fn react(event: &Event) -> Vec<Action> {
+fn react(event: &Event) -> Vec<Action> {
     let Event::Auction(auction::Event::Scheduled {
         auction_id,
         starts_at,
@@ -46,14 +28,14 @@ pub fn react(event: &Event) -> Vec<Action> {
     };
     vec![
         Action {
-            target: "open",
+            target: "open".to_owned(),
             due_at: *starts_at,
-            command: Timer::Open(*auction_id),
+            path: format!("/v1/auctions/{auction_id}/open"),
         },
         Action {
-            target: "close",
+            target: "close".to_owned(),
             due_at: *ends_at,
-            command: Timer::Close(*auction_id),
+            path: format!("/v1/auctions/{auction_id}/close"),
         },
     ]
 }
@@ -66,12 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reacts_to_what_it_declares_and_to_nothing_else() {
+    fn it_reacts_to_the_events_that_it_declares_and_to_no_others() {
         for event in samples::all() {
-            let declared = event
-                .encode()
-                .is_ok_and(|e| EVENT_TYPES.contains(&e.event_type.as_str()));
-            assert_eq!(!react(&event).is_empty(), declared, "{event:?}");
+            let is_declared = event.encode().is_ok_and(|encoded| {
+                PROCESS_MANAGER
+                    .event_types
+                    .contains(&encoded.event_type.as_str())
+            });
+            assert_eq!(!react(&event).is_empty(), is_declared, "{event:?}");
         }
     }
 
@@ -79,14 +63,14 @@ mod tests {
     fn an_auction_is_opened_at_its_start_and_closed_at_its_end() {
         let actions: Vec<_> = samples::all().iter().flat_map(react).collect();
         let open = Action {
-            target: "open",
+            target: "open".to_owned(),
             due_at: at(0),
-            command: Timer::Open(AUCTION),
+            path: format!("/v1/auctions/{AUCTION}/open"),
         };
         let close = Action {
-            target: "close",
+            target: "close".to_owned(),
             due_at: at(3_600),
-            command: Timer::Close(AUCTION),
+            path: format!("/v1/auctions/{AUCTION}/close"),
         };
         assert_eq!(actions, [open, close]);
     }

@@ -1,0 +1,88 @@
+//! The one feed of the process: gives the log from its head on to the ring.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge};
+use tidemark_event_store::Log;
+use tidemark_event_store::feed::{Feed, KafkaFeed, LogFeed};
+use tidemark_event_store::kafka::Settings;
+use tidemark_platform::Config;
+use tidemark_platform::config::{FeedChoice, Kafka};
+use tidemark_platform::ops::ReadinessFlag;
+use tokio_util::sync::CancellationToken;
+
+use super::ring::Ring;
+
+/// Fills the ring until `stop`, and sets `started` as soon as it does. Until then, subscribers read
+/// the log itself.
+pub(crate) async fn fill(
+    ring: &Ring,
+    config: &Config,
+    log: Log,
+    started: &ReadinessFlag,
+    stop: &CancellationToken,
+) {
+    let retry = Duration::from_millis(config.projection.retry_ms);
+    let filling = async {
+        let mut feed = loop {
+            match start(config, &log, ring).await {
+                Ok(feed) => break feed,
+                Err(error) => tracing::warn!(%error, "the feed cannot start"),
+            }
+            tokio::time::sleep(retry).await;
+        };
+        started.set(true);
+        loop {
+            match feed.next().await {
+                Ok(events) => {
+                    ring.push(events);
+                    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+                    gauge!("tidemark_ring_head").set(ring.head() as f64);
+                }
+                Err(error) => {
+                    counter!("tidemark_ring_feed_failures_total").increment(1);
+                    tracing::warn!(%error, "the feed failed; it continues after a pause");
+                    tokio::time::sleep(retry).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = filling => {}
+    }
+}
+
+async fn start(config: &Config, log: &Log, ring: &Ring) -> sqlx::Result<Box<dyn Feed>> {
+    let head = log.head().await?.position;
+    ring.start(head);
+    let is_kafka = config.projection.feed == FeedChoice::Kafka && !config.kafka.brokers.is_empty();
+    tracing::info!(head, is_kafka, "the feed starts");
+    let page_max = i64::try_from(config.projection.batch_max).unwrap_or(i64::MAX);
+    let log = log.clone();
+    if is_kafka {
+        return Ok(Box::new(KafkaFeed::new(
+            log,
+            kafka_settings(&config.kafka),
+            head,
+            page_max,
+        )));
+    }
+    let poll = Duration::from_millis(config.projection.poll_ms);
+    Ok(Box::new(LogFeed::new(log, head, page_max, poll)))
+}
+
+fn kafka_settings(kafka: &Kafka) -> Settings {
+    Settings {
+        brokers: kafka.brokers.clone(),
+        topic_prefix: kafka.topic_prefix.clone(),
+        partitions: kafka.partitions,
+        replication_factor: kafka.replication_factor,
+        message_timeout: Duration::from_millis(kafka.message_timeout_ms),
+        linger: Duration::from_millis(kafka.linger_ms),
+        fetch_wait_max: Duration::from_millis(kafka.fetch_wait_max_ms),
+        queue_max_kbytes: kafka.queue_max_kbytes,
+        request_timeout: Duration::from_millis(kafka.request_timeout_ms),
+        stall: Duration::from_millis(kafka.stall_ms),
+    }
+}

@@ -1,0 +1,109 @@
+//! The loop in which every subscriber follows the log, and what it does after a failure.
+
+use std::time::Duration;
+
+use tidemark_event_store::TimedPool;
+use tidemark_platform::config::Projection;
+use tokio_util::sync::CancellationToken;
+
+use super::measurements::Measurements;
+use super::source::{Reader, Source};
+use super::subscriber::{Subscriber, SubscriberError, SubscriberId};
+
+/// Why a subscriber no longer applies the log.
+enum Ended {
+    /// It was stopped, or has reached the position that it should reach.
+    Stopped,
+    /// The next event needs a newer build.
+    NeedsNewerBuild,
+    /// The next event cannot be applied now.
+    Blocked,
+}
+
+/// Lets a subscriber follow the log until `stop`, until its checkpoint has reached `until`, or until
+/// only a newer build can continue. After any other failure it starts again from its checkpoint.
+pub(crate) async fn follow(
+    mut subscriber: Box<dyn Subscriber>,
+    source: Source,
+    settings: Projection,
+    until: Option<i64>,
+    stop: CancellationToken,
+) {
+    let SubscriberId { kind, name, shard } = subscriber.id();
+    tracing::info!(kind, name, shard, "following the log");
+    let measurements = Measurements::new(subscriber.id());
+    let pool = source.log.pool().clone();
+    let mut reader = source.reader(subscriber.event_filter(), settings.batch_max);
+    loop {
+        let ended = apply_pages(
+            &pool,
+            &mut *subscriber,
+            &mut reader,
+            &measurements,
+            until,
+            &stop,
+        )
+        .await;
+        let pause_ms = match ended {
+            Ok(Ended::Stopped) => {
+                measurements.stopped();
+                break;
+            }
+            Ok(Ended::NeedsNewerBuild) => break,
+            Ok(Ended::Blocked) => settings.blocked_retry_ms,
+            Err(error) => {
+                measurements.failed();
+                tracing::warn!(kind, name, shard, %error, "starting again from the checkpoint");
+                settings.retry_ms
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+        }
+    }
+    tracing::info!(kind, name, shard, "no longer following the log");
+}
+
+/// Applies one page after another from the checkpoint on.
+async fn apply_pages(
+    pool: &TimedPool,
+    subscriber: &mut dyn Subscriber,
+    reader: &mut Reader,
+    measurements: &Measurements,
+    until: Option<i64>,
+    stop: &CancellationToken,
+) -> Result<Ended, SubscriberError> {
+    let mut position = pool.with_timeout(subscriber.start()).await?;
+    let mut checkpoint = position;
+    reader.restart();
+    loop {
+        measurements.checkpoint(checkpoint, reader.head());
+        if until.is_some_and(|until| checkpoint >= until) {
+            return Ok(Ended::Stopped);
+        }
+        let page = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(Ended::Stopped),
+            page = reader.next(position) => page?,
+        };
+        let applied = pool.with_timeout(subscriber.apply(position, &page)).await?;
+        measurements.applied(applied.position - position);
+        position = applied.position;
+        checkpoint = applied.checkpoint;
+        if let Some(error) = applied.blocked_by {
+            let reason = error.to_string();
+            pool.with_timeout(subscriber.block(position, &reason))
+                .await?;
+            measurements.checkpoint(position, reader.head());
+            measurements.blocked();
+            let SubscriberId { kind, name, shard } = subscriber.id();
+            tracing::error!(kind, name, shard, position = position + 1, %error, "cannot apply an event");
+            return Ok(if error.needs_newer_build() {
+                Ended::NeedsNewerBuild
+            } else {
+                Ended::Blocked
+            });
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Where a subscriber gets its next events: from the ring, or from the log if they have left the ring.
+//! The next pages of the log are read while the subscriber applies the last one.
+
+use std::sync::Arc;
+
+use metrics::counter;
+use tidemark_event_store::Log;
+use tidemark_read_models::EventFilter;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::page::Page;
+use super::ring::Ring;
+
+/// Pages of the log that are read before the subscriber asks for them.
+const PAGES_AHEAD: usize = 2;
+
+/// The log from any position on, for many subscribers at once, none of which delays another.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) ring: Arc<Ring>,
+    pub(crate) log: Log,
+}
+
+/// Reads the log for one subscriber.
+pub(crate) struct Reader {
+    source: Source,
+    wanted: EventFilter,
+    page_max: usize,
+    read_ahead: Option<ReadAhead>,
+}
+
+/// A task that reads pages of the log, up to its head, before they are asked for.
+struct ReadAhead {
+    pages: mpsc::Receiver<sqlx::Result<Page>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Source {
+    /// A reader for a subscriber that wants these events, at most `page_max` in a page.
+    pub(crate) const fn reader(self, wanted: EventFilter, page_max: usize) -> Reader {
+        Reader {
+            source: self,
+            wanted,
+            page_max,
+            read_ahead: None,
+        }
+    }
+}
+
+impl Reader {
+    /// Discards the pages that were read ahead, so that reading may continue at any position.
+    pub(crate) fn restart(&mut self) {
+        self.read_ahead = None;
+    }
+
+    /// The last position that the feed of this process gave.
+    pub(crate) fn head(&self) -> i64 {
+        self.source.ring.head()
+    }
+
+    /// The page after a position, which must be where the last page ended. Waits while the log has no
+    /// events after it. Cancelling the call loses nothing.
+    pub(crate) async fn next(&mut self, after: i64) -> sqlx::Result<Page> {
+        loop {
+            if let Some(page) = self.source.ring.after(after, self.page_max) {
+                self.read_ahead = None;
+                if page.to > after {
+                    return Ok(page);
+                }
+            } else {
+                let read_ahead = self.read_ahead.get_or_insert_with(|| {
+                    ReadAhead::start(self.source.log.clone(), self.wanted, after, self.page_max)
+                });
+                if let Some(page) = read_ahead.pages.recv().await {
+                    let page = page?;
+                    counter!("tidemark_ring_missed_events_total")
+                        .increment(page.events.len() as u64);
+                    return Ok(page);
+                }
+                // The log was read to its head. What follows comes through the ring, which may not have
+                // started yet.
+                self.read_ahead = None;
+            }
+            self.source.ring.wait_beyond(after).await;
+        }
+    }
+}
+
+impl ReadAhead {
+    fn start(log: Log, wanted: EventFilter, after: i64, page_max: usize) -> Self {
+        let (pages, received) = mpsc::channel(PAGES_AHEAD);
+        let reading = async move {
+            if let Err(error) = read_to_the_head(&log, wanted, after, page_max, &pages).await {
+                // Sending fails only if the reader was dropped, which then needs no error either.
+                let _ = pages.send(Err(error)).await;
+            }
+        };
+        Self {
+            pages: received,
+            _task: AbortOnDropHandle::new(tokio::spawn(reading)),
+        }
+    }
+}
+
+/// Reads the wanted events alone: positions have no gaps, so a page is known to end at `to` without the
+/// events that are not wanted.
+async fn read_to_the_head(
+    log: &Log,
+    wanted: EventFilter,
+    mut after: i64,
+    page_max: usize,
+    pages: &mpsc::Sender<sqlx::Result<Page>>,
+) -> sqlx::Result<()> {
+    let head = log.head().await?.position;
+    let page_max = i64::try_from(page_max).unwrap_or(i64::MAX).max(1);
+    while after < head {
+        let to = after.saturating_add(page_max).min(head);
+        let events = log.between(after, to, wanted.types()).await?;
+        let page = Page {
+            events: events.into_iter().map(Arc::new).collect(),
+            to,
+            has_more: to < head,
+        };
+        if pages.send(Ok(page)).await.is_err() {
+            break;
+        }
+        after = to;
+    }
+    Ok(())
+}

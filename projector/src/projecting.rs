@@ -1,0 +1,11 @@
+//! Keeping read models: a worker folds the log into the rows of one shard in Postgres, and a Redis
+//! writer copies what changed into documents.
+
+pub(crate) mod catch_up;
+pub(crate) mod shards;
+pub(crate) mod worker_factory;
+
+mod fold;
+mod redis_writer;
+mod rows;
+mod worker;

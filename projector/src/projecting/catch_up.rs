@@ -1,0 +1,55 @@
+//! Keeps one read model alone, from its checkpoint up to a position, reading the log's table: what a
+//! build of that read model does. It runs the workers of a projector without leases, since their
+//! checkpoints fence them.
+
+use std::sync::Arc;
+
+use tidemark_event_store::{Log, TimedPool};
+use tidemark_platform::config::required;
+use tidemark_platform::{Config, database};
+use tidemark_read_models::{ReadModel, Shard};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::shards;
+use super::worker_factory::WorkerFactory;
+use crate::error::Error;
+use crate::following::follow::follow;
+use crate::following::ring::Ring;
+use crate::following::source::Source;
+
+/// Lets all shards of a read model apply the log up to `position`, which the log must have reached.
+/// Only rows are written: the next projector that runs brings the documents in Redis up to date.
+///
+/// # Errors
+/// If the configuration cannot be used, or Postgres does not answer how many shards there are. A later
+/// failure is retried, as in a projector.
+pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<(), Error> {
+    let url = required(&config.database.project_url, "database.project_url")?;
+    let pool = database::pool(&config.database, url)?;
+    let pool = TimedPool::new(pool, config.database.response_timeout());
+    let workers = WorkerFactory {
+        pool: pool.clone(),
+        documents: None,
+        shards: shards::configured(&config.projection)?,
+        config: config.clone(),
+    };
+    let shard_counts = shards::actual(&pool, &workers.shards).await?;
+    // A ring that is never started sends every worker to the log.
+    let source = Source {
+        ring: Arc::new(Ring::new(0, 0)),
+        log: Log::new(pool),
+    };
+    let mut running = JoinSet::new();
+    for shard in Shard::all(shards::count(&shard_counts, M::NAME)) {
+        running.spawn(follow(
+            Box::new(workers.worker::<M>(shard)),
+            source.clone(),
+            config.projection.clone(),
+            Some(position),
+            CancellationToken::new(),
+        ));
+    }
+    running.join_all().await;
+    Ok(())
+}

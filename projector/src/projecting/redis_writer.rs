@@ -1,0 +1,200 @@
+//! Keeps the documents of one shard in Redis equal to its rows in Postgres. It writes after the rows
+//! are committed and never delays them; what it missed it reads back from the rows.
+
+mod refill;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, counter, gauge};
+use redis::RedisError;
+use tidemark_platform::config;
+use tidemark_read_models::redis::Bucket;
+use tidemark_read_models::storage::{Batch, Storage};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+/// Where a worker offers what it has written. The Redis writer ends when its handle is dropped.
+pub(super) struct RedisWriterHandle {
+    queue: mpsc::UnboundedSender<QueuedBatch>,
+    /// Bounds the queue: a permit for each document that waits.
+    permits: Arc<Semaphore>,
+    /// The checkpoint of the rows in Postgres. It is set after the batch was queued or dropped, so that
+    /// the Redis writer sees by it that a batch was dropped.
+    rows_checkpoint: watch::Sender<i64>,
+    dropped: Counter,
+}
+
+/// A batch that waits, and the permits that it holds meanwhile.
+type QueuedBatch = (Arc<Batch>, OwnedSemaphorePermit);
+
+/// Why the documents are not up to date.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("Redis failed: {0}")]
+    Redis(#[from] RedisError),
+    #[error("Postgres failed: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("another process writes these documents too")]
+    Overtaken,
+}
+
+/// The task that writes the documents of one shard.
+pub(super) struct RedisWriter {
+    read_model: &'static str,
+    storage: Storage,
+    bucket: Bucket,
+    script_documents_max: usize,
+    check: Duration,
+    queue: mpsc::UnboundedReceiver<QueuedBatch>,
+    rows_checkpoint: watch::Receiver<i64>,
+    /// The bucket's checkpoint as this writer left it; `None` if it must be read from Redis.
+    checkpoint: Option<i64>,
+    measurements: Measurements,
+}
+
+struct Measurements {
+    up: Gauge,
+    position: Gauge,
+    documents: Counter,
+    refills: Counter,
+}
+
+impl RedisWriterHandle {
+    /// Sets the checkpoint of the rows, as a worker finds it when it starts.
+    pub(super) fn start_at(&self, checkpoint: i64) {
+        self.rows_checkpoint.send_replace(checkpoint);
+    }
+
+    /// Queues a committed batch. If the queue is full the batch is dropped, and its rows are read back
+    /// later.
+    pub(super) fn offer(&self, batch: Arc<Batch>) {
+        let checkpoint = batch.to;
+        let permits = u32::try_from(batch.documents.len().max(1)).unwrap_or(u32::MAX);
+        let permits = Arc::clone(&self.permits).try_acquire_many_owned(permits);
+        let is_queued = permits.is_ok_and(|permits| self.queue.send((batch, permits)).is_ok());
+        if !is_queued {
+            self.dropped.increment(1);
+        }
+        self.rows_checkpoint.send_replace(checkpoint);
+    }
+}
+
+impl RedisWriter {
+    /// Starts to write in a task of its own.
+    pub(super) fn spawn(
+        read_model: &'static str,
+        storage: Storage,
+        bucket: Bucket,
+        settings: &config::Redis,
+    ) -> RedisWriterHandle {
+        let (handle, writer) = Self::new(read_model, storage, bucket, settings);
+        tokio::spawn(writer.run());
+        handle
+    }
+
+    fn new(
+        read_model: &'static str,
+        storage: Storage,
+        bucket: Bucket,
+        settings: &config::Redis,
+    ) -> (RedisWriterHandle, Self) {
+        let (sender, queue) = mpsc::unbounded_channel();
+        let rows_checkpoint = watch::Sender::new(0);
+        let shard = storage.shard().number.to_string();
+        let labels = [("read_model", read_model.to_owned()), ("shard", shard)];
+        let counter = |name: &'static str| counter!(name, &labels);
+        let gauge = |name: &'static str| gauge!(name, &labels);
+        let writer = Self {
+            read_model,
+            storage,
+            bucket,
+            script_documents_max: settings.script_documents_max,
+            check: Duration::from_millis(settings.check_ms),
+            queue,
+            rows_checkpoint: rows_checkpoint.subscribe(),
+            checkpoint: None,
+            measurements: Measurements {
+                up: gauge("tidemark_redis_follower_up"),
+                position: gauge("tidemark_redis_follower_position"),
+                documents: counter("tidemark_redis_follower_documents_total"),
+                refills: counter("tidemark_redis_follower_refills_total"),
+            },
+        };
+        let handle = RedisWriterHandle {
+            queue: sender,
+            permits: Arc::new(Semaphore::new(settings.queue_max)),
+            rows_checkpoint,
+            dropped: counter("tidemark_redis_follower_dropped_batches_total"),
+        };
+        (handle, writer)
+    }
+
+    async fn run(mut self) {
+        let (read_model, shard) = (self.read_model, self.storage.shard().number);
+        let mut is_up = true;
+        loop {
+            // Redis may lose documents while no event arrives, so a quiet bucket is checked at times.
+            let is_quiet = match timeout(self.check, self.rows_checkpoint.changed()).await {
+                Ok(Ok(())) => false,
+                Ok(Err(_)) => return,
+                Err(_) => true,
+            };
+            let result = self.catch_up(is_quiet).await;
+            match &result {
+                Ok(()) if !is_up => {
+                    tracing::info!(read_model, shard, "documents in Redis are up to date again");
+                }
+                Err(error) if is_up => {
+                    tracing::warn!(read_model, shard, %error, "documents in Redis are behind");
+                }
+                Ok(()) | Err(_) => {}
+            }
+            is_up = result.is_ok();
+            self.measurements.up.set(if is_up { 1.0 } else { 0.0 });
+            if !is_up {
+                self.checkpoint = None;
+                sleep(self.check).await;
+                self.rows_checkpoint.mark_changed();
+            }
+        }
+    }
+
+    /// Writes the queued batches, then reads back from the rows what they did not contain. With
+    /// `is_quiet` it also checks that the bucket still is what this writer left.
+    async fn catch_up(&mut self, is_quiet: bool) -> Result<(), Error> {
+        let rows_checkpoint = *self.rows_checkpoint.borrow_and_update();
+        while let Ok((batch, _permits)) = self.queue.try_recv() {
+            self.write(&batch).await?;
+        }
+        let is_behind = self.checkpoint.is_none_or(|at| at < rows_checkpoint);
+        if is_quiet || is_behind {
+            self.checkpoint = Some(self.refill().await?);
+        }
+        self.measure();
+        Ok(())
+    }
+
+    /// Writes a batch if it starts where the bucket's checkpoint is. Otherwise a batch was dropped or
+    /// is unknown to this writer, and a refill follows.
+    async fn write(&mut self, batch: &Batch) -> Result<(), Error> {
+        if self.checkpoint != Some(batch.from) {
+            return Ok(());
+        }
+        let is_written = self.bucket.apply(batch, self.script_documents_max).await?;
+        self.measurements
+            .documents
+            .increment(batch.documents.len() as u64);
+        self.checkpoint = is_written.then_some(batch.to);
+        Ok(())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    fn measure(&self) {
+        let position = self.checkpoint.unwrap_or(0);
+        self.measurements.position.set(position as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Filling a bucket from the rows, in many short reads: one long read would keep Postgres from
+//! removing old row versions.
+//!
+//! The checkpoint of the rows is read first. Rows that are read after it may be newer, which does no
+//! harm: the bucket's checkpoint promises what the bucket has at least.
+
+use tidemark_platform::ids::new_id;
+use tidemark_read_models::redis::Guard;
+use tidemark_read_models::storage::Checkpoint;
+
+use super::{Error, RedisWriter};
+
+impl RedisWriter {
+    /// Makes sure that the bucket has all rows up to the checkpoint of the rows, and returns that
+    /// checkpoint. If the bucket has the older rows, only those that changed since are read.
+    pub(super) async fn refill(&self) -> Result<i64, Error> {
+        let rows = self.storage.checkpoint().await?;
+        let bucket = self.bucket.checkpoint().await?;
+        if bucket == Some(rows.position) {
+            return Ok(rows.position);
+        }
+        self.measurements.refills.increment(1);
+        let (guard, changed_after) = match bucket {
+            Some(bucket) if changes_suffice(bucket, rows) => (Guard::Checkpoint(bucket), bucket),
+            _ => {
+                let filling = new_id();
+                self.bucket.start_filling(filling).await?;
+                (Guard::Filling(filling), 0)
+            }
+        };
+        let mut after = None;
+        loop {
+            let page = self
+                .storage
+                .page(changed_after, after, self.script_documents_max)
+                .await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = Some(last.id);
+            self.measurements.documents.increment(page.len() as u64);
+            if !self.bucket.write(guard, &page, None).await? {
+                return Err(Error::Overtaken);
+            }
+        }
+        if !self.bucket.write(guard, &[], Some(rows.position)).await? {
+            return Err(Error::Overtaken);
+        }
+        Ok(rows.position)
+    }
+}
+
+/// Whether the rows that changed after the bucket's checkpoint are all that the bucket lacks. They are
+/// not if a row was removed meanwhile, since no changed row tells of it; nor if the bucket is ahead of
+/// the rows, since then it has documents of another log or of commits that Postgres has lost.
+const fn changes_suffice(bucket: i64, rows: Checkpoint) -> bool {
+    rows.last_removal <= bucket && bucket < rows.position
+}

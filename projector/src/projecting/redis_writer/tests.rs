@@ -1,0 +1,288 @@
+//! The documents of a shard in Redis, with a real Postgres and a real Redis.
+
+use sqlx::PgPool;
+use tidemark_events::samples::CATEGORY;
+use tidemark_read_models::Shard;
+use tidemark_read_models::redis::{Cached, Documents, Guard};
+use tidemark_read_models::storage::{Document, GENERATION};
+use uuid::Uuid;
+
+use super::*;
+use crate::testing::{Database, variable};
+
+/// The id of a row that is removed.
+const REMOVED: Uuid = Uuid::from_u128(13);
+
+/// A shard of the small read model, its bucket, and the Redis writer between them.
+struct Case {
+    database: Database,
+    storage: Storage,
+    documents: Documents,
+    raw: redis::aio::MultiplexedConnection,
+    key: String,
+    handle: RedisWriterHandle,
+    writer: RedisWriter,
+}
+
+impl Case {
+    async fn new(name: &str, queue_max: usize) -> Self {
+        let database = Database::new(name).await;
+        let url = variable("TIDEMARK_REDIS__URL");
+        let prefix = format!("tidemark_projector_{name}");
+        let key = format!("{prefix}:{{tally.1.0}}");
+        let mut raw = redis::Client::open(&*url)
+            .unwrap()
+            .get_multiplexed_async_connection()
+            .await
+            .unwrap();
+        delete(&mut raw, &key).await;
+        let documents = Documents::new(&url, &prefix, Duration::from_secs(5)).unwrap();
+        let storage = Storage::new(
+            PgPool::clone(&database.pool),
+            "tally",
+            GENERATION,
+            Shard::ONLY,
+        );
+        let settings = config::Redis {
+            queue_max,
+            script_documents_max: 2,
+            ..database.config(&[]).redis
+        };
+        let bucket = documents.bucket("tally", GENERATION, Shard::ONLY);
+        let (handle, writer) = RedisWriter::new("tally", storage.clone(), bucket, &settings);
+        Self {
+            database,
+            storage,
+            documents,
+            raw,
+            key,
+            handle,
+            writer,
+        }
+    }
+
+    /// Writes rows, and offers them to the Redis writer.
+    async fn commit(&self, from: i64, to: i64, documents: Vec<Document>) {
+        let batch = Arc::new(Batch {
+            from,
+            to,
+            documents,
+        });
+        self.storage.write(Arc::clone(&batch)).await.unwrap();
+        self.handle.offer(batch);
+    }
+
+    /// The document of a bucket that is filled.
+    async fn get(&self, id: Uuid) -> Cached {
+        self.look_up(id).await.unwrap()
+    }
+
+    async fn look_up(&self, id: Uuid) -> Option<Cached> {
+        let cached = self.documents.get("tally", GENERATION, 1, id).await;
+        cached.unwrap()
+    }
+
+    async fn catch_up(&mut self) {
+        self.writer.catch_up(false).await.unwrap();
+    }
+}
+
+async fn delete(connection: &mut redis::aio::MultiplexedConnection, key: &str) {
+    let _: () = redis::cmd("DEL")
+        .arg(key)
+        .query_async(connection)
+        .await
+        .unwrap();
+}
+
+fn document(id: Uuid, doc: &str, position: i64) -> Document {
+    Document {
+        id,
+        doc: (!doc.is_empty()).then(|| doc.to_owned()),
+        position,
+    }
+}
+
+fn cached(doc: &str, position: i64, checkpoint: i64) -> Cached {
+    let doc = (!doc.is_empty()).then(|| doc.to_owned());
+    Cached {
+        position,
+        checkpoint,
+        doc,
+    }
+}
+
+#[tokio::test]
+async fn documents_in_redis_follow_the_rows() {
+    let mut case = Case::new("follow", 8).await;
+    assert_eq!(case.look_up(CATEGORY.0).await, None, "not filled");
+    let rows = (1..=5).map(|id| document(Uuid::from_u128(id), "{}", 1));
+    case.commit(0, 1, rows.collect()).await;
+    case.catch_up().await;
+    case.commit(
+        1,
+        2,
+        vec![
+            document(CATEGORY.0, r#"{"a": 1}"#, 2),
+            document(REMOVED, "{}", 2),
+        ],
+    )
+    .await;
+    case.commit(2, 4, vec![document(REMOVED, "", 3)]).await;
+    case.catch_up().await;
+    assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a": 1}"#, 2, 4));
+    assert_eq!(case.get(Uuid::from_u128(5)).await, cached("{}", 1, 4));
+    assert_eq!(case.get(REMOVED).await, cached("", 3, 4), "a tombstone");
+    assert_eq!(
+        case.get(Uuid::from_u128(99)).await,
+        cached("", 0, 4),
+        "there is no such row"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
+    let case = Case::new("shard_fill", 8).await;
+    case.database.divide_tally(2).await;
+    let (even, odd) = (Uuid::from_u128(4), Uuid::from_u128(5));
+    for (id, shard) in [even, odd].into_iter().zip(Shard::all(2)) {
+        let pool = PgPool::clone(&case.database.pool);
+        let storage = Storage::new(pool, "tally", GENERATION, shard);
+        let documents = vec![document(id, "{}", 3)];
+        let batch = Batch {
+            from: 0,
+            to: 3 + i64::from(shard.number),
+            documents,
+        };
+        storage.write(Arc::new(batch)).await.unwrap();
+        let bucket = case.documents.bucket("tally", GENERATION, shard);
+        let settings = case.database.config(&[]).redis;
+        let (_handle, writer) = RedisWriter::new("tally", storage, bucket, &settings);
+        writer.refill().await.unwrap();
+    }
+    let get = async |id| {
+        case.documents
+            .get("tally", GENERATION, 2, id)
+            .await
+            .unwrap()
+    };
+    assert_eq!(get(even).await, Some(cached("{}", 3, 3)));
+    assert_eq!(get(odd).await, Some(cached("{}", 3, 4)));
+    let misplaced = case.documents.get("tally", GENERATION, 1, odd).await;
+    assert_eq!(
+        misplaced.unwrap(),
+        Some(cached("", 0, 3)),
+        "the other shard has it"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_redis_lost_is_filled_again() {
+    let mut case = Case::new("lost", 8).await;
+    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    case.catch_up().await;
+    let key = case.key.clone();
+
+    delete(&mut case.raw, &key).await;
+    assert_eq!(case.look_up(CATEGORY.0).await, None);
+    case.writer.catch_up(true).await.unwrap();
+    assert_eq!(
+        case.get(CATEGORY.0).await,
+        cached("{}", 1, 1),
+        "the check of a quiet bucket finds it"
+    );
+
+    delete(&mut case.raw, &key).await;
+    case.commit(1, 2, vec![]).await;
+    case.catch_up().await;
+    assert_eq!(
+        case.get(CATEGORY.0).await,
+        cached("{}", 1, 2),
+        "the next batch finds it"
+    );
+}
+
+#[tokio::test]
+async fn a_batch_that_a_full_queue_drops_is_read_back_from_the_rows() {
+    let mut case = Case::new("dropped", 1).await;
+    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    case.catch_up().await;
+    case.commit(1, 2, vec![document(CATEGORY.0, r#"{"a":2}"#, 2)])
+        .await;
+    case.commit(
+        2,
+        3,
+        vec![
+            document(CATEGORY.0, r#"{"a":3}"#, 3),
+            document(REMOVED, "{}", 3),
+        ],
+    )
+    .await;
+    case.catch_up().await;
+    assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a":3}"#, 3, 3));
+
+    case.commit(3, 4, vec![]).await;
+    case.commit(4, 5, vec![document(REMOVED, "", 5)]).await;
+    case.catch_up().await;
+    assert_eq!(
+        case.get(REMOVED).await,
+        cached("", 0, 5),
+        "the removal is read back too"
+    );
+    assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a":3}"#, 3, 5));
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_ahead_of_the_rows_is_filled_anew() {
+    let mut case = Case::new("ahead", 8).await;
+    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
+    let filling = Uuid::from_u128(1);
+    bucket.start_filling(filling).await.unwrap();
+    let wrong = [document(CATEGORY.0, r#"{"wrong":1}"#, 70)];
+    assert!(
+        bucket
+            .write(Guard::Filling(filling), &wrong, Some(70))
+            .await
+            .unwrap()
+    );
+    case.catch_up().await;
+    assert_eq!(case.get(CATEGORY.0).await, cached("{}", 1, 1));
+}
+
+#[tokio::test]
+async fn a_writer_that_was_overtaken_changes_nothing() {
+    let mut case = Case::new("stale", 8).await;
+    case.commit(0, 5, vec![document(CATEGORY.0, "{}", 5)]).await;
+    case.catch_up().await;
+    let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
+    let stale = Batch {
+        from: 3,
+        to: 6,
+        documents: vec![document(CATEGORY.0, r#"{"stale":1}"#, 6)],
+    };
+    assert!(!bucket.apply(&stale, 100).await.unwrap());
+    let older = [document(CATEGORY.0, r#"{"older":1}"#, 4)];
+    assert!(
+        bucket
+            .write(Guard::Checkpoint(5), &older, None)
+            .await
+            .unwrap()
+    );
+    assert_eq!(case.get(CATEGORY.0).await, cached("{}", 5, 5));
+
+    let [first, second] = [1, 2].map(Uuid::from_u128);
+    bucket.start_filling(first).await.unwrap();
+    bucket.start_filling(second).await.unwrap();
+    assert!(
+        !bucket
+            .write(Guard::Filling(first), &older, Some(9))
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        case.look_up(CATEGORY.0).await,
+        None,
+        "a bucket that is not filled to the end answers nothing"
+    );
+}

@@ -1,0 +1,181 @@
+//! Keeps one shard of a read model: writes its rows and checkpoint in Postgres, and then offers what
+//! changed to the Redis writer.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use fail::fail_point;
+use tidemark_platform::config::Projection;
+use tidemark_read_models::storage::{Batch, Document, Storage};
+use tidemark_read_models::{EventFilter, ReadModel};
+
+use super::fold;
+use super::fold::KeyedEvent;
+use super::redis_writer::RedisWriterHandle;
+use super::rows::Rows;
+use crate::following::page::Page;
+use crate::following::subscriber::{
+    Applied, EventError, Subscriber, SubscriberError, SubscriberId,
+};
+
+/// The subscriber that keeps one shard of a read model.
+pub(crate) struct Worker<M: ReadModel> {
+    storage: Storage,
+    /// The rows as they are after the last event that was applied. While this process holds the lease
+    /// nobody else writes them, and if somebody did, the checkpoint has moved.
+    rows: Rows<M>,
+    /// The stored checkpoint.
+    checkpoint: i64,
+    /// When the first event after the checkpoint was applied.
+    unwritten_since: Option<Instant>,
+    limits: Limits,
+    redis_writer: Option<RedisWriterHandle>,
+}
+
+/// Bounds on memory and on the size of a transaction.
+struct Limits {
+    /// The number of rows that stay in memory after they are written.
+    cached_rows: usize,
+    /// The number of changed rows at which they are written.
+    unwritten_rows: usize,
+    /// The longest time that changed rows stay unwritten while the log has more events.
+    unwritten_time: Duration,
+}
+
+impl<M: ReadModel> Worker<M> {
+    /// A worker that offers what it has written to `redis_writer`.
+    pub(super) fn new(
+        storage: Storage,
+        settings: &Projection,
+        redis_writer: Option<RedisWriterHandle>,
+    ) -> Self {
+        Self {
+            storage,
+            rows: Rows::new(),
+            checkpoint: 0,
+            unwritten_since: None,
+            limits: Limits {
+                cached_rows: settings.cache_rows_max,
+                unwritten_rows: settings.batch_rows_max,
+                unwritten_time: Duration::from_millis(settings.batch_ms),
+            },
+            redis_writer,
+        }
+    }
+
+    /// Reads the rows that these events touch and that are not in memory. The inner error says why a
+    /// row that was found cannot be used.
+    async fn load(
+        &mut self,
+        events: &[KeyedEvent<'_>],
+    ) -> Result<Result<(), EventError>, SubscriberError> {
+        let keys = events.iter().flat_map(|event| &event.keys);
+        let missing: HashSet<_> = keys
+            .filter(|key| !self.rows.contains(**key))
+            .copied()
+            .collect();
+        if missing.is_empty() {
+            return Ok(Ok(()));
+        }
+        let missing: Vec<_> = missing.into_iter().collect();
+        let found = self.storage.rows(&missing).await?;
+        for id in missing {
+            self.rows.insert_stored(id, None);
+        }
+        for Document { id, doc, .. } in found {
+            match serde_json::from_str(doc.as_deref().unwrap_or_default()) {
+                Ok(row) => self.rows.insert_stored(id, Some(row)),
+                Err(error) => {
+                    let reason = format!("row {id} cannot be read: {error}");
+                    return Ok(Err(EventError::Failed(reason)));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether more pages may be folded before the changed rows are written.
+    fn may_defer_writing(&self) -> bool {
+        let is_recent = |since: Instant| since.elapsed() < self.limits.unwritten_time;
+        self.rows.unwritten() < self.limits.unwritten_rows
+            && self.unwritten_since.is_none_or(is_recent)
+    }
+
+    /// Writes the changed rows together with the checkpoint `to`.
+    async fn write(&mut self, to: i64) -> Result<(), SubscriberError> {
+        if to <= self.checkpoint {
+            return Ok(());
+        }
+        let batch = Arc::new(Batch {
+            from: self.checkpoint,
+            to,
+            documents: self.rows.take_unwritten()?,
+        });
+        self.storage.write(Arc::clone(&batch)).await?;
+        fail_point!("projector_committed");
+        if let Some(redis_writer) = &self.redis_writer {
+            redis_writer.offer(batch);
+        }
+        self.checkpoint = to;
+        self.unwritten_since = None;
+        self.rows.evict(self.limits.cached_rows);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<M: ReadModel> Subscriber for Worker<M> {
+    fn id(&self) -> SubscriberId {
+        SubscriberId {
+            kind: "read_model",
+            name: M::NAME,
+            shard: Some(self.storage.shard().number),
+        }
+    }
+
+    fn event_filter(&self) -> EventFilter {
+        M::EVENTS
+    }
+
+    async fn start(&mut self) -> Result<i64, SubscriberError> {
+        self.rows = Rows::new();
+        self.unwritten_since = None;
+        self.checkpoint = self.storage.checkpoint().await?.position;
+        if let Some(redis_writer) = &self.redis_writer {
+            redis_writer.start_at(self.checkpoint);
+        }
+        Ok(self.checkpoint)
+    }
+
+    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, SubscriberError> {
+        fail_point!("projector_polled");
+        self.unwritten_since.get_or_insert_with(Instant::now);
+        let (events, undecodable) = fold::decode::<M>(self.storage.shard(), &page.events);
+        let blocked = match self.load(&events).await? {
+            // All these events come before the one that cannot be decoded, so an error in the fold is
+            // the first one.
+            Ok(()) => fold::fold::<M>(&mut self.rows, &events)
+                .err()
+                .or(undecodable),
+            Err(error) => Some((from + 1, error)),
+        };
+        let to = blocked.as_ref().map_or(page.to, |(at, _)| at - 1);
+        if blocked.is_some() || !page.has_more || !self.may_defer_writing() {
+            self.write(to).await?;
+        }
+        Ok(Applied {
+            position: to,
+            checkpoint: self.checkpoint,
+            blocked_by: blocked.map(|(_, error)| error),
+        })
+    }
+
+    async fn block(&mut self, position: i64, reason: &str) -> Result<(), SubscriberError> {
+        Ok(self.storage.block(position, reason).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Makes the workers of read models.
+
+use sqlx::PgPool;
+use tidemark_event_store::TimedPool;
+use tidemark_platform::Config;
+use tidemark_read_models::redis::Documents;
+use tidemark_read_models::storage::{GENERATION, Storage};
+use tidemark_read_models::{ReadModel, Shard};
+
+use super::redis_writer::RedisWriter;
+use super::shards::ShardCounts;
+use super::worker::Worker;
+
+/// What every worker is made with.
+#[derive(Clone)]
+pub(crate) struct WorkerFactory {
+    /// Where rows are kept.
+    pub(crate) pool: TimedPool,
+    /// Where documents are kept; `None` if Redis is not used.
+    pub(crate) documents: Option<Documents>,
+    /// The number of shards that the configuration wants.
+    pub(crate) shards: ShardCounts,
+    pub(crate) config: Config,
+}
+
+impl WorkerFactory {
+    /// A worker for one shard of a read model, with a Redis writer if its documents belong in Redis.
+    pub(crate) fn worker<M: ReadModel>(&self, shard: Shard) -> Worker<M> {
+        let storage = Storage::new(PgPool::clone(&self.pool), M::NAME, GENERATION, shard);
+        let documents = self.documents.as_ref().filter(|_| M::IN_REDIS);
+        let redis_writer = documents.map(|documents| {
+            let bucket = documents.bucket(M::NAME, GENERATION, shard);
+            RedisWriter::spawn(M::NAME, storage.clone(), bucket, &self.config.redis)
+        });
+        Worker::new(storage, &self.config.projection, redis_writer)
+    }
+}

@@ -1,0 +1,296 @@
+//! The actions of reactors in Postgres: stored together with the checkpoint, taken by a sender when they
+//! are due, and ended by its result. Each step is committed before anybody acts on it.
+//!
+//! An action that has ended is kept for ever, as events are: it records when it was tried and what came
+//! of it. The index of due actions does not contain it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tidemark_domain::Action;
+use uuid::Uuid;
+
+use crate::following::subscriber::SubscriberError;
+
+/// An action, and the event that caused it.
+#[derive(Clone, Debug)]
+pub(super) struct CausedAction {
+    pub(super) action: Action,
+    /// The position of the event.
+    pub(super) position: i64,
+    pub(super) event_id: Uuid,
+    /// The correlation id of the event, which the command carries on.
+    pub(super) correlation_id: Uuid,
+}
+
+/// One attempt to send an action that is due.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    /// The name of the reactor.
+    pub(super) reactor: String,
+    pub(super) caused: CausedAction,
+    /// The number of this attempt, from 1 on. The result of an attempt is recorded only while no later
+    /// one was made.
+    pub(super) number: i32,
+    /// Seconds between the due time and this attempt.
+    pub(super) late_s: f64,
+}
+
+/// The position up to which a reactor has answered the log.
+pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> sqlx::Result<i64> {
+    sqlx::query_scalar!("select position from reactors where name = $1", reactor)
+        .fetch_one(pool)
+        .await
+}
+
+/// Moves the checkpoint of a reactor and stores the actions that follow from the events between, in one
+/// transaction.
+///
+/// # Errors
+/// If Postgres fails, or the checkpoint is not at `from`, in which case nothing is written.
+pub(super) async fn write(
+    pool: &PgPool,
+    reactor: &str,
+    from: i64,
+    to: i64,
+    actions: &[CausedAction],
+) -> Result<(), SubscriberError> {
+    let mut transaction = pool.begin().await?;
+    let advanced = sqlx::query!(
+        r#"
+        update reactors
+           set position = $3,
+               blocked = null,
+               updated_at = clock_timestamp()
+         where name = $1
+           and position = $2
+        "#,
+        reactor,
+        from,
+        to,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    fence(advanced.rows_affected(), from)?;
+    if !actions.is_empty() {
+        let (paths, targets): (Vec<_>, Vec<_>) = actions
+            .iter()
+            .map(|it| (it.action.path.clone(), it.action.target.clone()))
+            .unzip();
+        sqlx::query!(
+            r#"
+            insert into reactor_actions
+                   (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
+            select $1, position, target, path, event_id, correlation_id, due_at, due_at
+              from unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::timestamptz[])
+                as planned (position, target, path, event_id, correlation_id, due_at)
+            "#,
+            reactor,
+            &actions.iter().map(|it| it.position).collect::<Vec<_>>(),
+            &targets,
+            &paths,
+            &actions.iter().map(|it| it.event_id).collect::<Vec<_>>(),
+            &actions.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
+            &actions.iter().map(|it| it.action.due_at).collect::<Vec<_>>(),
+        )
+        .execute(&mut *transaction)
+        .await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Stores why the event after `position` cannot be answered. The next write clears it.
+pub(super) async fn block(
+    pool: &PgPool,
+    reactor: &str,
+    position: i64,
+    reason: &str,
+) -> Result<(), SubscriberError> {
+    let blocked = sqlx::query!(
+        r#"
+        update reactors
+           set blocked = $3,
+               updated_at = clock_timestamp()
+         where name = $1
+           and position = $2
+        "#,
+        reactor,
+        position,
+        reason,
+    )
+    .execute(pool)
+    .await?;
+    fence(blocked.rows_affected(), position)
+}
+
+/// Fails if the checkpoint of the reactor was not where this process left it.
+fn fence(rows_affected: u64, position: i64) -> Result<(), SubscriberError> {
+    if rows_affected == 1 {
+        Ok(())
+    } else {
+        Err(SubscriberError::Fenced(position))
+    }
+}
+
+/// Takes at most `limit` actions that are due. Nobody else can take them while the lease lasts.
+pub(super) async fn take(
+    pool: &PgPool,
+    limit: usize,
+    lease: Duration,
+) -> sqlx::Result<Vec<Attempt>> {
+    let taken = sqlx::query!(
+        r#"
+        with due as (
+            select reactor, position, target
+              from reactor_actions
+             where done_at is null
+               and next_attempt_at <= clock_timestamp()
+             order by next_attempt_at
+             limit $1
+               for update skip locked
+        )
+        update reactor_actions action
+           set attempts = action.attempts + 1,
+               next_attempt_at = clock_timestamp() + make_interval(secs => $2)
+          from due
+         where action.reactor = due.reactor
+           and action.position = due.position
+           and action.target = due.target
+        returning action.reactor,
+                  action.position,
+                  action.target,
+                  action.path,
+                  action.due_at,
+                  action.event_id,
+                  action.correlation_id,
+                  action.attempts,
+                  extract(epoch from clock_timestamp() - action.due_at)::float8 as "late_s!"
+        "#,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+        lease.as_secs_f64(),
+    )
+    .fetch_all(pool)
+    .await?;
+    let attempts = taken.into_iter().map(|row| Attempt {
+        reactor: row.reactor,
+        caused: CausedAction {
+            action: Action {
+                target: row.target,
+                due_at: row.due_at,
+                path: row.path,
+            },
+            position: row.position,
+            event_id: row.event_id,
+            correlation_id: row.correlation_id,
+        },
+        number: row.attempts,
+        late_s: row.late_s,
+    });
+    Ok(attempts.collect())
+}
+
+/// The time until the next action is due; `None` if no action waits.
+pub(super) async fn next_due(pool: &PgPool) -> sqlx::Result<Option<Duration>> {
+    let seconds = sqlx::query_scalar!(
+        r#"
+        select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8
+          from reactor_actions
+         where done_at is null
+        "#
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(seconds
+        .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+}
+
+/// Ends an action, which was done or was refused for good.
+pub(super) async fn end(pool: &PgPool, attempt: &Attempt, outcome: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set done_at = clock_timestamp(),
+               outcome = $5
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.caused.position,
+        attempt.caused.action.target,
+        attempt.number,
+        outcome,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Lets an action be tried again at `at`, but not before `retry_min` has passed.
+pub(super) async fn put_off(
+    pool: &PgPool,
+    attempt: &Attempt,
+    at: DateTime<Utc>,
+    retry_min: Duration,
+    outcome: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set next_attempt_at = greatest($5, clock_timestamp() + make_interval(secs => $6)),
+               outcome = $7
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.caused.position,
+        attempt.caused.action.target,
+        attempt.number,
+        at,
+        retry_min.as_secs_f64(),
+        outcome,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Lets an action be tried again after a wait that doubles with every attempt, from `retry.0` to
+/// `retry.1`, with jitter.
+pub(super) async fn back_off(
+    pool: &PgPool,
+    attempt: &Attempt,
+    retry: (Duration, Duration),
+    outcome: &str,
+) -> sqlx::Result<()> {
+    let (min, max) = retry;
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set next_attempt_at = clock_timestamp() + make_interval(
+                   secs => least($6, $5 * 2 ^ least(attempts - 1, 30)) * (0.5 + random() / 2)),
+               outcome = $7
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.caused.position,
+        attempt.caused.action.target,
+        attempt.number,
+        min.as_secs_f64(),
+        max.as_secs_f64(),
+        outcome,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,101 @@
+//! A reactor: runs a process manager on every event, and stores the actions that follow together with
+//! its checkpoint. It decides nothing itself, and a sender sends the actions.
+
+use async_trait::async_trait;
+use tidemark_domain::ProcessManager;
+use tidemark_event_store::TimedPool;
+use tidemark_events::Recorded;
+use tidemark_read_models::EventFilter;
+
+use super::actions;
+use super::actions::CausedAction;
+use crate::following::page::Page;
+use crate::following::subscriber::{
+    Applied, EventError, Subscriber, SubscriberError, SubscriberId,
+};
+
+/// The subscriber that runs a process manager.
+pub(crate) struct Reactor {
+    pool: TimedPool,
+    process_manager: &'static ProcessManager,
+}
+
+impl Reactor {
+    pub(crate) const fn new(pool: TimedPool, process_manager: &'static ProcessManager) -> Self {
+        Self {
+            pool,
+            process_manager,
+        }
+    }
+
+    /// The actions that follow from an event.
+    fn react(&self, recorded: &Recorded) -> Result<Vec<CausedAction>, EventError> {
+        let input = self.event_filter().fold_input(recorded)?;
+        let Some(event) = input.and_then(|input| input.event) else {
+            return Ok(Vec::new());
+        };
+        let metadata = recorded
+            .metadata()
+            .map_err(|error| EventError::Failed(format!("the metadata cannot be read: {error}")))?;
+        let caused = |action| CausedAction {
+            action,
+            position: recorded.position,
+            event_id: recorded.event_id,
+            correlation_id: metadata.correlation_id,
+        };
+        let actions = (self.process_manager.react)(&event);
+        Ok(actions.into_iter().map(caused).collect())
+    }
+}
+
+#[async_trait]
+impl Subscriber for Reactor {
+    fn id(&self) -> SubscriberId {
+        SubscriberId {
+            kind: "reactor",
+            name: self.process_manager.name,
+            shard: None,
+        }
+    }
+
+    fn event_filter(&self) -> EventFilter {
+        EventFilter::Types(self.process_manager.event_types)
+    }
+
+    async fn start(&mut self) -> Result<i64, SubscriberError> {
+        Ok(actions::checkpoint(&self.pool, self.process_manager.name).await?)
+    }
+
+    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, SubscriberError> {
+        let (mut to, mut blocked_by) = (page.to, None);
+        let mut actions = Vec::new();
+        for event in &page.events {
+            match self.react(event) {
+                Ok(caused) => actions.extend(caused),
+                Err(error) => {
+                    to = event.position - 1;
+                    blocked_by = Some(error);
+                    break;
+                }
+            }
+        }
+        if to > from {
+            let (pool, name) = (self.pool.clone(), self.process_manager.name);
+            let write = async move {
+                let write = actions::write(&pool, name, from, to, &actions);
+                pool.with_timeout(write).await
+            };
+            // The transaction runs in a task of its own, which ends it even if this future is dropped.
+            tokio::spawn(write).await??;
+        }
+        Ok(Applied {
+            position: to,
+            checkpoint: to,
+            blocked_by,
+        })
+    }
+
+    async fn block(&mut self, position: i64, reason: &str) -> Result<(), SubscriberError> {
+        actions::block(&self.pool, self.process_manager.name, position, reason).await
+    }
+}

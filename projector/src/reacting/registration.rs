@@ -1,0 +1,36 @@
+//! Registering reactors: a new one starts at the head of the log, so that it does not answer history.
+
+use sqlx::PgPool;
+use tidemark_domain::ProcessManager;
+
+/// Makes a checkpoint at the head of the log for every reactor that has none yet. The others keep
+/// theirs, so that each continues where it is.
+pub(crate) async fn register(
+    pool: &PgPool,
+    process_managers: &[ProcessManager],
+) -> sqlx::Result<()> {
+    let names = process_managers.iter().map(|it| it.name.to_owned());
+    let registered = sqlx::query!(
+        r#"
+        insert into reactors (name, position)
+        select name,
+               log_head.position
+          from unnest($1::text[]) as registered (name),
+               log_head
+            on conflict (name) do nothing
+        returning name,
+                  position
+        "#,
+        &names.collect::<Vec<_>>(),
+    )
+    .fetch_all(pool)
+    .await?;
+    for reactor in registered {
+        tracing::info!(
+            reactor = reactor.name,
+            position = reactor.position,
+            "a new reactor starts at the head of the log"
+        );
+    }
+    Ok(())
+}

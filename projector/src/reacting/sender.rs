@@ -1,0 +1,186 @@
+//! Sends due actions to the command API. Every projector has a sender. An action is taken by one sender
+//! at a time, and its idempotency key lets it act once however often it is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder};
+use tidemark_event_store::TimedPool;
+use tidemark_platform::auth::ServiceCredential;
+use tidemark_platform::{Config, config};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::actions::{Attempt, CausedAction};
+use super::answer::Verdict;
+use super::{actions, answer};
+use crate::error::{Error, with_causes};
+
+/// The shortest pause between two searches for due actions.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+/// Names the reactor under whose name the command acts.
+const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
+
+/// Sends the actions of all reactors.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    pool: TimedPool,
+    client: Client,
+    url: Arc<str>,
+    authorization: HeaderValue,
+    settings: config::Reactor,
+}
+
+impl Sender {
+    pub(crate) fn new(config: &Config, pool: TimedPool) -> Result<Self, Error> {
+        let timeout = Duration::from_millis(config.reactor.request_timeout_ms);
+        Ok(Self {
+            pool,
+            client: Client::builder()
+                .timeout(timeout)
+                .redirect(Policy::none())
+                .build()?,
+            url: config.command_api.url.as_str().into(),
+            authorization: ServiceCredential::from_config(config)?.authorization()?,
+            settings: config.reactor.clone(),
+        })
+    }
+
+    /// Sends due actions until `stop`, then waits for the answers to those in flight.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut in_flight = JoinSet::new();
+        while !stop.is_cancelled() {
+            let free = self.settings.in_flight_max.saturating_sub(in_flight.len());
+            let pause = match self.start(&mut in_flight, free).await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look for due actions");
+                    Duration::from_millis(self.settings.poll_ms)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+                Some(_) = in_flight.join_next() => {}
+            }
+        }
+        while in_flight.join_next().await.is_some() {}
+    }
+
+    /// Starts to send at most `free` actions that are due, and returns how long no other will be due.
+    async fn start(&self, in_flight: &mut JoinSet<()>, free: usize) -> sqlx::Result<Duration> {
+        let poll = Duration::from_millis(self.settings.poll_ms);
+        if free == 0 {
+            return Ok(poll);
+        }
+        let lease = Duration::from_millis(self.settings.lease_ms);
+        let taken = actions::take(&self.pool, free, lease);
+        for attempt in self.pool.with_timeout(taken).await? {
+            let sender = self.clone();
+            in_flight.spawn(async move { sender.send(attempt).await });
+        }
+        let next_due = self
+            .pool
+            .with_timeout(actions::next_due(&self.pool))
+            .await?;
+        Ok(next_due.map_or(poll, |wait| wait.clamp(PAUSE_MIN, poll)))
+    }
+
+    /// Sends an action once and records the result.
+    async fn send(&self, attempt: Attempt) {
+        if attempt.number == 1 {
+            histogram!("tidemark_reactor_late_seconds", "reactor" => attempt.reactor.clone())
+                .record(attempt.late_s);
+        }
+        let verdict = match self.request(&attempt).send().await {
+            Ok(response) => {
+                let status = response.status();
+                match response.bytes().await {
+                    Ok(body) => answer::verdict(status, &body),
+                    Err(error) => Verdict::Inconclusive(with_causes(&error)),
+                }
+            }
+            Err(error) => Verdict::Inconclusive(with_causes(&error)),
+        };
+        if let Err(error) = self
+            .pool
+            .with_timeout(self.record(&attempt, &verdict))
+            .await
+        {
+            let path = attempt.caused.action.path;
+            tracing::warn!(%error, path, "the result of an action cannot be recorded; it is sent again");
+        }
+    }
+
+    fn request(&self, attempt: &Attempt) -> RequestBuilder {
+        let caused = &attempt.caused;
+        self.client
+            .post(format!("{}{}", self.url, caused.action.path))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(REACTOR, &attempt.reactor)
+            .header("Idempotency-Key", idempotency_key(attempt))
+            .header("X-Correlation-Id", caused.correlation_id.to_string())
+            .header("X-Causation-Id", caused.event_id.to_string())
+    }
+
+    async fn record(&self, attempt: &Attempt, verdict: &Verdict) -> sqlx::Result<()> {
+        let Attempt {
+            reactor,
+            caused,
+            number,
+            late_s,
+        } = attempt;
+        let path = &caused.action.path;
+        let retry_min = Duration::from_millis(self.settings.retry_min_ms);
+        let retry_max = Duration::from_millis(self.settings.retry_max_ms);
+        let outcome = match verdict {
+            Verdict::Done => {
+                tracing::info!(reactor, path, attempt = number, late_s, "action done");
+                actions::end(&self.pool, attempt, "done").await?;
+                "done"
+            }
+            Verdict::Refused(refusal) => {
+                tracing::info!(
+                    reactor,
+                    path,
+                    attempt = number,
+                    refusal,
+                    "action refused for good"
+                );
+                actions::end(&self.pool, attempt, refusal).await?;
+                "refused"
+            }
+            Verdict::NotYet(at) => {
+                tracing::info!(reactor, path, attempt = number, %at, "action not due yet");
+                actions::put_off(&self.pool, attempt, *at, retry_min, "not yet").await?;
+                "not_yet"
+            }
+            Verdict::Inconclusive(reason) => {
+                tracing::warn!(
+                    reactor,
+                    path,
+                    attempt = number,
+                    reason,
+                    "action is sent again"
+                );
+                actions::back_off(&self.pool, attempt, (retry_min, retry_max), reason).await?;
+                "unanswered"
+            }
+        };
+        counter!("tidemark_reactor_answers_total", "reactor" => reactor.clone(), "outcome" => outcome)
+            .increment(1);
+        Ok(())
+    }
+}
+
+/// The idempotency key of an action, the same at every attempt. The position is padded so that the key
+/// of no reactor is too short.
+fn idempotency_key(attempt: &Attempt) -> String {
+    let CausedAction {
+        action, position, ..
+    } = &attempt.caused;
+    format!("{}-{position:016}-{}", attempt.reactor, action.target)
+}

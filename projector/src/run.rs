@@ -1,0 +1,159 @@
+//! A whole projector: everything that follows the log, and the listener for its operators.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use tidemark_domain::PROCESS_MANAGERS;
+use tidemark_event_store::{Leases, Log, TimedPool};
+use tidemark_platform::config::required;
+use tidemark_platform::ids::new_id;
+use tidemark_platform::ops::{Readiness, ReadinessFlag};
+use tidemark_platform::{Config, config, database, ops, server};
+use tidemark_read_models::redis::Documents;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::error::Error;
+use crate::following::feed;
+use crate::following::ring::Ring;
+use crate::following::source::Source;
+use crate::projecting::shards;
+use crate::projecting::worker_factory::WorkerFactory;
+use crate::reacting::sender::Sender;
+use crate::sharing::assignment_runner::AssignmentRunner;
+use crate::sharing::list;
+
+/// Runs a projector until `shutdown`, and then gives its assignments back to the other projectors.
+/// The listener serves `/livez`, `/readyz` and `/metrics`.
+///
+/// # Errors
+/// If the configuration cannot be used, or the listener fails. A failure of Postgres, Redis or Kafka
+/// is no error: the projector waits until they are back.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let url = required(&config.database.project_url, "database.project_url")?;
+    let rows_pool = database::pool(&config.database, url)?;
+    let rows_pool = TimedPool::new(rows_pool, config.database.response_timeout());
+    let prompt_pool = prompt_pool(&config, url)?;
+    let ring = Arc::new(Ring::new(
+        config.projection.ring_events_max,
+        config.projection.ring_bytes_max,
+    ));
+    let sender = Sender::new(&config, prompt_pool.clone())?;
+    let workers = WorkerFactory {
+        pool: rows_pool.clone(),
+        documents: documents(&config.redis)?,
+        shards: shards::configured(&config.projection)?,
+        config: config.clone(),
+    };
+    let feed_started = ReadinessFlag::default();
+    let readiness = readiness(&prompt_pool, &feed_started);
+
+    let stop = shutdown.child_token();
+    // The handles abort their tasks when they are dropped, so that dropping this future leaves nothing
+    // of the projector running.
+    let assignments = run_assignments(
+        workers,
+        prompt_pool.clone(),
+        Arc::clone(&ring),
+        stop.clone(),
+    );
+    let assignments = AbortOnDropHandle::new(tokio::spawn(assignments));
+    let feed = AbortOnDropHandle::new(tokio::spawn({
+        let (config, log) = (config.clone(), Log::new(prompt_pool.clone()));
+        let stop = stop.clone();
+        async move { feed::fill(&ring, &config, log, &feed_started, &stop).await }
+    }));
+    let sender = AbortOnDropHandle::new(tokio::spawn(sender.run(stop.clone())));
+    let served = server::serve(
+        listener,
+        ops::router(readiness, &config.http),
+        &config.http,
+        shutdown,
+    )
+    .await;
+    // If the server failed, nobody has cancelled the other tasks yet.
+    stop.cancel();
+    let (feed_ended, assignments_ended, sender_ended) = tokio::join!(feed, assignments, sender);
+    tokio::join!(rows_pool.close(), prompt_pool.close());
+    served?;
+    Ok(feed_ended.and(assignments_ended).and(sender_ended)?)
+}
+
+/// A pool of its own for leases, the feed and due actions, which must not wait for connections that
+/// busy read models hold.
+fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
+    let settings = config::Database {
+        max_connections: config.projection.prompt_connections,
+        ..config.database.clone()
+    };
+    let pool = database::pool(&settings, url)?;
+    Ok(TimedPool::new(pool, settings.response_timeout()))
+}
+
+/// Lists what there is to run as soon as Postgres answers, and runs this process's share of it.
+async fn run_assignments(
+    workers: WorkerFactory,
+    prompt_pool: TimedPool,
+    ring: Arc<Ring>,
+    stop: CancellationToken,
+) {
+    let settings = workers.config.projection.clone();
+    let retry = Duration::from_millis(settings.retry_ms);
+    let listing = async {
+        loop {
+            match list::assignments(&workers, PROCESS_MANAGERS).await {
+                Ok(assignments) => break assignments,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot list the read models and reactors to run");
+                }
+            }
+            tokio::time::sleep(retry).await;
+        }
+    };
+    let Some(assignments) = stop.run_until_cancelled(listing).await else {
+        return;
+    };
+    let holder = new_id();
+    let lease_duration = Duration::from_millis(settings.lease_ms);
+    let runner = AssignmentRunner {
+        leases: Leases::new(prompt_pool.clone(), holder, lease_duration),
+        pool: prompt_pool,
+        holder,
+        assignments,
+        source: Source {
+            ring,
+            log: Log::new(workers.pool),
+        },
+        settings,
+    };
+    runner.run(stop).await;
+}
+
+fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
+    let url = settings.url.expose_secret();
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let timeout = Duration::from_millis(settings.response_timeout_ms);
+    Ok(Some(Documents::new(url, &settings.key_prefix, timeout)?))
+}
+
+fn readiness(pool: &PgPool, feed_started: &ReadinessFlag) -> Readiness {
+    let pool = PgPool::clone(pool);
+    Readiness::new()
+        .check("database", move || {
+            let pool = pool.clone();
+            async move { sqlx::query("select 1").execute(&pool).await.map(drop) }
+        })
+        .flag("feed", feed_started)
+}
+
+#[cfg(test)]
+mod tests;

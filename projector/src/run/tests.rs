@@ -1,0 +1,178 @@
+//! A whole projector, on a real Postgres and a real Redis, without Kafka.
+
+use std::net::SocketAddr;
+
+use tidemark_events::{Event, Recorded, samples};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::testing::{Database, recorded_as, variable};
+
+struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), Error>>,
+}
+
+impl Running {
+    async fn start(config: Config) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(config, listener, stop.clone()));
+        Self {
+            address,
+            stop,
+            task,
+        }
+    }
+
+    async fn is_ready(&self) -> bool {
+        let url = format!("http://{}/readyz", self.address);
+        reqwest::get(url).await.unwrap().status().is_success()
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+fn config(database: &Database) -> Config {
+    database.config(&[
+        ("TIDEMARK_REDIS__URL", &variable("TIDEMARK_REDIS__URL")),
+        ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
+        ("TIDEMARK_PROJECTION__POLL_MS", "5"),
+        ("TIDEMARK_PROJECTION__LEASE_MS", "300"),
+    ])
+}
+
+/// Every example once, from a position on, each time under other event ids.
+fn events(first: i64) -> Vec<Recorded> {
+    let recorded = |(position, event): (i64, Event)| recorded_as(position, &event);
+    (first..).zip(samples::all()).map(recorded).collect()
+}
+
+/// Looks again and again, as `settle` does, until everything has applied a position.
+async fn applied(database: &Database, position: i64) {
+    let sql = "select bool_and(position = $1) from (
+                   select position from checkpoints where read_model <> 'tally'
+                   union all select position from reactors) following";
+    let behind = async || {
+        let all: bool = sqlx::query_scalar(sql)
+            .bind(position)
+            .fetch_one(&database.owner)
+            .await
+            .unwrap();
+        !all
+    };
+    while behind().await {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_log_becomes_rows_documents_and_actions() {
+    let database = Database::new("run").await;
+    let first = events(1);
+    let head = first.last().unwrap().position;
+    database.append(&first).await;
+    let projector = Running::start(config(&database)).await;
+    applied(&database, head).await;
+    assert!(projector.is_ready().await);
+    let second = events(head + 1);
+    database.append(&second).await;
+    applied(&database, 2 * head).await;
+
+    assert_eq!(database.rows("history").await.len(), second.len() * 2);
+    let (doc, position) = database.rows("auction").await[&samples::AUCTION.0].clone();
+    let documents = documents(&config(&database).redis).unwrap().unwrap();
+    let cached = async || {
+        documents
+            .get("auction", 1, 1, samples::AUCTION.0)
+            .await
+            .unwrap()
+    };
+    while cached()
+        .await
+        .is_none_or(|cached| cached.checkpoint < 2 * head)
+    {
+        tokio::task::yield_now().await;
+    }
+    let cached = cached().await.unwrap();
+    assert_eq!(
+        (cached.doc.as_deref(), cached.position),
+        (Some(&*doc), position)
+    );
+    let actions: i64 = sqlx::query_scalar("select count(*) from reactor_actions")
+        .fetch_one(&database.owner)
+        .await
+        .unwrap();
+    assert_eq!(actions, 4);
+
+    projector.stop().await;
+    let leases: i64 =
+        sqlx::query_scalar("select count(*) from leases where expires_at > clock_timestamp()")
+            .fetch_one(&database.owner)
+            .await
+            .unwrap();
+    assert_eq!(leases, 0, "everything is given back");
+}
+
+#[tokio::test]
+async fn several_projectors_share_and_take_over() {
+    let database = Database::new("several").await;
+    let [first, second] = [
+        Running::start(config(&database)).await,
+        Running::start(config(&database)).await,
+    ];
+    let log = events(1);
+    let head = log.last().unwrap().position;
+    let holders = "select count(distinct holder) from leases
+                    where name not like 'projector:%' and expires_at > clock_timestamp()";
+    let holders = async || {
+        let holders: i64 = sqlx::query_scalar(holders)
+            .fetch_one(&database.owner)
+            .await
+            .unwrap();
+        holders
+    };
+    while holders().await < 2 {
+        tokio::task::yield_now().await;
+    }
+    database.append(&log[..5]).await;
+    applied(&database, 5).await;
+    first.task.abort();
+    assert!(first.task.await.is_err(), "killed: it gives nothing back");
+    database.append(&log[5..]).await;
+    applied(&database, head).await;
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn a_projector_waits_for_its_database() {
+    let url = (
+        "TIDEMARK_DATABASE__PROJECT_URL",
+        "postgres://nobody@127.0.0.1:1/nothing",
+    );
+    let token = format!("projector={}", "s".repeat(32));
+    let vars = [url, ("TIDEMARK_SERVICE_TOKEN", &token)];
+    let config =
+        Config::from_vars(vars.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
+    let projector = Running::start(config).await;
+    assert!(!projector.is_ready().await);
+    projector.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_missing_in_the_configuration_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = Config::from_vars([]).unwrap();
+    let error = run(config, listener, CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("TIDEMARK_DATABASE__PROJECT_URL"),
+        "{error}"
+    );
+}
