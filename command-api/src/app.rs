@@ -6,7 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_domain::Command;
-use tidemark_event_store::{Keys, LookupKey};
+use tidemark_event_store::{LookupKey, SubjectKeys};
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
@@ -29,7 +29,7 @@ pub struct App {
     /// Executes commands.
     pub executor: Executor,
     /// The keys of data subjects, for sealing and unsealing personal data.
-    pub keys: Keys,
+    pub keys: SubjectKeys,
     /// Makes the keyed hashes by which values are compared without being unsealed.
     pub lookup_key: Arc<LookupKey>,
     /// Checks and hashes passwords.

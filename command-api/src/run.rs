@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use sqlx::PgPool;
-use tidemark_event_store::{Keys, Log, LookupKey, TimedPool};
+use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
@@ -90,7 +90,7 @@ fn router(
     let lookup_key = decode_key(&sealing.lookup_key, "sealing.lookup_key")?;
     let app = App {
         executor,
-        keys: Keys::new(
+        keys: SubjectKeys::new(
             PgPool::clone(&pool),
             &master_key,
             key_ttl,

@@ -1,160 +1,27 @@
-//! Writing the log: one call of one function for the batch of an executor.
+//! Writing to the log: one call of the SQL function `append` writes the batch of an executor.
 //!
-//! An executor numbers its batches. What became of a batch whose answer was lost is asked with
-//! [`Appender::resolve`], never guessed.
+//! An executor numbers its batches. If the answer to an append is lost, [`Appender::resolve`] finds
+//! out whether the batch was committed; nothing is ever assumed about it.
 
 mod columns;
+mod group;
+mod outcome;
 
 use fail::fail_point;
-use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, PgPool};
-use tidemark_events::{Encoded, Timestamp};
+use tidemark_events::Timestamp;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::IdempotencyRecord;
-use columns::Columns;
+use self::columns::Columns;
+use self::outcome::Answer;
 
-/// An event to append.
-#[derive(Clone, Debug)]
-pub struct NewEvent {
-    /// UUIDv7.
-    pub event_id: Uuid,
-    /// Its stream.
-    pub stream_id: Uuid,
-    /// The place it takes in its stream.
-    pub version: i64,
-    /// The name of its aggregate.
-    pub aggregate: &'static str,
-    /// Type, schema version and data.
-    pub encoded: Encoded,
-    /// Who and why, JSON text.
-    pub metadata: String,
-}
+pub use group::{ClaimOwner, Group, NewEvent, NewIdempotencyRecord, SubjectKeyUse};
+pub use outcome::{AppendOutcome, Appended, Conflict};
 
-/// The idempotency record of a command: it must not exist, and is written if the command is done.
-#[derive(Clone, Debug)]
-pub struct NewIdempotencyRecord {
-    /// Who sent the command.
-    pub principal: String,
-    /// The key they sent with it.
-    pub key: String,
-    /// HMAC-SHA-256 of the request.
-    pub request_hash: Vec<u8>,
-    /// The HTTP status of the answer; none if the command was refused, which leaves no record.
-    pub status: Option<i16>,
-    /// The stream of the answer.
-    pub stream_id: Uuid,
-    /// Its version after the command.
-    pub version: i64,
-    /// The place of the command's last event within its group; none if it wrote none.
-    pub last_event: Option<usize>,
-}
-
-/// A data subject's key that a command's sealed values need.
-#[derive(Clone, Debug)]
-pub struct KeyUse {
-    /// Whose.
-    pub subject: Uuid,
-    /// Which.
-    pub version: i32,
-    /// The wrapped key where the command brings it; otherwise it must exist.
-    pub wrapped: Option<Vec<u8>>,
-}
-
-/// Commands that are written together or not at all, and what they rest on.
-#[derive(Clone, Debug, Default)]
-pub struct Group {
-    /// In order.
-    pub events: Vec<NewEvent>,
-    /// Streams read or written, with the version known before this batch (0: none).
-    pub streams: Vec<(Uuid, i64)>,
-    /// Claims read, with the owner known before this batch.
-    pub claims_read: Vec<(&'static str, String, Option<Uuid>)>,
-    /// Claims written, each once, with the owner afterwards.
-    pub claims_written: Vec<(&'static str, String, Option<Uuid>)>,
-    /// Idempotency records.
-    pub records: Vec<NewIdempotencyRecord>,
-    /// Keys used and brought.
-    pub keys: Vec<KeyUse>,
-}
-
-/// Something that a group rested on and that is not so any more. The group was not written.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Conflict {
-    /// A stream has another version.
-    Stream {
-        /// Place of the group in the batch.
-        group: usize,
-        /// Which stream.
-        id: Uuid,
-    },
-    /// A claim has another owner.
-    Claim {
-        /// Place of the group in the batch.
-        group: usize,
-        /// The claim's scope.
-        scope: String,
-        /// The claim's key.
-        key: String,
-    },
-    /// The command was done before.
-    #[serde(rename = "record")]
-    IdempotencyRecord {
-        /// Place of the group in the batch.
-        group: usize,
-        /// What was recorded then.
-        record: IdempotencyRecord,
-    },
-    /// A subject's key is gone, or somebody brought it first.
-    #[serde(rename = "subject")]
-    SubjectKey {
-        /// Place of the group in the batch.
-        group: usize,
-        /// Whose.
-        id: Uuid,
-    },
-}
-
-impl Conflict {
-    /// Place of the group in the batch.
-    #[must_use]
-    pub const fn group(&self) -> usize {
-        match self {
-            Self::Stream { group, .. }
-            | Self::Claim { group, .. }
-            | Self::IdempotencyRecord { group, .. }
-            | Self::SubjectKey { group, .. } => *group,
-        }
-    }
-}
-
-/// What an append did.
-#[derive(Clone, Debug)]
-pub struct Appended {
-    /// The head before. The events of the groups written follow it, in their order.
-    pub head: i64,
-    /// When they were taken.
-    pub at: Timestamp,
-    /// Empty if every group was written; each group named here was not.
-    pub conflicts: Vec<Conflict>,
-}
-
-/// The answer to a batch.
-#[derive(Clone, Debug)]
-pub enum AppendOutcome {
-    /// The batch was this executor's next.
-    Appended(Appended),
-    /// It was not: another process took the number, or the executor is forgotten. Nothing was done.
-    NotCurrent,
-    /// It came after the time until which it was valid, at this time. Nothing was done.
-    Late(Timestamp),
-}
-
-/// The writing side of one executor, on a connection of its own: one call is one round trip, and
-/// whatever became of the last one, the next begins on a connection that is known to be good.
+/// Appends the batches of one executor, on a connection that nothing else uses. If a call fails or is
+/// given up, its connection is closed, and the next call opens a new one.
 #[derive(Debug)]
 pub struct Appender {
     executor: Uuid,
@@ -163,10 +30,10 @@ pub struct Appender {
 }
 
 impl Appender {
-    /// Makes a row for a new executor. Of `pool` only the address and the limits are used.
+    /// Registers a new executor. Its connection is made like those of `pool`, but is not one of them.
     ///
     /// # Errors
-    /// If Postgres cannot be asked, or the id is taken.
+    /// If Postgres does not answer, or the id is taken.
     pub async fn register(pool: &PgPool, executor: Uuid) -> sqlx::Result<Self> {
         let options = PgConnectOptions::clone(&pool.connect_options());
         let mut connection = options.connect().await?;
@@ -180,11 +47,11 @@ impl Appender {
         })
     }
 
-    /// Appends batch number `batch`, counting from 1, unless it is later than `valid_until` by the clock
-    /// of Postgres when its turn comes.
+    /// Appends the batch with the number `batch`, counted from 1. Nothing is written if `valid_until`
+    /// has passed, by the clock of Postgres, when the append has locked the log.
     ///
     /// # Errors
-    /// If the call failed. Then its outcome is unknown until [`Self::resolve`] tells.
+    /// If the call failed. Then its outcome is unknown, and [`Self::resolve`] finds it out.
     pub async fn append(
         &self,
         batch: i64,
@@ -192,17 +59,25 @@ impl Appender {
         groups: Vec<Group>,
     ) -> sqlx::Result<AppendOutcome> {
         let columns = Columns::from(groups);
-        let Columns { e, s, c, w, i, k } = &columns;
+        let Columns {
+            events,
+            streams,
+            claims_read,
+            claims_written,
+            idempotency_records,
+            subject_keys,
+        } = &columns;
         let mut slot = self.connection.lock().await;
-        let mut connection = self.take(&mut slot).await?;
+        let mut connection = self.connection(&mut slot).await?;
         fail_point!("append_before");
-        let row = sqlx::query!(
+        let answer = sqlx::query_as!(
+            Answer,
             r#"
             select current as "current!",
                    late as "late!",
                    head as "head!",
                    at as "at!",
-                   moved::text as moved
+                   moved::text as conflicts
               from append(
                        $1, $2, $3,
                        $4, $5, $6, $7, $8, $9, $10, $11, $12,
@@ -216,65 +91,54 @@ impl Appender {
             self.executor,
             batch,
             valid_until,
-            &e.group,
-            &e.id,
-            &e.stream,
-            &e.version,
-            &e.aggregate,
-            &e.event_type,
-            &e.schema,
-            &e.data,
-            &e.metadata,
-            &s.group,
-            &s.stream,
-            &s.version,
-            &c.group,
-            &c.scope,
-            &c.key,
-            &c.owner as &[Option<Uuid>],
-            &w.group,
-            &w.scope,
-            &w.key,
-            &w.owner as &[Option<Uuid>],
-            &i.group,
-            &i.principal,
-            &i.key,
-            &i.hash,
-            &i.status as &[Option<i16>],
-            &i.stream,
-            &i.version,
-            &i.event as &[Option<i32>],
-            &k.group,
-            &k.subject,
-            &k.version,
-            &k.wrapped as &[Option<Vec<u8>>],
+            &events.group,
+            &events.id,
+            &events.stream,
+            &events.version,
+            &events.aggregate,
+            &events.event_type,
+            &events.schema,
+            &events.data,
+            &events.metadata,
+            &streams.group,
+            &streams.stream,
+            &streams.version,
+            &claims_read.group,
+            &claims_read.scope,
+            &claims_read.key,
+            &claims_read.owner as &[Option<Uuid>],
+            &claims_written.group,
+            &claims_written.scope,
+            &claims_written.key,
+            &claims_written.owner as &[Option<Uuid>],
+            &idempotency_records.group,
+            &idempotency_records.principal,
+            &idempotency_records.key,
+            &idempotency_records.hash,
+            &idempotency_records.status as &[Option<i16>],
+            &idempotency_records.stream,
+            &idempotency_records.version,
+            &idempotency_records.last_event as &[Option<i32>],
+            &subject_keys.group,
+            &subject_keys.subject,
+            &subject_keys.version,
+            &subject_keys.wrapped as &[Option<Vec<u8>>],
         )
         .fetch_one(&mut connection)
         .await?;
         *slot = Some(connection);
         fail_point!("append_unanswered");
-        if !row.current {
-            return Ok(AppendOutcome::NotCurrent);
-        }
-        if row.late {
-            return Ok(AppendOutcome::Late(row.at));
-        }
-        let conflicts = serde_json::from_str(row.moved.as_deref().unwrap_or("[]"))
-            .map_err(|error| sqlx::Error::Decode(error.into()))?;
-        Ok(AppendOutcome::Appended(Appended {
-            head: row.head,
-            at: row.at,
-            conflicts,
-        }))
+        answer.try_into()
     }
 
-    /// Whether batch number `batch` is in the log. If it is not, it never will be.
+    /// Whether the batch with the number `batch` was committed. If it was not, it never will be,
+    /// because this call takes its number.
     ///
     /// # Errors
-    /// If Postgres cannot be asked: ask again.
+    /// If Postgres does not answer. Then the outcome is still unknown: call again.
     pub async fn resolve(&self, batch: i64) -> sqlx::Result<bool> {
         let mut slot = self.connection.lock().await;
-        let mut connection = self.take(&mut slot).await?;
+        let mut connection = self.connection(&mut slot).await?;
         let committed = sqlx::query_scalar!(
             r#"select resolve_batch($1, $2) as "committed!""#,
             self.executor,
@@ -286,9 +150,9 @@ impl Appender {
         Ok(committed)
     }
 
-    /// The connection, or a new one. Whoever takes it puts it back once its call has succeeded: one
-    /// whose call failed, or was given up, is closed.
-    async fn take(&self, slot: &mut Option<PgConnection>) -> sqlx::Result<PgConnection> {
+    /// Takes the connection out of its slot, or opens a new one. The caller puts it back when its call
+    /// has succeeded; otherwise the connection is dropped, which closes it.
+    async fn connection(&self, slot: &mut Option<PgConnection>) -> sqlx::Result<PgConnection> {
         match slot.take() {
             Some(connection) => Ok(connection),
             None => self.options.connect().await,

@@ -1,40 +1,41 @@
-//! What was answered to commands that came with an `Idempotency-Key`, as the append finds it, and
-//! forgetting it in time.
+//! The records of commands that came with an `Idempotency-Key`: what was answered to them, and for how
+//! long that is kept.
 
 use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use sqlx::PgPool;
-use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
-/// A command that was done, and its answer.
+use crate::interval::interval;
+
+/// What the log remembers of a command, so that the same request gets the same answer again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct IdempotencyRecord {
-    /// Who sent the command.
+    /// The principal who sent the command.
     pub principal: String,
-    /// The key they sent with it.
+    /// The `Idempotency-Key` of the request.
     pub key: String,
-    /// HMAC-SHA-256 of the request that was answered.
+    /// The HMAC-SHA-256 of the request.
     #[serde(deserialize_with = "bytea")]
     pub request_hash: Vec<u8>,
     /// The HTTP status of the answer.
     pub status: i16,
-    /// The stream of the answer.
+    /// The stream that the answer names.
     pub stream_id: Uuid,
-    /// Its version after the command.
+    /// The version of that stream after the command.
     pub version: i64,
-    /// The position after the command.
+    /// The position of the log after the command.
     pub position: i64,
 }
 
 impl IdempotencyRecord {
-    /// Forgets clients' records older than `records_kept`, and executors that have not appended for
-    /// `executors_kept`. Says how many records that were.
+    /// Removes clients' records that are older than `records_kept`, and executors that have appended
+    /// nothing for `executors_kept`. Returns how many records were removed.
     ///
     /// # Errors
-    /// If Postgres cannot be asked.
+    /// If Postgres does not answer the query.
     pub async fn expire(
         pool: &PgPool,
         records_kept: Duration,
@@ -50,15 +51,7 @@ impl IdempotencyRecord {
     }
 }
 
-fn interval(duration: Duration) -> PgInterval {
-    PgInterval {
-        months: 0,
-        days: 0,
-        microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
-    }
-}
-
-/// Bytes as Postgres writes them into JSON.
+/// Reads bytes as Postgres writes them into JSON: hexadecimal digits after `\x`.
 fn bytea<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     let text = String::deserialize(deserializer)?;
     hex::decode(text.trim_start_matches("\\x")).map_err(D::Error::custom)

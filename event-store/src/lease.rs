@@ -1,7 +1,9 @@
-//! Leases in Postgres, by its clock: who does what only one process may do at a time.
+//! Leases in Postgres: who may do a job that only one process may do at a time, and until when by the
+//! clock of Postgres.
 //!
-//! A lease alone fences nothing: whoever holds one must also make its writes conditional (an epoch,
-//! a checkpoint that is where it was left), since a paused process may wake after its lease ended.
+//! A lease alone does not stop a zombie, a process that was paused and wakes after its lease has ended.
+//! So every write that a lease protects needs a fence too: a condition on the epoch of the term, or on
+//! a checkpoint that must still be where its holder left it.
 
 use std::time::Duration;
 
@@ -9,17 +11,18 @@ use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 use crate::TimedPool;
+use crate::interval::interval;
 
-/// A term of holding a lease.
+/// One term of a lease: the time for which one process holds it without a break.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// What it is for.
+    /// The name of the lease, which says what job it is for.
     pub name: String,
-    /// Rises with each term.
+    /// The number of the term. Each term has a higher one than the term before.
     pub epoch: i64,
 }
 
-/// The leases of one process.
+/// Takes, renews and releases leases for one process.
 #[derive(Clone, Debug)]
 pub struct Leases {
     pool: TimedPool,
@@ -28,23 +31,21 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// Leases for a process that calls itself `holder`, each good for `ttl` after it was taken or
-    /// renewed.
+    /// Leases of the process whose id is `holder`. Each lasts for `ttl` after it was taken or renewed.
     #[must_use]
     pub fn new(pool: TimedPool, holder: Uuid, ttl: Duration) -> Self {
-        let microseconds = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
-        let ttl = PgInterval {
-            months: 0,
-            days: 0,
-            microseconds,
-        };
-        Self { pool, holder, ttl }
+        Self {
+            pool,
+            holder,
+            ttl: interval(ttl),
+        }
     }
 
-    /// Takes the lease if nobody holds it now; a holder that lost track of its term takes a new one.
+    /// Takes a lease and so begins a term, unless another process holds it: then the answer is `None`.
+    /// A process that holds the lease already begins a new term.
     ///
     /// # Errors
-    /// If Postgres cannot be asked.
+    /// If Postgres does not answer the query.
     pub async fn take(&self, name: &str) -> sqlx::Result<Option<Lease>> {
         let query = sqlx::query_scalar!(
             r#"
@@ -70,10 +71,10 @@ impl Leases {
         }))
     }
 
-    /// Prolongs a term. False if it is over: then stop at once.
+    /// Prolongs a term. `false` means that the term is over: its holder must stop at once.
     ///
     /// # Errors
-    /// If Postgres cannot be asked.
+    /// If Postgres does not answer the query.
     pub async fn renew(&self, lease: &Lease) -> sqlx::Result<bool> {
         let query = sqlx::query!(
             r#"
@@ -94,10 +95,10 @@ impl Leases {
         Ok(renewed.rows_affected() == 1)
     }
 
-    /// Ends a term on purpose, so that the next holder need not wait.
+    /// Ends a term early, so that the next holder need not wait until the lease expires.
     ///
     /// # Errors
-    /// If Postgres cannot be asked; then the lease runs out by itself.
+    /// If Postgres does not answer the query. Then the lease expires by itself.
     pub async fn release(&self, lease: &Lease) -> sqlx::Result<()> {
         let query = sqlx::query!(
             r#"

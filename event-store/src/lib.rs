@@ -1,8 +1,10 @@
-//! The log in Postgres: append, read, claims, idempotency records, subject keys; the relay to Kafka;
-//! the feeds. It knows events as stored text and decides nothing.
+//! The log in Postgres: append, read, claims, idempotency records, snapshots, subject keys; the relay,
+//! which publishes the log to Kafka; the feeds, which read it in order. The data of an event is opaque
+//! text here, and nothing here decides what is written.
 
 mod append;
 mod idempotency;
+mod interval;
 mod lease;
 mod log;
 mod pool;
@@ -15,12 +17,13 @@ pub mod kafka;
 pub mod relay;
 
 pub use append::{
-    AppendOutcome, Appended, Appender, Conflict, Group, KeyUse, NewEvent, NewIdempotencyRecord,
+    AppendOutcome, Appended, Appender, ClaimOwner, Conflict, Group, NewEvent, NewIdempotencyRecord,
+    SubjectKeyUse,
 };
 pub use idempotency::IdempotencyRecord;
 pub use lease::{Lease, Leases};
 pub use log::{Head, Log, Published};
 pub use pool::TimedPool;
 pub use schema::migrate;
-pub use sealing::{Keys, LookupKey, NewKey, SealError, SubjectKey};
+pub use sealing::{LookupKey, NewSubjectKey, SealError, SubjectKey, SubjectKeys};
 pub use snapshot::Snapshot;

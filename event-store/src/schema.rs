@@ -1,9 +1,9 @@
-//! The migrations, inside the binary: forward only.
+//! The migrations of the database, which are compiled into the binary. There is no way back.
 
 use sqlx::PgPool;
 use sqlx::migrate::MigrateError;
 
-/// Brings a database to the schema of this build. Needs the owner's connection.
+/// Brings a database to the schema of this build. Only the role that owns the schema may do that.
 ///
 /// # Errors
 /// If a migration fails, or the database has one that this build does not know.

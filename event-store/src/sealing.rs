@@ -1,7 +1,9 @@
-//! Sealing personal data under a key per data subject, and hashing it under a key of the deployment.
+//! Sealing: personal data is encrypted under a key of the person it is about, its subject, and compared
+//! by hashes under a key of the deployment.
 //!
-//! XChaCha20-Poly1305 with random nonces. A subject's key is stored wrapped under a master key that
-//! never enters the database; destroying the wrapped key erases all that it sealed, everywhere.
+//! The cipher is XChaCha20-Poly1305 with random nonces. A subject's key is stored wrapped, which means
+//! encrypted under a master key that never enters the database. To destroy the wrapped key is to erase
+//! everything that was sealed with it, backups included.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,29 +24,30 @@ const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const FIRST_VERSION: i32 = 1;
 
-/// Why sealed data could not be opened, or nothing could be sealed.
+/// Why a value could not be sealed or unsealed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// A key that must be 32 bytes is not.
     #[error("a sealing key must have {KEY_BYTES} bytes")]
     KeyLength,
-    /// The ciphertext, its nonce or its key is not what was written.
-    #[error("sealed data cannot be opened: it, its subject or its key was altered")]
+    /// The ciphertext, its nonce, its field or its key is not the one that was written.
+    #[error("sealed data cannot be opened: the data, its subject or its key was altered")]
     Broken,
-    /// Postgres could not be asked for a key.
+    /// Postgres did not answer when it was asked for a key.
     #[error(transparent)]
     Storage(#[from] Arc<sqlx::Error>),
 }
 
-/// Computes the keyed hashes by which personal values are looked up and compared.
+/// The key of a deployment under which personal values are hashed, so that they can be looked up and
+/// compared without being unsealed.
 #[derive(Debug)]
 pub struct LookupKey(SecretBox<[u8]>);
 
 impl LookupKey {
-    /// A key of 32 bytes.
+    /// A lookup key made of 32 bytes.
     ///
     /// # Errors
-    /// [`SealError::KeyLength`].
+    /// [`SealError::KeyLength`] if there are more or fewer.
     pub fn new(key: Vec<u8>) -> Result<Self, SealError> {
         if key.len() == KEY_BYTES {
             Ok(Self(key.into()))
@@ -53,16 +56,17 @@ impl LookupKey {
         }
     }
 
-    /// The hash of a value; `domain` keeps equal values of different meaning apart.
+    /// The keyed hash of a value. `domain` says what the value means, so that equal values with
+    /// different meanings have different hashes.
     #[must_use]
     pub fn hash(&self, domain: &str, value: &str) -> KeyedHash {
         KeyedHash(hex::encode(self.mac(domain, value.as_bytes())))
     }
 
-    /// The same, of any bytes and as bytes.
+    /// The HMAC-SHA-256 of a value, which is what [`Self::hash`] writes as text.
     #[must_use]
     pub fn mac(&self, domain: &str, value: &[u8]) -> Vec<u8> {
-        // HMAC takes a key of any length, so this is never the default.
+        // HMAC takes a key of any length, so this cannot fail.
         let mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret());
         mac.map(|mac| {
             let mac = mac
@@ -75,7 +79,7 @@ impl LookupKey {
     }
 }
 
-/// One subject's key, open.
+/// A subject's key, unwrapped.
 #[derive(Clone)]
 pub struct SubjectKey {
     subject: UserId,
@@ -84,13 +88,13 @@ pub struct SubjectKey {
 }
 
 impl SubjectKey {
-    /// Seals a value as the field of that name.
+    /// Seals the value of the field with this name. Only the same field can unseal it.
     ///
     /// # Errors
     /// [`SealError::Broken`] if the value is longer than the cipher takes (256 GiB).
     pub fn seal(&self, field: &str, value: &str) -> Result<Sealed, SealError> {
         let nonce = random::<NONCE_BYTES>();
-        let aad = associated(self.subject, self.version, field);
+        let aad = associated_data(self.subject, self.version, field);
         let ciphertext = encrypt(&self.cipher, nonce, &aad, value.as_bytes())?;
         Ok(Sealed {
             subject: self.subject,
@@ -102,37 +106,37 @@ impl SubjectKey {
 
     fn unseal(&self, field: &str, sealed: &Sealed) -> Result<String, SealError> {
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Broken);
-        let aad = associated(sealed.subject, sealed.key_version, field);
+        let aad = associated_data(sealed.subject, sealed.key_version, field);
         let nonce = decode(&sealed.nonce)?;
         let plain = decrypt(&self.cipher, &nonce, &aad, &decode(&sealed.ciphertext)?)?;
         String::from_utf8(plain).map_err(|_| SealError::Broken)
     }
 }
 
-/// A new subject's key: use it, and have the append of its first facts store it.
-pub struct NewKey {
-    /// To seal with.
+/// The key of a new subject. The append of the first events that it seals must store it.
+pub struct NewSubjectKey {
+    /// The key to seal with.
     pub key: SubjectKey,
-    /// Which of the subject's keys it is.
+    /// The number of the key among the subject's keys.
     pub version: i32,
-    /// To store: encrypted under the master key.
+    /// The wrapped key, which is to be stored.
     pub wrapped: Vec<u8>,
 }
 
-/// The subjects' keys, fetched when needed and forgotten soon.
+/// The keys of all subjects. Each is read from Postgres when it is needed and cached for a short time.
 #[derive(Clone)]
-pub struct Keys {
+pub struct SubjectKeys {
     pool: PgPool,
     master: XChaCha20Poly1305,
     cache: Cache<(UserId, i32), Option<SubjectKey>>,
 }
 
-impl Keys {
-    /// Keys wrapped under `master` (32 bytes), each kept at most `ttl` and `capacity` of them, so
-    /// that a destroyed one is forgotten in that time.
+impl SubjectKeys {
+    /// Keys that are wrapped under `master` (32 bytes). The cache holds at most `capacity` keys, each
+    /// for at most `ttl`, so a key that is destroyed can be used for that much longer.
     ///
     /// # Errors
-    /// [`SealError::KeyLength`].
+    /// [`SealError::KeyLength`] if `master` does not have 32 bytes.
     pub fn new(
         pool: PgPool,
         master: &[u8],
@@ -151,14 +155,14 @@ impl Keys {
         })
     }
 
-    /// Makes the key of a new subject.
+    /// Makes the key of a new subject. Nothing is stored.
     ///
     /// # Errors
-    /// Never with a usable master key.
-    pub fn create(&self, subject: UserId) -> Result<NewKey, SealError> {
+    /// [`SealError::Broken`] if the cipher fails, which it does not for input as short as a key.
+    pub fn create(&self, subject: UserId) -> Result<NewSubjectKey, SealError> {
         let secret = random::<KEY_BYTES>();
         let nonce = random::<NONCE_BYTES>();
-        let aad = associated(subject, FIRST_VERSION, "key");
+        let aad = associated_data(subject, FIRST_VERSION, "key");
         let mut wrapped = nonce.to_vec();
         wrapped.extend(encrypt(&self.master, nonce, &aad, &secret)?);
         let key = SubjectKey {
@@ -166,17 +170,19 @@ impl Keys {
             version: FIRST_VERSION,
             cipher: XChaCha20Poly1305::new(&secret.into()),
         };
-        Ok(NewKey {
+        Ok(NewSubjectKey {
             key,
             version: FIRST_VERSION,
             wrapped,
         })
     }
 
-    /// Opens a sealed value of the field of that name; `None` if its subject was erased.
+    /// Unseals a value of the field with this name. `None` means that its key was destroyed, because
+    /// the subject was erased.
     ///
     /// # Errors
-    /// [`SealError`]: altered data, or Postgres cannot be asked.
+    /// [`SealError::Broken`] if the data was altered; [`SealError::Storage`] if Postgres does not
+    /// answer.
     pub async fn unseal(&self, field: &str, sealed: &Sealed) -> Result<Option<String>, SealError> {
         let id = (sealed.subject, sealed.key_version);
         let key = self.cache.try_get_with(id, self.fetch(id)).await.map_err(
@@ -212,7 +218,7 @@ impl Keys {
         let (nonce, ciphertext) = wrapped
             .split_at_checked(NONCE_BYTES)
             .ok_or(SealError::Broken)?;
-        let aad = associated(subject, version, "key");
+        let aad = associated_data(subject, version, "key");
         let secret = decrypt(&self.master, nonce, &aad, ciphertext)?;
         let cipher = XChaCha20Poly1305::new_from_slice(&secret).map_err(|_| SealError::Broken)?;
         Ok(Some(SubjectKey {
@@ -223,8 +229,9 @@ impl Keys {
     }
 }
 
-/// Binds a ciphertext to its subject, key and field, so that none can pass for another.
-fn associated(subject: UserId, version: i32, field: &str) -> String {
+/// The associated data of a ciphertext, which binds it to its subject, key and field: moved to
+/// another one, it cannot be opened.
+fn associated_data(subject: UserId, version: i32, field: &str) -> String {
     format!("{subject}/{version}/{field}")
 }
 
@@ -261,7 +268,7 @@ fn decrypt(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "keys and nonces are drawn here and nowhere else"
+    reason = "all keys and nonces come from here"
 )]
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

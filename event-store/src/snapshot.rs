@@ -1,6 +1,9 @@
-//! Snapshots: states of long streams as text, kept beside the log. Only events are the truth; what a
-//! state means, and whether this build can use it, is for others to say.
+//! Snapshots: the states of long streams, stored beside the log, so that loading a stream need not read
+//! all its events. The events alone are authoritative, so snapshots may be lost.
+//!
+//! This module stores states as text. Whether a build understands a state is for its caller to decide.
 
+use sqlx::PgPool;
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
@@ -9,26 +12,27 @@ use crate::TimedPool;
 /// The state of a stream after one of its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Whose.
+    /// The stream whose state it is.
     pub stream_id: Uuid,
-    /// Of the last event that it holds.
+    /// The version of the last event that the state includes.
     pub version: i64,
-    /// When the log took that event.
+    /// The time at which that event was recorded.
     pub recorded_at: Timestamp,
     /// The name of the stream's aggregate.
     pub aggregate: String,
-    /// What the build that made it calls the shape and meaning of its states.
+    /// The version of the state's format and meaning, by the build that stored it.
     pub state_version: i16,
-    /// JSON text.
+    /// The state as JSON text.
     pub state: String,
 }
 
 impl Snapshot {
-    /// Those that there are of these streams.
+    /// Reads the snapshots of these streams. A stream that has none is left out.
     ///
     /// # Errors
-    /// If Postgres cannot be asked.
-    pub async fn of(pool: &TimedPool, streams: &[Uuid]) -> sqlx::Result<Vec<Self>> {
+    /// If Postgres does not answer the query.
+    pub async fn load(pool: &TimedPool, stream_ids: &[Uuid]) -> sqlx::Result<Vec<Self>> {
+        let connections: &PgPool = pool;
         let query = sqlx::query_as!(
             Self,
             r#"
@@ -41,16 +45,16 @@ impl Snapshot {
               from snapshots
              where stream_id = any ($1)
             "#,
-            streams,
+            stream_ids,
         )
-        .fetch_all(&**pool);
+        .fetch_all(connections);
         pool.with_timeout(query).await
     }
 
-    /// Keeps the state of a stream after an event that is in the log, unless a later one is kept.
+    /// Stores the state of a stream after an event that is in the log, unless a later one is stored.
     ///
     /// # Errors
-    /// If Postgres cannot be asked.
+    /// If Postgres does not answer the query.
     pub async fn save(
         pool: &TimedPool,
         stream_id: Uuid,
@@ -58,6 +62,7 @@ impl Snapshot {
         state_version: i16,
         state: &str,
     ) -> sqlx::Result<()> {
+        let connections: &PgPool = pool;
         let query = sqlx::query!(
             "select save_snapshot($1, $2, $3, $4)",
             stream_id,
@@ -65,7 +70,7 @@ impl Snapshot {
             state_version,
             state,
         )
-        .execute(&**pool);
+        .execute(connections);
         pool.with_timeout(query).await.map(drop)
     }
 }

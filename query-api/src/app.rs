@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use sqlx::PgPool;
-use tidemark_event_store::{Keys, Log, TimedPool};
+use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::pagination::Cursors;
 use tidemark_platform::token::Token;
@@ -43,7 +43,7 @@ pub(crate) struct Parts {
     /// The log, for the audit trail.
     pub(crate) log: Log,
     /// Opens sealed personal data.
-    pub(crate) keys: Keys,
+    pub(crate) keys: SubjectKeys,
     /// Signs and reads the cursors of pages.
     pub(crate) cursors: Cursors,
     /// The followers of auctions.
@@ -138,12 +138,17 @@ impl App {
     }
 }
 
-fn subject_keys(config: &Config, pool: PgPool) -> Result<Keys, StartError> {
+fn subject_keys(config: &Config, pool: PgPool) -> Result<SubjectKeys, StartError> {
     let sealing = &config.sealing;
     let master = required(&sealing.master_key, "sealing.master_key")?;
     let master = STANDARD
         .decode(master)
         .map_err(|_| StartError::SealingKey)?;
     let ttl = Duration::from_secs(sealing.key_cache_s);
-    Ok(Keys::new(pool, &master, ttl, CACHED_SUBJECT_KEYS_MAX)?)
+    Ok(SubjectKeys::new(
+        pool,
+        &master,
+        ttl,
+        CACHED_SUBJECT_KEYS_MAX,
+    )?)
 }

@@ -73,7 +73,7 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
         }],
         // As a decision on a bid does: it rests on the auction and on the bidder.
         streams: vec![(stream_id, version - 1), (bidder, 1)],
-        records: record.into_iter().collect(),
+        idempotency_records: record.into_iter().collect(),
         ..Group::default()
     }
 }
@@ -205,7 +205,7 @@ fn copy_rows(position: &mut i64, streams: &mut Streams, world: &World) -> (Strin
         let user = world.bidders[row % world.bidders.len()].0;
         let (stream_id, version) = streams.next();
         let group = bid(stream_id, version, user, true);
-        let (event, record) = (&group.events[0], &group.records[0]);
+        let (event, record) = (&group.events[0], &group.idempotency_records[0]);
         let data = event.encoded.data.replace('\\', "\\\\");
         writeln!(
             events,

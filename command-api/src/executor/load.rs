@@ -106,7 +106,7 @@ impl Loader {
         }
         let scopes: Vec<_> = claims.iter().map(|c| c.scope.name().to_owned()).collect();
         let keys: Vec<_> = claims.iter().map(|c| c.key.clone()).collect();
-        Ok(self.log.owners(&scopes, &keys).await?)
+        Ok(self.log.claim_owners(&scopes, &keys).await?)
     }
 
     /// The states of streams: what was kept of them, and the events since.
@@ -116,7 +116,7 @@ impl Loader {
         }
         let empty = |id: &Uuid| (*id, Folding::from(Loaded::default()));
         let mut folded: HashMap<_, _> = streams.iter().map(empty).collect();
-        for snapshot in Snapshot::of(&self.pool, streams).await? {
+        for snapshot in Snapshot::load(&self.pool, streams).await? {
             if let Some(loaded) = restore(&snapshot) {
                 folded.insert(snapshot.stream_id, loaded.into());
             }

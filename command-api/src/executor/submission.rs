@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use tidemark_domain::Command;
-use tidemark_event_store::KeyUse;
+use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::{Event, Metadata};
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ pub struct Submission {
     /// Under which key the answer is recorded, if the client sent an `Idempotency-Key`.
     pub idempotency: Option<Idempotency>,
     /// The keys of the data subjects whose sealed values the command carries.
-    pub subject_keys: Vec<KeyUse>,
+    pub subject_keys: Vec<SubjectKeyUse>,
 }
 
 /// What identifies a request that must act once, however often it is sent.

@@ -1,9 +1,28 @@
-//! Groups as the parallel arrays that the append function takes.
+//! Groups as the parallel arrays that the SQL function `append` takes.
 
 use uuid::Uuid;
 
-use super::{Group, NewEvent, NewIdempotencyRecord};
+use super::group::{ClaimOwner, Group, NewEvent, NewIdempotencyRecord, SubjectKeyUse};
 
+/// The groups of a batch, one set of arrays for each kind of thing. Each comment names the prefix of
+/// the parameters of `append` that take the set.
+#[derive(Default)]
+pub(super) struct Columns {
+    /// `e_`
+    pub(super) events: Events,
+    /// `s_`
+    pub(super) streams: Streams,
+    /// `c_`
+    pub(super) claims_read: Claims,
+    /// `w_`
+    pub(super) claims_written: Claims,
+    /// `i_`
+    pub(super) idempotency_records: IdempotencyRecords,
+    /// `k_`
+    pub(super) subject_keys: SubjectKeys,
+}
+
+/// In each set, the arrays have the same length, and `group` is the index of the group in the batch.
 #[derive(Default)]
 pub(super) struct Events {
     pub(super) group: Vec<i32>,
@@ -33,7 +52,7 @@ pub(super) struct Claims {
 }
 
 #[derive(Default)]
-pub(super) struct Records {
+pub(super) struct IdempotencyRecords {
     pub(super) group: Vec<i32>,
     pub(super) principal: Vec<String>,
     pub(super) key: Vec<String>,
@@ -41,7 +60,8 @@ pub(super) struct Records {
     pub(super) status: Vec<Option<i16>>,
     pub(super) stream: Vec<Uuid>,
     pub(super) version: Vec<i64>,
-    pub(super) event: Vec<Option<i32>>,
+    /// The place of the command's last event among all events of the batch, counted from 1.
+    pub(super) last_event: Vec<Option<i32>>,
 }
 
 #[derive(Default)]
@@ -52,59 +72,45 @@ pub(super) struct SubjectKeys {
     pub(super) wrapped: Vec<Option<Vec<u8>>>,
 }
 
-/// The groups as the parallel arrays that the function takes, named by its prefixes.
-#[derive(Default)]
-pub(super) struct Columns {
-    pub(super) e: Events,
-    pub(super) s: Streams,
-    pub(super) c: Claims,
-    pub(super) w: Claims,
-    pub(super) i: Records,
-    pub(super) k: SubjectKeys,
-}
-
 impl From<Vec<Group>> for Columns {
     fn from(groups: Vec<Group>) -> Self {
         let mut columns = Self::default();
-        for (place, group) in (0..).zip(groups) {
-            columns.add(place, group);
+        for (index, group) in (0..).zip(groups) {
+            columns.add(index, group);
         }
         columns
     }
 }
 
 impl Columns {
-    fn add(&mut self, place: i32, group: Group) {
-        let events_before = self.e.id.len();
+    fn add(&mut self, index: i32, group: Group) {
+        let events_before = self.events.id.len();
         for event in group.events {
-            self.e.add(place, event);
+            self.events.add(index, event);
         }
         for (stream, version) in group.streams {
-            self.s.group.push(place);
-            self.s.stream.push(stream);
-            self.s.version.push(version);
+            self.streams.group.push(index);
+            self.streams.stream.push(stream);
+            self.streams.version.push(version);
         }
         for claim in group.claims_read {
-            self.c.add(place, claim);
+            self.claims_read.add(index, claim);
         }
         for claim in group.claims_written {
-            self.w.add(place, claim);
+            self.claims_written.add(index, claim);
         }
-        for record in group.records {
-            self.i.add(place, events_before, record);
+        for record in group.idempotency_records {
+            self.idempotency_records.add(index, events_before, record);
         }
-        for key in group.keys {
-            self.k.group.push(place);
-            self.k.subject.push(key.subject);
-            self.k.version.push(key.version);
-            self.k.wrapped.push(key.wrapped);
+        for key in group.subject_keys {
+            self.subject_keys.add(index, key);
         }
     }
 }
 
 impl Events {
-    fn add(&mut self, place: i32, event: NewEvent) {
-        self.group.push(place);
+    fn add(&mut self, group: i32, event: NewEvent) {
+        self.group.push(group);
         self.id.push(event.event_id);
         self.stream.push(event.stream_id);
         self.version.push(event.version);
@@ -117,28 +123,35 @@ impl Events {
 }
 
 impl Claims {
-    fn add(&mut self, place: i32, (scope, key, owner): (&'static str, String, Option<Uuid>)) {
-        self.group.push(place);
+    fn add(&mut self, group: i32, (scope, key, owner): ClaimOwner) {
+        self.group.push(group);
         self.scope.push(scope.to_owned());
         self.key.push(key);
         self.owner.push(owner);
     }
 }
 
-impl Records {
-    fn add(&mut self, place: i32, events_before: usize, record: NewIdempotencyRecord) {
-        self.group.push(place);
+impl IdempotencyRecords {
+    fn add(&mut self, group: i32, events_before: usize, record: NewIdempotencyRecord) {
+        let last_event = record
+            .last_event
+            .and_then(|index| i32::try_from(events_before + index + 1).ok());
+        self.group.push(group);
         self.principal.push(record.principal);
         self.key.push(record.key);
         self.hash.push(record.request_hash);
         self.status.push(record.status);
         self.stream.push(record.stream_id);
         self.version.push(record.version);
-        // Places count from 1 over the whole batch.
-        self.event.push(
-            record
-                .last_event
-                .and_then(|event| i32::try_from(events_before + event + 1).ok()),
-        );
+        self.last_event.push(last_event);
+    }
+}
+
+impl SubjectKeys {
+    fn add(&mut self, group: i32, key: SubjectKeyUse) {
+        self.group.push(group);
+        self.subject.push(key.subject);
+        self.version.push(key.version);
+        self.wrapped.push(key.wrapped);
     }
 }

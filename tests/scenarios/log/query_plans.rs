@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{
-    AppendOutcome, Appender, Group, KeyUse, NewEvent, NewIdempotencyRecord,
+    AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, SubjectKeyUse,
 };
 use tidemark_events::Encoded;
 use tidemark_platform::database;
@@ -124,7 +124,7 @@ fn group(stream_id: Uuid, version: i64) -> Group {
             ("test", claim(version - 1), None),
             ("test", claim(version), Some(stream_id)),
         ],
-        records: vec![NewIdempotencyRecord {
+        idempotency_records: vec![NewIdempotencyRecord {
             principal: format!("user:{stream_id}"),
             key: new_id().to_string(),
             request_hash: vec![7; 32],
@@ -133,7 +133,7 @@ fn group(stream_id: Uuid, version: i64) -> Group {
             version,
             last_event: Some(0),
         }],
-        keys: vec![KeyUse {
+        subject_keys: vec![SubjectKeyUse {
             subject: new_id(),
             version: 1,
             wrapped: Some(vec![7; 60]),

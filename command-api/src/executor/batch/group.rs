@@ -29,11 +29,13 @@ pub(super) fn group(
                 Write::Event(..) => None,
             };
         }
-        group.records.extend(member.record(group.events.len()));
+        group
+            .idempotency_records
+            .extend(member.record(group.events.len()));
         group.events.append(&mut member.events);
         if member.is_accepted() {
             group
-                .keys
+                .subject_keys
                 .extend(member.job.submission.subject_keys.iter().cloned());
         }
     }

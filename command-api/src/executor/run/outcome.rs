@@ -135,11 +135,11 @@ impl Loop {
     ) -> Option<Result<Accepted, Error>> {
         let submission = &member.job.submission;
         conflicts.iter().find_map(|conflict| match conflict {
-            Conflict::SubjectKey { id, .. } => {
+            Conflict::SubjectKey { subject, .. } => {
                 let is_erased = submission
                     .subject_keys
                     .iter()
-                    .any(|used| used.subject == *id);
+                    .any(|used| used.subject == *subject);
                 is_erased.then_some(Err(Error::SubjectErased))
             }
             Conflict::IdempotencyRecord { record, .. } => {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tidemark_domain::identity::user::{CreateFirstAdmin, GrantRole, Register, RevokeRole};
-use tidemark_event_store::KeyUse;
+use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::identity::user::Role;
 use tidemark_events::{CredentialId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
@@ -131,7 +131,7 @@ async fn create_first_admin(
 }
 
 /// The command that registers a user, with all personal data sealed under a new key, and that key.
-async fn registration(app: &App, user: &NewUser) -> Result<(Register, KeyUse), Problem> {
+async fn registration(app: &App, user: &NewUser) -> Result<(Register, SubjectKeyUse), Problem> {
     let email = normalised_email(&user.email);
     let local_part = email.split('@').next().unwrap_or_default();
     app.passwords.check(
@@ -150,7 +150,7 @@ async fn registration(app: &App, user: &NewUser) -> Result<(Register, KeyUse), P
         display_name: seal("display_name", &user.display_name)?,
         password_hash: seal("password_hash", &password_hash)?,
     };
-    let subject_key = KeyUse {
+    let subject_key = SubjectKeyUse {
         subject: user_id.0,
         version: new_key.version,
         wrapped: Some(new_key.wrapped),

@@ -1,0 +1,74 @@
+//! What an append writes and what it checks, in groups of commands.
+
+use tidemark_events::Encoded;
+use uuid::Uuid;
+
+/// A claim as a decision knew it or as it shall be: its scope, its key, and the stream that owns it
+/// (`None`: no stream does).
+pub type ClaimOwner = (&'static str, String, Option<Uuid>);
+
+/// Commands that are written together or not at all, and everything that their decisions rested on.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// The events to append, in their order.
+    pub events: Vec<NewEvent>,
+    /// The streams that were read or are written, with the version that each has before this batch
+    /// (0: the stream has no events).
+    pub streams: Vec<(Uuid, i64)>,
+    /// The claims that were read, with the owner that each has before this batch.
+    pub claims_read: Vec<ClaimOwner>,
+    /// The claims to write, each at most once, with the owner that each gets.
+    pub claims_written: Vec<ClaimOwner>,
+    /// The idempotency records of the commands. None of them may exist yet.
+    pub idempotency_records: Vec<NewIdempotencyRecord>,
+    /// The subject keys that the events need.
+    pub subject_keys: Vec<SubjectKeyUse>,
+}
+
+/// An event to append.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The id of the event, a UUIDv7.
+    pub event_id: Uuid,
+    /// The stream that the event belongs to.
+    pub stream_id: Uuid,
+    /// The version that the stream has after the event.
+    pub version: i64,
+    /// The name of the stream's aggregate.
+    pub aggregate: &'static str,
+    /// Type, schema version and data of the event.
+    pub encoded: Encoded,
+    /// Who caused the event and why, as JSON text.
+    pub metadata: String,
+}
+
+/// The idempotency record of a command. It must not exist yet, and it is written unless the command
+/// was refused.
+#[derive(Clone, Debug)]
+pub struct NewIdempotencyRecord {
+    /// The principal who sent the command.
+    pub principal: String,
+    /// The `Idempotency-Key` of the request.
+    pub key: String,
+    /// The HMAC-SHA-256 of the request.
+    pub request_hash: Vec<u8>,
+    /// The HTTP status of the answer; `None` if the command was refused, which leaves no record.
+    pub status: Option<i16>,
+    /// The stream that the answer names.
+    pub stream_id: Uuid,
+    /// The version of that stream after the command.
+    pub version: i64,
+    /// The index of the command's last event in [`Group::events`]; `None` if it has no event.
+    pub last_event: Option<usize>,
+}
+
+/// A subject's key that sealed values of a group need.
+#[derive(Clone, Debug)]
+pub struct SubjectKeyUse {
+    /// The person whose key it is.
+    pub subject: Uuid,
+    /// The number of the key among the subject's keys.
+    pub version: i32,
+    /// The wrapped key if it is new and must be stored; `None` if it must exist already.
+    pub wrapped: Option<Vec<u8>>,
+}
