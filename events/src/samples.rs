@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use crate::{
-    AuctionId, CategoryId, CredentialId, Currency, KeyedHash, Money, ProductId, ReadingId,
-    ReserveId, Sealed, SessionId, Timestamp, UserId,
+    Actor, AuctionId, CategoryId, CredentialId, Currency, Event, KeyedHash, Metadata, Money,
+    ProductId, ReadingId, Recorded, ReserveId, Sealed, SessionId, Timestamp, UserId,
 };
 
 pub use crate::all_samples as all;
@@ -32,6 +32,38 @@ pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
 #[must_use]
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_timestamp(1_798_761_600 + seconds, 0).unwrap_or_default()
+}
+
+/// An event as the log would hold it at that position, which is its version and the second of its time
+/// too. Its stream is the auction of the examples.
+///
+/// # Panics
+/// If the event cannot be encoded.
+#[must_use]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+pub fn recorded(position: i64, event: &Event) -> Recorded {
+    let encoded = event.encode().unwrap();
+    let metadata = Metadata {
+        actor: Actor::User(SELLER),
+        correlation_id: Uuid::from_u128(77),
+        causation_id: None,
+        traceparent: None,
+    };
+    Recorded {
+        position,
+        event_id: Uuid::from_u64_pair(1, position.unsigned_abs()),
+        stream_id: AUCTION.0,
+        version: position,
+        aggregate: event.aggregate().name().to_owned(),
+        event_type: encoded.event_type,
+        schema_version: encoded.schema_version,
+        data: encoded.data,
+        metadata: serde_json::to_string(&metadata).unwrap(),
+        recorded_at: at(position),
+    }
 }
 
 /// An amount in euro cents.

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tidemark_event_store::TimedPool;
 use tidemark_events::market::category;
-use tidemark_events::{Actor, CategoryId, Event, Metadata, Recorded, samples};
+use tidemark_events::{CategoryId, Event, Recorded, samples};
 use tidemark_platform::Config;
 use tidemark_read_models::storage::GENERATION;
 use tidemark_read_models::{EventFilter, FoldInput, ReadModel, divide};
@@ -20,30 +20,7 @@ use crate::following::page::Page;
 
 /// An event of the examples as the log would hold it at that position.
 pub(crate) fn recorded(position: i64) -> Recorded {
-    recorded_as(position, &samples::all()[0])
-}
-
-/// An event as the log would hold it at that position, which is its version too.
-pub(crate) fn recorded_as(position: i64, event: &Event) -> Recorded {
-    let encoded = event.encode().unwrap();
-    let metadata = Metadata {
-        actor: Actor::User(samples::SELLER),
-        correlation_id: Uuid::from_u128(77),
-        causation_id: None,
-        traceparent: None,
-    };
-    Recorded {
-        position,
-        event_id: Uuid::from_u64_pair(1, position.unsigned_abs()),
-        stream_id: samples::AUCTION.0,
-        version: position,
-        aggregate: event.aggregate().name().to_owned(),
-        event_type: encoded.event_type,
-        schema_version: encoded.schema_version,
-        data: encoded.data,
-        metadata: serde_json::to_string(&metadata).unwrap(),
-        recorded_at: samples::at(position),
-    }
+    samples::recorded(position, &samples::all()[0])
 }
 
 /// A page with the last events of the log.
@@ -237,12 +214,12 @@ impl ReadModel for Tally {
 
 /// An event that counts for the category.
 pub(crate) fn activated(position: i64, category_id: CategoryId) -> Recorded {
-    recorded_as(position, &category::Event::Activated { category_id }.into())
+    samples::recorded(position, &category::Event::Activated { category_id }.into())
 }
 
 /// The event that ends a category.
 pub(crate) fn deactivated(position: i64, category_id: CategoryId) -> Recorded {
-    recorded_as(
+    samples::recorded(
         position,
         &category::Event::Deactivated { category_id }.into(),
     )

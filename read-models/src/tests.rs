@@ -10,7 +10,7 @@ use crate::{EventFilter, FoldInput, ReadModel, for_each_read_model, testing};
 fn touched<M: ReadModel>() -> BTreeSet<String> {
     let events = samples::all();
     let touching = events.into_iter().filter_map(|event| {
-        let recorded = testing::recorded(1, &event);
+        let recorded = samples::recorded(1, &event);
         let input = FoldInput {
             recorded: &recorded,
             event: Some(event),
@@ -25,7 +25,7 @@ fn agrees<M: ReadModel>() {
         EventFilter::Types(types) => types.iter().map(ToString::to_string).collect(),
         EventFilter::AllHeaders => samples::all()
             .iter()
-            .map(|event| testing::recorded(1, event).event_type)
+            .map(|event| samples::recorded(1, event).event_type)
             .collect::<BTreeSet<_>>(),
     };
     assert_eq!(touched::<M>(), declared, "{}", M::NAME);

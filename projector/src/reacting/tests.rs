@@ -23,7 +23,7 @@ use super::reactor::Reactor;
 use super::registration::register;
 use super::sender::Sender;
 use crate::following::subscriber::{Subscriber, SubscriberError};
-use crate::testing::{Database, page, recorded, recorded_as};
+use crate::testing::{Database, page, recorded};
 
 const TIMER: &ProcessManager = &auction_timer::PROCESS_MANAGER;
 
@@ -81,7 +81,7 @@ async fn scheduled(
     {
         (*starts_at, *ends_at) = (now + start, now + end);
     }
-    recorded_as(position, &event)
+    samples::recorded(position, &event)
 }
 
 fn reactor(database: &Database) -> Reactor {

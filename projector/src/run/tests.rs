@@ -6,7 +6,7 @@ use tidemark_events::{Event, Recorded, samples};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::testing::{Database, recorded_as, variable};
+use crate::testing::{Database, variable};
 
 struct Running {
     address: SocketAddr,
@@ -49,7 +49,7 @@ fn config(database: &Database) -> Config {
 
 /// Every example once, from a position on, each time under other event ids.
 fn events(first: i64) -> Vec<Recorded> {
-    let recorded = |(position, event): (i64, Event)| recorded_as(position, &event);
+    let recorded = |(position, event): (i64, Event)| samples::recorded(position, &event);
     (first..).zip(samples::all()).map(recorded).collect()
 }
 

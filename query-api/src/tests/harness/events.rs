@@ -1,6 +1,6 @@
 //! The auction of the samples: its events and its row.
 
-use tidemark_events::{Actor, Event, Metadata, Recorded, samples};
+use tidemark_events::{Event, Recorded, samples};
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::{Auction, Row};
 use uuid::Uuid;
@@ -8,24 +8,9 @@ use uuid::Uuid;
 /// An event as the log stores it. Its position is also its version, and the second at which it was
 /// recorded.
 pub(crate) fn recorded(position: i64, stream_id: Uuid, event: &Event) -> Recorded {
-    let encoded = event.encode().unwrap();
-    let metadata = Metadata {
-        actor: Actor::User(samples::SELLER),
-        correlation_id: Uuid::from_u128(77),
-        causation_id: None,
-        traceparent: None,
-    };
     Recorded {
-        position,
-        event_id: Uuid::from_u64_pair(1, position.unsigned_abs()),
         stream_id,
-        version: position,
-        aggregate: event.aggregate().name().to_owned(),
-        event_type: encoded.event_type,
-        schema_version: encoded.schema_version,
-        data: encoded.data,
-        metadata: serde_json::to_string(&metadata).unwrap(),
-        recorded_at: samples::at(position),
+        ..samples::recorded(position, event)
     }
 }
 
