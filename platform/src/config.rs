@@ -1,73 +1,94 @@
-//! The configuration of every process: one documented file of defaults (`default.toml`), an optional
-//! file on top, the environment last. An unknown key is an error, so that a typing mistake never runs.
-//! What a value means is decided by the part that uses it, not here.
+//! The configuration of every process: one documented file of defaults (`default.toml`), an optional file
+//! that overrides it, and the environment, which overrides both. An unknown key is an error, so that no
+//! process runs with a mistyped setting. Each section of the file has a module here, with its bounds.
 
+mod auth;
+mod bounds;
+mod database;
+mod executor;
 mod http;
-mod security;
-mod storage;
-mod work;
+mod kafka;
+mod keys;
+mod list;
+mod listener;
+mod projection;
+mod query;
+mod reactor;
+mod redis;
+mod relay;
+mod sealing;
+mod services;
+mod telemetry;
 
-pub use http::{Http, Listener, LogFormat, Telemetry};
-pub use security::{Auth, Sealing, ServiceGrant};
-pub use storage::{Database, Kafka, Redis, Relay};
-pub use work::{Executor, FeedChoice, Projection, Query, Reactor};
+pub use auth::Auth;
+pub use database::Database;
+pub use executor::Executor;
+pub use http::Http;
+pub use kafka::Kafka;
+pub use listener::Listener;
+pub use projection::{FeedChoice, Projection};
+pub use query::Query;
+pub use reactor::Reactor;
+pub use redis::Redis;
+pub use relay::Relay;
+pub use sealing::Sealing;
+pub use services::ServiceGrant;
+pub use telemetry::{LogFormat, Telemetry};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 
-use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{Environment, File, FileFormat, Source};
+use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use self::bounds::longer_than;
 
 const DEFAULTS: &str = include_str!("default.toml");
+/// The variable with the path of the optional file.
 const FILE_VARIABLE: &str = "TIDEMARK_CONFIG";
-/// Variables that steer `./dev` and the tests, and are none of a process's business.
+/// Variables that control `./dev` and the tests, and are not settings of a process.
 const FOREIGN_PREFIXES: [&str; 2] = ["TIDEMARK_DEV_", "TIDEMARK_TEST_"];
 
-/// All settings. Secrets never show in `Debug`.
-#[derive(Clone, Debug, Deserialize)]
+/// All settings, as `default.toml` documents them. `Debug` does not show secrets.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
 #[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "`default.toml` documents each setting")]
 pub struct Config {
-    /// `name=secret,name=secret`: the services that may call this process.
     pub service_tokens: SecretString,
-    /// `name=secret`: who this process is when it calls another.
     pub service_token: SecretString,
-    /// One-time secret with which the first administrator is made; empty forbids it.
     pub bootstrap_secret: SecretString,
-    /// Postgres: one URL a role, and the limits of the pools.
+    #[garde(dive)]
     pub database: Database,
-    /// The broker and how it is spoken to.
+    #[garde(dive)]
     pub kafka: Kafka,
-    /// The way from the log to Kafka.
+    #[garde(dive)]
     pub relay: Relay,
-    /// The hot documents.
+    #[garde(dive)]
     pub redis: Redis,
-    /// Where the command API listens.
     pub command_api: Listener,
-    /// Where the query API listens.
     pub query_api: Listener,
-    /// Where the projector answers its operators.
     pub projector: Listener,
-    /// The loop that decides and appends.
+    #[garde(dive)]
     pub executor: Executor,
-    /// Limits of every HTTP server.
+    #[garde(dive)]
     pub http: Http,
-    /// Passwords and tokens.
+    #[garde(dive)]
     pub auth: Auth,
-    /// Keys of personal data.
     pub sealing: Sealing,
-    /// What each service may do, by name.
     pub services: BTreeMap<String, ServiceGrant>,
-    /// The workers that keep read models.
+    #[garde(dive)]
     pub projection: Projection,
-    /// The workers that answer facts with commands.
+    #[garde(dive)]
     pub reactor: Reactor,
-    /// Reading.
+    #[garde(dive)]
     pub query: Query,
-    /// Logs.
     pub telemetry: Telemetry,
 }
 
-/// Why there is no configuration to run with.
+/// Why a process has no configuration to run with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A source sets a key that `default.toml` does not list.
@@ -86,14 +107,9 @@ pub enum Error {
         /// The environment variable that sets it.
         variable: String,
     },
-    /// Two values contradict each other.
-    #[error("`{longer}` must be longer than `{shorter}`")]
-    TooShort {
-        /// The key whose value is too small.
-        longer: &'static str,
-        /// The key whose value it must exceed.
-        shorter: &'static str,
-    },
+    /// Settings are out of bounds or contradict each other. The text names each of them.
+    #[error("{0}")]
+    OutOfBounds(String),
     /// A source is unreadable or holds a value of the wrong type.
     #[error("the configuration cannot be read: {0}")]
     Unreadable(#[from] config::ConfigError),
@@ -103,130 +119,90 @@ impl Config {
     /// The configuration of this process.
     ///
     /// # Errors
-    /// An unknown key, an unreadable file or a value of the wrong type; the message names it.
+    /// An unknown key, an unreadable file, or a value of the wrong type or out of bounds; the message names it.
     pub fn load() -> Result<Self, Error> {
-        let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+        let text = |value: OsString| value.to_string_lossy().into_owned();
         Self::from_vars(std::env::vars_os().map(|(name, value)| (text(name), text(value))))
     }
 
-    /// The same with `vars` in place of the environment, so that several configurations fit in one process.
+    /// The configuration with `vars` in place of the environment, so that one process can hold several.
     ///
     /// # Errors
     /// As [`Config::load`].
     pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
+        let is_foreign = |name: &str| {
+            FOREIGN_PREFIXES
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        };
         let mut vars: HashMap<_, _> = vars
             .into_iter()
-            .filter(|(name, _)| name.starts_with("TIDEMARK_"))
-            .filter(|(name, _)| {
-                !FOREIGN_PREFIXES
-                    .iter()
-                    .any(|prefix| name.starts_with(prefix))
-            })
+            .filter(|(name, _)| name.starts_with("TIDEMARK_") && !is_foreign(name))
             .collect();
         let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
-        let known = leaves(&defaults.collect()?);
+        let known = keys::keys_of(&defaults.collect()?);
         let mut builder = config::Config::builder().add_source(defaults);
 
         if let Some(path) = vars.remove(FILE_VARIABLE) {
             let file = File::new(&path, FileFormat::Toml);
-            refuse_unknown(&known, &file, |_| path.clone())?;
+            keys::check(&known, &file, |_| path.clone())?;
             builder = builder.add_source(file);
         }
         let environment = Environment::with_prefix("TIDEMARK")
             .prefix_separator("_")
             .separator("__")
             .source(Some(vars));
-        refuse_unknown(&known, &environment, variable)?;
+        keys::check(&known, &environment, keys::variable)?;
         let config: Self = builder.add_source(environment).build()?.try_deserialize()?;
-        config.check()?;
+        config.check_bounds()?;
         Ok(config)
     }
 
-    /// Refuses values that each are possible but contradict each other.
-    const fn check(&self) -> Result<(), Error> {
-        if self.database.response_timeout_ms <= self.database.statement_timeout_ms {
-            return Err(Error::TooShort {
-                longer: "database.response_timeout_ms",
-                shorter: "database.statement_timeout_ms",
-            });
+    /// Checks the bounds of every section, and the settings of one section that must exceed those of another.
+    fn check_bounds(&self) -> Result<(), Error> {
+        let report = self.validate().err();
+        let out_of_bounds = report.iter().flat_map(garde::Report::iter);
+        let mut errors: Vec<_> = out_of_bounds
+            .map(|(key, error)| format!("`{key}` {error}"))
+            .collect();
+        for (longer, value, shorter, limit) in [
+            (
+                "relay.takeover_wait_ms",
+                self.relay.takeover_wait_ms,
+                "kafka.message_timeout_ms",
+                self.kafka.message_timeout_ms,
+            ),
+            (
+                "executor.append_timeout_ms",
+                self.executor.append_timeout_ms,
+                "database.statement_timeout_ms",
+                self.database.statement_timeout_ms,
+            ),
+        ] {
+            if let Err(error) = longer_than(shorter, limit)(&value, &()) {
+                errors.push(format!("`{longer}` {error}"));
+            }
         }
-        Ok(())
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::OutOfBounds(errors.join("; ")))
+        }
     }
 }
 
 /// The text of a setting that has no default.
 ///
 /// # Errors
-/// If it is empty: the error names the variable that sets it.
+/// If it is empty; the message names the variable that sets it.
 pub fn required<'a>(value: &'a SecretString, key: &'static str) -> Result<&'a str, Error> {
     match value.expose_secret() {
         "" => Err(Error::Missing {
             key,
-            variable: variable(key),
+            variable: keys::variable(key),
         }),
         text => Ok(text),
     }
-}
-
-/// The environment variable that sets `key`.
-fn variable(key: &str) -> String {
-    format!("TIDEMARK_{}", key.replace('.', "__").to_uppercase())
-}
-
-fn refuse_unknown(
-    known: &BTreeSet<String>,
-    source: &impl Source,
-    origin: impl Fn(&str) -> String,
-) -> Result<(), Error> {
-    let unknown = leaves(&source.collect()?)
-        .into_iter()
-        .find(|key| !known.contains(key) && !is_named_by_operators(key));
-    unknown.map_or(Ok(()), |key| {
-        Err(Error::UnknownKey {
-            origin: origin(&key),
-            key,
-        })
-    })
-}
-
-/// Keys that hold a name, of a service or of a read model, cannot all be in the defaults.
-fn is_named_by_operators(key: &str) -> bool {
-    let is_service_grant = key.starts_with("services.") && key.ends_with(".commands");
-    is_service_grant || key.starts_with("projection.shards.")
-}
-
-/// The keys that hold a value, dotted.
-fn leaves(map: &Map<String, Value>) -> BTreeSet<String> {
-    let of = |(key, value): (&String, &Value)| {
-        if let ValueKind::Table(table) = &value.kind {
-            leaves(table)
-                .into_iter()
-                .map(|inner| format!("{key}.{inner}"))
-                .collect()
-        } else {
-            vec![key.clone()]
-        }
-    };
-    map.iter().flat_map(of).collect()
-}
-
-/// A list in a file is a list; in the environment it is comma-separated text.
-fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        Text(String),
-        Items(Vec<String>),
-    }
-    Ok(match List::deserialize(deserializer)? {
-        List::Items(items) => items,
-        List::Text(text) => text
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    })
 }
 
 #[cfg(test)]

@@ -1,76 +1,47 @@
-//! Settings of the HTTP servers and of what they tell about themselves.
+//! Section `[http]`.
 
-use std::net::SocketAddr;
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
 
+use garde::Validate;
 use serde::Deserialize;
 
-/// Where one process listens, and where others reach it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listener {
-    /// Address to listen on.
-    pub listen: SocketAddr,
-    /// Where other processes reach it, without a trailing slash.
-    pub url: String,
-}
+use super::bounds::positive;
 
 /// Limits of every HTTP server.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
-    /// Size of a request's body at most.
+    #[garde(custom(positive))]
     pub body_bytes_max: usize,
-    /// The same for registration, log in and refresh.
+    #[garde(custom(positive))]
     pub auth_body_bytes_max: usize,
-    /// From the first byte of a request to the end of its headers.
+    #[garde(custom(positive))]
     pub header_read_timeout_ms: u64,
-    /// How long a body may take to arrive.
+    #[garde(custom(positive))]
     pub body_timeout_ms: u64,
-    /// How long a handler may take to answer.
+    #[garde(custom(positive))]
     pub handler_timeout_ms: u64,
-    /// How long a connection may be idle between requests.
+    #[garde(custom(positive))]
     pub keep_alive_ms: u64,
-    /// How long requests in flight may go on after a stop signal.
     pub drain_ms: u64,
-    /// Length of path and query at most.
+    #[garde(custom(positive))]
     pub url_bytes_max: usize,
-    /// Size of all headers at most.
+    #[garde(custom(positive))]
     pub header_bytes_max: usize,
-    /// Number of headers at most.
+    #[garde(custom(positive))]
     pub headers_max: usize,
-    /// Depth of nesting in a JSON body at most.
+    #[garde(custom(positive))]
     pub json_depth_max: usize,
-    /// Connections open at once; more wait to be accepted.
+    #[garde(custom(positive))]
     pub connections_max: usize,
-    /// Streams open at once on one HTTP/2 connection.
+    #[garde(custom(positive))]
     pub http2_streams_max: u32,
-    /// Requests handled at once; one more is answered 503.
+    #[garde(custom(positive))]
     pub in_flight_max: usize,
-    /// What `Retry-After` says then.
     pub retry_after_s: u64,
-    /// How long one check of `/readyz` may take.
+    #[garde(custom(positive))]
     pub readiness_timeout_ms: u64,
-    /// Origins whose pages may call the API.
-    #[serde(deserialize_with = "super::list")]
+    #[serde(deserialize_with = "super::list::deserialize")]
     pub cors_origins: Vec<String>,
-}
-
-/// What a process tells about itself.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Telemetry {
-    /// What is logged: `info`, or per module as in `info,tidemark_event_store=debug`.
-    pub log: String,
-    /// For machines or for people.
-    pub log_format: LogFormat,
-}
-
-/// For whom logs are written.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// Plain text.
-    Text,
 }

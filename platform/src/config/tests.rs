@@ -1,6 +1,10 @@
+use std::fs;
+use std::path::Path;
+
+use config::{File, FileFormat, Source};
 use secrecy::ExposeSecret;
 
-use super::{Config, Error, FeedChoice, required};
+use super::{Config, DEFAULTS, Error, FeedChoice, keys, required};
 
 fn load(vars: &[(&str, &str)]) -> Result<Config, Error> {
     Config::from_vars(
@@ -77,11 +81,59 @@ fn variables_of_others_and_of_tests_are_ignored() {
 
 #[test]
 fn an_answer_of_postgres_is_awaited_for_longer_than_a_statement_may_run() {
-    let error = load(&[("TIDEMARK_DATABASE__STATEMENT_TIMEOUT_MS", "10000")]).unwrap_err();
+    let error = load(&[("TIDEMARK_DATABASE__RESPONSE_TIMEOUT_MS", "5000")]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`database.response_timeout_ms` must be longer than `database.statement_timeout_ms`"
     );
+}
+
+#[test]
+fn every_setting_out_of_bounds_is_named() {
+    let error = load(&[
+        ("TIDEMARK_EXECUTOR__BATCH_MAX", "0"),
+        ("TIDEMARK_QUERY__PAGE_DEFAULT", "101"),
+        ("TIDEMARK_KAFKA__MESSAGE_TIMEOUT_MS", "3000"),
+    ]);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "`executor.batch_max` must be at least 1; \
+         `query.page_default` must not exceed `query.page_max`, which is 100; \
+         `relay.takeover_wait_ms` must be longer than `kafka.message_timeout_ms`"
+    );
+}
+
+/// The compiler does not find unread settings, because the fields are public.
+#[test]
+fn every_setting_is_read() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut code = String::new();
+    for entry in fs::read_dir(workspace).unwrap() {
+        append_code(&entry.unwrap().path().join("src"), &mut code);
+    }
+    let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
+    for key in keys::keys_of(&defaults.collect().unwrap()) {
+        let field = format!(".{}", key.rsplit('.').next().unwrap());
+        let is_read = code.match_indices(&field).any(|(at, _)| {
+            let next = code[at + field.len()..].chars().next();
+            next.is_some_and(|next| !next.is_alphanumeric() && next != '_')
+        });
+        assert!(is_read, "nothing reads `{key}`");
+    }
+}
+
+/// Appends the text of all Rust files below `directory`, except for the definitions of the settings.
+fn append_code(directory: &Path, code: &mut String) {
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("platform/src/config") {
+            append_code(&path, code);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.ends_with("platform/src/config.rs")
+        {
+            code.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
 }
 
 #[test]
@@ -96,17 +148,17 @@ fn a_value_of_the_wrong_type_names_its_key() {
 fn a_file_overrides_the_defaults_and_the_environment_the_file() {
     let path = std::env::temp_dir().join(format!("tidemark-config-{}.toml", std::process::id()));
     let file = path.to_str().unwrap();
-    std::fs::write(&path, "[http]\nheaders_max = 7\ndrain_ms = 8\n").unwrap();
+    fs::write(&path, "[http]\nheaders_max = 7\ndrain_ms = 8\n").unwrap();
     let config = load(&[("TIDEMARK_CONFIG", file), ("TIDEMARK_HTTP__DRAIN_MS", "9")]).unwrap();
     assert_eq!((config.http.headers_max, config.http.drain_ms), (7, 9));
 
-    std::fs::write(&path, "[http]\nheader_max = 7\n").unwrap();
+    fs::write(&path, "[http]\nheader_max = 7\n").unwrap();
     let error = load(&[("TIDEMARK_CONFIG", file)]).unwrap_err().to_string();
     assert_eq!(
         error,
         format!("unknown configuration key `http.header_max`, set by {file}")
     );
-    std::fs::remove_file(path).unwrap();
+    fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -116,7 +116,8 @@ async fn requests_are_measured_by_route() {
 
 #[tokio::test]
 async fn operators_are_answered_when_the_api_is_full() {
-    let config = config_with(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "0")]);
+    let mut config = config();
+    config.http.in_flight_max = 0;
     let routes = Router::new().route("/v1/full", on_get(|| async { "let in" }));
     let app = middleware::apply(routes, &config.http, testing::authenticator(&config))
         .merge(router(Readiness::new(), &config.http));

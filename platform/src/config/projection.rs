@@ -1,0 +1,48 @@
+//! Section `[projection]`.
+
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU8;
+
+use garde::Validate;
+use serde::Deserialize;
+
+use super::bounds::positive;
+
+/// The workers that keep read models.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+pub struct Projection {
+    pub feed: FeedChoice,
+    #[garde(custom(positive))]
+    pub batch_max: usize,
+    #[garde(custom(positive))]
+    pub batch_rows_max: usize,
+    pub batch_ms: u64,
+    #[garde(custom(positive))]
+    pub ring_events_max: usize,
+    #[garde(custom(positive))]
+    pub ring_bytes_max: usize,
+    pub cache_rows_max: usize,
+    #[garde(custom(positive))]
+    pub prompt_connections: u32,
+    #[garde(custom(positive))]
+    pub lease_ms: u64,
+    #[garde(custom(positive))]
+    pub poll_ms: u64,
+    #[garde(custom(positive))]
+    pub retry_ms: u64,
+    #[garde(custom(positive))]
+    pub blocked_retry_ms: u64,
+    pub shards: BTreeMap<String, NonZeroU8>,
+}
+
+/// From where a projector takes new events.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedChoice {
+    Kafka,
+    Log,
+}

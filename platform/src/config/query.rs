@@ -1,0 +1,33 @@
+//! Section `[query]`.
+
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
+
+use garde::Validate;
+use serde::Deserialize;
+
+use super::bounds::{at_most, positive};
+
+/// What the query API serves.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    pub wait_ms: u64,
+    #[garde(custom(positive))]
+    pub watch_ms: u64,
+    #[garde(custom(positive))]
+    pub watch_idle_ms: u64,
+    #[garde(custom(positive))]
+    pub record_timeout_ms: u64,
+    pub hot_cache_ms: u64,
+    pub hot_cache_documents_max: u64,
+    pub page_max: i64,
+    #[garde(custom(positive), custom(at_most("query.page_max", self.page_max)))]
+    pub page_default: i64,
+    #[garde(custom(positive))]
+    pub sse_clients_max: usize,
+    #[garde(custom(positive))]
+    pub sse_keep_alive_s: u64,
+    #[garde(custom(positive))]
+    pub sse_refresh_s: u64,
+}

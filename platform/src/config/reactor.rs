@@ -1,0 +1,26 @@
+//! Section `[reactor]`.
+
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
+
+use garde::Validate;
+use serde::Deserialize;
+
+use super::bounds::{at_most, longer_than, positive};
+
+/// The reactors, which answer events with commands, and the sending of their actions.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+pub struct Reactor {
+    #[garde(custom(positive))]
+    pub in_flight_max: usize,
+    #[garde(custom(positive))]
+    pub poll_ms: u64,
+    #[garde(custom(positive))]
+    pub request_timeout_ms: u64,
+    #[garde(custom(positive), custom(longer_than("reactor.request_timeout_ms", self.request_timeout_ms)))]
+    pub lease_ms: u64,
+    #[garde(custom(positive), custom(at_most("reactor.retry_max_ms", self.retry_max_ms)))]
+    pub retry_min_ms: u64,
+    pub retry_max_ms: u64,
+}

@@ -1,0 +1,33 @@
+//! Section `[relay]`.
+
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
+
+use garde::Validate;
+use serde::Deserialize;
+
+use super::bounds::positive;
+
+/// The relay, which publishes the log to Kafka.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    #[garde(custom(positive))]
+    pub lease_ms: u64,
+    #[garde(custom(positive))]
+    pub takeover_wait_ms: u64,
+    #[garde(custom(positive))]
+    pub page_size: i64,
+    #[garde(custom(positive))]
+    pub idle_poll_ms: u64,
+    #[garde(custom(positive))]
+    pub in_flight_max_kbytes: u64,
+    #[garde(custom(positive))]
+    pub save_interval_ms: u64,
+    #[garde(custom(positive))]
+    pub topics_check_ms: u64,
+    #[garde(custom(positive))]
+    pub retry_ms: u64,
+    #[garde(custom(positive))]
+    pub alarm_retry_ms: u64,
+}
