@@ -1,94 +1,122 @@
 //! The command line.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process;
 
 use clap::Parser;
 
-use crate::controls::{CONTROLS, Control};
+use crate::controls;
+use crate::controls::Control;
 use crate::faults;
 use crate::faults::Fault;
-use crate::servers::Machine;
+use crate::servers::Paths;
 
-/// Of a run that is the same each time.
+/// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
-/// What it injects.
+/// The faults that `--ci` injects.
 const CI_FAULTS: [&str; 13] = [
-    "f1",
-    "f2",
-    "f3",
-    "f4",
-    "f5",
-    "f6",
-    "f8",
-    "f12",
-    "f14-api-postgres",
-    "f14-relay-kafka",
-    "f30",
-    "f35-all",
-    "f47",
+    "kill-command-api",
+    "kill-relay",
+    "kill-projector",
+    "kill-query-api",
+    "kill-postgres",
+    "kill-postgres-backend",
+    "kill-redis",
+    "zombie-projector",
+    "cut-command-api-to-postgres",
+    "cut-relay-to-kafka",
+    "duplicate-all-records",
+    "flush-redis",
+    "rolling-restart",
 ];
+/// The positive controls of `--ci`.
+const CI_CONTROLS: [&str; 2] = ["checkpoint-apart-from-rows", "poll-by-sequence"];
 
-/// Which mistakes the counters must see.
-const CI_CONTROLS: [&str; 2] = ["c3", "c5"];
-
-/// Injects faults into a running Tidemark, and counts what it promised and did not keep.
+/// Injects faults into a running Tidemark, and checks that it keeps what it promises.
+///
+/// A run has rounds. Each round starts a Postgres, a Redis, a Kafka and Tidemark's processes of its own,
+/// has 16 clients send about 400 commands a second, and injects up to ten faults, one after the other. The
+/// clients keep a journal of what they sent and were answered. When the load has ended, the log, the
+/// topics, the rows and the documents in Redis are read directly, and all invariants are checked. Before
+/// the first round, positive controls make mistakes on purpose that the invariants must see.
+///
+/// Everything follows from a seed, which is printed. A failure prints what was violated, where the
+/// journal and the logs are, and the command that does the same again. docs/reliability.md explains every
+/// fault, invariant and control. Without options a run takes about two hours; some faults need root, and
+/// are skipped without it.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "./dev chaos", version, after_long_help = names())]
 pub(crate) struct Arguments {
-    /// What everything follows from; another one each time unless given.
-    #[arg(long)]
+    /// The number that all choices follow from; a new one each time unless given.
+    /// Example: --seed 2026
+    #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// Which faults, by the ids of the table; all unless given.
-    #[arg(long, value_delimiter = ',', value_parser = known)]
+    /// Only these faults, and no controls unless --controls names them; all faults unless given.
+    /// Example: --faults kill-relay,pause-postgres
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = fault_named, hide_possible_values = true)]
     faults: Vec<Fault>,
-    /// Which mistakes the counters must see first, by their ids; all unless anything was chosen.
-    #[arg(long, value_delimiter = ',', value_parser = known_control)]
+    /// Only these positive controls; all of them unless --faults or --round is given.
+    /// Example: --controls poll-by-sequence --times 0 (no faults at all)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = control_named)]
     controls: Vec<Control>,
-    /// How often each; as the table of a full run says unless given.
-    #[arg(long)]
+    /// How often each fault is injected; 1 to 100 times, as the list below says, unless given.
+    /// Example: --faults kill-relay --times 20
+    #[arg(long, value_name = "COUNT")]
     times: Option<u32>,
-    /// About three minutes, the same each time.
+    /// A run of about three minutes that is the same each time, of a debug build.
     #[arg(long, conflicts_with_all = ["seed", "faults", "times", "controls"])]
     pub(crate) ci: bool,
-    /// Begin no further round after so long.
-    #[arg(long)]
+    /// Begin no further round after this many minutes.
+    /// Example: --minutes 30
+    #[arg(long, value_name = "MINUTES")]
     pub(crate) minutes: Option<u64>,
-    /// Go on where a run of this seed was interrupted.
+    /// Go on where an interrupted run of this seed stopped, with the same other options.
+    /// Example: --seed 2026 --resume
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Only this round of the plan.
-    #[arg(long)]
+    /// Only this round of the plan, counted from 0.
+    /// Example: --seed 2026 --round 14
+    #[arg(long, value_name = "NUMBER")]
     pub(crate) round: Option<usize>,
-    /// Where the runs are, one directory a seed.
-    #[arg(long, default_value = ".dev/chaos")]
+    /// The directory of all runs, in which each seed has one; ./dev passes it.
+    #[arg(long, value_name = "DIRECTORY", default_value = ".dev/chaos")]
     pub(crate) directory: PathBuf,
-    /// Where `initdb` and `postgres` are.
-    #[arg(long)]
+    /// The directory of initdb, postgres and psql; ./dev passes it.
+    #[arg(long, value_name = "DIRECTORY")]
     postgres_bin: PathBuf,
-    /// Where Kafka's jars are.
-    #[arg(long)]
+    /// The directory of Kafka's jars; ./dev passes it.
+    #[arg(long, value_name = "DIRECTORY")]
     kafka_libs: PathBuf,
-    /// Where the configuration of the servers is.
-    #[arg(long, default_value = "deploy")]
+    /// The directory of the servers' configuration; ./dev passes it.
+    #[arg(long, value_name = "DIRECTORY", default_value = "deploy")]
     deploy: PathBuf,
 }
 
-fn known(id: &str) -> Result<Fault, String> {
-    let mut all = faults::all().into_iter();
-    let found = all.find(|fault| fault.id == id);
-    found.ok_or_else(|| {
-        let ids: Vec<_> = faults::all().iter().map(|fault| fault.id).collect();
-        format!("there are: {}", ids.join(", "))
-    })
+/// The lists of names at the end of the help.
+fn names() -> String {
+    let mut text = "Faults, and how often a full run injects each:\n".to_owned();
+    for fault in faults::all() {
+        let (name, times, description) = (fault.name, fault.times, fault.description);
+        let _ = writeln!(text, "  {name:<36} {times:>3}  {description}");
+    }
+    text.push_str("\nPositive controls:\n");
+    for control in controls::ALL {
+        let _ = writeln!(text, "  {:<36}      {}", control.name, control.mistake);
+    }
+    text
 }
 
-fn known_control(id: &str) -> Result<Control, String> {
-    let found = CONTROLS.iter().find(|control| control.id == id).copied();
-    found.ok_or_else(|| {
-        let ids: Vec<_> = CONTROLS.iter().map(|control| control.id).collect();
-        format!("there are: {}", ids.join(", "))
-    })
+fn fault_named(name: &str) -> Result<Fault, String> {
+    let mut all = faults::all().into_iter();
+    let found = all.find(|fault| fault.name == name);
+    found.ok_or_else(|| "there is no such fault; --help lists all".to_owned())
+}
+
+fn control_named(name: &str) -> Result<Control, String> {
+    let mut all = controls::ALL.iter();
+    let found = all.find(|control| control.name == name).copied();
+    found.ok_or_else(|| "there is no such control; --help lists all".to_owned())
 }
 
 impl Arguments {
@@ -100,36 +128,41 @@ impl Arguments {
         self.seed.unwrap_or_else(|| process::id().into())
     }
 
-    /// Which faults, and how often.
-    pub(crate) fn wanted(&self) -> Vec<(Fault, u32)> {
+    /// The faults to inject, each with how often.
+    pub(crate) fn faults(&self) -> Vec<(Fault, u32)> {
         if self.ci {
-            return CI_FAULTS.map(|id| (known(id).unwrap(), 1)).to_vec();
+            return CI_FAULTS
+                .map(|name| (fault_named(name).unwrap(), 1))
+                .to_vec();
         }
-        let all = if self.faults.is_empty() {
+        let faults = if self.faults.is_empty() {
             faults::all()
         } else {
             self.faults.clone()
         };
-        let times = |fault: &Fault| self.times.unwrap_or(fault.full);
-        all.into_iter()
+        let times = |fault: &Fault| self.times.unwrap_or(fault.times);
+        faults
+            .into_iter()
             .map(|fault| (fault, times(&fault)))
             .collect()
     }
 
-    /// Which controls.
+    /// The positive controls to run.
     pub(crate) fn controls(&self) -> Vec<Control> {
         if self.ci {
-            return CI_CONTROLS.map(|id| known_control(id).unwrap()).to_vec();
+            return CI_CONTROLS
+                .map(|name| control_named(name).unwrap())
+                .to_vec();
         }
         if self.controls.is_empty() && self.faults.is_empty() && self.round.is_none() {
-            return CONTROLS.to_vec();
+            return controls::ALL.to_vec();
         }
         self.controls.clone()
     }
 
     /// Where everything is that a stack is made of.
-    pub(crate) fn machine(&self) -> Machine {
-        Machine {
+    pub(crate) fn paths(&self) -> Paths {
+        Paths {
             postgres_bin: self.postgres_bin.clone(),
             kafka_libs: self.kafka_libs.clone(),
             deploy: self.deploy.clone(),
@@ -137,20 +170,20 @@ impl Arguments {
         }
     }
 
-    /// The line that does the same again, with something more.
-    pub(crate) fn again(&self, seed: u64, more: &str) -> String {
-        let mut line = vec!["./dev chaos".to_owned()];
+    /// The command that makes the same plan again, with a further option.
+    pub(crate) fn command_with(&self, seed: u64, option: &str) -> String {
+        let mut command = vec!["./dev chaos".to_owned()];
         if self.ci {
-            line.push("--ci".to_owned());
+            command.push("--ci".to_owned());
         } else {
-            line.push(format!("--seed {seed}"));
+            command.push(format!("--seed {seed}"));
         }
         if !self.faults.is_empty() {
-            let ids: Vec<_> = self.faults.iter().map(|fault| fault.id).collect();
-            line.push(format!("--faults {}", ids.join(",")));
+            let names: Vec<_> = self.faults.iter().map(|fault| fault.name).collect();
+            command.push(format!("--faults {}", names.join(",")));
         }
-        line.extend(self.times.map(|times| format!("--times {times}")));
-        line.push(more.to_owned());
-        line.join(" ")
+        command.extend(self.times.map(|times| format!("--times {times}")));
+        command.push(option.to_owned());
+        command.join(" ")
     }
 }

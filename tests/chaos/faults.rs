@@ -1,18 +1,19 @@
-//! What can be done to a running Tidemark, by the numbers of the fault table. Each fault is one
-//! function that does it, waits until the service is back, and fails by panicking where a condition
-//! of its own does not hold. The counters are checked by others, after each round.
+//! The faults that can be injected into a running Tidemark. Each fault is one function: it injects
+//! the fault, waits until the service is back, and panics if a condition of its own does not hold.
+//! The invariants are checked elsewhere, after each round.
 
 mod clock;
+mod connection;
 mod crash_points;
-pub(crate) mod disk;
+mod disk;
 mod failover;
-mod kafka_records;
-mod network;
-mod pauses;
-mod pressure;
-mod process;
+mod kill;
+mod overload;
+mod pause;
+mod recovery;
 mod redis;
-mod waits;
+mod restart;
+mod topics;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,73 +22,76 @@ use futures::future::BoxFuture;
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use crate::invariants::topics::Repeats;
 use crate::load::Load;
 use crate::stack::{Layout, Stack};
 
-/// A fault of the table.
+/// A fault that can be injected.
 #[derive(Clone, Copy)]
 pub(crate) struct Fault {
-    /// As in `--faults f1,f2`; several variants of one row have a suffix: `f10-api`.
-    pub(crate) id: &'static str,
-    /// What is done.
-    pub(crate) title: &'static str,
-    /// How often in a full run.
-    pub(crate) full: u32,
-    /// What its round must consist of; [`ordinary`] for most. Only faults with the same one share a
-    /// round.
+    /// The name, as in `--faults kill-relay,pause-kafka`.
+    pub(crate) name: &'static str,
+    /// What is done, in a few words.
+    pub(crate) description: &'static str,
+    /// How often a full run injects it.
+    pub(crate) times: u32,
+    /// The stack that it needs: [`ordinary`] for most. Only faults with the same one share a round.
     pub(crate) layout: fn() -> Layout,
-    /// What may be found in the topics afterwards.
-    pub(crate) topics: Topics,
-    /// Does it once.
-    pub(crate) inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+    /// Whether records may come again in the topics afterwards.
+    pub(crate) repeats: Repeats,
+    /// Injects it once.
+    pub(crate) inject: fn(Injection) -> BoxFuture<'static, Outcome>,
 }
 
 impl Fault {
-    /// One on an ordinary stack that leaves the topics exact.
+    /// A fault of an ordinary stack, after which no record may come again.
     const fn new(
-        id: &'static str,
-        title: &'static str,
-        full: u32,
-        inject: fn(Episode) -> BoxFuture<'static, Outcome>,
+        name: &'static str,
+        description: &'static str,
+        times: u32,
+        inject: fn(Injection) -> BoxFuture<'static, Outcome>,
     ) -> Self {
         Self {
-            id,
-            title,
-            full,
+            name,
+            description,
+            times,
             layout: ordinary,
-            topics: Topics::Exact,
+            repeats: Repeats::Forbidden,
             inject,
+        }
+    }
+
+    /// The same fault on a stack of its own kind.
+    const fn on(self, layout: fn() -> Layout) -> Self {
+        Self { layout, ..self }
+    }
+
+    /// The same fault, after which records may come again.
+    const fn with_repeats(self) -> Self {
+        Self {
+            repeats: Repeats::Allowed,
+            ..self
         }
     }
 }
 
-/// What a fault may do to the topics, lightest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Topics {
-    /// Nothing: every event is there once.
-    Exact,
-    /// An old relay's records may come after a new one's.
-    Repeated,
-}
-
 /// One injection of a fault, under load.
-pub(crate) struct Episode {
-    /// What is hit.
+pub(crate) struct Injection {
     pub(crate) stack: Arc<Stack>,
-    /// Who notices.
     pub(crate) load: Arc<Load>,
-    /// From the seed, the round and the place in it: the only randomness that a fault may use.
+    /// The only randomness that a fault may use. It follows from the round's seed and the fault's
+    /// place in the round.
     pub(crate) rng: StdRng,
 }
 
-impl Episode {
-    /// Any of several.
-    pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+impl Injection {
+    /// Chooses one of several.
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.rng.random_range(..all.len())]
     }
 
-    /// Any time in between.
-    pub(crate) fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
+    /// Chooses a duration.
+    fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
         self.rng.random_range(shortest..=longest)
     }
 }
@@ -95,28 +99,29 @@ impl Episode {
 /// What became of an injection that did not fail.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
-    /// From the end of the fault until the service was back.
+    /// The service was back this long after the end of the fault.
     Recovered(Duration),
-    /// This machine cannot do it, and why.
+    /// This machine cannot inject the fault, for this reason.
     Skipped(String),
 }
 
-/// A Tidemark as it is ordinarily.
-pub(crate) fn ordinary() -> Layout {
+/// The ordinary layout of a stack.
+fn ordinary() -> Layout {
     Layout::default()
 }
 
-/// All that there are. A new kind of fault is one file and one line here.
+/// All faults. A new kind of fault is one file and one line here.
 pub(crate) fn all() -> Vec<Fault> {
     [
-        process::FAULTS,
-        pauses::FAULTS,
+        kill::FAULTS,
+        restart::FAULTS,
+        pause::FAULTS,
         redis::FAULTS,
-        pressure::FAULTS,
-        network::FAULTS,
+        overload::FAULTS,
+        connection::FAULTS,
         disk::FAULTS,
         clock::FAULTS,
-        kafka_records::FAULTS,
+        topics::FAULTS,
         failover::FAULTS,
         crash_points::FAULTS,
     ]

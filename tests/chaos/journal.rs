@@ -1,6 +1,5 @@
-//! The clients' journal: what they asked for, written to disk before it is sent, and what they were
-//! told. The order of its lines is an order in real time: what stands before an `invoke` had been
-//! answered when that was sent.
+//! The clients' journal: each command, written to disk before it is sent, and each answer. The order
+//! of entries is an order in real time: a command was sent after every answer that stands above it.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,112 +13,115 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// A line of it.
+/// The name of the journal in the directory of a round: one entry a line, as JSON.
+pub(crate) const FILE: &str = "journal.jsonl";
+
+/// An entry of the journal. Times are in milliseconds since the load began.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "line", rename_all = "snake_case")]
-pub(crate) enum Line {
+#[serde(tag = "entry", rename_all = "snake_case")]
+pub(crate) enum Entry {
     /// A command is about to be sent for the first time.
-    Invoke {
-        /// Its `Idempotency-Key`, and the correlation id of its events.
+    Sent {
+        /// The command's `Idempotency-Key`, and the correlation id of its events.
         id: Uuid,
-        /// What it must become if it is accepted.
-        expect: Expected,
+        /// The event that must be in the log if the command is accepted.
+        expected: ExpectedEvent,
     },
-    /// It was accepted.
-    Ok {
+    /// A command was accepted.
+    Accepted {
         id: Uuid,
-        /// That its `Tidemark` names.
+        /// The position that the answer's `Tidemark` names.
         position: i64,
-        /// Attempts before this one, whose outcome nobody knew.
-        unknown: u32,
+        /// Earlier attempts with the same key whose outcome is unknown.
+        unknown_attempts: u32,
     },
-    /// It was refused for good.
+    /// A command was refused for good (4xx).
     Refused { id: Uuid, status: u16, code: String },
-    /// Its outcome is not known, and nobody asks any more.
+    /// The outcome of a command is unknown, and it is not sent again.
     Unknown { id: Uuid },
     /// A query was answered.
     Read {
         client: usize,
-        /// The position that it asked for.
+        /// The position that the request's `Tidemark` asked for.
         at_least: i64,
-        /// The position that the answer claims.
+        /// The position that the answer's `Tidemark` names.
         position: i64,
-        /// What its document lacks of what the session had written by then.
+        /// What the document lacks of what the client had written before.
         missing: Option<String>,
     },
     /// An attempt was answered 5xx.
-    Error {
-        /// Since the load began.
+    ServerError {
         at_ms: u64,
         status: u16,
         code: String,
+        /// Whether the answer had a `Retry-After`.
         retry_after: bool,
     },
-    /// A fault begins.
+    /// The injection of a fault begins.
     FaultBegins { at_ms: u64, fault: String },
-    /// The service is back.
+    /// The fault is over and the service is back.
     FaultEnds { at_ms: u64, fault: String },
 }
 
 /// The one event that an accepted command must have become.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Expected {
-    /// Its type.
-    pub(crate) event: String,
-    /// Members that its data must have.
+pub(crate) struct ExpectedEvent {
+    pub(crate) event_type: String,
+    /// Members that the event's data must have; it may have more.
     pub(crate) data: Value,
 }
 
-type Entry = (Line, Option<oneshot::Sender<()>>);
+/// An entry, and whom to tell once it is on disk.
+type Pending = (Entry, Option<oneshot::Sender<()>>);
 
-/// Writes lines, and makes them durable together where somebody waits for it.
+/// Writes entries in a thread of its own, which flushes many at once.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    lines: Option<Sender<Entry>>,
+    entries: Option<Sender<Pending>>,
     writer: Option<JoinHandle<()>>,
     path: PathBuf,
 }
 
 impl Journal {
-    /// A new one.
+    /// Creates the journal's file in a directory.
     pub(crate) fn create(directory: &Path) -> Self {
-        let path = directory.join("journal.jsonl");
+        let path = directory.join(FILE);
         let file = File::create(&path).unwrap();
-        let (lines, entries) = channel();
+        let (entries, pending) = channel();
         Self {
-            lines: Some(lines),
-            writer: Some(thread::spawn(move || write(file, &entries))),
+            entries: Some(entries),
+            writer: Some(thread::spawn(move || write(file, &pending))),
             path,
         }
     }
 
-    /// Writes a line, durable soon.
-    pub(crate) fn note(&self, line: Line) {
-        self.send((line, None));
+    /// Writes an entry some time soon.
+    pub(crate) fn write(&self, entry: Entry) {
+        self.send((entry, None));
     }
 
-    /// Writes a line; durable when this returns.
-    pub(crate) async fn record(&self, line: Line) {
+    /// Writes an entry, which is on disk when this returns.
+    pub(crate) async fn write_durably(&self, entry: Entry) {
         let (durable, is_durable) = oneshot::channel();
-        self.send((line, Some(durable)));
+        self.send((entry, Some(durable)));
         is_durable.await.unwrap();
     }
 
-    /// All lines, when nobody writes any more.
-    pub(crate) fn finish(mut self) -> Vec<Line> {
+    /// Ends the journal and reads all its entries.
+    pub(crate) fn finish(mut self) -> Vec<Entry> {
         self.close();
         let text = fs::read_to_string(&self.path).unwrap();
-        let line = |line| serde_json::from_str(line).unwrap();
-        text.lines().map(line).collect()
+        let entry = |line| serde_json::from_str(line).unwrap();
+        text.lines().map(entry).collect()
     }
 
-    fn send(&self, entry: Entry) {
-        let lines = self.lines.as_ref().unwrap();
-        lines.send(entry).unwrap();
+    fn send(&self, pending: Pending) {
+        let entries = self.entries.as_ref().unwrap();
+        entries.send(pending).unwrap();
     }
 
     fn close(&mut self) {
-        self.lines.take();
+        self.entries.take();
         if let Some(writer) = self.writer.take() {
             writer.join().unwrap();
         }
@@ -132,12 +134,12 @@ impl Drop for Journal {
     }
 }
 
-fn write(mut file: File, entries: &Receiver<Entry>) {
+fn write(mut file: File, pending: &Receiver<Pending>) {
     let mut text = Vec::new();
     let mut waiting = Vec::new();
-    while let Ok(entry) = entries.recv() {
-        for (line, durable) in std::iter::once(entry).chain(entries.try_iter()) {
-            serde_json::to_writer(&mut text, &line).unwrap();
+    while let Ok(first) = pending.recv() {
+        for (entry, durable) in std::iter::once(first).chain(pending.try_iter()) {
+            serde_json::to_writer(&mut text, &entry).unwrap();
             text.push(b'\n');
             waiting.extend(durable);
         }
@@ -147,7 +149,7 @@ fn write(mut file: File, entries: &Receiver<Entry>) {
             file.sync_data().unwrap();
         }
         for durable in waiting.drain(..) {
-            // Whoever waited may have been cancelled.
+            // The client that waits may have been cancelled.
             let _ = durable.send(());
         }
     }

@@ -1,31 +1,35 @@
-//! What came out: a line for each finished round, from which an interrupted run goes on, and tables
-//! of faults and counters at the end.
+//! What came of a run: a line for each finished round, from which an interrupted run goes on.
 
-use std::collections::BTreeMap;
+mod summary;
+
 use std::fmt::Display;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::Calibrated;
+use crate::journal;
 use crate::load::Tally;
 use crate::plan::Round;
 
-/// The finished rounds, one a line.
+pub(crate) use summary::Summary;
+
+/// The finished rounds of a run, one a line, as JSON.
 const FILE: &str = "rounds.jsonl";
 
-/// What became of a round.
+/// What came of a round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RoundReport {
     pub(crate) number: usize,
     pub(crate) seed: u64,
-    /// What was to be injected: a round of another plan is another round.
+    /// The faults that were to be injected: a round with other ones is another round.
     pub(crate) faults: Vec<String>,
-    pub(crate) injected: Vec<Injected>,
-    pub(crate) counters: Vec<Counted>,
-    /// Why it did not come to its end.
+    /// The directory of its data, journal and logs, which is kept if something was wrong.
+    pub(crate) directory: PathBuf,
+    pub(crate) injections: Vec<InjectionReport>,
+    pub(crate) invariants: Vec<InvariantReport>,
+    /// Why the round did not come to its end.
     pub(crate) broken: Option<String>,
     /// Commands that were accepted.
     pub(crate) accepted: u64,
@@ -34,44 +38,72 @@ pub(crate) struct RoundReport {
     pub(crate) seconds: u64,
 }
 
-/// One injection.
+/// What came of one injection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Injected {
+pub(crate) struct InjectionReport {
     pub(crate) fault: String,
-    pub(crate) result: Result,
-    /// What the clients saw meanwhile.
+    pub(crate) result: InjectionResult,
+    /// What the clients saw from the begin of the fault until the service was back.
     pub(crate) tally: Tally,
 }
 
-/// What became of an injection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
-pub(crate) enum Result {
+pub(crate) enum InjectionResult {
     Passed { recovery_ms: u64 },
     Failed { reason: String },
     Skipped { reason: String },
 }
 
-/// A counter at the end of a round.
+/// What came of an invariant in one round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Counted {
-    pub(crate) id: String,
-    pub(crate) title: String,
+pub(crate) struct InvariantReport {
+    pub(crate) name: String,
+    /// What each violation is.
+    pub(crate) violation: String,
+    /// How many violations there were.
     pub(crate) count: usize,
     /// The first of them.
-    pub(crate) found: Vec<String>,
+    pub(crate) first: Vec<String>,
+}
+
+/// What came of a positive control.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ControlReport {
+    pub(crate) name: String,
+    pub(crate) mistake: String,
+    /// The invariant that must see the mistake.
+    pub(crate) invariant: String,
+    pub(crate) result: ControlResult,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub(crate) enum ControlResult {
+    Seen {
+        violations: usize,
+    },
+    NotSeen,
+    /// This machine cannot make the mistake.
+    Skipped {
+        reason: String,
+    },
+    /// The control did not come to its end.
+    Broken {
+        reason: String,
+    },
 }
 
 impl RoundReport {
-    /// Of a round that has not begun.
-    pub(crate) fn new(round: &Round) -> Self {
-        let ids = round.faults.iter().map(|fault| fault.id.to_owned());
+    /// The report of a round that has not begun.
+    pub(crate) fn new(round: &Round, directory: &Path) -> Self {
         Self {
             number: round.number,
             seed: round.seed,
-            faults: ids.collect(),
-            injected: Vec::new(),
-            counters: Vec::new(),
+            faults: round.faults.iter().map(|f| f.name.to_owned()).collect(),
+            directory: directory.to_owned(),
+            injections: Vec::new(),
+            invariants: Vec::new(),
             broken: None,
             accepted: 0,
             events: 0,
@@ -79,29 +111,35 @@ impl RoundReport {
         }
     }
 
-    /// Whether every promise was kept.
-    pub(crate) fn is_clean(&self) -> bool {
+    /// Whether everything held.
+    pub(crate) fn is_good(&self) -> bool {
         self.problems().is_empty()
     }
 
-    /// Which were not.
+    /// What was wrong, each with what shows it.
     pub(crate) fn problems(&self) -> Vec<String> {
-        let failed = self.injected.iter().filter_map(|one| match &one.result {
-            Result::Failed { reason } => Some(format!("{}: {reason}", one.fault)),
-            Result::Passed { .. } | Result::Skipped { .. } => None,
+        let failed = self.injections.iter().filter_map(|one| match &one.result {
+            InjectionResult::Failed { reason } => Some(format!("FAILED {}: {reason}", one.fault)),
+            InjectionResult::Passed { .. } | InjectionResult::Skipped { .. } => None,
         });
-        let counted = self.counters.iter().filter(|counter| counter.count > 0);
-        let counted = counted.map(|counter| {
-            let (id, title, count) = (&counter.id, &counter.title, counter.count);
-            format!(
-                "{id}, {title}: {count}\n      {}",
-                counter.found.join("\n      ")
-            )
-        });
-        failed.chain(counted).chain(self.broken.clone()).collect()
+        let violated = self.invariants.iter().filter(|one| one.count > 0);
+        let violated = violated.map(InvariantReport::to_string);
+        let broken = self.broken.iter();
+        let broken = broken.map(|reason| format!("BROKEN, the round did not end: {reason}"));
+        failed.chain(violated).chain(broken).collect()
     }
 
-    /// Adds it to the finished ones.
+    /// Where to look for more.
+    pub(crate) fn evidence(&self) -> String {
+        format!(
+            "{}: {} has what clients sent and were answered, NAME.log what each process and server \
+             printed; the data of the servers is there too",
+            self.directory.display(),
+            journal::FILE
+        )
+    }
+
+    /// Adds it to the finished rounds of a run.
     pub(crate) fn save(&self, directory: &Path) {
         let mut file = fs::File::options()
             .create(true)
@@ -113,121 +151,81 @@ impl RoundReport {
     }
 }
 
-/// The rounds that are finished in a directory.
-pub(crate) fn finished(directory: &Path) -> Vec<RoundReport> {
+/// The finished rounds of the run in a directory.
+pub(crate) fn finished_rounds(directory: &Path) -> Vec<RoundReport> {
     let text = fs::read_to_string(directory.join(FILE)).unwrap_or_default();
-    // The last line may be torn: then its round was not finished.
-    let line = |line| serde_json::from_str(line).ok();
-    text.lines().filter_map(line).collect()
+    // A run that was killed may have left half a line: that round was not finished.
+    let round = |line| serde_json::from_str(line).ok();
+    text.lines().filter_map(round).collect()
 }
 
-/// Tables of all rounds of a run.
-#[derive(Serialize)]
-pub(crate) struct Summary {
-    pub(crate) seed: u64,
-    pub(crate) controls: Vec<Calibrated>,
-    pub(crate) rounds: Vec<RoundReport>,
-}
-
-/// A line of the table of faults.
-#[derive(Default)]
-struct Row {
-    injected: usize,
-    passed: usize,
-    skipped: usize,
-    recoveries_ms: Vec<u64>,
-}
-
-impl Summary {
-    /// Whether every promise was kept in every round, by counters that count.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.controls.iter().all(Calibrated::is_good)
-            && self.rounds.iter().all(RoundReport::is_clean)
-    }
-
-    fn rows(&self) -> BTreeMap<&str, Row> {
-        let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
-        for one in self.rounds.iter().flat_map(|round| &round.injected) {
-            let row = rows.entry(&one.fault).or_default();
-            row.injected += 1;
-            match &one.result {
-                Result::Passed { recovery_ms } => {
-                    row.passed += 1;
-                    row.recoveries_ms.push(*recovery_ms);
-                }
-                Result::Skipped { .. } => row.skipped += 1,
-                Result::Failed { .. } => {}
-            }
-        }
-        rows
-    }
-
-    fn counters(&self) -> BTreeMap<(usize, &str), (&str, usize)> {
-        let mut counters = BTreeMap::new();
-        for counter in self.rounds.iter().flat_map(|round| &round.counters) {
-            // By number, not by letter.
-            let key = (counter.id.len(), &*counter.id);
-            let (_, count) = counters.entry(key).or_insert((&*counter.title, 0));
-            *count += counter.count;
-        }
-        counters
-    }
-}
-
-impl Display for Summary {
+impl Display for InvariantReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let titles: BTreeMap<_, _> = crate::faults::all()
-            .into_iter()
-            .map(|fault| (fault.id, fault.title))
-            .collect();
-        writeln!(
-            f,
-            "| fault | | injected | passed | skipped | back after: p50 | max |"
-        )?;
-        writeln!(f, "| --- | --- | ---: | ---: | ---: | ---: | ---: |")?;
-        for (id, mut row) in self.rows() {
-            row.recoveries_ms.sort_unstable();
-            let title = titles.get(id).unwrap_or(&"");
-            let half = row.recoveries_ms.get(row.recoveries_ms.len() / 2);
-            let (half, all) = (seconds(half), seconds(row.recoveries_ms.last()));
-            let (injected, passed, skipped) = (row.injected, row.passed, row.skipped);
-            writeln!(
-                f,
-                "| {id} | {title} | {injected} | {passed} | {skipped} | {half} | {all} |"
-            )?;
+        let Self {
+            name,
+            violation,
+            count,
+            first,
+        } = self;
+        write!(f, "VIOLATED {name}, {count} times: {violation}")?;
+        for line in first {
+            write!(f, "\n      {line}")?;
         }
-        writeln!(f, "\n| counter | | found |")?;
-        writeln!(f, "| --- | --- | ---: |")?;
-        for ((_, id), (title, count)) in self.counters() {
-            writeln!(f, "| {id} | {title} | {count} |")?;
+        match count - first.len() {
+            0 => Ok(()),
+            more => write!(f, "\n      … and {more} more"),
         }
-        if !self.controls.is_empty() {
-            writeln!(f, "\n| control | | seen by | |")?;
-            writeln!(f, "| --- | --- | --- | ---: |")?;
-        }
-        for control in &self.controls {
-            let (id, title, counter) = (&control.id, &control.title, &control.counter);
-            let found = match control.skipped {
-                Some(_) => "skipped".to_owned(),
-                None => control.found.to_string(),
-            };
-            writeln!(f, "| {id} | {title} | {counter} | {found} |")?;
-        }
-        let accepted: u64 = self.rounds.iter().map(|round| round.accepted).sum();
-        let events: usize = self.rounds.iter().map(|round| round.events).sum();
-        let spent: u64 = self.rounds.iter().map(|round| round.seconds).sum();
-        let rounds = self.rounds.len();
+    }
+}
+
+impl Display for InjectionReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            fault,
+            result,
+            tally,
+        } = self;
+        match result {
+            InjectionResult::Passed { recovery_ms } => {
+                write!(f, "{fault}: back after {recovery_ms} ms")
+            }
+            InjectionResult::Failed { reason } => write!(f, "{fault}: FAILED: {reason}"),
+            InjectionResult::Skipped { reason } => write!(f, "{fault}: skipped: {reason}"),
+        }?;
         write!(
             f,
-            "\n{rounds} rounds in {spent} s: {accepted} commands accepted, {events} events, seed {}",
-            self.seed
+            "; meanwhile {} commands accepted, {} requests not answered, {} answered 503",
+            tally.accepted, tally.unanswered, tally.unavailable
         )
     }
 }
 
-fn seconds(ms: Option<&u64>) -> String {
-    ms.map_or_else(
-        || "–".to_owned(),
-        |ms| format!("{}.{:01} s", ms / 1000, ms % 1000 / 100),
-    )
+impl ControlReport {
+    /// Whether the mistake was seen, if it could be made here.
+    pub(crate) fn is_good(&self) -> bool {
+        match self.result {
+            ControlResult::Seen { .. } | ControlResult::Skipped { .. } => true,
+            ControlResult::NotSeen | ControlResult::Broken { .. } => false,
+        }
+    }
+}
+
+impl Display for ControlReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            mistake,
+            invariant,
+            result,
+        } = self;
+        write!(f, "control {name} ({mistake}): ")?;
+        match result {
+            ControlResult::Seen { violations } => {
+                write!(f, "{invariant} sees {violations} violations")
+            }
+            ControlResult::NotSeen => write!(f, "FAILED: {invariant} does not see it"),
+            ControlResult::Skipped { reason } => write!(f, "skipped: {reason}"),
+            ControlResult::Broken { reason } => write!(f, "BROKEN, it did not end: {reason}"),
+        }
+    }
 }

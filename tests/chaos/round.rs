@@ -1,7 +1,6 @@
-//! One round: a stack is started, the load begins, faults are injected one after the other, the load
-//! ends, and everything is counted.
+//! One round: start a stack and the load, inject faults one after the other, end the load, and check
+//! all invariants.
 
-use std::any::Any;
 use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -13,125 +12,126 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::timeout;
 
-use crate::check;
-use crate::check::Evidence;
-use crate::faults::{Episode, Fault, Outcome, Topics};
+use crate::faults::{Fault, Injection, Outcome};
+use crate::invariants;
+use crate::invariants::topics::Repeats;
+use crate::invariants::{Checked, Observed};
 use crate::load::Load;
+use crate::panics::message_of;
 use crate::plan::Round;
-use crate::report::{Counted, Injected, Result, RoundReport};
-use crate::servers::Machine;
+use crate::report::{InjectionReport, InjectionResult, InvariantReport, RoundReport};
+use crate::servers::Paths;
 use crate::stack::Stack;
 
 /// Longer than any fault and the recovery from it.
-const EPISODE: Duration = Duration::from_mins(4);
+const INJECTION_TIMEOUT: Duration = Duration::from_mins(4);
 /// Commands that are accepted between two faults.
-const BREATH: u64 = 150;
-/// Lines that are kept of what a counter found.
-const KEPT: usize = 20;
+const COMMANDS_BETWEEN: u64 = 150;
+/// How many violations of an invariant the report shows.
+const VIOLATIONS_SHOWN: usize = 20;
 
-/// Runs a round. What went wrong is in the report, and its directory is kept then.
+/// Runs a round. Its data and logs are kept in a directory below `directory` if something was wrong.
 pub(crate) async fn run(
-    machine: &Machine,
+    paths: &Paths,
     directory: &Path,
     round: &Round,
-    progress: impl Fn(&Injected),
+    on_injection: impl Fn(&InjectionReport),
 ) -> RoundReport {
     let directory = directory.join(format!("round-{}", round.number));
-    // Of an earlier try, which was interrupted.
+    // An earlier run that was interrupted may have left something.
     let _ = fs::remove_dir_all(&directory);
-    let begun = Instant::now();
-    let mut report = RoundReport::new(round);
-    let work = rounds(machine, &directory, round, &mut report, progress);
+    let started = Instant::now();
+    let mut report = RoundReport::new(round, &directory);
+    let work = inject_and_check(paths, &directory, round, &mut report, on_injection);
     if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
-        report.broken = Some(message(&*panic));
+        report.broken = Some(message_of(&*panic));
     }
-    report.seconds = begun.elapsed().as_secs();
-    if report.is_clean() {
+    report.seconds = started.elapsed().as_secs();
+    if report.is_good() {
         let _ = fs::remove_dir_all(&directory);
     }
     report
 }
 
-async fn rounds(
-    machine: &Machine,
+async fn inject_and_check(
+    paths: &Paths,
     directory: &Path,
     round: &Round,
     report: &mut RoundReport,
-    progress: impl Fn(&Injected),
+    on_injection: impl Fn(&InjectionReport),
 ) {
     let layout = round.faults[0].layout;
     let layout = tokio::task::spawn_blocking(layout).await.unwrap();
-    let stack = Arc::new(Stack::start(machine, directory, layout).await);
+    let stack = Arc::new(Stack::start(paths, directory, layout).await);
     let load = Arc::new(Load::start(&stack, round.seed, directory).await);
-    // Pools are empty and caches cold at first: that is no time to judge.
+    // Errors are excused while pools are empty and caches are cold.
     load.fault_begins("start");
-    load.accepted(BREATH).await;
+    load.wait_for_commands(COMMANDS_BETWEEN).await;
     load.fault_ends("start");
     let mut rng = StdRng::seed_from_u64(round.seed);
     for fault in &round.faults {
-        load.accepted(BREATH).await;
-        let episode = Episode {
+        load.wait_for_commands(COMMANDS_BETWEEN).await;
+        let injection = Injection {
             stack: stack.clone(),
             load: load.clone(),
             rng: StdRng::seed_from_u64(rng.random()),
         };
-        let injected = inject(fault, episode).await;
-        progress(&injected);
-        report.injected.push(injected);
+        let injected = inject(fault, injection).await;
+        on_injection(&injected);
+        report.injections.push(injected);
     }
-    load.accepted(BREATH).await;
-    let load = Arc::into_inner(load).expect("a fault has ended");
+    load.wait_for_commands(COMMANDS_BETWEEN).await;
+    let load = Arc::into_inner(load).expect("no injection is under way");
     report.accepted = load.tally().accepted;
-    let lines = load.finish().await;
-    let topics = round.faults.iter().map(|fault| fault.topics).max();
-    let evidence = Evidence::gather(&stack, lines, topics.unwrap_or(Topics::Exact)).await;
-    check::expect_life(&evidence);
-    report.events = evidence.log.len();
-    report.counters = tokio::task::spawn_blocking(move || check::count(&evidence))
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|counter| Counted {
-            id: counter.id.to_owned(),
-            title: counter.title.to_owned(),
-            count: counter.found.len(),
-            found: counter.found.into_iter().take(KEPT).collect(),
-        })
-        .collect();
+    let journal = load.finish().await;
+    let repeats = round.faults.iter().map(|fault| fault.repeats).max();
+    let repeats = repeats.unwrap_or(Repeats::Forbidden);
+    let observed = Observed::gather(&stack, journal, repeats).await;
+    invariants::assert_enough_happened(&observed);
+    report.events = observed.log.len();
+    let checked = tokio::task::spawn_blocking(move || invariants::check(&observed));
+    let checked = checked.await.unwrap();
+    report.invariants = checked.into_iter().map(report_of).collect();
 }
 
-/// Injects a fault, heals, and waits until the service is back.
-async fn inject(fault: &Fault, episode: Episode) -> Injected {
-    let (stack, load) = (episode.stack.clone(), episode.load.clone());
-    load.fault_begins(fault.id);
+fn report_of(checked: Checked) -> InvariantReport {
+    let Checked {
+        invariant,
+        violations,
+    } = checked;
+    InvariantReport {
+        name: invariant.name.to_owned(),
+        violation: invariant.violation.to_owned(),
+        count: violations.len(),
+        first: violations.into_iter().take(VIOLATIONS_SHOWN).collect(),
+    }
+}
+
+/// Injects a fault, heals the stack, and waits until the service is back.
+async fn inject(fault: &Fault, injection: Injection) -> InjectionReport {
+    let (stack, load) = (injection.stack.clone(), injection.load.clone());
+    load.fault_begins(fault.name);
     let before = load.tally();
-    let work = timeout(EPISODE, (fault.inject)(episode));
+    let work = timeout(INJECTION_TIMEOUT, (fault.inject)(injection));
     let result = match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(Outcome::Recovered(after))) => Result::Passed {
+        Ok(Ok(Outcome::Recovered(after))) => InjectionResult::Passed {
             recovery_ms: after.as_millis().try_into().unwrap(),
         },
-        Ok(Ok(Outcome::Skipped(reason))) => Result::Skipped { reason },
-        Ok(Err(_)) => Result::Failed {
-            reason: format!("did not end in {EPISODE:?}"),
+        Ok(Ok(Outcome::Skipped(reason))) => InjectionResult::Skipped { reason },
+        Ok(Err(_)) => InjectionResult::Failed {
+            reason: format!("it did not end within {INJECTION_TIMEOUT:?}"),
         },
-        Err(panic) => Result::Failed {
-            reason: message(&*panic),
+        Err(panic) => InjectionResult::Failed {
+            reason: message_of(&*panic),
         },
     };
     stack.heal().await;
-    load.accepts().await;
-    load.answers().await;
-    load.fault_ends(fault.id);
-    Injected {
-        fault: fault.id.to_owned(),
+    load.wait_for_accepted_command().await;
+    load.wait_for_answered_query().await;
+    load.fault_ends(fault.name);
+    InjectionReport {
+        fault: fault.name.to_owned(),
         result,
         tally: load.tally() - before,
     }
-}
-
-/// What a panic says.
-pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("it panicked").to_owned()
 }

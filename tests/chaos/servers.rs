@@ -1,4 +1,5 @@
-//! The servers, each of its own: a process under supervision, with its data in a directory of the run.
+//! Postgres, Redis and Kafka of the run's own: each a process under supervision, with the same
+//! configuration that `./dev` uses, and its data in a directory of the run.
 
 pub(crate) mod kafka;
 pub(crate) mod postgres;
@@ -11,32 +12,35 @@ pub(crate) use kafka::Kafka;
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
 
-/// Where the machine has what the servers are made of; `./dev chaos` says so.
+/// Where programs and configuration are on this machine; `./dev chaos` passes it.
 #[derive(Clone, Debug)]
-pub(crate) struct Machine {
-    /// `initdb`, `postgres`.
+pub(crate) struct Paths {
+    /// The directory of `initdb`, `postgres` and `psql`.
     pub(crate) postgres_bin: PathBuf,
-    /// The broker's jars.
+    /// The directory of Kafka's jars.
     pub(crate) kafka_libs: PathBuf,
-    /// `deploy/`, with the configuration that `./dev` uses too.
+    /// The directory `deploy/` of the repository.
     pub(crate) deploy: PathBuf,
-    /// The binaries of Tidemark.
+    /// The directory of Tidemark's binaries.
     pub(crate) binaries: PathBuf,
 }
 
-/// How a server shall differ from the ordinary.
+/// How a server differs from an ordinary one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Options {
-    /// The directory below which its data lies, if not in the run's: a slow disk, a small one.
-    pub(crate) home: Option<PathBuf>,
+pub(crate) struct ServerOptions {
+    /// The directory below which its data lies, if not the run's: on a disk that can fail, say.
+    pub(crate) data_home: Option<PathBuf>,
     /// What stands before its command.
     pub(crate) wrapper: Vec<String>,
-    /// More settings, in the words of the server's own configuration.
+    /// More settings, named as in the server's own configuration.
     pub(crate) settings: Vec<(String, String)>,
 }
 
-/// Runs a command to its end, which must be a good one.
-pub(crate) fn run(command: &mut Command) -> String {
+/// Runs a command to its end and returns what it printed.
+///
+/// # Panics
+/// If the command fails.
+pub(crate) fn run_command(command: &mut Command) -> String {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -1,30 +1,27 @@
-//! A whole Tidemark for a round of faults: its own Postgres, Redis and Kafka, and the real binaries,
-//! all under supervision, in a directory of the round.
+//! A whole Tidemark for one round of faults: a Postgres, Redis and Kafka of its own and the real
+//! binaries, all under supervision, in the round's directory.
 
 mod process;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tidemark_tests::Settings;
 
 use crate::ports;
-use crate::servers::{Kafka, Machine, Options, Postgres, Redis};
+use crate::servers::{Kafka, Paths, Postgres, Redis, ServerOptions};
 use crate::supervisor::{Signal, Supervised, Supervisor};
+use crate::wait::wait_until;
 
 pub(crate) use process::Process;
 use process::{Kind, Starter, url};
 
-/// Longer than anything takes to start, crash recovery included.
-const START: Duration = Duration::from_mins(1);
-const POLL: Duration = Duration::from_millis(20);
-/// Everything is as in production but this.
+/// All settings that are not as in production.
 const SETTINGS: [(&str, &str); 7] = [
-    // The load logs in all the time, and is not about hashes.
+    // The load logs in all the time, and the cost of password hashes is not what is tested.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
@@ -34,107 +31,107 @@ const SETTINGS: [(&str, &str); 7] = [
     ("TIDEMARK_TELEMETRY__LOG_FORMAT", "text"),
 ];
 
-/// What a round shall consist of, where that is not the ordinary.
+/// What the stack of a round consists of, where that is not the ordinary.
 #[derive(Default)]
 pub(crate) struct Layout {
-    pub(crate) postgres: Options,
-    pub(crate) redis: Options,
-    pub(crate) kafka: Options,
-    /// More settings of our processes, `TIDEMARK_…`.
+    pub(crate) postgres: ServerOptions,
+    pub(crate) redis: ServerOptions,
+    pub(crate) kafka: ServerOptions,
+    /// More settings of Tidemark's processes, `TIDEMARK_…`.
     pub(crate) settings: Vec<(String, String)>,
-    /// What must outlive the servers, such as a mounted disk. Dropped after they have ended.
-    pub(crate) foundations: Vec<Box<dyn Any + Send + Sync>>,
+    /// Mounted disks that the servers use. They are dropped after the servers have ended.
+    pub(crate) disks: Vec<Box<dyn Any + Send + Sync>>,
 }
 
-/// Everything, running. Dropped, it has ended.
+/// A running Tidemark. When it is dropped, everything ends.
 pub(crate) struct Stack {
-    /// Dropped first: it ends all processes.
+    /// It is the first field and so is dropped first: that ends all processes.
     _supervisor: Supervisor,
-    /// Where the data and logs of this round are.
+    /// The directory of the round's data and logs.
     pub(crate) directory: PathBuf,
-    pub(crate) machine: Machine,
+    pub(crate) paths: Paths,
     pub(crate) postgres: Postgres,
     pub(crate) redis: Redis,
     pub(crate) kafka: Kafka,
-    /// `command-api --roles api`, two.
-    pub(crate) apis: Vec<Process>,
-    /// `command-api --roles relay`: one runs, the others are held until a fault releases them.
+    /// Two processes `command-api --roles api`.
+    pub(crate) command_apis: Vec<Process>,
+    /// Three processes `command-api --roles relay`. One runs, the others are held until a fault
+    /// releases them.
     pub(crate) relays: Vec<Process>,
-    /// One runs, the other is held.
+    /// Two projectors. One runs, the other is held.
     pub(crate) projectors: Vec<Process>,
-    /// Two.
-    pub(crate) queries: Vec<Process>,
-    /// What they are configured with.
+    /// Two query APIs.
+    pub(crate) query_apis: Vec<Process>,
+    /// The configuration of Tidemark's processes.
     pub(crate) settings: Settings,
-    /// As the superuser, for looking at everything.
+    /// Connections of the superuser, who can look at everything.
     pub(crate) pool: PgPool,
-    _foundations: Vec<Box<dyn Any + Send + Sync>>,
+    _disks: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl Stack {
-    /// Starts everything; ready when this returns.
-    pub(crate) async fn start(machine: &Machine, directory: &Path, layout: Layout) -> Self {
+    /// Starts everything, and returns when all of it is ready.
+    pub(crate) async fn start(paths: &Paths, directory: &Path, layout: Layout) -> Self {
         std::fs::create_dir_all(directory).unwrap();
         let supervisor = Supervisor::new();
-        let kafka = Kafka::start(&supervisor, machine, directory, &layout.kafka);
+        let kafka = Kafka::start(&supervisor, paths, directory, &layout.kafka);
         let redis = Redis::start(&supervisor, directory, &layout.redis);
-        let postgres = Postgres::start(
-            &supervisor,
-            "postgres",
-            machine,
-            directory,
-            &layout.postgres,
-        );
-        until("Postgres", || postgres.is_ready()).await;
-        postgres.make_roles(machine);
+        let postgres = Postgres::start(&supervisor, "postgres", paths, directory, &layout.postgres);
+        wait_until("Postgres is ready", || postgres.is_ready()).await;
+        postgres.make_roles(paths);
         let owner = PgPool::connect(&postgres.url("tidemark_owner")).await;
         let owner = owner.unwrap();
         tidemark_event_store::migrate(&owner).await.unwrap();
         owner.close().await;
-        until("Redis", || redis.is_ready()).await;
-        until("Kafka", || kafka.is_ready()).await;
+        wait_until("Redis is ready", || redis.is_ready()).await;
+        wait_until("Kafka is ready", || kafka.is_ready()).await;
         let mut settings = settings(&postgres, &redis, &kafka, &layout);
-        let first_api = ports::free();
-        settings.set("TIDEMARK_COMMAND_API__URL", url(first_api));
+        let first_port = ports::free();
+        settings.set("TIDEMARK_COMMAND_API__URL", url(first_port));
         let starter = Starter {
             supervisor: &supervisor,
-            machine,
+            paths,
             logs: directory,
             settings: settings.clone(),
         };
         let stack = Self {
-            apis: vec![
-                starter.start_one(Kind::Api, 1, first_api, false),
-                starter.start_one(Kind::Api, 2, ports::free(), false),
+            command_apis: vec![
+                starter.start_one(Kind::CommandApi, 1, first_port, false),
+                starter.start_one(Kind::CommandApi, 2, ports::free(), false),
             ],
             relays: starter.start(Kind::Relay, 1, 3),
             projectors: starter.start(Kind::Projector, 1, 2),
-            queries: starter.start(Kind::Query, 2, 2),
+            query_apis: starter.start(Kind::QueryApi, 2, 2),
             pool: PgPoolOptions::new()
                 .max_connections(4)
                 .connect_lazy(&postgres.url("postgres"))
                 .unwrap(),
             _supervisor: supervisor,
             directory: directory.to_owned(),
-            machine: machine.clone(),
+            paths: paths.clone(),
             postgres,
             redis,
             kafka,
             settings,
-            _foundations: layout.foundations,
+            _disks: layout.disks,
         };
         stack.heal().await;
         stack
     }
 
-    /// Our processes.
+    /// Tidemark's own processes.
     pub(crate) fn processes(&self) -> impl Iterator<Item = &Process> {
-        [&self.apis, &self.relays, &self.projectors, &self.queries]
-            .into_iter()
-            .flatten()
+        [
+            &self.command_apis,
+            &self.relays,
+            &self.projectors,
+            &self.query_apis,
+        ]
+        .into_iter()
+        .flatten()
     }
 
-    /// The servers.
+    /// Postgres, Redis and Kafka.
     pub(crate) fn servers(&self) -> [&Arc<Supervised>; 3] {
         [
             &self.postgres.process,
@@ -143,16 +140,25 @@ impl Stack {
         ]
     }
 
-    /// Everything that a fault can hit.
-    pub(crate) fn all(&self) -> Vec<&Arc<Supervised>> {
-        let processes = self.processes().map(|process| &process.process);
+    /// All servers and processes.
+    pub(crate) fn everything(&self) -> Vec<&Arc<Supervised>> {
+        let processes = self.processes().map(|process| &process.supervised);
         self.servers().into_iter().chain(processes).collect()
     }
 
-    /// Undoes what a fault did to processes: pauses end, what is held down starts, what was started
-    /// besides the ordinary or otherwise than ordinarily ends. Returns when everything is ready.
+    /// The position of the last event in the log.
+    pub(crate) async fn head(&self) -> i64 {
+        sqlx::query_scalar("select position from log_head")
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    /// Undoes what a fault did to processes: those that are paused continue, servers that are held
+    /// start, and each of Tidemark's processes runs, or is held, with its program as at first.
+    /// Returns when everything is ready.
     pub(crate) async fn heal(&self) {
-        for process in self.all() {
+        for process in self.everything() {
             process.signal(Signal::Continue);
         }
         for server in self.servers() {
@@ -166,34 +172,18 @@ impl Stack {
 
     /// Waits until every server answers and every process that is not held is ready.
     pub(crate) async fn ready(&self) {
-        until("Postgres", || self.postgres.is_ready()).await;
-        until("Redis", || self.redis.is_ready()).await;
-        until("Kafka", || self.kafka.is_ready()).await;
+        wait_until("Postgres is ready", || self.postgres.is_ready()).await;
+        wait_until("Redis is ready", || self.redis.is_ready()).await;
+        wait_until("Kafka is ready", || self.kafka.is_ready()).await;
         for process in self.processes() {
-            if !process.process.is_held() {
+            if !process.supervised.is_held() {
                 process.ready().await;
             }
         }
     }
 }
 
-/// Looks until it is so, and returns how long that took.
-///
-/// # Panics
-/// If it takes too long.
-pub(crate) async fn until<F: Future<Output = bool>>(
-    what: &str,
-    mut look: impl FnMut() -> F,
-) -> Duration {
-    let started = Instant::now();
-    while !look().await {
-        assert!(started.elapsed() < START, "waited in vain for {what}");
-        tokio::time::sleep(POLL).await;
-    }
-    started.elapsed()
-}
-
-/// What `./dev` would run them with, on these servers, and passwords that cost little.
+/// The settings that `./dev` would run the processes with, on these servers and with [`SETTINGS`].
 fn settings(postgres: &Postgres, redis: &Redis, kafka: &Kafka, layout: &Layout) -> Settings {
     let mut settings = Settings::from_variables();
     for (name, value) in SETTINGS {

@@ -1,4 +1,4 @@
-//! What stand-ins are made of: a log in memory, a Postgres, and evidence for the counters.
+//! What stand-ins are made of: a log in memory, a Postgres, and data for the invariants to check.
 
 use chrono::{DateTime, TimeDelta};
 use rand::RngExt;
@@ -9,24 +9,24 @@ use tidemark_tests::records::Records;
 use tidemark_tests::replay::Rows;
 use uuid::Uuid;
 
-use super::World;
-use crate::check::Evidence;
-use crate::check::evidence::Model;
-use crate::faults::Topics;
-use crate::servers::{Options, Postgres};
-use crate::stack::until;
+use super::Setup;
+use crate::invariants::Observed;
+use crate::invariants::observed::ObservedReadModel;
+use crate::invariants::topics::Repeats;
+use crate::servers::{Postgres, ServerOptions};
 use crate::supervisor::Supervisor;
+use crate::wait::wait_until;
 
-/// A log of so many facts about as many categories.
+/// A log of this many events, each of another category.
 pub(super) fn log(rng: &mut StdRng, length: i64) -> Vec<Recorded> {
     (1..=length)
         .map(|position| recorded(rng, position))
         .collect()
 }
 
-/// A fact at a position.
+/// An event at this position.
 pub(super) fn recorded(rng: &mut StdRng, position: i64) -> Recorded {
-    let stream_id = id(rng);
+    let stream_id = random_id(rng);
     let event: Event = category::Event::Activated {
         category_id: CategoryId(stream_id),
     }
@@ -34,18 +34,19 @@ pub(super) fn recorded(rng: &mut StdRng, position: i64) -> Recorded {
     let encoded = event.encode().unwrap();
     Recorded {
         position,
-        event_id: id(rng),
+        event_id: random_id(rng),
         stream_id,
         version: 1,
         aggregate: event.aggregate().name().to_owned(),
         event_type: encoded.event_type,
         schema_version: encoded.schema_version,
         data: encoded.data,
-        metadata: metadata(id(rng)),
+        metadata: metadata(random_id(rng)),
         recorded_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(position),
     }
 }
 
+/// The metadata of an event that a command with this id caused, as JSON.
 pub(super) fn metadata(correlation_id: Uuid) -> String {
     let metadata = Metadata {
         actor: Actor::Service("control".to_owned()),
@@ -56,43 +57,42 @@ pub(super) fn metadata(correlation_id: Uuid) -> String {
     serde_json::to_string(&metadata).unwrap()
 }
 
-pub(super) fn id(rng: &mut StdRng) -> Uuid {
+pub(super) fn random_id(rng: &mut StdRng) -> Uuid {
     Uuid::from_u128(rng.random())
 }
 
-/// A Postgres, ready; without our roles and tables.
+/// A Postgres with Tidemark's roles and an empty database, ready.
 pub(super) async fn postgres(
-    world: &World,
+    setup: &Setup,
     supervisor: &Supervisor,
-    options: &Options,
+    options: &ServerOptions,
 ) -> Postgres {
-    let World {
-        machine, directory, ..
-    } = world;
-    let postgres = Postgres::start(supervisor, "postgres", machine, directory, options);
-    until("Postgres", || postgres.is_ready()).await;
+    let (paths, directory) = (&setup.paths, &setup.directory);
+    let postgres = Postgres::start(supervisor, "postgres", paths, directory, options);
+    wait_until("Postgres is ready", || postgres.is_ready()).await;
+    postgres.make_roles(paths);
     postgres
 }
 
-/// What the counters look at, where there are only a log and one read model.
-pub(super) fn evidence(
+/// What the invariants look at, where there are only a log and one read model.
+pub(super) fn observed(
     log: Vec<Recorded>,
     name: &'static str,
     replayed: Rows,
     rows: Rows,
     documents: Option<Rows>,
-) -> Evidence {
-    Evidence {
-        lines: Vec::new(),
+) -> Observed {
+    Observed {
+        journal: Vec::new(),
         log,
-        topics: Topics::Exact,
+        repeats: Repeats::Forbidden,
         records: Records::new(),
-        models: vec![Model {
+        read_models: vec![ObservedReadModel {
             name,
             replayed,
             rows,
             documents,
-            unlike: Vec::new(),
+            unlike_replay: Vec::new(),
         }],
         checkpoints: Vec::new(),
         behind: Vec::new(),

@@ -1,4 +1,4 @@
-//! Clocks that are wrong, one process at a time. Monotonic time goes on: a clock is set, not time.
+//! Wall clocks that are wrong, of one process at a time. Monotonic time goes on undisturbed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,73 +7,70 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio::time::sleep;
 
-use super::network::back;
-use super::{Episode, Fault, Outcome, Topics, ordinary};
+use super::{Fault, Injection, Outcome};
 
-/// The faults of this kind.
-pub(crate) const FAULTS: &[Fault] = &[
-    Fault {
-        id: "f28",
-        title: "a process's clock is an hour or ten days ahead, an hour or 400 days behind",
-        full: 8,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| wrong(episode).boxed(),
-    },
-    Fault {
-        id: "f28-jitter",
-        title: "a process's clock jumps by up to a second to and fro",
-        full: 4,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| jumping(episode).boxed(),
-    },
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "wrong-clock",
+        "a process's clock is 1 h or 10 days ahead, or 1 h or 400 days behind",
+        8,
+        |i| wrong_clock(i).boxed(),
+    ),
+    Fault::new(
+        "jumping-clock",
+        "a process's clock jumps by up to a second to and fro",
+        4,
+        |i| jumping_clock(i).boxed(),
+    ),
 ];
 
-const JUMPS: [&str; 4] = ["+1h", "+10d", "-1h", "-400d"];
+/// Offsets of a wrong clock, as faketime writes them.
+const OFFSETS: [&str; 4] = ["+1h", "+10d", "-1h", "-400d"];
+/// How long a clock is wrong.
 const WRONG: Duration = Duration::from_secs(6);
-const JITTER: [&str; 5] = ["+0", "+1.0", "-0.5", "+0.3", "-1.0"];
-const EACH: Duration = Duration::from_millis(200);
-/// Where Debian has it, for every architecture.
+/// Offsets of a jumping clock, in seconds, one after the other.
+const JUMPS: [&str; 5] = ["+0", "+1.0", "-0.5", "+0.3", "-1.0"];
+const JUMP_INTERVAL: Duration = Duration::from_millis(200);
+/// Debian has the library in a directory for each architecture below this one.
 const LIBRARIES: &str = "/usr/lib";
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
-async fn wrong(mut episode: Episode) -> Outcome {
-    let jump = *episode.one_of(&JUMPS);
-    under(&mut episode, ("FAKETIME", jump.to_owned()), |_| ()).await
+async fn wrong_clock(mut injection: Injection) -> Outcome {
+    let offset = *injection.one_of(&OFFSETS);
+    run_with_clock(&mut injection, ("FAKETIME", offset.to_owned()), |_| ()).await
 }
 
-async fn jumping(mut episode: Episode) -> Outcome {
-    let file = episode.stack.directory.join("clock");
-    let set = |to: &str| {
+async fn jumping_clock(mut injection: Injection) -> Outcome {
+    let file = injection.stack.directory.join("clock");
+    let set = |offset: &str| {
         let new = file.with_extension("new");
-        fs::write(&new, to).unwrap();
+        fs::write(&new, offset).unwrap();
         fs::rename(&new, &file).unwrap();
     };
-    set(JITTER[0]);
+    set(JUMPS[0]);
     let setting = ("FAKETIME_TIMESTAMP_FILE", file.display().to_string());
-    under(&mut episode, setting, |number| {
-        set(JITTER[number % JITTER.len()]);
+    run_with_clock(&mut injection, setting, |tick| {
+        set(JUMPS[tick % JUMPS.len()]);
     })
     .await
 }
 
-/// Runs one process with another clock for a while, and calls `tick` now and then.
-async fn under(
-    episode: &mut Episode,
+/// Runs one process with a clock of its own for a while, and calls `jump` at every interval.
+async fn run_with_clock(
+    injection: &mut Injection,
     (name, value): (&str, String),
-    tick: impl Fn(usize),
+    jump: impl Fn(usize),
 ) -> Outcome {
     let Some(library) = library() else {
         return Outcome::Skipped(format!("there is no {LIBRARY}: install faketime"));
     };
-    let stack = episode.stack.clone();
+    let stack = injection.stack.clone();
     let running: Vec<_> = stack
         .processes()
-        .filter(|process| !process.process.is_held())
+        .filter(|process| !process.supervised.is_held())
         .collect();
-    let process = *episode.one_of(&running);
-    let place = process.logged();
+    let process = *injection.one_of(&running);
+    let offset = process.log_length();
     process
         .restart_with(|program| {
             let mut set = |name: &str, value: String| {
@@ -86,16 +83,17 @@ async fn under(
             set(name, value.clone());
         })
         .await;
-    let (began, mut ticks) = (Instant::now(), 0);
-    while began.elapsed() < WRONG {
-        sleep(EACH).await;
-        tick(ticks);
-        ticks += 1;
+    let (started, mut tick) = (Instant::now(), 0);
+    while started.elapsed() < WRONG {
+        sleep(JUMP_INTERVAL).await;
+        jump(tick);
+        tick += 1;
     }
-    let recovered = back(episode).await;
-    let log = process.log_since(place);
+    let recovered = injection.wait_for_service().await;
+    let log = process.log_since(offset);
     let panic = log.lines().find(|line| line.contains("panicked"));
-    assert!(panic.is_none(), "{name}={value}: {panic:?}");
+    let process = process.supervised.name();
+    assert!(panic.is_none(), "{process} with {name}={value}: {panic:?}");
     Outcome::Recovered(recovered)
 }
 

@@ -1,7 +1,4 @@
-//! Disks that fail: a power cut, a full one, one that cannot flush.
-
-pub(crate) mod device;
-pub(crate) mod small;
+//! Disks that cannot flush, are full, or lose what was not flushed when the power fails.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,82 +6,74 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio::time::sleep;
 
-use super::kafka_records::ends;
-use super::network::back;
-use super::{Episode, Fault, Outcome, Topics, ordinary};
-use crate::servers::Options;
-use crate::stack::{Layout, Stack, until};
-use crate::supervisor::Supervised;
-use device::Device;
-use small::SmallDisk;
+use super::recovery::wait_until_published;
+use super::topics::count_records;
+use super::{Fault, Injection, Outcome, ordinary};
+use crate::disks::{PowerCutDisk, ResizableDisk, cut_power};
+use crate::servers::ServerOptions;
+use crate::stack::{Layout, Stack};
+use crate::wait::wait_until;
 
-/// The faults of this kind.
-pub(crate) const FAULTS: &[Fault] = &[
-    Fault {
-        id: "f19",
-        title: "a flush of Postgres' log fails",
-        full: 5,
-        layout: ordinary,
-        topics: Topics::Exact,
-        inject: |episode| failing_flush(episode).boxed(),
-    },
-    Fault {
-        id: "f20",
-        title: "Postgres' disk is full",
-        full: 3,
-        layout: postgres_on_a_small_disk,
-        topics: Topics::Exact,
-        inject: |episode| full(episode).boxed(),
-    },
-    Fault {
-        id: "f20-wal",
-        title: "Postgres' disk is full, and its log needs another file",
-        full: 3,
-        layout: postgres_on_a_small_disk,
-        topics: Topics::Exact,
-        inject: |episode| full_of_log(episode).boxed(),
-    },
-    Fault {
-        id: "f24",
-        title: "power cut of Postgres",
-        full: 5,
-        layout: postgres_on_a_device,
-        topics: Topics::Exact,
-        inject: |episode| power_cut_of_postgres(episode).boxed(),
-    },
-    Fault {
-        id: "f26",
-        title: "power cut of Kafka",
-        full: 3,
-        layout: kafka_on_a_device,
-        topics: Topics::Exact,
-        inject: |episode| power_cut_of_kafka(episode).boxed(),
-    },
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "fail-postgres-flush",
+        "an fdatasync of Postgres fails with EIO",
+        5,
+        |i| fail_postgres_flush(i).boxed(),
+    ),
+    Fault::new(
+        "fill-postgres-disk",
+        "Postgres's disk is full for 8 s",
+        3,
+        |i| fill_postgres_disk(i).boxed(),
+    )
+    .on(postgres_on_resizable_disk),
+    Fault::new(
+        "fill-postgres-wal",
+        "Postgres's disk is full, and its write-ahead log needs another file",
+        3,
+        |i| fill_postgres_wal(i).boxed(),
+    )
+    .on(postgres_on_resizable_disk),
+    Fault::new(
+        "power-cut-postgres",
+        "power cut of Postgres and its disk",
+        5,
+        |i| power_cut_postgres(i).boxed(),
+    )
+    .on(postgres_on_power_cut_disk),
+    Fault::new(
+        "power-cut-kafka",
+        "power cut of Kafka and its disk",
+        3,
+        |i| power_cut_kafka(i).boxed(),
+    )
+    .on(kafka_on_power_cut_disk),
 ];
 
-/// Postgres recovers from a panic in that time.
-const FLUSH_BACK: Duration = Duration::from_secs(10);
-/// And from a full disk once there is space.
-const SPACE_BACK: Duration = Duration::from_secs(30);
-/// What is done between two cuts, so that there is something that was not flushed yet.
-const BETWEEN: u64 = 300;
-/// How long nothing can be written.
+/// Until the service is back after Postgres panicked.
+const RECOVERY_FROM_PANIC: Duration = Duration::from_secs(10);
+/// Until the service is back after a full disk has space again.
+const RECOVERY_FROM_FULL_DISK: Duration = Duration::from_secs(30);
+/// Commands that are accepted before a power cut, so that something was not flushed yet.
+const COMMANDS_BEFORE_CUT: u64 = 300;
+/// How long the disk is full.
 const FULL: Duration = Duration::from_secs(8);
-const LOOK: Duration = Duration::from_millis(200);
-/// As few files of its log as it can do with, so that it soon needs another.
-const SMALL_LOG: [(&str, &str); 2] = [("min_wal_size", "32MB"), ("max_wal_size", "64MB")];
+const QUERY_INTERVAL: Duration = Duration::from_millis(200);
+/// Settings that keep the write-ahead log so small that it soon needs another file.
+const SMALL_WAL: [(&str, &str); 2] = [("min_wal_size", "32MB"), ("max_wal_size", "64MB")];
 
-async fn failing_flush(episode: Episode) -> Outcome {
-    let stack = &episode.stack;
+async fn fail_postgres_flush(injection: Injection) -> Outcome {
+    let stack = &injection.stack;
     if Command::new("strace").arg("-V").output().is_err() {
-        return Outcome::Skipped("there is no strace".to_owned());
+        return Outcome::Skipped("there is no strace: install it".to_owned());
     }
     let pids: Vec<i32> =
         sqlx::query_scalar("select pid from pg_stat_activity where usename = 'tidemark_append'")
             .fetch_all(&stack.pool)
             .await
             .unwrap();
-    let before = panics(stack);
+    let before = postgres_panics(stack);
     let mut strace = Command::new("strace");
     strace.args(["-qq", "-e", "trace=fdatasync"]);
     strace.args(["-e", "inject=fdatasync:error=EIO:when=3"]);
@@ -92,190 +81,172 @@ async fn failing_flush(episode: Episode) -> Outcome {
         strace.args(["-p", &pid.to_string()]);
     }
     let mut strace = strace.stderr(Stdio::null()).spawn().unwrap();
-    until("Postgres to panic", || async { panics(stack) > before }).await;
-    let panicked = Instant::now();
-    // It ends with those whom it traces.
+    wait_until("Postgres panics", || async {
+        postgres_panics(stack) > before
+    })
+    .await;
+    let panicked_at = Instant::now();
+    // strace ends when all backends that it traces have ended.
     tokio::task::spawn_blocking(move || strace.wait().unwrap())
         .await
         .unwrap();
-    back(&episode).await;
-    let recovered = panicked.elapsed();
-    assert!(recovered <= FLUSH_BACK, "back after {recovered:?}");
-    Outcome::Recovered(recovered)
+    injection.wait_for_service().await;
+    recovered_within(panicked_at.elapsed(), RECOVERY_FROM_PANIC)
 }
 
-fn postgres_on_a_small_disk() -> Layout {
-    let Ok(disk) = SmallDisk::make() else {
+fn postgres_on_resizable_disk() -> Layout {
+    let Ok(disk) = ResizableDisk::make() else {
         return ordinary();
     };
     Layout {
-        postgres: Options {
-            home: Some(disk.path().to_owned()),
-            settings: SMALL_LOG
+        postgres: ServerOptions {
+            data_home: Some(disk.path().to_owned()),
+            settings: SMALL_WAL
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .into(),
-            ..Options::default()
+            ..ServerOptions::default()
         },
-        foundations: vec![Box::new(disk)],
+        disks: vec![Box::new(disk)],
         ..Layout::default()
     }
 }
 
-/// Nothing can be written, everything can be read.
-async fn full(episode: Episode) -> Outcome {
-    let stack = &episode.stack;
-    let Some(disk) = SmallDisk::of(&stack.postgres.data) else {
-        return Outcome::Skipped(SmallDisk::make().err().unwrap_or_default());
+/// While nothing can be written, everything can still be read.
+async fn fill_postgres_disk(injection: Injection) -> Outcome {
+    let stack = &injection.stack;
+    let Some(disk) = ResizableDisk::of(&stack.postgres.data) else {
+        return Outcome::Skipped(ResizableDisk::make().err().unwrap_or_default());
     };
     disk.fill();
-    let before = episode.load.tally();
-    // Some of what is there can still be written over.
-    let refused = || async { (episode.load.tally() - before).unavailable > 0 };
-    until("the disk to be full", refused).await;
-    let began = Instant::now();
-    while began.elapsed() < FULL {
-        for query in &stack.queries {
-            let answer = reqwest::get(format!("{}/v1/categories", query.url)).await;
+    let before = injection.load.tally();
+    // Files that exist can still be written over for a while.
+    wait_until("a command is answered 503", || async {
+        (injection.load.tally() - before).unavailable > 0
+    })
+    .await;
+    let started = Instant::now();
+    while started.elapsed() < FULL {
+        for api in &stack.query_apis {
+            let answer = reqwest::get(format!("{}/v1/categories", api.url)).await;
             let status = answer.map(|answer| answer.status().as_u16());
             assert!(
                 matches!(status, Ok(200)),
-                "a query on a full disk: {status:?}"
+                "a query on a full disk was answered {status:?}"
             );
         }
-        sleep(LOOK).await;
+        sleep(QUERY_INTERVAL).await;
     }
-    space(&episode, &disk).await
+    free_space(&injection, &disk).await
 }
 
-/// Postgres cannot go on at all, and dies until there is space.
-async fn full_of_log(episode: Episode) -> Outcome {
-    let stack = &episode.stack;
-    let Some(disk) = SmallDisk::of(&stack.postgres.data) else {
-        return Outcome::Skipped(SmallDisk::make().err().unwrap_or_default());
+/// Postgres cannot go on at all, and panics at each start until there is space.
+async fn fill_postgres_wal(injection: Injection) -> Outcome {
+    let stack = &injection.stack;
+    let Some(disk) = ResizableDisk::of(&stack.postgres.data) else {
+        return Outcome::Skipped(ResizableDisk::make().err().unwrap_or_default());
     };
-    let before = panics(stack);
+    let before = postgres_panics(stack);
     disk.fill();
-    until("Postgres to panic", || async {
-        // What it keeps for later is used up first.
-        let next = "select pg_logical_emit_message(false, 'chaos', ''), pg_switch_wal()";
-        let _ = sqlx::query(next).execute(&stack.pool).await;
-        panics(stack) > before
+    wait_until("Postgres panics", || async {
+        // Postgres keeps some files for later, which must be used up first.
+        let switch = "select pg_logical_emit_message(false, 'chaos', ''), pg_switch_wal()";
+        let _ = sqlx::query(switch).execute(&stack.pool).await;
+        postgres_panics(stack) > before
     })
     .await;
     sleep(FULL).await;
-    space(&episode, &disk).await
+    free_space(&injection, &disk).await
 }
 
-async fn space(episode: &Episode, disk: &SmallDisk) -> Outcome {
+async fn free_space(injection: &Injection, disk: &ResizableDisk) -> Outcome {
     disk.grow();
-    let there_is_space = Instant::now();
-    back(episode).await;
-    let recovered = there_is_space.elapsed();
-    assert!(recovered <= SPACE_BACK, "back after {recovered:?}");
+    let has_space_since = Instant::now();
+    injection.wait_for_service().await;
+    recovered_within(has_space_since.elapsed(), RECOVERY_FROM_FULL_DISK)
+}
+
+fn recovered_within(recovered: Duration, bound: Duration) -> Outcome {
+    assert!(
+        recovered <= bound,
+        "the service was back only after {recovered:?}, not within {bound:?}"
+    );
     Outcome::Recovered(recovered)
 }
 
 /// How often Postgres has panicked.
-fn panics(stack: &Stack) -> usize {
+fn postgres_panics(stack: &Stack) -> usize {
     let log = std::fs::read(stack.postgres.process.log()).unwrap_or_default();
     String::from_utf8_lossy(&log).matches("PANIC").count()
 }
 
-fn postgres_on_a_device() -> Layout {
-    let Ok(device) = Device::make() else {
+fn postgres_on_power_cut_disk() -> Layout {
+    let Ok(disk) = PowerCutDisk::make() else {
         return ordinary();
     };
     Layout {
-        postgres: Options {
-            home: Some(device.mount_point()),
-            ..Options::default()
-        },
-        foundations: vec![Box::new(device)],
+        postgres: on(&disk),
+        disks: vec![Box::new(disk)],
         ..Layout::default()
     }
 }
 
-fn kafka_on_a_device() -> Layout {
-    let Ok(device) = Device::make() else {
+fn kafka_on_power_cut_disk() -> Layout {
+    let Ok(disk) = PowerCutDisk::make() else {
         return ordinary();
     };
     Layout {
-        kafka: Options {
-            home: Some(device.mount_point()),
-            ..Options::default()
-        },
-        foundations: vec![Box::new(device)],
+        kafka: on(&disk),
+        disks: vec![Box::new(disk)],
         ..Layout::default()
     }
 }
 
-async fn power_cut_of_postgres(episode: Episode) -> Outcome {
-    let stack = &episode.stack;
-    let Some(device) = Device::of(&stack.postgres.data) else {
-        return Outcome::Skipped(Device::make().err().unwrap_or_default());
-    };
-    episode.load.accepted(BETWEEN).await;
-    power_cut(&stack.postgres.process, device).await;
-    Outcome::Recovered(back(&episode).await)
+fn on(disk: &PowerCutDisk) -> ServerOptions {
+    ServerOptions {
+        data_home: Some(disk.mount_point()),
+        ..ServerOptions::default()
+    }
 }
 
-async fn power_cut_of_kafka(episode: Episode) -> Outcome {
-    let stack = &episode.stack;
-    let Some(device) = Device::of(&stack.kafka.data) else {
-        return Outcome::Skipped(Device::make().err().unwrap_or_default());
+async fn power_cut_postgres(injection: Injection) -> Outcome {
+    let stack = &injection.stack;
+    let Some(disk) = PowerCutDisk::of(&stack.postgres.data) else {
+        return Outcome::Skipped(PowerCutDisk::make().err().unwrap_or_default());
     };
-    // The broker flushes nothing by itself: without this it might forget its very name.
-    device.flush();
-    episode.load.accepted(BETWEEN).await;
-    let before = episode.load.tally();
+    injection.load.wait_for_commands(COMMANDS_BEFORE_CUT).await;
+    cut_power(&stack.postgres.process, disk).await;
+    Outcome::Recovered(injection.wait_for_service().await)
+}
+
+async fn power_cut_kafka(injection: Injection) -> Outcome {
+    let stack = &injection.stack;
+    let Some(disk) = PowerCutDisk::of(&stack.kafka.data) else {
+        return Outcome::Skipped(PowerCutDisk::make().err().unwrap_or_default());
+    };
+    // Kafka flushes nothing by itself, so without this it might even lose its cluster id.
+    disk.flush();
+    injection.load.wait_for_commands(COMMANDS_BEFORE_CUT).await;
+    let before = injection.load.tally();
     let saved: i64 = sqlx::query_scalar("select sum(next_offset)::bigint from relay_partitions")
         .fetch_one(&stack.pool)
         .await
         .unwrap();
-    power_cut(&stack.kafka.process, device).await;
-    until("Kafka", || stack.kafka.is_ready()).await;
-    // The next term of the relay waits before it publishes.
-    let found = ends(stack).await;
+    cut_power(&stack.kafka.process, disk).await;
+    wait_until("Kafka is ready again", || stack.kafka.is_ready()).await;
+    // The next term of the relay waits before it publishes, so this counts what survived.
+    let survived = count_records(stack).await;
     assert!(
-        found < saved,
-        "nothing was lost of {saved} records: that was no power cut"
+        survived < saved,
+        "{saved} records were published and {survived} survived: that was no power cut"
     );
-    let recovered = back(&episode).await;
-    published(stack).await;
-    let seen = episode.load.tally() - before;
-    // Queries may wait in vain for a moment, until the read models follow the log itself.
-    let failed_commands = seen.unavailable.saturating_sub(seen.failed_reads);
+    let recovered = injection.wait_for_service().await;
+    wait_until_published(stack).await;
+    let meanwhile = injection.load.tally() - before;
+    // Queries may fail for a moment, until the read models follow the log itself.
+    let failed_commands = meanwhile.unavailable.saturating_sub(meanwhile.failed_reads);
     assert!(
-        failed_commands == 0 && seen.errors == 0,
-        "commands failed without Kafka: {seen:?}"
+        failed_commands == 0 && meanwhile.other_errors == 0,
+        "commands failed while Kafka was away: {meanwhile:?}"
     );
     Outcome::Recovered(recovered)
-}
-
-/// Takes the power from a server and its disk, and gives it back.
-pub(crate) async fn power_cut(server: &Supervised, device: Device) {
-    server.hold();
-    // The disk first: what is acknowledged from now on would be a lie.
-    device.power_off();
-    server.end();
-    tokio::task::spawn_blocking(move || device.power_on())
-        .await
-        .unwrap();
-    server.release();
-}
-
-/// Waits until the relay has published all that is in the log now.
-pub(super) async fn published(stack: &Stack) -> Duration {
-    let head: i64 = sqlx::query_scalar("select position from log_head")
-        .fetch_one(&stack.pool)
-        .await
-        .unwrap();
-    until("the relay", || async {
-        let confirmed: i64 = sqlx::query_scalar("select position from relay_progress")
-            .fetch_one(&stack.pool)
-            .await
-            .unwrap_or_default();
-        confirmed >= head
-    })
-    .await
 }

@@ -1,8 +1,9 @@
 //! Postgres fails over to a synchronous replica, and back.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -10,71 +11,57 @@ use sqlx::{Connection, Executor, PgConnection};
 use tidemark_tests::Proxy;
 use tokio::time::timeout;
 
-use super::network::back;
-use super::{Episode, Fault, Outcome, Topics, ordinary};
-use crate::servers::{postgres, run};
-use crate::stack::{Stack, until};
+use super::{Fault, Injection, Outcome};
+use crate::ports;
+use crate::servers::{postgres, run_command};
+use crate::stack::Stack;
 use crate::supervisor::{Signal, Supervised, Supervisor};
+use crate::wait::wait_until;
 
-/// The faults of this kind.
-pub(crate) const FAULTS: &[Fault] = &[Fault {
-    id: "f36",
-    title: "Postgres fails over to a synchronous replica",
-    full: 3,
-    layout: ordinary,
-    topics: Topics::Exact,
-    inject: |episode| fail_over(episode).boxed(),
-}];
+pub(super) const FAULTS: &[Fault] = &[Fault::new(
+    "fail-over-postgres",
+    "Postgres fails over to a synchronous replica",
+    3,
+    |i| fail_over(i).boxed(),
+)];
 
-/// Commands before the primary dies.
-const BEFORE: u64 = 300;
-/// Commands on the replica.
-const AFTER: u64 = 300;
-/// How long it is tried to write to the primary that is no more.
-const FENCED: Duration = Duration::from_secs(2);
+/// Commands that are accepted before the primary dies.
+const COMMANDS_BEFORE: u64 = 300;
+/// Commands that are accepted by the replica.
+const COMMANDS_AFTER: u64 = 300;
+/// For how long a write to the old primary is tried.
+const FENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
-async fn fail_over(episode: Episode) -> Outcome {
-    let stack = &episode.stack;
+async fn fail_over(injection: Injection) -> Outcome {
+    let stack = &injection.stack;
     let primary = &stack.postgres;
-    let proxy = Proxy::start("127.0.0.1:0", &address(primary.port))
-        .await
-        .unwrap();
-    let port = proxy.address().port();
-    for process in stack
-        .processes()
-        .filter(|process| !process.process.is_held())
-    {
-        process
-            .restart_with(|program| {
-                for url in program.environment.values_mut() {
-                    *url = url.replace(&format!(":{}/", primary.port), &format!(":{port}/"));
-                }
-            })
-            .await;
-    }
+    let proxy = connect_through_proxy(stack).await;
     let supervisor = Supervisor::new();
     let replica = Replica::start(stack, &supervisor).await;
-    let everything = "alter system set synchronous_standby_names = '*'";
     let mut admin = connect(primary.port).await;
-    admin.execute(everything).await.unwrap();
+    let wait_for_replica = "alter system set synchronous_standby_names = '*'";
+    admin.execute(wait_for_replica).await.unwrap();
     admin.execute("select pg_reload_conf()").await.unwrap();
-    until("a synchronous replica", || replica.is_synchronous(stack)).await;
-    episode.load.accepted(BEFORE).await;
+    wait_until("the replica is synchronous", || {
+        replica.is_synchronous(stack)
+    })
+    .await;
+    injection.load.wait_for_commands(COMMANDS_BEFORE).await;
 
-    let died = Instant::now();
+    let died_at = Instant::now();
     primary.process.end();
     replica.promote().await;
     proxy.move_to(&address(replica.port));
     proxy.cut();
-    back(&episode).await;
-    let recovered = died.elapsed();
-    is_fenced(stack).await;
-    episode.load.accepted(AFTER).await;
+    injection.wait_for_service().await;
+    let recovered = died_at.elapsed();
+    assert_old_primary_is_fenced(stack).await;
+    injection.load.wait_for_commands(COMMANDS_AFTER).await;
 
-    // Back to where the others look for it, with all that happened meanwhile.
+    // The primary gets all that the replica has, so that the next fault finds the stack as usual.
     replica.process.hold();
     replica.process.signal(Signal::Interrupt);
-    until("the replica to end", || async {
+    wait_until("the replica has ended", || async {
         replica.process.pid().is_none()
     })
     .await;
@@ -83,43 +70,61 @@ async fn fail_over(episode: Episode) -> Outcome {
         .await
         .unwrap();
     primary.process.release();
-    until("Postgres", || primary.is_ready()).await;
+    wait_until("Postgres is ready again", || primary.is_ready()).await;
     proxy.move_to(&address(primary.port));
     proxy.cut();
-    back(&episode).await;
+    injection.wait_for_service().await;
     Outcome::Recovered(recovered)
 }
 
-/// The old primary runs again, and yet acknowledges nothing: it waits for a replica.
-async fn is_fenced(stack: &Stack) {
+/// Restarts all running processes so that they reach Postgres through a proxy.
+async fn connect_through_proxy(stack: &Stack) -> Proxy {
+    let port = stack.postgres.port;
+    let proxy = Proxy::start("127.0.0.1:0", &address(port)).await.unwrap();
+    let proxy_port = proxy.address().port();
+    let processes = stack.processes();
+    for process in processes.filter(|process| !process.supervised.is_held()) {
+        process
+            .restart_with(|program| {
+                for url in program.environment.values_mut() {
+                    *url = url.replace(&format!(":{port}/"), &format!(":{proxy_port}/"));
+                }
+            })
+            .await;
+    }
+    proxy
+}
+
+/// Starts the old primary again, which must acknowledge nothing because it waits for a replica.
+async fn assert_old_primary_is_fenced(stack: &Stack) {
     let primary = &stack.postgres;
     primary.process.release();
-    until("the old primary", || primary.is_ready()).await;
+    wait_until("the old primary is ready", || primary.is_ready()).await;
     let mut connection = connect(primary.port).await;
     let write = "create table only_on_the_old_primary ()";
-    let written = timeout(FENCED, connection.execute(write)).await;
+    let written = timeout(FENCE_TIMEOUT, connection.execute(write)).await;
     assert!(
         written.is_err(),
-        "the old primary acknowledged: {written:?}"
+        "the old primary acknowledged a write: {written:?}"
     );
     primary.process.end();
 }
 
 /// A second server, which follows the first.
 struct Replica {
-    process: std::sync::Arc<Supervised>,
+    process: Arc<Supervised>,
     port: u16,
-    data: std::path::PathBuf,
+    data: PathBuf,
 }
 
 impl Replica {
     async fn start(stack: &Stack, supervisor: &Supervisor) -> Self {
-        let port = crate::ports::free();
+        let port = ports::free();
         let home = stack.postgres.data.parent().unwrap();
         let data = home.join(format!("replica-{port}"));
         let primary = stack.postgres.url("postgres");
-        let bin = stack.machine.postgres_bin.join("pg_basebackup");
-        let mut copy = postgres::as_server(&bin);
+        let pg_basebackup = stack.paths.postgres_bin.join("pg_basebackup");
+        let mut copy = postgres::as_server_user(&pg_basebackup);
         copy.args([
             "--wal-method=stream",
             "--checkpoint=fast",
@@ -128,7 +133,7 @@ impl Replica {
         .arg(format!("--pgdata={}", data.display()))
         .arg(format!("--dbname={primary}"))
         .current_dir("/");
-        tokio::task::spawn_blocking(move || run(&mut copy))
+        tokio::task::spawn_blocking(move || run_command(&mut copy))
             .await
             .unwrap();
         let mut program = stack.postgres.process.program();
@@ -139,7 +144,7 @@ impl Replica {
                 *argument = format!("port={port}");
             }
         }
-        program.cluster = Some(data.clone());
+        program.data_lock = Some(postgres::lock_of(&data));
         let process = supervisor.add("replica", &stack.directory, program, false);
         Self {
             process,
@@ -177,9 +182,9 @@ async fn connect(port: u16) -> PgConnection {
     PgConnection::connect(&url).await.unwrap()
 }
 
-/// Puts one cluster where another was.
+/// Moves a data directory to where another one was.
 fn replace(from: &Path, to: &Path) {
     fs::remove_dir_all(to).unwrap();
-    run(Command::new("cp").arg("-a").arg(from).arg(to));
+    run_command(Command::new("cp").arg("-a").arg(from).arg(to));
     fs::remove_dir_all(from).unwrap();
 }

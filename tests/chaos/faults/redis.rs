@@ -1,4 +1,4 @@
-//! Redis forgets: all of it, a bucket, a checkpoint, a document, or everything with a restart.
+//! Redis loses documents: all of them, a bucket, a bucket's checkpoint, or everything with a restart.
 
 use std::fs;
 use std::time::Duration;
@@ -6,70 +6,80 @@ use std::time::Duration;
 use futures::FutureExt;
 use redis::AsyncCommands;
 
-use super::{Episode, Fault, Outcome};
-use crate::check::evidence;
-use crate::stack::until;
+use super::{Fault, Injection, Outcome};
+use crate::invariants::observed::documents_behind;
+use crate::wait::wait_until;
 
-/// Documents are as new as the log again.
-const FILLED: Duration = Duration::from_secs(10);
-
-/// The faults of this kind.
-pub(crate) const FAULTS: &[Fault] = &[
-    Fault::new("f35-all", "Redis: FLUSHALL", 3, |e| flush(e).boxed()),
-    Fault::new("f35-key", "Redis: a bucket is evicted", 3, |e| {
-        evict(e).boxed()
-    }),
-    Fault::new("f35-checkpoint", "Redis: a checkpoint is deleted", 3, |e| {
-        forget(e).boxed()
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new("flush-redis", "FLUSHALL in Redis", 3, |i| {
+        flush_all(i).boxed()
     }),
     Fault::new(
-        "f35-empty",
-        "Redis: starts again without its data",
+        "evict-redis-bucket",
+        "a bucket of documents is deleted from Redis",
         3,
-        |e| restart_empty(e).boxed(),
+        |i| evict_bucket(i).boxed(),
+    ),
+    Fault::new(
+        "delete-redis-checkpoint",
+        "the checkpoint of a bucket is deleted from Redis",
+        3,
+        |i| delete_checkpoint(i).boxed(),
+    ),
+    Fault::new(
+        "restart-redis-empty",
+        "Redis starts again without its data",
+        3,
+        |i| restart_empty(i).boxed(),
     ),
 ];
 
-async fn flush(episode: Episode) -> Outcome {
-    let mut redis = episode.stack.redis.connect().await.unwrap();
-    let done: redis::RedisResult<String> = redis::cmd("FLUSHALL").query_async(&mut redis).await;
-    done.unwrap();
-    filled(&episode).await
+/// Until all documents are as new as the log again.
+const REFILL: Duration = Duration::from_secs(10);
+
+async fn flush_all(injection: Injection) -> Outcome {
+    let mut redis = injection.stack.redis.connect().await.unwrap();
+    let flushed: redis::RedisResult<String> = redis::cmd("FLUSHALL").query_async(&mut redis).await;
+    flushed.unwrap();
+    wait_for_documents(&injection).await
 }
 
-async fn evict(mut episode: Episode) -> Outcome {
-    let mut redis = episode.stack.redis.connect().await.unwrap();
+async fn evict_bucket(mut injection: Injection) -> Outcome {
+    let mut redis = injection.stack.redis.connect().await.unwrap();
     let buckets: Vec<String> = redis.keys("*").await.unwrap();
-    let bucket = episode.one_of(&buckets).clone();
+    let bucket = injection.one_of(&buckets).clone();
     redis.del::<_, ()>(bucket).await.unwrap();
-    filled(&episode).await
+    wait_for_documents(&injection).await
 }
 
-async fn forget(mut episode: Episode) -> Outcome {
-    let mut redis = episode.stack.redis.connect().await.unwrap();
+async fn delete_checkpoint(mut injection: Injection) -> Outcome {
+    let mut redis = injection.stack.redis.connect().await.unwrap();
     let buckets: Vec<String> = redis.keys("*").await.unwrap();
-    let bucket = episode.one_of(&buckets).clone();
+    let bucket = injection.one_of(&buckets).clone();
     redis.hdel::<_, _, ()>(bucket, "@checkpoint").await.unwrap();
-    filled(&episode).await
+    wait_for_documents(&injection).await
 }
 
-async fn restart_empty(episode: Episode) -> Outcome {
-    let redis = &episode.stack.redis;
+async fn restart_empty(injection: Injection) -> Outcome {
+    let redis = &injection.stack.redis;
     redis.process.end();
     fs::remove_dir_all(&redis.data).unwrap();
     fs::create_dir_all(&redis.data).unwrap();
     redis.process.release();
-    until("Redis", || redis.is_ready()).await;
-    filled(&episode).await
+    wait_until("Redis is ready again", || redis.is_ready()).await;
+    wait_for_documents(&injection).await
 }
 
-async fn filled(episode: &Episode) -> Outcome {
-    let stack = &episode.stack;
-    let head = evidence::head(stack).await;
-    let took = until("the documents", || async {
-        evidence::documents_behind(stack, head).await.is_empty()
+async fn wait_for_documents(injection: &Injection) -> Outcome {
+    let stack = &injection.stack;
+    let head = stack.head().await;
+    let took = wait_until("Redis has all documents", || async {
+        documents_behind(stack, head).await.is_empty()
     })
     .await;
-    assert!(took < FILLED, "documents were back only after {took:?}");
-    Outcome::Recovered(took + episode.load.answers().await)
+    assert!(
+        took < REFILL,
+        "Redis had all documents only after {took:?}, not within {REFILL:?}"
+    );
+    Outcome::Recovered(took + injection.load.wait_for_answered_query().await)
 }

@@ -1,8 +1,7 @@
-//! One client: sends a command until its outcome is known, and reads with what it has seen.
+//! A client of the public API: it sends a command until its outcome is known, reads with the highest
+//! `Tidemark` that it has seen, and writes down both.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
@@ -14,247 +13,235 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::actions::{Guest, Keeper};
-use super::market::{People, Person, credentials};
-use super::trade::Trade;
-use super::{PACE, Shared};
-use crate::journal::{Expected, Line};
+use super::Shared;
+use super::market::Credentials;
+use super::tally::count;
+use crate::journal::{Entry, ExpectedEvent};
 
-/// A little longer than the APIs allow themselves.
-const ANSWER: Duration = Duration::from_secs(11);
-/// Pause before a command is sent again; doubles each time.
-const AGAIN_MIN: Duration = Duration::from_millis(20);
-const AGAIN_MAX: Duration = Duration::from_millis(500);
-/// For how long it is sent again.
-const GIVE_UP: Duration = Duration::from_mins(2);
+/// A little longer than the APIs allow themselves to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(11);
+/// The pause before a command is sent again. It doubles each time.
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
+const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
+/// For how long a command is sent again.
+const RETRY_TIME: Duration = Duration::from_mins(2);
 
 /// A client.
 pub(super) struct Client {
     pub(super) shared: Arc<Shared>,
     pub(super) number: usize,
+    /// The only randomness of the client, from the round's seed.
     pub(super) rng: StdRng,
-    pub(super) people: People,
     http: reqwest::Client,
-    /// Access tokens of its two users.
-    pub(super) owner: String,
-    pub(super) buyer: String,
-    /// The highest `Tidemark` that it has seen.
-    seen: String,
-    pub(super) keeper: Keeper,
-    pub(super) trade: Trade,
-    pub(super) guest: Guest,
+    /// The highest `Tidemark` that the client has seen.
+    tidemark: String,
 }
 
-/// A command.
-pub(super) struct Order {
+/// A command to be sent.
+pub(super) struct Command {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) body: Value,
     /// The access token; empty for none.
     pub(super) token: String,
+    /// The version that the stream must have.
     pub(super) if_match: Option<i64>,
     /// Whether it takes an `Idempotency-Key`. Without one it is sent only once.
-    pub(super) keyed: bool,
-    pub(super) expect: Expected,
+    pub(super) has_key: bool,
+    pub(super) expected: ExpectedEvent,
 }
 
-/// What became of it.
-pub(super) enum Told {
-    Ok(Answer),
+/// What became of a command.
+pub(super) enum Outcome {
+    Accepted(Answer),
     Refused(Answer),
     Unknown,
 }
 
+impl Command {
+    /// A POST with a key, which must become this event.
+    pub(super) fn post(
+        path: String,
+        token: &str,
+        body: Value,
+        event_type: &str,
+        data: Value,
+    ) -> Self {
+        Self {
+            method: Method::POST,
+            path,
+            body,
+            token: token.to_owned(),
+            if_match: None,
+            has_key: true,
+            expected: ExpectedEvent {
+                event_type: event_type.to_owned(),
+                data,
+            },
+        }
+    }
+}
+
 impl Client {
-    pub(super) fn new(shared: Arc<Shared>, number: usize, people: People, rng: StdRng) -> Self {
+    /// A client that has seen nothing yet.
+    pub(super) fn new(shared: Arc<Shared>, number: usize, rng: StdRng) -> Self {
         Self {
             shared,
             number,
             rng,
-            people,
             http: reqwest::Client::builder()
                 .no_proxy()
-                .timeout(ANSWER)
+                .timeout(ANSWER_TIMEOUT)
                 .build()
                 .unwrap(),
-            owner: String::new(),
-            buyer: String::new(),
-            seen: String::new(),
-            keeper: Keeper::default(),
-            trade: Trade::Nothing,
-            guest: Guest::Away,
+            tidemark: String::new(),
         }
     }
 
-    /// Works until it is told to stop, and then finishes what it has begun.
-    pub(super) async fn work(mut self) {
-        self.log_in().await;
-        let mut next = Instant::now();
+    /// Logs in, and returns the access token. It is empty if the load was stopped meanwhile.
+    pub(super) async fn log_in(&mut self, credentials: &Credentials) -> String {
+        let body = credentials.body();
+        let mut pause = RETRY_PAUSE_MIN;
         while !self.shared.stop.is_cancelled() {
-            self.act().await;
-            next += PACE;
-            // What an outage kept from being sent is not made up for.
-            next = next.max(Instant::now().checked_sub(PACE).unwrap_or(next));
-            sleep(next.saturating_duration_since(Instant::now())).await;
-        }
-    }
-
-    /// New access tokens for its two users.
-    pub(super) async fn log_in(&mut self) {
-        self.owner = self.token_of(&self.people.owner.clone()).await;
-        self.buyer = self.token_of(&self.people.buyer.clone()).await;
-        self.shared.market.know(self.number, &self.buyer);
-    }
-
-    async fn token_of(&mut self, person: &Person) -> String {
-        let body = credentials(person);
-        let mut pause = AGAIN_MIN;
-        while !self.shared.stop.is_cancelled() {
-            let url = self.any_api();
+            let urls = &self.shared.command_urls;
+            let url = &urls[self.rng.random_range(..urls.len())];
             let request = self.http.post(format!("{url}/v1/sessions")).json(&body);
-            match self.send(request, &self.shared.accepted).await {
+            match self.send(request, &self.shared.last_accepted).await {
                 Some(answer) if answer.is_ok() => {
                     return answer.body["access_token"].as_str().unwrap().to_owned();
                 }
                 _ => sleep(pause).await,
             }
-            pause = (pause * 2).min(AGAIN_MAX);
+            pause = (pause * 2).min(RETRY_PAUSE_MAX);
         }
         String::new()
     }
 
-    fn any_api(&mut self) -> String {
-        let urls = &self.shared.command_urls;
-        urls[self.rng.random_range(..urls.len())].clone()
-    }
-
-    /// Sends a command until its outcome is known.
-    pub(super) async fn command(&mut self, order: Order) -> Told {
-        // By the time, and unlike all others.
+    /// Sends a command until its outcome is known, to one command API after the other.
+    pub(super) async fn execute(&mut self, command: Command) -> Outcome {
         let id = Uuid::from_u128(self.rng.random());
-        let expect = order.expect.clone();
+        let expected = command.expected.clone();
         self.shared
             .journal
-            .record(Line::Invoke { id, expect })
+            .write_durably(Entry::Sent { id, expected })
             .await;
-        let (begun, mut pause, mut unknown) = (Instant::now(), AGAIN_MIN, 0);
+        let (started, mut pause, mut unknown_attempts) = (Instant::now(), RETRY_PAUSE_MIN, 0);
         let first: usize = self.rng.random_range(..self.shared.command_urls.len());
-        let told = loop {
+        let outcome = loop {
             let urls = &self.shared.command_urls;
-            let url = urls[(first + unknown) % urls.len()].clone();
-            let request = self.request(&url, id, &order);
-            match self.send(request, &self.shared.accepted).await {
-                Some(answer) if answer.is_ok() => break Told::Ok(answer),
-                Some(answer) if answer.status < 500 => break Told::Refused(answer),
-                _ => unknown += 1,
+            let url = &urls[(first + unknown_attempts) % urls.len()];
+            let request = self.request(url, id, &command);
+            match self.send(request, &self.shared.last_accepted).await {
+                Some(answer) if answer.is_ok() => break Outcome::Accepted(answer),
+                Some(answer) if answer.status < 500 => break Outcome::Refused(answer),
+                _ => unknown_attempts += 1,
             }
-            if !order.keyed || begun.elapsed() > GIVE_UP {
-                break Told::Unknown;
+            if !command.has_key || started.elapsed() > RETRY_TIME {
+                break Outcome::Unknown;
             }
-            if unknown > 1 {
-                count(&self.shared.tally.insisted);
+            if unknown_attempts > 1 {
+                count(&self.shared.counters.second_retries);
             }
             sleep(pause).await;
-            pause = (pause * 2).min(AGAIN_MAX);
+            pause = (pause * 2).min(RETRY_PAUSE_MAX);
         };
-        self.note(id, unknown.try_into().unwrap(), &told);
-        told
+        self.record(id, unknown_attempts.try_into().unwrap(), &outcome);
+        outcome
     }
 
-    fn request(&self, url: &str, id: Uuid, order: &Order) -> RequestBuilder {
-        let url = format!("{url}{}", order.path);
-        let mut request = self.http.request(order.method.clone(), url);
+    fn request(&self, url: &str, id: Uuid, command: &Command) -> RequestBuilder {
+        let url = format!("{url}{}", command.path);
+        let mut request = self.http.request(command.method.clone(), url);
         request = request.header("x-correlation-id", id.to_string());
-        if order.keyed {
+        if command.has_key {
             request = request.header("idempotency-key", id.to_string());
         }
-        if !order.token.is_empty() {
-            request = request.bearer_auth(&order.token);
+        if !command.token.is_empty() {
+            request = request.bearer_auth(&command.token);
         }
-        if let Some(version) = order.if_match {
+        if let Some(version) = command.if_match {
             request = request.header("if-match", format!("\"{version}\""));
         }
-        if !order.body.is_null() {
-            request = request.json(&order.body);
+        if !command.body.is_null() {
+            request = request.json(&command.body);
         }
         request
     }
 
-    fn note(&mut self, id: Uuid, unknown: u32, told: &Told) {
-        let tally = &self.shared.tally;
-        let line = match told {
-            Told::Ok(answer) => {
-                count(&tally.accepted);
-                let position = position_of(answer.header("tidemark"));
-                Line::Ok {
+    fn record(&mut self, id: Uuid, unknown_attempts: u32, outcome: &Outcome) {
+        let counters = &self.shared.counters;
+        let entry = match outcome {
+            Outcome::Accepted(answer) => {
+                count(&counters.accepted);
+                Entry::Accepted {
                     id,
-                    position,
-                    unknown,
+                    position: position_of(answer.header("tidemark")),
+                    unknown_attempts,
                 }
             }
-            Told::Refused(answer) => {
-                count(&tally.refused);
+            Outcome::Refused(answer) => {
+                count(&counters.refused);
                 let (status, code) = (answer.status, answer.code().to_owned());
-                Line::Refused { id, status, code }
+                Entry::Refused { id, status, code }
             }
-            Told::Unknown => Line::Unknown { id },
+            Outcome::Unknown => Entry::Unknown { id },
         };
-        self.shared.journal.note(line);
-        if let Told::Ok(answer) = told {
-            self.see(answer.header("tidemark").to_owned());
+        self.shared.journal.write(entry);
+        if let Outcome::Accepted(answer) = outcome {
+            self.remember(answer.header("tidemark"));
         }
     }
 
-    fn see(&mut self, tidemark: String) {
-        if position_of(&tidemark) > position_of(&self.seen) {
-            self.seen = tidemark;
+    fn remember(&mut self, tidemark: &str) {
+        if position_of(tidemark) > position_of(&self.tidemark) {
+            tidemark.clone_into(&mut self.tidemark);
         }
     }
 
-    /// Reads a document as new as all that this client has seen, and looks whether it is.
+    /// Reads a document, at least as fresh as all that this client has seen. `missing` says what the
+    /// document lacks of what the client has written.
     pub(super) async fn read(
         &mut self,
         path: &str,
         token: &str,
-        lacks: impl FnOnce(&Value) -> Option<String>,
+        missing: impl FnOnce(&Value) -> Option<String>,
     ) {
         let urls = &self.shared.query_urls;
         let url = &urls[self.rng.random_range(..urls.len())];
         let mut request = self.http.get(format!("{url}{path}")).bearer_auth(token);
-        if !self.seen.is_empty() {
-            request = request.header("tidemark", &self.seen);
+        if !self.tidemark.is_empty() {
+            request = request.header("tidemark", &self.tidemark);
         }
-        let at_least = position_of(&self.seen);
+        let at_least = position_of(&self.tidemark);
         let sent = Instant::now();
-        let answer = self.send(request, &self.shared.answered).await;
-        let tally = &self.shared.tally;
+        let answer = self.send(request, &self.shared.last_answered).await;
+        let counters = &self.shared.counters;
         let Some(answer) = answer.filter(|answer| answer.is_ok() || answer.status == 404) else {
-            count(&tally.failed_reads);
+            count(&counters.failed_reads);
             return;
         };
-        count(&tally.reads);
-        self.shared.latencies.lock().unwrap().push(sent.elapsed());
-        let missing = if answer.is_ok() {
-            lacks(&answer.body).map(|what| format!("{path}: {what}"))
-        } else {
-            Some(format!("{path} was not found"))
-        };
+        count(&counters.reads);
+        let latency = sent.elapsed();
+        self.shared.query_latencies.lock().unwrap().push(latency);
         let tidemark = answer.header("tidemark").to_owned();
-        self.shared.journal.note(Line::Read {
+        let (position, missing) = if answer.is_ok() {
+            let missing = missing(&answer.body).map(|what| format!("{path}: {what}"));
+            (position_of(&tidemark), missing)
+        } else {
+            // A 404 names no position.
+            (at_least, Some(format!("{path} was not found")))
+        };
+        self.shared.journal.write(Entry::Read {
             client: self.number,
             at_least,
-            // What is not there reflects no position.
-            position: if answer.is_ok() {
-                position_of(&tidemark)
-            } else {
-                at_least
-            },
+            position,
             missing,
         });
-        self.see(tidemark);
+        self.remember(&tidemark);
     }
 
-    /// One attempt; nothing, if no answer came.
+    /// Sends a request once, and notes in `latest` when, if it is answered 2xx. Returns nothing if no
+    /// answer came.
     async fn send(
         &self,
         request: RequestBuilder,
@@ -262,9 +249,9 @@ impl Client {
     ) -> Option<Answer> {
         let sent = Instant::now();
         let answer = Answer::try_to(request).await;
-        let tally = &self.shared.tally;
+        let counters = &self.shared.counters;
         let Ok(answer) = answer else {
-            count(&tally.unknown);
+            count(&counters.unanswered);
             return None;
         };
         if answer.is_ok() {
@@ -274,13 +261,13 @@ impl Client {
             });
         }
         if answer.status >= 500 {
-            let is_shed = answer.status == 503;
-            count(if is_shed {
-                &tally.unavailable
+            let is_unavailable = answer.status == 503;
+            count(if is_unavailable {
+                &counters.unavailable
             } else {
-                &tally.errors
+                &counters.other_errors
             });
-            self.shared.journal.note(Line::Error {
+            self.shared.journal.write(Entry::ServerError {
                 at_ms: self.shared.now_ms(),
                 status: answer.status,
                 code: answer.code().to_owned(),
@@ -289,10 +276,6 @@ impl Client {
         }
         Some(answer)
     }
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Relaxed);
 }
 
 /// The position that a `Tidemark` names; 0 if there is none.

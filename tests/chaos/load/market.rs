@@ -1,4 +1,5 @@
-//! What the clients act on: who they are, a category for each, and the auctions that all bid on.
+//! What the clients act on: their users, a category for each client, and auctions that all clients
+//! bid on.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,129 +15,132 @@ use uuid::Uuid;
 
 use super::CLIENTS;
 
-/// Auctions that all bid on at any time.
-pub(super) const HOT: usize = 5;
-/// Of every auction.
+/// How many auctions are shared at any time.
+pub(super) const SHARED_AUCTIONS: usize = 5;
+/// The starting price of every auction, in cents.
 pub(super) const STARTING_PRICE: i64 = 1_000;
-/// Between two new ones, so that each is followed by another about when it ends.
-const EACH: Duration = Duration::from_secs(2);
-/// Before the API is asked again that was busy.
-const AGAIN: Duration = Duration::from_millis(200);
+/// The time between two new shared auctions: each is replaced by another about when it ends.
+const NEW_AUCTION_INTERVAL: Duration = Duration::from_secs(2);
+/// The pause before a busy API is asked again.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// What all clients know.
 #[derive(Debug, Default)]
 pub(super) struct Market {
-    hot: Mutex<Vec<Arc<Hot>>>,
-    /// When another one was last asked for.
-    asked: Mutex<Option<Instant>>,
+    shared_auctions: Mutex<Vec<Arc<SharedAuction>>>,
+    /// When a new shared auction was last asked for.
+    last_asked: Mutex<Option<Instant>>,
     /// The newest access token of each client's buyer.
-    buyers: Mutex<BTreeMap<usize, String>>,
-    /// So that no two titles and slugs are alike.
-    names: AtomicU64,
+    buyer_tokens: Mutex<BTreeMap<usize, String>>,
+    next_number: AtomicU64,
 }
 
-/// An auction that all bid on.
+/// An auction that all clients bid on.
 #[derive(Debug)]
-pub(super) struct Hot {
+pub(super) struct SharedAuction {
     pub(super) id: Uuid,
     price: AtomicI64,
 }
 
-/// A user, and how they log in.
+/// A user's e-mail address and password.
 #[derive(Clone, Debug)]
-pub(super) struct Person {
-    pub(super) email: String,
-    pub(super) password: String,
+pub(super) struct Credentials {
+    email: String,
+    password: String,
 }
 
-/// Who one client is.
+/// The users that one client acts as.
 #[derive(Clone, Debug)]
 pub(super) struct People {
-    /// Sells, and keeps a category: a seller and an administrator.
-    pub(super) owner: Person,
-    /// Bids and buys.
-    pub(super) buyer: Person,
-    /// The owner's.
+    /// A seller and administrator, who owns [`Self::category`].
+    pub(super) owner: Credentials,
+    /// A user who bids and buys.
+    pub(super) buyer: Credentials,
+    /// A category that nobody else changes.
     pub(super) category: Uuid,
 }
 
 impl Market {
-    /// A name that nothing else has.
-    pub(super) fn name(&self) -> u64 {
-        self.names.fetch_add(1, Relaxed)
+    /// A number that nobody else gets, which makes titles and keys unique.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Relaxed)
     }
 
     /// Lets the crowd bid as this client's buyer.
-    pub(super) fn know(&self, client: usize, access_token: &str) {
-        let mut buyers = self.buyers.lock().unwrap();
+    pub(super) fn share_buyer_token(&self, client: usize, access_token: &str) {
+        let mut buyers = self.buyer_tokens.lock().unwrap();
         buyers.insert(client, access_token.to_owned());
     }
 
-    /// An access token of somebody who bids.
-    pub(super) fn bidder(&self, number: usize) -> String {
-        let buyers = self.buyers.lock().unwrap();
+    /// The access token of one of the clients' buyers.
+    pub(super) fn buyer_token(&self, number: usize) -> String {
+        let buyers = self.buyer_tokens.lock().unwrap();
         buyers.get(&(number % CLIENTS)).cloned().unwrap_or_default()
     }
 
-    /// One of the auctions that all bid on.
-    pub(super) fn hot(&self, number: usize) -> Option<Arc<Hot>> {
-        let hot = self.hot.lock().unwrap();
-        (!hot.is_empty()).then(|| hot[number % hot.len()].clone())
+    /// One of the shared auctions, if there are any yet.
+    pub(super) fn shared_auction(&self, number: usize) -> Option<Arc<SharedAuction>> {
+        let auctions = self.shared_auctions.lock().unwrap();
+        (!auctions.is_empty()).then(|| auctions[number % auctions.len()].clone())
     }
 
-    /// Whether it is time for another one; then whoever asked makes it.
-    pub(super) fn wants_another(&self) -> bool {
-        let mut asked = self.asked.lock().unwrap();
-        let due = asked.is_none_or(|asked| asked.elapsed() > EACH);
-        if due {
-            *asked = Some(Instant::now());
+    /// Whether a new shared auction is due. It is due only once: whoever asked makes it.
+    pub(super) fn is_new_auction_due(&self) -> bool {
+        let mut last_asked = self.last_asked.lock().unwrap();
+        let is_due = last_asked.is_none_or(|asked| asked.elapsed() > NEW_AUCTION_INTERVAL);
+        if is_due {
+            *last_asked = Some(Instant::now());
         }
-        due
+        is_due
     }
 
-    /// Puts an auction in place of the oldest.
-    pub(super) fn put(&self, id: Uuid) {
+    /// Shares an auction, in place of the oldest one.
+    pub(super) fn share_auction(&self, id: Uuid) {
         let price = AtomicI64::new(STARTING_PRICE);
-        let mut hot = self.hot.lock().unwrap();
-        if hot.len() >= HOT {
-            hot.remove(0);
+        let mut auctions = self.shared_auctions.lock().unwrap();
+        if auctions.len() >= SHARED_AUCTIONS {
+            auctions.remove(0);
         }
-        hot.push(Arc::new(Hot { id, price }));
+        auctions.push(Arc::new(SharedAuction { id, price }));
     }
 }
 
-impl Hot {
-    /// What nobody has bid yet.
-    pub(super) fn bid(&self) -> i64 {
+impl SharedAuction {
+    /// A price in cents above all that were bid before.
+    pub(super) fn next_price(&self) -> i64 {
         self.price.fetch_add(1, Relaxed)
     }
 }
 
-/// Registers everybody. Nothing of this is in the journal: it happens before the first fault.
-pub(super) async fn open(command_url: &str, settings: &Settings) -> (Market, Vec<People>) {
+/// Registers the users of all clients. The journal has none of this: it happens before any fault.
+pub(super) async fn register(command_url: &str, settings: &Settings) -> Vec<People> {
     let anonymous = client::Client::anonymous(command_url, "");
-    let admin = person("admin");
+    let admin = credentials("admin");
     let mut first = registration(&admin);
     first["secret"] = settings.get("TIDEMARK_BOOTSTRAP_SECRET").into();
     let operator = format!("Service operator:{}", settings.service_secret("operator"));
     let operator = anonymous.with("authorization", operator);
-    ask(&operator, "/v1/admins", &first).await;
-    let session = ask(&anonymous, "/v1/sessions", &credentials(&admin)).await;
+    execute(&operator, "/v1/admins", &first).await;
+    let session = execute(&anonymous, "/v1/sessions", &admin.body()).await;
     let admin = anonymous.with_token(session.body["access_token"].as_str().unwrap());
-    let people = join_all((0..CLIENTS).map(|number| join(&anonymous, &admin, number)));
-    (Market::default(), people.await)
+    let people = (0..CLIENTS).map(|number| register_client(&anonymous, &admin, number));
+    join_all(people).await
 }
 
-async fn join(anonymous: &client::Client, admin: &client::Client, number: usize) -> People {
-    let [owner, buyer] = ["owner", "buyer"].map(|role| person(&format!("{role}-{number}")));
-    ask(anonymous, "/v1/users", &registration(&buyer)).await;
-    let registered = ask(anonymous, "/v1/users", &registration(&owner)).await;
+async fn register_client(
+    anonymous: &client::Client,
+    admin: &client::Client,
+    number: usize,
+) -> People {
+    let [owner, buyer] = ["owner", "buyer"].map(|role| credentials(&format!("{role}-{number}")));
+    execute(anonymous, "/v1/users", &registration(&buyer)).await;
+    let registered = execute(anonymous, "/v1/users", &registration(&owner)).await;
     let roles = format!("/v1/users/{}/roles", registered.id());
     for role in ["seller", "admin"] {
-        ask(admin, &roles, &json!({"role": role})).await;
+        execute(admin, &roles, &json!({"role": role})).await;
     }
     let body = json!({"name": "Clocks", "slug": format!("of-client-{number}")});
-    let category = ask(admin, "/v1/categories", &body).await.id();
+    let category = execute(admin, "/v1/categories", &body).await.id();
     People {
         owner,
         buyer,
@@ -144,33 +148,33 @@ async fn join(anonymous: &client::Client, admin: &client::Client, number: usize)
     }
 }
 
-/// Sends a command, again as long as the API says to come back later.
-async fn ask(client: &client::Client, path: &str, body: &Value) -> Answer {
+/// Sends a command, and again for as long as it is answered 503.
+async fn execute(client: &client::Client, path: &str, body: &Value) -> Answer {
     loop {
         let answer = client.post(path, body).await;
         if answer.status != 503 {
             return answer.ok();
         }
-        sleep(AGAIN).await;
+        sleep(RETRY_PAUSE).await;
     }
 }
 
-fn person(name: &str) -> Person {
-    Person {
+fn credentials(name: &str) -> Credentials {
+    Credentials {
         password: format!("slow tides carry {name} home again"),
         email: format!("{name}@tidemark.example"),
     }
 }
 
-fn registration(person: &Person) -> Value {
-    json!({
-        "email": person.email,
-        "password": person.password,
-        "display_name": "Ottilie Sommerfeld",
-    })
+fn registration(credentials: &Credentials) -> Value {
+    let mut body = credentials.body();
+    body["display_name"] = "Ottilie Sommerfeld".into();
+    body
 }
 
-/// What somebody logs in with.
-pub(super) fn credentials(person: &Person) -> Value {
-    json!({"email": person.email, "password": person.password})
+impl Credentials {
+    /// The body of a log-in.
+    pub(super) fn body(&self) -> Value {
+        json!({"email": self.email, "password": self.password})
+    }
 }

@@ -1,5 +1,5 @@
-//! A Kafka broker of its own, in `KRaft` mode, with the configuration that `./dev` uses and one more
-//! listener, which a fault may stand before.
+//! A Kafka broker in `KRaft` mode. Besides the listener that `./dev` uses it has one for clients that
+//! reach it through a proxy, which a fault may start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::{Machine, Options, run};
+use super::{Paths, ServerOptions, run_command};
 use crate::ports;
 use crate::supervisor::{Program, Supervised, Supervisor};
 
@@ -22,53 +22,47 @@ const JAVA: [&str; 6] = [
     "-XX:+ExitOnOutOfMemoryError",
     "-Dorg.apache.logging.log4j.level=WARN",
 ];
-const ANSWER: Duration = Duration::from_secs(2);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A server.
+/// A Kafka broker.
 #[derive(Debug)]
 pub(crate) struct Kafka {
-    /// It.
     pub(crate) process: Arc<Supervised>,
-    /// Where it listens.
+    /// The port on 127.0.0.1 that most clients connect to.
     pub(crate) port: u16,
-    /// Another listener, to be reached through something in between: a client that enters by it is
-    /// sent on to [`Self::proxy_port`].
+    /// The port of the second listener, to which a proxy connects. The broker sends clients that
+    /// arrive there on to [`Self::proxy_port`].
     pub(crate) behind_proxy_port: u16,
-    /// Where something in between has to listen. Nobody does unless a fault makes it so.
+    /// The port that a proxy has to listen at. Nobody does unless a fault starts a proxy.
     pub(crate) proxy_port: u16,
-    /// The topics' files.
+    /// The directory of the topics' files.
     pub(crate) data: PathBuf,
 }
 
 impl Kafka {
-    /// Formats its storage and starts it. Ready soon, see [`Self::is_ready`].
+    /// Formats the broker's storage and starts it. It is ready some time later, see
+    /// [`Self::is_ready`].
     pub(crate) fn start(
         supervisor: &Supervisor,
-        machine: &Machine,
+        paths: &Paths,
         run_directory: &Path,
-        options: &Options,
+        options: &ServerOptions,
     ) -> Self {
-        let home = options.home.as_deref().unwrap_or(run_directory);
+        let home = options.data_home.as_deref().unwrap_or(run_directory);
         let home = home.join("kafka");
         fs::create_dir_all(&home).unwrap();
+        let data = home.join("data");
         let [port, behind_proxy_port, proxy_port, controller] = [(); 4].map(|()| ports::free());
-        let kafka = |process| Self {
-            process,
-            port,
-            behind_proxy_port,
-            proxy_port,
-            data: home.join("data"),
-        };
-        let template = fs::read_to_string(machine.deploy.join("kafka/server.properties")).unwrap();
+        let template = fs::read_to_string(paths.deploy.join("kafka/server.properties")).unwrap();
         let mut text = template
             .replace("@HOST@", "127.0.0.1")
             .replace("@PORT@", &port.to_string())
             .replace("@CONTROLLER_PORT@", &controller.to_string())
-            .replace("@DATA@", &home.join("data").display().to_string());
-        let outer = format!(",PROXY://127.0.0.1:{behind_proxy_port}\nadvertised");
+            .replace("@DATA@", &data.display().to_string());
+        let listener = format!(",PROXY://127.0.0.1:{behind_proxy_port}\nadvertised");
         let advertised = format!(",PROXY://127.0.0.1:{proxy_port}\nlistener.security.");
         text = text
-            .replacen("\nadvertised", &outer, 1)
+            .replacen("\nadvertised", &listener, 1)
             .replacen("\nlistener.security.", &advertised, 1)
             .replace(
                 "PLAINTEXT:PLAINTEXT,",
@@ -82,9 +76,9 @@ impl Kafka {
         }
         let properties = home.join("server.properties");
         fs::write(&properties, text).unwrap();
-        let class_path = format!("{}/*", machine.kafka_libs.display());
-        if !home.join("data").exists() {
-            format(&class_path, &properties);
+        let class_path = format!("{}/*", paths.kafka_libs.display());
+        if !data.exists() {
+            format_storage(&class_path, &properties);
         }
         let mut command: Vec<_> = JAVA.map(str::to_owned).into();
         command.extend(["-cp".to_owned(), class_path, "kafka.Kafka".to_owned()]);
@@ -94,45 +88,51 @@ impl Kafka {
             command,
             ..Program::default()
         };
-        kafka(supervisor.add("kafka", run_directory, program, false))
+        Self {
+            process: supervisor.add("kafka", run_directory, program, false),
+            port,
+            behind_proxy_port,
+            proxy_port,
+            data,
+        }
     }
 
-    /// Where clients connect.
+    /// The address that clients connect to.
     pub(crate) fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Whether it answers.
+    /// Whether the broker answers.
     pub(crate) async fn is_ready(&self) -> bool {
         let brokers = self.brokers();
-        let asked = tokio::task::spawn_blocking(move || {
+        let answered = tokio::task::spawn_blocking(move || {
             let consumer: BaseConsumer = ClientConfig::new()
                 .set("bootstrap.servers", brokers)
                 .set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg)
                 .create()
                 .unwrap();
-            consumer.fetch_metadata(None, ANSWER).is_ok()
+            consumer.fetch_metadata(None, METADATA_TIMEOUT).is_ok()
         });
-        asked.await.unwrap()
+        answered.await.unwrap()
     }
 }
 
-fn format(class_path: &str, properties: &Path) {
-    let tool = |arguments: &[&str]| {
+fn format_storage(class_path: &str, properties: &Path) {
+    let storage_tool = |arguments: &[&str]| {
         let mut command = Command::new("java");
         command
             .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .args(["-cp", class_path, "kafka.tools.StorageTool"])
             .args(arguments);
-        run(&mut command)
+        run_command(&mut command)
     };
-    let id = tool(&["random-uuid"]);
+    let cluster_id = storage_tool(&["random-uuid"]);
     let properties = properties.display().to_string();
-    tool(&[
+    storage_tool(&[
         "format",
         "--standalone",
         "-t",
-        id.trim(),
+        cluster_id.trim(),
         "-c",
         &*properties,
     ]);

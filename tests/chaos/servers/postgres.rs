@@ -1,4 +1,4 @@
-//! A `PostgreSQL` cluster of its own, with the configuration that `./dev` uses.
+//! A `PostgreSQL` cluster with the configuration that `./dev` uses.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -8,45 +8,42 @@ use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
 
-use super::{Machine, Options, run};
+use super::{Paths, ServerOptions, run_command};
 use crate::ports;
-use crate::supervisor::{Program, Supervised, Supervisor};
+use crate::supervisor::{DataLock, Program, Supervised, Supervisor};
 
-/// On loopback, of a cluster that lives for minutes.
+/// The password of every role. The cluster listens on loopback only, and lives for minutes.
 const PASSWORD: &str = "chaos";
 
-/// A server; killing it kills its backends too.
+/// A Postgres server.
 #[derive(Debug)]
 pub(crate) struct Postgres {
-    /// The postmaster.
+    /// The postmaster. Killing it kills its backends too.
     pub(crate) process: Arc<Supervised>,
-    /// Where it listens.
+    /// The port on 127.0.0.1 that it listens at.
     pub(crate) port: u16,
-    /// The cluster's files.
+    /// The data directory of the cluster.
     pub(crate) data: PathBuf,
 }
 
 impl Postgres {
-    /// Makes a cluster and starts its server. Ready soon, see [`Self::is_ready`].
+    /// Makes a cluster and starts its server. It is ready some time later, see [`Self::is_ready`].
     pub(crate) fn start(
         supervisor: &Supervisor,
         name: &str,
-        machine: &Machine,
+        paths: &Paths,
         run_directory: &Path,
-        options: &Options,
+        options: &ServerOptions,
     ) -> Self {
-        let home = options.home.as_deref().unwrap_or(run_directory).join(name);
+        let home = options.data_home.as_deref().unwrap_or(run_directory);
+        let home = home.join(name);
         let data = home.join("data");
         if !data.exists() {
-            init(machine, &home, &data);
+            init_cluster(paths, &home, &data);
         }
         let port = ports::free();
-        let process = supervisor.add(
-            name,
-            run_directory,
-            program(machine, &data, port, options),
-            false,
-        );
+        let program = program(paths, &data, port, options);
+        let process = supervisor.add(name, run_directory, program, false);
         Self {
             process,
             port,
@@ -54,12 +51,12 @@ impl Postgres {
         }
     }
 
-    /// As a role (`tidemark_append`, or `postgres`, who may do everything).
+    /// The database's URL for a role: `tidemark_append`, say, or the superuser `postgres`.
     pub(crate) fn url(&self, role: &str) -> String {
         url(role, self.port, "tidemark")
     }
 
-    /// Whether it takes connections.
+    /// Whether the server takes connections.
     pub(crate) async fn is_ready(&self) -> bool {
         let url = url("postgres", self.port, "postgres");
         let Ok(connection) = PgConnection::connect(&url).await else {
@@ -68,34 +65,35 @@ impl Postgres {
         connection.close().await.is_ok()
     }
 
-    /// Makes the roles and the database, as `./dev` does. Once, when it is ready.
-    pub(crate) fn make_roles(&self, machine: &Machine) {
-        let mut psql = Command::new(machine.postgres_bin.join("psql"));
+    /// Makes the roles and the database, as `./dev` does. To be called once, when the server is ready.
+    pub(crate) fn make_roles(&self, paths: &Paths) {
+        let mut psql = Command::new(paths.postgres_bin.join("psql"));
         psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])
             .arg(url("postgres", self.port, "postgres"))
             .arg("-f")
-            .arg(machine.deploy.join("postgres/roles.sql"))
+            .arg(paths.deploy.join("postgres/roles.sql"))
             .env("POSTGRES_PASSWORD", PASSWORD);
         for role in ["OWNER", "APPEND", "RELAY", "PROJECT", "READ"] {
             psql.env(format!("TIDEMARK_{role}_PASSWORD"), PASSWORD);
         }
-        run(&mut psql);
+        run_command(&mut psql);
     }
 }
 
-/// The server refuses to run as root: then it runs as the user that its package made.
+/// The user that the server runs as. It refuses to run as root; then it runs as the user that its
+/// package made.
 fn user() -> Option<&'static str> {
-    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    root.then_some("postgres")
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    is_root.then_some("postgres")
 }
 
-/// The URL of a database on a server of ours.
+/// The URL of a database of a server on this machine.
 pub(crate) fn url(role: &str, port: u16, database: &str) -> String {
     format!("postgres://{role}:{PASSWORD}@127.0.0.1:{port}/{database}")
 }
 
-/// A command that is run as whoever runs the server.
-pub(crate) fn as_server(binary: &Path) -> Command {
+/// A command that runs as the same user as the server.
+pub(crate) fn as_server_user(binary: &Path) -> Command {
     let mut command = Command::new("setpriv");
     if let Some(user) = user() {
         let (user, group) = (format!("--reuid={user}"), format!("--regid={user}"));
@@ -105,70 +103,58 @@ pub(crate) fn as_server(binary: &Path) -> Command {
     command
 }
 
-fn init(machine: &Machine, home: &Path, data: &Path) {
+fn init_cluster(paths: &Paths, home: &Path, data: &Path) {
     fs::create_dir_all(home).unwrap();
-    let password = home.join("password");
-    fs::write(&password, PASSWORD).unwrap();
+    let password_file = home.join("password");
+    fs::write(&password_file, PASSWORD).unwrap();
     if let Some(user) = user() {
-        run(Command::new("chown").arg("-R").arg(user).arg(home));
+        run_command(Command::new("chown").arg("-R").arg(user).arg(home));
     }
-    let mut command = as_server(&machine.postgres_bin.join("initdb"));
+    let mut command = as_server_user(&paths.postgres_bin.join("initdb"));
     command
         .args(["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"])
         .args(["--data-checksums", "--auth=scram-sha-256"])
-        .arg(format!("--pwfile={}", password.display()))
+        .arg(format!("--pwfile={}", password_file.display()))
         .arg(format!("--pgdata={}", data.display()))
         .current_dir("/");
-    run(&mut command);
-    fs::copy(
-        machine.deploy.join("postgres/postgresql.conf"),
-        data.join("tidemark.conf"),
-    )
-    .unwrap();
+    run_command(&mut command);
+    let config = data.join("tidemark.conf");
+    fs::copy(paths.deploy.join("postgres/postgresql.conf"), &config).unwrap();
     if let Some(user) = user() {
-        run(Command::new("chown")
-            .arg(user)
-            .arg(data.join("tidemark.conf")));
+        run_command(Command::new("chown").arg(user).arg(config));
     }
 }
 
-fn program(machine: &Machine, data: &Path, port: u16, options: &Options) -> Program {
+fn program(paths: &Paths, data: &Path, port: u16, options: &ServerOptions) -> Program {
+    let config = data.join("tidemark.conf");
     let mut command = vec![
-        machine.postgres_bin.join("postgres").display().to_string(),
+        paths.postgres_bin.join("postgres").display().to_string(),
         "-D".to_owned(),
         data.display().to_string(),
     ];
-    let fixed = [
-        (
-            "config_file",
-            data.join("tidemark.conf").display().to_string(),
-        ),
+    let settings = [
+        ("config_file", config.display().to_string()),
         ("listen_addresses", "127.0.0.1".to_owned()),
         ("port", port.to_string()),
         ("unix_socket_directories", String::new()),
     ];
-    let fixed = fixed.map(|(name, value)| (name.to_owned(), value));
-    for (name, value) in fixed.iter().chain(&options.settings) {
+    let settings = settings.map(|(name, value)| (name.to_owned(), value));
+    for (name, value) in settings.iter().chain(&options.settings) {
         command.extend(["-c".to_owned(), format!("{name}={value}")]);
     }
     Program {
         wrapper: options.wrapper.clone(),
         command,
         user: user(),
-        cluster: Some(data.to_owned()),
+        data_lock: Some(lock_of(data)),
         ..Program::default()
     }
 }
 
-/// The lock file of a server that was killed may by now name another process, and keep the next one
-/// from starting: it goes, but never before the last backend has gone. Whether that is so.
-pub(crate) fn clear(data: &Path) -> bool {
-    // Each process of a cluster has its data directory as its working directory.
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    let mut homes = processes.filter_map(|entry| fs::read_link(entry.path().join("cwd")).ok());
-    let gone = !homes.any(|home| home == data);
-    if gone {
-        let _ = fs::remove_file(data.join("postmaster.pid"));
+/// The lock of a data directory. Every process of a server works in that directory.
+pub(crate) fn lock_of(data: &Path) -> DataLock {
+    DataLock {
+        directory: data.to_owned(),
+        file: "postmaster.pid",
     }
-    gone
 }

@@ -1,43 +1,46 @@
-//! A Redis of its own, with the persistence that `./dev` uses.
+//! A Redis server with the persistence that `./dev` uses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Options;
+use super::ServerOptions;
 use crate::ports;
 use crate::supervisor::{Program, Supervised, Supervisor};
 
-/// A server.
+/// A Redis server.
 #[derive(Debug)]
 pub(crate) struct Redis {
-    /// It.
     pub(crate) process: Arc<Supervised>,
-    /// Where it listens.
+    /// The port on 127.0.0.1 that it listens at.
     pub(crate) port: u16,
-    /// Its files.
+    /// The directory of its files.
     pub(crate) data: PathBuf,
 }
 
 impl Redis {
-    /// Starts one. Ready soon, see [`Self::is_ready`].
-    pub(crate) fn start(supervisor: &Supervisor, run_directory: &Path, options: &Options) -> Self {
-        let home = options.home.as_deref().unwrap_or(run_directory);
-        let home = home.join("redis");
-        fs::create_dir_all(&home).unwrap();
+    /// Starts a server. It is ready some time later, see [`Self::is_ready`].
+    pub(crate) fn start(
+        supervisor: &Supervisor,
+        run_directory: &Path,
+        options: &ServerOptions,
+    ) -> Self {
+        let data = options.data_home.as_deref().unwrap_or(run_directory);
+        let data = data.join("redis");
+        fs::create_dir_all(&data).unwrap();
         let port = ports::free();
         let mut command = vec!["redis-server".to_owned()];
-        let fixed = [
+        let settings = [
             ("bind", "127.0.0.1".to_owned()),
             ("port", port.to_string()),
-            ("dir", home.display().to_string()),
+            ("dir", data.display().to_string()),
             ("appendonly", "yes".to_owned()),
             ("appendfsync", "everysec".to_owned()),
             ("save", String::new()),
             ("maxmemory-policy", "noeviction".to_owned()),
         ];
-        let fixed = fixed.map(|(name, value)| (name.to_owned(), value));
-        for (name, value) in fixed.iter().chain(&options.settings) {
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        for (name, value) in settings.iter().chain(&options.settings) {
             command.extend([format!("--{name}"), value.clone()]);
         }
         let program = Program {
@@ -49,16 +52,16 @@ impl Redis {
         Self {
             process,
             port,
-            data: home,
+            data,
         }
     }
 
-    /// Where clients connect.
+    /// The URL that clients connect to.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// A connection, if it answers.
+    /// Opens a connection, over which the server has answered a PING.
     pub(crate) async fn connect(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
         let client = redis::Client::open(self.url())?;
         let mut connection = client.get_multiplexed_async_connection().await?;
@@ -68,7 +71,7 @@ impl Redis {
         Ok(connection)
     }
 
-    /// Whether it answers.
+    /// Whether the server answers.
     pub(crate) async fn is_ready(&self) -> bool {
         self.connect().await.is_ok()
     }

@@ -1,20 +1,20 @@
-//! Signals, and whom they reach.
+//! Signals to processes by their ids.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// A signal, by the name that `kill` knows.
+/// A signal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signal {
-    /// At once (`kill -9`).
+    /// SIGKILL ends a process at once (`kill -9`).
     Kill,
-    /// Asks it to end.
+    /// SIGTERM asks a process to end.
     Terminate,
-    /// Asks Postgres to end without waiting for its clients.
+    /// SIGINT asks Postgres to end without waiting for its clients.
     Interrupt,
-    /// Pauses it.
+    /// SIGSTOP pauses a process.
     Stop,
-    /// Ends a pause.
+    /// SIGCONT ends a pause.
     Continue,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn send(signal: Signal, pids: &[u32]) {
         Signal::Stop => "STOP",
         Signal::Continue => "CONT",
     };
-    // The shell's own: there is one on every machine. Some may have gone meanwhile.
+    // The shell's own `kill` exists on every machine. It may fail: some processes may be gone by now.
     let _ = Command::new("sh")
         .args(["-c", r#"kill -s "$0" "$@""#, name])
         .args(pids.iter().map(u32::to_string))
@@ -35,24 +35,25 @@ pub(crate) fn send(signal: Signal, pids: &[u32]) {
         .status();
 }
 
-/// The children of a process, and theirs.
-pub(crate) fn descendants(pid: u32) -> Vec<u32> {
+/// All processes that a process has started, and those that they have started.
+pub(super) fn descendants(pid: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| {
             let pid: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // After the name, which may hold anything: the state, then the parent.
+            // The process name comes first, in parentheses, and may contain anything. After it come
+            // the state and the parent.
             let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
             Some((pid, parent.parse().ok()?))
         })
         .collect();
-    let mut family = vec![pid];
+    let mut found = vec![pid];
     let mut next = 0;
-    while let Some(&parent) = family.get(next) {
+    while let Some(&parent) = found.get(next) {
         let children = parents.iter().filter(|(_, of)| *of == parent);
-        family.extend(children.map(|(pid, _)| *pid));
+        found.extend(children.map(|(pid, _)| *pid));
         next += 1;
     }
-    family.split_off(1)
+    found.split_off(1)
 }

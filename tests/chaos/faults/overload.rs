@@ -1,0 +1,124 @@
+//! Too much at once: many more clients than usual, or a transaction that stays open for long.
+
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use futures::future::join_all;
+use sqlx::{Connection, Executor, PgConnection};
+use tidemark_tests::process::resident_kib;
+use tokio::time::{sleep, timeout};
+
+use super::recovery::{COMMANDS_RESUME, PROJECTOR_RESUMES};
+use super::{Fault, Injection, Outcome};
+use crate::load::p99;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "long-transaction",
+        "a REPEATABLE READ transaction stays open for 30 s",
+        3,
+        |i| long_transaction(i).boxed(),
+    ),
+    Fault::new("overload", "1,024 bidders for a minute", 3, |i| {
+        overload(i).boxed()
+    }),
+];
+
+/// How long the overload lasts.
+const OVERLOAD: Duration = Duration::from_mins(1);
+/// Bidders that then bid without a pause.
+const CROWD: usize = 1_024;
+/// Bidders that are enough to bid as fast as bids can be decided.
+const ENOUGH: usize = 64;
+/// Of a hundred bids that can be decided, how many must be decided in the overload.
+const GOODPUT_PERCENT: u64 = 80;
+/// How much the command APIs may grow in the overload, together.
+const GROWTH_KIB: u64 = 256 * 1024;
+/// How long 99 of 100 bids that were decided may have taken.
+const P99: Duration = Duration::from_secs(2);
+/// How long the transaction stays open.
+const OPEN: Duration = Duration::from_secs(30);
+/// For how long the rate of commands is measured before.
+const BEFORE: Duration = Duration::from_secs(5);
+
+async fn accepted_per_second(injection: &Injection, duration: Duration) -> f64 {
+    let (before, started) = (injection.load.tally(), Instant::now());
+    sleep(duration).await;
+    let accepted = (injection.load.tally() - before).accepted;
+    f64::from(u32::try_from(accepted).unwrap()) / started.elapsed().as_secs_f64()
+}
+
+/// A backup holds such a transaction open. Appends keep at least half of their speed.
+async fn long_transaction(injection: Injection) -> Outcome {
+    let before = accepted_per_second(&injection, BEFORE).await;
+    let url = injection.stack.postgres.url("postgres");
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    for sql in [
+        "begin transaction isolation level repeatable read",
+        "select count(*) from events",
+    ] {
+        connection.execute(sql).await.unwrap();
+    }
+    let meanwhile = accepted_per_second(&injection, OPEN).await;
+    connection.execute("rollback").await.unwrap();
+    assert!(
+        meanwhile > before / 2.0,
+        "{meanwhile:.0} commands/s beside the open transaction, {before:.0} before"
+    );
+    Outcome::Recovered(injection.wait_for_commands(COMMANDS_RESUME).await)
+}
+
+/// What is too much is refused at once, what is accepted is answered soon, and no queue grows.
+async fn overload(injection: Injection) -> Outcome {
+    let enough = bids(&injection, ENOUGH, BEFORE).await;
+    let memory_before = memory_kib(&injection);
+    let mut decided = bids(&injection, CROWD, OVERLOAD).await;
+    let growth = memory_kib(&injection).saturating_sub(memory_before);
+    let per_second = |bids: &[Duration], time: Duration| bids.len() as u64 / time.as_secs();
+    let [most, meanwhile] = [per_second(&enough, BEFORE), per_second(&decided, OVERLOAD)];
+    assert!(
+        meanwhile * 100 >= most * GOODPUT_PERCENT,
+        "{meanwhile} bids/s were decided of {CROWD} bidders, {most} of {ENOUGH}"
+    );
+    let p99 = p99(&mut decided).expect("bids are decided");
+    assert!(
+        p99 < P99,
+        "99 of 100 bids were decided within {p99:?}, not within {P99:?}"
+    );
+    assert!(
+        growth < GROWTH_KIB,
+        "the command APIs grew by {growth} KiB, not by less than {GROWTH_KIB}"
+    );
+    let commands = timeout(COMMANDS_RESUME, injection.load.wait_for_accepted_command()).await;
+    let commands = commands.expect("commands are accepted soon after the overload");
+    let read_models = injection.wait_for_read_models(PROJECTOR_RESUMES * 4).await;
+    Outcome::Recovered(commands + read_models)
+}
+
+/// Has a crowd bid, and returns how long each bid took that was decided: accepted, or refused because
+/// it was too low.
+async fn bids(injection: &Injection, crowd: usize, time: Duration) -> Vec<Duration> {
+    let until = Instant::now() + time;
+    let crowd = injection.load.crowd(crowd);
+    let bidders = crowd.iter().map(|bidder| async move {
+        let mut decided = Vec::new();
+        while Instant::now() < until {
+            let sent = Instant::now();
+            match bidder.bid().await {
+                Some(201 | 409) => decided.push(sent.elapsed()),
+                // The answer says to come back later.
+                Some(429 | 503) | None => sleep(Duration::from_secs(1)).await,
+                Some(status) => panic!("a bid was answered {status}"),
+            }
+        }
+        decided
+    });
+    join_all(bidders).await.into_iter().flatten().collect()
+}
+
+/// The resident memory of all command APIs.
+fn memory_kib(injection: &Injection) -> u64 {
+    let apis = injection.stack.command_apis.iter();
+    let pids = apis.filter_map(|api| api.supervised.pid());
+    pids.map(resident_kib).sum()
+}
