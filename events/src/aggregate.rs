@@ -1,19 +1,19 @@
-//! The macros that turn declarations into types: one for the events of an aggregate, one for the list of
-//! aggregates. No aggregate is named here.
+//! The macros that declare the events of one aggregate, and the list of all aggregates. No aggregate is
+//! named here.
 
-/// Who may read an aggregate's topic.
+/// Who may read the events of an aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
-    /// Analytics consumers are granted the topic, and auditors see payloads.
+    /// Consumers may read the topic, and auditors see the data of the events.
     Public,
-    /// The topic is for Tidemark alone, and payloads are never shown.
+    /// Only Tidemark reads the topic, and the data of the events is never shown.
     Internal,
 }
 
 /// Declares the events of one aggregate.
 ///
-/// Each variant has a stored type of its own, so that renaming Rust code renames nothing in the log, and
-/// braces, since a variant without them could never gain a field.
+/// Each variant names its stored type, so that renaming Rust code renames nothing in the log. Each has
+/// braces, because a variant without them could never get a field.
 macro_rules! events {
     (
         $(#[$doc:meta])*
@@ -35,13 +35,13 @@ macro_rules! events {
     };
 }
 
-/// Declares [`Aggregate`](crate::Aggregate) and [`Event`](crate::Event) from a table with one line an
-/// aggregate: its name in Rust, its module, its identifier, its name in the log, its visibility.
+/// Declares [`Aggregate`](crate::Aggregate) and [`Event`](crate::Event) from a list with a line for each
+/// aggregate: its name in Rust, its module, its identifier, its name in the log and its visibility.
 macro_rules! aggregates {
     ($($(#[$doc:meta])* $name:ident($context:ident::$module:ident, $id:ident) = $text:literal, $visibility:ident;)+) => {
         $(pub use $context::$module::$id;)+
 
-        /// The kinds of streams there are.
+        /// The kinds of streams.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Aggregate {
             $($(#[$doc])* $name,)+
@@ -51,7 +51,7 @@ macro_rules! aggregates {
             /// Every aggregate, in the order of the list.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The name in the log, in type names before the dot, and in the topic.
+            /// The name in the log, in stored types before the dot, and in the topic.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -59,7 +59,7 @@ macro_rules! aggregates {
                 }
             }
 
-            /// Whether its facts may leave Tidemark.
+            /// Whether its events may leave Tidemark.
             #[must_use]
             pub const fn visibility(self) -> Visibility {
                 match self {
@@ -67,13 +67,13 @@ macro_rules! aggregates {
                 }
             }
 
-            /// The aggregate of that name in the log, if this build knows it.
+            /// The aggregate that has this name in the log; `None` if this build knows none.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|aggregate| aggregate.name() == name)
             }
 
-            /// The stored types of its events, as far as this build knows them.
+            /// The stored types of those of its events that this build knows.
             #[must_use]
             pub const fn event_types(self) -> &'static [&'static str] {
                 match self {
@@ -81,14 +81,14 @@ macro_rules! aggregates {
                 }
             }
 
-            /// The Kafka topic of its facts, for a deployment's topic prefix.
+            /// The Kafka topic of its events in a deployment with this topic prefix.
             #[must_use]
             pub fn topic(self, prefix: &str) -> String {
                 format!("{prefix}.{}", self.name())
             }
         }
 
-        /// Any fact, of whichever aggregate.
+        /// An event of any aggregate.
         #[derive(Clone, Debug, PartialEq, serde::Serialize)]
         #[serde(untagged)]
         pub enum Event {
@@ -96,7 +96,7 @@ macro_rules! aggregates {
         }
 
         impl Event {
-            /// The aggregate this fact belongs to.
+            /// The aggregate that the event belongs to.
             #[must_use]
             pub const fn aggregate(&self) -> Aggregate {
                 match self {
@@ -111,7 +111,7 @@ macro_rules! aggregates {
             }
         }
 
-        /// One example of every event, each aggregate's in an order in which they could have happened.
+        /// A sample of every event. Those of an aggregate are in an order in which they can happen.
         #[cfg(any(test, feature = "samples"))]
         #[must_use]
         pub fn all_samples() -> Vec<Event> {
@@ -120,12 +120,12 @@ macro_rules! aggregates {
             all
         }
 
-        /// The facts of one aggregate.
+        /// The events of one aggregate.
         pub trait AggregateEvent: Into<Event> + Clone + Send + Sync + 'static {
-            /// Which aggregate.
+            /// The aggregate.
             const AGGREGATE: Aggregate;
 
-            /// The fact inside `event`, if it is one of this aggregate.
+            /// The event inside `event`; `None` if it is another aggregate's.
             fn from_event(event: &Event) -> Option<&Self>;
         }
 

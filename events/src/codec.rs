@@ -1,52 +1,52 @@
-//! Facts to and from the columns of the log: type, schema version, data.
+//! Converts events to the columns of the log, which are type, schema version and data, and back.
 //!
-//! The tag of an aggregate's enum is the `type` column and its content the `data` column. The text
-//! of `data` is made once, here, and is never rewritten: hashes and Kafka carry the same bytes.
+//! The tag of an aggregate's enum is the column `type`, and its content is the column `data`. The text of
+//! `data` is made once, here, and never rewritten: the same bytes are hashed and sent to Kafka.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{Aggregate, Event, upcast};
 
-/// A fact as the columns of the log hold it.
+/// An event as the columns of the log hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
     /// The stored type, such as `auction.opened`.
     pub event_type: String,
     /// The version of the type's schema that `data` follows.
     pub schema_version: i16,
-    /// The fact as JSON text.
+    /// The fields of the event, as JSON text.
     pub data: String,
 }
 
-/// Why stored columns are not a fact that this build can read.
+/// Why this build cannot read an event from its stored columns.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The type was written by a newer build.
+    /// This build does not know the type, so a newer one wrote it.
     #[error("unknown event type `{0}`: written by a newer build")]
     UnknownType(String),
-    /// The schema version was written by a newer build.
+    /// This build does not know the schema version, so a newer one wrote it.
     #[error("`{event_type}` has schema version {found}, this build knows up to {known}")]
     UnknownVersion {
         /// The stored type.
         event_type: String,
-        /// The version in the log.
+        /// The schema version in the log.
         found: i16,
-        /// The newest version of this build.
+        /// The newest schema version that this build knows.
         known: i16,
     },
-    /// The data does not have the shape of its type and version.
+    /// The data does not have the shape of its type and schema version.
     #[error("`{event_type}` cannot be read: {source}")]
     Malformed {
         /// The stored type.
         event_type: String,
-        /// What the parser said.
+        /// The error of the JSON parser.
         source: serde_json::Error,
     },
 }
 
 impl DecodeError {
-    /// Whether a newer build would know what to do with it, so that waiting for one is right.
+    /// Whether a newer build wrote the event, so that it helps to wait until this process is updated.
     #[must_use]
     pub const fn is_newer_build(&self) -> bool {
         matches!(self, Self::UnknownType(_) | Self::UnknownVersion { .. })
@@ -62,10 +62,10 @@ struct Tagged<'a> {
 }
 
 impl Event {
-    /// The columns of this fact.
+    /// The columns of this event.
     ///
     /// # Errors
-    /// Only if a fact cannot be written as JSON, which none of ours is.
+    /// If the event cannot be written as JSON, which no event of this crate causes.
     pub fn encode(&self) -> serde_json::Result<Encoded> {
         let text = serde_json::to_string(self)?;
         let Tagged { event_type, data } = serde_json::from_str(&text)?;
@@ -76,10 +76,11 @@ impl Event {
         })
     }
 
-    /// Reads a fact back, upcasting older schema versions as JSON before the enum is parsed.
+    /// Reads an event from its columns. Data of an older schema version is upcast as JSON before the enum is
+    /// parsed.
     ///
     /// # Errors
-    /// [`DecodeError`]: a newer build's type or version, or data that is not of its type's shape.
+    /// [`DecodeError`] if a newer build wrote the event, or if its data has not the shape of its type.
     pub fn decode(event_type: &str, schema_version: i16, data: &str) -> Result<Self, DecodeError> {
         let aggregate = aggregate_of(event_type)
             .ok_or_else(|| DecodeError::UnknownType(event_type.to_owned()))?;
@@ -102,7 +103,7 @@ impl Event {
     }
 }
 
-/// The aggregate whose events this build knows by that stored type.
+/// The aggregate that has events of this stored type; `None` if this build does not know the type.
 fn aggregate_of(event_type: &str) -> Option<Aggregate> {
     let (aggregate, _) = event_type.split_once('.')?;
     Aggregate::from_name(aggregate).filter(|known| known.event_types().contains(&event_type))

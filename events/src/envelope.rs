@@ -1,4 +1,4 @@
-//! What surrounds a fact: who, why, and where in the log it stands.
+//! What surrounds the data of an event: who caused it and why, and its place in the log.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,19 +9,19 @@ use uuid::Uuid;
 
 use crate::{DecodeError, Event, Timestamp, UserId};
 
-/// Who caused a fact. Text form: `user:<id>`, `service:<name>`, `anonymous`.
+/// Who caused an event. As text it is `user:<id>`, `service:<name>` or `anonymous`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Actor {
-    /// Somebody who logged in.
+    /// A user who is logged in.
     User(UserId),
-    /// A part of the system, or an operator's tool, by the name of its credential.
+    /// A part of the system or an operator's tool, which has the name of its credential.
     Service(String),
-    /// Somebody who has not logged in, such as a person registering.
+    /// Somebody who is not logged in, such as a person who registers.
     Anonymous,
 }
 
-/// A text that names no actor.
+/// The error that a text is not an actor.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an actor: `{0}`")]
 pub struct ActorError(String);
@@ -64,24 +64,24 @@ impl TryFrom<String> for Actor {
     }
 }
 
-/// Who and why, stored beside each fact. Holds nothing personal and nothing secret.
+/// Who caused an event and why. It holds nothing personal except ids, and nothing secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// Who caused it.
+    /// The actor who caused the event.
     pub actor: Actor,
-    /// The request, or the chain of them, that it belongs to.
+    /// The id of the request that caused the event, directly or through reactors.
     pub correlation_id: Uuid,
-    /// The event that a reactor answered with this one.
+    /// The id of the event that a reactor answered with this one. None if a client caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<Uuid>,
-    /// W3C trace context of the request.
+    /// The W3C trace context of the request. None if it was not traced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
-/// SHA-256 over the stored bytes of `data`, a line feed, and the stored bytes of `metadata`.
+/// The SHA-256 of the stored bytes of `data`, a line feed, and the stored bytes of `metadata`.
 ///
-/// JSON text written by us holds no raw line feed, so the pair is unambiguous.
+/// Stored JSON never contains a line feed, so no two pairs of texts are hashed as the same bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EventHash(pub [u8; 32]);
 
@@ -97,33 +97,33 @@ impl fmt::Debug for EventHash {
     }
 }
 
-/// A fact as it stands in the log, undecoded: its text is what was stored, byte for byte.
+/// An event as it stands in the log, not decoded: its texts are what was stored, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// Place in the log: 1, 2, 3 … without gaps.
+    /// The place in the log: 1, 2, 3 … without gaps.
     pub position: i64,
-    /// UUIDv7, unique in the log.
+    /// The id of the event: a UUIDv7 that is unique in the log.
     pub event_id: Uuid,
-    /// The aggregate instance.
+    /// The stream: the id of one auction, for example.
     pub stream_id: Uuid,
-    /// Place in the stream: 1, 2, 3 … without gaps.
+    /// The place in the stream: 1, 2, 3 … without gaps.
     pub version: i64,
-    /// The name of the aggregate.
+    /// The name of the aggregate, such as `auction`.
     pub aggregate: String,
     /// The stored type, such as `auction.opened`.
     pub event_type: String,
     /// The version of the type's schema that `data` follows.
     pub schema_version: i16,
-    /// The fact, JSON text.
+    /// The fields of the event, as JSON text.
     pub data: String,
-    /// [`Metadata`], JSON text.
+    /// The [`Metadata`], as JSON text.
     pub metadata: String,
-    /// When the log took it, by Postgres's clock; never falls with rising positions.
+    /// When the event was recorded, by Postgres's clock. It never decreases from one position to the next.
     pub recorded_at: Timestamp,
 }
 
 impl Recorded {
-    /// Parses the fact.
+    /// Decodes the event.
     ///
     /// # Errors
     /// See [`Event::decode`].
@@ -131,15 +131,15 @@ impl Recorded {
         Event::decode(&self.event_type, self.schema_version, &self.data)
     }
 
-    /// Parses who and why.
+    /// Decodes the metadata.
     ///
     /// # Errors
-    /// If the stored text is not [`Metadata`].
+    /// If the stored text is not [`Metadata`], as a newer build may have written it.
     pub fn metadata(&self) -> serde_json::Result<Metadata> {
         serde_json::from_str(&self.metadata)
     }
 
-    /// The hash that proves the stored bytes.
+    /// The hash by which anybody can check that data and metadata are what was stored.
     #[must_use]
     pub fn hash(&self) -> EventHash {
         let mut hasher = Sha256::new();

@@ -1,6 +1,6 @@
-//! The one shape of typed identifiers. It holds no identifier itself: each stands beside its events.
+//! The macro that declares a typed identifier. Each identifier is declared beside the events that use it.
 
-/// Declares the identifier of an aggregate's streams: a UUIDv7 that is made at the edge.
+/// Declares the identifier of an aggregate's streams: a UUIDv7, which the command API makes.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -1,8 +1,9 @@
-//! The facts of Tidemark: event types by aggregate, the envelope they travel in, their versions and topics.
+//! The events of Tidemark: their types by context and aggregate, the metadata around them, their schema
+//! versions and their topics.
 //!
-//! Serialisable data only. No I/O, no clock, no rule about what may happen: rules are `domain`'s.
-//! A fact is for ever: variants may be added, a field may be added with a default, a shape may
-//! change through an [`upcast`], and nothing is ever removed or renamed.
+//! Here is serialisable data only: no I/O, no clock, and no rule about what may happen, since rules are in
+//! `domain`. Events are stored for ever. So a variant may be added, a field may be added with a default, and
+//! a shape may change through an [`upcast`], but nothing is ever removed or renamed.
 
 #[macro_use]
 mod aggregate;
@@ -28,25 +29,25 @@ pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
 
-/// An instant on the log's clock, which is Postgres's.
+/// A moment. The log's own clock is Postgres's.
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
 
 aggregates! {
-    /// People who use the product, their roles and their (sealed) personal data.
+    /// A person who uses Tidemark, with roles and sealed personal data.
     User(identity::user, UserId) = "user", Public;
-    /// How a user proves who they are.
+    /// What a user proves their identity with: a password.
     Credential(identity::credential, CredentialId) = "credential", Internal;
-    /// One device's logged-in period.
+    /// The time for which a user is logged in on one device.
     Session(identity::session, SessionId) = "session", Internal;
-    /// A node of the tree that products are filed under.
+    /// A category: a node of the tree that products are filed under.
     Category(market::category, CategoryId) = "category", Public;
-    /// A thing that is for sale.
+    /// A product: a thing that a seller describes and auctions.
     Product(market::product, ProductId) = "product", Public;
-    /// One live auction of a product.
+    /// An auction of one product.
     Auction(market::auction, AuctionId) = "auction", Public;
-    /// The hidden price below which an auction does not sell.
+    /// The hidden reserve: the price below which an auction does not sell.
     Reserve(market::reserve, ReserveId) = "reserve", Internal;
-    /// An auditor's look at history.
+    /// A reading: the record that an auditor looked at history.
     Reading(audit::reading, ReadingId) = "reading", Public;
 }
 

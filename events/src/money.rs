@@ -1,13 +1,14 @@
-//! Money: integer minor units with a currency. No arithmetic between currencies, no rounding.
+//! Money: an integer number of minor units in a currency. There is no arithmetic between currencies and no
+//! rounding.
 
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
 
-/// An amount of money.
+/// An amount of money. In events it is from 1 to 10^15 minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
-    /// In the currency's minor unit (cents, for EUR).
+    /// The amount in the currency's minor unit, which is the cent for EUR.
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, as its ISO 4217 code.
     pub currency: Currency,
 }

@@ -1,4 +1,4 @@
-//! One example of every event: what golden files pin, and what the tests of folds run through.
+//! A sample of every event. Golden files pin their text, and the tests of folds and decisions use them.
 
 use uuid::Uuid;
 
@@ -9,26 +9,26 @@ use crate::{
 
 pub use crate::all_samples as all;
 
-/// The seller of the examples.
+/// The seller in the samples.
 pub const SELLER: UserId = UserId(Uuid::from_u128(1));
-/// The bidder of the examples.
+/// The bidder in the samples.
 pub const BIDDER: UserId = UserId(Uuid::from_u128(2));
-/// The category of the examples.
+/// The category in the samples.
 pub const CATEGORY: CategoryId = CategoryId(Uuid::from_u128(3));
-/// The product of the examples.
+/// The product in the samples.
 pub const PRODUCT: ProductId = ProductId(Uuid::from_u128(4));
-/// The auction of the examples.
+/// The auction in the samples.
 pub const AUCTION: AuctionId = AuctionId(Uuid::from_u128(5));
-/// The reserve of the examples.
+/// The reserve in the samples.
 pub const RESERVE: ReserveId = ReserveId(Uuid::from_u128(6));
-/// The credential of the examples.
+/// The credential in the samples.
 pub const CREDENTIAL: CredentialId = CredentialId(Uuid::from_u128(7));
-/// The session of the examples.
+/// The session in the samples.
 pub const SESSION: SessionId = SessionId(Uuid::from_u128(8));
-/// The reading of the examples.
+/// The reading in the samples.
 pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
 
-/// So many seconds into 2027.
+/// The time so many seconds after the beginning of 2027.
 #[must_use]
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_timestamp(1_798_761_600 + seconds, 0).unwrap_or_default()
@@ -75,7 +75,7 @@ pub const fn euro_cents(amount: i64) -> Money {
     }
 }
 
-/// A sealed value of the seller; `text` stands for the ciphertext.
+/// A sealed value of the seller with this text as its ciphertext.
 pub(crate) fn sealed(text: &str) -> Sealed {
     Sealed {
         subject: SELLER,

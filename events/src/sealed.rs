@@ -1,28 +1,31 @@
-//! Personal data inside facts: sealed, or as a keyed hash. The keys and the cryptography are elsewhere.
+//! Personal data inside events: sealed, or as a keyed hash. The keys and the cryptography are in
+//! `event-store`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::UserId;
 
-/// A personal value, encrypted under its subject's key.
+/// A personal value, encrypted under the key of the person it is about.
 ///
-/// The subject and the field's name are the associated data, and nothing of the fact around it, so
-/// that a fold can copy it into a row. Destroying the subject's key erases it everywhere.
+/// The encryption authenticates the subject and the name of the field with the value, but nothing else of
+/// the event, so that a fold can copy a sealed value into a row. When the subject's key is destroyed, the
+/// value cannot be read any more, wherever it was copied to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
-    /// Whose data it is, and so whose key opens it.
+    /// The person whom the value is about, and whose key opens it.
     pub subject: UserId,
-    /// Which of the subject's keys.
+    /// The version of the subject's key that the value is encrypted under.
     pub key_version: i32,
-    /// 24 bytes, base64url without padding.
+    /// The nonce: 24 bytes, in base64url without padding.
     pub nonce: String,
-    /// Ciphertext and tag, base64url without padding.
+    /// The ciphertext and its authentication tag, in base64url without padding.
     pub ciphertext: String,
 }
 
-/// HMAC-SHA-256 of a personal value under a key kept outside the log, as lower-case hex.
+/// The HMAC-SHA-256 of a personal or secret value under a key that is not in the log: 64 lower-case
+/// hexadecimal digits.
 ///
-/// Decisions and folds compare these and never the values.
+/// Decisions and folds compare keyed hashes, so they never need the values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyedHash(pub String);

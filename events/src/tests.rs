@@ -1,4 +1,4 @@
-//! The pinned shape of every fact: renaming Rust code must change none of them.
+//! The shape of every stored event is pinned: renaming Rust code must change none of them.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn stored_shapes_are_pinned() {
 }
 
 #[test]
-fn every_event_survives_the_log() {
+fn every_event_is_decoded_as_it_was_encoded() {
     for event in samples::all() {
         let Encoded {
             event_type,
@@ -51,7 +51,7 @@ fn every_event_survives_the_log() {
         assert!(event_type.starts_with(&format!("{}.", event.aggregate().name())));
         assert!(
             data.starts_with('{'),
-            "{event_type}: a unit variant could never gain a field"
+            "{event_type}: a variant without braces could never get a field"
         );
         assert_eq!(
             Event::decode(&event_type, schema_version, &data).unwrap(),
@@ -61,7 +61,7 @@ fn every_event_survives_the_log() {
 }
 
 #[test]
-fn a_newer_builds_facts_are_told_from_broken_ones() {
+fn events_of_a_newer_build_are_told_from_malformed_ones() {
     let decode = |event_type, version, data| Event::decode(event_type, version, data).unwrap_err();
     assert!(decode("invoice.sent", 1, "{}").is_newer_build());
     assert!(decode("auction.paused", 1, "{}").is_newer_build());
@@ -98,7 +98,7 @@ fn the_hash_covers_data_and_metadata() {
         metadata: "[]".into(),
         recorded_at: samples::at(0),
     };
-    // sha256 of "{}\n[]", by `printf '{}\n[]' | sha256sum`.
+    // The SHA-256 of "{}\n[]", computed by `printf '{}\n[]' | sha256sum`.
     assert_eq!(
         event.hash().to_string(),
         "8720b056a2bdf508e6185b09fd39ac562a48504de456d0f57578b844e0cd5fd0"

@@ -1,26 +1,27 @@
-//! Older shapes of facts, lifted to the current one as JSON.
+//! Upcasters, which change the data of events from older schema versions to the current one, as JSON.
 //!
-//! A type is at version 1 until an upcaster is listed for it; each upcaster lifts one version by one.
+//! The current schema version of a type is 1 until an upcaster is listed for it. Each upcaster raises the
+//! version by one.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// Lifts the data of one type from one schema version to the next.
+/// Changes the data of one event type from one schema version to the next.
 #[derive(Debug)]
 pub struct Upcaster {
     /// The stored type.
     pub event_type: &'static str,
-    /// The version it reads; it writes the next one.
+    /// The schema version that it reads. It writes the next one.
     pub from: i16,
-    /// The change, on the data.
-    pub lift: fn(Value) -> Value,
+    /// The change of the data.
+    pub change: fn(Value) -> Value,
 }
 
-/// Every upcaster there is: the history of our shapes.
+/// All upcasters.
 pub const UPCASTERS: &[Upcaster] = &[];
 
-/// The schema version that this build writes for a type.
+/// The schema version in which this build writes events of a type.
 #[must_use]
 pub fn current_version(event_type: &str) -> i16 {
     steps(UPCASTERS, event_type, 1)
@@ -29,16 +30,16 @@ pub fn current_version(event_type: &str) -> i16 {
         .unwrap_or(1)
 }
 
-/// The data as the current version has it; untouched where it is current already.
+/// The data in the current schema version. Data that is current already keeps its bytes.
 pub(crate) fn upcast<'a>(
     event_type: &str,
     version: i16,
     data: &'a str,
 ) -> serde_json::Result<Cow<'a, str>> {
-    lift(UPCASTERS, event_type, version, data)
+    upcast_by(UPCASTERS, event_type, version, data)
 }
 
-fn lift<'a>(
+fn upcast_by<'a>(
     upcasters: &[Upcaster],
     event_type: &str,
     version: i16,
@@ -48,10 +49,10 @@ fn lift<'a>(
     if steps.peek().is_none() {
         return Ok(Cow::Borrowed(data));
     }
-    let lifted = steps.fold(serde_json::from_str(data)?, |value, step| {
-        (step.lift)(value)
+    let upcast = steps.fold(serde_json::from_str(data)?, |value, step| {
+        (step.change)(value)
     });
-    serde_json::to_string(&lifted).map(Cow::Owned)
+    serde_json::to_string(&upcast).map(Cow::Owned)
 }
 
 fn steps<'a>(
@@ -72,25 +73,31 @@ mod tests {
         Upcaster {
             event_type: "x.y",
             from: 1,
-            lift: |v| serde_json::json!({"b": v["a"]}),
+            change: |v| serde_json::json!({"b": v["a"]}),
         },
         Upcaster {
             event_type: "x.y",
             from: 2,
-            lift: |v| serde_json::json!({"c": v["b"]}),
+            change: |v| serde_json::json!({"c": v["b"]}),
         },
     ];
 
     #[test]
-    fn each_version_is_lifted_by_every_later_step() {
-        assert_eq!(lift(RENAMES, "x.y", 1, r#"{"a":1}"#).unwrap(), r#"{"c":1}"#);
-        assert_eq!(lift(RENAMES, "x.y", 2, r#"{"b":1}"#).unwrap(), r#"{"c":1}"#);
+    fn data_passes_through_every_upcaster_from_its_version_on() {
+        assert_eq!(
+            upcast_by(RENAMES, "x.y", 1, r#"{"a":1}"#).unwrap(),
+            r#"{"c":1}"#
+        );
+        assert_eq!(
+            upcast_by(RENAMES, "x.y", 2, r#"{"b":1}"#).unwrap(),
+            r#"{"c":1}"#
+        );
     }
 
     #[test]
     fn current_data_keeps_its_bytes() {
         let odd = r#"{ "c":1.0 }"#;
-        assert_eq!(lift(RENAMES, "x.y", 3, odd).unwrap(), odd);
-        assert_eq!(lift(RENAMES, "x.z", 1, odd).unwrap(), odd);
+        assert_eq!(upcast_by(RENAMES, "x.y", 3, odd).unwrap(), odd);
+        assert_eq!(upcast_by(RENAMES, "x.z", 1, odd).unwrap(), odd);
     }
 }

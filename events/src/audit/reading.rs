@@ -1,4 +1,4 @@
-//! Facts about who read history: the audit trail of the audit trail.
+//! Events of readings, which record who read history: they are the audit trail of the audit trail.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::{Timestamp, UserId};
 
 id! {
-    /// One page of history that an auditor read.
+    /// The id of a reading: one page of history that an auditor was shown.
     ReadingId
 }
 
@@ -14,56 +14,56 @@ id! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Scope {
-    /// The events of one stream.
+    /// The auditor asked for the events of one stream.
     Stream {
-        /// Which.
+        /// The stream whose events were shown.
         stream_id: Uuid,
-        /// Versions above this one.
+        /// The version after which the page starts.
         after_version: i64,
     },
-    /// The state of an auction as of a version or a moment.
+    /// The auditor asked for the state of an auction at a version or a time.
     State {
-        /// Whose.
+        /// The stream of the auction.
         stream_id: Uuid,
-        /// As of this version.
+        /// The last version that the state includes. None if there is no such limit.
         version: Option<i64>,
-        /// As of this moment.
+        /// The time after which events are not included. None if there is no such limit.
         at: Option<Timestamp>,
     },
-    /// The log, filtered.
+    /// The auditor asked for the events of the log that match filters. None means no filter.
     Log {
-        /// Positions above this one.
+        /// The position after which the page starts.
         after_position: i64,
-        /// Only this type.
+        /// The stored type of the events, such as `auction.opened`.
         event_type: Option<String>,
-        /// Only this aggregate.
+        /// The aggregate of the events, such as `auction`.
         aggregate: Option<String>,
-        /// Only what this actor caused.
+        /// The actor who caused the events, such as `service:timer`.
         actor: Option<String>,
-        /// Recorded from this moment on.
+        /// The time at or after which the events were recorded.
         from: Option<Timestamp>,
-        /// Recorded before this moment.
+        /// The time before which the events were recorded.
         until: Option<Timestamp>,
     },
 }
 
 events! {
-    /// Facts about a reading.
+    /// The events of a reading.
     pub enum Event {
-        /// An auditor was shown a page of history.
+        /// An auditor is about to be shown a page of history.
         #[serde(rename = "reading.recorded")]
         Recorded {
             /// The reading.
             reading_id: ReadingId,
-            /// Who read.
+            /// The auditor.
             reader_id: UserId,
-            /// What.
+            /// What the auditor asked for.
             scope: Scope,
         },
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{AUCTION, BIDDER, READING};

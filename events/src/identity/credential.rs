@@ -1,29 +1,29 @@
-//! Facts about passwords.
+//! Events of credentials, which are passwords.
 
 use crate::{Sealed, UserId};
 
 id! {
-    /// A user's credential.
+    /// The id of a user's credential.
     CredentialId
 }
 
 events! {
-    /// Facts about a credential.
+    /// The events of a credential.
     pub enum Event {
-        /// A password was chosen.
+        /// The user chose a password.
         #[serde(rename = "credential.password_set")]
         PasswordSet {
             /// The credential.
             credential_id: CredentialId,
-            /// Whose it is.
+            /// The user whose credential this is.
             user_id: UserId,
-            /// The Argon2id hash in PHC format, sealed as `password_hash`.
+            /// The Argon2id hash of the password in PHC format, sealed as `password_hash`.
             password_hash: Sealed,
         },
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{CREDENTIAL, SELLER, sealed};

@@ -1,11 +1,11 @@
-//! Facts about sessions.
+//! Events of sessions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{KeyedHash, Timestamp, UserId};
 
 id! {
-    /// A session.
+    /// The id of a session.
     SessionId
 }
 
@@ -15,53 +15,54 @@ id! {
 pub enum EndReason {
     /// The user logged out.
     LoggedOut,
-    /// A spent refresh token came back: somebody has a copy (RFC 9700, 4.14.2).
+    /// A refresh token was used for the second time, so somebody has a copy of it (RFC 9700, section
+    /// 4.14.2).
     TokenReused,
 }
 
 events! {
-    /// Facts about a session.
+    /// The events of a session.
     pub enum Event {
-        /// Somebody logged in.
+        /// The user logged in.
         #[serde(rename = "session.opened")]
         Opened {
             /// The session.
             session_id: SessionId,
-            /// Whose it is.
+            /// The user whose session this is.
             user_id: UserId,
-            /// Of the refresh token.
+            /// The keyed hash of the refresh token.
             token_hash: KeyedHash,
-            /// Until when the token may wait for its use.
+            /// The time at which the refresh token expires unless it is used before.
             idle_until: Timestamp,
-            /// Until when the session may be prolonged at all.
+            /// The time at which the session ends, however often its token is refreshed.
             ends_at: Timestamp,
         },
-        /// The refresh token was used and replaced.
+        /// The user used the refresh token, and a new one replaced it.
         #[serde(rename = "session.refreshed")]
         Refreshed {
             /// The session.
             session_id: SessionId,
-            /// Whose it is.
+            /// The user whose session this is.
             user_id: UserId,
-            /// Of the new refresh token.
+            /// The keyed hash of the new refresh token.
             token_hash: KeyedHash,
-            /// Until when the new token may wait for its use.
+            /// The time at which the new refresh token expires unless it is used before.
             idle_until: Timestamp,
         },
-        /// No token of this session is good any more.
+        /// The session ended, and no token of it is valid any more.
         #[serde(rename = "session.ended")]
         Ended {
             /// The session.
             session_id: SessionId,
-            /// Whose it is.
+            /// The user whose session this is.
             user_id: UserId,
-            /// Why.
+            /// The reason for which the session ended.
             reason: EndReason,
         },
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{SELLER, SESSION, at, hash};

@@ -1,4 +1,4 @@
-//! Facts about users.
+//! Events of users.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CredentialId, KeyedHash, Sealed};
 
 id! {
-    /// A user; also the subject whose key seals personal data.
+    /// The id of a user, who is also the subject under whose key their personal data is sealed.
     UserId
 }
 
@@ -15,62 +15,63 @@ id! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Bids and buys. Everybody who registers has it.
+    /// A buyer bids and buys. Everybody who registers gets this role.
     Buyer,
-    /// Offers products and auctions them.
+    /// A seller describes products and auctions them.
     Seller,
-    /// Keeps categories, grants roles.
+    /// An admin changes categories, and grants and revokes roles.
     Admin,
-    /// Reads history.
+    /// An auditor reads history.
     Auditor,
-    /// Runs the system.
+    /// An operator runs the system.
     Operator,
 }
 
 impl fmt::Display for Role {
-    /// The name in facts, tokens and addresses.
+    /// Writes the name that events, access tokens and URLs have.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
 events! {
-    /// Facts about a user.
+    /// The events of a user.
     pub enum Event {
-        /// Somebody joined.
+        /// The user registered, and is a buyer.
         #[serde(rename = "user.registered")]
         Registered {
             /// The user.
             user_id: UserId,
-            /// The stream of the user's password.
+            /// The stream that holds the user's password.
             credential_id: CredentialId,
-            /// Sealed as `email`.
+            /// The e-mail address, sealed as `email`.
             email: Sealed,
-            /// Of the normalised address, for log-in and uniqueness.
+            /// The keyed hash of the normalised e-mail address, by which users log in and addresses are
+            /// unique.
             email_hash: KeyedHash,
-            /// Sealed as `display_name`.
+            /// The name that others see, sealed as `display_name`.
             display_name: Sealed,
         },
-        /// An admin gave a role.
+        /// An admin granted a role to the user, or the user was registered as the first admin.
         #[serde(rename = "user.role_granted")]
         RoleGranted {
             /// The user.
             user_id: UserId,
-            /// Which role.
+            /// The role that the user has from now on.
             role: Role,
         },
-        /// An admin took a role.
+        /// An admin revoked a role of the user.
         #[serde(rename = "user.role_revoked")]
         RoleRevoked {
             /// The user.
             user_id: UserId,
-            /// Which role.
+            /// The role that the user does not have any more.
             role: Role,
         },
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{CREDENTIAL, SELLER, hash, sealed};

@@ -1,11 +1,11 @@
-//! Facts about auctions.
+//! Events of auctions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{CategoryId, Money, ProductId, ReserveId, Timestamp, UserId};
 
 id! {
-    /// An auction.
+    /// The id of an auction.
     AuctionId
 }
 
@@ -13,128 +13,131 @@ id! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum Outcome {
-    /// The highest bidder, or who bought it now, has it.
+    /// The product was sold, to the highest bidder or to the user who bought it now.
     Sold {
-        /// Who.
+        /// The user who bought the product.
         winner_id: UserId,
-        /// For how much.
+        /// The price that the buyer pays, without shipping.
         price: Money,
     },
-    /// Nobody bid.
+    /// Nobody bid, so the product was not sold.
     Unsold {},
-    /// The highest bid stayed below the hidden reserve.
+    /// The highest bid was below the hidden reserve, so the product was not sold.
     ReserveNotMet {},
 }
 
 events! {
-    /// Facts about an auction.
+    /// The events of an auction.
     pub enum Event {
-        /// A seller announced it.
+        /// A seller scheduled the auction.
         #[serde(rename = "auction.scheduled")]
         Scheduled {
             /// The auction.
             auction_id: AuctionId,
-            /// What is sold.
+            /// The product that is auctioned.
             product_id: ProductId,
-            /// Where the product is filed.
+            /// The category that the product is filed under.
             category_id: CategoryId,
-            /// Who sells.
+            /// The seller of the product.
             seller_id: UserId,
-            /// The product's title as it was offered.
+            /// The product's title when the auction was scheduled.
             title: String,
-            /// The lowest first bid.
+            /// The lowest amount of the first bid. Its currency is the auction's.
             starting_price: Money,
-            /// By how much each bid must exceed the one before, in minor units of the same currency.
+            /// By how much each bid must exceed the one before, in minor units of the auction's currency. At
+            /// least 1.
             minimum_increment: i64,
-            /// The price that ends it at once, in minor units of the same currency.
+            /// The price at which a buyer can end the auction at once, in minor units of the auction's
+            /// currency. None if the seller set none.
             buy_now_price: Option<i64>,
-            /// The internal stream that holds the hidden reserve, where there is one.
+            /// The internal stream that holds the hidden reserve. None if there is no reserve.
             reserve_id: Option<ReserveId>,
-            /// From when bids are taken.
+            /// The time from which on the auction takes bids.
             starts_at: Timestamp,
-            /// Until when, unless a late bid extends it.
+            /// The time at which the auction stops taking bids, unless a late bid extends it.
             ends_at: Timestamp,
-            /// A bid in this many last seconds makes the auction last as long again from the bid on.
+            /// The length of the anti-sniping window in seconds, from 0 to 3600: a bid within so many
+            /// seconds of the end moves the end to so many seconds after the bid.
             anti_sniping_window_s: u32,
         },
-        /// Bids are taken from now on.
+        /// The auction takes bids from now on.
         #[serde(rename = "auction.opened")]
         Opened {
             /// The auction.
             auction_id: AuctionId,
-            /// What is sold.
+            /// The product that is auctioned.
             product_id: ProductId,
-            /// Who sells.
+            /// The seller of the product.
             seller_id: UserId,
         },
-        /// Somebody bid the most so far.
+        /// A bid was accepted; it is the highest so far.
         #[serde(rename = "auction.bid_placed")]
         BidPlaced {
             /// The auction.
             auction_id: AuctionId,
-            /// What is sold.
+            /// The product that is auctioned.
             product_id: ProductId,
-            /// Who sells.
+            /// The seller of the product.
             seller_id: UserId,
-            /// Who bid.
+            /// The user who bid.
             bidder_id: UserId,
-            /// How much.
+            /// The amount of the bid, in the auction's currency.
             amount: Money,
-            /// Whether the hidden reserve is reached; true where there is none.
+            /// Whether the bid reaches the hidden reserve. True if there is no reserve.
             reserve_met: bool,
         },
-        /// A late bid moved the end.
+        /// A bid within the anti-sniping window moved the end of the auction.
         #[serde(rename = "auction.extended")]
         Extended {
             /// The auction.
             auction_id: AuctionId,
-            /// What is sold.
+            /// The product that is auctioned.
             product_id: ProductId,
-            /// Who sells.
+            /// The seller of the product.
             seller_id: UserId,
-            /// The new end.
+            /// The new time at which the auction stops taking bids.
             ends_at: Timestamp,
         },
-        /// Somebody paid the buy-now price.
+        /// A user bought the product at the buy-now price. The close of the auction follows.
         #[serde(rename = "auction.bought_now")]
         BoughtNow {
             /// The auction.
             auction_id: AuctionId,
-            /// What is sold.
+            /// The product that is auctioned.
             product_id: ProductId,
-            /// Who sells.
+            /// The seller of the product.
             seller_id: UserId,
-            /// Who bought.
+            /// The user who bought the product.
             buyer_id: UserId,
-            /// For how much.
+            /// The buy-now price, which the buyer pays without shipping.
             price: Money,
         },
-        /// It is over, with an outcome.
+        /// The auction ended with an outcome.
         #[serde(rename = "auction.closed")]
         Closed {
             /// The auction.
             auction_id: AuctionId,
-            /// What was sold, or not.
+            /// The product that was auctioned.
             product_id: ProductId,
-            /// Who sold, or did not.
+            /// The seller of the product.
             seller_id: UserId,
-            /// How it ended.
+            /// How the auction ended.
             outcome: Outcome,
         },
-        /// The seller called it off before any bid.
+        /// The seller cancelled the auction before anybody bid.
         #[serde(rename = "auction.cancelled")]
         Cancelled {
             /// The auction.
             auction_id: AuctionId,
-            /// What is not sold.
+            /// The product that was auctioned.
             product_id: ProductId,
-            /// Who does not sell.
+            /// The seller of the product.
             seller_id: UserId,
         },
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, SELLER, at, euro_cents};

@@ -1,34 +1,35 @@
-//! Facts about categories.
+//! Events of categories.
 
 id! {
-    /// A category.
+    /// The id of a category.
     CategoryId
 }
 
 events! {
-    /// Facts about a category.
+    /// The events of a category.
     pub enum Event {
-        /// A category came to be, active.
+        /// The category was created, and is active.
         #[serde(rename = "category.created")]
         Created {
             /// The category.
             category_id: CategoryId,
-            /// The one above it; none at the top.
+            /// The category above this one. None if this category is at the top of the tree.
             parent_id: Option<CategoryId>,
-            /// For people.
+            /// The name that people see, 1 to 100 characters.
             name: String,
-            /// For addresses; unique.
+            /// The name in URLs, which no other category has: up to 60 lower-case letters, digits and single
+            /// hyphens.
             slug: String,
-            /// Among its siblings, lowest first.
+            /// The place among the categories with the same parent, the lowest first.
             sort_order: i32,
         },
-        /// Products may be filed under it again.
+        /// The category is active again: products and categories may be filed under it.
         #[serde(rename = "category.activated")]
         Activated {
             /// The category.
             category_id: CategoryId,
         },
-        /// No new product may be filed under it.
+        /// The category is not active any more: nothing new may be filed under it. What is there stays.
         #[serde(rename = "category.deactivated")]
         Deactivated {
             /// The category.
@@ -37,7 +38,7 @@ events! {
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::CATEGORY;

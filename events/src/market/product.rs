@@ -1,4 +1,4 @@
-//! Facts about products.
+//! Events of products.
 
 use std::collections::BTreeMap;
 
@@ -7,100 +7,103 @@ use serde::{Deserialize, Serialize};
 use crate::{AuctionId, CategoryId, Money, UserId};
 
 id! {
-    /// A product.
+    /// The id of a product.
     ProductId
 }
 
-/// The state of the thing itself.
+/// How used a product is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// Unused, in its packaging.
+    /// The product is unused and in its packaging.
     New,
-    /// Used, without visible wear.
+    /// The product was used and shows no wear.
     LikeNew,
-    /// Used, with signs of it.
+    /// The product was used and shows some wear.
     Good,
-    /// Used much, and works.
+    /// The product was used much and works.
     Fair,
-    /// Does not work.
+    /// The product does not work.
     ForParts,
 }
 
-/// How the product gets to its buyer.
+/// How a product gets to its buyer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipping {
-    /// What the buyer pays for it.
+    /// The price that the buyer pays for the shipping.
     pub price: Money,
-    /// ISO 3166-1 alpha-2 codes of the countries it is sent to; none means collection only.
+    /// The countries that the product is sent to, as ISO 3166-1 alpha-2 codes. If there are none, the
+    /// buyer must collect it.
     pub countries: Vec<String>,
 }
 
 events! {
-    /// Facts about a product.
+    /// The events of a product.
     pub enum Event {
-        /// A seller described a product; nobody else sees it yet.
+        /// A seller described the product, and nobody else sees it yet.
         #[serde(rename = "product.drafted")]
         Drafted {
             /// The product.
             product_id: ProductId,
-            /// Whose it is.
+            /// The seller of the product.
             seller_id: UserId,
-            /// Where it is filed.
+            /// The category that the product is filed under.
             category_id: CategoryId,
-            /// One line.
+            /// The title, one line of 1 to 200 characters.
             title: String,
-            /// Any number of lines.
+            /// The description, up to 10,000 characters on any number of lines.
             description: String,
-            /// Its state.
+            /// How used the product is.
             condition: Condition,
-            /// References to pictures, the main one first.
+            /// References to pictures, such as URLs, the main picture first: up to 20, each of 1 to 500
+            /// characters.
             images: Vec<String>,
-            /// Name and value, such as `weight` and `2 kg`.
+            /// Properties by name, such as `weight` with the value `2 kg`: up to 50, with names and values of
+            /// up to 200 characters.
             specifications: BTreeMap<String, String>,
-            /// How it is sent; none means collection only.
+            /// How the product is sent. None if the buyer must collect it.
             shipping: Option<Shipping>,
         },
-        /// It is offered.
+        /// The seller listed the product, and everybody sees it.
         #[serde(rename = "product.listed")]
         Listed {
             /// The product.
             product_id: ProductId,
-            /// Whose it is.
+            /// The seller of the product.
             seller_id: UserId,
-            /// Where it is filed.
+            /// The category that the product is filed under.
             category_id: CategoryId,
         },
-        /// It is offered no more.
+        /// The seller withdrew the product, for ever.
         #[serde(rename = "product.withdrawn")]
         Withdrawn {
             /// The product.
             product_id: ProductId,
-            /// Whose it is.
+            /// The seller of the product.
             seller_id: UserId,
-            /// Where it is filed.
+            /// The category that the product is filed under.
             category_id: CategoryId,
         },
-        /// It belongs to somebody else now.
+        /// An auction sold the product, for ever.
         #[serde(rename = "product.sold")]
         Sold {
             /// The product.
             product_id: ProductId,
-            /// Whose it was.
+            /// The seller of the product.
             seller_id: UserId,
-            /// Where it is filed.
+            /// The category that the product is filed under.
             category_id: CategoryId,
-            /// The auction that sold it.
+            /// The auction that sold the product.
             auction_id: AuctionId,
-            /// Whose it is.
+            /// The user who bought the product.
             buyer_id: UserId,
-            /// For how much.
+            /// The price that the buyer pays, without shipping.
             price: Money,
         },
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, euro_cents};

@@ -1,33 +1,33 @@
-//! Facts about hidden reserves. Internal: no public fact, document or live update holds the amount.
+//! Events of hidden reserves. They are internal: no public event, document or live update holds the amount.
 
 use crate::{AuctionId, Money, ProductId, UserId};
 
 id! {
-    /// An auction's hidden reserve.
+    /// The id of an auction's hidden reserve.
     ReserveId
 }
 
 events! {
-    /// Facts about a reserve.
+    /// The events of a reserve.
     pub enum Event {
-        /// The seller set it, with the auction.
+        /// The seller set the reserve when scheduling the auction.
         #[serde(rename = "reserve.set")]
         Set {
             /// The reserve.
             reserve_id: ReserveId,
-            /// The auction it guards.
+            /// The auction that the reserve belongs to.
             auction_id: AuctionId,
-            /// What is sold.
+            /// The product that is auctioned.
             product_id: ProductId,
-            /// Who sells.
+            /// The seller of the product.
             seller_id: UserId,
-            /// The least that sells.
+            /// The lowest price at which the auction sells.
             amount: Money,
         },
     }
 }
 
-/// One example of each event.
+/// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{AUCTION, PRODUCT, RESERVE, SELLER, euro_cents};
