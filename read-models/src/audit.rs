@@ -1,3 +1,3 @@
-//! What can be asked about the log itself.
+//! Read models about the log itself.
 
 pub mod history;

@@ -1,3 +1,3 @@
-//! What can be asked about people.
+//! Read models about people.
 
 pub mod profile;

@@ -1,5 +1,7 @@
-//! What can be asked: one file a read model, with its row and its pure fold; and their storage in
-//! Postgres and Redis. It follows nothing by itself: workers of the projector drive it.
+//! The read models of Tidemark, and their storage in Postgres and Redis. Each read model is in one file
+//! with its row and its pure fold.
+//!
+//! Nothing here follows the log: the workers of the projector do, and call what is here.
 
 mod model;
 mod shard;
@@ -20,8 +22,8 @@ mod tests;
 pub use model::{EventFilter, FoldInput, ReadModel};
 pub use shard::{Shard, divide};
 
-/// The one list of read models: an array of what a generic call gives for each.
-/// `for_each_read_model!(name(arguments))` calls `name::<M>(arguments)`; more may follow, such as `.await`.
+/// The one list of read models. `for_each_read_model!(name(arguments))` calls `name::<M>(arguments)` for each
+/// read model `M` and gives an array of the results; more may follow the call, such as `.await`.
 #[macro_export]
 macro_rules! for_each_read_model {
     ($name:ident $($call:tt)+) => {

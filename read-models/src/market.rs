@@ -1,4 +1,4 @@
-//! What can be asked about what is for sale: categories, products, auctions and bids.
+//! Read models about what is for sale: categories, products, auctions and bids.
 
 pub mod auction;
 pub mod bid;

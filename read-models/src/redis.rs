@@ -1,9 +1,9 @@
-//! Hot documents in Redis: one hash a shard of a generation of a read model (its bucket), with a
-//! document a field and the shard's checkpoint among them, so that data and checkpoint are only ever
-//! lost together.
+//! Documents in Redis. Each shard of a generation of a read model has a hash, which is called its bucket. A
+//! field of the hash holds a document, and another one the shard's checkpoint. As both are in one hash, Redis
+//! loses both or neither.
 //!
-//! A document's field is its id and its value `<position> <json>`; without JSON, the row is gone.
-//! Nothing here decides when to write: a follower of the rows does.
+//! The name of a document's field is the id of the row, and the value is `<position> <json>`. Without JSON,
+//! the row was removed. Nothing here decides when to write: the projector's Redis writer does.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -15,51 +15,53 @@ use uuid::Uuid;
 use crate::Shard;
 use crate::storage::{Batch, Document};
 
+/// The field that holds the checkpoint of a filled bucket.
 const CHECKPOINT: &str = "@checkpoint";
+/// The field that holds the id of whoever fills the bucket; it exists until the bucket is filled.
 const FILLING: &str = "@filling";
 
 static WRITE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("redis/write.lua")));
 
-/// The documents of all read models. Clones share a connection, which is made when it is needed.
+/// The documents of all read models. Clones share one connection, which is opened when it is needed.
 #[derive(Clone)]
 pub struct Documents {
     connection: ConnectionManager,
     key_prefix: Arc<str>,
 }
 
-/// What a bucket says of a document.
+/// What a bucket holds of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
-    /// Of the last event that touched it; 0 if none has.
+    /// The position of the last event that changed the row; 0 if there is no such row.
     pub position: i64,
-    /// All events up to here are in the bucket.
+    /// The position up to which all events are in the bucket.
     pub checkpoint: i64,
-    /// JSON text; none where there is no such row.
+    /// The document as JSON text; none if there is no such row.
     pub doc: Option<String>,
 }
 
-/// The documents of one shard of a generation of a read model, for writing.
+/// The documents of one shard of a generation of a read model, to be written.
 #[derive(Clone)]
 pub struct Bucket {
     connection: ConnectionManager,
     key: Arc<str>,
 }
 
-/// What a bucket must hold for a write to happen.
+/// What a bucket must hold so that a write happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// Its checkpoint is here.
+    /// The bucket is filled, and its checkpoint is this position.
     Checkpoint(i64),
-    /// It is being filled, by whoever chose this id.
+    /// The bucket is being filled, by the writer that chose this id.
     Filling(Uuid),
 }
 
 impl Documents {
-    /// The documents at that URL, under keys with that prefix. No command takes longer than
-    /// `response_timeout`. Needs a runtime.
+    /// The documents in the Redis at `url`, under keys that start with `key_prefix`. No command takes longer
+    /// than `response_timeout`. It must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// If `url` is not a URL of Redis.
+    /// If `url` is not the URL of a Redis.
     pub fn new(url: &str, key_prefix: &str, response_timeout: Duration) -> RedisResult<Self> {
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
@@ -71,8 +73,8 @@ impl Documents {
         })
     }
 
-    /// What Redis knows of a row of a generation that is divided into so many shards; `None` if its
-    /// bucket is not filled.
+    /// What Redis holds of a row of a generation that is divided into so many `shards`; `None` if the bucket of
+    /// the row is not filled.
     ///
     /// # Errors
     /// If Redis does not answer in time.
@@ -90,7 +92,7 @@ impl Documents {
         Ok(checkpoint.map(|checkpoint| Cached::new(checkpoint, value.as_deref())))
     }
 
-    /// The bucket of a shard, for its follower.
+    /// The bucket of a shard.
     #[must_use]
     pub fn bucket(&self, read_model: &str, generation: i32, shard: Shard) -> Bucket {
         Bucket {
@@ -99,10 +101,10 @@ impl Documents {
         }
     }
 
-    /// The braces keep a bucket on one node of a cluster.
+    /// The key of a bucket. Only what is in braces decides on which node of a Redis cluster a key is.
     fn key(&self, read_model: &str, generation: i32, shard: Shard) -> String {
-        let (prefix, bucket) = (&self.key_prefix, shard.number);
-        format!("{prefix}:{{{read_model}.{generation}.{bucket}}}")
+        let (prefix, number) = (&self.key_prefix, shard.number);
+        format!("{prefix}:{{{read_model}.{generation}.{number}}}")
     }
 }
 
@@ -120,7 +122,7 @@ impl Cached {
 }
 
 impl Bucket {
-    /// All events up to here are in the bucket; `None` if it is not filled.
+    /// The position up to which all events are in the bucket; `None` if it is not filled.
     ///
     /// # Errors
     /// If Redis does not answer in time.
@@ -128,8 +130,8 @@ impl Bucket {
         self.connection.clone().hget(&*self.key, CHECKPOINT).await
     }
 
-    /// Writes what a batch changed, at most `script_documents_max` documents at a time. False if the
-    /// bucket is not where the batch starts.
+    /// Writes a batch, at most `script_documents_max` documents at a time. Returns false if the checkpoint of
+    /// the bucket is not the batch's `from`.
     ///
     /// # Errors
     /// If Redis does not answer in time; the write may have happened.
@@ -143,8 +145,8 @@ impl Bucket {
         self.write(guard, &[], Some(batch.to)).await
     }
 
-    /// Empties the bucket, which is unknown to readers from then on. Whoever was filling it is told
-    /// by their next write.
+    /// Empties the bucket, so that readers ask Postgres until it is filled. A writer that was filling it already
+    /// learns by its next write that its guard does not hold any more.
     ///
     /// # Errors
     /// If Redis does not answer in time.
@@ -159,8 +161,8 @@ impl Bucket {
             .await
     }
 
-    /// Writes documents where they are newer, then the checkpoint if there is one. False, and
-    /// nothing is written, if the guard does not hold.
+    /// Writes those documents that are newer than the bucket's, and the checkpoint if there is one, after which
+    /// the bucket is filled. Returns false and writes nothing if the guard does not hold.
     ///
     /// # Errors
     /// If Redis does not answer in time; the write may have happened.

@@ -1,5 +1,5 @@
-//! What the API's description says of values that `events` defines. Types for describing only: nothing
-//! is ever made of them.
+//! How the OpenAPI description describes the values that `events` defines. These types only describe; no
+//! value of them is ever made.
 
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -7,10 +7,10 @@ use uuid::Uuid;
 /// An amount of money.
 #[derive(Debug, ToSchema)]
 pub struct Money {
-    /// In the currency's minor unit (cents, for EUR).
+    /// The amount in the currency's minor unit, which is the cent for EUR.
     #[schema(example = 12_000)]
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency, as its ISO 4217 code.
     #[schema(example = "EUR")]
     pub currency: String,
 }
@@ -21,33 +21,33 @@ pub struct Outcome {
     /// `sold`, `unsold` or `reserve_not_met`.
     #[schema(example = "sold")]
     pub result: String,
-    /// Who has it, where it is sold.
+    /// The user who bought the product; none unless it is sold.
     pub winner_id: Option<Uuid>,
-    /// For how much, where it is sold.
+    /// The price that the buyer pays, without shipping; none unless the product is sold.
     pub price: Option<Money>,
 }
 
 /// How a product gets to its buyer.
 #[derive(Debug, ToSchema)]
 pub struct Shipping {
-    /// What the buyer pays for it.
+    /// The price that the buyer pays for the shipping.
     pub price: Money,
-    /// ISO 3166-1 alpha-2 codes of the countries it is sent to.
+    /// The countries that the product is sent to, as ISO 3166-1 alpha-2 codes.
     pub countries: Vec<String>,
 }
 
-/// The state of a product itself.
+/// How used a product is.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum Condition {
-    /// Unused, in its packaging.
+    /// The product is unused and in its packaging.
     New,
-    /// Used, without visible wear.
+    /// The product was used and shows no wear.
     LikeNew,
-    /// Used, with signs of it.
+    /// The product was used and shows some wear.
     Good,
-    /// Used much, and works.
+    /// The product was used much and works.
     Fair,
-    /// Does not work.
+    /// The product does not work.
     ForParts,
 }

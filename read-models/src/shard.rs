@@ -1,57 +1,56 @@
-//! Into how many shards a generation of a read model is divided, and which of them a row is in. It
-//! knows nothing of rows and checkpoints.
+//! Shards: into how many of them a generation of a read model is divided, and which of them a row is in.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// One of the shards that the rows of a generation are divided into.
+/// One of the shards into which the rows of a generation are divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which, from 0 on.
+    /// The number of the shard, from 0 on.
     pub number: i32,
-    /// How many there are.
-    pub shards: i32,
+    /// How many shards there are.
+    pub count: i32,
 }
 
 impl Shard {
-    /// The shard of a row that is not divided from others.
+    /// The shard of a generation that is not divided.
     pub const ONLY: Self = Self {
         number: 0,
-        shards: 1,
+        count: 1,
     };
 
-    /// The shard that a row is in: the last four bytes of its id, as an unsigned number, modulo the
-    /// shards. The last bytes of a UUIDv7 are random.
+    /// The shard of a row: the last four bytes of its id, as a big-endian unsigned number, modulo the number
+    /// of shards. The last bytes of a UUIDv7 are random, so the shards have about the same size.
     ///
-    /// The same for ever, since rows are where it said they are; and the same as `shard_of` in the
-    /// database.
+    /// The function `shard_of` of the database computes the same. Neither may ever change, because rows were
+    /// stored by it.
     #[must_use]
-    pub fn of(id: Uuid, shards: i32) -> Self {
+    pub fn of(id: Uuid, count: i32) -> Self {
         let [.., a, b, c, d] = *id.as_bytes();
-        let number = i64::from(u32::from_be_bytes([a, b, c, d])) % i64::from(shards.max(1));
+        let number = i64::from(u32::from_be_bytes([a, b, c, d])) % i64::from(count.max(1));
         Self {
-            // Below `shards`, so it fits.
+            // The number is below `count`, so it fits.
             number: i32::try_from(number).unwrap_or(0),
-            shards,
+            count,
         }
     }
 
-    /// All shards of a generation that has so many.
-    pub fn all(shards: i32) -> impl Iterator<Item = Self> {
-        (0..shards).map(move |number| Self { number, shards })
+    /// All shards of a generation that is divided into so many.
+    pub fn all(count: i32) -> impl Iterator<Item = Self> {
+        (0..count).map(move |number| Self { number, count })
     }
 
-    /// Whether a row is in this shard.
+    /// Whether a row belongs to this shard.
     #[must_use]
     pub fn holds(self, id: Uuid) -> bool {
-        Self::of(id, self.shards) == self
+        Self::of(id, self.count) == self
     }
 }
 
-/// Into how many shards each read model is divided in that generation. Where that is not decided yet,
-/// it becomes what `configured` says, or one.
+/// The number of shards of each read model in a generation. If it was not decided before, it is decided now
+/// for ever: the number that `configured` has for the read model, or 1.
 ///
 /// # Errors
 /// If Postgres cannot be asked.
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_in_one_shard_for_ever() {
+    fn the_shard_of_a_row_is_pinned() {
         let id = |text: &str| text.parse::<Uuid>().unwrap();
         for (row, of_3, of_255) in [
             ("0198a000-0000-7000-8000-000000000000", 0, 0),

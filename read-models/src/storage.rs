@@ -1,5 +1,5 @@
-//! The rows of a read model in Postgres, and how far they have applied the log. It stores documents
-//! as text and knows nothing of what they say.
+//! The rows of a read model in Postgres, and the checkpoint up to which they have applied the log. Documents
+//! are stored as text, and nothing here reads them.
 
 mod sql;
 
@@ -16,69 +16,72 @@ use uuid::Uuid;
 use self::sql::Sql;
 use crate::Shard;
 
-/// The only generation that is built yet; every table and key already holds it.
+/// The only generation that is built yet. Every table and Redis key has a place for the number already.
 pub const GENERATION: i32 = 1;
 
-/// Rows written by one statement at most, so that none takes long.
-const STATEMENT_ROWS: usize = 1_000;
+/// The highest number of rows that one statement writes, so that none takes long.
+const STATEMENT_ROWS_MAX: usize = 1_000;
 
-/// Longer than Postgres lets any statement take: after that nobody is there.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The time after which a write is given up. It is longer than Postgres lets any statement take, so Postgres
+/// cannot be reached any more.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A row after some events.
+/// A row as it is stored after some events.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Document {
-    /// Whose document it is.
+    /// The id of the row.
     pub id: Uuid,
-    /// JSON text; none where the row is gone.
+    /// The document as JSON text; none if the row was removed.
     pub doc: Option<String>,
-    /// Of the last event that touched it.
+    /// The position of the last event that changed the row.
     pub position: i64,
 }
 
-/// What the events after `from`, up to `to`, make of the rows.
+/// The rows that the events after `from` up to `to` changed, to be written together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// The checkpoint before.
+    /// The checkpoint before the write.
     pub from: i64,
-    /// The checkpoint after.
+    /// The checkpoint after the write.
     pub to: i64,
-    /// The rows that were touched, each once.
+    /// The rows that changed, each once.
     pub documents: Vec<Document>,
 }
 
 /// How far a shard has applied the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// All events up to here are in the rows of the shard.
+    /// The position up to which all events are in the rows of the shard.
     pub position: i64,
-    /// Where a row was last removed: rows that changed since say all that there is to know.
+    /// The checkpoint of the last write that removed a row. The rows that changed after it, of which the table
+    /// has all, are all changes since: none of them is a removal, which would leave no trace.
     pub last_removal: i64,
 }
 
-/// Why rows could not be read or written.
+/// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The checkpoint is not where this worker left it: another one works here, or this one's last
-    /// write has another outcome than it believes.
+    /// The checkpoint is not where this worker left it. Either another worker has this shard, or the last
+    /// write of this one had another outcome than it believes.
     #[error("the checkpoint of shard {shard} of `{read_model}` is no longer at {position}")]
     Fenced {
-        /// The read model.
+        /// The name of the read model.
         read_model: &'static str,
-        /// The number of its shard.
+        /// The number of the shard.
         shard: i32,
-        /// Where this worker left it.
+        /// The checkpoint as this worker left it.
         position: i64,
     },
-    /// Postgres could not do it.
+    /// Postgres failed, or could not be reached.
     #[error("the rows cannot be read or written: {0}")]
     Database(#[from] sqlx::Error),
-    /// The process ends.
+    /// The task of the write was aborted, because the process ends, or panicked.
     #[error("interrupted: {0}")]
     Interrupted(#[from] JoinError),
 }
 
-/// The rows of one shard of a generation of a read model. Their table is `{read_model}_rows`.
+/// The rows and the checkpoint of one shard of a generation of a read model. The table of the rows is
+/// `{read_model}_rows`.
 #[derive(Clone, Debug)]
 pub struct Storage {
     pool: PgPool,
@@ -89,7 +92,7 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The rows of that shard of that generation.
+    /// The storage of a shard of a generation of the read model.
     #[must_use]
     pub fn new(pool: PgPool, read_model: &'static str, generation: i32, shard: Shard) -> Self {
         Self {
@@ -101,16 +104,16 @@ impl Storage {
         }
     }
 
-    /// Which rows these are.
+    /// The shard whose rows these are.
     #[must_use]
     pub const fn shard(&self) -> Shard {
         self.shard
     }
 
-    /// How far the log is applied.
+    /// How far the shard has applied the log.
     ///
     /// # Errors
-    /// If Postgres cannot be asked, or there is no such shard.
+    /// If Postgres fails, or there is no such shard.
     pub async fn checkpoint(&self) -> sqlx::Result<Checkpoint> {
         sqlx::query_as!(
             Checkpoint,
@@ -130,10 +133,10 @@ impl Storage {
         .await
     }
 
-    /// Those of the rows that exist.
+    /// The rows with these ids, as far as they exist.
     ///
     /// # Errors
-    /// If Postgres cannot be asked.
+    /// If Postgres fails.
     pub async fn rows(&self, ids: &[Uuid]) -> sqlx::Result<Vec<Document>> {
         sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
             .bind(self.generation)
@@ -142,10 +145,11 @@ impl Storage {
             .await
     }
 
-    /// The rows of the shard that changed after a position, by id, at most `limit` after an id.
+    /// A page of the rows of the shard that changed after the position `changed_after`, in the order of their
+    /// ids: at most `limit` rows, whose ids are greater than `after`.
     ///
     /// # Errors
-    /// If Postgres cannot be asked.
+    /// If Postgres fails.
     pub async fn page(
         &self,
         changed_after: i64,
@@ -157,28 +161,30 @@ impl Storage {
             .bind(changed_after)
             .bind(after)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .bind(self.shard.shards)
+            .bind(self.shard.count)
             .bind(self.shard.number)
             .fetch_all(&self.pool)
             .await
     }
 
-    /// Writes rows and checkpoint, both or neither. Runs to its end even if nobody waits for it.
+    /// Writes the rows and the checkpoint together. The write continues if the caller stops waiting for it.
     ///
     /// # Errors
-    /// [`StorageError::Fenced`] if the checkpoint is elsewhere; after any error the caller's rows in
-    /// memory are worth nothing.
+    /// [`StorageError::Fenced`] if the checkpoint is not `from`. After any error the caller must forget its
+    /// rows in memory, because it does not know what was written.
     pub async fn write(&self, batch: Arc<Batch>) -> Result<(), StorageError> {
         let storage = self.clone();
-        let write = async move { timeout(SILENCE, storage.transaction(&batch)).await };
+        let write =
+            async move { timeout(WRITE_TIMEOUT, storage.write_in_transaction(&batch)).await };
         let written = tokio::spawn(write).await?;
         written.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))?
     }
 
-    /// Says why the event after `position` cannot be applied. The next write takes it back.
+    /// Stores why the event after `position` cannot be applied, for operators to see. The next write deletes
+    /// the reason.
     ///
     /// # Errors
-    /// As [`Storage::write`].
+    /// The same as [`Storage::write`].
     pub async fn block(&self, position: i64, reason: &str) -> Result<(), StorageError> {
         let blocked = sqlx::query!(
             r#"
@@ -201,40 +207,46 @@ impl Storage {
         self.fence(blocked.rows_affected(), position)
     }
 
-    async fn transaction(&self, batch: &Batch) -> Result<(), StorageError> {
-        // May be lost in a crash: rows and checkpoint go back together, and the feed repeats.
+    async fn write_in_transaction(&self, batch: &Batch) -> Result<(), StorageError> {
+        // A crash of Postgres may lose the last commits, because this does not wait until they are on disk.
+        // Rows and checkpoint are lost together then, and the feed repeats the events.
         let begin = "begin; set local synchronous_commit = off";
         let mut transaction = self.pool.begin_with(begin).await?;
-        self.advance(&mut transaction, batch).await?;
-        for documents in batch.documents.chunks(STATEMENT_ROWS) {
-            self.store(&mut transaction, documents).await?;
+        self.advance_checkpoint(&mut transaction, batch).await?;
+        for documents in batch.documents.chunks(STATEMENT_ROWS_MAX) {
+            self.write_documents(&mut transaction, documents).await?;
         }
         fail_point!("projector_in_transaction");
         Ok(transaction.commit().await?)
     }
 
-    async fn store(
+    async fn write_documents(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
         documents: &[Document],
     ) -> Result<(), StorageError> {
-        let (kept, gone): (Vec<_>, Vec<_>) = documents
+        let (present, removed): (Vec<_>, Vec<_>) = documents
             .iter()
             .partition(|document| document.doc.is_some());
-        let ids = |documents: &[&Document]| documents.iter().map(|it| it.id).collect::<Vec<_>>();
-        if !gone.is_empty() {
+        let ids = |documents: &[&Document]| {
+            documents
+                .iter()
+                .map(|document| document.id)
+                .collect::<Vec<_>>()
+        };
+        if !removed.is_empty() {
             sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
                 .bind(self.generation)
-                .bind(ids(&gone))
+                .bind(ids(&removed))
                 .execute(&mut **transaction)
                 .await?;
         }
-        if !kept.is_empty() {
-            let docs = kept.iter().map(|document| document.doc.as_deref());
-            let positions = kept.iter().map(|document| document.position);
+        if !present.is_empty() {
+            let docs = present.iter().map(|document| document.doc.as_deref());
+            let positions = present.iter().map(|document| document.position);
             sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
                 .bind(self.generation)
-                .bind(ids(&kept))
+                .bind(ids(&present))
                 .bind(docs.collect::<Vec<_>>())
                 .bind(positions.collect::<Vec<_>>())
                 .execute(&mut **transaction)
@@ -243,7 +255,7 @@ impl Storage {
         Ok(())
     }
 
-    async fn advance(
+    async fn advance_checkpoint(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
         batch: &Batch,

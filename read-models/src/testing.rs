@@ -1,4 +1,4 @@
-//! Given events, then rows: a fold driven as a worker would, from the first version on.
+//! The harness of this crate's tests: given events, then these rows. It calls a fold as a worker does.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::ReadModel;
 
-/// The rows after these events.
+/// The rows after these events, which are the first of the log.
 pub(crate) fn given<M: ReadModel>(
     events: impl IntoIterator<Item = impl Into<Event>>,
 ) -> BTreeMap<Uuid, M::Row> {

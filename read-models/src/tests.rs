@@ -1,4 +1,4 @@
-//! What holds of every read model.
+//! What holds for every read model.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use tidemark_events::samples;
 
 use crate::{EventFilter, FoldInput, ReadModel, for_each_read_model, testing};
 
-/// The types of the samples that `keys` finds rows for.
-fn touched<M: ReadModel>() -> BTreeSet<String> {
+/// The types of the sample events that change a row.
+fn changing_types<M: ReadModel>() -> BTreeSet<String> {
     let events = samples::all();
-    let touching = events.into_iter().filter_map(|event| {
+    let changing = events.into_iter().filter_map(|event| {
         let recorded = samples::recorded(1, &event);
         let input = FoldInput {
             recorded: &recorded,
@@ -17,10 +17,10 @@ fn touched<M: ReadModel>() -> BTreeSet<String> {
         };
         (!M::keys(&input).is_empty()).then(|| recorded.event_type.clone())
     });
-    touching.collect()
+    changing.collect()
 }
 
-fn agrees<M: ReadModel>() {
+fn assert_types_agree<M: ReadModel>() {
     let declared = match M::EVENTS {
         EventFilter::Types(types) => types.iter().map(ToString::to_string).collect(),
         EventFilter::AllHeaders => samples::all()
@@ -28,15 +28,15 @@ fn agrees<M: ReadModel>() {
             .map(|event| samples::recorded(1, event).event_type)
             .collect::<BTreeSet<_>>(),
     };
-    assert_eq!(touched::<M>(), declared, "{}", M::NAME);
+    assert_eq!(changing_types::<M>(), declared, "{}", M::NAME);
 }
 
 #[test]
-fn keys_and_declared_types_agree() {
-    for_each_read_model!(agrees());
+fn every_declared_type_changes_a_row_and_no_other_does() {
+    for_each_read_model!(assert_types_agree());
 }
 
-fn survives<M: ReadModel>() {
+fn assert_rows_survive<M: ReadModel>() {
     for row in testing::given::<M>(samples::all()).into_values() {
         let text = serde_json::to_string(&row).unwrap();
         assert!(
@@ -48,5 +48,5 @@ fn survives<M: ReadModel>() {
 
 #[test]
 fn rows_are_read_as_they_were_written() {
-    for_each_read_model!(survives());
+    for_each_read_model!(assert_rows_survive());
 }

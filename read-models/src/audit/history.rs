@@ -1,5 +1,5 @@
-//! The index of the log that auditors search: one row an event, of its headers alone. It holds no
-//! payload and knows no type, so that every event is in it, those of newer builds too.
+//! The index of the log that auditors search: a row for each event. The rows hold no data of events and the
+//! fold does not decode them, so events of newer builds are in the index too.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::Timestamp;
@@ -7,28 +7,29 @@ use uuid::Uuid;
 
 use crate::{EventFilter, FoldInput, ReadModel};
 
-/// An event's place and origin.
+/// The place and origin of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
-    /// Where it stands in the log.
+    /// The position of the event in the log.
     pub position: i64,
-    /// Its stream.
+    /// The stream of the event.
     pub stream_id: Uuid,
-    /// Where it stands in the stream.
+    /// The version of the event in its stream.
     pub version: i64,
-    /// The name of the aggregate.
+    /// The name of the aggregate, such as `auction`.
     pub aggregate: String,
-    /// The stored type.
+    /// The stored type, such as `auction.opened`.
     pub event_type: String,
-    /// Who caused it.
+    /// The actor who caused the event. None if this build cannot read the metadata.
     pub actor: Option<String>,
-    /// The request, or the chain of them, that it belongs to.
+    /// The id of the request that caused the event, directly or through reactors. None if this build cannot
+    /// read the metadata.
     pub correlation_id: Option<Uuid>,
-    /// When the log took it.
+    /// When the event was recorded.
     pub recorded_at: Timestamp,
 }
 
-/// The log's events, each by its own id.
+/// The read model whose rows are the events of the log, each under the event's id.
 #[derive(Clone, Copy, Debug)]
 pub struct History;
 
@@ -45,7 +46,8 @@ impl ReadModel for History {
 
     fn fold(_: Uuid, _: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
         let recorded = input.recorded;
-        // A newer build may know actors that this one does not: such an event is listed without.
+        // A newer build may write actors that this one does not know. Then the event is listed without its
+        // metadata.
         let metadata = recorded.metadata().ok();
         Some(Row {
             position: recorded.position,
@@ -69,7 +71,7 @@ mod tests {
     use crate::testing::given;
 
     #[test]
-    fn every_event_is_listed_with_who_and_when() {
+    fn every_event_is_listed_with_its_actor_and_time() {
         let events = samples::all();
         let rows = given::<History>(events.clone());
         assert_eq!(rows.len(), events.len());

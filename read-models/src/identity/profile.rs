@@ -1,4 +1,4 @@
-//! A user as they see themselves. What is personal is copied sealed and stays so in the row.
+//! A user as they see themselves. Personal data is copied into the row as it is in the event: sealed.
 
 use std::collections::BTreeSet;
 
@@ -9,24 +9,24 @@ use uuid::Uuid;
 
 use crate::{EventFilter, FoldInput, ReadModel};
 
-/// A user.
+/// The profile of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// The user.
     pub id: UserId,
-    /// Sealed as `email`.
+    /// The e-mail address, sealed as `email`.
     pub email: Sealed,
-    /// Sealed as `display_name`.
+    /// The name that others see, sealed as `display_name`.
     pub display_name: Sealed,
-    /// What they may do.
+    /// The roles that the user holds.
     pub roles: BTreeSet<Role>,
-    /// When the log took the registration.
+    /// When the user registered.
     pub registered_at: Timestamp,
-    /// Of the stream.
+    /// The version of the last event of the user's stream that is in the row.
     pub version: i64,
 }
 
-/// Profiles, each by its user's id.
+/// The read model whose rows are profiles, each under the user's id.
 #[derive(Clone, Copy, Debug)]
 pub struct Profile;
 
@@ -73,7 +73,7 @@ fn id(event: &Event) -> UserId {
     }
 }
 
-/// The first row: everybody who registers is a buyer.
+/// The first row of a user. Everybody who registers is a buyer. `None` if the user has not registered.
 fn registered(event: &Event, registered_at: Timestamp) -> Option<Row> {
     let Event::Registered {
         user_id,
@@ -103,7 +103,7 @@ mod tests {
     use crate::testing::given;
 
     #[test]
-    fn roles_come_and_go() {
+    fn roles_are_granted_and_revoked() {
         let roles = |events: usize| {
             let events = samples::all().into_iter().take(events);
             given::<Profile>(events)[&SELLER.0].roles.clone()

@@ -1,5 +1,8 @@
-//! An auction as everybody sees it: one row an auction, folded from its stream alone, so that the
-//! fold of a part of the stream is the state as of that version or time. It never holds the reserve.
+//! An auction as everybody sees it: a row for each auction, folded from its own stream alone. So the fold of
+//! the first events of a stream is the auction at that version. The row never holds the reserve.
+
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,18 +18,18 @@ use crate::{EventFilter, FoldInput, ReadModel, schema};
 #[serde(rename_all = "snake_case")]
 #[schema(as = AuctionStatus)]
 pub enum Status {
-    /// Announced; takes no bids yet.
+    /// The auction is announced and takes no bids yet.
     Scheduled,
-    /// Takes bids.
+    /// The auction takes bids.
     Open,
-    /// Over, with an outcome.
+    /// The auction has ended with an outcome.
     Closed,
-    /// Called off before any bid.
+    /// The seller cancelled the auction before anybody bid.
     Cancelled,
 }
 
 impl Status {
-    /// As documents and columns have it.
+    /// The name of the status in documents and queries.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,60 +41,63 @@ impl Status {
     }
 }
 
-/// An auction.
+/// An auction of a product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Auction)]
 pub struct Row {
-    /// The auction.
+    /// The id of the auction.
     #[schema(value_type = Uuid)]
     pub id: AuctionId,
-    /// What is sold.
+    /// The product that is auctioned.
     #[schema(value_type = Uuid)]
     pub product_id: ProductId,
-    /// Where the product is filed.
+    /// The category that the product is filed under.
     #[schema(value_type = Uuid)]
     pub category_id: CategoryId,
-    /// Who sells.
+    /// The seller of the product.
     #[schema(value_type = Uuid)]
     pub seller_id: UserId,
-    /// The product's title as it was offered.
+    /// The product's title when the auction was scheduled.
     pub title: String,
-    /// Where it is in its life.
+    /// Where the auction is in its life.
     pub status: Status,
-    /// The lowest first bid.
+    /// The lowest amount of the first bid.
     #[schema(value_type = schema::Money)]
     pub starting_price: Money,
-    /// The highest bid; the starting price until there is one.
+    /// The amount of the highest bid, or the price at which the product was bought now. The starting price as
+    /// long as there is neither.
     #[schema(value_type = schema::Money)]
     pub current_price: Money,
-    /// By how much each bid must exceed the one before, in minor units of the same currency.
+    /// By how much each bid must exceed the one before, in minor units of the auction's currency.
     pub minimum_increment: i64,
-    /// The least that the next bid must be; none when it is over.
+    /// The lowest amount of the next bid; none when the auction is over.
     #[schema(value_type = Option<schema::Money>)]
     pub minimum_next_bid: Option<Money>,
-    /// The price that ends it at once, in minor units; none from the first bid on.
+    /// The price at which a buyer can end the auction at once, in minor units of the auction's currency; none
+    /// if the seller set none, from the first bid on, and when the auction is over.
     pub buy_now_price: Option<i64>,
-    /// How many bids there are.
+    /// The number of bids.
     pub bid_count: u64,
-    /// Who bid the most.
+    /// The user whose bid is the highest; none if nobody has bid.
     #[schema(value_type = Option<Uuid>)]
     pub leader_id: Option<UserId>,
-    /// Whether the hidden reserve is reached; none where there is no reserve.
+    /// Whether the price reaches the hidden reserve; none if there is no reserve.
     pub reserve_met: Option<bool>,
-    /// From when bids are taken.
+    /// When the auction starts to take bids.
     pub starts_at: DateTime<Utc>,
-    /// Until when, as late bids have moved it.
+    /// When the auction stops taking bids, as late bids have extended it.
     pub ends_at: DateTime<Utc>,
-    /// A bid in this many last seconds makes it last as long again from the bid on.
+    /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction to so
+    /// many seconds after the bid.
     pub anti_sniping_window_s: u32,
-    /// How it ended.
+    /// How the auction ended; none until then, and if it was cancelled.
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
-    /// Of the stream.
+    /// The version of the auction: the number of its changes.
     pub version: i64,
 }
 
-/// Auctions, each by its own id.
+/// The read model whose rows are auctions, each under its own id.
 #[derive(Clone, Copy, Debug)]
 pub struct Auction;
 
@@ -177,14 +183,14 @@ fn apply(row: Option<Row>, event: &Event) -> Option<Row> {
     Some(row)
 }
 
-/// Nothing can be offered any more.
+/// Nobody can bid or buy any more.
 fn end(row: &mut Row, status: Status) {
     row.status = status;
     row.minimum_next_bid = None;
     row.buy_now_price = None;
 }
 
-/// The first row; every stream starts with the announcement.
+/// The first row of an auction. `None` if it has not been scheduled.
 fn scheduled(event: &Event) -> Option<Row> {
     let Event::Scheduled {
         auction_id,
@@ -224,128 +230,4 @@ fn scheduled(event: &Event) -> Option<Row> {
         outcome: None,
         version: 0,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use tidemark_events::samples::{
-        AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, SELLER, at, euro_cents,
-    };
-
-    use super::*;
-    use crate::testing::given;
-
-    fn announced() -> Event {
-        Event::Scheduled {
-            auction_id: AUCTION,
-            product_id: PRODUCT,
-            category_id: CATEGORY,
-            seller_id: SELLER,
-            title: "Field camera".to_owned(),
-            starting_price: euro_cents(10_000),
-            minimum_increment: 500,
-            buy_now_price: Some(50_000),
-            reserve_id: Some(RESERVE),
-            starts_at: at(0),
-            ends_at: at(3_600),
-            anti_sniping_window_s: 60,
-        }
-    }
-
-    fn opened() -> Event {
-        Event::Opened {
-            auction_id: AUCTION,
-            product_id: PRODUCT,
-            seller_id: SELLER,
-        }
-    }
-
-    fn bid(amount: i64, reserve_met: bool) -> Event {
-        Event::BidPlaced {
-            auction_id: AUCTION,
-            product_id: PRODUCT,
-            seller_id: SELLER,
-            bidder_id: BIDDER,
-            amount: euro_cents(amount),
-            reserve_met,
-        }
-    }
-
-    fn closed(outcome: Outcome) -> Event {
-        Event::Closed {
-            auction_id: AUCTION,
-            product_id: PRODUCT,
-            seller_id: SELLER,
-            outcome,
-        }
-    }
-
-    fn row(events: impl IntoIterator<Item = Event>) -> Row {
-        given::<Auction>(events).remove(&AUCTION.0).unwrap()
-    }
-
-    #[test]
-    fn an_announced_auction_asks_for_its_starting_price() {
-        let row = row([announced()]);
-        assert_eq!(row.status, Status::Scheduled);
-        assert_eq!(row.minimum_next_bid, Some(euro_cents(10_000)));
-        assert_eq!((row.reserve_met, row.version), (Some(false), 1));
-    }
-
-    #[test]
-    fn a_bid_leads_raises_the_next_and_ends_buy_now() {
-        let row = row([announced(), opened(), bid(12_000, true)]);
-        assert_eq!(row.status, Status::Open);
-        assert_eq!(row.current_price, euro_cents(12_000));
-        assert_eq!(row.minimum_next_bid, Some(euro_cents(12_500)));
-        assert_eq!((row.leader_id, row.bid_count), (Some(BIDDER), 1));
-        assert_eq!((row.buy_now_price, row.reserve_met), (None, Some(true)));
-        assert_eq!(row.version, 3);
-    }
-
-    #[test]
-    fn a_late_bid_moves_the_end() {
-        let extended = Event::Extended {
-            auction_id: AUCTION,
-            product_id: PRODUCT,
-            seller_id: SELLER,
-            ends_at: at(3_660),
-        };
-        let row = row([announced(), opened(), bid(10_000, false), extended]);
-        assert_eq!((row.ends_at, row.bid_count), (at(3_660), 1));
-    }
-
-    #[test]
-    fn a_closed_auction_takes_no_more() {
-        let outcome = Outcome::ReserveNotMet {};
-        let row = row([announced(), opened(), bid(10_000, false), closed(outcome)]);
-        assert_eq!((row.status, row.outcome), (Status::Closed, Some(outcome)));
-        assert_eq!((row.minimum_next_bid, row.reserve_met), (None, Some(false)));
-    }
-
-    #[test]
-    fn bought_now_is_sold_at_that_price() {
-        let price = euro_cents(50_000);
-        let bought = Event::BoughtNow {
-            auction_id: AUCTION,
-            product_id: PRODUCT,
-            seller_id: SELLER,
-            buyer_id: BIDDER,
-            price,
-        };
-        let outcome = Outcome::Sold {
-            winner_id: BIDDER,
-            price,
-        };
-        let row = row([announced(), opened(), bought, closed(outcome)]);
-        assert_eq!((row.current_price, row.outcome), (price, Some(outcome)));
-        assert_eq!((row.bid_count, row.leader_id), (0, None));
-    }
-
-    #[test]
-    fn the_document_never_holds_the_reserve() {
-        let document = serde_json::to_value(row([announced()])).unwrap();
-        assert!(document.get("reserve_id").is_none());
-        assert!(!document.to_string().contains(&RESERVE.to_string()));
-    }
 }

@@ -1,4 +1,4 @@
-//! Bids: one row a bid, under the id of its event, so that a bidder finds theirs.
+//! Bids: a row for each bid, so that bidders find their own.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,31 +9,31 @@ use uuid::Uuid;
 
 use crate::{EventFilter, FoldInput, ReadModel, schema};
 
-/// A bid.
+/// A bid in an auction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Bid)]
 pub struct Row {
-    /// The bid: the id of its event.
+    /// The id of the bid, which is the id of its event.
     pub id: Uuid,
-    /// In which auction.
+    /// The auction that the bid was placed in.
     #[schema(value_type = Uuid)]
     pub auction_id: AuctionId,
-    /// Who bid.
+    /// The user who bid.
     #[schema(value_type = Uuid)]
     pub bidder_id: UserId,
-    /// Who sells.
+    /// The seller of the product that is auctioned.
     #[schema(value_type = Uuid)]
     pub seller_id: UserId,
-    /// How much.
+    /// The amount of the bid.
     #[schema(value_type = schema::Money)]
     pub amount: Money,
-    /// When the log took it.
+    /// When the bid was recorded.
     pub placed_at: DateTime<Utc>,
-    /// Its version in the auction's stream.
+    /// The version of the auction after the bid.
     pub version: i64,
 }
 
-/// Bids, each by its event's id.
+/// The read model whose rows are bids, each under the id of its event.
 #[derive(Clone, Copy, Debug)]
 pub struct Bid;
 
@@ -53,6 +53,7 @@ impl ReadModel for Bid {
     }
 }
 
+/// The row of the bid; `None` if the event is no bid.
 fn placed(input: &FoldInput<'_>) -> Option<Row> {
     let event = input.event_of()?;
     if let Event::BidPlaced {

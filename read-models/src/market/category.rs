@@ -1,5 +1,5 @@
-//! The tree of categories, one row a node. Who is below whom is joined by the query: a subtree has no
-//! bound that a fold could keep to.
+//! The tree of categories: a row for each category. Queries find the categories below another by a join,
+//! because a fold changes few rows, and a category can have any number of others below it.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::CategoryId;
@@ -9,29 +9,29 @@ use uuid::Uuid;
 
 use crate::{EventFilter, FoldInput, ReadModel};
 
-/// A category.
+/// A category of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Category)]
 pub struct Row {
-    /// The category.
+    /// The id of the category.
     #[schema(value_type = Uuid)]
     pub id: CategoryId,
-    /// The one above it; none at the top.
+    /// The category above this one; none if this one is at the top of the tree.
     #[schema(value_type = Option<Uuid>)]
     pub parent_id: Option<CategoryId>,
-    /// For people.
+    /// The name that people see.
     pub name: String,
-    /// For addresses; unique.
+    /// The name in URLs, which no other category has.
     pub slug: String,
-    /// Among its siblings, lowest first.
+    /// The place among the categories with the same parent, the lowest first.
     pub sort_order: i32,
-    /// Whether products may be filed under it.
+    /// Whether products and categories may be filed under the category.
     pub active: bool,
-    /// Of the stream.
+    /// The version of the category: the number of its changes.
     pub version: i64,
 }
 
-/// Categories, each by its own id.
+/// The read model whose rows are categories, each under its own id.
 #[derive(Clone, Copy, Debug)]
 pub struct Category;
 
@@ -77,7 +77,7 @@ fn id(event: &Event) -> CategoryId {
     }
 }
 
-/// The first row; every stream starts with the creation.
+/// The first row of a category. `None` if it has not been created.
 fn created(event: &Event) -> Option<Row> {
     let Event::Created {
         category_id,

@@ -1,4 +1,4 @@
-//! A product as its page shows it. Drafts are rows too: who may see one is the query's affair.
+//! A product as its page shows it. Drafts have rows too: the query decides who may see one.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use crate::{EventFilter, FoldInput, ReadModel, schema};
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProductStatus)]
 pub enum Status {
-    /// Only its seller sees it.
+    /// Only the seller sees the product.
     Draft,
-    /// Offered.
+    /// Everybody sees the product.
     Listed,
-    /// Offered no more.
+    /// The seller has withdrawn the product.
     Withdrawn,
-    /// Somebody else's now.
+    /// An auction has sold the product.
     Sold,
 }
 
 impl Status {
-    /// As documents and columns have it.
+    /// The name of the status in documents and queries.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,43 +38,43 @@ impl Status {
     }
 }
 
-/// A product.
+/// A product that is or was for sale.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Product)]
 pub struct Row {
-    /// The product.
+    /// The id of the product.
     #[schema(value_type = Uuid)]
     pub id: ProductId,
-    /// Who sells.
+    /// The seller of the product.
     #[schema(value_type = Uuid)]
     pub seller_id: UserId,
-    /// Where it is filed.
+    /// The category that the product is filed under.
     #[schema(value_type = Uuid)]
     pub category_id: CategoryId,
-    /// One line.
+    /// The title, one line.
     pub title: String,
-    /// Any number of lines.
+    /// The description, any number of lines.
     pub description: String,
-    /// Its state.
+    /// How used the product is.
     #[schema(value_type = schema::Condition)]
     pub condition: Condition,
-    /// References to pictures, the main one first.
+    /// References to pictures, the main picture first.
     pub images: Vec<String>,
-    /// Name and value, such as `weight` and `2 kg`.
+    /// Properties by name, such as `weight` with the value `2 kg`.
     pub specifications: BTreeMap<String, String>,
-    /// How it is sent; none means collection only.
+    /// How the product is sent; none if the buyer must collect it.
     #[schema(value_type = Option<schema::Shipping>)]
     pub shipping: Option<Shipping>,
-    /// Where it is in its life.
+    /// Where the product is in its life.
     pub status: Status,
-    /// The auction that sold it.
+    /// The auction that sold the product; none unless it is sold.
     #[schema(value_type = Option<Uuid>)]
     pub sold_in: Option<AuctionId>,
-    /// Of the stream.
+    /// The version of the product: the number of its changes.
     pub version: i64,
 }
 
-/// Products, each by its own id.
+/// The read model whose rows are products, each under its own id.
 #[derive(Clone, Copy, Debug)]
 pub struct Product;
 
@@ -126,7 +126,7 @@ fn id(event: &Event) -> ProductId {
     }
 }
 
-/// The first row; every stream starts with the draft.
+/// The first row of a product. `None` if it has not been drafted.
 fn drafted(event: &Event) -> Option<Row> {
     let Event::Drafted {
         product_id,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawn_product_is_offered_no_more() {
+    fn a_withdrawn_product_is_withdrawn() {
         let withdrawn = Event::Withdrawn {
             product_id: PRODUCT,
             seller_id: SELLER,

@@ -1,7 +1,8 @@
--- Writes documents into a bucket, and moves its checkpoint, if the bucket is as the writer knows it.
--- All values are absolute and only newer ones are written, so a repetition changes nothing.
--- KEYS: the bucket. ARGV: a field and its value, without which nothing is done; the new checkpoint,
--- or nothing; then id, position and document, each as often as there are documents.
+-- Writes documents into a bucket and sets its checkpoint, provided that a field of the bucket has the value
+-- that the writer expects. Only newer documents are written, so a repetition changes nothing.
+-- KEYS: the bucket.
+-- ARGV: the field and its expected value; the new checkpoint, or an empty text to keep the old one; then the
+-- id, the position and the document of each row.
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
     return 0
 end

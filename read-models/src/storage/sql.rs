@@ -1,5 +1,5 @@
-//! The statements on a read model's table. They cannot be checked against the schema: the name is part
-//! of them.
+//! The SQL statements on a read model's table. The name of the table is part of them, so they cannot be
+//! checked against the schema at compile time.
 
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ pub(super) struct Sql {
 }
 
 impl Sql {
-    /// Safe: the name is a constant of this crate.
+    /// The statements for the table `{read_model}_rows`. Nothing can be injected: the name is a constant of
+    /// this crate.
     pub(super) fn new(read_model: &'static str) -> Self {
-        // One row at a time: for all ids at once Postgres may choose to read the whole generation by its
-        // index, if it made the plan when there was little in it.
+        // This looks the ids up one by one. If the statement compared with all ids at once, Postgres might
+        // read the whole generation, by a plan that it made when there were few rows.
         let rows = format!(
             "select r.id, r.doc::text as doc, r.position
                from unnest($2::uuid[]) as wanted (id)
