@@ -19,4 +19,5 @@ pub use decision::{
     AggregateState, Claim, ClaimScope, Command, Kind, Load, Loaded, Reads, Reason, Refusal,
     StateSnapshot, States, Stop, View, Write,
 };
-pub use process_manager::{Action, PROCESS_MANAGERS, ProcessManager};
+pub use process_manager::{Action, ProcessManager};
+pub use registry::PROCESS_MANAGERS;

@@ -3,12 +3,6 @@
 
 use tidemark_events::{Event, Timestamp};
 
-use crate::market;
-
-/// The one list of process managers.
-pub const PROCESS_MANAGERS: &[ProcessManager] =
-    &[market::processes::auction_timer::PROCESS_MANAGER];
-
 /// Decides which actions follow from an event.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessManager {

@@ -1,8 +1,15 @@
-//! The one list that maps each aggregate to its state. It holds no state and no rule.
+//! The lists of this crate: the state of each aggregate, and the process managers. No state and no rule is
+//! here.
 
 use tidemark_events::{Aggregate, Event, Timestamp};
 
 use crate::decision::{AggregateState, AnyState, Loaded, StateOf, StateSnapshot};
+use crate::market;
+use crate::process_manager::ProcessManager;
+
+/// All process managers.
+pub const PROCESS_MANAGERS: &[ProcessManager] =
+    &[market::processes::auction_timer::PROCESS_MANAGER];
 
 impl Loaded {
     /// Applies the next event of the stream. The first one tells which aggregate the stream is.

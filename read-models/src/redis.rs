@@ -13,7 +13,7 @@ use redis::{AsyncCommands, Client, RedisResult, Script};
 use uuid::Uuid;
 
 use crate::Shard;
-use crate::storage::{Batch, Document};
+use crate::storage::{Document, RowBatch};
 
 /// The field that holds the checkpoint of a filled bucket.
 const CHECKPOINT: &str = "@checkpoint";
@@ -31,7 +31,7 @@ pub struct Documents {
 
 /// What a bucket holds of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cached {
+pub struct CachedDocument {
     /// The position of the last event that changed the row; 0 if there is no such row.
     pub position: i64,
     /// The position up to which all events are in the bucket.
@@ -84,12 +84,12 @@ impl Documents {
         generation: i32,
         shards: i32,
         id: Uuid,
-    ) -> RedisResult<Option<Cached>> {
+    ) -> RedisResult<Option<CachedDocument>> {
         let key = self.key(read_model, generation, Shard::of(id, shards));
         let fields = [CHECKPOINT, &id.to_string()];
         let (checkpoint, value): (Option<i64>, Option<String>) =
             self.connection.clone().hmget(key, &fields).await?;
-        Ok(checkpoint.map(|checkpoint| Cached::new(checkpoint, value.as_deref())))
+        Ok(checkpoint.map(|checkpoint| CachedDocument::new(checkpoint, value.as_deref())))
     }
 
     /// The bucket of a shard.
@@ -108,7 +108,7 @@ impl Documents {
     }
 }
 
-impl Cached {
+impl CachedDocument {
     fn new(checkpoint: i64, value: Option<&str>) -> Self {
         let (position, doc) = value
             .and_then(|value| value.split_once(' '))
@@ -135,7 +135,7 @@ impl Bucket {
     ///
     /// # Errors
     /// If Redis does not answer in time; the write may have happened.
-    pub async fn apply(&self, batch: &Batch, script_documents_max: usize) -> RedisResult<bool> {
+    pub async fn apply(&self, batch: &RowBatch, script_documents_max: usize) -> RedisResult<bool> {
         let guard = Guard::Checkpoint(batch.from);
         for documents in batch.documents.chunks(script_documents_max) {
             if !self.write(guard, documents, None).await? {

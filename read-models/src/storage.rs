@@ -37,9 +37,9 @@ pub struct Document {
     pub position: i64,
 }
 
-/// The rows that the events after `from` up to `to` changed, to be written together.
+/// The rows that the events after `from` up to `to` changed. They are written together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub struct RowBatch {
     /// The checkpoint before the write.
     pub from: i64,
     /// The checkpoint after the write.
@@ -172,7 +172,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Fenced`] if the checkpoint is not `from`. After any error the caller must forget its
     /// rows in memory, because it does not know what was written.
-    pub async fn write(&self, batch: Arc<Batch>) -> Result<(), StorageError> {
+    pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
         let storage = self.clone();
         let write =
             async move { timeout(WRITE_TIMEOUT, storage.write_in_transaction(&batch)).await };
@@ -207,7 +207,7 @@ impl Storage {
         self.fence(blocked.rows_affected(), position)
     }
 
-    async fn write_in_transaction(&self, batch: &Batch) -> Result<(), StorageError> {
+    async fn write_in_transaction(&self, batch: &RowBatch) -> Result<(), StorageError> {
         // A crash of Postgres may lose the last commits, because this does not wait until they are on disk.
         // Rows and checkpoint are lost together then, and the feed repeats the events.
         let begin = "begin; set local synchronous_commit = off";
@@ -258,7 +258,7 @@ impl Storage {
     async fn advance_checkpoint(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
-        batch: &Batch,
+        batch: &RowBatch,
     ) -> Result<(), StorageError> {
         let removes = batch
             .documents

@@ -10,7 +10,7 @@ use metrics::{Counter, Gauge, counter, gauge};
 use redis::RedisError;
 use tidemark_platform::config;
 use tidemark_read_models::redis::Bucket;
-use tidemark_read_models::storage::{Batch, Storage};
+use tidemark_read_models::storage::{RowBatch, Storage};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
@@ -26,7 +26,7 @@ pub(super) struct RedisWriterHandle {
 }
 
 /// A batch that waits, and the permits that it holds meanwhile.
-type QueuedBatch = (Arc<Batch>, OwnedSemaphorePermit);
+type QueuedBatch = (Arc<RowBatch>, OwnedSemaphorePermit);
 
 /// Why the documents are not up to date.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +68,7 @@ impl RedisWriterHandle {
 
     /// Queues a committed batch. If the queue is full the batch is dropped, and its rows are read back
     /// later.
-    pub(super) fn offer(&self, batch: Arc<Batch>) {
+    pub(super) fn offer(&self, batch: Arc<RowBatch>) {
         let checkpoint = batch.to;
         let permits = u32::try_from(batch.documents.len().max(1)).unwrap_or(u32::MAX);
         let permits = Arc::clone(&self.permits).try_acquire_many_owned(permits);
@@ -177,7 +177,7 @@ impl RedisWriter {
 
     /// Writes a batch if it starts where the bucket's checkpoint is. Otherwise a batch was dropped or
     /// is unknown to this writer, and a refill follows.
-    async fn write(&mut self, batch: &Batch) -> Result<(), Error> {
+    async fn write(&mut self, batch: &RowBatch) -> Result<(), Error> {
         if self.checkpoint != Some(batch.from) {
             return Ok(());
         }

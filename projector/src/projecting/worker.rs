@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fail::fail_point;
 use tidemark_platform::config::Projection;
-use tidemark_read_models::storage::{Batch, Document, Storage};
+use tidemark_read_models::storage::{Document, RowBatch, Storage};
 use tidemark_read_models::{EventFilter, ReadModel};
 
 use super::fold;
@@ -108,7 +108,7 @@ impl<M: ReadModel> Worker<M> {
         if to <= self.checkpoint {
             return Ok(());
         }
-        let batch = Arc::new(Batch {
+        let batch = Arc::new(RowBatch {
             from: self.checkpoint,
             to,
             documents: self.rows.take_unwritten()?,

@@ -101,16 +101,6 @@ fn uses_are_followed_through_exports() {
     }
 }
 
-/// Circles that are to be removed.
-const KNOWN: &[&str] = &[
-    "platform: auth::access uses auth::principal",
-    "platform: auth::principal uses auth::access",
-    "projector: error uses reactor::sender",
-    "projector: reactor::sender uses error",
-    "projector: ring uses source",
-    "projector: source uses ring",
-];
-
 #[test]
 fn modules_form_no_circle() {
     let mut wrong = Vec::new();
@@ -125,7 +115,6 @@ fn modules_form_no_circle() {
             );
         }
     }
-    wrong.retain(|circle: &String| !KNOWN.contains(&circle.as_str()));
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

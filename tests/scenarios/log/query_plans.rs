@@ -11,7 +11,7 @@ use tidemark_events::Encoded;
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
 use tidemark_read_models::Shard;
-use tidemark_read_models::storage::{Batch, Document, GENERATION, Storage};
+use tidemark_read_models::storage::{Document, GENERATION, RowBatch, Storage};
 use tidemark_tests::settle::eventually;
 use tidemark_tests::{Database, Settings};
 use uuid::Uuid;
@@ -71,7 +71,7 @@ async fn fold(database: &Database) {
             doc: Some("{}".to_owned()),
             position: batch + 1,
         });
-        let written = Batch {
+        let written = RowBatch {
             from: batch,
             to: batch + 1,
             documents: documents.collect(),

@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_read_models::Shard;
-use tidemark_read_models::redis::{Cached, Documents, Guard};
+use tidemark_read_models::redis::{CachedDocument, Documents, Guard};
 use tidemark_read_models::storage::{Document, GENERATION};
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ impl Case {
 
     /// Writes rows, and offers them to the Redis writer.
     async fn commit(&self, from: i64, to: i64, documents: Vec<Document>) {
-        let batch = Arc::new(Batch {
+        let batch = Arc::new(RowBatch {
             from,
             to,
             documents,
@@ -73,11 +73,11 @@ impl Case {
     }
 
     /// The document of a bucket that is filled.
-    async fn get(&self, id: Uuid) -> Cached {
+    async fn get(&self, id: Uuid) -> CachedDocument {
         self.look_up(id).await.unwrap()
     }
 
-    async fn look_up(&self, id: Uuid) -> Option<Cached> {
+    async fn look_up(&self, id: Uuid) -> Option<CachedDocument> {
         let cached = self.documents.get("tally", GENERATION, 1, id).await;
         cached.unwrap()
     }
@@ -103,9 +103,9 @@ fn document(id: Uuid, doc: &str, position: i64) -> Document {
     }
 }
 
-fn cached(doc: &str, position: i64, checkpoint: i64) -> Cached {
+fn cached(doc: &str, position: i64, checkpoint: i64) -> CachedDocument {
     let doc = (!doc.is_empty()).then(|| doc.to_owned());
-    Cached {
+    CachedDocument {
         position,
         checkpoint,
         doc,
@@ -149,7 +149,7 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
         let pool = PgPool::clone(&case.database.pool);
         let storage = Storage::new(pool, "tally", GENERATION, shard);
         let documents = vec![document(id, "{}", 3)];
-        let batch = Batch {
+        let batch = RowBatch {
             from: 0,
             to: 3 + i64::from(shard.number),
             documents,
@@ -256,7 +256,7 @@ async fn a_writer_that_was_overtaken_changes_nothing() {
     case.commit(0, 5, vec![document(CATEGORY.0, "{}", 5)]).await;
     case.catch_up().await;
     let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
-    let stale = Batch {
+    let stale = RowBatch {
         from: 3,
         to: 6,
         documents: vec![document(CATEGORY.0, r#"{"stale":1}"#, 6)],

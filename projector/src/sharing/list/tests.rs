@@ -50,7 +50,7 @@ fn lease_of_first_shard<M: ReadModel>() -> String {
         M::NAME,
         Shard {
             number: 0,
-            shards: 1,
+            count: 1,
         },
     )
 }
