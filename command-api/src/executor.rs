@@ -1,25 +1,23 @@
-//! The executor: every command goes through here into the log, and nothing else writes it.
+//! The executor: every command goes through it into the log, and nothing else appends to the log.
 //!
-//! Commands queue; one loop decides all that wait, in order, later ones seeing the events of earlier
-//! ones, and appends them in one call. An answer never leaves before its commit is durable.
+//! A command is admitted (`admission`), queued (`queue`), decided on cached states (`cache`, filled by
+//! `loading`) as part of a batch (`batch`), and appended by one loop (`commit_loop`). It is answered once
+//! its commit is durable, never before.
 
+mod admission;
 mod batch;
+mod cache;
+mod commit_loop;
 mod expiry;
-mod job;
-mod load;
-mod run;
-mod states;
+mod idempotency;
+mod loading;
+mod queue;
 mod submission;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use tidemark_domain::{Claim, Loaded};
-use tidemark_event_store::{IdempotencyRecord, TimedPool};
+use tidemark_event_store::TimedPool;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tokio::sync::mpsc;
@@ -27,27 +25,28 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub(crate) use expiry::remove_expired;
-pub use submission::{Accepted, Idempotency, Submission};
+pub use submission::{Accepted, Answer, Idempotency, Submission};
 
 use crate::error::Error;
-use job::{Admission, Job};
-use load::Loader;
+use admission::Admission;
+use commit_loop::CommitLoop;
+use idempotency::KeysInFlight;
+use loading::Loader;
+use queue::{Queue, QueuedCommand};
 
-type Answer = Result<Accepted, Error>;
-type InFlight = HashMap<(String, String), (Vec<u8>, Shared<BoxFuture<'static, Answer>>)>;
-
-/// Where commands are sent.
+/// Executes commands. Clones share one loop.
 #[derive(Clone)]
 pub struct Executor {
     loader: Loader,
-    jobs: mpsc::UnboundedSender<Job>,
     admission: Admission,
-    in_flight: Arc<Mutex<InFlight>>,
-    deadline: Duration,
+    keys_in_flight: KeysInFlight,
+    queue: mpsc::UnboundedSender<QueuedCommand>,
+    command_deadline: Duration,
 }
 
 impl Executor {
-    /// Starts the loop. It ends once every clone of the executor is gone and all is answered.
+    /// Starts the loop that decides and appends, and returns its task. The loop ends once every clone of
+    /// the executor is dropped and every command is answered.
     ///
     /// # Errors
     /// If Postgres cannot be asked.
@@ -57,119 +56,56 @@ impl Executor {
         clock: Clock,
     ) -> sqlx::Result<(Self, JoinHandle<()>)> {
         let loader = Loader::new(pool.clone(), settings.snapshot_every);
-        let (jobs, received) = mpsc::unbounded_channel();
-        let work = run::Loop::new(pool, loader.clone(), settings.clone(), clock, received).await?;
+        let (sender, queue) = Queue::new();
+        let commit_loop =
+            CommitLoop::new(pool, loader.clone(), settings.clone(), clock, queue).await?;
         let executor = Self {
             loader,
-            jobs,
             admission: Admission::new(settings),
-            in_flight: Arc::default(),
-            deadline: Duration::from_millis(settings.command_deadline_ms),
+            keys_in_flight: KeysInFlight::default(),
+            queue: sender,
+            command_deadline: Duration::from_millis(settings.command_deadline_ms),
         };
-        Ok((executor, tokio::spawn(work.run())))
+        Ok((executor, tokio::spawn(commit_loop.run())))
     }
 
-    /// Decides a command and appends what follows. Dropping the call does not stop the command.
+    /// Decides a command and appends its events. Dropping the call does not stop the command.
     ///
     /// # Errors
-    /// The command's refusal, or why it could not be decided or appended.
+    /// The refusal of the command, or why it could not be decided or appended.
     pub async fn execute(&self, submission: Submission) -> Answer {
-        match submission.idempotency.clone() {
-            None => self.enqueue(submission).await,
-            Some(idempotency) => self.execute_once(submission, idempotency).await,
-        }
+        let Some(idempotency) = submission.idempotency.clone() else {
+            return self.enqueue(submission).await;
+        };
+        let this = self.clone();
+        let execution = async move { this.enqueue(submission).await };
+        self.keys_in_flight
+            .execute_once(idempotency, execution)
+            .await
     }
 
     /// The committed state of a stream, for what must be known before a command can be made.
     ///
     /// # Errors
-    /// If the log cannot be read, or holds what a newer build wrote.
-    pub async fn load(&self, id: Uuid) -> Result<Loaded, Error> {
-        self.loader.stream(id).await
+    /// If the log cannot be read, or the stream holds an event that this build does not know.
+    pub async fn load_stream(&self, id: Uuid) -> Result<Loaded, Error> {
+        self.loader.load_stream(id).await
     }
 
-    /// The stream that owns a claim.
+    /// The stream that owns a claim, for what must be known before a command can be made.
     ///
     /// # Errors
     /// If Postgres cannot be asked.
-    pub async fn owner(&self, claim: &Claim) -> Result<Option<Uuid>, Error> {
-        self.loader.owner(claim).await
+    pub async fn claim_owner(&self, claim: &Claim) -> Result<Option<Uuid>, Error> {
+        self.loader.claim_owner(claim).await
     }
 
     async fn enqueue(&self, submission: Submission) -> Answer {
-        let place = self
-            .admission
-            .enter(submission.metadata.actor.to_string())?;
-        let (job, answered) = Job::new(submission, Instant::now() + self.deadline, place);
-        self.jobs.send(job).map_err(|_| Error::ShuttingDown)?;
-        answered.await.map_err(|_| Error::ShuttingDown)?
+        let principal = submission.metadata.actor.to_string();
+        let permit = self.admission.admit(principal)?;
+        let deadline = Instant::now() + self.command_deadline;
+        let (command, answer) = QueuedCommand::new(submission, deadline, permit);
+        self.queue.send(command).map_err(|_| Error::ShuttingDown)?;
+        answer.await.map_err(|_| Error::ShuttingDown)?
     }
-
-    /// Does a command unless it was done, and lets those wait that come while it is being done.
-    async fn execute_once(&self, submission: Submission, idempotency: Idempotency) -> Answer {
-        let id = (idempotency.principal.clone(), idempotency.key.clone());
-        let answer = {
-            let mut in_flight = self
-                .in_flight
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            match in_flight.get(&id) {
-                Some((request_hash, _)) if *request_hash != idempotency.request_hash => {
-                    return Err(Error::IdempotencyKeyReused);
-                }
-                Some((_, answer)) => answer.clone(),
-                None => {
-                    let answer = self
-                        .start_once(submission, idempotency.clone())
-                        .boxed()
-                        .shared();
-                    in_flight.insert(id, (idempotency.request_hash, answer.clone()));
-                    answer
-                }
-            }
-        };
-        answer.await
-    }
-
-    /// Runs in a task of its own, so that it ends and is forgotten whoever still waits for it. That
-    /// the command was done before is found out by the append, at no cost to those that are new.
-    fn start_once(
-        &self,
-        submission: Submission,
-        idempotency: Idempotency,
-    ) -> impl Future<Output = Answer> + use<> {
-        let this = self.clone();
-        let task = tokio::spawn(async move {
-            let answer = this.enqueue(submission).await;
-            let mut in_flight = this
-                .in_flight
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            in_flight.remove(&(idempotency.principal, idempotency.key));
-            answer
-        });
-        task.map(|joined| joined.unwrap_or_else(|error| Err(Error::internal(error))))
-    }
-}
-
-/// The answer to a command that was done before.
-fn replay(record: &IdempotencyRecord, idempotency: &Idempotency, timeline: i32) -> Answer {
-    if record.request_hash != idempotency.request_hash {
-        return Err(Error::IdempotencyKeyReused);
-    }
-    Ok(Accepted {
-        status: status(record),
-        stream_id: record.stream_id,
-        version: record.version,
-        timeline,
-        position: record.position,
-        events: Arc::default(),
-        replayed: true,
-    })
-}
-
-fn status(record: &IdempotencyRecord) -> StatusCode {
-    let status = u16::try_from(record.status).ok();
-    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-    status.unwrap_or(StatusCode::OK)
 }

@@ -1,224 +1,160 @@
-//! One batch: decides commands in order on the cache, and sorts what they rest on into groups.
+//! The commands of the next append: decides them in order, and sorts them into groups.
 //!
-//! Two commands share a group when one writes a stream, a claim or a key that the other reads or
-//! writes. Deciding leaves the cache ahead of the log: [`Member::forget`] takes a command back.
+//! Deciding applies a command's writes to the cache, which then is ahead of the log.
 
+mod conflict_groups;
+mod decided_command;
 mod group;
-mod member;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::mem;
 
-use tidemark_domain::{Claim, Load, Stop, View};
+use tidemark_domain::{Load, Stop, View};
 use tidemark_event_store::Group;
 use tidemark_events::Timestamp;
 use tidemark_platform::config::Executor as Settings;
-use uuid::Uuid;
 
-pub(super) use self::member::{Member, Verdict};
+pub(super) use self::decided_command::{DecidedCommand, Decision};
 
-use self::group::group;
-use super::job::Job;
-use super::states::Cache;
+use self::conflict_groups::{ConflictGroups, ConflictKey};
+use self::group::{Baseline, build_group};
+use super::cache::Cache;
+use super::queue::QueuedCommand;
 use crate::error::Error;
 
-/// What became of deciding one command.
-pub(super) enum Decided {
-    /// It is in the batch.
+/// What came of deciding one command.
+pub(super) enum DecideResult {
+    /// The command is in the batch, accepted or refused.
     InBatch,
-    /// It needs something first.
-    Needs(Load, Job),
-    /// It can never be appended.
-    Failed(Job, Error),
-}
-
-#[derive(Default)]
-struct Touched {
-    readers: Vec<usize>,
-    writer: Option<usize>,
-}
-
-/// What a group is about: two commands that touch the same thing, one of them writing, share one.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Thing {
-    Stream(Uuid),
-    Claim(Claim),
-    Subject(Uuid),
+    /// The decision needs something that is not in the cache.
+    NeedsLoad(Load, QueuedCommand),
+    /// The command was accepted, but its events cannot be appended.
+    Failed(QueuedCommand, Error),
 }
 
 /// The commands of one append.
 #[derive(Default)]
 pub(super) struct Batch {
-    members: Vec<Member>,
-    /// Union-find over members: each points towards the first of its group.
-    parent: Vec<usize>,
-    touched: HashMap<Thing, Touched>,
-    versions_before: HashMap<Uuid, i64>,
-    owners_before: HashMap<Claim, Option<Uuid>>,
-    /// When the first of them was decided.
+    commands: Vec<DecidedCommand>,
+    groups: ConflictGroups,
+    baseline: Baseline,
+    /// When the first command was decided.
     decided_at: Option<Timestamp>,
 }
 
 impl Batch {
-    /// Decides a command; if it comes to an answer, the cache is as if it were appended.
+    /// Decides a command. If it gets into the batch, its writes are applied to the cache.
     pub(super) fn decide(
         &mut self,
-        job: Job,
+        command: QueuedCommand,
         cache: &mut Cache,
         now: Timestamp,
         limits: &Settings,
-    ) -> Decided {
-        let view = View::new(cache, &job.submission.metadata.actor, now);
-        let decision = job.submission.command.decide(&view);
-        let stamp = view.now();
+    ) -> DecideResult {
+        let submission = &command.submission;
+        let view = View::new(cache, &submission.metadata.actor, now);
+        let result = submission.command.decide(&view);
+        let decided_at = view.now();
         let reads = view.into_reads();
-        let stale = job.submission.expected_version.and_then(|expected| {
-            let read = reads.streams.get(&job.submission.stream_id).copied();
-            // A decision does not read what it makes anew.
-            let current = read.or_else(|| decision.is_ok().then_some(0))?;
-            (current != expected).then_some(Verdict::Stale { current })
+        let mismatch = submission.expected_version.and_then(|expected| {
+            let read = reads.streams.get(&submission.stream_id).copied();
+            // A command that creates a stream does not read it: its version is 0.
+            let current = read.or_else(|| result.is_ok().then_some(0))?;
+            (current != expected).then_some(Decision::VersionMismatch { current })
         });
-        let (verdict, writes) = match (stale, decision) {
-            (_, Err(Stop::Load(load))) => return Decided::Needs(load, job),
-            (Some(stale), _) => (stale, Vec::new()),
-            (None, Err(Stop::Refused(refusal))) => (Verdict::Refused(refusal), Vec::new()),
-            (None, Ok(writes)) => (Verdict::accepted(&writes), writes),
+        let (decision, writes) = match (mismatch, result) {
+            (_, Err(Stop::Load(load))) => return DecideResult::NeedsLoad(load, command),
+            (Some(mismatch), _) => (mismatch, Vec::new()),
+            (None, Err(Stop::Refused(refusal))) => (Decision::Refused(refusal), Vec::new()),
+            (None, Ok(writes)) => (Decision::accepted(&writes), writes),
         };
-        let mut member = Member::new(job, verdict, reads, writes);
-        if let Err(error) = member.encode(limits) {
-            return Decided::Failed(member.job, error);
+        let mut decided = DecidedCommand::new(command, decision, reads, writes);
+        if let Err(error) = decided.encode_events(limits) {
+            return DecideResult::Failed(decided.queued, error);
         }
-        for id in member.reads.streams.keys() {
-            cache.touch(*id);
+        for id in decided.reads.streams.keys() {
+            cache.mark_used(*id);
         }
         self.decided_at.get_or_insert(now);
-        self.note_before(&member, cache);
-        member.apply(cache, stamp);
-        self.join(&member);
-        self.members.push(member);
-        Decided::InBatch
+        self.extend_baseline(&decided, cache);
+        decided.apply_to(cache, decided_at);
+        self.push(decided);
+        DecideResult::InBatch
     }
 
-    /// Whether there is nothing to append or to check.
+    /// Whether there is nothing to check and nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.commands.is_empty()
     }
 
-    /// How many commands it holds.
+    /// How many commands the batch has.
     pub(super) fn len(&self) -> usize {
-        self.members.len()
+        self.commands.len()
     }
 
-    /// When the first of its commands was decided.
+    /// When the first command of the batch was decided.
     pub(super) const fn decided_at(&self) -> Option<Timestamp> {
         self.decided_at
     }
 
-    /// The groups to append, and beside each its commands in order.
-    pub(super) fn into_groups(self) -> (Vec<Group>, Vec<Vec<Member>>) {
-        let Self {
-            members,
-            parent,
-            versions_before,
-            owners_before,
-            ..
-        } = self;
-        let mut groups: BTreeMap<usize, Vec<Member>> = BTreeMap::new();
-        for (place, member) in members.into_iter().enumerate() {
-            groups.entry(root(&parent, place)).or_default().push(member);
+    /// The groups to append, and for each group its commands in order.
+    pub(super) fn into_groups(self) -> (Vec<Group>, Vec<Vec<DecidedCommand>>) {
+        let mut groups: BTreeMap<usize, Vec<DecidedCommand>> = BTreeMap::new();
+        for (number, command) in self.commands.into_iter().enumerate() {
+            let first = self.groups.first_of_group(number);
+            groups.entry(first).or_default().push(command);
         }
         groups
             .into_values()
-            .map(|mut members| {
-                (
-                    group(&mut members, &versions_before, &owners_before),
-                    members,
-                )
-            })
+            .map(|mut commands| (build_group(&mut commands, &self.baseline), commands))
             .unzip()
     }
 
-    /// Takes out the groups of which something is not in the cache any more: what they rest on did not
-    /// come to be.
-    pub(super) fn take_stale(&mut self, cache: &Cache) -> Vec<Member> {
-        let members = mem::take(&mut self.members);
-        let parent = mem::take(&mut self.parent);
-        self.touched.clear();
-        let stale: HashSet<_> = (0..)
-            .zip(&members)
-            .filter(|(_, member)| !member.is_fresh(cache))
-            .map(|(place, _)| root(&parent, place))
+    /// Takes the groups out that read or wrote something which has been evicted from the cache since: they
+    /// were decided on writes that were not appended.
+    pub(super) fn take_invalidated(&mut self, cache: &Cache) -> Vec<DecidedCommand> {
+        let commands = mem::take(&mut self.commands);
+        let groups = mem::take(&mut self.groups);
+        let invalid: HashSet<_> = (0..)
+            .zip(&commands)
+            .filter(|(_, command)| !command.is_cached(cache))
+            .map(|(number, _)| groups.first_of_group(number))
             .collect();
         let mut taken = Vec::new();
-        for (place, member) in members.into_iter().enumerate() {
-            if stale.contains(&root(&parent, place)) {
-                taken.push(member);
+        for (number, command) in commands.into_iter().enumerate() {
+            if invalid.contains(&groups.first_of_group(number)) {
+                taken.push(command);
             } else {
-                self.join(&member);
-                self.members.push(member);
+                self.push(command);
             }
         }
-        let touched = |thing: Thing| self.touched.contains_key(&thing);
-        self.versions_before
-            .retain(|id, _| touched(Thing::Stream(*id)));
-        self.owners_before
-            .retain(|claim, _| touched(Thing::Claim(claim.clone())));
+        let groups = &self.groups;
+        let Baseline { versions, owners } = &mut self.baseline;
+        versions.retain(|id, _| groups.uses(&ConflictKey::Stream(*id)));
+        owners.retain(|claim, _| groups.uses(&ConflictKey::Claim(claim.clone())));
         taken
     }
 
-    /// Remembers what was known of everything the command touches before this batch.
-    fn note_before(&mut self, member: &Member, cache: &Cache) {
-        for (id, version) in &member.reads.streams {
-            self.versions_before.entry(*id).or_insert(*version);
-        }
-        for event in &member.events {
-            let known = cache.version(event.stream_id).unwrap_or(0);
-            self.versions_before.entry(event.stream_id).or_insert(known);
-        }
-        for (claim, owner) in &member.reads.claims {
-            self.owners_before.entry(claim.clone()).or_insert(*owner);
-        }
+    fn push(&mut self, command: DecidedCommand) {
+        self.groups
+            .add(&command.keys_written(), command.keys_read());
+        self.commands.push(command);
     }
 
-    fn join(&mut self, member: &Member) {
-        let place = self.parent.len();
-        self.parent.push(place);
-        let written = member.things_written();
-        for thing in &written {
-            let touched = self.touched.entry(thing.clone()).or_default();
-            let others = touched
-                .readers
-                .drain(..)
-                .chain(touched.writer.replace(place));
-            let others: Vec<_> = others.collect();
-            for other in others {
-                unite(&mut self.parent, other, place);
-            }
+    /// Adds to the baseline what the command is the first of the batch to use.
+    fn extend_baseline(&mut self, command: &DecidedCommand, cache: &Cache) {
+        let Baseline { versions, owners } = &mut self.baseline;
+        for (id, version) in &command.reads.streams {
+            versions.entry(*id).or_insert(*version);
         }
-        for thing in member
-            .things_read()
-            .filter(|thing| !written.contains(thing))
-        {
-            let touched = self.touched.entry(thing).or_default();
-            match touched.writer {
-                Some(writer) => unite(&mut self.parent, writer, place),
-                None => touched.readers.push(place),
-            }
+        for event in &command.events {
+            let version = cache.version(event.stream_id).unwrap_or(0);
+            versions.entry(event.stream_id).or_insert(version);
+        }
+        for (claim, owner) in &command.reads.claims {
+            owners.entry(claim.clone()).or_insert(*owner);
         }
     }
-}
-
-fn root(parent: &[usize], mut place: usize) -> usize {
-    while parent[place] != place {
-        place = parent[place];
-    }
-    place
-}
-
-/// Puts two groups together, under the earlier of their firsts.
-fn unite(parent: &mut [usize], a: usize, b: usize) {
-    let (a, b) = (root(parent, a), root(parent, b));
-    parent[a.max(b)] = a.min(b);
 }
 
 #[cfg(test)]

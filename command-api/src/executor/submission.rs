@@ -8,6 +8,8 @@ use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::{Event, Metadata};
 use uuid::Uuid;
 
+use crate::error::Error;
+
 /// A command as a client sent it, with what the request and its route say about it.
 #[derive(Clone)]
 pub struct Submission {
@@ -37,6 +39,9 @@ pub struct Idempotency {
     /// HMAC-SHA-256 of the request: another request under the same key is refused.
     pub request_hash: Vec<u8>,
 }
+
+/// What a command comes to.
+pub type Answer = Result<Accepted, Error>;
 
 /// A command whose events are in the log.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! What the append writes and checks for the commands of a group.
+//! Makes of the commands of one group what the append checks and writes for them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,23 +6,28 @@ use tidemark_domain::{Claim, Write};
 use tidemark_event_store::Group;
 use uuid::Uuid;
 
-use super::Member;
+use super::DecidedCommand;
 
-/// What the append writes and checks for commands that share a group.
-pub(super) fn group(
-    members: &mut [Member],
-    versions_before: &HashMap<Uuid, i64>,
-    owners_before: &HashMap<Claim, Option<Uuid>>,
-) -> Group {
+/// The versions and owners that were known before the batch. The append checks that they are still so.
+#[derive(Default)]
+pub(super) struct Baseline {
+    /// The versions of streams.
+    pub(super) versions: HashMap<Uuid, i64>,
+    /// The owners of claims.
+    pub(super) owners: HashMap<Claim, Option<Uuid>>,
+}
+
+/// What the append checks and writes for `commands`. Moves their events into the group.
+pub(super) fn build_group(commands: &mut [DecidedCommand], baseline: &Baseline) -> Group {
     let mut group = Group::default();
     let mut streams = BTreeSet::new();
     let mut claims_read = BTreeSet::new();
     let mut claims_written = BTreeMap::new();
-    for member in members {
-        streams.extend(member.reads.streams.keys().copied());
-        streams.extend(member.streams_written());
-        claims_read.extend(member.reads.claims.keys().cloned());
-        for write in &member.writes {
+    for command in commands {
+        streams.extend(command.reads.streams.keys().copied());
+        streams.extend(command.streams_written());
+        claims_read.extend(command.reads.claims.keys().cloned());
+        for write in &command.writes {
             match write {
                 Write::Claim(claim, owner) => claims_written.insert(claim.clone(), Some(*owner)),
                 Write::Release(claim) => claims_written.insert(claim.clone(), None),
@@ -31,20 +36,19 @@ pub(super) fn group(
         }
         group
             .idempotency_records
-            .extend(member.record(group.events.len()));
-        group.events.append(&mut member.events);
-        if member.is_accepted() {
-            group
-                .subject_keys
-                .extend(member.job.submission.subject_keys.iter().cloned());
+            .extend(command.idempotency_record(group.events.len()));
+        group.events.append(&mut command.events);
+        if command.is_accepted() {
+            let subject_keys = &command.queued.submission.subject_keys;
+            group.subject_keys.extend(subject_keys.iter().cloned());
         }
     }
-    let version = |id| versions_before.get(&id).copied().unwrap_or(0);
+    let version = |id| baseline.versions.get(&id).copied().unwrap_or(0);
     group.streams = streams.into_iter().map(|id| (id, version(id))).collect();
     group.claims_read = claims_read
         .into_iter()
         .map(|claim| {
-            let owner = owners_before.get(&claim).copied().flatten();
+            let owner = baseline.owners.get(&claim).copied().flatten();
             (claim.scope.name(), claim.key, owner)
         })
         .collect();

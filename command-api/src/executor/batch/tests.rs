@@ -15,9 +15,10 @@ use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, e
 use tidemark_events::{Actor, Event, Metadata, UserId};
 use tidemark_platform::Config;
 use tidemark_platform::config::Executor as Settings;
+use uuid::Uuid;
 
 use super::*;
-use crate::executor::job::Admission;
+use crate::executor::admission::Admission;
 use crate::executor::submission::Submission;
 
 const ADMIN: UserId = UserId(Uuid::from_u128(100));
@@ -26,9 +27,9 @@ fn settings() -> Settings {
     Config::from_vars([]).unwrap().executor
 }
 
-fn job(actor: UserId, stream_id: Uuid, command: impl Command) -> Job {
-    let place = Admission::new(&settings())
-        .enter("somebody".to_owned())
+fn queued(actor: UserId, stream_id: Uuid, command: impl Command) -> QueuedCommand {
+    let permit = Admission::new(&settings())
+        .admit("somebody".to_owned())
         .unwrap();
     let submission = Submission {
         command: Arc::new(command),
@@ -44,12 +45,12 @@ fn job(actor: UserId, stream_id: Uuid, command: impl Command) -> Job {
         idempotency: None,
         subject_keys: Vec::new(),
     };
-    Job::new(submission, Instant::now() + Duration::from_secs(1), place).0
+    QueuedCommand::new(submission, Instant::now() + Duration::from_secs(1), permit).0
 }
 
-fn bid(amount: i64) -> Job {
+fn bid(amount: i64) -> QueuedCommand {
     let amount = euro_cents(amount);
-    job(
+    queued(
         BIDDER,
         AUCTION.0,
         PlaceBid {
@@ -97,12 +98,12 @@ fn insert(cache: &mut Cache, id: Uuid, events: &[Event]) {
     cache.insert_stream(id, loaded);
 }
 
-fn decide(jobs: Vec<Job>) -> (Vec<Group>, Vec<Vec<Member>>, Cache) {
+fn decide(commands: Vec<QueuedCommand>) -> (Vec<Group>, Vec<Vec<DecidedCommand>>, Cache) {
     let mut cache = cache();
     let mut batch = Batch::default();
-    for job in jobs {
-        let decided = batch.decide(job, &mut cache, at(10), &settings());
-        assert!(matches!(decided, Decided::InBatch));
+    for command in commands {
+        let decided = batch.decide(command, &mut cache, at(10), &settings());
+        assert!(matches!(decided, DecideResult::InBatch));
     }
     let (groups, members) = batch.into_groups();
     (groups, members, cache)
@@ -124,21 +125,21 @@ fn commands_on_one_stream_share_a_group_and_see_each_other() {
         groups[0].streams.contains(&(AUCTION.0, 2)),
         "checked as before the batch"
     );
-    let too_low = &members[0][1].verdict;
-    assert!(matches!(too_low, Verdict::Refused(refusal) if refusal.code == "bid_too_low"));
+    let too_low = &members[0][1].decision;
+    assert!(matches!(too_low, Decision::Refused(refusal) if refusal.code == "bid_too_low"));
     assert_eq!(cache.version(AUCTION.0), Some(4));
 }
 
 #[test]
-fn commands_that_only_read_the_same_stream_do_not_wait_for_each_other() {
-    let list = job(
+fn commands_that_only_read_the_same_stream_are_in_groups_of_their_own() {
+    let list = queued(
         SELLER,
         PRODUCT.0,
         List {
             product_id: PRODUCT,
         },
     );
-    let cancel = job(
+    let cancel = queued(
         SELLER,
         AUCTION.0,
         Cancel {
@@ -150,9 +151,9 @@ fn commands_that_only_read_the_same_stream_do_not_wait_for_each_other() {
 }
 
 #[test]
-fn a_command_shares_the_group_of_whoever_writes_what_it_read() {
+fn a_command_shares_the_group_of_the_command_that_writes_what_it_reads() {
     let list = || {
-        job(
+        queued(
             SELLER,
             PRODUCT.0,
             List {
@@ -161,7 +162,7 @@ fn a_command_shares_the_group_of_whoever_writes_what_it_read() {
         )
     };
     let deactivate = || {
-        job(
+        queued(
             ADMIN,
             CATEGORY.0,
             Deactivate {
@@ -169,8 +170,8 @@ fn a_command_shares_the_group_of_whoever_writes_what_it_read() {
             },
         )
     };
-    for jobs in [vec![list(), deactivate()], vec![deactivate(), list()]] {
-        let (groups, _, _) = decide(jobs);
+    for commands in [vec![list(), deactivate()], vec![deactivate(), list()]] {
+        let (groups, _, _) = decide(commands);
         assert_eq!(
             groups.len(),
             1,
@@ -181,29 +182,29 @@ fn a_command_shares_the_group_of_whoever_writes_what_it_read() {
 }
 
 #[test]
-fn a_refusal_is_checked_like_a_success() {
+fn the_append_checks_what_a_refusal_rested_on() {
     let (groups, _, _) = decide(vec![bid(1)]);
     assert!(groups[0].events.is_empty());
     assert!(groups[0].streams.contains(&(AUCTION.0, 2)));
 }
 
 #[test]
-fn a_stale_expectation_writes_nothing() {
+fn an_expected_version_that_does_not_match_writes_nothing() {
     let mut stale = bid(20_000);
     stale.submission.expected_version = Some(1);
     let (groups, members, cache) = decide(vec![stale]);
     assert!(groups[0].events.is_empty());
     assert!(matches!(
-        members[0][0].verdict,
-        Verdict::Stale { current: 2 }
+        members[0][0].decision,
+        Decision::VersionMismatch { current: 2 }
     ));
     assert_eq!(cache.version(AUCTION.0), Some(2));
 }
 
 #[test]
-fn what_the_view_lacks_is_asked_for() {
+fn what_is_not_in_the_cache_is_loaded_first() {
     let unknown = tidemark_events::AuctionId(Uuid::from_u128(77));
-    let job = job(
+    let command = queued(
         BIDDER,
         unknown.0,
         PlaceBid {
@@ -211,30 +212,36 @@ fn what_the_view_lacks_is_asked_for() {
             amount: euro_cents(1),
         },
     );
-    let decided = Batch::default().decide(job, &mut cache(), at(10), &settings());
-    assert!(matches!(decided, Decided::Needs(Load::Stream(id), _) if id == unknown.0));
+    let decided = Batch::default().decide(command, &mut cache(), at(10), &settings());
+    assert!(matches!(decided, DecideResult::NeedsLoad(Load::Stream(id), _) if id == unknown.0));
 }
 
 #[test]
-fn limits_are_kept() {
+fn too_many_or_too_large_events_are_refused() {
     let settings = Settings {
         event_bytes_max: 10,
         ..settings()
     };
     let decided = Batch::default().decide(bid(20_000), &mut cache(), at(10), &settings);
-    assert!(matches!(decided, Decided::Failed(_, Error::EventTooLarge)));
+    assert!(matches!(
+        decided,
+        DecideResult::Failed(_, Error::EventTooLarge)
+    ));
     let settings = Settings {
         events_per_command_max: 0,
         ..settings
     };
     let decided = Batch::default().decide(bid(20_000), &mut cache(), at(10), &settings);
-    assert!(matches!(decided, Decided::Failed(_, Error::TooManyEvents)));
+    assert!(matches!(
+        decided,
+        DecideResult::Failed(_, Error::TooManyEvents)
+    ));
 }
 
 #[test]
-fn only_groups_on_what_was_forgotten_are_stale() {
+fn only_groups_that_used_evicted_states_are_decided_again() {
     let list = || {
-        job(
+        queued(
             SELLER,
             PRODUCT.0,
             List {
@@ -244,23 +251,23 @@ fn only_groups_on_what_was_forgotten_are_stale() {
     };
     let mut cache = cache();
     let mut batch = Batch::default();
-    for job in [bid(10_000), list(), bid(10_500)] {
-        let decided = batch.decide(job, &mut cache, at(10), &settings());
-        assert!(matches!(decided, Decided::InBatch));
+    for command in [bid(10_000), list(), bid(10_500)] {
+        let decided = batch.decide(command, &mut cache, at(10), &settings());
+        assert!(matches!(decided, DecideResult::InBatch));
     }
-    assert!(batch.take_stale(&cache).is_empty());
-    cache.remove_stream(AUCTION.0);
-    let stale = batch.take_stale(&cache);
+    assert!(batch.take_invalidated(&cache).is_empty());
+    cache.evict_stream(AUCTION.0);
+    let stale = batch.take_invalidated(&cache);
     assert!(
         stale
             .iter()
-            .all(|m| m.job.submission.stream_id == AUCTION.0)
+            .all(|m| m.queued.submission.stream_id == AUCTION.0)
     );
     assert_eq!((stale.len(), batch.len()), (2, 1));
 
     // Somebody else has bid meanwhile.
-    for member in &stale {
-        member.forget(&mut cache);
+    for command in &stale {
+        command.evict_from(&mut cache);
     }
     load(&mut cache);
     let samples = tidemark_events::samples::all();
@@ -268,9 +275,9 @@ fn only_groups_on_what_was_forgotten_are_stale() {
         .iter()
         .filter(|e| matches!(e, Event::Auction(auction::Event::BidPlaced { .. })));
     cache.apply(AUCTION.0, placed.next().unwrap(), at(5));
-    for member in stale {
-        let decided = batch.decide(member.job, &mut cache, at(10), &settings());
-        assert!(matches!(decided, Decided::InBatch));
+    for command in stale {
+        let decided = batch.decide(command.queued, &mut cache, at(10), &settings());
+        assert!(matches!(decided, DecideResult::InBatch));
     }
     let (groups, _) = batch.into_groups();
     assert_eq!(groups[0].events[0].stream_id, PRODUCT.0);

@@ -174,7 +174,7 @@ async fn authenticate(app: &App, login: &Login) -> Result<UserId, Error> {
         .hash("email", &normalised_email(&login.email));
     let owner = app
         .executor
-        .owner(&Claim::new(ClaimScope::Email, &email.0))
+        .claim_owner(&Claim::new(ClaimScope::Email, &email.0))
         .await?;
     let hash = match owner {
         Some(user_id) => password_hash(app, user_id).await?,
@@ -188,11 +188,11 @@ async fn authenticate(app: &App, login: &Login) -> Result<UserId, Error> {
 }
 
 async fn password_hash(app: &App, user_id: Uuid) -> Result<Option<String>, Error> {
-    let user = app.executor.load(user_id).await?;
+    let user = app.executor.load_stream(user_id).await?;
     let User::Registered { credential_id, .. } = user.state() else {
         return Ok(None);
     };
-    let credential = app.executor.load(credential_id.0).await?;
+    let credential = app.executor.load_stream(credential_id.0).await?;
     match credential.state() {
         Credential::Password { hash } => Ok(app.keys.unseal("password_hash", hash).await?),
         Credential::None => Ok(None),
@@ -205,7 +205,7 @@ async fn answer_tokens(
     user_id: UserId,
     refresh_token: String,
 ) -> Result<Response, Problem> {
-    let loaded = app.executor.load(user_id.0).await?;
+    let loaded = app.executor.load_stream(user_id.0).await?;
     let roles = match loaded.state() {
         User::Registered { roles, .. } => roles.iter().map(Role::to_string).collect(),
         User::None => Vec::new(),

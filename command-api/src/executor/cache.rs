@@ -1,7 +1,7 @@
-//! The states of streams and the owners of claims that the executor knows, bounded in bytes.
+//! The states of streams and the owners of claims that decisions rest on, bounded in bytes.
 //!
-//! A state may be ahead of the log while a batch is decided; whoever decided the batch drops it
-//! again if the append did not take it.
+//! The cache is ahead of the log while decided commands are not appended yet. If they are not appended,
+//! whatever they touched is evicted ([`DecidedCommand::evict_from`](super::batch::DecidedCommand::evict_from)).
 
 use lru::LruCache;
 use metrics::gauge;
@@ -9,7 +9,7 @@ use tidemark_domain::{Claim, Loaded, States};
 use tidemark_events::{Event, Timestamp};
 use uuid::Uuid;
 
-/// A least-recently-used cache of what decisions rest on.
+/// A cache that evicts what was used least recently.
 pub(super) struct Cache {
     streams: LruCache<Uuid, Loaded>,
     claims: LruCache<Claim, Option<Uuid>>,
@@ -18,7 +18,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// An empty cache for about `bytes_max` bytes.
+    /// An empty cache that [`Self::shrink`] keeps to about `bytes_max` bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
         Self {
             streams: LruCache::unbounded(),
@@ -28,16 +28,16 @@ impl Cache {
         }
     }
 
-    /// Takes a stream in, unless a newer state of it is known.
+    /// Inserts the state of a stream, unless the cache has a newer one.
     pub(super) fn insert_stream(&mut self, id: Uuid, loaded: Loaded) {
         if self.version(id).is_none_or(|known| known < loaded.version) {
-            self.remove_stream(id);
+            self.evict_stream(id);
             self.bytes += loaded.bytes();
             self.streams.put(id, loaded);
         }
     }
 
-    /// Notes who owns a claim.
+    /// Inserts the owner of a claim.
     pub(super) fn insert_claim(&mut self, claim: Claim, owner: Option<Uuid>) {
         let bytes = claim_bytes(&claim);
         if self.claims.put(claim, owner).is_none() {
@@ -45,45 +45,52 @@ impl Cache {
         }
     }
 
-    /// The version of a stream, if it is known.
+    /// The version of a stream, if its state is in the cache.
     pub(super) fn version(&self, id: Uuid) -> Option<i64> {
         self.streams.peek(&id).map(|loaded| loaded.version)
     }
 
-    /// Takes the next event of a stream in. A stream nobody looked at is a new one.
+    /// Applies the next event of a stream to its state. A stream that is not in the cache is new: a
+    /// decision reads every other stream before it writes to it.
     pub(super) fn apply(&mut self, id: Uuid, event: &Event, at: Timestamp) {
         let loaded = self.streams.get_or_insert_mut(id, Loaded::default);
-        let before = if loaded.version == 0 {
+        let bytes_before = if loaded.version == 0 {
             0
         } else {
             loaded.bytes()
         };
         loaded.apply(event, at);
-        self.bytes = (self.bytes + loaded.bytes()).saturating_sub(before);
+        self.bytes = (self.bytes + loaded.bytes()).saturating_sub(bytes_before);
     }
 
-    /// Notes when the log took an event of a stream; a later one may have been decided meanwhile.
-    pub(super) fn taken(&mut self, id: Uuid, at: Timestamp) {
+    /// Sets when the log recorded an event of a stream, unless a later event has been decided meanwhile.
+    pub(super) fn set_recorded_at(&mut self, id: Uuid, at: Timestamp) {
         if let Some(loaded) = self.streams.get_mut(&id) {
             loaded.last_at = loaded.last_at.max(Some(at));
         }
     }
 
-    /// Forgets a stream.
-    pub(super) fn remove_stream(&mut self, id: Uuid) {
+    /// Marks a stream as used just now.
+    pub(super) fn mark_used(&mut self, id: Uuid) {
+        self.streams.promote(&id);
+    }
+
+    /// Evicts the state of a stream.
+    pub(super) fn evict_stream(&mut self, id: Uuid) {
         if let Some(loaded) = self.streams.pop(&id) {
             self.bytes = self.bytes.saturating_sub(loaded.bytes());
         }
     }
 
-    /// Forgets who owns a claim.
-    pub(super) fn remove_claim(&mut self, claim: &Claim) {
+    /// Evicts the owner of a claim.
+    pub(super) fn evict_claim(&mut self, claim: &Claim) {
         if self.claims.pop(claim).is_some() {
             self.bytes = self.bytes.saturating_sub(claim_bytes(claim));
         }
     }
 
-    /// Forgets what was used least recently, down to the bound. Only between batches.
+    /// Evicts what was used least recently until the bound is kept. Call it only while no batch is being
+    /// decided: a batch takes whatever it has read and does not find any more for evicted on a conflict.
     pub(super) fn shrink(&mut self) {
         while self.bytes > self.bytes_max {
             if let Some((claim, _)) = self.claims.pop_lru() {
@@ -95,13 +102,11 @@ impl Cache {
                 None => {}
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge is a floating-point number"
+        )]
         gauge!("tidemark_executor_cache_bytes").set(self.bytes as f64);
-    }
-
-    /// Marks a stream as just used.
-    pub(super) fn touch(&mut self, id: Uuid) {
-        self.streams.promote(&id);
     }
 }
 

@@ -1,0 +1,174 @@
+//! The loop that decides commands and appends their events, one append at a time.
+//!
+//! There is no artificial delay: the next batch is decided while the last one is being appended, on states
+//! that are ahead of the log. The append checks what each decision rested on, so nothing is written that
+//! was decided on states which did not become true.
+
+mod append_in_flight;
+mod outcome;
+mod unknown_outcome;
+
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use tidemark_event_store::{Appender, Log, TimedPool};
+use tidemark_platform::clock::Clock;
+use tidemark_platform::config::Executor as Settings;
+use tidemark_platform::ids::new_id;
+
+use self::append_in_flight::{AppendInFlight, next_answer};
+use self::outcome::Settled;
+use super::batch::{Batch, DecideResult};
+use super::cache::Cache;
+use super::loading::{Loader, Loading};
+use super::queue::Queue;
+use crate::error::Error;
+
+/// How long to wait before Postgres is asked again if it did not answer.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// The one task of a process that decides and appends.
+pub(super) struct CommitLoop {
+    settings: Settings,
+    clock: Clock,
+    /// Its response timeout is `append_timeout_ms`.
+    append_pool: TimedPool,
+    log: Log,
+    timeline: i32,
+    appender: Arc<Appender>,
+    /// The number of the last batch that was sent; 0 before the first.
+    batch_number: i64,
+    queue: Queue,
+    loading: Loading,
+    cache: Cache,
+    /// The commands to append once the append in flight is answered.
+    batch: Batch,
+    in_flight: Option<AppendInFlight>,
+}
+
+impl CommitLoop {
+    /// A loop that is registered in the log as an executor.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub(super) async fn new(
+        pool: TimedPool,
+        loader: Loader,
+        settings: Settings,
+        clock: Clock,
+        queue: Queue,
+    ) -> sqlx::Result<Self> {
+        let log = Log::new(pool.clone());
+        clock.follow(log.now().await?);
+        let timeline = log.head().await?.timeline;
+        let appender = Appender::register(&pool, new_id()).await?;
+        let append_timeout = Duration::from_millis(settings.append_timeout_ms);
+        let cache_bytes = usize::try_from(settings.state_cache_bytes).unwrap_or(usize::MAX);
+        Ok(Self {
+            append_pool: TimedPool::new(PgPool::clone(&pool), append_timeout),
+            loading: Loading::new(loader, &settings),
+            settings,
+            clock,
+            log,
+            timeline,
+            appender: Arc::new(appender),
+            batch_number: 0,
+            queue,
+            cache: Cache::new(cache_bytes),
+            batch: Batch::default(),
+            in_flight: None,
+        })
+    }
+
+    /// Runs until no command can be sent any more and all are answered.
+    pub(super) async fn run(mut self) {
+        while let Some(settled) = self.wait_for_event().await {
+            self.decide_queued();
+            self.loading.start();
+            self.send_batch();
+            // Answers come last: the append is on its way while clients send their next commands.
+            self.answer(settled);
+        }
+    }
+
+    /// Waits until an append is answered, a load is finished or a command is received. Returns the
+    /// commands that are settled by it, or none if nothing can happen any more.
+    async fn wait_for_event(&mut self) -> Option<Vec<Settled>> {
+        let has_room = self.batch.len() < self.settings.batch_max;
+        tokio::select! {
+            biased;
+            Some(answer) = next_answer(&mut self.in_flight) => Some(self.handle_answer(answer).await),
+            Some(finished) = self.loading.next_finished() => {
+                let commands = self.loading.finish(finished, &mut self.cache);
+                self.queue.push_loaded(commands);
+                Some(Vec::new())
+            },
+            Some(()) = self.queue.receive(), if has_room => Some(Vec::new()),
+            else => None,
+        }
+    }
+
+    /// Decides the queued commands, as long as the batch has room.
+    fn decide_queued(&mut self) {
+        while self.batch.len() < self.settings.batch_max {
+            let Some(command) = self.queue.pop() else {
+                break;
+            };
+            if command.deadline <= Instant::now() {
+                command.answer(Err(Error::Contended));
+                continue;
+            }
+            let now = self.clock.now();
+            let cache = &mut self.cache;
+            match self.batch.decide(command, cache, now, &self.settings) {
+                DecideResult::InBatch => {}
+                DecideResult::NeedsLoad(load, command) => self.loading.wait_for(load, command),
+                DecideResult::Failed(command, error) => command.answer(Err(error)),
+            }
+        }
+    }
+
+    /// Sends the batch to the log, unless another append is in flight.
+    fn send_batch(&mut self) {
+        if self.in_flight.is_some() || self.batch.is_empty() {
+            return;
+        }
+        let age_max = Duration::from_millis(self.settings.decision_age_max_ms);
+        let valid_until = self.batch.decided_at().map(|at| at + age_max);
+        self.batch_number += 1;
+        let number = self.batch_number;
+        let appender = Arc::clone(&self.appender);
+        let pool = self.append_pool.clone();
+        let batch = mem::take(&mut self.batch);
+        let snapshot_every = self.settings.snapshot_every;
+        self.in_flight = Some(AppendInFlight::start(
+            batch,
+            snapshot_every,
+            |groups| async move {
+                let append = appender.append(number, valid_until, groups);
+                pool.with_timeout(append).await
+            },
+        ));
+        self.cache.shrink();
+    }
+
+    /// Registers this process as a new executor, however long Postgres takes to answer.
+    async fn register(&mut self) {
+        loop {
+            let registering = Appender::register(&self.append_pool, new_id());
+            match self.append_pool.with_timeout(registering).await {
+                Ok(appender) => {
+                    self.appender = Arc::new(appender);
+                    self.batch_number = 0;
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the executor cannot be registered");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+            }
+        }
+    }
+}

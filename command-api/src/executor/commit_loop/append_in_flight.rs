@@ -1,0 +1,90 @@
+//! A batch that was sent to the log and is not answered yet.
+
+use std::panic::AssertUnwindSafe;
+use std::thread;
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, future};
+use metrics::{counter, histogram};
+use tidemark_event_store::{AppendOutcome, Group};
+use uuid::Uuid;
+
+use crate::executor::batch::{Batch, DecidedCommand};
+
+/// The answer to an append, unless the call panicked.
+pub(super) type AppendAnswer = thread::Result<sqlx::Result<AppendOutcome>>;
+
+/// A batch that was sent to the log and is not answered yet.
+pub(super) struct AppendInFlight {
+    call: BoxFuture<'static, AppendAnswer>,
+    started: Instant,
+    /// The commands of each group, in order.
+    pub(super) groups: Vec<Vec<DecidedCommand>>,
+    /// The id of the first event of each group, by which the group is found in the log.
+    pub(super) first_event_ids: Vec<Option<Uuid>>,
+    /// The streams of which a snapshot is due.
+    pub(super) long_streams: Vec<Uuid>,
+}
+
+impl AppendInFlight {
+    /// Sends a batch by calling `append`. A snapshot of a stream is due when its version passes a multiple
+    /// of `snapshot_every`.
+    pub(super) fn start<F>(
+        batch: Batch,
+        snapshot_every: i64,
+        append: impl FnOnce(Vec<Group>) -> F,
+    ) -> Self
+    where
+        F: Future<Output = sqlx::Result<AppendOutcome>> + Send + 'static,
+    {
+        let (groups, commands) = batch.into_groups();
+        let first_event_id = |group: &Group| group.events.first().map(|event| event.event_id);
+        let first_event_ids = groups.iter().map(first_event_id).collect();
+        let long_streams = groups
+            .iter()
+            .flat_map(|group| &group.events)
+            .filter(|event| event.version.checked_rem(snapshot_every) == Some(0))
+            .map(|event| event.stream_id)
+            .collect();
+        let call = AssertUnwindSafe(append(groups)).catch_unwind();
+        Self {
+            call: poll_once(call.boxed()),
+            started: Instant::now(),
+            groups: commands,
+            first_event_ids,
+            long_streams,
+        }
+    }
+
+    /// Records the metrics of an append that was answered.
+    pub(super) fn record_metrics(&self) {
+        let commands = || self.groups.iter().flatten();
+        let events: usize = commands().map(DecidedCommand::event_count).sum();
+        let seconds = self.started.elapsed().as_secs_f64();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "histograms are of floating-point numbers"
+        )]
+        {
+            histogram!("tidemark_executor_batch_commands").record(commands().count() as f64);
+            histogram!("tidemark_executor_batch_events").record(events as f64);
+        }
+        histogram!("tidemark_executor_append_seconds").record(seconds);
+        counter!("tidemark_executor_events_total").increment(events as u64);
+    }
+}
+
+/// Waits for the answer to the append in flight. Returns none, at once, if none is.
+pub(super) async fn next_answer(in_flight: &mut Option<AppendInFlight>) -> Option<AppendAnswer> {
+    Some((&mut in_flight.as_mut()?.call).await)
+}
+
+/// Polls a call once, which sends its request: so the loop may go on deciding before it awaits the answer.
+/// To spawn a task instead would cost two changes of thread, a large part of what one command takes.
+fn poll_once(mut call: BoxFuture<'static, AppendAnswer>) -> BoxFuture<'static, AppendAnswer> {
+    match (&mut call).now_or_never() {
+        Some(answer) => future::ready(answer).boxed(),
+        None => call,
+    }
+}

@@ -1,0 +1,186 @@
+//! What follows from the answer to an append: commands are settled and answered, or decided again.
+
+use std::collections::HashSet;
+use std::io;
+
+use metrics::counter;
+use tidemark_event_store::{AppendOutcome, Appended, Conflict};
+
+use super::CommitLoop;
+use super::append_in_flight::{AppendAnswer, AppendInFlight};
+use crate::error::Error;
+use crate::executor::batch::{DecidedCommand, Decision};
+use crate::executor::idempotency::replayed_answer;
+use crate::executor::submission::{Accepted, Answer};
+
+/// A command whose decision the append has confirmed: its events are in the log, or its refusal holds.
+pub(super) struct Settled {
+    pub(super) command: DecidedCommand,
+    /// The position of the command's last event.
+    pub(super) position: i64,
+}
+
+impl CommitLoop {
+    /// Handles the answer to the append in flight. Returns the commands that are settled by it.
+    pub(super) async fn handle_answer(&mut self, answer: AppendAnswer) -> Vec<Settled> {
+        let Some(append) = self.in_flight.take() else {
+            return Vec::new();
+        };
+        match answer.unwrap_or_else(|_| Err(io::Error::other("the append panicked").into())) {
+            Ok(AppendOutcome::Appended(appended)) => {
+                if appended.conflicts.is_empty() {
+                    // All that the next batch rests on became true: the append need not wait until
+                    // this one is settled.
+                    self.send_batch();
+                }
+                append.record_metrics();
+                self.loading.save_snapshots(append.long_streams);
+                self.settle(append.groups, &appended)
+            }
+            Ok(AppendOutcome::Late(now)) => {
+                tracing::warn!("a batch reached the log too late and is decided again");
+                counter!("tidemark_executor_late_batches_total").increment(1);
+                self.clock.follow(now);
+                self.decide_all_again(append)
+            }
+            Ok(AppendOutcome::NotCurrent) => {
+                tracing::error!("this executor's row is gone: it was idle for too long");
+                self.register().await;
+                self.decide_all_again(append)
+            }
+            Err(error) => {
+                tracing::error!(%error, batch = self.batch_number, "the outcome of an append is unknown");
+                counter!("tidemark_executor_unknown_outcomes_total").increment(1);
+                self.resolve(append).await
+            }
+        }
+    }
+
+    /// Returns the commands of the groups that were written. The others are decided again.
+    fn settle(&mut self, groups: Vec<Vec<DecidedCommand>>, appended: &Appended) -> Vec<Settled> {
+        self.clock.follow(appended.at);
+        let failed: HashSet<usize> = appended.conflicts.iter().map(Conflict::group).collect();
+        let mut settled = Vec::new();
+        let mut position = appended.head;
+        for (number, commands) in groups.into_iter().enumerate() {
+            if failed.contains(&number) {
+                let conflicts = appended.conflicts.iter();
+                let conflicts = conflicts.filter(|conflict| conflict.group() == number);
+                self.retry_group(commands, &conflicts.collect::<Vec<_>>());
+                continue;
+            }
+            for command in &commands {
+                for id in command.streams_written() {
+                    self.cache.set_recorded_at(id, appended.at);
+                }
+            }
+            position = settle_group(commands, position, &mut settled);
+        }
+        if !failed.is_empty() {
+            self.decide_invalidated_again();
+        }
+        settled
+    }
+
+    /// Handles a group that was not written. Commands that can never be are answered, and the others are
+    /// decided again.
+    fn retry_group(&mut self, commands: Vec<DecidedCommand>, conflicts: &[&Conflict]) {
+        counter!("tidemark_executor_conflicts_total").increment(1);
+        let mut again = Vec::with_capacity(commands.len());
+        for command in commands {
+            command.evict_from(&mut self.cache);
+            match self.answer_to_conflict(&command, conflicts) {
+                Some(answer) => command.queued.answer(answer),
+                None => again.push(command),
+            }
+        }
+        self.decide_again(again.into_iter());
+    }
+
+    /// The answer to a command that was accepted before under its idempotency key, or whose subject was
+    /// erased. Other conflicts are no answer, but a reason to decide again.
+    fn answer_to_conflict(
+        &self,
+        command: &DecidedCommand,
+        conflicts: &[&Conflict],
+    ) -> Option<Answer> {
+        let submission = &command.queued.submission;
+        conflicts.iter().find_map(|conflict| match conflict {
+            Conflict::SubjectKey { subject, .. } => {
+                let is_erased = submission
+                    .subject_keys
+                    .iter()
+                    .any(|key| key.subject == *subject);
+                is_erased.then_some(Err(Error::SubjectErased))
+            }
+            Conflict::IdempotencyRecord { record, .. } => {
+                let sent = submission.idempotency.as_ref()?;
+                let is_same = (&record.principal, &record.key) == (&sent.principal, &sent.key);
+                is_same.then(|| replayed_answer(record, sent, self.timeline))
+            }
+            Conflict::Stream { .. } | Conflict::Claim { .. } => None,
+        })
+    }
+
+    /// Decides a whole batch again, of which nothing was written. No command is settled by that.
+    fn decide_all_again(&mut self, append: AppendInFlight) -> Vec<Settled> {
+        self.decide_again(append.groups.into_iter().flatten());
+        self.decide_invalidated_again();
+        Vec::new()
+    }
+
+    /// Queues commands to be decided again, before all others, on states that are loaded anew.
+    pub(super) fn decide_again(
+        &mut self,
+        commands: impl DoubleEndedIterator<Item = DecidedCommand>,
+    ) {
+        let cache = &mut self.cache;
+        self.queue.push_again(commands.map(|command| {
+            command.evict_from(cache);
+            command.queued
+        }));
+    }
+
+    /// Decides the commands of the next batch again that were decided on writes which were not appended.
+    fn decide_invalidated_again(&mut self) {
+        let invalidated = self.batch.take_invalidated(&self.cache);
+        self.decide_again(invalidated.into_iter());
+    }
+
+    /// Answers settled commands.
+    pub(super) fn answer(&self, settled: Vec<Settled>) {
+        for Settled { command, position } in settled {
+            let DecidedCommand {
+                queued, decision, ..
+            } = command;
+            let answer = match decision {
+                Decision::Accepted { version, events } => Ok(Accepted {
+                    status: queued.submission.status,
+                    stream_id: queued.submission.stream_id,
+                    version,
+                    timeline: self.timeline,
+                    position,
+                    events: events.into(),
+                    replayed: false,
+                }),
+                Decision::Refused(refusal) => Err(Error::Refused(refusal)),
+                Decision::VersionMismatch { current } => Err(Error::VersionMismatch { current }),
+            };
+            queued.answer(answer);
+        }
+    }
+}
+
+/// Adds the commands of a group whose events follow `position` in the log. Returns the position of the
+/// group's last event.
+pub(super) fn settle_group(
+    commands: Vec<DecidedCommand>,
+    mut position: i64,
+    settled: &mut Vec<Settled>,
+) -> i64 {
+    for command in commands {
+        position += i64::try_from(command.event_count()).unwrap_or(0);
+        settled.push(Settled { command, position });
+    }
+    position
+}

@@ -1,0 +1,101 @@
+//! Has a command with an `Idempotency-Key` act once, however often it is sent.
+//!
+//! Requests with the same key that meet in one process share one answer. For all others the append looks:
+//! it finds the idempotency record of a command that was accepted before, by whatever process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use tidemark_event_store::IdempotencyRecord;
+
+use super::submission::{Accepted, Answer, Idempotency};
+use crate::error::Error;
+
+/// The commands with an `Idempotency-Key` that this process is executing, by principal and key.
+#[derive(Clone, Default)]
+pub(super) struct KeysInFlight(Arc<Mutex<HashMap<(String, String), InFlight>>>);
+
+type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
+
+struct InFlight {
+    request_hash: Vec<u8>,
+    answer: SharedAnswer,
+}
+
+impl KeysInFlight {
+    /// Runs `execution`, unless a command with the same key is being executed: then waits for the answer
+    /// of that one.
+    pub(super) async fn execute_once(
+        &self,
+        idempotency: Idempotency,
+        execution: impl Future<Output = Answer> + Send + 'static,
+    ) -> Answer {
+        let key = (idempotency.principal, idempotency.key);
+        let answer = {
+            let mut commands = self.lock();
+            match commands.get(&key) {
+                Some(command) if command.request_hash != idempotency.request_hash => {
+                    return Err(Error::IdempotencyKeyReused);
+                }
+                Some(command) => command.answer.clone(),
+                None => {
+                    let answer = self.spawn(key.clone(), execution);
+                    let command = InFlight {
+                        request_hash: idempotency.request_hash,
+                        answer: answer.clone(),
+                    };
+                    commands.insert(key, command);
+                    answer
+                }
+            }
+        };
+        answer.await
+    }
+
+    /// Runs `execution` in a task of its own, so that the key is forgotten at its end even if all clients
+    /// that wait for the answer have disconnected.
+    fn spawn(
+        &self,
+        key: (String, String),
+        execution: impl Future<Output = Answer> + Send + 'static,
+    ) -> SharedAnswer {
+        let this = self.clone();
+        let task = tokio::spawn(async move {
+            let answer = execution.await;
+            this.lock().remove(&key);
+            answer
+        });
+        task.map(|joined| joined.unwrap_or_else(|error| Err(Error::internal(error))))
+            .boxed()
+            .shared()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), InFlight>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer to a command that was accepted before, built from its record.
+pub(super) fn replayed_answer(
+    record: &IdempotencyRecord,
+    idempotency: &Idempotency,
+    timeline: i32,
+) -> Answer {
+    if record.request_hash != idempotency.request_hash {
+        return Err(Error::IdempotencyKeyReused);
+    }
+    let status = u16::try_from(record.status).ok();
+    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+    Ok(Accepted {
+        status: status.unwrap_or(StatusCode::OK),
+        stream_id: record.stream_id,
+        version: record.version,
+        timeline,
+        position: record.position,
+        events: Arc::default(),
+        replayed: true,
+    })
+}

@@ -1,0 +1,116 @@
+//! Commands that wait until the state of a stream or the owner of a claim is loaded, and the loads that
+//! are under way. Loads run beside the loop that decides, so that a slow one delays no other command.
+
+mod loader;
+
+use std::collections::HashMap;
+
+use tidemark_domain::Load;
+use tidemark_platform::config::Executor as Settings;
+use tokio::task::{JoinError, JoinSet};
+use uuid::Uuid;
+
+pub(super) use self::loader::Loader;
+
+use self::loader::LoadResult;
+use super::cache::Cache;
+use super::queue::{QueuedCommand, answer_all};
+use crate::error::Error;
+
+/// What a finished load task returns, unless it panicked.
+pub(super) type FinishedLoad = Result<Vec<LoadResult>, JoinError>;
+
+/// The commands that wait for loads, and the loads.
+pub(super) struct Loading {
+    loader: Loader,
+    waiting: HashMap<Load, Vec<QueuedCommand>>,
+    /// What commands wait for and no task loads yet.
+    wanted: Vec<Load>,
+    tasks: JoinSet<Vec<LoadResult>>,
+    tasks_max: usize,
+    loads_per_task_max: usize,
+}
+
+impl Loading {
+    /// No command waits yet.
+    pub(super) fn new(loader: Loader, settings: &Settings) -> Self {
+        Self {
+            loader,
+            waiting: HashMap::new(),
+            wanted: Vec::new(),
+            tasks: JoinSet::new(),
+            tasks_max: settings.loads_max,
+            loads_per_task_max: settings.batch_max,
+        }
+    }
+
+    /// Has a command wait for a load. Commands that wait for the same share it.
+    pub(super) fn wait_for(&mut self, load: Load, command: QueuedCommand) {
+        let commands = self.waiting.entry(load.clone()).or_default();
+        commands.push(command);
+        if commands.len() == 1 {
+            self.wanted.push(load);
+        }
+    }
+
+    /// Starts to load what is wanted, many streams and claims at once, while the number of tasks allows.
+    pub(super) fn start(&mut self) {
+        while !self.wanted.is_empty() && self.tasks.len() < self.tasks_max {
+            let count = self.wanted.len().min(self.loads_per_task_max);
+            let loads = self.wanted.drain(..count).collect();
+            let loader = self.loader.clone();
+            self.tasks.spawn(async move { loader.load(loads).await });
+        }
+    }
+
+    /// Waits for the next load to finish. Returns none if none is under way. Loses nothing if the call is
+    /// dropped.
+    pub(super) async fn next_finished(&mut self) -> Option<FinishedLoad> {
+        self.tasks.join_next().await
+    }
+
+    /// Puts what was loaded into the cache and returns the commands that waited for it. Those whose load
+    /// failed are answered with the error.
+    pub(super) fn finish(
+        &mut self,
+        finished: FinishedLoad,
+        cache: &mut Cache,
+    ) -> Vec<QueuedCommand> {
+        let results = match finished {
+            Ok(results) => results,
+            Err(error) => {
+                // It is not known which commands waited for the task that panicked.
+                let commands = self.waiting.drain().flat_map(|(_, commands)| commands);
+                answer_all(commands, &Error::internal(error));
+                return Vec::new();
+            }
+        };
+        let mut loaded_commands = Vec::new();
+        for result in results {
+            let (load, inserted) = match result {
+                LoadResult::Stream(id, loaded) => {
+                    let inserted = loaded.map(|loaded| cache.insert_stream(id, loaded));
+                    (Load::Stream(id), inserted)
+                }
+                LoadResult::Claim(claim, owner) => {
+                    let inserted = owner.map(|owner| cache.insert_claim(claim.clone(), owner));
+                    (Load::Claim(claim), inserted)
+                }
+            };
+            let commands = self.waiting.remove(&load).unwrap_or_default();
+            match inserted {
+                Ok(()) => loaded_commands.extend(commands),
+                Err(error) => answer_all(commands, &error),
+            }
+        }
+        loaded_commands
+    }
+
+    /// Stores snapshots of these streams, which have become long, in a task of its own.
+    pub(super) fn save_snapshots(&self, streams: Vec<Uuid>) {
+        if !streams.is_empty() {
+            let loader = self.loader.clone();
+            tokio::spawn(async move { loader.save_snapshots(&streams).await });
+        }
+    }
+}
