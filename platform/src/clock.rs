@@ -1,11 +1,12 @@
-//! The time: that of Postgres, followed by an offset. The one place that reads the machine's wall clock.
+//! The time. It is that of Postgres, which a process follows by keeping its offset from the machine's clock.
+//! Nothing else reads the machine's wall clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The time, in microseconds as Postgres keeps it. Clones share what they follow.
+/// Tells the time in whole microseconds, as Postgres stores it. Clones follow the same server.
 #[derive(Clone, Debug)]
 pub struct Clock {
     source: Source,
@@ -13,13 +14,13 @@ pub struct Clock {
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// The machine's clock, plus its distance in microseconds to the clock that is followed.
+    /// The machine's clock, plus the offset in microseconds of the server that is followed.
     Followed(Arc<AtomicI64>),
     Fixed(DateTime<Utc>),
 }
 
 impl Clock {
-    /// A clock that shows the machine's time until it is told another.
+    /// A clock that shows the machine's time until `follow` is called.
     #[must_use]
     pub fn system() -> Self {
         Self {
@@ -35,7 +36,7 @@ impl Clock {
         }
     }
 
-    /// The time now.
+    /// The present time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         match &self.source {
@@ -48,7 +49,7 @@ impl Clock {
         }
     }
 
-    /// Follows a server that said just now what time it is. A fixed clock follows nobody.
+    /// Sets the clock to the time that a server has just told. On a fixed clock it has no effect.
     pub fn follow(&self, server_time: DateTime<Utc>) {
         if let Source::Followed(offset_us) = &self.source {
             let offset = server_time.signed_duration_since(machine_time());
@@ -59,11 +60,11 @@ impl Clock {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the edge: others take a `Clock`"
+    reason = "everybody else is given a `Clock`"
 )]
 fn machine_time() -> DateTime<Utc> {
     let now = Utc::now();
-    // Postgres keeps microseconds: more would differ after a round trip.
+    // Postgres stores microseconds, so nanoseconds would be lost when a time is read back.
     DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
 }
 

@@ -1,4 +1,4 @@
-//! Connections to Postgres, with the limits of the configuration on every one of them.
+//! Connection pools for Postgres. Every connection has the limits of the configuration.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use tokio::time::timeout;
 
 use crate::config::Database;
 
-/// A pool for the role that `url` names. It connects when it is first used, so a process may start
-/// before Postgres does.
+/// Makes a pool for the role that `url` names. It connects when it is first used, so that a process may
+/// start before Postgres does.
 ///
 /// # Errors
 /// If `url` is not a Postgres URL.
 pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
-    // Our statements are short, and each has its index. Where statistics are missing, an estimate that is
-    // far too high would have Postgres compile one for half a second, on every connection; and a plan
-    // made when a table was empty would read through all of it for as long as the plan is kept.
+    // Our statements are short, and each of them has an index. Without statistics Postgres may estimate a
+    // cost that is far too high, and then spend half a second on every connection compiling a statement;
+    // and a plan that it made while a table was empty would scan the whole table for as long as it is kept.
     let plans = [("jit", "off"), ("enable_seqscan", "off")];
     let options = options.options(plans).options([
         ("statement_timeout", settings.statement_timeout_ms),
@@ -28,20 +28,21 @@ pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
             settings.idle_in_transaction_timeout_ms,
         ),
     ]);
-    let patience = Duration::from_millis(settings.statement_timeout_ms);
+    let release_timeout = Duration::from_millis(settings.statement_timeout_ms);
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
         .max_lifetime(Duration::from_secs(settings.max_lifetime_s))
-        // sqlx pings on release already; a broken connection shows at the first use.
+        // sqlx pings a connection when it is released. A ping before each use as well would cost a round
+        // trip, and a connection that broke in between fails at its first statement anyway.
         .test_before_acquire(false)
-        // A future that is dropped while it begins a transaction leaves it open on the connection.
-        // Begin first: a rollback alone would warn in the server's log each time.
+        // A future that is dropped while it begins a transaction leaves the transaction open. The rollback
+        // ends it; without the `begin` a rollback would write a warning to the server's log each time.
         .after_release(move |connection, _| {
             Box::pin(async move {
                 let tidy = connection.execute(sqlx::raw_sql("begin; rollback"));
-                // The other end may have vanished without a word, and took what was asked with it.
-                let tidied = timeout(patience, tidy).await;
+                // If the other end has vanished, no answer will ever arrive.
+                let tidied = timeout(release_timeout, tidy).await;
                 tidied.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))??;
                 Ok(true)
             })

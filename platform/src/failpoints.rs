@@ -1,17 +1,19 @@
-//! Crash points: where `FAILPOINTS` says so, the process dies at once, as if the power had gone.
-//! Only `./dev chaos` builds them in.
+//! Crash points: at the points that the variable `FAILPOINTS` names, the process dies at once, as if the
+//! power had failed. Only `./dev chaos` builds them in.
 
 #[cfg(not(debug_assertions))]
-compile_error!("crash points are for builds with debug assertions, never for a release");
+compile_error!(
+    "the feature `failpoints` needs debug assertions, so that no release has crash points"
+);
 
-/// Takes what `FAILPOINTS` says. From then on every panic is the end of the process, whoever would
-/// have caught it.
+/// Arms the crash points that `FAILPOINTS` names. From then on every panic ends the process, even one that
+/// would have been caught.
 pub(crate) fn arm() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
         std::process::abort();
     }));
-    // They stay as they are to the end.
+    // Dropping the scenario would disarm the crash points.
     std::mem::forget(fail::FailScenario::setup());
 }

@@ -1,4 +1,5 @@
-//! The API's description (`OpenAPI` 3.1) and a page to try it, both served from this process alone.
+//! Serves the description of an API (`OpenAPI` 3.1) and a page to try it. The page loads nothing from other
+//! servers.
 
 use axum::Router;
 use axum::extract::Request;
@@ -13,12 +14,13 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::http::ProblemDocument;
 
-/// The page loads its own scripts and styles and calls this API.
+/// Lets the page load its own scripts and styles, and call this API.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 );
 
-/// `/openapi.json` and `/docs`. Adds the problem and the two ways to authenticate to `api`.
+/// The routes `/openapi.json` and `/docs`. The schema of problems and the two ways to authenticate are added
+/// to `api`.
 pub fn router(mut api: OpenApi) -> Router {
     let components = api.components.get_or_insert_with(Components::new);
     let mut schemas = Vec::new();
@@ -36,7 +38,7 @@ pub fn router(mut api: OpenApi) -> Router {
     let service = ApiKeyValue::with_description("Authorization", "`Service <name>:<secret>`");
     components.add_security_scheme("service", SecurityScheme::ApiKey(ApiKey::Header(service)));
 
-    // The public validator would be told of the API.
+    // Otherwise the page would send the address of the API to a public validator.
     let page = Config::default()
         .validator_url("none")
         .try_it_out_enabled(true);
@@ -65,7 +67,7 @@ mod tests {
     use crate::testing::{authenticator, config, get};
 
     #[utoipa::path(get, path = "/v1/things", responses((status = 200), Problem))]
-    #[expect(dead_code, reason = "only its description is served")]
+    #[expect(dead_code, reason = "only its description is used")]
     fn things() {}
 
     #[derive(OpenApi)]
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_reference_of_the_description_leads_somewhere() {
+    async fn every_reference_of_the_description_resolves() {
         let api = get(&app(), "/openapi.json", &[]).await.json();
         assert_eq!(api["openapi"], "3.1.0");
         for component in [
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_needs_nobody_else() {
+    async fn the_page_loads_nothing_from_other_servers() {
         let app = app();
         let page = get(&app, "/docs/", &[]).await;
         assert_eq!(page.status, 200);

@@ -1,5 +1,5 @@
-//! What operators and their machines ask a process: does it live, is it ready, what has it measured.
-//! None of it is for the public, and none of it is limited with the API.
+//! Routes for operators and their machines: whether the process lives, whether it is ready, and its metrics.
+//! They are not meant for the public, and the limits of the API do not hold for them.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -25,31 +25,31 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
-/// What must hold for this process to be sent requests.
+/// The checks that must succeed for a process to be ready, that is, to be sent requests.
 #[derive(Default)]
 pub struct Readiness {
     checks: Vec<(&'static str, Check)>,
 }
 
-/// Something that becomes true, and may cease to be.
+/// A condition of readiness that another part of the process sets. It is false at first.
 #[derive(Clone, Debug, Default)]
 pub struct ReadinessFlag(Arc<AtomicBool>);
 
 impl ReadinessFlag {
-    /// Says how it is now.
-    pub fn set(&self, is_so: bool) {
-        self.0.store(is_so, Ordering::Relaxed);
+    /// Sets whether the condition holds now.
+    pub fn set(&self, holds: bool) {
+        self.0.store(holds, Ordering::Relaxed);
     }
 }
 
 impl Readiness {
-    /// Ready from the start.
+    /// No checks: such a process is always ready.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds something to try each time. What its error says is shown to operators.
+    /// Adds a check that runs for each request of `/readyz`. The text of its error is shown to operators.
     #[must_use]
     pub fn check<F, E>(
         mut self,
@@ -69,17 +69,17 @@ impl Readiness {
         self
     }
 
-    /// Adds something that others say; not so until they do.
+    /// Adds a check that succeeds while `flag` is set.
     #[must_use]
     pub fn flag(self, name: &'static str, flag: &ReadinessFlag) -> Self {
         let flag = flag.clone();
         self.check(name, move || {
-            let is_so = flag.0.load(Ordering::Relaxed);
-            async move { if is_so { Ok(()) } else { Err("not yet") } }
+            let holds = flag.0.load(Ordering::Relaxed);
+            async move { if holds { Ok(()) } else { Err("not yet") } }
         })
     }
 
-    /// What is missing, and why.
+    /// The names of the checks that fail, and why.
     async fn missing(&self, timeout: Duration) -> BTreeMap<&'static str, String> {
         let results = self.checks.iter().map(|(name, check)| async move {
             let result = tokio::time::timeout(timeout, check()).await;
@@ -102,7 +102,7 @@ struct Ops {
     retry_after_s: u64,
 }
 
-/// `/livez`, `/readyz` and `/metrics`.
+/// The routes `/livez`, `/readyz` and `/metrics`.
 pub fn router(readiness: Readiness, http: &config::Http) -> Router {
     let ops = Ops {
         readiness,
@@ -122,7 +122,7 @@ pub fn router(readiness: Readiness, http: &config::Http) -> Router {
         .with_state(Arc::new(ops))
 }
 
-/// Nothing new is sent to a process that is about to stop.
+/// A process that is about to stop is not ready, so that it is sent no new requests.
 async fn readyz(
     State(ops): State<Arc<Ops>>,
     shutdown: Result<Shutdown, Problem>,
@@ -134,7 +134,7 @@ async fn readyz(
     if missing.is_empty() {
         return Ok(axum::Json(json!({ "status": "ready" })));
     }
-    let detail = "This process is not ready to be sent requests.";
+    let detail = "This process is not ready to handle requests.";
     Err(Problem::unavailable("not_ready", detail, ops.retry_after_s).with("missing", missing))
 }
 

@@ -1,5 +1,6 @@
-//! Pages that continue where the last one ended, however deep. What a cursor holds is the query's
-//! affair; here it is only kept from being forged, or used with another query.
+//! Pagination by cursors: a page continues where the last one ended, and costs the same however deep it is.
+//! The query decides what its cursor holds. This module signs cursors, so that they can be neither forged nor
+//! used with another query.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,21 +15,21 @@ use utoipa::ToSchema;
 use crate::config;
 use crate::http::{FieldError, Problem};
 
-/// Bytes of the signature that a cursor carries.
+/// The length of the signature in a cursor, in bytes.
 const TAG_BYTES: usize = 16;
-/// Separates this use of the key from others.
+/// Is signed with every cursor, so that no signature that the same key makes for another purpose fits.
 const PURPOSE: &[u8] = b"tidemark.cursor.v1";
 
-/// One page.
+/// One page of a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Page<T> {
-    /// The items, in the order asked for.
+    /// The items, in the order that the client asked for.
     pub items: Vec<T>,
-    /// `cursor` of the next page; none if this is the last.
+    /// The parameter `cursor` for the next page; null if this page is the last.
     pub next: Option<String>,
 }
 
-/// Writes and reads cursors.
+/// Signs cursors, and verifies them.
 #[derive(Clone)]
 pub struct Cursors {
     mac: Hmac<Sha256>,
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Cursors {
 }
 
 impl Cursors {
-    /// Cursors that all processes with this secret understand.
+    /// All processes with the same secret accept each other's cursors.
     #[must_use]
     pub fn new(secret: &SecretString) -> Self {
         let mut mac = hmac(secret.expose_secret().as_bytes());
@@ -49,7 +50,7 @@ impl Cursors {
         Self { mac }
     }
 
-    /// A cursor for where this page ended. `scope` names the query: its route and its filters.
+    /// Makes the cursor of the page that follows `value`. `scope` names the query by its route and its filters.
     ///
     /// # Errors
     /// If the value cannot be written as JSON.
@@ -60,10 +61,10 @@ impl Cursors {
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Where the last page ended.
+    /// The value from which the cursor continues.
     ///
     /// # Errors
-    /// 400 for a cursor that was not made here for this very query.
+    /// 400 if the cursor was not made for this query with this secret.
     pub fn decode<T: DeserializeOwned>(&self, scope: &str, cursor: &str) -> Result<T, Problem> {
         let value = || {
             let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -71,13 +72,13 @@ impl Cursors {
             self.signed(scope, value).verify_truncated_left(tag).ok()?;
             serde_json::from_slice(value).ok()
         };
-        let detail = "The cursor is not one that this query gave out.";
+        let detail = "The cursor does not come from a page of this query.";
         value().ok_or_else(|| Problem::bad_request("invalid_cursor", detail))
     }
 
     fn signed(&self, scope: &str, value: &[u8]) -> Hmac<Sha256> {
         let mut mac = self.mac.clone();
-        // The length keeps scope and value apart.
+        // With the length no other pair of scope and value has the same bytes.
         mac.update(&(scope.len() as u64).to_be_bytes());
         mac.update(scope.as_bytes());
         mac.update(value);
@@ -86,20 +87,20 @@ impl Cursors {
 }
 
 fn hmac(key: &[u8]) -> Hmac<Sha256> {
-    // HMAC takes keys of any length; the all-zero key is what an empty one is padded to.
+    // HMAC accepts keys of any length, so this cannot fail. The zeros are what an empty key is padded to.
     Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Array::default()))
 }
 
-/// The number of items that a query gives.
+/// The number of items that a page may hold: what the client asks for, or the default.
 ///
 /// # Errors
-/// 422 if the client asks for none or too many.
+/// 422 if the client asks for fewer than 1 or more than `query.page_max`.
 pub fn limit(asked: Option<i64>, query: &config::Query) -> Result<i64, Problem> {
     match asked {
         None => Ok(query.page_default),
         Some(limit) if (1..=query.page_max).contains(&limit) => Ok(limit),
         Some(_) => {
-            let detail = format!("is not from 1 to {}", query.page_max);
+            let detail = format!("must be from 1 to {}", query.page_max);
             Err(Problem::invalid(vec![FieldError::parameter(
                 "limit", detail,
             )]))
@@ -131,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_read_as_it_was_written() {
+    fn a_cursor_decodes_to_the_value_that_was_encoded() {
         let read = cursors().decode::<(String, u64)>(SCOPE, &cursor());
         assert_eq!(read.unwrap(), ("lamp".to_owned(), 42));
-        // It goes into a query string as it is.
+        // It needs no encoding in a query string.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         assert!(cursor().bytes().all(is_plain));
     }
@@ -175,16 +176,16 @@ mod tests {
         ] {
             assert_refused(&cursors(), scope, &cursor());
         }
-        // What one signs as its scope is not another's value.
+        // A byte cannot move from the value to the scope.
         let cursor = cursors().encode("a", &1).unwrap();
         let value = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
         assert_refused(&cursors(), "a1", &URL_SAFE_NO_PAD.encode(&value[1..]));
-        // Nor is a value of another form what the query continues from.
+        // A value of another type is refused as well.
         assert_refused(&cursors(), "a", &cursor);
     }
 
     #[tokio::test]
-    async fn limits() {
+    async fn a_limit_out_of_bounds_is_refused() {
         let query = config().query;
         assert_eq!(limit(None, &query).unwrap(), query.page_default);
         for good in [1, query.page_max] {

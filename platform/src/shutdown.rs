@@ -1,4 +1,4 @@
-//! The signal to stop, as a token that everything long-lived watches.
+//! The signal to stop, as a token that every long-running task watches.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::Problem;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT.
+/// Returns a token that the first SIGTERM or SIGINT cancels.
 ///
 /// # Errors
-/// If the process cannot listen to signals.
+/// If signal handlers cannot be installed.
 pub fn signal() -> std::io::Result<CancellationToken> {
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
@@ -27,7 +27,8 @@ pub fn signal() -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// The server's token, for handlers whose answer is a stream: one that outlives it holds up the drain.
+/// The server's token, for handlers whose response is a stream. Such a stream must end when the token is
+/// cancelled, or it delays the shutdown until `http.drain_ms` have passed.
 #[derive(Clone, Debug)]
 pub struct Shutdown(pub CancellationToken);
 

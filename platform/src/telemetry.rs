@@ -1,5 +1,5 @@
-//! Logs to standard output and measurements for Prometheus, once per process. Spans and lines of
-//! requests are made by `http`.
+//! Sets up the log on standard output and the metrics for Prometheus, once per process. The log lines and
+//! metrics of requests are made by `middleware`.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -10,45 +10,46 @@ use tracing_subscriber::EnvFilter;
 use crate::config;
 use crate::config::LogFormat;
 
-/// Histograms keep their samples until they are drained, by a scrape or by this.
+/// How often the recorder drains the samples of histograms. Otherwise they would pile up until a scrape.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// In seconds: from what a cache answers to what a handler may take.
+/// Upper bounds of the buckets of every histogram. Most histograms measure seconds: from an answer out of a
+/// cache to the longest time that a handler may take.
 const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
-static STARTING: Mutex<()> = Mutex::new(());
+static INITIALISING: Mutex<()> = Mutex::new(());
 
-/// Why there is no telemetry.
+/// Why telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `telemetry.log` is not a filter.
+    /// `telemetry.log` is not a log filter.
     #[error("TIDEMARK_TELEMETRY__LOG is not a log filter: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// The recorder refuses to be installed.
+    /// The recorder of metrics cannot be installed.
     #[error("metrics cannot be recorded: {0}")]
     Recorder(#[from] metrics_exporter_prometheus::BuildError),
-    /// The upkeep cannot be started.
-    #[error("no thread for metrics: {0}")]
+    /// The thread that drains histograms cannot be started.
+    #[error("the thread for metrics cannot be started: {0}")]
     Upkeep(#[from] std::io::Error),
 }
 
-/// Starts both. Where it has been done in this process before, nothing changes: tests run several
-/// of our processes in one.
+/// Sets up log and metrics. A second call in the same process changes nothing, since tests run several of
+/// our processes in one.
 ///
 /// # Errors
 /// If the filter is malformed, or the recorder cannot be installed.
 pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
     let filter = EnvFilter::builder().parse(&telemetry.log)?;
-    let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = INITIALISING.lock().unwrap_or_else(PoisonError::into_inner);
     if METRICS.get().is_some() {
         return Ok(());
     }
     #[cfg(feature = "failpoints")]
     crate::failpoints::arm();
     let logs = tracing_subscriber::fmt().with_env_filter(filter);
-    // Fails only where a test has installed its own.
+    // This fails only where a test has installed its own subscriber.
     let _ = match telemetry.log_format {
         LogFormat::Json => logs
             .json()
@@ -61,20 +62,20 @@ pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
     let handle = PrometheusBuilder::new()
         .set_buckets(&BUCKETS)?
         .install_recorder()?;
-    let kept = METRICS.get_or_init(|| handle).clone();
-    // A thread, since tests end the runtime that the first process ran on.
+    let handle = METRICS.get_or_init(|| handle).clone();
+    // This is a thread and no task, since tests end the runtime of the process that started it.
     std::thread::Builder::new()
         .name("metrics-upkeep".to_owned())
         .spawn(move || {
             loop {
                 std::thread::sleep(UPKEEP_INTERVAL);
-                kept.run_upkeep();
+                handle.run_upkeep();
             }
         })?;
     Ok(())
 }
 
-/// All measurements in the text format of Prometheus; nothing before `init`.
+/// All metrics in the text format of Prometheus. It is empty before `init`.
 pub(crate) fn render() -> String {
     METRICS
         .get()

@@ -24,7 +24,7 @@ use crate::clock::Clock;
 
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// The default configuration with keys and a service.
+/// The default configuration with keys and two services.
 pub(crate) fn config() -> Config {
     config_with(&[])
 }
@@ -61,7 +61,7 @@ pub(crate) fn config_with(vars: &[(&str, &str)]) -> Config {
     Config::from_vars(all).unwrap()
 }
 
-/// When the tests take place.
+/// The time at which all tests take place.
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
@@ -86,7 +86,7 @@ pub(crate) fn token(config: &Config) -> String {
         .unwrap()
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -115,7 +115,7 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Status and code of a problem that is a proper one.
+    /// Status and code of a problem, after checking that the response is a well-formed one.
     pub(crate) fn problem(&self) -> (u16, String) {
         let problem = self.json();
         assert_eq!(
@@ -129,20 +129,20 @@ impl Answer {
         (self.status.as_u16(), code)
     }
 
-    /// The places that a problem points at.
+    /// The pointers and parameters of the errors of a problem.
     pub(crate) fn pointers(&self) -> Vec<String> {
         let errors = self.json()["errors"]
             .as_array()
             .cloned()
             .unwrap_or_default();
-        let place = |error: &Value| {
+        let pointer = |error: &Value| {
             error["pointer"]
                 .as_str()
                 .or(error["parameter"].as_str())
                 .unwrap()
                 .to_owned()
         };
-        errors.iter().map(place).collect()
+        errors.iter().map(pointer).collect()
     }
 }
 

@@ -1,5 +1,5 @@
-//! `Tidemark`: the position that an answer reflects, and that the next query wants to see applied.
-//! Opaque to clients.
+//! The header `Tidemark`. A response tells by it which position of the log it reflects; a query asks by it for
+//! an answer that reflects at least that position. Its value is opaque to clients.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,21 +12,21 @@ use axum::response::{IntoResponseParts, ResponseParts};
 
 use crate::http::Problem;
 
-/// The header of requests and answers.
+/// The name of the header, in requests and responses.
 pub const HEADER: HeaderName = HeaderName::from_static("tidemark");
 
-/// A position in the log of a timeline, written `1.42`. As part of a response it sets the header.
+/// A position in the log of a timeline, written `1.42`. As a part of a response it sets the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// The timeline; the first is 1.
+    /// The number of the timeline; the first is 1.
     pub timeline: i32,
     /// The position; 0 is before the first event.
     pub position: i64,
 }
 
-/// Not a token.
+/// The text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a Tidemark is taken from an answer, unchanged")]
+#[error("Tidemark must be sent exactly as a response gave it")]
 pub struct Malformed;
 
 impl fmt::Display for Token {
@@ -38,15 +38,19 @@ impl fmt::Display for Token {
 impl FromStr for Token {
     type Err = Malformed;
 
-    /// Takes only what `Display` writes.
+    /// Accepts only what `Display` writes, so that each token has one form.
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let (timeline, position) = text.split_once('.').ok_or(Malformed)?;
         let token = Self {
             timeline: timeline.parse().map_err(|_| Malformed)?,
             position: position.parse().map_err(|_| Malformed)?,
         };
-        let is_ours = token.timeline >= 1 && token.position >= 0 && token.to_string() == text;
-        if is_ours { Ok(token) } else { Err(Malformed) }
+        let is_canonical = token.timeline >= 1 && token.position >= 0 && token.to_string() == text;
+        if is_canonical {
+            Ok(token)
+        } else {
+            Err(Malformed)
+        }
     }
 }
 
@@ -61,7 +65,7 @@ impl IntoResponseParts for Token {
     }
 }
 
-/// The request's token, if it carries one; 400 if it is malformed.
+/// The token of a request, if it carries one. The extractor answers 400 to a malformed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tidemark(pub Option<Token>);
 

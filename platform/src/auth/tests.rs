@@ -1,4 +1,4 @@
-//! Credentials, good and forged: rows 41 to 49, 53 and 54 of the abuse table.
+//! Valid and forged credentials.
 
 mod services;
 mod tokens;
@@ -11,7 +11,7 @@ use crate::middleware;
 use crate::testing;
 use crate::testing::{config, get, token};
 
-/// Routes that let in whom their extractor does, and tell who it was.
+/// Routes with one extractor each, which answer what it found.
 fn app() -> Router {
     let config = config();
     let routes = Router::new()
@@ -35,7 +35,7 @@ fn app() -> Router {
 }
 
 #[tokio::test]
-async fn row_53_forms_of_the_header() {
+async fn the_scheme_is_read_in_any_case_and_other_forms_are_refused() {
     let token = token(&config());
     for header in [
         format!("Bearer {token}"),
@@ -67,7 +67,7 @@ async fn row_53_forms_of_the_header() {
 }
 
 #[tokio::test]
-async fn row_54_the_form_of_a_refusal() {
+async fn a_refusal_names_its_reason_in_www_authenticate() {
     let bearer = format!("Bearer {}", token(&config()));
     for (path, headers, problem, challenge) in [
         (

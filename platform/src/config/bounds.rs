@@ -3,8 +3,8 @@
 
 use std::fmt::Display;
 
-/// A count, size or time of zero would leave nothing to do anything with.
-pub(super) fn positive<T: PartialOrd + From<u8>>(value: &T, (): &()) -> garde::Result {
+/// The setting must not be zero or less, because then the part that reads it could do nothing.
+pub(super) fn positive<T: PartialOrd + From<u8>, C>(value: &T, _context: &C) -> garde::Result {
     if *value < T::from(1) {
         return Err(garde::Error::new("must be at least 1"));
     }

@@ -162,7 +162,7 @@ fn a_file_overrides_the_defaults_and_the_environment_the_file() {
 }
 
 #[test]
-fn secrets_do_not_show() {
+fn debug_shows_no_secret() {
     let config = load(&[("TIDEMARK_BOOTSTRAP_SECRET", "hunter2")]).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
 }

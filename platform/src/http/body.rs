@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::Problem;
 use crate::config;
 
-/// Levels of nesting that serde_json itself parses at most.
+/// The deepest nesting that `serde_json` itself parses.
 const SERDE_DEPTH_MAX: usize = 127;
 
 /// How large, how slow and how deeply nested a body may be.

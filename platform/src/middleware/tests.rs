@@ -1,4 +1,4 @@
-//! Rows of the abuse table that hold for any route, each named by its number.
+//! What holds for every route: how malformed, abusive and unlucky requests are answered.
 
 mod bodies;
 mod requests;

@@ -1,4 +1,4 @@
-//! What operators are told.
+//! What operators are answered.
 
 use std::future::pending;
 
@@ -16,7 +16,7 @@ fn not_ready() -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_process_lives_and_is_ready_when_nothing_is_missing() {
+async fn a_process_without_checks_is_alive_and_ready() {
     let app = router(Readiness::new(), &config().http);
     let answer = get(&app, "/livez", &[]).await;
     assert_eq!(
@@ -31,14 +31,14 @@ async fn a_process_lives_and_is_ready_when_nothing_is_missing() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_named() {
+async fn each_failing_check_is_named() {
     let (database, caught_up) = (ReadinessFlag::default(), ReadinessFlag::default());
     let reached = database.clone();
     let readiness = Readiness::new()
         .check("database", move || {
-            let is_so = reached.0.load(Ordering::Relaxed);
+            let is_reached = reached.0.load(Ordering::Relaxed);
             async move {
-                if is_so {
+                if is_reached {
                     Ok(())
                 } else {
                     Err("connection refused")
@@ -67,7 +67,7 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_hangs_holds_up_nobody() {
+async fn a_check_that_hangs_fails_in_time() {
     let readiness = Readiness::new()
         .check("database", pending::<Result<(), String>>)
         .check("broker", pending::<Result<(), String>>);
@@ -115,13 +115,13 @@ async fn requests_are_measured_by_route() {
 }
 
 #[tokio::test]
-async fn operators_are_answered_when_the_api_is_full() {
+async fn operators_are_answered_when_the_api_is_overloaded() {
     let mut config = config();
     config.http.in_flight_max = 0;
-    let routes = Router::new().route("/v1/full", on_get(|| async { "let in" }));
+    let routes = Router::new().route("/v1/overloaded", on_get(|| async { "handled" }));
     let app = middleware::apply(routes, &config.http, testing::authenticator(&config))
         .merge(router(Readiness::new(), &config.http));
-    assert_eq!(get(&app, "/v1/full", &[]).await.status, 503);
+    assert_eq!(get(&app, "/v1/overloaded", &[]).await.status, 503);
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(get(&app, path, &[]).await.status, 200, "{path}");
     }

@@ -1,4 +1,4 @@
-//! Connections: how long they may be silent, how many there are, and how they end.
+//! Connections: how long they may be idle, how many there are, and how they end.
 
 mod connections;
 mod idle_timeouts;
@@ -9,29 +9,32 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// No single step takes as long, unless it hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// A step that takes longer hangs.
+const HANGS_AFTER: Duration = Duration::from_mins(2);
 
-async fn ask(client: &mut (impl AsyncWrite + Unpin), path: &str) {
+async fn send_get(client: &mut (impl AsyncWrite + Unpin), path: &str) {
     let head = format!("GET {path} HTTP/1.1\r\nhost: tidemark\r\n\r\n");
     client.write_all(head.as_bytes()).await.unwrap();
 }
 
-/// Reads until `end` was read.
+/// Reads up to and including `end`.
 async fn read_to(client: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut text = String::new();
     while !text.ends_with(end) {
-        let byte = timeout(PATIENCE, client.read_u8()).await.unwrap().unwrap();
+        let byte = timeout(HANGS_AFTER, client.read_u8())
+            .await
+            .unwrap()
+            .unwrap();
         text.push(char::from(byte));
     }
     text
 }
 
-/// Reads until the server closes the connection. A reset is an end too: the server need not read
-/// what it has no use for.
+/// Reads until the server closes the connection. It may also reset it, since it need not read what the
+/// client still sends.
 async fn read_to_end(client: &mut (impl AsyncRead + Unpin)) -> String {
     let mut bytes = Vec::new();
-    let read = timeout(PATIENCE, client.read_to_end(&mut bytes)).await;
+    let read = timeout(HANGS_AFTER, client.read_to_end(&mut bytes)).await;
     if let Err(error) = read.unwrap() {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }

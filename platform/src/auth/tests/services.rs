@@ -5,7 +5,7 @@ use crate::auth::{ServiceCredential, Services};
 use crate::testing::{SECRET, config, config_with, get, token};
 
 #[tokio::test]
-async fn a_secret_lets_in() {
+async fn a_service_is_authenticated_by_its_secret() {
     let authorization = ServiceCredential::from_config(&config())
         .unwrap()
         .authorization()
@@ -22,7 +22,7 @@ async fn a_secret_lets_in() {
     let answer = get(&app(), "/v1/user", &header).await;
     assert_eq!(answer.problem(), (403, "insufficient_scope".to_owned()));
 
-    // One that is granted nothing is still known.
+    // A service without grants is authenticated as well.
     let mailer = format!("service mailer:{SECRET}x");
     let answer = get(&app(), "/v1/service", &[("authorization", &mailer)]).await;
     assert_eq!(
@@ -32,7 +32,7 @@ async fn a_secret_lets_in() {
 }
 
 #[tokio::test]
-async fn anything_else_does_not() {
+async fn any_other_credential_is_refused() {
     for credential in [
         String::new(),
         ":".to_owned(),
@@ -59,7 +59,7 @@ async fn anything_else_does_not() {
 }
 
 #[tokio::test]
-async fn two_credentials_are_none() {
+async fn two_credentials_are_refused() {
     let service = format!("Service query-api:{SECRET}");
     let bearer = format!("Bearer {}", token(&config()));
     for second in [&service, &bearer] {
@@ -73,7 +73,7 @@ async fn two_credentials_are_none() {
 }
 
 #[test]
-fn a_secret_can_be_replaced() {
+fn two_secrets_of_a_service_are_valid_at_a_time() {
     let tokens = format!(" query-api={SECRET} , query-api={SECRET}2,");
     let services = Services::from_config(&config_with(&[("TIDEMARK_SERVICE_TOKENS", &tokens)]));
     let services = services.unwrap();
@@ -89,7 +89,7 @@ fn a_secret_can_be_replaced() {
 }
 
 #[test]
-fn short_secrets_are_refused_and_not_told() {
+fn a_malformed_or_short_secret_is_refused_and_not_shown() {
     let short = &SECRET[1..];
     let malformed = [
         format!("query-api={short}"),
@@ -124,7 +124,7 @@ fn short_secrets_are_refused_and_not_told() {
 }
 
 #[test]
-fn secrets_do_not_show() {
+fn debug_shows_no_secret() {
     let credential = ServiceCredential::from_config(&config()).unwrap();
     let services = Services::from_config(&config()).unwrap();
     assert!(!format!("{credential:?} {services:?} {:?}", config()).contains(SECRET));

@@ -14,7 +14,7 @@ use sha2::Sha256;
 use crate::auth::{Error, Issuer, Verifier};
 use crate::testing::{config, config_with, now, token, user};
 
-const OUR_SEED: [u8; 32] = [7; 32];
+const SEED: [u8; 32] = [7; 32];
 
 static VERIFIER: LazyLock<Verifier> =
     LazyLock::new(|| Verifier::from_config(&config().auth).unwrap());
@@ -31,11 +31,11 @@ fn signed_by(seed: [u8; 32], header: &Value, claims: &Value) -> String {
 }
 
 fn signed(header: &Value, claims: &Value) -> String {
-    signed_by(OUR_SEED, header, claims)
+    signed_by(SEED, header, claims)
 }
 
-/// Header and claims of a token of ours.
-fn ours() -> (Value, Value) {
+/// Header and claims of a token that we issued.
+fn issued() -> (Value, Value) {
     let token = token(&config());
     let mut parts = token
         .split('.')
@@ -69,20 +69,20 @@ fn assert_refused(token: &str, case: &str) {
 }
 
 #[test]
-fn what_is_issued_is_verified() {
+fn an_issued_token_is_valid() {
     let claims = VERIFIER.verify(&token(&config()), now()).unwrap();
     assert_eq!(claims.exp - claims.iat, config().auth.access_token_ttl_s);
     assert_eq!(crate::auth::User::from(claims), user());
 
-    let (header, claims) = ours();
+    let (header, claims) = issued();
     assert_eq!(header["alg"], "EdDSA");
     assert_eq!(header["typ"], "at+jwt");
     assert!(VERIFIER.verify(&signed(&header, &claims), now()).is_ok());
 }
 
 #[test]
-fn row_41_no_algorithm() {
-    let (header, claims) = ours();
+fn a_token_without_an_algorithm_is_refused() {
+    let (header, claims) = issued();
     for alg in ["none", "None", "nOnE", ""] {
         let unsigned = unsigned(&with(&header, "alg", json!(alg)), &claims);
         assert_foreign(&unsigned, alg);
@@ -93,13 +93,13 @@ fn row_41_no_algorithm() {
 }
 
 #[test]
-fn row_42_our_public_key_as_a_secret() {
-    let (header, claims) = ours();
+fn a_token_signed_with_the_public_key_as_a_secret_is_refused() {
+    let (header, claims) = issued();
     let text = unsigned(&with(&header, "alg", json!("HS256")), &claims);
     let pem = STANDARD
         .decode(config().auth.verifying_key.expose_secret())
         .unwrap();
-    let raw = SigningKey::from_bytes(&OUR_SEED)
+    let raw = SigningKey::from_bytes(&SEED)
         .verifying_key()
         .to_bytes()
         .to_vec();
@@ -112,8 +112,8 @@ fn row_42_our_public_key_as_a_secret() {
 }
 
 #[test]
-fn row_43_another_algorithm_or_key() {
-    let (header, claims) = ours();
+fn another_algorithm_or_key_is_refused() {
+    let (header, claims) = issued();
     for alg in ["ES256", "RS256", "PS512", "Ed448", "eddsa"] {
         assert_foreign(&signed(&with(&header, "alg", json!(alg)), &claims), alg);
     }
@@ -121,7 +121,7 @@ fn row_43_another_algorithm_or_key() {
 }
 
 #[test]
-fn row_44_damaged() {
+fn a_token_with_any_bit_flipped_or_cut_off_is_refused() {
     let token = token(&config());
     for (at, bit) in (0..token.len()).flat_map(|at| (0..7).map(move |bit| (at, bit))) {
         let mut bytes = token.clone().into_bytes();
@@ -139,8 +139,8 @@ fn row_44_damaged() {
 }
 
 #[test]
-fn row_45_keys_in_the_header() {
-    let (header, claims) = ours();
+fn a_header_that_brings_its_own_key_is_refused() {
+    let (header, claims) = issued();
     let key = VERIFIER.jwks()["keys"][0].clone();
     for (member, value) in [
         ("jwk", key),
@@ -155,8 +155,8 @@ fn row_45_keys_in_the_header() {
 }
 
 #[test]
-fn row_46_unknown_key_id() {
-    let (header, claims) = ours();
+fn an_unknown_key_id_is_refused() {
+    let (header, claims) = issued();
     for kid in [
         "",
         "other",
@@ -170,7 +170,7 @@ fn row_46_unknown_key_id() {
 }
 
 #[test]
-fn row_47_times_pass() {
+fn a_token_is_valid_until_it_expires() {
     let auth = config().auth;
     let at = |seconds| VERIFIER.verify(&token(&config()), now() + TimeDelta::seconds(seconds));
     let end = auth.access_token_ttl_s + auth.leeway_s;
@@ -181,8 +181,8 @@ fn row_47_times_pass() {
 }
 
 #[test]
-fn row_47_times_that_are_none() {
-    let (header, claims) = ours();
+fn malformed_times_are_refused() {
+    let (header, claims) = issued();
     let exp = claims["exp"].as_i64().unwrap();
     for member in ["exp", "nbf", "iat"] {
         let refuse = |value: Option<Value>| {
@@ -204,8 +204,8 @@ fn row_47_times_that_are_none() {
 }
 
 #[test]
-fn row_48_for_others() {
-    let (header, claims) = ours();
+fn a_token_of_another_issuer_audience_or_subject_is_refused() {
+    let (header, claims) = issued();
     for member in ["iss", "aud", "sub"] {
         for value in [
             None,
@@ -220,8 +220,8 @@ fn row_48_for_others() {
 }
 
 #[test]
-fn row_49_tokens_for_another_use() {
-    let (header, claims) = ours();
+fn a_token_of_another_type_is_refused() {
+    let (header, claims) = issued();
     for typ in [
         None,
         Some(json!("JWT")),
@@ -236,15 +236,15 @@ fn row_49_tokens_for_another_use() {
 #[test]
 fn the_public_key_is_published() {
     let jwks = VERIFIER.jwks();
-    let raw = SigningKey::from_bytes(&OUR_SEED).verifying_key().to_bytes();
+    let raw = SigningKey::from_bytes(&SEED).verifying_key().to_bytes();
     assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(1));
     assert_eq!(jwks["keys"][0]["x"], URL_SAFE_NO_PAD.encode(raw));
-    assert_eq!(jwks["keys"][0]["kid"], ours().0["kid"]);
+    assert_eq!(jwks["keys"][0]["kid"], issued().0["kid"]);
     assert!(jwks["keys"][0]["d"].is_null());
 }
 
 #[test]
-fn keys_that_are_none_are_named() {
+fn an_unusable_key_is_named() {
     let private = config().auth.signing_key.expose_secret().to_owned();
     let no_pem = STANDARD.encode("no key");
     for value in ["", "%", &no_pem, &private[..40]] {

@@ -1,4 +1,4 @@
-//! Bodies: rows 3 to 13, 15 and 20.
+//! Bodies of requests.
 
 use axum::body::{Body, Bytes};
 use axum::http::Method;
@@ -37,7 +37,7 @@ async fn assert_invalid(body: &str, pointers: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_good_body_is_taken() {
+async fn a_valid_body_is_accepted() {
     let body = " {\"name\": \"\\u00e9\\ud83d\\ude00\", \"amount\": 9007199254740991,\n\"extra\": [1.5e3, -1, {}, [], null, true]} ";
     let answer = post(body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -45,7 +45,7 @@ async fn a_good_body_is_taken() {
 }
 
 #[tokio::test]
-async fn row_3_malformed() {
+async fn text_that_is_not_json_is_malformed() {
     for body in [
         "",
         " ",
@@ -82,7 +82,7 @@ async fn row_3_malformed() {
 }
 
 #[tokio::test]
-async fn row_4_wrong_types_missing_out_of_range() {
+async fn wrong_types_missing_fields_and_values_out_of_range_are_pointed_at() {
     assert_invalid(r#"{"name":1,"amount":1}"#, &["/name"]).await;
     assert_invalid(r#"{"name":"a","amount":"1"}"#, &["/amount"]).await;
     assert_invalid(r#"{"name":"a","amount":1.5}"#, &["/amount"]).await;
@@ -106,7 +106,7 @@ async fn row_4_wrong_types_missing_out_of_range() {
         &["/lines/0/count"],
     )
     .await;
-    // Whatever validation finds is told at once.
+    // All violations are reported at once.
     assert_invalid(
         r#"{"name":"aaaaaaaaaaaaaaaaaaaaa","amount":0}"#,
         &["/amount", "/name"],
@@ -115,7 +115,7 @@ async fn row_4_wrong_types_missing_out_of_range() {
 }
 
 #[tokio::test]
-async fn row_5_unknown_fields() {
+async fn unknown_fields_are_pointed_at() {
     assert_invalid(r#"{"name":"a","amount":1,"is_admin":true}"#, &["/is_admin"]).await;
     assert_invalid(
         r#"{"name":"a","amount":1,"lines":[{"count":1,"a/b":1}]}"#,
@@ -125,7 +125,7 @@ async fn row_5_unknown_fields() {
 }
 
 #[tokio::test]
-async fn row_6_repeated_keys() {
+async fn a_repeated_key_is_malformed() {
     assert_malformed(r#"{"name":"a","amount":1,"amount":2}"#, "top").await;
     assert_malformed(r#"{"name":"a","amount":1,"\u0061mount":2}"#, "escaped").await;
     assert_malformed(
@@ -136,7 +136,7 @@ async fn row_6_repeated_keys() {
 }
 
 #[tokio::test]
-async fn row_7_nul() {
+async fn the_character_nul_is_refused() {
     assert_invalid(r#"{"name":"a\u0000b","amount":1}"#, &["/name"]).await;
     assert_invalid(
         r#"{"name":"a","amount":1,"extra":["\u0000"]}"#,
@@ -149,7 +149,7 @@ async fn row_7_nul() {
 }
 
 #[tokio::test]
-async fn row_8_no_unicode() {
+async fn text_that_is_not_unicode_is_malformed() {
     assert_malformed(r#"{"name":"\ud800","amount":1}"#, "lone surrogate").await;
     assert_malformed(
         r#"{"name":"\udc00\ud800","amount":1}"#,
@@ -169,7 +169,7 @@ async fn row_8_no_unicode() {
 }
 
 #[tokio::test]
-async fn row_9_numbers() {
+async fn numbers_that_clients_cannot_represent_are_refused() {
     for number in [
         "1e400",
         "-1e400",
@@ -198,7 +198,7 @@ async fn row_9_numbers() {
 }
 
 #[tokio::test]
-async fn row_10_nesting() {
+async fn nesting_is_limited() {
     let nested = |depth: usize| {
         format!(
             r#"{{"name":"a","amount":1,"extra":{}{}}}"#,
@@ -214,7 +214,7 @@ async fn row_10_nesting() {
 }
 
 #[tokio::test]
-async fn row_11_too_many_too_long() {
+async fn a_text_that_is_too_long_is_refused() {
     assert_invalid(
         &format!(r#"{{"name":"{}","amount":1}}"#, "a".repeat(60_000)),
         &["/name"],
@@ -228,7 +228,7 @@ async fn row_11_too_many_too_long() {
 }
 
 #[tokio::test]
-async fn row_12_body_over_limit() {
+async fn a_body_over_the_limit_closes_the_connection() {
     let chunk = Bytes::from(vec![b' '; 1024]);
     let endless = Body::from_stream(stream::repeat_with(move || {
         Ok::<_, std::io::Error>(chunk.clone())
@@ -238,7 +238,7 @@ async fn row_12_body_over_limit() {
         assert_eq!(answer.problem(), (413, "body_too_large".to_owned()));
         assert_eq!(answer.header("connection"), "close");
     }
-    // A group of routes may take less.
+    // A group of routes may have a smaller limit.
     let body = Body::from(r#"{"name":"aaaaaaaaaa","amount":123}"#);
     let answer = send(&app(), request(Method::POST, "/v1/small", &[JSON], body)).await;
     assert_eq!(answer.problem(), (413, "body_too_large".to_owned()));
@@ -252,7 +252,7 @@ async fn row_12_body_over_limit() {
 }
 
 #[tokio::test]
-async fn row_13_content_type() {
+async fn only_json_is_supported() {
     for headers in [
         &[][..],
         &[("content-type", "text/plain")],
@@ -278,13 +278,13 @@ async fn row_13_content_type() {
 }
 
 #[tokio::test]
-async fn row_15_encoded() {
+async fn an_encoded_body_is_not_supported() {
     let answer = post_as(&[JSON, ("content-encoding", "gzip")]).await;
     assert_eq!(answer.problem(), (415, "unsupported_media_type".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn row_20_slow_body() {
+async fn a_slow_body_is_not_waited_for() {
     let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
     let answer = send(
         &app_with(&[]),

@@ -1,4 +1,4 @@
-//! Lines and headers of requests: rows 1, 2, 14, 16, 23, 25, 27 and 53, and what every answer carries.
+//! URLs and headers of requests, failures of handlers, and the headers of every response.
 
 use axum::body::Body;
 use axum::http::Method;
@@ -9,14 +9,14 @@ use crate::testing;
 use crate::testing::{get, request, send};
 
 #[tokio::test]
-async fn row_1_unknown_path() {
+async fn an_unknown_path_is_not_found() {
     let answer = get(&app(), "/v1/nothing", &[]).await;
     assert_eq!(answer.problem(), (404, "not_found".to_owned()));
     assert_eq!(answer.json()["title"], "Not found");
 }
 
 #[tokio::test]
-async fn row_2_wrong_method() {
+async fn a_method_that_a_path_does_not_support_is_refused() {
     let app = app();
     let answer = send(
         &app,
@@ -33,7 +33,7 @@ async fn row_2_wrong_method() {
 }
 
 #[tokio::test]
-async fn row_14_accept() {
+async fn a_client_that_accepts_no_json_is_refused() {
     for (accept, status) in [
         ("application/json", 200),
         ("text/html, */*;q=0.1", 200),
@@ -50,7 +50,7 @@ async fn row_14_accept() {
 }
 
 #[tokio::test]
-async fn row_16_too_long() {
+async fn urls_and_headers_are_limited() {
     let app = app();
     let url = format!("/v1/filter?text={}", "a".repeat(8192));
     assert_eq!(
@@ -68,7 +68,7 @@ async fn row_16_too_long() {
 }
 
 #[tokio::test]
-async fn row_23_repeated_and_bad_parameters() {
+async fn repeated_and_unacceptable_parameters_are_refused() {
     let app = app();
     let answer = get(&app, "/v1/filter?limit=7&text=a%20b", &[]).await;
     assert_eq!(
@@ -102,7 +102,7 @@ async fn row_23_repeated_and_bad_parameters() {
 }
 
 #[tokio::test]
-async fn row_25_foreign_origins() {
+async fn only_configured_origins_are_allowed() {
     let app = app_with(&[("TIDEMARK_HTTP__CORS_ORIGINS", "https://tidemark.example")]);
     let preflight = |origin: &'static str| {
         let headers = [
@@ -129,7 +129,7 @@ async fn row_25_foreign_origins() {
 }
 
 #[tokio::test]
-async fn row_27_secrets_in_the_url() {
+async fn a_secret_in_the_url_is_refused() {
     for name in [
         "token",
         "api_key",
@@ -148,7 +148,7 @@ async fn row_27_secrets_in_the_url() {
 }
 
 #[tokio::test]
-async fn row_53_two_credentials() {
+async fn two_credentials_are_refused() {
     let token = format!("Bearer {}", testing::token(&testing::config()));
     let twice = [
         ("authorization", token.as_str()),
@@ -161,7 +161,7 @@ async fn row_53_two_credentials() {
 }
 
 #[tokio::test]
-async fn headers_with_a_meaning() {
+async fn headers_of_commands_are_parsed_or_refused() {
     let app = app();
     let key = "6f2d6f62-0f0c-4f35-9d0e-3c1f3c0c7a11";
     let quoted = format!("\"{key}\"");
@@ -204,7 +204,7 @@ async fn headers_with_a_meaning() {
 }
 
 #[tokio::test]
-async fn a_request_is_tied_to_its_cause() {
+async fn a_correlation_id_and_a_traceparent_are_kept_if_they_are_well_formed() {
     let app = app();
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -237,7 +237,7 @@ async fn a_request_is_tied_to_its_cause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn our_failures_are_contained_and_not_told() {
+async fn failures_of_handlers_are_answered_without_their_cause() {
     let app = app();
     for path in ["/v1/broken", "/v1/panicking"] {
         let answer = get(&app, path, &[]).await;
@@ -250,7 +250,7 @@ async fn our_failures_are_contained_and_not_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_requests_than_there_are_places() {
+async fn requests_over_the_limit_are_refused() {
     let app = app_with(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "1")]);
     let (stuck, refused) = tokio::join!(get(&app, "/v1/stuck", &[]), async {
         get(&app, "/v1/filter", &[]).await
@@ -262,7 +262,7 @@ async fn no_more_requests_than_there_are_places() {
 }
 
 #[tokio::test]
-async fn every_answer_is_safe_for_browsers() {
+async fn every_response_has_the_headers_for_browsers() {
     for path in ["/v1/filter", "/v1/nothing", "/v1/broken"] {
         let answer = get(&app(), path, &[]).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
@@ -276,7 +276,7 @@ async fn every_answer_is_safe_for_browsers() {
 }
 
 #[tokio::test]
-async fn a_problem_is_compressed_as_a_whole() {
+async fn a_problem_is_compressed() {
     let answer = get(&app(), "/v1/nothing", &[("accept-encoding", "gzip")]).await;
     assert_eq!(answer.header("content-encoding"), "gzip");
     assert_eq!(answer.header("content-type"), "application/problem+json");

@@ -1,4 +1,4 @@
-//! Connections on real sockets, and how they end.
+//! Connections on real sockets: their limits, and how they end when the server stops.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::super::serve;
-use super::{PATIENCE, ask, read_to, read_to_end};
+use super::{HANGS_AFTER, read_to, read_to_end, send_get};
 use crate::shutdown::Shutdown;
 use crate::testing::config_with;
 
@@ -27,9 +27,9 @@ struct Server {
     address: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<io::Result<()>>,
-    /// A request to `/held` is being handled.
+    /// Is notified when a request to `/held` is being handled.
     held: Arc<Notify>,
-    /// It may be answered.
+    /// Lets that request be answered.
     release: Arc<Notify>,
 }
 
@@ -56,12 +56,12 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    async fn holds(&self) {
-        timeout(PATIENCE, self.held.notified()).await.unwrap();
+    async fn wait_until_held(&self) {
+        timeout(HANGS_AFTER, self.held.notified()).await.unwrap();
     }
 
-    async fn ended(self) {
-        timeout(PATIENCE, self.served)
+    async fn wait_until_ended(self) {
+        timeout(HANGS_AFTER, self.served)
             .await
             .unwrap()
             .unwrap()
@@ -81,7 +81,7 @@ fn router(held: Arc<Notify>, release: Arc<Notify>) -> Router {
         .route("/events", get(events))
 }
 
-/// One event, and then nothing until the server stops.
+/// Sends one event, and then nothing until the server stops.
 async fn events(
     Shutdown(token): Shutdown,
 ) -> Sse<impl futures::Stream<Item = Result<Event, Infallible>>> {
@@ -94,7 +94,7 @@ async fn events(
 }
 
 #[tokio::test]
-async fn row_19_slow_headers_are_not_waited_for() {
+async fn slow_headers_are_not_waited_for() {
     let server = Server::start(&[("TIDEMARK_HTTP__HEADER_READ_TIMEOUT_MS", "200")]).await;
     let started = Instant::now();
     let mut client = server.connect().await;
@@ -111,20 +111,20 @@ async fn an_idle_connection_is_closed() {
     let server = Server::start(&[("TIDEMARK_HTTP__KEEP_ALIVE_MS", "200")]).await;
     let mut client = server.connect().await;
     let started = Instant::now();
-    ask(&mut client, "/quick").await;
+    send_get(&mut client, "/quick").await;
     read_to(&mut client, "done").await;
     assert_eq!(read_to_end(&mut client).await, "");
     assert!(started.elapsed() >= Duration::from_millis(200));
 }
 
 #[tokio::test]
-async fn an_open_request_is_finished() {
+async fn a_request_in_flight_is_answered_after_the_signal_to_stop() {
     let server = Server::start(&[]).await;
     let (mut open, mut idle) = (server.connect().await, server.connect().await);
-    ask(&mut idle, "/quick").await;
+    send_get(&mut idle, "/quick").await;
     read_to(&mut idle, "done").await;
-    ask(&mut open, "/held").await;
-    server.holds().await;
+    send_get(&mut open, "/held").await;
+    server.wait_until_held().await;
 
     server.shutdown.cancel();
     assert_eq!(read_to_end(&mut idle).await, "");
@@ -137,27 +137,27 @@ async fn an_open_request_is_finished() {
         answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
         "{answer}"
     );
-    server.ended().await;
+    server.wait_until_ended().await;
 }
 
 #[tokio::test]
 async fn a_stream_of_events_ends_with_the_server() {
     let server = Server::start(&[]).await;
     let mut client = server.connect().await;
-    ask(&mut client, "/events").await;
+    send_get(&mut client, "/events").await;
     read_to(&mut client, "data: first\n\n\r\n").await;
     server.shutdown.cancel();
-    // Ended as it should be, not cut off.
+    // The last chunk shows that the response ended and was not cut off.
     assert_eq!(read_to_end(&mut client).await, "0\r\n\r\n");
-    server.ended().await;
+    server.wait_until_ended().await;
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_time_is_cut_off() {
+async fn a_request_that_does_not_end_in_time_is_cut_off() {
     let server = Server::start(&[("TIDEMARK_HTTP__DRAIN_MS", "100")]).await;
     let (mut stuck, mut half) = (server.connect().await, server.connect().await);
-    ask(&mut stuck, "/held").await;
-    server.holds().await;
+    send_get(&mut stuck, "/held").await;
+    server.wait_until_held().await;
     half.write_all(b"GET /quick HT").await.unwrap();
 
     let stopped = Instant::now();
@@ -165,21 +165,21 @@ async fn what_does_not_end_in_time_is_cut_off() {
     assert_eq!(read_to_end(&mut stuck).await, "");
     assert!(stopped.elapsed() >= Duration::from_millis(100));
     assert_eq!(read_to_end(&mut half).await, "");
-    server.ended().await;
+    server.wait_until_ended().await;
 }
 
 #[tokio::test]
 async fn a_connection_over_the_limit_waits() {
     let server = Server::start(&[("TIDEMARK_HTTP__CONNECTIONS_MAX", "1")]).await;
     let mut first = server.connect().await;
-    ask(&mut first, "/quick").await;
+    send_get(&mut first, "/quick").await;
     read_to(&mut first, "done").await;
 
     let mut second = server.connect().await;
-    ask(&mut second, "/held").await;
-    // However often the first is answered meanwhile.
+    send_get(&mut second, "/held").await;
+    // Further requests on the first connection do not give the second one its turn.
     for _ in 0..10 {
-        ask(&mut first, "/quick").await;
+        send_get(&mut first, "/quick").await;
         read_to(&mut first, "done").await;
     }
     assert!(
@@ -189,7 +189,7 @@ async fn a_connection_over_the_limit_waits() {
     );
 
     drop(first);
-    server.holds().await;
+    server.wait_until_held().await;
     server.release.notify_one();
     read_to(&mut second, "done").await;
 }

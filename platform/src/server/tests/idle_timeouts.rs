@@ -1,4 +1,5 @@
-//! How long a client may be silent. Time is paused: it passes when all wait, and can be told exactly.
+//! How long a client may send nothing. Time is paused: it advances when every task waits, so that waits can
+//! be measured exactly.
 
 use std::time::Duration;
 
@@ -16,21 +17,21 @@ use tokio::time::{Instant, interval, sleep};
 
 use super::super::idle_timeout::{Activity, IdleTimeouts, TimeoutStream};
 use super::super::{answer, builder};
-use super::{ask, read_to, read_to_end};
+use super::{read_to, read_to_end, send_get};
 use crate::testing::config;
 
-/// Longer than any silence is borne.
+/// Longer than both timeouts.
 const LONG: Duration = Duration::from_secs(100);
 
-fn head_time() -> Duration {
+fn head_timeout() -> Duration {
     Duration::from_millis(config().http.header_read_timeout_ms)
 }
 
-fn rest_time() -> Duration {
+fn keep_alive_timeout() -> Duration {
     Duration::from_millis(config().http.keep_alive_ms)
 }
 
-/// A body of which a part comes after each of three long pauses.
+/// A body of three parts, with a long pause before each.
 fn ticks() -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     stream::iter(["tick", "tick", "done"]).then(|part| async move {
         sleep(LONG).await;
@@ -71,8 +72,9 @@ fn connect() -> DuplexStream {
     client
 }
 
-/// How long the client waits until it is left, sending a byte a second of a head without end if it `trickles`.
-async fn left_after(client: DuplexStream, trickles: bool) -> Duration {
+/// How long it takes until the server closes the connection. If the client `trickles`, it sends one byte of an
+/// endless head every second.
+async fn closed_after(client: DuplexStream, trickles: bool) -> Duration {
     let started = Instant::now();
     let (mut reader, mut writer) = split(client);
     let trickle = async {
@@ -99,49 +101,49 @@ fn assert_about(waited: Duration, expected: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_says_nothing_is_left() {
-    assert_about(left_after(connect(), false).await, head_time());
+async fn a_client_that_sends_nothing_is_disconnected() {
+    assert_about(closed_after(connect(), false).await, head_timeout());
 }
 
 #[tokio::test(start_paused = true)]
-async fn row_19_a_head_has_one_time_however_it_trickles() {
-    assert_about(left_after(connect(), true).await, head_time());
+async fn a_trickling_head_does_not_extend_its_timeout() {
+    assert_about(closed_after(connect(), true).await, head_timeout());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_rests_between_requests() {
+async fn a_connection_may_be_idle_between_requests() {
     for path in ["/quick", "/slow"] {
         let mut client = connect();
         for _ in 0..3 {
-            ask(&mut client, path).await;
+            send_get(&mut client, path).await;
             read_to(&mut client, "done").await;
-            // Longer than a head may take, shorter than a rest.
-            sleep(2 * head_time()).await;
+            // Longer than the timeout of a head, shorter than that of an idle connection.
+            sleep(2 * head_timeout()).await;
         }
         assert_about(
-            left_after(client, false).await + 2 * head_time(),
-            rest_time(),
+            closed_after(client, false).await + 2 * head_timeout(),
+            keep_alive_timeout(),
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_next_head_begins_with_it() {
+async fn the_timeout_of_the_next_head_begins_with_its_first_byte() {
     for path in ["/quick", "/slow"] {
         let mut client = connect();
-        ask(&mut client, path).await;
+        send_get(&mut client, path).await;
         read_to(&mut client, "done").await;
-        sleep(2 * head_time()).await;
-        assert_about(left_after(client, true).await, head_time());
+        sleep(2 * head_timeout()).await;
+        assert_about(closed_after(client, true).await, head_timeout());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_may_take_longer_than_any_silence() {
+async fn a_response_may_take_longer_than_both_timeouts() {
     let mut client = connect();
     let started = Instant::now();
-    ask(&mut client, "/stream").await;
+    send_get(&mut client, "/stream").await;
     read_to(&mut client, "done\r\n0\r\n\r\n").await;
     assert_about(started.elapsed(), 3 * LONG);
-    assert_about(left_after(client, false).await, rest_time());
+    assert_about(closed_after(client, false).await, keep_alive_timeout());
 }
