@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use tidemark_event_store::relay::{Relay, Settings};
-use tidemark_event_store::{TimedPool, kafka};
+use tidemark_event_store::{TimedPool, kafka_settings};
 use tidemark_platform::config::{Config, required};
+use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
-use tidemark_platform::{config, database};
 use tokio_util::sync::CancellationToken;
 
 use crate::process_roles::ProcessRoles;
@@ -45,7 +45,7 @@ pub(crate) fn start(
 fn settings(config: &Config) -> Settings {
     let relay = &config.relay;
     Settings {
-        kafka: kafka_settings(&config.kafka),
+        kafka: kafka_settings!(config.kafka),
         lease: Duration::from_millis(relay.lease_ms),
         takeover_wait: Duration::from_millis(relay.takeover_wait_ms),
         page_size: relay.page_size,
@@ -55,20 +55,5 @@ fn settings(config: &Config) -> Settings {
         topics_check: Duration::from_millis(relay.topics_check_ms),
         retry: Duration::from_millis(relay.retry_ms),
         alarm_retry: Duration::from_millis(relay.alarm_retry_ms),
-    }
-}
-
-fn kafka_settings(kafka: &config::Kafka) -> kafka::Settings {
-    kafka::Settings {
-        brokers: kafka.brokers.clone(),
-        topic_prefix: kafka.topic_prefix.clone(),
-        partitions: kafka.partitions,
-        replication_factor: kafka.replication_factor,
-        message_timeout: Duration::from_millis(kafka.message_timeout_ms),
-        linger: Duration::from_millis(kafka.linger_ms),
-        fetch_wait_max: Duration::from_millis(kafka.fetch_wait_max_ms),
-        queue_max_kbytes: kafka.queue_max_kbytes,
-        request_timeout: Duration::from_millis(kafka.request_timeout_ms),
-        stall: Duration::from_millis(kafka.stall_ms),
     }
 }

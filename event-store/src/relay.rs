@@ -1,14 +1,19 @@
-//! Publishes the log to Kafka, in position order. One relay leads among all that run; the others
-//! stand by. It never appends, and it never ends because of Kafka: commands do not wait for it.
+//! The relay publishes the log to Kafka, in the order of positions. Among all relays that run, the one
+//! that holds the lease leads, and the others stand by. The relay never appends, and no error of Kafka
+//! ends it: commands do not depend on it.
+//!
+//! A term begins with what `progress` stored and what `recovery` finds in the topics; then `publisher`
+//! goes on from there.
 
 mod error;
-mod layout;
+mod in_flight;
+mod partition_scan;
+mod partitions;
+mod producer;
 mod progress;
 mod publisher;
 mod recovery;
-mod tail;
 mod topics;
-mod window;
 
 use std::time::{Duration, Instant};
 
@@ -20,38 +25,40 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::error::Error;
-use self::layout::Layout;
+use self::partitions::Partitions;
 use self::progress::Progress;
-use self::publisher::Publisher;
+use self::publisher::{Publisher, as_metric};
 use self::recovery::recover;
 use self::topics::Topics;
 use crate::{Lease, Leases, Log, TimedPool, kafka};
 
+/// The name of the lease of the relay that leads.
 const LEASE: &str = "relay";
 
-/// How the relay works.
+/// The settings of a relay.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How Kafka is spoken to.
+    /// How to reach Kafka.
     pub kafka: kafka::Settings,
-    /// How long a relay leads without renewing its lease.
+    /// How long the lease lasts after it was taken or renewed.
     pub lease: Duration,
-    /// How long a new producer waits out what an earlier one may still have in flight: longer than
-    /// [`kafka::Settings::message_timeout`].
+    /// How long a new term waits for records that the term before may still have in flight. It must be
+    /// longer than [`kafka::Settings::message_timeout`].
     pub takeover_wait: Duration,
-    /// Events read from the log at once.
+    /// How many events are read from the log at once.
     pub page_size: i64,
-    /// How often the log is looked at when nothing new was found.
+    /// The pause before the log is read again if there was nothing new.
     pub idle_poll: Duration,
-    /// Records given to the producer and not yet acknowledged.
+    /// How many kilobytes of records may be in flight.
     pub in_flight_max_kbytes: u64,
-    /// How often progress is saved while there is always something in flight.
+    /// How often progress is saved while something is in flight all the time.
     pub save_interval: Duration,
-    /// How often it is looked whether the topics are still there.
+    /// How often the relay checks that the topics still exist.
     pub topics_check: Duration,
-    /// Pause before a new term after a failure.
+    /// The pause after a failed term.
     pub retry: Duration,
-    /// Pause before it is looked again whether log and topics still contradict each other.
+    /// The pause after an alarm, before the relay checks whether log and topics still contradict each
+    /// other.
     pub alarm_retry: Duration,
 }
 
@@ -62,28 +69,29 @@ pub struct Relay {
     log: Log,
     leases: Leases,
     settings: Settings,
-    layout: Layout,
+    partitions: Partitions,
     confirmed: watch::Sender<i64>,
     health: watch::Sender<Health>,
 }
 
-/// How a turn went.
+/// How an attempt to lead ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// Another relay leads.
+enum Attempt {
+    /// Another relay held the lease.
     StoodBy,
-    /// It led until it was told to stop.
+    /// The relay led until it was told to stop.
     Led,
 }
 
-/// How the relay of a process is. Each change is said once in the log of the process.
+/// Whether the relay of a process works. Each change is logged once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It leads, or stands by and has not failed since it last led.
-    Well,
-    /// Its last term failed; it tries again by itself.
+    /// The relay leads, or it stands by and has not failed since it last led.
+    Healthy,
+    /// The last term failed. The relay tries again by itself.
     Failing,
-    /// Log and topics contradict each other: it touches nothing until somebody has looked.
+    /// Log and topics contradict each other. The relay publishes nothing until an operator has repaired
+    /// that.
     Alarm,
 }
 
@@ -94,38 +102,38 @@ impl Relay {
         Self {
             log: Log::new(pool.clone()),
             leases: Leases::new(pool.clone(), holder, settings.lease),
-            layout: Layout::new(&settings.kafka),
+            partitions: Partitions::new(&settings.kafka),
             confirmed: watch::Sender::new(0),
-            health: watch::Sender::new(Health::Well),
+            health: watch::Sender::new(Health::Healthy),
             pool,
             settings,
         }
     }
 
-    /// The position up to which this relay, while it leads, knows Kafka to hold the log.
+    /// The position up to which Kafka has acknowledged every event. It moves while this relay leads.
     #[must_use]
     pub fn confirmed(&self) -> watch::Receiver<i64> {
         self.confirmed.subscribe()
     }
 
-    /// How it is.
+    /// Whether this relay works.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 
-    /// Leads whenever nobody else does, until `shutdown`; then hands over at once.
+    /// Leads whenever no other relay does, until `shutdown`. Then another one can lead at once.
     pub async fn run(self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            let turn = self.turn(&shutdown).await;
-            let pause = match &turn {
-                Ok(Turn::Led) => Duration::ZERO,
-                Ok(Turn::StoodBy) => self.settings.lease / 10,
+            let attempt = self.try_to_lead(&shutdown).await;
+            let pause = match &attempt {
+                Ok(Attempt::Led) => Duration::ZERO,
+                Ok(Attempt::StoodBy) => self.settings.lease / 10,
                 Err(error) if error.is_alarm() => self.settings.alarm_retry,
                 Err(_) => self.settings.retry,
             };
-            if let Err(error) = turn {
-                self.failed(&error);
+            if let Err(error) = attempt {
+                self.report_failure(&error);
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -134,28 +142,30 @@ impl Relay {
         }
     }
 
-    async fn turn(&self, shutdown: &CancellationToken) -> Result<Turn, Error> {
-        let asked = Instant::now();
+    /// Takes the lease if it is free, and leads for one term.
+    async fn try_to_lead(&self, shutdown: &CancellationToken) -> Result<Attempt, Error> {
+        let asked_at = Instant::now();
         let Some(lease) = self.leases.take(LEASE).await? else {
-            return Ok(Turn::StoodBy);
+            return Ok(Attempt::StoodBy);
         };
-        metrics::gauge!("tidemark_relay_epoch").set(publisher::count(lease.epoch));
+        metrics::gauge!("tidemark_relay_epoch").set(as_metric(lease.epoch));
         let led = tokio::select! {
             led = self.lead(&lease, shutdown) => led,
-            error = self.keep(&lease, asked) => Err(error),
+            error = self.renew_until_lost(&lease, asked_at) => Err(error),
         };
-        // If that fails, the lease runs out by itself.
+        // If this fails, the lease expires by itself.
         let _ = self.leases.release(&lease).await;
-        led.map(|()| Turn::Led)
+        led.map(|()| Attempt::Led)
     }
 
+    /// Publishes until `shutdown`, and then until nothing is in flight.
     async fn lead(&self, lease: &Lease, shutdown: &CancellationToken) -> Result<(), Error> {
         let topics = Topics::new(&self.settings.kafka)?;
         let mut publisher = tokio::select! {
             publisher = self.start(lease, &topics) => publisher?,
             () = shutdown.cancelled() => return Ok(()),
         };
-        self.leads();
+        self.report_recovery();
         tokio::select! {
             ended = publisher.publish() => return ended.map(|never| match never {}),
             error = topics.watch(self.settings.topics_check) => return Err(error),
@@ -164,53 +174,63 @@ impl Relay {
         publisher.finish().await
     }
 
+    /// Begins a term: fences the term before, and finds out how far the topics hold the log.
     async fn start(&self, lease: &Lease, topics: &Topics) -> Result<Publisher<'_>, Error> {
-        let (progress, left) = Progress::claim(PgPool::clone(&self.pool), lease.epoch).await?;
-        if !left.drained {
+        let pool = PgPool::clone(&self.pool);
+        let (progress, previous) = Progress::begin_term(pool, lease.epoch).await?;
+        if !previous.drained {
             sleep(self.settings.takeover_wait).await;
         }
         topics.ensure(&progress).await?;
-        let Settings { kafka, .. } = &self.settings;
-        let recovered = recover(&self.log, &progress, kafka, &self.layout, left.position).await?;
-        let epoch = lease.epoch;
-        tracing::info!(epoch, position = recovered.position, "the relay leads");
         let Self {
             log,
             settings,
-            layout,
+            partitions,
             confirmed,
             ..
         } = self;
-        Publisher::start(log, settings, layout, confirmed, progress, recovered).await
+        let recovered = recover(
+            log,
+            &progress,
+            &settings.kafka,
+            partitions,
+            previous.confirmed,
+        )
+        .await?;
+        let epoch = lease.epoch;
+        tracing::info!(epoch, position = recovered.confirmed, "the relay leads");
+        Publisher::start(log, settings, partitions, confirmed, progress, recovered).await
     }
 
-    /// Renews the lease. Ends well before it runs out, by a clock that nobody sets.
-    async fn keep(&self, lease: &Lease, asked: Instant) -> Error {
-        let good_for = self.settings.lease * 2 / 3;
-        let mut good_until = asked + good_for;
+    /// Renews the lease again and again. Returns well before the lease expires, by the monotonic clock,
+    /// if that does not succeed. `asked_at` is when the lease was requested.
+    async fn renew_until_lost(&self, lease: &Lease, asked_at: Instant) -> Error {
+        let valid_for = self.settings.lease * 2 / 3;
+        let mut valid_until = asked_at + valid_for;
         loop {
             sleep(self.settings.lease / 3).await;
             fail_point!("relay_lease_lost", |_| Error::LeaseLost);
-            let asked = Instant::now();
-            match timeout_at(good_until.into(), self.leases.renew(lease)).await {
-                Ok(Ok(true)) => good_until = asked + good_for,
-                Ok(Err(error)) if asked < good_until => {
-                    tracing::debug!(%error, "lease not renewed");
+            let asked_at = Instant::now();
+            match timeout_at(valid_until.into(), self.leases.renew(lease)).await {
+                Ok(Ok(true)) => valid_until = asked_at + valid_for,
+                Ok(Err(error)) if asked_at < valid_until => {
+                    tracing::debug!(%error, "the lease was not renewed");
                 }
                 Ok(Ok(false) | Err(_)) | Err(_) => return Error::LeaseLost,
             }
         }
     }
 
-    fn leads(&self) {
+    /// Notes that the relay publishes, and logs it if the last term had failed.
+    fn report_recovery(&self) {
         metrics::gauge!("tidemark_relay_alarm").set(0.0);
-        if self.health.send_replace(Health::Well) != Health::Well {
+        if self.health.send_replace(Health::Healthy) != Health::Healthy {
             tracing::info!("the relay publishes again");
         }
     }
 
-    /// Says what the end of a term means, if that is news.
-    fn failed(&self, error: &Error) {
+    /// Notes why a term ended, and logs it unless the last term had failed too.
+    fn report_failure(&self, error: &Error) {
         let (health, alarm) = if error.is_alarm() {
             (Health::Alarm, 1.0)
         } else {
@@ -219,11 +239,11 @@ impl Relay {
         metrics::counter!("tidemark_relay_failed_terms_total").increment(1);
         metrics::gauge!("tidemark_relay_alarm").set(alarm);
         if self.health.send_replace(health) == health {
-            tracing::debug!(%error, "the relay's term ended again");
+            tracing::debug!(%error, "the relay's term failed again");
         } else if health == Health::Alarm {
             tracing::error!(%error, "the relay has stopped: log and topics contradict each other");
         } else {
-            tracing::warn!(%error, "the relay's term ended; it tries again");
+            tracing::warn!(%error, "the relay's term failed; it tries again");
         }
     }
 }

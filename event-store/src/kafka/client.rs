@@ -1,4 +1,4 @@
-//! Clients of librdkafka, configured alike everywhere.
+//! Clients of librdkafka, which all have the same basic configuration.
 
 use std::time::Duration;
 
@@ -10,15 +10,16 @@ use rdkafka::{ClientConfig, ClientContext};
 
 use super::Settings;
 
-/// librdkafka's default is 10 s, which a broker's restart would cost on top of its own time.
+/// The longest pause before a client reconnects. With the default of librdkafka, 10 s, clients would come
+/// back that much later than a broker that restarts.
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-/// A client's context that keeps librdkafka's own lines out of the log: with a broker down it
-/// writes many a second. Relay and feed say once what it means for them.
+/// A client context that logs the messages of librdkafka at DEBUG only: while a broker is down, there are
+/// many of them every second. The relay and the feed log once what that means for them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Quiet;
+pub(crate) struct QuietContext;
 
-impl ClientContext for Quiet {
+impl ClientContext for QuietContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(?level, facility, "librdkafka: {message}");
     }
@@ -28,19 +29,19 @@ impl ClientContext for Quiet {
     }
 }
 
-impl ConsumerContext for Quiet {}
+impl ConsumerContext for QuietContext {}
 
-/// A consumer that is polled by hand.
-pub(crate) type Consumer = BaseConsumer<Quiet>;
+/// A consumer that is polled explicitly.
+pub(crate) type Consumer = BaseConsumer<QuietContext>;
 
-/// A consumer to be assigned partitions at given offsets. It joins no group; librdkafka wants the
-/// name of one all the same.
+/// A consumer that is to be assigned partitions at given offsets. It joins no group, although librdkafka
+/// requires the name of one.
 pub(crate) fn consumer(settings: &Settings) -> KafkaResult<Consumer> {
     common(settings)
         .set("group.id", format!("{}.follower", settings.topic_prefix))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // An offset that is not there is news: it must never be replaced in silence.
+        // An offset that does not exist must be an error: it means that records are gone.
         .set("auto.offset.reset", "error")
         .set("check.crcs", "true")
         .set("fetch.wait.max.ms", millis(settings.fetch_wait_max))
@@ -48,12 +49,12 @@ pub(crate) fn consumer(settings: &Settings) -> KafkaResult<Consumer> {
             "queued.max.messages.kbytes",
             settings.queue_max_kbytes.to_string(),
         )
-        // After a full queue the next fetch would wait for a second.
+        // With the default, a fetch after a full queue would wait for a second.
         .set("fetch.queue.backoff.ms", millis(settings.fetch_wait_max))
-        .create_with_context(Quiet)
+        .create_with_context(QuietContext)
 }
 
-/// The configuration of a producer that neither repeats nor reorders.
+/// The configuration of a producer that neither repeats nor reorders records.
 pub(crate) fn producer_config(settings: &Settings, queue_max_kbytes: u64) -> ClientConfig {
     let mut config = common(settings);
     config
@@ -67,9 +68,9 @@ pub(crate) fn producer_config(settings: &Settings, queue_max_kbytes: u64) -> Cli
     config
 }
 
-/// A client that makes topics.
-pub(crate) fn admin(settings: &Settings) -> KafkaResult<AdminClient<Quiet>> {
-    common(settings).create_with_context(Quiet)
+/// A client that creates topics.
+pub(crate) fn admin(settings: &Settings) -> KafkaResult<AdminClient<QuietContext>> {
+    common(settings).create_with_context(QuietContext)
 }
 
 fn common(settings: &Settings) -> ClientConfig {

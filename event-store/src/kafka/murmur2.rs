@@ -1,4 +1,4 @@
-//! The hash by which every Java client spreads keys over partitions.
+//! The hash by which Java clients of Kafka assign keys to partitions.
 
 const SEED: u32 = 0x9747_b28c;
 const MULTIPLIER: u32 = 0x5bd1_e995;
@@ -10,7 +10,7 @@ pub(super) fn positive_murmur2(key: &[u8]) -> u32 {
 }
 
 fn murmur2(key: &[u8]) -> u32 {
-    // Keys are short; a longer one would only hash differently.
+    // Keys are far shorter than 4 GiB. A longer one would only get another hash than in Java.
     let length = u32::try_from(key.len()).unwrap_or(u32::MAX);
     let (words, rest) = key.as_chunks::<4>();
     let mut hash = words.iter().fold(SEED ^ length, |hash, word| {
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn hashes_as_the_java_client_does() {
-        // The vectors of Kafka's own UtilsTest.
+        // The test vectors of UtilsTest in Kafka's source.
         for (key, expected) in [
             ("21", -973_932_308),
             ("foobar", -790_332_482),

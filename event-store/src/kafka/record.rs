@@ -1,7 +1,7 @@
-//! An event as a Kafka record and back: `CloudEvents` 1.0, binary mode.
+//! Encodes an event as a Kafka record and decodes it again: `CloudEvents` 1.0 in binary mode.
 //!
-//! The payload is the stored bytes of `data`; the attributes are headers `ce_…`. `ce_metadata` holds
-//! the stored bytes of `metadata`, so that the hash can be checked by whoever reads the record.
+//! The payload is the stored bytes of `data`, and each attribute is a header `ce_…`. The header
+//! `ce_metadata` holds the stored bytes of `metadata`, so that every reader can check the hash.
 
 use std::str::FromStr;
 
@@ -11,22 +11,22 @@ use tidemark_events::{Metadata, Recorded, Timestamp};
 
 const TYPE_PREFIX: &str = "tidemark.";
 
-/// Which log an event is of, after restores.
+/// The timeline of the log that an event belongs to. A log restored from a backup starts a new one.
 pub(crate) type Timeline = i32;
 
-/// What a record says of its publication, beside the event.
+/// What a record says about its publication, beside the event itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope {
-    /// The position before this one in the same partition; 0 before the first.
+    /// The position of the event before this one in the same partition; 0 for the first.
     pub(crate) previous: i64,
-    /// The term of the relay.
+    /// The epoch of the relay's term.
     pub(crate) epoch: i64,
-    /// The log's timeline.
+    /// The timeline of the log.
     pub(crate) timeline: Timeline,
 }
 
 impl Envelope {
-    /// The headers of `event`'s record.
+    /// The headers of the record of `event`.
     pub(crate) fn headers(&self, event: &Recorded) -> OwnedHeaders {
         let text = |number: i64| number.to_string();
         let mut headers = vec![
@@ -50,7 +50,7 @@ impl Envelope {
             ("ce_timeline", text(self.timeline.into())),
             ("ce_hash", event.hash().to_string()),
         ];
-        // Convenience only: whatever metadata a later build writes is in ce_metadata as it is.
+        // These headers are for convenience and may be left out: ce_metadata has all of the metadata.
         if let Ok(Metadata {
             correlation_id,
             causation_id,
@@ -63,8 +63,8 @@ impl Envelope {
             headers.extend(traceparent.map(|parent| ("ce_traceparent", parent)));
         }
         headers.push(("ce_metadata", event.metadata.clone()));
-        let room = OwnedHeaders::new_with_capacity(headers.len());
-        headers.iter().fold(room, |all, (key, value)| {
+        let empty = OwnedHeaders::new_with_capacity(headers.len());
+        headers.iter().fold(empty, |all, (key, value)| {
             all.insert(Header {
                 key,
                 value: Some(value),
@@ -73,32 +73,36 @@ impl Envelope {
     }
 }
 
-/// A record that was read.
+/// A record that was decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// The event, its bytes proven by the hash.
+    /// The event. Its hash was checked.
     pub(crate) event: Recorded,
-    /// The position before this one in the same partition.
+    /// The position of the event before this one in the same partition; 0 for the first.
     pub(crate) previous: i64,
 }
 
-/// Why a record cannot stand for an event.
+/// Why a record cannot be decoded as an event.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Broken {
-    #[error("the record has no readable `{0}`")]
-    Part(&'static str),
-    #[error("the record's bytes are not those that its hash was taken of")]
-    Hash,
+pub(crate) enum DecodeError {
+    #[error("its `{0}` is missing or unreadable")]
+    Unreadable(&'static str),
+    #[error("its bytes do not match its hash")]
+    HashMismatch,
 }
 
 impl Record {
-    /// Reads a record.
-    pub(crate) fn decode(message: &impl Message) -> Result<Self, Broken> {
-        let headers = message.headers().ok_or(Broken::Part("headers"))?;
+    /// Decodes a record.
+    pub(crate) fn decode(message: &impl Message) -> Result<Self, DecodeError> {
+        let headers = message
+            .headers()
+            .ok_or(DecodeError::Unreadable("headers"))?;
         let event_type = header(headers, "ce_type")?
             .strip_prefix(TYPE_PREFIX)
-            .ok_or(Broken::Part("ce_type"))?;
-        let (aggregate, _) = event_type.split_once('.').ok_or(Broken::Part("ce_type"))?;
+            .ok_or(DecodeError::Unreadable("ce_type"))?;
+        let (aggregate, _) = event_type
+            .split_once('.')
+            .ok_or(DecodeError::Unreadable("ce_type"))?;
         let event = Recorded {
             position: parsed(headers, "ce_position")?,
             event_id: parsed(headers, "ce_id")?,
@@ -112,7 +116,7 @@ impl Record {
             recorded_at: parsed::<Timestamp>(headers, "ce_time")?,
         };
         if event.hash().to_string() != header(headers, "ce_hash")? {
-            return Err(Broken::Hash);
+            return Err(DecodeError::HashMismatch);
         }
         Ok(Self {
             event,
@@ -121,21 +125,22 @@ impl Record {
     }
 }
 
-fn header<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, Broken> {
+/// The text of the header with this name.
+fn header<'a>(headers: &'a impl Headers, name: &'static str) -> Result<&'a str, DecodeError> {
     let found = headers.iter().find(|header| header.key == name);
     text(found.and_then(|header| header.value), name)
 }
 
-fn parsed<T: FromStr>(headers: &impl Headers, name: &'static str) -> Result<T, Broken> {
+fn parsed<T: FromStr>(headers: &impl Headers, name: &'static str) -> Result<T, DecodeError> {
     header(headers, name)?
         .parse()
-        .map_err(|_| Broken::Part(name))
+        .map_err(|_| DecodeError::Unreadable(name))
 }
 
-fn text<'a>(bytes: Option<&'a [u8]>, name: &'static str) -> Result<&'a str, Broken> {
+fn text<'a>(bytes: Option<&'a [u8]>, name: &'static str) -> Result<&'a str, DecodeError> {
     bytes
         .and_then(|bytes| std::str::from_utf8(bytes).ok())
-        .ok_or(Broken::Part(name))
+        .ok_or(DecodeError::Unreadable(name))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The topics: one an aggregate, each with the same number of partitions. Making them, and asking
-//! the brokers about them; what is asked here blocks.
+//! Topics: there is one for each aggregate, and all have the same number of partitions. This creates
+//! them and asks brokers about them. The functions that are not async block the thread.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) struct Partition {
     pub(crate) number: i32,
 }
 
-/// Which end of a partition.
+/// One of the two ends of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The first offset that is still there.
@@ -31,14 +31,14 @@ pub(crate) enum End {
     Newest,
 }
 
-/// The partition of a stream, out of so many.
+/// The number of the partition that a stream's events are in, when its topic has `partitions` of them.
 pub(crate) fn partition_of(stream_id: Uuid, partitions: i32) -> i32 {
     let mut text = Uuid::encode_buffer();
     let key = stream_id.hyphenated().encode_lower(&mut text);
     positive_murmur2(key.as_bytes()).cast_signed() % partitions.max(1)
 }
 
-/// Makes topics that keep their records for ever; one that exists is left as it is.
+/// Creates topics that keep their records for ever. A topic that exists already is not changed.
 pub(crate) async fn create_topics(settings: &Settings, names: &[String]) -> KafkaResult<()> {
     let topics: Vec<_> = names
         .iter()
@@ -51,7 +51,7 @@ pub(crate) async fn create_topics(settings: &Settings, names: &[String]) -> Kafk
             .set("retention.ms", "-1")
             .set("retention.bytes", "-1")
             .set("cleanup.policy", "delete")
-            // Brokers refuse records of a producer whose clock is ahead; their own clock will do.
+            // Brokers refuse records of a producer whose clock is ahead, so the time is theirs.
             .set("message.timestamp.type", "LogAppendTime")
         })
         .collect();
@@ -82,10 +82,11 @@ pub(crate) fn partition_counts(
     Ok(counts.collect())
 }
 
-/// Pause before a partition that has just been made is asked about again.
+/// The pause between requests for a new partition, which has no leader at first.
 const LEADER_POLL: Duration = Duration::from_millis(50);
 
-/// Where partitions begin or end, in their order. Waits for those that have no leader yet.
+/// The offsets at one end of each partition, in the order of the partitions. A partition that has no
+/// leader yet is waited for, for as long as `timeout`.
 pub(crate) fn offsets(
     consumer: &Consumer,
     partitions: &[Partition],
@@ -95,7 +96,7 @@ pub(crate) fn offsets(
     let deadline = Instant::now() + timeout;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match ask_offsets(consumer, partitions, end, left) {
+        match request_offsets(consumer, partitions, end, left) {
             Err(error) if lacks_leader(&error) && !left.is_zero() => sleep(LEADER_POLL),
             answer => return answer,
         }
@@ -109,21 +110,21 @@ fn lacks_leader(error: &KafkaError) -> bool {
     )
 }
 
-fn ask_offsets(
+fn request_offsets(
     consumer: &Consumer,
     partitions: &[Partition],
     end: End,
     timeout: Duration,
 ) -> KafkaResult<Vec<i64>> {
-    let asked = match end {
+    let end = match end {
         End::Oldest => Offset::Beginning,
         End::Newest => Offset::End,
     };
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
-        list.add_partition_offset(&partition.topic, partition.number, asked)?;
+        list.add_partition_offset(&partition.topic, partition.number, end)?;
     }
-    // The protocol asks for the ends by the times -1 and -2, which are these names of offsets.
+    // In the protocol, -1 and -2 stand for the ends when a time is expected, as they do for an offset.
     let answer = consumer.offsets_for_times(list, timeout)?;
     answer
         .elements()

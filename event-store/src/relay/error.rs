@@ -2,37 +2,40 @@
 
 use rdkafka::error::KafkaError;
 
-/// What ended a term. The relay starts another; only alarms keep it from publishing.
+/// What ended a term. The relay tries to begin another one after each; only after an alarm somebody
+/// must have acted before it publishes again.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("the log or the progress cannot be read or written: {0}")]
+    #[error("Postgres did not read the log or write the progress: {0}")]
     Log(#[from] sqlx::Error),
     #[error("Kafka cannot be reached: {0}")]
     Kafka(#[from] KafkaError),
-    #[error("position {position} was not delivered: {error}")]
+    #[error("the event at position {position} was not delivered: {error}")]
     Delivery { position: i64, error: KafkaError },
-    #[error("position {position} is not acknowledged for too long")]
-    Stuck { position: i64 },
+    #[error("the event at position {position} has not been acknowledged in time")]
+    Unacknowledged { position: i64 },
     #[error("the lease is lost")]
     LeaseLost,
     #[error("another term has taken over the progress")]
     Fenced,
-    #[error("topic {0} is not there")]
+    #[error("topic {0} does not exist")]
     NoTopic(String),
-    #[error("position {position} got offset {offset}, below {expected}: the topic was replaced")]
-    Replaced {
+    #[error(
+        "the event at position {position} got offset {offset}, below {expected}: the topic was replaced"
+    )]
+    TopicReplaced {
         position: i64,
         offset: i64,
         expected: i64,
     },
-    #[error("reading back what the partitions hold did not move for too long")]
-    ReadBack,
+    #[error("reading back what the partitions hold made no progress in time")]
+    RecoveryStalled,
     #[error("this build knows no aggregate `{0}`")]
     UnknownAggregate(String),
     #[error(
-        "topic {topic} has {found} partitions; it was made with {recorded}, {configured} are configured"
+        "topic {topic} has {found} partitions, was created with {recorded}, and {configured} are configured"
     )]
-    Partitions {
+    PartitionCount {
         topic: String,
         configured: i32,
         recorded: i32,
@@ -45,24 +48,23 @@ pub(super) enum Error {
         offset: i64,
     },
     #[error("position {position} was published, but the log ends at {head}")]
-    Ahead { position: i64, head: i64 },
+    AheadOfLog { position: i64, head: i64 },
 }
 
 impl Error {
-    /// Whether somebody has to look: log and topics contradict each other, and publishing could
-    /// only make it worse.
+    /// Whether log and topics contradict each other, so that publishing could only make it worse.
     pub(super) const fn is_alarm(&self) -> bool {
         match self {
-            Self::Partitions { .. } | Self::Diverged { .. } | Self::Ahead { .. } => true,
+            Self::PartitionCount { .. } | Self::Diverged { .. } | Self::AheadOfLog { .. } => true,
             Self::Log(_)
             | Self::Kafka(_)
             | Self::Delivery { .. }
-            | Self::Stuck { .. }
+            | Self::Unacknowledged { .. }
             | Self::LeaseLost
             | Self::Fenced
             | Self::NoTopic(_)
-            | Self::Replaced { .. }
-            | Self::ReadBack
+            | Self::TopicReplaced { .. }
+            | Self::RecoveryStalled
             | Self::UnknownAggregate(_) => false,
         }
     }

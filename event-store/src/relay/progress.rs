@@ -1,5 +1,5 @@
-//! The relay's progress in Postgres. Each write is conditional on the term, so that a relay that
-//! was paused and wakes in another's term changes nothing.
+//! How far the relay got, as Postgres stores it: a new term learns it here. Every write is fenced by the
+//! epoch of the term, so that a relay that wakes up in another one's term changes nothing.
 
 use std::collections::HashMap;
 
@@ -8,24 +8,25 @@ use sqlx::PgPool;
 use super::error::Error;
 use crate::kafka::Partition;
 
-/// How far one partition is known to hold its share of the log.
+/// How far one partition holds the events that belong into it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Of the last record acknowledged; 0 before the first.
+pub(super) struct PartitionProgress {
+    /// The position of the last event that Kafka acknowledged; 0 before the first.
     pub(super) position: i64,
-    /// The offset right after it.
+    /// The offset right after the record of that event.
     pub(super) next_offset: i64,
 }
 
-/// What the term before this one left.
+/// How far the terms before this one got.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
-    pub(super) position: i64,
-    /// Whether nothing of it can be in flight.
+pub(super) struct PreviousTerm {
+    /// The position up to which Kafka has acknowledged every event.
+    pub(super) confirmed: i64,
+    /// Whether the last term ended with nothing in flight.
     pub(super) drained: bool,
 }
 
-/// Progress, as one term may read and write it.
+/// The stored progress of the relay, for one term.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     pool: PgPool,
@@ -33,10 +34,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Makes `epoch` the only term that may write.
-    pub(super) async fn claim(pool: PgPool, epoch: i64) -> Result<(Self, Left), Error> {
-        let left = sqlx::query_as!(
-            Left,
+    /// Begins the term `epoch`, which is the only one that may write from now on, and reads how far the
+    /// terms before it got.
+    pub(super) async fn begin_term(
+        pool: PgPool,
+        epoch: i64,
+    ) -> Result<(Self, PreviousTerm), Error> {
+        let previous = sqlx::query_as!(
+            PreviousTerm,
             r#"
             with before as (
                 select position,
@@ -49,7 +54,7 @@ impl Progress {
                set epoch = $1,
                    drained = false
               from before
-            returning before.position as "position!",
+            returning before.position as "confirmed!",
                       before.drained as "drained!"
             "#,
             epoch,
@@ -57,15 +62,15 @@ impl Progress {
         .fetch_optional(&pool)
         .await?
         .ok_or(Error::Fenced)?;
-        Ok((Self { pool, epoch }, left))
+        Ok((Self { pool, epoch }, previous))
     }
 
     pub(super) const fn epoch(&self) -> i64 {
         self.epoch
     }
 
-    /// The number of partitions that each topic was made with.
-    pub(super) async fn topics(&self) -> Result<HashMap<String, i32>, Error> {
+    /// The number of partitions that each topic was created with.
+    pub(super) async fn partition_counts(&self) -> Result<HashMap<String, i32>, Error> {
         let topics = sqlx::query!("select topic, partitions from relay_topics")
             .fetch_all(&self.pool)
             .await?;
@@ -75,7 +80,7 @@ impl Progress {
             .collect())
     }
 
-    /// Records the number of partitions of topics that are new.
+    /// Records the number of partitions of those topics that are not recorded yet.
     pub(super) async fn add_topics(&self, topics: &[String], partitions: i32) -> Result<(), Error> {
         sqlx::query!(
             r#"
@@ -92,39 +97,43 @@ impl Progress {
         Ok(())
     }
 
-    /// What was saved of each partition.
-    pub(super) async fn places(&self) -> Result<HashMap<(String, i32), Place>, Error> {
+    /// The progress of each partition, by topic and number.
+    pub(super) async fn partitions(
+        &self,
+    ) -> Result<HashMap<(String, i32), PartitionProgress>, Error> {
         let rows =
             sqlx::query!("select topic, partition, position, next_offset from relay_partitions")
                 .fetch_all(&self.pool)
                 .await?;
-        let places = rows.into_iter().map(|row| {
-            let place = Place {
+        let partitions = rows.into_iter().map(|row| {
+            let progress = PartitionProgress {
                 position: row.position,
                 next_offset: row.next_offset,
             };
-            ((row.topic, row.partition), place)
+            ((row.topic, row.partition), progress)
         });
-        Ok(places.collect())
+        Ok(partitions.collect())
     }
 
-    /// Saves the confirmed position together with the partitions that moved.
+    /// Saves the confirmed position together with the partitions that made progress. `drained` says that
+    /// nothing is in flight and the term sends nothing more.
     pub(super) async fn save(
         &self,
-        position: i64,
+        confirmed: i64,
         drained: bool,
-        places: impl Iterator<Item = (&Partition, Place)>,
+        partitions: impl Iterator<Item = (&Partition, PartitionProgress)>,
     ) -> Result<(), Error> {
         let (mut topics, mut numbers) = (Vec::new(), Vec::new());
         let (mut positions, mut offsets) = (Vec::new(), Vec::new());
-        for (partition, place) in places {
+        for (partition, progress) in partitions {
             topics.push(partition.topic.to_string());
             numbers.push(partition.number);
-            positions.push(place.position);
-            offsets.push(place.next_offset);
+            positions.push(progress.position);
+            offsets.push(progress.next_offset);
         }
-        // The update comes first: it waits for a claim under way and then finds another epoch.
-        let held = sqlx::query_scalar!(
+        // The update comes first: if another term is just beginning, it waits for that and then finds
+        // another epoch.
+        let updated = sqlx::query_scalar!(
             r#"
             with term as (
                 update relay_progress
@@ -145,7 +154,7 @@ impl Progress {
               from term
             "#,
             self.epoch,
-            position,
+            confirmed,
             drained,
             &topics,
             &numbers,
@@ -154,7 +163,7 @@ impl Progress {
         )
         .fetch_one(&self.pool)
         .await?;
-        if held == 1 {
+        if updated == 1 {
             Ok(())
         } else {
             Err(Error::Fenced)

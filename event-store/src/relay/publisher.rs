@@ -1,89 +1,46 @@
-//! Publishing: pages of the log into the producer, its delivery reports into the progress.
+//! Publishing: sends the events of the log, page by page, and saves the progress that delivery reports
+//! confirm.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
-use rdkafka::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use tidemark_events::Recorded;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout_at;
 
 use super::Settings;
 use super::error::Error;
-use super::layout::Layout;
-use super::progress::{Place, Progress};
+use super::in_flight::InFlight;
+use super::partitions::Partitions;
+use super::producer::{DeliveryReport, Producer, RecordId, producer};
+use super::progress::{PartitionProgress, Progress};
 use super::recovery::Recovered;
-use super::window::Window;
 use crate::Log;
-use crate::kafka::{Envelope, Offload, Quiet, Timeline, producer_config};
+use crate::kafka::{Envelope, Timeline};
 
-/// What a record in flight carries through the producer.
-#[derive(Debug)]
-struct Flight {
-    place: usize,
-    position: i64,
-}
-
-/// What became of a record.
-#[derive(Debug)]
-struct Report {
-    flight: Flight,
-    /// The offset that it got.
-    offset: Result<i64, KafkaError>,
-}
-
-/// Hands delivery reports from the producer's thread to the publisher.
-struct Reports(mpsc::UnboundedSender<Report>);
-
-impl ClientContext for Reports {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        Quiet.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        Quiet.error(error, reason);
-    }
-}
-
-impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<Flight>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, flight: Box<Flight>) {
-        let offset = match result {
-            Ok(message) => Ok(message.offset()),
-            Err((error, _)) => Err(error.clone()),
-        };
-        // After the term nobody listens: what is still delivered then, the next term finds.
-        let _ = self.0.send(Report {
-            flight: *flight,
-            offset,
-        });
-    }
-}
-
-/// One term's way from the log to Kafka. Any error ends it.
+/// Publishes the log during one term. Any error ends the term.
 pub(super) struct Publisher<'a> {
     log: &'a Log,
     settings: &'a Settings,
-    layout: &'a Layout,
+    partitions: &'a Partitions,
     confirmed: &'a watch::Sender<i64>,
     progress: Progress,
     timeline: Timeline,
-    producer: Offload<ThreadedProducer<Reports>>,
-    reports: mpsc::UnboundedReceiver<Report>,
-    /// The last position given to the producer, by place.
+    producer: Producer,
+    reports: mpsc::UnboundedReceiver<DeliveryReport>,
+    /// The last position that was given to the producer, by the index of the partition.
     sent: Vec<i64>,
-    /// What the brokers have acknowledged, by place.
-    places: Vec<Place>,
-    window: Window,
-    /// Places that moved since the last save, which was at `saved`.
+    /// What Kafka has acknowledged, by the index of the partition.
+    acknowledged: Vec<PartitionProgress>,
+    in_flight: InFlight,
+    /// The indexes of the partitions that made progress since the last save.
     unsaved: BTreeSet<usize>,
-    saved: (i64, Instant),
+    saved_position: i64,
+    saved_at: Instant,
 }
 
 impl<'a> Publisher<'a> {
@@ -91,80 +48,85 @@ impl<'a> Publisher<'a> {
     pub(super) async fn start(
         log: &'a Log,
         settings: &'a Settings,
-        layout: &'a Layout,
+        partitions: &'a Partitions,
         confirmed: &'a watch::Sender<i64>,
         progress: Progress,
         recovered: Recovered,
     ) -> Result<Self, Error> {
         let head = log.head().await?;
-        let places = recovered.places;
+        let Recovered {
+            confirmed: position,
+            progress: acknowledged,
+        } = recovered;
         progress
             .save(
-                recovered.position,
+                position,
                 false,
-                layout.partitions.iter().zip(places.iter().copied()),
+                partitions.all.iter().zip(acknowledged.iter().copied()),
             )
             .await?;
-        confirmed.send_replace(recovered.position);
-        let (sender, reports) = mpsc::unbounded_channel();
-        let config = producer_config(&settings.kafka, settings.in_flight_max_kbytes);
+        confirmed.send_replace(position);
+        let (producer, reports) = producer(settings)?;
         Ok(Self {
             log,
             settings,
-            layout,
+            partitions,
             confirmed,
             progress,
             timeline: head.timeline,
-            producer: Offload::new(config.create_with_context(Reports(sender))?),
+            producer,
             reports,
-            sent: places.iter().map(|place| place.position).collect(),
-            places,
-            window: Window::new(recovered.position),
+            sent: acknowledged.iter().map(|it| it.position).collect(),
+            acknowledged,
+            in_flight: InFlight::new(position),
             unsaved: BTreeSet::new(),
-            saved: (recovered.position, Instant::now()),
+            saved_position: position,
+            saved_at: Instant::now(),
         })
     }
 
-    /// Publishes the log as it grows.
+    /// Publishes the log and goes on as it grows. Returns only if something fails.
     pub(super) async fn publish(&mut self) -> Result<Infallible, Error> {
         loop {
             let page = self
                 .log
-                .page(self.window.last(), self.settings.page_size)
+                .page(self.in_flight.last(), self.settings.page_size)
                 .await?;
             fail_point!("relay_read");
             for event in &page {
                 self.send(event).await?;
             }
             fail_point!("relay_queued");
-            metrics::gauge!("tidemark_relay_lag")
-                .set(count(self.window.last() - self.window.confirmed()));
-            let patience = if page.is_empty() {
+            metrics::gauge!("tidemark_relay_lag").set(as_metric(
+                self.in_flight.last() - self.in_flight.confirmed(),
+            ));
+            let wait = if page.is_empty() {
                 self.settings.idle_poll
             } else {
                 Duration::ZERO
             };
-            self.settle(Instant::now() + patience).await?;
+            self.take_reports_until(Instant::now() + wait).await?;
             self.save_if_due().await?;
         }
     }
 
-    /// Waits until nothing is in flight, and says so in the progress.
+    /// Waits until nothing is in flight, and saves that the term left nothing behind.
     pub(super) async fn finish(mut self) -> Result<(), Error> {
-        while !self.window.is_empty() {
-            self.wait().await?;
+        while !self.in_flight.is_empty() {
+            self.take_next_report().await?;
         }
         self.save(true).await
     }
 
+    /// Gives an event to the producer, unless its partition holds it already.
     async fn send(&mut self, event: &Recorded) -> Result<(), Error> {
-        let place = self.layout.place_of(event)?;
-        let previous = self.sent[place];
+        let index = self.partitions.index_of(event)?;
+        let previous = self.sent[index];
         if event.position <= previous {
-            self.window.skipped();
+            self.in_flight.skip();
             return Ok(());
         }
-        let partition = &self.layout.partitions[place];
+        let partition = &self.partitions.all[index];
         let envelope = Envelope {
             previous,
             epoch: self.progress.epoch(),
@@ -172,11 +134,11 @@ impl<'a> Publisher<'a> {
         };
         let key = event.stream_id.to_string();
         loop {
-            let flight = Box::new(Flight {
-                place,
+            let record = Box::new(RecordId {
+                partition: index,
                 position: event.position,
             });
-            let record = BaseRecord::with_opaque_to(&partition.topic, flight)
+            let record = BaseRecord::with_opaque_to(&partition.topic, record)
                 .partition(partition.number)
                 .key(&key)
                 .payload(&event.data)
@@ -184,77 +146,78 @@ impl<'a> Publisher<'a> {
             match self.producer.send(record) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    self.wait().await?;
+                    self.take_next_report().await?;
                 }
                 Err((error, _)) => return Err(error.into()),
             }
         }
-        self.sent[place] = event.position;
-        self.window.sent(Instant::now());
+        self.sent[index] = event.position;
+        self.in_flight.send(Instant::now());
         Ok(())
     }
 
-    /// Takes the reports that come until `deadline`, and those that are there already.
-    async fn settle(&mut self, deadline: Instant) -> Result<(), Error> {
-        while let Ok(report) = timeout_at(deadline.into(), self.report()).await {
-            self.take(report?)?;
-            if self.window.is_empty() {
+    /// Takes the reports that arrive before `deadline`, and those that have arrived already.
+    async fn take_reports_until(&mut self, deadline: Instant) -> Result<(), Error> {
+        while let Ok(report) = timeout_at(deadline.into(), self.next_report()).await {
+            self.acknowledge(report?)?;
+            if self.in_flight.is_empty() {
                 self.save_if_due().await?;
             }
         }
         Ok(())
     }
 
-    async fn wait(&mut self) -> Result<(), Error> {
-        let report = self.report().await?;
-        self.take(report)
+    async fn take_next_report(&mut self) -> Result<(), Error> {
+        let report = self.next_report().await?;
+        self.acknowledge(report)
     }
 
-    /// The next report. An error if the oldest record in flight is about to expire: the producer
-    /// would leave it out and go on with those behind it, and the topic would have a gap.
-    async fn report(&mut self) -> Result<Report, Error> {
-        let Some(oldest) = self.window.oldest() else {
+    /// The next report. It fails if the oldest record in flight is about to expire: the producer would
+    /// give that one up and still deliver later ones, so that the topic would have a gap.
+    async fn next_report(&mut self) -> Result<DeliveryReport, Error> {
+        let Some(oldest) = self.in_flight.oldest_sent_at() else {
             return std::future::pending().await;
         };
-        let patience = self.settings.kafka.message_timeout * 3 / 4;
-        match timeout_at((oldest + patience).into(), self.reports.recv()).await {
+        let limit = self.settings.kafka.message_timeout * 3 / 4;
+        match timeout_at((oldest + limit).into(), self.reports.recv()).await {
             Ok(Some(report)) => Ok(report),
-            Ok(None) | Err(_) => Err(Error::Stuck {
-                position: self.window.confirmed() + 1,
+            Ok(None) | Err(_) => Err(Error::Unacknowledged {
+                position: self.in_flight.confirmed() + 1,
             }),
         }
     }
 
-    fn take(
-        &mut self,
-        Report {
-            flight: Flight { place, position },
-            offset,
-        }: Report,
-    ) -> Result<(), Error> {
+    /// Takes a report. It fails if the record was not delivered or its offset shows that the topic is
+    /// another one now.
+    fn acknowledge(&mut self, report: DeliveryReport) -> Result<(), Error> {
+        let DeliveryReport { record, offset } = report;
+        let RecordId {
+            partition,
+            position,
+        } = record;
         let offset = offset.map_err(|error| Error::Delivery { position, error })?;
-        let expected = self.places[place].next_offset;
+        let expected = self.acknowledged[partition].next_offset;
         if offset < expected {
-            return Err(Error::Replaced {
+            return Err(Error::TopicReplaced {
                 position,
                 offset,
                 expected,
             });
         }
-        self.places[place] = Place {
+        self.acknowledged[partition] = PartitionProgress {
             position,
             next_offset: offset + 1,
         };
-        self.unsaved.insert(place);
-        self.window.acknowledged(position);
+        self.unsaved.insert(partition);
+        self.in_flight.acknowledge(position);
         metrics::counter!("tidemark_relay_published_total").increment(1);
         Ok(())
     }
 
     async fn save_if_due(&mut self) -> Result<(), Error> {
-        let (position, at) = self.saved;
-        let due = self.window.is_empty() || at.elapsed() >= self.settings.save_interval;
-        if due && self.window.confirmed() > position {
+        let is_due =
+            self.in_flight.is_empty() || self.saved_at.elapsed() >= self.settings.save_interval;
+        if is_due && self.in_flight.confirmed() > self.saved_position {
             self.save(false).await?;
         }
         Ok(())
@@ -262,30 +225,32 @@ impl<'a> Publisher<'a> {
 
     async fn save(&mut self, drained: bool) -> Result<(), Error> {
         fail_point!("relay_unsaved");
-        let position = self.window.confirmed();
-        let moved = self
+        let position = self.in_flight.confirmed();
+        let partitions = self
             .unsaved
             .iter()
-            .map(|place| (&self.layout.partitions[*place], self.places[*place]));
-        self.progress.save(position, drained, moved).await?;
+            .map(|index| (&self.partitions.all[*index], self.acknowledged[*index]));
+        self.progress.save(position, drained, partitions).await?;
         self.unsaved.clear();
-        self.saved = (position, Instant::now());
+        self.saved_position = position;
+        self.saved_at = Instant::now();
         self.confirmed.send_replace(position);
-        metrics::gauge!("tidemark_relay_confirmed_position").set(count(position));
+        metrics::gauge!("tidemark_relay_confirmed_position").set(as_metric(position));
         Ok(())
     }
 }
 
 impl Drop for Publisher<'_> {
-    /// At once, before anything else of the term ends: no record may overtake one that failed.
+    /// Discards what is queued, before anything else of the term ends: no record may be delivered after
+    /// an earlier one has failed.
     fn drop(&mut self) {
         self.producer
             .purge(PurgeConfig::default().queue().inflight());
     }
 }
 
-/// Metrics are floating-point numbers; positions stay exact far beyond any log's length.
+/// A number as the value of a metric, which is a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-pub(super) const fn count(number: i64) -> f64 {
+pub(super) const fn as_metric(number: i64) -> f64 {
     number as f64
 }

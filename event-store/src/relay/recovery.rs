@@ -1,5 +1,5 @@
-//! The start of a term: what the topics really hold, and whether it is this log that they hold.
-//! It writes nothing.
+//! The start of a term: finds out what the topics hold, and whether it comes from this log. It writes
+//! nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,139 +10,148 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::error::Error;
-use super::layout::Layout;
-use super::progress::{Place, Progress};
-use super::tail::Tail;
-use super::topics::blocking;
+use super::partition_scan::PartitionScan;
+use super::partitions::Partitions;
+use super::progress::{PartitionProgress, Progress};
+use super::topics::on_blocking_thread;
 use crate::Log;
 use crate::kafka::{Consumer, End, Partition, Record, Settings, consumer, offsets};
 
 /// What the topics hold.
 #[derive(Debug)]
 pub(super) struct Recovered {
-    /// They hold everything up to here; publishing goes on from here.
-    pub(super) position: i64,
-    /// By the layout's place.
-    pub(super) places: Vec<Place>,
+    /// The topics hold every event up to this position. Publishing goes on after it.
+    pub(super) confirmed: i64,
+    /// The progress of each partition, by its index in [`Partitions`].
+    pub(super) progress: Vec<PartitionProgress>,
 }
 
-/// Reads back what was published since the progress was saved, and compares it with the log.
+/// Reads what was published since the progress was saved, and compares it with the log. `confirmed` is
+/// the position up to which the saved progress says that Kafka holds every event.
 pub(super) async fn recover(
     log: &Log,
     progress: &Progress,
     settings: &Settings,
-    layout: &Layout,
+    partitions: &Partitions,
     confirmed: i64,
 ) -> Result<Recovered, Error> {
     let head = log.head().await?.position;
     if confirmed > head {
-        return Err(Error::Ahead {
+        return Err(Error::AheadOfLog {
             position: confirmed,
             head,
         });
     }
-    let mut known = progress.places().await?;
-    let saved = layout
-        .partitions
+    let mut saved = progress.partitions().await?;
+    let saved = partitions
+        .all
         .iter()
-        .map(|partition| known.remove(&(partition.topic.to_string(), partition.number)))
+        .map(|partition| saved.remove(&(partition.topic.to_string(), partition.number)))
         .collect();
-    let (partitions, settings) = (layout.partitions.clone(), settings.clone());
-    let tails = blocking(move || read_back(&settings, &partitions, saved)).await?;
-    compare(log, layout, &tails).await?;
+    let (all, settings) = (partitions.all.clone(), settings.clone());
+    let scans = on_blocking_thread(move || scan(&settings, &all, saved)).await?;
+    compare_with_log(log, partitions, &scans).await?;
     Ok(Recovered {
-        position: tails
+        confirmed: scans
             .iter()
-            .map(|tail| tail.resume(confirmed))
+            .map(|scan| scan.publish_after(confirmed))
             .fold(confirmed, i64::min),
-        places: tails.iter().map(Tail::place).collect(),
+        progress: scans.iter().map(PartitionScan::progress).collect(),
     })
 }
 
-fn read_back(
+/// Scans every partition: from its saved progress or, where that does not fit, from its beginning.
+fn scan(
     settings: &Settings,
     partitions: &[Partition],
-    saved: Vec<Option<Place>>,
-) -> Result<Vec<Tail>, Error> {
+    saved: Vec<Option<PartitionProgress>>,
+) -> Result<Vec<PartitionScan>, Error> {
     let client = consumer(settings)?;
     let oldest = offsets(&client, partitions, End::Oldest, settings.request_timeout)?;
     let newest = offsets(&client, partitions, End::Newest, settings.request_timeout)?;
     let ends: Vec<_> = oldest.into_iter().zip(newest).collect();
-    let mut tails: Vec<_> = saved
+    let mut scans: Vec<_> = saved
         .into_iter()
         .zip(&ends)
-        .map(|(place, (oldest, newest))| Tail::from_saved(place, *oldest, *newest))
+        .map(|(saved, (oldest, newest))| PartitionScan::from_saved(saved, *oldest, *newest))
         .collect();
-    read(&client, settings, partitions, &mut tails)?;
-    for (tail, (oldest, newest)) in tails.iter_mut().zip(&ends) {
-        if tail.is_foiled() {
-            *tail = Tail::from_beginning(*oldest, *newest);
+    read_to_the_ends(&client, settings, partitions, &mut scans)?;
+    for (scan, (oldest, newest)) in scans.iter_mut().zip(&ends) {
+        if scan.is_other_topic() {
+            *scan = PartitionScan::from_beginning(*oldest, *newest);
         }
     }
-    read(&client, settings, partitions, &mut tails)?;
-    Ok(tails)
+    read_to_the_ends(&client, settings, partitions, &mut scans)?;
+    Ok(scans)
 }
 
-/// Reads all partitions to their ends.
-fn read(
+/// Reads every partition whose scan is not complete.
+fn read_to_the_ends(
     client: &Consumer,
     settings: &Settings,
     partitions: &[Partition],
-    tails: &mut [Tail],
+    scans: &mut [PartitionScan],
 ) -> Result<(), Error> {
-    let mut unread = HashMap::new();
+    let mut incomplete = HashMap::new();
     let mut assignment = TopicPartitionList::new();
-    for (partition, tail) in partitions.iter().zip(tails) {
-        if !tail.is_read() {
-            let offset = Offset::Offset(tail.next);
+    for (partition, scan) in partitions.iter().zip(scans) {
+        if !scan.is_complete() {
+            let offset = Offset::Offset(scan.next_offset);
             assignment.add_partition_offset(&partition.topic, partition.number, offset)?;
-            unread.insert((Arc::clone(&partition.topic), partition.number), tail);
+            incomplete.insert((Arc::clone(&partition.topic), partition.number), scan);
         }
     }
     client.assign(&assignment)?;
-    let mut moved = Instant::now();
-    while !unread.is_empty() {
-        if moved.elapsed() > settings.request_timeout {
-            return Err(Error::ReadBack);
+    let mut last_read_at = Instant::now();
+    while !incomplete.is_empty() {
+        if last_read_at.elapsed() > settings.request_timeout {
+            return Err(Error::RecoveryStalled);
         }
         let Some(message) = client.poll(settings.fetch_wait_max) else {
             continue;
         };
         let message = message?;
         let key = (message.topic().into(), message.partition());
-        if let Some(tail) = unread.get_mut(&key) {
-            tail.observe(message.offset(), Record::decode(&message).ok().as_ref());
-            if tail.is_read() {
-                unread.remove(&key);
+        if let Some(scan) = incomplete.get_mut(&key) {
+            scan.observe(message.offset(), Record::decode(&message).ok().as_ref());
+            if scan.is_complete() {
+                incomplete.remove(&key);
             }
         }
-        moved = Instant::now();
+        last_read_at = Instant::now();
     }
     Ok(())
 }
 
-/// Compares the last record of each partition with the log.
-async fn compare(log: &Log, layout: &Layout, tails: &[Tail]) -> Result<(), Error> {
-    let last = || layout.partitions.iter().zip(tails.iter().map(Tail::last));
-    let positions: Vec<_> = last()
-        .filter_map(|(_, seen)| seen?.event)
+/// Fails unless the last record of each partition is an event of the log.
+async fn compare_with_log(
+    log: &Log,
+    partitions: &Partitions,
+    scans: &[PartitionScan],
+) -> Result<(), Error> {
+    let last_records = || {
+        let records = scans.iter().map(PartitionScan::last_record);
+        partitions.all.iter().zip(records)
+    };
+    let positions: Vec<_> = last_records()
+        .filter_map(|(_, record)| record?.event)
         .map(|(position, ..)| position)
         .collect();
     let events = log.at(&positions).await?;
-    let truth: HashMap<_, _> = events
+    let in_log: HashMap<_, _> = events
         .iter()
         .map(|event| (event.position, (event.event_id, event.hash())))
         .collect();
-    for (partition, seen) in last() {
-        let Some(seen) = seen else { continue };
-        let same = seen.event.is_some_and(|(position, event_id, hash)| {
-            truth.get(&position) == Some(&(event_id, hash))
+    for (partition, record) in last_records() {
+        let Some(record) = record else { continue };
+        let is_in_log = record.event.is_some_and(|(position, event_id, hash)| {
+            in_log.get(&position) == Some(&(event_id, hash))
         });
-        if !same {
+        if !is_in_log {
             return Err(Error::Diverged {
                 topic: partition.topic.to_string(),
                 partition: partition.number,
-                offset: seen.offset,
+                offset: record.offset,
             });
         }
     }

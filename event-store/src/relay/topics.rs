@@ -1,4 +1,4 @@
-//! The topics, as the relay needs them: made before the first record, watched as long as it leads.
+//! The topics of the relay: it creates them before the first record, and checks them while it leads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::error::Error;
-use super::layout::Layout;
+use super::partitions::Partitions;
 use super::progress::Progress;
-use crate::kafka::{Consumer, Offload, Settings, consumer, create_topics, partition_counts};
+use crate::kafka::{BlockingDrop, Consumer, Settings, consumer, create_topics, partition_counts};
 
-/// How often brokers are asked whether a new topic is there.
+/// The pause between requests that find out whether a new topic exists.
 const CREATION_POLL: Duration = Duration::from_millis(50);
 
-/// What brokers say about topics.
+/// Creates the topics and asks brokers about them.
 #[derive(Clone)]
 pub(super) struct Topics {
-    client: Arc<Offload<Consumer>>,
+    client: Arc<BlockingDrop<Consumer>>,
     settings: Settings,
     names: Vec<String>,
 }
@@ -27,15 +27,15 @@ impl Topics {
     /// The topics of a deployment.
     pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
         Ok(Self {
-            client: Arc::new(Offload::new(consumer(settings)?)),
+            client: Arc::new(BlockingDrop::new(consumer(settings)?)),
             settings: settings.clone(),
-            names: Layout::topics(settings),
+            names: Partitions::topic_names(settings),
         })
     }
 
-    /// Makes the topics that are missing, and records their number of partitions.
+    /// Creates the topics that are missing, and records their number of partitions.
     pub(super) async fn ensure(&self, progress: &Progress) -> Result<(), Error> {
-        let recorded = progress.topics().await?;
+        let recorded = progress.partition_counts().await?;
         let counts = self.counts().await?;
         let missing: Vec<_> = self
             .names
@@ -46,9 +46,9 @@ impl Topics {
         let counts = if missing.is_empty() {
             counts
         } else {
-            tracing::info!(topics = ?missing, "making topics");
+            tracing::info!(topics = ?missing, "creating topics");
             create_topics(&self.settings, &missing).await?;
-            self.counts_of_all().await?
+            self.counts_when_created().await?
         };
         for name in &self.names {
             let configured = self.settings.partitions;
@@ -60,7 +60,7 @@ impl Topics {
             .await
     }
 
-    /// Looks at the topics every `interval`, and ends when one is gone or has changed.
+    /// Checks the topics every `interval`. Returns when one is gone or has another number of partitions.
     pub(super) async fn watch(&self, interval: Duration) -> Error {
         loop {
             sleep(interval).await;
@@ -76,7 +76,8 @@ impl Topics {
         }
     }
 
-    async fn counts_of_all(&self) -> Result<BTreeMap<String, i32>, Error> {
+    /// The numbers of partitions once brokers know every topic.
+    async fn counts_when_created(&self) -> Result<BTreeMap<String, i32>, Error> {
         let deadline = Instant::now() + self.settings.request_timeout;
         loop {
             let counts = self.counts().await?;
@@ -90,6 +91,7 @@ impl Topics {
         }
     }
 
+    /// Fails unless a topic has the number of partitions that is configured and recorded.
     fn check(
         &self,
         name: &str,
@@ -103,7 +105,7 @@ impl Topics {
         if found == configured && recorded == configured {
             return Ok(());
         }
-        Err(Error::Partitions {
+        Err(Error::PartitionCount {
             topic: name.to_owned(),
             configured,
             recorded,
@@ -111,16 +113,19 @@ impl Topics {
         })
     }
 
+    /// The number of partitions of each topic that brokers know.
     async fn counts(&self) -> Result<BTreeMap<String, i32>, Error> {
         let (client, timeout) = (Arc::clone(&self.client), self.settings.request_timeout);
-        blocking(move || Ok(partition_counts(&client, timeout)?)).await
+        on_blocking_thread(move || Ok(partition_counts(&client, timeout)?)).await
     }
 }
 
-/// Runs what waits for brokers on a thread for it.
-pub(super) async fn blocking<T: Send + 'static>(
+/// Runs work that blocks while it waits for brokers.
+pub(super) async fn on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    // Its task is lost only when the runtime ends, and then nobody looks at the answer.
-    spawn_blocking(work).await.unwrap_or(Err(Error::ReadBack))
+    // The task is lost only when the runtime ends, and then nobody uses the result.
+    spawn_blocking(work)
+        .await
+        .unwrap_or(Err(Error::RecoveryStalled))
 }

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use tidemark_event_store::Log;
 use tidemark_event_store::feed::{Feed, KafkaFeed, LogFeed};
-use tidemark_event_store::kafka::Settings;
+use tidemark_event_store::{Log, kafka_settings};
 use tidemark_platform::Config;
-use tidemark_platform::config::{FeedChoice, Kafka};
+use tidemark_platform::config::FeedChoice;
 use tidemark_platform::ops::ReadinessFlag;
 use tokio_util::sync::CancellationToken;
 
@@ -63,26 +62,11 @@ async fn start(config: &Config, log: &Log, ring: &Ring) -> sqlx::Result<Box<dyn 
     if is_kafka {
         return Ok(Box::new(KafkaFeed::new(
             log,
-            kafka_settings(&config.kafka),
+            kafka_settings!(config.kafka),
             head,
             page_max,
         )));
     }
     let poll = Duration::from_millis(config.projection.poll_ms);
     Ok(Box::new(LogFeed::new(log, head, page_max, poll)))
-}
-
-fn kafka_settings(kafka: &Kafka) -> Settings {
-    Settings {
-        brokers: kafka.brokers.clone(),
-        topic_prefix: kafka.topic_prefix.clone(),
-        partitions: kafka.partitions,
-        replication_factor: kafka.replication_factor,
-        message_timeout: Duration::from_millis(kafka.message_timeout_ms),
-        linger: Duration::from_millis(kafka.linger_ms),
-        fetch_wait_max: Duration::from_millis(kafka.fetch_wait_max_ms),
-        queue_max_kbytes: kafka.queue_max_kbytes,
-        request_timeout: Duration::from_millis(kafka.request_timeout_ms),
-        stall: Duration::from_millis(kafka.stall_ms),
-    }
 }

@@ -13,7 +13,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::kafka::{
-    Consumer, End, Offload, Partition, Quiet, Record, Settings, consumer, offsets, partition_counts,
+    BlockingDrop, Consumer, End, Partition, QuietContext, Record, Settings, consumer, offsets,
+    partition_counts,
 };
 
 /// A record that was read.
@@ -28,7 +29,7 @@ pub(super) struct Session {
     client: Arc<Consumer>,
     partitions: Arc<[Partition]>,
     /// Each keeps the client, which so ends where they do.
-    queues: Offload<Vec<PartitionQueue<Quiet>>>,
+    queues: BlockingDrop<Vec<PartitionQueue<QuietContext>>>,
     arrived: Arc<Notify>,
     request_timeout: Duration,
 }
@@ -61,7 +62,7 @@ impl Session {
         let session = Self {
             client,
             partitions: partitions.into(),
-            queues: Offload::new(queues),
+            queues: BlockingDrop::new(queues),
             arrived,
             request_timeout: settings.request_timeout,
         };

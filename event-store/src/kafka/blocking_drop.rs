@@ -1,21 +1,21 @@
-//! Ending clients of librdkafka where blocking is allowed.
+//! Dropping clients of librdkafka where blocking is allowed.
 
 use std::ops::Deref;
 
 use tokio::runtime::Handle;
 
-/// A client whose end blocks for a moment (threads are joined, queues flushed): dropped inside the
-/// runtime, it ends on a thread for blocking work.
+/// A client whose drop blocks for a moment, because it joins threads and flushes queues. If it is
+/// dropped inside the runtime, the client is dropped on a thread for blocking work.
 #[derive(Debug)]
-pub(crate) struct Offload<T: Send + 'static>(Option<T>);
+pub(crate) struct BlockingDrop<T: Send + 'static>(Option<T>);
 
-impl<T: Send + 'static> Offload<T> {
+impl<T: Send + 'static> BlockingDrop<T> {
     pub(crate) const fn new(client: T) -> Self {
         Self(Some(client))
     }
 }
 
-impl<T: Send + 'static> Deref for Offload<T> {
+impl<T: Send + 'static> Deref for BlockingDrop<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -26,7 +26,7 @@ impl<T: Send + 'static> Deref for Offload<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Offload<T> {
+impl<T: Send + 'static> Drop for BlockingDrop<T> {
     fn drop(&mut self) {
         let client = self.0.take();
         if let Ok(runtime) = Handle::try_current() {

@@ -1,0 +1,115 @@
+use tidemark_events::{Recorded, samples};
+
+use super::*;
+
+const SAVED: PartitionProgress = PartitionProgress {
+    position: 7,
+    next_offset: 3,
+};
+
+fn record(previous: i64, position: i64) -> Record {
+    Record {
+        event: Recorded {
+            position,
+            event_id: Uuid::from_u128(1),
+            stream_id: Uuid::from_u128(2),
+            version: 1,
+            aggregate: "user".to_owned(),
+            event_type: "user.registered".to_owned(),
+            schema_version: 1,
+            data: "{}".to_owned(),
+            metadata: "{}".to_owned(),
+            recorded_at: samples::at(0),
+        },
+        previous,
+    }
+}
+
+/// Gives records to a scan, from its first offset on: (previous, position) of each.
+fn read(mut scan: PartitionScan, records: &[(i64, i64)]) -> PartitionScan {
+    for (offset, (previous, position)) in (scan.next_offset..).zip(records) {
+        scan.observe(offset, Some(&record(*previous, *position)));
+    }
+    scan
+}
+
+fn progress(position: i64, next_offset: i64) -> PartitionProgress {
+    PartitionProgress {
+        position,
+        next_offset,
+    }
+}
+
+#[test]
+fn records_delivered_after_the_last_save_are_found() {
+    let scan = read(
+        PartitionScan::from_saved(Some(SAVED), 0, 5),
+        &[(4, 7), (7, 9), (9, 12)],
+    );
+    assert!(scan.is_complete() && !scan.is_other_topic());
+    assert_eq!(
+        (scan.progress(), scan.publish_after(8)),
+        (progress(12, 5), 8)
+    );
+}
+
+#[test]
+fn a_record_repeated_by_a_zombie_is_ignored() {
+    let scan = read(
+        PartitionScan::from_saved(Some(SAVED), 0, 5),
+        &[(4, 7), (7, 9), (4, 7)],
+    );
+    assert_eq!(scan.progress(), progress(9, 4));
+}
+
+#[test]
+fn progress_ends_before_a_gap() {
+    let scan = read(
+        PartitionScan::from_saved(Some(SAVED), 0, 4),
+        &[(4, 7), (9, 12)],
+    );
+    assert_eq!(scan.progress(), SAVED);
+}
+
+#[test]
+fn a_new_topic_of_the_same_name_is_noticed() {
+    assert!(read(PartitionScan::from_saved(Some(SAVED), 0, 9), &[(1, 2)]).is_other_topic());
+}
+
+#[test]
+fn a_partition_that_ends_before_the_saved_offset_is_read_from_its_beginning() {
+    let scan = read(
+        PartitionScan::from_saved(Some(SAVED), 0, 2),
+        &[(0, 1), (1, 4)],
+    );
+    assert_eq!(
+        (scan.progress(), scan.publish_after(8)),
+        (progress(4, 2), 4)
+    );
+}
+
+#[test]
+fn an_empty_topic_is_published_from_the_start() {
+    let scan = PartitionScan::from_saved(Some(SAVED), 0, 0);
+    assert_eq!(
+        (scan.progress(), scan.publish_after(8)),
+        (progress(0, 0), 0)
+    );
+}
+
+#[test]
+fn an_unused_partition_makes_nothing_published_again() {
+    let scan = PartitionScan::from_saved(Some(PartitionProgress::default()), 0, 0);
+    assert_eq!(
+        (scan.progress(), scan.publish_after(8)),
+        (progress(0, 0), 8)
+    );
+}
+
+#[test]
+fn records_deleted_by_retention_are_not_published_again() {
+    let all = PartitionScan::from_saved(Some(SAVED), 3, 3);
+    assert_eq!((all.progress(), all.publish_after(8)), (SAVED, 8));
+    let unknown = read(PartitionScan::from_saved(None, 2, 4), &[(4, 7), (7, 9)]);
+    assert_eq!(unknown.progress(), progress(9, 4));
+}
