@@ -43,7 +43,7 @@ pub(crate) struct Parts {
     /// The log, for the audit trail.
     pub(crate) log: Log,
     /// Opens sealed personal data.
-    pub(crate) keys: SubjectKeys,
+    pub(crate) subject_keys: SubjectKeys,
     /// Signs and reads the cursors of pages.
     pub(crate) cursors: Cursors,
     /// The followers of auctions.
@@ -83,7 +83,7 @@ impl App {
             freshness: Freshness::new(checkpoints.clone(), wait),
             hot_documents: HotDocuments::new(&config.redis, &limits, checkpoints)?,
             log: Log::new(pool.clone()),
-            keys: subject_keys(config, PgPool::clone(pool))?,
+            subject_keys: subject_keys(config, PgPool::clone(pool))?,
             cursors: Cursors::new(&config.sealing.lookup_key),
             subscriptions: watcher.subscriptions(),
             reading_recorder: ReadingRecorder::new(config)?,
@@ -120,13 +120,13 @@ impl App {
     ///
     /// # Errors
     /// If the cursor was not made for the list that `scope` names.
-    pub(crate) fn cursor<K: DeserializeOwned>(
+    pub(crate) fn cursor<E: DeserializeOwned>(
         &self,
         scope: &str,
         cursor: Option<&str>,
-    ) -> Result<Option<K>, Error> {
-        let key = cursor.map(|cursor| self.cursors.decode(scope, cursor));
-        Ok(key.transpose()?)
+    ) -> Result<Option<E>, Error> {
+        let page_end = cursor.map(|cursor| self.cursors.decode(scope, cursor));
+        Ok(page_end.transpose()?)
     }
 
     /// The number of items on a page: what the client `asked` for, or the default.

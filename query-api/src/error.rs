@@ -51,14 +51,14 @@ pub(crate) enum Error {
     /// This build cannot read a stored event.
     #[error(transparent)]
     Event(#[from] tidemark_events::DecodeError),
-    /// The request is not valid, for a reason that the problem states.
+    /// A problem that is already described, such as an invalid parameter.
     #[error("{}", .0.detail())]
-    Refused(Problem),
+    Problem(Problem),
 }
 
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
-        Self::Refused(problem)
+        Self::Problem(problem)
     }
 }
 
@@ -89,7 +89,7 @@ impl From<Error> for Problem {
             }
             Error::Document(error) => Self::internal(error),
             Error::Event(error) => Self::internal(error),
-            Error::Refused(problem) => problem,
+            Error::Problem(problem) => problem,
         }
     }
 }

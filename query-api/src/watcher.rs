@@ -63,9 +63,9 @@ impl Watcher {
         loop {
             match self.pool.with_timeout(self.poll(&published)).await {
                 Ok(positions) => published = positions,
-                Err(error) => tracing::warn!(%error, "cannot read the checkpoints"),
+                Err(error) => tracing::warn!(%error, "cannot poll the checkpoints"),
             }
-            if self.checkpoints.have_subscribers() || !self.subscriptions.are_none() {
+            if self.checkpoints.has_subscribers() || !self.subscriptions.is_empty() {
                 sleep(self.busy_interval).await;
             } else {
                 // Whether somebody woke the watcher or the interval is over makes no difference.
@@ -84,7 +84,7 @@ impl Watcher {
         let applied = auctions.map(|status| status.position).collect();
         self.checkpoints.publish(statuses.into());
         // Whoever subscribes after this line reads for themselves what was applied before it.
-        if self.subscriptions.are_none() {
+        if self.subscriptions.is_empty() {
             return Ok(applied);
         }
         let (changed, positions) = changed_auctions(&self.pool, published).await?;

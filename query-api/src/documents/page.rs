@@ -23,16 +23,16 @@ pub(crate) struct DocumentPage {
 
 impl DocumentPage {
     /// The page of at most `limit` documents. The query must have asked for one more than that, which
-    /// tells whether there is a next page. `key` reads from the last document of this page where the
-    /// next one starts; the cursor is valid only for queries with the same `scope`.
+    /// tells whether there is a next page. `page_end` reads from the last document of this page where
+    /// the next one starts; the cursor is valid only for queries with the same `scope`.
     ///
     /// # Errors
-    /// If `key` cannot read the document, or the cursor cannot be written.
-    pub(crate) fn new<K: Serialize>(
+    /// If `page_end` cannot read the document, or the cursor cannot be written.
+    pub(crate) fn new<E: Serialize>(
         fetched: Fetched<String>,
         limit: i64,
         (cursors, scope): (&Cursors, &str),
-        key: impl FnOnce(&str) -> serde_json::Result<K>,
+        page_end: impl FnOnce(&str) -> serde_json::Result<E>,
     ) -> Result<Self, Error> {
         let token = fetched.token();
         let mut documents = fetched.items;
@@ -41,7 +41,7 @@ impl DocumentPage {
         if documents.len() > limit {
             documents.truncate(limit);
             if let Some(last) = documents.last() {
-                next = Some(cursors.encode(scope, &key(last)?)?);
+                next = Some(cursors.encode(scope, &page_end(last)?)?);
             }
         }
         Ok(Self {

@@ -35,7 +35,7 @@ impl Checkpoints {
     }
 
     /// Whether anybody waits for a change.
-    pub(crate) fn have_subscribers(&self) -> bool {
+    pub(crate) fn has_subscribers(&self) -> bool {
         self.seen.receiver_count() > 0
     }
 
@@ -43,7 +43,7 @@ impl Checkpoints {
     pub(crate) fn shard_of<M: ReadModel>(&self, id: Uuid) -> Option<ShardStatus> {
         let shard = QueriedShards::of_row::<M>(id);
         let seen = self.seen.borrow();
-        seen.iter().find(|status| shard.include(status)).cloned()
+        seen.iter().find(|status| shard.includes(status)).cloned()
     }
 
     /// Follows the checkpoints from now on, and has the watcher look at once.
@@ -89,6 +89,6 @@ fn all(
     shards: &[QueriedShards],
     condition: impl Fn(&ShardStatus) -> bool,
 ) -> bool {
-    let is_queried = |status: &&ShardStatus| shards.iter().any(|shards| shards.include(status));
+    let is_queried = |status: &&ShardStatus| shards.iter().any(|shards| shards.includes(status));
     seen.iter().filter(is_queried).all(condition)
 }

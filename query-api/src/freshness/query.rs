@@ -4,6 +4,9 @@
 //! item, the read model's name, the SQL that selects the items, and its arguments. That SQL is put into
 //! `array(…)`, and finds the generation that serves queries as `s.generation` and the position that its
 //! shards have applied as `s.position`.
+//!
+//! Two queries spell the first part out, because theirs differs: the list of auctions, which also reads
+//! the categories, and the live update, which also reads the position of its row.
 
 /// Items that may be in any shard of a read model:
 /// `query_all_shards!(String, "bid", "select …", argument, …)`.

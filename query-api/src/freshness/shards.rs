@@ -31,7 +31,7 @@ impl QueriedShards {
     }
 
     /// Whether the query reads this shard.
-    pub(super) fn include(&self, status: &ShardStatus) -> bool {
+    pub(super) fn includes(&self, status: &ShardStatus) -> bool {
         let is_in_shard = |id| Shard::of(id, status.shards).number == status.shard;
         self.read_model == status.read_model && self.row.is_none_or(is_in_shard)
     }

@@ -34,7 +34,7 @@ impl Subscriptions {
     }
 
     /// Whether nobody follows an auction, as far as [`Subscriptions::retain_followed`] has noticed.
-    pub(crate) fn are_none(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
 

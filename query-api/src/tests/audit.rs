@@ -50,7 +50,7 @@ async fn the_log_is_shown_up_to_the_position_that_all_shards_have_applied() {
     database
         .execute("delete from history_rows where position % 2 = 1 and position > 2")
         .await;
-    let auditor = api.login(7, "auditor");
+    let auditor = api.authorization(7, "auditor");
     let answer = api
         .get("/audit/events", &[("authorization", &auditor)])
         .await;
@@ -70,7 +70,7 @@ async fn only_auditors_may_read_history() {
         api.get(&stream_path(), &[]).await.problem(),
         (401, "unauthenticated")
     );
-    let seller = api.login(7, "seller");
+    let seller = api.authorization(7, "seller");
     for path in [
         stream_path(),
         format!("/audit/auctions/{AUCTION}/state"),
@@ -85,10 +85,10 @@ async fn only_auditors_may_read_history() {
 #[tokio::test]
 async fn a_page_is_recorded_first_or_not_shown() {
     let (_database, command_api, api) = with_history("record").await;
-    let auditor = api.login(7, "auditor");
-    let asked = async |path: &str| api.get(path, &[("authorization", &auditor)]).await;
+    let auditor = api.authorization(7, "auditor");
+    let ask = async |path: &str| api.get(path, &[("authorization", &auditor)]).await;
 
-    let page = asked(&format!("{}?after_version=1&limit=2", stream_path())).await;
+    let page = ask(&format!("{}?after_version=1&limit=2", stream_path())).await;
     assert_eq!(
         page.column("type"),
         ["auction.opened", "auction.bid_placed"]
@@ -100,14 +100,14 @@ async fn a_page_is_recorded_first_or_not_shown() {
 
     for (status, problem) in [(500, (503, "not_recorded")), (403, (403, "role_required"))] {
         command_api.status.store(status, Ordering::Relaxed);
-        assert_eq!(asked(&stream_path()).await.problem(), problem);
+        assert_eq!(ask(&stream_path()).await.problem(), problem);
     }
 }
 
 #[tokio::test]
 async fn a_refused_reading_is_not_recorded() {
     let (_database, command_api, api) = with_history("missing").await;
-    let auditor = api.login(7, "auditor");
+    let auditor = api.authorization(7, "auditor");
     for (path, problem) in [
         (
             format!("/audit/streams/{RESERVE}/events"),
@@ -137,7 +137,7 @@ async fn a_refused_reading_is_not_recorded() {
 #[tokio::test]
 async fn an_auction_is_shown_as_it_was_at_a_version_or_a_moment() {
     let (_database, _command_api, api) = with_history("states").await;
-    let auditor = api.login(7, "auditor");
+    let auditor = api.authorization(7, "auditor");
     let state = async |as_of: &str| {
         let path = format!("/audit/auctions/{AUCTION}/state?{as_of}");
         let answer = api.get(&path, &[("authorization", &auditor)]).await;
@@ -163,7 +163,7 @@ async fn an_auction_is_shown_as_it_was_at_a_version_or_a_moment() {
 #[tokio::test]
 async fn the_log_is_filtered() {
     let (_database, _command_api, api) = with_history("log").await;
-    let auditor = api.login(7, "auditor");
+    let auditor = api.authorization(7, "auditor");
     let positions = async |filter: &str| {
         let path = format!("/audit/events?{filter}");
         let answer = api.get(&path, &[("authorization", &auditor)]).await;

@@ -27,16 +27,16 @@ async fn with_an_auction(test: &str) -> Database {
 async fn a_token_is_reflected_or_refused() {
     let database = with_an_auction("tokens").await;
     let api = Api::start(&database, &SHORT_WAIT).await;
-    let asked = async |token| api.get(PATH, &[("tidemark", token)]).await;
+    let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
 
-    let answer = asked("1.5").await;
+    let answer = ask("1.5").await;
     assert_eq!((answer.status, &*answer.tidemark), (200, "1.5"));
-    assert_eq!(asked("1.6").await.problem(), (503, "behind"));
-    assert_eq!(asked("1.10").await.problem(), (400, "future_position"));
-    assert_eq!(asked("2.1").await.problem(), (409, "other_timeline"));
+    assert_eq!(ask("1.6").await.problem(), (503, "behind"));
+    assert_eq!(ask("1.10").await.problem(), (400, "future_position"));
+    assert_eq!(ask("2.1").await.problem(), (409, "other_timeline"));
     for forged in ["5", "1.-1", "1.05", "x", "1.99999999999999999999"] {
         assert_eq!(
-            asked(forged).await.problem(),
+            ask(forged).await.problem(),
             (400, "invalid_tidemark"),
             "{forged}"
         );
@@ -73,19 +73,19 @@ async fn with_a_slow_shard(test: &str) -> Database {
 async fn a_query_for_a_row_waits_for_one_shard_and_a_list_for_all() {
     let database = with_a_slow_shard("shards").await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "300")]).await;
-    let asked = async |path, token| api.get(path, &[("tidemark", token)]).await;
+    let ask = async |path, token| api.get(path, &[("tidemark", token)]).await;
 
-    let fast = asked(PATH, "1.9").await;
+    let fast = ask(PATH, "1.9").await;
     assert_eq!((fast.status, &*fast.tidemark), (200, "1.9"));
     let slow = PATH.replace("0001", "0002");
-    assert_eq!(asked(&slow, "1.6").await.problem(), (503, "behind"));
-    assert_eq!(asked(&slow, "1.5").await.tidemark, "1.5");
-    assert_eq!(asked("/auctions", "1.6").await.problem(), (503, "behind"));
-    let list = asked("/auctions", "1.5").await;
+    assert_eq!(ask(&slow, "1.6").await.problem(), (503, "behind"));
+    assert_eq!(ask(&slow, "1.5").await.tidemark, "1.5");
+    assert_eq!(ask("/auctions", "1.6").await.problem(), (503, "behind"));
+    let list = ask("/auctions", "1.5").await;
     assert_eq!((list.status, &*list.tidemark), (200, "1.5"));
 
     let catch_up = database.set_shard_checkpoint::<Auction>(2, 9);
-    let (slow, ()) = tokio::join!(asked(&slow, "1.8"), catch_up);
+    let (slow, ()) = tokio::join!(ask(&slow, "1.8"), catch_up);
     assert_eq!((slow.status, &*slow.tidemark), (200, "1.9"));
 }
 
@@ -161,10 +161,10 @@ async fn redis_answers_where_it_is_fresh_enough() {
         ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
     ];
     let api = Api::start(&database, &[settings[0], settings[1], SHORT_WAIT[0]]).await;
-    let asked = async |token| api.get(PATH, &[("tidemark", token)]).await;
+    let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
     // The process asks Redis only once it has seen which generation serves queries.
-    while asked("1.5").await.tidemark != "1.7" {}
-    assert_eq!(asked("1.7").await.body["version"], 42);
-    assert_eq!(asked("1.8").await.problem(), (503, "behind"));
+    while ask("1.5").await.tidemark != "1.7" {}
+    assert_eq!(ask("1.7").await.body["version"], 42);
+    assert_eq!(ask("1.8").await.problem(), (503, "behind"));
     assert_eq!(api.get(PATH, &[]).await.body["version"], 42);
 }

@@ -164,7 +164,10 @@ async fn only_its_seller_sees_a_draft() {
     .unwrap();
     database.write::<Product>(draft.id.0, 3, &draft).await;
     let path = format!("/products/{}", draft.id);
-    let (seller, other) = (api.login(7, "seller"), api.login(8, "seller"));
+    let (seller, other) = (
+        api.authorization(7, "seller"),
+        api.authorization(8, "seller"),
+    );
     assert_eq!(
         api.get(&path, &[("authorization", &seller)]).await.status,
         200

@@ -50,7 +50,7 @@ impl Stream {
 }
 
 /// Writes an auction with this number of bids, changed at this position.
-async fn write_bids(database: &Database, bid_count: u64, position: i64) {
+async fn write_auction(database: &Database, bid_count: u64, position: i64) {
     let mut row = auction(1);
     row.bid_count = bid_count;
     database
@@ -62,18 +62,18 @@ async fn write_bids(database: &Database, bid_count: u64, position: i64) {
 async fn updates_follow_changes_and_are_resumed_after_the_last_one_seen() {
     let database = Database::new("live").await;
     database.set_head(99).await;
-    write_bids(&database, 0, 3).await;
+    write_auction(&database, 0, 3).await;
     database.set_checkpoints(5).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
 
     let mut stream = Stream::open(&api, &[]).await;
     assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
-    write_bids(&database, 1, 6).await;
+    write_auction(&database, 1, 6).await;
     assert_eq!(stream.next().await, Some(("1.6".to_owned(), 1)));
 
     // What the client has is not sent again; what changed since then is.
     let mut resumed = Stream::open(&api, &[("last-event-id", "1.6")]).await;
-    write_bids(&database, 2, 7).await;
+    write_auction(&database, 2, 7).await;
     assert_eq!(resumed.next().await, Some(("1.7".to_owned(), 2)));
     assert_eq!(stream.next().await, Some(("1.7".to_owned(), 2)));
     let mut late = Stream::open(&api, &[("last-event-id", "1.6")]).await;
@@ -88,7 +88,7 @@ async fn updates_follow_changes_and_are_resumed_after_the_last_one_seen() {
 async fn updates_of_one_shard_do_not_wait_for_another() {
     let database = Database::new("live_shards").await;
     database.set_head(99).await;
-    write_bids(&database, 0, 3).await;
+    write_auction(&database, 0, 3).await;
     database.set_checkpoints(0).await;
     database.divide::<Auction>(3).await;
     // The checkpoints of the other shards stay at 0.
@@ -111,7 +111,7 @@ async fn updates_of_one_shard_do_not_wait_for_another() {
 async fn live_updates_are_limited_in_number_and_need_an_auction() {
     let database = Database::new("live_bounds").await;
     database.set_head(9).await;
-    write_bids(&database, 0, 3).await;
+    write_auction(&database, 0, 3).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_CLIENTS_MAX", "1")]).await;
     let nothing = PATH.replace("0001", "0002");
     assert_eq!(api.get(&nothing, &[]).await.problem(), (404, "not_found"));

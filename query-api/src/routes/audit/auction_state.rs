@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::error::Error;
 
 /// The number of events that are read at once.
-const PAGE: i64 = 1_000;
+const EVENTS_PER_READ: i64 = 1_000;
 
 /// The version or the moment as of which an auction is shown. Without either, it is shown as it is now.
 #[derive(Clone, Copy, Debug, Deserialize, Validate, IntoParams)]
@@ -70,7 +70,9 @@ pub(super) async fn state(
         return Err(Problem::invalid(vec![FieldError::parameter("at", detail)]).into());
     }
     let reflected = fresh_head(&app, token).await?;
-    let row = fold(&app, stream_id, as_of).await?.ok_or(Error::NotFound)?;
+    let row = state_as_of(&app, stream_id, as_of)
+        .await?
+        .ok_or(Error::NotFound)?;
     let scope = Scope::State {
         stream_id,
         version,
@@ -81,11 +83,16 @@ pub(super) async fn state(
     Ok((reflected, [tag], Json(row)).into_response())
 }
 
-async fn fold(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<Row>, Error> {
+/// The auction that the events up to the version or the moment add up to; `None` before its first
+/// event.
+async fn state_as_of(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<Row>, Error> {
     let mut row = None;
     let mut after_version = 0;
     loop {
-        let events = app.log.stream(stream_id, after_version, PAGE).await?;
+        let events = app
+            .log
+            .stream(stream_id, after_version, EVENTS_PER_READ)
+            .await?;
         for recorded in &events {
             if !as_of.includes(recorded) {
                 return Ok(row);
@@ -95,7 +102,7 @@ async fn fold(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<Row>, Er
             }
             after_version = recorded.version;
         }
-        if i64::try_from(events.len()).is_ok_and(|found| found < PAGE) {
+        if i64::try_from(events.len()).is_ok_and(|found| found < EVENTS_PER_READ) {
             return Ok(row);
         }
     }

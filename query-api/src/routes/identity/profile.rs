@@ -76,8 +76,11 @@ async fn me(
     let row: Row = serde_json::from_slice(&json)?;
     let profile = Profile {
         id: row.id.0,
-        email: app.keys.unseal("email", &row.email).await?,
-        display_name: app.keys.unseal("display_name", &row.display_name).await?,
+        email: app.subject_keys.unseal("email", &row.email).await?,
+        display_name: app
+            .subject_keys
+            .unseal("display_name", &row.display_name)
+            .await?,
         roles: row.roles,
         registered_at: row.registered_at,
         version: row.version,

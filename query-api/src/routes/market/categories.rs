@@ -58,14 +58,14 @@ async fn get(
 
 /// Where a page ends.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-struct Key {
+struct PageEnd {
     sort_order: i32,
     id: Uuid,
 }
 
-impl Key {
-    /// Lower than every key.
-    const START: Self = Self {
+impl PageEnd {
+    /// A page end that comes before every category.
+    const BEFORE_FIRST: Self = Self {
         sort_order: i32::MIN,
         id: Uuid::nil(),
     };
@@ -88,7 +88,7 @@ async fn list(
     let limit = app.limit(paging.limit)?;
     let after = app
         .cursor(SCOPE, paging.cursor.as_deref())?
-        .unwrap_or(Key::START);
+        .unwrap_or(PageEnd::BEFORE_FIRST);
     let shards = [QueriedShards::all::<Category>()];
     let found = app.freshness.fetch(token, shards, || {
         query_all_shards!(
@@ -108,6 +108,6 @@ async fn list(
         )
         .fetch_one(&app.pool)
     });
-    let key = |json: &str| serde_json::from_str::<Key>(json);
-    DocumentPage::new(found.await?, limit, (&app.cursors, SCOPE), key)
+    let page_end = |json: &str| serde_json::from_str::<PageEnd>(json);
+    DocumentPage::new(found.await?, limit, (&app.cursors, SCOPE), page_end)
 }

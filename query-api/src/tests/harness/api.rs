@@ -65,7 +65,7 @@ impl Api {
     }
 
     /// The value of `Authorization` for a user with this role.
-    pub(crate) fn login(&self, id: u128, role: &str) -> String {
+    pub(crate) fn authorization(&self, id: u128, role: &str) -> String {
         let user = User {
             id: Uuid::from_u128(id),
             session_id: Uuid::from_u128(1),

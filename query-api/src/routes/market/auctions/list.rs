@@ -75,7 +75,7 @@ pub(super) struct Filter {
 /// Where a page ends: the value that the list is sorted by (a moment in microseconds since 1970), then
 /// the id.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-struct Key {
+struct PageEnd {
     value: i64,
     id: Uuid,
 }
@@ -97,15 +97,15 @@ pub(super) async fn list(
     let limit = app.limit(filter.limit)?;
     let scope = format!("auctions {}", serde_json::to_string(&filter)?);
     let after = app.cursor(&scope, filter.cursor.as_deref())?;
-    let after = after.unwrap_or(filter.sort.start());
+    let after = after.unwrap_or(filter.sort.before_first());
     let shards = [
         QueriedShards::all::<Auction>(),
         QueriedShards::all::<Category>(),
     ];
     let query = || select(&app.pool, &filter, after, limit + 1);
     let found = app.freshness.fetch(token, shards, query).await?;
-    let key = |json: &str| filter.sort.key(json);
-    DocumentPage::new(found, limit, (&app.cursors, &scope), key)
+    let page_end = |json: &str| filter.sort.page_end(json);
+    DocumentPage::new(found, limit, (&app.cursors, &scope), page_end)
 }
 
 impl Filter {
@@ -125,22 +125,22 @@ impl Filter {
 }
 
 impl Sort {
-    /// A key that comes before every auction in this order.
-    const fn start(self) -> Key {
+    /// A page end that comes before every auction in this order.
+    const fn before_first(self) -> PageEnd {
         match self {
-            Self::EndsAt | Self::Price => Key {
+            Self::EndsAt | Self::Price => PageEnd {
                 value: 0,
                 id: Uuid::nil(),
             },
-            Self::BidCount | Self::Newest => Key {
+            Self::BidCount | Self::Newest => PageEnd {
                 value: i64::MAX,
                 id: Uuid::max(),
             },
         }
     }
 
-    /// The key of a document in this order.
-    fn key(self, json: &str) -> serde_json::Result<Key> {
+    /// Where a page with this last document ends in this order.
+    fn page_end(self, json: &str) -> serde_json::Result<PageEnd> {
         #[derive(Deserialize)]
         struct Sorted {
             id: Uuid,
@@ -155,7 +155,7 @@ impl Sort {
             Self::BidCount => sorted.bid_count,
             Self::Newest => 0,
         };
-        Ok(Key {
+        Ok(PageEnd {
             value,
             id: sorted.id,
         })
@@ -167,10 +167,10 @@ impl Sort {
 async fn select(
     pool: &PgPool,
     filter: &Filter,
-    after: Key,
+    after: PageEnd,
     limit: i64,
 ) -> sqlx::Result<Fetched<String>> {
-    macro_rules! sorted {
+    macro_rules! select_in_order {
         ($after:literal, $order:literal) => {
             sqlx::query_as!(
                 Fetched::<String>,
@@ -231,16 +231,18 @@ async fn select(
         };
     }
     match filter.sort {
-        Sort::EndsAt => sorted!(
+        Sort::EndsAt => select_in_order!(
             "(r.ends_at, r.id) > (timestamptz 'epoch' + $8::bigint * interval '1 microsecond', $9::uuid)",
             "r.ends_at, r.id"
         ),
-        Sort::Price => sorted!("(r.price, r.id) > ($8::bigint, $9::uuid)", "r.price, r.id"),
-        Sort::BidCount => sorted!(
+        Sort::Price => {
+            select_in_order!("(r.price, r.id) > ($8::bigint, $9::uuid)", "r.price, r.id")
+        }
+        Sort::BidCount => select_in_order!(
             "(r.bid_count, r.id) < ($8::bigint, $9::uuid)",
             "r.bid_count desc, r.id desc"
         ),
         // Ids are UUIDv7, so a later auction has a higher id.
-        Sort::Newest => sorted!("$8::bigint is not null and r.id < $9::uuid", "r.id desc"),
+        Sort::Newest => select_in_order!("$8::bigint is not null and r.id < $9::uuid", "r.id desc"),
     }
 }
