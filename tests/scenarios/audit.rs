@@ -1,3 +1,6 @@
-//! The scenarios of the context `audit`.
+//! The scenarios of the context `audit`, and its routes.
 
+mod routes;
 mod trail;
+
+pub(crate) use routes::routes;

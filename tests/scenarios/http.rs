@@ -3,4 +3,4 @@
 mod bad_bodies;
 mod connections;
 mod requests;
-mod routes;
+pub(crate) mod routes;

@@ -1,4 +1,4 @@
-//! The scenarios of the context `market`.
+//! The scenarios of the context `market`, and its routes.
 
 mod auctions;
 mod bids;
@@ -8,4 +8,7 @@ mod lists;
 mod live_updates;
 mod products;
 mod reserve;
+mod routes;
 mod timers;
+
+pub(crate) use routes::routes;

@@ -1,36 +1,36 @@
-//! Makes bad bodies of a good one: at each place in it, one thing is wrong.
+//! Makes bad bodies of a good one by changing one node of it.
 
 use serde_json::Value;
 
-/// A place in a document.
+/// A value within a document.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
-    /// RFC 6901.
+pub(crate) struct Node {
+    /// Where it is: a JSON pointer (RFC 6901).
     pub(crate) pointer: String,
     pub(crate) value: Value,
 }
 
-/// Stands for what is put there as text; no string in a body is like it.
+/// Stands for a text that is not a JSON value until it replaces this string. No body contains it.
 const MARK: &str = "\"\u{2603}here\u{2603}\"";
 
-/// Every place below the whole.
-pub(crate) fn places(document: &Value) -> Vec<Place> {
+/// Every node of a document except the document itself.
+pub(crate) fn nodes(document: &Value) -> Vec<Node> {
     let mut found = Vec::new();
     collect(document, "", &mut found);
-    found.retain(|place| !place.pointer.is_empty());
+    found.retain(|node| !node.pointer.is_empty());
     found
 }
 
-/// Every object, the whole among them; maps with keys of the client's choice are none.
+/// The pointers to every object of a document, itself among them.
 pub(crate) fn objects(document: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect(document, "", &mut found);
-    found.retain(|place| place.value.is_object() && !place.pointer.ends_with("/specifications"));
-    found.into_iter().map(|place| place.pointer).collect()
+    found.retain(|node| node.value.is_object());
+    found.into_iter().map(|node| node.pointer).collect()
 }
 
-fn collect(value: &Value, pointer: &str, found: &mut Vec<Place>) {
-    found.push(Place {
+fn collect(value: &Value, pointer: &str, found: &mut Vec<Node>) {
+    found.push(Node {
         pointer: pointer.to_owned(),
         value: value.clone(),
     });
@@ -46,23 +46,23 @@ fn collect(value: &Value, pointer: &str, found: &mut Vec<Place>) {
     }
 }
 
-/// The document with something else in one place.
-pub(crate) fn put(document: &Value, pointer: &str, value: Value) -> Value {
+/// The document with another value at the pointer, where there must be one.
+pub(crate) fn replace(document: &Value, pointer: &str, value: Value) -> Value {
     let mut changed = document.clone();
     *changed.pointer_mut(pointer).unwrap() = value;
     changed
 }
 
-/// The text of the document with a text in one place, which need not be JSON.
-pub(crate) fn put_text(document: &Value, pointer: &str, text: &str) -> String {
+/// The text of the document with this text at the pointer; it need not be JSON.
+pub(crate) fn replace_by_text(document: &Value, pointer: &str, text: &str) -> String {
     let mark: Value = serde_json::from_str(MARK).unwrap();
-    let marked = put(document, pointer, mark).to_string();
+    let marked = replace(document, pointer, mark).to_string();
     assert!(marked.contains(MARK));
     marked.replacen(MARK, text, 1)
 }
 
-/// The document with a member more in one of its objects.
-pub(crate) fn add(document: &Value, object: &str, name: &str, value: Value) -> Value {
+/// The document with one member more in one of its objects.
+pub(crate) fn add_member(document: &Value, object: &str, name: &str, value: Value) -> Value {
     let mut changed = document.clone();
     let object = changed.pointer_mut(object).unwrap();
     object
@@ -72,8 +72,8 @@ pub(crate) fn add(document: &Value, object: &str, name: &str, value: Value) -> V
     changed
 }
 
-/// The document without what is in one place, if that is a member.
-pub(crate) fn remove(document: &Value, pointer: &str) -> Option<Value> {
+/// The document without the member at the pointer; none if the pointer leads to an item of an array.
+pub(crate) fn remove_member(document: &Value, pointer: &str) -> Option<Value> {
     let mut changed = document.clone();
     let (object, name) = pointer.rsplit_once('/').unwrap();
     changed
@@ -83,8 +83,8 @@ pub(crate) fn remove(document: &Value, pointer: &str) -> Option<Value> {
         .map(|_| changed)
 }
 
-/// The text of the document with the first member of one of its objects a second time.
-pub(crate) fn repeat_key(document: &Value, object: &str) -> String {
+/// The text of the document with the first member of one of its objects twice.
+pub(crate) fn repeat_first_member(document: &Value, object: &str) -> String {
     let original = document.pointer(object).unwrap();
     let (name, value) = original.as_object().unwrap().iter().next().unwrap();
     let text = original.to_string();
@@ -92,6 +92,6 @@ pub(crate) fn repeat_key(document: &Value, object: &str) -> String {
     if object.is_empty() {
         repeated
     } else {
-        put_text(document, object, &repeated)
+        replace_by_text(document, object, &repeated)
     }
 }

@@ -1,45 +1,45 @@
-//! A value that no field takes is refused at every place of every body.
+//! A value that no field takes is refused at every node of every body.
 
 use serde_json::json;
 
-use super::attempts::{Sweep, points_at, refused};
-use super::edits::{add, places, put, put_text};
+use super::attempts::{Attempts, assert_points_at, assert_refused};
+use super::edits::{add_member, nodes, replace, replace_by_text};
 
 #[tokio::test]
 async fn nul_characters_in_strings_and_keys_are_refused() {
-    let sweep = Sweep::start().await;
-    for (route, body) in sweep.bodies() {
-        for place in places(body).iter().filter(|p| p.value.is_string()) {
-            let text = put(body, &place.pointer, json!("a\0b")).to_string();
-            points_at(&route.send_text(text).await, route, &place.pointer);
+    let attempts = Attempts::start().await;
+    for (route, body) in attempts.bodies() {
+        for node in nodes(body).iter().filter(|p| p.value.is_string()) {
+            let text = replace(body, &node.pointer, json!("a\0b")).to_string();
+            assert_points_at(&route.send_text(text).await, route, &node.pointer);
         }
-        let text = add(body, "", "\0", json!(1)).to_string();
-        refused(&route.send_text(text).await, 422, route, "a key");
+        let text = add_member(body, "", "\0", json!(1)).to_string();
+        assert_refused(&route.send_text(text).await, 422, route, "a key");
     }
-    sweep.end().await;
+    attempts.assert_nothing_appended().await;
 }
 
 #[tokio::test]
 async fn lone_surrogates_and_invalid_utf_8_are_refused() {
-    let sweep = Sweep::start().await;
-    for (route, body) in sweep.bodies() {
-        for place in places(body).iter().filter(|p| p.value.is_string()) {
-            let lone = put_text(body, &place.pointer, r#""\ud800""#);
-            refused(&route.send_text(lone).await, 400, route, &place.pointer);
-            let mut bytes = put_text(body, &place.pointer, r#""?""#).into_bytes();
+    let attempts = Attempts::start().await;
+    for (route, body) in attempts.bodies() {
+        for node in nodes(body).iter().filter(|p| p.value.is_string()) {
+            let lone = replace_by_text(body, &node.pointer, r#""\ud800""#);
+            assert_refused(&route.send_text(lone).await, 400, route, &node.pointer);
+            let mut bytes = replace_by_text(body, &node.pointer, r#""?""#).into_bytes();
             let at = bytes.iter().position(|byte| *byte == b'?').unwrap();
             bytes[at] = 0xff;
-            refused(&route.send_text(bytes).await, 400, route, &place.pointer);
+            assert_refused(&route.send_text(bytes).await, 400, route, &node.pointer);
         }
     }
-    sweep.end().await;
+    attempts.assert_nothing_appended().await;
 }
 
 #[tokio::test]
 async fn numbers_that_no_field_can_hold_are_pointed_at() {
-    let sweep = Sweep::start().await;
-    for (route, body) in sweep.bodies() {
-        for place in places(body).iter().filter(|p| p.value.is_number()) {
+    let attempts = Attempts::start().await;
+    for (route, body) in attempts.bodies() {
+        for node in nodes(body).iter().filter(|p| p.value.is_number()) {
             for number in [
                 "1e400",
                 "-0",
@@ -49,33 +49,33 @@ async fn numbers_that_no_field_can_hold_are_pointed_at() {
                 "1.5",
                 "NaN",
             ] {
-                let text = put_text(body, &place.pointer, number);
-                points_at(&route.send_text(text).await, route, &place.pointer);
+                let text = replace_by_text(body, &node.pointer, number);
+                assert_points_at(&route.send_text(text).await, route, &node.pointer);
             }
         }
     }
-    sweep.end().await;
+    attempts.assert_nothing_appended().await;
 }
 
 #[tokio::test]
 async fn deep_nesting_and_huge_values_are_refused() {
-    let sweep = Sweep::start().await;
-    for (route, body) in sweep.bodies() {
-        for place in places(body) {
+    let attempts = Attempts::start().await;
+    for (route, body) in attempts.bodies() {
+        for node in nodes(body) {
             for depth in [129, 20_000] {
                 let nested = "[".repeat(depth) + &"]".repeat(depth);
-                let text = put_text(body, &place.pointer, &nested);
-                let fits = text.len() <= route.body_bytes_max();
+                let text = replace_by_text(body, &node.pointer, &nested);
+                let fits = text.len() <= route.body_bytes_max;
                 let status = if fits { 400 } else { 413 };
-                refused(&route.send_text(text).await, status, route, &place.pointer);
+                assert_refused(&route.send_text(text).await, status, route, &node.pointer);
             }
         }
-        let place = &places(body)[0].pointer;
+        let node = &nodes(body)[0].pointer;
         let items = "0,".repeat(1_000_000) + "0";
         for large in [format!("[{items}]"), format!("\"{}\"", "a".repeat(1 << 20))] {
-            let text = put_text(body, place, &large);
-            refused(&route.send_text(text).await, 413, route, place);
+            let text = replace_by_text(body, node, &large);
+            assert_refused(&route.send_text(text).await, 413, route, node);
         }
     }
-    sweep.end().await;
+    attempts.assert_nothing_appended().await;
 }

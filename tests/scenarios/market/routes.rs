@@ -1,0 +1,116 @@
+//! The routes of categories, products and auctions, each with a request that it accepts.
+
+use serde_json::{Value, json};
+use tidemark_tests::market::{eur, product};
+use tidemark_tests::{App, Client, Market};
+
+use crate::http::routes::{Audience, Route};
+
+const SELLER: Audience = Audience::Role("seller");
+const BUYER: Audience = Audience::Role("buyer");
+const ADMIN: Audience = Audience::Role("admin");
+const TIMER: Audience = Audience::Service("auction-timer");
+
+/// More than any amount may be, in minor units.
+const TOO_MUCH: i64 = 1_000_000_000_000_001;
+
+pub(crate) async fn routes(app: &App) -> Vec<Route> {
+    let market = app.market().await;
+    let mut routes = categories(app, &market).await;
+    routes.extend(products(&market).await);
+    routes.extend(auctions(app, &market).await);
+    routes
+}
+
+async fn categories(app: &App, market: &Market<'_>) -> Vec<Route> {
+    let admin: &Client = app.admin().await;
+    let inactive = app.category(None).await;
+    let deactivate = format!("/v1/categories/{inactive}/deactivate");
+    admin.post_empty(&deactivate).await.ok();
+    let body = json!({
+        "parent_id": market.category_id,
+        "name": "Sextants",
+        "slug": "sextants-2",
+        "sort_order": 3,
+    });
+    let slugs = ["", "A", "a--b", "-a", &"a".repeat(61)].map(Value::from);
+    let sort_orders = [json!(1_i64 << 31), json!(-(1_i64 << 31) - 1), json!(1.5)];
+    vec![
+        Route::post("/v1/categories", ADMIN, admin)
+            .with(body)
+            .optional(&["/parent_id", "/sort_order"])
+            .out_of_range("/parent_id", [json!("17"), json!("")])
+            .out_of_range("/name", [json!(""), json!("a".repeat(101))])
+            .out_of_range("/slug", slugs)
+            .out_of_range("/sort_order", sort_orders),
+        Route::post("/v1/categories/{id}/activate", ADMIN, admin).about(inactive),
+        Route::post("/v1/categories/{id}/deactivate", ADMIN, admin).about(app.category(None).await),
+    ]
+}
+
+async fn products(market: &Market<'_>) -> Vec<Route> {
+    let seller: &Client = &market.seller;
+    let many = |n: usize, item: &str| json!(vec![item; n]);
+    let countries = [many(0, ""), many(251, "DE"), many(1, "de"), many(1, "DEU")];
+    let specifications = [json!({"": "a"}), json!({"a": "b".repeat(201)})];
+    vec![
+        Route::post("/v1/products", SELLER, seller)
+            .with(product(market.category_id))
+            .optional(&[
+                "/description",
+                "/images",
+                "/specifications",
+                "/specifications/weight",
+                "/shipping",
+            ])
+            .maps(&["/specifications"])
+            .out_of_range("/title", [json!(""), json!("a".repeat(201))])
+            .out_of_range("/description", [json!("a".repeat(10_001))])
+            .out_of_range("/condition", [json!("shiny"), json!("Good")])
+            .out_of_range("/images", [many(21, "a"), many(1, "")])
+            .out_of_range("/specifications", specifications)
+            .out_of_range("/shipping/countries", countries),
+        Route::post("/v1/products/{id}/list", SELLER, seller).about(market.draft().await),
+        Route::post("/v1/products/{id}/withdraw", SELLER, seller).about(market.listed().await),
+    ]
+}
+
+async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
+    let (seller, buyer): (&Client, _) = (&market.seller, app.user().await);
+    let timer = app.service("auction-timer");
+    let terms = json!({
+        "reserve_price": 5_000,
+        "buy_now_price": 9_000,
+        "starts_at": app.database.in_seconds(60).await,
+        "anti_sniping_window_s": 30,
+    });
+    let announcement = market.terms(market.listed().await, terms).await;
+    let amounts = [json!(0), json!(-1), json!(TOO_MUCH)];
+    let currencies = [json!("eur"), json!("EURO"), json!("")];
+    let times = [json!("tomorrow"), json!("2026-02-30T00:00:00Z"), json!("")];
+    let soon = json!({"ends_at": app.database.in_seconds(3).await});
+    vec![
+        Route::post("/v1/auctions", SELLER, seller)
+            .with(announcement)
+            .optional(&[
+                "/reserve_price",
+                "/buy_now_price",
+                "/starts_at",
+                "/anti_sniping_window_s",
+            ])
+            .out_of_range("/starting_price/currency", currencies)
+            .out_of_range("/minimum_increment", amounts.clone())
+            .out_of_range("/reserve_price", amounts)
+            .out_of_range("/anti_sniping_window_s", [json!(-1), json!(3_601)])
+            .out_of_range("/ends_at", times),
+        Route::post("/v1/auctions/{id}/bids", BUYER, &buyer)
+            .about(market.auction(json!({})).await)
+            .with(json!({"amount": eur(1_000)})),
+        Route::post("/v1/auctions/{id}/buy-now", BUYER, &buyer)
+            .about(market.auction(json!({"buy_now_price": 9_000})).await),
+        Route::post("/v1/auctions/{id}/cancel", SELLER, seller)
+            .about(market.auction(json!({})).await),
+        Route::post("/v1/auctions/{id}/open", TIMER, &timer).about(market.auction(json!({})).await),
+        Route::post("/v1/auctions/{id}/close", TIMER, &timer).about(market.auction(soon).await),
+    ]
+}
