@@ -9,7 +9,7 @@ use axum::Router;
 use axum::routing::get;
 use hyper::StatusCode;
 use tidemark_tests::Deployment;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 

@@ -25,7 +25,7 @@ pub struct App {
     pub(crate) relay: bool,
     pub(crate) projector: AtomicBool,
     /// In the order in which they were started.
-    running: Vec<Running>,
+    running: Vec<InProcess>,
     /// Dropped after everything that uses it.
     pub database: Database,
     /// Dropped last: without the log, no relay makes them anew.
@@ -34,7 +34,7 @@ pub struct App {
 
 /// A process that runs in this one.
 #[derive(Debug)]
-pub struct Running {
+pub struct InProcess {
     /// Where it listens.
     pub url: String,
     stop: CancellationToken,
@@ -43,14 +43,14 @@ pub struct Running {
 
 /// What an [`App`] shall consist of besides the command API.
 #[derive(Clone, Debug, Default)]
-pub struct Builder {
+pub struct AppBuilder {
     relay: bool,
     projector: bool,
     queries: bool,
     changed: Vec<(String, String)>,
 }
 
-impl Builder {
+impl AppBuilder {
     /// The relay, and everything follows Kafka. Where there is no broker, everything follows the log.
     #[must_use]
     pub const fn relay(mut self) -> Self {
@@ -122,11 +122,11 @@ impl Builder {
 impl App {
     /// The command API alone, without its relay.
     pub async fn start() -> Self {
-        Builder::default().start().await
+        AppBuilder::default().start().await
     }
 
     /// Everything.
-    pub async fn whole() -> Self {
+    pub async fn start_all() -> Self {
         Self::builder().relay().projector().queries().start().await
     }
 
@@ -152,8 +152,8 @@ impl App {
 
     /// To choose what it consists of.
     #[must_use]
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> AppBuilder {
+        AppBuilder::default()
     }
 
     /// Where commands are sent.
@@ -163,18 +163,18 @@ impl App {
     }
 
     /// One more command API in this process.
-    pub async fn another_command_api(&self, roles: ProcessRoles) -> Running {
+    pub async fn another_command_api(&self, roles: ProcessRoles) -> InProcess {
         command_api(&self.settings, roles, listen("127.0.0.1:0").await)
     }
 
     /// One more projector in this process.
-    pub async fn another_projector(&self) -> Running {
+    pub async fn another_projector(&self) -> InProcess {
         self.projector.store(true, Ordering::Relaxed);
         projector(&self.settings, listen("127.0.0.1:0").await)
     }
 
     /// One more query API in this process.
-    pub async fn another_query_api(&self) -> Running {
+    pub async fn another_query_api(&self) -> InProcess {
         query_api(&self.settings, listen("127.0.0.1:0").await)
     }
 
@@ -213,7 +213,7 @@ impl App {
     }
 }
 
-impl Running {
+impl InProcess {
     /// Ends it gracefully.
     pub async fn stop(self) {
         self.stop.cancel();
@@ -240,23 +240,23 @@ impl Running {
     }
 }
 
-fn command_api(settings: &Settings, roles: ProcessRoles, listener: TcpListener) -> Running {
+fn command_api(settings: &Settings, roles: ProcessRoles, listener: TcpListener) -> InProcess {
     let config = settings.config();
-    Running::start(listener, |listener, stop| {
+    InProcess::start(listener, |listener, stop| {
         tidemark_command_api::run(config, roles, listener, stop)
     })
 }
 
-fn projector(settings: &Settings, listener: TcpListener) -> Running {
+fn projector(settings: &Settings, listener: TcpListener) -> InProcess {
     let config = settings.as_service("auction-timer").config();
-    Running::start(listener, |listener, stop| {
+    InProcess::start(listener, |listener, stop| {
         tidemark_projector::run(config, listener, stop)
     })
 }
 
-fn query_api(settings: &Settings, listener: TcpListener) -> Running {
+fn query_api(settings: &Settings, listener: TcpListener) -> InProcess {
     let config = settings.as_service("query-api").config();
-    Running::start(listener, |listener, stop| {
+    InProcess::start(listener, |listener, stop| {
         tidemark_query_api::run(config, listener, stop)
     })
 }

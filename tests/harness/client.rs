@@ -67,13 +67,13 @@ impl Client {
 
     /// The same, asking for answers that reflect this position.
     #[must_use]
-    pub fn at_least(&self, tidemark: &str) -> Self {
+    pub fn with_tidemark(&self, tidemark: &str) -> Self {
         self.with("tidemark", tidemark)
     }
 
     /// The same, sending commands to another process.
     #[must_use]
-    pub fn via(&self, command_url: &str) -> Self {
+    pub fn via_command_api(&self, command_url: &str) -> Self {
         Self {
             command_url: command_url.to_owned(),
             ..self.clone()
@@ -82,7 +82,7 @@ impl Client {
 
     /// The same, asking another process.
     #[must_use]
-    pub fn asking(&self, query_url: &str) -> Self {
+    pub fn via_query_api(&self, query_url: &str) -> Self {
         Self {
             query_url: query_url.to_owned(),
             ..self.clone()

@@ -21,8 +21,8 @@ pub mod proxy;
 pub mod records;
 pub mod replay;
 pub mod settings;
-pub mod settle;
 mod topics;
+pub mod wait;
 
 pub use app::App;
 pub use client::{Answer, Client};
@@ -33,3 +33,4 @@ pub use people::User;
 pub use process::Process;
 pub use proxy::Proxy;
 pub use settings::{Settings, from_environment};
+pub use wait::eventually;

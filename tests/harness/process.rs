@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 
 use crate::Settings;
 use crate::client::Client;
-use crate::settle::eventually;
+use crate::wait::eventually;
 
 /// A process. It is killed when it is dropped.
 #[derive(Debug)]

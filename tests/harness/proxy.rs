@@ -43,12 +43,12 @@ pub enum Fault {
     /// So many more bytes of each connection arrive; then it is reset.
     CutAfter(u64),
     /// Every byte arrives, later.
-    Slow(Shape),
+    Slow(Slowness),
 }
 
 /// How a slow direction is slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Shape {
+pub struct Slowness {
     /// How long a byte is on its way.
     pub latency: Duration,
     /// How much longer or shorter that may be. Bytes keep their order.

@@ -15,7 +15,7 @@ pub type Records = BTreeMap<(&'static str, i32), Vec<OwnedMessage>>;
 
 /// What is wrong with the topics of a log, one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
+pub struct Defects {
     /// Positions that are in no topic, or without a link to what they continue.
     pub lost: Vec<String>,
     /// Records that are not what was stored.
@@ -73,7 +73,7 @@ pub fn position(message: &OwnedMessage) -> i64 {
     header(message, "ce_position").parse().unwrap()
 }
 
-impl Faults {
+impl Defects {
     /// Of these records, which are to hold this log: every event once, in the order of the log,
     /// linked to the one before it, with the bytes that were stored.
     #[must_use]
@@ -81,7 +81,7 @@ impl Faults {
         let events: BTreeMap<i64, &Recorded> =
             log.iter().map(|event| (event.position, event)).collect();
         let mut missing = events.clone();
-        let mut faults = Self::default();
+        let mut defects = Self::default();
         for ((aggregate, number), messages) in records {
             let mut last = 0;
             for message in messages {
@@ -89,18 +89,18 @@ impl Faults {
                 let here = format!("position {at} in {aggregate}/{number}");
                 let is_same = |event: &&Recorded| is_record_of(message, aggregate, event);
                 if !events.get(&at).is_some_and(is_same) {
-                    faults
+                    defects
                         .differing
                         .push(format!("{here} is not what was stored"));
                 }
                 missing.remove(&at);
                 if at <= last {
-                    faults.repeated.push(format!("{here} comes after {last}"));
+                    defects.repeated.push(format!("{here} comes after {last}"));
                     continue;
                 }
                 let previous: i64 = header(message, "ce_previous").parse().unwrap();
                 if previous != last {
-                    faults
+                    defects
                         .lost
                         .push(format!("{here} continues {previous}, not {last}"));
                 }
@@ -108,10 +108,10 @@ impl Faults {
             }
         }
         let positions = missing.keys();
-        faults
+        defects
             .lost
             .extend(positions.map(|position| format!("position {position} is lost")));
-        faults
+        defects
     }
 
     /// All of them.

@@ -5,7 +5,7 @@ use tidemark_tests::App;
 
 #[tokio::test]
 async fn a_bid_becomes_an_event_a_record_a_row_and_a_document() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let market = app.market().await;
     let auction = market.auction(json!({})).await;
     let buyer = app.user().await;
@@ -13,7 +13,7 @@ async fn a_bid_becomes_an_event_a_record_a_row_and_a_document() {
     assert_eq!(bid.position(), app.database.head().await);
 
     let path = format!("/v1/auctions/{auction}");
-    let read = buyer.at_least(bid.tidemark()).get(&path).await.ok();
+    let read = buyer.with_tidemark(bid.tidemark()).get(&path).await.ok();
     assert_eq!(read.body["bid_count"], 1, "{read:?}");
     app.settle().await;
 }

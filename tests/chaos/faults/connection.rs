@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use rand::RngExt;
 use tidemark_platform::ids::new_id;
-use tidemark_tests::proxy::{Direction, Fault as ProxyFault, Shape};
+use tidemark_tests::proxy::{Direction, Fault as ProxyFault, Slowness};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -123,7 +123,7 @@ async fn black_hole(injection: Injection, link: Link) -> Outcome {
 
 async fn slow(injection: Injection, link: Link) -> Outcome {
     let proxy = link.start_proxy(&injection.stack).await;
-    let shape = Shape {
+    let shape = Slowness {
         latency: Duration::from_millis(200),
         jitter: Duration::from_millis(100),
         slice: Some(1),

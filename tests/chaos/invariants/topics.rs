@@ -1,7 +1,7 @@
 //! The topics against the log.
 
 use tidemark_events::Recorded;
-use tidemark_tests::records::{Faults, Records};
+use tidemark_tests::records::{Defects, Records};
 
 /// Whether records may come again, more lenient last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +18,7 @@ pub(crate) fn violations(
     records: &Records,
     repeats: Repeats,
 ) -> (Vec<String>, Vec<String>) {
-    let found = Faults::of(log, records);
+    let found = Defects::of(log, records);
     let lost = [found.lost, found.differing].concat();
     match repeats {
         Repeats::Forbidden => (lost, found.repeated),

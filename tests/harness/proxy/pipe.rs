@@ -10,7 +10,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Fault, Shape, Tally};
+use super::{Fault, Slowness, Tally};
 
 /// Read at once, at most.
 const CHUNK: usize = 16 * 1024;
@@ -103,11 +103,11 @@ impl Pipe<'_> {
         self.torn || matches!(*self.fault.borrow(), Fault::BlackHole)
     }
 
-    fn shape(&self) -> Shape {
-        if let Fault::Slow(shape) = *self.fault.borrow() {
-            shape
+    fn slowness(&self) -> Slowness {
+        if let Fault::Slow(slowness) = *self.fault.borrow() {
+            slowness
         } else {
-            Shape::default()
+            Slowness::default()
         }
     }
 
@@ -139,7 +139,7 @@ impl Pipe<'_> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let latency = self.shape().delay();
+        let latency = self.slowness().delay();
         // Nothing overtakes what was sent before it.
         let last = self.queue.back().map(|chunk| chunk.due);
         let due = (Instant::now() + latency).max(last.unwrap_or_else(Instant::now));
@@ -156,18 +156,18 @@ impl Pipe<'_> {
         let Some(Chunk { bytes, .. }) = self.queue.pop_front() else {
             return Ok(());
         };
-        let shape = self.shape();
+        let slowness = self.slowness();
         let until = self.left.map_or(bytes.len(), |left| {
             bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX))
         });
-        for slice in bytes[..until].chunks(shape.slice.unwrap_or(CHUNK)) {
+        for slice in bytes[..until].chunks(slowness.slice.unwrap_or(CHUNK)) {
             self.to.write_all(slice).await?;
             let sent = slice.len() as u64;
             self.tally.forwarded.fetch_add(sent, Ordering::Relaxed);
             if let Some(left) = &mut self.left {
                 *left -= sent;
             }
-            if let Some(rate) = shape.rate {
+            if let Some(rate) = slowness.rate {
                 sleep(Duration::from_nanos(sent * 1_000_000_000 / rate)).await;
             }
         }
@@ -187,7 +187,7 @@ impl Pipe<'_> {
     }
 }
 
-impl Shape {
+impl Slowness {
     #[expect(clippy::disallowed_methods, reason = "the network rolls dice")]
     fn delay(&self) -> Duration {
         let jitter = self.jitter.as_secs_f64();

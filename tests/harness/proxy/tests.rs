@@ -51,8 +51,8 @@ async fn echoes(stream: &mut TcpStream, bytes: &[u8]) {
     assert!(answer == bytes, "another answer");
 }
 
-fn slow(shape: Shape) -> Fault {
-    Fault::Slow(shape)
+fn slow(slowness: Slowness) -> Fault {
+    Fault::Slow(slowness)
 }
 
 #[tokio::test]
@@ -148,10 +148,10 @@ async fn latency_delays_each_byte_but_not_the_next_ones_more() {
     let jitter = Duration::from_millis(20);
     proxy.set(
         Direction::Up,
-        slow(Shape {
+        slow(Slowness {
             latency,
             jitter,
-            ..Shape::default()
+            ..Slowness::default()
         }),
     );
     let mut client = connect(&proxy).await;
@@ -173,13 +173,13 @@ async fn slices_arrive_as_pieces_of_their_own() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = server.local_addr().unwrap().to_string();
     let proxy = Proxy::start("127.0.0.1:0", &upstream).await.unwrap();
-    let shape = Shape {
+    let slowness = Slowness {
         slice: Some(1),
         // So that the reader sees each before the next one comes.
         rate: Some(200),
-        ..Shape::default()
+        ..Slowness::default()
     };
-    proxy.set(Direction::Up, slow(shape));
+    proxy.set(Direction::Up, slow(slowness));
     let mut client = connect(&proxy).await;
     let (mut accepted, _) = server.accept().await.unwrap();
     client.write_all(b"sliced").await.unwrap();
@@ -195,12 +195,12 @@ async fn slices_arrive_as_pieces_of_their_own() {
 #[tokio::test]
 async fn a_rate_is_not_exceeded() {
     let proxy = echo().await;
-    let shape = Shape {
+    let slowness = Slowness {
         slice: Some(100),
         rate: Some(10_000),
-        ..Shape::default()
+        ..Slowness::default()
     };
-    proxy.set(Direction::Down, slow(shape));
+    proxy.set(Direction::Down, slow(slowness));
     let started = Instant::now();
     echoes(&mut connect(&proxy).await, &[7; 2_000]).await;
     let took = started.elapsed();

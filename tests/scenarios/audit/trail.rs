@@ -1,6 +1,6 @@
 //! The audit trail shows all that happened as it is stored, to auditors alone, and records every reading.
 
-mod story;
+mod auction;
 
 use serde_json::{Value, json};
 use sqlx::types::Json;
@@ -10,7 +10,7 @@ use tidemark_read_models::market::auction::Auction;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
-use story::{RESERVE, Story, stored};
+use auction::{AuditedAuction, RESERVE, stored_events};
 
 /// What readings are on record: who read, and what.
 async fn readings(app: &App) -> Vec<(Uuid, Value)> {
@@ -41,10 +41,10 @@ fn positions(page: &Answer) -> Vec<i64> {
 
 #[tokio::test]
 async fn a_stream_is_shown_as_it_is_stored() {
-    let app = App::whole().await;
-    let story = Story::of(&app).await;
-    let stored = stored(&app, story.auction).await;
-    let page = story.auditor.get(&story.events()).await.ok();
+    let app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
+    let stored = stored_events(&app, audited.id).await;
+    let page = audited.auditor.get(&audited.events()).await.ok();
     assert_eq!(items(&page).len(), stored.len());
     for (shown, stored) in items(&page).iter().zip(&stored) {
         let metadata: Value = serde_json::from_str(&stored.metadata).unwrap();
@@ -63,7 +63,7 @@ async fn a_stream_is_shown_as_it_is_stored() {
         let found = items(&page).iter().find(|item| item["type"] == event_type);
         found.unwrap()["actor"].clone()
     };
-    let buyer = format!("user:{}", story.buyer.id);
+    let buyer = format!("user:{}", audited.buyer.id);
     assert_eq!(actor_of("auction.bid_placed"), buyer);
     assert_eq!(actor_of("auction.closed"), "service:auction-timer");
     // The timer answers the announcement.
@@ -71,33 +71,33 @@ async fn a_stream_is_shown_as_it_is_stored() {
     assert_eq!(closed["causation_id"], items(&page)[0]["event_id"]);
 
     let mut paged = Vec::new();
-    let mut path = format!("{}?limit=2", story.events());
+    let mut path = format!("{}?limit=2", audited.events());
     loop {
-        let page = story.auditor.get(&path).await.ok();
+        let page = audited.auditor.get(&path).await.ok();
         paged.extend(items(&page).to_vec());
         let Some(next) = page.body["next"].as_str() else {
             break;
         };
-        path = format!("{}?limit=2&after_version={next}", story.events());
+        path = format!("{}?limit=2&after_version={next}", audited.events());
     }
     assert_eq!(paged, items(&page));
-    let nothing = format!("/v1/audit/streams/{}/events", story.buyer.session_id);
-    assert!(story.auditor.get(&nothing).await.is_ok());
+    let nothing = format!("/v1/audit/streams/{}/events", audited.buyer.session_id);
+    assert!(audited.auditor.get(&nothing).await.is_ok());
     let nothing = "/v1/audit/streams/00000000-0000-7000-8000-000000000000/events";
-    story.auditor.get(nothing).await.problem(404, "not_found");
+    audited.auditor.get(nothing).await.problem(404, "not_found");
 }
 
 #[tokio::test]
 async fn the_state_as_of_a_version_or_a_moment_is_the_fold_up_to_it() {
-    let app = App::whole().await;
-    let story = Story::of(&app).await;
-    let stored = stored(&app, story.auction).await;
+    let app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
+    let stored = stored_events(&app, audited.id).await;
     let mut row = None;
     for event in &stored {
         let input = Auction::EVENTS.fold_input(event).unwrap().unwrap();
-        row = Auction::fold(story.auction, row, &input);
-        let path = format!("{}?version={}", story.state(), event.version);
-        let answer = story.auditor.get(&path).await.ok();
+        row = Auction::fold(audited.id, row, &input);
+        let path = format!("{}?version={}", audited.state(), event.version);
+        let answer = audited.auditor.get(&path).await.ok();
         assert_eq!(answer.body, json!(row), "version {}", event.version);
         // Several events may have come in one moment, which shows all of them.
         let next = usize::try_from(event.version).unwrap();
@@ -108,30 +108,30 @@ async fn the_state_as_of_a_version_or_a_moment_is_the_fold_up_to_it() {
             continue;
         }
         let at = event.recorded_at.to_rfc3339().replace('+', "%2B");
-        let answer = story
+        let answer = audited
             .auditor
-            .get(&format!("{}?at={at}", story.state()))
+            .get(&format!("{}?at={at}", audited.state()))
             .await;
         assert_eq!(answer.ok().body, json!(row), "at {at}");
     }
-    let now = story.auditor.get(&story.state()).await.ok();
+    let now = audited.auditor.get(&audited.state()).await.ok();
     assert_eq!(now.body, json!(row));
-    let path = format!("/v1/auctions/{}", story.auction);
+    let path = format!("/v1/auctions/{}", audited.id);
     assert_eq!(app.client.get(&path).await.ok().body, now.body);
-    let before = format!("{}?at=2020-01-01T00:00:00Z", story.state());
-    story.auditor.get(&before).await.problem(404, "not_found");
-    let both = format!("{}?version=1&at=2020-01-01T00:00:00Z", story.state());
-    assert_eq!(story.auditor.get(&both).await.status, 422);
+    let before = format!("{}?at=2020-01-01T00:00:00Z", audited.state());
+    audited.auditor.get(&before).await.problem(404, "not_found");
+    let both = format!("{}?version=1&at=2020-01-01T00:00:00Z", audited.state());
+    assert_eq!(audited.auditor.get(&both).await.status, 422);
 }
 
 #[tokio::test]
 async fn the_log_is_searched_by_type_aggregate_actor_and_time() {
-    let app = App::whole().await;
-    let story = Story::of(&app).await;
+    let app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
     app.settle().await;
-    let since: Recorded = stored(&app, story.auction).await.remove(0);
+    let since: Recorded = stored_events(&app, audited.id).await.remove(0);
     let since = since.recorded_at.to_rfc3339().replace('+', "%2B");
-    let buyer = format!("user:{}", story.buyer.id);
+    let buyer = format!("user:{}", audited.buyer.id);
     for (query, condition) in [
         ("", "true"),
         ("type=auction.bid_placed", "type = 'auction.bid_placed'"),
@@ -163,7 +163,7 @@ async fn the_log_is_searched_by_type_aggregate_actor_and_time() {
             .await
             .unwrap();
         assert!(!expected.is_empty(), "{query} finds nothing");
-        let page = story
+        let page = audited
             .auditor
             .get(&format!("/v1/audit/events?limit=100&{query}"))
             .await
@@ -174,27 +174,27 @@ async fn the_log_is_searched_by_type_aggregate_actor_and_time() {
 
 #[tokio::test]
 async fn each_page_read_is_on_record_once_and_hidden_unless_asked_for() {
-    let app = App::whole().await;
-    let story = Story::of(&app).await;
-    let auditor = &story.auditor;
+    let app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
+    let auditor = &audited.auditor;
     let first = auditor
-        .get(&format!("{}?limit=2", story.events()))
+        .get(&format!("{}?limit=2", audited.events()))
         .await
         .ok();
     let next = first.body["next"].as_str().unwrap();
-    let path = format!("{}?limit=2&after_version={next}", story.events());
+    let path = format!("{}?limit=2&after_version={next}", audited.events());
     auditor.get(&path).await.ok();
     auditor
-        .get(&format!("{}?version=2", story.state()))
+        .get(&format!("{}?version=2", audited.state()))
         .await
         .ok();
     auditor.get("/v1/audit/events?aggregate=auction").await.ok();
     // Nothing was shown, so nothing was read.
     auditor
-        .get(&format!("{}?limit=0", story.events()))
+        .get(&format!("{}?limit=0", audited.events()))
         .await
         .any_problem();
-    let id = story.auction;
+    let id = audited.id;
     let expected = [
         json!({"kind": "stream", "stream_id": id, "after_version": 0}),
         json!({"kind": "stream", "stream_id": id, "after_version": 2}),
@@ -225,12 +225,12 @@ async fn each_page_read_is_on_record_once_and_hidden_unless_asked_for() {
 
 #[tokio::test]
 async fn the_payload_of_internal_events_is_not_shown() {
-    let app = App::whole().await;
-    let story = Story::of(&app).await;
+    let app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
     app.settle().await;
     for aggregate in ["reserve", "credential", "session"] {
         let path = format!("/v1/audit/events?limit=100&aggregate={aggregate}");
-        let page = story.auditor.get(&path).await.ok();
+        let page = audited.auditor.get(&path).await.ok();
         assert!(!items(&page).is_empty(), "{aggregate}");
         for item in items(&page) {
             assert_eq!(
@@ -241,7 +241,7 @@ async fn the_payload_of_internal_events_is_not_shown() {
                 "/v1/audit/streams/{}/events",
                 item["stream_id"].as_str().unwrap()
             );
-            let stream = story.auditor.get(&stream).await.ok();
+            let stream = audited.auditor.get(&stream).await.ok();
             assert!(items(&stream).iter().all(|item| item["data"].is_null()));
             assert!(!stream.text.contains(&RESERVE.to_string()));
         }
@@ -251,14 +251,18 @@ async fn the_payload_of_internal_events_is_not_shown() {
 
 #[tokio::test]
 async fn nobody_but_auditors_reads_history() {
-    let app = App::whole().await;
-    let story = Story::of(&app).await;
+    let app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
     let head = app.database.head().await;
     let operator = app.user_with("operator").await;
-    let paths = [story.events(), story.state(), "/v1/audit/events".to_owned()];
+    let paths = [
+        audited.events(),
+        audited.state(),
+        "/v1/audit/events".to_owned(),
+    ];
     let before = app.database.head().await;
     assert!(before > head);
-    let others: [&Client; 3] = [&story.buyer, app.admin().await, &operator];
+    let others: [&Client; 3] = [&audited.buyer, app.admin().await, &operator];
     for path in &paths {
         app.client.get(path).await.problem(401, "unauthenticated");
         for other in others {
@@ -268,30 +272,38 @@ async fn nobody_but_auditors_reads_history() {
         assert_eq!(service.status, 403, "{service:?}");
     }
     // One who is none any more, though the access token still says so.
-    let path = format!("/v1/users/{}/roles/auditor", story.auditor.id);
+    let path = format!("/v1/users/{}/roles/auditor", audited.auditor.id);
     app.admin().await.delete(&path).await.ok();
     for path in &paths {
-        story.auditor.get(path).await.problem(403, "role_required");
+        audited
+            .auditor
+            .get(path)
+            .await
+            .problem(403, "role_required");
     }
     assert_eq!(readings(&app).await, []);
 }
 
 #[tokio::test]
 async fn a_reading_that_cannot_be_recorded_shows_nothing() {
-    let mut app = App::whole().await;
-    let story = Story::of(&app).await;
+    let mut app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
     app.settle().await;
-    let paths = [story.events(), story.state(), "/v1/audit/events".to_owned()];
+    let paths = [
+        audited.events(),
+        audited.state(),
+        "/v1/audit/events".to_owned(),
+    ];
     app.stop_command_api().await;
     for path in &paths {
-        let answer = story.auditor.get(path).await;
+        let answer = audited.auditor.get(path).await;
         answer.problem(503, "not_recorded");
         assert!(!answer.text.contains("auction."), "{answer:?}");
         assert!(!answer.header("retry-after").is_empty());
     }
     app.start_command_api().await;
     for path in &paths {
-        story.auditor.get(path).await.ok();
+        audited.auditor.get(path).await.ok();
     }
     assert_eq!(readings(&app).await.len(), paths.len());
 }

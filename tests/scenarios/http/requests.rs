@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 use tidemark_tests::App;
 use tidemark_tests::client::Answer;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use uuid::Uuid;
 
 use super::routes;

@@ -114,7 +114,7 @@ async fn equal_personal_data_is_sealed_differently_each_time() {
 
 #[tokio::test]
 async fn a_profile_is_shown_in_clear_to_its_user_alone() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let (user, seller) = (app.user().await, app.seller().await);
     app.settle().await;
     for (user, roles) in [(&user, vec!["buyer"]), (&seller, vec!["buyer", "seller"])] {

@@ -71,7 +71,7 @@ async fn fifty_at_once(app: &App, command_urls: &[&str]) {
         let head = app.database.head().await;
         let bids = (0..50).map(|n| {
             let bidder = bidders[n % bidders.len()].if_match(version);
-            let bidder = bidder.via(command_urls[n % command_urls.len()]);
+            let bidder = bidder.via_command_api(command_urls[n % command_urls.len()]);
             let amount = round * 1_000_000 + i64::try_from(n).unwrap() * 1_000;
             async move { bidder.bid(auction, amount).await }
         });

@@ -3,8 +3,8 @@
 use futures::future::join_all;
 use serde_json::json;
 use tidemark_command_api::ProcessRoles;
+use tidemark_tests::eventually;
 use tidemark_tests::market::product;
-use tidemark_tests::settle::eventually;
 use tidemark_tests::{Answer, App, Client};
 
 const KEY: &str = "3f2c8a4e-key-of-this-test";
@@ -14,14 +14,14 @@ fn category(slug: &str) -> serde_json::Value {
 }
 
 /// What a client can tell of an answer, apart from what names this one request.
-fn told(answer: &Answer) -> (u16, &str, &str, &str) {
+fn comparable(answer: &Answer) -> (u16, &str, &str, &str) {
     let Answer { status, text, .. } = answer;
     (*status, text, answer.tidemark(), answer.header("etag"))
 }
 
 #[track_caller]
 fn is_replay_of(answer: &Answer, first: &Answer) {
-    assert_eq!(told(answer), told(first));
+    assert_eq!(comparable(answer), comparable(first));
     assert_eq!(answer.header("idempotency-replayed"), "true", "{answer:?}");
 }
 
@@ -96,7 +96,7 @@ async fn one_key_sent_to_two_processes_acts_once() {
     let app = App::start().await;
     let second = app.spawn_command_api().await;
     let admin = app.admin().await.with_key(KEY);
-    twenty_at_once(&app, &[admin.clone(), admin.via(&second.url)]).await;
+    twenty_at_once(&app, &[admin.clone(), admin.via_command_api(&second.url)]).await;
 }
 
 async fn twenty_at_once(app: &App, clients: &[Client]) {
@@ -108,7 +108,7 @@ async fn twenty_at_once(app: &App, clients: &[Client]) {
     let answers = join_all(attempts).await;
     for answer in &answers {
         assert_eq!(answer.status, 201, "{answer:?}");
-        assert_eq!(told(answer), told(&answers[0]));
+        assert_eq!(comparable(answer), comparable(&answers[0]));
     }
     assert_eq!(app.database.head().await, head + 1);
     assert_eq!(answers[0].position(), head + 1);
@@ -123,7 +123,7 @@ async fn one_key_of_anonymous_callers_acts_once() {
     let attempts = (0..20).map(|_| client.post("/v1/users", &body));
     let answers = join_all(attempts).await;
     for answer in &answers {
-        assert_eq!(told(answer), told(&answers[0]));
+        assert_eq!(comparable(answer), comparable(&answers[0]));
         assert_eq!(answer.status, 201);
     }
     assert_eq!(app.database.head().await, 2, "a user and a credential");
@@ -152,7 +152,10 @@ async fn a_repeated_request_gets_the_same_answer_later_and_after_a_restart() {
         })
         .await;
     is_replay_of(
-        &admin.via(&second.url).post("/v1/categories", &body).await,
+        &admin
+            .via_command_api(&second.url)
+            .post("/v1/categories", &body)
+            .await,
         &first,
     );
     app.restart_command_api().await;
@@ -167,7 +170,7 @@ async fn a_repeated_request_gets_the_same_answer_after_a_crash() {
     let admin = app.admin().await.with_key(KEY);
     let body = category("charts");
     let first = admin
-        .via(&process.url)
+        .via_command_api(&process.url)
         .post("/v1/categories", &body)
         .await
         .ok();
@@ -175,7 +178,10 @@ async fn a_repeated_request_gets_the_same_answer_after_a_crash() {
     is_replay_of(&admin.post("/v1/categories", &body).await, &first);
     let process = app.spawn_command_api().await;
     is_replay_of(
-        &admin.via(&process.url).post("/v1/categories", &body).await,
+        &admin
+            .via_command_api(&process.url)
+            .post("/v1/categories", &body)
+            .await,
         &first,
     );
 }

@@ -8,5 +8,5 @@
 
 mod feed;
 mod relay;
+mod relayed_log;
 mod topics;
-mod world;

@@ -12,7 +12,7 @@ use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
 use tidemark_read_models::Shard;
 use tidemark_read_models::storage::{Document, GENERATION, RowBatch, Storage};
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use tidemark_tests::{Database, Settings};
 use uuid::Uuid;
 
@@ -21,17 +21,17 @@ const GROUPS: i64 = 20;
 /// Rows of a batch.
 const ROWS: i64 = 20;
 /// A group rests on a stream, a claim, a key and a record, gives up a claim and takes another.
-const LOOKS_OF_A_GROUP: i64 = 6;
+const LOOKUPS_PER_GROUP: i64 = 6;
 
 #[tokio::test]
 async fn an_append_reads_no_more_when_tables_were_empty_before() {
     let database = Database::fresh().await;
     let tables = ["events", "claims", "subject_keys", "idempotency_records"];
-    see_empty(&database, &tables).await;
+    analyze_while_empty(&database, &tables).await;
     append(&database).await;
-    let read = read(&database, &tables).await;
+    let read = entries_read(&database, &tables).await;
     assert!(read >= BATCHES * GROUPS, "nothing was looked up: {read}");
-    let most = BATCHES * GROUPS * LOOKS_OF_A_GROUP;
+    let most = BATCHES * GROUPS * LOOKUPS_PER_GROUP;
     assert!(read <= most, "{read} entries were read, {most} are enough");
 }
 
@@ -39,16 +39,16 @@ async fn an_append_reads_no_more_when_tables_were_empty_before() {
 async fn a_fold_reads_no_more_when_its_table_was_empty_before() {
     let database = Database::fresh().await;
     let tables = ["profile_rows_1"];
-    see_empty(&database, &tables).await;
+    analyze_while_empty(&database, &tables).await;
     fold(&database).await;
-    let read = read(&database, &tables).await;
+    let read = entries_read(&database, &tables).await;
     assert!(read >= BATCHES - 1, "nothing was looked up: {read}");
     let most = BATCHES * ROWS;
     assert!(read <= most, "{read} entries were read, {most} are enough");
 }
 
 /// Postgres takes what it has seen to be empty to stay so.
-async fn see_empty(database: &Database, tables: &[&str]) {
+async fn analyze_while_empty(database: &Database, tables: &[&str]) {
     let vacuum = format!("vacuum analyze {}", tables.join(", "));
     sqlx::raw_sql(AssertSqlSafe(vacuum))
         .execute(&database.pool)
@@ -142,7 +142,7 @@ fn group(stream_id: Uuid, version: i64) -> Group {
 }
 
 /// How many rows of these tables and entries of their indexes were read, once all connections have told.
-async fn read(database: &Database, tables: &[&str]) -> i64 {
+async fn entries_read(database: &Database, tables: &[&str]) -> i64 {
     eventually("what was read to be counted", || async {
         let connected: i64 = sqlx::query_scalar(
             "select count(*)

@@ -42,8 +42,8 @@ async fn a_change_through_one_process_counts_in_the_other_at_once() {
     let app = App::start().await;
     let market = app.market().await;
     let (first, second) = (app.spawn_command_api().await, app.spawn_command_api().await);
-    let admin = app.admin().await.via(&first.url);
-    let seller = market.seller.via(&second.url);
+    let admin = app.admin().await.via_command_api(&first.url);
+    let seller = market.seller.via_command_api(&second.url);
     let draft = async || {
         seller
             .post("/v1/products", &product(market.category_id))
@@ -79,19 +79,19 @@ struct Race {
     accepted: usize,
     refused: usize,
     /// Answers that no order of what happened explains.
-    wrong: Vec<String>,
+    unexplained: Vec<String>,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_rests_on_a_stale_state() {
     let app = App::start().await;
     let race = race(&app).await;
-    assert_eq!(race.wrong, Vec::<String>::new());
+    assert_eq!(race.unexplained, Vec::<String>::new());
     let met = race.accepted > 0 && race.refused > 0;
     assert!(met, "they never met: this tested nothing");
 }
 
-/// The control: with an append that does not compare versions, the same race goes wrong, and that is
+/// The control: with an append that does not compare versions, the same race goes unexplained, and that is
 /// seen.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_that_compares_no_versions_is_detected() {
@@ -109,15 +109,15 @@ async fn an_append_that_compares_no_versions_is_detected() {
         .execute(pool)
         .await
         .unwrap();
-    assert!(!race(&app).await.wrong.is_empty());
+    assert!(!race(&app).await.unexplained.is_empty());
 }
 
 async fn race(app: &App) -> Race {
     let market = app.market().await;
     let category = market.category_id;
     let (first, second) = (app.spawn_command_api().await, app.spawn_command_api().await);
-    let admin = app.admin().await.via(&first.url);
-    let seller = market.seller.via(&second.url);
+    let admin = app.admin().await.via_command_api(&first.url);
+    let seller = market.seller.via_command_api(&second.url);
     let toggled = AtomicI64::new(app.database.head().await);
     let over = AtomicBool::new(false);
 
@@ -143,10 +143,10 @@ async fn race(app: &App) -> Race {
     };
     let drafters = join_all((0..DRAFTERS).map(|_| drafting()));
     let ((), refusals) = join(toggling, drafters).await;
-    judge(app, category, &refusals.concat()).await
+    compare_with_the_log(app, category, &refusals.concat()).await
 }
 
-async fn judge(app: &App, category: Uuid, refusals: &[Refusal]) -> Race {
+async fn compare_with_the_log(app: &App, category: Uuid, refusals: &[Refusal]) -> Race {
     let periods = periods(app, category).await;
     assert_eq!(periods.len(), TOGGLES + 1);
     let drafted: Vec<i64> =
@@ -165,7 +165,7 @@ async fn judge(app: &App, category: Uuid, refusals: &[Refusal]) -> Race {
     Race {
         accepted: drafted.len(),
         refused: refusals.len(),
-        wrong: accepted_wrongly.chain(refused_wrongly).collect(),
+        unexplained: accepted_wrongly.chain(refused_wrongly).collect(),
     }
 }
 
@@ -176,8 +176,8 @@ async fn a_product_is_withdrawn_or_auctioned_but_not_both() {
     let market = app.market().await;
     let (first, second) = (app.spawn_command_api().await, app.spawn_command_api().await);
     let (one, other) = (
-        market.seller.via(&first.url),
-        market.seller.via(&second.url),
+        market.seller.via_command_api(&first.url),
+        market.seller.via_command_api(&second.url),
     );
     for _ in 0..15 {
         let id = market.listed().await;
@@ -209,7 +209,10 @@ async fn a_contested_claim_has_one_owner() {
         let slug = json!({"name": "Lamps", "slug": format!("lamps-{round}")});
         let person = app.person().registration();
         let clients = urls.map(|url| {
-            let (seller, admin) = (market.seller.via(url), app.client.via(url));
+            let (seller, admin) = (
+                market.seller.via_command_api(url),
+                app.client.via_command_api(url),
+            );
             (seller, admin)
         });
         let auctions = clients
@@ -219,7 +222,7 @@ async fn a_contested_claim_has_one_owner() {
             .iter()
             .map(|(_, anybody)| anybody.post("/v1/users", &person));
         let admin = app.admin().await;
-        let admins = urls.map(|url| admin.via(url));
+        let admins = urls.map(|url| admin.via_command_api(url));
         let categories = admins
             .iter()
             .map(|admin| admin.post("/v1/categories", &slug));

@@ -4,12 +4,12 @@
 use serde_json::json;
 use tidemark_command_api::ProcessRoles;
 use tidemark_tests::App;
-use tidemark_tests::app::Running;
+use tidemark_tests::app::InProcess;
+use tidemark_tests::eventually;
 use tidemark_tests::proxy::{Fault, Proxy};
-use tidemark_tests::settle::eventually;
 
 /// Leads what a role connects to through a proxy, for the processes that are started from now on.
-async fn before(app: &mut App, role: &str) -> Proxy {
+async fn put_proxy_before(app: &mut App, role: &str) -> Proxy {
     let name = format!("TIDEMARK_DATABASE__{role}_URL");
     let url = app.settings.get(&name).to_owned();
     let (head, rest) = url.rsplit_once('@').unwrap();
@@ -22,7 +22,7 @@ async fn before(app: &mut App, role: &str) -> Proxy {
 }
 
 /// Lets what is open fall silent, and new connections be as ever.
-async fn silence(proxy: &Proxy) {
+async fn silence_open_connections(proxy: &Proxy) {
     proxy.set_both(Fault::BlackHole);
     let swallowed = || async { (proxy.counts().swallowed > 0).then_some(()) };
     eventually("somebody to ask in vain", swallowed).await;
@@ -30,8 +30,8 @@ async fn silence(proxy: &Proxy) {
 }
 
 /// A command API behind a proxy.
-async fn command_api(app: &mut App) -> (Running, Proxy) {
-    let proxy = before(app, "APPEND").await;
+async fn command_api(app: &mut App) -> (InProcess, Proxy) {
+    let proxy = put_proxy_before(app, "APPEND").await;
     let roles = ProcessRoles {
         api: true,
         relay: false,
@@ -43,10 +43,10 @@ async fn command_api(app: &mut App) -> (Running, Proxy) {
 async fn commands_are_accepted_again() {
     let mut app = App::start().await;
     let (other, proxy) = command_api(&mut app).await;
-    let client = app.client.via(&other.url);
+    let client = app.client.via_command_api(&other.url);
     let register = || async { client.post("/v1/users", &app.person().registration()).await };
     register().await.ok();
-    let (lost, ()) = tokio::join!(register(), silence(&proxy));
+    let (lost, ()) = tokio::join!(register(), silence_open_connections(&proxy));
     assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
     eventually("a command to be accepted", || async {
         register().await.is_ok().then_some(())
@@ -58,11 +58,11 @@ async fn commands_are_accepted_again() {
 async fn states_are_loaded_again() {
     let mut app = App::start().await;
     let (other, proxy) = command_api(&mut app).await;
-    let admin = app.admin().await.via(&other.url);
+    let admin = app.admin().await.via_command_api(&other.url);
     let user = app.user().await;
     let path = format!("/v1/users/{}/roles", user.id);
     let grant = || async { admin.post(&path, &json!({"role": "auditor"})).await };
-    let (lost, ()) = tokio::join!(grant(), silence(&proxy));
+    let (lost, ()) = tokio::join!(grant(), silence_open_connections(&proxy));
     assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
     eventually("the role to be given", || async {
         grant().await.is_ok().then_some(())
@@ -73,11 +73,11 @@ async fn states_are_loaded_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn read_models_catch_up_again() {
     let mut app = App::start().await;
-    let proxy = before(&mut app, "PROJECT").await;
+    let proxy = put_proxy_before(&mut app, "PROJECT").await;
     let _projector = app.another_projector().await;
     app.user().await;
     app.settle().await;
-    let (_, ()) = tokio::join!(app.user(), silence(&proxy));
+    let (_, ()) = tokio::join!(app.user(), silence_open_connections(&proxy));
     app.user().await;
     app.settle().await;
 }

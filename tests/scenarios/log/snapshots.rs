@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use tidemark_tests::App;
+use tidemark_tests::eventually;
 use tidemark_tests::market::{INCREMENT, STARTING_PRICE};
-use tidemark_tests::settle::eventually;
 use uuid::Uuid;
 
 const EVERY: i64 = 10;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::json;
 use sqlx::PgPool;
+use tidemark_tests::eventually;
 use tidemark_tests::market::eur;
-use tidemark_tests::settle::eventually;
 use tidemark_tests::{App, Client};
 use tokio_util::sync::CancellationToken;
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicUsize};
 use futures::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tidemark_tests::eventually;
 use tidemark_tests::market::{STARTING_PRICE, eur};
-use tidemark_tests::settle::eventually;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
@@ -17,9 +17,9 @@ const CLIENTS: usize = 18;
 const COMMANDS: usize = 40;
 
 /// One command, and what became of it.
-struct Done {
+struct Answered {
     /// The slug of a category, or the amount of a bid: nothing else in the log has it.
-    mark: String,
+    value: String,
     /// The highest position that anybody knew when it was first sent.
     after: i64,
     answer: Answer,
@@ -30,20 +30,23 @@ struct Done {
 /// What the clients share.
 struct Load {
     urls: Vec<String>,
-    answered: AtomicUsize,
+    count: AtomicUsize,
     highest: AtomicI64,
 }
 
 impl Load {
     /// Sends a command until its outcome is known, each time to another process.
-    async fn send(&self, client: &Client, path: &str, body: &Value, mark: String) -> Done {
-        let client = client.with_key(&format!("key-of-command-{mark}"));
-        let first = self.answered.load(SeqCst);
+    async fn send(&self, client: &Client, path: &str, body: &Value, value: String) -> Answered {
+        let client = client.with_key(&format!("key-of-command-{value}"));
+        let first = self.count.load(SeqCst);
         let after = self.highest.load(SeqCst);
         let mut attempt = 0;
         let answer = loop {
             let url = &self.urls[(first + attempt) % PROCESSES];
-            let request = client.via(url).command(Method::POST, path).json(body);
+            let request = client
+                .via_command_api(url)
+                .command(Method::POST, path)
+                .json(body);
             match Answer::try_to(request).await {
                 Ok(answer) if answer.status < 500 => break answer,
                 Ok(answer) => assert_eq!(answer.status, 503, "{answer:?}"),
@@ -55,36 +58,36 @@ impl Load {
         if answer.is_ok() {
             self.highest.fetch_max(answer.position(), SeqCst);
         }
-        self.answered.fetch_add(1, SeqCst);
-        Done {
-            mark,
+        self.count.fetch_add(1, SeqCst);
+        Answered {
+            value,
             after,
             answer,
             was_unknown: attempt > 0,
         }
     }
 
-    async fn create_categories(&self, admin: &Client, client: usize) -> Vec<Done> {
-        let mut done = Vec::new();
+    async fn create_categories(&self, admin: &Client, client: usize) -> Vec<Answered> {
+        let mut answered = Vec::new();
         for number in 0..COMMANDS {
             let slug = format!("slug-{client}-{number}");
             let body = json!({"name": "Lamps", "slug": slug});
-            done.push(self.send(admin, "/v1/categories", &body, slug).await);
+            answered.push(self.send(admin, "/v1/categories", &body, slug).await);
         }
-        done
+        answered
     }
 
-    async fn bid(&self, bidder: &Client, auction: Uuid, client: usize) -> Vec<Done> {
-        let mut done = Vec::new();
+    async fn bid(&self, bidder: &Client, auction: Uuid, client: usize) -> Vec<Answered> {
+        let mut answered = Vec::new();
         let path = format!("/v1/auctions/{auction}/bids");
         for number in 0..COMMANDS {
             // Rising with time, and no two alike.
-            let amount = (self.answered.load(SeqCst) * 100 + number) * 100 + client;
+            let amount = (self.count.load(SeqCst) * 100 + number) * 100 + client;
             let amount = STARTING_PRICE + i64::try_from(amount).unwrap();
             let body = json!({"amount": eur(amount)});
-            done.push(self.send(bidder, &path, &body, amount.to_string()).await);
+            answered.push(self.send(bidder, &path, &body, amount.to_string()).await);
         }
-        done
+        answered
     }
 }
 
@@ -104,14 +107,14 @@ async fn three_processes_append_and_one_is_killed() {
             .iter()
             .map(|process| process.url.clone())
             .collect(),
-        answered: AtomicUsize::new(0),
+        count: AtomicUsize::new(0),
         highest: AtomicI64::new(before),
     };
 
     let mut killed = processes.remove(1);
     let kill = async {
         eventually("a third of the answers", || async {
-            (load.answered.load(SeqCst) > CLIENTS * COMMANDS / 3).then_some(())
+            (load.count.load(SeqCst) > CLIENTS * COMMANDS / 3).then_some(())
         })
         .await;
         killed.kill().await;
@@ -124,21 +127,21 @@ async fn three_processes_append_and_one_is_killed() {
             load.create_categories(admin, client).await
         }
     });
-    let ((), done) = join(kill, join_all(clients)).await;
-    let done: Vec<_> = done.into_iter().flatten().collect();
+    let ((), answered) = join(kill, join_all(clients)).await;
+    let answered: Vec<_> = answered.into_iter().flatten().collect();
     drop(processes);
 
     assert!(
-        done.iter().any(|done| done.was_unknown),
+        answered.iter().any(|answered| answered.was_unknown),
         "nothing was in flight when the process was killed: this tested nothing"
     );
-    the_log_is_whole(&app).await;
-    each_command_is_in_the_log_once(&app, &done, before).await;
+    assert_log_has_no_gaps(&app).await;
+    assert_each_command_is_in_the_log_once(&app, &answered, before).await;
 }
 
 /// I4: positions and versions without gaps or repeats, times that never go back.
-async fn the_log_is_whole(app: &App) {
-    let faults: Vec<String> = sqlx::query_scalar(
+async fn assert_log_has_no_gaps(app: &App) {
+    let defects: Vec<String> = sqlx::query_scalar(
         "
         select 'position ' || position
           from (select position, row_number() over (order by position) as expected from events) as log
@@ -166,11 +169,11 @@ async fn the_log_is_whole(app: &App) {
     .fetch_all(&app.database.pool)
     .await
     .unwrap();
-    assert_eq!(faults, Vec::<String>::new());
+    assert_eq!(defects, Vec::<String>::new());
 }
 
 /// I1, I2, I3 and I5.
-async fn each_command_is_in_the_log_once(app: &App, done: &[Done], before: i64) {
+async fn assert_each_command_is_in_the_log_once(app: &App, answered: &[Answered], before: i64) {
     let log: Vec<(i64, String)> = sqlx::query_as(
         "
         select position,
@@ -185,18 +188,22 @@ async fn each_command_is_in_the_log_once(app: &App, done: &[Done], before: i64) 
     .fetch_all(&app.database.pool)
     .await
     .unwrap();
-    let accepted = done.iter().filter(|done| done.answer.is_ok());
+    let accepted = answered.iter().filter(|answered| answered.answer.is_ok());
     let mut expected: Vec<_> = accepted
         .clone()
-        .map(|done| (done.answer.position(), done.mark.clone()))
+        .map(|answered| (answered.answer.position(), answered.value.clone()))
         .collect();
     expected.sort_unstable();
     assert_eq!(log, expected);
-    for done in accepted {
-        assert!(done.answer.position() > done.after, "{}", done.mark);
+    for answered in accepted {
+        assert!(
+            answered.answer.position() > answered.after,
+            "{}",
+            answered.value
+        );
     }
-    let refused = done.iter().filter(|done| !done.answer.is_ok());
-    for done in refused {
-        done.answer.problem(409, "bid_too_low");
+    let refused = answered.iter().filter(|answered| !answered.answer.is_ok());
+    for answered in refused {
+        answered.answer.problem(409, "bid_too_low");
     }
 }

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 use tidemark_tests::App;
+use tidemark_tests::eventually;
 use tidemark_tests::market::{STARTING_PRICE, eur};
-use tidemark_tests::settle::eventually;
 use uuid::Uuid;
 
 #[tokio::test]

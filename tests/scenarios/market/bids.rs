@@ -4,8 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tidemark_tests::App;
+use tidemark_tests::eventually;
 use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
-use tidemark_tests::settle::eventually;
 use uuid::Uuid;
 
 /// The bids of an auction, as the log has them, after checking that each could follow the one before.
@@ -33,7 +33,7 @@ pub(super) async fn rising_bids(app: &App, auction: Uuid) -> Vec<(Uuid, i64)> {
 }
 
 /// The types of an auction's events, in order.
-async fn story(app: &App, auction: Uuid) -> Vec<String> {
+async fn event_types(app: &App, auction: Uuid) -> Vec<String> {
     sqlx::query_scalar("select type from events where stream_id = $1 order by version")
         .bind(auction)
         .fetch_all(&app.database.pool)
@@ -255,7 +255,7 @@ async fn a_late_bid_extends_the_auction() {
         "auction.bid_placed",
         "auction.extended",
     ];
-    assert_eq!(story(&app, auction).await, expected);
+    assert_eq!(event_types(&app, auction).await, expected);
     let window: f64 = sqlx::query_scalar(
         "
         select extract(epoch from (data->>'ends_at')::timestamptz - recorded_at)::float8

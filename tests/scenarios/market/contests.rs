@@ -40,8 +40,8 @@ async fn bid_to_the_end(bidder: &User, auction: Uuid, place: usize) -> Accepted 
     accepted
 }
 
-/// The auction's facts: version, type, data.
-async fn facts(app: &App, auction: Uuid) -> Vec<(i64, String, Value)> {
+/// The auction's events: version, type, data.
+async fn events(app: &App, auction: Uuid) -> Vec<(i64, String, Value)> {
     let rows: Vec<(i64, String, String)> = sqlx::query_as(
         "select version, type, data::text from events where stream_id = $1 order by version",
     )
@@ -63,8 +63,8 @@ async fn two_hundred_bids_at_once_rise_and_the_highest_is_accepted() {
     let mut bidders: Vec<Client> = Vec::new();
     for _ in 0..4 {
         let bidder = app.user().await;
-        bidders.push(bidder.via(&second.url));
-        bidders.push(bidder.via(app.command_url()));
+        bidders.push(bidder.via_command_api(&second.url));
+        bidders.push(bidder.via_command_api(app.command_url()));
     }
     let head = app.database.head().await;
     // Neither sorted nor all different.
@@ -99,7 +99,7 @@ async fn two_hundred_bids_at_once_rise_and_the_highest_is_accepted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bids_strictly_rise_the_highest_wins_and_nothing_comes_after_the_close() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let market = app.market().await;
     let bidders = join_all((0..BIDDERS).map(|_| app.user())).await;
     let ends_at = app.database.in_seconds(8).await;
@@ -109,8 +109,8 @@ async fn bids_strictly_rise_the_highest_wins_and_nothing_comes_after_the_close()
     let bidding = bidding.map(|(place, bidder)| bid_to_the_end(bidder, auction, place));
     let accepted: Accepted = join_all(bidding).await.into_iter().flatten().collect();
 
-    let facts = facts(&app, auction).await;
-    let placed: Accepted = facts
+    let events = events(&app, auction).await;
+    let placed: Accepted = events
         .iter()
         .filter(|(_, event_type, _)| event_type == "auction.bid_placed")
         .map(|(version, _, bid)| {
@@ -124,7 +124,7 @@ async fn bids_strictly_rise_the_highest_wins_and_nothing_comes_after_the_close()
     let amounts: Vec<i64> = placed.values().map(|(_, amount)| *amount).collect();
     let is_raised = |pair: &[i64]| pair[1] >= pair[0] + INCREMENT;
     assert!(amounts.windows(2).all(is_raised), "{amounts:?}");
-    let (_, last, closed) = facts.last().unwrap();
+    let (_, last, closed) = events.last().unwrap();
     assert_eq!(last, "auction.closed", "the close is the end");
     let (winner_id, price) = placed.values().max_by_key(|(_, amount)| amount).unwrap();
     let sold = json!({

@@ -1,13 +1,13 @@
 //! A list holds what its filter says, in the order that it says, complete from page to page.
 
-mod fair;
+mod listings;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
-use fair::Fair;
+use listings::Listings;
 
 /// Auctions on a page, so that there are several.
 const LIMIT: usize = 3;
@@ -39,7 +39,7 @@ fn id(value: &Value) -> Uuid {
     value.as_str().unwrap().parse().unwrap()
 }
 
-impl Fair {
+impl Listings {
     /// The names of the auctions that a query gives, in its order.
     async fn names(&self, app: &App, query: &str) -> Vec<&'static str> {
         let ids = all_pages(&app.client, &format!("/v1/auctions?{query}&")).await;
@@ -50,16 +50,16 @@ impl Fair {
 
 #[tokio::test]
 async fn filters_select_the_auctions_that_they_describe() {
-    let app = App::whole().await;
-    let fair = Fair::open(&app).await;
+    let app = App::start_all().await;
+    let listings = Listings::create(&app).await;
     let buyer = app.user().await;
-    buyer.bid(fair.auctions["lamp"], 2_000).await.ok();
-    let cancel = format!("/v1/auctions/{}/cancel", fair.auctions["chart"]);
-    fair.sellers[1].post_empty(&cancel).await.ok();
+    buyer.bid(listings.auctions["lamp"], 2_000).await.ok();
+    let cancel = format!("/v1/auctions/{}/cancel", listings.auctions["chart"]);
+    listings.sellers[1].post_empty(&cancel).await.ok();
     app.settle().await;
 
-    let [top, child, grandchild, beside] = fair.categories;
-    let [one, other] = &fair.sellers;
+    let [top, child, grandchild, beside] = listings.categories;
+    let [one, other] = &listings.sellers;
     for (query, expected) in [
         (
             String::new(),
@@ -101,7 +101,7 @@ async fn filters_select_the_auctions_that_they_describe() {
             vec!["sextant", "clock"],
         ),
     ] {
-        assert_eq!(fair.names(&app, &query).await, expected, "{query}");
+        assert_eq!(listings.names(&app, &query).await, expected, "{query}");
     }
     for nothing in ["status=scheduled", "q=nothing", "currency=USD"] {
         let page = app
@@ -122,12 +122,12 @@ async fn filters_select_the_auctions_that_they_describe() {
 
 #[tokio::test]
 async fn every_order_is_complete_page_by_page() {
-    let app = App::whole().await;
-    let fair = Fair::open(&app).await;
+    let app = App::start_all().await;
+    let listings = Listings::create(&app).await;
     let buyer = app.user().await;
     for (name, amounts) in [("clock", vec![800, 900]), ("lamp", vec![900])] {
         for amount in amounts {
-            buyer.bid(fair.auctions[name], amount).await.ok();
+            buyer.bid(listings.auctions[name], amount).await.ok();
         }
     }
     app.settle().await;
@@ -150,14 +150,14 @@ async fn every_order_is_complete_page_by_page() {
             vec!["clock", "lamp", "flag", "chart", "sextant"],
         ),
     ] {
-        assert_eq!(fair.names(&app, query).await, expected, "{query}");
+        assert_eq!(listings.names(&app, query).await, expected, "{query}");
     }
 }
 
 #[tokio::test]
 async fn a_cursor_is_accepted_only_by_the_query_that_gave_it() {
-    let app = App::whole().await;
-    let fair = Fair::open(&app).await;
+    let app = App::start_all().await;
+    let listings = Listings::create(&app).await;
     app.settle().await;
     let get = async |query: &str| app.client.get(&format!("/v1/auctions?{query}")).await;
     let page = get("limit=2&currency=EUR").await.ok();
@@ -175,7 +175,10 @@ async fn a_cursor_is_accepted_only_by_the_query_that_gave_it() {
         format!("currency=DKK&cursor={cursor}"),
         format!("cursor={cursor}"),
         format!("currency=EUR&sort=price&cursor={cursor}"),
-        format!("currency=EUR&seller={}&cursor={cursor}", fair.sellers[0].id),
+        format!(
+            "currency=EUR&seller={}&cursor={cursor}",
+            listings.sellers[0].id
+        ),
     ] {
         get(&wrong).await.problem(400, "invalid_cursor");
     }
@@ -188,8 +191,8 @@ async fn a_cursor_is_accepted_only_by_the_query_that_gave_it() {
 
 #[tokio::test]
 async fn users_list_their_own_bids_auctions_and_wins() {
-    let app = App::whole().await;
-    let fair = Fair::open(&app).await;
+    let app = App::start_all().await;
+    let listings = Listings::create(&app).await;
     let buyers = [app.user().await, app.user().await];
     let market = app.market().await;
     let mut bought = Vec::new();
@@ -200,9 +203,9 @@ async fn users_list_their_own_bids_auctions_and_wins() {
         bought.insert(0, auction);
     }
     for amount in [1_000, 1_200, 1_400, 1_600] {
-        buyers[0].bid(fair.auctions["lamp"], amount).await.ok();
+        buyers[0].bid(listings.auctions["lamp"], amount).await.ok();
         buyers[1]
-            .bid(fair.auctions["lamp"], amount + 100)
+            .bid(listings.auctions["lamp"], amount + 100)
             .await
             .ok();
     }
@@ -210,7 +213,7 @@ async fn users_list_their_own_bids_auctions_and_wins() {
 
     assert_eq!(all_pages(&buyers[0], "/v1/me/auctions/won?").await, bought);
     assert_eq!(all_pages(&market.seller, "/v1/me/auctions?").await, bought);
-    let of_the_lamp = format!("/v1/auctions/{}/bids?", fair.auctions["lamp"]);
+    let of_the_lamp = format!("/v1/auctions/{}/bids?", listings.auctions["lamp"]);
     let all = all_pages(&app.client, &of_the_lamp).await;
     let own = buyers.iter().map(|buyer| all_pages(buyer, "/v1/me/bids?"));
     let own = join_all(own).await;
@@ -230,7 +233,7 @@ async fn users_list_their_own_bids_auctions_and_wins() {
             .get(nobodys)
             .await
             .problem(401, "unauthenticated");
-        let page = fair.sellers[0].get(nobodys).await.ok();
+        let page = listings.sellers[0].get(nobodys).await.ok();
         let expected = if nobodys == "/v1/me/auctions" { 2 } else { 0 };
         assert_eq!(page.body["items"].as_array().unwrap().len(), expected);
     }

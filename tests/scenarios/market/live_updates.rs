@@ -1,4 +1,4 @@
-//! Whoever watches an auction sees its states in their order, none taken back, and the same last one as
+//! Whoever watches an auction sees its updates in their order, none taken back, and the same last one as
 //! everybody else.
 
 use reqwest::Response;
@@ -13,14 +13,14 @@ struct Watcher {
     text: String,
 }
 
-/// A state that was sent.
+/// A update that was sent.
 #[derive(Clone, Debug, PartialEq)]
-struct State {
+struct LiveUpdate {
     id: String,
     document: Value,
 }
 
-impl State {
+impl LiveUpdate {
     fn position(&self) -> i64 {
         let (_, position) = self.id.split_once('.').unwrap();
         position.parse().unwrap()
@@ -42,13 +42,13 @@ impl Watcher {
         }
     }
 
-    async fn next(&mut self) -> State {
+    async fn next(&mut self) -> LiveUpdate {
         loop {
             let event = self.next_event().await;
             let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
             // A comment keeps the connection and says nothing.
             if let Some(data) = field("data: ") {
-                return State {
+                return LiveUpdate {
                     id: field("id: ").unwrap().to_owned(),
                     document: serde_json::from_str(data).unwrap(),
                 };
@@ -66,30 +66,30 @@ impl Watcher {
         }
     }
 
-    /// The states to the close.
-    async fn rest(&mut self) -> Vec<State> {
-        let mut states = Vec::new();
-        while !states.last().is_some_and(State::is_last) {
-            states.push(self.next().await);
+    /// The updates to the close.
+    async fn rest(&mut self) -> Vec<LiveUpdate> {
+        let mut updates = Vec::new();
+        while !updates.last().is_some_and(LiveUpdate::is_last) {
+            updates.push(self.next().await);
         }
-        states
+        updates
     }
 }
 
 #[track_caller]
-fn assert_rises(states: &[State]) {
-    let rises = |pair: &[State]| pair[0].position() < pair[1].position();
-    assert!(states.windows(2).all(rises), "{states:#?}");
-    let counts: Vec<_> = states
+fn assert_positions_rise(updates: &[LiveUpdate]) {
+    let rises = |pair: &[LiveUpdate]| pair[0].position() < pair[1].position();
+    assert!(updates.windows(2).all(rises), "{updates:#?}");
+    let counts: Vec<_> = updates
         .iter()
-        .map(|state| state.document["bid_count"].as_i64())
+        .map(|update| update.document["bid_count"].as_i64())
         .collect();
     assert!(counts.is_sorted(), "{counts:?}");
 }
 
 #[tokio::test]
 async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let (market, buyer) = (app.market().await, app.user().await);
     let ends_at = app.database.in_seconds(8).await;
     let auction = market.auction(json!({"ends_at": ends_at})).await;
@@ -97,7 +97,7 @@ async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same
     let elsewhere = app.another_query_api().await;
     let mut watchers = [
         Watcher::open(&app.client, auction).await,
-        Watcher::open(&app.client.asking(&elsewhere.url), auction).await,
+        Watcher::open(&app.client.via_query_api(&elsewhere.url), auction).await,
     ];
     let first = watchers[0].next().await;
     assert_eq!(first.document["bid_count"], 0);
@@ -107,20 +107,24 @@ async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same
     let [one, other] = &mut watchers;
     let (mut seen, also_seen) = tokio::join!(one.rest(), other.rest());
     seen.insert(0, first);
-    assert_rises(&seen);
-    assert_rises(&also_seen);
+    assert_positions_rise(&seen);
+    assert_positions_rise(&also_seen);
     let last = seen.last().unwrap();
-    assert_eq!(also_seen.last(), Some(last), "both end with the same state");
+    assert_eq!(
+        also_seen.last(),
+        Some(last),
+        "both end with the same update"
+    );
     let path = format!("/v1/auctions/{auction}");
-    let document: Answer = app.client.at_least(&last.id).get(&path).await.ok();
+    let document: Answer = app.client.with_tidemark(&last.id).get(&path).await.ok();
     assert_eq!(document.body, last.document);
 
-    // Resumed at any state, only newer ones come, through any replica.
-    for state in &seen[..seen.len() - 1] {
-        let client = app.client.asking(&elsewhere.url);
-        let client = client.with("last-event-id", &state.id);
+    // Resumed at any update, only newer ones come, through any replica.
+    for update in &seen[..seen.len() - 1] {
+        let client = app.client.via_query_api(&elsewhere.url);
+        let client = client.with("last-event-id", &update.id);
         let resumed = Watcher::open(&client, auction).await.rest().await;
-        assert!(resumed[0].position() > state.position(), "{resumed:?}");
+        assert!(resumed[0].position() > update.position(), "{resumed:?}");
         assert_eq!(resumed.last(), Some(last));
     }
 }

@@ -74,7 +74,7 @@ async fn a_product_needs_an_active_category() {
 
 #[tokio::test]
 async fn a_draft_is_its_sellers_alone() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let (market, other) = (app.market().await, app.seller().await);
     let draft = market.draft().await;
     let (one, all) = (format!("/v1/products/{draft}"), "/v1/products");
@@ -97,8 +97,13 @@ async fn a_draft_is_its_sellers_alone() {
 
     let path = format!("/v1/products/{draft}/list");
     let listed = market.seller.post_empty(&path).await.ok();
-    let shown = app.client.at_least(listed.tidemark()).get(&one).await.ok();
+    let shown = app
+        .client
+        .with_tidemark(listed.tidemark())
+        .get(&one)
+        .await
+        .ok();
     assert_eq!(shown.body["status"], "listed");
-    let list = other.at_least(listed.tidemark()).get(all).await.ok();
+    let list = other.with_tidemark(listed.tidemark()).get(all).await.ok();
     assert_eq!(list.body["items"], json!([shown.body]));
 }

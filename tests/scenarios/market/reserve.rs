@@ -91,7 +91,7 @@ async fn the_reserve_is_in_no_answer() {
 /// What is public says whether the hidden reserve is met, and never how much it is.
 #[tokio::test]
 async fn the_reserve_is_in_no_document() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let market = app.market().await;
     let reserved = json!({"reserve_price": RESERVE});
     let auction = market.auction(reserved).await;
@@ -100,7 +100,12 @@ async fn the_reserve_is_in_no_document() {
     let mut met = Vec::new();
     for amount in [1_000, RESERVE] {
         let bid = buyer.bid(auction, amount).await.ok();
-        let read = market.seller.at_least(bid.tidemark()).get(&one).await.ok();
+        let read = market
+            .seller
+            .with_tidemark(bid.tidemark())
+            .get(&one)
+            .await
+            .ok();
         met.push(read.body["reserve_met"].clone());
         if amount == RESERVE {
             continue;

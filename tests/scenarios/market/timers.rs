@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tidemark_tests::App;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use uuid::Uuid;
 
 /// A timer fires within this of its time.
@@ -14,23 +14,23 @@ const MANY: usize = 12;
 /// How often a projector is killed while they close.
 const KILLS: usize = 3;
 
-/// A fact of an auction.
+/// A event of an auction.
 #[derive(sqlx::FromRow)]
-struct Fact {
+struct StoredEvent {
     #[sqlx(rename = "type")]
     event_type: String,
     data: String,
     recorded_at: DateTime<Utc>,
 }
 
-impl Fact {
+impl StoredEvent {
     fn time(&self, field: &str) -> DateTime<Utc> {
         let data: Value = serde_json::from_str(&self.data).unwrap();
         data[field].as_str().unwrap().parse().unwrap()
     }
 }
 
-async fn facts(app: &App, auction: Uuid) -> Vec<Fact> {
+async fn events(app: &App, auction: Uuid) -> Vec<StoredEvent> {
     sqlx::query_as(
         "select type, data::text, recorded_at from events where stream_id = $1 order by version",
     )
@@ -40,16 +40,19 @@ async fn facts(app: &App, auction: Uuid) -> Vec<Fact> {
     .unwrap()
 }
 
-fn types(facts: &[Fact]) -> Vec<&str> {
-    facts.iter().map(|fact| fact.event_type.as_str()).collect()
+fn types(events: &[StoredEvent]) -> Vec<&str> {
+    events
+        .iter()
+        .map(|event| event.event_type.as_str())
+        .collect()
 }
 
-/// Waits until an auction is closed, and gives its facts.
-async fn closed(app: &App, auction: Uuid) -> Vec<Fact> {
+/// Waits until an auction is closed, and gives its events.
+async fn closed(app: &App, auction: Uuid) -> Vec<StoredEvent> {
     eventually("the auction to close", || async {
-        let facts = facts(app, auction).await;
-        let is_closed = facts.iter().any(|it| it.event_type == "auction.closed");
-        is_closed.then_some(facts)
+        let events = events(app, auction).await;
+        let is_closed = events.iter().any(|it| it.event_type == "auction.closed");
+        is_closed.then_some(events)
     })
     .await
 }
@@ -73,7 +76,7 @@ async fn attempts(app: &App) -> Vec<(i32, bool)> {
 }
 
 /// Waits until every timer there is, now or later, has fired.
-async fn nothing_owed(app: &App) {
+async fn wait_for_all_timers(app: &App) {
     app.settle().await;
     eventually("every timer to have fired", || async {
         let open = sqlx::query_scalar("select count(*) from reactor_actions where done_at is null");
@@ -103,11 +106,11 @@ async fn an_auction_opens_and_closes_at_its_times() {
     let early = app.user().await.bid(auction, 1_000).await;
     early.problem(409, "auction_not_open");
 
-    let facts = closed(&app, auction).await;
+    let events = closed(&app, auction).await;
     let expected = ["auction.scheduled", "auction.opened", "auction.closed"];
-    assert_eq!(types(&facts), expected);
-    assert_on_time(facts[1].recorded_at, starts_at.parse().unwrap());
-    assert_on_time(facts[2].recorded_at, ends_at.parse().unwrap());
+    assert_eq!(types(&events), expected);
+    assert_on_time(events[1].recorded_at, starts_at.parse().unwrap());
+    assert_on_time(events[2].recorded_at, ends_at.parse().unwrap());
     let late = app.user().await.bid(auction, 1_000).await;
     late.problem(409, "auction_over");
 }
@@ -152,10 +155,10 @@ async fn timers_survive_a_projector_that_is_killed_and_fire_once() {
         projector.kill().await;
     }
     let _projector = app.spawn_projector().await;
-    nothing_owed(&app).await;
+    wait_for_all_timers(&app).await;
     let expected = ["auction.scheduled", "auction.opened", "auction.closed"];
     for auction in auctions {
-        assert_eq!(types(&facts(&app, auction).await), expected);
+        assert_eq!(types(&events(&app, auction).await), expected);
     }
 }
 
@@ -176,9 +179,9 @@ async fn timers_wait_for_a_command_api_that_is_away() {
     assert_eq!(count_closed(&app).await, 0);
 
     app.start_command_api().await;
-    nothing_owed(&app).await;
+    wait_for_all_timers(&app).await;
     let expected = ["auction.scheduled", "auction.opened", "auction.closed"];
-    assert_eq!(types(&facts(&app, auction).await), expected);
+    assert_eq!(types(&events(&app, auction).await), expected);
 }
 
 #[tokio::test]
@@ -190,19 +193,19 @@ async fn a_late_bid_moves_the_close() {
     let auction = market.auction(terms).await;
     buyer.bid(auction, 1_000).await.ok();
 
-    let facts = closed(&app, auction).await;
-    let bid = facts
+    let events = closed(&app, auction).await;
+    let bid = events
         .iter()
         .find(|it| it.event_type == "auction.bid_placed");
-    let extended = facts.iter().find(|it| it.event_type == "auction.extended");
+    let extended = events.iter().find(|it| it.event_type == "auction.extended");
     let end = extended.unwrap().time("ends_at");
     let moved = end - bid.unwrap().recorded_at;
     assert!(
         moved <= TimeDelta::seconds(5) && moved > TimeDelta::seconds(4),
         "the window counts from the bid: {moved}"
     );
-    assert_on_time(facts.last().unwrap().recorded_at, end);
-    nothing_owed(&app).await;
+    assert_on_time(events.last().unwrap().recorded_at, end);
+    wait_for_all_timers(&app).await;
     assert_eq!(count_closed(&app).await, 1);
     let tried = attempts(&app).await;
     assert!(tried[0].0 > 1, "it was tried at the first end: {tried:?}");
@@ -210,7 +213,7 @@ async fn a_late_bid_moves_the_close() {
 
 #[tokio::test]
 async fn an_auction_ends_sold_or_unsold_or_below_its_reserve() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let (market, buyer) = (app.market().await, app.user().await);
     let ends_at = app.database.in_seconds(8).await;
     let auction = async |terms: Value| {
@@ -233,7 +236,7 @@ async fn an_auction_ends_sold_or_unsold_or_below_its_reserve() {
     buyer.post_empty(&path).await.ok();
     let path = format!("/v1/auctions/{cancelled}/cancel");
     market.seller.post_empty(&path).await.ok();
-    nothing_owed(&app).await;
+    wait_for_all_timers(&app).await;
     app.settle().await;
 
     let won_for = |amount: i64| {

@@ -13,15 +13,15 @@ const BIDS: i64 = 40;
 
 #[tokio::test]
 async fn a_client_reads_its_own_writes_through_any_replica() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let elsewhere = app.another_query_api().await;
     let (market, buyer) = (app.market().await, app.user().await);
     let auction = market.auction(json!({})).await;
-    let replicas = [(*buyer).clone(), buyer.asking(&elsewhere.url)];
+    let replicas = [(*buyer).clone(), buyer.via_query_api(&elsewhere.url)];
     for (count, replica) in (1..=BIDS).zip(replicas.iter().cycle()) {
         let amount = 1_000 + count * INCREMENT;
         let bid = buyer.bid(auction, amount).await.ok();
-        let replica = replica.at_least(bid.tidemark());
+        let replica = replica.with_tidemark(bid.tidemark());
         let read = replica.get(&format!("/v1/auctions/{auction}")).await.ok();
         assert_eq!(read.body["bid_count"], count, "{read:?}");
         assert_eq!(read.body["version"], bid.version(), "{read:?}");
@@ -40,7 +40,7 @@ async fn a_client_reads_its_own_writes_through_any_replica() {
 /// The client hands back the highest position that it has seen.
 #[tokio::test]
 async fn reads_through_two_replicas_are_monotonic() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let elsewhere = app.another_query_api().await;
     let (market, buyer) = (app.market().await, app.user().await);
     let auction = market.auction(json!({})).await;
@@ -57,13 +57,17 @@ async fn reads_through_two_replicas_are_monotonic() {
             format!("/v1/auctions/{auction}"),
             format!("/v1/auctions?seller={}", market.seller.id),
         ];
-        let replicas = [app.client.clone(), app.client.asking(&elsewhere.url)];
+        let replicas = [app.client.clone(), app.client.via_query_api(&elsewhere.url)];
         let mut seen = (app.client.get(&paths[0]).await.ok(), 0);
         let mut reads = 0;
         while !over.is_cancelled() {
             // Both documents through both replicas, in turn.
             let (path, replica) = (&paths[reads / 2 % 2], &replicas[reads % 2]);
-            let answer = replica.at_least(seen.0.tidemark()).get(path).await.ok();
+            let answer = replica
+                .with_tidemark(seen.0.tidemark())
+                .get(path)
+                .await
+                .ok();
             let listed = answer.body.pointer("/items/0");
             let document = listed.unwrap_or(&answer.body);
             let count = document["bid_count"].as_i64().unwrap();
@@ -78,7 +82,7 @@ async fn reads_through_two_replicas_are_monotonic() {
 }
 
 async fn ask(client: &Client, tidemark: &str) -> Answer {
-    client.at_least(tidemark).get("/v1/categories").await
+    client.with_tidemark(tidemark).get("/v1/categories").await
 }
 
 #[tokio::test]

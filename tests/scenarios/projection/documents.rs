@@ -35,7 +35,7 @@ async fn lost_documents_are_filled_again_and_answers_are_right_meanwhile() {
         let lost: i64 = redis.del(&buckets).await.unwrap();
         assert!(lost > 0 || step > 0, "there was nothing to lose");
         let bid = buyer.bid(auction, 1_000 + 100 * step).await.ok();
-        let seen = buyer.at_least(bid.tidemark());
+        let seen = buyer.with_tidemark(bid.tidemark());
         let read = seen.get(&format!("/v1/auctions/{auction}")).await.ok();
         assert_eq!(read.body["bid_count"], step + 1);
         let other = seen.get(&format!("/v1/auctions/{quiet}")).await.ok();
@@ -61,7 +61,7 @@ async fn without_redis_the_rows_answer() {
     for step in 0..5 {
         let bid = buyer.bid(auction, 1_000 + 100 * step).await.ok();
         let path = format!("/v1/auctions/{auction}");
-        let read = buyer.at_least(bid.tidemark()).get(&path).await.ok();
+        let read = buyer.with_tidemark(bid.tidemark()).get(&path).await.ok();
         assert_eq!(read.body["bid_count"], step + 1);
         let product = read.body["product_id"].as_str().unwrap();
         app.client

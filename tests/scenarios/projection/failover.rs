@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use tidemark_tests::{App, Process};
 use tokio_util::sync::CancellationToken;
 
 use super::replay::{assert_documents, assert_rows, differences};
-use super::shards::divided;
+use super::shards::with_shards;
 use super::trade::trade;
 
 const KILLS: usize = 5;
@@ -28,7 +28,7 @@ pub(super) async fn checkpoint(app: &App, read_model: &str) -> i64 {
 }
 
 /// Who works on how many read models at this moment.
-async fn workers(app: &App) -> Vec<i64> {
+async fn read_models_per_holder(app: &App) -> Vec<i64> {
     sqlx::query_scalar(
         "select count(*)
            from leases
@@ -78,7 +78,7 @@ async fn killed_under_load_it_ends_as_a_replay_from_zero() {
 
 #[tokio::test]
 async fn killed_under_load_shards_end_as_a_replay_from_zero() {
-    killed_under_load(&divided(App::builder()).start().await).await;
+    killed_under_load(&with_shards(App::builder()).start().await).await;
 }
 
 async fn two_projectors_share_and_one_takes_over(app: &App) {
@@ -86,7 +86,7 @@ async fn two_projectors_share_and_one_takes_over(app: &App) {
     let mut first = app.spawn_projector().await;
     let _second = app.spawn_projector().await;
     eventually("both to have work", || async {
-        (workers(app).await.len() == 2).then_some(())
+        (read_models_per_holder(app).await.len() == 2).then_some(())
     })
     .await;
     app.settle().await;
@@ -99,7 +99,7 @@ async fn two_projectors_share_and_one_takes_over(app: &App) {
         .await
         .unwrap();
     eventually("one to do all the work", || async {
-        (workers(app).await == [all]).then_some(())
+        (read_models_per_holder(app).await == [all]).then_some(())
     })
     .await;
     app.settle().await;
@@ -115,7 +115,7 @@ async fn two_projectors_share_the_read_models_and_one_takes_over_from_the_other(
 
 #[tokio::test]
 async fn two_projectors_share_the_shards_and_one_takes_over_from_the_other() {
-    let app = divided(App::builder()).start().await;
+    let app = with_shards(App::builder()).start().await;
     two_projectors_share_and_one_takes_over(&app).await;
 }
 

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection};
 use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent};
 use tidemark_events::{Actor, Encoded, Metadata};
 use tidemark_platform::ids::new_id;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use tidemark_tests::{App, Process, from_environment};
 
 use super::failover::checkpoint;
@@ -30,7 +30,7 @@ async fn reach_the_head(app: &App, read_models: &[&str]) {
 
 #[tokio::test]
 async fn a_slow_read_model_holds_up_no_other() {
-    let app = App::whole().await;
+    let app = App::start_all().await;
     let (market, buyer) = (app.market().await, app.user().await);
     app.settle().await;
     let url = app
@@ -47,7 +47,7 @@ async fn a_slow_read_model_holds_up_no_other() {
     for step in 0..20 {
         let bid = buyer.bid(auction, 1_000 + 100 * step).await.ok();
         let path = format!("/v1/auctions/{auction}");
-        let read = buyer.at_least(bid.tidemark()).get(&path).await.ok();
+        let read = buyer.with_tidemark(bid.tidemark()).get(&path).await.ok();
         assert_eq!(read.body["bid_count"], step + 1);
     }
     reach_the_head(&app, &OTHERS).await;
@@ -126,7 +126,7 @@ async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
     assert!(reason.contains("category.created"), "{reason}");
     assert_eq!(checkpoint(&app, "category").await, stood_at);
 
-    let seen = buyer.at_least(bid.tidemark());
+    let seen = buyer.with_tidemark(bid.tidemark());
     let path = format!("/v1/auctions/{auction}");
     assert_eq!(seen.get(&path).await.ok().body["bid_count"], 1);
     seen.get("/v1/categories").await.problem(503, "blocked");

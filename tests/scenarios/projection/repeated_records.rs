@@ -14,13 +14,13 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use reqwest::Method;
 use tidemark_events::Aggregate;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use tidemark_tests::{Answer, App, Client, Process};
 use tokio_util::sync::CancellationToken;
 
 use super::failover::kill_again_and_again;
 use super::replay::{assert_documents, assert_rows};
-use super::shards::divided;
+use super::shards::with_shards;
 use super::trade::trade;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -139,6 +139,6 @@ async fn killed_while_records_are_repeated_in_any_order_it_ends_as_a_replay_from
 
 #[tokio::test]
 async fn killed_while_records_are_repeated_in_any_order_shards_end_as_a_replay_from_zero() {
-    let app = divided(App::builder().relay()).start().await;
+    let app = with_shards(App::builder().relay()).start().await;
     killed_while_records_are_repeated(&app).await;
 }

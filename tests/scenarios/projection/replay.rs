@@ -6,7 +6,7 @@ use redis::AsyncCommands;
 use tidemark_events::Recorded;
 use tidemark_read_models::storage::GENERATION;
 use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use tidemark_tests::{App, replay};
 
 /// Fails unless every row of every read model is what a replay from zero makes of it, byte for byte.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
-use tidemark_tests::app::Builder;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::app::AppBuilder;
+use tidemark_tests::eventually;
 use tidemark_tests::{App, Process, from_environment};
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::replay::{assert_documents, assert_rows};
 pub(super) const SHARDS: i32 = 3;
 
 /// With all read models in several shards.
-pub(super) fn divided(builder: Builder) -> Builder {
+pub(super) fn with_shards(builder: AppBuilder) -> AppBuilder {
     let names = for_each_read_model!(variable());
     names
         .iter()
@@ -35,7 +35,7 @@ async fn checkpoint_of(app: &App, auction: Uuid) -> i64 {
 }
 
 /// The shards of one read model that each projector works on.
-async fn shards_held(app: &App) -> Vec<i64> {
+async fn shards_per_holder(app: &App) -> Vec<i64> {
     sqlx::query_scalar(
         "select count(*)
            from leases
@@ -53,12 +53,12 @@ async fn two_projectors_share_the_shards_of_one_read_model() {
     let name = "TIDEMARK_PROJECTION__SHARDS__AUCTION";
     let app = App::builder().projector().set(name, SHARDS).start().await;
     eventually("one to have all shards of the auctions", || async {
-        (shards_held(&app).await == [i64::from(SHARDS)]).then_some(())
+        (shards_per_holder(&app).await == [i64::from(SHARDS)]).then_some(())
     })
     .await;
     let _another = app.another_projector().await;
     eventually("both to have some", || async {
-        (shards_held(&app).await.len() == 2).then_some(())
+        (shards_per_holder(&app).await.len() == 2).then_some(())
     })
     .await;
     let market = app.market().await;
@@ -86,7 +86,7 @@ async fn two_projectors_share_the_shards_of_one_read_model() {
 /// as ever; what is in it, and lists, is waited for.
 #[tokio::test]
 async fn a_slow_shard_delays_its_rows_and_lists_alone() {
-    let app = divided(App::builder().relay().projector().queries());
+    let app = with_shards(App::builder().relay().projector().queries());
     let app = app.set("TIDEMARK_QUERY__WAIT_MS", 1_000).start().await;
     let (market, buyer) = (app.market().await, app.user().await);
     let slow = market.auction(json!({})).await;
@@ -120,7 +120,7 @@ async fn a_slow_shard_delays_its_rows_and_lists_alone() {
     for step in 0..10 {
         let bid = buyer.bid(fast, 1_000 + 100 * step).await.ok();
         let path = format!("/v1/auctions/{fast}");
-        let read = buyer.at_least(bid.tidemark()).get(&path).await.ok();
+        let read = buyer.with_tidemark(bid.tidemark()).get(&path).await.ok();
         assert_eq!(read.body["bid_count"], step + 1);
     }
     let mut seen = String::new();
@@ -129,7 +129,7 @@ async fn a_slow_shard_delays_its_rows_and_lists_alone() {
         seen.push_str(std::str::from_utf8(&chunk).unwrap());
     }
     assert_eq!(checkpoint_of(&app, slow).await, stood_at, "it was not slow");
-    let waiting = buyer.at_least(late.tidemark());
+    let waiting = buyer.with_tidemark(late.tidemark());
     for path in [&*format!("/v1/auctions/{slow}"), "/v1/auctions"] {
         waiting.get(path).await.problem(503, "behind");
     }

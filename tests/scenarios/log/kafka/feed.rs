@@ -9,8 +9,8 @@ use tidemark_event_store::{Log, kafka};
 use tidemark_events::{Aggregate, Recorded};
 use tokio::time::timeout;
 
+use super::relayed_log::{RelayedLog, settings, within};
 use super::topics::{Records, Topics};
-use super::world::{World, settings, within};
 
 /// A feed, and what it gave.
 struct Reader {
@@ -52,19 +52,19 @@ impl Reader {
 
 /// A feed that follows topics on which nothing was published yet, and a log of `head` events that a
 /// relay has published elsewhere: what it published is returned, to be changed and published there.
-async fn replay(head: usize) -> (World, Topics, Reader, Records) {
-    let mut world = World::new().await;
-    let published = Topics::of(&world.settings.kafka);
-    let replayed = settings(format!("{}-again", world.settings.kafka.topic_prefix)).kafka;
+async fn replay(head: usize) -> (RelayedLog, Topics, Reader, Records) {
+    let mut relayed = RelayedLog::new().await;
+    let published = Topics::of(&relayed.settings.kafka);
+    let replayed = settings(format!("{}-again", relayed.settings.kafka.topic_prefix)).kafka;
     let topics = Topics::of(&replayed);
     topics.create(replayed.partitions).await;
-    let mut reader = Reader::new(&world.log, &replayed);
-    let first = world.append(1).await;
+    let mut reader = Reader::new(&relayed.log, &replayed);
+    let first = relayed.append(1).await;
     reader.reads(first).await;
-    let last = world.append(head - 1).await;
-    world.relay().confirms(last).await;
+    let last = relayed.append(head - 1).await;
+    relayed.relay().confirms(last).await;
     let records = published.records().await;
-    (world, topics, reader, records)
+    (relayed, topics, reader, records)
 }
 
 /// The longest partition.
@@ -77,17 +77,17 @@ fn longest(records: &mut Records) -> &mut Vec<OwnedMessage> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gives_what_the_relay_publishes() {
-    let mut world = World::new().await.streams(50);
-    let _topics = Topics::of(&world.settings.kafka);
-    let mut relay = world.relay();
-    let first = world.append(1).await;
+    let mut relayed = RelayedLog::new().await.streams(50);
+    let _topics = Topics::of(&relayed.settings.kafka);
+    let mut relay = relayed.relay();
+    let first = relayed.append(1).await;
     relay.confirms(first).await;
-    let mut reader = Reader::new(&world.log, &world.settings.kafka);
+    let mut reader = Reader::new(&relayed.log, &relayed.settings.kafka);
     for _ in 0..10 {
-        let head = world.append(300).await;
+        let head = relayed.append(300).await;
         reader.reads(head).await;
     }
-    let counts = reader.assert_is(&world.log).await;
+    let counts = reader.assert_is(&relayed.log).await;
     // How much was there before it followed Kafka is a matter of luck; nothing else is.
     let Counts {
         merged, caught_up, ..
@@ -98,10 +98,10 @@ async fn gives_what_the_relay_publishes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_intact_replay_needs_the_log_for_nothing() {
-    let (world, topics, mut reader, records) = replay(400).await;
+    let (relayed, topics, mut reader, records) = replay(400).await;
     topics.publish(records).await;
     reader.reads(400).await;
-    let counts = reader.assert_is(&world.log).await;
+    let counts = reader.assert_is(&relayed.log).await;
     let expected = Counts {
         merged: 399,
         caught_up: 1,
@@ -114,8 +114,8 @@ async fn an_intact_replay_needs_the_log_for_nothing() {
 /// A broker that takes requests and answers none: no real one can be had that does so to one reader.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_broker_is_not_waited_for() {
-    let mut world = World::new().await;
-    let _topics = Topics::of(&world.settings.kafka);
+    let mut relayed = RelayedLog::new().await;
+    let _topics = Topics::of(&relayed.settings.kafka);
     let broker = MockCluster::new(1).unwrap();
     let settings = kafka::Settings {
         brokers: broker.bootstrap_servers(),
@@ -127,24 +127,24 @@ async fn a_silent_broker_is_not_waited_for() {
         let topic = aggregate.topic(&settings.topic_prefix);
         broker.create_topic(&topic, 1, 1).unwrap();
     }
-    let mut reader = Reader::new(&world.log, &settings);
-    let first = world.append(1).await;
+    let mut reader = Reader::new(&relayed.log, &settings);
+    let first = relayed.append(1).await;
     reader.reads(first).await;
     assert_eq!(reader.feed.counts().caught_up, 1, "it follows the broker");
 
     let never = 2 * settings.request_timeout;
     broker.broker_round_trip_time(1, never).unwrap();
-    let last = world.append(10).await;
-    world.relay().confirms(last).await;
+    let last = relayed.append(10).await;
+    relayed.relay().confirms(last).await;
     timeout(settings.request_timeout, reader.reads(last))
         .await
         .expect("the feed waits for the broker");
-    reader.assert_is(&world.log).await;
+    reader.assert_is(&relayed.log).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn skewed_partitions_are_merged() {
-    let (world, topics, mut reader, mut records) = replay(400).await;
+    let (relayed, topics, mut reader, mut records) = replay(400).await;
     // One partition arrives after all others.
     let key = *records
         .iter()
@@ -155,13 +155,13 @@ async fn skewed_partitions_are_merged() {
     topics.publish(records).await;
     topics.publish(Records::from([(key, late)])).await;
     reader.reads(400).await;
-    let counts = reader.assert_is(&world.log).await;
+    let counts = reader.assert_is(&relayed.log).await;
     assert_eq!((counts.merged, counts.backfilled), (399, 0), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_record_is_read_from_the_log() {
-    let (world, topics, mut reader, mut records) = replay(400).await;
+    let (relayed, topics, mut reader, mut records) = replay(400).await;
     let middle = longest(&mut records).len() / 2;
     longest(&mut records).remove(middle);
     // The last of a partition is missed too, although nothing follows it there.
@@ -173,25 +173,25 @@ async fn a_dropped_record_is_read_from_the_log() {
     assert!(last.is_some());
     topics.publish(records).await;
     reader.reads(400).await;
-    let counts = reader.assert_is(&world.log).await;
+    let counts = reader.assert_is(&relayed.log).await;
     assert_eq!((counts.merged, counts.backfilled), (397, 2), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_published_twice_is_given_once() {
-    let (world, topics, mut reader, mut records) = replay(400).await;
+    let (relayed, topics, mut reader, mut records) = replay(400).await;
     for messages in records.values_mut() {
         messages.extend(messages.clone());
     }
     topics.publish(records).await;
     reader.reads(400).await;
-    let counts = reader.assert_is(&world.log).await;
+    let counts = reader.assert_is(&relayed.log).await;
     assert_eq!((counts.merged, counts.backfilled), (399, 0), "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reordered_and_altered_records_do_no_harm() {
-    let (world, topics, mut reader, mut records) = replay(400).await;
+    let (relayed, topics, mut reader, mut records) = replay(400).await;
     for messages in records.values_mut().filter(|messages| messages.len() > 12) {
         messages.swap(2, 3);
         messages[5..10].reverse();
@@ -200,7 +200,7 @@ async fn reordered_and_altered_records_do_no_harm() {
     }
     topics.publish(records).await;
     reader.reads(400).await;
-    let counts = reader.assert_is(&world.log).await;
+    let counts = reader.assert_is(&relayed.log).await;
     assert!(
         counts.broken > 0 && counts.backfilled > counts.broken && counts.dropped > 0,
         "{counts:?}"
@@ -209,48 +209,48 @@ async fn reordered_and_altered_records_do_no_harm() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_relay_it_reads_on_from_the_log_until_kafka_catches_up() {
-    let mut world = World::new().await;
-    world.settings.kafka.stall = Duration::from_millis(200);
-    let _topics = Topics::of(&world.settings.kafka);
-    let mut relay = world.relay();
-    let head = world.append(100).await;
+    let mut relayed = RelayedLog::new().await;
+    relayed.settings.kafka.stall = Duration::from_millis(200);
+    let _topics = Topics::of(&relayed.settings.kafka);
+    let mut relay = relayed.relay();
+    let head = relayed.append(100).await;
     relay.confirms(head).await;
-    let mut reader = Reader::new(&world.log, &world.settings.kafka);
+    let mut reader = Reader::new(&relayed.log, &relayed.settings.kafka);
     reader.reads(head).await;
     relay.stop().await;
 
-    let head = world.append(500).await;
+    let head = relayed.append(500).await;
     reader.reads(head).await;
     assert_eq!(reader.feed.counts().fallen_back, 500);
 
-    let mut relay = world.relay();
+    let mut relay = relayed.relay();
     relay.confirms(head).await;
     while reader.feed.counts().merged == 0 {
-        let head = world.append(100).await;
+        let head = relayed.append(100).await;
         reader.reads(head).await;
     }
-    reader.assert_is(&world.log).await;
+    reader.assert_is(&relayed.log).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_topic_costs_time_only() {
-    let mut world = World::new().await;
-    world.settings.kafka.stall = Duration::from_millis(500);
-    let topics = Topics::of(&world.settings.kafka);
-    let mut relay = world.relay();
-    let head = world.append(100).await;
+    let mut relayed = RelayedLog::new().await;
+    relayed.settings.kafka.stall = Duration::from_millis(500);
+    let topics = Topics::of(&relayed.settings.kafka);
+    let mut relay = relayed.relay();
+    let head = relayed.append(100).await;
     relay.confirms(head).await;
-    let mut reader = Reader::new(&world.log, &world.settings.kafka);
+    let mut reader = Reader::new(&relayed.log, &relayed.settings.kafka);
     reader.reads(head).await;
 
     topics.delete("auction").await;
-    let head = world.append(500).await;
+    let head = relayed.append(500).await;
     reader.reads(head).await;
     // It follows Kafka again.
     let merged = reader.feed.counts().merged;
     while reader.feed.counts().merged == merged {
-        let head = world.append(100).await;
+        let head = relayed.append(100).await;
         reader.reads(head).await;
     }
-    reader.assert_is(&world.log).await;
+    reader.assert_is(&relayed.log).await;
 }

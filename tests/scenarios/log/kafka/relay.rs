@@ -9,34 +9,37 @@ use tidemark_events::Encoded;
 use tidemark_platform::ids::new_id;
 use tidemark_tests::{Process, Settings};
 
-use super::topics::{Topics, faults, header};
-use super::world::{World, any_confirms, event_of, metadata, within};
+use super::relayed_log::{RelayedLog, any_confirms, event_of, metadata, within};
+use super::topics::{Topics, defects, header};
 
-async fn assert_complete(world: &World, topics: &Topics) {
-    assert_eq!(faults(&world.log, &topics.records().await).await, [""; 0]);
+async fn assert_complete(relayed: &RelayedLog, topics: &Topics) {
+    assert_eq!(
+        defects(&relayed.log, &topics.records().await).await,
+        [""; 0]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn publishes_the_log_and_goes_on_where_it_stopped() {
-    let mut world = World::new().await;
-    let topics = Topics::of(&world.settings.kafka);
-    let head = world.append(500).await;
-    let mut relay = world.relay();
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
+    let head = relayed.append(500).await;
+    let mut relay = relayed.relay();
     relay.confirms(head).await;
-    let head = world.append(500).await;
+    let head = relayed.append(500).await;
     relay.confirms(head).await;
     relay.stop().await;
 
-    let head = world.append(500).await;
-    let mut relay = world.relay();
+    let head = relayed.append(500).await;
+    let mut relay = relayed.relay();
     relay.confirms(head).await;
-    assert_complete(&world, &topics).await;
+    assert_complete(&relayed, &topics).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
-    let mut world = World::new().await;
-    let topics = Topics::of(&world.settings.kafka);
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
     // Text that neither jsonb nor a serialiser of ours would leave as it is.
     let data = r#"{ "z":1.50, "a" : 1e2,"a":"ü\u00fc" }"#.to_owned();
     let metadata = format!(" {} ", metadata());
@@ -58,44 +61,44 @@ async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
         streams,
         ..Group::default()
     };
-    world.append_group(group).await;
-    world.relay().confirms(1).await;
+    relayed.append_group(group).await;
+    relayed.relay().confirms(1).await;
 
-    let stored = &world.log.page(0, 1).await.unwrap()[0];
+    let stored = &relayed.log.page(0, 1).await.unwrap()[0];
     assert_eq!((&stored.data, &stored.metadata), (&data, &metadata));
     let records = topics.records().await;
     let produced = records.values().flatten().next().unwrap();
     assert_eq!(produced.payload(), Some(data.as_bytes()));
     assert_eq!(header(produced, "ce_metadata"), metadata);
-    assert_complete(&world, &topics).await;
+    assert_complete(&relayed, &topics).await;
 }
 
 /// `kill -9` of a real process, somewhere in each part of the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_mid_stream_it_leaves_the_topics_complete() {
-    let mut world = World::new().await;
-    let topics = Topics::of(&world.settings.kafka);
-    let mut settings = Settings::new(&world.database);
-    let prefix = &*world.settings.kafka.topic_prefix;
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
+    let mut settings = Settings::new(&relayed.database);
+    let prefix = &*relayed.settings.kafka.topic_prefix;
     settings.set("TIDEMARK_KAFKA__TOPIC_PREFIX", prefix);
-    let head = world.append(10_000).await;
+    let head = relayed.append(10_000).await;
     for kill in 1..=4 {
         let mut relay = Process::relay(&settings).await;
         let after = rand::random_range(head * (kill - 1) / 5..head * kill / 5);
-        world.published(after).await;
+        relayed.published(after).await;
         relay.kill().await;
     }
     let _relay = Process::relay(&settings).await;
-    world.published(head).await;
-    assert_complete(&world, &topics).await;
+    relayed.published(head).await;
+    assert_complete(&relayed, &topics).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_leads_and_another_takes_over() {
-    let mut world = World::new().await;
-    let topics = Topics::of(&world.settings.kafka);
-    let mut relays: Vec<_> = (0..3).map(|_| world.relay()).collect();
-    let head = world.append(1000).await;
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
+    let mut relays: Vec<_> = (0..3).map(|_| relayed.relay()).collect();
+    let head = relayed.append(1000).await;
     let leader = any_confirms(&mut relays, head).await;
     let epochs: BTreeSet<_> = topics
         .records()
@@ -107,33 +110,36 @@ async fn one_leads_and_another_takes_over() {
     assert_eq!(epochs.len(), 1, "two relays published: {epochs:?}");
 
     relays.remove(leader).stop().await;
-    let head = world.append(1000).await;
+    let head = relayed.append(1000).await;
     let leader = any_confirms(&mut relays, head).await;
     relays.remove(leader).kill().await;
-    let head = world.append(1000).await;
+    let head = relayed.append(1000).await;
     any_confirms(&mut relays, head).await;
-    assert_complete(&world, &topics).await;
+    assert_complete(&relayed, &topics).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_topic_is_published_again() {
-    let mut world = World::new().await;
-    let topics = Topics::of(&world.settings.kafka);
-    let mut relay = world.relay();
-    let head = world.append(500).await;
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
+    let mut relay = relayed.relay();
+    let head = relayed.append(500).await;
     relay.confirms(head).await;
     topics.delete("auction").await;
-    world.append(500).await;
-    while !faults(&world.log, &topics.records().await).await.is_empty() {
+    relayed.append(500).await;
+    while !defects(&relayed.log, &topics.records().await)
+        .await
+        .is_empty()
+    {
         within(relay.confirmed.changed()).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_progress_costs_nothing() {
-    let mut world = World::new().await;
-    let topics = Topics::of(&world.settings.kafka);
-    world.append(500).await;
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
+    relayed.append(500).await;
     for wrong in [
         // As if the broker had lost what it acknowledged.
         "update relay_partitions set next_offset = next_offset + 1000",
@@ -143,21 +149,21 @@ async fn wrong_progress_costs_nothing() {
         "update relay_partitions set position = position + 1",
         "delete from relay_partitions",
     ] {
-        let head = world.append(100).await;
-        let mut relay = world.relay();
+        let head = relayed.append(100).await;
+        let mut relay = relayed.relay();
         relay.confirms(head).await;
         relay.stop().await;
-        assert_complete(&world, &topics).await;
-        world.tamper(wrong).await;
+        assert_complete(&relayed, &topics).await;
+        relayed.tamper(wrong).await;
     }
-    let head = world.append(100).await;
-    world.relay().confirms(head).await;
-    assert_complete(&world, &topics).await;
+    let head = relayed.append(100).await;
+    relayed.relay().confirms(head).await;
+    assert_complete(&relayed, &topics).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_of_another_log_are_not_touched() {
-    let mut ours = World::new().await;
+    let mut ours = RelayedLog::new().await;
     let topics = Topics::of(&ours.settings.kafka);
     let head = ours.append(500).await;
     let mut relay = ours.relay();
@@ -166,13 +172,13 @@ async fn topics_of_another_log_are_not_touched() {
     let before = topics.records().await;
 
     // Another history up to the same position, and more.
-    let mut theirs = World::new().await;
+    let mut theirs = RelayedLog::new().await;
     theirs.append(700).await;
     let mut relay = theirs.relay_with(ours.settings.clone());
     relay.becomes(Health::Alarm).await;
     relay.stop().await;
     // And a log that ends before what was published.
-    let empty = World::new().await;
+    let empty = RelayedLog::new().await;
     let mut relay = empty.relay_with(ours.settings.clone());
     relay.becomes(Health::Alarm).await;
     relay.stop().await;
@@ -184,11 +190,11 @@ async fn topics_of_another_log_are_not_touched() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_number_of_partitions_stops_it() {
-    let mut world = World::new().await;
-    let topics = Topics::of(&world.settings.kafka);
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
     topics.create(3).await;
-    world.append(10).await;
-    let mut relay = world.relay();
+    relayed.append(10).await;
+    let mut relay = relayed.relay();
     relay.becomes(Health::Alarm).await;
     relay.stop().await;
 }

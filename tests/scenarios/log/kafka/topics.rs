@@ -10,7 +10,7 @@ use tidemark_event_store::Log;
 use tidemark_event_store::kafka::Settings;
 use tidemark_events::{Aggregate, Recorded};
 use tidemark_tests::records;
-use tidemark_tests::records::Faults;
+use tidemark_tests::records::Defects;
 
 pub(super) use tidemark_tests::records::{Records, header};
 
@@ -94,7 +94,7 @@ impl Drop for Topics {
 
 /// What is wrong with the topics of a log: nothing if every event is there once, in the order of the
 /// log, linked to the one before it, with the bytes that were stored.
-pub(super) async fn faults(log: &Log, records: &Records) -> Vec<String> {
+pub(super) async fn defects(log: &Log, records: &Records) -> Vec<String> {
     let head = log.head().await.unwrap().position;
     let mut events = Vec::new();
     while let last = events.last().map_or(0, |event: &Recorded| event.position)
@@ -102,5 +102,5 @@ pub(super) async fn faults(log: &Log, records: &Records) -> Vec<String> {
     {
         events.extend(log.page(last, 1000).await.unwrap());
     }
-    Faults::of(&events, records).all()
+    Defects::of(&events, records).all()
 }

@@ -7,15 +7,15 @@ use tidemark_tests::{App, User, market};
 use uuid::Uuid;
 
 /// Auctions of two sellers in a tree of categories, by name.
-pub(super) struct Fair {
+pub(super) struct Listings {
     pub(super) sellers: [User; 2],
     /// The top, a child, a grandchild, and one beside.
     pub(super) categories: [Uuid; 4],
     pub(super) auctions: BTreeMap<&'static str, Uuid>,
 }
 
-impl Fair {
-    pub(super) async fn open(app: &App) -> Self {
+impl Listings {
+    pub(super) async fn create(app: &App) -> Self {
         let sellers = [app.seller().await, app.seller().await];
         let top = app.category(None).await;
         let child = app.category(Some(top)).await;

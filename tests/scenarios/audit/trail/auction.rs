@@ -2,22 +2,22 @@
 
 use serde_json::json;
 use tidemark_events::Recorded;
-use tidemark_tests::settle::eventually;
+use tidemark_tests::eventually;
 use tidemark_tests::{App, User};
 use uuid::Uuid;
 
 /// A number that nothing else in a test is.
 pub(super) const RESERVE: i64 = 74_839_261;
 
-/// An auction with a story: a reserve, bids, a late one, the end.
-pub(super) struct Story {
-    pub(super) auction: Uuid,
+/// An auction with a audited: a reserve, bids, a late one, the end.
+pub(super) struct AuditedAuction {
+    pub(super) id: Uuid,
     pub(super) buyer: User,
     pub(super) auditor: User,
 }
 
-impl Story {
-    pub(super) async fn of(app: &App) -> Self {
+impl AuditedAuction {
+    pub(super) async fn create(app: &App) -> Self {
         let (market, buyer) = (app.market().await, app.user().await);
         let auction = market
             .auction(json!({
@@ -30,29 +30,29 @@ impl Story {
             buyer.bid(auction, amount).await.ok();
         }
         eventually("the auction to close", || async {
-            let types = stored(app, auction).await;
+            let types = stored_events(app, auction).await;
             (types.last()?.event_type == "auction.closed").then_some(())
         })
         .await;
         app.settle().await;
         Self {
-            auction,
+            id: auction,
             buyer,
             auditor: app.auditor().await,
         }
     }
 
     pub(super) fn events(&self) -> String {
-        format!("/v1/audit/streams/{}/events", self.auction)
+        format!("/v1/audit/streams/{}/events", self.id)
     }
 
     pub(super) fn state(&self) -> String {
-        format!("/v1/audit/auctions/{}/state", self.auction)
+        format!("/v1/audit/auctions/{}/state", self.id)
     }
 }
 
 /// The events of a stream, as the log holds them.
-pub(super) async fn stored(app: &App, stream: Uuid) -> Vec<Recorded> {
+pub(super) async fn stored_events(app: &App, stream: Uuid) -> Vec<Recorded> {
     let log = app.database.log();
     log.stream(stream, 0, i64::MAX).await.unwrap()
 }

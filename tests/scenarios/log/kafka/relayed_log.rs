@@ -15,8 +15,8 @@ use tidemark_events::{
 use tidemark_platform::ids::new_id;
 use tidemark_tests::Database;
 use tidemark_tests::database::RESPONSE_TIMEOUT;
+use tidemark_tests::eventually;
 use tidemark_tests::settings::from_environment;
-use tidemark_tests::settle::eventually;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -30,7 +30,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const CONNECTIONS_MAX: u32 = 4;
 
 /// A log, its topics, and an executor that appends to it.
-pub(super) struct World {
+pub(super) struct RelayedLog {
     pub(super) database: Database,
     pub(super) log: Log,
     pub(super) settings: Settings,
@@ -42,14 +42,14 @@ pub(super) struct World {
 }
 
 /// A relay at work.
-pub(super) struct Running {
+pub(super) struct RunningRelay {
     pub(super) confirmed: watch::Receiver<i64>,
     pub(super) health: watch::Receiver<Health>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
 
-impl World {
+impl RelayedLog {
     pub(super) async fn new() -> Self {
         let database = Database::fresh().await;
         let pool = |role| {
@@ -121,14 +121,14 @@ impl World {
     }
 
     /// Starts a relay, as another process would.
-    pub(super) fn relay(&self) -> Running {
+    pub(super) fn relay(&self) -> RunningRelay {
         self.relay_with(self.settings.clone())
     }
 
-    pub(super) fn relay_with(&self, settings: Settings) -> Running {
+    pub(super) fn relay_with(&self, settings: Settings) -> RunningRelay {
         let relay = Relay::new(self.relay_pool.clone(), settings, new_id());
         let shutdown = CancellationToken::new();
-        Running {
+        RunningRelay {
             confirmed: relay.confirmed(),
             health: relay.health(),
             shutdown: shutdown.clone(),
@@ -158,7 +158,7 @@ impl World {
     }
 }
 
-impl Running {
+impl RunningRelay {
     /// Waits until this relay has confirmed `position`.
     pub(super) async fn confirms(&mut self, position: i64) {
         let confirmed = self.confirmed.wait_for(|confirmed| *confirmed >= position);
@@ -184,7 +184,7 @@ impl Running {
 }
 
 /// Waits until one of several relays has confirmed `position`, and returns its place.
-pub(super) async fn any_confirms(relays: &mut [Running], position: i64) -> usize {
+pub(super) async fn any_confirms(relays: &mut [RunningRelay], position: i64) -> usize {
     let waits = relays
         .iter_mut()
         .map(|relay| Box::pin(relay.confirms(position)));
