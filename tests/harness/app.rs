@@ -1,5 +1,5 @@
-//! One test's own Tidemark: its database, topics and keys, and the processes that it needs, run in
-//! this one through the `run` of each.
+//! A Tidemark for one test: a database, topics and keys of its own, and the processes that the test
+//! needs, which run in the test's own process through the `run` function of each.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,35 +13,35 @@ use tokio_util::sync::CancellationToken;
 use crate::topics::Topics;
 use crate::{Client, Database, Process, Settings, User};
 
-/// A Tidemark. Everything of it ends when it is dropped.
+/// A Tidemark of one test. Its processes, database and topics end when it is dropped.
 #[derive(Debug)]
 pub struct App {
-    /// What its processes are configured with, and what more of them would be.
+    /// The settings of its processes, and of those that are started later.
     pub settings: Settings,
-    /// Nobody in particular; everybody else is made from it.
+    /// A client without a credential, from which all others are made.
     pub client: Client,
     pub(crate) admin: OnceCell<User>,
     pub(crate) users: AtomicUsize,
     pub(crate) relay: bool,
     pub(crate) projector: AtomicBool,
-    /// In the order in which they were started.
+    /// The processes that run in this one, in the order in which they were started.
     running: Vec<InProcess>,
     /// Dropped after everything that uses it.
     pub database: Database,
-    /// Dropped last: without the log, no relay makes them anew.
+    /// Dropped last: a relay that still had the log would create the topics again.
     _topics: Option<Topics>,
 }
 
-/// A process that runs in this one.
+/// A process of Tidemark that runs as a task of the test's own process.
 #[derive(Debug)]
 pub struct InProcess {
-    /// Where it listens.
+    /// The URL at which it listens.
     pub url: String,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-/// What an [`App`] shall consist of besides the command API.
+/// Says what an [`App`] consists of besides the command API.
 #[derive(Clone, Debug, Default)]
 pub struct AppBuilder {
     relay: bool,
@@ -51,35 +51,35 @@ pub struct AppBuilder {
 }
 
 impl AppBuilder {
-    /// The relay, and everything follows Kafka. Where there is no broker, everything follows the log.
+    /// Adds the relay, so that everything follows Kafka. Without a broker everything follows the log.
     #[must_use]
     pub const fn relay(mut self) -> Self {
         self.relay = true;
         self
     }
 
-    /// A projector.
+    /// Adds a projector.
     #[must_use]
     pub const fn projector(mut self) -> Self {
         self.projector = true;
         self
     }
 
-    /// A query API.
+    /// Adds a query API.
     #[must_use]
     pub const fn queries(mut self) -> Self {
         self.queries = true;
         self
     }
 
-    /// Another value of a setting, `TIDEMARK_…`.
+    /// Gives a setting, `TIDEMARK_…`, another value.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl Display) -> Self {
         self.changed.push((name.to_owned(), value.to_string()));
         self
     }
 
-    /// Starts it all.
+    /// Starts all processes that were asked for.
     pub async fn start(self) -> App {
         let database = Database::fresh().await;
         let mut settings = Settings::new(&database);
@@ -120,17 +120,17 @@ impl AppBuilder {
 }
 
 impl App {
-    /// The command API alone, without its relay.
+    /// Starts the command API alone, without its relay.
     pub async fn start() -> Self {
         AppBuilder::default().start().await
     }
 
-    /// Everything.
+    /// Starts every process: the command API with its relay, a projector and a query API.
     pub async fn start_all() -> Self {
         Self::builder().relay().projector().queries().start().await
     }
 
-    /// One that other processes are, with these settings.
+    /// Makes one of processes that run elsewhere, with these settings.
     pub(crate) fn of_processes(
         settings: Settings,
         database: Database,
@@ -150,40 +150,40 @@ impl App {
         }
     }
 
-    /// To choose what it consists of.
+    /// Begins to choose what it consists of.
     #[must_use]
     pub fn builder() -> AppBuilder {
         AppBuilder::default()
     }
 
-    /// Where commands are sent.
+    /// The URL of the command API.
     #[must_use]
     pub fn command_url(&self) -> &str {
         self.settings.get("TIDEMARK_COMMAND_API__URL")
     }
 
-    /// One more command API in this process.
+    /// Starts one more command API in this process.
     pub async fn another_command_api(&self, roles: ProcessRoles) -> InProcess {
         command_api(&self.settings, roles, listen("127.0.0.1:0").await)
     }
 
-    /// One more projector in this process.
+    /// Starts one more projector in this process.
     pub async fn another_projector(&self) -> InProcess {
         self.projector.store(true, Ordering::Relaxed);
         projector(&self.settings, listen("127.0.0.1:0").await)
     }
 
-    /// One more query API in this process.
+    /// Starts one more query API in this process.
     pub async fn another_query_api(&self) -> InProcess {
         query_api(&self.settings, listen("127.0.0.1:0").await)
     }
 
-    /// A command API as a process of its own, to be killed.
+    /// Starts a command API as a process of its own, so that a test can kill it.
     pub async fn spawn_command_api(&self) -> Process {
         Process::command_api(&self.settings).await
     }
 
-    /// A projector as a process of its own, to be killed.
+    /// Starts a projector as a process of its own, so that a test can kill it.
     pub async fn spawn_projector(&self) -> Process {
         self.projector.store(true, Ordering::Relaxed);
         Process::projector(&self.settings).await
@@ -200,7 +200,7 @@ impl App {
         self.running.remove(0).stop().await;
     }
 
-    /// Starts the command API where it was.
+    /// Starts the command API again, at the address that it had.
     pub async fn start_command_api(&mut self) {
         let (_, address) = self.command_url().split_once("//").unwrap();
         let listener = listen(address).await;
@@ -214,7 +214,7 @@ impl App {
 }
 
 impl InProcess {
-    /// Ends it gracefully.
+    /// Asks it to stop, and waits until it has ended.
     pub async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();

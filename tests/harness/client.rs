@@ -1,5 +1,4 @@
-//! Both APIs as a client sees them: requests with a credential, answers that can be asked for what a
-//! test expects.
+//! A client of both APIs, and the answers that it gets, with the checks that tests make of them.
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response};
@@ -7,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Somebody who sends requests; cheap to clone.
+/// A client of both APIs, with the headers that it sends on every request. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
@@ -17,7 +16,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Nobody in particular.
+    /// Makes a client without a credential.
     #[must_use]
     pub fn anonymous(command_url: &str, query_url: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -29,7 +28,7 @@ impl Client {
         }
     }
 
-    /// The same with a header on every request, in place of one of that name.
+    /// Returns a client that also sends this header, in place of one of that name.
     #[must_use]
     pub fn with(&self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let mut client = self.clone();
@@ -39,7 +38,7 @@ impl Client {
         client
     }
 
-    /// The same, without a header.
+    /// Returns a client that does not send this header.
     #[must_use]
     pub fn without(&self, name: &str) -> Self {
         let mut client = self.clone();
@@ -47,31 +46,31 @@ impl Client {
         client
     }
 
-    /// The same with an access token.
+    /// Returns a client with an access token.
     #[must_use]
     pub fn with_token(&self, access_token: &str) -> Self {
         self.with(AUTHORIZATION.as_str(), format!("Bearer {access_token}"))
     }
 
-    /// The same with an `Idempotency-Key`.
+    /// Returns a client that sends this `Idempotency-Key`.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         self.with("idempotency-key", key)
     }
 
-    /// The same, expecting a version.
+    /// Returns a client that expects this version (`If-Match`).
     #[must_use]
     pub fn if_match(&self, version: i64) -> Self {
         self.with("if-match", format!("\"{version}\""))
     }
 
-    /// The same, asking for answers that reflect this position.
+    /// Returns a client that asks for answers that reflect at least this position (`Tidemark`).
     #[must_use]
     pub fn with_tidemark(&self, tidemark: &str) -> Self {
         self.with("tidemark", tidemark)
     }
 
-    /// The same, sending commands to another process.
+    /// Returns a client that sends its commands to another process.
     #[must_use]
     pub fn via_command_api(&self, command_url: &str) -> Self {
         Self {
@@ -80,7 +79,7 @@ impl Client {
         }
     }
 
-    /// The same, asking another process.
+    /// Returns a client that sends its queries to another process.
     #[must_use]
     pub fn via_query_api(&self, query_url: &str) -> Self {
         Self {
@@ -99,22 +98,22 @@ impl Client {
         Answer::to(self.command(Method::POST, path)).await
     }
 
-    /// Sends a command that takes something away.
+    /// Sends a command of the method DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         Answer::to(self.command(Method::DELETE, path)).await
     }
 
-    /// Asks a query.
+    /// Sends a query.
     pub async fn get(&self, path: &str) -> Answer {
         Answer::to(self.query(path)).await
     }
 
-    /// A request to the command API, for what the others cannot do.
+    /// Begins a request to the command API, for tests that need an unusual one.
     pub fn command(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, &format!("{}{path}", self.command_url))
     }
 
-    /// A request to the query API, for what the others cannot do.
+    /// Begins a request to the query API, for tests that need an unusual one.
     pub fn query(&self, path: &str) -> RequestBuilder {
         assert!(!self.query_url.is_empty(), "this App has no query API");
         self.request(Method::GET, &format!("{}{path}", self.query_url))
@@ -125,35 +124,35 @@ impl Client {
     }
 }
 
-/// An answer, read to its end.
+/// An answer whose body has been read to its end.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Its status.
+    /// The HTTP status.
     pub status: u16,
-    /// Its headers.
+    /// The headers of the response.
     pub headers: HeaderMap,
-    /// Its document; null if it is not JSON.
+    /// The body as JSON; null if it is not JSON.
     pub body: Value,
-    /// Its bytes.
+    /// The body as text.
     pub text: String,
 }
 
 impl Answer {
-    /// To this request.
+    /// Sends the request and reads the answer.
     pub async fn to(request: RequestBuilder) -> Self {
         Self::of(request.send().await.unwrap()).await
     }
 
-    /// To this request, unless the connection ended before it came.
+    /// Sends the request and reads the answer, if the connection lasts so long.
     ///
     /// # Errors
-    /// Then nobody knows what became of the request.
+    /// When the connection ends before the answer has come. What became of the request is unknown then.
     pub async fn try_to(request: RequestBuilder) -> reqwest::Result<Self> {
         let response = request.send().await?;
         Self::read(response).await
     }
 
-    /// All of this response.
+    /// Reads a response to its end.
     pub async fn of(response: Response) -> Self {
         Self::read(response).await.unwrap()
     }
@@ -169,7 +168,7 @@ impl Answer {
         })
     }
 
-    /// Goes on only if it succeeded.
+    /// Fails the test unless the request succeeded.
     #[track_caller]
     #[expect(
         clippy::must_use_candidate,
@@ -181,13 +180,13 @@ impl Answer {
         self
     }
 
-    /// Whether it succeeded.
+    /// Whether the request succeeded.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// A header; empty if there is none.
+    /// The value of a header; empty if there is none.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers
@@ -195,21 +194,21 @@ impl Answer {
             .map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The `id` of its document.
+    /// The `id` in the body.
     #[track_caller]
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.body["id"].as_str().unwrap().parse().unwrap()
     }
 
-    /// The `version` of its document.
+    /// The `version` in the body.
     #[track_caller]
     #[must_use]
     pub fn version(&self) -> i64 {
         self.body["version"].as_i64().unwrap()
     }
 
-    /// Its `Tidemark`.
+    /// The `Tidemark` header. Fails the test if there is none.
     #[track_caller]
     #[must_use]
     pub fn tidemark(&self) -> &str {
@@ -218,7 +217,9 @@ impl Answer {
         tidemark
     }
 
-    /// The position that its `Tidemark` names. Clients must not look; tests may.
+    /// The position that the `Tidemark` header names. Its form is no promise to clients, but tests may
+
+    /// rely on it.
     #[track_caller]
     #[must_use]
     pub fn position(&self) -> i64 {
@@ -226,20 +227,22 @@ impl Answer {
         position.parse().unwrap()
     }
 
-    /// The code of its problem; empty if it is none.
+    /// The code of the problem; empty if the answer is none.
     #[must_use]
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// Fails unless it is this problem, in the form that every problem has.
+    /// Fails the test unless the answer is this problem, in the form that every problem has.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.code()), (status, code), "{self:?}");
         self.any_problem();
     }
 
-    /// Fails unless it is a problem in the form that every problem has, and tells no internals.
+    /// Fails the test unless the answer is a problem in the form that every problem has, and tells no
+
+    /// internals.
     #[track_caller]
     pub fn any_problem(&self) {
         let media_type = self.header(CONTENT_TYPE.as_str());
@@ -260,7 +263,7 @@ impl Answer {
         }
     }
 
-    /// The places in the request that its problem points at.
+    /// The JSON pointers and parameters that the problem names.
     #[must_use]
     pub fn pointers(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array();

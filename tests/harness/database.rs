@@ -1,4 +1,5 @@
-//! A database for each test, copied from one that is migrated once a run, and dropped after it.
+//! A database for each test. It is copied from a template that is migrated once a run, and dropped
+//! after the test.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -15,7 +16,9 @@ use tokio::sync::OnceCell;
 
 use crate::settings::from_environment;
 
-/// Then comes the process whose it is, so that the next run knows which ones nobody owns any more.
+/// The id of the process that made the database follows, so that the next run knows which databases
+
+/// have no owner any more.
 const PREFIX: &str = "tidemark_test_";
 
 /// How long a test waits for Postgres to answer.
@@ -25,16 +28,16 @@ static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 static MADE: AtomicUsize = AtomicUsize::new(0);
 static UNUSED: LazyLock<Sender<String>> = LazyLock::new(drop_unused);
 
-/// One test's own database.
+/// A database of one test.
 #[derive(Debug)]
 pub struct Database {
     name: String,
-    /// As the superuser, for looking at everything.
+    /// Connections of the superuser, who may read and change everything.
     pub pool: PgPool,
 }
 
 impl Database {
-    /// A migrated, empty one.
+    /// Makes a migrated database without events.
     pub async fn fresh() -> Self {
         let template = TEMPLATE.get_or_init(make_template).await;
         let name = new_name();
@@ -51,13 +54,13 @@ impl Database {
         Self { name, pool }
     }
 
-    /// Its name, which is also the prefix of its topics and keys.
+    /// The name of the database, which is also the prefix of the test's topics and keys.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// This database, as whoever the URL is for.
+    /// A URL that leads to this database with the credentials of the given one.
     #[must_use]
     pub fn url_like(&self, url: &str) -> String {
         with_name(url, &self.name)
@@ -77,7 +80,7 @@ impl Database {
         Log::new(TimedPool::new(self.pool.clone(), RESPONSE_TIMEOUT))
     }
 
-    /// The log's time.
+    /// The time of Postgres, which is that of the log.
     pub async fn now(&self) -> DateTime<Utc> {
         sqlx::query_scalar("select clock_timestamp()")
             .fetch_one(&self.pool)
@@ -85,21 +88,21 @@ impl Database {
             .unwrap()
     }
 
-    /// The log's time some seconds from now, as requests carry it.
+    /// A time so many seconds from now by Postgres's clock, as requests carry it.
     pub async fn in_seconds(&self, seconds: i64) -> String {
         (self.now().await + TimeDelta::seconds(seconds)).to_rfc3339()
     }
 }
 
 impl Drop for Database {
-    /// No test waits for it: whoever drops a database waits for a checkpoint.
+    /// Dropping a database waits for a checkpoint, so another thread does it and no test waits.
     fn drop(&mut self) {
         UNUSED.send(self.name.clone()).unwrap();
     }
 }
 
-/// Drops databases one after the other, beside the tests. What is left when they end, the next run
-/// drops.
+/// Starts a thread that drops databases one after the other. What is left when the tests end is dropped
+/// by the next run.
 fn drop_unused() -> Sender<String> {
     let (sender, unused) = channel();
     thread::spawn(move || {
@@ -108,12 +111,12 @@ fn drop_unused() -> Sender<String> {
             .build()
             .unwrap();
         for name in unused {
-            // Its processes may still be connected: they are torn off.
+            // Processes may still be connected; `with (force)` ends their connections.
             let drop = format!("drop database if exists {name} with (force)");
             let dropped =
                 runtime.block_on(async { connect().await.execute(AssertSqlSafe(drop)).await });
             if let Err(error) = dropped {
-                eprintln!("{name} is left behind: {error}");
+                eprintln!("{name} was not dropped: {error}");
             }
         }
     });
@@ -136,12 +139,12 @@ async fn make_template() -> String {
         .await
         .unwrap();
     tidemark_event_store::migrate(&owner).await.unwrap();
-    // Nobody may be connected to what is copied.
+    // Postgres copies only a database that nobody is connected to.
     owner.close().await;
     name
 }
 
-/// What runs that have ended left behind: their templates, and all of those that were killed.
+/// Drops what earlier runs left behind: their templates, and every database of a run that was killed.
 async fn drop_orphans(admin: &mut PgConnection) {
     let names: Vec<String> = sqlx::query_scalar("select datname from pg_database")
         .fetch_all(&mut *admin)
@@ -152,7 +155,7 @@ async fn drop_orphans(admin: &mut PgConnection) {
     }
 }
 
-/// Whether something is named after a database of a run that has ended.
+/// Whether a name is that of a database, or begins with it, whose run has ended.
 pub(crate) fn is_orphan(name: &str) -> bool {
     let owner = name
         .strip_prefix(PREFIX)

@@ -6,21 +6,21 @@ use std::net::{Ipv4Addr, TcpListener};
 use crate::topics::Topics;
 use crate::{App, Database, Process, Settings};
 
-/// The three processes, and who takes part.
+/// The three processes, and the app with which tests and benchmarks use them.
 #[derive(Debug)]
 pub struct Deployment {
-    /// Takes commands, and relays.
+    /// The process that takes commands, and relays the log to Kafka.
     pub command_api: Process,
-    /// Keeps all read models.
+    /// The process that keeps all read models.
     pub projector: Process,
-    /// Answers queries.
+    /// The process that answers queries.
     pub query_api: Process,
-    /// Dropped after the processes.
+    /// The users, clients, database and topics. Dropped after the processes.
     pub app: App,
 }
 
 impl Deployment {
-    /// All of it, ready.
+    /// Starts all processes, and waits until each is ready.
     pub async fn start() -> Self {
         let database = Database::fresh().await;
         let mut settings = Settings::in_production(&database);
@@ -38,7 +38,7 @@ impl Deployment {
         }
     }
 
-    /// One more query API, with another value of some settings.
+    /// Starts one more query API, with other values of some settings.
     pub async fn another_query_api(&self, changed: &[(&str, String)]) -> Process {
         let mut settings = self.app.settings.clone();
         listen_anywhere(&mut settings, "QUERY_API");
@@ -66,7 +66,7 @@ async fn query_api(settings: &Settings) -> Process {
     Process::in_production("tidemark-query-api", &[], &settings, url).await
 }
 
-/// At a port that was free a moment ago.
+/// Lets a process listen at a port that was free a moment ago.
 fn listen_anywhere(settings: &mut Settings, process: &str) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap().to_string();

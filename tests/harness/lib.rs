@@ -1,5 +1,5 @@
-//! The harness of the integration tests: a database of its own for each test, the processes run in
-//! this one or as the real binaries, clients that speak HTTP and know nothing else.
+//! The harness that scenarios, chaos tests and benchmarks share: a database for each test, the processes
+//! run as tasks or as the real binaries, and clients that use them through HTTP alone.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,27 +1,27 @@
-//! What is sold in a test: a category with a seller, and products and auctions as far as it needs.
+//! What a test sells: a category with a seller, and the products and auctions that it needs.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{App, Client, User};
 
-/// The bid that opens an auction of [`Market::auction`].
+/// The lowest first bid for an auction of [`Market::auction`], in cents.
 pub const STARTING_PRICE: i64 = 1_000;
-/// By how much each must exceed the one before.
+/// The amount by which each bid must exceed the one before, in cents.
 pub const INCREMENT: i64 = 100;
 
-/// A category, and somebody who sells in it.
+/// A category, with a seller who sells in it.
 #[derive(Clone, Debug)]
 pub struct Market<'a> {
     app: &'a App,
-    /// Sells.
+    /// The seller of everything in this market.
     pub seller: User,
-    /// Where they sell.
+    /// The category of everything in this market.
     pub category_id: Uuid,
 }
 
 impl App {
-    /// A new category, and a new seller.
+    /// Makes a market of a new category and a new seller.
     pub async fn market(&self) -> Market<'_> {
         Market {
             app: self,
@@ -30,7 +30,7 @@ impl App {
         }
     }
 
-    /// A new category, below another one or at the top.
+    /// Creates a category below another one, or at the top.
     pub async fn category(&self, parent_id: Option<Uuid>) -> Uuid {
         let slug = self.person().email.replace(['@', '.'], "-");
         let body = json!({"parent_id": parent_id, "name": "Clocks", "slug": slug});
@@ -40,13 +40,13 @@ impl App {
 }
 
 impl Market<'_> {
-    /// A product that is not listed yet.
+    /// Drafts a product.
     pub async fn draft(&self) -> Uuid {
         let body = product(self.category_id);
         self.seller.post("/v1/products", &body).await.ok().id()
     }
 
-    /// A listed product.
+    /// Drafts a product and lists it.
     pub async fn listed(&self) -> Uuid {
         let id = self.draft().await;
         let path = format!("/v1/products/{id}/list");
@@ -54,7 +54,9 @@ impl Market<'_> {
         id
     }
 
-    /// An auction of a new product that takes bids for an hour. What `terms` says replaces that.
+    /// Announces an auction of a new product that takes bids for an hour, unless `terms` says
+
+    /// otherwise.
     pub async fn auction(&self, terms: Value) -> Uuid {
         let body = self.terms(self.listed().await, terms).await;
         self.seller.post("/v1/auctions", &body).await.ok().id()
@@ -75,7 +77,7 @@ impl Market<'_> {
 }
 
 impl Client {
-    /// Bids.
+    /// Bids so many cents.
     pub async fn bid(&self, auction_id: Uuid, amount: i64) -> crate::Answer {
         let body = json!({"amount": eur(amount)});
         let path = format!("/v1/auctions/{auction_id}/bids");
@@ -83,7 +85,7 @@ impl Client {
     }
 }
 
-/// The body that describes a product.
+/// The body of a request that drafts a product.
 #[must_use]
 pub fn product(category_id: Uuid) -> Value {
     json!({
@@ -97,7 +99,7 @@ pub fn product(category_id: Uuid) -> Value {
     })
 }
 
-/// So many cents.
+/// An amount in euro cents, as requests carry it.
 #[must_use]
 pub fn eur(amount: i64) -> Value {
     json!({"amount": amount, "currency": "EUR"})

@@ -10,22 +10,22 @@ use crate::client::Answer;
 use crate::settings::from_environment;
 use crate::{App, Client};
 
-/// Somebody who is logged in. Sends requests as a [`Client`] does.
+/// A user who is logged in. It sends requests as a [`Client`] does.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Their id.
+    /// The id of the user.
     pub id: Uuid,
-    /// Nobody else's.
+    /// The user's email address, which nobody else has.
     pub email: String,
-    /// Nobody else's.
+    /// The name that others see, which nobody else has.
     pub display_name: String,
-    /// Nobody else's.
+    /// The password, which nobody else has.
     pub password: String,
-    /// Of the log in.
+    /// The session that logging in began.
     pub session_id: Uuid,
-    /// Of the log in.
+    /// The first refresh token of the session.
     pub refresh_token: String,
-    /// Of the log in.
+    /// The first access token of the session.
     pub access_token: String,
     client: Client,
 }
@@ -38,19 +38,19 @@ impl Deref for User {
     }
 }
 
-/// Somebody who has not registered yet.
+/// A person who has not registered yet. No two are alike.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Nobody else's.
+    /// The user's email address, which nobody else has.
     pub email: String,
-    /// Nobody else's.
+    /// The name that others see, which nobody else has.
     pub display_name: String,
-    /// Nobody else's.
+    /// The password, which nobody else has.
     pub password: String,
 }
 
 impl Person {
-    /// What they register with.
+    /// The body of the request that registers this person.
     #[must_use]
     pub fn registration(&self) -> Value {
         json!({
@@ -60,7 +60,7 @@ impl Person {
         })
     }
 
-    /// What they log in with.
+    /// The body of the request that logs this person in.
     #[must_use]
     pub fn login(&self) -> Value {
         json!({"email": self.email, "password": self.password})
@@ -68,7 +68,7 @@ impl Person {
 }
 
 impl App {
-    /// Somebody new.
+    /// Invents a person.
     pub fn person(&self) -> Person {
         let number = self.users.fetch_add(1, Ordering::Relaxed);
         Person {
@@ -78,7 +78,7 @@ impl App {
         }
     }
 
-    /// A registered user, a buyer, logged in.
+    /// Registers a person, who is a buyer then, and logs them in.
     pub async fn user(&self) -> User {
         let person = self.person();
         let registered = self.client.post("/v1/users", &person.registration()).await;
@@ -86,25 +86,25 @@ impl App {
         self.log_in(&person).await
     }
 
-    /// A user with this role besides.
+    /// Makes a user who has this role besides that of a buyer.
     pub async fn user_with(&self, role: &str) -> User {
         let user = self.user().await;
         self.grant(&user, role).await;
-        // So that the access token names the role.
+        // The new access token names the role.
         self.log_in_again(&user).await
     }
 
-    /// A seller.
+    /// Makes a user who is a seller.
     pub async fn seller(&self) -> User {
         self.user_with("seller").await
     }
 
-    /// An auditor.
+    /// Makes a user who is an auditor.
     pub async fn auditor(&self) -> User {
         self.user_with("auditor").await
     }
 
-    /// The first administrator, made when first asked for.
+    /// The first administrator, who is made when a test first asks for one.
     pub async fn admin(&self) -> &User {
         let make = || async {
             let person = self.person();
@@ -114,7 +114,7 @@ impl App {
         self.admin.get_or_init(make).await
     }
 
-    /// Asks for the first administrator to be this one.
+    /// Asks to make this person the first administrator.
     pub async fn create_first_admin(&self, person: &Person) -> Answer {
         let mut body = person.registration();
         body["secret"] = from_environment("TIDEMARK_BOOTSTRAP_SECRET").into();
@@ -128,7 +128,7 @@ impl App {
         granted.ok();
     }
 
-    /// Logs in.
+    /// Logs a registered person in.
     pub async fn log_in(&self, person: &Person) -> User {
         let answer = self.client.post("/v1/sessions", &person.login()).await.ok();
         let text = |member: &str| answer.body[member].as_str().unwrap().to_owned();
@@ -145,7 +145,7 @@ impl App {
         }
     }
 
-    /// The same user in another session.
+    /// Logs a user in once more, in another session.
     pub async fn log_in_again(&self, user: &User) -> User {
         self.log_in(&Person {
             email: user.email.clone(),
@@ -155,7 +155,9 @@ impl App {
         .await
     }
 
-    /// A service, by a name that the configuration knows: `query-api`, `auction-timer`, `operator`.
+    /// A client with the credential of a service that the configuration knows: `query-api`,
+
+    /// `auction-timer` or `operator`.
     pub fn service(&self, name: &str) -> Client {
         let secret = self.settings.service_secret(name);
         let credential = format!("Service {name}:{secret}");

@@ -11,32 +11,32 @@ use crate::Settings;
 use crate::client::Client;
 use crate::wait::eventually;
 
-/// A process. It is killed when it is dropped.
+/// A process of its own. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
-    /// Where it listens.
+    /// The URL at which it listens.
     pub url: String,
     child: Child,
 }
 
 impl Process {
-    /// A command API without the relay, ready.
+    /// Starts a command API without the relay, and waits until it is ready.
     pub async fn command_api(settings: &Settings) -> Self {
         Self::ready("tidemark-command-api", &["--roles", "api"], settings).await
     }
 
-    /// A relay without the command API, ready.
+    /// Starts a relay without the command API, and waits until it is ready.
     pub async fn relay(settings: &Settings) -> Self {
         Self::ready("tidemark-command-api", &["--roles", "relay"], settings).await
     }
 
-    /// A projector, ready.
+    /// Starts a projector, and waits until it is ready.
     pub async fn projector(settings: &Settings) -> Self {
         let settings = settings.as_service("auction-timer");
         Self::ready("tidemark-projector", &["run"], &settings).await
     }
 
-    /// What the operators' tool answers.
+    /// Runs the operators' tool to its end, and returns what it printed and its exit code.
     pub async fn operators_tool(settings: &Settings, arguments: &[&str]) -> Output {
         let tool = command("tidemark-projector", arguments, settings).output();
         tool.await.unwrap()
@@ -44,7 +44,7 @@ impl Process {
 
     async fn ready(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
         let mut settings = settings.clone();
-        // The line that says where it listens is an ordinary one.
+        // The line that says where it listens has this level.
         settings.set(
             "TIDEMARK_TELEMETRY__LOG",
             "error,tidemark_platform::server=info",
@@ -55,8 +55,8 @@ impl Process {
         process
     }
 
-    /// One that is configured as in production, ready at the address that its settings name. It logs
-    /// what it would log there, to nobody.
+    /// Starts a binary with the settings of production, and waits until it is ready at the address that
+    /// they name. It logs as much as in production, but to `/dev/null`.
     pub async fn in_production(
         binary: &str,
         arguments: &[&str],
@@ -83,7 +83,7 @@ impl Process {
         .await;
     }
 
-    /// Starts a binary, and waits for the line of its log that says where it listens.
+    /// Starts a binary, and waits for the log line that says where it listens.
     async fn start(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
         let mut child = command(binary, arguments, settings)
             .stdout(Stdio::piped())
@@ -98,7 +98,7 @@ impl Process {
                 break format!("http://{address}");
             }
         };
-        // A full pipe would stop it.
+        // The process would stop at a full pipe, so the rest of its log is read and dropped.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { url, child }
     }
@@ -108,7 +108,7 @@ impl Process {
         self.child.kill().await.unwrap();
     }
 
-    /// Its id.
+    /// The id of the process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id().unwrap()
@@ -126,7 +126,7 @@ fn command(binary: &str, arguments: &[&str], settings: &Settings) -> Command {
     command
 }
 
-/// The memory that a process has now, in KiB.
+/// The resident memory of a process, in KiB.
 #[must_use]
 pub fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
@@ -135,7 +135,7 @@ pub fn resident_kib(pid: u32) -> u64 {
     kib.unwrap().parse().unwrap()
 }
 
-/// Beside this binary, or beside the directory that test binaries are in.
+/// The path of a binary: it is beside this one, or beside the directory of test binaries.
 fn path_of(binary: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();

@@ -1,6 +1,6 @@
-//! A TCP proxy on loopback that does to a connection what networks do: cuts it, at once or within a
-//! message; swallows what it carries; delays, throttles and slices it. Each direction has its own
-//! fault, changed while connections are open. It does not know what it carries.
+//! A TCP proxy on loopback that does to connections what networks do: it cuts them, at once or within a
+//! message; it swallows what they carry; it delays, throttles and slices it. Each direction has its own
+//! fault, which may change while connections are open. The proxy does not interpret the bytes.
 
 mod pipe;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Which way bytes go.
+/// The direction in which bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
@@ -27,52 +27,52 @@ pub enum Direction {
     Down,
 }
 
-/// What happens to what is sent in one direction.
+/// What the proxy does to the bytes of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Fault {
-    /// Nothing: every byte arrives at once.
+    /// Every byte arrives at once.
     #[default]
     None,
-    /// The connection is reset, and so is every new one.
+    /// Every connection is reset, new ones too.
     Reset,
     /// Every byte is taken, none arrives, and nobody is told. A connection that lost something never
     /// carries anything again, like one to a machine that has gone: only [`Proxy::cut`] ends it.
     BlackHole,
     /// The receiver sees the end of the stream; the other direction goes on.
     HalfClose,
-    /// So many more bytes of each connection arrive; then it is reset.
+    /// This many more bytes of each connection arrive; then it is reset.
     CutAfter(u64),
-    /// Every byte arrives, later.
+    /// Every byte arrives, but late or in small pieces.
     Slow(Slowness),
 }
 
-/// How a slow direction is slow.
+/// In which ways a direction is slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Slowness {
-    /// How long a byte is on its way.
+    /// The time that a byte is on its way.
     pub latency: Duration,
-    /// How much longer or shorter that may be. Bytes keep their order.
+    /// By how much that time varies at random, up or down. Bytes keep their order.
     pub jitter: Duration,
-    /// The largest piece that is sent at once.
+    /// The largest number of bytes that is sent at once.
     pub slice: Option<usize>,
-    /// Bytes a second.
+    /// The most bytes a second.
     pub rate: Option<u64>,
 }
 
-/// What a proxy has done.
+/// What a proxy has counted since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections accepted.
+    /// Connections that were accepted.
     pub accepted: u64,
     /// Connections that the proxy reset.
     pub resets: u64,
     /// Bytes that arrived.
     pub forwarded: u64,
-    /// Bytes that did not.
+    /// Bytes that were taken and did not arrive.
     pub swallowed: u64,
 }
 
-/// A proxy. Its connections end with it.
+/// A proxy. Its connections end when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -119,7 +119,7 @@ impl Proxy {
         })
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -177,7 +177,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
         };
-        // Whoever hung up before it was accepted is nobody's loss.
+        // A client that hung up before it was accepted is ignored.
         if let Ok((client, _)) = accepted {
             shared.tally.accepted.fetch_add(1, Ordering::Relaxed);
             connections.spawn(connection(client, Arc::clone(&shared)));
@@ -188,12 +188,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(mut client: TcpStream, shared: Arc<Shared>) {
     let cut = shared.cut.borrow().clone();
     let upstream = shared.upstream.borrow().clone();
-    // Without a server a connection ends as the server's own machine would end it.
+    // When nobody listens there, the client sees the reset that the server's machine would send.
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         reset(&client);
         return;
     };
-    // Slices are to be packets.
+    // Each slice is to be sent as a packet of its own.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ended = {
         let (from_client, to_client) = client.split();
@@ -219,7 +219,7 @@ async fn connection(mut client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Closing it then sends RST, and what is still queued is dropped.
+/// Lets the operating system send RST when the connection closes, and drop what is still queued.
 fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }

@@ -1,4 +1,4 @@
-//! The topics as any other consumer sees them, and what is wrong with them.
+//! The records of the topics as any other consumer sees them, and what is wrong with them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,15 +16,15 @@ pub type Records = BTreeMap<(&'static str, i32), Vec<OwnedMessage>>;
 /// What is wrong with the topics of a log, one line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Defects {
-    /// Positions that are in no topic, or without a link to what they continue.
+    /// Positions that are in no topic, and records whose `previous` is not the record before them.
     pub lost: Vec<String>,
-    /// Records that are not what was stored.
+    /// Records that differ from the stored event.
     pub differing: Vec<String>,
-    /// Records that do not rise above the one before.
+    /// Records whose position is not above that of the record before.
     pub repeated: Vec<String>,
 }
 
-/// Everything that is in the topics of one prefix.
+/// Reads all records of the topics with this prefix.
 #[must_use]
 pub fn read(client: &ClientConfig, topic_prefix: &str, partitions: i32) -> Records {
     let consumer: BaseConsumer = client.create().unwrap();
@@ -59,7 +59,7 @@ pub fn read(client: &ClientConfig, topic_prefix: &str, partitions: i32) -> Recor
     records
 }
 
-/// A header of a record.
+/// The value of a header of a record, which must have it.
 #[must_use]
 pub fn header<'a>(message: &'a OwnedMessage, name: &str) -> &'a str {
     let headers = message.headers().unwrap();
@@ -67,15 +67,15 @@ pub fn header<'a>(message: &'a OwnedMessage, name: &str) -> &'a str {
     std::str::from_utf8(header.value.unwrap()).unwrap()
 }
 
-/// Where in the log the event of a record stands.
+/// The position in the log of a record's event.
 #[must_use]
 pub fn position(message: &OwnedMessage) -> i64 {
     header(message, "ce_position").parse().unwrap()
 }
 
 impl Defects {
-    /// Of these records, which are to hold this log: every event once, in the order of the log,
-    /// linked to the one before it, with the bytes that were stored.
+    /// Compares records with the log. They must hold every event once, in the order of the log, linked
+    /// to the one before it in its partition, with the bytes that were stored.
     #[must_use]
     pub fn of(log: &[Recorded], records: &Records) -> Self {
         let events: BTreeMap<i64, &Recorded> =
@@ -114,7 +114,7 @@ impl Defects {
         defects
     }
 
-    /// All of them.
+    /// All defects, whatever their kind.
     #[must_use]
     pub fn all(self) -> Vec<String> {
         [self.lost, self.differing, self.repeated].concat()

@@ -1,4 +1,4 @@
-//! What a replay from zero makes of the log, row by row, to be compared with what is stored.
+//! The rows that a replay of the log from zero makes, to be compared with those that are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use tidemark_events::Recorded;
 use tidemark_read_models::ReadModel;
 use uuid::Uuid;
 
-/// Documents, each with the position of the last event that touched it.
+/// The documents of a read model by id, each with the position of the last event that changed it.
 pub type Rows = BTreeMap<Uuid, (i64, String)>;
 
-/// What the fold makes of the log, from its first event on.
+/// The rows that the fold makes of the log, from its first event on.
 #[must_use]
 pub fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
     let mut rows = BTreeMap::new();
@@ -30,7 +30,7 @@ pub fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
         .collect()
 }
 
-/// What is stored.
+/// The rows that are stored.
 pub async fn rows<M: ReadModel>(pool: &PgPool) -> Rows {
     let select = format!("select id, position, doc::text from {}_rows", M::NAME);
     let rows: Vec<(Uuid, i64, String)> = sqlx::query_as(AssertSqlSafe(select))
@@ -41,7 +41,7 @@ pub async fn rows<M: ReadModel>(pool: &PgPool) -> Rows {
     rows.into_iter().map(row).collect()
 }
 
-/// The rows of a read model that are not as expected, one line each.
+/// The rows of a read model that differ from the expected ones, one line each.
 #[must_use]
 pub fn differences<M: ReadModel>(expected: &Rows, found: &Rows) -> Vec<String> {
     let ids: BTreeSet<_> = expected.keys().chain(found.keys()).collect();

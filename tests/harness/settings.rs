@@ -1,5 +1,5 @@
-//! What the processes of a test are configured with: this process's environment, which `./dev` wrote,
-//! changed for tests. Kept as variables, since the real binaries are given them too.
+//! The settings of the processes of a test: the environment of this process, which `./dev` wrote, changed
+//! for tests. They are kept as variables because the real binaries take variables.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use tidemark_platform::Config;
 
 use crate::Database;
 
-/// Short times and cheap passwords; everything else is as it is in production.
+/// What differs from production in tests: times are short and hashing passwords is cheap.
 const FOR_TESTS: [(&str, &str); 18] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
-    // Many people join at once.
+    // Tests register many people at once.
     ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
     ("TIDEMARK_AUTH__HASH_WAIT_MS", "10000"),
     ("TIDEMARK_COMMAND_API__LISTEN", "127.0.0.1:0"),
     ("TIDEMARK_QUERY_API__LISTEN", "127.0.0.1:0"),
     ("TIDEMARK_PROJECTOR__LISTEN", "127.0.0.1:0"),
-    // Many processes share one Postgres, and this process's two cores.
+    // Many processes share one Postgres and a few cores.
     ("TIDEMARK_DATABASE__MAX_CONNECTIONS", "5"),
     ("TIDEMARK_DATABASE__ACQUIRE_TIMEOUT_MS", "8000"),
     ("TIDEMARK_KAFKA__PARTITIONS", "2"),
@@ -31,11 +31,11 @@ const FOR_TESTS: [(&str, &str); 18] = [
     ("TIDEMARK_TELEMETRY__LOG", "error"),
 ];
 
-/// The variables of the processes of one test.
+/// The settings of the processes of one test, as environment variables.
 #[derive(Clone, Debug)]
 pub struct Settings(BTreeMap<String, String>);
 
-/// A variable that `./dev` writes.
+/// Reads an environment variable that `./dev` writes.
 #[must_use]
 pub fn from_environment(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
@@ -44,7 +44,7 @@ pub fn from_environment(name: &str) -> String {
 }
 
 impl Settings {
-    /// This process's own environment, for processes that are not changed for tests.
+    /// Takes the environment of this process, unchanged.
     #[must_use]
     pub fn from_variables() -> Self {
         let is_setting =
@@ -56,7 +56,7 @@ impl Settings {
         )
     }
 
-    /// For processes on this database, with topics and keys of their own, and otherwise as they are
+    /// The settings of processes on this database, with topics and keys of their own, and otherwise as
     /// in production.
     #[must_use]
     pub fn in_production(database: &Database) -> Self {
@@ -71,7 +71,7 @@ impl Settings {
         all
     }
 
-    /// The same, changed for tests.
+    /// The settings of processes on this database, changed for tests.
     #[must_use]
     pub fn new(database: &Database) -> Self {
         let mut all = Self::in_production(database);
@@ -81,29 +81,29 @@ impl Settings {
         all
     }
 
-    /// Changes one.
+    /// Changes a setting.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.0.insert(name.to_owned(), value.into());
     }
 
-    /// One, or nothing.
+    /// The value of a setting; empty if it is not set.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)
     }
 
-    /// All, for a process that is started.
+    /// All settings, for a process of its own.
     pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// For a process that is run in this one.
+    /// The configuration of a process that runs in this one.
     #[must_use]
     pub fn config(&self) -> Config {
         Config::from_vars(self.0.clone()).unwrap()
     }
 
-    /// The same, calling others as this service.
+    /// The same settings with the credential of this service, which the process sends to others.
     #[must_use]
     pub fn as_service(&self, name: &str) -> Self {
         let mut settings = self.clone();

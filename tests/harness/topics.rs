@@ -1,4 +1,4 @@
-//! The topics of a test: they end with it, and those of runs that were killed with the next run.
+//! The topics of a test. They are deleted when it ends; those of a killed run are deleted by the next.
 
 use std::thread;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 static TIDIED: OnceCell<()> = OnceCell::const_new();
 
-/// One test's own topics. The relay makes them.
+/// The topics of one test, which the relay creates.
 #[derive(Debug)]
 pub(crate) struct Topics {
     client: ClientConfig,
@@ -27,7 +27,7 @@ pub(crate) struct Topics {
 }
 
 impl Topics {
-    /// None where there is no broker.
+    /// The topics that these settings name; none if they name no broker.
     pub(crate) async fn of(settings: &Settings) -> Option<Self> {
         let kafka = settings.config().kafka;
         if kafka.brokers.is_empty() {
@@ -53,12 +53,12 @@ impl Topics {
 impl Drop for Topics {
     fn drop(&mut self) {
         let (client, names) = (self.client.clone(), std::mem::take(&mut self.names));
-        // A test's own thread may have a runtime, in which nothing may block.
+        // The thread of a test may belong to a runtime, in which nothing may block.
         if thread::spawn(move || delete(&client, &names))
             .join()
             .is_err()
         {
-            eprintln!("topics are left behind");
+            eprintln!("the topics of a test were not deleted");
         }
     }
 }
@@ -71,7 +71,7 @@ fn delete_orphans(client: &ClientConfig) {
     delete(client, &orphans);
 }
 
-/// Those that exist; one that the relay never made is no trouble.
+/// Deletes the topics that exist and ignores those that the relay never created.
 fn delete(client: &ClientConfig, names: &[String]) {
     if names.is_empty() {
         return;

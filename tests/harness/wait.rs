@@ -1,29 +1,29 @@
-//! Waiting, in the one place where tests wait: for what was begun to be finished, with a deadline.
+//! The one place where tests wait: until a condition holds, or until everything has followed the log.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::App;
 
-/// Between two looks.
+/// The time between two attempts.
 const POLL: Duration = Duration::from_millis(10);
-/// For what takes milliseconds on a machine that does nothing else, and a takeover of leases.
+/// Long enough for work that takes milliseconds on an idle machine, and for the takeover of a lease.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Looks until there is something, and gives it.
+/// Calls `attempt` until it returns something, and returns that.
 ///
 /// # Panics
-/// If there is nothing for too long; `what` says what was waited for.
+/// If that takes too long. `what` says what the test waits for.
 #[track_caller]
 pub fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
-    mut look: impl FnMut() -> F,
+    mut attempt: impl FnMut() -> F,
 ) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();
     async move {
         let started = Instant::now();
         loop {
-            if let Some(found) = look().await {
+            if let Some(found) = attempt().await {
                 return found;
             }
             assert!(
@@ -36,8 +36,8 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
 }
 
 impl App {
-    /// Waits until the relay and the projector have followed the log to its end, and no reactor owes
-    /// anything that is due. What they append meanwhile is followed too.
+    /// Waits until the relay, all read models and all reactors have followed the log to its end and no
+    /// action is due any more, including everything that is appended meanwhile.
     #[track_caller]
     pub fn settle(&self) -> impl Future<Output = ()> {
         eventually("everything to follow the log", || async {
@@ -46,7 +46,7 @@ impl App {
         })
     }
 
-    /// What is not at the head of the log yet.
+    /// The names of those that have not followed the log to its end yet.
     async fn behind(&self) -> Vec<String> {
         sqlx::query_scalar(
             "

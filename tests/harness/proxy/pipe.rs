@@ -12,17 +12,17 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Fault, Slowness, Tally};
 
-/// Read at once, at most.
+/// The most bytes that are read at once.
 const CHUNK: usize = 16 * 1024;
-/// On their way at once, at most: more would be memory, fewer a throttle.
+/// The most chunks that are on their way at once: more would cost memory, fewer would limit the rate.
 const QUEUE: usize = 64;
 
-/// Why a connection ends other than by both sides closing it.
+/// Why a connection ends before both sides close it.
 #[derive(Debug)]
 pub(super) enum Broken {
-    /// The proxy resets it.
+    /// The proxy resets the connection.
     Cut,
-    /// One of its ends has done so.
+    /// The client or the server reset the connection.
     Lost,
 }
 
@@ -32,7 +32,7 @@ impl From<io::Error> for Broken {
     }
 }
 
-/// Bytes on their way, and when they arrive.
+/// Bytes on their way, with the time at which they arrive.
 struct Chunk {
     due: Instant,
     bytes: Vec<u8>,
@@ -43,11 +43,11 @@ struct Pipe<'a> {
     to: WriteHalf<'a>,
     fault: watch::Receiver<Fault>,
     queue: VecDeque<Chunk>,
-    /// Of a cut, how many bytes still arrive.
+    /// The number of bytes that still arrive before the connection is cut; none if it is not to be cut.
     left: Option<u64>,
-    /// Whether a byte was swallowed: then so is all that follows, for ever.
+    /// Whether a byte was swallowed. Then all bytes that follow are swallowed too.
     torn: bool,
-    /// Whether the receiver was told that no more comes.
+    /// Whether the receiver was told that the stream has ended.
     closed: bool,
     tally: &'a Tally,
 }
@@ -72,7 +72,7 @@ pub(super) async fn run(
     pipe.fault.mark_changed();
     let mut buffer = vec![0; CHUNK];
     let mut ended = false;
-    // Of a black hole, not even the end of a stream comes out.
+    // A black hole swallows the end of the stream too.
     while !ended || !pipe.queue.is_empty() || pipe.swallows() {
         let due = pipe.queue.front().map(|chunk| chunk.due);
         tokio::select! {
@@ -90,7 +90,7 @@ pub(super) async fn run(
     pipe.close().await
 }
 
-/// At a time, or never.
+/// Waits until a time, or for ever if there is none.
 async fn at(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,
@@ -111,7 +111,7 @@ impl Pipe<'_> {
         }
     }
 
-    /// What the fault means for a connection that is open.
+    /// Applies the present fault to an open connection.
     async fn switch(&mut self) -> Result<(), Broken> {
         let fault = *self.fault.borrow_and_update();
         self.left = None;
@@ -128,7 +128,7 @@ impl Pipe<'_> {
         Ok(())
     }
 
-    /// Takes what was read: it is lost, or on its way.
+    /// Takes what was read, and either swallows it or sends it on its way.
     async fn take(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         if self.swallows() || self.closed {
             self.torn = true;
@@ -140,7 +140,7 @@ impl Pipe<'_> {
             return Ok(());
         }
         let latency = self.slowness().delay();
-        // Nothing overtakes what was sent before it.
+        // No chunk overtakes the one before it.
         let last = self.queue.back().map(|chunk| chunk.due);
         let due = (Instant::now() + latency).max(last.unwrap_or_else(Instant::now));
         let bytes = bytes.to_vec();
@@ -151,7 +151,7 @@ impl Pipe<'_> {
         Ok(())
     }
 
-    /// Writes what has arrived.
+    /// Writes the first chunk, which has arrived.
     async fn deliver(&mut self) -> Result<(), Broken> {
         let Some(Chunk { bytes, .. }) = self.queue.pop_front() else {
             return Ok(());
@@ -177,7 +177,7 @@ impl Pipe<'_> {
         Ok(())
     }
 
-    /// Tells the receiver that no more comes.
+    /// Tells the receiver that the stream has ended.
     async fn close(&mut self) -> Result<(), Broken> {
         if !self.closed {
             self.closed = true;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use auction::{AuditedAuction, RESERVE, stored_events};
 
-/// What readings are on record: who read, and what.
+/// The readings that are on record: the reader and the scope of each.
 async fn readings(app: &App) -> Vec<(Uuid, Value)> {
     let rows: Vec<(Uuid, Json<Value>)> = sqlx::query_as(
         "select (data->>'reader_id')::uuid, data->'scope'
@@ -66,7 +66,7 @@ async fn a_stream_is_shown_as_it_is_stored() {
     let buyer = format!("user:{}", audited.buyer.id);
     assert_eq!(actor_of("auction.bid_placed"), buyer);
     assert_eq!(actor_of("auction.closed"), "service:auction-timer");
-    // The timer answers the announcement.
+    // The timer closed the auction because it was announced, which is the first event.
     let closed = items(&page).last().unwrap();
     assert_eq!(closed["causation_id"], items(&page)[0]["event_id"]);
 
@@ -99,7 +99,7 @@ async fn the_state_as_of_a_version_or_a_moment_is_the_fold_up_to_it() {
         let path = format!("{}?version={}", audited.state(), event.version);
         let answer = audited.auditor.get(&path).await.ok();
         assert_eq!(answer.body, json!(row), "version {}", event.version);
-        // Several events may have come in one moment, which shows all of them.
+        // Events with the same time are shown together, so only the last of them can be compared.
         let next = usize::try_from(event.version).unwrap();
         if stored
             .get(next)
@@ -189,7 +189,7 @@ async fn each_page_read_is_on_record_once_and_hidden_unless_asked_for() {
         .await
         .ok();
     auditor.get("/v1/audit/events?aggregate=auction").await.ok();
-    // Nothing was shown, so nothing was read.
+    // A refused request shows nothing, so it is no reading.
     auditor
         .get(&format!("{}?limit=0", audited.events()))
         .await
@@ -271,7 +271,7 @@ async fn nobody_but_auditors_reads_history() {
         let service = app.service("query-api").get(path).await;
         assert_eq!(service.status, 403, "{service:?}");
     }
-    // One who is none any more, though the access token still says so.
+    // The access token still names the role, but the log says that it was revoked.
     let path = format!("/v1/users/{}/roles/auditor", audited.auditor.id);
     app.admin().await.delete(&path).await.ok();
     for path in &paths {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Far less than any limit on time: the server must not wait for the rest.
+/// Much less than any time limit of the server, which must answer without waiting for the rest.
 const AT_ONCE: Duration = Duration::from_secs(5);
 const LARGER_THAN_ANY_BODY: usize = 100_000;
 
@@ -17,8 +17,8 @@ async fn connect(app: &App) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// What is answered until the server closes the connection. A reset after that is the answer to what
-/// was still being sent.
+/// Reads until the server closes the connection. A reset after the answer is no error: it is the reply to
+/// what was still being sent.
 async fn read_to_close(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut answer = Vec::new();
     let mut chunk = [0; 4_096];
@@ -89,7 +89,7 @@ async fn an_endless_body_is_refused_at_the_limit() {
         let answer = read_to_close(&mut reading).await;
         is_problem(&answer, 413, "body_too_large");
         let sent = timeout(AT_ONCE, endless).await.unwrap().unwrap();
-        // What the kernel holds besides is some megabytes.
+        // The buffers of the kernel hold some megabytes more than the server has read.
         assert!(sent < 20_000_000, "{path} took {sent} bytes");
     }
     assert_eq!(app.database.head().await, 0);

@@ -24,7 +24,7 @@ async fn every_route_accepts_its_request() {
     let app = App::start().await;
     for route in routes::all(&app).await {
         match route.template {
-            // The one there can be was made at the start, by this very request.
+            // Listing the routes made the first administrator, so this request is refused.
             "/v1/admins" => route.send().await.problem(409, "first_admin_exists"),
             "/v1/auctions/{id}/close" => {
                 eventually("the end of the auction", || async {
@@ -224,7 +224,7 @@ async fn unknown_and_malformed_ids_are_refused() {
     for route in routes.iter().filter(|route| route.has_id()) {
         let unknown = route.about_another("01890000-0000-7000-8000-000000000000");
         assert_refused(&unknown.send().await, 404, route);
-        // It is there, but it is something else.
+        // This id exists, but it is that of a user.
         let auditor = app.admin().await.id.to_string();
         let foreign = route.about_another(&auditor);
         if !route.template.starts_with("/v1/users") {
@@ -246,7 +246,7 @@ async fn stale_and_malformed_if_match_headers_are_refused() {
     let head = app.database.head().await;
     for route in routes.iter().filter(|r| r.template != "/v1/admins") {
         let answer = route.send_as(&route.client.if_match(99)).await;
-        // When an auction ends is nobody's choice, so its closing is tried while it is not due.
+        // The auction is not due yet, and that is checked first.
         if route.template == "/v1/auctions/{id}/close" && answer.status == 409 {
             continue;
         }

@@ -4,7 +4,7 @@ use serde_json::json;
 use tidemark_tests::settings::from_environment;
 use tidemark_tests::{App, User};
 
-/// How many rows of what holds the log hold the text.
+/// Counts the rows of the log, claims, idempotency records and keys that contain the text.
 async fn rows_with(app: &App, text: &str) -> i64 {
     sqlx::query_scalar(
         "
@@ -75,11 +75,11 @@ async fn personal_data_is_never_in_clear() {
     ] {
         assert_eq!(rows_with(&app, secret).await, 0, "{secret}");
     }
-    // The control: what is no secret is found.
+    // The positive control: the search finds what is not secret.
     for known in ["chronometer", "a-key-0123456789", &user.id.to_string()] {
         assert!(rows_with(&app, known).await > 0, "{known}");
     }
-    // Nor is it merely written differently.
+    // The address is sealed, and not merely encoded in another way.
     let sealed: Vec<String> = sqlx::query_scalar(
         "
         select jsonb_object_keys(data::jsonb->'email')

@@ -15,7 +15,7 @@ async fn register(app: &App, password: &str) -> (Person, Answer) {
     (person, answer)
 }
 
-/// Registers with it, and logs in with it.
+/// Registers a person with this password, and logs them in with it.
 async fn is_accepted(app: &App, password: &str) -> Person {
     let (person, answer) = register(app, password).await;
     assert_eq!(answer.status, 201, "{password}: {answer:?}");
@@ -36,7 +36,7 @@ async fn is_refused(app: &App, password: &str) -> String {
         .to_owned()
 }
 
-/// So many characters that no dictionary holds.
+/// A password of this length that no dictionary holds.
 fn random(length: usize) -> String {
     "gvqzjxkwbhytmfprldncsaeuio9537"
         .chars()
@@ -132,7 +132,7 @@ async fn spaces_emoji_and_both_unicode_forms_of_a_password_are_accepted() {
         let login = json!({"email": person.email, "password": typed});
         app.client.post("/v1/sessions", &login).await.ok();
     }
-    // Spaces belong to it.
+    // Spaces belong to the password.
     let person = is_accepted(&app, " eleven gulls over the bay").await;
     let login = json!({"email": person.email, "password": person.password.trim()});
     let answer = app.client.post("/v1/sessions", &login).await;
@@ -156,7 +156,7 @@ async fn of_fifty_registrations_of_one_email_address_at_once_one_succeeds() {
     let registered = answers.iter().filter(|a| a.is_ok()).count();
     assert_eq!(registered, 1);
     for answer in answers.iter().filter(|answer| !answer.is_ok()) {
-        // Hashing many passwords at once is refused before the address is looked at.
+        // The server refuses to hash so many passwords at once before it looks at the address.
         assert!(
             ["email_taken", "overloaded"].contains(&answer.code()),
             "{answer:?}"

@@ -42,7 +42,7 @@ async fn a_wrong_password_and_an_unknown_email_address_are_answered_alike() {
         let answer = app.client.post("/v1/sessions", &body).await;
         answer.problem(401, "invalid_credentials");
         let mut body = answer.body;
-        // Names this one request.
+        // The instance names this one request, so it differs.
         body["instance"] = Value::Null;
         body
     };
@@ -96,7 +96,7 @@ async fn a_reused_refresh_token_ends_its_session() {
         .await
         .problem(401, "invalid_grant");
     assert_eq!(app.database.head().await, head + 1, "that is a fact");
-    // So is the thief's or the owner's, whoever came first.
+    // The token that was given in exchange is refused too: a thief may hold it.
     refresh(&app.client, &second)
         .await
         .problem(401, "invalid_grant");
@@ -175,11 +175,11 @@ async fn a_session_of_another_user_is_not_found() {
         .delete(&path)
         .await
         .problem(404, "session_not_found");
-    // From another of one's own sessions it goes.
+    // The user may end it from another session of theirs.
     app.log_in_again(&user).await.delete(&path).await.ok();
 }
 
-/// A key would keep the tokens to answer them again.
+/// To answer a key again, the tokens would have to be stored.
 #[tokio::test]
 async fn commands_that_answer_tokens_take_no_idempotency_key() {
     let app = App::start().await;

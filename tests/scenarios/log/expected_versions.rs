@@ -25,7 +25,7 @@ async fn a_command_with_a_stale_version_changes_nothing() {
     assert_eq!((listed.version(), listed.header("etag")), (2, "\"2\""));
     let stale = market.seller.if_match(1).post_empty(&withdraw).await;
     stale.problem(412, "precondition_failed");
-    // The version of an answer is what the next command names.
+    // The next command may name the version that the answer carried.
     let client = market.seller.with("if-match", listed.header("etag"));
     client.post_empty(&withdraw).await.ok();
 }
@@ -61,12 +61,12 @@ async fn of_fifty_commands_to_two_processes_that_expect_one_version_one_succeeds
     fifty_at_once(&app, &[app.command_url(), &second.url]).await;
 }
 
-/// All of them name the version they have seen; any would be accepted alone.
+/// Every command names the same version, and would be accepted if it came alone.
 async fn fifty_at_once(app: &App, command_urls: &[&str]) {
     let market = app.market().await;
     let auction = market.auction(json!({})).await;
     let bidders = [app.user().await, app.user().await, app.user().await];
-    // The first bid opens the auction besides.
+    // The first bid also opens the auction, which is an event of its own.
     for (round, version, events) in [(1, 1, 2), (2, 3, 1), (3, 4, 1), (4, 5, 1)] {
         let head = app.database.head().await;
         let bids = (0..50).map(|n| {

@@ -13,7 +13,9 @@ fn category(slug: &str) -> serde_json::Value {
     json!({"name": "Charts", "slug": slug})
 }
 
-/// What a client can tell of an answer, apart from what names this one request.
+/// The parts of an answer that a repeated request must get unchanged; other headers name the one
+
+/// request.
 fn comparable(answer: &Answer) -> (u16, &str, &str, &str) {
     let Answer { status, text, .. } = answer;
     (*status, text, answer.tidemark(), answer.header("etag"))
@@ -48,7 +50,7 @@ async fn a_key_reused_for_another_request_is_refused() {
     reused(seller.if_match(0).post("/v1/products", &body).await).await;
     assert_eq!(app.database.head().await, head);
 
-    // Of two requests without a body, the path is what differs.
+    // Two requests without a body differ by their path alone.
     let seller = market.seller.with_key("3f2c8a4e-another-key");
     seller
         .post_empty(&format!("/v1/products/{draft}/list"))
@@ -68,7 +70,7 @@ async fn a_key_reused_for_another_request_is_refused() {
     .await;
 }
 
-/// Another request with the key of one that has not been answered yet.
+/// The key is sent with another request before its first request is answered.
 #[tokio::test]
 async fn a_key_reused_while_its_first_request_runs_is_refused() {
     let app = App::start().await;
@@ -114,7 +116,7 @@ async fn twenty_at_once(app: &App, clients: &[Client]) {
     assert_eq!(answers[0].position(), head + 1);
 }
 
-/// Without anybody logged in, the key belongs to the route.
+/// The key of an anonymous caller belongs to the route.
 #[tokio::test]
 async fn one_key_of_anonymous_callers_acts_once() {
     let app = App::start().await;
@@ -139,7 +141,7 @@ async fn a_repeated_request_gets_the_same_answer_later_and_after_a_restart() {
     let body = category("charts");
     let first = admin.post("/v1/categories", &body).await.ok();
     assert_eq!(first.header("idempotency-replayed"), "");
-    // What happened to it meanwhile is not in the answer.
+    // The category changes meanwhile, but the answer is still the first one.
     let path = format!("/v1/categories/{}/deactivate", first.id());
     app.admin().await.post_empty(&path).await.ok();
     let head = app.database.head().await;
@@ -250,7 +252,7 @@ async fn the_same_key_of_two_users_is_two_keys() {
         app.user().await.with_key(KEY),
     );
     let first = ida.bid(auction, 1_000).await.ok();
-    // The very same request by somebody else is another one, and is decided.
+    // The same request of another user is decided on its own.
     otto.bid(auction, 1_000).await.problem(409, "bid_too_low");
     let second = otto.bid(auction, 1_100).await.ok();
     is_replay_of(&ida.bid(auction, 1_000).await, &first);

@@ -18,9 +18,10 @@ use uuid::Uuid;
 
 const BATCHES: i64 = 20;
 const GROUPS: i64 = 20;
-/// Rows of a batch.
+/// The rows that a batch writes.
 const ROWS: i64 = 20;
-/// A group rests on a stream, a claim, a key and a record, gives up a claim and takes another.
+/// What the append looks up for a group: a stream, a claim, a key and a record, a claim that is
+/// released and one that is taken.
 const LOOKUPS_PER_GROUP: i64 = 6;
 
 #[tokio::test]
@@ -47,7 +48,7 @@ async fn a_fold_reads_no_more_when_its_table_was_empty_before() {
     assert!(read <= most, "{read} entries were read, {most} are enough");
 }
 
-/// Postgres takes what it has seen to be empty to stay so.
+/// Lets Postgres record that the tables are empty, which its plans rest on until the next analysis.
 async fn analyze_while_empty(database: &Database, tables: &[&str]) {
     let vacuum = format!("vacuum analyze {}", tables.join(", "));
     sqlx::raw_sql(AssertSqlSafe(vacuum))
@@ -56,7 +57,7 @@ async fn analyze_while_empty(database: &Database, tables: &[&str]) {
         .unwrap();
 }
 
-/// As many batches as there are, each of new rows and the first one of all.
+/// Writes [`BATCHES`] batches, each of new rows and of the row that all of them change.
 async fn fold(database: &Database) {
     let pool = pool(database, "TIDEMARK_DATABASE__PROJECT_URL");
     let shard = Shard::all(1).next().unwrap();
@@ -81,13 +82,13 @@ async fn fold(database: &Database) {
     pool.close().await;
 }
 
-/// As a process connects.
+/// Connects as a process with this role does.
 fn pool(of: &Database, role: &str) -> PgPool {
     let settings = Settings::new(of);
     database::pool(&settings.config().database, settings.get(role)).unwrap()
 }
 
-/// As many batches as there are, on streams that go on from batch to batch.
+/// Appends [`BATCHES`] batches to the same streams.
 async fn append(database: &Database) {
     let pool = pool(database, "TIDEMARK_DATABASE__APPEND_URL");
     let appender = Appender::register(&pool, new_id()).await.unwrap();
@@ -141,7 +142,9 @@ fn group(stream_id: Uuid, version: i64) -> Group {
     }
 }
 
-/// How many rows of these tables and entries of their indexes were read, once all connections have told.
+/// Counts the rows of these tables and the entries of their indexes that were read. A connection
+
+/// reports what it read when it closes, so this waits until all are closed.
 async fn entries_read(database: &Database, tables: &[&str]) -> i64 {
     eventually("what was read to be counted", || async {
         let connected: i64 = sqlx::query_scalar(

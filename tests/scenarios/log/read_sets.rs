@@ -14,10 +14,10 @@ use uuid::Uuid;
 const TOGGLES: usize = 60;
 const DRAFTERS: usize = 4;
 
-/// From this position on, the category is active or not.
+/// The position from which on the category is active or inactive.
 type Period = (i64, bool);
 
-/// When a category was active, as the log has it.
+/// When a category was active, according to the log.
 async fn periods(app: &App, category: Uuid) -> Vec<Period> {
     sqlx::query_as("select position, type <> 'category.deactivated' from events where stream_id = $1 order by position")
         .bind(category)
@@ -55,7 +55,7 @@ async fn a_change_through_one_process_counts_in_the_other_at_once() {
         draft().await.problem(409, "category_inactive");
         toggle(&admin, market.category_id, true).await.ok();
     }
-    // The same for a role, which every decision rests on.
+    // The same holds for a role, which every decision of a seller rests on.
     let roles = format!("/v1/users/{}/roles", market.seller.id);
     for _ in 0..20 {
         draft().await.ok();
@@ -65,20 +65,20 @@ async fn a_change_through_one_process_counts_in_the_other_at_once() {
     }
 }
 
-/// A refusal, and what was known before and after it.
+/// A refusal, with positions that the log had before and after it.
 #[derive(Clone)]
 struct Refusal {
-    /// A position that had been answered when the command was sent.
+    /// A position that had been answered before the command was sent.
     from: i64,
-    /// The head of the log when its answer had come.
+    /// The head of the log after the answer had come.
     until: i64,
 }
 
-/// What came of drafting products while their category was switched on and off.
+/// The outcome of drafting products while their category is activated and deactivated.
 struct Race {
     accepted: usize,
     refused: usize,
-    /// Answers that no order of what happened explains.
+    /// Answers that no order of the commands explains.
     unexplained: Vec<String>,
 }
 
@@ -91,8 +91,8 @@ async fn no_answer_rests_on_a_stale_state() {
     assert!(met, "they never met: this tested nothing");
 }
 
-/// The control: with an append that does not compare versions, the same race goes unexplained, and that is
-/// seen.
+/// The positive control: with an append that does not compare versions, the same race gives answers that
+/// nothing explains, and the test sees them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_that_compares_no_versions_is_detected() {
     let app = App::start().await;
@@ -169,7 +169,7 @@ async fn compare_with_the_log(app: &App, category: Uuid, refusals: &[Refusal]) -
     }
 }
 
-/// Whichever comes first, the other rests on it.
+/// The command that comes second rests on what the first one wrote.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_product_is_withdrawn_or_auctioned_but_not_both() {
     let app = App::start().await;
@@ -197,7 +197,7 @@ async fn a_product_is_withdrawn_or_auctioned_but_not_both() {
     }
 }
 
-/// Claims are rows that no state remembers.
+/// Claims are rows of their own, and no state in memory holds them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_contested_claim_has_one_owner() {
     let app = App::start().await;

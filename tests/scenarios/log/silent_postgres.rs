@@ -8,7 +8,7 @@ use tidemark_tests::app::InProcess;
 use tidemark_tests::eventually;
 use tidemark_tests::proxy::{Fault, Proxy};
 
-/// Leads what a role connects to through a proxy, for the processes that are started from now on.
+/// Puts a proxy between Postgres and the connections of a role, for processes that start from now on.
 async fn put_proxy_before(app: &mut App, role: &str) -> Proxy {
     let name = format!("TIDEMARK_DATABASE__{role}_URL");
     let url = app.settings.get(&name).to_owned();
@@ -21,7 +21,7 @@ async fn put_proxy_before(app: &mut App, role: &str) -> Proxy {
     proxy
 }
 
-/// Lets what is open fall silent, and new connections be as ever.
+/// Makes the open connections silent, and lets new ones work.
 async fn silence_open_connections(proxy: &Proxy) {
     proxy.set_both(Fault::BlackHole);
     let swallowed = || async { (proxy.counts().swallowed > 0).then_some(()) };
@@ -29,7 +29,7 @@ async fn silence_open_connections(proxy: &Proxy) {
     proxy.heal();
 }
 
-/// A command API behind a proxy.
+/// Starts a command API whose connections to Postgres lead through a proxy.
 async fn command_api(app: &mut App) -> (InProcess, Proxy) {
     let proxy = put_proxy_before(app, "APPEND").await;
     let roles = ProcessRoles {

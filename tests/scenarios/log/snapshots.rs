@@ -11,7 +11,7 @@ use uuid::Uuid;
 const EVERY: i64 = 10;
 const BIDS: i64 = 35;
 
-/// An auction with many bids, and what the next one must at least be.
+/// An auction with many bids, and the least that the next bid must offer.
 async fn long_auction(app: &App) -> (Uuid, i64) {
     let auction = app.market().await.auction(json!({})).await;
     let (anna, ben) = (app.user().await, app.user().await);
@@ -30,7 +30,7 @@ async fn start() -> App {
     app.start().await
 }
 
-/// The version of the snapshot of a stream, and its state.
+/// The snapshot of a stream, if there is one: its version and its state.
 async fn snapshot(app: &App, stream: Uuid) -> Option<(i64, Value)> {
     let kept: Option<(i64, String)> =
         sqlx::query_as("select version, state::text from snapshots where stream_id = $1")
@@ -49,7 +49,7 @@ async fn set(app: &App, stream: Uuid, change: &str) {
         .unwrap();
 }
 
-/// The lowest bid that a process without memory of the auction would take.
+/// The least that a bid must offer according to a process that has just started.
 async fn minimum_after_restart(app: &mut App, auction: Uuid) -> i64 {
     app.restart_command_api().await;
     let low = app.user().await.bid(auction, 1).await;
@@ -76,14 +76,14 @@ async fn a_decision_after_a_restart_rests_on_the_snapshot() {
     let after = minimum_after_restart(&mut app, auction).await;
     assert_eq!(after, minimum);
 
-    // It was used: what it says is believed.
+    // A snapshot with other terms changes the minimum, so it is used.
     let (_, mut state) = snapshot(&app, auction).await.unwrap();
     state["Open"]["terms"]["minimum_increment"] = json!(INCREMENT + 50);
     set(&app, auction, &format!("state = '{state}'")).await;
     let after = minimum_after_restart(&mut app, auction).await;
     assert_eq!(after, minimum + 50);
 
-    // One of another version is not, and one that cannot be read is not.
+    // A snapshot of another state version is ignored, and so is one that cannot be read.
     for ignored in ["state_version = state_version + 1", "state = '{}'"] {
         set(&app, auction, &format!("version = {version}, {ignored}")).await;
         let after = minimum_after_restart(&mut app, auction).await;

@@ -12,7 +12,7 @@ use tidemark_tests::{App, Client};
 use tokio_util::sync::CancellationToken;
 
 const CLIENTS: usize = 16;
-/// So many appends are cut while they run.
+/// The number of appends that are cut off while they run.
 const CUTS: i64 = 20;
 const CUT_EVERY: Duration = Duration::from_millis(15);
 
@@ -82,7 +82,9 @@ async fn an_accepted_command_is_answered_again_although_it_would_be_refused_now(
     assert_eq!(app.database.head().await, head);
 }
 
-/// Creates one category after the other, sending each again with its key until it is done.
+/// Creates one category after the other, and sends each command again with its key until it is
+
+/// accepted.
 async fn create_categories(admin: &Client, client: usize, stop: &CancellationToken) -> Vec<i64> {
     let mut positions = Vec::new();
     while !stop.is_cancelled() {
@@ -101,7 +103,7 @@ async fn create_categories(admin: &Client, client: usize, stop: &CancellationTok
     positions
 }
 
-/// Ends the backends that append, again and again.
+/// Ends the connections that append, until [`CUTS`] of them were cut.
 async fn cut_connections(pool: &PgPool) {
     let mut cut = 0;
     let mut ticks = tokio::time::interval(CUT_EVERY);

@@ -16,18 +16,18 @@ const PROCESSES: usize = 3;
 const CLIENTS: usize = 18;
 const COMMANDS: usize = 40;
 
-/// One command, and what became of it.
+/// A command with the answer that a client got in the end.
 struct Answered {
-    /// The slug of a category, or the amount of a bid: nothing else in the log has it.
+    /// The slug of the category or the amount of the bid. No other event in the log has it.
     value: String,
-    /// The highest position that anybody knew when it was first sent.
+    /// The highest position that any client knew when the command was first sent.
     after: i64,
     answer: Answer,
-    /// Whether its outcome was unknown at first.
+    /// Whether the command was sent again because its outcome was unknown.
     was_unknown: bool,
 }
 
-/// What the clients share.
+/// What all clients share.
 struct Load {
     urls: Vec<String>,
     count: AtomicUsize,
@@ -35,7 +35,7 @@ struct Load {
 }
 
 impl Load {
-    /// Sends a command until its outcome is known, each time to another process.
+    /// Sends a command until it is answered, each time to another process.
     async fn send(&self, client: &Client, path: &str, body: &Value, value: String) -> Answered {
         let client = client.with_key(&format!("key-of-command-{value}"));
         let first = self.count.load(SeqCst);
@@ -81,7 +81,7 @@ impl Load {
         let mut answered = Vec::new();
         let path = format!("/v1/auctions/{auction}/bids");
         for number in 0..COMMANDS {
-            // Rising with time, and no two alike.
+            // Amounts rise with time, and no two are equal.
             let amount = (self.count.load(SeqCst) * 100 + number) * 100 + client;
             let amount = STARTING_PRICE + i64::try_from(amount).unwrap();
             let body = json!({"amount": eur(amount)});
@@ -139,7 +139,7 @@ async fn three_processes_append_and_one_is_killed() {
     assert_each_command_is_in_the_log_once(&app, &answered, before).await;
 }
 
-/// I4: positions and versions without gaps or repeats, times that never go back.
+/// Fails unless positions and versions have no gaps and no repeats, and times never go back.
 async fn assert_log_has_no_gaps(app: &App) {
     let defects: Vec<String> = sqlx::query_scalar(
         "
@@ -172,7 +172,9 @@ async fn assert_log_has_no_gaps(app: &App) {
     assert_eq!(defects, Vec::<String>::new());
 }
 
-/// I1, I2, I3 and I5.
+/// Fails unless every accepted command is in the log once, at the position that was answered and after
+
+/// every position that a client knew before, and no refused command is in it.
 async fn assert_each_command_is_in_the_log_once(app: &App, answered: &[Answered], before: i64) {
     let log: Vec<(i64, String)> = sqlx::query_as(
         "

@@ -71,7 +71,7 @@ async fn buying_now_sells_the_product_for_ever() {
             .fetch_all(&app.database.pool)
             .await
             .unwrap();
-    // All or nothing, and the answer reflects all.
+    // All four events are written together, and the answer names the last one.
     let expected = [
         "product.sold",
         "auction.closed",

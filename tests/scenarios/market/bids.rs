@@ -8,7 +8,9 @@ use tidemark_tests::eventually;
 use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
 use uuid::Uuid;
 
-/// The bids of an auction, as the log has them, after checking that each could follow the one before.
+/// The bids of an auction that are in the log. Fails unless each is high enough to follow the one
+
+/// before.
 pub(super) async fn rising_bids(app: &App, auction: Uuid) -> Vec<(Uuid, i64)> {
     let bids: Vec<(Uuid, i64)> = sqlx::query_as(
         "
@@ -55,7 +57,7 @@ async fn outcome(app: &App, auction: Uuid) -> Value {
         .unwrap()
 }
 
-/// Closes it as soon as that is due.
+/// Closes an auction as soon as that is due.
 async fn close(app: &App, auction: Uuid) {
     let timer = app.service("auction-timer");
     let path = format!("/v1/auctions/{auction}/close");
@@ -83,7 +85,7 @@ async fn bids_below_the_minimum_are_refused() {
     let head = app.database.head().await;
     for amount in [1, STARTING_PRICE, STARTING_PRICE + INCREMENT - 1] {
         otto.bid(auction, amount).await.problem(409, "bid_too_low");
-        // Nor is one's own bid no obstacle.
+        // A bidder must outbid themselves too.
         ida.bid(auction, amount).await.problem(409, "bid_too_low");
     }
     assert_eq!(app.database.head().await, head);
@@ -122,7 +124,7 @@ async fn invalid_amounts_and_other_currencies_are_refused() {
         .await
         .problem(409, "wrong_currency");
     assert_eq!(app.database.head().await, head);
-    // The highest there is leaves no room for another.
+    // Nobody can outbid the highest possible amount.
     buyer.bid(auction, 1_000_000_000_000_000).await.ok();
     let answer = app.user().await.bid(auction, 1_000_000_000_000_000).await;
     answer.problem(409, "bid_too_low");
@@ -166,7 +168,7 @@ async fn bids_before_the_start_are_refused() {
     assert_eq!(app.database.head().await, head + 3, "only the user is new");
 }
 
-/// Nobody closes it: the end alone ends it.
+/// Nobody closes the auction, and yet it takes no bids after its end.
 #[tokio::test]
 async fn bids_after_the_end_are_refused_before_anybody_closes_the_auction() {
     let app = App::start().await;
@@ -186,7 +188,7 @@ async fn bids_after_the_end_are_refused_before_anybody_closes_the_auction() {
     .await;
     let bids = rising_bids(&app, auction).await;
     assert!(!bids.is_empty());
-    // A bid is decided before the end, and may be recorded a moment later: executor.decision_age_max_ms.
+    // A bid that was decided before the end may be recorded up to `executor.decision_age_max_ms` later.
     let late: i64 = sqlx::query_scalar(
         "
         select count(*)
@@ -210,7 +212,7 @@ async fn bids_after_the_end_are_refused_before_anybody_closes_the_auction() {
         .problem(409, "auction_over");
 }
 
-/// It is in time when it is decided; when the log has its turn, it is not.
+/// The bid is in time when it is decided, but the append has to wait for a lock until after the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bid_that_reaches_the_log_after_the_end_is_refused() {
     let app = App::builder().set("TIDEMARK_EXECUTOR__DECISION_AGE_MAX_MS", 100);

@@ -21,7 +21,7 @@ async fn categories_are_a_tree_with_unique_slugs() {
     create(Some(Uuid::nil()), "land-maps")
         .await
         .problem(404, "category_not_found");
-    // A user is no category.
+    // This id is that of a user.
     create(Some(admin.id), "land-maps")
         .await
         .problem(404, "category_not_found");

@@ -12,14 +12,14 @@ use uuid::Uuid;
 use super::bids::rising_bids;
 
 const BIDDERS: usize = 64;
-/// Fewer bids would be no contest.
+/// The fewest accepted bids that make a contest.
 const BIDS_MIN: usize = 16;
 
-/// A bid that was answered 2xx.
+/// The accepted bids, by version: the bidder and the amount in cents.
 type Accepted = BTreeMap<i64, (Uuid, i64)>;
 
-/// Bids until the auction is over, each time above what is seen by another step, sometimes too little.
-/// Gives the accepted bids by version.
+/// Bids until the auction is over, each time some steps above the price that is shown, or none, which is
+/// too little. Returns the accepted bids.
 async fn bid_to_the_end(bidder: &User, auction: Uuid, place: usize) -> Accepted {
     let mut accepted = Accepted::new();
     let path = format!("/v1/auctions/{auction}");
@@ -40,7 +40,7 @@ async fn bid_to_the_end(bidder: &User, auction: Uuid, place: usize) -> Accepted 
     accepted
 }
 
-/// The auction's events: version, type, data.
+/// The events of an auction: version, type and data of each.
 async fn events(app: &App, auction: Uuid) -> Vec<(i64, String, Value)> {
     let rows: Vec<(i64, String, String)> = sqlx::query_as(
         "select version, type, data::text from events where stream_id = $1 order by version",
@@ -67,7 +67,7 @@ async fn two_hundred_bids_at_once_rise_and_the_highest_is_accepted() {
         bidders.push(bidder.via_command_api(app.command_url()));
     }
     let head = app.database.head().await;
-    // Neither sorted nor all different.
+    // The amounts are not sorted, and some are equal.
     let amounts = (0..200).map(|n| STARTING_PRICE + (n * 37 % 100) * 50);
     let bids = amounts
         .zip(bidders.iter().cycle())

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use listings::Listings;
 
-/// Auctions on a page, so that there are several.
+/// Few auctions fit on a page, so that every list has several pages.
 const LIMIT: usize = 3;
 
 /// The ids of all items of a list, page by page.
@@ -40,7 +40,7 @@ fn id(value: &Value) -> Uuid {
 }
 
 impl Listings {
-    /// The names of the auctions that a query gives, in its order.
+    /// The names of the auctions that a query lists, in its order.
     async fn names(&self, app: &App, query: &str) -> Vec<&'static str> {
         let ids = all_pages(&app.client, &format!("/v1/auctions?{query}&")).await;
         let name = |id| self.auctions.iter().find(|(_, known)| **known == id);
@@ -80,7 +80,7 @@ async fn filters_select_the_auctions_that_they_describe() {
             vec!["chart", "lamp", "flag"],
         ),
         ("currency=DKK".into(), vec!["flag"]),
-        // By the price now: the lamp's has risen.
+        // Prices are the present ones, and the lamp's has risen.
         (
             "currency=EUR&price_min=700".into(),
             vec!["clock", "chart", "lamp"],
@@ -140,7 +140,7 @@ async fn every_order_is_complete_page_by_page() {
             "sort=newest",
             vec!["flag", "lamp", "chart", "clock", "sextant"],
         ),
-        // Equals are in the order of their ids, which is that of their announcement.
+        // Auctions of equal price are in the order of their ids, which is that of their announcement.
         (
             "sort=price&currency=EUR",
             vec!["sextant", "chart", "clock", "lamp"],
@@ -162,7 +162,7 @@ async fn a_cursor_is_accepted_only_by_the_query_that_gave_it() {
     let get = async |query: &str| app.client.get(&format!("/v1/auctions?{query}")).await;
     let page = get("limit=2&currency=EUR").await.ok();
     let cursor = next(&page).unwrap();
-    // A page of another size goes on at the same place.
+    // A page of another size goes on after the same item.
     get(&format!("limit=1&currency=EUR&cursor={cursor}"))
         .await
         .ok();
@@ -218,7 +218,7 @@ async fn users_list_their_own_bids_auctions_and_wins() {
     let own = buyers.iter().map(|buyer| all_pages(buyer, "/v1/me/bids?"));
     let own = join_all(own).await;
     assert_eq!((all.len(), own[0].len(), own[1].len()), (8, 4, 4));
-    // Newest first; the second buyer had the last word each time.
+    // The newest bid comes first, and the second buyer placed every other one.
     assert_eq!(
         all.iter().step_by(2).collect::<Vec<_>>(),
         own[1].iter().collect::<Vec<_>>()
@@ -237,7 +237,7 @@ async fn users_list_their_own_bids_auctions_and_wins() {
         let expected = if nobodys == "/v1/me/auctions" { 2 } else { 0 };
         assert_eq!(page.body["items"].as_array().unwrap().len(), expected);
     }
-    // Somebody else's page does not go on.
+    // A cursor of another user is refused.
     let page = buyers[0].get("/v1/me/bids?limit=1").await.ok();
     let path = format!("/v1/me/bids?cursor={}", next(&page).unwrap());
     buyers[1].get(&path).await.problem(400, "invalid_cursor");

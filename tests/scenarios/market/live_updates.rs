@@ -7,13 +7,13 @@ use tidemark_tests::market::INCREMENT;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
-/// Somebody who watches an auction.
+/// A client that watches an auction.
 struct Watcher {
     response: Response,
     text: String,
 }
 
-/// A update that was sent.
+/// A live update: the document of the auction, with the token that the stream resumes at.
 #[derive(Clone, Debug, PartialEq)]
 struct LiveUpdate {
     id: String,
@@ -46,7 +46,7 @@ impl Watcher {
         loop {
             let event = self.next_event().await;
             let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
-            // A comment keeps the connection and says nothing.
+            // A comment only keeps the connection open.
             if let Some(data) = field("data: ") {
                 return LiveUpdate {
                     id: field("id: ").unwrap().to_owned(),
@@ -66,7 +66,7 @@ impl Watcher {
         }
     }
 
-    /// The updates to the close.
+    /// The updates up to the one that shows the auction as closed.
     async fn rest(&mut self) -> Vec<LiveUpdate> {
         let mut updates = Vec::new();
         while !updates.last().is_some_and(LiveUpdate::is_last) {
@@ -119,7 +119,7 @@ async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same
     let document: Answer = app.client.with_tidemark(&last.id).get(&path).await.ok();
     assert_eq!(document.body, last.document);
 
-    // Resumed at any update, only newer ones come, through any replica.
+    // A watcher that resumes after any update gets only newer ones, through any replica.
     for update in &seen[..seen.len() - 1] {
         let client = app.client.via_query_api(&elsewhere.url);
         let client = client.with("last-event-id", &update.id);

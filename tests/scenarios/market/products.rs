@@ -65,7 +65,7 @@ async fn a_product_needs_an_active_category() {
     let answer = seller.post("/v1/auctions", &auction).await;
     answer.problem(409, "category_inactive");
     assert_eq!(app.database.head().await, head);
-    // What is there may go.
+    // A listed product may still be withdrawn.
     seller
         .post_empty(&format!("/v1/products/{listed}/withdraw"))
         .await

@@ -4,7 +4,7 @@ use serde_json::json;
 use tidemark_events::{Aggregate, Visibility};
 use tidemark_tests::App;
 
-/// A number that nothing else in a test is.
+/// A number that appears nowhere else in a test, so that searching for it proves something.
 const RESERVE: i64 = 74_839_261;
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn the_reserve_is_in_no_public_event() {
     assert_eq!(met, [false, true]);
 }
 
-/// The refusal to a bid says nothing of it either.
+/// A bid that is refused learns nothing about the reserve either.
 #[tokio::test]
 async fn the_reserve_is_in_no_answer() {
     let app = App::start().await;
@@ -88,7 +88,7 @@ async fn the_reserve_is_in_no_answer() {
     }
 }
 
-/// What is public says whether the hidden reserve is met, and never how much it is.
+/// Documents say whether the reserve is met, and never how much it is.
 #[tokio::test]
 async fn the_reserve_is_in_no_document() {
     let app = App::start_all().await;

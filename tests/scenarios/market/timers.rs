@@ -7,14 +7,14 @@ use tidemark_tests::App;
 use tidemark_tests::eventually;
 use uuid::Uuid;
 
-/// A timer fires within this of its time.
+/// The latest that a timer may fire after its time.
 const LATE_MAX: TimeDelta = TimeDelta::seconds(1);
-/// Auctions that are due at once.
+/// The number of auctions that are due at the same time.
 const MANY: usize = 12;
-/// How often a projector is killed while they close.
+/// How often a projector is killed while the auctions close.
 const KILLS: usize = 3;
 
-/// A event of an auction.
+/// An event of an auction, as the log stores it.
 #[derive(sqlx::FromRow)]
 struct StoredEvent {
     #[sqlx(rename = "type")]
@@ -47,7 +47,7 @@ fn types(events: &[StoredEvent]) -> Vec<&str> {
         .collect()
 }
 
-/// Waits until an auction is closed, and gives its events.
+/// Waits until an auction is closed, and returns its events.
 async fn closed(app: &App, auction: Uuid) -> Vec<StoredEvent> {
     eventually("the auction to close", || async {
         let events = events(app, auction).await;
@@ -65,7 +65,7 @@ async fn count_closed(app: &App) -> i64 {
         .unwrap()
 }
 
-/// How often each auction's closing was sent, and whether that is done.
+/// For each command that closes an auction, how often it was sent and whether it is done.
 async fn attempts(app: &App) -> Vec<(i32, bool)> {
     sqlx::query_as(
         "select attempts, done_at is not null from reactor_actions where target = 'close'",
@@ -75,7 +75,7 @@ async fn attempts(app: &App) -> Vec<(i32, bool)> {
     .unwrap()
 }
 
-/// Waits until every timer there is, now or later, has fired.
+/// Waits until every timer has fired, whenever it is due.
 async fn wait_for_all_timers(app: &App) {
     app.settle().await;
     eventually("every timer to have fired", || async {

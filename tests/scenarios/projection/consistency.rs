@@ -61,7 +61,7 @@ async fn reads_through_two_replicas_are_monotonic() {
         let mut seen = (app.client.get(&paths[0]).await.ok(), 0);
         let mut reads = 0;
         while !over.is_cancelled() {
-            // Both documents through both replicas, in turn.
+            // Reads both documents through both replicas, in turn.
             let (path, replica) = (&paths[reads / 2 % 2], &replicas[reads % 2]);
             let answer = replica
                 .with_tidemark(seen.0.tidemark())
@@ -133,7 +133,7 @@ async fn a_query_waits_for_its_token_for_a_bounded_time() {
     }
     assert!(started.elapsed() >= Duration::from_millis(300));
     assert!(started.elapsed() < Duration::from_secs(5));
-    // Whoever asks for nothing in particular is not kept waiting.
+    // A query without a token does not wait.
     let answer = app.client.get("/v1/categories").await.ok();
     assert_eq!(answer.tidemark(), "1.0");
 }

@@ -8,7 +8,7 @@ use tidemark_tests::App;
 
 use super::replay::{assert_documents, buckets, redis};
 
-/// Nothing listens there.
+/// An address at which nothing listens.
 const NOWHERE: &str = "redis://127.0.0.1:1";
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn lost_documents_are_filled_again_and_answers_are_right_meanwhile() {
     }
     app.settle().await;
     assert_documents(&app).await;
-    // While nothing happens, too.
+    // The documents come back even if no event follows.
     let _: i64 = redis.del(&buckets).await.unwrap();
     assert_documents(&app).await;
 }

@@ -13,12 +13,12 @@ use super::shards::with_shards;
 use super::trade::trade;
 
 const KILLS: usize = 5;
-/// Killed once it has applied so many events of its own.
+/// A projector is killed once it has applied this many events.
 const APPLIED: i64 = 20;
-/// Reading models go on this soon after a kill (F3).
+/// The longest that read models may stand still after a kill.
 const TAKEOVER: Duration = Duration::from_secs(5);
 
-/// The checkpoint of a read model: of its last shard.
+/// The checkpoint of a read model, which is that of its slowest shard.
 pub(super) async fn checkpoint(app: &App, read_model: &str) -> i64 {
     sqlx::query_scalar("select min(position) from checkpoints where read_model = $1")
         .bind(read_model)
@@ -27,7 +27,7 @@ pub(super) async fn checkpoint(app: &App, read_model: &str) -> i64 {
         .unwrap()
 }
 
-/// Who works on how many read models at this moment.
+/// For each projector at work, how many shards of read models it holds leases for.
 async fn read_models_per_holder(app: &App) -> Vec<i64> {
     sqlx::query_scalar(
         "select count(*)
@@ -119,7 +119,7 @@ async fn two_projectors_share_the_shards_and_one_takes_over_from_the_other() {
     two_projectors_share_and_one_takes_over(&app).await;
 }
 
-/// The control of the others: what compares rows must find what is wrong with them.
+/// The positive control of these tests: comparing rows finds every row that was changed.
 #[tokio::test]
 async fn a_row_that_differs_from_a_replay_is_detected() {
     let app = App::builder().projector().start().await;

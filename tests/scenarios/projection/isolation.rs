@@ -12,9 +12,9 @@ use tidemark_tests::{App, Process, from_environment};
 use super::failover::checkpoint;
 use super::replay::{assert_documents, assert_rows};
 
-/// All but one.
+/// The read models that are neither slow nor blocked in these tests.
 const OTHERS: [&str; 4] = ["auction", "bid", "product", "profile"];
-/// What `status` exits with where something is blocked.
+/// The exit code of `status` when a read model is blocked.
 const BLOCKED: i32 = 2;
 
 /// Waits until these read models have applied the whole log.
@@ -64,7 +64,7 @@ async fn a_slow_read_model_holds_up_no_other() {
     assert_documents(&app).await;
 }
 
-/// Appends a fact of a known type that no build can read.
+/// Appends an event of a known type with data that no build can read.
 async fn append_unreadable(app: &App, event_type: &str) {
     let url = app.settings.get("TIDEMARK_DATABASE__APPEND_URL");
     let pool = PgPoolOptions::new().connect_lazy(url).unwrap();
@@ -97,7 +97,6 @@ async fn append_unreadable(app: &App, event_type: &str) {
     assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
 }
 
-/// F29.
 #[tokio::test]
 async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
     let app = App::builder()
@@ -130,7 +129,7 @@ async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
     let path = format!("/v1/auctions/{auction}");
     assert_eq!(seen.get(&path).await.ok().body["bid_count"], 1);
     seen.get("/v1/categories").await.problem(503, "blocked");
-    // The list of auctions joins the tree of categories.
+    // The list of auctions reads the categories too.
     seen.get("/v1/auctions").await.problem(503, "blocked");
     let path = format!("/v1/categories/{}", market.category_id);
     let old = app.client.get(&path).await.ok();

@@ -26,7 +26,7 @@ use super::trade::trade;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const SEED: u64 = 30_31;
 
-/// Publishes again what the topics of a test hold.
+/// Publishes once more the records that the topics of a test hold.
 struct Republisher {
     /// Topics with the numbers of their partitions.
     partitions: Vec<(String, i32)>,
@@ -72,12 +72,12 @@ impl Republisher {
     }
 }
 
-/// The records of these partitions, one a position.
+/// Reads the records of these partitions, and keeps one of each position.
 fn read(consumer: &BaseConsumer, partitions: &[(String, i32)]) -> BTreeMap<i64, OwnedMessage> {
     let mut assignment = TopicPartitionList::new();
     let mut unread = 0;
     for (topic, number) in partitions {
-        // A topic that is not made yet holds nothing.
+        // A topic that does not exist yet holds nothing.
         let ends = consumer.fetch_watermarks(topic, *number, TIMEOUT);
         let (_, end) = ends.unwrap_or_default();
         if end > 0 {
@@ -103,7 +103,7 @@ fn position(record: &OwnedMessage) -> i64 {
     text.parse().unwrap()
 }
 
-/// How many records a projector had no use for.
+/// How many records a projector has dropped, because it had applied their events already.
 async fn dropped(projector: &Process) -> u64 {
     let client = Client::anonymous(&projector.url, "");
     let metrics = Answer::to(client.command(Method::GET, "/metrics")).await;

@@ -1,4 +1,4 @@
-//! What a replay from zero makes of the log, row by row.
+//! Compares the rows and documents of all read models with those that a replay from zero makes.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
 use tidemark_tests::eventually;
 use tidemark_tests::{App, replay};
 
-/// Fails unless every row of every read model is what a replay from zero makes of it, byte for byte.
+/// Fails unless every row of every read model is, byte for byte, what a replay from zero makes.
 pub(super) async fn assert_rows(app: &App) {
     assert_eq!(differences(app).await, Vec::<String>::new());
 }
 
-/// The rows that are not what a replay from zero makes of them.
+/// The rows that differ from those of a replay from zero, one line each.
 pub(super) async fn differences(app: &App) -> Vec<String> {
     let events = app.database.log().page(0, i64::MAX).await.unwrap();
     for_each_read_model!(differences_of(app, &events).await).concat()
 }
 
-/// Waits until every document in Redis is as its row, and each bucket has applied the whole log.
+/// Waits until every document in Redis equals its row, and every bucket has applied the whole log.
 pub(super) async fn assert_documents(app: &App) {
     for_each_read_model!(assert_buckets(app).await);
 }
@@ -31,7 +31,7 @@ async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<Str
     replay::differences::<M>(&expected, &replay::rows::<M>(&app.database.pool).await)
 }
 
-/// Where the documents of a read model's shards are.
+/// The Redis keys of the hashes that hold the documents of a read model, one a shard.
 pub(super) async fn buckets<M: ReadModel>(app: &App) -> Vec<String> {
     let shards: i32 = sqlx::query_scalar("select shards from generations where read_model = $1")
         .bind(M::NAME)

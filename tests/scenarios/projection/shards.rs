@@ -1,4 +1,5 @@
-//! Read models in several shards: what one of them lacks keeps nobody else waiting.
+//! A read model may have several shards, which several projectors share, and a slow shard delays only
+//! its own rows and lists.
 
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -12,7 +13,7 @@ use super::replay::{assert_documents, assert_rows};
 
 pub(super) const SHARDS: i32 = 3;
 
-/// With all read models in several shards.
+/// Divides every read model into [`SHARDS`] shards.
 pub(super) fn with_shards(builder: AppBuilder) -> AppBuilder {
     let names = for_each_read_model!(variable());
     names
@@ -24,7 +25,7 @@ fn variable<M: ReadModel>() -> String {
     format!("TIDEMARK_PROJECTION__SHARDS__{}", M::NAME.to_uppercase())
 }
 
-/// The checkpoint of the shard that an auction is in.
+/// The checkpoint of the shard that holds an auction.
 async fn checkpoint_of(app: &App, auction: Uuid) -> i64 {
     let sql = "select position from checkpoints where read_model = 'auction' and shard = $1";
     sqlx::query_scalar(sql)
@@ -34,7 +35,7 @@ async fn checkpoint_of(app: &App, auction: Uuid) -> i64 {
         .unwrap()
 }
 
-/// The shards of one read model that each projector works on.
+/// For each projector at work, how many shards of the auctions it holds leases for.
 async fn shards_per_holder(app: &App) -> Vec<i64> {
     sqlx::query_scalar(
         "select count(*)
@@ -69,7 +70,7 @@ async fn two_projectors_share_the_shards_of_one_read_model() {
     app.settle().await;
     assert_documents(&app).await;
 
-    // Another number is for a rebuild.
+    // Another number of shards would take a rebuild, so `status` shows both.
     let mut settings = app.settings.clone();
     settings.set(name, "2");
     let status = Process::operators_tool(&settings, &["status", "--json"]).await;
@@ -82,8 +83,8 @@ async fn two_projectors_share_the_shards_of_one_read_model() {
     assert_eq!(json!(shards), json!([[0, 3, 2], [1, 3, 2], [2, 3, 2]]));
 }
 
-/// A shard is slow where somebody else keeps its rows locked. What is in the others is read and watched
-/// as ever; what is in it, and lists, is waited for.
+/// A lock on one of its rows makes a shard slow. Rows of the other shards are read and watched without
+/// delay; a read of its own rows or of a list waits for it.
 #[tokio::test]
 async fn a_slow_shard_delays_its_rows_and_lists_alone() {
     let app = with_shards(App::builder().relay().projector().queries());

@@ -1,4 +1,4 @@
-//! Load that touches every read model.
+//! A load of commands that changes every read model.
 
 use futures::future::join_all;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What auditors read about.
+//! An auction with a history for auditors to read.
 
 use serde_json::json;
 use tidemark_events::Recorded;
@@ -6,10 +6,10 @@ use tidemark_tests::eventually;
 use tidemark_tests::{App, User};
 use uuid::Uuid;
 
-/// A number that nothing else in a test is.
+/// A number that appears nowhere else in a test, so that searching for it proves something.
 pub(super) const RESERVE: i64 = 74_839_261;
 
-/// An auction with a audited: a reserve, bids, a late one, the end.
+/// An auction that had a reserve and bids, was extended by a late bid, and has closed.
 pub(super) struct AuditedAuction {
     pub(super) id: Uuid,
     pub(super) buyer: User,
@@ -51,7 +51,7 @@ impl AuditedAuction {
     }
 }
 
-/// The events of a stream, as the log holds them.
+/// The events of a stream as the log stores them.
 pub(super) async fn stored_events(app: &App, stream: Uuid) -> Vec<Recorded> {
     let log = app.database.log();
     log.stream(stream, 0, i64::MAX).await.unwrap()

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::relayed_log::{RelayedLog, settings, within};
 use super::topics::{Records, Topics};
 
-/// A feed, and what it gave.
+/// A feed, with the events that it has given.
 struct Reader {
     feed: KafkaFeed,
     given: Vec<Recorded>,
@@ -27,7 +27,7 @@ impl Reader {
         }
     }
 
-    /// Reads until `position`.
+    /// Reads until the feed has given `position`.
     async fn reads(&mut self, position: i64) {
         while self
             .given
@@ -38,7 +38,7 @@ impl Reader {
         }
     }
 
-    /// What it gave is the log.
+    /// Fails unless the feed has given exactly the log.
     async fn assert_is(&self, log: &Log) -> Counts {
         let events = log.page(0, i64::MAX).await.unwrap();
         assert_eq!(self.given.len(), events.len());
@@ -67,7 +67,7 @@ async fn replay(head: usize) -> (RelayedLog, Topics, Reader, Records) {
     (relayed, topics, reader, records)
 }
 
-/// The longest partition.
+/// The records of the longest partition.
 fn longest(records: &mut Records) -> &mut Vec<OwnedMessage> {
     records
         .values_mut()
@@ -88,7 +88,7 @@ async fn gives_what_the_relay_publishes() {
         reader.reads(head).await;
     }
     let counts = reader.assert_is(&relayed.log).await;
-    // How much was there before it followed Kafka is a matter of luck; nothing else is.
+    // How many events it reads before it follows Kafka depends on timing, so only the sum is fixed.
     let Counts {
         merged, caught_up, ..
     } = counts;
@@ -111,7 +111,9 @@ async fn an_intact_replay_needs_the_log_for_nothing() {
     assert_eq!(counts, expected);
 }
 
-/// A broker that takes requests and answers none: no real one can be had that does so to one reader.
+/// The broker is a mock, because no real one can be made to leave the requests of one reader
+
+/// unanswered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_broker_is_not_waited_for() {
     let mut relayed = RelayedLog::new().await;
@@ -145,7 +147,7 @@ async fn a_silent_broker_is_not_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn skewed_partitions_are_merged() {
     let (relayed, topics, mut reader, mut records) = replay(400).await;
-    // One partition arrives after all others.
+    // The longest partition arrives after all others.
     let key = *records
         .iter()
         .max_by_key(|(_, messages)| messages.len())
@@ -164,7 +166,7 @@ async fn a_dropped_record_is_read_from_the_log() {
     let (relayed, topics, mut reader, mut records) = replay(400).await;
     let middle = longest(&mut records).len() / 2;
     longest(&mut records).remove(middle);
-    // The last of a partition is missed too, although nothing follows it there.
+    // The last record of a partition is dropped too, and nothing follows it there to show that.
     let last = records
         .values_mut()
         .find(|messages| messages.len() > 3)
@@ -246,7 +248,7 @@ async fn a_deleted_topic_costs_time_only() {
     topics.delete("auction").await;
     let head = relayed.append(500).await;
     reader.reads(head).await;
-    // It follows Kafka again.
+    // Reads until the feed follows Kafka again.
     let merged = reader.feed.counts().merged;
     while reader.feed.counts().merged == merged {
         let head = relayed.append(100).await;

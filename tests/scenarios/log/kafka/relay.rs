@@ -40,7 +40,7 @@ async fn publishes_the_log_and_goes_on_where_it_stopped() {
 async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
     let mut relayed = RelayedLog::new().await;
     let topics = Topics::of(&relayed.settings.kafka);
-    // Text that neither jsonb nor a serialiser of ours would leave as it is.
+    // Neither `jsonb` nor a serialiser of ours would keep this text as it is.
     let data = r#"{ "z":1.50, "a" : 1e2,"a":"ü\u00fc" }"#.to_owned();
     let metadata = format!(" {} ", metadata());
     let stream_id = new_id();
@@ -73,7 +73,7 @@ async fn what_is_sent_is_stored_and_produced_byte_for_byte() {
     assert_complete(&relayed, &topics).await;
 }
 
-/// `kill -9` of a real process, somewhere in each part of the log.
+/// Kills a real process with `kill -9` at a random position of each part of the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_mid_stream_it_leaves_the_topics_complete() {
     let mut relayed = RelayedLog::new().await;
@@ -141,7 +141,7 @@ async fn wrong_progress_costs_nothing() {
     let topics = Topics::of(&relayed.settings.kafka);
     relayed.append(500).await;
     for wrong in [
-        // As if the broker had lost what it acknowledged.
+        // This looks as if the broker had lost records that it acknowledged.
         "update relay_partitions set next_offset = next_offset + 1000",
         "update relay_partitions set next_offset = -7",
         "update relay_partitions set next_offset = 0, position = 0",
@@ -171,13 +171,13 @@ async fn topics_of_another_log_are_not_touched() {
     relay.stop().await;
     let before = topics.records().await;
 
-    // Another history up to the same position, and more.
+    // Their log holds other events at the same positions, and more of them.
     let mut theirs = RelayedLog::new().await;
     theirs.append(700).await;
     let mut relay = theirs.relay_with(ours.settings.clone());
     relay.becomes(Health::Alarm).await;
     relay.stop().await;
-    // And a log that ends before what was published.
+    // This log ends before the positions that were published.
     let empty = RelayedLog::new().await;
     let mut relay = empty.relay_with(ours.settings.clone());
     relay.becomes(Health::Alarm).await;

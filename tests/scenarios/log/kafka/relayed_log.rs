@@ -23,13 +23,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Longer than anything here takes on a slow machine.
+/// Longer than any step of these tests takes on a slow machine.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Enough for what one role does at once.
+/// The most connections that one role needs at once.
 const CONNECTIONS_MAX: u32 = 4;
 
-/// A log, its topics, and an executor that appends to it.
+/// A log, the settings of relays that publish it, and an executor that appends to it.
 pub(super) struct RelayedLog {
     pub(super) database: Database,
     pub(super) log: Log,
@@ -41,7 +41,7 @@ pub(super) struct RelayedLog {
     streams: Vec<Uuid>,
 }
 
-/// A relay at work.
+/// A relay that runs.
 pub(super) struct RunningRelay {
     pub(super) confirmed: watch::Receiver<i64>,
     pub(super) health: watch::Receiver<Health>,
@@ -74,13 +74,13 @@ impl RelayedLog {
         }
     }
 
-    /// The number of streams an aggregate's events are spread over.
+    /// Spreads the events of each aggregate over this many streams.
     pub(super) fn streams(mut self, count: usize) -> Self {
         self.streams = (0..count).map(|_| new_id()).collect();
         self
     }
 
-    /// Appends so many events, of several aggregates in turn. Returns the head.
+    /// Appends this many events of several aggregates in turn, and returns the head.
     pub(super) async fn append(&mut self, count: usize) -> i64 {
         let mut group = Group::default();
         for place in 0..count {
@@ -120,7 +120,7 @@ impl RelayedLog {
         self.log.head().await.unwrap().position
     }
 
-    /// Starts a relay, as another process would.
+    /// Starts a relay, as one more process would.
     pub(super) fn relay(&self) -> RunningRelay {
         self.relay_with(self.settings.clone())
     }
@@ -136,7 +136,7 @@ impl RelayedLog {
         }
     }
 
-    /// Waits until a relay, of whatever process, has saved that it published `position`.
+    /// Waits until a relay of any process has saved that it published `position`.
     pub(super) async fn published(&self, position: i64) {
         eventually("a relay to publish", || async {
             let saved: i64 = sqlx::query_scalar("select position from relay_progress")
@@ -148,7 +148,7 @@ impl RelayedLog {
         .await;
     }
 
-    /// Changes the progress behind the relay's back.
+    /// Changes the relay's saved progress with this statement.
     pub(super) async fn tamper(&self, sql: &'static str) {
         let changed = sqlx::query(sql).execute(&self.database.pool).await;
         assert!(
@@ -170,20 +170,20 @@ impl RunningRelay {
         within(became).await.expect("the relay ended");
     }
 
-    /// Ends it as a crash would, as far as one process can.
+    /// Ends the relay without letting it hand over, as a crash would.
     pub(super) async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.is_err());
     }
 
-    /// Lets it hand over.
+    /// Asks the relay to stop, and waits until it has handed over.
     pub(super) async fn stop(self) {
         self.shutdown.cancel();
         within(self.task).await.unwrap();
     }
 }
 
-/// Waits until one of several relays has confirmed `position`, and returns its place.
+/// Waits until one of several relays has confirmed `position`, and returns its index.
 pub(super) async fn any_confirms(relays: &mut [RunningRelay], position: i64) -> usize {
     let waits = relays
         .iter_mut()
@@ -191,15 +191,15 @@ pub(super) async fn any_confirms(relays: &mut [RunningRelay], position: i64) -> 
     within(select_all(waits)).await.1
 }
 
-/// No wait of a test is without an end.
+/// Fails the test if the future takes longer than [`DEADLINE`].
 pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(DEADLINE, future).await.expect("took too long")
 }
 
-/// How many aggregates [`event_of`] has events of.
+/// The number of aggregates that [`event_of`] can make events of.
 const AGGREGATES: usize = 4;
 
-/// An event of one of several aggregates.
+/// An event of the aggregate with this number, below [`AGGREGATES`].
 pub(super) fn event_of(aggregate: usize, id: Uuid) -> Event {
     let (user_id, auction_id) = (UserId(id), AuctionId(id));
     let (product_id, seller_id) = (ProductId(id), user_id);

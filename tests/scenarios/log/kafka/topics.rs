@@ -14,7 +14,7 @@ use tidemark_tests::records::Defects;
 
 pub(super) use tidemark_tests::records::{Records, header};
 
-/// The topics of one prefix. Dropped, they are gone.
+/// The topics of one prefix. They are deleted when this is dropped.
 pub(super) struct Topics(Settings);
 
 impl Topics {
@@ -57,14 +57,14 @@ impl Topics {
         assert!(gone.unwrap().iter().all(Result::is_ok));
     }
 
-    /// Everything that is in them.
+    /// Reads all records of the topics.
     pub(super) async fn records(&self) -> Records {
         let (config, settings) = (self.config(), self.0.clone());
         let read = move || records::read(&config, &settings.topic_prefix, settings.partitions);
         tokio::task::spawn_blocking(read).await.unwrap()
     }
 
-    /// Adds records to a partition as they are.
+    /// Publishes records unchanged to the partitions that they are listed under.
     pub(super) async fn publish(&self, records: Records) {
         let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
         for ((aggregate, number), messages) in records {
@@ -87,7 +87,7 @@ impl Drop for Topics {
     fn drop(&mut self) {
         let names: Vec<_> = Aggregate::ALL.iter().map(|a| self.name(a.name())).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        // Nothing can be awaited here; the broker deletes them whether or not anybody listens.
+        // The broker deletes the topics even if nobody reads its answer, so a failure here is ignored.
         let _ = futures::executor::block_on(self.admin().delete_topics(&names, &self.options()));
     }
 }

@@ -1,4 +1,4 @@
-//! What lists are asked about.
+//! The auctions that the tests of lists search.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Auctions of two sellers in a tree of categories, by name.
 pub(super) struct Listings {
     pub(super) sellers: [User; 2],
-    /// The top, a child, a grandchild, and one beside.
+    /// A top category, its child, its grandchild, and another top category.
     pub(super) categories: [Uuid; 4],
     pub(super) auctions: BTreeMap<&'static str, Uuid>,
 }
@@ -71,7 +71,7 @@ impl Listings {
     }
 }
 
-/// One that ends the later, the later it is announced.
+/// Announces an auction that lasts an hour, so that those announced later also end later.
 async fn announce(app: &App, seller: &User, category: Uuid, title: &str, price: &Value) -> Uuid {
     let mut product = market::product(category);
     product["title"] = title.into();
