@@ -95,7 +95,11 @@ async fn a_reused_refresh_token_ends_its_session() {
     refresh(&app.client, &user.refresh_token)
         .await
         .problem(401, "invalid_grant");
-    assert_eq!(app.database.head().await, head + 1, "that is a fact");
+    assert_eq!(
+        app.database.head().await,
+        head + 1,
+        "the end of the session is an event"
+    );
     // The token that was given in exchange is refused too: a thief may hold it.
     refresh(&app.client, &second)
         .await

@@ -94,7 +94,10 @@ async fn create_categories(admin: &Client, client: usize, stop: &CancellationTok
         let done = eventually("a command to be done", || async {
             let answer = keyed.post("/v1/categories", &body).await;
             let lost = answer.status == 503;
-            assert!(lost || answer.is_ok(), "it is our fault: {answer:?}");
+            assert!(
+                lost || answer.is_ok(),
+                "only a lost answer may fail: {answer:?}"
+            );
             (!lost).then_some(answer)
         })
         .await;
