@@ -173,7 +173,7 @@ impl Answer {
     #[expect(
         clippy::must_use_candidate,
         clippy::return_self_not_must_use,
-        reason = "to fail otherwise is a use"
+        reason = "calling it for the check alone is fine"
     )]
     pub fn ok(self) -> Self {
         assert!((200..300).contains(&self.status), "{self:?}");

@@ -110,7 +110,7 @@ impl Defects {
         let positions = missing.keys();
         defects
             .lost
-            .extend(positions.map(|position| format!("position {position} is lost")));
+            .extend(positions.map(|position| format!("position {position} is in no topic")));
         defects
     }
 

@@ -28,7 +28,7 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
             }
             assert!(
                 started.elapsed() < DEADLINE,
-                "waited in vain for {what} ({caller})"
+                "timed out while waiting for {what} ({caller})"
             );
             tokio::time::sleep(POLL).await;
         }

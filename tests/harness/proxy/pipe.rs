@@ -188,7 +188,7 @@ impl Pipe<'_> {
 }
 
 impl Slowness {
-    #[expect(clippy::disallowed_methods, reason = "the network rolls dice")]
+    #[expect(clippy::disallowed_methods, reason = "jitter is random")]
     fn delay(&self) -> Duration {
         let jitter = self.jitter.as_secs_f64();
         let shifted = self.latency.as_secs_f64() + rand::random_range(-jitter..=jitter);

@@ -37,7 +37,7 @@ async fn connect(proxy: &Proxy) -> TcpStream {
 async fn rest(stream: &mut TcpStream) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let read = timeout(DEADLINE, stream.read_to_end(&mut bytes)).await;
-    let error = read.expect("the connection stays open").err();
+    let error = read.expect("the connection did not end").err();
     let reset = error.map(|error| error.kind()) == Some(io::ErrorKind::ConnectionReset);
     (bytes, reset)
 }
@@ -47,8 +47,8 @@ async fn echoes(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).await.unwrap();
     let mut answer = vec![0; bytes.len()];
     let read = timeout(DEADLINE, stream.read_exact(&mut answer)).await;
-    read.expect("an answer").unwrap();
-    assert!(answer == bytes, "another answer");
+    read.expect("there was no answer").unwrap();
+    assert!(answer == bytes, "the answer differs");
 }
 
 fn slow(slowness: Slowness) -> Fault {
@@ -165,7 +165,7 @@ async fn latency_delays_each_byte_but_not_the_next_ones_more() {
     }
     let took = started.elapsed();
     assert!(took + jitter >= latency, "{took:?}");
-    assert!(took < latency * 20, "each waited for the one before it");
+    assert!(took < latency * 20, "the delays add up");
 }
 
 #[tokio::test]

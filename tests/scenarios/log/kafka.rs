@@ -3,7 +3,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
-    reason = "a test mints its ids, rolls its dice, and fails where it stands"
+    reason = "a test makes its own ids and random numbers, and fails where it stands"
 )]
 
 mod feed;

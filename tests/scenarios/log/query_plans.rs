@@ -146,7 +146,7 @@ fn group(stream_id: Uuid, version: i64) -> Group {
 
 /// reports what it read when it closes, so this waits until all are closed.
 async fn entries_read(database: &Database, tables: &[&str]) -> i64 {
-    eventually("what was read to be counted", || async {
+    eventually("all connections to close", || async {
         let connected: i64 = sqlx::query_scalar(
             "select count(*)
                from pg_stat_activity

@@ -25,7 +25,7 @@ async fn put_proxy_before(app: &mut App, role: &str) -> Proxy {
 async fn silence_open_connections(proxy: &Proxy) {
     proxy.set_both(Fault::BlackHole);
     let swallowed = || async { (proxy.counts().swallowed > 0).then_some(()) };
-    eventually("somebody to ask in vain", swallowed).await;
+    eventually("a request to be swallowed", swallowed).await;
     proxy.heal();
 }
 
@@ -64,7 +64,7 @@ async fn states_are_loaded_again() {
     let grant = || async { admin.post(&path, &json!({"role": "auditor"})).await };
     let (lost, ()) = tokio::join!(grant(), silence_open_connections(&proxy));
     assert!(lost.is_ok() || lost.status == 503, "{lost:?}");
-    eventually("the role to be given", || async {
+    eventually("the role to be granted", || async {
         grant().await.is_ok().then_some(())
     })
     .await;

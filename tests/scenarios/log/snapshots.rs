@@ -62,7 +62,7 @@ async fn minimum_after_restart(app: &mut App, auction: Uuid) -> i64 {
 async fn a_decision_after_a_restart_rests_on_the_snapshot() {
     let mut app = start().await;
     let (auction, minimum) = long_auction(&app).await;
-    let (version, _) = eventually("the state to be kept", || async {
+    let (version, _) = eventually("a snapshot to be stored", || async {
         let kept = snapshot(&app, auction).await;
         kept.filter(|(version, _)| *version >= 3 * EVERY)
     })
@@ -72,7 +72,7 @@ async fn a_decision_after_a_restart_rests_on_the_snapshot() {
         .fetch_one(&app.database.pool)
         .await
         .unwrap();
-    assert!(version < events, "there is something to read after it");
+    assert!(version < events, "no event follows the snapshot");
     let after = minimum_after_restart(&mut app, auction).await;
     assert_eq!(after, minimum);
 
@@ -115,20 +115,24 @@ async fn only_committed_states_are_stored() {
     assert_eq!(
         save(1_000, 1, "1").await,
         None,
-        "no such event is committed"
+        "no event of this version is committed"
     );
     assert_eq!(save(20, 1, "1").await, Some((20, json!(1))));
     assert_eq!(
         save(19, 1, "2").await,
         Some((20, json!(1))),
-        "a later one is kept"
+        "an earlier state does not replace a later one"
     );
     assert_eq!(
         save(19, 2, "3").await,
         Some((19, json!(3))),
-        "of a newer build"
+        "a newer state version replaces an older one"
     );
-    assert_eq!(save(30, 1, "4").await, Some((19, json!(3))), "that stays");
+    assert_eq!(
+        save(30, 1, "4").await,
+        Some((19, json!(3))),
+        "an older state version does not replace a newer one"
+    );
 
     let url = app
         .database

@@ -91,7 +91,7 @@ async fn create_categories(admin: &Client, client: usize, stop: &CancellationTok
         let slug = format!("category-{client}-{}", positions.len());
         let keyed = admin.with_key(&format!("create-{slug}"));
         let body = json!({"name": "Category", "slug": slug});
-        let done = eventually("a command to be done", || async {
+        let done = eventually("a command to be accepted", || async {
             let answer = keyed.post("/v1/categories", &body).await;
             let lost = answer.status == 503;
             assert!(

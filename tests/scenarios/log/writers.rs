@@ -53,7 +53,7 @@ impl Load {
                 Err(error) => assert!(!error.is_builder(), "{error}"),
             }
             attempt += 1;
-            assert!(attempt < 1_000, "nobody answers");
+            assert!(attempt < 1_000, "no process answers");
         };
         if answer.is_ok() {
             self.highest.fetch_max(answer.position(), SeqCst);
@@ -133,7 +133,7 @@ async fn three_processes_append_and_one_is_killed() {
 
     assert!(
         answered.iter().any(|answered| answered.was_unknown),
-        "nothing was in flight when the process was killed: this tested nothing"
+        "no command was in flight when the process was killed, so nothing was tested"
     );
     assert_log_has_no_gaps(&app).await;
     assert_each_command_is_in_the_log_once(&app, &answered, before).await;

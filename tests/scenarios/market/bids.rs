@@ -165,7 +165,11 @@ async fn bids_before_the_start_are_refused() {
     let open = format!("/v1/auctions/{auction}/open");
     let timer = app.service("auction-timer");
     timer.post_empty(&open).await.problem(409, "not_due");
-    assert_eq!(app.database.head().await, head + 3, "only the user is new");
+    assert_eq!(
+        app.database.head().await,
+        head + 3,
+        "only a user with a credential and a session was added"
+    );
 }
 
 /// Nobody closes the auction, and yet it takes no bids after its end.

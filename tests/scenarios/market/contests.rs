@@ -119,13 +119,20 @@ async fn bids_strictly_rise_the_highest_wins_and_nothing_comes_after_the_close()
             (*version, (bidder_id, amount))
         })
         .collect();
-    assert!(placed.len() >= BIDS_MIN, "few bids: {}", placed.len());
-    assert_eq!(accepted, placed, "what was answered is what is in the log");
+    assert!(
+        placed.len() >= BIDS_MIN,
+        "too few bids for a contest: {}",
+        placed.len()
+    );
+    assert_eq!(
+        accepted, placed,
+        "the accepted bids differ from those in the log"
+    );
     let amounts: Vec<i64> = placed.values().map(|(_, amount)| *amount).collect();
     let is_raised = |pair: &[i64]| pair[1] >= pair[0] + INCREMENT;
     assert!(amounts.windows(2).all(is_raised), "{amounts:?}");
     let (_, last, closed) = events.last().unwrap();
-    assert_eq!(last, "auction.closed", "the close is the end");
+    assert_eq!(last, "auction.closed", "an event follows the close");
     let (winner_id, price) = placed.values().max_by_key(|(_, amount)| amount).unwrap();
     let sold = json!({
         "result": "sold",

@@ -113,7 +113,7 @@ async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same
     assert_eq!(
         also_seen.last(),
         Some(last),
-        "both end with the same update"
+        "both watchers end with the same update"
     );
     let path = format!("/v1/auctions/{auction}");
     let document: Answer = app.client.with_tidemark(&last.id).get(&path).await.ok();

@@ -51,7 +51,11 @@ async fn the_reserve_is_in_no_public_event() {
             .collect::<Vec<_>>()
     };
     assert_eq!(holding(of(Visibility::Public)).await, 0);
-    assert_eq!(holding(of(Visibility::Internal)).await, 3, "the control");
+    assert_eq!(
+        holding(of(Visibility::Internal)).await,
+        3,
+        "the positive control: the number is found where it is stored"
+    );
     let met: Vec<bool> = sqlx::query_scalar(
         "
         select (data->>'reserve_met')::boolean

@@ -142,7 +142,11 @@ async fn timers_survive_a_projector_that_is_killed_and_fire_once() {
         (app.database.now().await > due_at).then_some(())
     })
     .await;
-    assert_eq!(count_closed(&app).await, 0, "nobody is there to close them");
+    assert_eq!(
+        count_closed(&app).await,
+        0,
+        "no projector runs that could close them"
+    );
 
     for _ in 0..KILLS {
         let before = count_closed(&app).await;
@@ -171,7 +175,7 @@ async fn timers_wait_for_a_command_api_that_is_away() {
     drop(market);
     app.settle().await;
     app.stop_command_api().await;
-    eventually("the timer to fire in vain", || async {
+    eventually("the timer to try several times", || async {
         let sent = attempts(&app).await;
         sent.iter().all(|(attempts, _)| *attempts > 1).then_some(())
     })
@@ -208,7 +212,10 @@ async fn a_late_bid_moves_the_close() {
     wait_for_all_timers(&app).await;
     assert_eq!(count_closed(&app).await, 1);
     let tried = attempts(&app).await;
-    assert!(tried[0].0 > 1, "it was tried at the first end: {tried:?}");
+    assert!(
+        tried[0].0 > 1,
+        "the timer did not try at the first end: {tried:?}"
+    );
 }
 
 #[tokio::test]

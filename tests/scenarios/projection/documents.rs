@@ -33,7 +33,7 @@ async fn lost_documents_are_filled_again_and_answers_are_right_meanwhile() {
     .concat();
     for step in 0..20 {
         let lost: i64 = redis.del(&buckets).await.unwrap();
-        assert!(lost > 0 || step > 0, "there was nothing to lose");
+        assert!(lost > 0 || step > 0, "Redis held no documents before");
         let bid = buyer.bid(auction, 1_000 + 100 * step).await.ok();
         let seen = buyer.with_tidemark(bid.tidemark());
         let read = seen.get(&format!("/v1/auctions/{auction}")).await.ok();

@@ -47,7 +47,7 @@ pub(super) async fn kill_again_and_again(app: &App, before_each: impl AsyncFn())
     let mut projector = app.spawn_projector().await;
     for _ in 0..KILLS {
         let started_at = checkpoint(app, "history").await;
-        eventually("the projector to work", || async {
+        eventually("the projector to apply events", || async {
             (checkpoint(app, "history").await > started_at + APPLIED).then_some(())
         })
         .await;
@@ -85,7 +85,7 @@ async fn two_projectors_share_and_one_takes_over(app: &App) {
     let (market, buyer) = (app.market().await, app.user().await);
     let mut first = app.spawn_projector().await;
     let _second = app.spawn_projector().await;
-    eventually("both to have work", || async {
+    eventually("both projectors to hold leases", || async {
         (read_models_per_holder(app).await.len() == 2).then_some(())
     })
     .await;
@@ -98,7 +98,7 @@ async fn two_projectors_share_and_one_takes_over(app: &App) {
         .fetch_one(&app.database.pool)
         .await
         .unwrap();
-    eventually("one to do all the work", || async {
+    eventually("one projector to hold all leases", || async {
         (read_models_per_holder(app).await == [all]).then_some(())
     })
     .await;

@@ -55,7 +55,7 @@ async fn a_slow_read_model_holds_up_no_other() {
     assert_eq!(
         checkpoint(&app, "history").await,
         stood_at,
-        "it was not slow"
+        "the lock did not stop the read model"
     );
 
     lock.rollback().await.unwrap();
@@ -115,7 +115,7 @@ async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
 
     reach_the_head(&app, &OTHERS).await;
     reach_the_head(&app, &["history"]).await;
-    let reason: String = eventually("the read model to say what blocks it", || async {
+    let reason: String = eventually("the read model to be blocked", || async {
         sqlx::query_scalar("select blocked from checkpoints where read_model = 'category'")
             .fetch_one(&app.database.pool)
             .await
@@ -133,7 +133,11 @@ async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
     seen.get("/v1/auctions").await.problem(503, "blocked");
     let path = format!("/v1/categories/{}", market.category_id);
     let old = app.client.get(&path).await.ok();
-    assert_eq!(old.position(), stood_at, "what it has, it shows");
+    assert_eq!(
+        old.position(),
+        stood_at,
+        "a query without a token gets the rows from before the event"
+    );
 
     let status = Process::operators_tool(&app.settings, &["status", "--json"]).await;
     assert_eq!(status.status.code(), Some(BLOCKED), "{status:?}");

@@ -37,7 +37,7 @@ struct Republisher {
 impl Republisher {
     fn of(app: &App) -> Self {
         let brokers = app.settings.get("TIDEMARK_KAFKA__BROKERS");
-        assert_ne!(brokers, "", "without a broker this test is not run");
+        assert_ne!(brokers, "", "this test needs a broker");
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers);
         let prefix = app.settings.get("TIDEMARK_KAFKA__TOPIC_PREFIX");

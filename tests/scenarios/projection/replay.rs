@@ -64,7 +64,7 @@ async fn assert_buckets<M: ReadModel>(app: &App) {
             .map(|(id, (position, doc))| (id.to_string(), format!("{position} {doc}")))
             .collect();
         expected.insert("@checkpoint".to_owned(), head.to_string());
-        let what = format!("the documents in {bucket} to be their rows");
+        let what = format!("the documents in {bucket} to equal their rows");
         eventually(&what, || async {
             let documents: BTreeMap<String, String> = redis.clone().hgetall(&bucket).await.unwrap();
             (documents == expected).then_some(())

@@ -53,12 +53,13 @@ async fn shards_per_holder(app: &App) -> Vec<i64> {
 async fn two_projectors_share_the_shards_of_one_read_model() {
     let name = "TIDEMARK_PROJECTION__SHARDS__AUCTION";
     let app = App::builder().projector().set(name, SHARDS).start().await;
-    eventually("one to have all shards of the auctions", || async {
-        (shards_per_holder(&app).await == [i64::from(SHARDS)]).then_some(())
-    })
+    eventually(
+        "one projector to hold all shards of the auctions",
+        || async { (shards_per_holder(&app).await == [i64::from(SHARDS)]).then_some(()) },
+    )
     .await;
     let _another = app.another_projector().await;
-    eventually("both to have some", || async {
+    eventually("both projectors to hold shards of the auctions", || async {
         (shards_per_holder(&app).await.len() == 2).then_some(())
     })
     .await;
@@ -129,7 +130,11 @@ async fn a_slow_shard_delays_its_rows_and_lists_alone() {
         let chunk = live.chunk().await.unwrap().unwrap();
         seen.push_str(std::str::from_utf8(&chunk).unwrap());
     }
-    assert_eq!(checkpoint_of(&app, slow).await, stood_at, "it was not slow");
+    assert_eq!(
+        checkpoint_of(&app, slow).await,
+        stood_at,
+        "the lock did not stop the read model"
+    );
     let waiting = buyer.with_tidemark(late.tidemark());
     for path in [&*format!("/v1/auctions/{slow}"), "/v1/auctions"] {
         waiting.get(path).await.problem(503, "behind");

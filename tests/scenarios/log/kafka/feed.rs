@@ -44,7 +44,7 @@ impl Reader {
         assert_eq!(self.given.len(), events.len());
         assert!(
             self.given == events,
-            "the feed gave something else than the log"
+            "the feed gave other events than the log holds"
         );
         self.feed.counts()
     }
@@ -132,7 +132,11 @@ async fn a_silent_broker_is_not_waited_for() {
     let mut reader = Reader::new(&relayed.log, &settings);
     let first = relayed.append(1).await;
     reader.reads(first).await;
-    assert_eq!(reader.feed.counts().caught_up, 1, "it follows the broker");
+    assert_eq!(
+        reader.feed.counts().caught_up,
+        1,
+        "the feed does not follow the broker yet"
+    );
 
     let never = 2 * settings.request_timeout;
     broker.broker_round_trip_time(1, never).unwrap();

@@ -114,7 +114,7 @@ impl RelayedLog {
             .await
             .unwrap();
         let AppendOutcome::Appended(appended) = outcome else {
-            panic!("the executor is forgotten")
+            panic!("the log does not know this executor any more")
         };
         assert_eq!(appended.conflicts, []);
         self.log.head().await.unwrap().position
@@ -153,7 +153,7 @@ impl RelayedLog {
         let changed = sqlx::query(sql).execute(&self.database.pool).await;
         assert!(
             changed.unwrap().rows_affected() > 0,
-            "nothing to tamper with"
+            "the statement changed no row"
         );
     }
 }
@@ -193,7 +193,9 @@ pub(super) async fn any_confirms(relays: &mut [RunningRelay], position: i64) -> 
 
 /// Fails the test if the future takes longer than [`DEADLINE`].
 pub(super) async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(DEADLINE, future).await.expect("took too long")
+    timeout(DEADLINE, future)
+        .await
+        .expect("the deadline passed")
 }
 
 /// The number of aggregates that [`event_of`] can make events of.
