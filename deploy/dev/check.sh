@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# What is done with the code and not with the running stack: tests, and the checked queries in .sqlx.
+# Commands for work on the code: tests, benchmarks, fault tests, and the checked queries in .sqlx.
 
-# A database of its own, made from the migrations each time: no test or stack is disturbed.
+# The database against which queries are checked. It is made anew each time, and nothing else uses it.
 CHECK_DATABASE=tidemark_prepare
 
-# with_database URL NAME: the same URL with another database.
+# with_database URL NAME: prints the URL with the database replaced.
 with_database() {
     local url=${1%%\?*} options=
     if [[ $1 == *\?* ]]; then options="?${1#*\?}"; fi
@@ -13,7 +13,7 @@ with_database() {
 
 run_sql() { psql -X -q -v ON_ERROR_STOP=1 "$@" </dev/null; }
 
-# Prints the URL of a freshly migrated database.
+# Makes the database from the migrations, and prints its URL.
 make_check_database() {
     local admin owner file
     # shellcheck source=/dev/null
@@ -29,23 +29,22 @@ make_check_database() {
     with_database "$admin" "$CHECK_DATABASE"
 }
 
-# Cargo knows nothing of the database: only a crate whose source is newer is expanded again.
-touch_sqlx_crates() {
+# Cargo does not know that a query depends on the database. It expands queries again only in a library, program
+# or test of which a file is newer, so this touches every file that holds a checked query.
+touch_query_files() {
     local manifest
     for manifest in "$ROOT"/*/Cargo.toml; do
-        if grep -q '^sqlx' "$manifest"; then
-            find "$(dirname "$manifest")" -name '*.rs' \( -name lib.rs -o -name main.rs -o -path '*/bin/*' -o -path '*/tests/*' \) -exec touch {} +
-        fi
-    done
+        grep -rlEZ --include='*.rs' 'query[a-z_]*!' "$(dirname "$manifest")" || true
+    done | xargs -0 --no-run-if-empty touch
 }
 
-# describe_queries DIRECTORY: what the database says about every checked query, as .sqlx holds it.
+# describe_queries DIRECTORY: writes what the database says about every checked query, in the form of .sqlx.
 describe_queries() {
     local url
     need_rust
     have psql || need_packages postgresql-client
     url=$(make_check_database)
-    touch_sqlx_crates
+    touch_query_files
     rm -rf "$1"
     mkdir -p "$1"
     say "checking every query against the migrated database"
@@ -57,7 +56,7 @@ prepare() {
     local new="$DEV_DIR/sqlx"
     describe_queries "$new"
     if [[ ${1:-} == --check ]]; then
-        diff -r "$ROOT/.sqlx" "$new" >&2 || die ".sqlx is not what the database says" "run ./dev prepare and commit .sqlx"
+        diff -r "$ROOT/.sqlx" "$new" >&2 || die ".sqlx differs from what the database says" "run ./dev prepare and commit .sqlx"
         say ".sqlx is up to date"
     else
         rm -rf "$ROOT/.sqlx"
@@ -66,7 +65,7 @@ prepare() {
     fi
 }
 
-# The environment of what makes databases of its own.
+# Makes this shell the environment of tests, which make databases of their own.
 enter_test_environment() {
     need_rust
     # shellcheck source=/dev/null
@@ -77,7 +76,7 @@ enter_test_environment() {
     cd "$ROOT" || exit
 }
 
-# What is measured are the processes as they are deployed, beside what measures them.
+# Builds the benchmark, and the processes that it measures as they would be deployed.
 run_benchmarks() {
     local binary variable targets=()
     enter_test_environment
@@ -85,14 +84,15 @@ run_benchmarks() {
         targets+=(--package "$binary" --bin "$binary")
     done
     cargo build --release --package tidemark-tests --bin bench "${targets[@]}" || die "the build failed" "the compiler's message is above"
-    # These steer ./dev; a process refuses settings that it does not know.
+    # These control ./dev. A process refuses settings that it does not know.
     for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
-    # A client of live updates is a file here and one there.
+    # Each client of live updates needs an open file in the benchmark and one in the query API.
     raise_open_files
     "${CARGO_TARGET_DIR:-target}/release/bench" "$@"
 }
 
-# chaos_home: where its servers' data lie; the user that PostgreSQL runs as must get there.
+# chaos_home: prints the directory for the data of the fault tests' servers. The user that runs PostgreSQL must
+# be able to enter it.
 chaos_home() {
     if (cd / && "${AS_POSTGRES[@]}" test -x "$DEV_DIR"); then
         echo "$DEV_DIR/chaos"
@@ -101,8 +101,8 @@ chaos_home() {
     fi
 }
 
-# build_failpoints PROFILE: binaries that die at chosen points, beside those of the profile, in which there
-# are no such points. A release refuses to have them, so it is a debug build, and none of it stays there.
+# build_failpoints PROFILE: builds programs with crash points, and moves them to a directory beside those of the
+# profile, which have none. This is a debug build, since no release may have crash points.
 build_failpoints() {
     local target="${CARGO_TARGET_DIR:-target}" name bins=()
     for name in command-api projector; do bins+=(--bin "tidemark-$name"); done
@@ -112,11 +112,11 @@ build_failpoints() {
     for name in command-api projector; do mv "$target/debug/tidemark-$name" "$target/$1/failpoints/"; done
 }
 
-# What some of its faults need. Without them these faults are skipped, each with its reason.
+# The packages that some faults need. Without them these faults are skipped, each with its reason.
 CHAOS_PACKAGES=(strace faketime nbdkit libnbd-bin)
 
-# Its servers are its own: of ./dev it needs the programs, the broker's jars and the secrets. CI has a
-# debug build already; figures of any worth come from a release build.
+# The fault tests start servers of their own. From ./dev they need the installed programs, the jars of Kafka and
+# the secrets. With --ci they use the debug build, which CI has already; meaningful times need a release build.
 run_chaos() {
     local flags=(--release) profile=release variable
     if [[ " $* " == *' --ci '* ]]; then flags=() profile=debug; fi
@@ -129,7 +129,7 @@ run_chaos() {
     export SQLX_OFFLINE=true
     if [[ $profile == release ]]; then build_failpoints "$profile"; fi
     cargo build --workspace --bins "${flags[@]}" || die "the build failed" "the compiler's message is above"
-    # These steer ./dev; a process refuses settings that it does not know.
+    # These control ./dev. A process refuses settings that it does not know.
     for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
     # shellcheck source=/dev/null
     . "$DEV_DIR/env"
@@ -138,10 +138,10 @@ run_chaos() {
         --kafka-libs "$KAFKA_HOME/libs" --deploy "$ROOT/deploy" --directory "$(chaos_home)" "$@"
 }
 
-# The tests that need a broker, by the beginnings of their names.
+# The beginnings of the names of all tests that need a broker.
 NEED_KAFKA=(log::kafka:: projection::repeated_records::)
 
-# Without a broker these are skipped, each with its name; in CI none may be.
+# Names the tests that are skipped without a broker. In CI none may be skipped.
 skip_kafka() {
     local reason name
     reason=$(way_of kafka | cut -c7-)
@@ -156,7 +156,7 @@ skip_kafka() {
 run_tests() {
     local skips=()
     enter_test_environment
-    # Tests start the real binaries, which 'cargo test' alone does not build.
+    # The scenarios start the real programs, and 'cargo test' alone does not build those.
     cargo build --workspace --bins || die "the build failed" "the compiler's message is above"
     if kafka_missing; then
         skip_kafka

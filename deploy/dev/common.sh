@@ -1,11 +1,12 @@
 # shellcheck shell=bash disable=SC2034
-# What every part of ./dev shares: places, settings, messages, secrets and background processes.
+# What every part of ./dev uses: directories, settings, messages, secrets and background processes.
 
 DEV_DIR="$ROOT/.dev"
 LOG_DIR="$DEV_DIR/log"
 RUN_DIR="$DEV_DIR/run"
 
-# Ports of our own, so that no service already on the machine is in the way. All on loopback.
+# Ports other than the usual ones, so that they do not collide with services that the machine runs already.
+# All of them are on loopback.
 HOST=127.0.0.1
 POSTGRES_PORT=${TIDEMARK_DEV_POSTGRES_PORT:-5442}
 REDIS_PORT=${TIDEMARK_DEV_REDIS_PORT:-6389}
@@ -15,20 +16,21 @@ COMMAND_API_PORT=${TIDEMARK_DEV_COMMAND_API_PORT:-7001}
 QUERY_API_PORT=${TIDEMARK_DEV_QUERY_API_PORT:-7002}
 PROJECTOR_PORT=${TIDEMARK_DEV_PROJECTOR_PORT:-7003}
 
-# How long a service may take to answer, a process to be ready, and either to stop before it is killed.
+# How long a service may take to answer, how long a process may take to be ready, and how long either may take
+# to stop before it is killed.
 SERVICE_START_SECONDS=60
 PROCESS_READY_SECONDS=120
 STOP_SECONDS=25
-# A log longer than this is set aside when its process starts again.
+# A log that is longer is renamed when its process starts again.
 LOG_KEEP_BYTES=$((20 * 1024 * 1024))
 
-# paint COLOUR TEXT: only where a person looks on.
+# paint COLOUR TEXT: prints the text in colour if a terminal shows it.
 paint() { if [[ -t 2 ]]; then printf '\033[%sm%s\033[0m' "$1" "$2"; else printf '%s' "$2"; fi; }
 say() { printf '%s %s\n' "$(paint 1 '==>')" "$*"; }
 note() { printf '    %s\n' "$*"; }
 warn() { printf '%s %s\n' "$(paint 33 warning:)" "$*" >&2; }
 
-# die WHAT [WHAT-TO-DO]
+# die MESSAGE [ADVICE]: prints what is wrong and what to do about it, and exits.
 die() {
     printf '%s %s\n' "$(paint 31 error:)" "$1" >&2
     [[ -z ${2:-} ]] || printf '       %s\n' "$2" >&2
@@ -39,7 +41,7 @@ is_root() { [[ $(id -u) == 0 ]]; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# A name for this clone that fits everywhere a path of any length does not.
+# Prints a short name of this clone, for places where its path may be too long.
 clone_id() { printf '%s' "$ROOT" | sha256sum | cut -c1-12; }
 
 make_dirs() {
@@ -47,8 +49,8 @@ make_dirs() {
     (umask 077 && mkdir -p "$DEV_DIR/secrets")
 }
 
-# Runs a command while no other ./dev of this clone changes what runs. A child must close fd 9, or
-# it would hold the lock for as long as it lives.
+# locked COMMAND...: runs a command that starts or stops something, one at a time in this clone. A background
+# process must close file descriptor 9, or it would hold the lock for as long as it lives.
 locked() {
     make_dirs
     (
@@ -57,19 +59,20 @@ locked() {
     ) 9>"$DEV_DIR/lock"
 }
 
-# Writes standard input to a file that only its owner can read, whole or not at all.
+# write_private FILE: writes standard input to a file that only its owner can read. The file is replaced only
+# when all of it has been written.
 write_private() {
     (umask 077 && cat >"$1.new") && mv "$1.new" "$1"
 }
 
-# secret NAME: the value of a secret, made on first use. Hex needs no quoting in URLs or files.
+# secret NAME: prints a secret, which is made on first use. It is hex, which needs no quoting in URLs and files.
 secret() {
     local file="$DEV_DIR/secrets/$1"
     [[ -s $file ]] || openssl rand -hex 32 | tr -d '\n' | write_private "$file"
     cat "$file"
 }
 
-# secret_key NAME: 32 random bytes as base64.
+# secret_key NAME: prints a secret of 32 random bytes as base64, which is made on first use.
 secret_key() {
     local file="$DEV_DIR/secrets/$1"
     [[ -s $file ]] || openssl rand -base64 32 | tr -d '\n' | write_private "$file"
@@ -78,26 +81,26 @@ secret_key() {
 
 port_open() { (exec 3<>"/dev/tcp/$HOST/$1") 2>/dev/null; }
 
-# free_port PORT SETTING: stops where somebody else listens already.
+# free_port PORT SETTING: exits if another process listens on the port already.
 free_port() {
     ! port_open "$1" || die "port $1 is taken by a process that ./dev did not start" \
         "stop that process, or choose another port: $2=<port> ./dev ..."
 }
 
-# The moment a process started, in clock ticks since boot: with its id, this names one process for
-# ever, so that a recycled id is never taken for ours.
+# started_at PID: prints when a process started, in clock ticks since boot. Id and start together name one
+# process, so that a process that got a recycled id is never taken for ours.
 started_at() {
     local stat
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
     awk '{ print $20 }' <<<"${stat##*) }"
 }
 
-# pid_of NAME: prints the id of a process that we started and that still runs; else fails.
+# pid_of NAME: prints the id of a process that we started, and fails if it does not run any more.
 pid_of() {
     local pid ticks
     read -r pid ticks 2>/dev/null <"$RUN_DIR/$1.pid" || return 1
     [[ -n $ticks && $(started_at "$pid") == "$ticks" ]] || return 1
-    # A zombie waits for its parent only: it has ended.
+    # A zombie has ended, and only waits for its parent to notice.
     ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null || return 1
     echo "$pid"
 }
@@ -106,7 +109,8 @@ is_running() { pid_of "$1" >/dev/null; }
 
 record_process() { echo "$2 $(started_at "$2")" >"$RUN_DIR/$1.pid"; }
 
-# start_process NAME COMMAND...: in a session of its own, so that Ctrl-C here does not reach it.
+# start_process NAME COMMAND...: starts a background process in its own session, so that Ctrl-C in this terminal
+# does not reach it.
 start_process() {
     local name=$1 log="$LOG_DIR/$1.log"
     shift
@@ -119,7 +123,8 @@ start_process() {
     record_process "$name" $!
 }
 
-# A broker holds files of every partition open; the usual soft limit of 1024 is soon reached.
+# Raises the limit of open files. The usual 1024 are too few for a broker, which keeps several files of each
+# partition open.
 raise_open_files() {
     local hard
     hard=$(ulimit -Hn)
@@ -127,8 +132,8 @@ raise_open_files() {
     ulimit -Sn "$hard"
 }
 
-# wait_for NAME SECONDS COMMAND...: until the command succeeds; fails when the process has ended
-# before or the time is over, showing the end of its log.
+# wait_for NAME SECONDS COMMAND...: waits until the command succeeds. If the process ends or the time is over
+# before, it shows the end of the process's log and fails.
 wait_for() {
     local name=$1 deadline=$((SECONDS + $2))
     shift 2
@@ -149,7 +154,8 @@ explain_failure() {
     tail -n 15 "$LOG_DIR/$1.log" 2>/dev/null | sed 's/^/    | /' >&2 || true
 }
 
-# stop_process NAME [SIGNAL]: asks, waits, and only then kills. Harmless if it does not run.
+# stop_process NAME [SIGNAL]: sends the signal, waits, and kills the process if it does not stop in time. It does
+# nothing if the process does not run.
 stop_process() {
     local name=$1 signal=${2:-TERM} pid deadline=$((SECONDS + STOP_SECONDS))
     if pid=$(pid_of "$name"); then

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The services in containers, where an engine runs. docker-compose.yml says what they are.
+# The services in containers by docker-compose.yml, if a container engine runs.
 
-# Asked once a run: an engine that is there answers at once, one that is not may take a while.
+# The answer is kept for this run of ./dev, since asking an engine that does not run may take seconds.
 compose_available() {
     if [[ -z ${COMPOSE_AVAILABLE:-} ]]; then
         COMPOSE_AVAILABLE=no
@@ -12,7 +12,7 @@ compose_available() {
     [[ $COMPOSE_AVAILABLE == yes ]]
 }
 
-# Each clone has containers and volumes of its own.
+# The name separates the containers and volumes of one clone from those of another.
 compose_project() { echo "tidemark-$(clone_id)"; }
 
 compose() {

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The configuration of the processes: .dev/env for those on this machine, .dev/compose.env for
-# docker-compose.yml. Both hold secrets and are readable by their owner only.
+# The configuration of the processes: .dev/env for those on this machine, and .dev/compose.env for
+# docker-compose.yml. Both hold secrets, and only their owner can read them.
 
 ADMIN_EMAIL=admin@tidemark.example
 
-# What only some processes may know (may_know below); the rest of .dev/env is for all of them.
+# The variables of .dev/env that only some processes may know, as may_know tells. All processes get the others.
 CONFIDENTIAL=(
     DATABASE__OWNER_URL DATABASE__APPEND_URL DATABASE__RELAY_URL DATABASE__PROJECT_URL DATABASE__READ_URL
     AUTH__SIGNING_KEY SEALING__MASTER_KEY SEALING__LOOKUP_KEY
@@ -12,6 +12,7 @@ CONFIDENTIAL=(
     TEST_DATABASE_URL TEST_ADMIN_PASSWORD
 )
 
+# may_know NAME: prints the confidential variables of one process.
 may_know() {
     case $1 in
         command-api)
@@ -26,10 +27,10 @@ may_know() {
     esac
 }
 
-# enter_environment NAME: makes this (sub)shell the environment of one process.
+# enter_environment NAME: makes this shell, usually a subshell, the environment of one process.
 enter_environment() {
     local name=$1 variable
-    # These steer ./dev; a process refuses settings that it does not know.
+    # These control ./dev. A process refuses settings that it does not know.
     for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
     # shellcheck source=/dev/null
     . "$DEV_DIR/env"
@@ -59,10 +60,12 @@ service_tokens() { echo "$(service_token query-api),$(service_token auction-time
 
 postgres_url() { echo "postgres://$1:$(secret "$1")@$HOST:$POSTGRES_PORT/$2"; }
 
-# line NAME VALUE: values hold no quotes: they are hex, base64, addresses and URLs made of those.
+# line NAME VALUE: prints a line of .dev/env. Values are hex, base64, addresses and URLs of these, so that none
+# holds a quote.
 line() { printf "export TIDEMARK_%s='%s'\n" "$1" "$2"; }
 
-# service_line SERVICE NAME VALUE: the environment's own value where that service is the environment's.
+# service_line SERVICE NAME VALUE: prints a line with the value, or with the one from the environment if the
+# environment names the service.
 service_line() {
     local given="TIDEMARK_$2"
     if [[ $(way_of "$1") == environment ]]; then line "$2" "${!given:-}"; else line "$2" "$3"; fi
@@ -84,7 +87,7 @@ listener_lines() {
 
 write_environment() {
     {
-        echo "# Written by ./dev, again at each start: what the processes of this clone are configured with."
+        echo "# The configuration of the processes of this clone. ./dev writes it again at each start."
         service_line postgres DATABASE__OWNER_URL "$(postgres_url tidemark_owner tidemark)"
         service_line postgres DATABASE__APPEND_URL "$(postgres_url tidemark_append tidemark)"
         service_line postgres DATABASE__RELAY_URL "$(postgres_url tidemark_relay tidemark)"
@@ -101,9 +104,9 @@ write_environment() {
         line SEALING__LOOKUP_KEY "$(secret_key sealing_lookup_key)"
         line SERVICE_TOKENS "$(service_tokens)"
         line BOOTSTRAP_SECRET "$(secret bootstrap)"
-        echo "# An operator's, for the projector's command line."
+        echo "# The token of the service 'operator', for the projector's command line."
         line SERVICE_TOKEN "$(service_token operator)"
-        echo "# For tests and the demo only: databases are made with the first; the administrator that 'up' makes."
+        echo "# For tests and the demo only: the URL with which databases are made, and the administrator that 'up' makes."
         service_line postgres TEST_DATABASE_URL "$(postgres_url postgres postgres)"
         line TEST_ADMIN_EMAIL "$ADMIN_EMAIL"
         line TEST_ADMIN_PASSWORD "$(secret admin)"

@@ -1,14 +1,15 @@
 # shellcheck shell=bash
-# Apache Kafka in KRaft mode, one node, from jars that Maven fetches into .dev/kafka/libs.
-# Where it cannot be had, these functions fail with a reason and ./dev goes on without a broker.
+# Apache Kafka in KRaft mode with one node, from jars that Maven fetches into .dev/kafka/libs. If it cannot be
+# fetched or started, these functions fail with a reason, and ./dev goes on without a broker.
 
 KAFKA_HOME="$DEV_DIR/kafka"
-# Enough for the many small topics of the tests.
+# Heap of the broker: enough for the many small topics of the tests.
 KAFKA_HEAP_MIB=512
 
 kafka_answers() { kcat -b "$1" -L -m 2 -X log_level=0; }
 
-# Fetched aside and renamed when whole; fetched again when the versions in pom.xml changed.
+# Fetches the jars again when pom.xml has changed. They are fetched into another directory, which is renamed when
+# it is complete.
 fetch_kafka() {
     local pom="$ROOT/deploy/kafka/pom.xml"
     if cmp -s "$pom" "$KAFKA_HOME/libs/pom.xml"; then return; fi
@@ -40,7 +41,8 @@ kafka_java() {
         </dev/null 2>>"$LOG_DIR/kafka-format.log" 9>&-
 }
 
-# The mark comes last: storage without it was left half made.
+# Formats the storage of the broker. The file `formatted` is written last, so that storage without it is known to
+# be incomplete and is made anew.
 format_kafka() {
     local id
     [[ ! -e $KAFKA_HOME/formatted ]] || return 0
@@ -51,7 +53,7 @@ format_kafka() {
     touch "$KAFKA_HOME/formatted"
 }
 
-# Where it fails, the reason is in KAFKA_PROBLEM.
+# Why start_kafka failed.
 KAFKA_PROBLEM=
 start_kafka() {
     if ! is_running kafka; then

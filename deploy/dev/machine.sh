@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What the machine must have: finds what is missing and installs it through apt. Never starts or
-# touches the units of the packages: the services of ./dev are processes of its own.
+# Finds the packages that the machine lacks, and installs them through apt. It never starts or changes the
+# service units of the packages, because ./dev runs the services as processes of its own.
 
-# The commands that show that a package is there, or a file where it brings no command.
+# package_present PACKAGE: looks for a command of the package, or for a file if it has no command.
 package_present() {
     case $1 in
         zlib1g-dev) [[ -e /usr/include/zlib.h ]] ;;
@@ -22,7 +22,8 @@ missing_packages() {
     done
 }
 
-# need_packages PACKAGE...: makes sure of them, or stops with the line to run.
+# need_packages PACKAGE...: installs what is missing. Without the right to install, it exits with the command to
+# run.
 need_packages() {
     local missing
     mapfile -t missing < <(missing_packages "$@")
@@ -37,7 +38,8 @@ need_packages() {
 
 POLICY=/usr/sbin/policy-rc.d
 
-# Packages start their services when they are installed, unless policy-rc.d says no (101).
+# install_packages PACKAGE...: installs them without starting their services, which policy-rc.d forbids by the
+# exit code 101.
 install_packages() (
     restore_policy
     trap restore_policy EXIT
@@ -53,7 +55,7 @@ install_packages() (
     }
 )
 
-# Also after an installation that was interrupted.
+# Undoes what an installation did to policy-rc.d, also after one that was interrupted.
 restore_policy() {
     if grep -qs 'Written by ./dev' "$POLICY"; then rm -f "$POLICY"; fi
     if [[ -e $POLICY.before-tidemark ]]; then mv "$POLICY.before-tidemark" "$POLICY"; fi

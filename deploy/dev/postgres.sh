@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# PostgreSQL from the machine's own binaries: a cluster of our own below .dev/, never the system's.
+# PostgreSQL from the machine's own programs, with a cluster of its own in .dev/. It never uses the cluster of the
+# system.
 
 POSTGRES_OLDEST=15
 
-# The directory of the newest server binaries that are new enough.
+# Prints the directory of the newest server programs, and fails if there are none that are new enough.
 postgres_bin() {
     local dir
     for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -t/ -k5 -rn); do
@@ -15,12 +16,12 @@ postgres_bin() {
     return 1
 }
 
-# The server refuses to run as root: then it runs as the user that its package made.
+# The server refuses to run as root. For root it runs as the user that its package made.
 AS_POSTGRES=()
 if is_root; then AS_POSTGRES=(setpriv --reuid=postgres --regid=postgres --init-groups); fi
 
-# .dev/postgres, unless the server's user cannot get there or the path is too long for a socket
-# (107 bytes): then a directory in /var/tmp, with .dev/postgres pointing to it.
+# Prints the directory of the cluster: .dev/postgres, unless the server's user cannot enter it or its path is too
+# long for a socket (107 bytes). Then it is a directory in /var/tmp, to which .dev/postgres is a link.
 postgres_home() {
     local home="$DEV_DIR/postgres"
     if ((${#home} > 80)) || ! (cd / && "${AS_POSTGRES[@]}" test -x "$DEV_DIR"); then
@@ -29,7 +30,8 @@ postgres_home() {
     echo "$home"
 }
 
-# What lies there already must be the server's user's: in /var/tmp anybody may have laid it.
+# make_postgres_home HOME: makes the directory. One that exists must belong to the server's user, because in
+# /var/tmp anybody could have made it.
 make_postgres_home() {
     local home=$1 owner=postgres
     is_root || owner=$(id -un)
@@ -38,7 +40,8 @@ make_postgres_home() {
     if [[ $home != "$DEV_DIR/postgres" ]]; then ln -sfn "$home" "$DEV_DIR/postgres"; fi
 }
 
-# Made aside and renamed when whole, so that an interrupted one is simply made again.
+# init_postgres HOME BIN: makes the cluster under another name and renames it when it is complete, so that after an
+# interruption it is made anew.
 init_postgres() {
     local home=$1 bin=$2
     [[ ! -d $home/data ]] || return 0
@@ -47,17 +50,18 @@ init_postgres() {
     (cd / && "${AS_POSTGRES[@]}" "$bin/initdb" --pgdata="$home/data.new" --username=postgres --encoding=UTF8 \
         --locale=C.UTF-8 --data-checksums --auth=trust) >"$LOG_DIR/initdb.log" 2>&1 9>&- ||
         die "initdb failed: $(tail -n 1 "$LOG_DIR/initdb.log")" "see $LOG_DIR/initdb.log"
-    # The socket lies in a directory of mode 0700: whoever reaches it owns the cluster.
+    # The socket needs no password: its directory has mode 0700, so that only the owner of the cluster reaches it.
     printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 scram-sha-256' >"$home/data.new/pg_hba.conf"
     mv "$home/data.new" "$home/data"
 }
 
-# Whether a process of this cluster lives: each has the data directory as its working directory.
+# postgres_remains HOME: whether a process of this cluster lives. Each of them has the data directory as its working
+# directory.
 postgres_remains() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1/data" 2>/dev/null | grep -q .; }
 
-# A server whose pid file of ours was lost is taken up again. One that was killed leaves lock files
-# that may by now name another process and keep the next from starting: they go, but never before
-# its last backend has gone.
+# adopt_postgres HOME: finds a server that runs although our own pid file was lost. A server that was killed leaves
+# lock files, which keep the next one from starting and by now may name another process. They are removed, but
+# never before the last backend of the old server has ended.
 adopt_postgres() {
     local lock="$1/data/postmaster.pid" pid deadline=$((SECONDS + STOP_SECONDS))
     [[ -e $lock ]] || return 0
@@ -67,7 +71,7 @@ adopt_postgres() {
         return
     fi
     while postgres_remains "$1"; do
-        ((SECONDS < deadline)) || die "processes of a PostgreSQL that was killed are still there" "try again in a while"
+        ((SECONDS < deadline)) || die "processes of a PostgreSQL server that was killed still run" "try again in a minute"
         sleep 0.2
     done
     rm -f "$lock" "$1"/.s.PGSQL.*
@@ -77,7 +81,7 @@ start_postgres() {
     local home bin
     bin=$(postgres_bin) || die "no PostgreSQL $POSTGRES_OLDEST or newer" "install the package postgresql"
     if is_root && ! id postgres >/dev/null 2>&1; then
-        die "there is no user postgres, and the server refuses to run as root" "install the package postgresql, or be another user"
+        die "there is no user postgres, and the server refuses to run as root" "install the package postgresql, or run ./dev as another user"
     fi
     home=$(postgres_home)
     if ! is_running postgres; then
@@ -93,13 +97,15 @@ start_postgres() {
             -c unix_socket_directories="$home" -c unix_socket_permissions=0700
     fi
     wait_for postgres "$SERVICE_START_SECONDS" "$bin/pg_isready" -q -U postgres -h "$home" -p "$POSTGRES_PORT" ||
-        die "PostgreSQL did not start" "see $LOG_DIR/postgres.log; './dev reset' forgets all data and begins again"
+        die "PostgreSQL did not start" "see $LOG_DIR/postgres.log; './dev reset' deletes all data, so that it can be made anew"
     make_roles "$home"
 }
 
-stop_postgres() { stop_process postgres INT; } # INT: do not wait for clients to leave
+# On SIGINT the server ends its sessions; on SIGTERM it would wait for clients to leave.
+stop_postgres() { stop_process postgres INT; }
 
-# make_roles HOST: over the socket the superuser needs no password, so lost secrets lock nobody out.
+# make_roles HOST: makes the roles, or sets their passwords anew. Over the socket the superuser needs no password,
+# so that lost secrets lock nobody out.
 make_roles() {
     POSTGRES_PASSWORD=$(secret postgres) \
         TIDEMARK_OWNER_PASSWORD=$(secret tidemark_owner) \

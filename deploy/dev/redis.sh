@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Redis from the machine's own binary, with its data and its configuration in .dev/redis.
+# Redis from the machine's own program, with data and configuration in .dev/redis.
 
 redis_ping() {
     [[ $(REDISCLI_AUTH=$(secret redis) redis-cli -h "$HOST" -p "$REDIS_PORT" ping) == PONG ]]
 }
 
-# The password stands in a private file, since every user can read a command line.
+# The password is in a private file, because every user can read the command lines of processes.
 write_redis_conf() {
     write_private "$DEV_DIR/redis/redis.conf" <<CONF
 bind $HOST
@@ -27,7 +27,7 @@ start_redis() {
         start_process redis redis-server "$DEV_DIR/redis/redis.conf"
     fi
     wait_for redis "$SERVICE_START_SECONDS" redis_ping ||
-        die "Redis did not start" "see $LOG_DIR/redis.log; './dev reset' forgets all data and begins again"
+        die "Redis did not start" "see $LOG_DIR/redis.log; './dev reset' deletes all data, so that it can be made anew"
 }
 
 stop_redis() { stop_process redis; }

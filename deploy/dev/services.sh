@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Postgres, Redis and Kafka, each by one of four ways, noted in .dev/way/<service>:
-#   environment  the variables name one that answers: it is used, never started or stopped
-#   compose      a container engine runs: docker-compose.yml
-#   own          the machine's own binaries, with data in .dev/
-#   none: WHY    Kafka only: everything then follows the log itself
+# Postgres, Redis and Kafka. Each is had in one of four ways, which .dev/way/<service> records:
+#   environment   the environment names one that answers; it is used, but never started or stopped
+#   compose       a container by docker-compose.yml, if a container engine runs
+#   own           the machine's own program, with data in .dev/
+#   none: REASON  only for Kafka: there is no broker, and projectors read the log from Postgres
 
 POSTGRES_VARIABLES=(TIDEMARK_DATABASE__{OWNER,APPEND,RELAY,PROJECT,READ}_URL)
 SERVICE_VARIABLES=("${POSTGRES_VARIABLES[@]}" TIDEMARK_REDIS__URL TIDEMARK_KAFKA__BROKERS)
@@ -14,7 +14,8 @@ set_way() { echo "$2" >"$DEV_DIR/way/$1"; }
 
 kafka_missing() { [[ $(way_of kafka) == none:* ]]; }
 
-# A shell that sourced .dev/env names our own services: that is not the environment's choice.
+# Unsets the variables that name our own services, as they do in a shell that has sourced .dev/env. Those were not
+# chosen by the user.
 forget_own_variables() {
     local name ours
     [[ -e $DEV_DIR/env ]] || return 0
@@ -35,7 +36,7 @@ service_of() {
     esac
 }
 
-# reachable URL PORT: whether somebody listens at a URL, or at the first of a list of brokers.
+# reachable URL PORT: whether a server listens at a URL, or at the first of a list of brokers. PORT is the default.
 reachable() {
     local address=${1#*://} host port
     address=${address##*@}
@@ -46,7 +47,7 @@ reachable() {
     timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$port" 2>/dev/null
 }
 
-# named_by_environment SERVICE: whether the environment names one that answers.
+# named_by_environment SERVICE: whether the environment names a server of this kind, and it answers.
 named_by_environment() {
     local url port name
     case $1 in
@@ -59,7 +60,7 @@ named_by_environment() {
     esac
     [[ -n $url ]] || return 1
     reachable "$url" "$port" || {
-        warn "the environment names a $1 that does not answer: using one of our own"
+        warn "the environment names a $1 that does not answer: ./dev uses its own"
         return 1
     }
 }
@@ -78,7 +79,7 @@ choose_way() {
     fi
 }
 
-# The packages that the chosen ways need: what another machine runs is not installed on this one.
+# Prints the packages that the chosen ways need. Those of a service are not needed if it runs elsewhere.
 needed_packages() {
     local package service
     for package in "${PACKAGES[@]}"; do
@@ -122,7 +123,7 @@ start_broker() {
         compose) compose_up kafka || problem="its container did not start (see ./dev logs kafka)" ;;
     esac
     [[ -z $problem ]] || set_way kafka "none: $problem"
-    ! kafka_missing || warn "there is no Kafka: $(way_of kafka | cut -c7-). Everything follows the log itself."
+    ! kafka_missing || warn "there is no Kafka: $(way_of kafka | cut -c7-). Projectors read the log from Postgres."
 }
 
 report_service() {
@@ -153,10 +154,10 @@ stop_services() {
     stop_postgres
 }
 
-# Everything that was ever written, secrets included; what the environment names is left alone.
+# Removes everything that ./dev ever wrote, including secrets. Services that the environment names keep their data.
 forget_services() {
     if grep -qs '^compose$' "$DEV_DIR"/way/*; then compose down --volumes </dev/null 9>&-; fi
     if [[ -L $DEV_DIR/postgres ]]; then rm -rf "$(readlink "$DEV_DIR/postgres")"; fi
-    # The lock is held by this very command.
+    # This command itself holds the lock.
     find "$DEV_DIR" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
 }

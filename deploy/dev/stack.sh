@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Our own processes: built, migrated, started, watched, stopped.
+# The three processes of Tidemark: building, migrating, starting, watching and stopping them.
 
 PROCESSES=(command-api query-api projector)
-# Of the last `up`, so that what comes after it uses the same binaries.
+# The build profile of the last `up`. Other commands use the same programs.
 PROFILE=$(cat "$DEV_DIR/profile" 2>/dev/null || echo debug)
 
 binary() { echo "${CARGO_TARGET_DIR:-$ROOT/target}/$PROFILE/$1"; }
@@ -20,14 +20,15 @@ migrate() {
     say "migrating the database"
     (enter_environment migrate && "$(binary tidemark-projector)" migrate) >>"$LOG_DIR/migrate.log" 2>&1 || {
         tail -n 15 "$LOG_DIR/migrate.log" >&2
-        die "the migration failed" "see $LOG_DIR/migrate.log; './dev reset' forgets all data and begins again"
+        die "the migration failed" "see $LOG_DIR/migrate.log; './dev reset' deletes all data, so that it can be made anew"
     }
 }
 
-# A process is left alone only if it runs this very binary with this very configuration.
+# stamp PROGRAM: prints a hash of program and configuration. A process that runs with the same stamp need not be
+# started again.
 stamp() { cat "$DEV_DIR/env" "$1" | sha256sum | cut -c1-64; }
 
-# start_tidemark NAME ARGUMENT...
+# start_tidemark NAME ARGUMENT...: starts a process, unless it already runs with this program and configuration.
 start_tidemark() {
     local name=$1 program stamp
     shift
@@ -55,13 +56,13 @@ start_stack() {
     done
 }
 
-# In the order that lets each finish what it has begun: no new commands, then no more to follow.
+# The command API stops first, so that no new events arrive while the others finish their work.
 stop_stack() {
     local name
     for name in "${PROCESSES[@]}"; do stop_process "$name"; done
 }
 
-# The first administrator; at each later start there is one already.
+# Makes the first administrator. At each later start there already is one.
 make_admin() {
     local output
     secret admin >/dev/null
@@ -137,7 +138,7 @@ status() {
     fi
 }
 
-# How far read models, reactors and the relay are behind the log, and what blocks them.
+# Shows how far read models, reactors and the relay are behind the log, and what blocks them.
 read_models() { (enter_environment projector && "$(binary tidemark-projector)" status) | sed 's/^/    /'; }
 
 show_logs() {
