@@ -35,7 +35,7 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 /// An event as the log would hold it at that position, which is its version and the second of its time
-/// too. Its stream is the auction of the examples.
+/// too. Its stream is the auction in the samples.
 ///
 /// # Panics
 /// If the event cannot be encoded.

@@ -145,8 +145,8 @@ impl Bucket {
         self.write(guard, &[], Some(batch.to)).await
     }
 
-    /// Empties the bucket, so that readers ask Postgres until it is filled. A writer that was filling it already
-    /// learns by its next write that its guard does not hold any more.
+    /// Empties the bucket, so that readers ask Postgres until it is filled. A writer that was filling it before
+    /// learns from its next write that its guard does not hold any more.
     ///
     /// # Errors
     /// If Redis does not answer in time.

@@ -1,4 +1,4 @@
-//! How the OpenAPI description describes the values that `events` defines. These types only describe; no
+//! How the description of the API describes the values that `events` defines. These types only describe; no
 //! value of them is ever made.
 
 use utoipa::ToSchema;

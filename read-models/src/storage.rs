@@ -22,10 +22,6 @@ pub const GENERATION: i32 = 1;
 /// The highest number of rows that one statement writes, so that none takes long.
 const STATEMENT_ROWS_MAX: usize = 1_000;
 
-/// The time after which a write is given up. It is longer than Postgres lets any statement take, so Postgres
-/// cannot be reached any more.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A row as it is stored after some events.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Document {
@@ -53,8 +49,9 @@ pub struct RowBatch {
 pub struct Checkpoint {
     /// The position up to which all events are in the rows of the shard.
     pub position: i64,
-    /// The checkpoint of the last write that removed a row. The rows that changed after it, of which the table
-    /// has all, are all changes since: none of them is a removal, which would leave no trace.
+    /// The checkpoint of the last write that removed a row. Who knows the rows as of this checkpoint or a later
+    /// one needs to read only those that changed since. Who knows older ones must read all, because a removed
+    /// row leaves no trace.
     pub last_removal: i64,
 }
 
@@ -85,6 +82,7 @@ pub enum StorageError {
 #[derive(Clone, Debug)]
 pub struct Storage {
     pool: PgPool,
+    write_timeout: Duration,
     read_model: &'static str,
     generation: i32,
     shard: Shard,
@@ -92,11 +90,19 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The storage of a shard of a generation of the read model.
+    /// The storage of a shard of a generation of the read model. A write is given up after `write_timeout`,
+    /// which must be longer than Postgres lets a statement run: then Postgres cannot be reached any more.
     #[must_use]
-    pub fn new(pool: PgPool, read_model: &'static str, generation: i32, shard: Shard) -> Self {
+    pub fn new(
+        pool: PgPool,
+        write_timeout: Duration,
+        read_model: &'static str,
+        generation: i32,
+        shard: Shard,
+    ) -> Self {
         Self {
             pool,
+            write_timeout,
             read_model,
             generation,
             shard,
@@ -174,8 +180,9 @@ impl Storage {
     /// rows in memory, because it does not know what was written.
     pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
         let storage = self.clone();
-        let write =
-            async move { timeout(WRITE_TIMEOUT, storage.write_in_transaction(&batch)).await };
+        let write = async move {
+            timeout(storage.write_timeout, storage.write_in_transaction(&batch)).await
+        };
         let written = tokio::spawn(write).await?;
         written.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))?
     }

@@ -26,7 +26,13 @@ pub(crate) struct WorkerFactory {
 impl WorkerFactory {
     /// A worker for one shard of a read model, with a Redis writer if its documents belong in Redis.
     pub(crate) fn worker<M: ReadModel>(&self, shard: Shard) -> Worker<M> {
-        let storage = Storage::new(PgPool::clone(&self.pool), M::NAME, GENERATION, shard);
+        let storage = Storage::new(
+            PgPool::clone(&self.pool),
+            self.config.database.response_timeout(),
+            M::NAME,
+            GENERATION,
+            shard,
+        );
         let documents = self.documents.as_ref().filter(|_| M::IN_REDIS);
         let redis_writer = documents.map(|documents| {
             let bucket = documents.bucket(M::NAME, GENERATION, shard);

@@ -89,7 +89,7 @@ impl Crate {
             .find(|prefix| self.modules.contains_key(*prefix))?;
         let item = &absolute[module.len()..];
         let exported = self.modules[module].exports.iter().find(|export| {
-            let is_named = item.first().is_some() && export.last() == item.first();
+            let is_named = !item.is_empty() && export.last() == item.first();
             is_named && self.resolve(module, export).is_some()
         });
         match exported {

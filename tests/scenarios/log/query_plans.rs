@@ -2,6 +2,7 @@
 //! Postgres makes the plans while the tables are almost empty.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{
@@ -61,7 +62,13 @@ async fn analyze_while_empty(database: &Database, tables: &[&str]) {
 async fn fold(database: &Database) {
     let pool = pool(database, "TIDEMARK_DATABASE__PROJECT_URL");
     let shard = Shard::all(1).next().unwrap();
-    let storage = Storage::new(pool.clone(), "profile", GENERATION, shard);
+    let storage = Storage::new(
+        pool.clone(),
+        Duration::from_secs(10),
+        "profile",
+        GENERATION,
+        shard,
+    );
     let first = new_id();
     for batch in 0..BATCHES {
         let ids: Vec<_> = (1..ROWS).map(|_| new_id()).chain([first]).collect();

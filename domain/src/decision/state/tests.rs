@@ -121,10 +121,12 @@ fn long_auction(bids: usize) -> Vec<Event> {
 
 proptest! {
     #[test]
-    fn a_snapshot_and_later_events_give_the_state_of_all_events(bids in 0_usize..300, at_share in 0.0..1.0_f64) {
+    fn a_snapshot_and_later_events_give_the_state_of_all_events(
+        bids in 0_usize..300,
+        place in any::<prop::sample::Index>(),
+    ) {
         let events = long_auction(bids);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "any place among the events will do")]
-        let place = 1 + (at_share * (events.len() - 1) as f64) as usize;
+        let place = 1 + place.index(events.len());
         let mut loaded = through_snapshot(Aggregate::Auction, &fold(&events[..place]));
         for (second, event) in (0..).zip(&events).skip(place) {
             loaded.apply(event, at(second));

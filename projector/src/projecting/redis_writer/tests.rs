@@ -39,6 +39,7 @@ impl Case {
         let documents = Documents::new(&url, &prefix, Duration::from_secs(5)).unwrap();
         let storage = Storage::new(
             PgPool::clone(&database.pool),
+            Duration::from_secs(10),
             "tally",
             GENERATION,
             Shard::ONLY,
@@ -147,7 +148,7 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
     let (even, odd) = (Uuid::from_u128(4), Uuid::from_u128(5));
     for (id, shard) in [even, odd].into_iter().zip(Shard::all(2)) {
         let pool = PgPool::clone(&case.database.pool);
-        let storage = Storage::new(pool, "tally", GENERATION, shard);
+        let storage = Storage::new(pool, Duration::from_secs(10), "tally", GENERATION, shard);
         let documents = vec![document(id, "{}", 3)];
         let batch = RowBatch {
             from: 0,

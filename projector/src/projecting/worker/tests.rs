@@ -26,6 +26,7 @@ fn worker(database: &Database) -> Worker<Tally> {
 fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
     let storage = Storage::new(
         PgPool::clone(&database.pool),
+        database.config(&[]).database.response_timeout(),
         Tally::NAME,
         GENERATION,
         shard,
