@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::documents::{Document, HotDocuments};
 use crate::error::Error;
 use crate::freshness::{Fetched, Freshness, QueriedShards};
-use crate::live::Subscriptions;
+use crate::live::Followers;
 use crate::reading_recorder::ReadingRecorder;
 use crate::start_error::StartError;
 use crate::watcher::Watcher;
@@ -46,8 +46,8 @@ pub(crate) struct Parts {
     pub(crate) subject_keys: SubjectKeys,
     /// Signs and reads the cursors of pages.
     pub(crate) cursors: Cursors,
-    /// The followers of auctions.
-    pub(crate) subscriptions: Subscriptions,
+    /// The clients that follow auctions.
+    pub(crate) followers: Followers,
     /// Puts readings of history on record.
     pub(crate) reading_recorder: ReadingRecorder,
     /// One permit for each live update that may be open.
@@ -85,7 +85,7 @@ impl App {
             log: Log::new(pool.clone()),
             subject_keys: subject_keys(config, PgPool::clone(pool))?,
             cursors: Cursors::new(&config.sealing.lookup_key),
-            subscriptions: watcher.subscriptions(),
+            followers: watcher.followers(),
             reading_recorder: ReadingRecorder::new(config)?,
             live_update_permits: Arc::new(Semaphore::new(limits.sse_clients_max)),
             limits,

@@ -2,8 +2,8 @@
 //! client says so with a `Tidemark`.
 //!
 //! One statement reads the rows, the checkpoints of their shards and the head of the log, so these
-//! belong to one moment ([`Fetched`]). Only that decides whether the rows are fresh enough. A query
-//! that is not is repeated when the checkpoints have moved, until the time to wait is over.
+//! belong to one moment ([`Fetched`]). Only that decides whether the rows are fresh enough. If
+//! they are not, the query is repeated once the checkpoints have moved, until the time to wait is over.
 
 mod checkpoints;
 mod fetched;

@@ -2,9 +2,9 @@
 //! skipped where several changes follow each other quickly, but are never older than the one before.
 
 mod changed_auctions;
-mod subscriptions;
+mod followers;
 mod update;
 
 pub(crate) use changed_auctions::{PublishedPositions, changed_auctions, live_updates};
-pub(crate) use subscriptions::Subscriptions;
+pub(crate) use followers::Followers;
 pub(crate) use update::LiveUpdate;

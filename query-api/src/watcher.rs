@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::freshness::{Checkpoints, ShardStatus};
-use crate::live::{PublishedPositions, Subscriptions, changed_auctions, live_updates};
+use crate::live::{Followers, PublishedPositions, changed_auctions, live_updates};
 
 /// The one task of a process that polls.
 pub(crate) struct Watcher {
@@ -26,7 +26,7 @@ pub(crate) struct Watcher {
     /// Notified when somebody begins to wait.
     wake: Arc<Notify>,
     checkpoints: Checkpoints,
-    subscriptions: Subscriptions,
+    followers: Followers,
 }
 
 impl Watcher {
@@ -38,7 +38,7 @@ impl Watcher {
             busy_interval: Duration::from_millis(limits.watch_ms),
             idle_interval: Duration::from_millis(limits.watch_idle_ms),
             checkpoints: Checkpoints::new(Arc::clone(&wake)),
-            subscriptions: Subscriptions::new(Arc::clone(&wake)),
+            followers: Followers::new(Arc::clone(&wake)),
             wake,
         }
     }
@@ -48,9 +48,9 @@ impl Watcher {
         self.checkpoints.clone()
     }
 
-    /// Where one subscribes to the live updates that this watcher publishes.
-    pub(crate) fn subscriptions(&self) -> Subscriptions {
-        self.subscriptions.clone()
+    /// The followers whom this watcher sends live updates to.
+    pub(crate) fn followers(&self) -> Followers {
+        self.followers.clone()
     }
 
     /// Polls until `stop` is cancelled.
@@ -65,7 +65,7 @@ impl Watcher {
                 Ok(positions) => published = positions,
                 Err(error) => tracing::warn!(%error, "cannot poll the checkpoints"),
             }
-            if self.checkpoints.has_subscribers() || !self.subscriptions.is_empty() {
+            if self.checkpoints.has_subscribers() || !self.followers.is_empty() {
                 sleep(self.busy_interval).await;
             } else {
                 // Whether somebody woke the watcher or the interval is over makes no difference.
@@ -83,15 +83,15 @@ impl Watcher {
             .filter(|status| status.read_model == Auction::NAME);
         let applied = auctions.map(|status| status.position).collect();
         self.checkpoints.publish(statuses.into());
-        // Whoever subscribes after this line reads for themselves what was applied before it.
-        if self.subscriptions.is_empty() {
+        // Whoever begins to follow after this line reads for themselves what was applied before it.
+        if self.followers.is_empty() {
             return Ok(applied);
         }
         let (changed, positions) = changed_auctions(&self.pool, published).await?;
-        let followed = self.subscriptions.retain_followed(changed);
+        let followed = self.followers.retain_followed(changed);
         if !followed.is_empty() {
             let updates = live_updates(&self.pool, &followed).await?;
-            self.subscriptions.publish(updates);
+            self.followers.publish(updates);
         }
         Ok(positions)
     }

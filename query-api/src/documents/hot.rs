@@ -18,7 +18,7 @@ type Key = (&'static str, i32, Uuid);
 
 /// The documents in Redis, and those that were read from there a moment ago.
 pub(crate) struct HotDocuments {
-    /// None if no Redis is configured: then there are no hot documents.
+    /// `None` if no Redis is configured: then there are no hot documents.
     redis: Option<Documents>,
     /// Documents that were read a moment ago, so that Redis is asked seldom for one that all want.
     memory: Cache<Key, Document>,

@@ -51,8 +51,8 @@ pub(super) async fn live(
     let seen = last_event_id(&headers)?;
     let permit = Arc::clone(&app.live_update_permits).try_acquire_owned();
     let permit = permit.map_err(|_| Error::TooManyClients)?;
-    // The subscription begins before the first read, so that no change falls between the two.
-    let changes = app.subscriptions.subscribe(id);
+    // The client follows before the first read, so that no change falls between the two.
+    let changes = app.followers.follow(id);
     let fetched = fetch(&app, token, id).await?;
     let reflected = fetched.token();
     let update = fetched.items.into_iter().next().ok_or(Error::NotFound)?;

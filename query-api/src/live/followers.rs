@@ -1,4 +1,4 @@
-//! Who follows which auction.
+//! The clients that follow auctions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,13 @@ type Channels = HashMap<Uuid, watch::Sender<Option<Arc<LiveUpdate>>>>;
 
 /// The followers of auctions. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Subscriptions {
+pub(crate) struct Followers {
     channels: Arc<Mutex<Channels>>,
     wake_watcher: Arc<Notify>,
 }
 
-impl Subscriptions {
-    /// Nobody follows anything yet. `wake_watcher` is notified of every subscription.
+impl Followers {
+    /// Nobody follows anything yet. `wake_watcher` is notified of every new follower.
     pub(crate) fn new(wake_watcher: Arc<Notify>) -> Self {
         Self {
             channels: Arc::default(),
@@ -27,13 +27,13 @@ impl Subscriptions {
     }
 
     /// The updates of an auction that are published from now on. A slow follower sees only the newest.
-    pub(crate) fn subscribe(&self, auction: Uuid) -> watch::Receiver<Option<Arc<LiveUpdate>>> {
+    pub(crate) fn follow(&self, auction: Uuid) -> watch::Receiver<Option<Arc<LiveUpdate>>> {
         let updates = self.lock().entry(auction).or_default().subscribe();
         self.wake_watcher.notify_one();
         updates
     }
 
-    /// Whether nobody follows an auction, as far as [`Subscriptions::retain_followed`] has noticed.
+    /// Whether nobody follows an auction, as far as [`Followers::retain_followed`] has noticed.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
@@ -51,8 +51,8 @@ impl Subscriptions {
     pub(crate) fn publish(&self, updates: Vec<(Uuid, LiveUpdate)>) {
         let channels = self.lock();
         for (auction, update) in updates {
-            if let Some(followers) = channels.get(&auction) {
-                followers.send_replace(Some(Arc::new(update)));
+            if let Some(channel) = channels.get(&auction) {
+                channel.send_replace(Some(Arc::new(update)));
             }
         }
     }
