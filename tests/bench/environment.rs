@@ -1,4 +1,4 @@
-//! What the figures were measured on. Where Postgres does not keep what it acknowledged, nothing is.
+//! What the figures were measured on. Nothing is measured where Postgres could lose what it acknowledged.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,12 +13,12 @@ use sqlx::{Connection, PgConnection};
 use tidemark_tests::from_environment;
 
 /// For how long the disk is measured.
-const DISK: Duration = Duration::from_secs(2);
-/// What is written before each call: a page of the write-ahead log.
+const DISK_TIME: Duration = Duration::from_secs(2);
+/// What is written before each call of `fdatasync`: a page of the write-ahead log.
 const PAGE: [u8; 8192] = [7; 8192];
-/// What must not be off.
+/// Settings of Postgres that must not be off.
 const DURABLE: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];
-/// What else is told beside the table.
+/// Other settings of Postgres that are shown beside the table.
 const OTHERS: [&str; 5] = [
     "wal_sync_method",
     "wal_level",
@@ -34,23 +34,23 @@ pub(crate) struct Environment {
     processor: String,
     memory_mib: u64,
     postgres: BTreeMap<&'static str, String>,
-    /// Times a second that a page was written and `fdatasync` had returned.
+    /// How many times a second a page can be written and flushed by `fdatasync`.
     pub(crate) fdatasync_per_second: f64,
     commit: String,
     quick: bool,
 }
 
 impl Environment {
-    /// Looks at all of it.
+    /// Looks at all of it, and measures the disk.
     ///
     /// # Panics
-    /// If Postgres could lose what it acknowledged: such figures say nothing.
+    /// If Postgres could lose what it acknowledged: such figures would say nothing.
     pub(crate) async fn measure(quick: bool) -> Self {
         let postgres = settings().await;
         for name in DURABLE {
             assert!(
                 postgres[name] != "off",
-                "Postgres runs with {name} = off: {REFUSED}"
+                "Postgres runs with {name} = off: figures without durable settings say nothing"
             );
         }
         let disk = tokio::task::spawn_blocking(fdatasync_per_second);
@@ -66,8 +66,6 @@ impl Environment {
     }
 }
 
-const REFUSED: &str = "figures without durable settings say nothing";
-
 async fn settings() -> BTreeMap<&'static str, String> {
     let url = from_environment("TIDEMARK_TEST_DATABASE_URL");
     let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -79,12 +77,12 @@ async fn settings() -> BTreeMap<&'static str, String> {
     settings
 }
 
-/// On the file system of the working directory, which is also that of a Postgres that `./dev` runs.
+/// Measures the file system of the working directory, which is also that of a Postgres that `./dev` runs.
 fn fdatasync_per_second() -> f64 {
     let path = format!(".bench-{}", std::process::id());
     let mut file = File::create(&path).unwrap();
     let (started, mut calls) = (Instant::now(), 0);
-    while started.elapsed() < DISK {
+    while started.elapsed() < DISK_TIME {
         file.write_all(&PAGE).unwrap();
         file.sync_data().unwrap();
         calls += 1;

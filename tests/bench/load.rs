@@ -1,7 +1,7 @@
-//! Two ways to load what is measured. For the most that can be done, each client sends again as soon as
-//! it is answered. For latencies, requests arrive at a fixed rate, whatever became of those before, and
-//! a latency counts from the moment at which its request was due: an answer that is late makes the
-//! requests that wait behind it late too, as it does for real clients.
+//! Two ways to load what is measured. For the highest throughput, each client sends its next request as
+//! soon as the last one is answered. For latencies, requests arrive at a fixed rate, whatever became of
+//! those before, and a latency counts from the moment at which its request was due: an answer that is late
+//! makes the requests that wait behind it late too, as it does for real clients.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -11,40 +11,40 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-/// What was seen after the warm-up.
-pub(crate) struct Seen {
-    /// Requests that were answered as they should be, each second.
+/// What was measured after the warm-up.
+pub(crate) struct Measured {
+    /// Requests that were answered as expected, each second.
     pub(crate) per_second: f64,
-    /// Of those, in microseconds.
+    /// The latencies of those, in microseconds.
     pub(crate) latencies: Histogram<u64>,
-    /// Requests that were answered otherwise.
+    /// Requests that were not answered as expected.
     pub(crate) failed: u32,
 }
 
-/// Somebody who sends one request at a time.
+/// A client, which sends one request at a time.
 pub(crate) trait Client: Send + 'static {
-    /// Sends the next request and waits for its answer. Whether that was the expected one.
-    fn turn(&mut self) -> impl Future<Output = bool> + Send;
+    /// Sends the next request, waits for its answer, and says whether that was as expected.
+    fn send_next(&mut self) -> impl Future<Output = bool> + Send;
 }
 
-/// Has each client send again and again, for `duration` after a warm-up of a quarter of it.
-pub(crate) async fn saturate<C: Client>(clients: &mut Vec<C>, duration: Duration) -> Seen {
-    run(clients, Plan::new(duration, None)).await
+/// Has each client send requests without a pause, for `duration` after a warm-up of a quarter of it.
+pub(crate) async fn saturate<C: Client>(clients: &mut Vec<C>, duration: Duration) -> Measured {
+    run(clients, Schedule::new(duration, None)).await
 }
 
-/// Has requests arrive at a rate, each sent by a client that is free.
+/// Has requests arrive at a fixed rate, each sent by a client that is free.
 pub(crate) async fn at_rate<C: Client>(
     clients: &mut Vec<C>,
     per_second: f64,
     duration: Duration,
-) -> Seen {
+) -> Measured {
     let interval = Duration::from_secs_f64(1.0 / per_second);
-    run(clients, Plan::new(duration, Some(interval))).await
+    run(clients, Schedule::new(duration, Some(interval))).await
 }
 
-async fn run<C: Client>(clients: &mut Vec<C>, plan: Plan) -> Seen {
-    let plan = Arc::new(plan);
-    let work = |client| tokio::spawn(work(client, Arc::clone(&plan)));
+async fn run<C: Client>(clients: &mut Vec<C>, schedule: Schedule) -> Measured {
+    let schedule = Arc::new(schedule);
+    let work = |client| tokio::spawn(work(client, Arc::clone(&schedule)));
     let tasks: Vec<_> = take(clients).into_iter().map(work).collect();
     let mut all = Counts::default();
     for task in tasks {
@@ -54,8 +54,8 @@ async fn run<C: Client>(clients: &mut Vec<C>, plan: Plan) -> Seen {
         all.failed += counts.failed;
         all.latencies.add(counts.latencies).unwrap();
     }
-    let seconds = (plan.until - plan.from).as_secs_f64();
-    Seen {
+    let seconds = (schedule.until - schedule.from).as_secs_f64();
+    Measured {
         per_second: f64::from(all.done) / seconds,
         latencies: all.latencies,
         failed: all.failed,
@@ -78,18 +78,18 @@ impl Default for Counts {
     }
 }
 
-async fn work<C: Client>(mut client: C, plan: Arc<Plan>) -> (C, Counts) {
+async fn work<C: Client>(mut client: C, schedule: Arc<Schedule>) -> (C, Counts) {
     let mut counts = Counts::default();
-    while let Some(due) = plan.next().await {
-        let succeeded = client.turn().await;
+    while let Some(due) = schedule.next().await {
+        let succeeded = client.send_next().await;
         let now = Instant::now();
-        if due < plan.from {
+        if due < schedule.from {
             continue;
         }
         if succeeded {
             counts.latencies.saturating_record(micros(now - due));
-            // What was answered in time makes the rate, not what was asked for.
-            counts.done += u32::from(now < plan.until);
+            // Only what was answered within the time counts for the rate.
+            counts.done += u32::from(now < schedule.until);
         } else {
             counts.failed += 1;
         }
@@ -97,27 +97,28 @@ async fn work<C: Client>(mut client: C, plan: Arc<Plan>) -> (C, Counts) {
     (client, counts)
 }
 
-/// For latencies up to a minute, in microseconds.
+/// An empty histogram for latencies up to a minute, in microseconds.
 pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).unwrap()
 }
 
-/// As the histogram has it.
+/// A duration in microseconds, as histograms hold it.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// When requests are due.
-struct Plan {
+struct Schedule {
     start: Instant,
+    /// The end of the warm-up.
     from: Instant,
     until: Instant,
-    /// None where a request is due when a client is free.
+    /// The time between two requests. Without it a request is due when a client is free.
     interval: Option<Duration>,
     arrived: AtomicU32,
 }
 
-impl Plan {
+impl Schedule {
     fn new(duration: Duration, interval: Option<Duration>) -> Self {
         let start = Instant::now();
         let from = start + duration / 4;
@@ -130,7 +131,7 @@ impl Plan {
         }
     }
 
-    /// Waits until the next request is due; none when the time is over.
+    /// Waits until the next request is due, and returns when that was; none when the time is over.
     async fn next(&self) -> Option<Instant> {
         let now = Instant::now();
         let due = self.interval.map_or(now, |interval| {

@@ -1,28 +1,19 @@
-//! The benchmarks: figures of the log and what each is measured against, from one run on the
-//! services that `./dev` started, with durable settings. Ratios tell more than figures: machines differ.
+//! The benchmark: each figure beside the baseline that it is measured against, from one run on the
+//! services that `./dev` started, with durable settings. Trust the ratios more than the figures, since
+//! machines differ.
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 #![expect(
     clippy::unwrap_used,
     reason = "a benchmark that cannot go on fails where it stands"
 )]
 
-mod baseline;
-mod bidders;
-mod commands;
-mod connection;
-mod driver;
 mod environment;
-mod fill;
-mod growth;
-mod http;
-mod lag;
+mod figures;
+mod in_process;
 mod load;
-mod memory;
+mod over_http;
 mod progress;
-mod reads;
-mod rebuild;
 mod table;
-mod world;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,37 +24,37 @@ use clap::{Parser, ValueEnum};
 use serde_json::json;
 use tidemark_tests::Deployment;
 
-use bidders::Market;
 use environment::Environment;
+use figures::{commands, growth, http, memory, reads, rebuild};
 use progress::Progress;
 use table::Table;
-use world::World;
 
-// As the processes have it, for what is measured in this one.
+// The same allocator as in the processes, for what is measured in this one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures Tidemark, and prints each figure beside what it is measured against in the same run, and what
-/// it should reach.
+/// Measures Tidemark, and prints each figure beside the baseline that it is measured against in the same
+/// run, and the target of that ratio or figure.
 ///
-/// Everything runs on the services that `./dev` started, in databases, topics and keys of its own that go
-/// with it; it refuses to run where Postgres could lose what it acknowledged. Throughputs are of clients
-/// that send again as soon as they are answered; latencies beside them are of requests that arrive at a
-/// fixed rate, each counted from when it was due. Nothing else should run meanwhile.
+/// Everything runs on the services that `./dev` started, in databases, topics and keys of its own that are
+/// removed at the end; it refuses to run where Postgres could lose what it acknowledged. Throughputs are
+/// of clients that each send the next request as soon as the last one is answered. Latencies are of
+/// requests that arrive at a fixed rate, each counted from when it was due. Nothing else should run
+/// meanwhile.
 #[derive(Parser)]
-#[command(name = "bench", version)]
+#[command(version, override_usage = "./dev bench [OPTIONS]")]
 struct Arguments {
-    /// A first look, in under three minutes instead of fifteen: a fifth of the time for each figure,
-    /// a log of a tenth, and a fifth of the live updates
+    /// A first look, in under 3 minutes instead of 15: a fifth of the time for each figure, logs of a
+    /// tenth of the length, a fifth of the live updates
     #[arg(long)]
     quick: bool,
-    /// Only these figures, several with commas between
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    /// Only these groups of figures. Example: --only commands,reads
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     only: Vec<Group>,
-    /// Where the figures are also written, as JSON
+    /// The file that the figures are also written to, as JSON
     #[arg(long, value_name = "FILE", default_value = ".dev/bench.json")]
     json: PathBuf,
-    /// What the process of the empty handler is started with.
+    /// Serves the empty handler that reads are measured against, at this address, and nothing else.
     #[arg(long, hide = true)]
     serve_empty: Option<SocketAddr>,
 }
@@ -73,103 +64,111 @@ struct Arguments {
 enum Group {
     /// The executor in this process, against the append function, COPY and plain transactions
     Commands,
-    /// The processes at rest, and clients of live updates
+    /// Memory of the processes at rest, and of clients of live updates
     Memory,
-    /// Commands over HTTP while everything runs, and how far read models are behind
+    /// Commands over HTTP while everything runs, and how far read models lag meanwhile
     Http,
-    /// From a command until a query shows it
+    /// The time from a command until a query shows it
     Visible,
     /// Reads of one document over HTTP, against an empty handler
     Reads,
-    /// A read model built from the log, against COPY
+    /// Building a read model from the log, against COPY
     Rebuild,
     /// Appending to a long log, against a short one
     Growth,
 }
 
 /// How much is measured.
-struct Size {
+struct Scale {
     /// For how long each figure is measured, after a warm-up of a quarter of it.
     duration: Duration,
     /// Events of the log that a read model is built from.
-    rebuilt: i64,
+    rebuild_events: i64,
     /// Events of the long log.
-    long: i64,
-    /// Live updates.
-    clients: usize,
+    long_log_events: i64,
+    /// Clients of live updates.
+    live_updates: usize,
 }
 
-const FULL: Size = Size {
+const FULL: Scale = Scale {
     duration: Duration::from_secs(15),
-    rebuilt: 2_000_000,
-    long: 10_000_000,
-    clients: 10_000,
+    rebuild_events: 2_000_000,
+    long_log_events: 10_000_000,
+    live_updates: 10_000,
 };
-const QUICK: Size = Size {
+const QUICK: Scale = Scale {
     duration: Duration::from_secs(3),
-    rebuilt: 200_000,
-    long: 1_000_000,
-    clients: 2_000,
+    rebuild_events: 200_000,
+    long_log_events: 1_000_000,
+    live_updates: 2_000,
 };
 
 #[tokio::main]
 async fn main() {
     let arguments = Arguments::parse();
     if let Some(address) = arguments.serve_empty {
-        return reads::serve_empty(address).await;
+        return reads::serve_empty_handler(address).await;
     }
     let groups = match &arguments.only[..] {
         [] => Group::value_variants(),
         only => only,
     };
     let environment = Environment::measure(arguments.quick).await;
-    let size = if arguments.quick { QUICK } else { FULL };
-    let table = measure(groups, &size, environment.fdatasync_per_second).await;
+    let scale = if arguments.quick { QUICK } else { FULL };
+    let table = measure(groups, &scale, environment.fdatasync_per_second).await;
     println!("{environment}\n{table}");
-    println!("{} figures are not what they should be.", table.misses());
+    println!("{} figures miss their targets.", table.misses());
     let text = json!({"environment": environment, "figures": table});
     write(&arguments.json, &format!("{text:#}\n"));
 }
 
-async fn measure(groups: &[Group], size: &Size, disk: f64) -> Table {
+async fn measure(groups: &[Group], scale: &Scale, fdatasync_per_second: f64) -> Table {
     let progress = Progress::new(groups.iter().map(|group| group.steps()).sum());
     let mut table = Table::default();
     if groups.contains(&Group::Commands) {
-        let world = Arc::new(World::create().await);
-        commands::measure(&world, (size.duration, disk), &progress, &mut table).await;
+        let market = Arc::new(in_process::Market::create().await);
+        let parameters = (scale.duration, fdatasync_per_second);
+        commands::measure(&market, parameters, &progress, &mut table).await;
     }
-    if groups.iter().any(|group| group.is_deployed()) {
-        deployed(groups, size, &progress, &mut table).await;
+    if groups.iter().any(|group| group.needs_deployment()) {
+        measure_deployment(groups, scale, &progress, &mut table).await;
     }
     if groups.contains(&Group::Rebuild) {
-        rebuild::measure(size.rebuilt, &progress, &mut table).await;
+        rebuild::measure(scale.rebuild_events, &progress, &mut table).await;
     }
     if groups.contains(&Group::Growth) {
-        growth::measure(size.long, size.duration, &progress, &mut table).await;
+        let events = scale.long_log_events;
+        growth::measure(events, scale.duration, &progress, &mut table).await;
     }
     progress.end();
     table
 }
 
-/// What is measured on the real processes.
-async fn deployed(groups: &[Group], size: &Size, progress: &Progress, table: &mut Table) {
+/// Measures what needs the real processes.
+async fn measure_deployment(
+    groups: &[Group],
+    scale: &Scale,
+    progress: &Progress,
+    table: &mut Table,
+) {
     let deployment = Deployment::start().await;
     if groups.contains(&Group::Memory) {
-        memory::at_rest(&deployment, progress, table).await;
+        memory::measure_at_rest(&deployment, progress, table).await;
     }
-    let market = Market::open(&deployment).await;
+    let market = over_http::Market::open(&deployment).await;
     let both = (&deployment, &market);
     if groups.contains(&Group::Memory) {
-        memory::live(&deployment, &market.auctions, size.clients, progress, table).await;
+        let (auctions, clients) = (&market.auctions, scale.live_updates);
+        memory::measure_live_updates(&deployment, auctions, clients, progress, table).await;
     }
     if groups.contains(&Group::Http) {
-        http::commands(both, size.duration, progress, table).await;
+        http::measure_commands(both, scale.duration, progress, table).await;
     }
     if groups.contains(&Group::Visible) {
-        http::visible(both, size.duration, progress, table).await;
+        http::measure_visibility(both, scale.duration, progress, table).await;
     }
     if groups.contains(&Group::Reads) {
-        reads::measure(both, size.duration, progress, table).await;
+        reads::measure(both, scale.duration, progress, table).await;
     }
 }
 
@@ -177,16 +176,17 @@ impl Group {
     fn steps(self) -> u64 {
         match self {
             Self::Commands => commands::STEPS,
-            Self::Memory => memory::AT_REST + memory::LIVE,
-            Self::Http => http::COMMANDS,
-            Self::Visible => http::VISIBLE,
+            Self::Memory => memory::STEPS_AT_REST + memory::STEPS_OF_LIVE_UPDATES,
+            Self::Http => http::STEPS_OF_COMMANDS,
+            Self::Visible => http::STEPS_OF_VISIBILITY,
             Self::Reads => reads::STEPS,
             Self::Rebuild => rebuild::STEPS,
             Self::Growth => growth::STEPS,
         }
     }
 
-    fn is_deployed(self) -> bool {
+    /// Whether it is measured on the real processes.
+    fn needs_deployment(self) -> bool {
         match self {
             Self::Memory | Self::Http | Self::Visible | Self::Reads => true,
             Self::Commands | Self::Rebuild | Self::Growth => false,

@@ -1,18 +1,18 @@
-//! What is being measured now: a bar for people at a terminal, a line a step for everybody else.
+//! What is being measured now: a bar if standard error is a terminal, else a line for each step.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Says it on standard error, so that the table is alone on standard output.
+/// Shows progress on standard error, so that the table is alone on standard output.
 pub(crate) struct Progress {
     bar: ProgressBar,
     started: Instant,
 }
 
 impl Progress {
-    /// Of so many steps.
+    /// The progress of this many steps.
     pub(crate) fn new(steps: u64) -> Self {
         let bar = ProgressBar::new(steps);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({elapsed})").unwrap();
@@ -22,7 +22,7 @@ impl Progress {
         Self { bar, started }
     }
 
-    /// The next step.
+    /// Begins the next step.
     pub(crate) fn step(&self, what: &'static str) {
         self.bar.inc(1);
         self.bar.set_message(what);
@@ -33,7 +33,7 @@ impl Progress {
         }
     }
 
-    /// Leaves the terminal to the table.
+    /// Removes the bar.
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! The figures, for people and for machines.
+//! The table of all figures, printed as Markdown and written as JSON.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,123 +6,124 @@ use std::fmt;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::load::Seen;
+use crate::load::Measured;
 
 /// One figure.
 #[derive(Serialize)]
 pub(crate) struct Figure {
     /// What was measured.
     pub(crate) name: Cow<'static, str>,
-    /// How much of it.
+    /// The measured value, in [`Self::unit`].
     pub(crate) value: f64,
-    /// Of what.
+    /// The unit of the value.
     pub(crate) unit: &'static str,
-    /// What it is measured against, and the ratio to that.
-    pub(crate) against: Option<(Cow<'static, str>, f64)>,
-    /// What to reach.
-    pub(crate) reach: Option<Reach>,
-    /// Whether that is reached.
-    pub(crate) reached: Option<bool>,
-    /// Requests that were not answered as they should be; with any, nothing is reached.
+    /// What the figure is measured against.
+    pub(crate) baseline: Option<Baseline>,
+    /// What the ratio to the baseline, or else the value, should be.
+    pub(crate) target: Option<Target>,
+    /// Whether it is so.
+    pub(crate) is_met: Option<bool>,
+    /// Requests that were not answered as expected. With any, no target is met.
     pub(crate) failed: u32,
-    /// 50th, 95th and 99th percentile of the latency, in milliseconds.
+    /// The 50th, 95th and 99th percentiles of the latency, in milliseconds.
     pub(crate) percentiles_ms: Option<[f64; 3]>,
 }
 
-/// What a figure shall be: its ratio where it is measured against another one, else its value.
+/// Another figure of the same run, which shows what the machine can do at best.
+#[derive(Serialize)]
+pub(crate) struct Baseline {
+    /// The name of that figure.
+    name: Cow<'static, str>,
+    /// This figure divided by that one.
+    ratio: f64,
+}
+
+/// What a figure should be.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reach {
-    /// No less.
+pub(crate) enum Target {
+    /// This or more.
     AtLeast(f64),
-    /// No more.
+    /// This or less.
     AtMost(f64),
 }
 
 impl Figure {
-    /// A figure by itself.
+    /// A figure without a baseline or target.
     pub(crate) fn new(name: impl Into<Cow<'static, str>>, value: f64, unit: &'static str) -> Self {
         Self {
             name: name.into(),
             value,
             unit,
-            against: None,
-            reach: None,
-            reached: None,
+            baseline: None,
+            target: None,
+            is_met: None,
             failed: 0,
             percentiles_ms: None,
         }
     }
 
-    /// How often a second something succeeded.
+    /// A figure that is a rate: how often a second requests succeeded.
     pub(crate) fn rate(
         name: impl Into<Cow<'static, str>>,
-        seen: &Seen,
+        measured: &Measured,
         unit: &'static str,
     ) -> Self {
         Self {
-            failed: seen.failed,
-            ..Self::new(name, seen.per_second, unit)
+            failed: measured.failed,
+            ..Self::new(name, measured.per_second, unit)
         }
     }
 
-    /// With what it is measured against, and the least ratio to reach.
-    pub(crate) fn against(self, other: &Self, reach: Option<f64>) -> Self {
-        let figure = self.beside(other);
-        match reach {
-            Some(least) => figure.reach(Reach::AtLeast(least)),
-            None => figure,
-        }
-    }
-
-    /// With what it is measured against.
-    pub(crate) fn beside(mut self, other: &Self) -> Self {
-        self.against = Some((other.name.clone(), self.value / other.value));
+    /// Adds the baseline.
+    pub(crate) fn against(mut self, other: &Self) -> Self {
+        self.baseline = Some(Baseline {
+            name: other.name.clone(),
+            ratio: self.value / other.value,
+        });
         self
     }
 
-    /// With what to reach.
-    pub(crate) fn reach(mut self, reach: Reach) -> Self {
-        let seen = self
-            .against
-            .as_ref()
-            .map_or(self.value, |(_, ratio)| *ratio);
-        let reached = match reach {
-            Reach::AtLeast(least) => seen >= least,
-            Reach::AtMost(most) => seen <= most,
+    /// Adds the target of the ratio to the baseline or, without one, of the value.
+    pub(crate) fn target(mut self, target: Target) -> Self {
+        let baseline = self.baseline.as_ref();
+        let compared = baseline.map_or(self.value, |baseline| baseline.ratio);
+        let is_met = match target {
+            Target::AtLeast(least) => compared >= least,
+            Target::AtMost(most) => compared <= most,
         };
-        self.reached = Some(reached && self.failed == 0);
-        self.reach = Some(reach);
+        self.is_met = Some(is_met && self.failed == 0);
+        self.target = Some(target);
         self
     }
 
-    /// With latencies, which are in microseconds.
-    pub(crate) fn latencies(mut self, histogram: &Histogram<u64>) -> Self {
+    /// Adds latencies, which are in microseconds.
+    pub(crate) fn with_latencies(mut self, histogram: &Histogram<u64>) -> Self {
         self.percentiles_ms = Some([0.50, 0.95, 0.99].map(|at| quantile_ms(histogram, at)));
         self
     }
 }
 
-/// In milliseconds, of microseconds.
+/// A quantile, between 0 and 1, in milliseconds, of latencies in microseconds.
 #[expect(clippy::cast_precision_loss, reason = "a measurement")]
 pub(crate) fn quantile_ms(histogram: &Histogram<u64>, quantile: f64) -> f64 {
     histogram.value_at_quantile(quantile) as f64 / 1_000.0
 }
 
-/// All of them, in the order they were measured.
+/// All figures, in the order in which they were measured.
 #[derive(Default, Serialize)]
 pub(crate) struct Table(Vec<Figure>);
 
 impl Table {
-    /// Adds one and hands it back, to measure others against it.
+    /// Adds a figure and returns it, to measure others against it.
     pub(crate) fn add(&mut self, figure: Figure) -> &Figure {
         self.0.push(figure);
         &self.0[self.0.len() - 1]
     }
 
-    /// How many figures are not what they should be.
+    /// How many figures miss their targets.
     pub(crate) fn misses(&self) -> usize {
-        let missed = |figure: &&Figure| figure.reached == Some(false);
+        let missed = |figure: &&Figure| figure.is_met == Some(false);
         self.0.iter().filter(missed).count()
     }
 }
@@ -131,7 +132,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "| figure | measured | against | ratio | reach | | p50 / p95 / p99 ms |"
+            "| figure | measured | measured against | ratio | target | | p50 / p95 / p99 in ms |"
         )?;
         writeln!(f, "| --- | ---: | --- | ---: | ---: | --- | ---: |")?;
         self.0.iter().try_for_each(|figure| figure.write(f))
@@ -143,18 +144,16 @@ impl Figure {
         let Self {
             name, value, unit, ..
         } = self;
-        let (against, ratio) = self
-            .against
-            .as_ref()
-            .map_or((String::new(), String::new()), |(name, ratio)| {
-                (name.to_string(), format!("{ratio:.2}"))
-            });
-        let reach = match self.reach {
-            Some(Reach::AtLeast(least)) => format!("≥ {least}"),
-            Some(Reach::AtMost(most)) => format!("≤ {most}"),
+        let (baseline, ratio) = match &self.baseline {
+            Some(Baseline { name, ratio }) => (name.as_ref(), format!("{ratio:.2}")),
+            None => ("", String::new()),
+        };
+        let target = match self.target {
+            Some(Target::AtLeast(least)) => format!("≥ {least}"),
+            Some(Target::AtMost(most)) => format!("≤ {most}"),
             None => String::new(),
         };
-        let mark = match self.reached {
+        let mark = match self.is_met {
             Some(true) => "ok",
             Some(false) => "MISS",
             None => "",
@@ -164,7 +163,7 @@ impl Figure {
             .map_or(String::new(), |[p50, p95, p99]| {
                 format!("{p50:.2} / {p95:.2} / {p99:.2}")
             });
-        // Small ones would lose too much.
+        // Without a decimal, small values would lose too much.
         let digits = usize::from(*value < 100.0);
         let failed = match self.failed {
             0 => String::new(),
@@ -172,7 +171,7 @@ impl Figure {
         };
         writeln!(
             f,
-            "| {name} | {value:.digits$} {unit}{failed} | {against} | {ratio} | {reach} | {mark} | {percentiles} |"
+            "| {name} | {value:.digits$} {unit}{failed} | {baseline} | {ratio} | {target} | {mark} | {percentiles} |"
         )
     }
 }

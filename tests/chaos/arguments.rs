@@ -46,7 +46,11 @@ const CI_CONTROLS: [&str; 2] = ["checkpoint-apart-from-rows", "poll-by-sequence"
 /// fault, invariant and control. Without options a run takes about two hours; some faults need root, and
 /// are skipped without it.
 #[derive(Parser)]
-#[command(name = "./dev chaos", version, after_long_help = names())]
+#[command(
+    version,
+    override_usage = "./dev chaos [OPTIONS]",
+    after_long_help = names()
+)]
 pub(crate) struct Arguments {
     /// The number that all choices follow from; a new one each time unless given.
     /// Example: --seed 2026
@@ -54,7 +58,7 @@ pub(crate) struct Arguments {
     seed: Option<u64>,
     /// Only these faults, and no controls unless --controls names them; all faults unless given.
     /// Example: --faults kill-relay,pause-postgres
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = fault_named, hide_possible_values = true)]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = fault_named)]
     faults: Vec<Fault>,
     /// Only these positive controls; all of them unless --faults or --round is given.
     /// Example: --controls poll-by-sequence --times 0 (no faults at all)
@@ -79,17 +83,17 @@ pub(crate) struct Arguments {
     /// Example: --seed 2026 --round 14
     #[arg(long, value_name = "NUMBER")]
     pub(crate) round: Option<usize>,
-    /// The directory of all runs, in which each seed has one; ./dev passes it.
-    #[arg(long, value_name = "DIRECTORY", default_value = ".dev/chaos")]
+    /// The directory of all runs, in which each seed has one. `./dev` passes this option and those below.
+    #[arg(long, hide = true, default_value = ".dev/chaos")]
     pub(crate) directory: PathBuf,
-    /// The directory of initdb, postgres and psql; ./dev passes it.
-    #[arg(long, value_name = "DIRECTORY")]
+    /// The directory of `initdb`, `postgres` and `psql`.
+    #[arg(long, hide = true)]
     postgres_bin: PathBuf,
-    /// The directory of Kafka's jars; ./dev passes it.
-    #[arg(long, value_name = "DIRECTORY")]
+    /// The directory of Kafka's jars.
+    #[arg(long, hide = true)]
     kafka_libs: PathBuf,
-    /// The directory of the servers' configuration; ./dev passes it.
-    #[arg(long, value_name = "DIRECTORY", default_value = "deploy")]
+    /// The directory of the servers' configuration.
+    #[arg(long, hide = true, default_value = "deploy")]
     deploy: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! The public API, as a client that knows nothing else.
+//! A client of the public API.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 /// A request that did not succeed.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// The problem's stable code; empty if there was no answer.
+    /// The `code` of the problem; empty if there was no answer.
     pub(crate) code: String,
     detail: String,
 }
 
 impl Failure {
-    /// Anything that went wrong on the way.
+    /// A failure without an answer.
     pub(crate) fn from_display(error: impl fmt::Display) -> Self {
         Self {
             code: String::new(),
@@ -35,11 +35,10 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-/// An answer: its document, and the position that it reflects.
+/// An answer that is a success.
 pub(crate) struct Answer {
-    /// The document.
     pub(crate) body: Value,
-    /// `Tidemark`.
+    /// The header `Tidemark`, which names the position that the answer reflects.
     pub(crate) tidemark: String,
 }
 
@@ -50,7 +49,7 @@ impl Answer {
     }
 }
 
-/// Both APIs.
+/// The command API and the query API.
 #[derive(Clone)]
 pub(crate) struct Api {
     http: Client,
@@ -59,7 +58,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// At these URLs.
+    /// The APIs at these URLs.
     pub(crate) fn new(command_url: &str, query_url: &str) -> Self {
         Self {
             http: Client::new(),
@@ -68,7 +67,7 @@ impl Api {
         }
     }
 
-    /// Sends a command.
+    /// Sends a command. `path` has no leading `/v1/`; `token` is empty for an anonymous caller.
     pub(crate) async fn command(
         &self,
         path: &str,
@@ -79,7 +78,7 @@ impl Api {
         self.send(Method::POST, &url, token, None, Some(body)).await
     }
 
-    /// Asks a query, as of a position if one is given.
+    /// Sends a query, whose answer is at least as fresh as a `Tidemark` if one is given.
     pub(crate) async fn query(
         &self,
         path: &str,

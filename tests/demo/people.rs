@@ -1,4 +1,5 @@
-//! Who takes part: an administrator, sellers, bidders. Registered once, logged in each time.
+//! The users of the demo: an administrator, sellers and bidders. They are registered at the first start, and
+//! log in at every start.
 
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -8,28 +9,25 @@ use crate::api::{Answer, Api, Failure};
 const SELLERS: [&str; 2] = ["Ida", "Otto"];
 const BIDDERS: [&str; 5] = ["Anna", "Ben", "Clara", "David", "Emma"];
 
-/// Somebody who is logged in.
+/// A user who is logged in.
 pub(crate) struct Person {
-    /// What they are called.
     pub(crate) name: String,
     email: String,
     password: String,
     token: Mutex<String>,
 }
 
-/// Everybody.
-pub(crate) struct Cast {
-    /// Keeps categories, grants roles.
+/// All users of the demo.
+pub(crate) struct People {
+    /// The administrator, who makes categories and grants roles.
     pub(crate) admin: Person,
-    /// Offer things.
     pub(crate) sellers: Vec<Person>,
-    /// Bid on them.
     pub(crate) bidders: Vec<Person>,
 }
 
-impl Cast {
-    /// Registers whoever is missing and logs everybody in.
-    pub(crate) async fn assemble(api: &Api, email: &str, password: &str) -> Result<Self, Failure> {
+impl People {
+    /// Registers whoever is missing, and logs everybody in.
+    pub(crate) async fn log_in(api: &Api, email: &str, password: &str) -> Result<Self, Failure> {
         let admin = Person::log_in(api, "Admin", email.to_owned(), password.to_owned()).await?;
         let mut sellers = Vec::new();
         for name in SELLERS {
@@ -48,7 +46,7 @@ impl Cast {
 }
 
 impl Person {
-    /// Sends a command, logging in again if the access token has expired.
+    /// Sends a command. If the access token has expired, it logs in again first.
     pub(crate) async fn command(
         &self,
         api: &Api,
@@ -81,14 +79,14 @@ impl Person {
         })
     }
 
-    /// Somebody, and their id if they were new.
+    /// Registers a user if they are missing, and logs them in. Returns also their id if they are new.
     async fn registered(
         api: &Api,
         name: &str,
         secret: &str,
     ) -> Result<(Self, Option<String>), Failure> {
         let email = format!("{}@demo.tidemark.localhost", name.to_lowercase());
-        // Derived from a secret of this installation, so that no account has a known password.
+        // The password contains a secret of this installation, so that nobody else knows it.
         let password = format!("demo {name} {secret}");
         let body = json!({"email": email, "password": password, "display_name": name});
         let id = match api.command("users", "", &body).await {
@@ -99,9 +97,10 @@ impl Person {
         Ok((Self::log_in(api, name, email, password).await?, id))
     }
 
+    /// Registers a user if they are missing, makes them a seller, and logs them in.
     async fn seller(api: &Api, name: &str, secret: &str, admin: &Self) -> Result<Self, Failure> {
-        let (person, new) = Self::registered(api, name, secret).await?;
-        if let Some(id) = new {
+        let (person, new_id) = Self::registered(api, name, secret).await?;
+        if let Some(id) = new_id {
             let path = format!("users/{id}/roles");
             admin.command(api, &path, json!({"role": "seller"})).await?;
         }

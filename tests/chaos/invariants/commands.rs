@@ -190,9 +190,14 @@ pub(crate) fn unexpected_errors(journal: &[Entry]) -> Vec<String> {
                 let is_aftermath = last_end_ms.is_some_and(|end| *at_ms < end + AFTERMATH_MS);
                 let is_excused = !at_work.is_empty() || is_aftermath;
                 if !is_excused || *status != 503 || !retry_after {
-                    let retry_after = if *retry_after { "" } else { ", no Retry-After" };
+                    let retry_after = if *retry_after {
+                        ""
+                    } else {
+                        " without Retry-After"
+                    };
+                    let fault = at_work.last().map_or("no fault", |fault| fault.as_str());
                     violations.push(format!(
-                        "{status} {code}{retry_after} at {at_ms} ms, during {at_work:?}"
+                        "{status} {code}{retry_after}, {at_ms} ms after the load began, during {fault}"
                     ));
                 }
             }

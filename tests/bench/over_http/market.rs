@@ -1,5 +1,5 @@
-//! Clients over HTTP: each bids in turn on auctions that nobody else bids on, and some look at what came
-//! of it. So no bid is overtaken, and every one is accepted.
+//! A market behind the public API, and clients that bid there. Each client bids on auctions of its own, so that
+//! no bid is overtaken and every bid is accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -13,80 +13,81 @@ use tidemark_tests::Deployment;
 use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
 use uuid::Uuid;
 
-use crate::connection::{Answer, Connection};
+use super::Connection;
+use super::connection::Answer;
 use crate::load::Client;
 
-/// Connections that send commands at once.
+/// Clients, each with a connection.
 pub(crate) const CLIENTS: usize = 64;
-/// Auctions that take bids; each client has as many as the others.
-pub(crate) const AUCTIONS: usize = 16 * CLIENTS;
+/// Open auctions, which are divided evenly among the clients.
+const AUCTIONS: usize = 16 * CLIENTS;
 
-/// Requests at once while the market is made, when pools and caches are cold.
-const FEW: usize = 8;
+/// Requests at the same time while the market is made, when pools and caches are cold.
+const SETUP_CONCURRENCY: usize = 8;
 
-/// Open auctions and those who bid.
+/// Open auctions, and users who bid on them.
 pub(crate) struct Market {
     /// In the order in which they were made.
     pub(crate) auctions: Vec<Uuid>,
-    bidders: Vec<Login>,
-    /// The highest position that an answer named.
+    users: Vec<User>,
+    /// The highest position that any client has been answered.
     pub(crate) head: Arc<AtomicI64>,
 }
 
-/// A bidder's credential, and the next price of each of their auctions.
+/// A user's token, and their auctions with the price in cents of the next bid.
 #[derive(Clone)]
-struct Login {
+struct User {
     token: String,
     auctions: Vec<(Uuid, Arc<AtomicI64>)>,
 }
 
 impl Market {
-    /// Made through the API.
+    /// Makes everything through the API.
     pub(crate) async fn open(deployment: &Deployment) -> Self {
         let app = &deployment.app;
         let market = app.market().await;
         let auctions: Vec<_> = stream::iter(0..AUCTIONS)
             .map(|_| market.auction(json!({})))
-            .buffer_unordered(FEW)
+            .buffer_unordered(SETUP_CONCURRENCY)
             .collect()
             .await;
-        let bidders = stream::iter(auctions.chunks(AUCTIONS / CLIENTS))
+        let users = stream::iter(auctions.chunks(AUCTIONS / CLIENTS))
             .map(|ids| async {
                 let price = |id: &Uuid| (*id, Arc::new(AtomicI64::new(STARTING_PRICE)));
-                Login {
+                User {
                     token: format!("Bearer {}", app.user().await.access_token),
                     auctions: ids.iter().map(price).collect(),
                 }
             })
-            .buffer_unordered(FEW)
+            .buffer_unordered(SETUP_CONCURRENCY)
             .collect()
             .await;
         Self {
             auctions,
-            bidders,
+            users,
             head: Arc::default(),
         }
     }
 
-    /// All bidders, connected.
+    /// Connects a bidder for each user.
     pub(crate) async fn bidders(&self, deployment: &Deployment) -> Vec<Bidder> {
-        let connect = |login: &Login| {
-            let (login, head) = (login.clone(), Arc::clone(&self.head));
+        let connect = |user: &User| {
+            let (user, head) = (user.clone(), Arc::clone(&self.head));
             async {
                 Bidder {
                     connection: Connection::open(&deployment.command_api.url).await,
-                    login,
-                    turn: 0,
+                    user,
+                    sent: 0,
                     head,
                 }
             }
         };
-        futures::future::join_all(self.bidders.iter().map(connect)).await
+        futures::future::join_all(self.users.iter().map(connect)).await
     }
 
-    /// All bidders, each looking at the auction after each bid.
-    pub(crate) async fn readers(&self, deployment: &Deployment) -> Vec<Reader> {
-        let connect = async |bidder| Reader {
+    /// Connects a bidder for each user who reads the auction after each bid.
+    pub(crate) async fn reading_bidders(&self, deployment: &Deployment) -> Vec<ReadingBidder> {
+        let connect = async |bidder| ReadingBidder {
             bidder,
             connection: Connection::open(&deployment.query_api.url).await,
         };
@@ -95,28 +96,29 @@ impl Market {
     }
 }
 
-/// Somebody who bids.
+/// A client that bids.
 pub(crate) struct Bidder {
     connection: Connection,
-    login: Login,
-    turn: usize,
+    user: User,
+    /// How many bids it has sent.
+    sent: usize,
     head: Arc<AtomicI64>,
 }
 
 impl Bidder {
-    /// The next bid: on which auction, and the answer.
+    /// Sends the next bid, and returns its auction and the answer.
     async fn bid(&mut self) -> (Uuid, Answer) {
-        let (id, price) = &self.login.auctions[self.turn % self.login.auctions.len()];
-        self.turn += 1;
+        let (id, price) = &self.user.auctions[self.sent % self.user.auctions.len()];
+        self.sent += 1;
         let amount = price.fetch_add(INCREMENT, Relaxed);
         let body = json!({"amount": eur(amount)}).to_string();
         let path = format!("/v1/auctions/{id}/bids");
         let answer = self
             .connection
-            .post(&path, &self.login.token, Bytes::from(body))
+            .post(&path, &self.user.token, Bytes::from(body))
             .await;
         let tidemark = answer.tidemark.as_deref();
-        // Clients must not look into it; this one compares it with what the projector tells.
+        // Clients must not look into a `Tidemark`. This one compares its position with the projector's metrics.
         if let Some((_, position)) = tidemark.and_then(|text| text.split_once('.')) {
             self.head.fetch_max(position.parse().unwrap(), Relaxed);
         }
@@ -125,23 +127,23 @@ impl Bidder {
 }
 
 impl Client for Bidder {
-    async fn turn(&mut self) -> bool {
+    async fn send_next(&mut self) -> bool {
         let (_, answer) = self.bid().await;
         answer.status == StatusCode::CREATED
     }
 }
 
-/// Somebody who bids and then asks for the auction as that bid left it.
-pub(crate) struct Reader {
+/// A client that bids, and then reads the auction with the bid's `Tidemark`.
+pub(crate) struct ReadingBidder {
     bidder: Bidder,
     connection: Connection,
 }
 
-impl Client for Reader {
-    async fn turn(&mut self) -> bool {
-        let (id, done) = self.bidder.bid().await;
+impl Client for ReadingBidder {
+    async fn send_next(&mut self) -> bool {
+        let (id, accepted) = self.bidder.bid().await;
         let path = format!("/v1/auctions/{id}");
-        let seen = self.connection.get(&path, done.tidemark.as_deref());
-        done.status == StatusCode::CREATED && seen.await.status == StatusCode::OK
+        let read = self.connection.get(&path, accepted.tidemark.as_deref());
+        accepted.status == StatusCode::CREATED && read.await.status == StatusCode::OK
     }
 }

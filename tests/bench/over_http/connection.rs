@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection that is kept: no pool, no redirects, nothing that would be measured too.
+//! One HTTP/1.1 connection that is kept open, without a pool or redirects, which would be measured too.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -9,8 +9,8 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// Where a `Tidemark` comes and goes.
-pub(crate) const TIDEMARK: &str = "tidemark";
+/// The header of a `Tidemark`.
+const TIDEMARK: &str = "tidemark";
 
 /// A connection to one process, for one request at a time.
 pub(crate) struct Connection {
@@ -20,28 +20,26 @@ pub(crate) struct Connection {
 
 /// An answer, read to its end.
 pub(crate) struct Answer {
-    /// Its status.
     pub(crate) status: StatusCode,
     /// Its `Tidemark`, if it has one.
     pub(crate) tidemark: Option<String>,
-    /// Its bytes.
     pub(crate) body: Bytes,
 }
 
 impl Connection {
-    /// To the process at this URL.
+    /// Connects to the process at this URL.
     pub(crate) async fn open(url: &str) -> Self {
         let uri: Uri = url.parse().unwrap();
         let authority = uri.authority().unwrap().to_string();
         let stream = TcpStream::connect(&authority).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-        // It ends with the sender, or with an error that the sender sees.
+        // The task ends with the sender, or with an error that the sender gets.
         tokio::spawn(connection);
         Self { sender, authority }
     }
 
-    /// Asks for a document, at least as new as this `Tidemark` says.
+    /// Asks for a document, at least as fresh as this `Tidemark`.
     pub(crate) async fn get(&mut self, path: &str, tidemark: Option<&str>) -> Answer {
         let mut request = self.request(Method::GET, path);
         if let Some(tidemark) = tidemark {
@@ -59,7 +57,7 @@ impl Connection {
         read(self.send(request, body).await).await
     }
 
-    /// Begins an answer that may never end.
+    /// Opens a stream, such as live updates.
     pub(crate) async fn stream(&mut self, path: &str) -> Response<Incoming> {
         let request = self.request(Method::GET, path);
         self.send(request, Bytes::new()).await

@@ -4,14 +4,16 @@ use chrono::{TimeDelta, Utc};
 use serde_json::json;
 
 use crate::api::{Api, Failure};
-use crate::people::{Cast, Person};
+use crate::people::{People, Person};
 
+/// Names and slugs.
 const CATEGORIES: [(&str, &str); 3] = [
     ("Cameras", "demo-cameras"),
     ("Watches", "demo-watches"),
     ("Instruments", "demo-instruments"),
 ];
 
+/// The index of the category, the title, and the starting price in cents.
 const PRODUCTS: [(usize, &str, i64); 6] = [
     (0, "Large-format field camera, 1962", 45_000),
     (0, "Twin-lens reflex with case", 18_000),
@@ -21,15 +23,15 @@ const PRODUCTS: [(usize, &str, i64); 6] = [
     (2, "Concertina, 30 keys", 25_000),
 ];
 
-/// Loads what is missing; the ids of the categories.
-pub(crate) async fn load(api: &Api, cast: &Cast) -> Result<Vec<String>, Failure> {
+/// Loads what is missing, and returns the ids of the categories.
+pub(crate) async fn load(api: &Api, people: &People) -> Result<Vec<String>, Failure> {
     let mut ids = Vec::new();
-    let mut is_new = false;
+    let mut is_first_time = false;
     for (order, (name, slug)) in CATEGORIES.iter().enumerate() {
         let body = json!({"name": name, "slug": slug, "sort_order": order});
-        match cast.admin.command(api, "categories", body).await {
+        match people.admin.command(api, "categories", body).await {
             Ok(answer) => {
-                is_new = true;
+                is_first_time = true;
                 ids.push(answer.id());
             }
             Err(failure) if failure.code == "slug_taken" => {
@@ -38,10 +40,10 @@ pub(crate) async fn load(api: &Api, cast: &Cast) -> Result<Vec<String>, Failure>
             Err(failure) => return Err(failure),
         }
     }
-    if is_new {
+    if is_first_time {
         for (place, (category, title, price)) in PRODUCTS.into_iter().enumerate() {
-            let seller = &cast.sellers[place % cast.sellers.len()];
-            auction(
+            let seller = &people.sellers[place % people.sellers.len()];
+            make_auction(
                 api,
                 seller,
                 &ids[category],
@@ -55,8 +57,9 @@ pub(crate) async fn load(api: &Api, cast: &Cast) -> Result<Vec<String>, Failure>
     Ok(ids)
 }
 
-/// A new product and its auction, which starts at once; the auction's id.
-pub(crate) async fn auction(
+/// Makes a product and its auction, which starts at once. `price` is the starting price in cents. Returns the
+/// id of the auction.
+pub(crate) async fn make_auction(
     api: &Api,
     seller: &Person,
     category: &str,

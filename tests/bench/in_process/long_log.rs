@@ -1,5 +1,5 @@
-//! A long log, made at once: auctions with their bids, written straight into the table by two
-//! connections, and then made known as an append does, by moving the head.
+//! Makes a log long in a short time: two connections write auctions with their bids straight into the
+//! table, and then the head is moved as an append moves it.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
@@ -8,15 +8,15 @@ use tidemark_events::samples::euro_cents;
 use tidemark_events::{AuctionId, Event, samples};
 use tidemark_tests::{Database, from_environment};
 
-use crate::world::{STARTING_PRICE, metadata, opened};
+use super::market::{STARTING_PRICE, metadata, opened};
 
-/// Events of an auction.
-pub(crate) const EVENTS: i64 = 100;
-/// Auctions that take bids at the same time.
-const AT_ONCE: i64 = 1_000;
-/// Events of one statement.
+/// Events of each auction.
+pub(crate) const EVENTS_PER_AUCTION: i64 = 100;
+/// Auctions whose events alternate.
+const OPEN_AUCTIONS: i64 = 1_000;
+/// Events that one statement inserts.
 const CHUNK: i64 = 50_000;
-/// Stands for the price in the text of a bid.
+/// A number that stands for the price in the JSON of a bid, to be replaced.
 const PRICE: i64 = 424_242;
 
 /// Makes the log end at position `to`, and checks that it has no gap.
@@ -52,7 +52,7 @@ pub(crate) async fn fill(database: &Database, to: i64) {
     }
 }
 
-/// The positions above `from` up to `to` of a log that went up to `head`.
+/// Inserts the events above `from` up to `to` into a log whose last position was `head`.
 async fn write(database: &Database, head: i64, (from, to): (i64, i64), at: DateTime<Utc>) {
     let url = database.url_like(&from_environment("TIDEMARK_TEST_DATABASE_URL"));
     let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -65,8 +65,8 @@ async fn write(database: &Database, head: i64, (from, to): (i64, i64), at: DateT
             .bind(head)
             .bind(from + 1)
             .bind(end)
-            .bind(AT_ONCE)
-            .bind(EVENTS)
+            .bind(OPEN_AUCTIONS)
+            .bind(EVENTS_PER_AUCTION)
             .bind(samples::AUCTION.0.to_string())
             .bind(PRICE.to_string())
             .bind(STARTING_PRICE)
@@ -82,7 +82,7 @@ async fn write(database: &Database, head: i64, (from, to): (i64, i64), at: DateT
     }
 }
 
-/// An auction's first two events, and a bid.
+/// The first two events of an auction, and a bid.
 fn templates(at: DateTime<Utc>) -> [Event; 3] {
     let mut first = opened(AuctionId(samples::AUCTION.0), at).into_iter();
     let bid = auction::Event::BidPlaced {
@@ -96,7 +96,7 @@ fn templates(at: DateTime<Utc>) -> [Event; 3] {
     [first.next().unwrap(), first.next().unwrap(), bid.into()]
 }
 
-/// Ids grow with the log, as those of version 7 do; auctions take turns.
+/// Ids increase with the position, as those of UUID version 7 do.
 const INSERT: &str = r"
 with numbered as (
     select position,

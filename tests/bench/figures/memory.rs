@@ -1,4 +1,4 @@
-//! Memory: of the processes while nothing happens, and of clients of live updates that are told nothing.
+//! Memory of the processes at rest, and of clients of live updates to which nothing is sent.
 
 use std::time::Duration;
 
@@ -10,28 +10,32 @@ use tidemark_tests::process::resident_kib;
 use tidemark_tests::{Deployment, Process};
 use uuid::Uuid;
 
-use crate::connection::Connection;
+use crate::over_http::Connection;
 use crate::progress::Progress;
-use crate::table::{Figure, Reach, Table};
+use crate::table::{Figure, Table, Target};
 
-/// Steps of [`at_rest`].
-pub(crate) const AT_REST: u64 = 1;
-/// Steps of [`live`].
-pub(crate) const LIVE: u64 = 1;
+/// Steps of [`measure_at_rest`].
+pub(crate) const STEPS_AT_REST: u64 = 1;
+/// Steps of [`measure_live_updates`].
+pub(crate) const STEPS_OF_LIVE_UPDATES: u64 = 1;
 
-/// What a process takes at rest, at most.
+/// The most that a process may take at rest.
 const PROCESS_MIB: f64 = 64.0;
-/// What a client takes, at most.
+/// The most that a client of a live update may take.
 const CLIENT_KIB: f64 = 16.0;
-/// How long a process is left alone before it is measured: longer than a live update takes to look again.
+/// How long a process is left alone before it is measured: longer than the interval at which a live update looks again.
 const REST: Duration = Duration::from_secs(6);
-/// Clients that come and go first, so that what is allocated once is not counted.
-const FIRST: usize = 256;
-/// Clients that connect at once.
-const AT_ONCE: usize = 64;
+/// Clients that come and go before, so that what is allocated only once is not counted.
+const WARM_UP_CLIENTS: usize = 256;
+/// Clients that connect at the same time.
+const CONCURRENT: usize = 64;
 
-/// Of the processes that were just started.
-pub(crate) async fn at_rest(deployment: &Deployment, progress: &Progress, table: &mut Table) {
+/// Measures the processes, which have just been started.
+pub(crate) async fn measure_at_rest(
+    deployment: &Deployment,
+    progress: &Progress,
+    table: &mut Table,
+) {
     progress.step("memory at rest");
     tokio::time::sleep(REST).await;
     let Deployment {
@@ -46,12 +50,12 @@ pub(crate) async fn at_rest(deployment: &Deployment, progress: &Progress, table:
         ("memory of projector at rest", projector),
     ] {
         let figure = Figure::new(name, memory_kib(process) / 1024.0, "MiB");
-        table.add(figure.reach(Reach::AtMost(PROCESS_MIB)));
+        table.add(figure.target(Target::AtMost(PROCESS_MIB)));
     }
 }
 
-/// Of each of so many live updates, spread over these auctions.
-pub(crate) async fn live(
+/// Measures what each of this many live updates takes, spread over these auctions.
+pub(crate) async fn measure_live_updates(
     deployment: &Deployment,
     auctions: &[Uuid],
     clients: usize,
@@ -59,25 +63,25 @@ pub(crate) async fn live(
     table: &mut Table,
 ) {
     progress.step("memory of live updates");
-    let connections = (clients + FIRST).to_string();
+    let connections = (clients + WARM_UP_CLIENTS).to_string();
     let changed = [
         ("TIDEMARK_HTTP__CONNECTIONS_MAX", connections),
         ("TIDEMARK_QUERY__SSE_CLIENTS_MAX", clients.to_string()),
     ];
     let query_api = deployment.another_query_api(&changed).await;
-    drop(follow(&query_api, auctions, FIRST).await);
+    drop(open_live_updates(&query_api, auctions, WARM_UP_CLIENTS).await);
     tokio::time::sleep(REST).await;
     let before = memory_kib(&query_api);
-    let following = follow(&query_api, auctions, clients).await;
+    let live_updates = open_live_updates(&query_api, auctions, clients).await;
     tokio::time::sleep(REST).await;
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-    let each = (memory_kib(&query_api) - before) / following.len() as f64;
-    let name = format!("memory of an idle live update, of {clients}");
-    table.add(Figure::new(name, each, "KiB").reach(Reach::AtMost(CLIENT_KIB)));
+    let each = (memory_kib(&query_api) - before) / live_updates.len() as f64;
+    let name = format!("memory of query-api for each of {clients} idle live updates");
+    table.add(Figure::new(name, each, "KiB").target(Target::AtMost(CLIENT_KIB)));
 }
 
-/// Live updates, each a connection that has been sent its first state.
-async fn follow(
+/// Opens live updates, each a connection that has been sent its first state.
+async fn open_live_updates(
     query_api: &Process,
     auctions: &[Uuid],
     clients: usize,
@@ -91,11 +95,12 @@ async fn follow(
             response.frame().await.unwrap().unwrap();
             (connection, response)
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENT)
         .collect()
         .await
 }
 
+/// The resident memory of a process.
 #[expect(clippy::cast_precision_loss, reason = "a measurement")]
 fn memory_kib(process: &Process) -> f64 {
     resident_kib(process.pid()) as f64

@@ -1,5 +1,5 @@
-//! Reads of one hot document, against a handler that answers nothing at all and is served in the same
-//! way: by a process of its own, asked by the same clients. That one shows what the clients can do, too.
+//! Reads of one document, against a handler that answers without a body. That handler is served in the same
+//! way, by a process of its own, and asked by the same clients: so it also shows what the clients can do.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -13,19 +13,18 @@ use tidemark_tests::eventually;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::bidders::{CLIENTS, Market};
-use crate::connection::Connection;
 use crate::load::{Client, at_rate, saturate};
+use crate::over_http::{CLIENTS, Connection, Market};
 use crate::progress::Progress;
-use crate::table::{Figure, Table};
+use crate::table::{Figure, Table, Target};
 
 /// Steps of [`measure`].
 pub(crate) const STEPS: u64 = 3;
 
-/// How much of what can be done is asked for where latencies are measured.
-const HALF: f64 = 0.5;
+/// The part of the throughput at which latencies are measured.
+const BELOW_SATURATION: f64 = 0.5;
 
-/// Reads a second, and their latencies.
+/// Measures reads a second, and their latencies.
 pub(crate) async fn measure(
     (deployment, market): (&Deployment, &Market),
     duration: Duration,
@@ -33,24 +32,28 @@ pub(crate) async fn measure(
     table: &mut Table,
 ) {
     progress.step("an empty handler");
-    let (_server, url) = start_empty().await;
+    let (_server, url) = start_empty_handler().await;
     let mut clients = readers(&url, "/").await;
     let empty = saturate(&mut clients, duration).await;
-    let empty = table.add(Figure::rate("empty axum handler", &empty, "requests/s"));
+    let empty = table.add(Figure::rate(
+        "empty axum handler, 64 connections",
+        &empty,
+        "requests/s",
+    ));
 
     progress.step("reads of one document");
     let path = format!("/v1/auctions/{}", market.auctions[0]);
     let mut clients = readers(&deployment.query_api.url, &path).await;
-    let most = saturate(&mut clients, duration).await;
-    let figure = Figure::rate("reads of one hot document", &most, "reads/s");
-    let figure = figure.against(empty, Some(0.60));
+    let fastest = saturate(&mut clients, duration).await;
+    let figure = Figure::rate("reads of one document, 64 connections", &fastest, "reads/s");
+    let figure = figure.against(empty).target(Target::AtLeast(0.60));
     table.add(figure);
 
     progress.step("reads of one document, at a rate");
-    let rate = most.per_second * HALF;
-    let seen = at_rate(&mut clients, rate, duration).await;
-    let name = format!("the same, arriving at {rate:.0}/s");
-    table.add(Figure::rate(name, &seen, "reads/s").latencies(&seen.latencies));
+    let rate = fastest.per_second * BELOW_SATURATION;
+    let measured = at_rate(&mut clients, rate, duration).await;
+    let name = format!("reads of one document, arriving at {rate:.0}/s");
+    table.add(Figure::rate(name, &measured, "reads/s").with_latencies(&measured.latencies));
 }
 
 struct Reader {
@@ -59,7 +62,7 @@ struct Reader {
 }
 
 impl Client for Reader {
-    async fn turn(&mut self) -> bool {
+    async fn send_next(&mut self) -> bool {
         self.connection.get(&self.path, None).await.status == StatusCode::OK
     }
 }
@@ -72,8 +75,8 @@ async fn readers(url: &str, path: &str) -> Vec<Reader> {
     futures::future::join_all((0..CLIENTS).map(connect)).await
 }
 
-/// Another process of this binary, killed when it is dropped.
-async fn start_empty() -> (Child, String) {
+/// Starts another process of this binary, which is killed when it is dropped, and returns its URL.
+async fn start_empty_handler() -> (Child, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -90,8 +93,8 @@ async fn start_empty() -> (Child, String) {
     (server, format!("http://{address}"))
 }
 
-/// What that process does.
-pub(crate) async fn serve_empty(address: SocketAddr) {
+/// Serves the empty handler for ever.
+pub(crate) async fn serve_empty_handler(address: SocketAddr) {
     let router = Router::new().route("/", get(async || ()));
     let listener = TcpListener::bind(address).await.unwrap();
     axum::serve(listener, router).await.unwrap();

@@ -1,4 +1,4 @@
-//! A market to measure on: a database of its own, bidders, and many open auctions.
+//! A market for commands in this process: a database of its own, bidders, and many open auctions.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -18,39 +18,39 @@ use tidemark_platform::ids::new_id;
 use tidemark_tests::{Database, Settings};
 use uuid::Uuid;
 
-/// Streams that commands are spread over.
+/// Auctions, and so streams, that commands are spread over.
 pub(crate) const AUCTIONS: usize = 10_000;
-/// Who bids.
+/// Registered buyers.
 pub(crate) const BIDDERS: usize = 512;
 
-/// The lowest first bid of every auction.
+/// The starting price of every auction, in cents.
 pub(crate) const STARTING_PRICE: i64 = 1_000;
 const INCREMENT: i64 = 1;
-const GROUPS: usize = 500;
+/// Streams that one append makes.
+const STREAMS_PER_APPEND: usize = 500;
 
-/// An auction that is open for long.
-pub(crate) struct Open {
-    /// Which.
+/// An auction that stays open, and the price in cents of its next bid.
+pub(crate) struct OpenAuction {
     pub(crate) id: AuctionId,
     price: AtomicI64,
 }
 
 /// The market.
-pub(crate) struct World {
-    /// Its database, which goes with it.
+pub(crate) struct Market {
+    /// Its database, which is removed when the market is dropped.
     pub(crate) database: Database,
-    /// As the role that appends.
+    /// Connections of the role that appends.
     pub(crate) pool: PgPool,
     /// The only way into the log.
     pub(crate) executor: Executor,
     /// Open auctions.
-    pub(crate) auctions: Vec<Open>,
+    pub(crate) auctions: Vec<OpenAuction>,
     /// Registered buyers.
     pub(crate) bidders: Vec<UserId>,
 }
 
-impl World {
-    /// Makes everything, through the append function.
+impl Market {
+    /// Makes the users and auctions through the append function, and starts an executor.
     pub(crate) async fn create() -> Self {
         let database = Database::fresh().await;
         let mut settings = Settings::new(&database);
@@ -66,7 +66,7 @@ impl World {
             .unwrap();
         let bidders: Vec<_> = (0..BIDDERS).map(|_| UserId(new_id())).collect();
         let auctions: Vec<_> = (0..AUCTIONS)
-            .map(|_| Open {
+            .map(|_| OpenAuction {
                 id: AuctionId(new_id()),
                 price: AtomicI64::new(STARTING_PRICE),
             })
@@ -75,13 +75,13 @@ impl World {
             .iter()
             .map(|id| group(id.0, vec![samples::all().swap_remove(0)]));
         let now = clock.now();
-        let markets = auctions
+        let new_auctions = auctions
             .iter()
             .map(|open| group(open.id.0, opened(open.id, now)));
-        let mut groups: Vec<_> = users.chain(markets).collect();
+        let mut groups: Vec<_> = users.chain(new_auctions).collect();
         let appender = Appender::register(&pool, new_id()).await.unwrap();
         for batch in 1.. {
-            let rest = groups.split_off(groups.len().min(GROUPS));
+            let rest = groups.split_off(groups.len().min(STREAMS_PER_APPEND));
             let outcome = appender.append(batch, None, groups).await.unwrap();
             assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
             if rest.is_empty() {
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// The next bid on an auction, higher than all before.
+    /// A bid on an auction that is higher than all before.
     pub(crate) fn bid(&self, auction: usize, bidder: usize, is_keyed: bool) -> Submission {
         let open = &self.auctions[auction];
         let user = self.bidders[bidder % self.bidders.len()];
@@ -123,7 +123,7 @@ impl World {
     }
 }
 
-/// Who and why, of a bid.
+/// The metadata of an event that this user caused.
 pub(crate) fn metadata(user: UserId) -> Metadata {
     Metadata {
         actor: Actor::User(user),
@@ -133,7 +133,7 @@ pub(crate) fn metadata(user: UserId) -> Metadata {
     }
 }
 
-/// A stream's first events, as a group.
+/// A group that makes a stream with these events.
 fn group(stream_id: Uuid, events: Vec<Event>) -> Group {
     let metadata = serde_json::to_string(&metadata(samples::SELLER)).unwrap();
     let events = (1..).zip(events).map(|(version, event)| NewEvent {
@@ -151,7 +151,7 @@ fn group(stream_id: Uuid, events: Vec<Event>) -> Group {
     }
 }
 
-/// An auction's first two events.
+/// The first two events of an auction.
 pub(crate) fn opened(auction_id: AuctionId, now: tidemark_events::Timestamp) -> Vec<Event> {
     let product_id = ProductId(new_id());
     let seller_id = samples::SELLER;

@@ -1,4 +1,4 @@
-//! Sellers that auction one thing after the other, and bidders that cannot resist.
+//! The live auctions: each seller auctions one thing after the other, and all bidders bid on what is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, Failure};
-use crate::people::{Cast, Person};
-use crate::seed;
-use crate::ticker::Ticker;
+use crate::demo_data;
+use crate::people::{People, Person};
+use crate::terminal::Terminal;
 
-const THINGS: [&str; 8] = [
+const TITLES: [&str; 8] = [
     "Folding camera",
     "Light meter",
     "Dress watch",
@@ -26,74 +26,73 @@ const THINGS: [&str; 8] = [
     "Music box",
 ];
 
-/// So many times the starting price is too dear for everybody.
-const DEAR: i64 = 2;
+/// Nobody bids any more when the price is this many times the starting price. Without a limit, late bids would
+/// extend auctions for ever.
+const PRICE_FACTOR_MAX: i64 = 2;
 
-/// What everybody works with.
-pub(crate) struct Stage {
-    /// The stack.
+/// What all sellers and bidders share.
+pub(crate) struct LiveAuctions {
     pub(crate) api: Api,
-    /// Where things are filed.
+    /// The ids of categories.
     pub(crate) categories: Vec<String>,
-    /// Where it is shown.
-    pub(crate) ticker: Arc<Ticker>,
-    /// How long an auction lasts.
+    pub(crate) terminal: Arc<Terminal>,
+    /// How long each auction lasts.
     pub(crate) auction_seconds: u32,
-    /// When to stop.
     pub(crate) stop: CancellationToken,
 }
 
-/// Sets everybody to work.
-pub(crate) fn start(stage: &Arc<Stage>, cast: Cast) -> Vec<JoinHandle<()>> {
-    let sellers = cast.sellers.into_iter().map(|seller| {
-        let stage = Arc::clone(stage);
-        tokio::spawn(async move { stage.repeat(|| stage.sell(&seller)).await })
+/// Starts a task for each seller and bidder.
+pub(crate) fn start(live: &Arc<LiveAuctions>, people: People) -> Vec<JoinHandle<()>> {
+    let sellers = people.sellers.into_iter().map(|seller| {
+        let live = Arc::clone(live);
+        tokio::spawn(async move { live.repeat(|| live.sell(&seller)).await })
     });
     let sellers: Vec<_> = sellers.collect();
-    let bidders = cast.bidders.into_iter().map(|bidder| {
-        let stage = Arc::clone(stage);
-        tokio::spawn(async move { stage.repeat(|| stage.bid(&bidder)).await })
+    let bidders = people.bidders.into_iter().map(|bidder| {
+        let live = Arc::clone(live);
+        tokio::spawn(async move { live.repeat(|| live.bid(&bidder)).await })
     });
     sellers.into_iter().chain(bidders).collect()
 }
 
-impl Stage {
-    /// Does something again and again until the end; what goes wrong is shown.
+impl LiveAuctions {
+    /// Does something again and again until the end, and shows what fails.
     async fn repeat<F: Future<Output = Result<(), Failure>>>(&self, act: impl Fn() -> F) {
         while !self.stop.is_cancelled() {
             let done = self.stop.run_until_cancelled(act()).await;
             if let Some(Err(failure)) = done {
-                Ticker::trouble(&failure);
+                Terminal::show_failure(&failure);
                 self.pause(Duration::from_secs(1)).await;
             }
         }
     }
 
     async fn sell(&self, seller: &Person) -> Result<(), Failure> {
-        let title = THINGS[pick(THINGS.len())];
-        let category = &self.categories[pick(self.categories.len())];
-        let price = 1_000 * i64::try_from(1 + pick(40)).unwrap_or(1);
+        let title = TITLES[random(TITLES.len())];
+        let category = &self.categories[random(self.categories.len())];
+        let price = 1_000 * i64::try_from(1 + random(40)).unwrap_or(1);
         let duration = TimeDelta::seconds(i64::from(self.auction_seconds));
-        let id = seed::auction(&self.api, seller, category, title, price, duration).await?;
-        self.ticker
-            .opened(&seller.name, title, price, self.auction_seconds);
-        self.outcome(&id).await
+        let id =
+            demo_data::make_auction(&self.api, seller, category, title, price, duration).await?;
+        self.terminal
+            .show_opened(&seller.name, title, price, self.auction_seconds);
+        self.wait_for_close(&id).await
     }
 
-    /// Waits until the auction has closed by itself, and shows how it ended.
-    async fn outcome(&self, id: &str) -> Result<(), Failure> {
+    /// Waits until the auction has been closed at its end, and shows how it ended.
+    async fn wait_for_close(&self, id: &str) -> Result<(), Failure> {
         loop {
             self.pause(Duration::from_secs(1)).await;
             let auction = self.api.query(&format!("auctions/{id}"), None).await?.body;
             if auction["status"] == "closed" {
-                Ticker::closed(&auction);
+                Terminal::show_closed(&auction);
                 return Ok(());
             }
         }
     }
 
     async fn bid(&self, bidder: &Person) -> Result<(), Failure> {
-        self.pause(Duration::from_millis(200 + 10 * pick(150) as u64))
+        self.pause(Duration::from_millis(200 + 10 * random(150) as u64))
             .await;
         let open = "auctions?status=open&sort=ends_at&limit=5";
         let auctions = self.api.query(open, None).await?.body;
@@ -106,20 +105,20 @@ impl Stage {
         let path = format!("auctions/{id}/bids");
         let answer = match bidder.command(&self.api, &path, bid).await {
             Ok(answer) => answer,
-            // Somebody was faster, or it is over: that is the game.
+            // Another bidder was faster, or the auction is over.
             Err(failure) if !failure.code.is_empty() => {
-                self.ticker
-                    .refused(&bidder.name, &auction["title"], &failure.code);
+                self.terminal
+                    .show_refused(&bidder.name, &auction["title"], &failure.code);
                 return Ok(());
             }
             Err(failure) => return Err(failure),
         };
         let answered = sent.elapsed();
         let path = format!("auctions/{id}");
-        let seen = self.api.query(&path, Some(&answer.tidemark)).await?;
-        self.ticker.bid(
+        let visible = self.api.query(&path, Some(&answer.tidemark)).await?;
+        self.terminal.show_bid(
             &bidder.name,
-            &seen.body,
+            &visible.body,
             &answer.tidemark,
             answered,
             sent.elapsed(),
@@ -132,17 +131,18 @@ impl Stage {
     }
 }
 
-/// One of the auctions that are not too dear yet: without a limit, late bids would extend them for ever.
+/// Chooses one of the auctions whose price is not too high yet.
 fn choose(items: &Value) -> Option<&Value> {
     let amount = |auction: &Value, price: &str| auction[price]["amount"].as_i64().unwrap_or(0);
-    let is_cheap = |auction: &&Value| {
-        amount(auction, "current_price") < DEAR * amount(auction, "starting_price")
+    let is_affordable = |auction: &&Value| {
+        amount(auction, "current_price") < PRICE_FACTOR_MAX * amount(auction, "starting_price")
     };
-    let cheap: Vec<_> = items.as_array()?.iter().filter(is_cheap).collect();
-    cheap.get(pick(cheap.len().max(1))).copied()
+    let affordable: Vec<_> = items.as_array()?.iter().filter(is_affordable).collect();
+    affordable.get(random(affordable.len().max(1))).copied()
 }
 
+/// A random number below another one.
 #[expect(clippy::disallowed_methods, reason = "people are not predictable")]
-fn pick(below: usize) -> usize {
+fn random(below: usize) -> usize {
     rand::rng().random_range(0..below)
 }

@@ -1,5 +1,5 @@
-//! A read model built from the log: the events that a projector's workers fold from zero, against those
-//! that Postgres copies out of the table.
+//! Building a read model: how many events a second a projector's workers fold from the first event on,
+//! against how many Postgres copies out of the table.
 
 use std::time::Instant;
 
@@ -9,14 +9,14 @@ use tidemark_projector::catch_up;
 use tidemark_read_models::market::auction::Auction;
 use tidemark_tests::{Database, Settings, from_environment};
 
-use crate::fill::{EVENTS, fill};
+use crate::in_process::long_log::{EVENTS_PER_AUCTION, fill};
 use crate::progress::Progress;
-use crate::table::{Figure, Table};
+use crate::table::{Figure, Table, Target};
 
 /// Steps of [`measure`].
 pub(crate) const STEPS: u64 = 3;
 
-/// Events a second, of a log of so many.
+/// Measures both on a log of this many events.
 pub(crate) async fn measure(events: i64, progress: &Progress, table: &mut Table) {
     progress.step("filling a log to rebuild from");
     let database = Database::fresh().await;
@@ -24,7 +24,7 @@ pub(crate) async fn measure(events: i64, progress: &Progress, table: &mut Table)
     progress.step("COPY out of the log");
     let copied = copy(&database).await;
     let copied = table.add(Figure::new(
-        "COPY of events out of the table",
+        "COPY of events out of the log",
         copied,
         "events/s",
     ));
@@ -32,10 +32,11 @@ pub(crate) async fn measure(events: i64, progress: &Progress, table: &mut Table)
     progress.step("rebuilding a read model");
     let rebuilt = rebuild(&database, events).await;
     let figure = Figure::new("events folded into a read model", rebuilt, "events/s");
-    let figure = figure.against(copied, Some(0.40));
+    let figure = figure.against(copied).target(Target::AtLeast(0.40));
     table.add(figure);
 }
 
+/// Events a second that `COPY` reads.
 async fn copy(database: &Database) -> f64 {
     let url = database.url_like(&from_environment("TIDEMARK_TEST_DATABASE_URL"));
     let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -51,6 +52,7 @@ async fn copy(database: &Database) -> f64 {
     f64::from(events) / started.elapsed().as_secs_f64()
 }
 
+/// Events a second that are folded.
 async fn rebuild(database: &Database, events: i64) -> f64 {
     let config = Settings::in_production(database).config();
     let started = Instant::now();
@@ -60,7 +62,11 @@ async fn rebuild(database: &Database, events: i64) -> f64 {
         .fetch_one(&database.pool)
         .await
         .unwrap();
-    assert_eq!(rows, events / EVENTS, "an auction is missing");
+    assert_eq!(
+        rows,
+        events / EVENTS_PER_AUCTION,
+        "auctions are missing in the read model"
+    );
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
     let per_second = events as f64 / seconds;
     per_second

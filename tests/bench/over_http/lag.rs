@@ -1,5 +1,5 @@
-//! How far read models are behind the log while commands arrive: their positions as the projector tells
-//! them, against the highest position that was answered to a client before it was asked.
+//! How far read models are behind the log while commands arrive: the positions in the projector's metrics,
+//! against the highest position that any client had been answered before.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -10,31 +10,31 @@ use tidemark_tests::Deployment;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::Connection;
+use super::Connection;
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(100);
-/// How long read models may take to follow once nothing arrives.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// What the projector's `/metrics` call the position of a read model, or of a shard of one.
+/// The time between two looks at the metrics.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// How long read models may take to catch up when no commands arrive any more.
+const CATCH_UP: Duration = Duration::from_mins(1);
+/// How the lines of the projector's `/metrics` begin that show the position of a read model's shard.
 const POSITION: &str = "tidemark_projection_position{";
 
-/// What was seen.
+/// The lag that was seen.
 pub(crate) struct Lag {
-    /// Of the read model that was furthest behind, in events.
+    /// The lag in events of the read model that was furthest behind at any time.
     pub(crate) largest: i64,
     /// From the last command until no read model was behind.
-    pub(crate) after: Duration,
+    pub(crate) catch_up: Duration,
 }
 
-/// Looks until it is told that the last command was answered.
-pub(crate) struct Watching {
+/// Watches the lag until [`LagWatch::end`].
+pub(crate) struct LagWatch {
     stop: CancellationToken,
     task: JoinHandle<Lag>,
 }
 
-impl Watching {
-    /// Begins.
+impl LagWatch {
+    /// Begins to watch. `head` is the highest position that a client has been answered.
     pub(crate) async fn start(deployment: &Deployment, head: &Arc<AtomicI64>) -> Self {
         let mut projector = Connection::open(&deployment.projector.url).await;
         let (stop, head) = (CancellationToken::new(), Arc::clone(head));
@@ -42,33 +42,38 @@ impl Watching {
         let task = tokio::spawn(async move {
             let mut largest = 0;
             while stopped
-                .run_until_cancelled(tokio::time::sleep(LOOK))
+                .run_until_cancelled(tokio::time::sleep(INTERVAL))
                 .await
                 .is_some()
             {
-                largest = largest.max(behind(&mut projector, &head).await);
+                largest = largest.max(lag(&mut projector, &head).await);
             }
             let ended = Instant::now();
-            while behind(&mut projector, &head).await > 0 {
-                assert!(ended.elapsed() < PATIENCE, "read models do not follow");
-                tokio::time::sleep(LOOK / 10).await;
+            while lag(&mut projector, &head).await > 0 {
+                assert!(
+                    ended.elapsed() < CATCH_UP,
+                    "read models do not catch up within {CATCH_UP:?}"
+                );
+                tokio::time::sleep(INTERVAL / 10).await;
             }
             Lag {
                 largest,
-                after: ended.elapsed(),
+                catch_up: ended.elapsed(),
             }
         });
         Self { stop, task }
     }
 
-    /// Now.
+    /// Waits until no read model is behind, and returns what was seen. To be called when the last command has
+    /// been answered.
     pub(crate) async fn end(self) -> Lag {
         self.stop.cancel();
         self.task.await.unwrap()
     }
 }
 
-async fn behind(projector: &mut Connection, head: &AtomicI64) -> i64 {
+/// The lag in events of the read model that is furthest behind now.
+async fn lag(projector: &mut Connection, head: &AtomicI64) -> i64 {
     let head = head.load(Relaxed);
     let answer = projector.get("/metrics", None).await;
     let text = std::str::from_utf8(&answer.body).unwrap();

@@ -1,4 +1,4 @@
-//! What Postgres does by itself with the same rows: the ceilings that the log is measured against.
+//! What Postgres does by itself with the same rows: the baselines that the executor is measured against.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -13,37 +13,38 @@ use tidemark_events::{Event, samples};
 use tidemark_platform::ids::new_id;
 use uuid::Uuid;
 
-use crate::load::{Seen, histogram, micros};
-use crate::world::{AUCTIONS, World, metadata};
+use super::Market;
+use super::market::{AUCTIONS, metadata};
+use crate::load::{Measured, histogram, micros};
 
 /// Rows of one `COPY`.
 const COPY_ROWS: usize = 10_000;
 
-/// As many streams as the executor's commands go to, in turns as they do: that decides where in an index
-/// a row belongs, and so what it costs.
+/// As many streams as the executor's commands write to, one after the other as there. The streams decide where
+/// in an index a row belongs, and so what it costs.
 struct Streams {
     ids: Vec<Uuid>,
-    turn: usize,
+    next: usize,
 }
 
 impl Streams {
     fn new() -> Self {
         Self {
             ids: (0..AUCTIONS).map(|_| new_id()).collect(),
-            turn: 0,
+            next: 0,
         }
     }
 
-    /// The next one, and its next version.
+    /// The next stream, and its next version.
     fn next(&mut self) -> (Uuid, i64) {
-        let id = self.ids[self.turn % self.ids.len()];
-        let version = 1 + self.turn / self.ids.len();
-        self.turn += 1;
+        let id = self.ids[self.next % self.ids.len()];
+        let version = 1 + self.next / self.ids.len();
+        self.next += 1;
         (id, i64::try_from(version).unwrap())
     }
 }
 
-/// A bid as a group of its own, on a stream that nobody else writes.
+/// A bid as a group of its own, on a stream that nobody else writes to.
 fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
     let event = Event::from(auction::Event::BidPlaced {
         auction_id: samples::AUCTION,
@@ -71,22 +72,22 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
             encoded: event.encode().unwrap(),
             metadata: serde_json::to_string(&metadata(samples::BIDDER)).unwrap(),
         }],
-        // As a decision on a bid does: it rests on the auction and on the bidder.
+        // A decision on a bid rests on the auction and on the bidder.
         streams: vec![(stream_id, version - 1), (bidder, 1)],
         idempotency_records: record.into_iter().collect(),
         ..Group::default()
     }
 }
 
-/// Events a second through the bare append function, one call after the other; what it takes to make up
-/// the events is not counted, as it is not with `COPY`.
+/// Events a second through the append function, one call after the other. The time that making the events
+/// takes does not count, as with `COPY`.
 pub(crate) async fn append_function(
-    world: &World,
+    market: &Market,
     batch: usize,
     is_keyed: bool,
     duration: Duration,
 ) -> f64 {
-    let appender = Appender::register(&world.pool, new_id()).await.unwrap();
+    let appender = Appender::register(&market.pool, new_id()).await.unwrap();
     let mut streams = Streams::new();
     let from = Instant::now() + duration / 4;
     let until = from + duration;
@@ -95,7 +96,7 @@ pub(crate) async fn append_function(
         let groups: Vec<_> = (0..batch)
             .map(|place| {
                 let (stream_id, version) = streams.next();
-                let bidder = world.bidders[place % world.bidders.len()].0;
+                let bidder = market.bidders[place % market.bidders.len()].0;
                 bid(stream_id, version, bidder, is_keyed)
             })
             .collect();
@@ -115,19 +116,19 @@ pub(crate) async fn append_function(
     per_second
 }
 
-/// Commands a second where each is a transaction of its own, over as many connections as the executor may use.
+/// Commands a second, each a transaction of its own, over as many connections as the executor may use.
 pub(crate) async fn transaction_a_command(
-    world: &Arc<World>,
+    market: &Arc<Market>,
     clients: usize,
     duration: Duration,
-) -> Seen {
+) -> Measured {
     let from = Instant::now() + duration / 4;
     let until = from + duration;
     let tasks = (0..clients).map(|client| {
-        let world = Arc::clone(world);
+        let market = Arc::clone(market);
         tokio::spawn(async move {
-            let appender = Appender::register(&world.pool, new_id()).await.unwrap();
-            let (stream, bidder) = (new_id(), world.bidders[client % world.bidders.len()].0);
+            let appender = Appender::register(&market.pool, new_id()).await.unwrap();
+            let (stream, bidder) = (new_id(), market.bidders[client % market.bidders.len()].0);
             let mut latencies = histogram();
             for number in 1.. {
                 let sent = Instant::now();
@@ -152,17 +153,17 @@ pub(crate) async fn transaction_a_command(
     }
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
     let per_second = latencies.len() as f64 / duration.as_secs_f64();
-    Seen {
+    Measured {
         per_second,
         latencies,
         failed: 0,
     }
 }
 
-/// Events a second by `COPY` of such rows, and of idempotency records, into the log's own tables. They
-/// are removed again, since they break the log.
-pub(crate) async fn copy(world: &World, duration: Duration) -> f64 {
-    let url = world
+/// Events a second by `COPY` of events and idempotency records into the log's own tables. The rows are
+/// removed afterwards, because they leave a gap in the log.
+pub(crate) async fn copy(market: &Market, duration: Duration) -> f64 {
+    let url = market
         .database
         .url_like(&tidemark_tests::settings::from_environment(
             "TIDEMARK_TEST_DATABASE_URL",
@@ -172,7 +173,7 @@ pub(crate) async fn copy(world: &World, duration: Duration) -> f64 {
     let mut streams = Streams::new();
     let (mut events, mut busy) = (0, Duration::ZERO);
     while busy < duration {
-        let (event_rows, record_rows) = copy_rows(&mut position, &mut streams, world);
+        let (event_rows, record_rows) = copy_rows(&mut position, &mut streams, market);
         let started = Instant::now();
         let mut transaction = connection.begin().await.unwrap();
         for (table, rows) in [("events", event_rows), ("idempotency_records", record_rows)] {
@@ -198,11 +199,11 @@ pub(crate) async fn copy(world: &World, duration: Duration) -> f64 {
     per_second
 }
 
-fn copy_rows(position: &mut i64, streams: &mut Streams, world: &World) -> (String, String) {
+fn copy_rows(position: &mut i64, streams: &mut Streams, market: &Market) -> (String, String) {
     let (mut events, mut records) = (String::new(), String::new());
     for row in 0..COPY_ROWS {
         *position += 1;
-        let user = world.bidders[row % world.bidders.len()].0;
+        let user = market.bidders[row % market.bidders.len()].0;
         let (stream_id, version) = streams.next();
         let group = bid(stream_id, version, user, true);
         let (event, record) = (&group.events[0], &group.idempotency_records[0]);
@@ -225,9 +226,9 @@ fn copy_rows(position: &mut i64, streams: &mut Streams, world: &World) -> (Strin
     (events, records)
 }
 
-/// The latency of one bare `INSERT` and its commit, in microseconds.
-pub(crate) async fn insert(world: &World, duration: Duration) -> Histogram<u64> {
-    let url = world
+/// The latencies of a single `INSERT` and its commit, in microseconds.
+pub(crate) async fn insert(market: &Market, duration: Duration) -> Histogram<u64> {
+    let url = market
         .database
         .url_like(&tidemark_tests::settings::from_environment(
             "TIDEMARK_TEST_DATABASE_URL",

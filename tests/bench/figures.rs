@@ -1,0 +1,8 @@
+//! The figures: one module for each group that `--only` names; `http` has two of them.
+
+pub(crate) mod commands;
+pub(crate) mod growth;
+pub(crate) mod http;
+pub(crate) mod memory;
+pub(crate) mod reads;
+pub(crate) mod rebuild;

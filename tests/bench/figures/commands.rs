@@ -1,0 +1,152 @@
+//! Commands in this process: the executor and the append function, without HTTP.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::in_process::clients::{closed_loop, open_loop, warm_up};
+use crate::in_process::{AUCTIONS, Market, baseline};
+use crate::progress::Progress;
+use crate::table::{Figure, Table, Target, quantile_ms};
+
+/// Steps of [`measure`].
+pub(crate) const STEPS: u64 = 9;
+
+/// Clients that fill every batch, and so commands that wait at any time.
+const WAITING: usize = 512;
+/// Clients of an ordinary load.
+const CLIENTS: usize = 64;
+/// The executor decides one half of the waiting commands while the other half is being appended. So an
+/// append has this part of the clients' commands.
+const HALVES: usize = 2;
+/// The part of the throughput at which latencies are measured.
+const BELOW_SATURATION: f64 = 0.7;
+/// A disk with this many calls of `fdatasync` a second is fast.
+const FAST_DISK: f64 = 5_000.0;
+/// The target of commands a second on a fast disk.
+const COMMANDS_ON_FAST_DISK: f64 = 25_000.0;
+
+/// Measures all of them, on a disk that can do this many calls of `fdatasync` a second.
+pub(crate) async fn measure(
+    market: &Arc<Market>,
+    (duration, fdatasync_per_second): (Duration, f64),
+    progress: &Progress,
+    table: &mut Table,
+) {
+    warm_up(market).await;
+    let full_batches = measure_full_batches(market, duration, progress, table).await;
+    measure_clients(market, (duration, fdatasync_per_second), progress, table).await;
+
+    progress.step("bids on one auction");
+    let measured = closed_loop(market, CLIENTS, duration, |market, client, _| {
+        market.bid(0, client, false)
+    })
+    .await;
+    let name = "bids accepted on one auction, 64 clients";
+    let one_auction = Figure::new(name, measured.per_second, "bids/s");
+    table.add(
+        one_auction
+            .against(&full_batches)
+            .target(Target::AtLeast(0.50)),
+    );
+    measure_one_client(market, duration, progress, table).await;
+}
+
+/// Full batches, against what Postgres can do with the same rows.
+async fn measure_full_batches(
+    market: &Arc<Market>,
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) -> Figure {
+    progress.step("COPY of events");
+    let copy = baseline::copy(market, duration).await;
+    let name = "COPY of events and idempotency records";
+    let copy = Figure::new(name, copy, "events/s");
+    progress.step("append function, 256 events a call");
+    let append = baseline::append_function(market, WAITING / HALVES, true, duration).await;
+    let name = "append function, 256 events a call";
+    let append = Figure::new(name, append, "events/s").against(&copy);
+
+    progress.step("executor, 512 commands waiting");
+    // No two clients bid on one auction at the same time, so that nothing but the log limits.
+    let measured = closed_loop(market, WAITING, duration, |market, client, sent| {
+        market.bid((client + sent * WAITING) % AUCTIONS, client, true)
+    });
+    let per_second = measured.await.per_second;
+    let executor = || Figure::new("executor, 512 commands waiting", per_second, "events/s");
+    let against_copy = executor().against(&copy).target(Target::AtLeast(0.50));
+    let against_append = executor().against(&append).target(Target::AtLeast(0.75));
+    for figure in [copy, append, against_copy, against_append] {
+        table.add(figure);
+    }
+    executor()
+}
+
+/// An ordinary number of clients, against the append function and against a transaction for each
+/// command.
+async fn measure_clients(
+    market: &Arc<Market>,
+    (duration, fdatasync_per_second): (Duration, f64),
+    progress: &Progress,
+    table: &mut Table,
+) {
+    progress.step("append function, 32 commands a call");
+    let append = baseline::append_function(market, CLIENTS / HALVES, false, duration).await;
+    let append = Figure::new("append function, 32 commands a call", append, "commands/s");
+    progress.step("one transaction a command");
+    let single = baseline::transaction_a_command(market, CLIENTS, duration).await;
+    let name = "one transaction a command, 64 clients";
+    let single = Figure::new(name, single.per_second, "commands/s");
+
+    progress.step("executor, 64 clients");
+    let bid = |market: &Market, client: usize, sent: usize| {
+        market.bid((client + sent * CLIENTS) % AUCTIONS, client, false)
+    };
+    let measured = closed_loop(market, CLIENTS, duration, bid).await;
+    let per_second = measured.per_second;
+    let name = "executor, 64 clients, 10,000 auctions";
+    let executor = || Figure::new(name, per_second, "commands/s");
+    let against_append = executor().against(&append).target(Target::AtLeast(0.60));
+    let against_single = executor().against(&single).target(Target::AtLeast(5.0));
+    for figure in [append, single, against_append, against_single] {
+        table.add(figure);
+    }
+    if fdatasync_per_second >= FAST_DISK {
+        table.add(executor().target(Target::AtLeast(COMMANDS_ON_FAST_DISK)));
+    }
+
+    progress.step("executor, at a fixed rate");
+    let rate = per_second * BELOW_SATURATION;
+    let measured = open_loop(market, CLIENTS, rate, duration, bid).await;
+    let name = format!("executor, commands arriving at {rate:.0}/s");
+    let figure = Figure::new(name, measured.per_second, "commands/s");
+    table.add(figure.with_latencies(&measured.latencies));
+}
+
+/// The latency of one command at a time, against that of a single insert.
+async fn measure_one_client(
+    market: &Arc<Market>,
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) {
+    progress.step("one client");
+    let median = |name, latencies: &Histogram<u64>| {
+        Figure::new(name, quantile_ms(latencies, 0.5), "ms (median)").with_latencies(latencies)
+    };
+    let insert = baseline::insert(market, duration).await;
+    let insert = median("bare INSERT and COMMIT", &insert);
+    let append = baseline::transaction_a_command(market, 1, duration).await;
+    let append = median("append function, one event a call", &append.latencies);
+    let append = append.against(&insert);
+    let measured = closed_loop(market, 1, duration, |market, _, sent| {
+        market.bid(sent % AUCTIONS, 0, false)
+    });
+    let executor = median("executor, one client", &measured.await.latencies);
+    let executor = executor.against(&insert).target(Target::AtMost(1.5));
+    for figure in [insert, append, executor] {
+        table.add(figure);
+    }
+}

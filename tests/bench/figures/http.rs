@@ -1,0 +1,96 @@
+//! Commands over HTTP to the processes as they are deployed, and how soon queries show them.
+
+use std::time::Duration;
+
+use tidemark_tests::Deployment;
+
+use crate::load::{at_rate, saturate};
+use crate::over_http::{Lag, LagWatch, Market};
+use crate::progress::Progress;
+use crate::table::{Figure, Table, Target, quantile_ms};
+
+/// Steps of [`measure_commands`].
+pub(crate) const STEPS_OF_COMMANDS: u64 = 2;
+/// Steps of [`measure_visibility`].
+pub(crate) const STEPS_OF_VISIBILITY: u64 = 1;
+
+/// The target of commands a second, and the rate at which latencies are measured.
+const RATE: f64 = 3_000.0;
+/// The largest part of the throughput at which latencies are measured.
+const BELOW_SATURATION: f64 = 0.8;
+/// The rate at which visibility is measured, in commands a second.
+const VISIBILITY_RATE: f64 = 1_000.0;
+
+/// Measures commands a second, their latencies, and how far read models are behind meanwhile.
+pub(crate) async fn measure_commands(
+    (deployment, market): (&Deployment, &Market),
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) {
+    progress.step("commands over HTTP, without a pause");
+    let mut bidders = market.bidders(deployment).await;
+    let watch = LagWatch::start(deployment, &market.head).await;
+    let fastest = saturate(&mut bidders, duration).await;
+    let lag = watch.end().await;
+    let figure = Figure::rate("commands over HTTP, 64 connections", &fastest, "commands/s");
+    table.add(figure.target(Target::AtLeast(RATE)));
+    let [largest, catch_up] = figures_of_lag(&lag);
+    table.add(largest);
+    table.add(catch_up);
+
+    progress.step("commands over HTTP, at a rate");
+    let rate = RATE.min(fastest.per_second * BELOW_SATURATION);
+    let watch = LagWatch::start(deployment, &market.head).await;
+    let measured = at_rate(&mut bidders, rate, duration).await;
+    let lag = watch.end().await;
+    let name = format!("commands over HTTP, arriving at {rate:.0}/s");
+    let figure = Figure::rate(name, &measured, "commands/s");
+    table.add(figure.with_latencies(&measured.latencies));
+    for (name, quantile, most) in [
+        ("p95 of their latency", 0.95, 100.0),
+        ("p99 of their latency", 0.99, 500.0),
+    ] {
+        let figure = Figure::new(name, quantile_ms(&measured.latencies, quantile), "ms");
+        table.add(figure.target(Target::AtMost(most)));
+    }
+    // Read models must lag by less than arrives in a second, and soon not at all.
+    let [largest, catch_up] = figures_of_lag(&lag);
+    table.add(largest.target(Target::AtMost(rate.round())));
+    table.add(catch_up.target(Target::AtMost(1.0)));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a measurement")]
+fn figures_of_lag(lag: &Lag) -> [Figure; 2] {
+    let largest = Figure::new(
+        "largest lag of a read model meanwhile",
+        lag.largest as f64,
+        "events",
+    );
+    let catch_up = lag.catch_up.as_secs_f64();
+    [
+        largest,
+        Figure::new("until no read model lags, after the last", catch_up, "s"),
+    ]
+}
+
+/// Measures how long a command takes until a query shows it.
+pub(crate) async fn measure_visibility(
+    (deployment, market): (&Deployment, &Market),
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) {
+    progress.step("commands until a query shows them");
+    let mut bidders = market.reading_bidders(deployment).await;
+    let measured = at_rate(&mut bidders, VISIBILITY_RATE, duration).await;
+    let name = format!("commands with a query that shows each, arriving at {VISIBILITY_RATE:.0}/s");
+    let figure = Figure::rate(name, &measured, "commands/s");
+    table.add(figure.with_latencies(&measured.latencies));
+    let p99 = Figure::new(
+        "p99 from when a command was due until a query showed it",
+        quantile_ms(&measured.latencies, 0.99),
+        "ms",
+    );
+    table.add(p99.target(Target::AtMost(100.0)));
+}

@@ -1,0 +1,77 @@
+//! Clients that submit commands to the executor of this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tidemark_command_api::executor::Submission;
+
+use super::Market;
+use super::market::{AUCTIONS, BIDDERS};
+use crate::load::{Client, Measured, at_rate, saturate};
+
+/// Bids on every auction once, so that no figure includes the first load of a stream.
+pub(crate) async fn warm_up(market: &Market) {
+    stream::iter(0..AUCTIONS)
+        .map(|auction| market.executor.execute(market.bid(auction, auction, false)))
+        .buffer_unordered(BIDDERS)
+        .for_each(async |done| drop(done.unwrap()))
+        .await;
+}
+
+/// Has each of `clients` submit commands without a pause. `next` makes a command of the number of the client
+/// and of how many it has submitted before.
+pub(crate) async fn closed_loop(
+    market: &Arc<Market>,
+    clients: usize,
+    duration: Duration,
+    next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
+) -> Measured {
+    saturate(&mut executor_clients(market, clients, next), duration).await
+}
+
+/// The same with commands that arrive at a fixed rate.
+pub(crate) async fn open_loop(
+    market: &Arc<Market>,
+    clients: usize,
+    per_second: f64,
+    duration: Duration,
+    next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
+) -> Measured {
+    at_rate(
+        &mut executor_clients(market, clients, next),
+        per_second,
+        duration,
+    )
+    .await
+}
+
+struct ExecutorClient<F> {
+    market: Arc<Market>,
+    number: usize,
+    submitted: usize,
+    next: F,
+}
+
+impl<F: Fn(&Market, usize, usize) -> Submission + Send + 'static> Client for ExecutorClient<F> {
+    async fn send_next(&mut self) -> bool {
+        let submission = (self.next)(&self.market, self.number, self.submitted);
+        self.submitted += 1;
+        // A bid that another one has overtaken is refused, and does not count.
+        self.market.executor.execute(submission).await.is_ok()
+    }
+}
+
+fn executor_clients<F: Copy>(
+    market: &Arc<Market>,
+    clients: usize,
+    next: F,
+) -> Vec<ExecutorClient<F>> {
+    let client = |number| ExecutorClient {
+        market: Arc::clone(market),
+        number,
+        submitted: 0,
+        next,
+    };
+    (0..clients).map(client).collect()
+}

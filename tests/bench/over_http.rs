@@ -1,0 +1,9 @@
+//! What is measured on the real processes, over HTTP.
+
+mod connection;
+mod lag;
+mod market;
+
+pub(crate) use connection::Connection;
+pub(crate) use lag::{Lag, LagWatch};
+pub(crate) use market::{CLIENTS, Market};
