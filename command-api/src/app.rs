@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::executor::{Accepted, Executor, Idempotency, Submission};
 use crate::identity::passwords::Passwords;
 
-/// The header that tells an answer which was built from an idempotency record.
+/// The header that marks an answer which was built from an idempotency record.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The parts of the process that routes share.
@@ -29,7 +29,7 @@ pub struct App {
     /// Executes commands.
     pub executor: Executor,
     /// The keys of data subjects, for sealing and unsealing personal data.
-    pub keys: SubjectKeys,
+    pub subject_keys: SubjectKeys,
     /// Makes the keyed hashes by which values are compared without being unsealed.
     pub lookup_key: Arc<LookupKey>,
     /// Checks and hashes passwords.
@@ -50,7 +50,8 @@ pub struct App {
 pub struct AcceptedBody {
     /// The id of what the command created or changed.
     pub id: Uuid,
-    /// Its version after the command. Send it in `If-Match` to change nothing newer.
+    /// Its version after the command. Send it in `If-Match` with the next command, which is refused if
+    /// something else has changed meanwhile.
     pub version: i64,
 }
 

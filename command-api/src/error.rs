@@ -9,8 +9,9 @@ use tidemark_event_store::SealError;
 use tidemark_events::DecodeError;
 use tidemark_platform::http::Problem;
 
-/// What `Retry-After` says, in seconds, wherever the fault is ours. It is no setting: one second is the
-/// shortest time that the header can say, and a full queue, a conflict or a stopping process is over by then.
+/// What `Retry-After` says, in seconds, wherever a client may try again. It is no setting: one second is the
+/// shortest time that the header can express, and a full queue, a conflict or the stop of one of several
+/// processes has usually passed by then.
 const RETRY_AFTER_S: u64 = 1;
 
 /// Why a command was not accepted.
@@ -69,7 +70,8 @@ impl Error {
         Self::Internal(cause.to_string().into())
     }
 
-    /// The stable name of this error: the `code` of its problem, and the outcome in metrics.
+    /// The stable name of this error in metrics. It is the `code` of its problem too, unless all our APIs
+    /// share another one for its status.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

@@ -90,7 +90,7 @@ fn router(
     let lookup_key = decode_key(&sealing.lookup_key, "sealing.lookup_key")?;
     let app = App {
         executor,
-        keys: SubjectKeys::new(
+        subject_keys: SubjectKeys::new(
             PgPool::clone(&pool),
             &master_key,
             key_ttl,

@@ -84,7 +84,7 @@ impl CommitLoop {
 
     /// Runs until no command can be sent any more and all are answered.
     pub(super) async fn run(mut self) {
-        while let Some(settled) = self.wait_for_event().await {
+        while let Some(settled) = self.wait_for_work().await {
             self.decide_queued();
             self.loading.start();
             self.send_batch();
@@ -95,7 +95,7 @@ impl CommitLoop {
 
     /// Waits until an append is answered, a load is finished or a command is received. Returns the
     /// commands that are settled by it, or none if nothing can happen any more.
-    async fn wait_for_event(&mut self) -> Option<Vec<Settled>> {
+    async fn wait_for_work(&mut self) -> Option<Vec<Settled>> {
         let has_room = self.batch.len() < self.settings.batch_max;
         tokio::select! {
             biased;

@@ -63,11 +63,11 @@ fn bid(amount: i64) -> QueuedCommand {
 /// A market in which an auction is open, a category active and a product a draft.
 fn cache() -> Cache {
     let mut cache = Cache::new(1_000_000);
-    load(&mut cache);
+    fill(&mut cache);
     cache
 }
 
-fn load(cache: &mut Cache) {
+fn fill(cache: &mut Cache) {
     let samples = tidemark_events::samples::all();
     let registered = &samples[0];
     for (user_id, role) in [
@@ -105,13 +105,13 @@ fn decide(commands: Vec<QueuedCommand>) -> (Vec<Group>, Vec<Vec<DecidedCommand>>
         let decided = batch.decide(command, &mut cache, at(10), &settings());
         assert!(matches!(decided, DecideResult::InBatch));
     }
-    let (groups, members) = batch.into_groups();
-    (groups, members, cache)
+    let (groups, commands) = batch.into_groups();
+    (groups, commands, cache)
 }
 
 #[test]
 fn commands_on_one_stream_share_a_group_and_see_each_other() {
-    let (groups, members, cache) = decide(vec![bid(10_000), bid(10_100), bid(10_500)]);
+    let (groups, commands, cache) = decide(vec![bid(10_000), bid(10_100), bid(10_500)]);
     assert_eq!(groups.len(), 1);
     assert_eq!(
         groups[0]
@@ -125,7 +125,7 @@ fn commands_on_one_stream_share_a_group_and_see_each_other() {
         groups[0].streams.contains(&(AUCTION.0, 2)),
         "checked as before the batch"
     );
-    let too_low = &members[0][1].decision;
+    let too_low = &commands[0][1].decision;
     assert!(matches!(too_low, Decision::Refused(refusal) if refusal.code == "bid_too_low"));
     assert_eq!(cache.version(AUCTION.0), Some(4));
 }
@@ -192,10 +192,10 @@ fn the_append_checks_what_a_refusal_rested_on() {
 fn an_expected_version_that_does_not_match_writes_nothing() {
     let mut stale = bid(20_000);
     stale.submission.expected_version = Some(1);
-    let (groups, members, cache) = decide(vec![stale]);
+    let (groups, commands, cache) = decide(vec![stale]);
     assert!(groups[0].events.is_empty());
     assert!(matches!(
-        members[0][0].decision,
+        commands[0][0].decision,
         Decision::VersionMismatch { current: 2 }
     ));
     assert_eq!(cache.version(AUCTION.0), Some(2));
@@ -269,7 +269,7 @@ fn only_groups_that_used_evicted_states_are_decided_again() {
     for command in &stale {
         command.evict_from(&mut cache);
     }
-    load(&mut cache);
+    fill(&mut cache);
     let samples = tidemark_events::samples::all();
     let mut placed = samples
         .iter()

@@ -194,7 +194,7 @@ async fn password_hash(app: &App, user_id: Uuid) -> Result<Option<String>, Error
     };
     let credential = app.executor.load_stream(credential_id.0).await?;
     match credential.state() {
-        Credential::Password { hash } => Ok(app.keys.unseal("password_hash", hash).await?),
+        Credential::Password { hash } => Ok(app.subject_keys.unseal("password_hash", hash).await?),
         Credential::None => Ok(None),
     }
 }

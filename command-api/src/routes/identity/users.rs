@@ -34,7 +34,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewUser {
-    /// The e-mail address, which no other user may have in any case of its letters. It is stored encrypted.
+    /// The e-mail address. No two users may have addresses that differ only in the case of letters. It is
+    /// stored encrypted.
     #[garde(email, length(bytes, max = EMAIL_BYTES_MAX))]
     #[schema(format = "email", max_length = 254)]
     email: String,
@@ -140,7 +141,10 @@ async fn registration(app: &App, user: &NewUser) -> Result<(Register, SubjectKey
     )?;
     let password_hash = app.passwords.hash(&user.password).await?;
     let user_id = UserId(new_id());
-    let new_key = app.keys.create(user_id).map_err(Problem::internal)?;
+    let new_key = app
+        .subject_keys
+        .create(user_id)
+        .map_err(Problem::internal)?;
     let seal = |field, value: &str| new_key.key.seal(field, value).map_err(Problem::internal);
     let register = Register {
         user_id,

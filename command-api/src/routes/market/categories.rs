@@ -87,7 +87,7 @@ async fn create(
 
 /// Activate a category
 ///
-/// Products may be listed in it again. Only admins may do this.
+/// Products may be drafted, listed and auctioned in it again. Only admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/activate",
@@ -109,7 +109,8 @@ async fn activate(
 
 /// Deactivate a category
 ///
-/// No product may be listed in it from now on. Only admins may do this.
+/// From now on no product may be drafted, listed or auctioned in it, and no category may be added below
+/// it. Only admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/deactivate",
