@@ -17,7 +17,7 @@ pub struct Auth {
     pub audience: String,
     #[garde(custom(positive))]
     pub access_token_ttl_s: i64,
-    #[garde(custom(positive))]
+    #[garde(range(min = 0))]
     pub refresh_token_idle_s: i64,
     #[garde(custom(positive))]
     pub refresh_token_absolute_s: i64,
