@@ -30,9 +30,9 @@ pub enum Error {
     /// A setting has an unusable value.
     #[error("{variable} {problem}")]
     Setting {
-        /// The environment variable.
+        /// The environment variable that sets it.
         variable: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with its value.
         problem: String,
     },
     /// A token cannot be signed.
@@ -46,7 +46,7 @@ pub enum Error {
     Expired,
 }
 
-/// Authenticates requests. Cheap to clone.
+/// Authenticates requests. Clones share the keys and secrets.
 #[derive(Clone, Debug)]
 pub struct Authenticator(Arc<Inner>);
 
@@ -68,7 +68,7 @@ impl Authenticator {
         }))
     }
 
-    /// With the verifying key and the services of the configuration.
+    /// Accepts tokens and secrets by the configuration.
     ///
     /// # Errors
     /// If the verifying key or the service tokens are missing or unusable.
@@ -77,7 +77,7 @@ impl Authenticator {
         Ok(Self::new(verifier, Services::from_config(config)?, clock))
     }
 
-    /// Who sends a request with these headers.
+    /// Finds out who sends a request with these headers.
     fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Ok(Principal::Anonymous);

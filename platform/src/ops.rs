@@ -43,7 +43,7 @@ impl ReadinessFlag {
 }
 
 impl Readiness {
-    /// No checks: such a process is always ready.
+    /// Makes a readiness without checks, which always holds.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -17,7 +17,8 @@ use crate::http::{FieldError, Problem};
 
 /// The length of the signature in a cursor, in bytes.
 const TAG_BYTES: usize = 16;
-/// Is signed with every cursor, so that no signature that the same key makes for another purpose fits.
+/// This text is signed with every cursor, so that a signature that the same key made for another purpose does
+/// not fit a cursor.
 const PURPOSE: &[u8] = b"tidemark.cursor.v1";
 
 /// One page of a list.
@@ -42,7 +43,7 @@ impl std::fmt::Debug for Cursors {
 }
 
 impl Cursors {
-    /// All processes with the same secret accept each other's cursors.
+    /// Makes a signer whose cursors are accepted by all processes with the same secret.
     #[must_use]
     pub fn new(secret: &SecretString) -> Self {
         let mut mac = hmac(secret.expose_secret().as_bytes());

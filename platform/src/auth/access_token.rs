@@ -23,15 +23,15 @@ const SIGNING_KEY_VARIABLE: &str = "TIDEMARK_AUTH__SIGNING_KEY";
 const VERIFYING_KEY_VARIABLE: &str = "TIDEMARK_AUTH__VERIFYING_KEY";
 /// Every token that we issue is smaller; a larger one is refused before it is decoded.
 const TOKEN_BYTES_MAX: usize = 4096;
-/// A key is named by the first characters of its hash, so many of them.
+/// The length of a key id, which is the beginning of the key's hash.
 const KEY_ID_LENGTH: usize = 16;
 
 /// The claims of an access token. Times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
-    /// `auth.issuer` of the configuration.
+    /// The issuer, which is `auth.issuer` of the configuration.
     pub iss: String,
-    /// `auth.audience` of the configuration.
+    /// The audience, which is `auth.audience` of the configuration.
     pub aud: String,
     /// The id of the user.
     pub sub: Uuid,
@@ -81,7 +81,7 @@ pub struct Verifier {
 }
 
 impl Issuer {
-    /// With `auth.signing_key`.
+    /// Makes an issuer that signs with `auth.signing_key`.
     ///
     /// # Errors
     /// If the key is missing or not an Ed25519 private key.
@@ -134,7 +134,7 @@ struct OurHeader {
 }
 
 impl Verifier {
-    /// With `auth.verifying_key`.
+    /// Makes a verifier that accepts what `auth.verifying_key` verifies.
     ///
     /// # Errors
     /// If the key is missing or not an Ed25519 public key.

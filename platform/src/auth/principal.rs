@@ -26,7 +26,7 @@ pub enum Principal {
 pub struct User {
     /// The id of the user.
     pub id: Uuid,
-    /// The session that the access token belongs to.
+    /// The id of the session that the access token belongs to.
     pub session_id: Uuid,
     /// The roles that the user had when the token was issued.
     pub roles: Vec<String>,
@@ -37,7 +37,7 @@ pub struct User {
 pub struct Service {
     /// The name of the service.
     pub name: String,
-    /// The commands it may send.
+    /// The commands that the service may send.
     pub commands: Vec<String>,
 }
 

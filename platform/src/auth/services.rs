@@ -24,13 +24,13 @@ pub struct Services {
 }
 
 struct Entry {
-    /// SHA-256 of `name:secret`.
+    /// The SHA-256 hash of `name:secret`.
     hash: [u8; 32],
     service: Service,
 }
 
 impl Services {
-    /// With the secrets of `service_tokens` and the grants of `services`.
+    /// Reads the secrets from `service_tokens` and the grants from `services`.
     ///
     /// # Errors
     /// If an entry is not `name=secret`, or its secret is too short.
@@ -89,7 +89,7 @@ pub struct ServiceCredential {
 }
 
 impl ServiceCredential {
-    /// With the name and the secret of `service_token`.
+    /// Reads name and secret from `service_token`.
     ///
     /// # Errors
     /// If the setting is missing or not `name=secret`, or the secret is too short.

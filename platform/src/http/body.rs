@@ -35,8 +35,8 @@ impl BodyLimits {
         }
     }
 
-    /// The limits under which the request was received. A router without the middleware has received no
-    /// body, so that only the depth of nesting matters, and the limit of the parser holds.
+    /// The limits under which the request was received. Without the middleware no limit was applied, and the
+    /// depth of nesting is limited by what the parser accepts.
     pub(super) fn of(extensions: &Extensions) -> Self {
         extensions.get().copied().unwrap_or(Self {
             bytes_max: usize::MAX,

@@ -98,7 +98,7 @@ impl Problem {
         Self::unprocessable("invalid", detail).errors(errors)
     }
 
-    /// 422 with its own code.
+    /// 422 with a code other than `invalid`.
     pub fn unprocessable(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     }
