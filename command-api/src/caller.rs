@@ -1,20 +1,24 @@
 //! What every route reads from a request besides its body: who sends it, and on what conditions.
 
 use axum::extract::{FromRequestParts, OriginalUri};
-use axum::http::HeaderName;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
 use tidemark_events::{Actor, Metadata, UserId};
-use tidemark_platform::auth::Principal;
+use tidemark_platform::auth::{Principal, Service};
 use tidemark_platform::http::{Correlation, IdempotencyKey, IfMatch, Problem};
 use uuid::Uuid;
 
 /// The header in which a service names the event that its command answers. From others it is ignored.
 const CAUSATION_ID: HeaderName = HeaderName::from_static("x-causation-id");
 
+/// The header in which the projector names the reactor whose command it sends. From users it is ignored.
+const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
+
 /// Who sends a request, what caused it, and on what conditions a command of it may be accepted.
 #[derive(Debug)]
 pub struct Caller {
-    /// The user or service that the request is authenticated as.
+    /// The user or service that the request is authenticated as, or the reactor whose command it is.
     pub principal: Principal,
     /// The method and path of the request.
     pub request: String,
@@ -78,7 +82,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let principal = Principal::from_request_parts(parts, state).await?;
+        let principal = match Principal::from_request_parts(parts, state).await? {
+            Principal::Service(service) => {
+                let reactor = acting_service(service, &parts.headers, PROCESS_MANAGERS)?;
+                Principal::Service(reactor)
+            }
+            other @ (Principal::Anonymous | Principal::User(_)) => other,
+        };
         let correlation = Correlation::from_request_parts(parts, state).await?;
         let IfMatch(expected) = IfMatch::from_request_parts(parts, state).await?;
         let IdempotencyKey(idempotency_key) =
@@ -103,5 +113,105 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             correlation,
             causation_id,
         })
+    }
+}
+
+/// The service as which a request acts: the service that sends it, or the reactor that it names. As a
+/// reactor it may send the commands that the process manager lists, and its events and idempotency keys
+/// carry the reactor's name. So all reactors need one credential only.
+///
+/// # Errors
+/// 403 if the service may not act as reactors, or if this build has no such reactor.
+fn acting_service(
+    service: Service,
+    headers: &HeaderMap,
+    process_managers: &[ProcessManager],
+) -> Result<Service, Problem> {
+    let Some(name) = headers.get(REACTOR) else {
+        return Ok(service);
+    };
+    if name == service.name.as_str() {
+        return Ok(service);
+    }
+    let reactor = process_managers.iter().find(|it| name == it.name);
+    match reactor.filter(|_| service.acts_as_reactors) {
+        Some(reactor) => Ok(Service {
+            name: reactor.name.to_owned(),
+            commands: reactor.commands.iter().map(|&it| it.to_owned()).collect(),
+            acts_as_reactors: false,
+        }),
+        None => Err(Problem::insufficient_scope(
+            "This service may not act as this reactor.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REACTORS: &[ProcessManager] = &[
+        ProcessManager {
+            name: "auction-timer",
+            event_types: &[],
+            commands: &["open_auction"],
+            react: |_| Vec::new(),
+        },
+        ProcessManager {
+            name: "auction-auditor",
+            event_types: &[],
+            commands: &["audit_auction"],
+            react: |_| Vec::new(),
+        },
+    ];
+
+    /// The name and commands with which a service that names a reactor acts; `None` if it is refused.
+    fn acts_as(
+        service: &str,
+        acts_as_reactors: bool,
+        reactor: Option<&'static str>,
+    ) -> Option<(String, Vec<String>)> {
+        let service = Service {
+            name: service.to_owned(),
+            commands: vec!["own".to_owned()],
+            acts_as_reactors,
+        };
+        let headers = reactor.map(|name| (REACTOR, name.parse().unwrap()));
+        let acting = acting_service(service, &headers.into_iter().collect(), REACTORS);
+        acting.ok().map(|service| (service.name, service.commands))
+    }
+
+    fn service(name: &str, command: &str) -> Option<(String, Vec<String>)> {
+        Some((name.to_owned(), vec![command.to_owned()]))
+    }
+
+    #[test]
+    fn each_reactor_acts_under_its_own_name_with_its_own_commands() {
+        assert_eq!(
+            acts_as("projector", true, Some("auction-timer")),
+            service("auction-timer", "open_auction")
+        );
+        assert_eq!(
+            acts_as("projector", true, Some("auction-auditor")),
+            service("auction-auditor", "audit_auction")
+        );
+        assert_eq!(
+            acts_as("projector", true, None),
+            service("projector", "own")
+        );
+        assert_eq!(acts_as("projector", true, Some("nobody")), None);
+    }
+
+    #[test]
+    fn a_service_without_the_grant_acts_as_itself_only() {
+        assert_eq!(acts_as("query-api", false, Some("auction-timer")), None);
+        assert_eq!(
+            acts_as("auction-timer", false, Some("auction-timer")),
+            service("auction-timer", "own")
+        );
+        assert_eq!(
+            acts_as("auction-timer", false, Some("auction-auditor")),
+            None
+        );
     }
 }

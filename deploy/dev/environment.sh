@@ -39,7 +39,7 @@ enter_environment() {
     done
     case $name in
         query-api) export TIDEMARK_SERVICE_TOKEN="$(service_token query-api)" ;;
-        projector) export TIDEMARK_SERVICE_TOKEN="$(service_token auction-timer)" ;;
+        projector) export TIDEMARK_SERVICE_TOKEN="$(service_token projector)" ;;
     esac
 }
 
@@ -56,7 +56,7 @@ verifying_key() {
     openssl pkey -in "$DEV_DIR/secrets/signing_key.pem" -pubout | base64 -w 0
 }
 
-service_tokens() { echo "$(service_token query-api),$(service_token auction-timer),$(service_token operator)"; }
+service_tokens() { echo "$(service_token query-api),$(service_token projector),$(service_token operator)"; }
 
 postgres_url() { echo "postgres://$1:$(secret "$1")@$HOST:$POSTGRES_PORT/$2"; }
 
@@ -131,7 +131,7 @@ write_compose_environment() {
         echo "SEALING_LOOKUP_KEY=$(secret_key sealing_lookup_key)"
         echo "SERVICE_TOKENS=$(service_tokens)"
         echo "QUERY_API_TOKEN=$(service_token query-api)"
-        echo "AUCTION_TIMER_TOKEN=$(service_token auction-timer)"
+        echo "PROJECTOR_TOKEN=$(service_token projector)"
         echo "BOOTSTRAP_SECRET=$(secret bootstrap)"
         echo "POSTGRES_PORT=$POSTGRES_PORT"
         echo "REDIS_PORT=$REDIS_PORT"

@@ -248,7 +248,7 @@ fn command_api(settings: &Settings, roles: ProcessRoles, listener: TcpListener) 
 }
 
 fn projector(settings: &Settings, listener: TcpListener) -> InProcess {
-    let config = settings.as_service("auction-timer").config();
+    let config = settings.as_service("projector").config();
     InProcess::start(listener, |listener, stop| {
         tidemark_projector::run(config, listener, stop)
     })

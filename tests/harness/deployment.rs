@@ -55,7 +55,7 @@ async fn command_api(settings: &Settings) -> Process {
 }
 
 async fn projector(settings: &Settings) -> Process {
-    let settings = settings.as_service("auction-timer");
+    let settings = settings.as_service("projector");
     let url = settings.get("TIDEMARK_PROJECTOR__URL");
     Process::in_production("tidemark-projector", &["run"], &settings, url).await
 }

@@ -155,12 +155,16 @@ impl App {
         .await
     }
 
-    /// A client with the credential of a service that the configuration knows: `query-api`,
-
-    /// `auction-timer` or `operator`.
+    /// A client with the credential of a service that the configuration knows: `query-api`, `projector`
+    /// or `operator`.
     pub fn service(&self, name: &str) -> Client {
         let secret = self.settings.service_secret(name);
         let credential = format!("Service {name}:{secret}");
         self.client.with("authorization", credential)
+    }
+
+    /// A client that sends commands as a reactor, with the projector's credential.
+    pub fn reactor(&self, name: &str) -> Client {
+        self.service("projector").with("x-reactor", name)
     }
 }

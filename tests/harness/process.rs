@@ -32,7 +32,7 @@ impl Process {
 
     /// Starts a projector, and waits until it is ready.
     pub async fn projector(settings: &Settings) -> Self {
-        let settings = settings.as_service("auction-timer");
+        let settings = settings.as_service("projector");
         Self::ready("tidemark-projector", &["run"], &settings).await
     }
 

@@ -31,6 +31,9 @@ const FOR_TESTS: [(&str, &str); 18] = [
     ("TIDEMARK_TELEMETRY__LOG", "error"),
 ];
 
+/// The services that call others. Tests give each a secret of its own.
+const SERVICES: [&str; 3] = ["query-api", "projector", "operator"];
+
 /// The settings of the processes of one test, as environment variables.
 #[derive(Clone, Debug)]
 pub struct Settings(BTreeMap<String, String>);
@@ -49,11 +52,12 @@ impl Settings {
     pub fn from_variables() -> Self {
         let is_setting =
             |name: &str| name.starts_with("TIDEMARK_") && !name.starts_with("TIDEMARK_TEST_");
-        Self(
-            std::env::vars()
-                .filter(|(name, _)| is_setting(name))
-                .collect(),
-        )
+        let vars = std::env::vars().filter(|(name, _)| is_setting(name));
+        let mut all = Self(vars.collect());
+        let token = |name: &str| format!("{name}=secret-of-{name}-that-only-tests-know");
+        all.set("TIDEMARK_SERVICE_TOKENS", SERVICES.map(token).join(","));
+        all.set("TIDEMARK_SERVICE_TOKEN", token("operator"));
+        all
     }
 
     /// The settings of processes on this database, with topics and keys of their own, and otherwise as

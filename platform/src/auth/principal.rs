@@ -39,6 +39,8 @@ pub struct Service {
     pub name: String,
     /// The commands that the service may send.
     pub commands: Vec<String>,
+    /// Whether it may send the commands of reactors under their names.
+    pub acts_as_reactors: bool,
 }
 
 /// A user or a service. The extractor answers 401 to the anonymous.

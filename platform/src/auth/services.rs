@@ -41,15 +41,14 @@ impl Services {
             .filter(|token| !token.trim().is_empty())
             .map(|token| {
                 let (name, secret) = parse_credential(token, TOKENS_VARIABLE)?;
-                let commands = config
-                    .services
-                    .get(name)
-                    .map(|grant| grant.commands.clone());
+                let grant = config.services.get(name);
+                let commands = grant.map(|grant| grant.commands.clone());
                 Ok(Entry {
                     hash: hash(&format!("{name}:{secret}")),
                     service: Service {
                         name: name.to_owned(),
                         commands: commands.unwrap_or_default(),
+                        acts_as_reactors: grant.is_some_and(|grant| grant.acts_as_reactors),
                     },
                 })
             });

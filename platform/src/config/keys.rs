@@ -30,7 +30,8 @@ pub(super) fn check(
 
 /// Whether the key holds the name of a service or a read model. Not all of these have defaults.
 fn holds_name(key: &str) -> bool {
-    let is_service_grant = key.starts_with("services.") && key.ends_with(".commands");
+    let is_service_grant = key.starts_with("services.")
+        && (key.ends_with(".commands") || key.ends_with(".acts_as_reactors"));
     is_service_grant || key.starts_with("projection.shards.")
 }
 

@@ -10,4 +10,6 @@ use serde::Deserialize;
 pub struct ServiceGrant {
     #[serde(deserialize_with = "super::list::deserialize")]
     pub commands: Vec<String>,
+    #[serde(default)]
+    pub acts_as_reactors: bool,
 }

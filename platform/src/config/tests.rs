@@ -22,6 +22,8 @@ fn the_defaults_are_complete() {
         config.services["auction-timer"].commands,
         ["open_auction", "close_auction"]
     );
+    assert!(config.services["projector"].acts_as_reactors);
+    assert!(!config.services["operator"].acts_as_reactors);
 }
 
 #[test]
@@ -38,6 +40,7 @@ fn the_environment_overrides_every_kind_of_value() {
         ("TIDEMARK_DATABASE__READ_URL", "postgres://reader"),
         ("TIDEMARK_COMMAND_API__LISTEN", "[::1]:9000"),
         ("TIDEMARK_SERVICES__MAILER__COMMANDS", "send"),
+        ("TIDEMARK_SERVICES__MAILER__ACTS_AS_REACTORS", "true"),
     ])
     .unwrap();
     assert_eq!(config.http.body_bytes_max, 1024);
@@ -54,6 +57,7 @@ fn the_environment_overrides_every_kind_of_value() {
     );
     assert_eq!(config.command_api.listen.port(), 9000);
     assert_eq!(config.services["mailer"].commands, ["send"]);
+    assert!(config.services["mailer"].acts_as_reactors);
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Kind {
         let (binary, arguments, section, service): (_, &[&str], _, _) = match self {
             Self::CommandApi => ("command-api", &["--roles", "api"], "COMMAND_API", None),
             Self::Relay => ("command-api", &["--roles", "relay"], "COMMAND_API", None),
-            Self::Projector => ("projector", &["run"], "PROJECTOR", Some("auction-timer")),
+            Self::Projector => ("projector", &["run"], "PROJECTOR", Some("projector")),
             Self::QueryApi => ("query-api", &[], "QUERY_API", Some("query-api")),
         };
         let mut settings = settings.clone();

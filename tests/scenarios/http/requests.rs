@@ -202,8 +202,9 @@ async fn services_send_only_the_commands_that_they_are_for() {
     let app = App::start().await;
     let routes = routes::all(&app).await;
     let head = app.database.head().await;
-    for service in ["query-api", "operator", "auction-timer"] {
-        let client = app.service(service);
+    let services = ["query-api", "operator", "projector"].map(|name| (name, app.service(name)));
+    let reactors = ["auction-timer"].map(|name| (name, app.reactor(name)));
+    for (service, client) in services.into_iter().chain(reactors) {
         for route in &routes {
             // A service may not even do what anybody may, such as refresh a session.
             if route.audience != Audience::Service(service) {
@@ -257,4 +258,19 @@ async fn stale_and_malformed_if_match_headers_are_refused() {
         }
     }
     assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
+async fn a_reactor_is_named_by_the_projector_alone() {
+    let app = App::start().await;
+    let path = format!("/v1/auctions/{}/open", Uuid::nil());
+    for service in ["query-api", "operator"] {
+        let client = app.service(service).with("x-reactor", "auction-timer");
+        let answer = client.post_empty(&path).await;
+        answer.problem(403, "insufficient_scope");
+    }
+    let unknown = app.reactor("of-a-newer-build").post_empty(&path).await;
+    unknown.problem(403, "insufficient_scope");
+    let known = app.reactor("auction-timer").post_empty(&path).await;
+    known.problem(404, "auction_not_found");
 }

@@ -154,7 +154,7 @@ async fn impossible_terms_are_refused() {
 async fn an_auction_without_enough_bids_frees_its_product() {
     let app = App::start().await;
     let market = app.market().await;
-    let (timer, buyer) = (app.service("auction-timer"), app.user().await);
+    let (timer, buyer) = (app.reactor("auction-timer"), app.user().await);
     for (bid, expected) in [
         (None, "unsold"),
         (Some(4_999), "reserve_not_met"),
@@ -201,7 +201,7 @@ async fn an_auction_opens_once() {
     let app = App::start().await;
     let market = app.market().await;
     let auction = market.auction(json!({})).await;
-    let timer = app.service("auction-timer");
+    let timer = app.reactor("auction-timer");
     let path = format!("/v1/auctions/{auction}/open");
     timer.post_empty(&path).await.ok();
     timer

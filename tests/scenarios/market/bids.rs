@@ -59,7 +59,7 @@ async fn outcome(app: &App, auction: Uuid) -> Value {
 
 /// Closes an auction as soon as that is due.
 async fn close(app: &App, auction: Uuid) {
-    let timer = app.service("auction-timer");
+    let timer = app.reactor("auction-timer");
     let path = format!("/v1/auctions/{auction}/close");
     eventually("the end of an auction", || async {
         let answer = timer.post_empty(&path).await;
@@ -163,7 +163,7 @@ async fn bids_before_the_start_are_refused() {
     let answer = app.user().await.bid(auction, STARTING_PRICE).await;
     answer.problem(409, "auction_not_open");
     let open = format!("/v1/auctions/{auction}/open");
-    let timer = app.service("auction-timer");
+    let timer = app.reactor("auction-timer");
     timer.post_empty(&open).await.problem(409, "not_due");
     assert_eq!(
         app.database.head().await,

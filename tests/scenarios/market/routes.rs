@@ -77,7 +77,7 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
 
 async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
     let (seller, buyer): (&Client, _) = (&market.seller, app.user().await);
-    let timer = app.service("auction-timer");
+    let timer = app.reactor("auction-timer");
     let terms = json!({
         "reserve_price": 5_000,
         "buy_now_price": 9_000,
