@@ -1,4 +1,4 @@
-//! The command line: running a projector, and what operators ask of a deployment.
+//! The command line: runs a projector, and does what operators ask for.
 
 mod create_admin;
 mod run;
@@ -15,7 +15,7 @@ use tidemark_platform::{Config, auth, config, telemetry};
 
 use crate::error::with_causes;
 
-/// Keeps Tidemark's read models, answers facts through reactors, and is the operators' tool.
+/// Keeps Tidemark's read models, answers events through reactors, and is the operators' tool.
 ///
 /// Every setting comes from the environment as `TIDEMARK_<SECTION>__<KEY>`, or from the TOML file
 /// that `TIDEMARK_CONFIG` names.
@@ -30,17 +30,17 @@ pub struct Cli {
 enum Command {
     /// Follow the log until stopped by SIGTERM or SIGINT
     ///
-    /// Any number of projectors share the read models and reactors; one that is killed is replaced
-    /// within seconds. Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN` for what
-    /// reactors send to the command API.
+    /// Any number of projectors share the read models and reactors. The others take over from one that
+    /// is killed within seconds. Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN`
+    /// for the commands that reactors send to the command API.
     Run {
-        /// What to follow, in place of `projection.feed`
+        /// Where events are read from, in place of `projection.feed`
         #[arg(long, value_enum)]
         feed: Option<Feed>,
     },
-    /// Bring the database to the schema of this build
+    /// Migrate the database to the schema of this build
     ///
-    /// Needs `TIDEMARK_DATABASE__OWNER_URL`. Running it again changes nothing.
+    /// Needs `TIDEMARK_DATABASE__OWNER_URL`. A second run changes nothing.
     Migrate,
     /// Show how far read models, reactors and the relay are behind the log
     ///
@@ -50,33 +50,33 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make the first administrator, through the command API
+    /// Create the first administrator, through the command API
     ///
     /// Needs `TIDEMARK_BOOTSTRAP_SECRET`, and `TIDEMARK_SERVICE_TOKEN` of a service that may
-    /// `create_first_admin`. Where there is an administrator already, nothing changes and the exit
-    /// code is 0.
+    /// `create_first_admin`. If there is an administrator already, nothing changes and the exit code is
+    /// 0.
     CreateAdmin(Admin),
 }
 
 /// The first administrator.
 #[derive(Debug, clap::Args)]
 struct Admin {
-    /// To log in with
+    /// The e-mail address to log in with
     #[arg(long)]
     email: String,
-    /// Shown to others
+    /// The name that others see
     #[arg(long, default_value = "Administrator")]
     display_name: String,
-    /// File that holds the password; standard input without it
+    /// The file that holds the password; without it, the password is read from standard input
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Feed {
-    /// Kafka; the log itself where no broker is configured
+    /// Kafka, or the table of the log if no broker is configured
     Kafka,
-    /// The log's table
+    /// The table of the log
     Log,
 }
 
@@ -92,21 +92,21 @@ enum Error {
         address: std::net::SocketAddr,
         source: std::io::Error,
     },
-    #[error("signals cannot be heard")]
+    #[error("cannot listen for signals")]
     Signals(#[source] std::io::Error),
     #[error(transparent)]
     Run(#[from] crate::Error),
-    #[error("Postgres cannot be asked")]
+    #[error("Postgres failed")]
     Database(#[from] sqlx::Error),
-    #[error("the schema cannot be brought up to date")]
+    #[error("the database cannot be migrated")]
     Migrate(#[from] MigrateError),
-    #[error("the status cannot be written")]
+    #[error("the status cannot be written as JSON")]
     Output(#[from] serde_json::Error),
     #[error(transparent)]
     Credential(#[from] auth::Error),
     #[error("the password cannot be read")]
     Password(#[source] std::io::Error),
-    #[error("the command API cannot be asked")]
+    #[error("the command API did not answer")]
     CommandApi(#[source] reqwest::Error),
     #[error("the command API refused: {0}")]
     Refused(String),
@@ -122,7 +122,7 @@ impl From<Feed> for FeedChoice {
 }
 
 impl Cli {
-    /// Does what was asked. Failures are told on standard error.
+    /// Executes the command. An error is printed to standard error.
     pub async fn execute(self) -> ExitCode {
         match self.command.execute().await {
             Ok(code) => code,
@@ -151,7 +151,7 @@ impl Command {
     }
 }
 
-/// For people at a terminal, and for what they pipe into, which may have read enough.
+/// Prints to standard output. A failure is ignored: the reader of a pipe may have closed it.
 fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }

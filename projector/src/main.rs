@@ -1,4 +1,4 @@
-//! The binary: see [`tidemark_projector::cli`].
+//! The binary. Everything that it can do is in [`tidemark_projector::cli`].
 
 use std::process::ExitCode;
 

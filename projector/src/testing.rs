@@ -1,4 +1,4 @@
-//! What the tests of this crate share: events, a database of their own, and a small read model.
+//! What the tests of this crate share: events, databases and a small read model.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 use crate::following::page::Page;
 
-/// An event of the examples as the log would hold it at that position.
+/// The first sample event as the log would hold it at a position.
 pub(crate) fn recorded(position: i64) -> Recorded {
     samples::recorded(position, &samples::all()[0])
 }
 
-/// A page with the last events of the log.
+/// A page after which the log has no more events.
 pub(crate) fn page(events: &[Arc<Recorded>]) -> Page {
     Page {
         events: events.to_vec(),
@@ -32,12 +32,12 @@ pub(crate) fn page(events: &[Arc<Recorded>]) -> Page {
     }
 }
 
-/// A migrated database of a test's own, which the next run of the same test replaces.
+/// A migrated database for one test. The next run of the same test replaces it.
 pub(crate) struct Database {
     pub(crate) name: String,
-    /// May do anything.
+    /// Connections of the owner, who may do anything.
     pub(crate) owner: PgPool,
-    /// As the projector connects.
+    /// Connections of the projector's role.
     pub(crate) pool: TimedPool,
 }
 
@@ -86,21 +86,21 @@ impl Database {
         self.owner.execute(sqlx::raw_sql(sql)).await.unwrap();
     }
 
-    /// Has shards of the small read model, as a first projector that is configured so.
+    /// Divides the small read model, as the first projector with that configuration does.
     pub(crate) async fn divide_tally(&self, shards: i32) {
         let configured = BTreeMap::from([("tally".to_owned(), shards)]);
         let divided = divide(&self.pool, GENERATION, &configured).await.unwrap();
         assert_eq!(divided["tally"], shards);
     }
 
-    /// The checkpoints of a read model's shards.
+    /// The checkpoints of all shards of a read model.
     pub(crate) async fn checkpoints(&self, read_model: &str) -> Vec<i64> {
         let sql = "select position from checkpoints where read_model = $1 order by shard";
         let query = sqlx::query_scalar(sql).bind(read_model);
         query.fetch_all(&self.owner).await.unwrap()
     }
 
-    /// Puts events at the end of the log.
+    /// Appends events to the log.
     pub(crate) async fn append(&self, events: &[Recorded]) {
         for event in events {
             sqlx::query(
@@ -124,14 +124,14 @@ impl Database {
         self.owner.execute(head).await.unwrap();
     }
 
-    /// A read model's checkpoint, and why it is blocked if it is.
+    /// The checkpoint of a read model with one shard, and why it is blocked if it is.
     pub(crate) async fn checkpoint(&self, read_model: &str) -> (i64, Option<String>) {
         let sql = "select position, blocked from checkpoints where read_model = $1";
         let query = sqlx::query_as(sql).bind(read_model);
         query.fetch_one(&self.owner).await.unwrap()
     }
 
-    /// Rows with their documents and positions.
+    /// The document and position of each row of a read model.
     pub(crate) async fn rows(&self, read_model: &str) -> HashMap<Uuid, (String, i64)> {
         let sql = format!("select id, doc::text, position from {read_model}_rows");
         let rows: Vec<(Uuid, String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
@@ -143,7 +143,7 @@ impl Database {
             .collect()
     }
 
-    /// The configuration of a projector on this database, and on nothing else.
+    /// The configuration of a projector that uses this database, without Kafka and Redis.
     pub(crate) fn config(&self, more: &[(&str, &str)]) -> Config {
         let url = variable("TIDEMARK_DATABASE__PROJECT_URL");
         let (server, _) = url.rsplit_once('/').unwrap();
@@ -163,14 +163,15 @@ pub(crate) fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: use ./dev test"))
 }
 
-/// While set, a fold of [`Tally`] fails at events of [`POISON`].
-pub(crate) static POISONOUS: AtomicBool = AtomicBool::new(false);
-/// A category that a fold may fail at.
-pub(crate) const POISON: CategoryId = CategoryId(Uuid::from_u128(666));
+/// While set, the fold of [`Tally`] panics at the row of [`FAILING_CATEGORY`].
+pub(crate) static IS_FAILING: AtomicBool = AtomicBool::new(false);
+/// The category at whose row the fold panics while [`IS_FAILING`] is set.
+pub(crate) const FAILING_CATEGORY: CategoryId = CategoryId(Uuid::from_u128(666));
 /// The row of [`Tally`] that every event touches.
 pub(crate) const TOTAL: Uuid = Uuid::from_u128(0);
 
-/// Counts the events of each category and of all of them; one that is deactivated has no row.
+/// A read model that counts the events of each category, and of all categories. A category that is
+/// deactivated has no row.
 pub(crate) struct Tally;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -203,8 +204,8 @@ impl ReadModel for Tally {
 
     fn fold(key: Uuid, row: Option<Count>, input: &FoldInput<'_>) -> Option<Count> {
         assert!(
-            key != POISON.0 || !POISONOUS.load(Ordering::Relaxed),
-            "poison"
+            key != FAILING_CATEGORY.0 || !IS_FAILING.load(Ordering::Relaxed),
+            "on purpose"
         );
         let ends = input.recorded.event_type == "category.deactivated" && key != TOTAL;
         let count = row.unwrap_or_default().count + 1;
@@ -212,12 +213,12 @@ impl ReadModel for Tally {
     }
 }
 
-/// An event that counts for the category.
+/// An event that the row of the category counts.
 pub(crate) fn activated(position: i64, category_id: CategoryId) -> Recorded {
     samples::recorded(position, &category::Event::Activated { category_id }.into())
 }
 
-/// The event that ends a category.
+/// An event that removes the row of the category.
 pub(crate) fn deactivated(position: i64, category_id: CategoryId) -> Recorded {
     samples::recorded(
         position,

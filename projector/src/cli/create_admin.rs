@@ -1,4 +1,4 @@
-//! Making the first administrator. The command API decides whether that may be.
+//! Creates the first administrator. The command API decides whether that is allowed.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ pub(super) async fn create_admin(config: &Config, admin: Admin) -> Result<ExitCo
     });
     let url = format!("{}/v1/admins", config.command_api.url);
     let failed = Error::CommandApi;
-    // Hashing a password may wait for others.
+    // The password may wait until others are hashed.
     let timeout = Duration::from_millis(config.http.handler_timeout_ms);
     let response = Client::builder()
         .timeout(timeout)
@@ -67,10 +67,10 @@ pub(super) async fn create_admin(config: &Config, admin: Admin) -> Result<ExitCo
     }
 }
 
-/// What to tell, and whether all is well.
+/// The message to print: `Ok` if there is an administrator now, `Err` if the command was refused.
 fn outcome(status: StatusCode, body: &[u8]) -> Result<String, String> {
     if status.is_success() {
-        return Ok("{email} is the first administrator, and can log in.".to_owned());
+        return Ok("{email} is the first administrator and can log in.".to_owned());
     }
     let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
         return Err(status.to_string());
@@ -105,13 +105,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_administrator_that_exists_is_no_failure() {
+    fn an_administrator_that_exists_already_is_no_error() {
         let problem = br#"{"code":"first_admin_exists","detail":"there is one"}"#;
         assert!(outcome(StatusCode::CONFLICT, problem).is_ok());
     }
 
     #[test]
-    fn a_refusal_says_what_is_wrong_where() {
+    fn a_refusal_names_each_field_and_its_error() {
         let problem = br#"{"code":"invalid","detail":"No.","errors":[{"pointer":"/password","detail":"too short"}]}"#;
         let refusal = outcome(StatusCode::UNPROCESSABLE_ENTITY, problem);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Running a projector, and migrating what it runs on.
+//! Runs a projector, and migrates the database that it needs.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Without the limits of serving: a migration takes as long as it takes.
+/// Migrates the database, without the timeouts of other connections: a migration may take long.
 pub(super) async fn migrate(config: &Config) -> Result<ExitCode, Error> {
     let url = required(&config.database.owner_url, "database.owner_url")?;
     let owner = PgPoolOptions::new().max_connections(1).connect(url).await?;

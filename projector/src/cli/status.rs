@@ -1,8 +1,7 @@
-//! How far everything is behind the log, as Postgres tells it.
+//! Shows how far everything is behind the log. All of it is read from Postgres.
 
 mod table;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
@@ -15,38 +14,39 @@ use uuid::Uuid;
 
 use super::{Error, print};
 use crate::projecting::shards;
+use crate::projecting::shards::ShardCounts;
 
-/// The exit code where something is blocked.
-const BLOCKED: u8 = 2;
+/// The exit code if a read model or reactor is blocked.
+const EXIT_BLOCKED: u8 = 2;
 
-/// A deployment at one moment, or nearly.
+/// The state of a deployment. It is read by several statements, so its parts may be moments apart.
 #[derive(Debug, Serialize)]
 struct Status {
     head: i64,
     relay: Relay,
-    read_models: Vec<Following>,
+    read_models: Vec<Progress>,
     reactors: Vec<Reactor>,
 }
 
 #[derive(Debug, Serialize)]
 struct Relay {
-    /// None if it never ran.
+    /// The position up to which the log is published; `None` if no relay ever ran.
     position: Option<i64>,
     lag: i64,
 }
 
-/// Something that follows the log: a shard of a read model, a reactor.
+/// The progress of a subscriber: of a shard of a read model, or of a reactor.
 #[derive(Debug, Serialize)]
-struct Following {
+struct Progress {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     generation: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<i32>,
-    /// How many shards the generation has; none while that is not decided.
+    /// The number of shards that the generation has; `None` until the first projector has divided it.
     #[serde(skip_serializing_if = "Option::is_none")]
     shards: Option<i32>,
-    /// How many it should have, if they are others: it takes a rebuild.
+    /// The configured number of shards, if it is another. It takes a rebuild to get there.
     #[serde(skip_serializing_if = "Option::is_none")]
     shards_configured: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,20 +54,21 @@ struct Following {
     position: i64,
     lag: i64,
     blocked: Option<String>,
-    /// The projector that works on it; none if nobody does.
+    /// The projector that holds the lease; `None` if it is not held.
     holder: Option<Uuid>,
 }
 
 #[derive(Debug, Serialize)]
 struct Reactor {
     #[serde(flatten)]
-    following: Following,
-    /// Actions that are not done.
+    progress: Progress,
+    /// The number of actions that have not ended.
     pending: i64,
-    /// Those whose time has come.
+    /// The number of pending actions that are due.
     due: i64,
-    /// Those that were tried and got no answer.
+    /// The number of due actions that were tried without success.
     failing: i64,
+    /// When the next pending action is tried.
     next_due_at: Option<DateTime<Utc>>,
 }
 
@@ -83,59 +84,59 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Erro
         print(&table::table(&status));
     }
     let is_blocked = status
-        .following()
-        .any(|following| following.blocked.is_some());
+        .all_progress()
+        .any(|progress| progress.blocked.is_some());
     Ok(if is_blocked {
-        ExitCode::from(BLOCKED)
+        ExitCode::from(EXIT_BLOCKED)
     } else {
         ExitCode::SUCCESS
     })
 }
 
 impl Status {
-    /// The head is read last, so that nobody seems to be ahead of it by more than the moment.
-    async fn read(pool: &TimedPool, configured: &BTreeMap<String, i32>) -> sqlx::Result<Self> {
+    /// Reads everything. The head is read last, so that no position is ahead of it.
+    async fn read(pool: &TimedPool, configured: &ShardCounts) -> sqlx::Result<Self> {
         let mut read_models = read_models(pool).await?;
         for shard in &mut read_models {
-            let configured = configured.get(&shard.name).copied().unwrap_or(1);
+            let configured = shards::count(configured, &shard.name);
             let differs = shard.shards.is_some_and(|shards| shards != configured);
             shard.shards_configured = differs.then_some(configured);
         }
         let mut reactors = reactors(pool).await?;
-        let relayed = relayed(pool).await?;
+        let relay_position = relay_position(pool).await?;
         let head = Log::new(pool.clone()).head().await?.position;
         let lag = |position: i64| (head - position).max(0);
-        let reacting = reactors.iter_mut().map(|reactor| &mut reactor.following);
-        for following in read_models.iter_mut().chain(reacting) {
-            following.lag = lag(following.position);
+        let of_reactors = reactors.iter_mut().map(|reactor| &mut reactor.progress);
+        for progress in read_models.iter_mut().chain(of_reactors) {
+            progress.lag = lag(progress.position);
         }
         Ok(Self {
             head,
             relay: Relay {
-                position: relayed,
-                lag: lag(relayed.unwrap_or(0)),
+                position: relay_position,
+                lag: lag(relay_position.unwrap_or(0)),
             },
             read_models,
             reactors,
         })
     }
 
-    fn following(&self) -> impl Iterator<Item = &Following> {
+    fn all_progress(&self) -> impl Iterator<Item = &Progress> {
         self.read_models
             .iter()
-            .chain(self.reactors.iter().map(|reactor| &reactor.following))
+            .chain(self.reactors.iter().map(|reactor| &reactor.progress))
     }
 }
 
-async fn relayed(pool: &PgPool) -> sqlx::Result<Option<i64>> {
+async fn relay_position(pool: &PgPool) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!("select position from relay_progress where epoch > 0")
         .fetch_optional(pool)
         .await
 }
 
-async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Following>> {
+async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
     sqlx::query_as!(
-        Following,
+        Progress,
         r#"
         select c.read_model as name,
                c.generation as "generation?",
@@ -189,7 +190,7 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Reactor>> {
     .fetch_all(pool)
     .await?;
     let reactors = reactors.into_iter().map(|row| Reactor {
-        following: Following {
+        progress: Progress {
             name: row.name,
             generation: None,
             shard: None,

@@ -1,13 +1,17 @@
 //! Reactors and the sender of their actions, on a real Postgres and against a command API that gives
 //! prepared answers.
 
-use std::collections::{BTreeSet, VecDeque};
+mod checkpoints;
+mod names;
+mod sending;
+
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use sqlx::PgPool;
 use tidemark_domain::market::processes::auction_timer;
 use tidemark_domain::{Action, ProcessManager};
@@ -16,14 +20,12 @@ use tidemark_events::{Event, Recorded, samples};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use super::actions;
 use super::reactor::Reactor;
 use super::registration::register;
 use super::sender::Sender;
-use crate::following::subscriber::{Subscriber, SubscriberError};
-use crate::testing::{Database, page, recorded};
+use crate::following::subscriber::Subscriber;
+use crate::testing::{Database, page};
 
 const TIMER: &ProcessManager = &auction_timer::PROCESS_MANAGER;
 
@@ -36,16 +38,17 @@ struct Received {
 
 type Answers = VecDeque<(u16, String)>;
 
-/// Answers each request with the next of `answers`, and 200 when there are no more.
+/// A command API that gives each request the next of `answers`, and 200 when there are no more. Returns
+/// its URL and the requests that it receives.
 async fn command_api(answers: Answers) -> (String, mpsc::UnboundedReceiver<Received>) {
-    let (seen, requests) = mpsc::unbounded_channel();
-    let state = (Arc::new(Mutex::new(answers)), seen);
-    let answer = async |State((answers, seen)): State<(Arc<Mutex<Answers>>, _)>,
+    let (received, requests) = mpsc::unbounded_channel();
+    let state = (Arc::new(Mutex::new(answers)), received);
+    let answer = async |State((answers, received)): State<(Arc<Mutex<Answers>>, _)>,
                         request: Request| {
-        let seen: mpsc::UnboundedSender<Received> = seen;
+        let received: mpsc::UnboundedSender<Received> = received;
         let path = request.uri().path().to_owned();
         let headers = request.headers().clone();
-        seen.send(Received { path, headers }).unwrap();
+        received.send(Received { path, headers }).unwrap();
         let (status, body) = answers
             .lock()
             .unwrap()
@@ -124,182 +127,17 @@ async fn send(
 ) -> Vec<Received> {
     let stop = CancellationToken::new();
     let sending = tokio::spawn(sender.run(stop.clone()));
-    let mut seen = Vec::new();
+    let mut received = Vec::new();
     for _ in 0..count {
-        seen.push(requests.recv().await.unwrap());
+        received.push(requests.recv().await.unwrap());
     }
     stop.cancel();
     sending.await.unwrap();
-    seen
+    received
 }
 
 const PAST: TimeDelta = TimeDelta::seconds(-10);
 const FUTURE: TimeDelta = TimeDelta::hours(1);
-
-#[tokio::test]
-async fn actions_and_checkpoint_are_stored_together_and_once() {
-    let database = Database::new("react").await;
-    let event = scheduled(&database, 2, PAST, FUTURE).await;
-    assert_eq!(
-        react(&database, 0, vec![recorded(1), event.clone(), recorded(3)]).await,
-        3
-    );
-    assert_eq!(reactor(&database).start().await.unwrap(), 3);
-    let again = reactor(&database).apply(1, &page(&[Arc::new(event)])).await;
-    assert!(matches!(again, Err(SubscriberError::Fenced(1))));
-    let actions: Vec<(i64, String, i32)> =
-        sqlx::query_as("select position, target, attempts from reactor_actions order by target")
-            .fetch_all(&database.owner)
-            .await
-            .unwrap();
-    assert_eq!(
-        actions,
-        [(2, "close".to_owned(), 0), (2, "open".to_owned(), 0)]
-    );
-}
-
-#[tokio::test]
-async fn an_action_that_is_due_is_sent_and_another_waits() {
-    let database = Database::new("due").await;
-    let (url, mut requests) = command_api(Answers::new()).await;
-    let event = scheduled(&database, 1, PAST, FUTURE).await;
-    react(&database, 0, vec![event.clone()]).await;
-    let seen = send(sender(&database, &url), &mut requests, 1).await;
-
-    let [Received { path, headers }] = &seen[..] else {
-        unreachable!()
-    };
-    assert_eq!(*path, format!("/v1/auctions/{}/open", samples::AUCTION));
-    assert_eq!(
-        headers["idempotency-key"],
-        "auction-timer-0000000000000001-open"
-    );
-    assert_eq!(headers["x-reactor"], "auction-timer");
-    assert_eq!(headers["x-causation-id"], event.event_id.to_string());
-    assert_eq!(headers["x-correlation-id"], Uuid::from_u128(77).to_string());
-    assert!(
-        headers["authorization"]
-            .to_str()
-            .unwrap()
-            .starts_with("Service projector:")
-    );
-    assert!(requests.try_recv().is_err());
-    assert_eq!(
-        ended(&database).await,
-        [("open".to_owned(), 1, "done".to_owned())]
-    );
-}
-
-#[tokio::test]
-async fn an_action_is_sent_under_the_same_key_until_an_answer_ends_it() {
-    let database = Database::new("retry").await;
-    let not_due =
-        |at: DateTime<Utc>| format!(r#"{{"code":"not_due","retry_at":"{}"}}"#, at.to_rfc3339());
-    let now = tidemark_event_store::Log::new(database.pool.clone())
-        .now()
-        .await
-        .unwrap();
-    let answers = [
-        (503, r#"{"code":"overloaded"}"#.to_owned()),
-        (404, "not a problem".to_owned()),
-        (409, not_due(now)),
-        (401, r#"{"code":"unauthorized"}"#.to_owned()),
-    ];
-    let (url, mut requests) = command_api(answers.into()).await;
-    react(
-        &database,
-        0,
-        vec![scheduled(&database, 1, PAST, FUTURE).await],
-    )
-    .await;
-    let seen = send(sender(&database, &url), &mut requests, 5).await;
-    let keys: BTreeSet<_> = seen
-        .iter()
-        .map(|seen| &seen.headers["idempotency-key"])
-        .collect();
-    assert_eq!(keys.len(), 1);
-    assert_eq!(
-        ended(&database).await,
-        [("open".to_owned(), 5, "done".to_owned())]
-    );
-}
-
-#[tokio::test]
-async fn a_refusal_of_the_command_ends_an_action() {
-    let database = Database::new("refuse").await;
-    let answers = [(409, r#"{"code":"auction_over"}"#.to_owned())];
-    let (url, mut requests) = command_api(answers.into()).await;
-    react(
-        &database,
-        0,
-        vec![scheduled(&database, 1, PAST, FUTURE).await],
-    )
-    .await;
-    send(sender(&database, &url), &mut requests, 1).await;
-    assert_eq!(
-        ended(&database).await,
-        [("open".to_owned(), 1, "409 auction_over".to_owned())]
-    );
-}
-
-#[tokio::test]
-async fn timers_fire_in_time_and_not_before() {
-    let database = Database::new("fire").await;
-    let (url, mut requests) = command_api(Answers::new()).await;
-    let (start, end) = (TimeDelta::milliseconds(300), TimeDelta::milliseconds(450));
-    react(
-        &database,
-        0,
-        vec![scheduled(&database, 1, start, end).await],
-    )
-    .await;
-    let seen = send(sender(&database, &url), &mut requests, 2).await;
-    assert!(seen[0].path.ends_with("/open") && seen[1].path.ends_with("/close"));
-    let sql = "select max(extract(epoch from done_at - due_at))::float8,
-                      min(extract(epoch from done_at - due_at))::float8
-                 from reactor_actions";
-    let (slowest, fastest): (f64, f64) = sqlx::query_as(sql)
-        .fetch_one(&database.owner)
-        .await
-        .unwrap();
-    assert!(
-        fastest >= 0.0 && slowest < 1.0,
-        "{fastest} to {slowest} s late"
-    );
-}
-
-#[tokio::test]
-async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired() {
-    let database = Database::new("killed").await;
-    let (url, mut requests) = command_api(Answers::new()).await;
-    react(
-        &database,
-        0,
-        vec![scheduled(&database, 1, PAST, FUTURE).await],
-    )
-    .await;
-    let taken = actions::take(&database.pool, 9, std::time::Duration::from_millis(200))
-        .await
-        .unwrap();
-    assert_eq!(taken.len(), 1);
-    let none = actions::take(&database.pool, 9, std::time::Duration::from_secs(9))
-        .await
-        .unwrap();
-    assert!(none.is_empty(), "another sender has taken it");
-    send(sender(&database, &url), &mut requests, 1).await;
-    assert_eq!(
-        ended(&database).await,
-        [("open".to_owned(), 2, "done".to_owned())]
-    );
-
-    actions::end(&database.pool, &taken[0], "by a zombie")
-        .await
-        .unwrap();
-    assert_eq!(
-        ended(&database).await,
-        [("open".to_owned(), 2, "done".to_owned())]
-    );
-}
 
 /// The process manager of a second reactor, which answers the same events.
 const AUDITOR: ProcessManager = ProcessManager {
@@ -318,65 +156,7 @@ const AUDITOR: ProcessManager = ProcessManager {
     },
 };
 
+/// Registers the reactors as a projector does when it starts.
 async fn register_both(pool: &PgPool) {
     register(pool, &[*TIMER, AUDITOR]).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_new_reactor_starts_at_the_head_and_the_others_keep_their_checkpoints() {
-    let database = Database::new("second_reactor").await;
-    let history = scheduled(&database, 1, PAST, FUTURE).await;
-    database.append(&[history.clone(), recorded(2)]).await;
-    react(&database, 0, vec![history]).await;
-    register_both(&database.pool).await;
-    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR);
-    assert_eq!(auditor.start().await.unwrap(), 2);
-    assert_eq!(reactor(&database).start().await.unwrap(), 1);
-
-    let news = scheduled(&database, 3, PAST, FUTURE).await;
-    database.append(std::slice::from_ref(&news)).await;
-    register_both(&database.pool).await;
-    assert_eq!(auditor.start().await.unwrap(), 2, "registered once");
-    auditor.apply(2, &page(&[Arc::new(news)])).await.unwrap();
-    let answered: Vec<i64> =
-        sqlx::query_scalar("select position from reactor_actions where reactor = $1")
-            .bind(AUDITOR.name)
-            .fetch_all(&database.owner)
-            .await
-            .unwrap();
-    assert_eq!(answered, [3], "history is not answered");
-}
-
-#[tokio::test]
-async fn each_reactor_sends_commands_under_its_own_name() {
-    let database = Database::new("reactor_names").await;
-    let (url, mut requests) = command_api(Answers::new()).await;
-    register_both(&database.pool).await;
-    let event = scheduled(&database, 1, PAST, FUTURE).await;
-    react(&database, 0, vec![event.clone()]).await;
-    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR);
-    auditor.apply(0, &page(&[Arc::new(event)])).await.unwrap();
-    let received = send(sender(&database, &url), &mut requests, 2).await;
-    let names: BTreeSet<_> = received
-        .iter()
-        .map(|received| {
-            let headers = &received.headers;
-            let credential = headers["authorization"].to_str().unwrap();
-            assert!(
-                credential.starts_with("Service projector:"),
-                "one credential"
-            );
-            (
-                headers["x-reactor"].to_str().unwrap(),
-                headers["idempotency-key"].to_str().unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(
-        names,
-        BTreeSet::from([
-            ("auction-auditor", "auction-auditor-0000000000000001-audit"),
-            ("auction-timer", "auction-timer-0000000000000001-open"),
-        ])
-    );
 }

@@ -47,14 +47,14 @@ fn config(database: &Database) -> Config {
     ])
 }
 
-/// Every example once, from a position on, each time under other event ids.
+/// All sample events, at the positions from `first` on.
 fn events(first: i64) -> Vec<Recorded> {
     let recorded = |(position, event): (i64, Event)| samples::recorded(position, &event);
     (first..).zip(samples::all()).map(recorded).collect()
 }
 
-/// Looks again and again, as `settle` does, until everything has applied a position.
-async fn applied(database: &Database, position: i64) {
+/// Waits until all read models and reactors have applied the log up to a position.
+async fn wait_until_applied(database: &Database, position: i64) {
     let sql = "select bool_and(position = $1) from (
                    select position from checkpoints where read_model <> 'tally'
                    union all select position from reactors) following";
@@ -78,11 +78,11 @@ async fn the_log_becomes_rows_documents_and_actions() {
     let head = first.last().unwrap().position;
     database.append(&first).await;
     let projector = Running::start(config(&database)).await;
-    applied(&database, head).await;
+    wait_until_applied(&database, head).await;
     assert!(projector.is_ready().await);
     let second = events(head + 1);
     database.append(&second).await;
-    applied(&database, 2 * head).await;
+    wait_until_applied(&database, 2 * head).await;
 
     assert_eq!(database.rows("history").await.len(), second.len() * 2);
     let (doc, position) = database.rows("auction").await[&samples::AUCTION.0].clone();
@@ -116,11 +116,11 @@ async fn the_log_becomes_rows_documents_and_actions() {
             .fetch_one(&database.owner)
             .await
             .unwrap();
-    assert_eq!(leases, 0, "everything is given back");
+    assert_eq!(leases, 0, "all leases are released");
 }
 
 #[tokio::test]
-async fn several_projectors_share_and_take_over() {
+async fn projectors_share_assignments_and_take_over_from_one_that_is_killed() {
     let database = Database::new("several").await;
     let [first, second] = [
         Running::start(config(&database)).await,
@@ -141,16 +141,19 @@ async fn several_projectors_share_and_take_over() {
         tokio::task::yield_now().await;
     }
     database.append(&log[..5]).await;
-    applied(&database, 5).await;
+    wait_until_applied(&database, 5).await;
     first.task.abort();
-    assert!(first.task.await.is_err(), "killed: it gives nothing back");
+    assert!(
+        first.task.await.is_err(),
+        "a killed projector releases no lease"
+    );
     database.append(&log[5..]).await;
-    applied(&database, head).await;
+    wait_until_applied(&database, head).await;
     second.stop().await;
 }
 
 #[tokio::test]
-async fn a_projector_waits_for_its_database() {
+async fn a_projector_without_its_database_waits_and_is_not_ready() {
     let url = (
         "TIDEMARK_DATABASE__PROJECT_URL",
         "postgres://nobody@127.0.0.1:1/nothing",
@@ -165,7 +168,7 @@ async fn a_projector_waits_for_its_database() {
 }
 
 #[tokio::test]
-async fn what_is_missing_in_the_configuration_is_named() {
+async fn a_missing_setting_is_named_by_its_variable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = Config::from_vars([]).unwrap();
     let error = run(config, listener, CancellationToken::new())

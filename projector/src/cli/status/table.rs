@@ -1,17 +1,17 @@
-//! The status as text for people.
+//! The status as a table for people.
 
 use std::fmt::Write;
 
-use super::{Following, Status};
+use super::{Progress, Status};
 
-/// Widths; the last column ends with the line.
+/// The widths of the columns in characters. The last column ends with the line.
 const COLUMNS: [usize; 7] = [16, 5, 7, 12, 8, 38, 0];
 
-/// What everything is up to, a line each.
+/// The status with a line for the relay, each shard of a read model and each reactor.
 pub(super) fn table(status: &Status) -> String {
     let relay = match status.relay.position {
         Some(position) => format!("at {position}, {} behind", status.relay.lag),
-        None => "has not run".to_owned(),
+        None => "has never run".to_owned(),
     };
     let mut text = format!("log    head {}\nrelay  {relay}\n\n", status.head);
     line(
@@ -30,7 +30,7 @@ pub(super) fn table(status: &Status) -> String {
         let rebuild = read_model.shards_configured.map(|configured| {
             format!("; {configured} shards are configured, which takes a rebuild")
         });
-        following(&mut text, read_model, &rebuild.unwrap_or_default());
+        progress_line(&mut text, read_model, &rebuild.unwrap_or_default());
     }
     text.push('\n');
     line(
@@ -48,36 +48,35 @@ pub(super) fn table(status: &Status) -> String {
             reactor.failing,
             next.unwrap_or_default()
         );
-        following(&mut text, &reactor.following, &actions);
+        progress_line(&mut text, &reactor.progress, &actions);
     }
     text.truncate(text.trim_end().len());
     text
 }
 
-fn following(text: &mut String, following: &Following, more: &str) {
-    let state = match (&following.blocked, following.holder) {
+/// Adds the line of a subscriber. `details` follow its state.
+fn progress_line(text: &mut String, progress: &Progress, details: &str) {
+    let state = match (&progress.blocked, progress.holder) {
         (Some(reason), _) => format!("blocked: {reason}"),
-        (None, Some(_)) => "following".to_owned(),
-        (None, None) => "nobody follows".to_owned(),
+        (None, Some(_)) => "running".to_owned(),
+        (None, None) => "not running".to_owned(),
     };
-    let holder = following
+    let holder = progress
         .holder
         .map_or_else(|| "-".to_owned(), |holder| holder.to_string());
-    let generation = following
-        .generation
-        .map(|generation| generation.to_string());
-    let shard = following.shard.zip(following.shards);
+    let generation = progress.generation.map(|generation| generation.to_string());
+    let shard = progress.shard.zip(progress.shards);
     let shard = shard.map(|(shard, shards)| format!("{shard}/{shards}"));
     line(
         text,
         [
-            &following.name,
+            &progress.name,
             &generation.unwrap_or_default(),
             &shard.unwrap_or_default(),
-            &following.position.to_string(),
-            &following.lag.to_string(),
+            &progress.position.to_string(),
+            &progress.lag.to_string(),
             &holder,
-            &(state + more),
+            &(state + details),
         ],
     );
 }

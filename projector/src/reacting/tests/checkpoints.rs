@@ -1,0 +1,58 @@
+//! Where a reactor continues, and what it stores.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::following::subscriber::SubscriberError;
+use crate::testing::recorded;
+
+#[tokio::test]
+async fn actions_and_checkpoint_are_stored_together_and_once() {
+    let database = Database::new("react").await;
+    let event = scheduled(&database, 2, PAST, FUTURE).await;
+    assert_eq!(
+        react(&database, 0, vec![recorded(1), event.clone(), recorded(3)]).await,
+        3
+    );
+    assert_eq!(reactor(&database).start().await.unwrap(), 3);
+    let again = reactor(&database).apply(1, &page(&[Arc::new(event)])).await;
+    assert!(matches!(again, Err(SubscriberError::Fenced(1))));
+    let actions: Vec<(i64, String, i32)> =
+        sqlx::query_as("select position, target, attempts from reactor_actions order by target")
+            .fetch_all(&database.owner)
+            .await
+            .unwrap();
+    assert_eq!(
+        actions,
+        [(2, "close".to_owned(), 0), (2, "open".to_owned(), 0)]
+    );
+}
+
+#[tokio::test]
+async fn a_new_reactor_starts_at_the_head_and_the_others_keep_their_checkpoints() {
+    let database = Database::new("second_reactor").await;
+    let history = scheduled(&database, 1, PAST, FUTURE).await;
+    database.append(&[history.clone(), recorded(2)]).await;
+    react(&database, 0, vec![history]).await;
+    register_both(&database.pool).await;
+    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR);
+    assert_eq!(auditor.start().await.unwrap(), 2);
+    assert_eq!(reactor(&database).start().await.unwrap(), 1);
+
+    let news = scheduled(&database, 3, PAST, FUTURE).await;
+    database.append(std::slice::from_ref(&news)).await;
+    register_both(&database.pool).await;
+    assert_eq!(
+        auditor.start().await.unwrap(),
+        2,
+        "a reactor is registered once"
+    );
+    auditor.apply(2, &page(&[Arc::new(news)])).await.unwrap();
+    let answered: Vec<i64> =
+        sqlx::query_scalar("select position from reactor_actions where reactor = $1")
+            .bind(AUDITOR.name)
+            .fetch_all(&database.owner)
+            .await
+            .unwrap();
+    assert_eq!(answered, [3], "history is not answered");
+}
