@@ -1,6 +1,7 @@
-//! Feeds: the log in position order, without gap or duplicate, from any position.
+//! Feeds: the log in the order of positions, without gaps or duplicates, from any position on.
 //!
-//! Whoever follows the log knows only [`Feed`]. It does not know where the events come from.
+//! What follows the log uses [`Feed`] only, and does not know whether the events come from Kafka or from
+//! the table.
 
 mod kafka_feed;
 mod log_feed;
@@ -8,24 +9,24 @@ mod log_feed;
 use async_trait::async_trait;
 use tidemark_events::Recorded;
 
-pub use kafka_feed::{Counts, KafkaFeed};
+pub use kafka_feed::{FeedCounts, KafkaFeed};
 pub use log_feed::LogFeed;
 
-/// Why a feed could not go on. Ask again: nothing is lost by it.
+/// Why a feed gave nothing. Nothing is lost: the caller can call again.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// The log could not be read.
+    /// Postgres did not read the log.
     #[error("the log cannot be read: {0}")]
     Log(#[from] sqlx::Error),
 }
 
-/// The log, in order, from any position.
+/// The log, in order, from any position on.
 #[async_trait]
 pub trait Feed: Send {
-    /// The next events, at least one: they start right after the last one given. Waits while there
-    /// are none. Cancelling the call loses nothing.
+    /// The next events, at least one, which begin right after the last event that was given. This waits
+    /// while there are none. Cancelling the call loses nothing.
     ///
     /// # Errors
-    /// [`FeedError`]; the next call goes on where this one would have.
+    /// If the log could not be read. The next call goes on at the same position.
     async fn next(&mut self) -> Result<Vec<Recorded>, FeedError>;
 }

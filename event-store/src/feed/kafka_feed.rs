@@ -1,11 +1,11 @@
 //! The feed that reads all partitions of all topics and merges them by position.
 //!
-//! It trusts Kafka with nothing but speed: what is not there, not in order or not intact is read
-//! from the log. It stores no offsets, so none can be wrong.
+//! It relies on Kafka for speed only: an event that is missing there, out of order or damaged is read from
+//! the log. It stores no offsets, so none can be wrong.
 
 mod counts;
-mod live;
 mod merge;
+mod merged_session;
 mod session;
 
 use std::time::Duration;
@@ -16,129 +16,130 @@ use tidemark_events::Recorded;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
-use self::counts::Kind;
-use self::live::Live;
+use self::counts::Counter;
+use self::merged_session::MergedSession;
 use super::{Feed, FeedError};
 use crate::Log;
 use crate::kafka::Settings;
 
-pub use counts::Counts;
+pub use counts::FeedCounts;
 
-/// Within the time that counts as a stall, the log is asked so many times how things are.
+/// How often the head of the log is read within the time after which a feed counts as stalled.
 const PROBES_PER_STALL: u32 = 10;
 
-/// Reads Kafka, once per process, and the log for whatever Kafka does not give.
+/// Reads Kafka, and the log for what Kafka does not have. A process needs one only.
 pub struct KafkaFeed {
     log: Log,
     settings: Settings,
-    page: i64,
-    last: i64,
+    page_size: i64,
+    /// The position of the last event that was given.
+    last_position: i64,
     source: Source,
-    /// When it last gave something, or had nothing to give.
-    moved: Instant,
+    /// When the feed last gave something or was at the head of the log.
+    progressed_at: Instant,
     next_probe: Instant,
-    /// It is reading on from the log since Kafka does not move.
-    fallen_back: bool,
-    /// The way to Kafka failed, and that was said.
-    failing: bool,
-    counts: Counts,
+    /// Whether the feed reads from the log because nothing comes from Kafka.
+    has_fallen_back: bool,
+    /// Whether a session with Kafka failed and none was opened since. The first failure is logged.
+    is_failing: bool,
+    counts: FeedCounts,
 }
 
-/// The way to Kafka.
+/// The state of the session with Kafka.
 enum Source {
     Closed {
         retry_at: Instant,
     },
-    Opening(JoinHandle<KafkaResult<Live>>),
-    /// Its starting points are noted. What the log holds after that is read is in the log or behind
-    /// them.
-    Opened(Live),
-    /// Up to `log_until` the log gives, above it Kafka.
+    Opening(JoinHandle<KafkaResult<MergedSession>>),
+    /// The session has noted the ends of all partitions. So if the head of the log is read now, every
+    /// event after it is published behind these ends.
+    Opened(MergedSession),
+    /// Events up to `log_until` come from the log, later ones from Kafka.
     Following {
-        live: Live,
+        session: MergedSession,
         log_until: i64,
     },
 }
 
 impl KafkaFeed {
-    /// The events after position `after`, at most `page` a batch.
+    /// A feed of the events after position `after`, at most `page_size` at once.
     #[must_use]
-    pub fn new(log: Log, settings: Settings, after: i64, page: i64) -> Self {
+    pub fn new(log: Log, settings: Settings, after: i64, page_size: i64) -> Self {
         let now = Instant::now();
         Self {
             log,
             settings,
-            page,
-            last: after,
+            page_size,
+            last_position: after,
             source: Source::Closed { retry_at: now },
-            moved: now,
+            progressed_at: now,
             next_probe: now,
-            fallen_back: false,
-            failing: false,
-            counts: Counts::default(),
+            has_fallen_back: false,
+            is_failing: false,
+            counts: FeedCounts::default(),
         }
     }
 
     /// Where the events came from so far.
     #[must_use]
-    pub const fn counts(&self) -> Counts {
+    pub const fn counts(&self) -> FeedCounts {
         self.counts
     }
 
-    /// Takes the next step towards following Kafka, if one can be taken now.
-    async fn advance(&mut self) -> Result<(), FeedError> {
+    /// Takes the next step towards a session that is followed, if one can be taken now.
+    async fn advance_session(&mut self) -> Result<(), FeedError> {
         let now = Instant::now();
         match &mut self.source {
             Source::Closed { retry_at } if *retry_at <= now => {
-                let (settings, last) = (self.settings.clone(), self.last);
-                let opening = spawn_blocking(move || Live::open(&settings, last));
+                let (settings, last) = (self.settings.clone(), self.last_position);
+                let opening = spawn_blocking(move || MergedSession::open(&settings, last));
                 self.source = Source::Opening(opening);
             }
             Source::Opening(opening) if opening.is_finished() => {
                 match opening.await.unwrap_or(Err(KafkaError::Canceled)) {
-                    Ok(live) => self.source = Source::Opened(live),
+                    Ok(session) => self.source = Source::Opened(session),
                     Err(error) => self.close(&error),
                 }
             }
             Source::Opened(_) => {
                 let log_until = self.log.head().await?.position;
                 let closed = Source::Closed { retry_at: now };
-                if let Source::Opened(mut live) = std::mem::replace(&mut self.source, closed) {
-                    live.skip_to(self.last, &mut self.counts);
-                    self.source = Source::Following { live, log_until };
+                if let Source::Opened(mut session) = std::mem::replace(&mut self.source, closed) {
+                    session.skip_to(self.last_position, &mut self.counts);
+                    self.source = Source::Following { session, log_until };
                 }
                 tracing::info!(log_until, "the feed follows Kafka");
-                self.failing = false;
+                self.is_failing = false;
             }
             Source::Closed { .. } | Source::Opening(_) | Source::Following { .. } => {}
         }
         Ok(())
     }
 
-    /// What can be given now.
-    async fn ready(&mut self) -> Result<Vec<Recorded>, FeedError> {
-        let Source::Following { live, log_until } = &mut self.source else {
+    /// The events that can be given without waiting.
+    async fn available(&mut self) -> Result<Vec<Recorded>, FeedError> {
+        let Source::Following { session, log_until } = &mut self.source else {
             return Ok(Vec::new());
         };
-        if self.last < *log_until {
+        if self.last_position < *log_until {
             let until = *log_until;
-            return self.read_log(until, Kind::CaughtUp).await;
+            return self.read_log(until, Counter::CaughtUp).await;
         }
-        let max = usize::try_from(self.page).unwrap_or(1);
-        let collected = live.collect(max, &mut self.counts).and_then(|events| {
+        let max = usize::try_from(self.page_size).unwrap_or(1);
+        let collected = session.collect(max, &mut self.counts).and_then(|events| {
             let missing = if events.is_empty() {
-                live.missing()?
+                session.missing()?
             } else {
                 None
             };
             Ok((events, missing))
         });
         match collected {
-            Ok((_, Some(missing))) => self.read_log(missing, Kind::Backfilled).await,
+            Ok((_, Some(missing))) => self.read_log(missing, Counter::Backfilled).await,
             Ok((events, None)) => {
                 if let Some(event) = events.last() {
-                    self.last = event.position;
-                    self.fallen_back = false;
+                    self.last_position = event.position;
+                    self.has_fallen_back = false;
                 }
                 Ok(events)
             }
@@ -153,60 +154,65 @@ impl KafkaFeed {
         self.settings.stall / PROBES_PER_STALL
     }
 
-    /// Looks whether the feed should have moved, and why it has not.
+    /// Reads the head of the log to find out whether the feed should have made progress. If so, checks
+    /// Kafka for a gap, or reads from the log if the feed has stalled.
     async fn probe(&mut self) -> Result<Vec<Recorded>, FeedError> {
         let published = self.log.published().await?;
         self.next_probe = Instant::now() + self.probe_interval();
-        if published.head <= self.last {
-            self.moved = Instant::now();
+        if published.head <= self.last_position {
+            self.progressed_at = Instant::now();
             return Ok(Vec::new());
         }
-        if self.fallen_back || self.moved.elapsed() >= self.settings.stall {
-            self.fallen_back = true;
-            let events = self.read_log(published.head, Kind::FallenBack).await?;
-            if self.last < published.head {
+        if self.has_fallen_back || self.progressed_at.elapsed() >= self.settings.stall {
+            self.has_fallen_back = true;
+            let events = self.read_log(published.head, Counter::FallenBack).await?;
+            if self.last_position < published.head {
                 self.next_probe = Instant::now();
             }
             return Ok(events);
         }
-        if let Source::Following { live, .. } = &mut self.source {
-            live.suspect(published.confirmed);
+        if let Source::Following { session, .. } = &mut self.source {
+            session.check_for_gap(published.confirmed);
         }
         Ok(Vec::new())
     }
 
-    /// Reads on from the log, at most up to `until`.
-    async fn read_log(&mut self, until: i64, kind: Kind) -> Result<Vec<Recorded>, FeedError> {
+    /// The next events from the log, at most up to `until`.
+    async fn read_log(&mut self, until: i64, counter: Counter) -> Result<Vec<Recorded>, FeedError> {
         let events = self
             .log
-            .page(self.last, self.page.min(until - self.last))
+            .page(
+                self.last_position,
+                self.page_size.min(until - self.last_position),
+            )
             .await?;
         if let Some(event) = events.last() {
-            self.last = event.position;
+            self.last_position = event.position;
         }
-        if let Source::Following { live, .. } = &mut self.source {
-            live.skip_to(self.last, &mut self.counts);
+        if let Source::Following { session, .. } = &mut self.source {
+            session.skip_to(self.last_position, &mut self.counts);
         }
-        self.counts.add(kind, events.len());
+        self.counts.add(counter, events.len());
         Ok(events)
     }
 
+    /// Gives the session up. A new one is opened later; until then, the log is read.
     fn close(&mut self, error: &KafkaError) {
-        if self.failing {
+        if self.is_failing {
             tracing::debug!(%error, "the feed cannot follow Kafka yet");
         } else {
-            tracing::warn!(%error, "the feed lost Kafka and starts again; meanwhile it reads the log");
+            tracing::warn!(%error, "the feed lost Kafka and reads the log until Kafka is back");
         }
-        self.failing = true;
+        self.is_failing = true;
         let retry_at = Instant::now() + self.settings.stall;
         self.source = Source::Closed { retry_at };
     }
 
-    /// Waits for something to do.
+    /// Waits until a record arrives or the next probe is due.
     async fn wait(&mut self) {
         let arrival = async {
             match &mut self.source {
-                Source::Following { live, .. } => live.arrived().await,
+                Source::Following { session, .. } => session.arrived().await,
                 Source::Closed { .. } | Source::Opening(_) | Source::Opened(_) => {
                     std::future::pending::<()>().await;
                 }
@@ -222,18 +228,18 @@ impl KafkaFeed {
 #[async_trait]
 impl Feed for KafkaFeed {
     async fn next(&mut self) -> Result<Vec<Recorded>, FeedError> {
-        // Time in which nobody asked is no stall.
+        // The feed does not stall while nobody calls it.
         if self.next_probe.elapsed() > self.probe_interval() {
-            self.moved = Instant::now();
+            self.progressed_at = Instant::now();
         }
         loop {
-            self.advance().await?;
-            let mut events = self.ready().await?;
+            self.advance_session().await?;
+            let mut events = self.available().await?;
             if events.is_empty() && self.next_probe <= Instant::now() {
                 events = self.probe().await?;
             }
             if !events.is_empty() {
-                self.moved = Instant::now();
+                self.progressed_at = Instant::now();
                 return Ok(events);
             }
             self.wait().await;

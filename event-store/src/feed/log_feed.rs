@@ -1,4 +1,4 @@
-//! The feed that reads pages of the log's table.
+//! The feed that reads the table of events, page by page.
 
 use std::time::Duration;
 
@@ -8,24 +8,25 @@ use tidemark_events::Recorded;
 use super::{Feed, FeedError};
 use crate::Log;
 
-/// Reads the table: for rebuilding, for catching up, and where there is no Kafka.
+/// Reads the table: to rebuild, to catch up, and where there is no Kafka.
 #[derive(Debug)]
 pub struct LogFeed {
     log: Log,
-    last: i64,
-    page: i64,
+    /// The position of the last event that was given.
+    last_position: i64,
+    page_size: i64,
     poll: Duration,
 }
 
 impl LogFeed {
-    /// The events after position `after`, at most `page` a batch, looking every `poll` while there
-    /// are none.
+    /// A feed of the events after position `after`, at most `page_size` at once. While there are none, it
+    /// reads again after each `poll`.
     #[must_use]
-    pub const fn new(log: Log, after: i64, page: i64, poll: Duration) -> Self {
+    pub const fn new(log: Log, after: i64, page_size: i64, poll: Duration) -> Self {
         Self {
             log,
-            last: after,
-            page,
+            last_position: after,
+            page_size,
             poll,
         }
     }
@@ -35,9 +36,9 @@ impl LogFeed {
 impl Feed for LogFeed {
     async fn next(&mut self) -> Result<Vec<Recorded>, FeedError> {
         loop {
-            let events = self.log.page(self.last, self.page).await?;
+            let events = self.log.page(self.last_position, self.page_size).await?;
             if let Some(event) = events.last() {
-                self.last = event.position;
+                self.last_position = event.position;
                 return Ok(events);
             }
             tokio::time::sleep(self.poll).await;

@@ -22,7 +22,7 @@ const MEANWHILE: u64 = 1_000;
 /// Until a zombie notices that it has a successor.
 const ZOMBIE_NOTICES: Duration = Duration::from_secs(5);
 /// What a relay logs then.
-const TERM_ENDED: &str = "the relay's term ended";
+const TERM_ENDED: &str = "the relay's term failed";
 /// What a projector logs then. Its checkpoints have moved, and Postgres has ended its transactions.
 const LEASE_LOST: &str = "the lease is lost";
 

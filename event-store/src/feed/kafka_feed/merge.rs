@@ -1,63 +1,66 @@
-//! The order of the log out of many partitions. Pure: it is told what was read and says what is next.
+//! Puts the events of many partitions into the order of the log. It does no I/O: it is given the records
+//! that were read, and gives the events that are next.
 
 use std::collections::BTreeMap;
 
 use tidemark_events::Recorded;
 
-/// Each partition has its own order; positions without gaps give the order of the whole back: the
-/// next event is always the one after the last.
+/// Each partition is ordered by itself only. But positions have no gaps, so the next event of the log is
+/// always the one at the position after the last.
 #[derive(Debug)]
 pub(super) struct Merge {
-    last: i64,
-    /// The first unused record of each partition, by position.
+    /// The last position that was given.
+    last_position: i64,
+    /// The first event of each partition that was not given yet, by position.
     heads: BTreeMap<i64, (usize, Recorded)>,
     partitions: Vec<Cursor>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Cursor {
-    /// The offset after the last record read.
+    /// The offset after the last record that was read.
     next_offset: i64,
-    /// Its head is among the heads, so it is not to be read further.
-    ahead: bool,
+    /// Whether one of the heads is of this partition. Then it is not read further.
+    has_head: bool,
 }
 
-/// What became of a record.
+/// What the merge did with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
-    /// It is the partition's head now.
+    /// The record is the head of its partition now.
     Kept,
-    /// Its position was given before.
+    /// The event was given before, or another partition's head has the same position.
     Dropped,
-    /// It stands for no event: its position counts as missing.
+    /// The record could not be decoded, so its event is missing.
     Broken,
 }
 
 impl Merge {
-    /// A merge that gives what is after `last`, of partitions that are read from `offsets` on.
-    pub(super) fn new(last: i64, offsets: &[i64]) -> Self {
+    /// A merge that gives the events after `last_position`, from partitions that are read from these
+    /// offsets on.
+    pub(super) fn new(last_position: i64, offsets: &[i64]) -> Self {
         let cursor = |next_offset: &i64| Cursor {
             next_offset: *next_offset,
-            ahead: false,
+            has_head: false,
         };
         Self {
-            last,
+            last_position,
             heads: BTreeMap::new(),
             partitions: offsets.iter().map(cursor).collect(),
         }
     }
 
-    /// The last position given.
-    pub(super) const fn last(&self) -> i64 {
-        self.last
+    /// The last position that was given.
+    pub(super) const fn last_position(&self) -> i64 {
+        self.last_position
     }
 
-    /// Whether a partition has to be read to go on. One that is ahead waits, unread.
+    /// Whether a partition must be read to go on. One that has a head is not read, which bounds memory.
     pub(super) fn wants(&self, partition: usize) -> bool {
-        !self.partitions[partition].ahead
+        !self.partitions[partition].has_head
     }
 
-    /// Takes a partition's next record; `None` is one that could not be read as an event.
+    /// Takes the next record of a partition; `None` stands for one that could not be decoded.
     pub(super) fn offer(
         &mut self,
         partition: usize,
@@ -69,54 +72,57 @@ impl Merge {
         let Some(event) = event else {
             return Offer::Broken;
         };
-        if event.position <= self.last || self.heads.contains_key(&event.position) {
+        if event.position <= self.last_position || self.heads.contains_key(&event.position) {
             return Offer::Dropped;
         }
-        cursor.ahead = true;
+        cursor.has_head = true;
         self.heads.insert(event.position, (partition, event));
         Offer::Kept
     }
 
-    /// The next event, if a partition has shown it.
+    /// The next event of the log, if it is one of the heads.
     pub(super) fn take(&mut self) -> Option<Recorded> {
         let head = self.heads.first_entry()?;
-        if *head.key() != self.last + 1 {
+        if *head.key() != self.last_position + 1 {
             return None;
         }
         let (partition, event) = head.remove();
-        self.partitions[partition].ahead = false;
-        self.last = event.position;
+        self.partitions[partition].has_head = false;
+        self.last_position = event.position;
         Some(event)
     }
 
-    /// The log itself gave everything up to `position`. Returns how many heads that made useless.
+    /// Notes that every event up to `position` was given from the log. Returns the number of heads that
+    /// were dropped because of that.
     pub(super) fn skip_to(&mut self, position: i64) -> usize {
-        self.last = self.last.max(position);
-        let mut useless = 0;
+        self.last_position = self.last_position.max(position);
+        let mut dropped = 0;
         while let Some(head) = self.heads.first_entry()
-            && *head.key() <= self.last
+            && *head.key() <= self.last_position
         {
             let (partition, _) = head.remove();
-            self.partitions[partition].ahead = false;
-            useless += 1;
+            self.partitions[partition].has_head = false;
+            dropped += 1;
         }
-        useless
+        dropped
     }
 
-    /// The last position of a gap that no partition will fill.
+    /// The last position of a gap that no partition will fill; `None` if there is no such gap.
     ///
-    /// The relay had confirmed everything up to `confirmed` before the partitions ended at `ends`.
-    /// So what is next was below these ends, and if each partition has shown a later record, or
-    /// was read to its end, it is not there.
+    /// The relay had confirmed every event up to `confirmed` before the partitions ended at `ends`. So
+    /// the record of the next event was before one of these ends. If every partition has a head, which is
+    /// later, or was read to its end, the record is not there.
     pub(super) fn missing(&self, confirmed: i64, ends: &[i64]) -> Option<i64> {
-        let past = |(cursor, end): (&Cursor, &i64)| cursor.ahead || cursor.next_offset >= *end;
-        let gone = self.last < confirmed && self.partitions.iter().zip(ends).all(past);
+        let is_past =
+            |(cursor, end): (&Cursor, &i64)| cursor.has_head || cursor.next_offset >= *end;
+        let is_gone =
+            self.last_position < confirmed && self.partitions.iter().zip(ends).all(is_past);
         let until = self
             .heads
             .keys()
             .next()
             .map_or(confirmed, |head| confirmed.min(head - 1));
-        (gone && until > self.last).then_some(until)
+        (is_gone && until > self.last_position).then_some(until)
     }
 }
 

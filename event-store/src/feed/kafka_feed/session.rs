@@ -1,4 +1,5 @@
-//! A consumer of all partitions of all topics, each with a queue of its own.
+//! One session with Kafka: a consumer of all partitions of all topics, each with its own queue, so that
+//! one can be read while another waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,24 +19,25 @@ use crate::kafka::{
 };
 
 /// A record that was read.
-pub(super) struct Read {
+pub(super) struct ReadRecord {
     pub(super) offset: i64,
-    /// None if it cannot be read as an event.
+    /// `None` if the record could not be decoded.
     pub(super) event: Option<Recorded>,
 }
 
-/// Reads what is published from the moment of its opening on.
+/// Reads what is published after the session was opened.
 pub(super) struct Session {
     client: Arc<Consumer>,
     partitions: Arc<[Partition]>,
-    /// Each keeps the client, which so ends where they do.
+    /// Each queue holds the client, so the client is dropped where they are.
     queues: BlockingDrop<Vec<PartitionQueue<QuietContext>>>,
     arrived: Arc<Notify>,
     request_timeout: Duration,
 }
 
 impl Session {
-    /// Notes the end of each partition and consumes from there. Blocks.
+    /// Opens a session that reads each partition from its present end. Returns these ends, too. This
+    /// blocks the thread.
     pub(super) fn open(settings: &Settings) -> KafkaResult<(Self, Vec<i64>)> {
         let arrived = Arc::new(Notify::new());
         let mut client = consumer(settings)?;
@@ -74,9 +76,9 @@ impl Session {
         self.partitions.len()
     }
 
-    /// Serves what concerns the consumer as a whole: it must be called now and then. Returns a
-    /// record that was fetched before its partition had a queue of its own.
-    pub(super) fn serve(&self) -> KafkaResult<Option<(usize, Read)>> {
+    /// Handles the events of the consumer as a whole, and must be called regularly. Returns a record that
+    /// was fetched before its partition had its own queue.
+    pub(super) fn poll_client(&self) -> KafkaResult<Option<(usize, ReadRecord)>> {
         let Some(message) = self.client.poll(Duration::ZERO) else {
             return Ok(None);
         };
@@ -88,26 +90,25 @@ impl Session {
         Ok(partition.map(|partition| (partition, read(&message))))
     }
 
-    /// A partition's next record, if one is here.
-    pub(super) fn poll(&self, partition: usize) -> KafkaResult<Option<Read>> {
+    /// The next record of a partition, if one has been fetched.
+    pub(super) fn poll(&self, partition: usize) -> KafkaResult<Option<ReadRecord>> {
         let message = self.queues[partition].poll(Duration::ZERO).transpose()?;
         Ok(message.map(|message| read(&message)))
     }
 
-    /// Waits until a partition has something to read.
+    /// Waits until a partition has a record to read, or an answer of [`Self::ends`] has arrived.
     pub(super) async fn arrived(&self) {
         self.arrived.notified().await;
     }
 
-    /// Asks where the partitions end now. The answer counts as something that arrived; a broker that
-    /// says nothing is not waited for.
+    /// Requests the offsets at which the partitions end now, without waiting for the answer.
     pub(super) fn ends(&self) -> oneshot::Receiver<KafkaResult<Vec<i64>>> {
         let (client, partitions) = (Arc::clone(&self.client), Arc::clone(&self.partitions));
         let (arrived, timeout) = (Arc::clone(&self.arrived), self.request_timeout);
         let (answer, ends) = oneshot::channel();
         spawn_blocking(move || {
             let found = offsets(&client, &partitions, End::Newest, timeout);
-            // Nobody waits for it any more if the session has ended.
+            // This fails if the session has ended.
             let _ = answer.send(found);
             arrived.notify_one();
         });
@@ -115,21 +116,22 @@ impl Session {
     }
 }
 
+/// A callback that wakes up whoever waits for something to arrive.
 fn waker(arrived: &Arc<Notify>) -> impl Fn() + Send + Sync + 'static {
     let arrived = Arc::clone(arrived);
     move || arrived.notify_one()
 }
 
-fn read(message: &BorrowedMessage<'_>) -> Read {
+fn read(message: &BorrowedMessage<'_>) -> ReadRecord {
     let offset = message.offset();
     let event = Record::decode(message)
         .inspect_err(|error| {
             let (topic, partition) = (message.topic(), message.partition());
-            tracing::warn!(topic, partition, offset, %error, "this record stands for no event");
+            tracing::warn!(topic, partition, offset, %error, "a record cannot be decoded as an event");
         })
         .ok()
         .map(|record| record.event);
-    Read { offset, event }
+    ReadRecord { offset, event }
 }
 
 fn all_partitions(client: &Consumer, settings: &Settings) -> KafkaResult<Vec<Partition>> {

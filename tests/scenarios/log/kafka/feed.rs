@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rdkafka::message::OwnedMessage;
 use rdkafka::mocking::MockCluster;
-use tidemark_event_store::feed::{Counts, Feed, KafkaFeed};
+use tidemark_event_store::feed::{Feed, FeedCounts, KafkaFeed};
 use tidemark_event_store::{Log, kafka};
 use tidemark_events::{Aggregate, Recorded};
 use tokio::time::timeout;
@@ -39,7 +39,7 @@ impl Reader {
     }
 
     /// Fails unless the feed has given exactly the log.
-    async fn assert_is(&self, log: &Log) -> Counts {
+    async fn assert_is(&self, log: &Log) -> FeedCounts {
         let events = log.page(0, i64::MAX).await.unwrap();
         assert_eq!(self.given.len(), events.len());
         assert!(
@@ -89,7 +89,7 @@ async fn gives_what_the_relay_publishes() {
     }
     let counts = reader.assert_is(&relayed.log).await;
     // How many events it reads before it follows Kafka depends on timing, so only the sum is fixed.
-    let Counts {
+    let FeedCounts {
         merged, caught_up, ..
     } = counts;
     assert!(merged > 2000, "{counts:?}");
@@ -102,11 +102,11 @@ async fn an_intact_replay_needs_the_log_for_nothing() {
     topics.publish(records).await;
     reader.reads(400).await;
     let counts = reader.assert_is(&relayed.log).await;
-    let expected = Counts {
+    let expected = FeedCounts {
         merged: 399,
         caught_up: 1,
         dropped: 1,
-        ..Counts::default()
+        ..FeedCounts::default()
     };
     assert_eq!(counts, expected);
 }

@@ -20,7 +20,7 @@ fn event(position: i64) -> Recorded {
     }
 }
 
-/// Partitions with these positions in them; 0 is a broken record.
+/// Partitions, each with the positions of its records; 0 is a record that cannot be decoded.
 struct Topics<'a>(&'a [&'a [i64]]);
 
 struct Run {
@@ -38,7 +38,7 @@ impl Topics<'_> {
             .collect()
     }
 
-    /// Reads whatever the merge wants, until nothing moves.
+    /// Reads what the merge wants, until it gives nothing more.
     fn run(&self, merge: Merge) -> Run {
         let mut run = Run {
             merge,
@@ -76,7 +76,7 @@ fn given(partitions: &[&[i64]]) -> Run {
 }
 
 #[test]
-fn skewed_partitions_give_the_order_of_the_log() {
+fn uneven_partitions_are_merged_in_the_order_of_the_log() {
     assert_eq!(
         given(&[&[1, 2, 3, 7, 8], &[5], &[4, 6]]).given,
         [1, 2, 3, 4, 5, 6, 7, 8]
@@ -84,7 +84,7 @@ fn skewed_partitions_give_the_order_of_the_log() {
 }
 
 #[test]
-fn a_topic_published_twice_is_given_once() {
+fn events_published_twice_are_given_once() {
     let run = given(&[&[1, 3, 1, 3, 4], &[2, 2]]);
     assert_eq!(
         (run.given.as_slice(), run.dropped),
@@ -93,7 +93,7 @@ fn a_topic_published_twice_is_given_once() {
 }
 
 #[test]
-fn a_partition_that_is_ahead_is_not_read() {
+fn a_partition_with_a_head_is_not_read() {
     let run = given(&[&[2, 3, 4], &[]]);
     assert!(run.given.is_empty() && !run.merge.wants(0) && run.merge.wants(1));
 }
@@ -103,7 +103,7 @@ fn a_gap_is_missing_only_once_every_partition_is_past_it() {
     let partitions: &[&[i64]] = &[&[1, 4], &[5]];
     let run = given(partitions);
     assert_eq!(run.given, [1]);
-    // Not confirmed, or the partition has records that were not read: it may still come.
+    // What is not confirmed may still come, as may records that were not read yet.
     assert_eq!(run.merge.missing(1, &Topics(partitions).ends()), None);
     assert_eq!(run.merge.missing(5, &Topics(partitions).ends()), Some(3));
     assert_eq!(run.merge.missing(2, &Topics(partitions).ends()), Some(2));
@@ -112,7 +112,7 @@ fn a_gap_is_missing_only_once_every_partition_is_past_it() {
 }
 
 #[test]
-fn a_reversed_block_is_missing_and_then_dropped() {
+fn records_in_reverse_order_are_missing_and_then_dropped() {
     let partitions: &[&[i64]] = &[&[1, 4, 3, 2, 5]];
     let mut run = given(partitions);
     assert_eq!(run.merge.missing(5, &Topics(partitions).ends()), Some(3));
@@ -122,24 +122,24 @@ fn a_reversed_block_is_missing_and_then_dropped() {
 }
 
 #[test]
-fn a_broken_record_is_missing() {
+fn the_event_of_a_broken_record_is_missing() {
     let run = given(&[&[1, 0, 3]]);
     assert_eq!((run.broken, run.merge.missing(3, &[3])), (1, Some(2)));
 }
 
 #[test]
-fn what_the_log_gave_is_dropped() {
+fn a_head_that_was_given_from_the_log_is_dropped() {
     let mut run = given(&[&[3], &[5]]);
     assert_eq!(run.merge.skip_to(4), 1);
     assert_eq!(run.merge.take().map(|event| event.position), Some(5));
-    assert_eq!(run.merge.last(), 5);
+    assert_eq!(run.merge.last_position(), 5);
 }
 
 proptest! {
-    /// However records are spread, lost, repeated and moved: with the log for what is missing, each
-    /// position is given once and in order.
+    /// However records are spread, lost, repeated and reordered: if missing events come from the log,
+    /// each position is given once and in order.
     #[test]
-    fn every_position_once_and_in_order(
+    fn every_position_is_given_once_and_in_order(
         partitions in vec(vec(0..60_i64, 0..40), 1..5),
     ) {
         const HEAD: i64 = 60;
@@ -148,7 +148,7 @@ proptest! {
         let mut merge = Merge::new(0, &vec![0; slices.len()]);
         let mut read = vec![0; slices.len()];
         let mut given = Vec::new();
-        while merge.last() < HEAD {
+        while merge.last_position() < HEAD {
             for (partition, records) in slices.iter().enumerate() {
                 while merge.wants(partition) && read[partition] < records.len() {
                     let offset = read[partition];
@@ -161,7 +161,7 @@ proptest! {
                 given.push(event.position);
             } else {
                 let until = merge.missing(HEAD, &ends).expect("everything was read");
-                given.extend(merge.last() + 1..=until);
+                given.extend(merge.last_position() + 1..=until);
                 merge.skip_to(until);
             }
         }

@@ -1,0 +1,142 @@
+//! A session with Kafka whose partitions are merged into the order of the log.
+
+use rdkafka::error::{KafkaError, KafkaResult};
+use tidemark_events::Recorded;
+use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use super::counts::{Counter, FeedCounts};
+use super::merge::{Merge, Offer};
+use super::session::{ReadRecord, Session};
+use crate::kafka::Settings;
+
+/// A session and the merge of its partitions.
+pub(super) struct MergedSession {
+    session: Session,
+    merge: Merge,
+    request: Option<EndsRequest>,
+    gap_check: Option<GapCheck>,
+    /// Whether every record that had arrived was read.
+    is_drained: bool,
+}
+
+/// A request for the ends of the partitions, which Kafka has not answered yet.
+struct EndsRequest {
+    confirmed: i64,
+    answer: Receiver<KafkaResult<Vec<i64>>>,
+}
+
+/// What must be known to decide that an event is missing in Kafka.
+struct GapCheck {
+    confirmed: i64,
+    /// The offsets at which the partitions ended after the relay had confirmed `confirmed`.
+    ends: Vec<i64>,
+}
+
+impl MergedSession {
+    /// Opens a session, for the events after `last_position`. This blocks the thread.
+    pub(super) fn open(settings: &Settings, last_position: i64) -> KafkaResult<Self> {
+        let (session, ends) = Session::open(settings)?;
+        let merge = Merge::new(last_position, &ends);
+        Ok(Self {
+            session,
+            merge,
+            request: None,
+            gap_check: None,
+            is_drained: false,
+        })
+    }
+
+    /// The next events of the log among the records that have arrived. Reads at most `max` records.
+    pub(super) fn collect(
+        &mut self,
+        max: usize,
+        counts: &mut FeedCounts,
+    ) -> KafkaResult<Vec<Recorded>> {
+        if let Some((partition, read)) = self.session.poll_client()? {
+            self.offer(partition, read, counts);
+        }
+        let mut is_empty = vec![false; self.session.partitions()];
+        let mut left = max;
+        let mut events = Vec::new();
+        loop {
+            for (partition, is_empty) in is_empty.iter_mut().enumerate() {
+                while left > 0 && !*is_empty && self.merge.wants(partition) {
+                    match self.session.poll(partition)? {
+                        Some(read) => {
+                            left -= 1;
+                            self.offer(partition, read, counts);
+                        }
+                        None => *is_empty = true,
+                    }
+                }
+            }
+            match self.merge.take() {
+                Some(event) => events.push(event),
+                None => break,
+            }
+        }
+        self.is_drained = left > 0;
+        counts.add(Counter::Merged, events.len());
+        Ok(events)
+    }
+
+    fn offer(&mut self, partition: usize, read: ReadRecord, counts: &mut FeedCounts) {
+        match self.merge.offer(partition, read.offset, read.event) {
+            Offer::Kept => {}
+            Offer::Dropped => counts.add(Counter::Dropped, 1),
+            Offer::Broken => counts.add(Counter::Broken, 1),
+        }
+    }
+
+    /// Notes that every event up to `position` was given from the log.
+    pub(super) fn skip_to(&mut self, position: i64, counts: &mut FeedCounts) {
+        counts.add(Counter::Dropped, self.merge.skip_to(position));
+    }
+
+    /// Begins to check for a gap, given that the relay has confirmed every event up to `confirmed`: an
+    /// event up to there that is not in Kafka by now is missing.
+    pub(super) fn check_for_gap(&mut self, confirmed: i64) {
+        let last = self.merge.last_position();
+        let checked = self.gap_check.as_ref().map_or(0, |check| check.confirmed);
+        // A check that the merge has not passed yet must be decided first.
+        if self.request.is_none() && confirmed > last && checked <= last {
+            let answer = self.session.ends();
+            self.request = Some(EndsRequest { confirmed, answer });
+        }
+    }
+
+    /// The last position of a gap that Kafka will not fill; `None` if no gap is known.
+    pub(super) fn missing(&mut self) -> KafkaResult<Option<i64>> {
+        self.take_ends()?;
+        let missing = |check: &GapCheck| self.merge.missing(check.confirmed, &check.ends);
+        Ok(self.gap_check.as_ref().and_then(missing))
+    }
+
+    /// Takes the answer to the request for the ends, if it has come.
+    fn take_ends(&mut self) -> KafkaResult<()> {
+        let Some(EndsRequest { confirmed, answer }) = &mut self.request else {
+            return Ok(());
+        };
+        let ends = match answer.try_recv() {
+            Ok(ends) => ends?,
+            Err(TryRecvError::Empty) => return Ok(()),
+            Err(TryRecvError::Closed) => return Err(KafkaError::Canceled),
+        };
+        self.gap_check = Some(GapCheck {
+            confirmed: *confirmed,
+            ends,
+        });
+        self.request = None;
+        Ok(())
+    }
+
+    /// Waits until there may be something to collect.
+    pub(super) async fn arrived(&self) {
+        if self.is_drained {
+            self.session.arrived().await;
+        } else {
+            tokio::task::yield_now().await;
+        }
+    }
+}
