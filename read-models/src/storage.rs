@@ -1,6 +1,7 @@
 //! The rows of a read model in Postgres, and the checkpoint up to which they have applied the log. Documents
 //! are stored as text, and nothing here reads them.
 
+mod error;
 mod sql;
 
 use std::io::ErrorKind;
@@ -9,9 +10,10 @@ use std::time::Duration;
 
 use fail::fail_point;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
-use tokio::task::JoinError;
 use tokio::time::timeout;
 use uuid::Uuid;
+
+pub use error::StorageError;
 
 use self::sql::Sql;
 use crate::Shard;
@@ -53,28 +55,6 @@ pub struct Checkpoint {
     /// one needs to read only those that changed since. Who knows older ones must read all, because a removed
     /// row leaves no trace.
     pub last_removal: i64,
-}
-
-/// Why rows could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum StorageError {
-    /// The checkpoint is not where this worker left it. Either another worker has this shard, or the last
-    /// write of this one had another outcome than it believes.
-    #[error("the checkpoint of shard {shard} of `{read_model}` is no longer at {position}")]
-    Fenced {
-        /// The name of the read model.
-        read_model: &'static str,
-        /// The number of the shard.
-        shard: i32,
-        /// The checkpoint as this worker left it.
-        position: i64,
-    },
-    /// Postgres failed, or could not be reached.
-    #[error("the rows cannot be read or written: {0}")]
-    Database(#[from] sqlx::Error),
-    /// The task of the write was aborted, because the process ends, or panicked.
-    #[error("interrupted: {0}")]
-    Interrupted(#[from] JoinError),
 }
 
 /// The rows and the checkpoint of one shard of a generation of a read model. The table of the rows is
