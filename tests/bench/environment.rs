@@ -1,4 +1,5 @@
-//! What the figures were measured on. Nothing is measured where Postgres could lose what it acknowledged.
+//! What the figures were measured on. Nothing is measured where Postgres could lose what it
+//! acknowledged.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,7 +78,8 @@ async fn settings() -> BTreeMap<&'static str, String> {
     settings
 }
 
-/// Measures the file system of the working directory, which is also that of a Postgres that `./dev` runs.
+/// Measures the file system of the working directory, which is also that of a Postgres that `./dev`
+/// runs.
 fn fdatasync_per_second() -> f64 {
     let path = format!(".bench-{}", std::process::id());
     let mut file = File::create(&path).unwrap();

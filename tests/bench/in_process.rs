@@ -1,5 +1,5 @@
-//! What is measured in this process, without HTTP: the executor, the append function, and what Postgres
-//! does by itself.
+//! What is measured in this process, without HTTP: the executor, the append function, and what
+//! Postgres does by itself.
 
 pub(crate) mod baseline;
 pub(crate) mod clients;

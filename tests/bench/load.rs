@@ -1,7 +1,8 @@
-//! Two ways to load what is measured. For the highest throughput, each client sends its next request as
-//! soon as the last one is answered. For latencies, requests arrive at a fixed rate, whatever became of
-//! those before, and a latency counts from the moment at which its request was due: an answer that is late
-//! makes the requests that wait behind it late too, as it does for real clients.
+//! Two ways to load what is measured. For the highest throughput, each client sends its next
+//! request as soon as the last one is answered. For latencies, requests arrive at a fixed rate,
+//! whatever became of those before, and a latency counts from the moment at which its request was
+//! due: an answer that is late makes the requests that wait behind it late too, as it does for real
+//! clients.
 
 use std::mem::take;
 use std::sync::Arc;
@@ -27,7 +28,8 @@ pub(crate) trait Client: Send + 'static {
     fn send_next(&mut self) -> impl Future<Output = bool> + Send;
 }
 
-/// Has each client send requests without a pause, for `duration` after a warm-up of a quarter of it.
+/// Has each client send requests without a pause, for `duration` after a warm-up of a quarter of
+/// it.
 pub(crate) async fn saturate<C: Client>(clients: &mut Vec<C>, duration: Duration) -> Measured {
     run(clients, Schedule::new(duration, None)).await
 }

@@ -1,6 +1,6 @@
 //! The benchmark: each figure beside the baseline that it is measured against, from one run on the
-//! services that `./dev` started, with durable settings. Trust the ratios more than the figures, since
-//! machines differ.
+//! services that `./dev` started, with durable settings. Trust the ratios more than the figures,
+//! since machines differ.
 #![expect(clippy::print_stdout, reason = "the table is what this is for")]
 #![expect(
     clippy::unwrap_used,
@@ -33,19 +33,19 @@ use table::Table;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measures Tidemark, and prints each figure beside the baseline that it is measured against in the same
-/// run, and the target of that ratio or figure.
+/// Measures Tidemark, and prints each figure beside the baseline that it is measured against in the
+/// same run, and the target of that ratio or figure.
 ///
-/// Everything runs on the services that `./dev` started, in databases, topics and keys of its own that are
-/// removed at the end; it refuses to run where Postgres could lose what it acknowledged. Throughputs are
-/// of clients that each send the next request as soon as the last one is answered. Latencies are of
-/// requests that arrive at a fixed rate, each counted from when it was due. Nothing else should run
-/// meanwhile.
+/// Everything runs on the services that `./dev` started, in databases, topics and keys of its own
+/// that are removed at the end; it refuses to run where Postgres could lose what it acknowledged.
+/// Throughputs are of clients that each send the next request as soon as the last one is answered.
+/// Latencies are of requests that arrive at a fixed rate, each counted from when it was due.
+/// Nothing else should run meanwhile.
 #[derive(Parser)]
 #[command(version, override_usage = "./dev bench [OPTIONS]")]
 struct Arguments {
-    /// A first look, in under 3 minutes instead of 15: a fifth of the time for each figure, logs of a
-    /// tenth of the length, a fifth of the live updates
+    /// A first look, in under 3 minutes instead of 15: a fifth of the time for each figure, logs of
+    /// a tenth of the length, a fifth of the live updates
     #[arg(long)]
     quick: bool,
     /// Only these groups of figures. Example: --only commands,reads

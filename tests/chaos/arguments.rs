@@ -35,16 +35,17 @@ const CI_CONTROLS: [&str; 2] = ["checkpoint-apart-from-rows", "poll-by-sequence"
 
 /// Injects faults into a running Tidemark, and checks that it keeps what it promises.
 ///
-/// A run has rounds. Each round starts a Postgres, a Redis, a Kafka and Tidemark's processes of its own,
-/// has 16 clients send about 400 commands a second, and injects up to ten faults, one after the other. The
-/// clients keep a journal of what they sent and were answered. When the load has ended, the log, the
-/// topics, the rows and the documents in Redis are read directly, and all invariants are checked. Before
-/// the first round, positive controls make mistakes on purpose that the invariants must see.
+/// A run has rounds. Each round starts a Postgres, a Redis, a Kafka and Tidemark's processes of its
+/// own, has 16 clients send about 400 commands a second, and injects up to ten faults, one after
+/// the other. The clients keep a journal of what they sent and were answered. When the load has
+/// ended, the log, the topics, the rows and the documents in Redis are read directly, and all
+/// invariants are checked. Before the first round, positive controls make mistakes on purpose that
+/// the invariants must see.
 ///
 /// Everything follows from a seed, which is printed. A failure prints what was violated, where the
-/// journal and the logs are, and the command that does the same again. docs/reliability.md explains every
-/// fault, invariant and control. Without options a run takes about two hours; some faults need root, and
-/// are skipped without it.
+/// journal and the logs are, and the command that does the same again. docs/reliability.md explains
+/// every fault, invariant and control. Without options a run takes about two hours; some faults
+/// need root, and are skipped without it.
 #[derive(Parser)]
 #[command(
     version,
@@ -83,7 +84,8 @@ pub(crate) struct Arguments {
     /// Example: --seed 2026 --round 14
     #[arg(long, value_name = "NUMBER")]
     pub(crate) round: Option<usize>,
-    /// The directory of all runs, in which each seed has one. `./dev` passes this option and those below.
+    /// The directory of all runs, in which each seed has one. `./dev` passes this option and those
+    /// below.
     #[arg(long, hide = true, default_value = ".dev/chaos")]
     pub(crate) directory: PathBuf,
     /// The directory of `initdb`, `postgres` and `psql`.

@@ -1,6 +1,6 @@
-//! Positive controls: the mistakes that the invariants must see, made on purpose by small stand-ins.
-//! An invariant that does not see its mistake proves nothing when it holds. No switch of the product
-//! is involved: a stand-in shares only the servers and the invariants with it.
+//! Positive controls: the mistakes that the invariants must see, made on purpose by small
+//! stand-ins. An invariant that does not see its mistake proves nothing when it holds. No switch of
+//! the product is involved: a stand-in shares only the servers and the invariants with it.
 
 mod asynchronous_commit;
 mod checkpoint_apart_from_rows;

@@ -1,5 +1,6 @@
-//! The clients' journal: each command, written to disk before it is sent, and each answer. The order
-//! of entries is an order in real time: a command was sent after every answer that stands above it.
+//! The clients' journal: each command, written to disk before it is sent, and each answer. The
+//! order of entries is an order in real time: a command was sent after every answer that stands
+//! above it.
 
 use std::fs::File;
 use std::io::Write;

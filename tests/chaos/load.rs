@@ -103,8 +103,8 @@ impl Load {
         wait_for_later(&self.shared.last_accepted, "command was accepted").await
     }
 
-    /// Waits until a query that was sent after this call has been answered, as fresh as it asked for;
-    /// returns how long that took.
+    /// Waits until a query that was sent after this call has been answered, as fresh as it asked
+    /// for; returns how long that took.
     pub(crate) async fn wait_for_answered_query(&self) -> Duration {
         wait_for_later(&self.shared.last_answered, "query was answered").await
     }

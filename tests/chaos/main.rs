@@ -1,6 +1,6 @@
-//! Chaos, the fault tests: real processes on real servers under load are killed, paused, cut off and
-//! misled. Then the stores are read directly, and everything that Tidemark promises is checked. All
-//! choices follow from a seed that is printed.
+//! Chaos, the fault tests: real processes on real servers under load are killed, paused, cut off
+//! and misled. Then the stores are read directly, and everything that Tidemark promises is checked.
+//! All choices follow from a seed that is printed.
 #![expect(clippy::print_stdout, reason = "the report is what this is for")]
 #![expect(
     clippy::unwrap_used,

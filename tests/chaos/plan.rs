@@ -1,5 +1,5 @@
-//! Which faults are injected in which order. The plan follows from the seed: the same arguments make
-//! the same plan.
+//! Which faults are injected in which order. The plan follows from the seed: the same arguments
+//! make the same plan.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;

@@ -1,5 +1,5 @@
-//! One round: start a stack and the load, inject faults one after the other, end the load, and check
-//! all invariants.
+//! One round: start a stack and the load, inject faults one after the other, end the load, and
+//! check all invariants.
 
 use std::fs;
 use std::panic::AssertUnwindSafe;
@@ -30,7 +30,8 @@ const COMMANDS_BETWEEN: u64 = 150;
 /// How many violations of an invariant the report shows.
 const VIOLATIONS_SHOWN: usize = 20;
 
-/// Runs a round. Its data and logs are kept in a directory below `directory` if something was wrong.
+/// Runs a round. Its data and logs are kept in a directory below `directory` if something was
+/// wrong.
 pub(crate) async fn run(
     paths: &Paths,
     directory: &Path,

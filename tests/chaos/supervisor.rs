@@ -1,5 +1,5 @@
-//! Processes that are started again when they die, as an init system does, unless a fault holds them
-//! down. Every process that is started here ends with this one, however this one ends.
+//! Processes that are started again when they die, as an init system does, unless a fault holds
+//! them down. Every process that is started here ends with this one, however this one ends.
 
 mod data_lock;
 mod signals;
@@ -58,8 +58,8 @@ impl Supervisor {
         Self { processes }
     }
 
-    /// Adds a process whose output goes to `<logs>/<name>.log`. It is started soon; if it is `held`,
-    /// only once it is released.
+    /// Adds a process whose output goes to `<logs>/<name>.log`. It is started soon; if it is
+    /// `held`, only once it is released.
     pub(crate) fn add(
         &self,
         name: &str,

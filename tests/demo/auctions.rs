@@ -1,4 +1,5 @@
-//! The live auctions: each seller auctions one thing after the other, and all bidders bid on what is open.
+//! The live auctions: each seller auctions one thing after the other, and all bidders bid on what
+//! is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +27,8 @@ const TITLES: [&str; 8] = [
     "Music box",
 ];
 
-/// Nobody bids any more when the price is this many times the starting price. Without a limit, late bids would
-/// extend auctions for ever.
+/// Nobody bids any more when the price is this many times the starting price. Without a limit, late
+/// bids would extend auctions for ever.
 const PRICE_FACTOR_MAX: i64 = 2;
 
 /// What all sellers and bidders share.

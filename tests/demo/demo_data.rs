@@ -57,8 +57,8 @@ pub(crate) async fn load(api: &Api, people: &People) -> Result<Vec<String>, Fail
     Ok(ids)
 }
 
-/// Makes a product and its auction, which starts at once. `price` is the starting price in cents. Returns the
-/// id of the auction.
+/// Makes a product and its auction, which starts at once. `price` is the starting price in cents.
+/// Returns the id of the auction.
 pub(crate) async fn make_auction(
     api: &Api,
     seller: &Person,

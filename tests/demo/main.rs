@@ -19,12 +19,12 @@ use auctions::LiveAuctions;
 use people::People;
 use terminal::Terminal;
 
-/// Runs live auctions on a running stack, and shows each bid: its position in the log, when its command
-/// was answered, and when a query showed it.
+/// Runs live auctions on a running stack, and shows each bid: its position in the log, when its
+/// command was answered, and when a query showed it.
 ///
-/// Two sellers and five bidders are registered at the first start, with some demo data. Every 5 s a line
-/// shows the rate of accepted commands, how many bids were refused, how long a bid takes until a query
-/// shows it, and by how many events the read models lag.
+/// Two sellers and five bidders are registered at the first start, with some demo data. Every 5 s a
+/// line shows the rate of accepted commands, how many bids were refused, how long a bid takes until
+/// a query shows it, and by how many events the read models lag.
 #[derive(Parser)]
 #[command(version, override_usage = "./dev demo [OPTIONS]")]
 struct Arguments {

@@ -1,5 +1,5 @@
-//! The users of the demo: an administrator, sellers and bidders. They are registered at the first start, and
-//! log in at every start.
+//! The users of the demo: an administrator, sellers and bidders. They are registered at the first
+//! start, and log in at every start.
 
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -79,7 +79,8 @@ impl Person {
         })
     }
 
-    /// Registers a user if they are missing, and logs them in. Returns also their id if they are new.
+    /// Registers a user if they are missing, and logs them in. Returns also their id if they are
+    /// new.
     async fn registered(
         api: &Api,
         name: &str,

@@ -17,8 +17,8 @@ pub(crate) const STEPS: u64 = 9;
 const WAITING: usize = 512;
 /// Clients of an ordinary load.
 const CLIENTS: usize = 64;
-/// The executor decides one half of the waiting commands while the other half is being appended. So an
-/// append has this part of the clients' commands.
+/// The executor decides one half of the waiting commands while the other half is being appended. So
+/// an append has this part of the clients' commands.
 const HALVES: usize = 2;
 /// The part of the throughput at which latencies are measured.
 const BELOW_SATURATION: f64 = 0.7;

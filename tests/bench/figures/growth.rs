@@ -1,4 +1,5 @@
-//! Whether appends stay as fast when the log is long: the same commands on a short log and on a long one.
+//! Whether appends stay as fast when the log is long: the same commands on a short log and on a
+//! long one.
 
 use std::sync::Arc;
 use std::time::Duration;

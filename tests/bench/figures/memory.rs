@@ -23,7 +23,8 @@ pub(crate) const STEPS_OF_LIVE_UPDATES: u64 = 1;
 const PROCESS_MIB: f64 = 64.0;
 /// The most that a client of a live update may take.
 const CLIENT_KIB: f64 = 16.0;
-/// How long a process is left alone before it is measured: longer than the interval at which a live update looks again.
+/// How long a process is left alone before it is measured: longer than the interval at which a live
+/// update looks again.
 const REST: Duration = Duration::from_secs(6);
 /// Clients that come and go before, so that what is allocated only once is not counted.
 const WARM_UP_CLIENTS: usize = 256;

@@ -1,5 +1,6 @@
-//! Reads of one document, against a handler that answers without a body. That handler is served in the same
-//! way, by a process of its own, and asked by the same clients: so it also shows what the clients can do.
+//! Reads of one document, against a handler that answers without a body. That handler is served in
+//! the same way, by a process of its own, and asked by the same clients: so it also shows what the
+//! clients can do.
 
 use std::net::SocketAddr;
 use std::process::Stdio;

@@ -1,5 +1,5 @@
-//! Building a read model: how many events a second a projector's workers fold from the first event on,
-//! against how many Postgres copies out of the table.
+//! Building a read model: how many events a second a projector's workers fold from the first event
+//! on, against how many Postgres copies out of the table.
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! What Postgres does by itself with the same rows: the baselines that the executor is measured against.
+//! What Postgres does by itself with the same rows: the baselines that the executor is measured
+//! against.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use crate::load::{Measured, histogram, micros};
 /// Rows of one `COPY`.
 const COPY_ROWS: usize = 10_000;
 
-/// As many streams as the executor's commands write to, one after the other as there. The streams decide where
-/// in an index a row belongs, and so what it costs.
+/// As many streams as the executor's commands write to, one after the other as there. The streams
+/// decide where in an index a row belongs, and so what it costs.
 struct Streams {
     ids: Vec<Uuid>,
     next: usize,
@@ -79,8 +80,8 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
     }
 }
 
-/// Events a second through the append function, one call after the other. The time that making the events
-/// takes does not count, as with `COPY`.
+/// Events a second through the append function, one call after the other. The time that making the
+/// events takes does not count, as with `COPY`.
 pub(crate) async fn append_function(
     market: &Market,
     batch: usize,
@@ -116,7 +117,8 @@ pub(crate) async fn append_function(
     per_second
 }
 
-/// Commands a second, each a transaction of its own, over as many connections as the executor may use.
+/// Commands a second, each a transaction of its own, over as many connections as the executor may
+/// use.
 pub(crate) async fn transaction_a_command(
     market: &Arc<Market>,
     clients: usize,
@@ -160,8 +162,8 @@ pub(crate) async fn transaction_a_command(
     }
 }
 
-/// Events a second by `COPY` of events and idempotency records into the log's own tables. The rows are
-/// removed afterwards, because they leave a gap in the log.
+/// Events a second by `COPY` of events and idempotency records into the log's own tables. The rows
+/// are removed afterwards, because they leave a gap in the log.
 pub(crate) async fn copy(market: &Market, duration: Duration) -> f64 {
     let url = market
         .database

@@ -19,8 +19,8 @@ pub(crate) async fn warm_up(market: &Market) {
         .await;
 }
 
-/// Has each of `clients` submit commands without a pause. `next` makes a command of the number of the client
-/// and of how many it has submitted before.
+/// Has each of `clients` submit commands without a pause. `next` makes a command of the number of
+/// the client and of how many it has submitted before.
 pub(crate) async fn closed_loop(
     market: &Arc<Market>,
     clients: usize,

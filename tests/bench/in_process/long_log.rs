@@ -1,5 +1,5 @@
-//! Makes a log long in a short time: two connections write auctions with their bids straight into the
-//! table, and then the head is moved as an append moves it.
+//! Makes a log long in a short time: two connections write auctions with their bids straight into
+//! the table, and then the head is moved as an append moves it.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};

@@ -1,4 +1,5 @@
-//! One HTTP/1.1 connection that is kept open, without a pool or redirects, which would be measured too.
+//! One HTTP/1.1 connection that is kept open, without a pool or redirects, which would be measured
+//! too.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};

@@ -1,5 +1,5 @@
-//! How far read models are behind the log while commands arrive: the positions in the projector's metrics,
-//! against the highest position that any client had been answered before.
+//! How far read models are behind the log while commands arrive: the positions in the projector's
+//! metrics, against the highest position that any client had been answered before.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -16,7 +16,8 @@ use super::Connection;
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long read models may take to catch up when no commands arrive any more.
 const CATCH_UP: Duration = Duration::from_mins(1);
-/// How the lines of the projector's `/metrics` begin that show the position of a read model's shard.
+/// How the lines of the projector's `/metrics` begin that show the position of a read model's
+/// shard.
 const POSITION: &str = "tidemark_projection_position{";
 
 /// The lag that was seen.
@@ -64,8 +65,8 @@ impl LagWatch {
         Self { stop, task }
     }
 
-    /// Waits until no read model is behind, and returns what was seen. To be called when the last command has
-    /// been answered.
+    /// Waits until no read model is behind, and returns what was seen. To be called when the last
+    /// command has been answered.
     pub(crate) async fn end(self) -> Lag {
         self.stop.cancel();
         self.task.await.unwrap()

@@ -1,5 +1,5 @@
-//! A market behind the public API, and clients that bid there. Each client bids on auctions of its own, so that
-//! no bid is overtaken and every bid is accepted.
+//! A market behind the public API, and clients that bid there. Each client bids on auctions of its
+//! own, so that no bid is overtaken and every bid is accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -118,7 +118,8 @@ impl Bidder {
             .post(&path, &self.user.token, Bytes::from(body))
             .await;
         let tidemark = answer.tidemark.as_deref();
-        // Clients must not look into a `Tidemark`. This one compares its position with the projector's metrics.
+        // Clients must not look into a `Tidemark`. This one compares its position with the
+        // projector's metrics.
         if let Some((_, position)) = tidemark.and_then(|text| text.split_once('.')) {
             self.head.fetch_max(position.parse().unwrap(), Relaxed);
         }

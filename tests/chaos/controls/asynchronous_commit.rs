@@ -17,7 +17,8 @@ use crate::supervisor::Supervisor;
 use crate::wait::wait_until;
 
 const COMMANDS: i64 = 200;
-/// With these settings the mistake shows every time: Postgres flushes only when somebody waits for it.
+/// With these settings the mistake shows every time: Postgres flushes only when somebody waits for
+/// it.
 const SETTINGS: [(&str, &str); 2] = [("synchronous_commit", "off"), ("wal_writer_delay", "10s")];
 
 pub(super) async fn run(mut setup: Setup) -> Outcome {

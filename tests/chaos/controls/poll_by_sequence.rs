@@ -1,5 +1,5 @@
-//! A poller follows the numbers of a sequence. A transaction with a smaller number may commit after one
-//! with a greater number; the poller never sees what it wrote.
+//! A poller follows the numbers of a sequence. A transaction with a smaller number may commit after
+//! one with a greater number; the poller never sees what it wrote.
 
 use sqlx::{Connection, PgConnection};
 use tidemark_tests::replay::Rows;

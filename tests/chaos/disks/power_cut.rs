@@ -1,8 +1,8 @@
 //! A disk whose power can be cut: afterwards it holds what was flushed, and nothing that was only
 //! written.
 //!
-//! A filter of `nbdkit` keeps all writes in memory until they are flushed; `nbdfuse` shows that as a
-//! file, the kernel makes a block device of the file, and on it is an ordinary file system.
+//! A filter of `nbdkit` keeps all writes in memory until they are flushed; `nbdfuse` shows that as
+//! a file, the kernel makes a block device of the file, and on it is an ordinary file system.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -95,8 +95,8 @@ async fn overload(injection: Injection) -> Outcome {
     Outcome::Recovered(commands + read_models)
 }
 
-/// Has a crowd bid, and returns how long each bid took that was decided: accepted, or refused because
-/// it was too low.
+/// Has a crowd bid, and returns how long each bid took that was decided: accepted, or refused
+/// because it was too low.
 async fn bids(injection: &Injection, crowd: usize, time: Duration) -> Vec<Duration> {
     let until = Instant::now() + time;
     let crowd = injection.load.crowd(crowd);

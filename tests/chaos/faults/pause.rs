@@ -21,13 +21,14 @@ const RESUME: Duration = Duration::from_secs(20);
 const MEANWHILE: u64 = 1_000;
 /// Until a zombie notices that it has a successor.
 const ZOMBIE_NOTICES: Duration = Duration::from_secs(5);
-/// What a relay logs then.
-const TERM_ENDED: &str = "the relay's term failed";
-/// What a projector logs then. Its checkpoints have moved, and Postgres has ended its transactions.
+/// What a relay logs then (`event-store/src/relay.rs`).
+const TERM_FAILED: &str = "the relay's term failed";
+/// What a projector logs then (`projector/src/sharing/assignment_runner.rs`). By then its
+/// checkpoints have moved, and Postgres has ended its transactions.
 const LEASE_LOST: &str = "the lease is lost";
 
-/// Where a relay may be paused, or kept waiting for longer than its lease lasts, its successor and it
-/// may both publish a record.
+/// Where a relay may be paused, or kept waiting for longer than its lease lasts, its successor and
+/// it may both publish a record.
 pub(super) const FAULTS: &[Fault] = &[
     pause_of("pause-command-api", "pause of a command API", |i| {
         pause(i, |stack| &stack.command_apis[0].supervised).boxed()
@@ -101,7 +102,7 @@ async fn zombie_relay(injection: Injection) -> Outcome {
     zombie.supervised.signal(Signal::Stop);
     injection.wait_for_relay(RELAY_RESUMES).await;
     injection.load.wait_for_commands(MEANWHILE).await;
-    wake(zombie, TERM_ENDED).await;
+    wake(zombie, TERM_FAILED).await;
     let recovered = injection.wait_for_relay(RELAY_RESUMES).await;
     zombie.ready().await;
     Outcome::Recovered(recovered)

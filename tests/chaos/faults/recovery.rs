@@ -67,8 +67,8 @@ impl Injection {
             .await
     }
 
-    /// Waits until a position moves, within `bound`, and then until it has reached the head that the
-    /// log had at first.
+    /// Waits until a position moves, within `bound`, and then until it has reached the head that
+    /// the log had at first.
     async fn wait_for_follower(&self, what: &str, sql: &'static str, bound: Duration) -> Duration {
         let pool = &self.stack.pool;
         let (first, head) = (OnceCell::new(), OnceCell::new());

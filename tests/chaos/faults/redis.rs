@@ -1,4 +1,5 @@
-//! Redis loses documents: all of them, a bucket, a bucket's checkpoint, or everything with a restart.
+//! Redis loses documents: all of them, a bucket, a bucket's checkpoint, or everything with a
+//! restart.
 
 use std::fs;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Topics that are not as the relay published them: records come again, in another order or never; a
-//! topic is gone; the relay is wrong about where it was.
+//! Topics that are not as the relay published them: records come again, in another order or never;
+//! a topic is gone; the relay is wrong about where it was.
 
 mod mirror;
 

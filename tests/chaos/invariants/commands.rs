@@ -75,8 +75,8 @@ impl<'a> SentCommands<'a> {
         Self(commands)
     }
 
-    /// [`super::ACKNOWLEDGED_EVENT_LOST`]: accepted commands whose event is not in the log up to the
-    /// position that the client was answered.
+    /// [`super::ACKNOWLEDGED_EVENT_LOST`]: accepted commands whose event is not in the log up to
+    /// the position that the client was answered.
     pub(crate) fn lost(&self) -> Vec<String> {
         self.violations(|command| match command.outcome {
             Outcome::Accepted { position } => !command
@@ -87,8 +87,8 @@ impl<'a> SentCommands<'a> {
         })
     }
 
-    /// [`super::EVENT_DUPLICATED_OR_ALTERED`]: commands with more than one event, or with other data
-    /// than they asked for.
+    /// [`super::EVENT_DUPLICATED_OR_ALTERED`]: commands with more than one event, or with other
+    /// data than they asked for.
     pub(crate) fn duplicated_or_altered(&self) -> Vec<String> {
         self.violations(|command| {
             let is_altered = |event: &&Recorded| {
@@ -168,8 +168,8 @@ pub(crate) fn stale_reads(journal: &[Entry]) -> Vec<String> {
     journal.iter().filter_map(violation).collect()
 }
 
-/// [`super::UNEXPECTED_ERROR`]: 5xx while no fault was at work, nor had been in the last 5 s; and at
-/// any time those that are not 503, or do not say when to come back.
+/// [`super::UNEXPECTED_ERROR`]: 5xx while no fault was at work, nor had been in the last 5 s; and
+/// at any time those that are not 503, or do not say when to come back.
 pub(crate) fn unexpected_errors(journal: &[Entry]) -> Vec<String> {
     let mut at_work = Vec::new();
     let mut last_end_ms = None;

@@ -48,9 +48,9 @@ struct Auction {
     is_over: bool,
 }
 
-/// [`super::AUCTION_RULE_BROKEN`]: accepted bids that do not exceed the one before, or come after the
-/// close, or too long after the end; winners who had not bid most; auctions that go on after their
-/// end, or end too early; auctions that the log should have seen closed, and that were not.
+/// [`super::AUCTION_RULE_BROKEN`]: accepted bids that do not exceed the one before, or come after
+/// the close, or too long after the end; winners who had not bid most; auctions that go on after
+/// their end, or end too early; auctions that the log should have seen closed, and that were not.
 pub(crate) fn broken_auction_rules(log: &[Recorded]) -> Vec<String> {
     let mut auctions: HashMap<AuctionId, Auction> = HashMap::new();
     let mut violations = Vec::new();

@@ -1,5 +1,5 @@
-//! A client of the public API: it sends a command until its outcome is known, reads with the highest
-//! `Tidemark` that it has seen, and writes down both.
+//! A client of the public API: it sends a command until its outcome is known, reads with the
+//! highest `Tidemark` that it has seen, and writes down both.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -198,8 +198,8 @@ impl Client {
         }
     }
 
-    /// Reads a document, at least as fresh as all that this client has seen. `missing` says what the
-    /// document lacks of what the client has written.
+    /// Reads a document, at least as fresh as all that this client has seen. `missing` says what
+    /// the document lacks of what the client has written.
     pub(super) async fn read(
         &mut self,
         path: &str,
@@ -240,8 +240,8 @@ impl Client {
         self.remember(&tidemark);
     }
 
-    /// Sends a request once, and notes in `latest` when, if it is answered 2xx. Returns nothing if no
-    /// answer came.
+    /// Sends a request once, and notes in `latest` when, if it is answered 2xx. Returns nothing if
+    /// no answer came.
     async fn send(
         &self,
         request: RequestBuilder,

@@ -19,7 +19,8 @@ pub(crate) struct Tally {
     pub(crate) unanswered: u64,
     /// Commands' third attempts, and all after those.
     pub(crate) second_retries: u64,
-    /// Attempts, of commands and queries, that were answered 5xx other than 503, which is never right.
+    /// Attempts, of commands and queries, that were answered 5xx other than 503, which is never
+    /// right.
     pub(crate) other_errors: u64,
     /// Queries that were answered (2xx, or 404).
     pub(crate) reads: u64,

@@ -1,5 +1,5 @@
-//! A Kafka broker in `KRaft` mode. Besides the listener that `./dev` uses it has one for clients that
-//! reach it through a proxy, which a fault may start.
+//! A Kafka broker in `KRaft` mode. Besides the listener that `./dev` uses it has one for clients
+//! that reach it through a proxy, which a fault may start.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -65,7 +65,8 @@ impl Postgres {
         connection.close().await.is_ok()
     }
 
-    /// Makes the roles and the database, as `./dev` does. To be called once, when the server is ready.
+    /// Makes the roles and the database, as `./dev` does. To be called once, when the server is
+    /// ready.
     pub(crate) fn make_roles(&self, paths: &Paths) {
         let mut psql = Command::new(paths.postgres_bin.join("psql"));
         psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1"])

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// The lock file of a data directory. It names the process that uses the directory. After a kill that
-/// number may belong to another process, which keeps the server from starting.
+/// The lock file of a data directory. It names the process that uses the directory. After a kill
+/// that number may belong to another process, which keeps the server from starting.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DataLock {
     /// Every process that uses the data has this as its working directory.

@@ -27,7 +27,8 @@ pub(crate) fn send(signal: Signal, pids: &[u32]) {
         Signal::Stop => "STOP",
         Signal::Continue => "CONT",
     };
-    // The shell's own `kill` exists on every machine. It may fail: some processes may be gone by now.
+    // The shell's own `kill` exists on every machine. It may fail: some processes may be gone by
+    // now.
     let _ = Command::new("sh")
         .args(["-c", r#"kill -s "$0" "$@""#, name])
         .args(pids.iter().map(u32::to_string))

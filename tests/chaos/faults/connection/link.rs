@@ -20,8 +20,8 @@ pub(in crate::faults) enum Link {
 }
 
 impl Link {
-    /// Starts a proxy, and restarts the processes so that they connect through it. They are ready when
-    /// this returns.
+    /// Starts a proxy, and restarts the processes so that they connect through it. They are ready
+    /// when this returns.
     pub(in crate::faults) async fn start_proxy(self, stack: &Stack) -> Proxy {
         let (variable, port) = self.server(stack);
         let proxy = match self {

@@ -23,7 +23,8 @@ use crate::stack::Stack;
 
 /// Records of one partition that are changed together.
 const BLOCK: usize = 100;
-/// How long a record waits for others of its block: less than the feed waits before it reads the log.
+/// How long a record waits for others of its block: less than the feed waits before it reads the
+/// log.
 const LINGER: Duration = Duration::from_millis(250);
 const POLL: Duration = Duration::from_millis(20);
 

@@ -1,5 +1,5 @@
-//! Trades of a client's own, a step at a time: a product is drafted, listed and offered in an auction.
-//! Either the client's buyer buys it at once, or the auction is shared with all who bid.
+//! Trades of a client's own, a step at a time: a product is drafted, listed and offered in an
+//! auction. Either the client's buyer buys it at once, or the auction is shared with all who bid.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
