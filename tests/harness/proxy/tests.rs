@@ -1,16 +1,16 @@
-//! Each fault does what it says, to connections that are open and to new ones.
+//! Each fault does what its documentation says, to open connections and to new ones.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
 
 use super::*;
 
-/// Longer than anything here takes that ends.
+/// Longer than anything takes here that is to end.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// For what shall not happen.
+/// The time for which a test waits for something that must not happen.
 const A_WHILE: Duration = Duration::from_millis(200);
 
-/// A proxy before a server that sends back what it is sent, and says when that ended.
+/// A proxy before a server that sends back what it receives, and `end` when the stream has ended.
 async fn echo() -> Proxy {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = server.local_addr().unwrap().to_string();
@@ -33,8 +33,8 @@ async fn connect(proxy: &Proxy) -> TcpStream {
     stream
 }
 
-/// What the connection gives before it ends, and whether that was a reset.
-async fn rest(stream: &mut TcpStream) -> (Vec<u8>, bool) {
+/// Reads until the connection ends, and tells whether it was reset.
+async fn read_to_end(stream: &mut TcpStream) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let read = timeout(DEADLINE, stream.read_to_end(&mut bytes)).await;
     let error = read.expect("the connection did not end").err();
@@ -42,8 +42,8 @@ async fn rest(stream: &mut TcpStream) -> (Vec<u8>, bool) {
     (bytes, reset)
 }
 
-/// Sends, and reads as much.
-async fn echoes(stream: &mut TcpStream, bytes: &[u8]) {
+/// Sends bytes, and fails unless the same bytes come back.
+async fn assert_echoes(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).await.unwrap();
     let mut answer = vec![0; bytes.len()];
     let read = timeout(DEADLINE, stream.read_exact(&mut answer)).await;
@@ -63,9 +63,9 @@ async fn without_a_fault_everything_arrives() {
         .flat_map(u32::to_le_bytes)
         .take(60_000)
         .collect();
-    echoes(&mut client, &bytes).await;
+    assert_echoes(&mut client, &bytes).await;
     client.shutdown().await.unwrap();
-    assert_eq!(rest(&mut client).await, (b"end".to_vec(), false));
+    assert_eq!(read_to_end(&mut client).await, (b"end".to_vec(), false));
     let expected = Counts {
         accepted: 1,
         forwarded: 120_003,
@@ -78,12 +78,15 @@ async fn without_a_fault_everything_arrives() {
 async fn reset_ends_open_connections_and_new_ones() {
     let proxy = echo().await;
     let mut client = connect(&proxy).await;
-    echoes(&mut client, b"before").await;
+    assert_echoes(&mut client, b"before").await;
     proxy.set(Direction::Up, Fault::Reset);
-    assert_eq!(rest(&mut client).await, (Vec::new(), true));
-    assert_eq!(rest(&mut connect(&proxy).await).await, (Vec::new(), true));
+    assert_eq!(read_to_end(&mut client).await, (Vec::new(), true));
+    assert_eq!(
+        read_to_end(&mut connect(&proxy).await).await,
+        (Vec::new(), true)
+    );
     proxy.heal();
-    echoes(&mut connect(&proxy).await, b"after").await;
+    assert_echoes(&mut connect(&proxy).await, b"after").await;
     assert_eq!(proxy.counts().resets, 2);
 }
 
@@ -91,53 +94,53 @@ async fn reset_ends_open_connections_and_new_ones() {
 async fn cut_ends_open_connections_only() {
     let proxy = echo().await;
     let mut client = connect(&proxy).await;
-    echoes(&mut client, b"before").await;
+    assert_echoes(&mut client, b"before").await;
     proxy.cut();
-    assert_eq!(rest(&mut client).await, (Vec::new(), true));
-    echoes(&mut connect(&proxy).await, b"after").await;
+    assert_eq!(read_to_end(&mut client).await, (Vec::new(), true));
+    assert_echoes(&mut connect(&proxy).await, b"after").await;
 }
 
 #[tokio::test]
-async fn a_black_hole_tells_nobody() {
+async fn a_black_hole_swallows_bytes_and_resets_nothing() {
     let proxy = echo().await;
     let mut client = connect(&proxy).await;
     let mut idle = connect(&proxy).await;
-    echoes(&mut idle, b"before").await;
+    assert_echoes(&mut idle, b"before").await;
     proxy.set(Direction::Down, Fault::BlackHole);
     client.write_all(b"lost").await.unwrap();
     client.shutdown().await.unwrap();
     assert!(timeout(A_WHILE, client.read_u8()).await.is_err());
     assert_eq!(proxy.counts().swallowed, 7, "the answer and its end");
     proxy.heal();
-    // What lost bytes stays silent; what lost none goes on.
-    echoes(&mut idle, b"after").await;
+    // A connection that lost bytes stays silent, and one that lost none goes on.
+    assert_echoes(&mut idle, b"after").await;
     assert!(timeout(A_WHILE, client.read_u8()).await.is_err());
     proxy.cut();
-    assert_eq!(rest(&mut client).await, (Vec::new(), true));
+    assert_eq!(read_to_end(&mut client).await, (Vec::new(), true));
 }
 
 #[tokio::test]
-async fn half_closed_the_other_direction_goes_on() {
+async fn when_one_direction_is_closed_the_other_goes_on() {
     let proxy = echo().await;
     let mut client = connect(&proxy).await;
-    echoes(&mut client, b"before").await;
+    assert_echoes(&mut client, b"before").await;
     proxy.set(Direction::Up, Fault::HalfClose);
-    assert_eq!(rest(&mut client).await, (b"end".to_vec(), false));
+    assert_eq!(read_to_end(&mut client).await, (b"end".to_vec(), false));
     assert_eq!(proxy.counts().resets, 0);
 }
 
 #[tokio::test]
-async fn cut_after_some_bytes_the_rest_is_missing() {
+async fn a_cut_within_a_message_loses_its_end() {
     let proxy = echo().await;
     let mut open = connect(&proxy).await;
-    echoes(&mut open, b"before").await;
+    assert_echoes(&mut open, b"before").await;
     proxy.set(Direction::Down, Fault::CutAfter(5));
     for mut client in [open, connect(&proxy).await] {
         client.write_all(b"0123456789").await.unwrap();
         let mut arrived = [0; 5];
         client.read_exact(&mut arrived).await.unwrap();
         assert_eq!(&arrived, b"01234");
-        assert_eq!(rest(&mut client).await, (Vec::new(), true));
+        assert_eq!(read_to_end(&mut client).await, (Vec::new(), true));
     }
 }
 
@@ -175,7 +178,7 @@ async fn slices_arrive_as_pieces_of_their_own() {
     let proxy = Proxy::start("127.0.0.1:0", &upstream).await.unwrap();
     let slowness = Slowness {
         slice: Some(1),
-        // So that the reader sees each before the next one comes.
+        // So slow that the reader receives each byte before the next one is sent.
         rate: Some(200),
         ..Slowness::default()
     };
@@ -183,13 +186,13 @@ async fn slices_arrive_as_pieces_of_their_own() {
     let mut client = connect(&proxy).await;
     let (mut accepted, _) = server.accept().await.unwrap();
     client.write_all(b"sliced").await.unwrap();
-    let (mut buffer, mut whole) = ([0; 16], Vec::new());
-    while whole.len() < 6 {
+    let (mut buffer, mut received) = ([0; 16], Vec::new());
+    while received.len() < 6 {
         let read = accepted.read(&mut buffer).await.unwrap();
         assert!(read <= 2, "{read} bytes came at once");
-        whole.extend_from_slice(&buffer[..read]);
+        received.extend_from_slice(&buffer[..read]);
     }
-    assert_eq!(whole, b"sliced");
+    assert_eq!(received, b"sliced");
 }
 
 #[tokio::test]
@@ -202,18 +205,21 @@ async fn a_rate_is_not_exceeded() {
     };
     proxy.set(Direction::Down, slow(slowness));
     let started = Instant::now();
-    echoes(&mut connect(&proxy).await, &[7; 2_000]).await;
+    assert_echoes(&mut connect(&proxy).await, &[7; 2_000]).await;
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(150), "{took:?}");
 }
 
 #[tokio::test]
-async fn moved_it_leads_new_connections_elsewhere() {
+async fn after_a_move_new_connections_reach_the_other_server() {
     let (proxy, elsewhere) = (echo().await, echo().await);
     proxy.move_to(&elsewhere.address().to_string());
-    echoes(&mut connect(&proxy).await, b"moved").await;
+    assert_echoes(&mut connect(&proxy).await, b"moved").await;
     assert_eq!(elsewhere.counts().accepted, 1);
-    // Nobody listens there.
+    // Nobody listens at this address.
     proxy.move_to("127.0.0.1:1");
-    assert_eq!(rest(&mut connect(&proxy).await).await, (Vec::new(), true));
+    assert_eq!(
+        read_to_end(&mut connect(&proxy).await).await,
+        (Vec::new(), true)
+    );
 }

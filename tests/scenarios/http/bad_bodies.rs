@@ -1,4 +1,4 @@
-//! Bad bodies: one thing is wrong at one place of a body that a route would accept.
+//! Bad bodies: one value is wrong in a body that the route would accept otherwise.
 
 mod attempts;
 mod edits;

@@ -20,10 +20,14 @@ type Accepted = BTreeMap<i64, (Uuid, i64)>;
 
 /// Bids until the auction is over, each time some steps above the price that is shown, or none, which is
 /// too little. Returns the accepted bids.
-async fn bid_to_the_end(bidder: &User, auction: Uuid, place: usize) -> Accepted {
+async fn bid_to_the_end(bidder: &User, auction: Uuid, first_step: usize) -> Accepted {
     let mut accepted = Accepted::new();
     let path = format!("/v1/auctions/{auction}");
-    for step in (0..BIDDERS).cycle().skip(place).step_by(BIDDERS / 2 - 1) {
+    for step in (0..BIDDERS)
+        .cycle()
+        .skip(first_step)
+        .step_by(BIDDERS / 2 - 1)
+    {
         let seen = bidder.get(&path).await.ok().body;
         let current = seen["current_price"]["amount"].as_i64().unwrap();
         let amount = current + INCREMENT * i64::try_from(step).unwrap();
@@ -106,7 +110,7 @@ async fn bids_strictly_rise_the_highest_wins_and_nothing_comes_after_the_close()
     let auction = market.auction(json!({"ends_at": ends_at})).await;
     app.settle().await;
     let bidding = bidders.iter().enumerate();
-    let bidding = bidding.map(|(place, bidder)| bid_to_the_end(bidder, auction, place));
+    let bidding = bidding.map(|(index, bidder)| bid_to_the_end(bidder, auction, index));
     let accepted: Accepted = join_all(bidding).await.into_iter().flatten().collect();
 
     let events = events(&app, auction).await;

@@ -83,9 +83,9 @@ impl RelayedLog {
     /// Appends this many events of several aggregates in turn, and returns the head.
     pub(super) async fn append(&mut self, count: usize) -> i64 {
         let mut group = Group::default();
-        for place in 0..count {
-            let seed = self.streams[place / AGGREGATES % self.streams.len()];
-            let event = event_of(place % AGGREGATES, seed);
+        for index in 0..count {
+            let seed = self.streams[index / AGGREGATES % self.streams.len()];
+            let event = event_of(index % AGGREGATES, seed);
             let aggregate = event.aggregate();
             // A stream belongs to one aggregate.
             let stream_id = Uuid::from_u128(seed.as_u128() ^ (aggregate as u128 + 1));
