@@ -218,7 +218,6 @@ impl Answer {
     }
 
     /// The position that the `Tidemark` header names. Its form is no promise to clients, but tests may
-
     /// rely on it.
     #[track_caller]
     #[must_use]
@@ -241,7 +240,6 @@ impl Answer {
     }
 
     /// Fails the test unless the answer is a problem in the form that every problem has, and tells no
-
     /// internals.
     #[track_caller]
     pub fn any_problem(&self) {

@@ -17,7 +17,6 @@ use tokio::sync::OnceCell;
 use crate::settings::from_environment;
 
 /// The id of the process that made the database follows, so that the next run knows which databases
-
 /// have no owner any more.
 const PREFIX: &str = "tidemark_test_";
 

@@ -55,7 +55,6 @@ impl Market<'_> {
     }
 
     /// Announces an auction of a new product that takes bids for an hour, unless `terms` says
-
     /// otherwise.
     pub async fn auction(&self, terms: Value) -> Uuid {
         let body = self.terms(self.listed().await, terms).await;

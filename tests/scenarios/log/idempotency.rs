@@ -14,7 +14,6 @@ fn category(slug: &str) -> serde_json::Value {
 }
 
 /// The parts of an answer that a repeated request must get unchanged; other headers name the one
-
 /// request.
 fn comparable(answer: &Answer) -> (u16, &str, &str, &str) {
     let Answer { status, text, .. } = answer;

@@ -150,7 +150,6 @@ fn group(stream_id: Uuid, version: i64) -> Group {
 }
 
 /// Counts the rows of these tables and the entries of their indexes that were read. A connection
-
 /// reports what it read when it closes, so this waits until all are closed.
 async fn entries_read(database: &Database, tables: &[&str]) -> i64 {
     eventually("all connections to close", || async {

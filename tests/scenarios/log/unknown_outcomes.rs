@@ -83,7 +83,6 @@ async fn an_accepted_command_is_answered_again_although_it_would_be_refused_now(
 }
 
 /// Creates one category after the other, and sends each command again with its key until it is
-
 /// accepted.
 async fn create_categories(admin: &Client, client: usize, stop: &CancellationToken) -> Vec<i64> {
     let mut positions = Vec::new();

@@ -173,7 +173,6 @@ async fn assert_log_has_no_gaps(app: &App) {
 }
 
 /// Fails unless every accepted command is in the log once, at the position that was answered and after
-
 /// every position that a client knew before, and no refused command is in it.
 async fn assert_each_command_is_in_the_log_once(app: &App, answered: &[Answered], before: i64) {
     let log: Vec<(i64, String)> = sqlx::query_as(

@@ -9,7 +9,6 @@ use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
 use uuid::Uuid;
 
 /// The bids of an auction that are in the log. Fails unless each is high enough to follow the one
-
 /// before.
 pub(super) async fn rising_bids(app: &App, auction: Uuid) -> Vec<(Uuid, i64)> {
     let bids: Vec<(Uuid, i64)> = sqlx::query_as(

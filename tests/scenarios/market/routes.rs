@@ -87,7 +87,7 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
     let announcement = market.terms(market.listed().await, terms).await;
     let amounts = [json!(0), json!(-1), json!(TOO_MUCH)];
     let currencies = [json!("eur"), json!("EURO"), json!("")];
-    let times = [json!("tomorrow"), json!("2026-02-30T00:00:00Z"), json!("")];
+    let malformed_times = [json!("tomorrow"), json!("2026-02-30T00:00:00Z"), json!("")];
     let soon = json!({"ends_at": app.database.in_seconds(3).await});
     vec![
         Route::post("/v1/auctions", SELLER, seller)
@@ -102,7 +102,7 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
             .out_of_range("/minimum_increment", amounts.clone())
             .out_of_range("/reserve_price", amounts)
             .out_of_range("/anti_sniping_window_s", [json!(-1), json!(3_601)])
-            .out_of_range("/ends_at", times),
+            .out_of_range("/ends_at", malformed_times),
         Route::post("/v1/auctions/{id}/bids", BUYER, &buyer)
             .about(market.auction(json!({})).await)
             .with(json!({"amount": eur(1_000)})),

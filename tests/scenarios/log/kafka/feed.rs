@@ -55,10 +55,10 @@ impl Reader {
 async fn replay(head: usize) -> (RelayedLog, Topics, Reader, Records) {
     let mut relayed = RelayedLog::new().await;
     let published = Topics::of(&relayed.settings.kafka);
-    let replayed = settings(format!("{}-again", relayed.settings.kafka.topic_prefix)).kafka;
-    let topics = Topics::of(&replayed);
-    topics.create(replayed.partitions).await;
-    let mut reader = Reader::new(&relayed.log, &replayed);
+    let republished = settings(format!("{}-again", relayed.settings.kafka.topic_prefix)).kafka;
+    let topics = Topics::of(&republished);
+    topics.create(republished.partitions).await;
+    let mut reader = Reader::new(&relayed.log, &republished);
     let first = relayed.append(1).await;
     reader.reads(first).await;
     let last = relayed.append(head - 1).await;
@@ -112,7 +112,6 @@ async fn an_intact_replay_needs_the_log_for_nothing() {
 }
 
 /// The broker is a mock, because no real one can be made to leave the requests of one reader
-
 /// unanswered.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_broker_is_not_waited_for() {
