@@ -8,6 +8,7 @@
 
 mod architecture;
 mod audit;
+mod documents;
 mod http;
 mod identity;
 mod journey;

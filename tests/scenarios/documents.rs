@@ -1,0 +1,97 @@
+//! The documents name files, tests and settings of this repository. What they name must exist.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The README and every document, each with its text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let documents = fs::read_dir(root().join("docs")).unwrap();
+    let paths = documents.map(|entry| entry.unwrap().path());
+    paths
+        .chain([root().join("README.md")])
+        .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// What stands in single backticks in a text, outside of blocks of code.
+fn quoted(text: &str) -> Vec<&str> {
+    let prose = text.split("```").step_by(2);
+    prose
+        .flat_map(|part| part.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file() {
+    for (path, text) in documents() {
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let file = path.parent().unwrap().join(target);
+            assert!(file.exists(), "{}: no file {target}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    for (path, text) in documents() {
+        for quote in quoted(&text) {
+            let Some((file, name)) = quote.split_once(".rs::") else {
+                continue;
+            };
+            let source = fs::read_to_string(root().join(format!("{file}.rs")));
+            let source = source.unwrap_or_else(|_| panic!("{}: no file {file}.rs", path.display()));
+            let is_test = source.contains(&format!("fn {name}("));
+            assert!(is_test, "{}: no test {quote}", path.display());
+        }
+    }
+}
+
+/// Every setting as `section.key`, and every section as `section.`.
+fn settings() -> BTreeSet<String> {
+    let defaults = fs::read_to_string(root().join("platform/src/default.toml")).unwrap();
+    let mut section = String::new();
+    let mut settings = BTreeSet::new();
+    for line in defaults.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = format!("{}.", name.trim_end_matches(']'));
+            settings.insert(section.clone());
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            settings.insert(format!("{section}{key}"));
+        }
+    }
+    settings
+}
+
+#[test]
+fn every_setting_that_is_named_has_a_default() {
+    let settings = settings();
+    for (path, text) in documents() {
+        for quote in quoted(&text) {
+            let Some(variable) = quote.strip_prefix("TIDEMARK_") else {
+                continue;
+            };
+            let name = variable
+                .split('=')
+                .next()
+                .unwrap()
+                .to_lowercase()
+                .replace("__", ".");
+            // A section whose keys are names, such as those of read models, lists none of them.
+            let section = name.rsplit_once('.').map_or("", |(section, _)| section);
+            let is_known = settings.contains(&name)
+                || (section.contains('.') && settings.contains(&format!("{section}.")))
+                || ["config", "<section>.<key>"].contains(&name.as_str())
+                || name.starts_with("dev_");
+            assert!(is_known, "{}: no setting {quote}", path.display());
+        }
+    }
+}
