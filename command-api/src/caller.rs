@@ -181,23 +181,23 @@ mod tests {
         acting.ok().map(|service| (service.name, service.commands))
     }
 
-    fn service(name: &str, command: &str) -> Option<(String, Vec<String>)> {
-        Some((name.to_owned(), vec![command.to_owned()]))
+    fn service(name: &str, command: &str) -> (String, Vec<String>) {
+        (name.to_owned(), vec![command.to_owned()])
     }
 
     #[test]
     fn each_reactor_acts_under_its_own_name_with_its_own_commands() {
         assert_eq!(
             acts_as("projector", true, Some("auction-timer")),
-            service("auction-timer", "open_auction")
+            Some(service("auction-timer", "open_auction"))
         );
         assert_eq!(
             acts_as("projector", true, Some("auction-auditor")),
-            service("auction-auditor", "audit_auction")
+            Some(service("auction-auditor", "audit_auction"))
         );
         assert_eq!(
             acts_as("projector", true, None),
-            service("projector", "own")
+            Some(service("projector", "own"))
         );
         assert_eq!(acts_as("projector", true, Some("nobody")), None);
     }
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(acts_as("query-api", false, Some("auction-timer")), None);
         assert_eq!(
             acts_as("auction-timer", false, Some("auction-timer")),
-            service("auction-timer", "own")
+            Some(service("auction-timer", "own"))
         );
         assert_eq!(
             acts_as("auction-timer", false, Some("auction-auditor")),
