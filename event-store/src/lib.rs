@@ -15,6 +15,8 @@ mod snapshot;
 pub mod feed;
 pub mod kafka;
 pub mod relay;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use append::{
     AppendOutcome, Appended, Appender, ClaimOwner, Conflict, Group, NewEvent, NewIdempotencyRecord,

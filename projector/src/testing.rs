@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
 use tidemark_event_store::TimedPool;
+use tidemark_event_store::testing::{create_database, from_environment, with_database};
 use tidemark_events::market::category;
 use tidemark_events::{CategoryId, Event, Recorded, samples};
 use tidemark_platform::Config;
@@ -44,24 +44,11 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) async fn new(test: &str) -> Self {
         let name = format!("tidemark_projector_{test}");
-        let superuser = variable("TIDEMARK_TEST_DATABASE_URL");
-        let mut connection = PgConnection::connect(&superuser).await.unwrap();
-        for statement in [
-            format!("drop database if exists {name} with (force)"),
-            format!("create database {name} owner tidemark_owner"),
-        ] {
-            connection.execute(AssertSqlSafe(statement)).await.unwrap();
-        }
-        let pool = |url: String| {
-            let options: PgConnectOptions = url.parse().unwrap();
-            PgPool::connect_lazy_with(options.database(&name))
-        };
-        let owner = pool(variable("TIDEMARK_DATABASE__OWNER_URL"));
-        tidemark_event_store::migrate(&owner).await.unwrap();
+        let owner = create_database(&name).await;
         let database = Self {
             owner,
             pool: TimedPool::new(
-                pool(variable("TIDEMARK_DATABASE__PROJECT_URL")),
+                PgPool::connect_lazy(&project_url(&name)).unwrap(),
                 Duration::from_secs(10),
             ),
             name,
@@ -145,9 +132,7 @@ impl Database {
 
     /// The configuration of a projector that uses this database, without Kafka and Redis.
     pub(crate) fn config(&self, more: &[(&str, &str)]) -> Config {
-        let url = variable("TIDEMARK_DATABASE__PROJECT_URL");
-        let (server, _) = url.rsplit_once('/').unwrap();
-        let url = format!("{server}/{}", self.name);
+        let url = project_url(&self.name);
         let token = format!("projector={}", "s".repeat(32));
         let vars = [
             ("TIDEMARK_DATABASE__PROJECT_URL", &*url),
@@ -159,8 +144,12 @@ impl Database {
     }
 }
 
-pub(crate) fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: use ./dev test"))
+/// The URL by which the projector's role reaches a database.
+fn project_url(database: &str) -> String {
+    with_database(
+        &from_environment("TIDEMARK_DATABASE__PROJECT_URL"),
+        database,
+    )
 }
 
 /// While set, the fold of [`Tally`] panics at the row of [`FAILING_CATEGORY`].

@@ -11,10 +11,9 @@ use std::{process, thread};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use tidemark_event_store::testing::{create_database, from_environment, with_database};
 use tidemark_event_store::{Log, TimedPool};
 use tokio::sync::OnceCell;
-
-use crate::settings::from_environment;
 
 /// The id of the process that made the database follows, so that the next run knows which databases
 /// have no owner any more.
@@ -48,7 +47,7 @@ impl Database {
         .await;
         let pool = PgPoolOptions::new()
             .max_connections(4)
-            .connect_lazy(&with_name(&admin_url(), &name))
+            .connect_lazy(&with_database(&admin_url(), &name))
             .unwrap();
         Self { name, pool }
     }
@@ -62,7 +61,7 @@ impl Database {
     /// A URL that leads to this database with the credentials of the given one.
     #[must_use]
     pub fn url_like(&self, url: &str) -> String {
-        with_name(url, &self.name)
+        with_database(url, &self.name)
     }
 
     /// The position of the last event.
@@ -126,18 +125,7 @@ async fn make_template() -> String {
     let mut admin = connect().await;
     drop_orphans(&mut admin).await;
     let name = new_name();
-    run(
-        &mut admin,
-        format!("create database {name} owner tidemark_owner"),
-    )
-    .await;
-    let url = with_name(&from_environment("TIDEMARK_DATABASE__OWNER_URL"), &name);
-    let owner = PgPoolOptions::new()
-        .max_connections(1)
-        .connect(&url)
-        .await
-        .unwrap();
-    tidemark_event_store::migrate(&owner).await.unwrap();
+    let owner = create_database(&name).await;
     // Postgres copies only a database that nobody is connected to.
     owner.close().await;
     name
@@ -177,14 +165,4 @@ async fn connect() -> PgConnection {
 
 async fn run(connection: &mut PgConnection, sql: String) {
     connection.execute(AssertSqlSafe(sql)).await.unwrap();
-}
-
-fn with_name(url: &str, name: &str) -> String {
-    let (address, options) = url.split_once('?').unwrap_or((url, ""));
-    let (server, _) = address.rsplit_once('/').unwrap();
-    if options.is_empty() {
-        format!("{server}/{name}")
-    } else {
-        format!("{server}/{name}?{options}")
-    }
 }

@@ -32,5 +32,6 @@ pub use market::Market;
 pub use people::User;
 pub use process::Process;
 pub use proxy::Proxy;
-pub use settings::{Settings, from_environment};
+pub use settings::Settings;
+pub use tidemark_event_store::testing::from_environment;
 pub use wait::eventually;

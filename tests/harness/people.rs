@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::client::Answer;
-use crate::settings::from_environment;
-use crate::{App, Client};
+use crate::{App, Client, from_environment};
 
 /// A user who is logged in. It sends requests as a [`Client`] does.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tidemark_platform::Config;
 
-use crate::Database;
+use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
 const FOR_TESTS: [(&str, &str); 18] = [
@@ -37,14 +37,6 @@ const SERVICES: [&str; 3] = ["query-api", "projector", "operator"];
 /// The settings of the processes of one test, as environment variables.
 #[derive(Clone, Debug)]
 pub struct Settings(BTreeMap<String, String>);
-
-/// Reads an environment variable that `./dev` writes.
-#[must_use]
-pub fn from_environment(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run `./dev test`, or take the environment from .dev/env first")
-    })
-}
 
 impl Settings {
     /// Takes the environment of this process, unchanged.

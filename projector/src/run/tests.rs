@@ -6,7 +6,8 @@ use tidemark_events::{Event, Recorded, samples};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::testing::{Database, variable};
+use crate::testing::Database;
+use tidemark_event_store::testing::from_environment;
 
 struct Running {
     address: SocketAddr,
@@ -40,7 +41,10 @@ impl Running {
 
 fn config(database: &Database) -> Config {
     database.config(&[
-        ("TIDEMARK_REDIS__URL", &variable("TIDEMARK_REDIS__URL")),
+        (
+            "TIDEMARK_REDIS__URL",
+            &from_environment("TIDEMARK_REDIS__URL"),
+        ),
         ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
         ("TIDEMARK_PROJECTION__POLL_MS", "5"),
         ("TIDEMARK_PROJECTION__LEASE_MS", "300"),

@@ -10,9 +10,3 @@ pub(crate) use api::Api;
 pub(crate) use command_api::FakeCommandApi;
 pub(crate) use database::Database;
 pub(crate) use events::{auction, auction_events, recorded};
-
-/// A setting that `./dev` puts into the environment of tests.
-fn variable(name: &str) -> String {
-    std::env::var(name)
-        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with ./dev test"))
-}

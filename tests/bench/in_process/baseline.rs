@@ -165,11 +165,9 @@ pub(crate) async fn transaction_a_command(
 /// Events a second by `COPY` of events and idempotency records into the log's own tables. The rows
 /// are removed afterwards, because they leave a gap in the log.
 pub(crate) async fn copy(market: &Market, duration: Duration) -> f64 {
-    let url = market
-        .database
-        .url_like(&tidemark_tests::settings::from_environment(
-            "TIDEMARK_TEST_DATABASE_URL",
-        ));
+    let url = market.database.url_like(&tidemark_tests::from_environment(
+        "TIDEMARK_TEST_DATABASE_URL",
+    ));
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let mut position = 1_000_000_000_i64;
     let mut streams = Streams::new();
@@ -230,11 +228,9 @@ fn copy_rows(position: &mut i64, streams: &mut Streams, market: &Market) -> (Str
 
 /// The latencies of a single `INSERT` and its commit, in microseconds.
 pub(crate) async fn insert(market: &Market, duration: Duration) -> Histogram<u64> {
-    let url = market
-        .database
-        .url_like(&tidemark_tests::settings::from_environment(
-            "TIDEMARK_TEST_DATABASE_URL",
-        ));
+    let url = market.database.url_like(&tidemark_tests::from_environment(
+        "TIDEMARK_TEST_DATABASE_URL",
+    ));
     let mut connection = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("create table if not exists bare (id bigserial primary key, data json not null)")
         .execute(&mut connection)

@@ -1,8 +1,7 @@
 //! Personal data and secrets are nowhere in clear in the log; a user reads their own.
 
 use serde_json::json;
-use tidemark_tests::settings::from_environment;
-use tidemark_tests::{App, User};
+use tidemark_tests::{App, User, from_environment};
 
 /// Counts the rows of the log, claims, idempotency records and keys that contain the text.
 async fn rows_with(app: &App, text: &str) -> i64 {

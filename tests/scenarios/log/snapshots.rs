@@ -134,11 +134,9 @@ async fn only_committed_states_are_stored() {
         "an older state version does not replace a newer one"
     );
 
-    let url = app
-        .database
-        .url_like(&tidemark_tests::settings::from_environment(
-            "TIDEMARK_DATABASE__APPEND_URL",
-        ));
+    let url = app.database.url_like(&tidemark_tests::from_environment(
+        "TIDEMARK_DATABASE__APPEND_URL",
+    ));
     let appending = sqlx::PgPool::connect(&url).await.unwrap();
     let refused = sqlx::raw_sql("update snapshots set state = '{}'").execute(&appending);
     let error = refused.await.unwrap_err().to_string();

@@ -8,7 +8,8 @@ use tidemark_read_models::storage::{Document, GENERATION};
 use uuid::Uuid;
 
 use super::*;
-use crate::testing::{Database, variable};
+use crate::testing::Database;
+use tidemark_event_store::testing::from_environment;
 
 /// The id of a row that is removed.
 const REMOVED: Uuid = Uuid::from_u128(13);
@@ -27,7 +28,7 @@ struct Case {
 impl Case {
     async fn new(name: &str, queue_max: usize) -> Self {
         let database = Database::new(name).await;
-        let url = variable("TIDEMARK_REDIS__URL");
+        let url = from_environment("TIDEMARK_REDIS__URL");
         let prefix = format!("tidemark_projector_{name}");
         let key = format!("{prefix}:{{tally.1.0}}");
         let mut raw = redis::Client::open(&*url)

@@ -2,6 +2,7 @@
 
 use reqwest::Client;
 use serde_json::Value;
+use tidemark_event_store::testing::{from_environment, with_database};
 use tidemark_platform::Config;
 use tidemark_platform::auth::{Issuer, User};
 use tidemark_platform::clock::Clock;
@@ -10,7 +11,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use super::database::Database;
-use super::variable;
 
 /// This API as a running process, which stops when this is dropped.
 pub(crate) struct Api {
@@ -101,9 +101,10 @@ impl Answer {
 }
 
 fn config(database: &Database, more: &[(&str, &str)]) -> Config {
-    let url = variable("TIDEMARK_DATABASE__READ_URL");
-    let (server, _) = url.rsplit_once('/').unwrap();
-    let url = format!("{server}/{}", database.name);
+    let url = with_database(
+        &from_environment("TIDEMARK_DATABASE__READ_URL"),
+        &database.name,
+    );
     let secret = format!("query-api={}", "s".repeat(32));
     let given = [
         "TIDEMARK_AUTH__SIGNING_KEY",
@@ -111,7 +112,7 @@ fn config(database: &Database, more: &[(&str, &str)]) -> Config {
         "TIDEMARK_SEALING__MASTER_KEY",
         "TIDEMARK_SEALING__LOOKUP_KEY",
     ];
-    let given = given.map(|name| (name.to_owned(), variable(name)));
+    let given = given.map(|name| (name.to_owned(), from_environment(name)));
     let own = [
         ("TIDEMARK_DATABASE__READ_URL", &*url),
         ("TIDEMARK_SERVICE_TOKEN", &secret),

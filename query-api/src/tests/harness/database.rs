@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
+use tidemark_event_store::testing::create_database;
 use tidemark_events::Event;
 use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 
 use super::events::recorded;
-use super::variable;
 
 /// A migrated database. The next run of the same test replaces it.
 pub(crate) struct Database {
@@ -21,18 +20,7 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) async fn new(test: &str) -> Self {
         let name = format!("tidemark_query_api_{test}");
-        let superuser = variable("TIDEMARK_TEST_DATABASE_URL");
-        let mut connection = PgConnection::connect(&superuser).await.unwrap();
-        for statement in [
-            format!("drop database if exists {name} with (force)"),
-            format!("create database {name} owner tidemark_owner"),
-        ] {
-            connection.execute(AssertSqlSafe(statement)).await.unwrap();
-        }
-        let owner = variable("TIDEMARK_DATABASE__OWNER_URL");
-        let owner: PgConnectOptions = owner.parse().unwrap();
-        let owner = PgPool::connect_lazy_with(owner.database(&name));
-        tidemark_event_store::migrate(&owner).await.unwrap();
+        let owner = create_database(&name).await;
         Self { name, owner }
     }
 

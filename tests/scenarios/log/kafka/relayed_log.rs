@@ -13,10 +13,8 @@ use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId,
 };
 use tidemark_platform::ids::new_id;
-use tidemark_tests::Database;
 use tidemark_tests::database::RESPONSE_TIMEOUT;
-use tidemark_tests::eventually;
-use tidemark_tests::settings::from_environment;
+use tidemark_tests::{Database, eventually, from_environment};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
