@@ -40,6 +40,28 @@ fn every_link_leads_to_a_file() {
     }
 }
 
+/// Whether a quotation is the path of a file, written from the root of the repository.
+fn is_path(quote: &str) -> bool {
+    let (folder, _) = quote.split_once('/').unwrap_or_default();
+    let has_ending = [".rs", ".sql", ".toml", ".lua", ".yml", ".conf"]
+        .iter()
+        .any(|end| quote.ends_with(end));
+    has_ending && !quote.contains(['<', '*']) && root().join(folder).is_dir()
+}
+
+#[test]
+fn every_file_that_is_named_exists() {
+    for (path, text) in documents() {
+        for quote in quoted(&text).into_iter().filter(|quote| is_path(quote)) {
+            assert!(
+                root().join(quote).exists(),
+                "{}: no file {quote}",
+                path.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn every_test_that_is_named_exists() {
     for (path, text) in documents() {
