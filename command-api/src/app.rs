@@ -11,7 +11,7 @@ use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
 use tidemark_platform::http::{Json, Problem, etag};
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use utoipa::ToSchema;
 use uuid::Uuid;
 

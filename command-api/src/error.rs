@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tidemark_domain::{Kind, Refusal};
+use tidemark_domain::{Refusal, RefusalKind};
 use tidemark_event_store::SealError;
 use tidemark_events::DecodeError;
 use tidemark_platform::http::Problem;
@@ -150,11 +150,11 @@ impl From<Error> for Problem {
 fn refusal_problem(refusal: &Refusal) -> Problem {
     let (code, detail) = (refusal.code, refusal.to_string());
     let problem = match refusal.kind {
-        Kind::Invalid => Problem::unprocessable(code, detail),
-        Kind::Unauthenticated => Problem::unauthorized(code, detail),
-        Kind::Forbidden => Problem::forbidden(code, detail),
-        Kind::NotFound => Problem::new(StatusCode::NOT_FOUND, code, detail),
-        Kind::Conflict => Problem::conflict(code, detail),
+        RefusalKind::Invalid => Problem::unprocessable(code, detail),
+        RefusalKind::Unauthenticated => Problem::unauthorized(code, detail),
+        RefusalKind::Forbidden => Problem::forbidden(code, detail),
+        RefusalKind::NotFound => Problem::new(StatusCode::NOT_FOUND, code, detail),
+        RefusalKind::Conflict => Problem::conflict(code, detail),
     };
     match refusal.retry_at {
         Some(at) => problem.with("retry_at", at),

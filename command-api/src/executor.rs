@@ -16,7 +16,7 @@ mod submission;
 
 use std::time::{Duration, Instant};
 
-use tidemark_domain::{Claim, Loaded};
+use tidemark_domain::{Claim, LoadedStream};
 use tidemark_event_store::TimedPool;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
@@ -88,7 +88,7 @@ impl Executor {
     ///
     /// # Errors
     /// If the log cannot be read, or the stream holds an event that this build does not know.
-    pub async fn load_stream(&self, id: Uuid) -> Result<Loaded, Error> {
+    pub async fn load_stream(&self, id: Uuid) -> Result<LoadedStream, Error> {
         self.loader.load_stream(id).await
     }
 

@@ -3,7 +3,7 @@
 
 mod claim;
 mod command;
-mod loaded;
+mod loaded_stream;
 mod refusal;
 mod state;
 mod stop;
@@ -11,8 +11,8 @@ mod view;
 
 pub use claim::{Claim, ClaimScope};
 pub use command::{Command, Write};
-pub use loaded::Loaded;
-pub use refusal::{Kind, Reason, Refusal};
+pub use loaded_stream::LoadedStream;
+pub use refusal::{Reason, Refusal, RefusalKind};
 pub use state::{AggregateState, StateSnapshot};
 pub(crate) use state::{AnyState, StateOf};
 pub use stop::{Load, Stop};

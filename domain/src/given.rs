@@ -11,7 +11,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::{Actor, Event, Timestamp, UserId, samples};
 use uuid::Uuid;
 
-use crate::{Claim, Command, Load, Loaded, Reads, Refusal, States, Stop, View, Write};
+use crate::{Claim, Command, Load, LoadedStream, Reads, Refusal, States, Stop, View, Write};
 
 /// An admin, once [`granted`] the role.
 pub(crate) const ADMIN: UserId = UserId(Uuid::from_u128(0xad));
@@ -139,8 +139,8 @@ impl Given {
         Ok(writes)
     }
 
-    fn fold(&self, stream: Uuid) -> Loaded {
-        let mut loaded = Loaded::default();
+    fn fold(&self, stream: Uuid) -> LoadedStream {
+        let mut loaded = LoadedStream::default();
         for (_, event, at) in self.log.iter().filter(|(id, ..)| *id == stream) {
             loaded.apply(event, *at);
         }
@@ -168,12 +168,12 @@ impl Given {
 
 #[derive(Default)]
 struct Cache {
-    streams: BTreeMap<Uuid, Loaded>,
+    streams: BTreeMap<Uuid, LoadedStream>,
     claims: BTreeMap<Claim, Option<Uuid>>,
 }
 
 impl States for Cache {
-    fn stream(&self, id: Uuid) -> Option<&Loaded> {
+    fn stream(&self, id: Uuid) -> Option<&LoadedStream> {
         self.streams.get(&id)
     }
 

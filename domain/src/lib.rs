@@ -16,8 +16,8 @@ pub mod market;
 mod given;
 
 pub use decision::{
-    AggregateState, Claim, ClaimScope, Command, Kind, Load, Loaded, Reads, Reason, Refusal,
-    StateSnapshot, States, Stop, View, Write,
+    AggregateState, Claim, ClaimScope, Command, Load, LoadedStream, Reads, Reason, Refusal,
+    RefusalKind, StateSnapshot, States, Stop, View, Write,
 };
 pub use process_manager::{Action, ProcessManager};
 pub use registry::PROCESS_MANAGERS;

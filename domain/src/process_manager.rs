@@ -21,7 +21,7 @@ pub struct ProcessManager {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// Tells the actions that follow from one event apart, for ever: it is part of the idempotency key.
-    pub target: String,
+    pub name: String,
     /// The action is not sent before this time.
     pub due_at: Timestamp,
     /// The path of the command API to which the command is posted, without a body.

@@ -3,7 +3,7 @@
 
 use tidemark_events::{Aggregate, Event, Timestamp};
 
-use crate::decision::{AggregateState, AnyState, Loaded, StateOf, StateSnapshot};
+use crate::decision::{AggregateState, AnyState, LoadedStream, StateOf, StateSnapshot};
 use crate::market;
 use crate::process_manager::ProcessManager;
 
@@ -11,7 +11,7 @@ use crate::process_manager::ProcessManager;
 pub const PROCESS_MANAGERS: &[ProcessManager] =
     &[market::processes::auction_timer::PROCESS_MANAGER];
 
-impl Loaded {
+impl LoadedStream {
     /// Applies the next event of the stream. The first one tells which aggregate the stream is.
     pub fn apply(&mut self, event: &Event, at: Timestamp) {
         let empty = || (registered(event.aggregate()).empty)();

@@ -127,7 +127,7 @@ impl Appender {
         .fetch_one(&mut connection)
         .await?;
         *slot = Some(connection);
-        fail_point!("append_unanswered");
+        fail_point!("append_answered");
         answer.try_into()
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub(crate) use blocking_drop::BlockingDrop;
 pub(crate) use client::{Consumer, QuietContext, admin, consumer, producer_config};
-pub(crate) use record::{Envelope, Record, Timeline};
+pub(crate) use record::{Publication, Record, Timeline};
 pub(crate) use topics::{End, Partition, create_topics, offsets, partition_counts, partition_of};
 
 /// How to reach Kafka, and the limits of every request to it.

@@ -5,6 +5,7 @@
 //! A term begins with what `progress` stored and what `recovery` finds in the topics; then `publisher`
 //! goes on from there.
 
+mod blocking;
 mod error;
 mod in_flight;
 mod partition_scan;

@@ -16,7 +16,7 @@ pub mod pagination;
 pub mod server;
 pub mod shutdown;
 pub mod telemetry;
-pub mod token;
+pub mod tidemark;
 
 pub use config::Config;
 

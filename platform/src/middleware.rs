@@ -25,7 +25,7 @@ use self::handler_limits::HandlerLimits;
 use self::request_checks::HeadLimits;
 use crate::auth::Authenticator;
 use crate::http::{BodyLimits, CORRELATION_ID, IDEMPOTENCY_KEY};
-use crate::{config, http, token};
+use crate::{config, http, tidemark};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -56,7 +56,7 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 8] = [
 /// Wraps an API in the layers that all APIs have in common. The routes for operators (`ops`) must be
 /// merged afterwards, so that they answer even when the API is overloaded.
 pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) -> Router {
-    let admission = Arc::new(Admission {
+    let gate = Arc::new(Gate {
         head: HeadLimits::new(http),
         body: BodyLimits::new(http),
         handler: HandlerLimits::new(http),
@@ -69,7 +69,7 @@ pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) 
         .layer(CompressionLayer::new())
         .layer(from_fn(complete))
         .layer(cors(http))
-        .layer(from_fn_with_state(admission, admit));
+        .layer(from_fn_with_state(gate, admit));
     router
         // A fallback that is set here runs inside the layers, and remains so when the routes for operators
         // are merged. The default one would not.
@@ -78,23 +78,21 @@ pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) 
 }
 
 /// What a request must pass before its handler runs.
-struct Admission {
+struct Gate {
     head: HeadLimits,
     body: BodyLimits,
     handler: HandlerLimits,
     authenticator: Authenticator,
 }
 
-async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
-    if let Err(problem) = request_checks::check(admission.head, &request) {
+async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    if let Err(problem) = request_checks::check(gate.head, &request) {
         return problem.into_response();
     }
-    match http::receive_body(admission.body, request).await {
+    match http::receive_body(gate.body, request).await {
         Ok(mut request) => {
-            request
-                .extensions_mut()
-                .insert(admission.authenticator.clone());
-            admission.handler.run(next.run(request)).await
+            request.extensions_mut().insert(gate.authenticator.clone());
+            gate.handler.run(next.run(request)).await
         }
         Err(refusal) => refusal,
     }
@@ -131,9 +129,15 @@ fn cors(http: &config::Http) -> CorsLayer {
             IDEMPOTENCY_KEY,
             LAST_EVENT_ID,
             CORRELATION_ID,
-            token::HEADER,
+            tidemark::HEADER,
         ])
-        .expose_headers([ETAG, LOCATION, RETRY_AFTER, CORRELATION_ID, token::HEADER])
+        .expose_headers([
+            ETAG,
+            LOCATION,
+            RETRY_AFTER,
+            CORRELATION_ID,
+            tidemark::HEADER,
+        ])
 }
 
 #[cfg(test)]

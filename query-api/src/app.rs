@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::pagination::Cursors;
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use tidemark_platform::{Config, config, pagination};
 use tidemark_read_models::ReadModel;
 use tokio::sync::Semaphore;

@@ -12,7 +12,7 @@ mod shards;
 
 use std::time::Duration;
 
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::Error;

@@ -13,7 +13,7 @@ use redis::{AsyncCommands, Client, RedisResult, Script};
 use uuid::Uuid;
 
 use crate::Shard;
-use crate::storage::{Document, RowBatch};
+use crate::storage::{RowBatch, StoredRow};
 
 /// The field that holds the checkpoint of a filled bucket.
 const CHECKPOINT: &str = "@checkpoint";
@@ -37,7 +37,7 @@ pub struct CachedDocument {
     /// The position up to which all events are in the bucket.
     pub checkpoint: i64,
     /// The document as JSON text; none if there is no such row.
-    pub doc: Option<String>,
+    pub document: Option<String>,
 }
 
 /// The documents of one shard of a generation of a read model, to be written.
@@ -110,13 +110,13 @@ impl Documents {
 
 impl CachedDocument {
     fn new(checkpoint: i64, value: Option<&str>) -> Self {
-        let (position, doc) = value
+        let (position, document) = value
             .and_then(|value| value.split_once(' '))
             .unwrap_or(("0", ""));
         Self {
             position: position.parse().unwrap_or(0),
             checkpoint,
-            doc: (!doc.is_empty()).then(|| doc.to_owned()),
+            document: (!document.is_empty()).then(|| document.to_owned()),
         }
     }
 }
@@ -137,8 +137,8 @@ impl Bucket {
     /// If Redis does not answer in time; the write may have happened.
     pub async fn apply(&self, batch: &RowBatch, script_documents_max: usize) -> RedisResult<bool> {
         let guard = Guard::Checkpoint(batch.from);
-        for documents in batch.documents.chunks(script_documents_max) {
-            if !self.write(guard, documents, None).await? {
+        for rows in batch.rows.chunks(script_documents_max) {
+            if !self.write(guard, rows, None).await? {
                 return Ok(false);
             }
         }
@@ -161,7 +161,7 @@ impl Bucket {
             .await
     }
 
-    /// Writes those documents that are newer than the bucket's, and the checkpoint if there is one, after which
+    /// Writes the documents of those rows that are newer than the bucket's, and the checkpoint if there is one, after which
     /// the bucket is filled. Returns false and writes nothing if the guard does not hold.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl Bucket {
     pub async fn write(
         &self,
         guard: Guard,
-        documents: &[Document],
+        rows: &[StoredRow],
         checkpoint: Option<i64>,
     ) -> RedisResult<bool> {
         let mut invocation = WRITE.key(&*self.key);
@@ -182,12 +182,12 @@ impl Bucket {
                 .map(|position| position.to_string())
                 .unwrap_or_default(),
         );
-        for document in documents {
-            let doc = document.doc.as_deref().unwrap_or_default();
+        for row in rows {
+            let document = row.document.as_deref().unwrap_or_default();
             invocation
-                .arg(document.id.to_string())
-                .arg(document.position)
-                .arg(doc);
+                .arg(row.id.to_string())
+                .arg(row.position)
+                .arg(document);
         }
         invocation.invoke_async(&mut self.connection.clone()).await
     }

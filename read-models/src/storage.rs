@@ -26,11 +26,12 @@ const STATEMENT_ROWS_MAX: usize = 1_000;
 
 /// A row as it is stored after some events.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Document {
+pub struct StoredRow {
     /// The id of the row.
     pub id: Uuid,
     /// The document as JSON text; none if the row was removed.
-    pub doc: Option<String>,
+    #[sqlx(rename = "doc")]
+    pub document: Option<String>,
     /// The position of the last event that changed the row.
     pub position: i64,
 }
@@ -43,7 +44,7 @@ pub struct RowBatch {
     /// The checkpoint after the write.
     pub to: i64,
     /// The rows that changed, each once.
-    pub documents: Vec<Document>,
+    pub rows: Vec<StoredRow>,
 }
 
 /// How far a shard has applied the log.
@@ -51,9 +52,9 @@ pub struct RowBatch {
 pub struct Checkpoint {
     /// The position up to which all events are in the rows of the shard.
     pub position: i64,
-    /// The checkpoint of the last write that removed a row. Who knows the rows as of this checkpoint or a later
-    /// one needs to read only those that changed since. Who knows older ones must read all, because a removed
-    /// row leaves no trace.
+    /// The checkpoint of the last write that removed a row. A copy of the rows as of this checkpoint or a later
+    /// one is brought up to date by the rows that changed since. An older copy must be read anew, because a
+    /// removed row leaves no trace.
     pub last_removal: i64,
 }
 
@@ -123,7 +124,7 @@ impl Storage {
     ///
     /// # Errors
     /// If Postgres fails.
-    pub async fn rows(&self, ids: &[Uuid]) -> sqlx::Result<Vec<Document>> {
+    pub async fn rows(&self, ids: &[Uuid]) -> sqlx::Result<Vec<StoredRow>> {
         sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
             .bind(self.generation)
             .bind(ids)
@@ -141,7 +142,7 @@ impl Storage {
         changed_after: i64,
         after: Option<Uuid>,
         limit: usize,
-    ) -> sqlx::Result<Vec<Document>> {
+    ) -> sqlx::Result<Vec<StoredRow>> {
         sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.page)))
             .bind(self.generation)
             .bind(changed_after)
@@ -200,27 +201,21 @@ impl Storage {
         let begin = "begin; set local synchronous_commit = off";
         let mut transaction = self.pool.begin_with(begin).await?;
         self.advance_checkpoint(&mut transaction, batch).await?;
-        for documents in batch.documents.chunks(STATEMENT_ROWS_MAX) {
-            self.write_documents(&mut transaction, documents).await?;
+        for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
+            self.write_rows(&mut transaction, rows).await?;
         }
         fail_point!("projector_in_transaction");
         Ok(transaction.commit().await?)
     }
 
-    async fn write_documents(
+    async fn write_rows(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
-        documents: &[Document],
+        rows: &[StoredRow],
     ) -> Result<(), StorageError> {
-        let (present, removed): (Vec<_>, Vec<_>) = documents
-            .iter()
-            .partition(|document| document.doc.is_some());
-        let ids = |documents: &[&Document]| {
-            documents
-                .iter()
-                .map(|document| document.id)
-                .collect::<Vec<_>>()
-        };
+        let (present, removed): (Vec<_>, Vec<_>) =
+            rows.iter().partition(|row| row.document.is_some());
+        let ids = |rows: &[&StoredRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
         if !removed.is_empty() {
             sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
                 .bind(self.generation)
@@ -229,12 +224,12 @@ impl Storage {
                 .await?;
         }
         if !present.is_empty() {
-            let docs = present.iter().map(|document| document.doc.as_deref());
-            let positions = present.iter().map(|document| document.position);
+            let documents = present.iter().map(|row| row.document.as_deref());
+            let positions = present.iter().map(|row| row.position);
             sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
                 .bind(self.generation)
                 .bind(ids(&present))
-                .bind(docs.collect::<Vec<_>>())
+                .bind(documents.collect::<Vec<_>>())
                 .bind(positions.collect::<Vec<_>>())
                 .execute(&mut **transaction)
                 .await?;
@@ -247,10 +242,7 @@ impl Storage {
         transaction: &mut Transaction<'_, Postgres>,
         batch: &RowBatch,
     ) -> Result<(), StorageError> {
-        let removes = batch
-            .documents
-            .iter()
-            .any(|document| document.doc.is_none());
+        let removes = batch.rows.iter().any(|row| row.document.is_none());
         let advanced = sqlx::query!(
             r#"
             update checkpoints

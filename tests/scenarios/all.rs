@@ -8,7 +8,7 @@
 
 mod architecture;
 mod audit;
-mod documents;
+mod documentation;
 mod http;
 mod identity;
 mod journey;

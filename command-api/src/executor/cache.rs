@@ -5,13 +5,13 @@
 
 use lru::LruCache;
 use metrics::gauge;
-use tidemark_domain::{Claim, Loaded, States};
+use tidemark_domain::{Claim, LoadedStream, States};
 use tidemark_events::{Event, Timestamp};
 use uuid::Uuid;
 
 /// A cache that evicts what was used least recently.
 pub(super) struct Cache {
-    streams: LruCache<Uuid, Loaded>,
+    streams: LruCache<Uuid, LoadedStream>,
     claims: LruCache<Claim, Option<Uuid>>,
     bytes: usize,
     bytes_max: usize,
@@ -29,7 +29,7 @@ impl Cache {
     }
 
     /// Inserts the state of a stream, unless the cache has a newer one.
-    pub(super) fn insert_stream(&mut self, id: Uuid, loaded: Loaded) {
+    pub(super) fn insert_stream(&mut self, id: Uuid, loaded: LoadedStream) {
         if self.version(id).is_none_or(|known| known < loaded.version) {
             self.evict_stream(id);
             self.bytes += loaded.bytes();
@@ -53,7 +53,7 @@ impl Cache {
     /// Applies the next event of a stream to its state. A stream that is not in the cache is new: a
     /// decision reads every other stream before it writes to it.
     pub(super) fn apply(&mut self, id: Uuid, event: &Event, at: Timestamp) {
-        let loaded = self.streams.get_or_insert_mut(id, Loaded::default);
+        let loaded = self.streams.get_or_insert_mut(id, LoadedStream::default);
         let bytes_before = if loaded.version == 0 {
             0
         } else {
@@ -111,7 +111,7 @@ impl Cache {
 }
 
 impl States for Cache {
-    fn stream(&self, id: Uuid) -> Option<&Loaded> {
+    fn stream(&self, id: Uuid) -> Option<&LoadedStream> {
         self.streams.peek(&id)
     }
 

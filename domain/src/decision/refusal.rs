@@ -4,7 +4,7 @@ use tidemark_events::Timestamp;
 
 /// What sort of refusal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RefusalKind {
     /// The command makes no sense, whatever the state is.
     Invalid,
     /// The caller is not known, or not any more.
@@ -20,7 +20,7 @@ pub enum Kind {
 /// The reason for a refusal. Each noun lists its own reasons in an enum named `Error`.
 pub trait Reason: std::error::Error {
     /// What sort of refusal it is.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> RefusalKind;
 
     /// The stable name that clients act on, such as `bid_too_low`.
     fn code(&self) -> &'static str;
@@ -36,7 +36,7 @@ pub trait Reason: std::error::Error {
 #[error("{detail}")]
 pub struct Refusal {
     /// What sort of refusal it is.
-    pub kind: Kind,
+    pub kind: RefusalKind,
     /// The stable name that clients act on, such as `bid_too_low`.
     pub code: &'static str,
     /// The reason as a sentence that people read.

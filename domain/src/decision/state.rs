@@ -34,9 +34,9 @@ pub(crate) trait AnyState: Send + Sync {
     fn evolve(&mut self, event: &Event);
     /// The approximate number of bytes that the state occupies.
     fn bytes(&self) -> usize;
-    /// Supports the downcast of [`Loaded::state`](crate::Loaded::state).
+    /// Supports the downcast of [`LoadedStream::state`](crate::LoadedStream::state).
     fn as_any(&self) -> &dyn Any;
-    /// Supports [`Loaded::snapshot`](crate::Loaded::snapshot).
+    /// Supports [`LoadedStream::snapshot`](crate::LoadedStream::snapshot).
     fn snapshot(&self) -> serde_json::Result<StateSnapshot>;
 }
 

@@ -7,14 +7,14 @@ use tidemark_events::{Actor, Timestamp};
 use uuid::Uuid;
 
 use crate::decision::claim::Claim;
-use crate::decision::loaded::Loaded;
+use crate::decision::loaded_stream::LoadedStream;
 use crate::decision::state::AggregateState;
 use crate::decision::stop::{Load, Stop};
 
 /// The states and claims that are loaded: the executor's cache, or what a test has given.
 pub trait States {
     /// The stream; `None` if it is not loaded.
-    fn stream(&self, id: Uuid) -> Option<&Loaded>;
+    fn stream(&self, id: Uuid) -> Option<&LoadedStream>;
     /// The owner of the claim; `None` if that is not loaded, and `Some(None)` if nobody owns it.
     fn owner(&self, claim: &Claim) -> Option<Option<Uuid>>;
 }

@@ -4,7 +4,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::{Actor, UserId};
 
 use crate::identity::user::User;
-use crate::{Kind, Reason, Stop, View};
+use crate::{Reason, RefusalKind, Stop, View};
 
 /// Why the caller may not do this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,10 +21,10 @@ pub(crate) enum Error {
 }
 
 impl Reason for Error {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> RefusalKind {
         match self {
-            Self::Login => Kind::Unauthenticated,
-            Self::Role(_) | Self::Service => Kind::Forbidden,
+            Self::Login => RefusalKind::Unauthenticated,
+            Self::Role(_) | Self::Service => RefusalKind::Forbidden,
         }
     }
 

@@ -9,7 +9,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::market::category::Event;
 
 use crate::identity::access;
-use crate::{AggregateState, Claim, ClaimScope, Command, Kind, Reason, Stop, View, Write};
+use crate::{AggregateState, Claim, ClaimScope, Command, Reason, RefusalKind, Stop, View, Write};
 
 /// Why a command on a category is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,10 +29,10 @@ pub enum Error {
 }
 
 impl Reason for Error {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> RefusalKind {
         match self {
-            Self::NotFound => Kind::NotFound,
-            Self::Inactive | Self::Active | Self::SlugTaken => Kind::Conflict,
+            Self::NotFound => RefusalKind::NotFound,
+            Self::Inactive | Self::Active | Self::SlugTaken => RefusalKind::Conflict,
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) type Timeline = i32;
 
 /// What a record says about its publication, beside the event itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Envelope {
+pub(crate) struct Publication {
     /// The position of the event before this one in the same partition; 0 for the first.
     pub(crate) previous: i64,
     /// The epoch of the relay's term.
@@ -25,7 +25,7 @@ pub(crate) struct Envelope {
     pub(crate) timeline: Timeline,
 }
 
-impl Envelope {
+impl Publication {
     /// The headers of the record of `event`.
     pub(crate) fn headers(&self, event: &Recorded) -> OwnedHeaders {
         let text = |number: i64| number.to_string();

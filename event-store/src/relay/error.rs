@@ -30,6 +30,8 @@ pub(super) enum Error {
     },
     #[error("reading back what the partitions hold made no progress in time")]
     RecoveryStalled,
+    #[error("the process is ending")]
+    Ending,
     #[error("this build knows no aggregate `{0}`")]
     UnknownAggregate(String),
     #[error(
@@ -65,6 +67,7 @@ impl Error {
             | Self::NoTopic(_)
             | Self::TopicReplaced { .. }
             | Self::RecoveryStalled
+            | Self::Ending
             | Self::UnknownAggregate(_) => false,
         }
     }

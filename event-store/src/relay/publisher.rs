@@ -20,7 +20,10 @@ use super::producer::{DeliveryReport, Producer, RecordId, producer};
 use super::progress::{PartitionProgress, Progress};
 use super::recovery::Recovered;
 use crate::Log;
-use crate::kafka::{Envelope, Timeline};
+use crate::kafka::{Publication, Timeline};
+
+/// The gauge of the events that were given to the producer and are not confirmed yet.
+const IN_FLIGHT: &str = "tidemark_relay_in_flight_events";
 
 /// Publishes the log during one term. Any error ends the term.
 pub(super) struct Publisher<'a> {
@@ -97,7 +100,7 @@ impl<'a> Publisher<'a> {
                 self.send(event).await?;
             }
             fail_point!("relay_queued");
-            metrics::gauge!("tidemark_relay_lag").set(as_metric(
+            metrics::gauge!(IN_FLIGHT).set(as_metric(
                 self.in_flight.last() - self.in_flight.confirmed(),
             ));
             let wait = if page.is_empty() {
@@ -127,7 +130,7 @@ impl<'a> Publisher<'a> {
             return Ok(());
         }
         let partition = &self.partitions.all[index];
-        let envelope = Envelope {
+        let publication = Publication {
             previous,
             epoch: self.progress.epoch(),
             timeline: self.timeline,
@@ -142,7 +145,7 @@ impl<'a> Publisher<'a> {
                 .partition(partition.number)
                 .key(&key)
                 .payload(&event.data)
-                .headers(envelope.headers(event));
+                .headers(publication.headers(event));
             match self.producer.send(record) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
@@ -246,6 +249,7 @@ impl Drop for Publisher<'_> {
     fn drop(&mut self) {
         self.producer
             .purge(PurgeConfig::default().queue().inflight());
+        metrics::gauge!(IN_FLIGHT).set(0.0);
     }
 }
 

@@ -9,11 +9,11 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::blocking::on_blocking_thread;
 use super::error::Error;
 use super::partition_scan::PartitionScan;
 use super::partitions::Partitions;
 use super::progress::{PartitionProgress, Progress};
-use super::topics::on_blocking_thread;
 use crate::Log;
 use crate::kafka::{Consumer, End, Partition, Record, Settings, consumer, offsets};
 

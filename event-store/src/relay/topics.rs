@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::blocking::on_blocking_thread;
 use super::error::Error;
 use super::partitions::Partitions;
 use super::progress::Progress;
@@ -118,14 +118,4 @@ impl Topics {
         let (client, timeout) = (Arc::clone(&self.client), self.settings.request_timeout);
         on_blocking_thread(move || Ok(partition_counts(&client, timeout)?)).await
     }
-}
-
-/// Runs work that blocks while it waits for brokers.
-pub(super) async fn on_blocking_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    // The task is lost only when the runtime ends, and then nobody uses the result.
-    spawn_blocking(work)
-        .await
-        .unwrap_or(Err(Error::RecoveryStalled))
 }

@@ -6,7 +6,7 @@ use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use crate::http::{IDEMPOTENCY_KEY, Problem};
-use crate::{config, token};
+use crate::{config, tidemark};
 
 /// Headers that may be sent only once, since two values would contradict each other.
 const SINGLE_HEADERS: [HeaderName; 5] = [
@@ -14,7 +14,7 @@ const SINGLE_HEADERS: [HeaderName; 5] = [
     CONTENT_TYPE,
     IF_MATCH,
     IDEMPOTENCY_KEY,
-    token::HEADER,
+    tidemark::HEADER,
 ];
 /// Query parameters that hold secrets. Query strings end up in logs, histories and `Referer`.
 const SECRET_PARAMETERS: [&str; 5] = [

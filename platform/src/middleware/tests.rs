@@ -13,7 +13,7 @@ use super::apply;
 use crate::auth::{Principal, User};
 use crate::http::{Correlation, IdempotencyKey, IfMatch, Json, Path, Problem, Query, body_limit};
 use crate::testing;
-use crate::token::Tidemark;
+use crate::tidemark::Tidemark;
 
 #[derive(Debug, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]

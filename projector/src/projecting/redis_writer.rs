@@ -70,7 +70,7 @@ impl RedisWriterHandle {
     /// later.
     pub(super) fn offer(&self, batch: Arc<RowBatch>) {
         let checkpoint = batch.to;
-        let permits = u32::try_from(batch.documents.len().max(1)).unwrap_or(u32::MAX);
+        let permits = u32::try_from(batch.rows.len().max(1)).unwrap_or(u32::MAX);
         let permits = Arc::clone(&self.permits).try_acquire_many_owned(permits);
         let is_queued = permits.is_ok_and(|permits| self.queue.send((batch, permits)).is_ok());
         if !is_queued {
@@ -115,17 +115,17 @@ impl RedisWriter {
             rows_checkpoint: rows_checkpoint.subscribe(),
             checkpoint: None,
             measurements: Measurements {
-                up: gauge("tidemark_redis_follower_up"),
-                position: gauge("tidemark_redis_follower_position"),
-                documents: counter("tidemark_redis_follower_documents_total"),
-                refills: counter("tidemark_redis_follower_refills_total"),
+                up: gauge("tidemark_redis_writer_up"),
+                position: gauge("tidemark_redis_writer_position"),
+                documents: counter("tidemark_redis_writer_documents_total"),
+                refills: counter("tidemark_redis_writer_refills_total"),
             },
         };
         let handle = RedisWriterHandle {
             queue: sender,
             permits: Arc::new(Semaphore::new(settings.queue_max)),
             rows_checkpoint,
-            dropped: counter("tidemark_redis_follower_dropped_batches_total"),
+            dropped: counter("tidemark_redis_writer_dropped_batches_total"),
         };
         (handle, writer)
     }
@@ -184,7 +184,7 @@ impl RedisWriter {
         let is_written = self.bucket.apply(batch, self.script_documents_max).await?;
         self.measurements
             .documents
-            .increment(batch.documents.len() as u64);
+            .increment(batch.rows.len() as u64);
         self.checkpoint = is_written.then_some(batch.to);
         Ok(())
     }

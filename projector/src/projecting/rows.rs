@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use lru::LruCache;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::storage::Document;
+use tidemark_read_models::storage::StoredRow;
 use uuid::Uuid;
 
 /// A cache of rows, which also remembers ids that have no row.
@@ -51,16 +51,20 @@ impl<M: ReadModel> Rows<M> {
 
     /// Takes the rows that are not written yet, to write them now. They are sorted by id, so that
     /// neighbours in the index are written together.
-    pub(super) fn take_unwritten(&mut self) -> serde_json::Result<Vec<Document>> {
-        let document = |(id, position)| {
+    pub(super) fn take_unwritten(&mut self) -> serde_json::Result<Vec<StoredRow>> {
+        let stored = |(id, position)| {
             let row = self.cached.peek(&id).and_then(Option::as_ref);
-            let doc = row.map(serde_json::to_string).transpose()?;
-            Ok(Document { id, doc, position })
+            let document = row.map(serde_json::to_string).transpose()?;
+            Ok(StoredRow {
+                id,
+                document,
+                position,
+            })
         };
-        let documents: serde_json::Result<Vec<_>> = self.unwritten.drain().map(document).collect();
-        let mut documents = documents?;
-        documents.sort_unstable_by_key(|document| document.id);
-        Ok(documents)
+        let rows: serde_json::Result<Vec<_>> = self.unwritten.drain().map(stored).collect();
+        let mut rows = rows?;
+        rows.sort_unstable_by_key(|row| row.id);
+        Ok(rows)
     }
 
     /// Removes the least recently used rows until `kept_max` are left. All rows must be written.

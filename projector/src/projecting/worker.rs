@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use fail::fail_point;
 use tidemark_platform::config::Projection;
-use tidemark_read_models::storage::{Document, RowBatch, Storage};
+use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
 use tidemark_read_models::{EventFilter, ReadModel};
 
 use super::fold;
@@ -84,8 +84,8 @@ impl<M: ReadModel> Worker<M> {
         for id in missing {
             self.rows.insert_stored(id, None);
         }
-        for Document { id, doc, .. } in found {
-            match serde_json::from_str(doc.as_deref().unwrap_or_default()) {
+        for StoredRow { id, document, .. } in found {
+            match serde_json::from_str(document.as_deref().unwrap_or_default()) {
                 Ok(row) => self.rows.insert_stored(id, Some(row)),
                 Err(error) => {
                     let reason = format!("row {id} cannot be read: {error}");
@@ -111,7 +111,7 @@ impl<M: ReadModel> Worker<M> {
         let batch = Arc::new(RowBatch {
             from: self.checkpoint,
             to,
-            documents: self.rows.take_unwritten()?,
+            rows: self.rows.take_unwritten()?,
         });
         self.storage.write(Arc::clone(&batch)).await?;
         fail_point!("projector_committed");

@@ -74,9 +74,9 @@ pub(super) async fn write(
     .await?;
     fence(advanced.rows_affected(), from)?;
     if !actions.is_empty() {
-        let (paths, targets): (Vec<_>, Vec<_>) = actions
+        let (paths, names): (Vec<_>, Vec<_>) = actions
             .iter()
-            .map(|it| (it.action.path.clone(), it.action.target.clone()))
+            .map(|it| (it.action.path.clone(), it.action.name.clone()))
             .unzip();
         sqlx::query!(
             r#"
@@ -88,7 +88,7 @@ pub(super) async fn write(
             "#,
             reactor,
             &actions.iter().map(|it| it.position).collect::<Vec<_>>(),
-            &targets,
+            &names,
             &paths,
             &actions.iter().map(|it| it.event_id).collect::<Vec<_>>(),
             &actions.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
@@ -176,7 +176,7 @@ pub(super) async fn take(
         reactor: row.reactor,
         caused: CausedAction {
             action: Action {
-                target: row.target,
+                name: row.target,
                 due_at: row.due_at,
                 path: row.path,
             },
@@ -220,7 +220,7 @@ pub(super) async fn end(pool: &PgPool, attempt: &Attempt, outcome: &str) -> sqlx
         "#,
         attempt.reactor,
         attempt.caused.position,
-        attempt.caused.action.target,
+        attempt.caused.action.name,
         attempt.number,
         outcome,
     )
@@ -250,7 +250,7 @@ pub(super) async fn put_off(
         "#,
         attempt.reactor,
         attempt.caused.position,
-        attempt.caused.action.target,
+        attempt.caused.action.name,
         attempt.number,
         at,
         retry_min.as_secs_f64(),
@@ -284,7 +284,7 @@ pub(super) async fn back_off(
         "#,
         attempt.reactor,
         attempt.caused.position,
-        attempt.caused.action.target,
+        attempt.caused.action.name,
         attempt.number,
         min.as_secs_f64(),
         max.as_secs_f64(),

@@ -167,7 +167,7 @@ impl Sender {
                     "action is sent again"
                 );
                 actions::back_off(&self.pool, attempt, (retry_min, retry_max), reason).await?;
-                "unanswered"
+                "inconclusive"
             }
         };
         counter!("tidemark_reactor_answers_total", "reactor" => reactor.clone(), "outcome" => outcome)
@@ -182,5 +182,5 @@ fn idempotency_key(attempt: &Attempt) -> String {
     let CausedAction {
         action, position, ..
     } = &attempt.caused;
-    format!("{}-{position:016}-{}", attempt.reactor, action.target)
+    format!("{}-{position:016}-{}", attempt.reactor, action.name)
 }

@@ -149,7 +149,7 @@ const AUDITOR: ProcessManager = ProcessManager {
             return Vec::new();
         };
         vec![Action {
-            target: "audit".to_owned(),
+            name: "audit".to_owned(),
             due_at: *starts_at,
             path: "/v1/audits".to_owned(),
         }]

@@ -89,7 +89,7 @@ async fn the_log_becomes_rows_documents_and_actions() {
     wait_until_applied(&database, 2 * head).await;
 
     assert_eq!(database.rows("history").await.len(), second.len() * 2);
-    let (doc, position) = database.rows("auction").await[&samples::AUCTION.0].clone();
+    let (document, position) = database.rows("auction").await[&samples::AUCTION.0].clone();
     let documents = documents(&config(&database).redis).unwrap().unwrap();
     let cached = async || {
         documents
@@ -105,8 +105,8 @@ async fn the_log_becomes_rows_documents_and_actions() {
     }
     let cached = cached().await.unwrap();
     assert_eq!(
-        (cached.doc.as_deref(), cached.position),
-        (Some(&*doc), position)
+        (cached.document.as_deref(), cached.position),
+        (Some(&*document), position)
     );
     let actions: i64 = sqlx::query_scalar("select count(*) from reactor_actions")
         .fetch_one(&database.owner)

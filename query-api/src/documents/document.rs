@@ -6,7 +6,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tidemark_platform::http::etag;
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use uuid::Uuid;
 
 use crate::error::Error;

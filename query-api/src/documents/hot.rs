@@ -5,7 +5,7 @@ use std::time::Duration;
 use moka::future::Cache;
 use secrecy::ExposeSecret;
 use tidemark_platform::config;
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::redis::Documents;
 use uuid::Uuid;
@@ -77,7 +77,7 @@ impl HotDocuments {
             timeline: shard.timeline,
             position: cached.position.max(cached.checkpoint),
         };
-        let json = cached.doc.filter(|_| is_fresh_enough(reflected));
+        let json = cached.document.filter(|_| is_fresh_enough(reflected));
         count(if json.is_some() { "hit" } else { "miss" });
         let found = Document::new(reflected, json?);
         self.memory.insert(key, found.clone()).await;

@@ -4,7 +4,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_platform::pagination::Cursors;
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 
 use super::document::JSON;
 use crate::error::Error;

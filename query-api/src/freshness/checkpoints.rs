@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! What one statement fetched, and whether it is fresh enough for a `Tidemark`.
 
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 
 use crate::error::Error;
 

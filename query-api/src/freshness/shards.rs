@@ -1,6 +1,6 @@
 //! The shards that a query reads, and what is known of a shard.
 
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! A document as a live update sends it.
 
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 
 /// A document, and the event that it last changed with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ mod stream;
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::Correlation;
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -148,10 +148,10 @@ async fn redis_answers_where_it_is_fresh_enough() {
     let bucket = documents.bucket(Auction::NAME, 1, Shard::ONLY);
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
-    let hot = tidemark_read_models::storage::Document {
+    let hot = tidemark_read_models::storage::StoredRow {
         id: Uuid::from_u128(1),
         position: 7,
-        doc: Some(r#"{"version":42}"#.to_owned()),
+        document: Some(r#"{"version":42}"#.to_owned()),
     };
     let guard = tidemark_read_models::redis::Guard::Filling(filling);
     assert!(bucket.write(guard, &[hot], Some(6)).await.unwrap());

@@ -20,7 +20,7 @@ const BINARIES: &str = "failpoints";
 /// How often a point is passed at most before the process dies there.
 const PASSES_MAX: u32 = 60;
 /// A point that is passed only when a client refreshes its session.
-const RARE_POINT: &str = "refresh_unanswered";
+const RARE_POINT: &str = "refreshed";
 const RARE_PASSES_MAX: u32 = 4;
 /// How often a full run hits each point.
 const TIMES: u32 = 20;
@@ -42,7 +42,7 @@ crash_points! {
         |i| swallow_answer(i, Link::CommandApiToPostgres);
     "crash-append-answered"
         "a command API dies with the answer to an append read and no client told"
-        |i| crash(i, Kind::CommandApi, "append_unanswered", "panic");
+        |i| crash(i, Kind::CommandApi, "append_answered", "panic");
     "crash-mid-answer"
         "a command API dies with half of an HTTP answer sent"
         |i| crash(i, Kind::CommandApi, "half_an_answer", "return");

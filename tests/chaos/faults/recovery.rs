@@ -56,20 +56,20 @@ impl Injection {
     /// now.
     pub(super) async fn wait_for_relay(&self, bound: Duration) -> Duration {
         let sql = "select position from relay_progress";
-        self.wait_for_follower("the relay", sql, bound).await
+        self.wait_for_position("the relay", sql, bound).await
     }
 
     /// Waits until the read models are followed again, within `bound`, and have applied what is in
     /// the log now.
     pub(super) async fn wait_for_read_models(&self, bound: Duration) -> Duration {
         let sql = "select min(position) from checkpoints";
-        self.wait_for_follower("the slowest read model", sql, bound)
+        self.wait_for_position("the slowest read model", sql, bound)
             .await
     }
 
     /// Waits until a position moves, within `bound`, and then until it has reached the head that
     /// the log had at first.
-    async fn wait_for_follower(&self, what: &str, sql: &'static str, bound: Duration) -> Duration {
+    async fn wait_for_position(&self, what: &str, sql: &'static str, bound: Duration) -> Duration {
         let pool = &self.stack.pool;
         let (first, head) = (OnceCell::new(), OnceCell::new());
         let look = || async {

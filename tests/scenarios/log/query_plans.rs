@@ -12,7 +12,7 @@ use tidemark_events::Encoded;
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
 use tidemark_read_models::Shard;
-use tidemark_read_models::storage::{Document, GENERATION, RowBatch, Storage};
+use tidemark_read_models::storage::{GENERATION, RowBatch, Storage, StoredRow};
 use tidemark_tests::eventually;
 use tidemark_tests::{Database, Settings};
 use uuid::Uuid;
@@ -74,15 +74,15 @@ async fn fold(database: &Database) {
         let ids: Vec<_> = (1..ROWS).map(|_| new_id()).chain([first]).collect();
         let found = storage.rows(&ids).await.unwrap();
         assert_eq!(found.len(), usize::from(batch > 0));
-        let documents = ids.into_iter().map(|id| Document {
+        let rows = ids.into_iter().map(|id| StoredRow {
             id,
-            doc: Some("{}".to_owned()),
+            document: Some("{}".to_owned()),
             position: batch + 1,
         });
         let written = RowBatch {
             from: batch,
             to: batch + 1,
-            documents: documents.collect(),
+            rows: rows.collect(),
         };
         storage.write(Arc::new(written)).await.unwrap();
     }

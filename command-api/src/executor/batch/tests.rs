@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use tidemark_domain::market::auction::{Cancel, PlaceBid};
 use tidemark_domain::market::category::Deactivate;
 use tidemark_domain::market::product::List;
-use tidemark_domain::{Command, Loaded};
+use tidemark_domain::{Command, LoadedStream};
 use tidemark_events::identity::user;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::{auction, category, product};
@@ -91,7 +91,7 @@ fn fill(cache: &mut Cache) {
 }
 
 fn insert(cache: &mut Cache, id: Uuid, events: &[Event]) {
-    let mut loaded = Loaded::default();
+    let mut loaded = LoadedStream::default();
     for event in events {
         loaded.apply(event, at(0));
     }

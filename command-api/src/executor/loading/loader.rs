@@ -8,7 +8,7 @@ use std::future::ready;
 use std::slice;
 
 use futures::TryStreamExt;
-use tidemark_domain::{Claim, Load, Loaded, StateSnapshot};
+use tidemark_domain::{Claim, Load, LoadedStream, StateSnapshot};
 use tidemark_event_store::{Log, Snapshot, TimedPool};
 use tidemark_events::{Aggregate, Recorded};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ const PAGE_SIZE: i64 = 1_000;
 /// What one [`Load`] came to.
 pub(in crate::executor) enum LoadResult {
     /// The state of a stream, or why it could not be loaded.
-    Stream(Uuid, Result<Loaded, Error>),
+    Stream(Uuid, Result<LoadedStream, Error>),
     /// The owner of a claim, or why it could not be loaded.
     Claim(Claim, Result<Option<Uuid>, Error>),
 }
@@ -38,7 +38,7 @@ pub(in crate::executor) struct Loader {
 struct FoldedStream {
     /// The version of the snapshot that reading began with; 0 if there was none.
     snapshot_version: i64,
-    loaded: Result<Loaded, Error>,
+    loaded: Result<LoadedStream, Error>,
 }
 
 /// The state of a stream at a version, to be stored.
@@ -59,9 +59,9 @@ impl Loader {
     }
 
     /// Reads the state of one stream.
-    pub(in crate::executor) async fn load_stream(&self, id: Uuid) -> Result<Loaded, Error> {
+    pub(in crate::executor) async fn load_stream(&self, id: Uuid) -> Result<LoadedStream, Error> {
         let folded = self.fold_streams(&[id]).await?.remove(&id);
-        folded.map_or_else(|| Ok(Loaded::default()), |folded| folded.loaded)
+        folded.map_or_else(|| Ok(LoadedStream::default()), |folded| folded.loaded)
     }
 
     /// Reads the owner of one claim.
@@ -127,7 +127,7 @@ impl Loader {
         if streams.is_empty() {
             return Ok(HashMap::new());
         }
-        let empty = |id: &Uuid| (*id, FoldedStream::from(Loaded::default()));
+        let empty = |id: &Uuid| (*id, FoldedStream::from(LoadedStream::default()));
         let mut folded: HashMap<_, _> = streams.iter().map(empty).collect();
         for snapshot in Snapshot::load(&self.pool, streams).await? {
             if let Some(loaded) = restore(&snapshot) {
@@ -181,8 +181,8 @@ impl Loader {
     }
 }
 
-impl From<Loaded> for FoldedStream {
-    fn from(loaded: Loaded) -> Self {
+impl From<LoadedStream> for FoldedStream {
+    fn from(loaded: LoadedStream) -> Self {
         Self {
             snapshot_version: loaded.version,
             loaded: Ok(loaded),
@@ -229,11 +229,11 @@ fn snapshots(folded: &HashMap<Uuid, FoldedStream>, events_min: i64) -> Vec<NewSn
 }
 
 /// The state in a snapshot; none if another build made it in a form that this one does not read.
-fn restore(snapshot: &Snapshot) -> Option<Loaded> {
+fn restore(snapshot: &Snapshot) -> Option<LoadedStream> {
     let aggregate = Aggregate::from_name(&snapshot.aggregate)?;
     let state = StateSnapshot {
         state_version: snapshot.state_version,
         state: snapshot.state.clone(),
     };
-    Loaded::from_snapshot(aggregate, &state, snapshot.version, snapshot.recorded_at)
+    LoadedStream::from_snapshot(aggregate, &state, snapshot.version, snapshot.recorded_at)
 }

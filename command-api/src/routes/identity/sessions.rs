@@ -17,7 +17,7 @@ use tidemark_events::{Event, SessionId, UserId};
 use tidemark_platform::auth;
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
-use tidemark_platform::token::Token;
+use tidemark_platform::tidemark::Token;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -129,7 +129,7 @@ async fn refresh(
     };
     let submission = app.submission(&caller, &(), StatusCode::OK, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
-    fail::fail_point!("refresh_unanswered");
+    fail::fail_point!("refreshed");
     match accepted.events.first() {
         Some(Event::Session(SessionEvent::Refreshed { user_id, .. })) => {
             answer_tokens(&app, &accepted, *user_id, next).await

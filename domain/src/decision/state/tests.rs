@@ -9,11 +9,11 @@ use tidemark_events::market::auction;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, all, at, euro_cents};
 
 use super::*;
-use crate::Loaded;
+use crate::LoadedStream;
 use crate::market::auction::Auction;
 
 /// The state after each sample event, with the aggregate and the type of that event.
-fn states() -> Vec<(Aggregate, String, Loaded)> {
+fn states() -> Vec<(Aggregate, String, LoadedStream)> {
     let mut states = Vec::new();
     let mut folded: BTreeMap<Aggregate, Vec<Event>> = BTreeMap::new();
     for event in all() {
@@ -26,18 +26,18 @@ fn states() -> Vec<(Aggregate, String, Loaded)> {
     states
 }
 
-fn fold(events: &[Event]) -> Loaded {
-    let mut loaded = Loaded::default();
+fn fold(events: &[Event]) -> LoadedStream {
+    let mut loaded = LoadedStream::default();
     for (second, event) in (0..).zip(events) {
         loaded.apply(event, at(second));
     }
     loaded
 }
 
-fn through_snapshot(aggregate: Aggregate, loaded: &Loaded) -> Loaded {
+fn through_snapshot(aggregate: Aggregate, loaded: &LoadedStream) -> LoadedStream {
     let snapshot = loaded.snapshot().unwrap().unwrap();
     let last_at = loaded.last_at.unwrap();
-    Loaded::from_snapshot(aggregate, &snapshot, loaded.version, last_at).unwrap()
+    LoadedStream::from_snapshot(aggregate, &snapshot, loaded.version, last_at).unwrap()
 }
 
 #[test]
@@ -77,12 +77,12 @@ fn a_snapshot_of_another_state_version_is_not_used() {
         state_version: snapshot.state_version + 1,
         ..snapshot.clone()
     };
-    assert!(Loaded::from_snapshot(aggregate, &other, 1, at(0)).is_none());
+    assert!(LoadedStream::from_snapshot(aggregate, &other, 1, at(0)).is_none());
     let broken = StateSnapshot {
         state: "{}".to_owned(),
         ..snapshot
     };
-    assert!(Loaded::from_snapshot(aggregate, &broken, 1, at(0)).is_none());
+    assert!(LoadedStream::from_snapshot(aggregate, &broken, 1, at(0)).is_none());
 }
 
 /// The events of an auction with so many bids, some of which extend it.

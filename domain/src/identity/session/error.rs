@@ -1,6 +1,6 @@
 //! The reasons for which commands on sessions are refused.
 
-use crate::{Kind, Reason};
+use crate::{Reason, RefusalKind};
 
 /// Why a command on a session is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,11 +17,11 @@ pub enum Error {
 }
 
 impl Reason for Error {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> RefusalKind {
         match self {
-            Self::NotFound => Kind::NotFound,
-            Self::Ended => Kind::Conflict,
-            Self::InvalidGrant => Kind::Unauthenticated,
+            Self::NotFound => RefusalKind::NotFound,
+            Self::Ended => RefusalKind::Conflict,
+            Self::InvalidGrant => RefusalKind::Unauthenticated,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tidemark_events::identity::user::Role;
 
-use crate::{Kind, Reason};
+use crate::{Reason, RefusalKind};
 
 /// Why a command on a user is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,14 +28,14 @@ pub enum Error {
 }
 
 impl Reason for Error {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> RefusalKind {
         match self {
-            Self::NotFound => Kind::NotFound,
+            Self::NotFound => RefusalKind::NotFound,
             Self::EmailTaken
             | Self::FirstAdminExists
             | Self::RoleHeld(_)
             | Self::RoleNotHeld(_)
-            | Self::OwnAdminRole => Kind::Conflict,
+            | Self::OwnAdminRole => RefusalKind::Conflict,
         }
     }
 

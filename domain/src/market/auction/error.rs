@@ -3,7 +3,7 @@
 use tidemark_events::{Money, Timestamp};
 
 use super::limits::{AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
-use crate::{Kind, Reason};
+use crate::{Reason, RefusalKind};
 
 /// Why a command on an auction is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,16 +66,16 @@ pub enum Error {
 }
 
 impl Reason for Error {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> RefusalKind {
         match self {
-            Self::NotFound => Kind::NotFound,
-            Self::NotTheSeller => Kind::Forbidden,
+            Self::NotFound => RefusalKind::NotFound,
+            Self::NotTheSeller => RefusalKind::Forbidden,
             Self::AmountOutOfRange
             | Self::ReserveTooLow
             | Self::BuyNowTooLow
             | Self::StartsInThePast
             | Self::DurationOutOfRange
-            | Self::WindowTooLong => Kind::Invalid,
+            | Self::WindowTooLong => RefusalKind::Invalid,
             Self::NotOpen(_)
             | Self::Open
             | Self::Over
@@ -84,7 +84,7 @@ impl Reason for Error {
             | Self::WrongCurrency(_)
             | Self::BidTooLow(_)
             | Self::NoBuyNowPrice
-            | Self::HasBids => Kind::Conflict,
+            | Self::HasBids => RefusalKind::Conflict,
         }
     }
 

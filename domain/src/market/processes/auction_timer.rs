@@ -28,12 +28,12 @@ fn react(event: &Event) -> Vec<Action> {
     };
     vec![
         Action {
-            target: "open".to_owned(),
+            name: "open".to_owned(),
             due_at: *starts_at,
             path: format!("/v1/auctions/{auction_id}/open"),
         },
         Action {
-            target: "close".to_owned(),
+            name: "close".to_owned(),
             due_at: *ends_at,
             path: format!("/v1/auctions/{auction_id}/close"),
         },
@@ -63,12 +63,12 @@ mod tests {
     fn an_auction_is_opened_at_its_start_and_closed_at_its_end() {
         let actions: Vec<_> = samples::all().iter().flat_map(react).collect();
         let open = Action {
-            target: "open".to_owned(),
+            name: "open".to_owned(),
             due_at: at(0),
             path: format!("/v1/auctions/{AUCTION}/open"),
         };
         let close = Action {
-            target: "close".to_owned(),
+            name: "close".to_owned(),
             due_at: at(3_600),
             path: format!("/v1/auctions/{AUCTION}/close"),
         };

@@ -1,6 +1,6 @@
 //! The reasons for which commands on products are refused.
 
-use crate::{Kind, Reason};
+use crate::{Reason, RefusalKind};
 
 /// Why a command on a product is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,12 +29,12 @@ pub enum Error {
 }
 
 impl Reason for Error {
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> RefusalKind {
         match self {
-            Self::NotFound => Kind::NotFound,
-            Self::NotTheSeller => Kind::Forbidden,
+            Self::NotFound => RefusalKind::NotFound,
+            Self::NotTheSeller => RefusalKind::Forbidden,
             Self::NotListed | Self::Listed | Self::Withdrawn | Self::Sold | Self::Auctioned => {
-                Kind::Conflict
+                RefusalKind::Conflict
             }
         }
     }

@@ -12,7 +12,7 @@ pub(super) struct Merge {
     /// The last position that was given.
     last_position: i64,
     /// The first event of each partition that was not given yet, by position.
-    heads: BTreeMap<i64, (usize, Recorded)>,
+    waiting: BTreeMap<i64, (usize, Recorded)>,
     partitions: Vec<Cursor>,
 }
 
@@ -20,16 +20,16 @@ pub(super) struct Merge {
 struct Cursor {
     /// The offset after the last record that was read.
     next_offset: i64,
-    /// Whether one of the heads is of this partition. Then it is not read further.
-    has_head: bool,
+    /// Whether an event of this partition waits. Then the partition is not read further.
+    is_waiting: bool,
 }
 
 /// What the merge did with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
-    /// The record is the head of its partition now.
+    /// The event waits for its turn now.
     Kept,
-    /// The event was given before, or another partition's head has the same position.
+    /// The event was given before, or one with the same position waits already.
     Dropped,
     /// The record could not be decoded, so its event is missing.
     Broken,
@@ -41,11 +41,11 @@ impl Merge {
     pub(super) fn new(last_position: i64, offsets: &[i64]) -> Self {
         let cursor = |next_offset: &i64| Cursor {
             next_offset: *next_offset,
-            has_head: false,
+            is_waiting: false,
         };
         Self {
             last_position,
-            heads: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             partitions: offsets.iter().map(cursor).collect(),
         }
     }
@@ -55,9 +55,10 @@ impl Merge {
         self.last_position
     }
 
-    /// Whether a partition must be read to go on. One that has a head is not read, which bounds memory.
+    /// Whether a partition must be read to go on. It is not read while
+    /// an event of it waits, which bounds memory.
     pub(super) fn wants(&self, partition: usize) -> bool {
-        !self.partitions[partition].has_head
+        !self.partitions[partition].is_waiting
     }
 
     /// Takes the next record of a partition; `None` stands for one that could not be decoded.
@@ -72,36 +73,36 @@ impl Merge {
         let Some(event) = event else {
             return Offer::Broken;
         };
-        if event.position <= self.last_position || self.heads.contains_key(&event.position) {
+        if event.position <= self.last_position || self.waiting.contains_key(&event.position) {
             return Offer::Dropped;
         }
-        cursor.has_head = true;
-        self.heads.insert(event.position, (partition, event));
+        cursor.is_waiting = true;
+        self.waiting.insert(event.position, (partition, event));
         Offer::Kept
     }
 
-    /// The next event of the log, if it is one of the heads.
+    /// The next event of the log, if it is one of those that wait.
     pub(super) fn take(&mut self) -> Option<Recorded> {
-        let head = self.heads.first_entry()?;
-        if *head.key() != self.last_position + 1 {
+        let first = self.waiting.first_entry()?;
+        if *first.key() != self.last_position + 1 {
             return None;
         }
-        let (partition, event) = head.remove();
-        self.partitions[partition].has_head = false;
+        let (partition, event) = first.remove();
+        self.partitions[partition].is_waiting = false;
         self.last_position = event.position;
         Some(event)
     }
 
-    /// Notes that every event up to `position` was given from the log. Returns the number of heads that
-    /// were dropped because of that.
+    /// Notes that every event up to `position` was given from the log. Returns the number of waiting
+    /// events that were dropped because of that.
     pub(super) fn skip_to(&mut self, position: i64) -> usize {
         self.last_position = self.last_position.max(position);
         let mut dropped = 0;
-        while let Some(head) = self.heads.first_entry()
-            && *head.key() <= self.last_position
+        while let Some(first) = self.waiting.first_entry()
+            && *first.key() <= self.last_position
         {
-            let (partition, _) = head.remove();
-            self.partitions[partition].has_head = false;
+            let (partition, _) = first.remove();
+            self.partitions[partition].is_waiting = false;
             dropped += 1;
         }
         dropped
@@ -110,18 +111,18 @@ impl Merge {
     /// The last position of a gap that no partition will fill; `None` if there is no such gap.
     ///
     /// The relay had confirmed every event up to `confirmed` before the partitions ended at `ends`. So
-    /// the record of the next event was before one of these ends. If every partition has a head, which is
-    /// later, or was read to its end, the record is not there.
+    /// the record of the next event was before one of these ends. If of each partition a later
+    /// event waits, or it was read to its end, the record is not there.
     pub(super) fn missing(&self, confirmed: i64, ends: &[i64]) -> Option<i64> {
         let is_past =
-            |(cursor, end): (&Cursor, &i64)| cursor.has_head || cursor.next_offset >= *end;
+            |(cursor, end): (&Cursor, &i64)| cursor.is_waiting || cursor.next_offset >= *end;
         let is_gone =
             self.last_position < confirmed && self.partitions.iter().zip(ends).all(is_past);
         let until = self
-            .heads
+            .waiting
             .keys()
             .next()
-            .map_or(confirmed, |head| confirmed.min(head - 1));
+            .map_or(confirmed, |first| confirmed.min(first - 1));
         (is_gone && until > self.last_position).then_some(until)
     }
 }

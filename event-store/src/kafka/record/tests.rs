@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 
-const ENVELOPE: Envelope = Envelope {
+const PUBLICATION: Publication = Publication {
     previous: 40,
     epoch: 3,
     timeline: 1,
@@ -49,7 +49,7 @@ fn message(event: &Recorded, headers: OwnedHeaders) -> OwnedMessage {
 #[test]
 fn an_encoded_event_is_decoded_to_the_same_event() {
     let event = event();
-    let message = message(&event, ENVELOPE.headers(&event));
+    let message = message(&event, PUBLICATION.headers(&event));
     assert_eq!(
         Record::decode(&message),
         Ok(Record {
@@ -62,7 +62,7 @@ fn an_encoded_event_is_decoded_to_the_same_event() {
 #[test]
 fn headers_follow_the_cloudevents_specification() {
     let event = event();
-    let headers = ENVELOPE.headers(&event);
+    let headers = PUBLICATION.headers(&event);
     for (name, value) in [
         ("ce_specversion", "1.0"),
         ("ce_source", "/tidemark/1"),
@@ -87,7 +87,7 @@ fn altered_data_does_not_match_the_hash() {
         data: event.data.replace("user", "User"),
         ..event.clone()
     };
-    let message = message(&altered, ENVELOPE.headers(&event));
+    let message = message(&altered, PUBLICATION.headers(&event));
     assert_eq!(Record::decode(&message), Err(DecodeError::HashMismatch));
 }
 

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_read_models::Shard;
 use tidemark_read_models::redis::{CachedDocument, Documents, Guard};
-use tidemark_read_models::storage::{Document, GENERATION};
+use tidemark_read_models::storage::{GENERATION, StoredRow};
 use uuid::Uuid;
 
 use super::*;
@@ -64,12 +64,8 @@ impl Case {
     }
 
     /// Writes rows, and offers them to the Redis writer.
-    async fn commit(&self, from: i64, to: i64, documents: Vec<Document>) {
-        let batch = Arc::new(RowBatch {
-            from,
-            to,
-            documents,
-        });
+    async fn commit(&self, from: i64, to: i64, rows: Vec<StoredRow>) {
+        let batch = Arc::new(RowBatch { from, to, rows });
         self.storage.write(Arc::clone(&batch)).await.unwrap();
         self.handle.offer(batch);
     }
@@ -97,20 +93,20 @@ async fn delete(connection: &mut redis::aio::MultiplexedConnection, key: &str) {
         .unwrap();
 }
 
-fn document(id: Uuid, doc: &str, position: i64) -> Document {
-    Document {
+fn row(id: Uuid, document: &str, position: i64) -> StoredRow {
+    StoredRow {
         id,
-        doc: (!doc.is_empty()).then(|| doc.to_owned()),
+        document: (!document.is_empty()).then(|| document.to_owned()),
         position,
     }
 }
 
-fn cached(doc: &str, position: i64, checkpoint: i64) -> CachedDocument {
-    let doc = (!doc.is_empty()).then(|| doc.to_owned());
+fn cached(document: &str, position: i64, checkpoint: i64) -> CachedDocument {
+    let document = (!document.is_empty()).then(|| document.to_owned());
     CachedDocument {
         position,
         checkpoint,
-        doc,
+        document,
     }
 }
 
@@ -118,19 +114,16 @@ fn cached(doc: &str, position: i64, checkpoint: i64) -> CachedDocument {
 async fn documents_in_redis_follow_the_rows() {
     let mut case = Case::new("follow", 8).await;
     assert_eq!(case.look_up(CATEGORY.0).await, None, "not filled");
-    let rows = (1..=5).map(|id| document(Uuid::from_u128(id), "{}", 1));
+    let rows = (1..=5).map(|id| row(Uuid::from_u128(id), "{}", 1));
     case.commit(0, 1, rows.collect()).await;
     case.catch_up().await;
     case.commit(
         1,
         2,
-        vec![
-            document(CATEGORY.0, r#"{"a": 1}"#, 2),
-            document(REMOVED, "{}", 2),
-        ],
+        vec![row(CATEGORY.0, r#"{"a": 1}"#, 2), row(REMOVED, "{}", 2)],
     )
     .await;
-    case.commit(2, 4, vec![document(REMOVED, "", 3)]).await;
+    case.commit(2, 4, vec![row(REMOVED, "", 3)]).await;
     case.catch_up().await;
     assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a": 1}"#, 2, 4));
     assert_eq!(case.get(Uuid::from_u128(5)).await, cached("{}", 1, 4));
@@ -150,11 +143,11 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
     for (id, shard) in [even, odd].into_iter().zip(Shard::all(2)) {
         let pool = PgPool::clone(&case.database.pool);
         let storage = Storage::new(pool, Duration::from_secs(10), "tally", GENERATION, shard);
-        let documents = vec![document(id, "{}", 3)];
+        let rows = vec![row(id, "{}", 3)];
         let batch = RowBatch {
             from: 0,
             to: 3 + i64::from(shard.number),
-            documents,
+            rows,
         };
         storage.write(Arc::new(batch)).await.unwrap();
         let bucket = case.documents.bucket("tally", GENERATION, shard);
@@ -181,7 +174,7 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
 #[tokio::test]
 async fn a_bucket_that_redis_lost_is_filled_again() {
     let mut case = Case::new("lost", 8).await;
-    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     case.catch_up().await;
     let key = case.key.clone();
 
@@ -207,24 +200,21 @@ async fn a_bucket_that_redis_lost_is_filled_again() {
 #[tokio::test]
 async fn a_batch_that_a_full_queue_drops_is_read_back_from_the_rows() {
     let mut case = Case::new("dropped", 1).await;
-    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     case.catch_up().await;
-    case.commit(1, 2, vec![document(CATEGORY.0, r#"{"a":2}"#, 2)])
+    case.commit(1, 2, vec![row(CATEGORY.0, r#"{"a":2}"#, 2)])
         .await;
     case.commit(
         2,
         3,
-        vec![
-            document(CATEGORY.0, r#"{"a":3}"#, 3),
-            document(REMOVED, "{}", 3),
-        ],
+        vec![row(CATEGORY.0, r#"{"a":3}"#, 3), row(REMOVED, "{}", 3)],
     )
     .await;
     case.catch_up().await;
     assert_eq!(case.get(CATEGORY.0).await, cached(r#"{"a":3}"#, 3, 3));
 
     case.commit(3, 4, vec![]).await;
-    case.commit(4, 5, vec![document(REMOVED, "", 5)]).await;
+    case.commit(4, 5, vec![row(REMOVED, "", 5)]).await;
     case.catch_up().await;
     assert_eq!(
         case.get(REMOVED).await,
@@ -237,11 +227,11 @@ async fn a_batch_that_a_full_queue_drops_is_read_back_from_the_rows() {
 #[tokio::test]
 async fn a_bucket_that_is_ahead_of_the_rows_is_filled_anew() {
     let mut case = Case::new("ahead", 8).await;
-    case.commit(0, 1, vec![document(CATEGORY.0, "{}", 1)]).await;
+    case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
-    let wrong = [document(CATEGORY.0, r#"{"wrong":1}"#, 70)];
+    let wrong = [row(CATEGORY.0, r#"{"wrong":1}"#, 70)];
     assert!(
         bucket
             .write(Guard::Filling(filling), &wrong, Some(70))
@@ -255,16 +245,16 @@ async fn a_bucket_that_is_ahead_of_the_rows_is_filled_anew() {
 #[tokio::test]
 async fn a_writer_that_was_overtaken_changes_nothing() {
     let mut case = Case::new("stale", 8).await;
-    case.commit(0, 5, vec![document(CATEGORY.0, "{}", 5)]).await;
+    case.commit(0, 5, vec![row(CATEGORY.0, "{}", 5)]).await;
     case.catch_up().await;
     let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
     let stale = RowBatch {
         from: 3,
         to: 6,
-        documents: vec![document(CATEGORY.0, r#"{"stale":1}"#, 6)],
+        rows: vec![row(CATEGORY.0, r#"{"stale":1}"#, 6)],
     };
     assert!(!bucket.apply(&stale, 100).await.unwrap());
-    let older = [document(CATEGORY.0, r#"{"older":1}"#, 4)];
+    let older = [row(CATEGORY.0, r#"{"older":1}"#, 4)];
     assert!(
         bucket
             .write(Guard::Checkpoint(5), &older, None)

@@ -9,7 +9,7 @@ use tidemark_events::audit::reading::Scope;
 use tidemark_events::{Recorded, Timestamp};
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, FieldError, Json, Path, Problem, Query, etag};
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::{Auction, Row};
 use utoipa::IntoParams;

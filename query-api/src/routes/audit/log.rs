@@ -11,7 +11,7 @@ use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, Json, Problem, Query};
 use tidemark_platform::pagination::Page;
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::audit::history::History;
 use utoipa::IntoParams;
 

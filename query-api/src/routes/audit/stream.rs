@@ -8,7 +8,7 @@ use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, Json, Path, Problem, Query};
 use tidemark_platform::pagination::Page;
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use utoipa::IntoParams;
 use uuid::Uuid;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tidemark_events::identity::user::Role;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Json, Problem, etag};
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::identity::profile;
 use tidemark_read_models::identity::profile::Row;
 use utoipa::ToSchema;

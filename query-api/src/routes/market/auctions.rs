@@ -7,7 +7,7 @@ mod won;
 
 use axum::extract::State;
 use tidemark_platform::http::{Path, Problem};
-use tidemark_platform::token::{Tidemark, Token};
+use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::{Auction, Row};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

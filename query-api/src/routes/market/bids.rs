@@ -7,7 +7,7 @@ use axum::extract::State;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Path, Problem, Query};
 use tidemark_platform::pagination::Page;
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::bid::{Bid, Row};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tidemark_platform::http::{Path, Problem, Query};
 use tidemark_platform::pagination::Page;
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::category::{Category, Row};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

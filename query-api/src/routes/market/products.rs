@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_platform::auth::Principal;
 use tidemark_platform::http::{Path, Problem, Query};
 use tidemark_platform::pagination::Page;
-use tidemark_platform::token::{Tidemark, Token};
+use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::product::{Product, Row, Status};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;

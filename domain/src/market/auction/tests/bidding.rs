@@ -4,7 +4,7 @@ use tidemark_events::{Currency, Money};
 
 use super::*;
 use crate::identity::access;
-use crate::{Kind, Reason};
+use crate::{Reason, RefusalKind};
 
 fn refused(given: Given, amount: i64, error: impl Into<crate::Refusal>) {
     assert_eq!(given.by(BIDDER).when(bid(amount)), Err(error.into()));
@@ -40,7 +40,7 @@ fn a_bid_is_neither_negative_nor_zero_nor_beyond_the_limit() {
     }
     let highest = with_bid().by(BIDDER).when(bid(AMOUNT_MAX));
     assert_eq!(highest, Ok(vec![placed(BIDDER, AMOUNT_MAX, true)]));
-    assert_eq!(Error::AmountOutOfRange.kind(), Kind::Invalid);
+    assert_eq!(Error::AmountOutOfRange.kind(), RefusalKind::Invalid);
 }
 
 #[test]

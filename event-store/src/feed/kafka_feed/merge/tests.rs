@@ -93,7 +93,7 @@ fn events_published_twice_are_given_once() {
 }
 
 #[test]
-fn a_partition_with_a_head_is_not_read() {
+fn a_partition_is_not_read_while_an_event_of_it_waits() {
     let run = given(&[&[2, 3, 4], &[]]);
     assert!(run.given.is_empty() && !run.merge.wants(0) && run.merge.wants(1));
 }
@@ -128,7 +128,7 @@ fn the_event_of_a_broken_record_is_missing() {
 }
 
 #[test]
-fn a_head_that_was_given_from_the_log_is_dropped() {
+fn an_event_that_waits_and_was_given_from_the_log_is_dropped() {
     let mut run = given(&[&[3], &[5]]);
     assert_eq!(run.merge.skip_to(4), 1);
     assert_eq!(run.merge.take().map(|event| event.position), Some(5));

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tidemark_events::{Currency, Money};
 use tidemark_platform::http::{FieldError, Problem, Query};
 use tidemark_platform::pagination::Page;
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::auction::{Auction, Row, Status};
 use tidemark_read_models::market::category::Category;
 use utoipa::{IntoParams, ToSchema};

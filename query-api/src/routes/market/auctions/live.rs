@@ -13,7 +13,7 @@ use futures::{Stream, stream};
 use sqlx::PgPool;
 use tidemark_platform::http::{Path, Problem};
 use tidemark_platform::shutdown::Shutdown;
-use tidemark_platform::token::{Tidemark, Token};
+use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::Auction;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, Interval, interval_at};

@@ -4,7 +4,7 @@ use axum::extract::State;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Problem, Query};
 use tidemark_platform::pagination::Page;
-use tidemark_platform::token::Tidemark;
+use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::auction::{Auction, Row};
 use uuid::Uuid;
 

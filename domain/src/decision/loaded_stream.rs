@@ -8,7 +8,7 @@ use crate::decision::state::{AggregateState, AnyState, StateSnapshot};
 
 /// What is known of a stream. The default is a stream without events.
 #[derive(Default)]
-pub struct Loaded {
+pub struct LoadedStream {
     /// The version of the last event; 0 if there is none.
     pub version: i64,
     /// When the last event was recorded; none if there is no event.
@@ -16,7 +16,7 @@ pub struct Loaded {
     pub(crate) state: Option<Box<dyn AnyState>>,
 }
 
-impl Loaded {
+impl LoadedStream {
     /// The state as text; none if the stream has no events.
     ///
     /// # Errors
@@ -45,9 +45,9 @@ impl Loaded {
     }
 }
 
-impl fmt::Debug for Loaded {
+impl fmt::Debug for LoadedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loaded")
+        f.debug_struct("LoadedStream")
             .field("version", &self.version)
             .field("last_at", &self.last_at)
             .finish_non_exhaustive()

@@ -9,9 +9,9 @@ fn root() -> &'static Path {
 }
 
 /// The README and every document, each with its text.
-fn documents() -> Vec<(PathBuf, String)> {
-    let documents = fs::read_dir(root().join("docs")).unwrap();
-    let paths = documents.map(|entry| entry.unwrap().path());
+fn texts() -> Vec<(PathBuf, String)> {
+    let files = fs::read_dir(root().join("docs")).unwrap();
+    let paths = files.map(|entry| entry.unwrap().path());
     paths
         .chain([root().join("README.md")])
         .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
@@ -28,7 +28,7 @@ fn quoted(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_link_leads_to_a_file() {
-    for (path, text) in documents() {
+    for (path, text) in texts() {
         for link in text.split("](").skip(1) {
             let target = link.split([')', '#']).next().unwrap();
             if target.is_empty() || target.contains("://") {
@@ -51,7 +51,7 @@ fn is_path(quote: &str) -> bool {
 
 #[test]
 fn every_file_that_is_named_exists() {
-    for (path, text) in documents() {
+    for (path, text) in texts() {
         for quote in quoted(&text).into_iter().filter(|quote| is_path(quote)) {
             assert!(
                 root().join(quote).exists(),
@@ -64,7 +64,7 @@ fn every_file_that_is_named_exists() {
 
 #[test]
 fn every_test_that_is_named_exists() {
-    for (path, text) in documents() {
+    for (path, text) in texts() {
         for quote in quoted(&text) {
             let Some((file, name)) = quote.split_once(".rs::") else {
                 continue;
@@ -96,7 +96,7 @@ fn settings() -> BTreeSet<String> {
 #[test]
 fn every_setting_that_is_named_has_a_default() {
     let settings = settings();
-    for (path, text) in documents() {
+    for (path, text) in texts() {
         for quote in quoted(&text) {
             let Some(variable) = quote.strip_prefix("TIDEMARK_") else {
                 continue;
