@@ -42,7 +42,9 @@ fn every_link_leads_to_a_file() {
 
 /// Whether a quotation is the path of a file, written from the root of the repository.
 fn is_path(quote: &str) -> bool {
-    let (folder, _) = quote.split_once('/').unwrap_or_default();
+    let Some((folder, _)) = quote.split_once('/') else {
+        return false;
+    };
     let has_ending = [".rs", ".sql", ".toml", ".lua", ".yml", ".conf"]
         .iter()
         .any(|end| quote.ends_with(end));
