@@ -25,7 +25,7 @@ use crate::process_roles::ProcessRoles;
 use crate::start_error::StartError;
 use crate::{relay, routes};
 
-/// How many unwrapped keys of data subjects are kept in memory at most.
+/// The most unwrapped keys of subjects that are kept in memory.
 const SUBJECT_KEYS_CACHED_MAX: u64 = 100_000;
 
 /// Serves until `shutdown`, then stops gracefully.

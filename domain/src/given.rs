@@ -94,7 +94,7 @@ impl Given {
 
     /// The next command is sent by a service.
     pub(crate) fn by_service(mut self) -> Self {
-        self.actor = Actor::Service("timer".to_owned());
+        self.actor = Actor::Service("auction-timer".to_owned());
         self
     }
 

@@ -1,5 +1,6 @@
 //! The records of commands that came with an `Idempotency-Key`: what was answered to them, and for how
-//! long that is kept.
+//! long that is kept. They are looked up and written by the SQL function `append`; requests that meet in one
+//! process share an answer in `command-api/src/executor/idempotency.rs`.
 
 use std::time::Duration;
 

@@ -3,7 +3,8 @@
 //!
 //! The cipher is XChaCha20-Poly1305 with random nonces. A subject's key is stored wrapped, which means
 //! encrypted under a master key that never enters the database. To destroy the wrapped key is to erase
-//! everything that was sealed with it, backups included.
+//! everything that was sealed with it, backups included. Values are sealed where a registration is received:
+//! `command-api/src/routes/identity/users.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -80,7 +80,7 @@ impl Event {
     /// parsed.
     ///
     /// # Errors
-    /// [`DecodeError`] if a newer build wrote the event, or if its data has not the shape of its type.
+    /// [`DecodeError`] if a newer build wrote the event, or if its data does not have the shape of its type.
     pub fn decode(event_type: &str, schema_version: i16, data: &str) -> Result<Self, DecodeError> {
         let aggregate = aggregate_of(event_type)
             .ok_or_else(|| DecodeError::UnknownType(event_type.to_owned()))?;

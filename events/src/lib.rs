@@ -1,7 +1,7 @@
 //! The events of Tidemark: their types by context and aggregate, the metadata around them, their schema
 //! versions and their topics.
 //!
-//! Here is serialisable data only: no I/O, no clock, and no rule about what may happen, since rules are in
+//! This crate holds serialisable data only: no I/O, no clock, and no rule about what may happen, since rules are in
 //! `domain`. Events are stored for ever. So a variant may be added, a field may be added with a default, and
 //! a shape may change through an [`upcast`], but nothing is ever removed or renamed.
 

@@ -26,7 +26,8 @@ const PURPOSE: &[u8] = b"tidemark.cursor.v1";
 pub struct Page<T> {
     /// The items, in the order that the client asked for.
     pub items: Vec<T>,
-    /// The parameter `cursor` for the next page; null if this page is the last.
+    /// What to send for the next page: as `cursor` or, in lists of the audit trail, as `after_version` or
+    /// `after_position`. Null if no page follows.
     pub next: Option<String>,
 }
 

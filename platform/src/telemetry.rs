@@ -63,7 +63,7 @@ pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
         .set_buckets(&BUCKETS)?
         .install_recorder()?;
     let handle = METRICS.get_or_init(|| handle).clone();
-    // This is a thread and no task, since tests end the runtime of the process that started it.
+    // This is a thread, not a task, since tests end the runtime of the process that started it.
     std::thread::Builder::new()
         .name("metrics-upkeep".to_owned())
         .spawn(move || {

@@ -25,8 +25,8 @@ use crate::reading_recorder::ReadingRecorder;
 use crate::start_error::StartError;
 use crate::watcher::Watcher;
 
-/// The largest number of open subject keys that are kept in memory.
-const CACHED_SUBJECT_KEYS_MAX: u64 = 100_000;
+/// The most unwrapped keys of subjects that are kept in memory.
+const SUBJECT_KEYS_CACHED_MAX: u64 = 100_000;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -149,6 +149,6 @@ fn subject_keys(config: &Config, pool: PgPool) -> Result<SubjectKeys, StartError
         pool,
         &master,
         ttl,
-        CACHED_SUBJECT_KEYS_MAX,
+        SUBJECT_KEYS_CACHED_MAX,
     )?)
 }

@@ -35,7 +35,7 @@ pub(crate) struct Environment {
     processor: String,
     memory_mib: u64,
     postgres: BTreeMap<&'static str, String>,
-    /// How many times a second a page can be written and flushed by `fdatasync`.
+    /// How many times per second a page can be written and flushed by `fdatasync`.
     pub(crate) fdatasync_per_second: f64,
     commit: String,
     quick: bool,

@@ -63,7 +63,7 @@ impl Figure {
         }
     }
 
-    /// A figure that is a rate: how often a second requests succeeded.
+    /// A figure that is a rate: how many requests succeeded per second.
     pub(crate) fn rate(
         name: impl Into<Cow<'static, str>>,
         measured: &Measured,

@@ -36,7 +36,7 @@ const CI_CONTROLS: [&str; 2] = ["checkpoint-apart-from-rows", "poll-by-sequence"
 /// Injects faults into a running Tidemark, and checks that it keeps what it promises.
 ///
 /// A run has rounds. Each round starts a Postgres, a Redis, a Kafka and Tidemark's processes of its
-/// own, has 16 clients send about 400 commands a second, and injects up to ten faults, one after
+/// own, has 16 clients send about 400 commands per second, and injects up to ten faults, one after
 /// the other. The clients keep a journal of what they sent and were answered. When the load has
 /// ended, the log, the topics, the rows and the documents in Redis are read directly, and all
 /// invariants are checked. Before the first round, positive controls make mistakes on purpose that

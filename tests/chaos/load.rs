@@ -29,7 +29,7 @@ pub(crate) use tally::Tally;
 
 /// Clients that work at the same time.
 const CLIENTS: usize = 16;
-/// How often each client sends a command: 400 a second in all, if they are answered in time.
+/// How often each client sends a command: 400 per second in all, if they are answered in time.
 const SEND_INTERVAL: Duration = Duration::from_millis(40);
 /// Longer than any fault keeps commands from being accepted, recovery included.
 const OUTAGE_MAX: Duration = Duration::from_secs(90);

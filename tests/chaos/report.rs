@@ -15,7 +15,7 @@ use crate::plan::Round;
 
 pub(crate) use summary::Summary;
 
-/// The finished rounds of a run, one a line, as JSON.
+/// The finished rounds of a run, one per line, as JSON.
 const FILE: &str = "rounds.jsonl";
 
 /// What came of a round.

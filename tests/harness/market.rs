@@ -54,14 +54,14 @@ impl Market<'_> {
         id
     }
 
-    /// Announces an auction of a new product that takes bids for an hour, unless `terms` says
+    /// Schedules an auction of a new product that takes bids for an hour, unless `terms` says
     /// otherwise.
     pub async fn auction(&self, terms: Value) -> Uuid {
         let body = self.terms(self.listed().await, terms).await;
         self.seller.post("/v1/auctions", &body).await.ok().id()
     }
 
-    /// The body that announces an auction of a product for an hour, changed by `terms`.
+    /// The body that schedules an auction of a product for an hour, changed by `terms`.
     pub async fn terms(&self, product_id: Uuid, terms: Value) -> Value {
         let mut body = json!({
             "product_id": product_id,

@@ -14,7 +14,7 @@ use crate::{App, Client, from_environment};
 pub struct User {
     /// The id of the user.
     pub id: Uuid,
-    /// The user's email address, which nobody else has.
+    /// The user's e-mail address, which nobody else has.
     pub email: String,
     /// The name that others see, which nobody else has.
     pub display_name: String,
@@ -40,7 +40,7 @@ impl Deref for User {
 /// A person who has not registered yet. No two are alike.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// The user's email address, which nobody else has.
+    /// The user's e-mail address, which nobody else has.
     pub email: String,
     /// The name that others see, which nobody else has.
     pub display_name: String,

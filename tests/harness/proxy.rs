@@ -55,7 +55,7 @@ pub struct Slowness {
     pub jitter: Duration,
     /// The largest number of bytes that is sent at once.
     pub slice: Option<usize>,
-    /// The most bytes a second.
+    /// The most bytes per second.
     pub rate: Option<u64>,
 }
 

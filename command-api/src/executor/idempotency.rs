@@ -1,4 +1,4 @@
-//! Has a command with an `Idempotency-Key` act once, however often it is sent.
+//! Makes a command with an `Idempotency-Key` act once, however often it is sent.
 //!
 //! Requests with the same key that meet in one process share one answer. For all others the append looks:
 //! it finds the idempotency record of a command that was accepted before, by whatever process.

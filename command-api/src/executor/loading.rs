@@ -24,7 +24,7 @@ pub(super) type FinishedLoad = Result<Vec<LoadResult>, JoinError>;
 pub(super) struct Loading {
     loader: Loader,
     waiting: HashMap<Load, Vec<QueuedCommand>>,
-    /// What commands wait for and no task loads yet.
+    /// What commands wait for and no task has begun to load.
     wanted: Vec<Load>,
     tasks: JoinSet<Vec<LoadResult>>,
     tasks_max: usize,

@@ -1,4 +1,4 @@
-//! Why a rule forbids a command. No HTTP words stand here: each API maps the kinds to its own answers.
+//! Why a rule forbids a command. No HTTP terms are used here: each API maps the kinds to its own answers.
 
 use tidemark_events::Timestamp;
 

@@ -1,5 +1,5 @@
-//! Sessions: refresh tokens that are replaced with each use, known by their keyed hashes. Passwords and
-//! access tokens are checked and made at the edge.
+//! Sessions: refresh tokens that are replaced with each use, known by their keyed hashes. The
+//! command API checks passwords, and makes and checks access tokens.
 
 mod end;
 mod error;

@@ -24,7 +24,7 @@ pub use schedule::{Open, Schedule};
 
 use crate::AggregateState;
 
-/// What the seller announced, with the end as late bids have extended it.
+/// What the seller scheduled, with the end as late bids have extended it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// The product that is sold.
@@ -64,14 +64,14 @@ pub enum Auction {
     /// There is no such auction.
     #[default]
     None,
-    /// The auction is announced and not opened yet.
+    /// The auction is scheduled and takes no bids yet.
     Scheduled {
-        /// What the seller announced.
+        /// What the seller scheduled.
         terms: Terms,
     },
     /// The auction takes bids until its end.
     Open {
-        /// What the seller announced, with the end as late bids have extended it.
+        /// What the seller scheduled, with the end as late bids have extended it.
         terms: Terms,
         /// The highest bid so far; none if nobody has bid.
         leading: Option<Bid>,

@@ -38,7 +38,7 @@ pub enum Scope {
         event_type: Option<String>,
         /// The aggregate of the events, such as `auction`.
         aggregate: Option<String>,
-        /// The actor who caused the events, such as `service:timer`.
+        /// The actor who caused the events, such as `service:auction-timer`.
         actor: Option<String>,
         /// The time at or after which the events were recorded.
         from: Option<Timestamp>,

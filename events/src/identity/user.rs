@@ -23,7 +23,8 @@ pub enum Role {
     Admin,
     /// An auditor reads history.
     Auditor,
-    /// An operator runs the system.
+    /// An operator runs the system. No rule asks for this role yet. The service `operator` of the configuration
+    /// is something else.
     Operator,
 }
 

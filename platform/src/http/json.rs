@@ -1,5 +1,6 @@
 //! JSON bodies, read strictly: what some parsers accept and others do not, or what Postgres cannot
-//! store, is refused before it reaches a handler. `body` has limited size and time of arrival before.
+//! store, is refused before it reaches a handler. `body` has already limited how large the body is and
+//! how long it takes to arrive.
 
 mod strict;
 

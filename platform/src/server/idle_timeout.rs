@@ -18,7 +18,8 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::config;
 
-/// Which requests of a connection are in flight. The service tells it, the stream asks it.
+/// How many requests of a connection are in flight. The HTTP service counts them, and the stream reads the
+/// number to know whether a timeout applies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Activity(Arc<Shared>);
 

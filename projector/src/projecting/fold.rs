@@ -20,8 +20,8 @@ pub(super) struct KeyedEvent<'a> {
 /// The position of an event that cannot be applied, and why.
 pub(super) type Blocked = (i64, EventError);
 
-/// The events that touch rows of the shard, up to the first event that cannot be decoded, and that
-/// one.
+/// The events that touch rows of the shard, up to the first event that cannot be decoded, and the
+/// position and error of that event.
 pub(super) fn decode<M: ReadModel>(
     shard: Shard,
     events: &[Arc<Recorded>],

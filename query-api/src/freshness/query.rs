@@ -1,6 +1,6 @@
 //! Checked queries that fetch items together with what decides whether these are fresh enough.
 //!
-//! The first part of every such statement is the same and stands here. Callers give the type of an
+//! The first part of every such statement is the same, and is written once, here. Callers give the type of an
 //! item, the read model's name, the SQL that selects the items, and its arguments. That SQL is put into
 //! `array(…)`, and finds the generation that serves queries as `s.generation` and the position that its
 //! shards have applied as `s.position`.

@@ -13,7 +13,7 @@ pub(crate) type PublishedPositions = Vec<i64>;
 /// all.
 ///
 /// # Errors
-/// If the database does.
+/// If Postgres does not answer the query.
 pub(crate) async fn changed_auctions(
     pool: &PgPool,
     published: &PublishedPositions,
@@ -47,7 +47,7 @@ pub(crate) async fn changed_auctions(
 /// The documents of these auctions as they are now.
 ///
 /// # Errors
-/// If the database does.
+/// If Postgres does not answer the query.
 pub(crate) async fn live_updates(
     pool: &PgPool,
     auctions: &[Uuid],

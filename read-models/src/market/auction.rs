@@ -18,7 +18,7 @@ use crate::{EventFilter, FoldInput, ReadModel, schema};
 #[serde(rename_all = "snake_case")]
 #[schema(as = AuctionStatus)]
 pub enum Status {
-    /// The auction is announced and takes no bids yet.
+    /// The auction is scheduled and takes no bids yet.
     Scheduled,
     /// The auction takes bids.
     Open,

@@ -22,12 +22,12 @@ const CLIENTS: usize = 64;
 const HALVES: usize = 2;
 /// The part of the throughput at which latencies are measured.
 const BELOW_SATURATION: f64 = 0.7;
-/// A disk with this many calls of `fdatasync` a second is fast.
+/// A disk with this many calls of `fdatasync` per second is fast.
 const FAST_DISK: f64 = 5_000.0;
-/// The target of commands a second on a fast disk.
+/// The target of commands per second on a fast disk.
 const COMMANDS_ON_FAST_DISK: f64 = 25_000.0;
 
-/// Measures all of them, on a disk that can do this many calls of `fdatasync` a second.
+/// Measures all of them, on a disk that can do this many calls of `fdatasync` per second.
 pub(crate) async fn measure(
     market: &Arc<Market>,
     (duration, fdatasync_per_second): (Duration, f64),
@@ -64,9 +64,9 @@ async fn measure_full_batches(
     let copy = baseline::copy(market, duration).await;
     let name = "COPY of events and idempotency records";
     let copy = Figure::new(name, copy, "events/s");
-    progress.step("append function, 256 events a call");
+    progress.step("append function, 256 events per call");
     let append = baseline::append_function(market, WAITING / HALVES, true, duration).await;
-    let name = "append function, 256 events a call";
+    let name = "append function, 256 events per call";
     let append = Figure::new(name, append, "events/s").against(&copy);
 
     progress.step("executor, 512 commands waiting");
@@ -92,12 +92,16 @@ async fn measure_clients(
     progress: &Progress,
     table: &mut Table,
 ) {
-    progress.step("append function, 32 commands a call");
+    progress.step("append function, 32 commands per call");
     let append = baseline::append_function(market, CLIENTS / HALVES, false, duration).await;
-    let append = Figure::new("append function, 32 commands a call", append, "commands/s");
-    progress.step("one transaction a command");
-    let single = baseline::transaction_a_command(market, CLIENTS, duration).await;
-    let name = "one transaction a command, 64 clients";
+    let append = Figure::new(
+        "append function, 32 commands per call",
+        append,
+        "commands/s",
+    );
+    progress.step("one transaction per command");
+    let single = baseline::transaction_per_command(market, CLIENTS, duration).await;
+    let name = "one transaction per command, 64 clients";
     let single = Figure::new(name, single.per_second, "commands/s");
 
     progress.step("executor, 64 clients");
@@ -138,8 +142,8 @@ async fn measure_one_client(
     };
     let insert = baseline::insert(market, duration).await;
     let insert = median("bare INSERT and COMMIT", &insert);
-    let append = baseline::transaction_a_command(market, 1, duration).await;
-    let append = median("append function, one event a call", &append.latencies);
+    let append = baseline::transaction_per_command(market, 1, duration).await;
+    let append = median("append function, one event per call", &append.latencies);
     let append = append.against(&insert);
     let measured = closed_loop(market, 1, duration, |market, _, sent| {
         market.bid(sent % AUCTIONS, 0, false)

@@ -18,7 +18,7 @@ const WAITING: usize = 512;
 /// Events of the short log.
 const SHORT: i64 = 100_000;
 
-/// Measures events appended a second at both lengths; `long` is a number of events.
+/// Measures events appended per second at both lengths; `long` is a number of events.
 pub(crate) async fn measure(long: i64, duration: Duration, progress: &Progress, table: &mut Table) {
     progress.step("filling a log");
     let market = Arc::new(Market::create().await);

@@ -14,14 +14,14 @@ pub(crate) const STEPS_OF_COMMANDS: u64 = 2;
 /// Steps of [`measure_visibility`].
 pub(crate) const STEPS_OF_VISIBILITY: u64 = 1;
 
-/// The target of commands a second, and the rate at which latencies are measured.
+/// The target of commands per second, and the rate at which latencies are measured.
 const RATE: f64 = 3_000.0;
 /// The largest part of the throughput at which latencies are measured.
 const BELOW_SATURATION: f64 = 0.8;
-/// The rate at which visibility is measured, in commands a second.
+/// The rate at which visibility is measured, in commands per second.
 const VISIBILITY_RATE: f64 = 1_000.0;
 
-/// Measures commands a second, their latencies, and how far read models are behind meanwhile.
+/// Measures commands per second, their latencies, and how far read models are behind meanwhile.
 pub(crate) async fn measure_commands(
     (deployment, market): (&Deployment, &Market),
     duration: Duration,

@@ -25,7 +25,7 @@ pub(crate) const STEPS: u64 = 3;
 /// The part of the throughput at which latencies are measured.
 const BELOW_SATURATION: f64 = 0.5;
 
-/// Measures reads a second, and their latencies.
+/// Measures reads per second, and their latencies.
 pub(crate) async fn measure(
     (deployment, market): (&Deployment, &Market),
     duration: Duration,

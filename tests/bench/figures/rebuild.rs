@@ -1,4 +1,4 @@
-//! Building a read model: how many events a second a projector's workers fold from the first event
+//! Building a read model: how many events per second a projector's workers fold from the first event
 //! on, against how many Postgres copies out of the table.
 
 use std::time::Instant;
@@ -36,7 +36,7 @@ pub(crate) async fn measure(events: i64, progress: &Progress, table: &mut Table)
     table.add(figure);
 }
 
-/// Events a second that `COPY` reads.
+/// Events per second that `COPY` reads.
 async fn copy(database: &Database) -> f64 {
     let url = database.url_like(&from_environment("TIDEMARK_TEST_DATABASE_URL"));
     let mut connection = PgConnection::connect(&url).await.unwrap();
@@ -52,7 +52,7 @@ async fn copy(database: &Database) -> f64 {
     f64::from(events) / started.elapsed().as_secs_f64()
 }
 
-/// Events a second that are folded.
+/// Events per second that are folded.
 async fn rebuild(database: &Database, events: i64) -> f64 {
     let config = Settings::in_production(database).config();
     let started = Instant::now();

@@ -80,7 +80,7 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
     }
 }
 
-/// Events a second through the append function, one call after the other. The time that making the
+/// Events per second through the append function, one call after the other. The time that making the
 /// events takes does not count, as with `COPY`.
 pub(crate) async fn append_function(
     market: &Market,
@@ -117,9 +117,9 @@ pub(crate) async fn append_function(
     per_second
 }
 
-/// Commands a second, each a transaction of its own, over as many connections as the executor may
+/// Commands per second, each a transaction of its own, over as many connections as the executor may
 /// use.
-pub(crate) async fn transaction_a_command(
+pub(crate) async fn transaction_per_command(
     market: &Arc<Market>,
     clients: usize,
     duration: Duration,
@@ -162,7 +162,7 @@ pub(crate) async fn transaction_a_command(
     }
 }
 
-/// Events a second by `COPY` of events and idempotency records into the log's own tables. The rows
+/// Events per second by `COPY` of events and idempotency records into the log's own tables. The rows
 /// are removed afterwards, because they leave a gap in the log.
 pub(crate) async fn copy(market: &Market, duration: Duration) -> f64 {
     let url = market.database.url_like(&tidemark_tests::from_environment(

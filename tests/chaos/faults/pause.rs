@@ -27,8 +27,8 @@ const TERM_FAILED: &str = "the relay's term failed";
 /// checkpoints have moved, and Postgres has ended its transactions.
 const LEASE_LOST: &str = "the lease is lost";
 
-/// Where a relay may be paused, or kept waiting for longer than its lease lasts, its successor and
-/// it may both publish a record.
+/// After faults in which a relay is paused, or kept waiting for longer than its lease lasts, records
+/// may come again: the relay and its successor may both have published them.
 pub(super) const FAULTS: &[Fault] = &[
     pause_of("pause-command-api", "pause of a command API", |i| {
         pause(i, |stack| &stack.command_apis[0].supervised).boxed()

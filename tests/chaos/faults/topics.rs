@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[Fault] = &[
 /// Commands whose records the projector reads from changed topics.
 const COMMANDS: u64 = 1_500;
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Events a second that are published again at least, where there are enough to measure that.
+/// Events per second that are published again at least, where there are enough to measure that.
 const REPUBLISHED_PER_SECOND: f64 = 5_000.0;
 const ENOUGH_TO_MEASURE: i64 = 20_000;
 

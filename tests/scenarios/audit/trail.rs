@@ -46,7 +46,7 @@ async fn a_stream_is_shown_as_it_is_stored() {
     let buyer = format!("user:{}", audited.buyer.id);
     assert_eq!(actor_of("auction.bid_placed"), buyer);
     assert_eq!(actor_of("auction.closed"), "service:auction-timer");
-    // The timer closed the auction because it was announced, which is the first event.
+    // The timer closed the auction because it was scheduled, which is the first event.
     let closed = items(&page).last().unwrap();
     assert_eq!(closed["causation_id"], items(&page)[0]["event_id"]);
 

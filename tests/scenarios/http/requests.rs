@@ -3,6 +3,7 @@
 
 use reqwest::Method;
 use serde_json::json;
+use tidemark_domain::PROCESS_MANAGERS;
 use tidemark_tests::App;
 use tidemark_tests::client::Answer;
 use tidemark_tests::eventually;
@@ -203,7 +204,9 @@ async fn services_send_only_the_commands_that_they_are_for() {
     let routes = routes::all(&app).await;
     let head = app.database.head().await;
     let services = ["query-api", "operator", "projector"].map(|name| (name, app.service(name)));
-    let reactors = ["auction-timer"].map(|name| (name, app.reactor(name)));
+    let reactors = PROCESS_MANAGERS
+        .iter()
+        .map(|it| (it.name, app.reactor(it.name)));
     for (service, client) in services.into_iter().chain(reactors) {
         for route in &routes {
             // A service may not even do what anybody may, such as refresh a session.

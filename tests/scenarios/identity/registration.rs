@@ -1,4 +1,4 @@
-//! Whoever gives a valid email address and a strong password registers; the rules for passwords are those
+//! Whoever gives a valid e-mail address and a strong password registers; the rules for passwords are those
 //! of NIST SP 800-63B.
 
 use futures::future::join_all;

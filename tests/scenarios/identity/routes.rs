@@ -58,7 +58,7 @@ async fn sessions(app: &App) -> Vec<Route> {
     let user = app.user().await;
     let login = json!({"email": user.email, "password": user.password});
     vec![
-        // What cannot be an email address is only a wrong one here, so no value is out of range.
+        // What cannot be an e-mail address is only a wrong one here, so no value is out of range.
         Route::post("/v1/sessions", Audience::Anybody, &app.client).with(login),
         Route::post("/v1/sessions/refresh", Audience::Anybody, &app.client)
             .with(json!({"refresh_token": user.refresh_token})),

@@ -1,4 +1,4 @@
-//! Auctions from their announcement to their end: each of their states allows some commands, and refuses
+//! Auctions from their scheduling to their end: each of their states allows some commands, and refuses
 //! all others.
 
 use serde_json::json;

@@ -140,7 +140,7 @@ async fn every_order_is_complete_page_by_page() {
             "sort=newest",
             vec!["flag", "lamp", "chart", "clock", "sextant"],
         ),
-        // Auctions of equal price are in the order of their ids, which is that of their announcement.
+        // Auctions of equal price are in the order of their ids, which is that of their scheduling.
         (
             "sort=price&currency=EUR",
             vec!["sextant", "chart", "clock", "lamp"],

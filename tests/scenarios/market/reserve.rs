@@ -78,14 +78,14 @@ async fn the_reserve_is_in_no_answer() {
     let body = market
         .terms(market.listed().await, json!({"reserve_price": RESERVE}))
         .await;
-    let announced = market.seller.post("/v1/auctions", &body).await.ok();
+    let scheduled = market.seller.post("/v1/auctions", &body).await.ok();
     let buyer = app.user().await;
-    let auction = announced.id();
+    let auction = scheduled.id();
     let answers = [
         buyer.bid(auction, 1).await,
         buyer.bid(auction, 1_000).await,
         market.seller.bid(auction, 2_000).await,
-        announced,
+        scheduled,
     ];
     for answer in answers {
         assert!(!answer.text.contains(&RESERVE.to_string()), "{answer:?}");

@@ -84,14 +84,14 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
         "starts_at": app.database.in_seconds(60).await,
         "anti_sniping_window_s": 30,
     });
-    let announcement = market.terms(market.listed().await, terms).await;
+    let new_auction = market.terms(market.listed().await, terms).await;
     let amounts = [json!(0), json!(-1), json!(TOO_MUCH)];
     let currencies = [json!("eur"), json!("EURO"), json!("")];
     let malformed_times = [json!("tomorrow"), json!("2026-02-30T00:00:00Z"), json!("")];
     let soon = json!({"ends_at": app.database.in_seconds(3).await});
     vec![
         Route::post("/v1/auctions", SELLER, seller)
-            .with(announcement)
+            .with(new_auction)
             .optional(&[
                 "/reserve_price",
                 "/buy_now_price",

@@ -132,8 +132,8 @@ async fn timers_survive_a_projector_that_is_killed_and_fire_once() {
     let mut auctions = Vec::new();
     for product in products {
         let terms = market.terms(product, json!({"ends_at": ends_at})).await;
-        let announced = market.seller.post("/v1/auctions", &terms).await;
-        auctions.push(announced.ok().id());
+        let scheduled = market.seller.post("/v1/auctions", &terms).await;
+        auctions.push(scheduled.ok().id());
     }
     app.settle().await;
     projector.kill().await;

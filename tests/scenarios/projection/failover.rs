@@ -8,7 +8,7 @@ use tidemark_tests::eventually;
 use tidemark_tests::{App, Process};
 use tokio_util::sync::CancellationToken;
 
-use super::replay::{assert_documents, assert_rows, differences};
+use super::replay::{assert_all_have_rows, assert_documents, assert_rows, differences};
 use super::shards::with_shards;
 use super::trade::trade;
 
@@ -119,7 +119,8 @@ async fn two_projectors_share_the_shards_and_one_takes_over_from_the_other() {
     two_projectors_share_and_one_takes_over(&app).await;
 }
 
-/// The positive control of these tests: comparing rows finds every row that was changed.
+/// The positive control of these tests: comparing rows finds every row that was changed, and there are
+/// rows of every read model to compare.
 #[tokio::test]
 async fn a_row_that_differs_from_a_replay_is_detected() {
     let app = App::builder().projector().start().await;
@@ -127,6 +128,7 @@ async fn a_row_that_differs_from_a_replay_is_detected() {
     let auction = market.auction(json!({})).await;
     buyer.bid(auction, 1_000).await.ok();
     app.settle().await;
+    assert_all_have_rows(&app).await;
     assert_rows(&app).await;
     let wrongs = [
         "update auction_rows set position = position + 1",

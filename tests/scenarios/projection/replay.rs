@@ -4,10 +4,26 @@ use std::collections::BTreeMap;
 
 use redis::AsyncCommands;
 use tidemark_events::Recorded;
+use tidemark_read_models::audit::history::History;
+use tidemark_read_models::identity::profile::Profile;
+use tidemark_read_models::market::auction::Auction;
+use tidemark_read_models::market::bid::Bid;
+use tidemark_read_models::market::category::Category;
+use tidemark_read_models::market::product::Product;
 use tidemark_read_models::storage::GENERATION;
 use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
 use tidemark_tests::eventually;
 use tidemark_tests::{App, replay};
+
+/// The read models of which every scenario that compares makes rows. Of others it compares what there is.
+const ALWAYS_WITH_ROWS: [&str; 6] = [
+    Auction::NAME,
+    Bid::NAME,
+    Category::NAME,
+    History::NAME,
+    Product::NAME,
+    Profile::NAME,
+];
 
 /// Fails unless every row of every read model is, byte for byte, what a replay from zero makes.
 pub(super) async fn assert_rows(app: &App) {
@@ -20,6 +36,17 @@ pub(super) async fn differences(app: &App) -> Vec<String> {
     for_each_read_model!(differences_of(app, &events).await).concat()
 }
 
+/// Fails unless a replay from zero makes rows of every read model.
+pub(super) async fn assert_all_have_rows(app: &App) {
+    let events = app.database.log().page(0, i64::MAX).await.unwrap();
+    for_each_read_model!(assert_has_rows(&events));
+}
+
+fn assert_has_rows<M: ReadModel>(events: &[Recorded]) {
+    let rows = replay::replay::<M>(events);
+    assert!(!rows.is_empty(), "{} has no rows", M::NAME);
+}
+
 /// Waits until every document in Redis equals its row, and every bucket has applied the whole log.
 pub(super) async fn assert_documents(app: &App) {
     for_each_read_model!(assert_buckets(app).await);
@@ -27,11 +54,13 @@ pub(super) async fn assert_documents(app: &App) {
 
 async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<String> {
     let expected = replay::replay::<M>(events);
-    assert!(!expected.is_empty(), "{} has no rows", M::NAME);
+    if ALWAYS_WITH_ROWS.contains(&M::NAME) {
+        assert!(!expected.is_empty(), "{} has no rows", M::NAME);
+    }
     replay::differences::<M>(&expected, &replay::rows::<M>(&app.database.pool).await)
 }
 
-/// The Redis keys of the hashes that hold the documents of a read model, one a shard.
+/// The Redis keys of the hashes that hold the documents of a read model, one per shard.
 pub(super) async fn buckets<M: ReadModel>(app: &App) -> Vec<String> {
     let shards: i32 = sqlx::query_scalar("select shards from generations where read_model = $1")
         .bind(M::NAME)

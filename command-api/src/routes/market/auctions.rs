@@ -1,4 +1,4 @@
-//! Routes of auctions and bids: sellers announce auctions, buyers bid, and a service opens and closes
+//! Routes of auctions and bids: sellers schedule auctions, buyers bid, and a service opens and closes
 //! auctions when their time has come.
 
 use axum::extract::State;
@@ -75,7 +75,7 @@ struct NewBid {
     amount: Price,
 }
 
-/// Announce an auction
+/// Schedule an auction
 ///
 /// Only the seller of the product may do this.
 #[utoipa::path(

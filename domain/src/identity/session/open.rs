@@ -8,7 +8,7 @@ use crate::identity::user;
 use crate::identity::user::User;
 use crate::{Command, Stop, View, Write};
 
-/// Opens a session of a user whose password the edge has verified.
+/// Opens a session of a user whose password the command API has verified.
 #[derive(Clone, Debug)]
 pub struct Open {
     /// The id of the new session.

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 pub const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
 /// The shortest auction: a shorter one would give nobody the time to bid.
 pub const DURATION_MIN: TimeDelta = TimeDelta::seconds(1);
-/// The longest auction, before late bids extend it: for so long it holds the product.
+/// The longest auction, before late bids extend it. The product cannot be auctioned again meanwhile.
 pub const DURATION_MAX: TimeDelta = TimeDelta::days(30);
-/// The longest anti-sniping window in seconds: by so much a single bid extends the auction at most.
+/// The longest anti-sniping window in seconds, which is the most by which one bid extends an auction.
 pub const ANTI_SNIPING_WINDOW_MAX_S: u32 = 3_600;

@@ -55,8 +55,8 @@ impl Merge {
         self.last_position
     }
 
-    /// Whether a partition must be read to go on. It is not read while
-    /// an event of it waits, which bounds memory.
+    /// Whether a partition must be read to go on. It is not read while an event of it waits, which bounds
+    /// memory.
     pub(super) fn wants(&self, partition: usize) -> bool {
         !self.partitions[partition].is_waiting
     }

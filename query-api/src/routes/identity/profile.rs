@@ -1,4 +1,5 @@
-//! The profile of the asking user. Only here is personal data unsealed, and only for its subject.
+//! The profile of the asking user. No other route of this API unseals personal data, and this one does so
+//! only for its subject.
 
 use std::collections::BTreeSet;
 

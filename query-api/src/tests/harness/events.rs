@@ -22,7 +22,7 @@ pub(crate) fn auction_events() -> Vec<Event> {
         .collect()
 }
 
-/// The row of the sample auction just after it was announced, with this id.
+/// The row of the sample auction just after it was scheduled, with this id.
 pub(crate) fn auction(id: u128) -> Row {
     let recorded = recorded(1, samples::AUCTION.0, &auction_events()[0]);
     let input = Auction::EVENTS.fold_input(&recorded).unwrap().unwrap();

@@ -60,7 +60,7 @@ impl Listings {
                 json!({"amount": 600, "currency": "DKK"}),
             ),
         ] {
-            let auction = announce(app, &sellers[seller], categories[category], title, &price);
+            let auction = schedule(app, &sellers[seller], categories[category], title, &price);
             auctions.insert(name, auction.await);
         }
         Self {
@@ -71,8 +71,8 @@ impl Listings {
     }
 }
 
-/// Announces an auction that lasts an hour, so that those announced later also end later.
-async fn announce(app: &App, seller: &User, category: Uuid, title: &str, price: &Value) -> Uuid {
+/// Schedules an auction that lasts an hour, so that those scheduled later also end later.
+async fn schedule(app: &App, seller: &User, category: Uuid, title: &str, price: &Value) -> Uuid {
     let mut product = market::product(category);
     product["title"] = title.into();
     let product = seller.post("/v1/products", &product).await.ok().id();

@@ -28,8 +28,8 @@ fn refused(schedule: Schedule, error: impl Into<crate::Refusal>) {
 #[test]
 fn sellers_auction_their_listed_products() {
     let claim = Write::Claim(auction_claim(PRODUCT), AUCTION.0);
-    let announced = [writes_of(["auction.scheduled"]), vec![claim]].concat();
-    let with_reserve = [announced, writes_of(["reserve.set"])].concat();
+    let scheduled = [writes_of(["auction.scheduled"]), vec![claim]].concat();
+    let with_reserve = [scheduled, writes_of(["reserve.set"])].concat();
     assert_eq!(market().by(SELLER).when(schedule()), Ok(with_reserve));
 
     let at_once = Schedule {

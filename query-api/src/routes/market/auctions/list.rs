@@ -33,7 +33,7 @@ enum Sort {
     Price,
     /// The auction with the most bids comes first.
     BidCount,
-    /// The auction that was announced last comes first.
+    /// The auction that was scheduled last comes first.
     Newest,
 }
 
