@@ -14,6 +14,7 @@ mod id;
 mod money;
 mod sealed;
 pub mod upcast;
+mod values;
 
 pub mod audit;
 pub mod identity;
@@ -28,8 +29,9 @@ pub use envelope::{Actor, ActorError, EventHash, Metadata, Recorded};
 pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
+pub use values::{Moment, MomentError};
 
-/// A moment. The log's own clock is Postgres's.
+/// A time, in whole microseconds. The log's own clock is Postgres's; what clients state is a [`Moment`].
 pub type Timestamp = chrono::DateTime<chrono::Utc>;
 
 aggregates! {

@@ -4,6 +4,7 @@ mod auctions;
 mod bids;
 mod categories;
 mod contests;
+mod extremes;
 mod lists;
 mod live_updates;
 mod products;

@@ -19,7 +19,7 @@ use tidemark_events::{Money, ProductId, ReserveId, Timestamp, UserId};
 pub use bid::{BuyNow, PlaceBid};
 pub use end::{Cancel, Close};
 pub use error::Error;
-pub use limits::{AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+pub use limits::{AHEAD_MAX, AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 pub use schedule::{Open, Schedule};
 
 use crate::AggregateState;

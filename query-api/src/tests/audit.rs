@@ -181,3 +181,26 @@ async fn the_log_is_filtered() {
     let interval = "from=2027-01-01T00:00:02Z&until=2027-01-01T00:00:04Z";
     assert_eq!(positions(interval).await, [2, 3]);
 }
+
+#[tokio::test]
+async fn times_that_clients_may_not_state_are_refused() {
+    let (_database, _command_api, api) = with_history("times").await;
+    let auditor = api.authorization(7, "auditor");
+    for time in [
+        "2027-06-30T23:59:60Z",
+        "2027-01-01T00:00:00%2B0000",
+        "2027-01-01T00:00:00%20UTC",
+        "2027-1-1T00:00:00Z",
+        "1969-12-31T23:59:59Z",
+    ] {
+        for (path, parameter) in [
+            (format!("/audit/auctions/{AUCTION}/state?at={time}"), "at"),
+            (format!("/audit/events?from={time}"), "from"),
+            (format!("/audit/events?until={time}"), "until"),
+        ] {
+            let answer = api.get(&path, &[("authorization", &auditor)]).await;
+            assert_eq!(answer.status, 422, "{path}");
+            assert_eq!(answer.body["errors"][0]["parameter"], parameter, "{path}");
+        }
+    }
+}

@@ -138,6 +138,11 @@ async fn impossible_terms_are_refused() {
             json!({"ends_at": at(31 * 86_400).await}),
             "duration_out_of_range",
         ),
+        (json!({"ends_at": at(731 * 86_400).await}), "too_far_ahead"),
+        (
+            json!({"starts_at": at(731 * 86_400).await, "ends_at": at(732 * 86_400).await}),
+            "too_far_ahead",
+        ),
         (
             json!({"starts_at": at(60).await, "ends_at": at(60).await}),
             "duration_out_of_range",

@@ -6,7 +6,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::audit::reading::Record;
 use tidemark_events::audit::reading::Scope;
-use tidemark_events::{ReadingId, Timestamp, UserId};
+use tidemark_events::{Moment, ReadingId, UserId};
 use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -51,7 +51,7 @@ enum Shown {
         version: Option<i64>,
         /// The moment whose state is shown, if it was asked for by time.
         #[schema(value_type = Option<String>, format = DateTime)]
-        at: Option<Timestamp>,
+        at: Option<Moment>,
     },
     /// A page of the log.
     Log {
@@ -65,10 +65,10 @@ enum Shown {
         actor: Option<String>,
         /// The moment from which on events are shown.
         #[schema(value_type = Option<String>, format = DateTime)]
-        from: Option<Timestamp>,
+        from: Option<Moment>,
         /// The moment before which events are shown.
         #[schema(value_type = Option<String>, format = DateTime)]
-        until: Option<Timestamp>,
+        until: Option<Moment>,
     },
 }
 
@@ -89,7 +89,7 @@ impl From<Shown> for Scope {
             } => Self::State {
                 stream_id,
                 version,
-                at,
+                at: at.map(Moment::timestamp),
             },
             Shown::Log {
                 after_position,
@@ -103,8 +103,8 @@ impl From<Shown> for Scope {
                 event_type,
                 aggregate,
                 actor,
-                from,
-                until,
+                from: from.map(Moment::timestamp),
+                until: until.map(Moment::timestamp),
             },
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_domain::market::auction::{
     AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
 };
-use tidemark_events::{AuctionId, ProductId, ReserveId, Timestamp};
+use tidemark_events::{AuctionId, Moment, ProductId, ReserveId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -53,12 +53,13 @@ struct NewAuction {
     #[garde(range(min = 1, max = AMOUNT_MAX))]
     #[schema(minimum = 1)]
     buy_now_price: Option<i64>,
-    /// When the auction opens. Leave it out to open the auction at once.
+    /// When the auction opens, at most 730 days ahead, in whole microseconds: what is finer is cut off. Leave
+    /// it out to open the auction at once.
     #[schema(value_type = Option<String>, format = DateTime)]
-    starts_at: Option<Timestamp>,
-    /// When the auction ends, unless a late bid extends it.
+    starts_at: Option<Moment>,
+    /// When the auction ends, unless a late bid extends it: at most 730 days ahead, in whole microseconds.
     #[schema(value_type = String, format = DateTime)]
-    ends_at: Timestamp,
+    ends_at: Moment,
     /// If a bid is placed within this many seconds before the end, the auction ends this many seconds after
     /// the bid instead.
     #[garde(range(max = ANTI_SNIPING_WINDOW_MAX_S))]

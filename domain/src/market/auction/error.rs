@@ -2,7 +2,7 @@
 
 use tidemark_events::{Money, Timestamp};
 
-use super::limits::{AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+use super::limits::{AHEAD_MAX, AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use crate::{Reason, RefusalKind};
 
 /// Why a command on an auction is refused.
@@ -26,6 +26,9 @@ pub enum Error {
     /// The auction would have started before it was scheduled.
     #[error("the start is in the past")]
     StartsInThePast,
+    /// The auction would start or end in the far future.
+    #[error("an auction starts and ends within {} days", AHEAD_MAX.num_days())]
+    TooFarAhead,
     /// The auction would end before it starts, or would be too short or too long.
     #[error(
         "an auction lasts from {} seconds to {} days",
@@ -74,6 +77,7 @@ impl Reason for Error {
             | Self::ReserveTooLow
             | Self::BuyNowTooLow
             | Self::StartsInThePast
+            | Self::TooFarAhead
             | Self::DurationOutOfRange
             | Self::WindowTooLong => RefusalKind::Invalid,
             Self::NotOpen(_)
@@ -96,6 +100,7 @@ impl Reason for Error {
             Self::ReserveTooLow => "reserve_too_low",
             Self::BuyNowTooLow => "buy_now_too_low",
             Self::StartsInThePast => "starts_in_the_past",
+            Self::TooFarAhead => "too_far_ahead",
             Self::DurationOutOfRange => "duration_out_of_range",
             Self::WindowTooLong => "anti_sniping_window_too_long",
             Self::NotOpen(_) => "auction_not_open",

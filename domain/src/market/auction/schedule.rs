@@ -3,9 +3,9 @@
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::Event;
 use tidemark_events::market::reserve;
-use tidemark_events::{AuctionId, Money, ProductId, ReserveId, Timestamp};
+use tidemark_events::{AuctionId, Moment, Money, ProductId, ReserveId, Timestamp};
 
-use super::limits::{ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+use super::limits::{AHEAD_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use super::running::Running;
 use super::{Error, require_amount_in_range};
 use crate::identity::access;
@@ -30,9 +30,9 @@ pub struct Schedule {
     /// none if nobody can.
     pub buy_now_price: Option<i64>,
     /// When the auction starts to take bids; none if it starts at once.
-    pub starts_at: Option<Timestamp>,
+    pub starts_at: Option<Moment>,
     /// When the auction ends, unless a late bid extends it.
-    pub ends_at: Timestamp,
+    pub ends_at: Moment,
     /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction to
     /// so many seconds after the bid. 0 if no bid does.
     pub anti_sniping_window_s: u32,
@@ -59,11 +59,15 @@ impl Schedule {
 
     /// Checks the times, and returns the start.
     fn check_times(&self, now: Timestamp) -> Result<Timestamp, Error> {
-        let starts_at = self.starts_at.unwrap_or(now);
+        let starts_at = self.starts_at.map_or(now, Moment::timestamp);
+        let ends_at = self.ends_at.timestamp();
         if starts_at < now {
             return Err(Error::StartsInThePast);
         }
-        if !(DURATION_MIN..=DURATION_MAX).contains(&(self.ends_at - starts_at)) {
+        if starts_at - now > AHEAD_MAX || ends_at - now > AHEAD_MAX {
+            return Err(Error::TooFarAhead);
+        }
+        if !(DURATION_MIN..=DURATION_MAX).contains(&(ends_at - starts_at)) {
             return Err(Error::DurationOutOfRange);
         }
         if self.anti_sniping_window_s > ANTI_SNIPING_WINDOW_MAX_S {
@@ -100,7 +104,7 @@ impl Command for Schedule {
                     buy_now_price: self.buy_now_price,
                     reserve_id: self.reserve.map(|(id, _)| id),
                     starts_at,
-                    ends_at: self.ends_at,
+                    ends_at: self.ends_at.timestamp(),
                     anti_sniping_window_s: self.anti_sniping_window_s,
                 },
             ),

@@ -5,6 +5,7 @@ mod bidding;
 mod ending;
 mod scheduling;
 
+use tidemark_events::Moment;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::Outcome;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents};
@@ -32,6 +33,11 @@ pub(super) const fn bid(amount: i64) -> PlaceBid {
         auction_id: AUCTION,
         amount: euro_cents(amount),
     }
+}
+
+/// The time so many seconds after the beginning of the samples, as a seller states it.
+fn stated(seconds: i64) -> Moment {
+    at(seconds).try_into().unwrap()
 }
 
 /// A seller with a listed product, a bidder, and a rival who is a seller too.

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_events::audit::reading::Scope;
-use tidemark_events::{Recorded, Timestamp};
+use tidemark_events::{Moment, Recorded};
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, FieldError, Json, Path, Problem, Query, etag};
 use tidemark_platform::tidemark::Tidemark;
@@ -34,7 +34,7 @@ pub(super) struct AsOf {
     version: Option<i64>,
     /// Show the auction as of this moment (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
-    at: Option<Timestamp>,
+    at: Option<Moment>,
 }
 
 impl AsOf {
@@ -42,7 +42,9 @@ impl AsOf {
     fn includes(&self, recorded: &Recorded) -> bool {
         self.version
             .is_none_or(|version| recorded.version <= version)
-            && self.at.is_none_or(|at| recorded.recorded_at <= at)
+            && self
+                .at
+                .is_none_or(|at| recorded.recorded_at <= at.timestamp())
     }
 }
 
@@ -76,7 +78,7 @@ pub(super) async fn state(
     let scope = Scope::State {
         stream_id,
         version,
-        at,
+        at: at.map(Moment::timestamp),
     };
     record(&app, &correlation, &user, scope).await?;
     let tag = etag(row.version.unsigned_abs());

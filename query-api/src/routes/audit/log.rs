@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use sqlx::PgPool;
-use tidemark_events::Timestamp;
+use tidemark_events::Moment;
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, Json, Problem, Query};
@@ -47,10 +47,10 @@ pub(super) struct Filter {
     actor: Option<String>,
     /// Only events that were recorded at this moment (RFC 3339) or later.
     #[param(value_type = Option<String>, format = DateTime)]
-    from: Option<Timestamp>,
+    from: Option<Moment>,
     /// Only events that were recorded before this moment (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
+    until: Option<Moment>,
     /// Whether readings of history are included.
     #[serde(default)]
     readings: bool,
@@ -93,8 +93,8 @@ impl Filter {
             event_type: self.event_type,
             aggregate: self.aggregate,
             actor: self.actor,
-            from: self.from,
-            until: self.until,
+            from: self.from.map(Moment::timestamp),
+            until: self.until.map(Moment::timestamp),
         }
     }
 }
@@ -124,8 +124,8 @@ async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Fetc
         filter.event_type,
         filter.aggregate,
         filter.actor,
-        filter.from,
-        filter.until,
+        filter.from.map(Moment::timestamp),
+        filter.until.map(Moment::timestamp),
         filter.readings,
         limit,
     )

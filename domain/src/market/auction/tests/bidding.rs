@@ -197,7 +197,7 @@ fn without_a_buy_now_price_nobody_can_buy_now() {
         minimum_increment: 1,
         buy_now_price: None,
         starts_at: None,
-        ends_at: at(60),
+        ends_at: stated(60),
         anti_sniping_window_s: 0,
     };
     assert!(plain.execute(schedule).is_ok());

@@ -15,8 +15,8 @@ fn schedule() -> Schedule {
         starting_price: euro_cents(10_000),
         minimum_increment: 500,
         buy_now_price: Some(50_000),
-        starts_at: Some(at(0)),
-        ends_at: at(3_600),
+        starts_at: Some(stated(0)),
+        ends_at: stated(3_600),
         anti_sniping_window_s: 60,
     }
 }
@@ -143,25 +143,40 @@ fn amounts_out_of_range_or_order_are_refused() {
 #[test]
 fn times_in_the_past_or_out_of_bounds_are_refused() {
     let past = Schedule {
-        starts_at: Some(at(-1)),
+        starts_at: Some(stated(-1)),
         ..schedule()
     };
     refused(past, Error::StartsInThePast);
     let longest = DURATION_MAX.num_seconds();
     for ends_at in [-1, 0, longest + 1] {
         let odd = Schedule {
-            ends_at: at(ends_at),
+            ends_at: stated(ends_at),
             ..schedule()
         };
         refused(odd, Error::DurationOutOfRange);
     }
     for ends_at in [1, longest] {
         let bound = Schedule {
-            ends_at: at(ends_at),
+            ends_at: stated(ends_at),
             ..schedule()
         };
         assert!(market().by(SELLER).when(bound).is_ok());
     }
+    let ahead = AHEAD_MAX.num_seconds();
+    for (starts_at, ends_at) in [(ahead, ahead + 1), (ahead + 1, ahead + 2)] {
+        let far = Schedule {
+            starts_at: Some(stated(starts_at)),
+            ends_at: stated(ends_at),
+            ..schedule()
+        };
+        refused(far, Error::TooFarAhead);
+    }
+    let latest = Schedule {
+        starts_at: Some(stated(ahead - 1)),
+        ends_at: stated(ahead),
+        ..schedule()
+    };
+    assert!(market().by(SELLER).when(latest).is_ok());
     let window = Schedule {
         anti_sniping_window_s: ANTI_SNIPING_WINDOW_MAX_S + 1,
         ..schedule()

@@ -1,0 +1,10 @@
+//! Values that clients state and that events hold for ever.
+//!
+//! Clients, JSON, Postgres and this language disagree on what a time, a text or a currency may be. So each
+//! is parsed once, when a request is read, into a type of this module, which refuses what others could not
+//! read. Commands carry these types. Stored events are read as what they are, without these rules: what
+//! was stored stays readable, whatever the rules become.
+
+mod moment;
+
+pub use moment::{Moment, MomentError};
