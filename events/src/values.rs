@@ -5,6 +5,14 @@
 //! read. Commands carry these types. Stored events are read as what they are, without these rules: what
 //! was stored stays readable, whatever the rules become.
 
+mod characters;
+mod line;
 mod moment;
+mod slug;
+mod text;
 
+pub use characters::TextError;
+pub use line::Line;
 pub use moment::{Moment, MomentError};
+pub use slug::{Slug, SlugError};
+pub use text::Text;

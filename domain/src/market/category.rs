@@ -4,9 +4,9 @@
 mod tests;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::CategoryId;
 use tidemark_events::identity::user::Role;
-use tidemark_events::market::category::Event;
+use tidemark_events::market::category::{Event, Name};
+use tidemark_events::{CategoryId, Slug};
 
 use crate::identity::access;
 use crate::{AggregateState, Claim, ClaimScope, Command, Reason, RefusalKind, Stop, View, Write};
@@ -89,9 +89,9 @@ pub struct Create {
     /// The category above the new one; none at the top of the tree.
     pub parent_id: Option<CategoryId>,
     /// The name that people see.
-    pub name: String,
+    pub name: Name,
     /// The name in URLs, which no other category has.
-    pub slug: String,
+    pub slug: Slug,
     /// The place among the categories with the same parent, the lowest first.
     pub sort_order: i32,
 }
@@ -106,7 +106,7 @@ impl Command for Create {
         if let Some(parent_id) = self.parent_id {
             require_active(view, parent_id)?;
         }
-        let slug = Claim::new(ClaimScope::CategorySlug, &self.slug);
+        let slug = Claim::new(ClaimScope::CategorySlug, self.slug.as_str());
         if view.owner(&slug)?.is_some() {
             return Err(Error::SlugTaken.into());
         }
@@ -116,8 +116,8 @@ impl Command for Create {
                 Event::Created {
                     category_id: self.category_id,
                     parent_id: self.parent_id,
-                    name: self.name.clone(),
-                    slug: self.slug.clone(),
+                    name: self.name.clone().into(),
+                    slug: self.slug.clone().into(),
                     sort_order: self.sort_order,
                 },
             ),

@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Timestamp, UserId};
+use crate::{Line, Timestamp, UserId};
 
 id! {
     /// The id of a reading: one page of history that an auditor was shown.
     ReadingId
 }
+
+/// What an auditor names in a filter: a type, an aggregate or an actor.
+pub type Name = Line<100>;
 
 /// What an auditor asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

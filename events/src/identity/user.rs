@@ -4,12 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CredentialId, KeyedHash, Sealed};
+use crate::{CredentialId, KeyedHash, Line, Sealed};
 
 id! {
     /// The id of a user, who is also the subject under whose key their personal data is sealed.
     UserId
 }
+
+/// The name of a user that others see, before it is sealed.
+pub type DisplayName = Line<100>;
 
 /// What a user may do. A user holds any number of roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,7 +53,7 @@ events! {
             /// The keyed hash of the normalised e-mail address, by which users log in and addresses are
             /// unique.
             email_hash: KeyedHash,
-            /// The name that others see, sealed as `display_name`.
+            /// The [`DisplayName`], sealed as `display_name`.
             display_name: Sealed,
         },
         /// An admin granted a role to the user, or the user was registered as the first admin.

@@ -1,9 +1,14 @@
 //! Events of categories.
 
+use crate::Line;
+
 id! {
     /// The id of a category.
     CategoryId
 }
+
+/// The name of a category that people see.
+pub type Name = Line<100>;
 
 events! {
     /// The events of a category.
@@ -15,10 +20,9 @@ events! {
             category_id: CategoryId,
             /// The category above this one. None if this category is at the top of the tree.
             parent_id: Option<CategoryId>,
-            /// The name that people see, 1 to 100 characters.
+            /// The name that people see: a [`Name`].
             name: String,
-            /// The name in URLs, which no other category has: up to 60 lower-case letters, digits and single
-            /// hyphens.
+            /// The name in URLs, which no other category has: a [`Slug`](crate::Slug).
             slug: String,
             /// The place among the categories with the same parent, the lowest first.
             sort_order: i32,

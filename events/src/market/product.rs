@@ -4,12 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AuctionId, CategoryId, Money, UserId};
+use crate::{AuctionId, CategoryId, Line, Money, Text, UserId};
 
 id! {
     /// The id of a product.
     ProductId
 }
+
+/// The title of a product.
+pub type Title = Line<200>;
+/// The description of a product.
+pub type Description = Text<10_000>;
+/// A reference to a picture of a product, such as a URL.
+pub type Image = Line<500>;
+/// The name or the value of a property of a product.
+pub type Specification = Line<200>;
 
 /// How used a product is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,17 +58,16 @@ events! {
             seller_id: UserId,
             /// The category that the product is filed under.
             category_id: CategoryId,
-            /// The title, one line of 1 to 200 characters.
+            /// The [`Title`].
             title: String,
-            /// The description, up to 10,000 characters on any number of lines.
+            /// The [`Description`], which may be empty.
             description: String,
             /// How used the product is.
             condition: Condition,
-            /// References to pictures, such as URLs, the main picture first: up to 20, each of 1 to 500
-            /// characters.
+            /// References to pictures, the main picture first: up to 20 of type [`Image`].
             images: Vec<String>,
             /// Properties by name, such as `weight` with the value `2 kg`: up to 50, with names and values of
-            /// up to 200 characters.
+            /// type [`Specification`].
             specifications: BTreeMap<String, String>,
             /// How the product is sent. None if the buyer must collect it.
             shipping: Option<Shipping>,

@@ -9,23 +9,21 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let auditor = app.auditor().await;
     let scope = json!({"kind": "stream", "stream_id": auditor.id, "after_version": 0});
     let reading = json!({"reader_id": auditor.id, "scope": scope});
-    let state_at = |at| json!({"kind": "state", "stream_id": auditor.id, "version": null, "at": at});
-    let since = |from| {
-        json!({
-            "kind": "log",
-            "after_position": 0,
-            "event_type": null,
-            "aggregate": null,
-            "actor": null,
-            "from": from,
-            "until": null,
-        })
+    let state_at =
+        |at: &str| json!({"kind": "state", "stream_id": auditor.id, "version": null, "at": at});
+    let log = |filter: &str, value: &str| {
+        let mut scope = json!({"kind": "log", "after_position": 0});
+        scope[filter] = value.into();
+        scope
     };
     let scopes = [
         state_at("2027-06-30T23:59:60Z"),
         state_at("2027-1-1T00:00:00Z"),
-        since("1969-12-31T23:59:59Z"),
-        since("2027-01-01T00:00:00+0000"),
+        log("from", "1969-12-31T23:59:59Z"),
+        log("until", "2027-01-01T00:00:00+0000"),
+        log("event_type", "a\u{202e}b"),
+        log("aggregate", ""),
+        log("actor", &"a".repeat(101)),
     ];
     let service = "query-api";
     vec![

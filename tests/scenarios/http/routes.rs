@@ -115,6 +115,27 @@ impl Route {
         self
     }
 
+    /// At the pointer stands a line that people read, of at most so many characters.
+    pub(crate) fn line(self, pointer: &'static str, chars_max: usize) -> Self {
+        self.out_of_range(pointer, ["", "a\nb", "a\r\nb", "a\tb"].map(Value::from))
+            .text(pointer, chars_max)
+    }
+
+    /// At the pointer stands a text that people read, of at most so many characters.
+    pub(crate) fn text(self, pointer: &'static str, chars_max: usize) -> Self {
+        let too_long = "a".repeat(chars_max + 1);
+        let unreadable = [
+            " ",
+            "\u{200b}\u{2060}",
+            "a\u{7}b",
+            "a\u{85}b",
+            "a\u{2028}b",
+            "a\u{202e}b",
+            &too_long,
+        ];
+        self.out_of_range(pointer, unreadable.map(Value::from))
+    }
+
     /// Sends the request that is accepted.
     pub(crate) async fn send(&self) -> Answer {
         self.send_as(&self.client).await

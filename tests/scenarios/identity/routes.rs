@@ -51,7 +51,7 @@ fn registration(route: Route, body: Value) -> Route {
     route
         .with(body)
         .out_of_range("/email", email)
-        .out_of_range("/display_name", [json!(""), json!("a".repeat(101))])
+        .line("/display_name", 100)
 }
 
 async fn sessions(app: &App) -> Vec<Route> {

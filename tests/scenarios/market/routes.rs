@@ -33,14 +33,24 @@ async fn categories(app: &App, market: &Market<'_>) -> Vec<Route> {
         "slug": "sextants-2",
         "sort_order": 3,
     });
-    let slugs = ["", "A", "a--b", "-a", &"a".repeat(61)].map(Value::from);
+    let id = market.category_id;
+    let slugs = [
+        "",
+        "A",
+        "a--b",
+        "-a",
+        &"a".repeat(61),
+        &id.to_string(),
+        &id.simple().to_string(),
+    ]
+    .map(Value::from);
     let sort_orders = [json!(1_i64 << 31), json!(-(1_i64 << 31) - 1), json!(1.5)];
     vec![
         Route::post("/v1/categories", ADMIN, admin)
             .with(body)
             .optional(&["/parent_id", "/sort_order"])
             .out_of_range("/parent_id", [json!("17"), json!("")])
-            .out_of_range("/name", [json!(""), json!("a".repeat(101))])
+            .line("/name", 100)
             .out_of_range("/slug", slugs)
             .out_of_range("/sort_order", sort_orders),
         Route::post("/v1/categories/{id}/activate", ADMIN, admin).about(inactive),
@@ -52,7 +62,16 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
     let seller: &Client = &market.seller;
     let many = |n: usize, item: &str| json!(vec![item; n]);
     let countries = [many(0, ""), many(251, "DE"), many(1, "de"), many(1, "DEU")];
-    let specifications = [json!({"": "a"}), json!({"a": "b".repeat(201)})];
+    let properties: Value = (0..51).map(|n| (n.to_string(), json!("a"))).collect();
+    let specifications = [
+        json!({"": "a"}),
+        json!({"a\u{202e}b": "c"}),
+        json!({"a\nb": "c"}),
+        json!({"a".repeat(201): "b"}),
+        // One name in two Unicode forms.
+        json!({"Gr\u{f6}\u{df}e": "1", "Gro\u{308}\u{df}e": "2"}),
+        properties,
+    ];
     vec![
         Route::post("/v1/products", SELLER, seller)
             .with(product(market.category_id))
@@ -64,11 +83,13 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
                 "/shipping",
             ])
             .maps(&["/specifications"])
-            .out_of_range("/title", [json!(""), json!("a".repeat(201))])
-            .out_of_range("/description", [json!("a".repeat(10_001))])
+            .line("/title", 200)
+            .text("/description", 10_000)
             .out_of_range("/condition", [json!("shiny"), json!("Good")])
-            .out_of_range("/images", [many(21, "a"), many(1, "")])
+            .out_of_range("/images", [many(21, "a")])
+            .line("/images/0", 500)
             .out_of_range("/specifications", specifications)
+            .line("/specifications/weight", 200)
             .out_of_range("/shipping/countries", countries),
         Route::post("/v1/products/{id}/list", SELLER, seller).about(market.draft().await),
         Route::post("/v1/products/{id}/withdraw", SELLER, seller).about(market.listed().await),

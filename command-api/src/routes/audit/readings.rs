@@ -5,7 +5,7 @@ use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::audit::reading::Record;
-use tidemark_events::audit::reading::Scope;
+use tidemark_events::audit::reading::{Name, Scope};
 use tidemark_events::{Moment, ReadingId, UserId};
 use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
@@ -58,11 +58,14 @@ enum Shown {
         /// The position after which the page begins.
         after_position: i64,
         /// The event type that the page is restricted to.
-        event_type: Option<String>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        event_type: Option<Name>,
         /// The aggregate that the page is restricted to.
-        aggregate: Option<String>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        aggregate: Option<Name>,
         /// The actor whose events the page is restricted to.
-        actor: Option<String>,
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        actor: Option<Name>,
         /// The moment from which on events are shown.
         #[schema(value_type = Option<String>, format = DateTime)]
         from: Option<Moment>,
@@ -100,9 +103,9 @@ impl From<Shown> for Scope {
                 until,
             } => Self::Log {
                 after_position,
-                event_type,
-                aggregate,
-                actor,
+                event_type: event_type.map(String::from),
+                aggregate: aggregate.map(String::from),
+                actor: actor.map(String::from),
                 from: from.map(Moment::timestamp),
                 until: until.map(Moment::timestamp),
             },

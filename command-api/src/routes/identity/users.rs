@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tidemark_domain::identity::user::{CreateFirstAdmin, GrantRole, Register, RevokeRole};
 use tidemark_event_store::SubjectKeyUse;
-use tidemark_events::identity::user::Role;
+use tidemark_events::identity::user::{DisplayName, Role};
 use tidemark_events::{CredentialId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
@@ -42,10 +42,9 @@ struct NewUser {
     /// The password: 15 to 128 characters of any kind, not easily guessed.
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
-    /// The name that other people read: 1 to 100 characters. It is stored encrypted.
-    #[garde(length(chars, min = 1, max = 100))]
-    #[schema(min_length = 1, max_length = 100)]
-    display_name: String,
+    /// The name that other people read: one line of 1 to 100 characters. It is stored encrypted.
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    display_name: DisplayName,
 }
 
 #[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
@@ -60,9 +59,8 @@ struct FirstAdmin {
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
     /// The display name, as in any registration.
-    #[garde(length(chars, min = 1, max = 100))]
-    #[schema(min_length = 1, max_length = 100)]
-    display_name: String,
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    display_name: DisplayName,
     /// The bootstrap secret of the configuration.
     secret: String,
 }
@@ -137,7 +135,7 @@ async fn registration(app: &App, user: &NewUser) -> Result<(Register, SubjectKey
     let local_part = email.split('@').next().unwrap_or_default();
     app.passwords.check(
         &user.password,
-        &[&email, local_part, &user.display_name, "tidemark"],
+        &[&email, local_part, user.display_name.as_str(), "tidemark"],
     )?;
     let password_hash = app.passwords.hash(&user.password).await?;
     let user_id = UserId(new_id());
@@ -151,7 +149,7 @@ async fn registration(app: &App, user: &NewUser) -> Result<(Register, SubjectKey
         credential_id: CredentialId(new_id()),
         email_hash: app.lookup_key.hash("email", &email),
         email: seal("email", &user.email)?,
-        display_name: seal("display_name", &user.display_name)?,
+        display_name: seal("display_name", user.display_name.as_str())?,
         password_hash: seal("password_hash", &password_hash)?,
     };
     let subject_key = SubjectKeyUse {

@@ -5,7 +5,8 @@ use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::market::category::{Activate, Create, Deactivate};
-use tidemark_events::CategoryId;
+use tidemark_events::market::category::Name;
+use tidemark_events::{CategoryId, Slug};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -29,34 +30,16 @@ pub(super) fn router() -> OpenApiRouter<App> {
 struct NewCategory {
     /// The category that this one is part of. Leave it out for a category at the top.
     parent_id: Option<Uuid>,
-    /// The name that people read: 1 to 100 characters.
-    #[garde(length(chars, min = 1, max = 100))]
-    #[schema(min_length = 1, max_length = 100)]
-    name: String,
+    /// The name that people read: one line of 1 to 100 characters.
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    name: Name,
     /// The name for use in addresses, unique among all categories: up to 60 lower-case letters, digits and
-    /// single hyphens.
-    #[garde(length(bytes, max = 60), custom(is_slug))]
-    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 60)]
-    slug: String,
+    /// single hyphens, not in the form of a UUID.
+    #[schema(value_type = String, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 60)]
+    slug: Slug,
     /// The place among the categories of the same parent: the lowest comes first.
     #[serde(default)]
     sort_order: i32,
-}
-
-fn is_slug<C>(text: &str, _: &C) -> garde::Result {
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    };
-    if text.split('-').all(is_part) {
-        Ok(())
-    } else {
-        Err(garde::Error::new(
-            "must be lower-case letters and digits, joined by single hyphens",
-        ))
-    }
 }
 
 /// Create a category

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use tidemark_domain::market::product::{Draft, List, Withdraw};
-use tidemark_events::market::product::{Condition, Shipping};
+use tidemark_events::market::product::{
+    Condition, Description, Image, Shipping, Specification, Title,
+};
 use tidemark_events::{CategoryId, Money, ProductId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
@@ -19,9 +22,6 @@ use uuid::Uuid;
 use super::price::Price;
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
-
-const SPECIFICATIONS_MAX: usize = 50;
-const SPECIFICATION_CHARS_MAX: usize = 200;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -37,27 +37,26 @@ struct NewProduct {
     /// The category that the product belongs to.
     category_id: Uuid,
     /// What the product is, in one line of 1 to 200 characters.
-    #[garde(length(chars, min = 1, max = 200))]
-    #[schema(min_length = 1, max_length = 200)]
-    title: String,
-    /// The description for buyers: up to 10,000 characters.
-    #[garde(length(chars, max = 10_000))]
-    #[schema(max_length = 10_000)]
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    title: Title,
+    /// The description for buyers: up to 10,000 characters on any number of lines.
+    #[schema(value_type = String, max_length = 10_000)]
     #[serde(default)]
-    description: String,
+    description: Description,
     /// The condition of the product: `new`, `like_new`, `good`, `fair` or `for_parts`.
     #[schema(value_type = String, example = "good")]
     condition: Condition,
     /// References to pictures of the product, the main one first: up to 20, each of 1 to 500 characters.
-    #[garde(length(max = 20), inner(length(chars, min = 1, max = 500)))]
-    #[schema(max_items = 20)]
+    #[garde(length(max = 20))]
+    #[schema(value_type = Vec<String>, max_items = 20)]
     #[serde(default)]
-    images: Vec<String>,
-    /// Names and values such as `weight` and `2 kg`: up to 50 pairs. Names and values have up to 200
-    /// characters each, and a name has at least one.
-    #[garde(custom(are_specifications))]
-    #[serde(default)]
-    specifications: BTreeMap<String, String>,
+    images: Vec<Image>,
+    /// Names and values such as `weight` and `2 kg`: up to 50 pairs. Names and values are lines of 1 to 200
+    /// characters each.
+    #[garde(length(max = 50))]
+    #[schema(value_type = BTreeMap<String, String>)]
+    #[serde(default, deserialize_with = "specifications")]
+    specifications: BTreeMap<Specification, Specification>,
     /// How the product is sent. Leave it out if the buyer must collect the product.
     #[garde(dive)]
     shipping: Option<NewShipping>,
@@ -85,22 +84,18 @@ fn is_country_code<C>(code: &str, _: &C) -> garde::Result {
     }
 }
 
-fn are_specifications<C>(specifications: &BTreeMap<String, String>, _: &C) -> garde::Result {
-    let is_too_long = |text: &String| text.chars().count() > SPECIFICATION_CHARS_MAX;
-    if specifications.len() > SPECIFICATIONS_MAX {
-        Err(garde::Error::new(format!(
-            "must have at most {SPECIFICATIONS_MAX} entries"
-        )))
-    } else if specifications
-        .iter()
-        .any(|(name, value)| name.is_empty() || is_too_long(name) || is_too_long(value))
-    {
-        Err(garde::Error::new(format!(
-            "must have names that are not empty, and names and values of at most {SPECIFICATION_CHARS_MAX} characters"
-        )))
-    } else {
-        Ok(())
+/// Reads names and values. Two names that are one in Unicode's form NFC are refused, as the same key twice is.
+fn specifications<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Specification, Specification>, D::Error> {
+    let mut specifications = BTreeMap::new();
+    for (name, value) in BTreeMap::<String, Specification>::deserialize(deserializer)? {
+        let name = Specification::try_from(name).map_err(D::Error::custom)?;
+        if specifications.insert(name, value).is_some() {
+            return Err(D::Error::custom("must not have the same name twice"));
+        }
     }
+    Ok(specifications)
 }
 
 /// Draft a product

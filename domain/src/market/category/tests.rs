@@ -21,8 +21,8 @@ fn create(parent_id: Option<CategoryId>) -> Create {
     Create {
         category_id: CHILD,
         parent_id,
-        name: "Field cameras".to_owned(),
-        slug: "field-cameras".to_owned(),
+        name: "Field cameras".to_owned().try_into().unwrap(),
+        slug: "field-cameras".to_owned().try_into().unwrap(),
         sort_order: 1,
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use tidemark_events::identity::user::Role;
-use tidemark_events::market::product::{Condition, Event, Shipping};
+use tidemark_events::market::product::{
+    Condition, Description, Event, Image, Shipping, Specification, Title,
+};
 use tidemark_events::{CategoryId, ProductId};
 
 use crate::identity::access;
@@ -17,16 +19,16 @@ pub struct Draft {
     pub product_id: ProductId,
     /// The category that the product is filed under, which must be active.
     pub category_id: CategoryId,
-    /// The title, one line.
-    pub title: String,
-    /// The description, any number of lines.
-    pub description: String,
+    /// The title.
+    pub title: Title,
+    /// The description.
+    pub description: Description,
     /// How used the product is.
     pub condition: Condition,
-    /// URLs of pictures, the main picture first.
-    pub images: Vec<String>,
+    /// References to pictures, the main picture first.
+    pub images: Vec<Image>,
     /// Properties by name, such as `weight` with the value `2 kg`.
-    pub specifications: BTreeMap<String, String>,
+    pub specifications: BTreeMap<Specification, Specification>,
     /// How the product is sent; none if buyers must collect it.
     pub shipping: Option<Shipping>,
 }
@@ -39,17 +41,20 @@ impl Command for Draft {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let seller_id = access::require(view, Role::Seller)?;
         category::require_active(view, self.category_id)?;
+        let specifications = self.specifications.clone().into_iter();
         Ok(vec![Write::event(
             self.product_id.0,
             Event::Drafted {
                 product_id: self.product_id,
                 seller_id,
                 category_id: self.category_id,
-                title: self.title.clone(),
-                description: self.description.clone(),
+                title: self.title.clone().into(),
+                description: self.description.clone().into(),
                 condition: self.condition,
-                images: self.images.clone(),
-                specifications: self.specifications.clone(),
+                images: self.images.iter().cloned().map(String::from).collect(),
+                specifications: specifications
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect(),
                 shipping: self.shipping.clone(),
             },
         )])

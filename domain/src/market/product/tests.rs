@@ -1,7 +1,7 @@
 //! The life of a product, and who may not change it.
 
-use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER};
+use tidemark_events::{Event as AnyEvent, Line};
 
 use super::*;
 use crate::given::{Given, given, granted, registered, sample, writes_of};
@@ -50,13 +50,20 @@ fn draft() -> Draft {
     Draft {
         product_id,
         category_id,
-        title,
-        description,
+        title: title.try_into().unwrap(),
+        description: description.try_into().unwrap(),
         condition,
-        images,
-        specifications,
+        images: images.into_iter().map(parsed).collect(),
+        specifications: specifications
+            .into_iter()
+            .map(|(name, value)| (parsed(name), parsed(value)))
+            .collect(),
         shipping,
     }
+}
+
+fn parsed<const CHARS_MAX: usize>(text: String) -> Line<CHARS_MAX> {
+    text.try_into().unwrap()
 }
 
 #[test]

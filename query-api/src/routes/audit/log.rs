@@ -7,7 +7,7 @@ use garde::Validate;
 use serde::Deserialize;
 use sqlx::PgPool;
 use tidemark_events::Moment;
-use tidemark_events::audit::reading::Scope;
+use tidemark_events::audit::reading::{Name, Scope};
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, Json, Problem, Query};
 use tidemark_platform::pagination::Page;
@@ -20,9 +20,6 @@ use super::{record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
 use crate::freshness::{Fetched, QueriedShards, query_all_shards};
-
-/// The greatest number of characters of a type, an aggregate or an actor.
-const NAME_MAX: usize = 100;
 
 /// The events that are asked for.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
@@ -37,14 +34,14 @@ pub(super) struct Filter {
     after_position: i64,
     /// Only events of this type, such as `auction.opened`.
     #[serde(rename = "type")]
-    #[garde(length(chars, max = NAME_MAX))]
-    event_type: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
+    event_type: Option<Name>,
     /// Only events of this aggregate, such as `auction`.
-    #[garde(length(chars, max = NAME_MAX))]
-    aggregate: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
+    aggregate: Option<Name>,
     /// Only events that this actor caused: `user:<id>`, `service:<name>` or `anonymous`.
-    #[garde(length(chars, max = NAME_MAX))]
-    actor: Option<String>,
+    #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
+    actor: Option<Name>,
     /// Only events that were recorded at this moment (RFC 3339) or later.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Moment>,
@@ -90,9 +87,9 @@ impl Filter {
     fn scope(self) -> Scope {
         Scope::Log {
             after_position: self.after_position,
-            event_type: self.event_type,
-            aggregate: self.aggregate,
-            actor: self.actor,
+            event_type: self.event_type.map(String::from),
+            aggregate: self.aggregate.map(String::from),
+            actor: self.actor.map(String::from),
             from: self.from.map(Moment::timestamp),
             until: self.until.map(Moment::timestamp),
         }
@@ -121,9 +118,9 @@ async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Fetc
          limit $8
         "#,
         filter.after_position,
-        filter.event_type,
-        filter.aggregate,
-        filter.actor,
+        filter.event_type.as_ref().map(Name::as_str),
+        filter.aggregate.as_ref().map(Name::as_str),
+        filter.actor.as_ref().map(Name::as_str),
         filter.from.map(Moment::timestamp),
         filter.until.map(Moment::timestamp),
         filter.readings,

@@ -1,0 +1,184 @@
+//! Which characters texts may have.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// The text is empty, or has nothing but blanks and characters that show nothing.
+    #[error("must have something to see")]
+    NothingToSee,
+    /// The text breaks the line, or has a tab, where one line is expected.
+    #[error("must be one line without tabs")]
+    LineBreak,
+    /// The text has a control character, or one that separates lines in some programs and not in others.
+    #[error("must not have the control or separator character U+{0:04X}")]
+    Control(u32),
+    /// The text has a character that turns the direction of what follows it, so that it reads as another.
+    #[error("must not have the character U+{0:04X}, which changes the direction of text")]
+    Direction(u32),
+    /// The text has too many characters.
+    #[error("must have at most {0} characters")]
+    TooLong(usize),
+}
+
+/// The text in Unicode's form NFC, if all of its characters are allowed. Line feeds and tabs are.
+pub(super) fn normalised(text: &str, chars_max: usize) -> Result<String, TextError> {
+    let text: String = text.nfc().collect();
+    if text.chars().count() > chars_max {
+        return Err(TextError::TooLong(chars_max));
+    }
+    for character in text.chars() {
+        let number = u32::from(character);
+        if separates(character) {
+            return Err(TextError::Control(number));
+        }
+        if turns(character) {
+            return Err(TextError::Direction(number));
+        }
+    }
+    if text.chars().all(shows_nothing) {
+        return Err(TextError::NothingToSee);
+    }
+    Ok(text)
+}
+
+fn separates(character: char) -> bool {
+    let is_allowed = matches!(character, '\n' | '\t');
+    (character.is_control() && !is_allowed) || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+/// Whether the character embeds, overrides or isolates a direction (UAX #9, section 2). The marks U+200E,
+/// U+200F and U+061C turn nothing but what stands next to them, and text that is written from right to left
+/// needs them.
+const fn turns(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether the character leaves no trace when it stands alone: blanks, and what Unicode says to ignore by
+/// default (`Default_Ignorable_Code_Point`). Within words and emoji such characters have a meaning.
+fn shows_nothing(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2060}'..='\u{206f}'
+                // A pattern of Braille without dots.
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Line, Text};
+    use super::TextError;
+
+    fn line(text: &str) -> Result<String, TextError> {
+        Line::<10>::try_from(text.to_owned()).map(String::from)
+    }
+
+    fn text(text: &str) -> Result<String, TextError> {
+        Text::<10>::try_from(text.to_owned()).map(String::from)
+    }
+
+    #[test]
+    fn texts_are_kept_in_one_unicode_form() {
+        let (decomposed, composed) = ("Cafe\u{301}", "Caf\u{e9}");
+        assert_eq!(line(decomposed).unwrap(), composed);
+        assert_eq!(text(decomposed).unwrap(), composed);
+        // Ten characters once they are composed.
+        assert_eq!(line(&"e\u{301}".repeat(10)), Ok("\u{e9}".repeat(10)));
+        // U+0958 is two characters in NFC.
+        assert_eq!(line(&"\u{958}".repeat(6)), Err(TextError::TooLong(10)));
+    }
+
+    #[test]
+    fn scripts_of_any_direction_and_emoji_are_allowed() {
+        for allowed in [
+            "\u{5e9}\u{5dc}\u{5d5}\u{5dd}",
+            "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}",
+            "A\u{200f}B",
+            "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}",
+            "\u{2764}\u{fe0f}",
+            " . ",
+        ] {
+            assert_eq!(line(allowed).as_deref(), Ok(allowed));
+            assert_eq!(text(allowed).as_deref(), Ok(allowed));
+        }
+    }
+
+    #[test]
+    fn what_shows_nothing_is_refused() {
+        for blank in [
+            " ",
+            "\u{a0}\u{3000}",
+            "\u{200b}",
+            "\u{200d}\u{2060}",
+            "\u{feff}",
+            "\u{ad}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{fe0f}",
+            "\u{e0041}",
+        ] {
+            assert_eq!(line(blank), Err(TextError::NothingToSee), "{blank:?}");
+            assert_eq!(text(blank), Err(TextError::NothingToSee), "{blank:?}");
+        }
+        assert_eq!(line(""), Err(TextError::NothingToSee));
+        assert_eq!(text("\n\t\n"), Err(TextError::NothingToSee));
+        assert_eq!(text("").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn control_characters_and_separators_are_refused() {
+        for control in ["\0", "\u{7}", "\u{1b}", "\u{7f}", "\u{85}", "\u{9b}"] {
+            let refused = Err(TextError::Control(control.chars().next().unwrap().into()));
+            assert_eq!(line(&format!("a{control}b")), refused);
+            assert_eq!(text(&format!("a{control}b")), refused);
+        }
+        for separator in ["\u{2028}", "\u{2029}"] {
+            let refused = Err(TextError::Control(separator.chars().next().unwrap().into()));
+            assert_eq!(line(&format!("a{separator}b")), refused);
+            assert_eq!(text(&format!("a{separator}b")), refused);
+        }
+        assert_eq!(text("a\rb"), Err(TextError::Control(0xd)));
+    }
+
+    #[test]
+    fn characters_that_turn_the_direction_are_refused() {
+        for turning in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
+            let refused = Err(TextError::Direction(turning.into()));
+            assert_eq!(line(&format!("a{turning}b")), refused);
+            assert_eq!(text(&format!("a{turning}b")), refused);
+        }
+    }
+
+    #[test]
+    fn only_texts_have_lines_and_tabs() {
+        for several in ["a\nb", "a\r\nb", "a\rb", "a\tb", "a\n"] {
+            assert_eq!(line(several), Err(TextError::LineBreak), "{several:?}");
+        }
+        assert_eq!(text("a\r\n\tb\n").as_deref(), Ok("a\n\tb\n"));
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        assert!(line(&"\u{1f600}".repeat(10)).is_ok());
+        assert_eq!(line(&"a".repeat(11)), Err(TextError::TooLong(10)));
+        assert_eq!(text(&"a".repeat(11)), Err(TextError::TooLong(10)));
+    }
+}

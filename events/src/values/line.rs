@@ -1,0 +1,41 @@
+//! One line of text that people write and read.
+
+use serde::{Deserialize, Serialize};
+
+use super::characters::{TextError, normalised};
+
+/// One line of text of at most so many characters, in Unicode's form NFC.
+///
+/// It has something to see, and no character that ends a line, controls a device or turns the direction of
+/// what follows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Line<const CHARS_MAX: usize>(String);
+
+impl<const CHARS_MAX: usize> Line<CHARS_MAX> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const CHARS_MAX: usize> TryFrom<String> for Line<CHARS_MAX> {
+    type Error = TextError;
+
+    fn try_from(text: String) -> Result<Self, TextError> {
+        if text.is_empty() {
+            return Err(TextError::NothingToSee);
+        }
+        if text.contains(['\n', '\r', '\t']) {
+            return Err(TextError::LineBreak);
+        }
+        normalised(&text, CHARS_MAX).map(Self)
+    }
+}
+
+impl<const CHARS_MAX: usize> From<Line<CHARS_MAX>> for String {
+    fn from(line: Line<CHARS_MAX>) -> Self {
+        line.0
+    }
+}
