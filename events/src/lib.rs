@@ -29,7 +29,9 @@ pub use envelope::{Actor, ActorError, EventHash, Metadata, Recorded};
 pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
-pub use values::{Line, Moment, MomentError, Slug, SlugError, Text, TextError};
+pub use values::{
+    CurrencyError, Line, Moment, MomentError, PayableCurrency, Slug, SlugError, Text, TextError,
+};
 
 /// A time, in whole microseconds. The log's own clock is Postgres's; what clients state is a [`Moment`].
 pub type Timestamp = chrono::DateTime<chrono::Utc>;

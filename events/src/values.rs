@@ -6,12 +6,14 @@
 //! was stored stays readable, whatever the rules become.
 
 mod characters;
+mod currency;
 mod line;
 mod moment;
 mod slug;
 mod text;
 
 pub use characters::TextError;
+pub use currency::{CurrencyError, PayableCurrency};
 pub use line::Line;
 pub use moment::{Moment, MomentError};
 pub use slug::{Slug, SlugError};

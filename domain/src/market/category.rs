@@ -17,9 +17,12 @@ pub enum Error {
     /// No category has that id.
     #[error("there is no such category")]
     NotFound,
-    /// The category is not active, so nothing new may be filed under it.
-    #[error("the category is not active")]
+    /// The category or one above it is not active, so nothing new may be filed under it.
+    #[error("the category, or one above it, is not active")]
     Inactive,
+    /// The new category would be too far down in the tree.
+    #[error("the tree of categories has at most {DEPTH_MAX} levels")]
+    TooDeep,
     /// The category that is to be activated is active already.
     #[error("the category is active already")]
     Active,
@@ -32,7 +35,9 @@ impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
             Self::NotFound => RefusalKind::NotFound,
-            Self::Inactive | Self::Active | Self::SlugTaken => RefusalKind::Conflict,
+            Self::Inactive | Self::TooDeep | Self::Active | Self::SlugTaken => {
+                RefusalKind::Conflict
+            }
         }
     }
 
@@ -40,6 +45,7 @@ impl Reason for Error {
         match self {
             Self::NotFound => "category_not_found",
             Self::Inactive => "category_inactive",
+            Self::TooDeep => "category_too_deep",
             Self::Active => "category_active",
             Self::SlugTaken => "slug_taken",
         }
@@ -52,32 +58,78 @@ pub enum Category {
     /// There is no such category.
     #[default]
     None,
-    /// Products and categories may be filed under the category.
-    Active,
-    /// Nothing new may be filed under the category.
-    Inactive,
+    /// An admin has created the category.
+    Created {
+        /// The category above this one; none at the top of the tree.
+        parent_id: Option<CategoryId>,
+        /// Whether something new may be filed under the category, as far as it is concerned.
+        is_active: bool,
+    },
+}
+
+impl Category {
+    const fn set_active(&mut self, active: bool) {
+        if let Self::Created { is_active, .. } = self {
+            *is_active = active;
+        }
+    }
 }
 
 impl AggregateState for Category {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
-        *self = match event {
-            Event::Created { .. } | Event::Activated { .. } => Self::Active,
-            Event::Deactivated { .. } => Self::Inactive,
-        };
+        match event {
+            Event::Created { parent_id, .. } => {
+                *self = Self::Created {
+                    parent_id: *parent_id,
+                    is_active: true,
+                };
+            }
+            Event::Activated { .. } => self.set_active(true),
+            Event::Deactivated { .. } => self.set_active(false),
+        }
     }
 }
 
-/// Refuses unless something new may be filed under the category.
+/// How many levels the tree has. Whoever files something reads all categories above it.
+const DEPTH_MAX: u32 = 16;
+
+/// Refuses unless something new may be filed under the category: it and all categories above it are active.
 pub(crate) fn require_active(view: &View<'_>, id: CategoryId) -> Result<(), Stop> {
+    active_level(view, id)?;
+    Ok(())
+}
+
+/// On which level of the tree the category is, if something new may be filed under it. Those at the top are
+/// on level 1.
+///
+/// A category never moves, so following the parents comes to an end.
+fn active_level(view: &View<'_>, id: CategoryId) -> Result<u32, Stop> {
+    let mut level = 0;
+    let mut next = Some(id);
+    while let Some(id) = next {
+        let (parent_id, is_active) = find(view, id)?;
+        if !is_active {
+            return Err(Error::Inactive.into());
+        }
+        level += 1;
+        next = parent_id;
+    }
+    Ok(level)
+}
+
+/// The category above this one, and whether this one is active.
+fn find(view: &View<'_>, id: CategoryId) -> Result<(Option<CategoryId>, bool), Stop> {
     match view.get::<Category>(id.0)? {
         Category::None => Err(Error::NotFound.into()),
-        Category::Active => Ok(()),
-        Category::Inactive => Err(Error::Inactive.into()),
+        Category::Created {
+            parent_id,
+            is_active,
+        } => Ok((*parent_id, *is_active)),
     }
 }
 
@@ -103,8 +155,10 @@ impl Command for Create {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require(view, Role::Admin)?;
-        if let Some(parent_id) = self.parent_id {
-            require_active(view, parent_id)?;
+        if let Some(parent_id) = self.parent_id
+            && active_level(view, parent_id)? >= DEPTH_MAX
+        {
+            return Err(Error::TooDeep.into());
         }
         let slug = Claim::new(ClaimScope::CategorySlug, self.slug.as_str());
         if view.owner(&slug)?.is_some() {
@@ -141,14 +195,14 @@ impl Command for Activate {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let category_id = self.category_id;
         access::require(view, Role::Admin)?;
-        match view.get::<Category>(category_id.0)? {
-            Category::None => Err(Error::NotFound.into()),
-            Category::Active => Err(Error::Active.into()),
-            Category::Inactive => Ok(vec![Write::event(
-                category_id.0,
-                Event::Activated { category_id },
-            )]),
+        let (_, is_active) = find(view, category_id)?;
+        if is_active {
+            return Err(Error::Active.into());
         }
+        Ok(vec![Write::event(
+            category_id.0,
+            Event::Activated { category_id },
+        )])
     }
 }
 
@@ -167,7 +221,10 @@ impl Command for Deactivate {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let category_id = self.category_id;
         access::require(view, Role::Admin)?;
-        require_active(view, category_id)?;
+        let (_, is_active) = find(view, category_id)?;
+        if !is_active {
+            return Err(Error::Inactive.into());
+        }
         Ok(vec![Write::event(
             category_id.0,
             Event::Deactivated { category_id },

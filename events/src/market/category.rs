@@ -33,7 +33,8 @@ events! {
             /// The category.
             category_id: CategoryId,
         },
-        /// The category is not active any more: nothing new may be filed under it. What is there stays.
+        /// The category is not active any more: nothing new may be filed under it, or under a category below
+        /// it. What is there stays.
         #[serde(rename = "category.deactivated")]
         Deactivated {
             /// The category.

@@ -73,6 +73,37 @@ async fn a_product_needs_an_active_category() {
 }
 
 #[tokio::test]
+async fn a_product_needs_active_categories_all_the_way_up() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let (top, seller) = (market.category_id, &market.seller);
+    let below = app.category(Some(app.category(Some(top)).await)).await;
+    let body = product(below);
+    let draft = seller.post("/v1/products", &body).await.ok().id();
+    let listed = seller.post("/v1/products", &body).await.ok().id();
+    let list = |id: Uuid| format!("/v1/products/{id}/list");
+    seller.post_empty(&list(listed)).await.ok();
+    let auction = market.terms(listed, json!({})).await;
+
+    let admin = app.admin().await;
+    let path = |action: &str| format!("/v1/categories/{top}/{action}");
+    admin.post_empty(&path("deactivate")).await.ok();
+    let head = app.database.head().await;
+    for refused in [
+        seller.post("/v1/products", &body).await,
+        seller.post_empty(&list(draft)).await,
+        seller.post("/v1/auctions", &auction).await,
+    ] {
+        refused.problem(409, "category_inactive");
+    }
+    assert_eq!(app.database.head().await, head);
+    admin.post_empty(&path("activate")).await.ok();
+    seller.post("/v1/products", &body).await.ok();
+    seller.post_empty(&list(draft)).await.ok();
+    seller.post("/v1/auctions", &auction).await.ok();
+}
+
+#[tokio::test]
 async fn a_draft_is_its_sellers_alone() {
     let app = App::start_all().await;
     let (market, other) = (app.market().await, app.seller().await);

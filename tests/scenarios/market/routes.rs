@@ -14,6 +14,25 @@ const TIMER: Audience = Audience::Service("auction-timer");
 /// More than any amount may be, in minor units.
 const TOO_MUCH: i64 = 1_000_000_000_000_001;
 
+/// Postgres refuses a leap second, and most of the others name no time that all clients agree on.
+const NO_TIMES: [&str; 12] = [
+    "",
+    "tomorrow",
+    "2027-02-30T00:00:00Z",
+    "2027-06-30T23:59:60Z",
+    "2027-06-30T23:59:60.5Z",
+    "2027-01-01T00:00:00 UTC",
+    "2027-01-01T00:00:00+0000",
+    "2027-01-01 00:00:00Z",
+    "2027-1-1T00:00:00Z",
+    "1969-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-00:01",
+    "+10000-01-01T00:00:00Z",
+];
+
+/// What is no currency, and what is one that nobody pays in: none, one for tests, gold, a fund.
+const NO_CURRENCIES: [&str; 7] = ["eur", "EURO", "", "XXX", "XTS", "XAU", "CHE"];
+
 pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let market = app.market().await;
     let mut routes = categories(app, &market).await;
@@ -90,7 +109,8 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
             .line("/images/0", 500)
             .out_of_range("/specifications", specifications)
             .line("/specifications/weight", 200)
-            .out_of_range("/shipping/countries", countries),
+            .out_of_range("/shipping/countries", countries)
+            .out_of_range("/shipping/price/currency", NO_CURRENCIES.map(Value::from)),
         Route::post("/v1/products/{id}/list", SELLER, seller).about(market.draft().await),
         Route::post("/v1/products/{id}/withdraw", SELLER, seller).about(market.listed().await),
     ]
@@ -107,23 +127,6 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
     });
     let new_auction = market.terms(market.listed().await, terms).await;
     let amounts = [json!(0), json!(-1), json!(TOO_MUCH)];
-    let currencies = [json!("eur"), json!("EURO"), json!("")];
-    // Postgres refuses a leap second, and most of the others name no time that all clients agree on.
-    let times = [
-        "",
-        "tomorrow",
-        "2027-02-30T00:00:00Z",
-        "2027-06-30T23:59:60Z",
-        "2027-06-30T23:59:60.5Z",
-        "2027-01-01T00:00:00 UTC",
-        "2027-01-01T00:00:00+0000",
-        "2027-01-01 00:00:00Z",
-        "2027-1-1T00:00:00Z",
-        "1969-12-31T23:59:59Z",
-        "9999-12-31T23:59:59-00:01",
-        "+10000-01-01T00:00:00Z",
-    ]
-    .map(Value::from);
     let soon = json!({"ends_at": app.database.in_seconds(3).await});
     vec![
         Route::post("/v1/auctions", SELLER, seller)
@@ -134,15 +137,16 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
                 "/starts_at",
                 "/anti_sniping_window_s",
             ])
-            .out_of_range("/starting_price/currency", currencies)
+            .out_of_range("/starting_price/currency", NO_CURRENCIES.map(Value::from))
             .out_of_range("/minimum_increment", amounts.clone())
             .out_of_range("/reserve_price", amounts)
             .out_of_range("/anti_sniping_window_s", [json!(-1), json!(3_601)])
-            .out_of_range("/starts_at", times.clone())
-            .out_of_range("/ends_at", times),
+            .out_of_range("/starts_at", NO_TIMES.map(Value::from))
+            .out_of_range("/ends_at", NO_TIMES.map(Value::from)),
         Route::post("/v1/auctions/{id}/bids", BUYER, &buyer)
             .about(market.auction(json!({})).await)
-            .with(json!({"amount": eur(1_000)})),
+            .with(json!({"amount": eur(1_000)}))
+            .out_of_range("/amount/currency", NO_CURRENCIES.map(Value::from)),
         Route::post("/v1/auctions/{id}/buy-now", BUYER, &buyer)
             .about(market.auction(json!({"buy_now_price": 9_000})).await),
         Route::post("/v1/auctions/{id}/cancel", SELLER, seller)

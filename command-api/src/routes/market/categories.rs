@@ -70,7 +70,8 @@ async fn create(
 
 /// Activate a category
 ///
-/// Products may be drafted, listed and auctioned in it again. Only admins may do this.
+/// Products may be drafted, listed and auctioned in it again, if all categories above it are active. Only
+/// admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/activate",
@@ -92,8 +93,8 @@ async fn activate(
 
 /// Deactivate a category
 ///
-/// From now on no product may be drafted, listed or auctioned in it, and no category may be added below
-/// it. Only admins may do this.
+/// From now on no product may be drafted, listed or auctioned in it or in any category below it, and no
+/// category may be added there. Only admins may do this.
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/deactivate",

@@ -3,7 +3,7 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::market::auction::AMOUNT_MAX;
-use tidemark_events::{Currency, Money};
+use tidemark_events::{Money, PayableCurrency};
 use utoipa::ToSchema;
 
 /// An amount of money.
@@ -15,16 +15,16 @@ pub(super) struct Price {
     #[garde(range(min = 0, max = AMOUNT_MAX))]
     #[schema(minimum = 0, maximum = 1_000_000_000_000_000i64)]
     amount: i64,
-    /// The ISO 4217 code of the currency.
+    /// The ISO 4217 code of the currency, which must be one that people pay in.
     #[schema(value_type = String, example = "EUR")]
-    currency: Currency,
+    currency: PayableCurrency,
 }
 
 impl From<Price> for Money {
     fn from(price: Price) -> Self {
         Self {
             amount: price.amount,
-            currency: price.currency,
+            currency: price.currency.into(),
         }
     }
 }

@@ -66,6 +66,43 @@ fn a_category_needs_an_active_parent_and_a_slug_of_its_own() {
 }
 
 #[test]
+fn a_category_needs_active_categories_all_the_way_up() {
+    let mut tree = admin().and([sample("category.created")]);
+    assert!(tree.execute(create(Some(CATEGORY))).is_ok());
+    let below = || Create {
+        category_id: CategoryId(Uuid::from_u128(34)),
+        slug: "view-cameras".to_owned().try_into().unwrap(),
+        ..create(Some(CHILD))
+    };
+    assert!(tree.when(below()).is_ok());
+    let mut off = tree.and([sample("category.deactivated")]);
+    assert_eq!(off.when(below()), Err(Error::Inactive.into()));
+    // The child itself is active, and may be deactivated.
+    let deactivated = off.execute(Deactivate { category_id: CHILD });
+    assert!(deactivated.is_ok());
+}
+
+#[test]
+fn the_tree_has_a_bounded_number_of_levels() {
+    let mut tree = admin();
+    let mut parent_id = None;
+    let mut add = |level: u32| {
+        let id = CategoryId(Uuid::from_u128(100 + u128::from(level)));
+        let added = tree.execute(Create {
+            category_id: id,
+            slug: format!("level-{level}").try_into().unwrap(),
+            ..create(parent_id)
+        });
+        parent_id = Some(id);
+        added.map(|writes| writes.len())
+    };
+    for level in 1..=DEPTH_MAX {
+        assert_eq!(add(level), Ok(2));
+    }
+    assert_eq!(add(DEPTH_MAX + 1), Err(Error::TooDeep.into()));
+}
+
+#[test]
 fn the_id_of_a_user_is_no_category() {
     let user = CategoryId(ADMIN.0);
     assert_eq!(

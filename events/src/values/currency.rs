@@ -1,0 +1,65 @@
+//! Currencies that people pay in.
+
+use iso_currency::Currency;
+use serde::{Deserialize, Serialize};
+
+/// A currency that people pay in.
+///
+/// ISO 4217 also has codes for metals, for units of account between banks, for funds, for tests, and for no
+/// currency at all. A currency that another one has replaced stays: when it is replaced, auctions in it
+/// still run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Currency")]
+pub struct PayableCurrency(Currency);
+
+/// Nobody pays in the currency with this code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a currency that people pay in, unlike {}", .0.code())]
+pub struct CurrencyError(Currency);
+
+impl TryFrom<Currency> for PayableCurrency {
+    type Error = CurrencyError;
+
+    fn try_from(currency: Currency) -> Result<Self, CurrencyError> {
+        if currency.is_special() || currency.is_fund() {
+            Err(CurrencyError(currency))
+        } else {
+            Ok(Self(currency))
+        }
+    }
+}
+
+impl From<PayableCurrency> for Currency {
+    fn from(payable: PayableCurrency) -> Self {
+        payable.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_payable(code: &str) -> bool {
+        let currency = Currency::from_code(code).unwrap();
+        PayableCurrency::try_from(currency).is_ok()
+    }
+
+    #[test]
+    fn nobody_pays_in_metals_funds_or_units_of_account() {
+        for code in [
+            "XXX", "XTS", "XAU", "XAG", "XPT", "XPD", "XDR", "XUA", "XSU", "XAD", "XBA", "XBB",
+            "XBC", "XBD", "BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW",
+        ] {
+            assert!(!is_payable(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn people_pay_in_currencies_of_one_country_or_several() {
+        for code in [
+            "EUR", "USD", "JPY", "KWD", "XOF", "XAF", "XPF", "XCD", "XCG", "VES",
+        ] {
+            assert!(is_payable(code), "{code}");
+        }
+    }
+}
