@@ -155,12 +155,14 @@ mod tests {
             name: "auction-timer",
             event_types: &[],
             commands: &["open_auction"],
+            final_refusals: &[],
             react: |_| Vec::new(),
         },
         ProcessManager {
             name: "auction-auditor",
             event_types: &[],
             commands: &["audit_auction"],
+            final_refusals: &[],
             react: |_| Vec::new(),
         },
     ];

@@ -18,41 +18,34 @@ pub(super) enum Verdict {
     Inconclusive(String),
 }
 
-#[derive(Deserialize)]
-struct Problem {
-    code: String,
+/// What the command API answers: the version of the changed stream, or a problem.
+#[derive(Default, Deserialize)]
+struct Answer {
+    version: Option<i64>,
+    code: Option<String>,
     retry_at: Option<DateTime<Utc>>,
 }
 
-/// What an answer decides.
+/// What an answer decides about an action whose reactor lists these final refusals.
 ///
-/// Only a problem as the command API writes it can end an action: the 404 of a proxy, or the refusal of
-/// a wrong credential, says nothing about the action.
-pub(super) fn verdict(status: StatusCode, body: &[u8]) -> Verdict {
-    if status.is_success() {
+/// An action ends only if the answer is certainly about its command: it was accepted, or refused for one
+/// of the listed reasons. Everything else may be said by a proxy, an older build, or another server at
+/// the same address, and is different later: a path that is not there, a method that is not allowed, a
+/// credential that is not known, even a success in another form.
+pub(super) fn verdict(status: StatusCode, body: &[u8], final_refusals: &[&str]) -> Verdict {
+    let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
+    if status.is_success() && answer.version.is_some() {
         return Verdict::Done;
     }
-    let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+    let Some(code) = answer.code else {
         return Verdict::Inconclusive(status.to_string());
     };
-    let outcome = format!("{} {}", status.as_u16(), problem.code);
-    match (status, problem.retry_at) {
-        (StatusCode::CONFLICT, Some(at)) if problem.code == "not_due" => Verdict::NotYet(at),
-        _ if refuses_the_action(status) => Verdict::Refused(outcome),
+    let outcome = format!("{} {code}", status.as_u16());
+    match answer.retry_at {
+        Some(at) if code == "not_due" => Verdict::NotYet(at),
+        _ if final_refusals.contains(&&*code) => Verdict::Refused(outcome),
         _ => Verdict::Inconclusive(outcome),
     }
-}
-
-/// Whether the status refuses the action itself, rather than its sender or the moment.
-fn refuses_the_action(status: StatusCode) -> bool {
-    let refuses_the_sender_or_the_moment = [
-        StatusCode::UNAUTHORIZED,
-        StatusCode::FORBIDDEN,
-        StatusCode::REQUEST_TIMEOUT,
-        StatusCode::TOO_EARLY,
-        StatusCode::TOO_MANY_REQUESTS,
-    ];
-    status.is_client_error() && !refuses_the_sender_or_the_moment.contains(&status)
 }
 
 #[cfg(test)]
@@ -60,29 +53,22 @@ mod tests {
     use super::*;
 
     fn answered(status: u16, body: &str) -> Verdict {
-        verdict(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+        let status = StatusCode::from_u16(status).unwrap();
+        verdict(status, body.as_bytes(), &["auction_over"])
     }
 
     #[test]
-    fn success_ends_an_action() {
-        assert_eq!(answered(200, "{}"), Verdict::Done);
-        assert_eq!(answered(201, ""), Verdict::Done);
+    fn an_accepted_command_ends_an_action() {
+        let accepted = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","version":3}"#;
+        assert_eq!(answered(200, accepted), Verdict::Done);
+        assert_eq!(answered(201, accepted), Verdict::Done);
     }
 
     #[test]
-    fn a_refusal_ends_an_action_too() {
-        let refused = |text: &str| Verdict::Refused(text.to_owned());
+    fn a_final_refusal_ends_an_action() {
         assert_eq!(
             answered(409, r#"{"code":"auction_over"}"#),
-            refused("409 auction_over")
-        );
-        assert_eq!(
-            answered(404, r#"{"code":"not_found"}"#),
-            refused("404 not_found")
-        );
-        assert_eq!(
-            answered(409, r#"{"code":"not_due"}"#),
-            refused("409 not_due")
+            Verdict::Refused("409 auction_over".to_owned())
         );
     }
 
@@ -97,14 +83,42 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_tried_again_after_every_other_answer() {
-        for status in [401, 403, 408, 425, 429, 500, 503] {
-            let verdict = answered(status, r#"{"code":"x"}"#);
-            assert_eq!(verdict, Verdict::Inconclusive(format!("{status} x")));
+    fn an_action_is_tried_again_after_every_other_problem() {
+        for (status, code) in [
+            (400, "malformed_json"),
+            (401, "invalid_token"),
+            (403, "insufficient_scope"),
+            (404, "not_found"),
+            (404, "auction_not_found"),
+            (405, "method_not_allowed"),
+            (408, "request_timeout"),
+            (409, "not_due"),
+            (409, "auction_has_bids"),
+            (415, "unsupported_media_type"),
+            (422, "idempotency_key_reused"),
+            (429, "too_many_requests"),
+            (500, "internal"),
+            (503, "newer_build"),
+        ] {
+            let verdict = answered(status, &format!(r#"{{"code":"{code}"}}"#));
+            assert_eq!(verdict, Verdict::Inconclusive(format!("{status} {code}")));
         }
-        assert!(
-            matches!(answered(404, "<html>"), Verdict::Inconclusive(_)),
-            "this 404 is not from the command API"
-        );
+    }
+
+    #[test]
+    fn an_action_is_tried_again_after_an_answer_that_the_command_api_never_gives() {
+        for (status, body) in [
+            (200, ""),
+            (200, "<html>"),
+            (200, r#"{"status":"ok"}"#),
+            (204, ""),
+            (301, ""),
+            (404, "<html>"),
+            (409, r#"{"error":"auction_over"}"#),
+            (502, ""),
+        ] {
+            let verdict = answered(status, body);
+            assert!(matches!(verdict, Verdict::Inconclusive(_)), "{verdict:?}");
+        }
     }
 }

@@ -38,8 +38,11 @@ struct Received {
 
 type Answers = VecDeque<(u16, String)>;
 
-/// A command API that gives each request the next of `answers`, and 200 when there are no more. Returns
-/// its URL and the requests that it receives.
+/// What the command API answers when it has accepted a command.
+const ACCEPTED: &str = r#"{"id":"01890a5d-ac96-774b-bcce-b302099a8057","version":2}"#;
+
+/// A command API that gives each request the next of `answers`, and accepts the command when there are no
+/// more. Returns its URL and the requests that it receives.
 async fn command_api(answers: Answers) -> (String, mpsc::UnboundedReceiver<Received>) {
     let (received, requests) = mpsc::unbounded_channel();
     let state = (Arc::new(Mutex::new(answers)), received);
@@ -53,7 +56,7 @@ async fn command_api(answers: Answers) -> (String, mpsc::UnboundedReceiver<Recei
             .lock()
             .unwrap()
             .pop_front()
-            .unwrap_or((200, String::new()));
+            .unwrap_or((200, ACCEPTED.to_owned()));
         (StatusCode::from_u16(status).unwrap(), body)
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -144,6 +147,7 @@ const AUDITOR: ProcessManager = ProcessManager {
     name: "auction-auditor",
     event_types: &["auction.scheduled"],
     commands: &["audit_auction"],
+    final_refusals: &[],
     react: |event| {
         let Event::Auction(auction::Event::Scheduled { starts_at, .. }) = event else {
             return Vec::new();

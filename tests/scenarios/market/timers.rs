@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use tidemark_tests::App;
 use tidemark_tests::eventually;
+use tidemark_tests::{App, Proxy};
 use uuid::Uuid;
 
 /// The latest that a timer may fire after its time.
@@ -182,6 +182,36 @@ async fn timers_wait_for_a_command_api_that_is_away() {
     .await;
     assert_eq!(count_closed(&app).await, 0);
 
+    app.start_command_api().await;
+    wait_for_all_timers(&app).await;
+    let expected = ["auction.scheduled", "auction.opened", "auction.closed"];
+    assert_eq!(types(&events(&app, auction).await), expected);
+}
+
+#[tokio::test]
+async fn timers_outlast_another_server_at_the_address_of_the_command_api() {
+    let mut app = App::builder().projector().start().await;
+    let market = app.market().await;
+    let ends_at = app.database.in_seconds(3).await;
+    let auction = market.auction(json!({"ends_at": ends_at})).await;
+    drop(market);
+    app.settle().await;
+    app.stop_command_api().await;
+    let query_api = app.another_query_api().await;
+    let address = |url: &str| url.trim_start_matches("http://").to_owned();
+    let (listen, upstream) = (address(app.command_url()), address(&query_api.url));
+    let wrong_server = Proxy::start(&listen, &upstream).await.unwrap();
+    let path = format!("/v1/auctions/{auction}/close");
+    let answer = app.client.post_empty(&path).await;
+    answer.problem(404, "not_found");
+    eventually("the timer to be answered several times", || async {
+        let sent = attempts(&app).await;
+        sent.iter().all(|(attempts, _)| *attempts > 2).then_some(())
+    })
+    .await;
+    assert_eq!(count_closed(&app).await, 0);
+
+    drop(wrong_server);
     app.start_command_api().await;
     wait_for_all_timers(&app).await;
     let expected = ["auction.scheduled", "auction.opened", "auction.closed"];

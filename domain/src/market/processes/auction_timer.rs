@@ -13,6 +13,8 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "auction-timer",
     event_types: &["auction.scheduled"],
     commands: &["open_auction", "close_auction"],
+    // The event proves that the auction exists: who answers `auction_not_found` has another log.
+    final_refusals: &["auction_already_open", "auction_over"],
     react,
 };
 
@@ -43,9 +45,12 @@ fn react(event: &Event) -> Vec<Action> {
 #[cfg(test)]
 mod tests {
     use tidemark_events::samples;
-    use tidemark_events::samples::{AUCTION, at};
+    use tidemark_events::samples::{AUCTION, SELLER, at};
 
     use super::*;
+    use crate::given::{Given, given, sample};
+    use crate::market::auction::{Close, Open};
+    use crate::{Refusal, Write};
 
     #[test]
     fn it_reacts_to_the_events_that_it_declares_and_to_no_others() {
@@ -73,5 +78,38 @@ mod tests {
             path: format!("/v1/auctions/{AUCTION}/close"),
         };
         assert_eq!(actions, [open, close]);
+    }
+
+    const OPEN: Open = Open {
+        auction_id: AUCTION,
+    };
+    const CLOSE: Close = Close {
+        auction_id: AUCTION,
+    };
+
+    /// The timer sends a command at the end of an auction to which this has happened.
+    fn after<const N: usize>(event_types: [&str; N]) -> Given {
+        given(event_types.map(sample)).at(at(3_600)).by_service()
+    }
+
+    /// Whether the command was refused in a way that ends its action.
+    fn is_ended(decided: Result<Vec<Write>, Refusal>) -> bool {
+        let refusal = decided.expect_err("the command is refused");
+        PROCESS_MANAGER.final_refusals.contains(&refusal.code)
+    }
+
+    #[test]
+    fn an_action_ends_once_its_command_can_never_act_any_more() {
+        let opened = || after(["auction.scheduled", "auction.opened"]);
+        let closed = || opened().and([sample("auction.closed")]);
+        assert!(is_ended(opened().when(OPEN)));
+        assert!(is_ended(closed().when(OPEN)));
+        assert!(is_ended(closed().when(CLOSE)));
+        let cancelled = after(["auction.scheduled", "auction.cancelled"]);
+        assert!(is_ended(cancelled.when(CLOSE)));
+
+        assert!(!is_ended(opened().at(at(3_599)).when(CLOSE)), "too early");
+        assert!(!is_ended(opened().by(SELLER).when(CLOSE)), "wrong sender");
+        assert!(!is_ended(after([]).when(CLOSE)), "another log");
     }
 }

@@ -54,6 +54,10 @@ async fn an_action_is_sent_under_the_same_key_until_an_answer_ends_it() {
         (404, "not a problem".to_owned()),
         (409, not_due(now)),
         (401, r#"{"code":"unauthorized"}"#.to_owned()),
+        (404, r#"{"code":"not_found"}"#.to_owned()),
+        (405, r#"{"code":"method_not_allowed"}"#.to_owned()),
+        (415, r#"{"code":"unsupported_media_type"}"#.to_owned()),
+        (200, "another server".to_owned()),
     ];
     let (url, mut requests) = command_api(answers.into()).await;
     react(
@@ -62,7 +66,7 @@ async fn an_action_is_sent_under_the_same_key_until_an_answer_ends_it() {
         vec![scheduled(&database, 1, PAST, FUTURE).await],
     )
     .await;
-    let received = send(sender(&database, &url), &mut requests, 5).await;
+    let received = send(sender(&database, &url), &mut requests, 9).await;
     let keys: BTreeSet<_> = received
         .iter()
         .map(|received| &received.headers["idempotency-key"])
@@ -70,12 +74,12 @@ async fn an_action_is_sent_under_the_same_key_until_an_answer_ends_it() {
     assert_eq!(keys.len(), 1);
     assert_eq!(
         ended(&database).await,
-        [("open".to_owned(), 5, "done".to_owned())]
+        [("open".to_owned(), 9, "done".to_owned())]
     );
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_command_ends_an_action() {
+async fn a_final_refusal_of_the_command_ends_an_action() {
     let database = Database::new("refuse").await;
     let answers = [(409, r#"{"code":"auction_over"}"#.to_owned())];
     let (url, mut requests) = command_api(answers.into()).await;
