@@ -44,7 +44,7 @@ pub enum Error {
     /// The data of an event is larger than `executor.event_bytes_max`.
     #[error("the command writes an event that is too large")]
     EventTooLarge,
-    /// Too many commands, or too many passwords to hash, are waiting already.
+    /// Too many commands, or too many passwords, wait already.
     #[error("too many requests are waiting")]
     Overloaded,
     /// The command met conflicts, or waited, until its deadline.

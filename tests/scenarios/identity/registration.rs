@@ -1,10 +1,19 @@
 //! Whoever gives a valid e-mail address and a strong password registers; the rules for passwords are those
 //! of NIST SP 800-63B.
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tidemark_tests::people::Person;
 use tidemark_tests::{Answer, App};
+use uuid::Uuid;
+
+/// The longest that the answers to another client may take. Two answers take milliseconds, and one estimate of a
+/// costly password takes seconds in a debug build.
+const DELAY_MAX: Duration = Duration::from_millis(500);
 
 async fn register(app: &App, password: &str) -> (Person, Answer) {
     let person = Person {
@@ -104,15 +113,15 @@ async fn passwords_made_of_the_users_name_or_email_are_refused() {
     let app = App::start().await;
     let about = |password: &str| {
         json!({
-            "email": "wilhelmina.ostrander@tidemark.example",
+            "email": "wilhelmina.ostrander-featherstone@tidemark.example",
             "password": password,
-            "display_name": "Wilhelmina Ostrander",
+            "display_name": "Wilhelmina Ostrander-Featherstone",
         })
     };
     for password in [
-        "wilhelmina.ostrander",
-        "Wilhelmina Ostrander",
-        "wilhelmina.ostrander@tidemark.example",
+        "wilhelmina.ostrander-featherstone",
+        "Wilhelmina Ostrander-Featherstone",
+        "wilhelmina.ostrander-featherstone@tidemark.example",
     ] {
         let answer = app.client.post("/v1/users", &about(password)).await;
         answer.problem(422, "invalid");
@@ -137,6 +146,46 @@ async fn spaces_emoji_and_both_unicode_forms_of_a_password_are_accepted() {
     let login = json!({"email": person.email, "password": person.password.trim()});
     let answer = app.client.post("/v1/sessions", &login).await;
     answer.problem(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn a_password_on_which_the_estimate_overflows_is_answered() {
+    let app = App::start().await;
+    for pattern in ["20201010", "20101010", "19991010", "11112222"] {
+        let (_, answer) = register(&app, &pattern.repeat(8)).await;
+        assert!([201, 422].contains(&answer.status), "{pattern}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn costly_passwords_delay_nobody_else() {
+    let app = App::start().await;
+    let buyer = app.user().await;
+    // Each of these characters may stand for a letter or two, and the estimate tries all combinations.
+    let costly = "4@8({[<369&#!1/|0$5+7%2".repeat(3);
+    let answered = Cell::new(false);
+    let registrations = async {
+        let answers = join_all((0..4).map(|_| register(&app, &costly))).await;
+        answered.set(true);
+        answers
+    };
+    let others = async {
+        let mut slowest = Duration::ZERO;
+        while !answered.get() {
+            let sent = Instant::now();
+            let alive = app.client.command(Method::GET, "/livez").send().await;
+            assert!(alive.unwrap().status().is_success());
+            let unknown = buyer.bid(Uuid::nil(), 1_000).await;
+            unknown.problem(404, "auction_not_found");
+            slowest = slowest.max(sent.elapsed());
+        }
+        slowest
+    };
+    let (answers, slowest) = tokio::join!(registrations, others);
+    for (_, answer) in answers {
+        answer.ok();
+    }
+    assert!(slowest < DELAY_MAX, "an answer took {slowest:?}");
 }
 
 #[tokio::test]

@@ -133,11 +133,8 @@ async fn create_first_admin(
 async fn registration(app: &App, user: &NewUser) -> Result<(Register, SubjectKeyUse), Problem> {
     let email = normalised_email(&user.email);
     let local_part = email.split('@').next().unwrap_or_default();
-    app.passwords.check(
-        &user.password,
-        &[&email, local_part, user.display_name.as_str(), "tidemark"],
-    )?;
-    let password_hash = app.passwords.hash(&user.password).await?;
+    let context = [&*email, local_part, user.display_name.as_str(), "tidemark"];
+    let password_hash = app.passwords.hash_new(&user.password, &context).await?;
     let user_id = UserId(new_id());
     let new_key = app
         .subject_keys
