@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use tidemark_command_api::ProcessRoles;
 use tidemark_tests::eventually;
 use tidemark_tests::{App, Proxy};
 use uuid::Uuid;
@@ -200,7 +201,7 @@ async fn timers_outlast_another_server_at_the_address_of_the_command_api() {
     let query_api = app.another_query_api().await;
     let address = |url: &str| url.trim_start_matches("http://").to_owned();
     let (listen, upstream) = (address(app.command_url()), address(&query_api.url));
-    let wrong_server = Proxy::start(&listen, &upstream).await.unwrap();
+    let server = Proxy::start(&listen, &upstream).await.unwrap();
     let path = format!("/v1/auctions/{auction}/close");
     let answer = app.client.post_empty(&path).await;
     answer.problem(404, "not_found");
@@ -211,8 +212,13 @@ async fn timers_outlast_another_server_at_the_address_of_the_command_api() {
     .await;
     assert_eq!(count_closed(&app).await, 0);
 
-    drop(wrong_server);
-    app.start_command_api().await;
+    let roles = ProcessRoles {
+        api: true,
+        relay: false,
+    };
+    let right_server = app.another_command_api(roles).await;
+    server.move_to(&address(&right_server.url));
+    server.cut();
     wait_for_all_timers(&app).await;
     let expected = ["auction.scheduled", "auction.opened", "auction.closed"];
     assert_eq!(types(&events(&app, auction).await), expected);
