@@ -15,7 +15,7 @@ mod snapshot;
 pub mod feed;
 pub mod kafka;
 pub mod relay;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use append::{

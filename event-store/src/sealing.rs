@@ -276,3 +276,6 @@ fn random<const N: usize>() -> [u8; N] {
     rand::rng().fill_bytes(&mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use tidemark_event_store::testing::from_environment;
 use tidemark_read_models::market::auction::Auction;
-use tidemark_read_models::redis::Documents;
+use tidemark_read_models::redis::{Bucket, Documents, Guard};
+use tidemark_read_models::storage::StoredRow;
 use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 
@@ -140,31 +142,72 @@ async fn a_list_of_two_read_models_reflects_the_one_that_is_behind() {
     assert_eq!(answer.problem(), (503, "behind"));
 }
 
-#[tokio::test]
-async fn redis_answers_where_it_is_fresh_enough() {
-    let database = with_an_auction("redis").await;
-    let url = std::env::var("TIDEMARK_REDIS__URL").unwrap();
+/// The documents of auctions in Redis.
+fn auctions_in_redis(database: &Database) -> Bucket {
+    let url = from_environment("TIDEMARK_REDIS__URL");
     let documents = Documents::new(&url, &database.name, Duration::from_secs(1)).unwrap();
-    let bucket = documents.bucket(Auction::NAME, 1, Shard::ONLY);
+    documents.bucket(Auction::NAME, 1, Shard::ONLY)
+}
+
+/// Writes the document of auction 1 to Redis as the Redis writer does.
+async fn write_to_redis(bucket: &Bucket, position: i64, version: u64, checkpoint: i64) {
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
-    let hot = tidemark_read_models::storage::StoredRow {
+    let row = StoredRow {
         id: Uuid::from_u128(1),
-        position: 7,
-        document: Some(r#"{"version":42}"#.to_owned()),
+        position,
+        document: Some(format!(r#"{{"version":{version}}}"#)),
     };
-    let guard = tidemark_read_models::redis::Guard::Filling(filling);
-    assert!(bucket.write(guard, &[hot], Some(6)).await.unwrap());
+    let guard = Guard::Filling(filling);
+    assert!(bucket.write(guard, &[row], Some(checkpoint)).await.unwrap());
+}
 
+/// An API that reads Redis too, and keeps what it read there for `hot_cache_ms`.
+async fn with_redis(database: &Database, hot_cache_ms: &str) -> Api {
+    let url = from_environment("TIDEMARK_REDIS__URL");
     let settings = [
         ("TIDEMARK_REDIS__URL", &*url),
         ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
+        ("TIDEMARK_QUERY__HOT_CACHE_MS", hot_cache_ms),
+        SHORT_WAIT[0],
     ];
-    let api = Api::start(&database, &[settings[0], settings[1], SHORT_WAIT[0]]).await;
+    Api::start(database, &settings).await
+}
+
+#[tokio::test]
+async fn redis_answers_where_it_is_fresh_enough() {
+    let database = with_an_auction("redis").await;
+    write_to_redis(&auctions_in_redis(&database), 7, 42, 6).await;
+    let api = with_redis(&database, "100").await;
     let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
     // The process asks Redis only once it has seen which generation serves queries.
     while ask("1.5").await.tidemark != "1.7" {}
     assert_eq!(ask("1.7").await.body["version"], 42);
     assert_eq!(ask("1.8").await.problem(), (503, "behind"));
     assert_eq!(api.get(PATH, &[]).await.body["version"], 42);
+}
+
+#[tokio::test]
+async fn a_document_in_memory_is_not_given_for_a_token_that_it_does_not_reflect() {
+    let database = with_an_auction("warm").await;
+    let bucket = auctions_in_redis(&database);
+    write_to_redis(&bucket, 7, 42, 7).await;
+    // It stays in memory for an hour, however often it is read.
+    let api = with_redis(&database, "3600000").await;
+    let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
+    while ask("1.5").await.tidemark != "1.7" {}
+
+    write_to_redis(&bucket, 9, 43, 9).await;
+    let known = api.get(PATH, &[]).await;
+    assert_eq!(
+        (known.body["version"].as_u64(), &*known.tidemark),
+        (Some(42), "1.7")
+    );
+    let newer = ask("1.8").await;
+    assert_eq!(
+        (newer.body["version"].as_u64(), &*newer.tidemark),
+        (Some(43), "1.9")
+    );
+    // From now on everybody is given the newer one.
+    assert_eq!(api.get(PATH, &[]).await.body["version"], 43);
 }

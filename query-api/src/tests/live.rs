@@ -85,6 +85,27 @@ async fn updates_follow_changes_and_are_resumed_after_the_last_one_seen() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_ahead_of_the_row_is_sent_nothing_older() {
+    let database = Database::new("live_ahead").await;
+    database.set_head(99).await;
+    write_auction(&database, 0, 3).await;
+    database.set_checkpoints(5).await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
+
+    // It was sent position 8 by a process whose rows are ahead of this one's.
+    let mut ahead = Stream::open(&api, &[("last-event-id", "1.8")]).await;
+    let mut other = Stream::open(&api, &[]).await;
+    assert_eq!(other.next().await, Some(("1.3".to_owned(), 0)));
+    for (bid_count, position) in [(1, 6), (2, 8), (3, 9)] {
+        write_auction(&database, bid_count, position).await;
+        let update = (format!("1.{position}"), bid_count.try_into().unwrap());
+        // Both are told by one watcher, so the first one has seen this position too.
+        assert_eq!(other.next().await, Some(update));
+    }
+    assert_eq!(ahead.next().await, Some(("1.9".to_owned(), 3)));
+}
+
+#[tokio::test]
 async fn updates_of_one_shard_do_not_wait_for_another() {
     let database = Database::new("live_shards").await;
     database.set_head(99).await;
