@@ -10,7 +10,7 @@ const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
 const BORIS: UserId = UserId(uuid::Uuid::from_u128(2));
 
 fn keys(pool: &PgPool) -> SubjectKeys {
-    SubjectKeys::new(pool.clone(), &MASTER, Duration::from_secs(60), 10).unwrap()
+    SubjectKeys::new(pool.clone(), &MASTER, Duration::from_mins(1), 10).unwrap()
 }
 
 async fn store(pool: &PgPool, subject: UserId, version: i32, wrapped: &[u8]) {
