@@ -65,13 +65,20 @@ async fn serve_api(
     let pool = database::pool(&config.database, url)?;
     let pool = TimedPool::new(pool, config.database.response_timeout());
     let clock = Clock::system();
+    let log = Log::new(pool.clone());
+    let following = tokio::spawn(clock.clone().follow_for_ever(move || {
+        let log = log.clone();
+        async move { log.now().await }
+    }));
+    // The executor has a clock of its own: decisions rest on the time of the log, which may stand still.
     let (executor, commit_loop) =
-        Executor::start(pool.clone(), &config.executor, clock.clone()).await?;
+        Executor::start(pool.clone(), &config.executor, Clock::system()).await?;
     let expiry = remove_expired(PgPool::clone(&pool), config.executor.idempotency_ttl_h);
     let expiry = tokio::spawn(expiry);
     let router = router(config, pool, clock, executor)?;
     let served = server::serve(listener, router, &config.http, shutdown).await;
     expiry.abort();
+    following.abort();
     if let Err(error) = commit_loop.await {
         tracing::error!(%error, "the executor panicked");
     }

@@ -157,10 +157,9 @@ impl Given {
                         || self.log.iter().all(|(known, ..)| known != id),
                     "{event:?} goes to a stream that was not read"
                 ),
-                Write::Claim(claim, _) => {
+                Write::Claim(claim, _) | Write::Release(claim) => {
                     assert!(reads.claims.contains_key(claim), "{claim:?} was not read");
                 }
-                Write::Release(_) => {}
             }
         }
     }

@@ -7,6 +7,8 @@ mod columns;
 mod group;
 mod outcome;
 
+use std::ops::RangeInclusive;
+
 use fail::fail_point;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, PgPool};
@@ -47,15 +49,15 @@ impl Appender {
         })
     }
 
-    /// Appends the batch with the number `batch`, counted from 1. Nothing is written if `valid_until`
-    /// has passed, by the clock of Postgres, when the append has locked the log.
+    /// Appends the batch with the number `batch`, counted from 1. Nothing is written unless the time is
+    /// within `valid`, by the clock of Postgres, when the append has locked the log.
     ///
     /// # Errors
     /// If the call failed. Then its outcome is unknown, and [`Self::resolve`] finds it out.
     pub async fn append(
         &self,
         batch: i64,
-        valid_until: Option<Timestamp>,
+        valid: Option<RangeInclusive<Timestamp>>,
         groups: Vec<Group>,
     ) -> sqlx::Result<AppendOutcome> {
         let columns = Columns::from(groups);
@@ -74,23 +76,25 @@ impl Appender {
             Answer,
             r#"
             select current as "current!",
+                   early as "early!",
                    late as "late!",
                    head as "head!",
                    at as "at!",
                    moved::text as conflicts
               from append(
-                       $1, $2, $3,
-                       $4, $5, $6, $7, $8, $9, $10, $11, $12,
-                       $13, $14, $15,
-                       $16, $17, $18, $19,
-                       $20, $21, $22, $23,
-                       $24, $25, $26, $27, $28, $29, $30, $31,
-                       $32, $33, $34, $35
+                       $1, $2, $3, $4,
+                       $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                       $14, $15, $16,
+                       $17, $18, $19, $20,
+                       $21, $22, $23, $24,
+                       $25, $26, $27, $28, $29, $30, $31, $32,
+                       $33, $34, $35, $36
                    )
             "#,
             self.executor,
             batch,
-            valid_until,
+            valid.as_ref().map(|valid| *valid.start()),
+            valid.as_ref().map(|valid| *valid.end()),
             &events.group,
             &events.id,
             &events.stream,

@@ -1,10 +1,17 @@
-//! The time. It is that of Postgres, which a process follows by keeping its offset from the machine's clock.
-//! Nothing else reads the machine's wall clock.
+//! The time. It is that of Postgres, which a process follows by the machine's monotonic clock: whoever hears
+//! the time from Postgres passes it on, and in between monotonic time moves it. The machine's wall clock is
+//! read once, for the time before Postgres has answered; a later step of it changes nothing.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+
+/// How often a server is asked for its time. It is no setting: the clocks of two machines drift apart by less
+/// than a millisecond meanwhile.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Tells the time in whole microseconds, as Postgres stores it. Clones follow the same server.
 #[derive(Clone, Debug)]
@@ -14,17 +21,33 @@ pub struct Clock {
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// The machine's clock, plus the offset in microseconds of the server that is followed.
-    Followed(Arc<AtomicI64>),
+    Followed(Arc<Followed>),
     Fixed(DateTime<Utc>),
 }
 
+/// The clock of a server.
+#[derive(Debug)]
+struct Followed {
+    /// The moment from which monotonic time is counted.
+    origin: Instant,
+    /// What the server's clock showed at that moment, in microseconds since 1970.
+    server_at_origin: AtomicI64,
+}
+
 impl Clock {
-    /// A clock that shows the machine's time until `follow` is called.
+    /// A clock that goes on from the machine's time until `follow` is called.
     #[must_use]
     pub fn system() -> Self {
+        Self::starting_at(machine_time())
+    }
+
+    /// A clock that goes on from this time until `follow` is called.
+    fn starting_at(now: DateTime<Utc>) -> Self {
         Self {
-            source: Source::Followed(Arc::default()),
+            source: Source::Followed(Arc::new(Followed {
+                origin: Instant::now(),
+                server_at_origin: AtomicI64::new(now.timestamp_micros()),
+            })),
         }
     }
 
@@ -40,22 +63,63 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         match &self.source {
-            Source::Followed(offset_us) => {
-                let machine = machine_time();
-                let offset = TimeDelta::microseconds(offset_us.load(Ordering::Relaxed));
-                machine.checked_add_signed(offset).unwrap_or(machine)
+            Source::Followed(server) => {
+                let at_origin = server.server_at_origin.load(Ordering::Relaxed);
+                let now = at_origin.saturating_add(micros(server.origin.elapsed()));
+                DateTime::from_timestamp_micros(now).unwrap_or_default()
             }
             Source::Fixed(at) => *at,
         }
     }
 
-    /// Sets the clock to the time that a server has just told. On a fixed clock it has no effect.
-    pub fn follow(&self, server_time: DateTime<Utc>) {
-        if let Source::Followed(offset_us) = &self.source {
-            let offset = server_time.signed_duration_since(machine_time());
-            offset_us.store(offset.num_microseconds().unwrap_or(0), Ordering::Relaxed);
+    /// Follows a server, which `ask` asks for its time, again and again for ever.
+    pub async fn follow_for_ever<F, E>(self, ask: impl Fn() -> F)
+    where
+        F: Future<Output = Result<DateTime<Utc>, E>>,
+        E: Display,
+    {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        loop {
+            ticks.tick().await;
+            let asked_at = Instant::now();
+            match ask().await {
+                Ok(server_time) => self.follow(server_time, asked_at),
+                Err(error) => tracing::warn!(%error, "the time cannot be asked for"),
+            }
         }
     }
+
+    /// Follows a server that was asked at `asked_at` and has just told its time. The server looked at its
+    /// clock at some moment in between. As long as what is known agrees with that, it is kept; otherwise the
+    /// clock is set back to the told time. So it is never ahead of the server, but for what the two clocks
+    /// drift apart, and it is behind by no more than the fastest answer took. On a fixed clock it has no
+    /// effect.
+    pub fn follow(&self, server_time: DateTime<Utc>, asked_at: Instant) {
+        if let Source::Followed(server) = &self.source {
+            let told = server_time.timestamp_micros();
+            let asked_at = micros(asked_at.saturating_duration_since(server.origin));
+            let answered_at = micros(server.origin.elapsed());
+            let known = server.server_at_origin.load(Ordering::Relaxed);
+            let followed = followed(known, told, asked_at, answered_at);
+            server.server_at_origin.store(followed, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What the server's clock showed at the origin, given what was `known` of that and the time that the server
+/// has `told`. It was asked and answered so long after the origin.
+const fn followed(known: i64, told: i64, asked_at: i64, answered_at: i64) -> i64 {
+    let at_latest = told.saturating_sub(asked_at);
+    let at_earliest = told.saturating_sub(answered_at);
+    if at_earliest <= known && known <= at_latest {
+        known
+    } else {
+        at_earliest
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[expect(
@@ -63,34 +127,48 @@ impl Clock {
     reason = "everybody else is given a `Clock`"
 )]
 fn machine_time() -> DateTime<Utc> {
-    let now = Utc::now();
-    // Postgres stores microseconds, so nanoseconds would be lost when a time is read back.
-    DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+    Utc::now()
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta};
+    use std::time::Instant;
 
-    use super::Clock;
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::{Clock, followed};
+
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
 
     #[test]
     fn clones_follow_the_same_server() {
-        let clock = Clock::system();
-        let server = clock.now() + TimeDelta::days(400);
-        clock.clone().follow(server);
-        let ahead = clock.now() - server;
-        assert!(
-            ahead >= TimeDelta::zero() && ahead < TimeDelta::minutes(1),
-            "{ahead}"
-        );
+        let clock = Clock::starting_at(noon());
+        for server in [TimeDelta::days(400), TimeDelta::days(-400)].map(|step| noon() + step) {
+            clock.clone().follow(server, Instant::now());
+            let ahead = clock.now() - server;
+            assert!(ahead >= TimeDelta::zero(), "{ahead}");
+            assert!(ahead < TimeDelta::minutes(1), "{ahead}");
+        }
+    }
+
+    #[test]
+    fn what_a_fast_answer_told_is_kept_until_another_contradicts_it() {
+        // Of an answer after 10, nothing better is known than that the server told the time at its end.
+        let known = followed(0, 1_000_000, 50, 60);
+        assert_eq!(known, 1_000_000 - 60);
+        // An answer that took long agrees with it, whenever within that time the server was asked.
+        assert_eq!(followed(known, 1_000_500, 100, 2_000), known);
+        // The clock of the server was set ahead, and set back.
+        assert_eq!(followed(known, 9_000_000, 100, 2_000), 9_000_000 - 2_000);
+        assert_eq!(followed(known, 500, 100, 2_000), 500 - 2_000);
     }
 
     #[test]
     fn a_fixed_clock_stands_still() {
-        let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let clock = Clock::fixed(at);
-        clock.follow(at + TimeDelta::days(1));
-        assert_eq!(clock.now(), at);
+        let clock = Clock::fixed(noon());
+        clock.follow(noon() + TimeDelta::days(1), Instant::now());
+        assert_eq!(clock.now(), noon());
     }
 }

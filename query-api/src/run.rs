@@ -2,7 +2,7 @@
 
 use axum::Router;
 use sqlx::PgPool;
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::auth::Authenticator;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::required;
@@ -32,18 +32,25 @@ pub async fn run(
     let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
     let watcher = Watcher::new(timed.clone(), &config.query);
     let app = App::new(&config, &timed, &watcher)?;
-    let router = router(&config, app, pool)?;
+    let clock = Clock::system();
+    let router = router(&config, app, pool, clock.clone())?;
     let stop = shutdown.child_token();
     let watching = tokio::spawn(async move { watcher.run(stop).await });
+    let log = Log::new(timed);
+    let following = tokio::spawn(clock.follow_for_ever(move || {
+        let log = log.clone();
+        async move { log.now().await }
+    }));
     server::serve(listener, router, &config.http, shutdown.clone()).await?;
     shutdown.cancel();
+    following.abort();
     if let Err(error) = watching.await {
         tracing::error!(%error, "the watcher of checkpoints panicked");
     }
     Ok(())
 }
 
-fn router(config: &Config, app: App, pool: PgPool) -> Result<Router, StartError> {
+fn router(config: &Config, app: App, pool: PgPool, clock: Clock) -> Result<Router, StartError> {
     let readiness = Readiness::new().check("database", move || {
         let pool = pool.clone();
         async move {
@@ -51,7 +58,7 @@ fn router(config: &Config, app: App, pool: PgPool) -> Result<Router, StartError>
             one.map(drop)
         }
     });
-    let authenticator = Authenticator::from_config(config, Clock::system())?;
+    let authenticator = Authenticator::from_config(config, clock)?;
     let (queries, api) = routes::router().split_for_parts();
     let queries = queries.with_state(app).merge(openapi::router(api));
     Ok(middleware::apply(queries, &config.http, authenticator)

@@ -8,6 +8,8 @@ mod group;
 
 use std::collections::{BTreeMap, HashSet};
 use std::mem;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use tidemark_domain::{Load, Stop, View};
 use tidemark_event_store::Group;
@@ -38,8 +40,8 @@ pub(super) struct Batch {
     commands: Vec<DecidedCommand>,
     groups: ConflictGroups,
     baseline: Baseline,
-    /// When the first command was decided.
-    decided_at: Option<Timestamp>,
+    /// When the first and the last command were decided.
+    decided_at: Option<(Timestamp, Timestamp)>,
 }
 
 impl Batch {
@@ -75,7 +77,8 @@ impl Batch {
         for id in decided.reads.streams.keys() {
             cache.mark_used(*id);
         }
-        self.decided_at.get_or_insert(now);
+        let (_, last) = self.decided_at.get_or_insert((now, now));
+        *last = now;
         self.extend_baseline(&decided, cache);
         decided.apply_to(cache, decided_at);
         self.push(decided);
@@ -92,9 +95,13 @@ impl Batch {
         self.commands.len()
     }
 
-    /// When the first command of the batch was decided.
-    pub(super) const fn decided_at(&self) -> Option<Timestamp> {
-        self.decided_at
+    /// When the log may take the batch: its decisions are neither older than the limits allow, nor further
+    /// ahead. None if the batch has no decision.
+    pub(super) fn valid(&self, limits: &Settings) -> Option<RangeInclusive<Timestamp>> {
+        let (first, last) = self.decided_at?;
+        let from = last - Duration::from_millis(limits.decision_ahead_max_ms);
+        let until = first + Duration::from_millis(limits.decision_age_max_ms);
+        Some(from..=until)
     }
 
     /// The groups to append, and for each group its commands in order.

@@ -89,6 +89,11 @@ impl Cache {
         }
     }
 
+    /// Evicts everything.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.bytes_max);
+    }
+
     /// Evicts what was used least recently until the bound is kept. Call it only while no batch is being
     /// decided: a batch takes whatever it has read and does not find any more for evicted on a conflict.
     pub(super) fn shrink(&mut self) {

@@ -61,7 +61,8 @@ impl CommitLoop {
         queue: Queue,
     ) -> sqlx::Result<Self> {
         let log = Log::new(pool.clone());
-        clock.follow(log.now().await?);
+        let asked_at = Instant::now();
+        clock.follow(log.now().await?, asked_at);
         let timeline = log.head().await?.timeline;
         let appender = Appender::register(&pool, new_id()).await?;
         let append_timeout = Duration::from_millis(settings.append_timeout_ms);
@@ -135,8 +136,7 @@ impl CommitLoop {
         if self.in_flight.is_some() || self.batch.is_empty() {
             return;
         }
-        let age_max = Duration::from_millis(self.settings.decision_age_max_ms);
-        let valid_until = self.batch.decided_at().map(|at| at + age_max);
+        let valid = self.batch.valid(&self.settings);
         self.batch_number += 1;
         let number = self.batch_number;
         let appender = Arc::clone(&self.appender);
@@ -147,28 +147,30 @@ impl CommitLoop {
             batch,
             snapshot_every,
             |groups| async move {
-                let append = appender.append(number, valid_until, groups);
+                let append = appender.append(number, valid, groups);
                 pool.with_timeout(append).await
             },
         ));
         self.cache.shrink();
     }
 
-    /// Registers this process as a new executor, however long Postgres takes to answer.
-    async fn register(&mut self) {
-        loop {
-            let registering = Appender::register(&self.append_pool, new_id());
-            match self.append_pool.with_timeout(registering).await {
-                Ok(appender) => {
-                    self.appender = Arc::new(appender);
-                    self.batch_number = 0;
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the executor cannot be registered");
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                }
-            }
+    /// Registers this process as a new executor, however long Postgres takes to answer. No state of before
+    /// is used afterwards: the log that does not know this executor may be another one, such as a backup.
+    async fn register_anew(&mut self) {
+        while let Err(error) = self.try_to_register().await {
+            tracing::warn!(%error, "the executor cannot be registered");
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
+        self.batch_number = 0;
+        self.cache.clear();
+        self.loading.begin_anew();
+    }
+
+    async fn try_to_register(&mut self) -> sqlx::Result<()> {
+        let registering = Appender::register(&self.append_pool, new_id());
+        let appender = self.append_pool.with_timeout(registering).await?;
+        self.timeline = self.log.head().await?.timeline;
+        self.appender = Arc::new(appender);
+        Ok(())
     }
 }

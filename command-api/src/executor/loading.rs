@@ -63,6 +63,12 @@ impl Loading {
         }
     }
 
+    /// Forgets what is being loaded, and loads anew whatever commands wait for.
+    pub(super) fn begin_anew(&mut self) {
+        self.tasks = JoinSet::new();
+        self.wanted = self.waiting.keys().cloned().collect();
+    }
+
     /// Waits for the next load to finish. Returns none if none is under way. Loses nothing if the call is
     /// dropped.
     pub(super) async fn next_finished(&mut self) -> Option<FinishedLoad> {

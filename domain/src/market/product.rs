@@ -137,6 +137,14 @@ pub(crate) fn auction_claim(id: ProductId) -> Claim {
     Claim::new(ClaimScope::AuctionedProduct, id)
 }
 
+/// The write that releases the product from its auction. The claim is read first, so that a command that
+/// takes it in the same batch rests on the same owner.
+pub(crate) fn release(view: &View<'_>, id: ProductId) -> Result<Write, Stop> {
+    let claim = auction_claim(id);
+    view.owner(&claim)?;
+    Ok(Write::Release(claim))
+}
+
 /// Refuses if the product is in an auction that is not over.
 pub(crate) fn require_not_auctioned(view: &View<'_>, id: ProductId) -> Result<(), Stop> {
     match view.owner(&auction_claim(id))? {

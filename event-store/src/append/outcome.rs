@@ -14,6 +14,9 @@ pub enum AppendOutcome {
     /// The batch was not the executor's next one: another process used its number, or the executor was
     /// forgotten because it appended nothing for long. Nothing was written.
     NotCurrent,
+    /// The batch rests on a time that Postgres's clock, which shows this time, has not reached. Nothing was
+    /// written.
+    Early(Timestamp),
     /// The batch came too late, at this time of Postgres's clock. Nothing was written.
     Late(Timestamp),
 }
@@ -85,6 +88,7 @@ impl Conflict {
 /// The answer of the SQL function `append`.
 pub(super) struct Answer {
     pub(super) current: bool,
+    pub(super) early: bool,
     pub(super) late: bool,
     pub(super) head: i64,
     pub(super) at: Timestamp,
@@ -98,6 +102,9 @@ impl TryFrom<Answer> for AppendOutcome {
     fn try_from(answer: Answer) -> sqlx::Result<Self> {
         if !answer.current {
             return Ok(Self::NotCurrent);
+        }
+        if answer.early {
+            return Ok(Self::Early(answer.at));
         }
         if answer.late {
             return Ok(Self::Late(answer.at));

@@ -27,6 +27,8 @@ pub struct Executor {
     #[garde(custom(positive))]
     pub decision_age_max_ms: u64,
     #[garde(custom(positive))]
+    pub decision_ahead_max_ms: u64,
+    #[garde(custom(positive))]
     pub append_timeout_ms: u64,
     #[garde(custom(positive))]
     pub loads_max: usize,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use tidemark_domain::market::auction::{Cancel, PlaceBid};
+use tidemark_domain::market::auction::{Cancel, PlaceBid, Schedule};
 use tidemark_domain::market::category::Deactivate;
 use tidemark_domain::market::product::List;
-use tidemark_domain::{Command, LoadedStream};
+use tidemark_domain::{Claim, ClaimScope, Command, LoadedStream};
 use tidemark_events::identity::user;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::{auction, category, product};
 use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents};
-use tidemark_events::{Actor, Event, Metadata, UserId};
+use tidemark_events::{Actor, AuctionId, Event, Metadata, Moment, UserId};
 use tidemark_platform::Config;
 use tidemark_platform::config::Executor as Settings;
 use uuid::Uuid;
@@ -88,6 +88,12 @@ fn fill(cache: &mut Cache) {
     let opened = find(|e| matches!(e, Event::Auction(auction::Event::Opened { .. })));
     insert(cache, AUCTION.0, &[scheduled, opened]);
     insert(cache, tidemark_events::samples::RESERVE.0, &[]);
+    cache.insert_claim(auctioned_product(), Some(AUCTION.0));
+}
+
+/// The claim on the product by its auction.
+fn auctioned_product() -> Claim {
+    Claim::new(ClaimScope::AuctionedProduct, PRODUCT)
 }
 
 fn insert(cache: &mut Cache, id: Uuid, events: &[Event]) {
@@ -179,6 +185,52 @@ fn a_command_shares_the_group_of_the_command_that_writes_what_it_reads() {
         );
         assert!(groups[0].streams.contains(&(CATEGORY.0, 1)));
     }
+}
+
+#[test]
+fn a_claim_is_released_and_taken_in_one_batch() {
+    let mut cache = cache();
+    let mut batch = Batch::default();
+    let listed = product::Event::Listed {
+        product_id: PRODUCT,
+        seller_id: SELLER,
+        category_id: CATEGORY,
+    };
+    cache.apply(PRODUCT.0, &listed.into(), at(0));
+    let next = AuctionId(Uuid::from_u128(78));
+    let cancel = Cancel {
+        auction_id: AUCTION,
+    };
+    let schedule = Schedule {
+        auction_id: next,
+        product_id: PRODUCT,
+        reserve: None,
+        starting_price: euro_cents(1_000),
+        minimum_increment: 100,
+        buy_now_price: None,
+        starts_at: None,
+        ends_at: Moment::try_from(at(86_400)).unwrap(),
+        anti_sniping_window_s: 0,
+    };
+    for command in [
+        queued(SELLER, AUCTION.0, cancel),
+        queued(SELLER, next.0, schedule),
+    ] {
+        let decided = batch.decide(command, &mut cache, at(10), &settings());
+        assert!(matches!(decided, DecideResult::InBatch));
+    }
+    let (groups, commands) = batch.into_groups();
+    assert!(commands[0].iter().all(DecidedCommand::is_accepted));
+    let claim = |owner: AuctionId| {
+        let Claim { scope, key } = auctioned_product();
+        (scope.name(), key, Some(owner.0))
+    };
+    assert_eq!(
+        groups[0].claims_read,
+        [claim(AUCTION)],
+        "as before the batch"
+    );
+    assert_eq!(groups[0].claims_written, [claim(next)]);
 }
 
 #[test]

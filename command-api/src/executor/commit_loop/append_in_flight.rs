@@ -18,7 +18,7 @@ pub(super) type AppendAnswer = thread::Result<sqlx::Result<AppendOutcome>>;
 /// A batch that was sent to the log and is not answered yet.
 pub(super) struct AppendInFlight {
     call: BoxFuture<'static, AppendAnswer>,
-    started: Instant,
+    pub(super) started: Instant,
     /// The commands of each group, in order.
     pub(super) groups: Vec<Vec<DecidedCommand>>,
     /// The id of the first event of each group, by which the group is found in the log.

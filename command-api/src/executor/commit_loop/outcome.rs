@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::time::Instant;
 
 use metrics::counter;
 use tidemark_event_store::{AppendOutcome, Appended, Conflict};
@@ -35,17 +36,27 @@ impl CommitLoop {
                 }
                 append.record_metrics();
                 self.loading.save_snapshots(append.long_streams);
+                self.clock.follow(appended.at, append.started);
                 self.settle(append.groups, &appended)
             }
             Ok(AppendOutcome::Late(now)) => {
                 tracing::warn!("a batch reached the log too late and is decided again");
                 counter!("tidemark_executor_late_batches_total").increment(1);
-                self.clock.follow(now);
+                self.clock.follow(now, append.started);
+                self.decide_all_again(append)
+            }
+            Ok(AppendOutcome::Early(now)) => {
+                tracing::warn!(
+                    "a batch was decided ahead of Postgres's clock and is decided again"
+                );
+                counter!("tidemark_executor_early_batches_total").increment(1);
+                // The clock is known to be ahead, however long the answer took.
+                self.clock.follow(now, Instant::now());
                 self.decide_all_again(append)
             }
             Ok(AppendOutcome::NotCurrent) => {
-                tracing::error!("this executor's row is gone: it was idle for too long");
-                self.register().await;
+                tracing::error!("this executor's row is gone, and all states are loaded anew");
+                self.register_anew().await;
                 self.decide_all_again(append)
             }
             Err(error) => {
@@ -58,7 +69,6 @@ impl CommitLoop {
 
     /// Returns the commands of the groups that were written. The others are decided again.
     fn settle(&mut self, groups: Vec<Vec<DecidedCommand>>, appended: &Appended) -> Vec<Settled> {
-        self.clock.follow(appended.at);
         let failed: HashSet<usize> = appended.conflicts.iter().map(Conflict::group).collect();
         let mut settled = Vec::new();
         let mut position = appended.head;

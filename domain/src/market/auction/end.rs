@@ -77,7 +77,7 @@ impl Command for Cancel {
                 product_id,
                 seller_id,
             }),
-            Write::Release(product::auction_claim(product_id)),
+            product::release(view, product_id)?,
         ])
     }
 }

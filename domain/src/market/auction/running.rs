@@ -74,7 +74,7 @@ impl<'a> Running<'a> {
             }
             Outcome::Unsold {} | Outcome::ReserveNotMet {} => {}
         }
-        writes.push(Write::Release(product::auction_claim(product_id)));
+        writes.push(product::release(view, product_id)?);
         Ok(writes)
     }
 }
