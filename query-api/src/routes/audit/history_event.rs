@@ -38,22 +38,24 @@ pub(super) struct HistoryEvent {
     correlation_id: Uuid,
     /// The event that this event answers, if it answers one.
     causation_id: Option<Uuid>,
-    /// Whether the event is internal to Tidemark. The payload of internal events is never shown.
+    /// Whether the event is internal to Tidemark. Neither the payload of internal events nor anything that it could
+    /// be computed from is ever shown.
     internal: bool,
     /// The payload as it is stored; null for internal events.
     #[schema(value_type = Option<Object>)]
     data: Option<Box<RawValue>>,
-    /// SHA-256 of the stored bytes of payload and metadata, in hexadecimal digits.
-    hash: String,
+    /// SHA-256 of the stored bytes of payload and metadata, in hexadecimal digits; null for internal events, since
+    /// whoever knows the rest of what is hashed would soon guess a small secret.
+    hash: Option<String>,
 }
 
 impl HistoryEvent {
     fn new(recorded: Recorded) -> Result<Self, Error> {
         let metadata = recorded.metadata()?;
-        let hash = recorded.hash().to_string();
         // An aggregate that this build does not know may be internal.
         let is_public = Aggregate::from_name(&recorded.aggregate)
             .is_some_and(|aggregate| aggregate.visibility() == Visibility::Public);
+        let hash = is_public.then(|| recorded.hash().to_string());
         let data = is_public.then(|| RawValue::from_string(recorded.data));
         Ok(Self {
             position: recorded.position,
@@ -128,6 +130,7 @@ mod tests {
             let event = shown(aggregate);
             assert_eq!(event["internal"], true);
             assert_eq!(event["data"], serde_json::Value::Null);
+            assert_eq!(event["hash"], serde_json::Value::Null);
             assert_eq!(event["actor"], "service:mailer");
         }
     }
