@@ -117,6 +117,7 @@ impl App {
         Ok(Submission {
             command: Arc::new(command),
             metadata: caller.metadata(),
+            session: caller.session(),
             stream_id,
             status,
             expected_version: caller.expected_version,

@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
-use tidemark_events::{Actor, Metadata, UserId};
+use tidemark_events::{Actor, Metadata, SessionId, UserId};
 use tidemark_platform::auth::{Principal, Service};
 use tidemark_platform::http::{Correlation, IdempotencyKey, IfMatch, Problem};
 use uuid::Uuid;
@@ -38,6 +38,15 @@ impl Caller {
             Principal::Anonymous => Actor::Anonymous,
             Principal::User(user) => Actor::User(UserId(user.id)),
             Principal::Service(service) => Actor::Service(service.name.clone()),
+        }
+    }
+
+    /// The session in which a user sends the request, by which decisions tell whether they are logged in.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        match &self.principal {
+            Principal::User(user) => Some(SessionId(user.session_id)),
+            Principal::Anonymous | Principal::Service(_) => None,
         }
     }
 

@@ -29,9 +29,6 @@ pub enum Error {
     /// The `Idempotency-Key` was sent with another request before.
     #[error("this Idempotency-Key belongs to another request")]
     IdempotencyKeyReused,
-    /// No user has this e-mail address and this password.
-    #[error("the e-mail address or the password is wrong")]
-    InvalidCredentials,
     /// The service may not send this command.
     #[error("this service may not send `{0}`")]
     CommandNotAllowed(&'static str),
@@ -78,7 +75,6 @@ impl Error {
             Self::Refused(refusal) => refusal.code,
             Self::VersionMismatch { .. } => "stale",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
-            Self::InvalidCredentials => "invalid_credentials",
             Self::CommandNotAllowed(_) => "command_not_allowed",
             Self::SubjectErased => "subject_erased",
             Self::TooManyEvents => "too_many_events",
@@ -134,7 +130,6 @@ impl From<Error> for Problem {
             }
             Error::IdempotencyKeyReused | Error::TooManyEvents => Self::unprocessable(code, detail),
             Error::EventTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, detail),
-            Error::InvalidCredentials => Self::unauthorized(code, detail),
             Error::CommandNotAllowed(_) => Self::forbidden(code, detail),
             Error::SubjectErased => Self::new(StatusCode::GONE, code, detail),
             Error::Overloaded

@@ -3,12 +3,12 @@
 //!
 //! It loads what a decision asks for, as the executor does, so that tests need not declare it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tidemark_events::identity::user;
 use tidemark_events::identity::user::Role;
-use tidemark_events::{Actor, Event, Timestamp, UserId, samples};
+use tidemark_events::identity::{session, user};
+use tidemark_events::{Actor, Event, KeyedHash, SessionId, Timestamp, UserId, samples};
 use uuid::Uuid;
 
 use crate::{Claim, Command, Load, LoadedStream, Reads, Refusal, States, Stop, View, Write};
@@ -46,11 +46,25 @@ pub(crate) fn granted(user_id: UserId, role: Role) -> Event {
     user::Event::RoleGranted { user_id, role }.into()
 }
 
+/// The event that a user logged in, for longer than any test takes.
+pub(crate) fn logged_in(user_id: UserId, session_id: SessionId) -> Event {
+    session::Event::Opened {
+        session_id,
+        user_id,
+        token_hash: KeyedHash("0".to_owned()),
+        idle_until: samples::at(1_000_000_000),
+        ends_at: samples::at(1_000_000_000),
+        roles: BTreeSet::new(),
+    }
+    .into()
+}
+
 /// Everything that has happened, the actor of the next command, and its time.
 pub(crate) struct Given {
     pub(crate) log: Vec<(Uuid, Event, Timestamp)>,
     pub(crate) claims: BTreeMap<Claim, Uuid>,
     actor: Actor,
+    session: Option<SessionId>,
     now: Timestamp,
 }
 
@@ -63,6 +77,7 @@ pub(crate) fn given(events: impl IntoIterator<Item = Event>) -> Given {
             .collect(),
         claims: BTreeMap::new(),
         actor: Actor::Anonymous,
+        session: None,
         now: samples::at(0),
     }
 }
@@ -86,9 +101,16 @@ impl Given {
         self
     }
 
-    /// The next command is sent by this user.
-    pub(crate) fn by(mut self, user: UserId) -> Self {
+    /// The next command is sent by this user, in a session of their own that goes on.
+    pub(crate) fn by(self, user: UserId) -> Self {
+        let session = SessionId(Uuid::from_u128(user.0.as_u128() << 64));
+        self.and([logged_in(user, session)]).by_in(user, session)
+    }
+
+    /// The next command is sent by this user in this session.
+    pub(crate) fn by_in(mut self, user: UserId, session: SessionId) -> Self {
         self.actor = Actor::User(user);
+        self.session = Some(session);
         self
     }
 
@@ -103,7 +125,7 @@ impl Given {
     pub(crate) fn when(&self, command: impl Command) -> Result<Vec<Write>, Refusal> {
         let mut cache = Cache::default();
         loop {
-            let view = View::new(&cache, &self.actor, self.now);
+            let view = View::new(&cache, &self.actor, self.session, self.now);
             match command.decide(&view) {
                 Ok(writes) => {
                     self.assert_read(&writes, &view.into_reads());

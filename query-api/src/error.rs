@@ -36,6 +36,9 @@ pub(crate) enum Error {
     /// The user is not an auditor, and only auditors may read history.
     #[error("this requires the role auditor")]
     NotAuditor,
+    /// The session in which the user asks is over.
+    #[error("you are logged out; log in again")]
+    LoggedOut,
     /// The reading of history could not be put on record, so nothing is shown.
     #[error("the reading could not be recorded: {0}")]
     NotRecorded(String),
@@ -74,6 +77,7 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
             Error::TooManyClients => unavailable("too_many_clients"),
             Error::NotAuditor => Self::forbidden("role_required", sentence(&text)),
+            Error::LoggedOut => Self::unauthorized("logged_out", sentence(&text)),
             Error::NotRecorded(cause) => {
                 let detail = "Every reading of history is recorded first, and this is not possible right now.";
                 Self::unavailable("not_recorded", detail, RETRY_AFTER_S).caused_by(cause)

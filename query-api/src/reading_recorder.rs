@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use serde::Serialize;
-use tidemark_events::UserId;
+use serde::{Deserialize, Serialize};
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::Config;
-use tidemark_platform::auth::ServiceCredential;
+use tidemark_platform::auth::{ServiceCredential, User};
 use tidemark_platform::http::Correlation;
 use tidemark_platform::ids::new_id;
 use uuid::Uuid;
@@ -18,6 +17,9 @@ use crate::error::Error;
 use crate::start_error::StartError;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The code with which the command API refuses a reader whose session is over.
+const LOGGED_OUT: &str = "logged_out";
 
 /// Puts readings of history on record.
 pub(crate) struct ReadingRecorder {
@@ -29,8 +31,15 @@ pub(crate) struct ReadingRecorder {
 /// The body of the command.
 #[derive(Serialize)]
 struct Reading<'a> {
-    reader_id: UserId,
+    reader_id: Uuid,
+    session_id: Uuid,
     scope: &'a Scope,
+}
+
+/// What tells one refusal from another.
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
 }
 
 impl ReadingRecorder {
@@ -50,19 +59,22 @@ impl ReadingRecorder {
         })
     }
 
-    /// Records that `reader_id` is about to be shown `scope`, which may be shown only if this succeeds.
+    /// Records that `reader` is about to be shown `scope`, which may be shown only if this succeeds.
     ///
     /// # Errors
     /// [`Error::NotAuditor`] if the reader is no auditor at this moment, whatever the access token still says;
-    /// [`Error::NotRecorded`] if the command API is not reached or refuses for another reason.
+    /// [`Error::LoggedOut`] if the reader has logged out since it was issued; [`Error::NotRecorded`] if the command API is not reached or refuses for another reason.
     pub(crate) async fn record(
         &self,
         correlation: &Correlation,
-        reader_id: Uuid,
+        reader: &User,
         scope: &Scope,
     ) -> Result<(), Error> {
-        let reader_id = UserId(reader_id);
-        let reading = Reading { reader_id, scope };
+        let reading = Reading {
+            reader_id: reader.id,
+            session_id: reader.session_id,
+            scope,
+        };
         let mut headers: HeaderMap = correlation.headers();
         headers.insert(AUTHORIZATION, self.authorization.clone());
         // Both attempts carry the same key, so the reading is recorded once.
@@ -85,8 +97,18 @@ impl ReadingRecorder {
         match answer.status() {
             status if status.is_success() => Ok(()),
             StatusCode::FORBIDDEN => Err(Error::NotAuditor),
+            StatusCode::UNAUTHORIZED => Err(unauthorized(answer).await),
             status => Err(not_recorded(&status)),
         }
+    }
+}
+
+/// Whether it is the reader who is not logged in, or this service.
+async fn unauthorized(answer: reqwest::Response) -> Error {
+    match answer.json::<Refusal>().await {
+        Ok(refusal) if refusal.code == LOGGED_OUT => Error::LoggedOut,
+        Ok(refusal) => not_recorded(&refusal.code),
+        Err(error) => not_recorded(&error),
     }
 }
 

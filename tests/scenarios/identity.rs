@@ -1,6 +1,8 @@
 //! The scenarios of the context `identity`, and its routes.
 
+mod callers;
 mod personal_data;
+mod refresh_tokens;
 mod registration;
 mod roles;
 mod routes;

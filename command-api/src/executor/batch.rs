@@ -54,7 +54,8 @@ impl Batch {
         limits: &Settings,
     ) -> DecideResult {
         let submission = &command.submission;
-        let view = View::new(cache, &submission.metadata.actor, now);
+        let actor = &submission.metadata.actor;
+        let view = View::new(cache, actor, submission.session, now);
         let result = submission.command.decide(&view);
         let decided_at = view.now();
         let reads = view.into_reads();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use tidemark_domain::Command;
 use tidemark_event_store::SubjectKeyUse;
-use tidemark_events::{Event, Metadata};
+use tidemark_events::{Event, Metadata, SessionId};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -17,6 +17,8 @@ pub struct Submission {
     pub command: Arc<dyn Command>,
     /// Who sent the command and what caused it: stored with each of its events.
     pub metadata: Metadata,
+    /// The session in which a user sent the command.
+    pub session: Option<SessionId>,
     /// The stream whose id and version the answer states.
     pub stream_id: Uuid,
     /// The HTTP status of the answer if the command is accepted.

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng;
+use tidemark_event_store::LookupKey;
 use tidemark_events::SessionId;
 use uuid::Uuid;
 
@@ -17,11 +18,23 @@ const SECRET_BYTES: usize = 32;
 pub(crate) fn new_refresh_token(session_id: SessionId) -> String {
     let mut secret = [0; SECRET_BYTES];
     rand::rng().fill_bytes(&mut secret);
-    format!(
-        "{}.{}",
-        session_id.0.simple(),
-        URL_SAFE_NO_PAD.encode(secret)
-    )
+    token(session_id, &secret)
+}
+
+/// The token that follows `spent`. Only who has the lookup key of the deployment can tell, and always gives the
+/// same one, so that an answer that was lost can be given again although no token is stored.
+pub(crate) fn next_refresh_token(
+    session_id: SessionId,
+    spent: &str,
+    lookup_key: &LookupKey,
+) -> String {
+    let secret = lookup_key.mac("next_refresh_token", spent.as_bytes());
+    token(session_id, &secret)
+}
+
+fn token(session_id: SessionId, secret: &[u8]) -> String {
+    let secret = URL_SAFE_NO_PAD.encode(secret);
+    format!("{}.{secret}", session_id.0.simple())
 }
 
 /// The session that a token names; none if the text is no token. It proves nothing.

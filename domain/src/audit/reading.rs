@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tidemark_events::audit::reading::{Event, Scope};
 use tidemark_events::identity::user::Role;
-use tidemark_events::{ReadingId, UserId};
+use tidemark_events::{ReadingId, SessionId, UserId};
 
 use crate::identity::access;
 use crate::{AggregateState, Command, Stop, View, Write};
@@ -32,6 +32,8 @@ pub struct Record {
     pub reading_id: ReadingId,
     /// The user who reads. They must be an auditor now, whatever their access token says.
     pub reader_id: UserId,
+    /// The session in which the user reads. It must go on.
+    pub session_id: SessionId,
     /// What the auditor asked for.
     pub scope: Scope,
 }
@@ -43,7 +45,7 @@ impl Command for Record {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
-        let reader_id = access::require_of(view, self.reader_id, Role::Auditor)?;
+        let reader_id = access::require_of(view, self.reader_id, self.session_id, Role::Auditor)?;
         Ok(vec![Write::event(
             self.reading_id.0,
             Event::Recorded {
@@ -58,10 +60,10 @@ impl Command for Record {
 #[cfg(test)]
 mod tests {
     use tidemark_events::Event as AnyEvent;
-    use tidemark_events::samples::BIDDER;
+    use tidemark_events::samples::{BIDDER, SESSION};
 
     use super::*;
-    use crate::given::{given, granted, registered, sample, writes_of};
+    use crate::given::{given, granted, logged_in, registered, sample, writes_of};
 
     fn record() -> Record {
         let AnyEvent::Reading(Event::Recorded {
@@ -75,6 +77,7 @@ mod tests {
         Record {
             reading_id,
             reader_id,
+            session_id: SESSION,
             scope,
         }
     }
@@ -82,17 +85,22 @@ mod tests {
     #[test]
     fn a_service_records_what_an_auditor_reads() {
         let auditor = || given([registered(BIDDER), granted(BIDDER, Role::Auditor)]);
+        let reading = || auditor().and([logged_in(BIDDER, SESSION)]);
         assert_eq!(
-            auditor().by_service().when(record()),
+            reading().by_service().when(record()),
             Ok(writes_of(["reading.recorded"]))
         );
-        let themselves = auditor().by(BIDDER).when(record());
+        let themselves = reading().by(BIDDER).when(record());
         assert_eq!(themselves, Err(access::Error::Service.into()));
+        let logged_out = auditor().by_service().when(record());
+        assert_eq!(logged_out, Err(access::Error::LoggedOut.into()));
     }
 
     #[test]
     fn a_user_who_is_no_auditor_cannot_read() {
-        let buyer = given([registered(BIDDER)]).by_service().when(record());
+        let buyer = given([registered(BIDDER), logged_in(BIDDER, SESSION)])
+            .by_service()
+            .when(record());
         assert_eq!(buyer, Err(access::Error::Role(Role::Auditor).into()));
     }
 }

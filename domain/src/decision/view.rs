@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use tidemark_events::{Actor, Timestamp};
+use tidemark_events::{Actor, SessionId, Timestamp};
 use uuid::Uuid;
 
 use crate::decision::claim::Claim;
@@ -32,17 +32,24 @@ pub struct Reads {
 pub struct View<'a> {
     states: &'a dyn States,
     actor: &'a Actor,
+    session: Option<SessionId>,
     now: Cell<Timestamp>,
     reads: RefCell<Reads>,
 }
 
 impl<'a> View<'a> {
-    /// A view of `states` for a command of `actor` that is decided at `now`.
+    /// A view of `states` for a command that `actor` sends, a user in a `session`, and that is decided at `now`.
     #[must_use]
-    pub fn new(states: &'a dyn States, actor: &'a Actor, now: Timestamp) -> Self {
+    pub fn new(
+        states: &'a dyn States,
+        actor: &'a Actor,
+        session: Option<SessionId>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             states,
             actor,
+            session,
             now: Cell::new(now),
             reads: RefCell::default(),
         }
@@ -79,6 +86,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub const fn actor(&self) -> &'a Actor {
         self.actor
+    }
+
+    /// The session in which a user sent the command; none of other actors.
+    #[must_use]
+    pub const fn session(&self) -> Option<SessionId> {
+        self.session
     }
 
     /// The moment of the decision. It is never earlier than the last event of any stream read so far,

@@ -1,8 +1,10 @@
-//! Who may do what. Roles are read from the log, so a role that is revoked is gone at once.
+//! Who may do what. Sessions and roles are read from the log with everything else that a decision rests on, so
+//! a user who has logged out, or lost a role, is refused from the next append on, whatever an access token says.
 
 use tidemark_events::identity::user::Role;
-use tidemark_events::{Actor, UserId};
+use tidemark_events::{Actor, SessionId, UserId};
 
+use crate::identity::session::Session;
 use crate::identity::user::User;
 use crate::{Reason, RefusalKind, Stop, View};
 
@@ -12,6 +14,9 @@ pub(crate) enum Error {
     /// Only a user who is logged in may do this.
     #[error("log in first")]
     Login,
+    /// The session in which the user sent this is over.
+    #[error("you are logged out; log in again")]
+    LoggedOut,
     /// The user lacks the role that this requires.
     #[error("this requires the role {0:?}")]
     Role(Role),
@@ -23,7 +28,7 @@ pub(crate) enum Error {
 impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::Login => RefusalKind::Unauthenticated,
+            Self::Login | Self::LoggedOut => RefusalKind::Unauthenticated,
             Self::Role(_) | Self::Service => RefusalKind::Forbidden,
         }
     }
@@ -31,22 +36,50 @@ impl Reason for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::Login => "login_required",
+            Self::LoggedOut => "logged_out",
             Self::Role(_) => "role_required",
             Self::Service => "service_required",
         }
     }
 }
 
-/// The user who sent the command, if they hold `role` now.
-pub(crate) fn require(view: &View<'_>, role: Role) -> Result<UserId, Stop> {
-    let Actor::User(id) = view.actor() else {
-        return Err(Error::Login.into());
-    };
-    require_of(view, *id, role)
+/// The user who sent the command, if they are logged in now.
+pub(crate) fn user(view: &View<'_>) -> Result<UserId, Stop> {
+    match (view.actor(), view.session()) {
+        (Actor::User(id), Some(session)) => logged_in(view, *id, session),
+        _ => Err(Error::Login.into()),
+    }
 }
 
-/// The user `id`, if they hold `role` now.
-pub(crate) fn require_of(view: &View<'_>, id: UserId, role: Role) -> Result<UserId, Stop> {
+/// The user who sent the command, if they are logged in and hold `role` now.
+pub(crate) fn require(view: &View<'_>, role: Role) -> Result<UserId, Stop> {
+    let id = user(view)?;
+    holder(view, id, role)
+}
+
+/// The user `id` on whose behalf the command was sent, if they are logged in in this session and hold `role` now.
+pub(crate) fn require_of(
+    view: &View<'_>,
+    id: UserId,
+    session: SessionId,
+    role: Role,
+) -> Result<UserId, Stop> {
+    let id = logged_in(view, id, session)?;
+    holder(view, id, role)
+}
+
+fn logged_in(view: &View<'_>, id: UserId, session: SessionId) -> Result<UserId, Stop> {
+    match view.get::<Session>(session.0)? {
+        Session::Open {
+            user_id, ends_at, ..
+        } if *user_id == id && view.now() < *ends_at => Ok(id),
+        Session::None | Session::Open { .. } | Session::Ended { .. } => {
+            Err(Error::LoggedOut.into())
+        }
+    }
+}
+
+fn holder(view: &View<'_>, id: UserId, role: Role) -> Result<UserId, Stop> {
     if view.get::<User>(id.0)?.has(role) {
         Ok(id)
     } else {

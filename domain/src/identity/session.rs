@@ -40,6 +40,8 @@ pub enum Session {
         current: KeyedHash,
         /// The keyed hashes of the tokens before it, the oldest first, at most `SPENT_MAX`.
         spent: VecDeque<KeyedHash>,
+        /// Until when the last of them is answered once more; none before the first is spent.
+        grace_until: Option<Timestamp>,
         /// When the token expires unless it is used before.
         idle_until: Timestamp,
         /// When the session ends, however often its token is refreshed.
@@ -56,7 +58,7 @@ impl AggregateState for Session {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -66,23 +68,27 @@ impl AggregateState for Session {
                 token_hash,
                 idle_until,
                 ends_at,
+                roles: _,
             } => {
                 *self = Self::Open {
                     user_id: *user_id,
                     current: token_hash.clone(),
                     spent: VecDeque::new(),
+                    grace_until: None,
                     idle_until: *idle_until,
                     ends_at: *ends_at,
                 };
             }
             Event::Refreshed {
                 token_hash,
-                idle_until: until,
+                idle_until: next_idle_until,
+                grace_until: next_grace_until,
                 ..
             } => {
                 if let Self::Open {
                     current,
                     spent,
+                    grace_until,
                     idle_until,
                     ..
                 } = self
@@ -91,9 +97,11 @@ impl AggregateState for Session {
                     if spent.len() > SPENT_MAX {
                         spent.pop_front();
                     }
-                    *idle_until = *until;
+                    *grace_until = *next_grace_until;
+                    *idle_until = *next_idle_until;
                 }
             }
+            Event::RefreshRepeated { .. } => {}
             Event::Ended { user_id, .. } => *self = Self::Ended { user_id: *user_id },
         }
     }

@@ -1,7 +1,10 @@
 //! Events of sessions.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::identity::user::Role;
 use crate::{KeyedHash, Timestamp, UserId};
 
 id! {
@@ -36,6 +39,9 @@ events! {
             idle_until: Timestamp,
             /// The time at which the session ends, however often its token is refreshed.
             ends_at: Timestamp,
+            /// The roles of the user that the access token names. Events of older builds do not say.
+            #[serde(default)]
+            roles: BTreeSet<Role>,
         },
         /// The user used the refresh token, and a new one replaced it.
         #[serde(rename = "session.refreshed")]
@@ -48,6 +54,23 @@ events! {
             token_hash: KeyedHash,
             /// The time at which the new refresh token expires unless it is used before.
             idle_until: Timestamp,
+            /// The time until which the token before it is answered once more. None in events of older builds.
+            #[serde(default)]
+            grace_until: Option<Timestamp>,
+            /// The roles of the user that the access token names. Events of older builds do not say.
+            #[serde(default)]
+            roles: BTreeSet<Role>,
+        },
+        /// The user used the refresh token before the present one soon after it was replaced, as clients do
+        /// that send it twice at once or lost an answer. The present one was given again.
+        #[serde(rename = "session.refresh_repeated")]
+        RefreshRepeated {
+            /// The session.
+            session_id: SessionId,
+            /// The user whose session this is.
+            user_id: UserId,
+            /// The roles of the user that the access token names.
+            roles: BTreeSet<Role>,
         },
         /// The session ended, and no token of it is valid any more.
         #[serde(rename = "session.ended")]
@@ -74,12 +97,20 @@ pub(crate) fn samples() -> Vec<Event> {
             token_hash: hash("b"),
             idle_until: at(604_800),
             ends_at: at(2_592_000),
+            roles: BTreeSet::from([Role::Buyer, Role::Seller]),
         },
         Event::Refreshed {
             session_id: SESSION,
             user_id: SELLER,
             token_hash: hash("c"),
             idle_until: at(604_900),
+            grace_until: Some(at(110)),
+            roles: BTreeSet::from([Role::Buyer]),
+        },
+        Event::RefreshRepeated {
+            session_id: SESSION,
+            user_id: SELLER,
+            roles: BTreeSet::from([Role::Buyer]),
         },
         Event::Ended {
             session_id: SESSION,

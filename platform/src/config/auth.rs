@@ -21,6 +21,8 @@ pub struct Auth {
     pub refresh_token_idle_s: i64,
     #[garde(custom(positive))]
     pub refresh_token_absolute_s: i64,
+    #[garde(range(min = 0, max = 60))]
+    pub refresh_token_grace_s: i64,
     pub leeway_s: i64,
     pub signing_key: SecretString,
     pub verifying_key: SecretString,

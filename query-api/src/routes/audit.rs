@@ -44,9 +44,7 @@ async fn record(
     user: &User,
     scope: Scope,
 ) -> Result<(), Error> {
-    app.reading_recorder
-        .record(correlation, user.id, &scope)
-        .await
+    app.reading_recorder.record(correlation, user, &scope).await
 }
 
 /// The head of the log, which is what an answer read from the log itself reflects.

@@ -95,7 +95,8 @@ async fn a_page_is_recorded_first_or_not_shown() {
     );
     assert_eq!(page.body["next"], "3");
     let scope = json!({"kind": "stream", "stream_id": AUCTION, "after_version": 1});
-    let reading = json!({"reader_id": Uuid::from_u128(7), "scope": scope});
+    let reading =
+        json!({"reader_id": Uuid::from_u128(7), "session_id": Uuid::from_u128(1), "scope": scope});
     assert_eq!(*command_api.readings.lock().unwrap(), [reading]);
 
     for (status, problem) in [(500, (503, "not_recorded")), (403, (403, "role_required"))] {

@@ -1,17 +1,23 @@
 //! A market for commands in this process: a database of its own, bidders, and many open auctions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use axum::http::StatusCode;
+use chrono::TimeDelta;
 use sqlx::PgPool;
 use tidemark_command_api::executor::{Executor, Idempotency, Submission};
 use tidemark_domain::market::auction::PlaceBid;
 use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, TimedPool};
+use tidemark_events::identity::session;
 use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
-use tidemark_events::{Actor, AuctionId, CategoryId, Event, Metadata, ProductId, UserId, samples};
+use tidemark_events::{
+    Actor, AuctionId, CategoryId, Event, KeyedHash, Metadata, ProductId, SessionId, Timestamp,
+    UserId, samples,
+};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
@@ -45,7 +51,7 @@ pub(crate) struct Market {
     pub(crate) executor: Executor,
     /// Open auctions.
     pub(crate) auctions: Vec<OpenAuction>,
-    /// Registered buyers.
+    /// Registered buyers, each logged in in the session [`session_of`] them.
     pub(crate) bidders: Vec<UserId>,
 }
 
@@ -75,10 +81,13 @@ impl Market {
             .iter()
             .map(|id| group(id.0, vec![samples::all().swap_remove(0)]));
         let now = clock.now();
+        let sessions = bidders
+            .iter()
+            .map(|id| group(session_of(*id).0, vec![logged_in(*id, now)]));
         let new_auctions = auctions
             .iter()
             .map(|open| group(open.id.0, opened(open.id, now)));
-        let mut groups: Vec<_> = users.chain(new_auctions).collect();
+        let mut groups: Vec<_> = users.chain(sessions).chain(new_auctions).collect();
         let appender = Appender::register(&pool, new_id()).await.unwrap();
         for batch in 1.. {
             let rest = groups.split_off(groups.len().min(STREAMS_PER_APPEND));
@@ -114,6 +123,7 @@ impl Market {
                 amount,
             }),
             metadata: metadata(user),
+            session: Some(session_of(user)),
             stream_id: open.id.0,
             status: StatusCode::CREATED,
             expected_version: None,
@@ -121,6 +131,25 @@ impl Market {
             subject_keys: Vec::new(),
         }
     }
+}
+
+/// The session in which a buyer bids.
+fn session_of(user: UserId) -> SessionId {
+    SessionId(Uuid::from_u128(user.0.as_u128() ^ 1))
+}
+
+/// The event that a buyer logged in.
+fn logged_in(user_id: UserId, now: Timestamp) -> Event {
+    let ends_at = now + TimeDelta::days(7);
+    session::Event::Opened {
+        session_id: session_of(user_id),
+        user_id,
+        token_hash: KeyedHash(String::new()),
+        idle_until: ends_at,
+        ends_at,
+        roles: BTreeSet::new(),
+    }
+    .into()
 }
 
 /// The metadata of an event that this user caused.
@@ -152,7 +181,7 @@ fn group(stream_id: Uuid, events: Vec<Event>) -> Group {
 }
 
 /// The first two events of an auction.
-pub(crate) fn opened(auction_id: AuctionId, now: tidemark_events::Timestamp) -> Vec<Event> {
+pub(crate) fn opened(auction_id: AuctionId, now: Timestamp) -> Vec<Event> {
     let product_id = ProductId(new_id());
     let seller_id = samples::SELLER;
     let scheduled = auction::Event::Scheduled {
@@ -166,7 +195,7 @@ pub(crate) fn opened(auction_id: AuctionId, now: tidemark_events::Timestamp) -> 
         buy_now_price: None,
         reserve_id: None,
         starts_at: now,
-        ends_at: now + chrono::TimeDelta::days(7),
+        ends_at: now + TimeDelta::days(7),
         anti_sniping_window_s: 60,
     };
     let opened = auction::Event::Opened {

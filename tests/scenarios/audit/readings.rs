@@ -115,6 +115,23 @@ async fn nobody_but_auditors_reads_history() {
 }
 
 #[tokio::test]
+async fn an_auditor_who_logged_out_reads_nothing() {
+    let app = App::start_all().await;
+    let audited = AuditedAuction::create(&app).await;
+    let auditor = &audited.auditor;
+    let session = format!("/v1/sessions/{}", auditor.session_id);
+    auditor.delete(&session).await.ok();
+    for path in [
+        audited.events(),
+        audited.state(),
+        "/v1/audit/events".to_owned(),
+    ] {
+        auditor.get(&path).await.problem(401, "logged_out");
+    }
+    assert_eq!(readings(&app).await, []);
+}
+
+#[tokio::test]
 async fn a_reading_that_cannot_be_recorded_shows_nothing() {
     let mut app = App::start_all().await;
     let audited = AuditedAuction::create(&app).await;

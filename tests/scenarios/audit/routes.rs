@@ -8,7 +8,8 @@ use crate::http::routes::{Audience, Route};
 pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let auditor = app.auditor().await;
     let scope = json!({"kind": "stream", "stream_id": auditor.id, "after_version": 0});
-    let reading = json!({"reader_id": auditor.id, "scope": scope});
+    let reading =
+        json!({"reader_id": auditor.id, "session_id": auditor.session_id, "scope": scope});
     let state_at =
         |at: &str| json!({"kind": "state", "stream_id": auditor.id, "version": null, "at": at});
     let log = |filter: &str, value: &str| {

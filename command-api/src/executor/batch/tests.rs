@@ -1,5 +1,6 @@
 //! Which commands share a group, and what each group rests on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,11 +9,11 @@ use tidemark_domain::market::auction::{Cancel, PlaceBid, Schedule};
 use tidemark_domain::market::category::Deactivate;
 use tidemark_domain::market::product::List;
 use tidemark_domain::{Claim, ClaimScope, Command, LoadedStream};
-use tidemark_events::identity::user;
 use tidemark_events::identity::user::Role;
+use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category, product};
 use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents};
-use tidemark_events::{Actor, AuctionId, Event, Metadata, Moment, UserId};
+use tidemark_events::{Actor, AuctionId, Event, KeyedHash, Metadata, Moment, SessionId, UserId};
 use tidemark_platform::Config;
 use tidemark_platform::config::Executor as Settings;
 use uuid::Uuid;
@@ -39,6 +40,7 @@ fn queued(actor: UserId, stream_id: Uuid, command: impl Command) -> QueuedComman
             causation_id: None,
             traceparent: None,
         },
+        session: Some(session_of(actor)),
         stream_id,
         status: StatusCode::OK,
         expected_version: None,
@@ -60,6 +62,11 @@ fn bid(amount: i64) -> QueuedCommand {
     )
 }
 
+/// The session in which a user sends commands.
+fn session_of(user: UserId) -> SessionId {
+    SessionId(Uuid::from_u128(user.0.as_u128() + 1_000))
+}
+
 /// A market in which an auction is open, a category active and a product a draft.
 fn cache() -> Cache {
     let mut cache = Cache::new(1_000_000);
@@ -77,6 +84,16 @@ fn fill(cache: &mut Cache) {
     ] {
         let granted = user::Event::RoleGranted { user_id, role }.into();
         insert(cache, user_id.0, &[registered.clone(), granted]);
+        let session_id = session_of(user_id);
+        let opened = session::Event::Opened {
+            session_id,
+            user_id,
+            token_hash: KeyedHash(String::new()),
+            idle_until: at(1_000),
+            ends_at: at(1_000),
+            roles: BTreeSet::new(),
+        };
+        insert(cache, session_id.0, &[opened.into()]);
     }
     let find =
         |is_wanted: fn(&Event) -> bool| samples.iter().find(|e| is_wanted(e)).unwrap().clone();

@@ -6,7 +6,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::audit::reading::Record;
 use tidemark_events::audit::reading::{Name, Scope};
-use tidemark_events::{Moment, ReadingId, UserId};
+use tidemark_events::{Moment, ReadingId, SessionId, UserId};
 use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -27,6 +27,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
 struct NewReading {
     /// The auditor who asked for the history.
     reader_id: Uuid,
+    /// The session in which the auditor asked.
+    session_id: Uuid,
     /// The part of the history that the auditor is shown.
     scope: Shown,
 }
@@ -132,6 +134,7 @@ async fn record(
     let command = Record {
         reading_id: ReadingId(id),
         reader_id: UserId(body.reader_id),
+        session_id: SessionId(body.session_id),
         scope: body.scope.clone().into(),
     };
     app.create(&caller, &body, id, command).await

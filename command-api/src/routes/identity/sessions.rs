@@ -11,9 +11,9 @@ use tidemark_domain::identity::session;
 use tidemark_domain::identity::session::{End, Open, Refresh};
 use tidemark_domain::identity::user::User;
 use tidemark_domain::{Claim, ClaimScope};
-use tidemark_events::identity::session::{EndReason, Event as SessionEvent};
+use tidemark_events::identity::session::Event as SessionEvent;
 use tidemark_events::identity::user::Role;
-use tidemark_events::{Event, SessionId, UserId};
+use tidemark_events::{CredentialId, Event, KeyedHash, Sealed, SessionId, UserId};
 use tidemark_platform::auth;
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
@@ -28,7 +28,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::Accepted;
 use crate::identity::email::normalised_email;
-use crate::identity::refresh_token::{new_refresh_token, session_of};
+use crate::identity::refresh_token::{new_refresh_token, next_refresh_token, session_of};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -86,26 +86,35 @@ async fn log_in(
     Json(body): Json<Login>,
 ) -> Result<Response, Problem> {
     caller.refuse_idempotency_key()?;
-    let user_id = authenticate(&app, &body).await?;
+    let Authenticated {
+        user_id,
+        email_hash,
+        credential_id,
+        password_hash,
+    } = authenticate(&app, &body).await?;
     let session_id = SessionId(new_id());
     let refresh_token = new_refresh_token(session_id);
     let auth = &app.config.auth;
     let command = Open {
         session_id,
         user_id,
+        email_hash,
+        credential_id,
+        password_hash,
         token_hash: app.lookup_key.hash("refresh_token", &refresh_token),
         idle_ttl: TimeDelta::seconds(auth.refresh_token_idle_s),
         session_ttl: TimeDelta::seconds(auth.refresh_token_absolute_s),
     };
     let submission = app.submission(&caller, &(), StatusCode::CREATED, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
-    answer_tokens(&app, &accepted, user_id, refresh_token).await
+    answer_tokens(&app, &accepted, refresh_token)
 }
 
 /// Exchange a refresh token for new tokens
 ///
-/// A refresh token can be used once. If a used one is sent again, somebody else may have a copy, so the
-/// session ends.
+/// A refresh token can be used once. For a few seconds the last one that was used gets the same refresh token
+/// again, so that a lost answer or a second tab ends no session. If a used one is sent otherwise, somebody else may
+/// have a copy, so the session ends.
 #[utoipa::path(
     post,
     path = "/v1/sessions/refresh",
@@ -120,30 +129,22 @@ async fn refresh(
     caller.refuse_idempotency_key()?;
     let invalid_grant = || Error::Refused(session::Error::InvalidGrant.into());
     let session_id = session_of(&body.refresh_token).ok_or_else(invalid_grant)?;
-    let next = new_refresh_token(session_id);
+    let next = next_refresh_token(session_id, &body.refresh_token, &app.lookup_key);
     let command = Refresh {
         session_id,
         presented: app.lookup_key.hash("refresh_token", &body.refresh_token),
         next: app.lookup_key.hash("refresh_token", &next),
         idle_ttl: TimeDelta::seconds(app.config.auth.refresh_token_idle_s),
+        grace: TimeDelta::seconds(app.config.auth.refresh_token_grace_s),
     };
     let submission = app.submission(&caller, &(), StatusCode::OK, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
     fail::fail_point!("refreshed");
-    match accepted.events.first() {
-        Some(Event::Session(SessionEvent::Refreshed { user_id, .. })) => {
-            answer_tokens(&app, &accepted, *user_id, next).await
-        }
-        Some(Event::Session(SessionEvent::Ended {
-            user_id,
-            reason: EndReason::TokenReused,
-            ..
-        })) => {
-            tracing::warn!(%session_id, %user_id, "a refresh token was used twice, so its session is ended");
-            Err(invalid_grant().into())
-        }
-        _ => Err(invalid_grant().into()),
+    if let Some(Event::Session(SessionEvent::Ended { user_id, .. })) = accepted.events.first() {
+        tracing::warn!(%session_id, %user_id, "a refresh token was used twice, so its session is ended");
+        return Err(invalid_grant().into());
     }
+    answer_tokens(&app, &accepted, next)
 }
 
 /// Log out
@@ -166,54 +167,72 @@ async fn log_out(
     app.change(&caller, &(), id, command).await
 }
 
+/// A user whose password was verified, and what that rests on.
+struct Authenticated {
+    user_id: UserId,
+    email_hash: KeyedHash,
+    credential_id: CredentialId,
+    password_hash: Sealed,
+}
+
 /// The user who has this e-mail address and password. All failures look alike and take the same time, so
 /// that nobody learns which addresses are registered.
-async fn authenticate(app: &App, login: &Login) -> Result<UserId, Error> {
-    let email = app
-        .lookup_key
-        .hash("email", &normalised_email(&login.email));
-    let owner = app
-        .executor
-        .claim_owner(&Claim::new(ClaimScope::Email, &email.0))
-        .await?;
-    let hash = match owner {
-        Some(user_id) => password_hash(app, user_id).await?,
+async fn authenticate(app: &App, login: &Login) -> Result<Authenticated, Error> {
+    let email = normalised_email(&login.email);
+    let found = find(app, app.lookup_key.hash("email", &email)).await?;
+    let hash = match &found {
+        Some(user) => {
+            let sealed = &user.password_hash;
+            app.subject_keys.unseal("password_hash", sealed).await?
+        }
         None => None,
     };
     let is_right = app.passwords.verify(&login.password, hash).await?;
-    owner
+    found
         .filter(|_| is_right)
-        .map(UserId)
-        .ok_or(Error::InvalidCredentials)
+        .ok_or_else(|| Error::Refused(session::Error::InvalidCredentials.into()))
 }
 
-async fn password_hash(app: &App, user_id: Uuid) -> Result<Option<String>, Error> {
+/// The user with this address. The decision of the command that follows checks that all of it still holds.
+async fn find(app: &App, email_hash: KeyedHash) -> Result<Option<Authenticated>, Error> {
+    let email = Claim::new(ClaimScope::Email, &email_hash.0);
+    let Some(user_id) = app.executor.claim_owner(&email).await? else {
+        return Ok(None);
+    };
     let user = app.executor.load_stream(user_id).await?;
-    let User::Registered { credential_id, .. } = user.state() else {
+    let User::Registered { credential_id, .. } = *user.state() else {
         return Ok(None);
     };
     let credential = app.executor.load_stream(credential_id.0).await?;
-    match credential.state() {
-        Credential::Password { hash } => Ok(app.subject_keys.unseal("password_hash", hash).await?),
-        Credential::None => Ok(None),
-    }
+    Ok(match credential.state() {
+        Credential::Password { hash } => Some(Authenticated {
+            user_id: UserId(user_id),
+            email_hash,
+            credential_id,
+            password_hash: hash.clone(),
+        }),
+        Credential::None => None,
+    })
 }
 
-async fn answer_tokens(
+/// The tokens that were decided on, made from what the decision wrote.
+fn answer_tokens(
     app: &App,
     accepted: &Accepted,
-    user_id: UserId,
     refresh_token: String,
 ) -> Result<Response, Problem> {
-    let loaded = app.executor.load_stream(user_id.0).await?;
-    let roles = match loaded.state() {
-        User::Registered { roles, .. } => roles.iter().map(Role::to_string).collect(),
-        User::None => Vec::new(),
+    let Some(Event::Session(
+        SessionEvent::Opened { user_id, roles, .. }
+        | SessionEvent::Refreshed { user_id, roles, .. }
+        | SessionEvent::RefreshRepeated { user_id, roles, .. },
+    )) = accepted.events.first()
+    else {
+        return Err(Problem::internal("tokens are answered without an event"));
     };
     let user = auth::User {
         id: user_id.0,
         session_id: accepted.stream_id,
-        roles,
+        roles: roles.iter().map(Role::to_string).collect(),
     };
     let access_token = app
         .issuer

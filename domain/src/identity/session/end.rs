@@ -1,7 +1,7 @@
 //! Logging out.
 
+use tidemark_events::SessionId;
 use tidemark_events::identity::session::{EndReason, Event};
-use tidemark_events::{Actor, SessionId};
 
 use super::{Error, Session};
 use crate::identity::access;
@@ -21,9 +21,7 @@ impl Command for End {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let session_id = self.session_id;
-        let Actor::User(asking) = *view.actor() else {
-            return Err(access::Error::Login.into());
-        };
+        let asking = access::user(view)?;
         let (user_id, open) = match view.get::<Session>(session_id.0)? {
             Session::None => return Err(Error::NotFound.into()),
             Session::Open { user_id, .. } => (*user_id, true),

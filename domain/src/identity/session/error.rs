@@ -11,6 +11,9 @@ pub enum Error {
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
+    /// No user has this e-mail address and this password.
+    #[error("the e-mail address or the password is wrong")]
+    InvalidCredentials,
     /// The refresh token is unknown, has expired, or belongs to a session that has ended.
     #[error("the refresh token is not valid; log in again")]
     InvalidGrant,
@@ -21,7 +24,7 @@ impl Reason for Error {
         match self {
             Self::NotFound => RefusalKind::NotFound,
             Self::Ended => RefusalKind::Conflict,
-            Self::InvalidGrant => RefusalKind::Unauthenticated,
+            Self::InvalidCredentials | Self::InvalidGrant => RefusalKind::Unauthenticated,
         }
     }
 
@@ -29,6 +32,7 @@ impl Reason for Error {
         match self {
             Self::NotFound => "session_not_found",
             Self::Ended => "session_ended",
+            Self::InvalidCredentials => "invalid_credentials",
             Self::InvalidGrant => "invalid_grant",
         }
     }

@@ -2,19 +2,27 @@
 
 use chrono::TimeDelta;
 use tidemark_events::identity::session::Event;
-use tidemark_events::{KeyedHash, SessionId, UserId};
+use tidemark_events::{CredentialId, KeyedHash, Sealed, SessionId, UserId};
 
-use crate::identity::user;
+use super::Error;
+use crate::identity::credential::Credential;
 use crate::identity::user::User;
-use crate::{Command, Stop, View, Write};
+use crate::{Claim, ClaimScope, Command, Stop, View, Write};
 
-/// Opens a session of a user whose password the command API has verified.
+/// Opens a session of a user whose password the command API has verified. If the address or the password of the
+/// user has changed since it did, that was not the user's password.
 #[derive(Clone, Debug)]
 pub struct Open {
     /// The id of the new session.
     pub session_id: SessionId,
     /// The user who logs in.
     pub user_id: UserId,
+    /// The keyed hash of the normalised e-mail address with which the user logs in.
+    pub email_hash: KeyedHash,
+    /// The stream that the verified hash was read from.
+    pub credential_id: CredentialId,
+    /// The sealed hash of a password that the password of the user was verified against.
+    pub password_hash: Sealed,
     /// The keyed hash of the first refresh token.
     pub token_hash: KeyedHash,
     /// For how long the token is valid unless it is used.
@@ -29,10 +37,24 @@ impl Command for Open {
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        match view.get::<User>(self.user_id.0)? {
-            User::None => return Err(user::Error::NotFound.into()),
-            User::Registered { .. } => {}
-        }
+        let email = Claim::new(ClaimScope::Email, &self.email_hash.0);
+        let owner = view.owner(&email)?;
+        let credential = view.get::<Credential>(self.credential_id.0)?;
+        let roles = match (view.get::<User>(self.user_id.0)?, credential) {
+            (
+                User::Registered {
+                    credential_id,
+                    roles,
+                },
+                Credential::Password { hash },
+            ) if owner == Some(self.user_id.0)
+                && *credential_id == self.credential_id
+                && *hash == self.password_hash =>
+            {
+                roles
+            }
+            _ => return Err(Error::InvalidCredentials.into()),
+        };
         let ends_at = view.now() + self.session_ttl;
         Ok(vec![Write::event(
             self.session_id.0,
@@ -42,6 +64,7 @@ impl Command for Open {
                 token_hash: self.token_hash.clone(),
                 idle_until: ends_at.min(view.now() + self.idle_ttl),
                 ends_at,
+                roles: roles.clone(),
             },
         )])
     }

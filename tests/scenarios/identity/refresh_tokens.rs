@@ -1,0 +1,68 @@
+//! A refresh token that is sent twice without malice ends no session: two tabs at once, or one whose answer was
+//! lost.
+
+use futures::future::join_all;
+use tidemark_command_api::ProcessRoles;
+use tidemark_tests::App;
+
+use super::sessions::{refresh, token};
+
+#[tokio::test]
+async fn two_tabs_that_refresh_at_once_get_the_same_token_and_stay_logged_in() {
+    let app = App::start().await;
+    let roles = ProcessRoles {
+        api: true,
+        relay: false,
+    };
+    let second = app.another_command_api(roles).await;
+    let clients = [app.client.clone(), app.client.via_command_api(&second.url)];
+    let user = app.user().await;
+    let mut current = user.refresh_token.clone();
+    for _ in 0..5 {
+        let tabs = clients.iter().cycle().take(6);
+        let answers = join_all(tabs.map(|client| refresh(client, &current))).await;
+        let next: Vec<_> = answers.into_iter().map(|it| token(&it.ok())).collect();
+        assert!(next.iter().all(|it| *it == next[0]), "{next:?}");
+        assert_ne!(next[0], current);
+        current.clone_from(&next[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_answer_was_lost_is_answered_again_until_the_next_one_is_used() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let lost = token(&refresh(&app.client, &user.refresh_token).await.ok());
+    let again = refresh(&app.client, &user.refresh_token).await.ok();
+    assert_eq!(token(&again), lost);
+    let access = again.body["access_token"].as_str().unwrap();
+    let own = format!("/v1/sessions/{}", user.session_id);
+    let next = token(&refresh(&app.client, &lost).await.ok());
+
+    // Its owner has moved on, so whoever sends it now is somebody else.
+    refresh(&app.client, &user.refresh_token)
+        .await
+        .problem(401, "invalid_grant");
+    refresh(&app.client, &next)
+        .await
+        .problem(401, "invalid_grant");
+    let owner = app.client.with_token(access);
+    owner.delete(&own).await.problem(401, "logged_out");
+}
+
+/// The tokens are in no read after the commit: what was decided is enough to answer.
+#[tokio::test]
+async fn a_database_that_fails_after_the_commit_costs_no_session() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let current = token(&refresh(&app.client, &user.refresh_token).await.ok());
+    sqlx::query("revoke select on events, snapshots from tidemark_append")
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    let head = app.database.head().await;
+    let answer = refresh(&app.client, &current).await.ok();
+    assert_eq!(answer.position(), head + 1);
+    let again = refresh(&app.client, &current).await.ok();
+    assert_eq!(token(&again), token(&answer));
+}
