@@ -56,35 +56,31 @@ pub struct AcceptedBody {
 }
 
 impl App {
-    /// Executes a command that creates something, and answers 201. The `body` of the request is part of
-    /// what its `Idempotency-Key` stands for.
+    /// Executes a command that creates something, and answers 201.
     ///
     /// # Errors
     /// The problem to answer.
     pub async fn create(
         &self,
         caller: &Caller,
-        body: &impl Serialize,
         stream_id: Uuid,
         command: impl Command,
     ) -> Result<Response, Problem> {
-        let submission = self.submission(caller, body, StatusCode::CREATED, stream_id, command)?;
+        let submission = self.submission(caller, StatusCode::CREATED, stream_id, command)?;
         self.answer(submission).await
     }
 
-    /// Executes a command that changes something, and answers 200. The `body` of the request is part of
-    /// what its `Idempotency-Key` stands for.
+    /// Executes a command that changes something, and answers 200.
     ///
     /// # Errors
     /// The problem to answer.
     pub async fn change(
         &self,
         caller: &Caller,
-        body: &impl Serialize,
         stream_id: Uuid,
         command: impl Command,
     ) -> Result<Response, Problem> {
-        let submission = self.submission(caller, body, StatusCode::OK, stream_id, command)?;
+        let submission = self.submission(caller, StatusCode::OK, stream_id, command)?;
         self.answer(submission).await
     }
 
@@ -103,7 +99,6 @@ impl App {
     pub fn submission(
         &self,
         caller: &Caller,
-        body: &impl Serialize,
         status: StatusCode,
         stream_id: Uuid,
         command: impl Command,
@@ -121,26 +116,17 @@ impl App {
             stream_id,
             status,
             expected_version: caller.expected_version,
-            idempotency: self.idempotency(caller, body)?,
+            idempotency: self.idempotency(caller),
             subject_keys: Vec::new(),
         })
     }
 
-    fn idempotency(
-        &self,
-        caller: &Caller,
-        body: &impl Serialize,
-    ) -> Result<Option<Idempotency>, Error> {
-        let Some(key) = caller.idempotency_key.clone() else {
-            return Ok(None);
-        };
-        let body = serde_json::to_string(body).map_err(Error::internal)?;
-        let request = format!("{}\n{:?}\n{body}", caller.request, caller.expected_version);
-        Ok(Some(Idempotency {
+    fn idempotency(&self, caller: &Caller) -> Option<Idempotency> {
+        Some(Idempotency {
             principal: caller.idempotency_principal(),
-            key,
-            request_hash: self.lookup_key.mac("request", request.as_bytes()),
-        }))
+            key: caller.idempotency_key.clone()?,
+            request_hash: self.lookup_key.mac("request", &caller.request_bytes()),
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 //! What every route reads from a request besides its body: who sends it, and on what conditions.
 
 use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::header::IF_MATCH;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
 use tidemark_events::{Actor, Metadata, SessionId, UserId};
 use tidemark_platform::auth::{Principal, Service};
-use tidemark_platform::http::{Correlation, IdempotencyKey, IfMatch, Problem};
+use tidemark_platform::http::{Correlation, IdempotencyKey, IfMatch, Problem, ReceivedBody};
 use uuid::Uuid;
 
 /// The header in which a service names the event that its command answers. From others it is ignored.
@@ -28,6 +29,9 @@ pub struct Caller {
     pub idempotency_key: Option<String>,
     correlation: Correlation,
     causation_id: Option<Uuid>,
+    /// The lines of `If-Match` as they were received.
+    if_match: Vec<HeaderValue>,
+    body: ReceivedBody,
 }
 
 impl Caller {
@@ -58,6 +62,16 @@ impl Caller {
             Principal::Anonymous => format!("route:{}", self.request),
             Principal::User(_) | Principal::Service(_) => self.principal.actor(),
         }
+    }
+
+    /// The bytes that an `Idempotency-Key` stands for: the method and path, `If-Match`, and the body as it was
+    /// received. What this build reads from them is no part of that, or a build whose commands have one more
+    /// field would take a request that is sent again for another one.
+    #[must_use]
+    pub fn request_bytes(&self) -> Vec<u8> {
+        let if_match: Vec<_> = self.if_match.iter().map(HeaderValue::as_bytes).collect();
+        let if_match = if_match.join(&b',');
+        [self.request.as_bytes(), &if_match, &self.body.0].join(&b'\n')
     }
 
     /// The metadata of the events that a command of this request writes.
@@ -99,6 +113,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             other @ (Principal::Anonymous | Principal::User(_)) => other,
         };
         let correlation = Correlation::from_request_parts(parts, state).await?;
+        let body = ReceivedBody::from_request_parts(parts, state).await?;
         let IfMatch(expected) = IfMatch::from_request_parts(parts, state).await?;
         let IdempotencyKey(idempotency_key) =
             IdempotencyKey::from_request_parts(parts, state).await?;
@@ -121,6 +136,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             idempotency_key,
             correlation,
             causation_id,
+            if_match: parts.headers.get_all(IF_MATCH).iter().cloned().collect(),
+            body,
         })
     }
 }

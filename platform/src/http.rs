@@ -8,7 +8,7 @@ mod json;
 mod parameters;
 mod problem;
 
-pub use body::body_limit;
+pub use body::{ReceivedBody, body_limit};
 pub use correlation::Correlation;
 pub use headers::{IdempotencyKey, IfMatch, etag};
 pub use json::Json;

@@ -7,6 +7,7 @@ mod kafka;
 mod query_plans;
 mod read_sets;
 mod registered_anew;
+mod repeated_requests;
 mod silent_postgres;
 mod snapshots;
 mod time;

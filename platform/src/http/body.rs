@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::CONNECTION;
+use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -51,6 +52,19 @@ pub fn body_limit<S: Clone + Send + Sync + 'static>(router: Router<S>, bytes: us
     router.layer(from_fn_with_state(bytes, refuse_larger))
 }
 
+/// The bytes of a request's body as they were received, whatever a handler reads from them.
+#[derive(Clone, Debug)]
+pub struct ReceivedBody(pub Bytes);
+
+impl<S: Sync> FromRequestParts<S> for ReceivedBody {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let received = parts.extensions.get::<Self>().cloned();
+        received.ok_or_else(|| Problem::internal("the router is not wrapped by `middleware::apply`"))
+    }
+}
+
 /// The body has been received already, so its exact size is known.
 async fn refuse_larger(State(bytes_max): State<usize>, request: Request, next: Next) -> Response {
     match request.body().size_hint().exact() {
@@ -65,15 +79,15 @@ async fn refuse_larger(State(bytes_max): State<usize>, request: Request, next: N
 /// The response to send if the body is too large, too slow or incomplete.
 pub(crate) async fn receive_body(
     limits: BodyLimits,
-    mut request: Request,
+    request: Request,
 ) -> Result<Request, Response> {
-    request.extensions_mut().insert(limits);
-    if request.body().is_end_stream() {
-        return Ok(request);
-    }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(limits);
     match collect(body, limits).await {
-        Ok(body) => Ok(Request::from_parts(parts, body)),
+        Ok(bytes) => {
+            parts.extensions.insert(ReceivedBody(bytes.clone()));
+            Ok(Request::from_parts(parts, bytes.into()))
+        }
         Err(problem) => {
             let mut response = problem.into_response();
             // The rest of the body is still on its way, and must not be read as the next request.
@@ -87,13 +101,16 @@ pub(crate) async fn receive_body(
     }
 }
 
-async fn collect(body: Body, limits: BodyLimits) -> Result<Body, Problem> {
+async fn collect(body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     if body.size_hint().lower() > limits.bytes_max as u64 {
         return Err(too_large(limits.bytes_max));
     }
     let whole = Limited::new(body, limits.bytes_max).collect();
     match tokio::time::timeout(limits.timeout, whole).await {
-        Ok(Ok(body)) => Ok(Body::from(body.to_bytes())),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limits.bytes_max)),
         Ok(Err(_)) => Err(Problem::bad_request(
             "unreadable_body",

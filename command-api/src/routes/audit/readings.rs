@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tidemark_domain::audit::reading::Record;
 use tidemark_events::audit::reading::{Name, Scope};
 use tidemark_events::{Moment, ReadingId, SessionId, UserId};
@@ -21,7 +21,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(record))
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewReading {
@@ -35,7 +35,7 @@ struct NewReading {
 
 /// The part of the history that an auditor is shown.
 // The scope of the event is not deserialized directly: it would ignore fields that it does not know.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Shown {
     /// A page of the events of one stream.
@@ -135,7 +135,7 @@ async fn record(
         reading_id: ReadingId(id),
         reader_id: UserId(body.reader_id),
         session_id: SessionId(body.session_id),
-        scope: body.scope.clone().into(),
+        scope: body.scope.into(),
     };
-    app.create(&caller, &body, id, command).await
+    app.create(&caller, id, command).await
 }

@@ -105,7 +105,7 @@ async fn log_in(
         idle_ttl: TimeDelta::seconds(auth.refresh_token_idle_s),
         session_ttl: TimeDelta::seconds(auth.refresh_token_absolute_s),
     };
-    let submission = app.submission(&caller, &(), StatusCode::CREATED, session_id.0, command)?;
+    let submission = app.submission(&caller, StatusCode::CREATED, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
     answer_tokens(&app, &accepted, refresh_token)
 }
@@ -137,7 +137,7 @@ async fn refresh(
         idle_ttl: TimeDelta::seconds(app.config.auth.refresh_token_idle_s),
         grace: TimeDelta::seconds(app.config.auth.refresh_token_grace_s),
     };
-    let submission = app.submission(&caller, &(), StatusCode::OK, session_id.0, command)?;
+    let submission = app.submission(&caller, StatusCode::OK, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
     fail::fail_point!("refreshed");
     if let Some(Event::Session(SessionEvent::Ended { user_id, .. })) = accepted.events.first() {
@@ -164,7 +164,7 @@ async fn log_out(
     let command = End {
         session_id: SessionId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }
 
 /// A user whose password was verified, and what that rests on.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use garde::Validate;
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use tidemark_domain::identity::user::{CreateFirstAdmin, GrantRole, Register, RevokeRole};
 use tidemark_event_store::SubjectKeyUse;
@@ -30,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(revoke_role))
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewUser {
@@ -47,7 +47,7 @@ struct NewUser {
     display_name: DisplayName,
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct FirstAdmin {
@@ -65,7 +65,7 @@ struct FirstAdmin {
     secret: String,
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct RoleToGrant {
@@ -88,7 +88,7 @@ async fn register(
 ) -> Result<Response, Problem> {
     let (command, subject_key) = registration(&app, &body).await?;
     let id = command.user_id.0;
-    let mut submission = app.submission(&caller, &body, StatusCode::CREATED, id, command)?;
+    let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     submission.subject_keys.push(subject_key);
     app.answer(submission).await
 }
@@ -124,7 +124,7 @@ async fn create_first_admin(
     let (register, subject_key) = registration(&app, &user).await?;
     let id = register.user_id.0;
     let command = CreateFirstAdmin(register);
-    let mut submission = app.submission(&caller, &user, StatusCode::CREATED, id, command)?;
+    let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     submission.subject_keys.push(subject_key);
     app.answer(submission).await
 }
@@ -178,7 +178,7 @@ async fn grant_role(
         user_id: UserId(id),
         role: body.role,
     };
-    app.change(&caller, &body, id, command).await
+    app.change(&caller, id, command).await
 }
 
 /// Revoke a role of a user
@@ -204,5 +204,5 @@ async fn revoke_role(
         user_id: UserId(id),
         role,
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }

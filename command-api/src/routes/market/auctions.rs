@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tidemark_domain::market::auction::{
     AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
 };
@@ -30,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(close))
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewAuction {
@@ -68,7 +68,7 @@ struct NewAuction {
     anti_sniping_window_s: u32,
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewBid {
     /// The amount of the bid: at least the `minimum_next_bid` of the auction.
@@ -105,7 +105,7 @@ async fn schedule(
         ends_at: body.ends_at,
         anti_sniping_window_s: body.anti_sniping_window_s,
     };
-    app.create(&caller, &body, id, command).await
+    app.create(&caller, id, command).await
 }
 
 /// Place a bid
@@ -129,7 +129,7 @@ async fn place_bid(
         auction_id: AuctionId(id),
         amount: body.amount.into(),
     };
-    app.create(&caller, &body, id, command).await
+    app.create(&caller, id, command).await
 }
 
 /// Buy at the buy-now price
@@ -152,7 +152,7 @@ async fn buy_now(
     let command = BuyNow {
         auction_id: AuctionId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }
 
 /// Cancel an auction
@@ -174,7 +174,7 @@ async fn cancel(
     let command = Cancel {
         auction_id: AuctionId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }
 
 /// Open an auction whose start has come
@@ -197,7 +197,7 @@ async fn open(
     let command = Open {
         auction_id: AuctionId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }
 
 /// Close an auction whose end has come
@@ -220,5 +220,5 @@ async fn close(
     let command = Close {
         auction_id: AuctionId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }

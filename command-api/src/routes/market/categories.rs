@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tidemark_domain::market::category::{Activate, Create, Deactivate};
 use tidemark_events::market::category::Name;
 use tidemark_events::{CategoryId, Slug};
@@ -24,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(deactivate))
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewCategory {
@@ -61,11 +61,11 @@ async fn create(
     let command = Create {
         category_id: CategoryId(id),
         parent_id: body.parent_id.map(CategoryId),
-        name: body.name.clone(),
-        slug: body.slug.clone(),
+        name: body.name,
+        slug: body.slug,
         sort_order: body.sort_order,
     };
-    app.create(&caller, &body, id, command).await
+    app.create(&caller, id, command).await
 }
 
 /// Activate a category
@@ -88,7 +88,7 @@ async fn activate(
     let command = Activate {
         category_id: CategoryId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }
 
 /// Deactivate a category
@@ -111,5 +111,5 @@ async fn deactivate(
     let command = Deactivate {
         category_id: CategoryId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }

@@ -30,7 +30,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(withdraw))
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewProduct {
@@ -62,7 +62,7 @@ struct NewProduct {
     shipping: Option<NewShipping>,
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewShipping {
     /// What the buyer pays for shipping.
@@ -114,21 +114,21 @@ async fn draft(
     Json(body): Json<NewProduct>,
 ) -> Result<Response, Problem> {
     let id = new_id();
-    let shipping = body.shipping.as_ref().map(|shipping| Shipping {
+    let shipping = body.shipping.map(|shipping| Shipping {
         price: Money::from(shipping.price),
-        countries: shipping.countries.clone(),
+        countries: shipping.countries,
     });
     let command = Draft {
         product_id: ProductId(id),
         category_id: CategoryId(body.category_id),
-        title: body.title.clone(),
-        description: body.description.clone(),
+        title: body.title,
+        description: body.description,
         condition: body.condition,
-        images: body.images.clone(),
-        specifications: body.specifications.clone(),
+        images: body.images,
+        specifications: body.specifications,
         shipping,
     };
-    app.create(&caller, &body, id, command).await
+    app.create(&caller, id, command).await
 }
 
 /// List a product
@@ -150,7 +150,7 @@ async fn list(
     let command = List {
         product_id: ProductId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }
 
 /// Withdraw a product
@@ -172,5 +172,5 @@ async fn withdraw(
     let command = Withdraw {
         product_id: ProductId(id),
     };
-    app.change(&caller, &(), id, command).await
+    app.change(&caller, id, command).await
 }
