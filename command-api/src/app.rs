@@ -113,6 +113,7 @@ impl App {
             command: Arc::new(command),
             metadata: caller.metadata(),
             session: caller.session(),
+            share: caller.share(),
             stream_id,
             status,
             expected_version: caller.expected_version,

@@ -8,7 +8,10 @@ use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
 use tidemark_events::{Actor, Metadata, SessionId, UserId};
 use tidemark_platform::auth::{Principal, Service};
 use tidemark_platform::http::{Correlation, IdempotencyKey, IfMatch, Problem, ReceivedBody};
+use tidemark_platform::server::ClientAddress;
 use uuid::Uuid;
+
+use crate::admission::Share;
 
 /// The header in which a service names the event that its command answers. From others it is ignored.
 const CAUSATION_ID: HeaderName = HeaderName::from_static("x-causation-id");
@@ -32,6 +35,7 @@ pub struct Caller {
     /// The lines of `If-Match` as they were received.
     if_match: Vec<HeaderValue>,
     body: ReceivedBody,
+    address: ClientAddress,
 }
 
 impl Caller {
@@ -61,6 +65,16 @@ impl Caller {
         match &self.principal {
             Principal::Anonymous => format!("route:{}", self.request),
             Principal::User(_) | Principal::Service(_) => self.principal.actor(),
+        }
+    }
+
+    /// Whose share of the process the request takes.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        match &self.principal {
+            Principal::Anonymous => Share::Address(self.address.0),
+            Principal::User(user) => Share::User(user.id),
+            Principal::Service(service) => Share::Service(service.name.as_str().into()),
         }
     }
 
@@ -113,6 +127,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             other @ (Principal::Anonymous | Principal::User(_)) => other,
         };
         let correlation = Correlation::from_request_parts(parts, state).await?;
+        let address = ClientAddress::from_request_parts(parts, state).await?;
         let body = ReceivedBody::from_request_parts(parts, state).await?;
         let IfMatch(expected) = IfMatch::from_request_parts(parts, state).await?;
         let IdempotencyKey(idempotency_key) =
@@ -138,6 +153,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             causation_id,
             if_match: parts.headers.get_all(IF_MATCH).iter().cloned().collect(),
             body,
+            address,
         })
     }
 }

@@ -41,6 +41,9 @@ pub enum Error {
     /// The data of an event is larger than `executor.event_bytes_max`.
     #[error("the command writes an event that is too large")]
     EventTooLarge,
+    /// Too many commands, or passwords, of this principal or address wait already.
+    #[error("too many of your requests are waiting")]
+    TooManyRequests,
     /// Too many commands, or too many passwords, wait already.
     #[error("too many requests are waiting")]
     Overloaded,
@@ -79,6 +82,7 @@ impl Error {
             Self::SubjectErased => "subject_erased",
             Self::TooManyEvents => "too_many_events",
             Self::EventTooLarge => "event_too_large",
+            Self::TooManyRequests => "too_many_requests",
             Self::Overloaded => "overloaded",
             Self::Contended => "contended",
             Self::StorageUnavailable => "storage_unavailable",
@@ -132,6 +136,7 @@ impl From<Error> for Problem {
             Error::EventTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, detail),
             Error::CommandNotAllowed(_) => Self::forbidden(code, detail),
             Error::SubjectErased => Self::new(StatusCode::GONE, code, detail),
+            Error::TooManyRequests => Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail),
             Error::Overloaded
             | Error::Contended
             | Error::StorageUnavailable

@@ -1,10 +1,9 @@
 //! The executor: every command goes through it into the log, and nothing else appends to the log.
 //!
-//! A command is admitted (`admission`), queued (`queue`), decided on cached states (`cache`, filled by
+//! A command is admitted, queued (`queue`), decided on cached states (`cache`, filled by
 //! `loading`) as part of a batch (`batch`), and appended by one loop (`commit_loop`). It is answered once
 //! its commit is durable, never before.
 
-mod admission;
 mod batch;
 mod cache;
 mod commit_loop;
@@ -20,6 +19,7 @@ use tidemark_domain::{Claim, LoadedStream};
 use tidemark_event_store::TimedPool;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
+use tidemark_platform::ops::ReadinessFlag;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -27,46 +27,68 @@ use uuid::Uuid;
 pub(crate) use expiry::remove_expired;
 pub use submission::{Accepted, Answer, Idempotency, Submission};
 
+use crate::admission::{Admission, Share};
 use crate::error::Error;
-use admission::Admission;
 use commit_loop::CommitLoop;
 use idempotency::KeysInFlight;
 use loading::Loader;
 use queue::{Queue, QueuedCommand};
+
+/// The gauge of the commands that wait, from their admission to their answer.
+const COMMANDS: &str = "tidemark_executor_commands";
 
 /// Executes commands. Clones share one loop.
 #[derive(Clone)]
 pub struct Executor {
     loader: Loader,
     admission: Admission,
+    /// For services, so that they have a place when users have filled theirs.
+    service_admission: Admission,
     keys_in_flight: KeysInFlight,
     queue: mpsc::UnboundedSender<QueuedCommand>,
+    registered: ReadinessFlag,
     command_deadline: Duration,
 }
 
 impl Executor {
     /// Starts the loop that decides and appends, and returns its task. The loop ends once every clone of
     /// the executor is dropped and every command is answered.
-    ///
-    /// # Errors
-    /// If Postgres cannot be asked.
-    pub async fn start(
-        pool: TimedPool,
-        settings: &Settings,
-        clock: Clock,
-    ) -> sqlx::Result<(Self, JoinHandle<()>)> {
+    #[must_use]
+    pub fn start(pool: TimedPool, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
         let loader = Loader::new(pool.clone(), settings.snapshot_every);
         let (sender, queue) = Queue::new();
-        let commit_loop =
-            CommitLoop::new(pool, loader.clone(), settings.clone(), clock, queue).await?;
         let executor = Self {
-            loader,
-            admission: Admission::new(settings),
+            loader: loader.clone(),
+            admission: Admission::new(
+                COMMANDS,
+                settings.queue_max,
+                settings.queue_per_principal_max,
+            ),
+            service_admission: Admission::new(
+                COMMANDS,
+                settings.queue_services_max,
+                settings.queue_services_max,
+            ),
             keys_in_flight: KeysInFlight::default(),
             queue: sender,
+            registered: ReadinessFlag::default(),
             command_deadline: Duration::from_millis(settings.command_deadline_ms),
         };
-        Ok((executor, tokio::spawn(commit_loop.run())))
+        let registered = executor.registered.clone();
+        let task = tokio::spawn(async move {
+            let registering = CommitLoop::register_first(pool, loader, settings, clock, queue);
+            if let Some(commit_loop) = registering.await {
+                registered.set(true);
+                commit_loop.run().await;
+            }
+        });
+        (executor, task)
+    }
+
+    /// Whether commands are decided: the loop is registered in the log and has not died.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.registered.holds() && !self.queue.is_closed()
     }
 
     /// Decides a command and appends its events. Dropping the call does not stop the command.
@@ -101,8 +123,11 @@ impl Executor {
     }
 
     async fn enqueue(&self, submission: Submission) -> Answer {
-        let principal = submission.metadata.actor.to_string();
-        let permit = self.admission.admit(principal)?;
+        let admission = match &submission.share {
+            Share::User(_) | Share::Address(_) => &self.admission,
+            Share::Service(_) => &self.service_admission,
+        };
+        let permit = admission.admit(submission.share.clone())?;
         let deadline = Instant::now() + self.command_deadline;
         let (command, answer) = QueuedCommand::new(submission, deadline, permit);
         self.queue.send(command).map_err(|_| Error::ShuttingDown)?;

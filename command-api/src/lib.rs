@@ -1,6 +1,7 @@
 //! The command API: checks what clients send, has commands decided and appended, and answers. It hosts
 //! the relay, and it is the only process that appends to the log. It answers no queries.
 
+mod admission;
 pub mod app;
 pub mod caller;
 pub mod error;
@@ -12,6 +13,7 @@ mod routes;
 mod run;
 mod start_error;
 
+pub use admission::Share;
 pub use process_roles::ProcessRoles;
 pub use run::run;
 pub use start_error::StartError;

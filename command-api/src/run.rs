@@ -1,5 +1,5 @@
-//! Starts the process and stops it in order: the server answers what it has received, then the executor
-//! finishes its commands, and last the relay gives up its term.
+//! Starts the process and stops it in order: the relay gives up its term, the server answers what it has
+//! received, and then the executor finishes its commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,11 @@ use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
 use tidemark_platform::ops::Readiness;
+use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{database, middleware, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 use crate::executor::{Executor, remove_expired};
@@ -28,10 +30,11 @@ use crate::{relay, routes};
 /// The most unwrapped keys of subjects that are kept in memory.
 const SUBJECT_KEYS_CACHED_MAX: u64 = 100_000;
 
-/// Serves until `shutdown`, then stops gracefully.
+/// Serves until `shutdown`, then stops gracefully, within `http.drain_ms`. The process starts without Postgres,
+/// and is ready as soon as Postgres answers.
 ///
 /// # Errors
-/// If the configuration is wrong, Postgres cannot be reached, or the network fails.
+/// If the configuration is wrong, the network fails, or a part of the process panics.
 pub async fn run(
     config: Config,
     roles: ProcessRoles,
@@ -39,50 +42,68 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     telemetry::init(&config.telemetry)?;
-    let config = Arc::new(config);
     tracing::info!(%roles, listen = %listener.local_addr()?, "the command API starts");
-    let relay_stop = CancellationToken::new();
-    let relay = tokio::spawn(relay::start(&config, roles, relay_stop.clone())?);
-    if roles.api {
-        serve_api(&config, listener, shutdown).await?;
-    } else {
+    let config = Arc::new(config);
+    let process = serve(&config, roles, listener, &shutdown);
+    run_until_drained(&config.http, &shutdown, process).await
+}
+
+/// Runs the relay and the server. The relay gives up its term as soon as the process is to stop, so that
+/// another one publishes what this process still appends.
+async fn serve(
+    config: &Arc<Config>,
+    roles: ProcessRoles,
+    listener: TcpListener,
+    shutdown: &CancellationToken,
+) -> Result<(), StartError> {
+    let relay = relay::start(config, roles, shutdown.clone())?;
+    let relay = needed("the relay", spawn(relay), shutdown);
+    let served = async {
+        if roles.api {
+            return serve_api(config, listener, shutdown).await;
+        }
         let router = ops::router(Readiness::new(), &config.http);
-        server::serve(listener, router, &config.http, shutdown).await?;
-    }
-    relay_stop.cancel();
-    if let Err(error) = relay.await {
-        tracing::error!(%error, "the relay panicked");
-    }
-    Ok(())
+        Ok(server::serve(listener, router, &config.http, shutdown.clone()).await?)
+    };
+    let (served, relay) = tokio::join!(served, relay);
+    served.and(relay.map_err(StartError::from))
 }
 
 async fn serve_api(
     config: &Arc<Config>,
     listener: TcpListener,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
 ) -> Result<(), StartError> {
     let url = required(&config.database.append_url, "database.append_url")?;
     let pool = database::pool(&config.database, url)?;
     let pool = TimedPool::new(pool, config.database.response_timeout());
     let clock = Clock::system();
     let log = Log::new(pool.clone());
-    let following = tokio::spawn(clock.clone().follow_for_ever(move || {
+    let _following = spawn(clock.clone().follow_for_ever(move || {
         let log = log.clone();
         async move { log.now().await }
     }));
     // The executor has a clock of its own: decisions rest on the time of the log, which may stand still.
     let (executor, commit_loop) =
-        Executor::start(pool.clone(), &config.executor, Clock::system()).await?;
+        Executor::start(pool.clone(), config.executor.clone(), Clock::system());
+    let commit_loop = needed(
+        "the commit loop",
+        AbortOnDropHandle::new(commit_loop),
+        shutdown,
+    );
     let expiry = remove_expired(PgPool::clone(&pool), config.executor.idempotency_ttl_h);
-    let expiry = tokio::spawn(expiry);
+    let _expiry = spawn(expiry);
     let router = router(config, pool, clock, executor)?;
-    let served = server::serve(listener, router, &config.http, shutdown).await;
-    expiry.abort();
-    following.abort();
-    if let Err(error) = commit_loop.await {
-        tracing::error!(%error, "the executor panicked");
-    }
-    Ok(served?)
+    // The loop ends once the server has, which holds the executor, and every command is answered.
+    let served = server::serve(listener, router, &config.http, shutdown.clone());
+    let (served, commit_loop) = tokio::join!(served, commit_loop);
+    served?;
+    Ok(commit_loop?)
+}
+
+/// Runs a task that ends when the process does.
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
 }
 
 fn router(
@@ -95,6 +116,7 @@ fn router(
     let key_ttl = Duration::from_secs(sealing.key_cache_s);
     let master_key = decode_key(&sealing.master_key, "sealing.master_key")?;
     let lookup_key = decode_key(&sealing.lookup_key, "sealing.lookup_key")?;
+    let running = executor.clone();
     let app = App {
         executor,
         subject_keys: SubjectKeys::new(
@@ -111,10 +133,15 @@ fn router(
         config: Arc::clone(config),
     };
     let log = Log::new(pool);
-    let readiness = Readiness::new().check("database", move || {
-        let log = log.clone();
-        async move { log.head().await.map(drop) }
-    });
+    let readiness = Readiness::new()
+        .check("database", move || {
+            let log = log.clone();
+            async move { log.head().await.map(drop) }
+        })
+        .check("executor", move || {
+            let is_running = running.is_running();
+            async move { is_running.then_some(()).ok_or("decides no commands") }
+        });
     let authenticator = Authenticator::from_config(config, clock)?;
     let router = middleware::apply(routes::router(app), &config.http, authenticator);
     Ok(router.merge(ops::router(readiness, &config.http)))

@@ -3,7 +3,7 @@
 use std::io;
 
 use tidemark_event_store::SealError;
-use tidemark_platform::{auth, config, telemetry};
+use tidemark_platform::{auth, config, shutdown, telemetry};
 
 use crate::error::Error;
 
@@ -19,7 +19,7 @@ pub enum StartError {
     /// `sealing.master_key` or `sealing.lookup_key` is wrong.
     #[error("sealing.master_key and sealing.lookup_key must be base64 of 32 bytes")]
     SealingKey,
-    /// Postgres cannot be reached.
+    /// The URL of Postgres is not valid.
     #[error("Postgres: {0}")]
     Database(#[from] sqlx::Error),
     /// Argon2 does not accept the configured cost.
@@ -31,6 +31,9 @@ pub enum StartError {
     /// The network fails, or the process cannot listen for signals.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// A part of the process panicked.
+    #[error(transparent)]
+    Panicked(#[from] shutdown::Panicked),
 }
 
 impl From<SealError> for StartError {

@@ -40,6 +40,12 @@ impl ReadinessFlag {
     pub fn set(&self, holds: bool) {
         self.0.store(holds, Ordering::Relaxed);
     }
+
+    /// Whether the condition holds now.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Readiness {
@@ -74,7 +80,7 @@ impl Readiness {
     pub fn flag(self, name: &'static str, flag: &ReadinessFlag) -> Self {
         let flag = flag.clone();
         self.check(name, move || {
-            let holds = flag.0.load(Ordering::Relaxed);
+            let holds = flag.holds();
             async move { if holds { Ok(()) } else { Err("not yet") } }
         })
     }

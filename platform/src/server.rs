@@ -1,11 +1,13 @@
 //! Serves a router on a listener, with the timeouts and limits that `axum::serve` lacks, and with a
 //! graceful shutdown that has a deadline. TLS must be terminated in front of it.
 
+mod client_address;
 mod http_version;
 mod idle_timeout;
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+pub use self::client_address::ClientAddress;
 
 use self::idle_timeout::{Activity, IdleTimeouts, InFlight, TimeoutStream};
 use crate::config;
@@ -48,7 +52,7 @@ pub async fn serve(
     http: &config::Http,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
+    let (address, proxies) = (listener.local_addr()?, http.proxies);
     let (http1, http2) = (builder(http).http1_only(), builder(http).http2_only());
     let (http1, http2) = (Arc::new(http1), Arc::new(http2));
     let timeouts = IdleTimeouts::new(http);
@@ -64,10 +68,10 @@ pub async fn serve(
             let slot = slots.clone().acquire_owned().await;
             (slot, listener.accept().await)
         };
-        let (slot, stream) = tokio::select! {
+        let (slot, stream, client) = tokio::select! {
             () = shutdown.cancelled() => break,
             (slot, accepted) = accepted => match accepted {
-                Ok((stream, _)) => (slot, stream),
+                Ok((stream, peer)) => (slot, stream, peer.ip()),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -87,7 +91,8 @@ pub async fn serve(
             };
             let builder = if is_http2 { http2 } else { http1 };
             let stream = (stream, timeouts);
-            let connection = connection(&builder, stream, router, Shutdown(shutdown), watcher);
+            let client = (client, proxies);
+            let connection = connection(&builder, stream, client, router, shutdown, watcher);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "the connection ended with an error");
             }
@@ -110,13 +115,17 @@ pub async fn serve(
 fn connection(
     builder: &Builder<TokioExecutor>,
     (stream, timeouts): (TcpStream, IdleTimeouts),
+    (address, proxies): (IpAddr, usize),
     router: Router,
-    shutdown: Shutdown,
+    shutdown: CancellationToken,
     watcher: Watcher,
 ) -> impl Future<Output = Result<(), BoxError>> + use<> {
     let activity = Activity::default();
+    let shutdown = Shutdown(shutdown);
     let stream = TokioIo::new(TimeoutStream::new(stream, activity.clone(), timeouts));
     let service = service_fn(move |mut request: Request<Incoming>| {
+        let client = ClientAddress::new(address, request.headers(), proxies);
+        request.extensions_mut().insert(client);
         request.extensions_mut().insert(shutdown.clone());
         answer(router.clone(), activity.begin(request.version()), request)
     });

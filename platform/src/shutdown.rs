@@ -1,11 +1,21 @@
-//! The signal to stop, as a token that every long-running task watches.
+//! The signal to stop, as a token that every long-running task watches, and how a process ends: in time, and
+//! also when a task that it needs has died.
+
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use tokio::signal::unix::{SignalKind, signal as listen};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use crate::config;
 use crate::http::Problem;
+
+/// A task that the process needs has panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} panicked")]
+pub struct Panicked(&'static str);
 
 /// Returns a token that the first SIGTERM or SIGINT cancels.
 ///
@@ -27,6 +37,47 @@ pub fn signal() -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
+/// Runs a whole process. What of it still runs when `http.drain_ms` have passed since `shutdown` was cancelled
+/// is dropped: a process ends in time, whatever the services do that it waits for.
+///
+/// # Errors
+/// The error of the process.
+pub async fn run_until_drained<E>(
+    http: &config::Http,
+    shutdown: &CancellationToken,
+    process: impl Future<Output = Result<(), E>>,
+) -> Result<(), E> {
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(Duration::from_millis(http.drain_ms)).await;
+    };
+    tokio::select! {
+        biased;
+        ended = process => ended,
+        () = drained => {
+            tracing::warn!("the process ends, although not all of it has stopped within http.drain_ms");
+            Ok(())
+        }
+    }
+}
+
+/// Waits for the end of a task that the process needs. If it panics, `shutdown` is cancelled: the process ends
+/// so that it is started again, instead of going on without a part of itself.
+///
+/// # Errors
+/// [`Panicked`] if the task did.
+pub async fn needed(
+    name: &'static str,
+    task: AbortOnDropHandle<()>,
+    shutdown: &CancellationToken,
+) -> Result<(), Panicked> {
+    task.await.map_err(|error| {
+        tracing::error!(%error, "{name} panicked, so the process ends");
+        shutdown.cancel();
+        Panicked(name)
+    })
+}
+
 /// The server's token, for handlers whose response is a stream. Such a stream must end when the token is
 /// cancelled, or it delays the shutdown until `http.drain_ms` have passed.
 #[derive(Clone, Debug)]
@@ -38,5 +89,37 @@ impl<S: Sync> FromRequestParts<S> for Shutdown {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let installed = parts.extensions.get::<Self>().cloned();
         installed.ok_or_else(|| Problem::internal("the router is not served by `server::serve`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::testing::config_with;
+
+    #[tokio::test]
+    async fn a_process_whose_task_panics_is_told_to_stop() {
+        let shutdown = CancellationToken::new();
+        let task = AbortOnDropHandle::new(tokio::spawn(async { panic!("a defect") }));
+        let ended = needed("the task", task, &shutdown).await;
+        assert_eq!(ended.unwrap_err().to_string(), "the task panicked");
+        assert!(shutdown.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_stop_is_dropped_after_the_time_to_drain() {
+        let config = config_with(&[("TIDEMARK_HTTP__DRAIN_MS", "700")]);
+        let shutdown = CancellationToken::new();
+        let process = run_until_drained(&config.http, &shutdown, pending::<Result<(), ()>>());
+        let stopping = async {
+            tokio::time::sleep(Duration::from_hours(1)).await;
+            shutdown.cancel();
+            tokio::time::Instant::now()
+        };
+        let (ended, stopped_at) = tokio::join!(process, stopping);
+        assert_eq!(ended, Ok(()));
+        assert_eq!(stopped_at.elapsed(), Duration::from_millis(700));
     }
 }

@@ -2,8 +2,7 @@
 
 use std::error::Error as StdError;
 
-use tidemark_platform::{auth, config};
-use tokio::task::JoinError;
+use tidemark_platform::{auth, config, shutdown};
 
 /// Why a projector cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +28,9 @@ pub enum Error {
     /// The listener failed.
     #[error("cannot serve: {0}")]
     Serve(#[from] std::io::Error),
-    /// A task of the projector panicked.
-    #[error("a task of the projector failed: {0}")]
-    Task(#[from] JoinError),
+    /// A part of the projector panicked.
+    #[error(transparent)]
+    Panicked(#[from] shutdown::Panicked),
 }
 
 /// The message of an error, followed by those of its causes that it does not contain already.

@@ -10,6 +10,7 @@ use tidemark_event_store::{Leases, Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::ids::new_id;
 use tidemark_platform::ops::{Readiness, ReadinessFlag};
+use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{Config, config, database, ops, server};
 use tidemark_read_models::redis::Documents;
 use tokio::net::TcpListener;
@@ -26,26 +27,35 @@ use crate::reacting::sender::Sender;
 use crate::sharing::assignment_runner::AssignmentRunner;
 use crate::sharing::list;
 
-/// Runs a projector until `shutdown`, and then gives its assignments back to the other projectors.
-/// The listener serves `/livez`, `/readyz` and `/metrics`.
+/// Runs a projector until `shutdown`, and then gives its assignments back to the other projectors, within
+/// `http.drain_ms`. The listener serves `/livez`, `/readyz` and `/metrics`.
 ///
 /// # Errors
-/// If the configuration cannot be used, or the listener fails. A failure of Postgres, Redis or Kafka
-/// is no error: the projector waits until they are back.
+/// If the configuration cannot be used, the listener fails, or a part of the projector panics. A failure of
+/// Postgres, Redis or Kafka is no error: the projector waits until they are back.
 pub async fn run(
     config: Config,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let projector = serve(&config, listener, &shutdown);
+    run_until_drained(&config.http, &shutdown, projector).await
+}
+
+async fn serve(
+    config: &Config,
+    listener: TcpListener,
+    shutdown: &CancellationToken,
+) -> Result<(), Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
     let rows_pool = database::pool(&config.database, url)?;
     let rows_pool = TimedPool::new(rows_pool, config.database.response_timeout());
-    let prompt_pool = prompt_pool(&config, url)?;
+    let prompt_pool = prompt_pool(config, url)?;
     let ring = Arc::new(Ring::new(
         config.projection.ring_events_max,
         config.projection.ring_bytes_max,
     ));
-    let sender = Sender::new(&config, prompt_pool.clone())?;
+    let sender = Sender::new(config, prompt_pool.clone())?;
     let workers = WorkerFactory {
         pool: rows_pool.clone(),
         documents: documents(&config.redis)?,
@@ -71,19 +81,22 @@ pub async fn run(
         async move { feed::fill(&ring, &config, log, &feed_started, &stop).await }
     }));
     let sender = AbortOnDropHandle::new(tokio::spawn(sender.run(stop.clone())));
-    let served = server::serve(
-        listener,
-        ops::router(readiness, &config.http),
-        &config.http,
-        shutdown,
-    )
-    .await;
-    // If the server failed, nobody has cancelled the other tasks yet.
-    stop.cancel();
-    let (feed_ended, assignments_ended, sender_ended) = tokio::join!(feed, assignments, sender);
+    let served = async {
+        let router = ops::router(readiness, &config.http);
+        let served = server::serve(listener, router, &config.http, shutdown.clone()).await;
+        // If the server failed, nobody has cancelled the other tasks yet.
+        stop.cancel();
+        served
+    };
+    let (served, assignments, feed, sender) = tokio::join!(
+        served,
+        needed("the runner of assignments", assignments, shutdown),
+        needed("the feed", feed, shutdown),
+        needed("the sender", sender, shutdown),
+    );
     tokio::join!(rows_pool.close(), prompt_pool.close());
     served?;
-    Ok(feed_ended.and(assignments_ended).and(sender_ended)?)
+    Ok(assignments.and(feed).and(sender)?)
 }
 
 /// A pool of its own for leases, the feed and due actions, which must not wait for connections that

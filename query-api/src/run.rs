@@ -7,20 +7,22 @@ use tidemark_platform::auth::Authenticator;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::required;
 use tidemark_platform::ops::Readiness;
+use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{Config, database, middleware, openapi, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 use crate::routes;
 use crate::start_error::StartError;
 use crate::watcher::Watcher;
 
-/// Serves until `shutdown` is cancelled, then finishes the requests in flight. The process starts
-/// without Postgres and Redis, and is ready as soon as Postgres answers.
+/// Serves until `shutdown` is cancelled, then finishes the requests in flight, within `http.drain_ms`. The
+/// process starts without Postgres and Redis, and is ready as soon as Postgres answers.
 ///
 /// # Errors
-/// [`StartError`] if the configuration cannot be used, or if the listener fails.
+/// [`StartError`] if the configuration cannot be used, the listener fails, or the watcher panics.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -34,20 +36,27 @@ pub async fn run(
     let app = App::new(&config, &timed, &watcher)?;
     let clock = Clock::system();
     let router = router(&config, app, pool, clock.clone())?;
-    let stop = shutdown.child_token();
+    let stop = shutdown.clone();
     let watching = tokio::spawn(async move { watcher.run(stop).await });
+    let watching = AbortOnDropHandle::new(watching);
     let log = Log::new(timed);
-    let following = tokio::spawn(clock.follow_for_ever(move || {
+    let following = clock.follow_for_ever(move || {
         let log = log.clone();
         async move { log.now().await }
-    }));
-    server::serve(listener, router, &config.http, shutdown.clone()).await?;
-    shutdown.cancel();
-    following.abort();
-    if let Err(error) = watching.await {
-        tracing::error!(%error, "the watcher of checkpoints panicked");
-    }
-    Ok(())
+    });
+    let _following = AbortOnDropHandle::new(tokio::spawn(following));
+    let served = async {
+        let served = server::serve(listener, router, &config.http, shutdown.clone()).await;
+        shutdown.cancel();
+        served
+    };
+    let ended = needed("the watcher of checkpoints", watching, &shutdown);
+    let process = async {
+        let (served, ended) = tokio::join!(served, ended);
+        served?;
+        Ok(ended?)
+    };
+    run_until_drained(&config.http, &shutdown, process).await
 }
 
 fn router(config: &Config, app: App, pool: PgPool, clock: Clock) -> Result<Router, StartError> {

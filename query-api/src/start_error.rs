@@ -1,7 +1,7 @@
 //! Why the process cannot start, or had to stop.
 
 use tidemark_event_store::SealError;
-use tidemark_platform::{auth, config, telemetry};
+use tidemark_platform::{auth, config, shutdown, telemetry};
 
 /// Why the process cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub enum StartError {
     /// The listener or the signal handlers failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A part of the process panicked.
+    #[error(transparent)]
+    Panicked(#[from] shutdown::Panicked),
 }
 
 impl From<SealError> for StartError {

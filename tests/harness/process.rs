@@ -1,7 +1,7 @@
 //! The real binaries, as processes of their own that can be killed. `./dev test` builds them first.
 
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 
 use crate::Settings;
 use crate::client::Client;
-use crate::wait::eventually;
+use crate::wait::{DEADLINE, eventually};
 
 /// A process of its own. It is killed when it is dropped.
 #[derive(Debug)]
@@ -43,6 +43,13 @@ impl Process {
     }
 
     async fn ready(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
+        let process = Self::listening(binary, arguments, settings).await;
+        process.is_ready().await;
+        process
+    }
+
+    /// Starts a binary, and waits until it listens.
+    pub async fn listening(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
         let mut settings = settings.clone();
         // The line that says where it listens has this level.
         settings.set(
@@ -50,9 +57,7 @@ impl Process {
             "error,tidemark_platform::server=info",
         );
         settings.set("TIDEMARK_TELEMETRY__LOG_FORMAT", "json");
-        let process = Self::start(binary, arguments, &settings).await;
-        process.is_ready().await;
-        process
+        Self::start(binary, arguments, &settings).await
     }
 
     /// Starts a binary with the settings of production, and waits until it is ready at the address that
@@ -73,7 +78,8 @@ impl Process {
         process
     }
 
-    async fn is_ready(&self) {
+    /// Waits until it is ready.
+    pub async fn is_ready(&self) {
         let client = Client::anonymous(&self.url, "");
         eventually("a process to be ready", || async {
             let request = client.command(reqwest::Method::GET, "/readyz");
@@ -106,6 +112,18 @@ impl Process {
     /// Kills it at once (`kill -9`).
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has ended.
+    pub async fn terminate(mut self) -> ExitStatus {
+        let kill = Command::new("sh")
+            .args(["-c", r#"kill -s TERM "$0""#, &self.pid().to_string()])
+            .status();
+        assert!(kill.await.unwrap().success());
+        let ended = tokio::time::timeout(DEADLINE, self.child.wait()).await;
+        ended
+            .unwrap_or_else(|_| panic!("the process does not end"))
+            .unwrap()
     }
 
     /// The id of the process.

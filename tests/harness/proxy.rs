@@ -18,6 +18,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::Settings;
+
 /// The direction in which bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -117,6 +119,19 @@ impl Proxy {
             shared: Arc::clone(&shared),
             _accepting: AbortOnDropHandle::new(tokio::spawn(accept(listener, shared))),
         })
+    }
+
+    /// Stands between Postgres and the connections of a role, in the processes that are started with
+    /// `settings` from now on.
+    pub async fn before_postgres(settings: &mut Settings, role: &str) -> Self {
+        let name = format!("TIDEMARK_DATABASE__{role}_URL");
+        let url = settings.get(&name).to_owned();
+        let (head, rest) = url.rsplit_once('@').unwrap();
+        let (server, database) = rest.split_once('/').unwrap();
+        let proxy = Self::start("127.0.0.1:0", server).await.unwrap();
+        let address = proxy.address();
+        settings.set(&name, format!("{head}@{address}/{database}"));
+        proxy
     }
 
     /// The address at which it listens.

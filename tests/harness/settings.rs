@@ -8,11 +8,12 @@ use tidemark_platform::Config;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
-const FOR_TESTS: [(&str, &str); 18] = [
+const FOR_TESTS: [(&str, &str); 19] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
-    // Tests register many people at once.
+    // Tests register many people at once, from one address.
     ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
+    ("TIDEMARK_AUTH__HASH_PER_ADDRESS_MAX", "256"),
     ("TIDEMARK_AUTH__HASH_WAIT_MS", "10000"),
     ("TIDEMARK_COMMAND_API__LISTEN", "127.0.0.1:0"),
     ("TIDEMARK_QUERY_API__LISTEN", "127.0.0.1:0"),

@@ -8,7 +8,7 @@ use crate::App;
 /// The time between two attempts.
 const POLL: Duration = Duration::from_millis(10);
 /// Long enough for work that takes milliseconds on an idle machine, and for the takeover of a lease.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Calls `attempt` until it returns something, and returns that.
 ///

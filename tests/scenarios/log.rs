@@ -1,7 +1,10 @@
 //! What the log promises: each command is in it once or not at all, and every decision rests on what
 //! it says at that moment.
 
+mod absent_postgres;
+mod defects;
 mod expected_versions;
+mod fairness;
 mod idempotency;
 mod kafka;
 mod query_plans;

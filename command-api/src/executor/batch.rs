@@ -9,6 +9,7 @@ mod group;
 use std::collections::{BTreeMap, HashSet};
 use std::mem;
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tidemark_domain::{Load, Stop, View};
@@ -40,6 +41,8 @@ pub(super) struct Batch {
     commands: Vec<DecidedCommand>,
     groups: ConflictGroups,
     baseline: Baseline,
+    /// The size of the commands' events.
+    bytes: usize,
     /// When the first and the last command were decided.
     decided_at: Option<(Timestamp, Timestamp)>,
 }
@@ -56,7 +59,12 @@ impl Batch {
         let submission = &command.submission;
         let actor = &submission.metadata.actor;
         let view = View::new(cache, actor, submission.session, now);
-        let result = submission.command.decide(&view);
+        // A defect of one command must not end the loop that decides all. A decision changes only its view.
+        let decision = AssertUnwindSafe(|| submission.command.decide(&view));
+        let Ok(result) = catch_unwind(decision) else {
+            drop(view);
+            return DecideResult::Failed(command, Error::internal("a decision panicked"));
+        };
         let decided_at = view.now();
         let reads = view.into_reads();
         let mismatch = submission.expected_version.and_then(|expected| {
@@ -91,9 +99,9 @@ impl Batch {
         self.commands.is_empty()
     }
 
-    /// How many commands the batch has.
-    pub(super) fn len(&self) -> usize {
-        self.commands.len()
+    /// Whether another command may be added.
+    pub(super) fn has_room(&self, limits: &Settings) -> bool {
+        self.commands.len() < limits.batch_max && self.bytes < limits.batch_bytes_max
     }
 
     /// When the log may take the batch: its decisions are neither older than the limits allow, nor further
@@ -123,6 +131,7 @@ impl Batch {
     pub(super) fn take_invalidated(&mut self, cache: &Cache) -> Vec<DecidedCommand> {
         let commands = mem::take(&mut self.commands);
         let groups = mem::take(&mut self.groups);
+        self.bytes = 0;
         let invalid: HashSet<_> = (0..)
             .zip(&commands)
             .filter(|(_, command)| !command.is_cached(cache))
@@ -146,6 +155,7 @@ impl Batch {
     fn push(&mut self, command: DecidedCommand) {
         self.groups
             .add(&command.keys_written(), command.keys_read());
+        self.bytes += command.event_bytes();
         self.commands.push(command);
     }
 

@@ -23,7 +23,7 @@ use self::outcome::Settled;
 use super::batch::{Batch, DecideResult};
 use super::cache::Cache;
 use super::loading::{Loader, Loading};
-use super::queue::Queue;
+use super::queue::{Queue, answer_all};
 use crate::error::Error;
 
 /// How long to wait before Postgres is asked again if it did not answer.
@@ -49,25 +49,33 @@ pub(super) struct CommitLoop {
 }
 
 impl CommitLoop {
-    /// A loop that is registered in the log as an executor.
-    ///
-    /// # Errors
-    /// If Postgres cannot be asked.
-    pub(super) async fn new(
+    /// A loop that is registered in the log as an executor, however long Postgres takes to answer; none if
+    /// no command can be sent any more.
+    pub(super) async fn register_first(
         pool: TimedPool,
         loader: Loader,
         settings: Settings,
         clock: Clock,
-        queue: Queue,
-    ) -> sqlx::Result<Self> {
+        mut queue: Queue,
+    ) -> Option<Self> {
         let log = Log::new(pool.clone());
-        let asked_at = Instant::now();
-        clock.follow(log.now().await?, asked_at);
-        let timeline = log.head().await?.timeline;
-        let appender = Appender::register(&pool, new_id()).await?;
+        let (timeline, appender) = loop {
+            match register(&pool, &log, &clock).await {
+                Ok(registered) => break registered,
+                Err(error) => tracing::warn!(%error, "the executor cannot be registered yet"),
+            }
+            answer_all(
+                queue.take_overdue(Instant::now()),
+                &Error::StorageUnavailable,
+            );
+            if queue.is_closed() {
+                return None;
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
+        };
         let append_timeout = Duration::from_millis(settings.append_timeout_ms);
         let cache_bytes = usize::try_from(settings.state_cache_bytes).unwrap_or(usize::MAX);
-        Ok(Self {
+        Some(Self {
             append_pool: TimedPool::new(PgPool::clone(&pool), append_timeout),
             loading: Loading::new(loader, &settings),
             settings,
@@ -97,7 +105,7 @@ impl CommitLoop {
     /// Waits until an append is answered, a load is finished or a command is received. Returns the
     /// commands that are settled by it, or none if nothing can happen any more.
     async fn wait_for_work(&mut self) -> Option<Vec<Settled>> {
-        let has_room = self.batch.len() < self.settings.batch_max;
+        let has_room = self.batch.has_room(&self.settings);
         tokio::select! {
             biased;
             Some(answer) = next_answer(&mut self.in_flight) => Some(self.handle_answer(answer).await),
@@ -113,7 +121,7 @@ impl CommitLoop {
 
     /// Decides the queued commands, as long as the batch has room.
     fn decide_queued(&mut self) {
-        while self.batch.len() < self.settings.batch_max {
+        while self.batch.has_room(&self.settings) {
             let Some(command) = self.queue.pop() else {
                 break;
             };
@@ -173,4 +181,14 @@ impl CommitLoop {
         self.appender = Arc::new(appender);
         Ok(())
     }
+}
+
+/// Registers a new executor. Returns it with the timeline of the log, whose time `clock` follows.
+async fn register(pool: &TimedPool, log: &Log, clock: &Clock) -> sqlx::Result<(i32, Appender)> {
+    let asked_at = Instant::now();
+    clock.follow(log.now().await?, asked_at);
+    let appender = pool
+        .with_timeout(Appender::register(pool, new_id()))
+        .await?;
+    Ok((log.head().await?.timeline, appender))
 }

@@ -1,13 +1,13 @@
 //! Where commands wait to be decided, from their admission to their answer.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use metrics::counter;
 use tokio::sync::{mpsc, oneshot};
 
-use super::admission::Permit;
 use super::submission::{Answer, Submission};
+use crate::admission::{Permit, Share};
 use crate::error::Error;
 
 /// A submission that waits for its answer.
@@ -37,6 +37,11 @@ impl QueuedCommand {
         (command, receiver)
     }
 
+    /// In whose turn the command is decided.
+    fn share(&self) -> &Share {
+        &self.submission.share
+    }
+
     /// Answers the command.
     pub(super) fn answer(self, answer: Answer) {
         let outcome = match &answer {
@@ -58,11 +63,15 @@ pub(super) fn answer_all(commands: impl IntoIterator<Item = QueuedCommand>, erro
     }
 }
 
-/// The commands to decide next, in order.
+/// The commands to decide next. Principals take turns, so that one who sends many delays the others by no more
+/// than one command; the commands of one principal keep their order.
 pub(super) struct Queue {
     received: mpsc::UnboundedReceiver<QueuedCommand>,
-    /// Commands that go before those in `received`.
-    ready: VecDeque<QueuedCommand>,
+    /// Commands to decide again, before all others: they have had their turn.
+    again: VecDeque<QueuedCommand>,
+    waiting: HashMap<Share, VecDeque<QueuedCommand>>,
+    /// The shares of which commands are waiting, in the order of their turns.
+    turns: VecDeque<Share>,
 }
 
 impl Queue {
@@ -72,7 +81,9 @@ impl Queue {
         let (sender, received) = mpsc::unbounded_channel();
         let queue = Self {
             received,
-            ready: VecDeque::new(),
+            again: VecDeque::new(),
+            waiting: HashMap::new(),
+            turns: VecDeque::new(),
         };
         (sender, queue)
     }
@@ -81,38 +92,81 @@ impl Queue {
     /// Loses no command if the call is dropped.
     pub(super) async fn receive(&mut self) -> Option<()> {
         let command = self.received.recv().await?;
-        self.ready.push_back(command);
+        self.push(command);
         Some(())
+    }
+
+    /// Whether no more commands can come: all senders are gone, and none waits.
+    pub(super) fn is_closed(&self) -> bool {
+        let is_empty = self.again.is_empty() && self.turns.is_empty() && self.received.is_empty();
+        is_empty && self.received.is_closed()
     }
 
     /// Takes the next command, if there is one.
     pub(super) fn pop(&mut self) -> Option<QueuedCommand> {
-        let ready = self.ready.pop_front();
-        ready.or_else(|| self.received.try_recv().ok())
+        self.push_received();
+        if let Some(command) = self.again.pop_front() {
+            return Some(command);
+        }
+        let share = self.turns.pop_front()?;
+        let commands = self.waiting.get_mut(&share)?;
+        let command = commands.pop_front();
+        if commands.is_empty() {
+            self.waiting.remove(&share);
+        } else {
+            self.turns.push_back(share);
+        }
+        command
     }
 
-    /// Queues commands whose states have been loaded, before those that were not decided yet.
-    pub(super) fn push_loaded(&mut self, commands: impl IntoIterator<Item = QueuedCommand>) {
-        self.ready.extend(commands);
+    /// Queues commands whose states have been loaded, before those of the same principals that were not
+    /// decided yet.
+    pub(super) fn push_loaded(&mut self, commands: Vec<QueuedCommand>) {
+        for command in commands.into_iter().rev() {
+            let commands = self.waiting.entry(command.share().clone()).or_default();
+            if commands.is_empty() {
+                self.turns.push_front(command.share().clone());
+            }
+            commands.push_front(command);
+        }
     }
 
     /// Queues commands to be decided again, in their order and before all others.
     pub(super) fn push_again(&mut self, commands: impl DoubleEndedIterator<Item = QueuedCommand>) {
         for command in commands.rev() {
-            self.ready.push_front(command);
+            self.again.push_front(command);
         }
     }
 
     /// Takes all commands out whose deadline has passed.
-    pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<QueuedCommand> {
-        while let Ok(command) = self.received.try_recv() {
-            self.ready.push_back(command);
+    pub(super) fn take_overdue(&mut self, now: Instant) -> VecDeque<QueuedCommand> {
+        self.push_received();
+        let mut overdue = VecDeque::new();
+        for commands in self.waiting.values_mut().chain([&mut self.again]) {
+            let all = commands.drain(..);
+            let (mut late, rest) = all.partition(|command| command.deadline <= now);
+            *commands = rest;
+            overdue.append(&mut late);
         }
-        let (overdue, rest): (Vec<_>, Vec<_>) = self
-            .ready
-            .drain(..)
-            .partition(|command| command.deadline <= now);
-        self.ready = rest.into();
+        self.waiting.retain(|_, commands| !commands.is_empty());
+        self.turns.retain(|share| self.waiting.contains_key(share));
         overdue
     }
+
+    fn push_received(&mut self) {
+        while let Ok(command) = self.received.try_recv() {
+            self.push(command);
+        }
+    }
+
+    fn push(&mut self, command: QueuedCommand) {
+        let commands = self.waiting.entry(command.share().clone()).or_default();
+        if commands.is_empty() {
+            self.turns.push_back(command.share().clone());
+        }
+        commands.push_back(command);
+    }
 }
+
+#[cfg(test)]
+mod tests;

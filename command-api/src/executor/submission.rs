@@ -8,6 +8,7 @@ use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::{Event, Metadata, SessionId};
 use uuid::Uuid;
 
+use crate::admission::Share;
 use crate::error::Error;
 
 /// A command as a client sent it, with what the request and its route say about it.
@@ -19,6 +20,8 @@ pub struct Submission {
     pub metadata: Metadata,
     /// The session in which a user sent the command.
     pub session: Option<SessionId>,
+    /// In whose turn the command is decided, and whose share of the queue it takes.
+    pub share: Share,
     /// The stream whose id and version the answer states.
     pub stream_id: Uuid,
     /// The HTTP status of the answer if the command is accepted.

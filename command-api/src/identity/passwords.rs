@@ -20,6 +20,7 @@ use unicode_normalization::UnicodeNormalization;
 use zxcvbn::feedback::Feedback;
 use zxcvbn::{Entropy, Score, zxcvbn};
 
+use crate::admission::{Admission, Share};
 use crate::error::Error;
 
 /// How many characters of a password are used to estimate how easily it is guessed, which is enough to find
@@ -35,8 +36,8 @@ pub struct Passwords {
     argon2: Argon2<'static>,
     /// One permit for each password that may be worked on at a time.
     running: Arc<Semaphore>,
-    /// One permit for each request whose password may be worked on or wait for that.
-    waiting: Arc<Semaphore>,
+    /// Admits the requests whose password may be worked on or wait for that.
+    waiting: Admission,
     wait_max: Duration,
     length: RangeInclusive<usize>,
     /// The hash that a password is compared with if there is no user: that takes as long as with one.
@@ -61,9 +62,11 @@ impl Passwords {
         Ok(Self {
             argon2,
             running: Arc::new(Semaphore::new(settings.hash_concurrency)),
-            waiting: Arc::new(Semaphore::new(
+            waiting: Admission::new(
+                "tidemark_passwords",
                 settings.hash_concurrency + settings.hash_queue_max,
-            )),
+                settings.hash_per_address_max,
+            ),
             wait_max: Duration::from_millis(settings.hash_wait_ms),
             length: settings.password_min..=settings.password_max,
             dummy_hash,
@@ -75,14 +78,19 @@ impl Passwords {
     /// algorithm, cost and salt.
     ///
     /// # Errors
-    /// 422 with the reason; 503 if too many wait, or the wait is too long.
-    pub async fn hash_new(&self, password: &str, context: &[&str]) -> Result<String, Problem> {
+    /// 422 with the reason; 429 if too many of this share wait; 503 if too many wait, or the wait is too long.
+    pub async fn hash_new(
+        &self,
+        share: Share,
+        password: &str,
+        context: &[&str],
+    ) -> Result<String, Problem> {
         let password = normalised(password);
         self.check_length(&password)?;
         // What is longer than the head would never be found in it.
         let context: Vec<_> = context.iter().map(|it| head(it)).collect();
         let argon2 = self.argon2.clone();
-        self.run(move || {
+        self.run(share, move || {
             let context: Vec<_> = context.iter().map(String::as_str).collect();
             if let Some(reason) = weakness(estimate(&head(&password), &context)) {
                 return Err(refusal(format!("is too easily guessed: {reason}")));
@@ -106,14 +114,20 @@ impl Passwords {
     /// Whether the password has this hash. Without a hash the answer is no, after the same time.
     ///
     /// # Errors
-    /// [`Error::Overloaded`] if too many wait, or the wait is too long.
-    pub async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool, Error> {
+    /// [`Error::TooManyRequests`] if too many of this share wait; [`Error::Overloaded`] if too many wait, or the
+    /// wait is too long.
+    pub async fn verify(
+        &self,
+        share: Share,
+        password: &str,
+        hash: Option<String>,
+    ) -> Result<bool, Error> {
         let password = normalised(password);
         let has_hash = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.dummy_hash.to_string());
         let argon2 = self.argon2.clone();
         let matches = self
-            .run(move || {
+            .run(share, move || {
                 let parsed = PasswordHash::new(&hash).map_err(Error::internal)?;
                 Ok::<_, Error>(argon2.verify_password(password.as_bytes(), &parsed).is_ok())
             })
@@ -125,9 +139,10 @@ impl Passwords {
     /// the work goes on if the client disconnects.
     async fn run<T: Send + 'static>(
         &self,
+        share: Share,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Error::Overloaded)?;
+        let _waiting = self.waiting.admit(share)?;
         let permit: OwnedSemaphorePermit =
             timeout(self.wait_max, Arc::clone(&self.running).acquire_owned())
                 .await

@@ -33,6 +33,8 @@ pub struct Auth {
     pub hash_concurrency: usize,
     pub hash_queue_max: usize,
     #[garde(custom(positive))]
+    pub hash_per_address_max: usize,
+    #[garde(custom(positive))]
     pub hash_wait_ms: u64,
     #[garde(custom(positive))]
     pub argon2_memory_kib: u32,

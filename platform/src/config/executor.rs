@@ -17,7 +17,11 @@ pub struct Executor {
     #[garde(custom(positive), custom(at_most("executor.queue_max", self.queue_max)))]
     pub queue_per_principal_max: usize,
     #[garde(custom(positive))]
+    pub queue_services_max: usize,
+    #[garde(custom(positive))]
     pub batch_max: usize,
+    #[garde(custom(positive))]
+    pub batch_bytes_max: usize,
     #[garde(custom(positive))]
     pub event_bytes_max: usize,
     #[garde(custom(positive))]

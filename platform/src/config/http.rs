@@ -39,6 +39,7 @@ pub struct Http {
     pub http2_streams_max: u32,
     #[garde(custom(positive))]
     pub in_flight_max: usize,
+    pub proxies: usize,
     pub retry_after_s: u64,
     #[garde(custom(positive))]
     pub readiness_timeout_ms: u64,

@@ -61,7 +61,8 @@ impl<S: Sync> FromRequestParts<S> for ReceivedBody {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let received = parts.extensions.get::<Self>().cloned();
-        received.ok_or_else(|| Problem::internal("the router is not wrapped by `middleware::apply`"))
+        received
+            .ok_or_else(|| Problem::internal("the router is not wrapped by `middleware::apply`"))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use sqlx::PgPool;
+use tidemark_command_api::Share;
 use tidemark_command_api::executor::{Executor, Idempotency, Submission};
 use tidemark_domain::market::auction::PlaceBid;
 use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, TimedPool};
@@ -67,9 +68,7 @@ impl Market {
         let pool = database::pool(&config.database, &url).unwrap();
         let clock = Clock::system();
         let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
-        let (executor, _) = Executor::start(timed, &config.executor, clock.clone())
-            .await
-            .unwrap();
+        let (executor, _) = Executor::start(timed, config.executor, clock.clone());
         let bidders: Vec<_> = (0..BIDDERS).map(|_| UserId(new_id())).collect();
         let auctions: Vec<_> = (0..AUCTIONS)
             .map(|_| OpenAuction {
@@ -124,6 +123,7 @@ impl Market {
             }),
             metadata: metadata(user),
             session: Some(session_of(user)),
+            share: Share::User(user.0),
             stream_id: open.id.0,
             status: StatusCode::CREATED,
             expected_version: None,

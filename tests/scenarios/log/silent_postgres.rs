@@ -8,19 +8,6 @@ use tidemark_tests::app::InProcess;
 use tidemark_tests::eventually;
 use tidemark_tests::proxy::{Fault, Proxy};
 
-/// Puts a proxy between Postgres and the connections of a role, for processes that start from now on.
-async fn put_proxy_before(app: &mut App, role: &str) -> Proxy {
-    let name = format!("TIDEMARK_DATABASE__{role}_URL");
-    let url = app.settings.get(&name).to_owned();
-    let (head, rest) = url.rsplit_once('@').unwrap();
-    let (server, database) = rest.split_once('/').unwrap();
-    let proxy = Proxy::start("127.0.0.1:0", server).await.unwrap();
-    let address = proxy.address();
-    app.settings
-        .set(&name, format!("{head}@{address}/{database}"));
-    proxy
-}
-
 /// Makes the open connections silent, and lets new ones work.
 async fn silence_open_connections(proxy: &Proxy) {
     proxy.set_both(Fault::BlackHole);
@@ -31,7 +18,7 @@ async fn silence_open_connections(proxy: &Proxy) {
 
 /// Starts a command API whose connections to Postgres lead through a proxy.
 async fn command_api(app: &mut App) -> (InProcess, Proxy) {
-    let proxy = put_proxy_before(app, "APPEND").await;
+    let proxy = Proxy::before_postgres(&mut app.settings, "APPEND").await;
     let roles = ProcessRoles {
         api: true,
         relay: false,
@@ -73,7 +60,7 @@ async fn states_are_loaded_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn read_models_catch_up_again() {
     let mut app = App::start().await;
-    let proxy = put_proxy_before(&mut app, "PROJECT").await;
+    let proxy = Proxy::before_postgres(&mut app.settings, "PROJECT").await;
     let _projector = app.another_projector().await;
     app.user().await;
     app.settle().await;

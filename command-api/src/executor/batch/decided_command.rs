@@ -190,6 +190,12 @@ impl DecidedCommand {
         self.writes.iter().filter_map(event_of).count()
     }
 
+    /// The size of the events that the command writes.
+    pub(super) fn event_bytes(&self) -> usize {
+        let bytes = |event: &NewEvent| event.encoded.data.len() + event.metadata.len();
+        self.events.iter().map(bytes).sum()
+    }
+
     /// The idempotency record of a command with a key. That of a refused one is not written, but the
     /// append looks whether the key was used before. `events_before` counts the events of its group that
     /// precede those of the command.

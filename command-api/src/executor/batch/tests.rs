@@ -19,7 +19,7 @@ use tidemark_platform::config::Executor as Settings;
 use uuid::Uuid;
 
 use super::*;
-use crate::executor::admission::Admission;
+use crate::admission::{Admission, Share};
 use crate::executor::submission::Submission;
 
 const ADMIN: UserId = UserId(Uuid::from_u128(100));
@@ -29,8 +29,9 @@ fn settings() -> Settings {
 }
 
 fn queued(actor: UserId, stream_id: Uuid, command: impl Command) -> QueuedCommand {
-    let permit = Admission::new(&settings())
-        .admit("somebody".to_owned())
+    let share = Share::User(actor.0);
+    let permit = Admission::new("commands", 1, 1)
+        .admit(share.clone())
         .unwrap();
     let submission = Submission {
         command: Arc::new(command),
@@ -41,6 +42,7 @@ fn queued(actor: UserId, stream_id: Uuid, command: impl Command) -> QueuedComman
             traceparent: None,
         },
         session: Some(session_of(actor)),
+        share,
         stream_id,
         status: StatusCode::OK,
         expected_version: None,
@@ -332,7 +334,7 @@ fn only_groups_that_used_evicted_states_are_decided_again() {
             .iter()
             .all(|m| m.queued.submission.stream_id == AUCTION.0)
     );
-    assert_eq!((stale.len(), batch.len()), (2, 1));
+    assert_eq!((stale.len(), batch.commands.len()), (2, 1));
 
     // Somebody else has bid meanwhile.
     for command in &stale {

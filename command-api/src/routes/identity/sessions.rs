@@ -91,7 +91,7 @@ async fn log_in(
         email_hash,
         credential_id,
         password_hash,
-    } = authenticate(&app, &body).await?;
+    } = authenticate(&app, &caller, &body).await?;
     let session_id = SessionId(new_id());
     let refresh_token = new_refresh_token(session_id);
     let auth = &app.config.auth;
@@ -177,7 +177,7 @@ struct Authenticated {
 
 /// The user who has this e-mail address and password. All failures look alike and take the same time, so
 /// that nobody learns which addresses are registered.
-async fn authenticate(app: &App, login: &Login) -> Result<Authenticated, Error> {
+async fn authenticate(app: &App, caller: &Caller, login: &Login) -> Result<Authenticated, Error> {
     let email = normalised_email(&login.email);
     let found = find(app, app.lookup_key.hash("email", &email)).await?;
     let hash = match &found {
@@ -187,7 +187,10 @@ async fn authenticate(app: &App, login: &Login) -> Result<Authenticated, Error> 
         }
         None => None,
     };
-    let is_right = app.passwords.verify(&login.password, hash).await?;
+    let is_right = app
+        .passwords
+        .verify(caller.share(), &login.password, hash)
+        .await?;
     found
         .filter(|_| is_right)
         .ok_or_else(|| Error::Refused(session::Error::InvalidCredentials.into()))

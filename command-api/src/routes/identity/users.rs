@@ -86,7 +86,7 @@ async fn register(
     caller: Caller,
     Json(body): Json<NewUser>,
 ) -> Result<Response, Problem> {
-    let (command, subject_key) = registration(&app, &body).await?;
+    let (command, subject_key) = registration(&app, &caller, &body).await?;
     let id = command.user_id.0;
     let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     submission.subject_keys.push(subject_key);
@@ -121,7 +121,7 @@ async fn create_first_admin(
         password: body.password,
         display_name: body.display_name,
     };
-    let (register, subject_key) = registration(&app, &user).await?;
+    let (register, subject_key) = registration(&app, &caller, &user).await?;
     let id = register.user_id.0;
     let command = CreateFirstAdmin(register);
     let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
@@ -130,11 +130,18 @@ async fn create_first_admin(
 }
 
 /// The command that registers a user, with all personal data sealed under a new key, and that key.
-async fn registration(app: &App, user: &NewUser) -> Result<(Register, SubjectKeyUse), Problem> {
+async fn registration(
+    app: &App,
+    caller: &Caller,
+    user: &NewUser,
+) -> Result<(Register, SubjectKeyUse), Problem> {
     let email = normalised_email(&user.email);
     let local_part = email.split('@').next().unwrap_or_default();
     let context = [&*email, local_part, user.display_name.as_str(), "tidemark"];
-    let password_hash = app.passwords.hash_new(&user.password, &context).await?;
+    let hashing = app
+        .passwords
+        .hash_new(caller.share(), &user.password, &context);
+    let password_hash = hashing.await?;
     let user_id = UserId(new_id());
     let new_key = app
         .subject_keys

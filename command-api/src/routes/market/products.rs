@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use tidemark_domain::market::product::{Draft, List, Withdraw};
 use tidemark_events::market::product::{
     Condition, Description, Image, Shipping, Specification, Title,
