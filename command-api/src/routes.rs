@@ -4,6 +4,7 @@
 mod audit;
 mod identity;
 mod market;
+mod operations;
 
 use axum::Router;
 use tidemark_platform::{http, openapi};
@@ -30,6 +31,7 @@ pub(crate) fn router(app: App) -> Router {
     let (others, others_api) = OpenApiRouter::new()
         .merge(market::router())
         .merge(audit::router())
+        .merge(operations::router())
         .split_for_parts();
     http::body_limit(identity, limits.auth_body_bytes_max)
         .merge(others)

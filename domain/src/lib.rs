@@ -11,6 +11,7 @@ mod registry;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod operations;
 
 #[cfg(test)]
 mod given;

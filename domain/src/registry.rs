@@ -55,6 +55,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Auction => state::<crate::market::auction::Auction>(),
         Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
         Aggregate::Reading => state::<crate::audit::reading::Reading>(),
+        Aggregate::Retry => state::<crate::operations::retry::Retry>(),
     }
 }
 

@@ -19,6 +19,7 @@ mod values;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod operations;
 
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
@@ -53,6 +54,8 @@ aggregates! {
     Reserve(market::reserve, ReserveId) = "reserve", Internal;
     /// A reading: the record that an auditor looked at history.
     Reading(audit::reading, ReadingId) = "reading", Public;
+    /// A retry: the record that an operator had an action tried again.
+    Retry(operations::retry, RetryId) = "retry", Public;
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     Actor, AuctionId, CategoryId, CredentialId, Currency, Event, KeyedHash, Metadata, Money,
-    ProductId, ReadingId, Recorded, ReserveId, Sealed, SessionId, Timestamp, UserId,
+    ProductId, ReadingId, Recorded, ReserveId, RetryId, Sealed, SessionId, Timestamp, UserId,
 };
 
 pub use crate::all_samples as all;
@@ -27,6 +27,9 @@ pub const CREDENTIAL: CredentialId = CredentialId(Uuid::from_u128(7));
 pub const SESSION: SessionId = SessionId(Uuid::from_u128(8));
 /// The reading in the samples.
 pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
+
+/// The retry in the samples.
+pub const RETRY: RetryId = RetryId(Uuid::from_u128(10));
 
 /// The time so many seconds after the beginning of 2027.
 #[must_use]

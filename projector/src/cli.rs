@@ -1,5 +1,7 @@
 //! The command line: runs a projector, and does what operators ask for.
 
+mod actions;
+mod command_api;
 mod create_admin;
 mod run;
 mod status;
@@ -56,6 +58,36 @@ enum Command {
     /// `create_first_admin`. If there is an administrator already, nothing changes and the exit code is
     /// 0.
     CreateAdmin(Admin),
+    /// List the actions of reactors that a refusal ended, or have one tried again
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
+    #[command(subcommand)]
+    Actions(Actions),
+}
+
+#[derive(Debug, Subcommand)]
+enum Actions {
+    /// List them, the last ended first
+    List {
+        /// How many to list at most
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have one tried again, and put that on record
+    ///
+    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_retry`. REACTOR, POSITION and TARGET are
+    /// those that `list` prints.
+    Retry {
+        /// The reactor whose action it is
+        reactor: String,
+        /// The position of the event that the action follows from
+        position: i64,
+        /// What tells the action from others that follow from that event
+        target: String,
+    },
 }
 
 /// The first administrator.
@@ -106,6 +138,8 @@ enum Error {
     Credential(#[from] auth::Error),
     #[error("the password cannot be read")]
     Password(#[source] std::io::Error),
+    #[error("no refusal has ended such an action")]
+    NotGivenUp,
     #[error("the command API did not answer")]
     CommandApi(#[source] reqwest::Error),
     #[error("the command API refused: {0}")]
@@ -146,6 +180,7 @@ impl Command {
             }
             Self::Migrate => run::migrate(&config).await,
             Self::Status { json } => status::status(&config, json).await,
+            Self::Actions(command) => actions::execute(&config, command).await,
             Self::CreateAdmin(admin) => create_admin::create_admin(&config, admin).await,
         }
     }

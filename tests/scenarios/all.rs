@@ -14,4 +14,5 @@ mod identity;
 mod journey;
 mod log;
 mod market;
+mod operations;
 mod projection;

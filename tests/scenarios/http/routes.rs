@@ -8,7 +8,7 @@ use serde_json::Value;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
-use crate::{audit, identity, market};
+use crate::{audit, identity, market, operations};
 
 /// The largest body that a route takes unless it says otherwise.
 const BODY_BYTES_MAX: usize = 65_536;
@@ -177,6 +177,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     let mut routes = identity::routes(app).await;
     routes.extend(market::routes(app).await);
     routes.extend(audit::routes(app).await);
+    routes.push(operations::retry(app));
     let documented = documented(app).await;
     let listed: BTreeSet<_> = routes
         .iter()

@@ -1,0 +1,12 @@
+//! Routes of commands about the running system, which the operators' tool sends.
+
+mod retries;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// All routes of this context.
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().merge(retries::router())
+}

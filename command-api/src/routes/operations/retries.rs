@@ -1,0 +1,66 @@
+//! The route by which the operators' tool records that it has an action tried again.
+
+use axum::extract::State;
+use axum::response::Response;
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_domain::operations::retry::Request;
+use tidemark_events::RetryId;
+use tidemark_events::operations::retry::Name;
+use tidemark_platform::http::{Json, Problem};
+use tidemark_platform::ids::new_id;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{AcceptedBody, App};
+use crate::caller::Caller;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(request))
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct NewRetry {
+    /// The reactor whose action is tried again.
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    reactor: Name,
+    /// The position of the event that the action follows from.
+    #[garde(range(min = 1))]
+    #[schema(minimum = 1)]
+    cause_position: i64,
+    /// What tells the action from others that follow from that event.
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    target: Name,
+    /// The refusal that had ended the action.
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    refusal: Name,
+}
+
+/// Record that an operator has an action tried again
+///
+/// Only services may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/retries",
+    tag = "operations",
+    security(("service" = [])),
+    responses((status = 201, body = AcceptedBody), Problem)
+)]
+async fn request(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<NewRetry>,
+) -> Result<Response, Problem> {
+    let id = new_id();
+    let command = Request {
+        retry_id: RetryId(id),
+        reactor: body.reactor,
+        cause_position: body.cause_position,
+        target: body.target,
+        refusal: body.refusal,
+    };
+    app.create(&caller, id, command).await
+}

@@ -1,0 +1,3 @@
+//! Decisions about the running system, which operators take.
+
+pub mod retry;

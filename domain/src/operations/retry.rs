@@ -1,0 +1,85 @@
+//! Retries: the record that an operator had a reactor try an action again.
+
+use serde::{Deserialize, Serialize};
+use tidemark_events::RetryId;
+use tidemark_events::operations::retry::{Event, Name};
+
+use crate::identity::access;
+use crate::{AggregateState, Command, Stop, View, Write};
+
+/// The state of a retry, which is empty: no rule needs to know of retries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry;
+
+impl AggregateState for Retry {
+    type Event = Event;
+
+    const NONE: &'static Self = &Self;
+    const STATE_VERSION: i16 = 1;
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Requested { .. } => {}
+        }
+    }
+}
+
+/// Records that an operator has an action tried again. Only a service sends it: the operators' tool, which then
+/// lets the action be sent.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The id of the new retry.
+    pub retry_id: RetryId,
+    /// The reactor whose action it is.
+    pub reactor: Name,
+    /// The position of the event that the action follows from.
+    pub cause_position: i64,
+    /// What tells the action from others that follow from that event.
+    pub target: Name,
+    /// The refusal that had ended the action.
+    pub refusal: Name,
+}
+
+impl Command for Request {
+    fn name(&self) -> &'static str {
+        "request_retry"
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        Ok(vec![Write::event(
+            self.retry_id.0,
+            Event::Requested {
+                retry_id: self.retry_id,
+                reactor: self.reactor.clone().into(),
+                cause_position: self.cause_position,
+                target: self.target.clone().into(),
+                refusal: self.refusal.clone().into(),
+            },
+        )])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::{RETRY, SELLER};
+
+    use super::*;
+    use crate::given::{given, registered, writes_of};
+
+    #[test]
+    fn a_service_records_a_retry_and_nobody_else_does() {
+        let name = |text: &str| Name::try_from(text.to_owned()).unwrap();
+        let request = || Request {
+            retry_id: RETRY,
+            reactor: name("auction-timer"),
+            cause_position: 42,
+            target: name("close"),
+            refusal: name("409 auction_over"),
+        };
+        let recorded = given([]).by_service().when(request());
+        assert_eq!(recorded, Ok(writes_of(["retry.requested"])));
+        let by_user = given([registered(SELLER)]).by(SELLER).when(request());
+        assert_eq!(by_user, Err(access::Error::Service.into()));
+    }
+}

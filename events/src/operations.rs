@@ -1,0 +1,3 @@
+//! Events of operators: what they do to a running system is on record, as everything else is.
+
+pub mod retry;

@@ -1,0 +1,43 @@
+//! Events of retries, which record that an operator had a reactor try an action again.
+
+id! {
+    /// The id of a retry.
+    RetryId
+}
+
+/// What names an action, or tells what came of it.
+pub type Name = crate::Line<100>;
+
+events! {
+    /// The events of a retry.
+    pub enum Event {
+        /// An operator had an action tried again that a refusal had ended.
+        #[serde(rename = "retry.requested")]
+        Requested {
+            /// The retry.
+            retry_id: RetryId,
+            /// The reactor whose action it is: a [`Name`].
+            reactor: String,
+            /// The position of the event that the action follows from.
+            cause_position: i64,
+            /// What tells the action from others that follow from that event: a [`Name`].
+            target: String,
+            /// The refusal that had ended the action: a [`Name`].
+            refusal: String,
+        },
+    }
+}
+
+/// A sample of each event.
+#[cfg(any(test, feature = "samples"))]
+pub(crate) fn samples() -> Vec<Event> {
+    use crate::samples::RETRY;
+
+    vec![Event::Requested {
+        retry_id: RETRY,
+        reactor: "auction-timer".to_owned(),
+        cause_position: 42,
+        target: "close".to_owned(),
+        refusal: "409 auction_over".to_owned(),
+    }]
+}

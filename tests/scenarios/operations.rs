@@ -1,0 +1,29 @@
+//! The scenarios of the context `operations`, and its route.
+
+mod actions;
+
+use serde_json::json;
+use tidemark_tests::App;
+
+use crate::http::routes::{Audience, Route};
+
+/// The route of retries, with a request that it accepts.
+pub(crate) fn retry(app: &App) -> Route {
+    let retry = json!({
+        "reactor": "auction-timer",
+        "cause_position": 1,
+        "target": "close",
+        "refusal": "409 auction_over",
+    });
+    let operator = "operator";
+    Route::post(
+        "/v1/retries",
+        Audience::Service(operator),
+        &app.service(operator),
+    )
+    .with(retry)
+    .line("/reactor", 100)
+    .line("/target", 100)
+    .line("/refusal", 100)
+    .out_of_range("/cause_position", [json!(0), json!(-1)])
+}

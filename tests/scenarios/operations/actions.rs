@@ -1,0 +1,88 @@
+//! Operators find the actions that a refusal ended, and have them tried again, on record.
+
+use axum::Router;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tidemark_tests::{App, Process, eventually};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// What the tool lists of the action that closes an auction.
+async fn listed(app: &App) -> Option<Value> {
+    let arguments = ["actions", "list", "--json"];
+    let tool = Process::operators_tool(&app.settings, &arguments).await;
+    assert!(tool.status.success(), "{tool:?}");
+    let actions: Vec<Value> = serde_json::from_slice(&tool.stdout).unwrap();
+    actions.into_iter().find(|it| it["target"] == "close")
+}
+
+/// Serves a command API at this address that refuses everything, until the token is cancelled.
+async fn refuse_everything(address: &str, stop: CancellationToken) {
+    let refusal = r#"{"code":"auction_over"}"#;
+    let refuse = Router::new().fallback(async move || (StatusCode::CONFLICT, refusal));
+    let listener = TcpListener::bind(address).await.unwrap();
+    let served = axum::serve(listener, refuse).with_graceful_shutdown(stop.cancelled_owned());
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_action_that_was_given_up_is_listed_retried_and_done() {
+    let mut app = App::builder().projector().start().await;
+    let market = app.market().await;
+    let ends_at = app.database.in_seconds(3).await;
+    let auction = market.auction(json!({"ends_at": ends_at})).await;
+    drop(market);
+    app.settle().await;
+    app.stop_command_api().await;
+    let stop = CancellationToken::new();
+    let address = app.command_url().trim_start_matches("http://").to_owned();
+    let refuse = tokio::spawn({
+        let stop = stop.clone();
+        async move { refuse_everything(&address, stop).await }
+    });
+    let listed_action = eventually("the close to be given up", || listed(&app)).await;
+    stop.cancel();
+    refuse.await.unwrap();
+    app.start_command_api().await;
+
+    assert_eq!(listed_action["reactor"], "auction-timer");
+    assert_eq!(
+        listed_action["path"],
+        format!("/v1/auctions/{auction}/close")
+    );
+    assert_eq!(listed_action["refusal"], "409 auction_over");
+    let settings = app.settings.as_service("operator");
+    let position = listed_action["position"].to_string();
+    let retry = ["actions", "retry", "auction-timer", &position, "close"];
+    let tool = Process::operators_tool(&settings, &retry).await;
+    assert!(tool.status.success(), "{tool:?}");
+    eventually("the auction to close", || async {
+        let closed: bool = sqlx::query_scalar(
+            "select exists (select from events where stream_id = $1 and type = 'auction.closed')",
+        )
+        .bind(auction)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+        closed.then_some(())
+    })
+    .await;
+    let on_record: (String, Value) = sqlx::query_as(
+        "select metadata->>'actor', data::jsonb - 'retry_id' from events where type = 'retry.requested'",
+    )
+    .fetch_one(&app.database.pool)
+    .await
+    .unwrap();
+    let expected = json!({
+        "reactor": "auction-timer",
+        "cause_position": listed_action["position"],
+        "target": "close",
+        "refusal": "409 auction_over",
+    });
+    assert_eq!(on_record, ("service:operator".to_owned(), expected));
+
+    app.settle().await;
+    assert_eq!(listed(&app).await, None);
+    let again = Process::operators_tool(&settings, &retry).await;
+    assert!(!again.status.success(), "what is done is not tried again");
+}
