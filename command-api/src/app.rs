@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_domain::Command;
@@ -10,7 +11,7 @@ use tidemark_event_store::{LookupKey, SubjectKeys};
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
-use tidemark_platform::http::{Json, Problem, etag};
+use tidemark_platform::http::{IDEMPOTENCY_REPLAYED, Json, Problem, etag};
 use tidemark_platform::tidemark::Token;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,9 +20,6 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::{Accepted, Executor, Idempotency, Submission};
 use crate::identity::passwords::Passwords;
-
-/// The header that marks an answer which was built from an idempotency record.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The parts of the process that routes share.
 #[derive(Clone)]
@@ -55,8 +53,22 @@ pub struct AcceptedBody {
     pub version: i64,
 }
 
+/// The path where a client finds what it has created, with `{id}` for its id. It is that of the query API,
+/// unless only the command API has one.
+#[derive(Clone, Copy, Debug)]
+pub struct Location(pub &'static str);
+
+impl Location {
+    /// `Location` of the thing with this id.
+    #[must_use]
+    pub fn header(self, id: Uuid) -> HeaderMap {
+        let path = HeaderValue::try_from(self.0.replace("{id}", &id.to_string()));
+        path.map(|path| (LOCATION, path)).into_iter().collect()
+    }
+}
+
 impl App {
-    /// Executes a command that creates something, and answers 201.
+    /// Executes a command that creates something, and answers 201 with its location.
     ///
     /// # Errors
     /// The problem to answer.
@@ -65,9 +77,10 @@ impl App {
         caller: &Caller,
         stream_id: Uuid,
         command: impl Command,
+        location: Location,
     ) -> Result<Response, Problem> {
         let submission = self.submission(caller, StatusCode::CREATED, stream_id, command)?;
-        self.answer(submission).await
+        self.answer_created(submission, location).await
     }
 
     /// Executes a command that changes something, and answers 200.
@@ -81,15 +94,21 @@ impl App {
         command: impl Command,
     ) -> Result<Response, Problem> {
         let submission = self.submission(caller, StatusCode::OK, stream_id, command)?;
-        self.answer(submission).await
+        Ok(response(&self.executor.execute(submission).await?))
     }
 
-    /// Executes a submission and answers with the id and version of its stream.
+    /// Executes a submission that creates something, and answers with the id, the version and the location
+    /// of its stream.
     ///
     /// # Errors
     /// The problem to answer.
-    pub async fn answer(&self, submission: Submission) -> Result<Response, Problem> {
-        Ok(response(&self.executor.execute(submission).await?))
+    pub async fn answer_created(
+        &self,
+        submission: Submission,
+        location: Location,
+    ) -> Result<Response, Problem> {
+        let accepted = self.executor.execute(submission).await?;
+        Ok((location.header(accepted.stream_id), response(&accepted)).into_response())
     }
 
     /// A command with what the request says about it. `status` is what is answered if it is accepted.
@@ -116,7 +135,7 @@ impl App {
             share: caller.share(),
             stream_id,
             status,
-            expected_version: caller.expected_version,
+            expected_versions: caller.expected_versions.clone(),
             idempotency: self.idempotency(caller),
             subject_keys: Vec::new(),
         })
@@ -145,7 +164,7 @@ fn response(accepted: &Accepted) -> Response {
     if accepted.replayed {
         response
             .headers_mut()
-            .insert(REPLAYED, HeaderValue::from_static("true"));
+            .insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
     response
 }

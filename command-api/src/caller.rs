@@ -26,8 +26,8 @@ pub struct Caller {
     pub principal: Principal,
     /// The method and path of the request.
     pub request: String,
-    /// The stream version that `If-Match` demands.
-    pub expected_version: Option<i64>,
+    /// The stream versions that `If-Match` accepts.
+    pub expected_versions: Option<Vec<i64>>,
     /// The `Idempotency-Key` of the request.
     pub idempotency_key: Option<String>,
     correlation: Correlation,
@@ -146,8 +146,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         Ok(Self {
             principal,
             request: format!("{} {path}", parts.method),
-            // A number beyond i64 is the version of no stream, and neither is the largest i64.
-            expected_version: expected.map(|version| i64::try_from(version).unwrap_or(i64::MAX)),
+            expected_versions: expected.map(of_streams),
             idempotency_key,
             correlation,
             causation_id,
@@ -156,6 +155,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             address,
         })
     }
+}
+
+/// Those that a stream can be at: a number beyond i64 is the version of none.
+fn of_streams(versions: Vec<u64>) -> Vec<i64> {
+    let versions = versions.into_iter().map(i64::try_from);
+    versions.filter_map(Result::ok).collect()
 }
 
 /// The service as which a request acts: the service that sends it, or the reactor that it names. As a

@@ -18,7 +18,8 @@ use crate::app::App;
     title = "Tidemark command API",
     description = "Accepts commands. Each answer is sent after its events are durable in the log, and \
                    carries the header `Tidemark`. Send that header with a query, and the query reflects \
-                   the command."
+                   the command. Where something was created, the header `Location` is the path at \
+                   which the query API shows it."
 ))]
 struct Document;
 

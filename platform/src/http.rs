@@ -3,18 +3,22 @@
 
 mod body;
 mod correlation;
+mod entity_tags;
 mod headers;
 mod json;
+mod list;
 mod parameters;
 mod problem;
 
 pub use body::{ReceivedBody, body_limit};
 pub use correlation::Correlation;
-pub use headers::{IdempotencyKey, IfMatch, etag};
+pub use headers::{IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, etag};
 pub use json::Json;
 pub use parameters::{Path, Query};
 pub use problem::{FieldError, Problem, ProblemDocument};
 
 pub(crate) use body::{BodyLimits, receive_body};
-pub(crate) use correlation::CORRELATION_ID;
+pub(crate) use correlation::{CORRELATION_ID, TRACEPARENT};
+pub(crate) use entity_tags::{EntityTags, weakened};
 pub(crate) use headers::IDEMPOTENCY_KEY;
+pub(crate) use list::{elements, weighted};

@@ -2,29 +2,35 @@
 //! the headers of every response. The order of the layers matters; `apply` puts them in it.
 
 mod handler_limits;
+mod representation;
 mod request_checks;
 mod request_log;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION,
-    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH,
+    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
 use self::handler_limits::HandlerLimits;
+use self::representation::KnownTags;
 use self::request_checks::HeadLimits;
 use crate::auth::Authenticator;
-use crate::http::{BodyLimits, CORRELATION_ID, IDEMPOTENCY_KEY};
+use crate::http::{
+    BodyLimits, CORRELATION_ID, Correlation, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, Problem,
+    TRACEPARENT,
+};
 use crate::{config, http, tidemark};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -65,9 +71,9 @@ pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) 
     // A request passes the layers from the first to the last. They are few, and joined to one for the
     // router, since it boxes each layer that it is given and copies what is inside for every request.
     let layers = ServiceBuilder::new()
-        // Compression must be outside of the layer that replaces the bodies of errors.
+        .layer(from_fn_with_state(Arc::clone(&gate), complete))
+        // Compression must be outside of the layer that replaces the bodies of errors, which is `admit`.
         .layer(CompressionLayer::new())
-        .layer(from_fn(complete))
         .layer(cors(http))
         .layer(from_fn_with_state(gate, admit));
     router
@@ -85,22 +91,70 @@ struct Gate {
     authenticator: Authenticator,
 }
 
-async fn admit(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    if let Err(problem) = request_checks::check(gate.head, &request) {
-        return problem.into_response();
-    }
-    match http::receive_body(gate.body, request).await {
-        Ok(mut request) => {
-            request.extensions_mut().insert(gate.authenticator.clone());
-            gate.handler.run(next.run(request)).await
+/// Runs the handler if the request passes, and turns every error into a problem.
+async fn admit(
+    State(gate): State<Arc<Gate>>,
+    correlation: Correlation,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = gate.answer(request, next).await;
+    request_log::name_problem(&mut response, &correlation);
+    response
+}
+
+impl Gate {
+    async fn answer(&self, request: Request, next: Next) -> Response {
+        if let Err(problem) = request_checks::check(self.head, &request) {
+            return problem.into_response();
         }
-        Err(refusal) => refusal,
+        match http::receive_body(self.body, request).await {
+            Ok(mut request) => {
+                request.extensions_mut().insert(self.authenticator.clone());
+                self.handler.run(next.run(request)).await
+            }
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Answers with the representation that the client asks for.
+    async fn respond(
+        &self,
+        mut request: Request,
+        correlation: Correlation,
+        next: Next,
+    ) -> Response {
+        let known_tags = KnownTags::of(&request);
+        representation::choose_coding(request.headers_mut());
+        let mut response = match self.check_options(&request) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => {
+                let mut response = problem.into_response();
+                request_log::name_problem(&mut response, &correlation);
+                response
+            }
+        };
+        known_tags.apply(&mut response);
+        response
+    }
+
+    /// Checks OPTIONS requests, all of which the layer for CORS would answer, whatever is wrong with them.
+    fn check_options(&self, request: &Request) -> Result<(), Problem> {
+        if *request.method() != Method::OPTIONS {
+            return Ok(());
+        }
+        request_checks::check(self.head, request)?;
+        match request.extensions().get::<MatchedPath>() {
+            Some(_) => Ok(()),
+            None => Err(Problem::of_status(StatusCode::NOT_FOUND)),
+        }
     }
 }
 
 /// Logs the request, and gives its response the headers that every response has.
-async fn complete(request: Request, next: Next) -> Response {
-    let mut response = request_log::log_request(request, next).await;
+async fn complete(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let respond = |request, correlation| gate.respond(request, correlation, next);
+    let mut response = request_log::log_request(request, respond).await;
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
@@ -126,18 +180,22 @@ fn cors(http: &config::Http) -> CorsLayer {
             AUTHORIZATION,
             CONTENT_TYPE,
             IF_MATCH,
+            IF_NONE_MATCH,
             IDEMPOTENCY_KEY,
             LAST_EVENT_ID,
             CORRELATION_ID,
+            TRACEPARENT,
             tidemark::HEADER,
         ])
         .expose_headers([
             ETAG,
             LOCATION,
             RETRY_AFTER,
+            IDEMPOTENCY_REPLAYED,
             CORRELATION_ID,
             tidemark::HEADER,
         ])
+        .max_age(Duration::from_secs(http.cors_max_age_s))
 }
 
 #[cfg(test)]

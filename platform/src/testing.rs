@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::header::HOST;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::Response;
 use base64::Engine;
@@ -160,7 +161,10 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: Body,
 ) -> Request<Body> {
-    let builder = Request::builder().method(method).uri(uri);
+    let builder = Request::builder()
+        .method(method)
+        .uri(uri)
+        .header(HOST, "tidemark.example");
     let builder = headers.iter().fold(builder, |builder, &(name, value)| {
         builder.header(name, value)
     });

@@ -116,17 +116,30 @@ impl App {
         Document::from_fetched(fetched.await?)
     }
 
-    /// Where the previous page ended; `None` for the first page.
+    /// Where the previous page ended, which is `None` for the first page, and the position that this page
+    /// must reflect: that of the client's `token` or of the previous page, whichever is later.
     ///
     /// # Errors
-    /// If the cursor was not made for the list that `scope` names.
-    pub(crate) fn cursor<E: DeserializeOwned>(
+    /// If the cursor was not made for the list that `scope` names; [`Error::OtherTimeline`] if it belongs to
+    /// another timeline than the token.
+    pub(crate) fn resume<E: DeserializeOwned>(
         &self,
         scope: &str,
         cursor: Option<&str>,
-    ) -> Result<Option<E>, Error> {
-        let page_end = cursor.map(|cursor| self.cursors.decode(scope, cursor));
-        Ok(page_end.transpose()?)
+        token: Option<Token>,
+    ) -> Result<(Option<E>, Option<Token>), Error> {
+        let Some(cursor) = cursor else {
+            return Ok((None, token));
+        };
+        let (timeline, position, page_end) = self.cursors.decode(scope, cursor)?;
+        let mut reflects = Token { timeline, position };
+        if let Some(token) = token {
+            if token.timeline != timeline {
+                return Err(Error::OtherTimeline);
+            }
+            reflects.position = position.max(token.position);
+        }
+        Ok((Some(page_end), Some(reflects)))
     }
 
     /// The number of items on a page: what the client `asked` for, or the default.

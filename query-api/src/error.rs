@@ -18,9 +18,12 @@ pub(crate) enum Error {
     /// The token names a position in another history of the log.
     #[error("the Tidemark belongs to another timeline")]
     OtherTimeline,
-    /// The log does not reach the token's position.
-    #[error("the Tidemark is beyond the end of the log")]
+    /// The log has not reached the position that the client named.
+    #[error("the position is beyond the end of the log")]
     FuturePosition,
+    /// The stream has not reached the version that the client asked for.
+    #[error("the version is beyond the end of the stream")]
+    FutureVersion,
     /// A shard is blocked before it has applied the token's position.
     #[error("the read model is blocked before that position")]
     Blocked,
@@ -72,6 +75,7 @@ impl From<Error> for Problem {
         match error {
             Error::OtherTimeline => Self::conflict("other_timeline", sentence(&text)),
             Error::FuturePosition => Self::bad_request("future_position", sentence(&text)),
+            Error::FutureVersion => Self::bad_request("future_version", sentence(&text)),
             Error::Blocked => unavailable("blocked"),
             Error::Behind => unavailable("behind"),
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),

@@ -101,9 +101,10 @@ impl AppBuilder {
         }
         let mut query_url = String::new();
         if self.queries {
-            let queries = query_api(&settings, listen("127.0.0.1:0").await);
-            query_url.clone_from(&queries.url);
-            running.push(queries);
+            let listener = listen("127.0.0.1:0").await;
+            query_url = url_of(&listener);
+            settings.set("TIDEMARK_QUERY_API__URL", &*query_url);
+            running.push(query_api(&settings, listener));
         }
         App {
             client: Client::anonymous(&command_url, &query_url),
@@ -160,6 +161,12 @@ impl App {
     #[must_use]
     pub fn command_url(&self) -> &str {
         self.settings.get("TIDEMARK_COMMAND_API__URL")
+    }
+
+    /// The URL of the query API.
+    #[must_use]
+    pub fn query_url(&self) -> &str {
+        self.settings.get("TIDEMARK_QUERY_API__URL")
     }
 
     /// Starts one more command API in this process.

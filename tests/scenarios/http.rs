@@ -1,6 +1,11 @@
-//! What holds of every route that takes commands, whichever context it belongs to.
+//! What holds of every route, whichever context it belongs to.
 
 mod bad_bodies;
 mod connections;
+mod extremes;
+mod heads;
+mod locations;
+mod raw;
+mod representations;
 mod requests;
 pub(crate) mod routes;

@@ -67,11 +67,11 @@ impl Batch {
         };
         let decided_at = view.now();
         let reads = view.into_reads();
-        let mismatch = submission.expected_version.and_then(|expected| {
+        let mismatch = submission.expected_versions.as_ref().and_then(|expected| {
             let read = reads.streams.get(&submission.stream_id).copied();
             // A command that creates a stream does not read it: its version is 0.
             let current = read.or_else(|| result.is_ok().then_some(0))?;
-            (current != expected).then_some(Decision::VersionMismatch { current })
+            (!expected.contains(&current)).then_some(Decision::VersionMismatch { current })
         });
         let (decision, writes) = match (mismatch, result) {
             (_, Err(Stop::Load(load))) => return DecideResult::NeedsLoad(load, command),

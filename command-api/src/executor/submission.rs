@@ -26,8 +26,8 @@ pub struct Submission {
     pub stream_id: Uuid,
     /// The HTTP status of the answer if the command is accepted.
     pub status: StatusCode,
-    /// The version that the stream must have before the command, if the client sent `If-Match`.
-    pub expected_version: Option<i64>,
+    /// The versions of which the stream must have one before the command, if the client sent `If-Match`.
+    pub expected_versions: Option<Vec<i64>>,
     /// Under which key the answer is recorded, if the client sent an `Idempotency-Key`.
     pub idempotency: Option<Idempotency>,
     /// The keys of the data subjects whose sealed values the command carries.

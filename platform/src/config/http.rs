@@ -45,4 +45,5 @@ pub struct Http {
     pub readiness_timeout_ms: u64,
     #[serde(deserialize_with = "super::list::deserialize")]
     pub cors_origins: Vec<String>,
+    pub cors_max_age_s: u64,
 }

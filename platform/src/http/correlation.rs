@@ -10,7 +10,7 @@ use super::Problem;
 use crate::ids::new_id;
 
 pub(crate) const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The ids by which logs, events and traces of several processes are matched with one request.
 #[derive(Clone, Debug, PartialEq, Eq)]

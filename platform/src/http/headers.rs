@@ -7,14 +7,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 
 use super::Problem;
+use super::entity_tags::{EntityTag, EntityTags};
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header that marks an answer which was built from an idempotency record.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const IDEMPOTENCY_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
-/// The stream version that the client has seen, as in `If-Match: "7"`. `*` and a missing header accept
-/// any version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IfMatch(pub Option<u64>);
+/// The stream versions that the client accepts, as in `If-Match: "7"` or `If-Match: "7", "8"`. `*` and a
+/// missing header accept any version. A tag that is weak, or that is none of ours, is that of no version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IfMatch(pub Option<Vec<u64>>);
 
 /// The key by which a command that is sent again acts once: a UUID, or 16 to 64 characters of
 /// `A–Z a–z 0–9 _ -`, with or without double quotes around it.
@@ -32,21 +35,27 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(IF_MATCH) else {
+        if !parts.headers.contains_key(IF_MATCH) {
             return Ok(Self(None));
-        };
-        let version = match value.to_str() {
-            Ok("*") => return Ok(Self(None)),
-            Ok(text) => unquoted(text)
-                .filter(|tag| is_number(tag))
-                .and_then(|tag| tag.parse().ok()),
-            Err(_) => None,
-        };
-        let detail = r#"If-Match must be one version as an ETag gave it, such as "7"."#;
-        version
-            .map(|v| Self(Some(v)))
-            .ok_or_else(|| Problem::bad_request("invalid_if_match", detail))
+        }
+        match EntityTags::of(&parts.headers, &IF_MATCH) {
+            Some(EntityTags::Any) => Ok(Self(None)),
+            Some(EntityTags::Listed(tags)) => {
+                Ok(Self(Some(tags.iter().filter_map(version).collect())))
+            }
+            None => {
+                let detail = r#"If-Match must be `*` or a list of versions as an ETag gave them, such as "7"."#;
+                Err(Problem::bad_request("invalid_if_match", detail))
+            }
+        }
     }
+}
+
+/// The version that this is the tag of. Two tags are equal only if each character is.
+fn version(tag: &EntityTag) -> Option<u64> {
+    let opaque = str::from_utf8(&tag.opaque).ok()?;
+    let version = opaque.parse::<u64>().ok()?;
+    (!tag.is_weak && version.to_string() == opaque).then_some(version)
 }
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
@@ -74,9 +83,4 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 
 fn unquoted(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"')
-}
-
-/// `parse` alone would also accept a leading `+`.
-fn is_number(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit())
 }

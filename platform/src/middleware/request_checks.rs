@@ -1,18 +1,20 @@
 //! Refuses requests that no route should see: too large ones, ambiguous ones, and those with a secret in
 //! the URL, where it would be logged.
 
-use axum::extract::Request;
-use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use std::net::Ipv6Addr;
 
-use crate::http::{IDEMPOTENCY_KEY, Problem};
+use axum::extract::Request;
+use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+
+use crate::http::{IDEMPOTENCY_KEY, Problem, elements, weighted};
 use crate::{config, tidemark};
 
 /// Headers that may be sent only once, since two values would contradict each other.
-const SINGLE_HEADERS: [HeaderName; 5] = [
+const SINGLE_HEADERS: [HeaderName; 4] = [
     AUTHORIZATION,
     CONTENT_TYPE,
-    IF_MATCH,
     IDEMPOTENCY_KEY,
     tidemark::HEADER,
 ];
@@ -57,6 +59,8 @@ impl HeadLimits {
 pub(super) fn check(limits: HeadLimits, request: &Request) -> Result<(), Problem> {
     check_size(limits, request.uri(), request.headers())?;
     check_method(request.method())?;
+    check_host(request)?;
+    check_transfer_codings(request.headers())?;
     check_repetition(request.headers())?;
     check_uri(request.uri())?;
     check_accept(request.uri(), request.headers())
@@ -87,14 +91,73 @@ fn check_size(limits: HeadLimits, uri: &Uri, headers: &HeaderMap) -> Result<(), 
     Ok(())
 }
 
-/// No route supports CONNECT or TRACE. The target of a CONNECT is not even a path, so the router could not
-/// answer 405.
+/// No route supports CONNECT, whose target is not even a path: so the router could not answer 405.
 fn check_method(method: &Method) -> Result<(), Problem> {
-    if matches!(*method, Method::CONNECT | Method::TRACE) {
+    if *method == Method::CONNECT {
         let allow = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS");
         return Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).header(ALLOW, allow));
     }
     Ok(())
+}
+
+/// A request names one host (RFC 9112, section 3.2; RFC 9113, section 8.3.1), or a proxy in front of us might
+/// have seen another one. Only HTTP/1.0 needs none.
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let authority = request.uri().authority().map(Authority::as_str);
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let is_valid = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => {
+            let is_other =
+                |authority: &str| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+            is_host(host)
+                && !(request.version() == Version::HTTP_2 && authority.is_some_and(is_other))
+        }
+        (None, _) => match request.version() {
+            Version::HTTP_11 => false,
+            Version::HTTP_2 => authority.is_some(),
+            _ => true,
+        },
+        (Some(_), Some(_)) => false,
+    };
+    if is_valid {
+        return Ok(());
+    }
+    let detail = "The request must name one host, in one valid header Host.";
+    Err(Problem::bad_request("invalid_host", detail))
+}
+
+/// Whether this is a host, with or without a port.
+fn is_host(value: &HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or_default();
+    let Ok(authority) = text.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host();
+    let is_literal = |rest: &str| {
+        rest.strip_suffix(']')
+            .is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+    };
+    // The rest would not begin with the host if a user stood before it.
+    let port = text
+        .strip_prefix(host)
+        .map(|rest| rest.strip_prefix(':').unwrap_or(rest));
+    !host.is_empty()
+        && host.strip_prefix('[').is_none_or(is_literal)
+        && port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// hyper decodes `chunked`, and would hand on the body with any other coding that is still applied.
+fn check_transfer_codings(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = elements(headers, TRANSFER_ENCODING);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Ok(()),
+        (Some(_), _) => Err(Problem::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "unsupported_transfer_coding",
+            "The only transfer coding that is supported is chunked.",
+        )),
+    }
 }
 
 fn check_repetition(headers: &HeaderMap) -> Result<(), Problem> {
@@ -130,16 +193,11 @@ fn check_uri(uri: &Uri) -> Result<(), Problem> {
     }
 }
 
-/// Answers 406 where the client accepts none of the media types that the API has.
+/// Answers 406 where the client accepts none of the media types that the API has. A client that lists
+/// nothing excludes nothing.
 fn check_accept(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(accept) = headers
-        .get(ACCEPT)
-        .filter(|_| uri.path().starts_with(API_PATH))
-    else {
-        return Ok(());
-    };
-    let accept = accept.to_str().unwrap_or_default();
-    if accept.split(',').any(accepts_api) {
+    let mut ranges = elements(headers, ACCEPT).peekable();
+    if !uri.path().starts_with(API_PATH) || ranges.peek().is_none() || ranges.any(accepts_api) {
         return Ok(());
     }
     let detail =
@@ -152,19 +210,12 @@ fn check_accept(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn accepts_api(media_range: &str) -> bool {
-    let mut parts = media_range
-        .split(';')
-        .map(|part| part.trim().to_ascii_lowercase());
-    let range = parts.next().unwrap_or_default();
-    let has_zero_quality = parts.any(|part| {
-        part.strip_prefix("q=")
-            .and_then(|q| q.parse::<f32>().ok())
-            .is_some_and(|q| q <= 0.0)
-    });
+    let (range, weight) = weighted(media_range);
+    let range = range.to_ascii_lowercase();
     let matches = range == "*/*"
         || API_MEDIA_TYPES.contains(&range.as_str())
         || range.strip_suffix('*').is_some_and(|kind| {
             kind.ends_with('/') && API_MEDIA_TYPES.iter().any(|known| known.starts_with(kind))
         });
-    matches && !has_zero_quality
+    matches && weight > 0.0
 }

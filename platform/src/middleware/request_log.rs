@@ -5,15 +5,17 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderValue, Method};
-use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::auth::RequestActor;
 use crate::http::{CORRELATION_ID, Correlation, Problem};
 
-/// Runs a request, logs and measures it, and gives its response the correlation id.
-pub(super) async fn log_request(mut request: Request, next: Next) -> Response {
+/// Has `respond` answer a request, logs and measures it, and gives its response the correlation id.
+pub(super) async fn log_request<F: Future<Output = Response>>(
+    mut request: Request,
+    respond: impl FnOnce(Request, Correlation) -> F,
+) -> Response {
     let started = Instant::now();
     let correlation = Correlation::from_headers(request.headers());
     let actor = RequestActor::default();
@@ -23,8 +25,11 @@ pub(super) async fn log_request(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(actor.clone());
 
     let span = info_span!("request", correlation_id = %correlation.correlation_id);
-    let mut response = next.run(request).instrument(span).await;
-    let problem = name_occurrence(&mut response, &correlation);
+    let mut response = respond(request, correlation.clone()).instrument(span).await;
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Ok(id) = HeaderValue::try_from(correlation.correlation_id.to_string()) {
+        response.headers_mut().insert(CORRELATION_ID, id);
+    }
 
     let line = Line {
         correlation: &correlation,
@@ -39,20 +44,17 @@ pub(super) async fn log_request(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// Turns every error into a problem, and gives every problem the correlation id as its instance.
-fn name_occurrence(response: &mut Response, correlation: &Correlation) -> Option<Problem> {
+/// Turns every error into a problem, and gives every problem the correlation id as its instance. The
+/// response carries the problem as an extension, for the log line.
+pub(super) fn name_problem(response: &mut Response, correlation: &Correlation) {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let problem = response.extensions_mut().remove::<Problem>();
-    let problem = problem.or_else(|| is_error.then(|| Problem::of_status(status)));
-    let id = correlation.correlation_id;
-    if let Some(problem) = &problem {
+    if let Some(problem) = problem.or_else(|| is_error.then(|| Problem::of_status(status))) {
+        let id = correlation.correlation_id;
         problem.fill(response, Some(format!("urn:uuid:{id}")));
+        response.extensions_mut().insert(problem);
     }
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        response.headers_mut().insert(CORRELATION_ID, id);
-    }
-    problem
 }
 
 /// What is logged of a request.

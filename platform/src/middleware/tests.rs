@@ -1,6 +1,7 @@
 //! What holds for every route: how malformed, abusive and unlucky requests are answered.
 
 mod bodies;
+mod headers;
 mod requests;
 
 use axum::Router;
@@ -48,14 +49,14 @@ struct Filter {
 
 async fn headers(
     correlation: Correlation,
-    IfMatch(version): IfMatch,
+    IfMatch(versions): IfMatch,
     IdempotencyKey(key): IdempotencyKey,
     Tidemark(token): Tidemark,
 ) -> Json<Value> {
     Json(json!({
         "correlation_id": correlation.correlation_id,
         "traceparent": correlation.traceparent,
-        "version": version,
+        "version": versions,
         "key": key,
         "token": token.map(|token| token.to_string()),
     }))

@@ -24,7 +24,8 @@ pub(crate) struct DocumentPage {
 impl DocumentPage {
     /// The page of at most `limit` documents. The query must have asked for one more than that, which
     /// tells whether there is a next page. `page_end` reads from the last document of this page where
-    /// the next one starts; the cursor is valid only for queries with the same `scope`.
+    /// the next one starts; the cursor is valid only for queries with the same `scope`, and holds what
+    /// [`App::resume`](crate::app::App::resume) reads.
     ///
     /// # Errors
     /// If `page_end` cannot read the document, or the cursor cannot be written.
@@ -41,7 +42,8 @@ impl DocumentPage {
         if documents.len() > limit {
             documents.truncate(limit);
             if let Some(last) = documents.last() {
-                next = Some(cursors.encode(scope, &page_end(last)?)?);
+                let position = (token.timeline, token.position, page_end(last)?);
+                next = Some(cursors.encode(scope, &position)?);
             }
         }
         Ok(Self {

@@ -136,6 +136,36 @@ async fn a_refused_reading_is_not_recorded() {
 }
 
 #[tokio::test]
+async fn what_is_beyond_the_end_of_the_log_or_of_a_stream_is_refused() {
+    let (_database, command_api, api) = with_history("future").await;
+    let auditor = api.authorization(7, "auditor");
+    let ask = async |path: &str| api.get(path, &[("authorization", &auditor)]).await;
+    let state = format!("/audit/auctions/{AUCTION}/state?version=");
+    let end = auction_events().len();
+    for (path, code) in [
+        ("/audit/events?after_position=", "future_position"),
+        (
+            &format!("{}?after_version=", stream_path()),
+            "future_version",
+        ),
+        (&state, "future_version"),
+    ] {
+        for future in [(end + 1).to_string(), i64::MAX.to_string()] {
+            let answer = ask(&format!("{path}{future}")).await;
+            assert_eq!(answer.problem(), (400, code), "{path}{future}");
+        }
+    }
+    assert!(command_api.readings.lock().unwrap().is_empty());
+    for path in [
+        format!("/audit/events?after_position={end}"),
+        format!("{}?after_version={end}", stream_path()),
+        format!("{state}{end}"),
+    ] {
+        assert_eq!(ask(&path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_auction_is_shown_as_it_was_at_a_version_or_a_moment() {
     let (_database, _command_api, api) = with_history("states").await;
     let auditor = api.authorization(7, "auditor");

@@ -106,6 +106,28 @@ async fn filters_narrow_a_list_and_a_category_includes_those_below_it() {
 }
 
 #[tokio::test]
+async fn a_page_reflects_at_least_what_the_page_before_it_did() {
+    let (database, _) = with_market("later_pages").await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__WAIT_MS", "10")]).await;
+    for path in ["/auctions?limit=2", "/categories?limit=2"] {
+        database.set_head(99).await;
+        database.set_checkpoints(2).await;
+        let page = api.get(path, &[]).await;
+        let path = format!("{path}&cursor={}", page.body["next"].as_str().unwrap());
+        let ask = async |token: &str| api.get(&path, &[("tidemark", token)]).await;
+        assert_eq!(ask("1.1").await.status, 200);
+        assert_eq!(ask("1.3").await.problem(), (503, "behind"));
+        assert_eq!(ask("2.1").await.problem(), (409, "other_timeline"));
+        database.set_checkpoints(1).await;
+        assert_eq!(ask("1.1").await.problem(), (503, "behind"));
+        database.set_head(1).await;
+        assert_eq!(ask("1.1").await.problem(), (400, "future_position"));
+        let without_token = api.get(&path, &[]).await;
+        assert_eq!(without_token.problem(), (400, "future_position"));
+    }
+}
+
+#[tokio::test]
 async fn invalid_filters_and_cursors_are_refused() {
     let (_database, api) = with_market("refusals").await;
     for query in [

@@ -106,6 +106,34 @@ async fn a_client_that_is_ahead_of_the_row_is_sent_nothing_older() {
 }
 
 #[tokio::test]
+async fn the_id_of_an_event_that_is_not_sent_yet_is_refused() {
+    let database = Database::new("live_future").await;
+    database.set_head(9).await;
+    write_auction(&database, 0, 3).await;
+    let api = Api::start(&database, &[]).await;
+    let ask = async |seen| api.get(PATH, &[("last-event-id", seen)]).await;
+    assert_eq!(ask("1.10").await.problem(), (400, "future_position"));
+    let last = ask("1.9223372036854775807").await;
+    assert_eq!(last.problem(), (400, "future_position"));
+    assert_eq!(ask("2.1").await.problem(), (409, "other_timeline"));
+    Stream::open(&api, &[("last-event-id", "1.9")]).await;
+}
+
+#[tokio::test]
+async fn an_earlier_timeline_is_no_reason_to_refuse_and_proxies_do_not_buffer() {
+    let database = Database::new("live_timeline").await;
+    database.set_head(9).await;
+    write_auction(&database, 0, 3).await;
+    let restored = "insert into timelines values (2, 1, 9); update log_head set timeline = 2";
+    database.execute(restored).await;
+    let api = Api::start(&database, &[]).await;
+    let mut stream = Stream::open(&api, &[("last-event-id", "1.99")]).await;
+    let headers = stream.response.headers();
+    assert_eq!(headers["x-accel-buffering"], "no");
+    assert_eq!(stream.next().await, Some(("2.3".to_owned(), 0)));
+}
+
+#[tokio::test]
 async fn updates_of_one_shard_do_not_wait_for_another() {
     let database = Database::new("live_shards").await;
     database.set_head(99).await;

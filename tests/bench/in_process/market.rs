@@ -126,7 +126,7 @@ impl Market {
             share: Share::User(user.0),
             stream_id: open.id.0,
             status: StatusCode::CREATED,
-            expected_version: None,
+            expected_versions: None,
             idempotency,
             subject_keys: Vec::new(),
         }

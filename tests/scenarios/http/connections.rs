@@ -1,52 +1,18 @@
 //! The server answers what no proper client sends, written byte by byte, and reads no body further than
 //! its limit.
 
-use std::time::Duration;
-
 use tidemark_tests::App;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-/// Much less than any time limit of the server, which must answer without waiting for the rest.
-const AT_ONCE: Duration = Duration::from_secs(5);
+use super::raw::{AT_ONCE, connect, is_problem, read_to_close};
+
 const LARGER_THAN_ANY_BODY: usize = 100_000;
-
-async fn connect(app: &App) -> TcpStream {
-    let address = app.command_url().strip_prefix("http://").unwrap();
-    TcpStream::connect(address).await.unwrap()
-}
-
-/// Reads until the server closes the connection. A reset after the answer is no error: it is the reply to
-/// what was still being sent.
-async fn read_to_close(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
-    let mut answer = Vec::new();
-    let mut chunk = [0; 4_096];
-    let closed = timeout(AT_ONCE, async {
-        while let Ok(1..) = stream
-            .read(&mut chunk)
-            .await
-            .inspect(|n| answer.extend(&chunk[..*n]))
-        {}
-    });
-    closed.await.unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-#[track_caller]
-fn is_problem(answer: &str, status: u16, code: &str) {
-    assert!(
-        answer.starts_with(&format!("HTTP/1.1 {status} ")),
-        "{answer}"
-    );
-    assert!(answer.contains("application/problem+json"), "{answer}");
-    assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
-}
 
 #[tokio::test]
 async fn connect_is_refused() {
     let app = App::start().await;
-    let mut stream = connect(&app).await;
+    let mut stream = connect(app.command_url()).await;
     let request = b"CONNECT tidemark.example:443 HTTP/1.1\r\nhost: tidemark.example:443\r\nconnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let answer = read_to_close(&mut stream).await;
@@ -58,7 +24,7 @@ async fn connect_is_refused() {
 async fn a_declared_length_over_the_limit_is_refused_before_the_body_is_read() {
     let app = App::start().await;
     for path in ["/v1/users", "/v1/products", "/v1/auctions", "/v1/sessions"] {
-        let mut stream = connect(&app).await;
+        let mut stream = connect(app.command_url()).await;
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {LARGER_THAN_ANY_BODY}\r\n\r\n{{"
         );
@@ -73,7 +39,7 @@ async fn a_declared_length_over_the_limit_is_refused_before_the_body_is_read() {
 async fn an_endless_body_is_refused_at_the_limit() {
     let app = App::start().await;
     for path in ["/v1/users", "/v1/products", "/v1/auctions", "/v1/sessions"] {
-        let (mut reading, mut writing) = connect(&app).await.into_split();
+        let (mut reading, mut writing) = connect(app.command_url()).await.into_split();
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         );

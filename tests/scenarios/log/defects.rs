@@ -67,7 +67,7 @@ async fn execute(executor: &Executor, defect: Defect) -> Answer {
         share: Share::User(Uuid::nil()),
         stream_id: Uuid::nil(),
         status: StatusCode::OK,
-        expected_version: None,
+        expected_versions: None,
         idempotency: None,
         subject_keys: Vec::new(),
     };

@@ -31,6 +31,21 @@ async fn a_command_with_a_stale_version_changes_nothing() {
 }
 
 #[tokio::test]
+async fn one_of_several_versions_may_be_expected() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let product = market.draft().await;
+    let list = format!("/v1/products/{product}/list");
+    for other in ["W/\"1\"", "W/\"1\", \"2\"", "\"2\", \"3\""] {
+        let client = market.seller.with("if-match", other);
+        let answer = client.post_empty(&list).await;
+        answer.problem(412, "precondition_failed");
+    }
+    let client = market.seller.with("if-match", "\"3\", W/\"2\", \"1\"");
+    client.post_empty(&list).await.ok();
+}
+
+#[tokio::test]
 async fn the_expected_version_is_optional() {
     let app = App::start().await;
     let market = app.market().await;

@@ -45,7 +45,7 @@ fn queued(actor: UserId, stream_id: Uuid, command: impl Command) -> QueuedComman
         share,
         stream_id,
         status: StatusCode::OK,
-        expected_version: None,
+        expected_versions: None,
         idempotency: None,
         subject_keys: Vec::new(),
     };
@@ -262,7 +262,7 @@ fn the_append_checks_what_a_refusal_rested_on() {
 #[test]
 fn an_expected_version_that_does_not_match_writes_nothing() {
     let mut stale = bid(20_000);
-    stale.submission.expected_version = Some(1);
+    stale.submission.expected_versions = Some(vec![1]);
     let (groups, commands, cache) = decide(vec![stale]);
     assert!(groups[0].events.is_empty());
     assert!(matches!(

@@ -32,7 +32,7 @@ fn command(user: u128, number: u128, deadline: Instant) -> QueuedCommand {
         share: share.clone(),
         stream_id: Uuid::from_u128(number),
         status: StatusCode::OK,
-        expected_version: None,
+        expected_versions: None,
         idempotency: None,
         subject_keys: Vec::new(),
     };

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -137,5 +137,6 @@ async fn record(
         session_id: SessionId(body.session_id),
         scope: body.scope.into(),
     };
-    app.create(&caller, id, command).await
+    let location = Location("/v1/audit/streams/{id}/events");
+    app.create(&caller, id, command, location).await
 }

@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::Accepted;
@@ -107,7 +107,9 @@ async fn log_in(
     };
     let submission = app.submission(&caller, StatusCode::CREATED, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
-    answer_tokens(&app, &accepted, refresh_token)
+    let tokens = answer_tokens(&app, &accepted, refresh_token)?;
+    let location = Location("/v1/sessions/{id}").header(accepted.stream_id);
+    Ok((location, tokens).into_response())
 }
 
 /// Exchange a refresh token for new tokens

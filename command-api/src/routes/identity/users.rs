@@ -18,7 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::identity::email::{EMAIL_BYTES_MAX, normalised_email};
 
@@ -74,6 +74,9 @@ struct RoleToGrant {
     role: Role,
 }
 
+/// Where users see themselves. There is no path at which others could see them.
+const PROFILE: Location = Location("/v1/me");
+
 /// Register a user
 #[utoipa::path(
     post,
@@ -90,7 +93,7 @@ async fn register(
     let id = command.user_id.0;
     let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     submission.subject_keys.push(subject_key);
-    app.answer(submission).await
+    app.answer_created(submission, PROFILE).await
 }
 
 /// Register the first admin
@@ -126,7 +129,7 @@ async fn create_first_admin(
     let command = CreateFirstAdmin(register);
     let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     submission.subject_keys.push(subject_key);
-    app.answer(submission).await
+    app.answer_created(submission, PROFILE).await
 }
 
 /// The command that registers a user, with all personal data sealed under a new key, and that key.

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::price::Price;
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -105,7 +105,8 @@ async fn schedule(
         ends_at: body.ends_at,
         anti_sniping_window_s: body.anti_sniping_window_s,
     };
-    app.create(&caller, id, command).await
+    let location = Location("/v1/auctions/{id}");
+    app.create(&caller, id, command, location).await
 }
 
 /// Place a bid
@@ -129,7 +130,8 @@ async fn place_bid(
         auction_id: AuctionId(id),
         amount: body.amount.into(),
     };
-    app.create(&caller, id, command).await
+    let location = Location("/v1/auctions/{id}");
+    app.create(&caller, id, command, location).await
 }
 
 /// Buy at the buy-now price

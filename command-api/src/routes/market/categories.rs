@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -65,7 +65,8 @@ async fn create(
         slug: body.slug,
         sort_order: body.sort_order,
     };
-    app.create(&caller, id, command).await
+    let location = Location("/v1/categories/{id}");
+    app.create(&caller, id, command, location).await
 }
 
 /// Activate a category

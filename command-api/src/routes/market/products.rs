@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::price::Price;
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -128,7 +128,8 @@ async fn draft(
         specifications: body.specifications,
         shipping,
     };
-    app.create(&caller, id, command).await
+    let location = Location("/v1/products/{id}");
+    app.create(&caller, id, command, location).await
 }
 
 /// List a product

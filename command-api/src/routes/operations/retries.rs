@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -62,5 +62,6 @@ async fn request(
         target: body.target,
         refusal: body.refusal,
     };
-    app.create(&caller, id, command).await
+    let location = Location("/v1/audit/streams/{id}/events");
+    app.create(&caller, id, command, location).await
 }

@@ -87,6 +87,9 @@ pub(super) async fn state(
 
 /// The auction that the events up to the version or the moment add up to; `None` before its first
 /// event.
+///
+/// # Errors
+/// [`Error::FutureVersion`] if the stream has not reached the version.
 async fn state_as_of(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<Row>, Error> {
     let mut row = None;
     let mut after_version = 0;
@@ -105,6 +108,10 @@ async fn state_as_of(app: &App, stream_id: Uuid, as_of: AsOf) -> Result<Option<R
             after_version = recorded.version;
         }
         if i64::try_from(events.len()).is_ok_and(|found| found < EVENTS_PER_READ) {
+            let asked = as_of.version.filter(|_| after_version > 0);
+            if asked.is_some_and(|version| version > after_version) {
+                return Err(Error::FutureVersion);
+            }
             return Ok(row);
         }
     }

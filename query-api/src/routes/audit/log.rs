@@ -76,6 +76,9 @@ pub(super) async fn events(
     let shards = [QueriedShards::all::<History>()];
     let query = || select(&app.pool, &filter, limit);
     let positions = app.freshness.fetch(token, shards, query).await?;
+    if filter.after_position > positions.head {
+        return Err(Error::FuturePosition);
+    }
     let events = app.log.at(&positions.items).await?;
     record(&app, &correlation, &user, filter.scope()).await?;
     let page = page(events, limit, |last| last.position)?;

@@ -54,8 +54,8 @@ pub(super) async fn events(
     let after_version = part.after_version;
     let reflected = fresh_head(&app, token).await?;
     let events = app.log.stream(stream_id, after_version, limit).await?;
-    if events.is_empty() && app.log.stream(stream_id, 0, 1).await?.is_empty() {
-        return Err(Error::NotFound);
+    if events.is_empty() {
+        check_end(&app, stream_id, after_version).await?;
     }
     let scope = Scope::Stream {
         stream_id,
@@ -64,4 +64,23 @@ pub(super) async fn events(
     record(&app, &correlation, &user, scope).await?;
     let page = page(events, limit, |last| last.version)?;
     Ok((reflected, Json(page)).into_response())
+}
+
+/// Accepts a part without events only if the stream ends before it.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is no such stream; [`Error::FutureVersion`] if it has not reached the
+/// version.
+async fn check_end(app: &App, stream_id: Uuid, after_version: i64) -> Result<(), Error> {
+    let is_empty = async |after_version| {
+        let first = app.log.stream(stream_id, after_version, 1).await;
+        first.map(|events| events.is_empty())
+    };
+    if is_empty(0).await? {
+        return Err(Error::NotFound);
+    }
+    if is_empty(after_version - 1).await? {
+        return Err(Error::FutureVersion);
+    }
+    Ok(())
 }

@@ -42,7 +42,7 @@ async fn of_auction(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of auction {id}");
-    let before = app.cursor::<Uuid>(&scope, paging.cursor.as_deref())?;
+    let (before, token) = app.resume::<Uuid>(&scope, paging.cursor.as_deref(), token)?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
         query_all_shards!(
@@ -93,7 +93,7 @@ async fn mine(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of user {}", user.id);
-    let before = app.cursor::<Uuid>(&scope, paging.cursor.as_deref())?;
+    let (before, token) = app.resume::<Uuid>(&scope, paging.cursor.as_deref(), token)?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
         query_all_shards!(

@@ -86,9 +86,8 @@ async fn list(
 ) -> Result<DocumentPage, Error> {
     const SCOPE: &str = "categories";
     let limit = app.limit(paging.limit)?;
-    let after = app
-        .cursor(SCOPE, paging.cursor.as_deref())?
-        .unwrap_or(PageEnd::BEFORE_FIRST);
+    let (after, token) = app.resume(SCOPE, paging.cursor.as_deref(), token)?;
+    let after = after.unwrap_or(PageEnd::BEFORE_FIRST);
     let shards = [QueriedShards::all::<Category>()];
     let found = app.freshness.fetch(token, shards, || {
         query_all_shards!(

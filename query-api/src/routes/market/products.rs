@@ -132,9 +132,8 @@ async fn list(
         "products for {viewer:?} {}",
         serde_json::to_string(&filter)?
     );
-    let before = app
-        .cursor(&scope, filter.cursor.as_deref())?
-        .unwrap_or(Uuid::max());
+    let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token)?;
+    let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Product>()];
     let found = app.freshness.fetch(token, shards, || {
         query_all_shards!(

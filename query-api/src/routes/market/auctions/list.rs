@@ -96,7 +96,7 @@ pub(super) async fn list(
     filter.require_currency()?;
     let limit = app.limit(filter.limit)?;
     let scope = format!("auctions {}", serde_json::to_string(&filter)?);
-    let after = app.cursor(&scope, filter.cursor.as_deref())?;
+    let (after, token) = app.resume(&scope, filter.cursor.as_deref(), token)?;
     let after = after.unwrap_or(filter.sort.before_first());
     let shards = [
         QueriedShards::all::<Auction>(),

@@ -26,6 +26,8 @@ use crate::freshness::{Fetched, QueriedShards};
 use crate::live::LiveUpdate;
 
 const LAST_EVENT_ID: &str = "last-event-id";
+/// Has nginx and its like hand each event on at once.
+const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 
 /// Follow an auction live
 ///
@@ -54,6 +56,7 @@ pub(super) async fn live(
     // The client follows before the first read, so that no change falls between the two.
     let changes = app.followers.follow(id);
     let fetched = fetch(&app, token, id).await?;
+    refuse_unsent(seen, &fetched)?;
     let reflected = fetched.token();
     let update = fetched.items.into_iter().next().ok_or(Error::NotFound)?;
 
@@ -71,7 +74,7 @@ pub(super) async fn live(
     };
     let keep_alive = KeepAlive::new().interval(keep_alive);
     let events = Sse::new(client.into_events()).keep_alive(keep_alive);
-    Ok((reflected, events).into_response())
+    Ok((reflected, [UNBUFFERED], events).into_response())
 }
 
 /// The newest update that the client has, if it has any.
@@ -84,6 +87,18 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
     token
         .map(Some)
         .ok_or_else(|| Problem::bad_request("invalid_last_event_id", detail))
+}
+
+/// Refuses the id of an event that nobody can have sent yet. One of an earlier timeline was sent before the
+/// log was restored, and the client needs the document as it is now.
+fn refuse_unsent(seen: Option<Token>, fetched: &Fetched<LiveUpdate>) -> Result<(), Error> {
+    match seen {
+        Some(seen) if seen.timeline > fetched.timeline => Err(Error::OtherTimeline),
+        Some(seen) if seen.timeline == fetched.timeline && seen.position > fetched.head => {
+            Err(Error::FuturePosition)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// A client that follows an auction.

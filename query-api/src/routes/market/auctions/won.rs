@@ -31,9 +31,8 @@ pub(super) async fn won(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("auctions won by {}", user.id);
-    let before = app
-        .cursor(&scope, paging.cursor.as_deref())?
-        .unwrap_or(Uuid::max());
+    let (before, token) = app.resume(&scope, paging.cursor.as_deref(), token)?;
+    let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Auction>()];
     let won = app.freshness.fetch(token, shards, || {
         query_all_shards!(

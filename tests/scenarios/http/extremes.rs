@@ -1,0 +1,94 @@
+//! Values at the ends of their types and beyond, in every parameter of every query.
+
+use serde_json::json;
+use tidemark_tests::App;
+use uuid::Uuid;
+
+/// Of each type some values that the type, a column or Postgres does not hold, as a URL has them.
+const EXTREMES: [&str; 20] = [
+    "",
+    "-1",
+    "2147483648",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "18446744073709551616",
+    "1e400",
+    "NaN",
+    "0000-01-01T00:00:00Z",
+    "1969-12-31T23:59:59.999999Z",
+    "9999-12-31T23:59:59.999999999Z",
+    "2016-12-31T23:59:60Z",
+    "-4713-01-01T00:00:00Z",
+    "%2B262142-12-31T23:59:59Z",
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "%00",
+    "%ED%A0%80",
+    "%F4%8F%BF%BF%27%25%5C",
+];
+
+/// A query of the description.
+struct Query {
+    path: String,
+    parameters: Vec<String>,
+}
+
+/// Every query, with this id in its path.
+async fn queries(app: &App, id: Uuid) -> Vec<Query> {
+    let document = app.client.get("/openapi.json").await.ok();
+    let paths = document.body["paths"].as_object().unwrap().iter();
+    let gets = paths.map(|(path, item)| {
+        let path = path.replace("{id}", &id.to_string());
+        let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
+        Query {
+            path: path.replace("{id_or_slug}", "clocks"),
+            parameters: parameters
+                .filter(|parameter| parameter["in"] == "query")
+                .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+                .collect(),
+        }
+    });
+    gets.collect()
+}
+
+#[tokio::test]
+async fn a_parameter_is_never_the_fault_of_the_server_nor_worth_trying_again() {
+    let app = App::builder().projector().queries().start().await;
+    let auction = app.market().await.auction(json!({})).await;
+    let auditor = app.auditor().await;
+    app.settle().await;
+    for Query { path, parameters } in queries(&app, auction).await {
+        for parameter in &parameters {
+            // Prices are compared in one currency only.
+            let needs_currency = parameter.starts_with("price");
+            let rest = if needs_currency { "&currency=EUR" } else { "" };
+            for value in EXTREMES {
+                let query = format!("{path}?{parameter}={value}{rest}");
+                let answer = auditor.get(&query).await;
+                assert!(answer.status < 500, "{query}: {answer:?}");
+                assert_eq!(answer.header("retry-after"), "", "{query}: {answer:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_query_refuses_a_position_of_the_future_in_the_same_way() {
+    let app = App::builder().projector().queries().start().await;
+    let auction = app.market().await.auction(json!({})).await;
+    let auditor = app.auditor().await;
+    app.settle().await;
+    let next = app.database.head().await + 1;
+    for Query { path, .. } in queries(&app, auction).await {
+        for (token, status, code) in [
+            (format!("1.{next}"), 400, "future_position"),
+            (format!("1.{}", i64::MAX), 400, "future_position"),
+            ("2.1".to_owned(), 409, "other_timeline"),
+        ] {
+            let answer = auditor.with_tidemark(&token).get(&path).await;
+            answer.problem(status, code);
+            assert_eq!(answer.header("retry-after"), "", "{path}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The heads of requests to every route of both APIs: their hosts, methods, transfer codings and lists.
+
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tidemark_tests::App;
+
+use super::raw::{connect, every_route, has_status, is_problem, send};
+
+async fn app() -> App {
+    App::builder().queries().start().await
+}
+
+#[tokio::test]
+async fn a_request_names_one_valid_host() {
+    let app = app().await;
+    for route in every_route(&app).await {
+        for hosts in [
+            "",
+            "host: a\r\nhost: a\r\n",
+            "host: a\r\nhost: b\r\n",
+            "host:\r\n",
+            "host: a b\r\n",
+            "host: a, b\r\n",
+            "host: user@a\r\n",
+            "host: a/b\r\n",
+            "host: a:b\r\n",
+            "host: :80\r\n",
+            "host: [::1\r\n",
+            "host: [a]\r\n",
+        ] {
+            is_problem(&route.send(hosts).await, 400, "invalid_host");
+        }
+    }
+    assert_eq!(app.database.head().await, 0);
+    for host in ["a", "A.example:80", "127.0.0.1", "[::1]:8080", "a:"] {
+        let head = format!("GET /openapi.json HTTP/1.1\r\nhost: {host}\r\n");
+        has_status(&send(app.command_url(), &head).await, 200);
+    }
+    let old = send(app.command_url(), "GET /openapi.json HTTP/1.0\r\n").await;
+    has_status(&old, 200);
+}
+
+#[tokio::test]
+async fn over_http_2_the_authority_is_the_host() {
+    let app = app().await;
+    let stream = TokioIo::new(connect(app.query_url()).await);
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut status = async |host: Option<&str>| {
+        let request = hyper::Request::get("http://a.example/v1/auctions");
+        let request = match host {
+            Some(host) => request.header("host", host),
+            None => request,
+        };
+        let request = request.body(String::new()).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        response.status().as_u16()
+    };
+    assert_eq!(status(None).await, 200);
+    assert_eq!(status(Some("A.example")).await, 200);
+    assert_eq!(status(Some("b.example")).await, 400);
+}
+
+#[tokio::test]
+async fn only_bodies_in_chunks_are_decoded() {
+    let app = app().await;
+    for route in every_route(&app).await {
+        for codings in [
+            "transfer-encoding: gzip, chunked\r\n",
+            "transfer-encoding: gzip\r\ntransfer-encoding: chunked\r\n",
+            "transfer-encoding: identity,chunked\r\n",
+            "transfer-encoding: chunked, chunked\r\n",
+        ] {
+            let answer = route.send(&format!("host: a\r\n{codings}")).await;
+            is_problem(&answer, 501, "unsupported_transfer_coding");
+        }
+        // The end of such a body is not known, so the connection ends with the answer.
+        let endless = route.send("host: a\r\ntransfer-encoding: gzip\r\n").await;
+        has_status(&endless, 400);
+    }
+    assert_eq!(app.database.head().await, 0);
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_not_found_whatever_the_method() {
+    let app = app().await;
+    for url in [app.command_url(), app.query_url()] {
+        for method in [
+            "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
+        ] {
+            for path in ["/", "/v1/unknown", "/V1/auctions"] {
+                let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\n");
+                is_problem(&send(url, &head).await, 404, "not_found");
+            }
+        }
+        has_status(
+            &send(url, "HEAD /v1/unknown HTTP/1.1\r\nhost: a\r\n").await,
+            404,
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_accept_lines_are_one_list_and_an_empty_one_excludes_nothing() {
+    let app = app().await;
+    for (accept, status) in [
+        ("accept: text/html\r\naccept: application/json\r\n", 200),
+        ("accept: application/json\r\naccept: text/html\r\n", 200),
+        ("accept:\r\n", 200),
+        ("accept: ,\r\naccept:\r\n", 200),
+        ("accept: text/html\r\naccept: application/json;q=0\r\n", 406),
+        ("accept:\r\naccept: text/html\r\n", 406),
+    ] {
+        let head = format!("GET /v1/auctions HTTP/1.1\r\nhost: a\r\n{accept}");
+        has_status(&send(app.query_url(), &head).await, status);
+    }
+}
+
+/// The layer that compresses would answer 406 after the command has taken effect.
+#[tokio::test]
+async fn a_client_that_accepts_no_coding_is_answered_without_one() {
+    let app = app().await;
+    for accept_encoding in ["identity;q=0", "*;q=0", "gzip;q=0, *;q=0"] {
+        let person = app.person();
+        let client = app.client.with("accept-encoding", accept_encoding);
+        let answer = client.post("/v1/users", &person.registration()).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        assert_eq!(answer.header("content-encoding"), "");
+    }
+}

@@ -1,0 +1,92 @@
+//! Requests written byte by byte, as no proper client sends them.
+
+use std::time::Duration;
+
+use tidemark_tests::{App, Client};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+/// Much less than any time limit of the server, which must answer without waiting for the rest.
+pub(super) const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// A route of one of the two APIs, as a request line names it.
+pub(super) struct RequestLine {
+    pub(super) url: String,
+    pub(super) method: String,
+    pub(super) path: String,
+}
+
+impl RequestLine {
+    /// Sends a request to the route with these headers, each with its line break, and reads the answer.
+    pub(super) async fn send(&self, headers: &str) -> String {
+        let Self { url, method, path } = self;
+        send(url, &format!("{method} {path} HTTP/1.1\r\n{headers}")).await
+    }
+}
+
+/// Every route of both APIs, and OPTIONS of every path.
+pub(super) async fn every_route(app: &App) -> Vec<RequestLine> {
+    let mut routes = Vec::new();
+    for url in [app.command_url(), app.query_url()] {
+        let document = Client::anonymous(url, url).get("/openapi.json").await.ok();
+        for (path, item) in document.body["paths"].as_object().unwrap() {
+            let id = Uuid::nil().to_string();
+            let path = path.replace("{id}", &id).replace("{id_or_slug}", "clocks");
+            let path = path.replace("{role}", "buyer");
+            let methods = item.as_object().unwrap().keys();
+            for method in methods.map(String::as_str).chain(["options"]) {
+                routes.push(RequestLine {
+                    url: url.to_owned(),
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                });
+            }
+        }
+    }
+    routes
+}
+
+/// Sends a head without the lines that end it and the connection, and reads the answer.
+pub(super) async fn send(url: &str, head: &str) -> String {
+    let mut stream = connect(url).await;
+    let head = format!("{head}connection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    read_to_close(&mut stream).await
+}
+
+pub(super) async fn connect(url: &str) -> TcpStream {
+    let address = url.strip_prefix("http://").unwrap();
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// Reads until the server closes the connection. A reset after the answer is no error: it is the reply to
+/// what was still being sent.
+pub(super) async fn read_to_close(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+    let mut answer = Vec::new();
+    let mut chunk = [0; 4_096];
+    let closed = timeout(AT_ONCE, async {
+        while let Ok(1..) = stream
+            .read(&mut chunk)
+            .await
+            .inspect(|n| answer.extend(&chunk[..*n]))
+        {}
+    });
+    closed.await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[track_caller]
+pub(super) fn is_problem(answer: &str, status: u16, code: &str) {
+    has_status(answer, status);
+    assert!(answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
+}
+
+#[track_caller]
+pub(super) fn has_status(answer: &str, status: u16) {
+    let line = answer.split_once(' ');
+    let found = line.and_then(|(_, rest)| rest.split(' ').next());
+    assert_eq!(found, Some(&*status.to_string()), "{answer}");
+}
