@@ -65,6 +65,15 @@ prepare() {
     fi
 }
 
+# Checks the files that nothing compiles.
+lint() {
+    need_packages shellcheck docker-compose
+    locked write_environment
+    cd "$ROOT" || exit
+    shellcheck --external-sources dev .ci/run || die "the shell scripts have faults"
+    docker-compose --env-file "$DEV_DIR/compose.env" config --quiet || die "docker-compose.yml has faults"
+}
+
 # Makes this shell the environment of tests, which make databases of their own.
 enter_test_environment() {
     need_rust
@@ -156,6 +165,8 @@ skip_kafka() {
 run_tests() {
     local skips=()
     enter_test_environment
+    # promtool checks the metrics. Without it, and outside of CI, that check is left out.
+    if [[ ${CI:-} == true ]]; then need_packages prometheus; fi
     # The scenarios start the real programs, and 'cargo test' alone does not build those.
     cargo build --workspace --bins || die "the build failed" "the compiler's message is above"
     if kafka_missing; then

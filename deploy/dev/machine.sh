@@ -11,6 +11,7 @@ package_present() {
         default-jre-headless) have java ;;
         maven) have mvn ;;
         libnbd-bin) have nbdfuse ;;
+        prometheus) have promtool ;;
         *) have "$1" ;;
     esac
 }

@@ -29,6 +29,8 @@ pub struct Settings {
     pub message_timeout: Duration,
     /// How long the producer gathers records into a batch.
     pub linger: Duration,
+    /// How the producer compresses records, by the name that librdkafka has for it.
+    pub compression: &'static str,
     /// How long a broker holds a fetch that finds nothing.
     pub fetch_wait_max: Duration,
     /// How many kilobytes of records are fetched ahead for each partition at most.
@@ -56,6 +58,7 @@ macro_rules! kafka_settings {
             replication_factor: section.replication_factor,
             message_timeout: millis(section.message_timeout_ms),
             linger: millis(section.linger_ms),
+            compression: section.compression.name(),
             fetch_wait_max: millis(section.fetch_wait_max_ms),
             queue_max_kbytes: section.queue_max_kbytes,
             request_timeout: millis(section.request_timeout_ms),

@@ -26,6 +26,7 @@ use tower_http::cors::CorsLayer;
 use self::handler_limits::HandlerLimits;
 use self::representation::KnownTags;
 use self::request_checks::HeadLimits;
+use self::request_log::Handled;
 use crate::auth::Authenticator;
 use crate::http::{
     BodyLimits, CORRELATION_ID, Correlation, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, Problem,
@@ -103,6 +104,16 @@ async fn admit(
     response
 }
 
+/// Has a route answer, if there is one.
+async fn handle(request: Request, next: Next) -> Response {
+    let has_path = request.extensions().get::<MatchedPath>().is_some();
+    let mut response = next.run(request).await;
+    if has_path && response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        response.extensions_mut().insert(Handled);
+    }
+    response
+}
+
 impl Gate {
     async fn answer(&self, request: Request, next: Next) -> Response {
         if let Err(problem) = request_checks::check(self.head, &request) {
@@ -111,7 +122,7 @@ impl Gate {
         match http::receive_body(self.body, request).await {
             Ok(mut request) => {
                 request.extensions_mut().insert(self.authenticator.clone());
-                self.handler.run(next.run(request)).await
+                self.handler.run(handle(request, next)).await
             }
             Err(refusal) => refusal,
         }

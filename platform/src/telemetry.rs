@@ -4,7 +4,9 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 use tracing_subscriber::EnvFilter;
 
 use crate::config;
@@ -12,13 +14,19 @@ use crate::config::LogFormat;
 
 /// How often the recorder drains the samples of histograms. Otherwise they would pile up until a scrape.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-/// Upper bounds of the buckets of every histogram. Most histograms measure seconds: from an answer out of a
-/// cache to the longest time that a handler may take.
-const BUCKETS: [f64; 14] = [
+/// Every metric, with its kind and what it means.
+const METRICS: &str = include_str!("telemetry/metrics.txt");
+/// Upper bounds of the buckets of histograms that measure seconds: from an answer out of a cache to the longest
+/// time that a handler may take.
+const SECONDS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+/// Upper bounds of the buckets of histograms that count things.
+const COUNTS: [f64; 12] = [
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0,
+];
 
-static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 static INITIALISING: Mutex<()> = Mutex::new(());
 
 /// Why telemetry cannot be set up.
@@ -43,7 +51,7 @@ pub enum Error {
 pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
     let filter = EnvFilter::builder().parse(&telemetry.log)?;
     let _guard = INITIALISING.lock().unwrap_or_else(PoisonError::into_inner);
-    if METRICS.get().is_some() {
+    if RECORDER.get().is_some() {
         return Ok(());
     }
     #[cfg(feature = "failpoints")]
@@ -60,9 +68,12 @@ pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
         LogFormat::Text => logs.try_init(),
     };
     let handle = PrometheusBuilder::new()
-        .set_buckets(&BUCKETS)?
+        .set_buckets(&COUNTS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .install_recorder()?;
-    let handle = METRICS.get_or_init(|| handle).clone();
+    describe_metrics();
+    gauge!("tidemark_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    let handle = RECORDER.get_or_init(|| handle).clone();
     // This is a thread, not a task, since tests end the runtime of the process that started it.
     std::thread::Builder::new()
         .name("metrics-upkeep".to_owned())
@@ -75,10 +86,28 @@ pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
     Ok(())
 }
 
-/// All metrics in the text format of Prometheus. It is empty before `init`.
+/// Has `/metrics` say what each metric means.
+fn describe_metrics() {
+    Collector::default().describe();
+    for line in METRICS.lines() {
+        let described = line
+            .split_once(' ')
+            .and_then(|(kind, rest)| Some((kind, rest.trim_start().split_once(' ')?)));
+        match described {
+            Some(("counter", (name, meaning))) => describe_counter!(name, meaning.trim_start()),
+            Some(("gauge", (name, meaning))) => describe_gauge!(name, meaning.trim_start()),
+            Some(("histogram", (name, meaning))) => describe_histogram!(name, meaning.trim_start()),
+            _ => {}
+        }
+    }
+}
+
+/// All metrics in the text format of Prometheus, those of the operating system about this process included.
+/// It is empty before `init`.
 pub(crate) fn render() -> String {
-    METRICS
-        .get()
-        .map(PrometheusHandle::render)
-        .unwrap_or_default()
+    let Some(recorder) = RECORDER.get() else {
+        return String::new();
+    };
+    Collector::default().collect();
+    recorder.render()
 }

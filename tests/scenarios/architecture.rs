@@ -7,7 +7,7 @@ mod source;
 use std::collections::BTreeSet;
 use std::fs;
 
-use source::workspace;
+use source::{rust_files, workspace};
 
 /// The crates, each with the others that it may use.
 const CRATES: &[(&str, &[&str])] = &[
@@ -74,5 +74,47 @@ fn events_and_decisions_do_no_io() {
             Vec::<String>::new(),
             "{name} is pure"
         );
+    }
+}
+
+/// Names that begin a metric's, as the code of the crates has them between quotes.
+fn metric_names() -> BTreeSet<String> {
+    let files = CRATES
+        .iter()
+        .flat_map(|(name, _)| rust_files(&workspace().join(name).join("src")));
+    // Tests name databases so.
+    let files = files.filter(|file| !file.components().any(|part| part.as_os_str() == "tests"));
+    let files = files.filter(|file| !file.ends_with("tests.rs"));
+    let texts = files.map(|file| fs::read_to_string(file).unwrap());
+    let is_name = |text: &str| {
+        let name = text.strip_prefix("tidemark_");
+        name.is_some_and(|name| name.bytes().all(|b| b == b'_' || b.is_ascii_lowercase()))
+    };
+    texts
+        .flat_map(|text| {
+            let quoted = text.split('"').filter(|quoted| is_name(quoted));
+            quoted.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn every_metric_is_in_the_list_that_describes_it() {
+    let list = workspace().join("platform/src/telemetry/metrics.txt");
+    let list = fs::read_to_string(list).unwrap();
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    let described: BTreeSet<&str> = lines
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    let named = metric_names();
+    for name in &named {
+        let is_described = described
+            .iter()
+            .any(|found| found.starts_with(name.as_str()));
+        assert!(is_described, "{name} is not described");
+    }
+    for name in described {
+        let is_named = named.iter().any(|found| name.starts_with(found.as_str()));
+        assert!(is_named, "no code names {name}");
     }
 }

@@ -5,6 +5,7 @@ mod connections;
 mod extremes;
 mod heads;
 mod locations;
+mod metrics;
 mod raw;
 mod representations;
 mod requests;

@@ -61,7 +61,9 @@ pub(crate) fn producer_config(settings: &Settings, queue_max_kbytes: u64) -> Cli
         .set("enable.idempotence", "true")
         .set("enable.gapless.guarantee", "true")
         .set("acks", "all")
-        .set("compression.type", "lz4")
+        .set("compression.type", settings.compression)
+        // The fastest level of gzip takes two thirds of the CPU of its default, for batches a tenth larger.
+        .set("compression.level", "1")
         .set("linger.ms", millis(settings.linger))
         .set("message.timeout.ms", millis(settings.message_timeout))
         .set("queue.buffering.max.kbytes", queue_max_kbytes.to_string());

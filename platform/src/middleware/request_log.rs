@@ -11,6 +11,9 @@ use tracing::{Instrument, error, info, info_span, warn};
 use crate::auth::RequestActor;
 use crate::http::{CORRELATION_ID, Correlation, Problem};
 
+/// Stands for every method that no route has.
+const OTHER: &str = "other";
+
 /// Has `respond` answer a request, logs and measures it, and gives its response the correlation id.
 pub(super) async fn log_request<F: Future<Output = Response>>(
     mut request: Request,
@@ -27,6 +30,7 @@ pub(super) async fn log_request<F: Future<Output = Response>>(
     let span = info_span!("request", correlation_id = %correlation.correlation_id);
     let mut response = respond(request, correlation.clone()).instrument(span).await;
     let problem = response.extensions_mut().remove::<Problem>();
+    let is_handled = response.extensions_mut().remove::<Handled>().is_some();
     if let Ok(id) = HeaderValue::try_from(correlation.correlation_id.to_string()) {
         response.headers_mut().insert(CORRELATION_ID, id);
     }
@@ -37,10 +41,11 @@ pub(super) async fn log_request<F: Future<Output = Response>>(
         path: path.as_ref().map_or("unmatched", MatchedPath::as_str),
         status: response.status().as_u16(),
         seconds: started.elapsed().as_secs_f64(),
+        is_handled,
         actor: actor.get().unwrap_or("anonymous"),
     };
     line.log(problem.as_ref());
-    line.measure();
+    line.measure(problem.as_ref());
     response
 }
 
@@ -57,6 +62,10 @@ pub(super) fn name_problem(response: &mut Response, correlation: &Correlation) {
     }
 }
 
+/// Marks the response of a route, as opposed to a refusal before the request came to one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handled;
+
 /// What is logged of a request.
 struct Line<'a> {
     correlation: &'a Correlation,
@@ -64,6 +73,8 @@ struct Line<'a> {
     path: &'a str,
     status: u16,
     seconds: f64,
+    /// Whether a route handled the request.
+    is_handled: bool,
     actor: &'a str,
 }
 
@@ -97,21 +108,37 @@ impl Line<'_> {
         }
     }
 
-    /// The histogram counts the requests as well, so they need no counter.
-    fn measure(&self) {
+    /// The histogram counts the requests as well, so they need no counter. Each combination of labels costs
+    /// memory for ever, so there are no more of them than three for each route, whatever clients send.
+    fn measure(&self, problem: Option<&Problem>) {
+        let method = match self.method {
+            _ if !self.is_handled => OTHER,
+            "HEAD" => "GET",
+            method => method,
+        };
+        let status = match self.status {
+            500.. => "5xx",
+            400.. => "4xx",
+            300.. => "3xx",
+            _ => "2xx",
+        };
         metrics::histogram!(
             "tidemark_http_request_duration_seconds",
-            "method" => self.method, "path" => self.path.to_owned(), "status" => self.status.to_string()
+            "method" => method, "path" => self.path.to_owned(), "status" => status
         )
         .record(self.seconds);
+        if let Some(problem) = problem {
+            metrics::counter!("tidemark_http_problems_total", "code" => problem.code())
+                .increment(1);
+        }
     }
 }
 
-/// A client may invent methods, and each label value costs memory: so unknown ones share a label.
+/// A client may invent methods, which are not logged.
 fn method_label(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN
         .into_iter()
         .find(|known| *known == method.as_str())
-        .unwrap_or("other")
+        .unwrap_or(OTHER)
 }

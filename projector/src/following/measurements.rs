@@ -19,7 +19,7 @@ impl Measurements {
     pub(super) fn new(SubscriberId { kind, name, shard }: SubscriberId) -> Self {
         let prefix = match kind {
             "read_model" => "tidemark_projection",
-            other => &format!("tidemark_{other}"),
+            _ => "tidemark_reactor",
         };
         let mut labels = vec![Label::new(kind, name)];
         labels.extend(shard.map(|shard| Label::new("shard", shard.to_string())));

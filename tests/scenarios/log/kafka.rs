@@ -6,6 +6,7 @@
     reason = "a test makes its own ids and random numbers, and fails where it stands"
 )]
 
+mod compression;
 mod feed;
 mod relay;
 mod relayed_log;

@@ -247,6 +247,7 @@ pub(super) fn settings(topic_prefix: String) -> Settings {
             replication_factor: 1,
             message_timeout: Duration::from_millis(1500),
             linger: Duration::from_millis(2),
+            compression: "gzip",
             fetch_wait_max: Duration::from_millis(20),
             queue_max_kbytes: 64,
             request_timeout: Duration::from_secs(5),
