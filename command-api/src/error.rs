@@ -44,10 +44,11 @@ pub enum Error {
     /// Too many commands, or passwords, of this principal or address wait already.
     #[error("too many of your requests are waiting")]
     TooManyRequests,
-    /// Too many commands, or too many passwords, wait already.
+    /// Too many commands, or too many passwords, wait already, or the log takes them so slowly that this one
+    /// waited until its deadline.
     #[error("too many requests are waiting")]
     Overloaded,
-    /// The command met conflicts, or waited, until its deadline.
+    /// The command met conflicts until its deadline.
     #[error("the command could not be completed in time")]
     Contended,
     /// Postgres does not answer, or answers with an error.

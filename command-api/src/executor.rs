@@ -9,6 +9,7 @@ mod cache;
 mod commit_loop;
 mod expiry;
 mod idempotency;
+mod known_records;
 mod loading;
 mod queue;
 mod submission;
@@ -31,6 +32,7 @@ use crate::admission::{Admission, Share};
 use crate::error::Error;
 use commit_loop::CommitLoop;
 use idempotency::KeysInFlight;
+use known_records::KnownRecords;
 use loading::Loader;
 use queue::{Queue, QueuedCommand};
 
@@ -45,6 +47,7 @@ pub struct Executor {
     /// For services, so that they have a place when users have filled theirs.
     service_admission: Admission,
     keys_in_flight: KeysInFlight,
+    records: KnownRecords,
     queue: mpsc::UnboundedSender<QueuedCommand>,
     registered: ReadinessFlag,
     command_deadline: Duration,
@@ -57,6 +60,7 @@ impl Executor {
     pub fn start(pool: TimedPool, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
         let loader = Loader::new(pool.clone(), settings.snapshot_every);
         let (sender, queue) = Queue::new();
+        let records = KnownRecords::new(&settings, clock.clone());
         let executor = Self {
             loader: loader.clone(),
             admission: Admission::new(
@@ -70,13 +74,15 @@ impl Executor {
                 settings.queue_services_max,
             ),
             keys_in_flight: KeysInFlight::default(),
+            records: records.clone(),
             queue: sender,
             registered: ReadinessFlag::default(),
             command_deadline: Duration::from_millis(settings.command_deadline_ms),
         };
         let registered = executor.registered.clone();
         let task = tokio::spawn(async move {
-            let registering = CommitLoop::register_first(pool, loader, settings, clock, queue);
+            let registering =
+                CommitLoop::register_first(pool, loader, settings, clock, queue, records);
             if let Some(commit_loop) = registering.await {
                 registered.set(true);
                 commit_loop.run().await;
@@ -99,6 +105,9 @@ impl Executor {
         let Some(idempotency) = submission.idempotency.clone() else {
             return self.enqueue(submission).await;
         };
+        if let Some(answer) = self.records.answer(&idempotency) {
+            return answer;
+        }
         let this = self.clone();
         let execution = async move { this.enqueue(submission).await };
         self.keys_in_flight

@@ -3,11 +3,13 @@
 //! An executor numbers its batches. If the answer to an append is lost, [`Appender::resolve`] finds
 //! out whether the batch was committed; nothing is ever assumed about it.
 
+mod call;
 mod columns;
 mod group;
 mod outcome;
 
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fail::fail_point;
 use sqlx::postgres::PgConnectOptions;
@@ -16,11 +18,10 @@ use tidemark_events::Timestamp;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use self::columns::Columns;
-use self::outcome::Answer;
+use self::call::Call;
 
 pub use group::{ClaimOwner, Group, NewEvent, NewIdempotencyRecord, SubjectKeyUse};
-pub use outcome::{AppendOutcome, Appended, Conflict};
+pub use outcome::{AppendOutcome, Appended, Conflict, UnseenEvent};
 
 /// Appends the batches of one executor, on a connection that nothing else uses. If a call fails or is
 /// given up, its connection is closed, and the next call opens a new one.
@@ -29,6 +30,8 @@ pub struct Appender {
     executor: Uuid,
     options: PgConnectOptions,
     connection: Mutex<Option<PgConnection>>,
+    /// Whether another executor is the contender, so that this one lets it go first.
+    contended: AtomicBool,
 }
 
 impl Appender {
@@ -46,11 +49,13 @@ impl Appender {
             executor,
             options,
             connection: Mutex::new(Some(connection)),
+            contended: AtomicBool::new(false),
         })
     }
 
     /// Appends the batch with the number `batch`, counted from 1. Nothing is written unless the time is
-    /// within `valid`, by the clock of Postgres, when the append has locked the log.
+    /// within `valid`, by the clock of Postgres, when the append has locked the log. If another executor
+    /// was the contender at the last batch, it goes first.
     ///
     /// # Errors
     /// If the call failed. Then its outcome is unknown, and [`Self::resolve`] finds it out.
@@ -60,77 +65,23 @@ impl Appender {
         valid: Option<RangeInclusive<Timestamp>>,
         groups: Vec<Group>,
     ) -> sqlx::Result<AppendOutcome> {
-        let columns = Columns::from(groups);
-        let Columns {
-            events,
-            streams,
-            claims_read,
-            claims_written,
-            idempotency_records,
-            subject_keys,
-        } = &columns;
         let mut slot = self.connection.lock().await;
         let mut connection = self.connection(&mut slot).await?;
+        if self.contended.swap(false, Ordering::Relaxed) {
+            sqlx::query!("select yield_to_contender($1)", self.executor)
+                .execute(&mut connection)
+                .await?;
+        }
         fail_point!("append_before");
-        let answer = sqlx::query_as!(
-            Answer,
-            r#"
-            select current as "current!",
-                   early as "early!",
-                   late as "late!",
-                   head as "head!",
-                   at as "at!",
-                   moved::text as conflicts
-              from append(
-                       $1, $2, $3, $4,
-                       $5, $6, $7, $8, $9, $10, $11, $12, $13,
-                       $14, $15, $16,
-                       $17, $18, $19, $20,
-                       $21, $22, $23, $24,
-                       $25, $26, $27, $28, $29, $30, $31, $32,
-                       $33, $34, $35, $36
-                   )
-            "#,
-            self.executor,
+        let call = Call {
+            executor: self.executor,
             batch,
-            valid.as_ref().map(|valid| *valid.start()),
-            valid.as_ref().map(|valid| *valid.end()),
-            &events.group,
-            &events.id,
-            &events.stream,
-            &events.version,
-            &events.aggregate,
-            &events.event_type,
-            &events.schema,
-            &events.data,
-            &events.metadata,
-            &streams.group,
-            &streams.stream,
-            &streams.version,
-            &claims_read.group,
-            &claims_read.scope,
-            &claims_read.key,
-            &claims_read.owner as &[Option<Uuid>],
-            &claims_written.group,
-            &claims_written.scope,
-            &claims_written.key,
-            &claims_written.owner as &[Option<Uuid>],
-            &idempotency_records.group,
-            &idempotency_records.principal,
-            &idempotency_records.key,
-            &idempotency_records.hash,
-            &idempotency_records.status as &[Option<i16>],
-            &idempotency_records.stream,
-            &idempotency_records.version,
-            &idempotency_records.last_event as &[Option<i32>],
-            &subject_keys.group,
-            &subject_keys.subject,
-            &subject_keys.version,
-            &subject_keys.wrapped as &[Option<Vec<u8>>],
-        )
-        .fetch_one(&mut connection)
-        .await?;
+            valid_from: valid.as_ref().map(|valid| *valid.start()),
+            valid_until: valid.as_ref().map(|valid| *valid.end()),
+        };
+        let answer = call.send(groups, &mut connection).await?;
         *slot = Some(connection);
+        self.contended.store(answer.contended, Ordering::Relaxed);
         fail_point!("append_answered");
         answer.try_into()
     }

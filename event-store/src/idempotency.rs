@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use sqlx::PgPool;
+use tidemark_events::Timestamp;
 use uuid::Uuid;
 
 use crate::interval::interval;
@@ -29,6 +30,8 @@ pub struct IdempotencyRecord {
     pub version: i64,
     /// The position of the log after the command.
     pub position: i64,
+    /// The time at which the record was written.
+    pub recorded_at: Timestamp,
 }
 
 impl IdempotencyRecord {

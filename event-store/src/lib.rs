@@ -20,7 +20,7 @@ pub mod testing;
 
 pub use append::{
     AppendOutcome, Appended, Appender, ClaimOwner, Conflict, Group, NewEvent, NewIdempotencyRecord,
-    SubjectKeyUse,
+    SubjectKeyUse, UnseenEvent,
 };
 pub use idempotency::IdempotencyRecord;
 pub use lease::{Lease, Leases};

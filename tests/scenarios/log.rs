@@ -2,6 +2,7 @@
 //! it says at that moment.
 
 mod absent_postgres;
+mod contention;
 mod defects;
 mod expected_versions;
 mod fairness;

@@ -2,6 +2,7 @@
 //!
 //! Deciding applies a command's writes to the cache, which then is ahead of the log.
 
+mod baseline;
 mod conflict_groups;
 mod decided_command;
 mod group;
@@ -12,15 +13,17 @@ use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use tidemark_domain::{Load, Stop, View};
+use tidemark_domain::{Load, States, Stop, View};
 use tidemark_event_store::Group;
 use tidemark_events::Timestamp;
 use tidemark_platform::config::Executor as Settings;
 
+pub(super) use self::baseline::Baseline;
+pub(super) use self::conflict_groups::ConflictKey;
 pub(super) use self::decided_command::{DecidedCommand, Decision};
 
-use self::conflict_groups::{ConflictGroups, ConflictKey};
-use self::group::{Baseline, build_group};
+use self::conflict_groups::ConflictGroups;
+use self::group::build_group;
 use super::cache::Cache;
 use super::queue::QueuedCommand;
 use crate::error::Error;
@@ -113,42 +116,63 @@ impl Batch {
         Some(from..=until)
     }
 
-    /// The groups to append, and for each group its commands in order.
-    pub(super) fn into_groups(self) -> (Vec<Group>, Vec<Vec<DecidedCommand>>) {
+    /// Whether so much of the time is over for which the decisions are valid that they should not be sent.
+    pub(super) fn is_old(&self, now: Timestamp, limits: &Settings) -> bool {
+        let age_max = Duration::from_millis(limits.decision_age_max_ms / 2);
+        self.decided_at
+            .is_some_and(|(first, _)| first + age_max < now)
+    }
+
+    /// The groups to append, for each group its commands in order, and what was known before all of them.
+    pub(super) fn into_groups(self) -> (Vec<Group>, Vec<Vec<DecidedCommand>>, Baseline) {
         let mut groups: BTreeMap<usize, Vec<DecidedCommand>> = BTreeMap::new();
         for (number, command) in self.commands.into_iter().enumerate() {
             let first = self.groups.first_of_group(number);
             groups.entry(first).or_default().push(command);
         }
-        groups
+        let (groups, commands) = groups
             .into_values()
             .map(|mut commands| (build_group(&mut commands, &self.baseline), commands))
-            .unzip()
+            .unzip();
+        (groups, commands, self.baseline)
     }
 
-    /// Takes the groups out that read or wrote something which has been evicted from the cache since: they
-    /// were decided on writes that were not appended.
-    pub(super) fn take_invalidated(&mut self, cache: &Cache) -> Vec<DecidedCommand> {
+    /// The commands, whose writes are still in the cache.
+    pub(super) fn into_commands(self) -> Vec<DecidedCommand> {
+        self.commands
+    }
+
+    /// Takes all commands out, and their writes out of the cache.
+    pub(super) fn withdraw(&mut self, cache: &mut Cache) -> Vec<DecidedCommand> {
+        let mut batch = mem::take(self);
+        batch.baseline.restore(&batch.commands, cache);
+        batch.commands
+    }
+
+    /// Takes the groups out that read or wrote one of `keys`, and their writes out of the cache.
+    pub(super) fn withdraw_users(
+        &mut self,
+        keys: &HashSet<ConflictKey>,
+        cache: &mut Cache,
+    ) -> Vec<DecidedCommand> {
         let commands = mem::take(&mut self.commands);
         let groups = mem::take(&mut self.groups);
         self.bytes = 0;
-        let invalid: HashSet<_> = (0..)
+        let used: HashSet<_> = (0..)
             .zip(&commands)
-            .filter(|(_, command)| !command.is_cached(cache))
+            .filter(|(_, command)| command.uses(keys))
             .map(|(number, _)| groups.first_of_group(number))
             .collect();
         let mut taken = Vec::new();
         for (number, command) in commands.into_iter().enumerate() {
-            if invalid.contains(&groups.first_of_group(number)) {
+            if used.contains(&groups.first_of_group(number)) {
                 taken.push(command);
             } else {
                 self.push(command);
             }
         }
-        let groups = &self.groups;
-        let Baseline { versions, owners } = &mut self.baseline;
-        versions.retain(|id, _| groups.uses(&ConflictKey::Stream(*id)));
-        owners.retain(|claim, _| groups.uses(&ConflictKey::Claim(claim.clone())));
+        self.baseline.restore(&taken, cache);
+        self.baseline.forget_unused(&self.groups);
         taken
     }
 
@@ -161,13 +185,21 @@ impl Batch {
 
     /// Adds to the baseline what the command is the first of the batch to use.
     fn extend_baseline(&mut self, command: &DecidedCommand, cache: &Cache) {
-        let Baseline { versions, owners } = &mut self.baseline;
+        let Baseline {
+            versions,
+            owners,
+            states,
+        } = &mut self.baseline;
         for (id, version) in &command.reads.streams {
             versions.entry(*id).or_insert(*version);
         }
         for event in &command.events {
-            let version = cache.version(event.stream_id).unwrap_or(0);
-            versions.entry(event.stream_id).or_insert(version);
+            let id = event.stream_id;
+            let version = cache.version(id).unwrap_or(0);
+            versions.entry(id).or_insert(version);
+            states
+                .entry(id)
+                .or_insert_with(|| cache.stream(id).cloned());
         }
         for (claim, owner) in &command.reads.claims {
             owners.entry(claim.clone()).or_insert(*owner);

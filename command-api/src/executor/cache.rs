@@ -1,11 +1,12 @@
 //! The states of streams and the owners of claims that decisions rest on, bounded in bytes.
 //!
-//! The cache is ahead of the log while decided commands are not appended yet. If they are not appended,
-//! whatever they touched is evicted ([`DecidedCommand::evict_from`](super::batch::DecidedCommand::evict_from)).
+//! The cache is ahead of the log while decided commands are not appended yet. If they are not appended, it is
+//! made what it was before them ([`Baseline::restore`](super::batch::Baseline::restore)).
 
 use lru::LruCache;
 use metrics::gauge;
 use tidemark_domain::{Claim, LoadedStream, States};
+use tidemark_event_store::UnseenEvent;
 use tidemark_events::{Event, Timestamp};
 use uuid::Uuid;
 
@@ -34,6 +35,32 @@ impl Cache {
             self.evict_stream(id);
             self.bytes += loaded.bytes();
             self.streams.put(id, loaded);
+        }
+    }
+
+    /// Makes the state of a stream again what it was before, or evicts it if it was not known.
+    pub(super) fn restore_stream(&mut self, id: Uuid, before: Option<LoadedStream>) {
+        self.evict_stream(id);
+        if let Some(loaded) = before {
+            self.insert_stream(id, loaded);
+        }
+    }
+
+    /// Applies the events that follow in the log on a state in the cache. Evicts the stream if they do not,
+    /// so that it is loaded.
+    pub(super) fn catch_up(&mut self, id: Uuid, unseen: &[UnseenEvent]) {
+        let version = self.version(id);
+        let newest = unseen.last().map(|event| event.version);
+        if newest.is_none() || version > newest {
+            return self.evict_stream(id);
+        }
+        for new in unseen.iter().filter(|event| version < Some(event.version)) {
+            match new.decode() {
+                Ok(event) if self.version(id) == Some(new.version - 1) => {
+                    self.apply(id, &event, new.recorded_at);
+                }
+                _ => return self.evict_stream(id),
+            }
         }
     }
 
@@ -94,8 +121,7 @@ impl Cache {
         *self = Self::new(self.bytes_max);
     }
 
-    /// Evicts what was used least recently until the bound is kept. Call it only while no batch is being
-    /// decided: a batch takes whatever it has read and does not find any more for evicted on a conflict.
+    /// Evicts what was used least recently until the bound is kept.
     pub(super) fn shrink(&mut self) {
         while self.bytes > self.bytes_max {
             if let Some((claim, _)) = self.claims.pop_lru() {

@@ -19,9 +19,10 @@ use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ids::new_id;
 
 use self::append_in_flight::{AppendInFlight, next_answer};
-use self::outcome::Settled;
+pub(super) use self::outcome::Settled;
 use super::batch::{Batch, DecideResult};
 use super::cache::Cache;
+use super::known_records::KnownRecords;
 use super::loading::{Loader, Loading};
 use super::queue::{Queue, answer_all};
 use crate::error::Error;
@@ -46,6 +47,7 @@ pub(super) struct CommitLoop {
     /// The commands to append once the append in flight is answered.
     batch: Batch,
     in_flight: Option<AppendInFlight>,
+    records: KnownRecords,
 }
 
 impl CommitLoop {
@@ -57,6 +59,7 @@ impl CommitLoop {
         settings: Settings,
         clock: Clock,
         mut queue: Queue,
+        records: KnownRecords,
     ) -> Option<Self> {
         let log = Log::new(pool.clone());
         let (timeline, appender) = loop {
@@ -88,6 +91,7 @@ impl CommitLoop {
             cache: Cache::new(cache_bytes),
             batch: Batch::default(),
             in_flight: None,
+            records,
         })
     }
 
@@ -126,7 +130,7 @@ impl CommitLoop {
                 break;
             };
             if command.deadline <= Instant::now() {
-                command.answer(Err(Error::Contended));
+                command.answer_overdue();
                 continue;
             }
             let now = self.clock.now();
@@ -141,7 +145,16 @@ impl CommitLoop {
 
     /// Sends the batch to the log, unless another append is in flight.
     fn send_batch(&mut self) {
-        if self.in_flight.is_some() || self.batch.is_empty() {
+        if self.in_flight.is_some() {
+            return;
+        }
+        if self.batch.is_old(self.clock.now(), &self.settings) {
+            // The append before took so long that the log would refuse this batch as too late.
+            let commands = self.batch.withdraw(&mut self.cache);
+            self.decide_again(commands);
+            self.decide_queued();
+        }
+        if self.batch.is_empty() {
             return;
         }
         let valid = self.batch.valid(&self.settings);
@@ -171,6 +184,7 @@ impl CommitLoop {
         }
         self.batch_number = 0;
         self.cache.clear();
+        self.records.clear();
         self.loading.begin_anew();
     }
 

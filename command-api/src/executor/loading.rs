@@ -3,7 +3,7 @@
 
 mod loader;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use tidemark_domain::Load;
 use tidemark_platform::config::Executor as Settings;
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub(super) use self::loader::Loader;
 
-use self::loader::LoadResult;
+use self::loader::{LoadResult, ToLoad};
 use super::cache::Cache;
 use super::queue::{QueuedCommand, answer_all};
 use crate::error::Error;
@@ -24,8 +24,9 @@ pub(super) type FinishedLoad = Result<Vec<LoadResult>, JoinError>;
 pub(super) struct Loading {
     loader: Loader,
     waiting: HashMap<Load, Vec<QueuedCommand>>,
-    /// What commands wait for and no task has begun to load.
-    wanted: Vec<Load>,
+    /// What commands wait for and no task loads at the moment. Long streams come again for each page, behind
+    /// all others.
+    wanted: VecDeque<ToLoad>,
     tasks: JoinSet<Vec<LoadResult>>,
     tasks_max: usize,
     loads_per_task_max: usize,
@@ -37,7 +38,7 @@ impl Loading {
         Self {
             loader,
             waiting: HashMap::new(),
-            wanted: Vec::new(),
+            wanted: VecDeque::new(),
             tasks: JoinSet::new(),
             tasks_max: settings.loads_max,
             loads_per_task_max: settings.batch_max,
@@ -49,7 +50,7 @@ impl Loading {
         let commands = self.waiting.entry(load.clone()).or_default();
         commands.push(command);
         if commands.len() == 1 {
-            self.wanted.push(load);
+            self.wanted.push_back(load.into());
         }
     }
 
@@ -66,7 +67,7 @@ impl Loading {
     /// Forgets what is being loaded, and loads anew whatever commands wait for.
     pub(super) fn begin_anew(&mut self) {
         self.tasks = JoinSet::new();
-        self.wanted = self.waiting.keys().cloned().collect();
+        self.wanted = self.waiting.keys().cloned().map(ToLoad::from).collect();
     }
 
     /// Waits for the next load to finish. Returns none if none is under way. Loses nothing if the call is
@@ -94,6 +95,10 @@ impl Loading {
         let mut loaded_commands = Vec::new();
         for result in results {
             let (load, inserted) = match result {
+                LoadResult::Unfinished(stream) => {
+                    self.wanted.push_back(stream);
+                    continue;
+                }
                 LoadResult::Stream(id, loaded) => {
                     let inserted = loaded.map(|loaded| cache.insert_stream(id, loaded));
                     (Load::Stream(id), inserted)

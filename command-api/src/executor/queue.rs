@@ -16,6 +16,8 @@ pub(super) struct QueuedCommand {
     pub(super) submission: Submission,
     /// When the command is given up, if it has not been appended by then.
     pub(super) deadline: Instant,
+    /// Whether the command met a conflict.
+    pub(super) is_contended: bool,
     answer: oneshot::Sender<Answer>,
     _permit: Permit,
 }
@@ -31,6 +33,7 @@ impl QueuedCommand {
         let command = Self {
             submission,
             deadline,
+            is_contended: false,
             answer,
             _permit: permit,
         };
@@ -53,6 +56,17 @@ impl QueuedCommand {
             .increment(1);
         // The client may have disconnected. Its command was executed all the same.
         let _ = self.answer.send(answer);
+    }
+
+    /// Answers a command that was not completed by its deadline: because it met conflicts, or because it had
+    /// to wait for too long.
+    pub(super) fn answer_overdue(self) {
+        let error = if self.is_contended {
+            Error::Contended
+        } else {
+            Error::Overloaded
+        };
+        self.answer(Err(error));
     }
 }
 

@@ -45,6 +45,16 @@ impl LoadedStream {
     }
 }
 
+impl Clone for LoadedStream {
+    fn clone(&self) -> Self {
+        Self {
+            version: self.version,
+            last_at: self.last_at,
+            state: self.state.as_ref().map(|state| state.copy()),
+        }
+    }
+}
+
 impl fmt::Debug for LoadedStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoadedStream")

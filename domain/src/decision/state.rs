@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use tidemark_events::{AggregateEvent, Event};
 
 /// The state of one stream: what its events add up to, as far as some command reads it.
-pub trait AggregateState: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait AggregateState:
+    Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The events of the aggregate.
     type Event: AggregateEvent;
 
@@ -32,6 +34,8 @@ pub trait AggregateState: Default + Serialize + DeserializeOwned + Send + Sync +
 pub(crate) trait AnyState: Send + Sync {
     /// Applies one event. An event of another aggregate changes nothing.
     fn evolve(&mut self, event: &Event);
+    /// A copy of the state.
+    fn copy(&self) -> Box<dyn AnyState>;
     /// The approximate number of bytes that the state occupies.
     fn bytes(&self) -> usize;
     /// Supports the downcast of [`LoadedStream::state`](crate::LoadedStream::state).
@@ -45,6 +49,10 @@ pub(crate) trait AnyState: Send + Sync {
 pub(crate) struct StateOf<A>(pub(crate) A);
 
 impl<A: AggregateState> AnyState for StateOf<A> {
+    fn copy(&self) -> Box<dyn AnyState> {
+        Box::new(Self(self.0.clone()))
+    }
+
     fn evolve(&mut self, event: &Event) {
         if let Some(event) = A::Event::from_event(event) {
             self.0.evolve(event);

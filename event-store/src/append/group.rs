@@ -25,6 +25,20 @@ pub struct Group {
     pub subject_keys: Vec<SubjectKeyUse>,
 }
 
+impl Group {
+    /// Whether the group is one command, or several of which one has a key, without claims and subject keys.
+    pub(super) fn is_plain(&self) -> bool {
+        self.claims_read.is_empty()
+            && self.claims_written.is_empty()
+            && self.subject_keys.is_empty()
+            && match self.idempotency_records.as_slice() {
+                [] => true,
+                [record] => record.status.is_some() && record.last_event == Some(0),
+                _ => false,
+            }
+    }
+}
+
 /// An event to append.
 #[derive(Clone, Debug)]
 pub struct NewEvent {

@@ -1,7 +1,7 @@
 //! What became of an append.
 
 use serde::Deserialize;
-use tidemark_events::Timestamp;
+use tidemark_events::{DecodeError, Event, Timestamp};
 use uuid::Uuid;
 
 use crate::IdempotencyRecord;
@@ -43,6 +43,10 @@ pub enum Conflict {
         group: usize,
         /// The stream that has another version.
         id: Uuid,
+        /// The events that the group had not seen, in order; none if there are too many of them, or if the
+        /// stream has fewer events than the group knew.
+        #[serde(default)]
+        unseen: Vec<UnseenEvent>,
     },
     /// A claim has another owner.
     Claim {
@@ -52,6 +56,8 @@ pub enum Conflict {
         scope: String,
         /// The key of the claim.
         key: String,
+        /// The stream that owns the claim now.
+        owner: Option<Uuid>,
     },
     /// A command with the same idempotency key is in the log already.
     #[serde(rename = "record")]
@@ -72,6 +78,28 @@ pub enum Conflict {
     },
 }
 
+/// An event of the log that a group had not seen.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct UnseenEvent {
+    /// The version that the stream has after the event.
+    pub version: i64,
+    /// The time at which the event was recorded.
+    pub recorded_at: Timestamp,
+    event_type: String,
+    schema_version: i16,
+    data: String,
+}
+
+impl UnseenEvent {
+    /// Decodes the event.
+    ///
+    /// # Errors
+    /// See [`Event::decode`].
+    pub fn decode(&self) -> Result<Event, DecodeError> {
+        Event::decode(&self.event_type, self.schema_version, &self.data)
+    }
+}
+
 impl Conflict {
     /// The index of the group in the batch.
     #[must_use]
@@ -86,10 +114,12 @@ impl Conflict {
 }
 
 /// The answer of the SQL function `append`.
+#[expect(clippy::struct_excessive_bools, reason = "they are columns of one row")]
 pub(super) struct Answer {
     pub(super) current: bool,
     pub(super) early: bool,
     pub(super) late: bool,
+    pub(super) contended: bool,
     pub(super) head: i64,
     pub(super) at: Timestamp,
     /// A JSON array of [`Conflict`]s; `None` if the batch was not looked at.

@@ -40,5 +40,7 @@ pub struct Executor {
     pub snapshot_every: i64,
     pub state_cache_bytes: u64,
     #[garde(custom(positive))]
+    pub records_cached_max: usize,
+    #[garde(custom(positive))]
     pub idempotency_ttl_h: u64,
 }

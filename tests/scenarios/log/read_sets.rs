@@ -100,18 +100,20 @@ async fn no_answer_rests_on_a_stale_state() {
 async fn an_append_that_compares_no_versions_is_detected() {
     let app = App::start().await;
     let pool = &app.database.pool;
-    let append: String = sqlx::query_scalar(
-        "select pg_get_functiondef(oid) from pg_proc where oid = 'append'::regproc",
-    )
-    .fetch_one(pool)
-    .await
-    .unwrap();
-    let careless = append.replace("coalesce(tail.version, 0) <> s.version", "false");
-    assert_ne!(careless, append);
-    sqlx::raw_sql(AssertSqlSafe(careless))
-        .execute(pool)
-        .await
-        .unwrap();
+    for function in ["append", "append_one"] {
+        let append: String =
+            sqlx::query_scalar("select pg_get_functiondef(oid) from pg_proc where proname = $1")
+                .bind(function)
+                .fetch_one(pool)
+                .await
+                .unwrap();
+        let careless = append.replace("coalesce(tail.version, 0) <> s.version", "false");
+        assert_ne!(careless, append);
+        sqlx::raw_sql(AssertSqlSafe(careless))
+            .execute(pool)
+            .await
+            .unwrap();
+    }
     assert!(!race(&app).await.unexplained.is_empty());
 }
 

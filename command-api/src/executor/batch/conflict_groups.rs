@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// Something by which two commands can conflict.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum ConflictKey {
+pub(in crate::executor) enum ConflictKey {
     /// A stream.
     Stream(Uuid),
     /// A claim.

@@ -1,9 +1,9 @@
 //! One command of a batch: what was decided, what the decision read, and what it writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use tidemark_domain::{Reads, Refusal, States, Write};
-use tidemark_event_store::{NewEvent, NewIdempotencyRecord};
+use tidemark_domain::{Claim, Reads, Refusal, Write};
+use tidemark_event_store::{IdempotencyRecord, NewEvent, NewIdempotencyRecord};
 use tidemark_events::{Event, Timestamp};
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ids::new_id;
@@ -125,7 +125,7 @@ impl DecidedCommand {
     }
 
     /// The keys that the command writes.
-    pub(super) fn keys_written(&self) -> BTreeSet<ConflictKey> {
+    pub(in crate::executor) fn keys_written(&self) -> BTreeSet<ConflictKey> {
         let written = self.writes.iter().map(|write| match write {
             Write::Event(id, _) => ConflictKey::Stream(*id),
             Write::Claim(claim, _) | Write::Release(claim) => ConflictKey::Claim(claim.clone()),
@@ -164,17 +164,18 @@ impl DecidedCommand {
         }
     }
 
-    /// Whether everything that the command read or wrote is still in the cache.
-    pub(super) fn is_cached(&self, cache: &Cache) -> bool {
-        let is_cached = |key| match key {
-            ConflictKey::Stream(id) => cache.stream(id).is_some(),
-            ConflictKey::Claim(claim) => cache.owner(&claim).is_some(),
-            ConflictKey::SubjectKey(_) => true,
-        };
+    /// Whether the command read or wrote one of `keys`.
+    pub(super) fn uses(&self, keys: &HashSet<ConflictKey>) -> bool {
         self.keys_written()
             .into_iter()
             .chain(self.keys_read())
-            .all(is_cached)
+            .any(|key| keys.contains(&key))
+    }
+
+    /// The claim with this scope and key, if the decision read it.
+    pub(in crate::executor) fn claim_read(&self, scope: &str, key: &str) -> Option<&Claim> {
+        let mut claims = self.reads.claims.keys();
+        claims.find(|claim| claim.scope.name() == scope && claim.key == key)
     }
 
     /// The streams that the command writes events to.
@@ -194,6 +195,25 @@ impl DecidedCommand {
     pub(super) fn event_bytes(&self) -> usize {
         let bytes = |event: &NewEvent| event.encoded.data.len() + event.metadata.len();
         self.events.iter().map(bytes).sum()
+    }
+
+    /// The idempotency record that was written for the command, whose last event is at `position`.
+    pub(in crate::executor) fn written_record(
+        &self,
+        position: i64,
+        recorded_at: Timestamp,
+    ) -> Option<IdempotencyRecord> {
+        let record = self.idempotency_record(0)?;
+        Some(IdempotencyRecord {
+            principal: record.principal,
+            key: record.key,
+            request_hash: record.request_hash,
+            status: record.status?,
+            stream_id: record.stream_id,
+            version: record.version,
+            position,
+            recorded_at,
+        })
     }
 
     /// The idempotency record of a command with a key. That of a refused one is not written, but the

@@ -1,21 +1,11 @@
 //! Makes of the commands of one group what the append checks and writes for them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidemark_domain::{Claim, Write};
+use tidemark_domain::Write;
 use tidemark_event_store::Group;
-use uuid::Uuid;
 
-use super::DecidedCommand;
-
-/// The versions and owners that were known before the batch. The append checks that they are still so.
-#[derive(Default)]
-pub(super) struct Baseline {
-    /// The versions of streams.
-    pub(super) versions: HashMap<Uuid, i64>,
-    /// The owners of claims.
-    pub(super) owners: HashMap<Claim, Option<Uuid>>,
-}
+use super::{Baseline, DecidedCommand};
 
 /// What the append checks and writes for `commands`. Moves their events into the group.
 pub(super) fn build_group(commands: &mut [DecidedCommand], baseline: &Baseline) -> Group {

@@ -1,5 +1,7 @@
 //! Which commands share a group, and what each group rests on.
 
+mod withdrawing;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -130,7 +132,7 @@ fn decide(commands: Vec<QueuedCommand>) -> (Vec<Group>, Vec<Vec<DecidedCommand>>
         let decided = batch.decide(command, &mut cache, at(10), &settings());
         assert!(matches!(decided, DecideResult::InBatch));
     }
-    let (groups, commands) = batch.into_groups();
+    let (groups, commands, _) = batch.into_groups();
     (groups, commands, cache)
 }
 
@@ -238,7 +240,7 @@ fn a_claim_is_released_and_taken_in_one_batch() {
         let decided = batch.decide(command, &mut cache, at(10), &settings());
         assert!(matches!(decided, DecideResult::InBatch));
     }
-    let (groups, commands) = batch.into_groups();
+    let (groups, commands, _) = batch.into_groups();
     assert!(commands[0].iter().all(DecidedCommand::is_accepted));
     let claim = |owner: AuctionId| {
         let Claim { scope, key } = auctioned_product();
@@ -307,52 +309,4 @@ fn too_many_or_too_large_events_are_refused() {
         decided,
         DecideResult::Failed(_, Error::TooManyEvents)
     ));
-}
-
-#[test]
-fn only_groups_that_used_evicted_states_are_decided_again() {
-    let list = || {
-        queued(
-            SELLER,
-            PRODUCT.0,
-            List {
-                product_id: PRODUCT,
-            },
-        )
-    };
-    let mut cache = cache();
-    let mut batch = Batch::default();
-    for command in [bid(10_000), list(), bid(10_500)] {
-        let decided = batch.decide(command, &mut cache, at(10), &settings());
-        assert!(matches!(decided, DecideResult::InBatch));
-    }
-    assert!(batch.take_invalidated(&cache).is_empty());
-    cache.evict_stream(AUCTION.0);
-    let stale = batch.take_invalidated(&cache);
-    assert!(
-        stale
-            .iter()
-            .all(|m| m.queued.submission.stream_id == AUCTION.0)
-    );
-    assert_eq!((stale.len(), batch.commands.len()), (2, 1));
-
-    // Somebody else has bid meanwhile.
-    for command in &stale {
-        command.evict_from(&mut cache);
-    }
-    fill(&mut cache);
-    let samples = tidemark_events::samples::all();
-    let mut placed = samples
-        .iter()
-        .filter(|e| matches!(e, Event::Auction(auction::Event::BidPlaced { .. })));
-    cache.apply(AUCTION.0, placed.next().unwrap(), at(5));
-    for command in stale {
-        let decided = batch.decide(command.queued, &mut cache, at(10), &settings());
-        assert!(matches!(decided, DecideResult::InBatch));
-    }
-    let (groups, _) = batch.into_groups();
-    assert_eq!(groups[0].events[0].stream_id, PRODUCT.0);
-    assert!(groups[0].streams.contains(&(PRODUCT.0, 1)));
-    let bids: Vec<_> = groups[1..].iter().flat_map(|g| &g.streams).collect();
-    assert!(bids.contains(&&(AUCTION.0, 3)), "{bids:?}");
 }

@@ -10,7 +10,7 @@ use metrics::{counter, histogram};
 use tidemark_event_store::{AppendOutcome, Group};
 use uuid::Uuid;
 
-use crate::executor::batch::{Batch, DecidedCommand};
+use crate::executor::batch::{Baseline, Batch, DecidedCommand};
 
 /// The answer to an append, unless the call panicked.
 pub(super) type AppendAnswer = thread::Result<sqlx::Result<AppendOutcome>>;
@@ -21,6 +21,8 @@ pub(super) struct AppendInFlight {
     pub(super) started: Instant,
     /// The commands of each group, in order.
     pub(super) groups: Vec<Vec<DecidedCommand>>,
+    /// What was known before them.
+    pub(super) baseline: Baseline,
     /// The id of the first event of each group, by which the group is found in the log.
     pub(super) first_event_ids: Vec<Option<Uuid>>,
     /// The streams of which a snapshot is due.
@@ -38,7 +40,7 @@ impl AppendInFlight {
     where
         F: Future<Output = sqlx::Result<AppendOutcome>> + Send + 'static,
     {
-        let (groups, commands) = batch.into_groups();
+        let (groups, commands, baseline) = batch.into_groups();
         let first_event_id = |group: &Group| group.events.first().map(|event| event.event_id);
         let first_event_ids = groups.iter().map(first_event_id).collect();
         let long_streams = groups
@@ -52,6 +54,7 @@ impl AppendInFlight {
             call: poll_once(call.boxed()),
             started: Instant::now(),
             groups: commands,
+            baseline,
             first_event_ids,
             long_streams,
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::mem;
 use std::time::Instant;
 
 use metrics::counter;
@@ -10,15 +11,15 @@ use tidemark_event_store::{AppendOutcome, Appended, Conflict};
 use super::CommitLoop;
 use super::append_in_flight::{AppendAnswer, AppendInFlight};
 use crate::error::Error;
-use crate::executor::batch::{DecidedCommand, Decision};
+use crate::executor::batch::{Baseline, ConflictKey, DecidedCommand, Decision};
 use crate::executor::idempotency::replayed_answer;
 use crate::executor::submission::{Accepted, Answer};
 
 /// A command whose decision the append has confirmed: its events are in the log, or its refusal holds.
-pub(super) struct Settled {
-    pub(super) command: DecidedCommand,
+pub(in crate::executor) struct Settled {
+    pub(in crate::executor) command: DecidedCommand,
     /// The position of the command's last event.
-    pub(super) position: i64,
+    pub(in crate::executor) position: i64,
 }
 
 impl CommitLoop {
@@ -35,9 +36,8 @@ impl CommitLoop {
                     self.send_batch();
                 }
                 append.record_metrics();
-                self.loading.save_snapshots(append.long_streams);
                 self.clock.follow(appended.at, append.started);
-                self.settle(append.groups, &appended)
+                self.settle(append, &appended)
             }
             Ok(AppendOutcome::Late(now)) => {
                 tracing::warn!("a batch reached the log too late and is decided again");
@@ -57,7 +57,10 @@ impl CommitLoop {
             Ok(AppendOutcome::NotCurrent) => {
                 tracing::error!("this executor's row is gone, and all states are loaded anew");
                 self.register_anew().await;
-                self.decide_all_again(append)
+                let next_batch = mem::take(&mut self.batch).into_commands();
+                let commands = append.groups.into_iter().flatten().chain(next_batch);
+                self.decide_again(commands.collect());
+                Vec::new()
             }
             Err(error) => {
                 tracing::error!(%error, batch = self.batch_number, "the outcome of an append is unknown");
@@ -68,15 +71,20 @@ impl CommitLoop {
     }
 
     /// Returns the commands of the groups that were written. The others are decided again.
-    fn settle(&mut self, groups: Vec<Vec<DecidedCommand>>, appended: &Appended) -> Vec<Settled> {
+    fn settle(&mut self, mut append: AppendInFlight, appended: &Appended) -> Vec<Settled> {
+        self.loading.save_snapshots(append.long_streams);
         let failed: HashSet<usize> = appended.conflicts.iter().map(Conflict::group).collect();
         let mut settled = Vec::new();
         let mut position = appended.head;
-        for (number, commands) in groups.into_iter().enumerate() {
+        for (number, commands) in append.groups.into_iter().enumerate() {
             if failed.contains(&number) {
                 let conflicts = appended.conflicts.iter();
                 let conflicts = conflicts.filter(|conflict| conflict.group() == number);
-                self.retry_group(commands, &conflicts.collect::<Vec<_>>());
+                self.retry_group(
+                    commands,
+                    &conflicts.collect::<Vec<_>>(),
+                    &mut append.baseline,
+                );
                 continue;
             }
             for command in &commands {
@@ -86,25 +94,64 @@ impl CommitLoop {
             }
             position = settle_group(commands, position, &mut settled);
         }
-        if !failed.is_empty() {
-            self.decide_invalidated_again();
-        }
+        self.records
+            .insert_settled(&settled, appended.at, self.timeline);
         settled
     }
 
-    /// Handles a group that was not written. Commands that can never be are answered, and the others are
-    /// decided again.
-    fn retry_group(&mut self, commands: Vec<DecidedCommand>, conflicts: &[&Conflict]) {
+    /// Handles a group that was not written: learns what moved, answers the commands that can never be
+    /// written, and has the others decided again, with those of the next batch that rest on them.
+    fn retry_group(
+        &mut self,
+        commands: Vec<DecidedCommand>,
+        conflicts: &[&Conflict],
+        baseline: &mut Baseline,
+    ) {
         counter!("tidemark_executor_conflicts_total").increment(1);
-        let mut again = Vec::with_capacity(commands.len());
-        for command in commands {
-            command.evict_from(&mut self.cache);
-            match self.answer_to_conflict(&command, conflicts) {
-                Some(answer) => command.queued.answer(answer),
-                None => again.push(command),
+        let moved = conflicts.iter().filter_map(|conflict| match conflict {
+            Conflict::Stream { id, .. } => Some(ConflictKey::Stream(*id)),
+            Conflict::Claim { scope, key, .. } => {
+                let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
+                claim.cloned().map(ConflictKey::Claim)
+            }
+            Conflict::IdempotencyRecord { .. } | Conflict::SubjectKey { .. } => None,
+        });
+        let written = commands.iter().flat_map(DecidedCommand::keys_written);
+        let keys = written.chain(moved).collect();
+        let next = self.batch.withdraw_users(&keys, &mut self.cache);
+        baseline.restore(&commands, &mut self.cache);
+        for conflict in conflicts {
+            self.learn(conflict, &commands);
+        }
+        let mut again = Vec::with_capacity(commands.len() + next.len());
+        for mut command in commands.into_iter().chain(next) {
+            if let Some(answer) = self.answer_to_conflict(&command, conflicts) {
+                command.queued.answer(answer);
+            } else {
+                command.queued.is_contended = true;
+                again.push(command);
             }
         }
-        self.decide_again(again.into_iter());
+        self.decide_again(again);
+    }
+
+    /// Takes into the cache what a group did not know.
+    fn learn(&mut self, conflict: &Conflict, commands: &[DecidedCommand]) {
+        match conflict {
+            Conflict::Stream { id, unseen, .. } => self.cache.catch_up(*id, unseen),
+            Conflict::Claim {
+                scope, key, owner, ..
+            } => {
+                let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
+                if let Some(claim) = claim {
+                    self.cache.insert_claim(claim.clone(), *owner);
+                }
+            }
+            Conflict::IdempotencyRecord { record, .. } => {
+                self.records.insert(record.clone(), self.timeline);
+            }
+            Conflict::SubjectKey { .. } => {}
+        }
     }
 
     /// The answer to a command that was accepted before under its idempotency key, or whose subject was
@@ -132,15 +179,25 @@ impl CommitLoop {
         })
     }
 
-    /// Decides a whole batch again, of which nothing was written. No command is settled by that.
-    fn decide_all_again(&mut self, append: AppendInFlight) -> Vec<Settled> {
-        self.decide_again(append.groups.into_iter().flatten());
-        self.decide_invalidated_again();
+    /// Decides a whole batch again, of which nothing was written, and the next one, which rests on it. No
+    /// command is settled by that.
+    fn decide_all_again(&mut self, mut append: AppendInFlight) -> Vec<Settled> {
+        let next = self.batch.withdraw(&mut self.cache);
+        let mut commands: Vec<_> = append.groups.into_iter().flatten().collect();
+        append.baseline.restore(&commands, &mut self.cache);
+        commands.extend(next);
+        self.decide_again(commands);
         Vec::new()
     }
 
+    /// Queues commands to be decided again, before all others.
+    pub(super) fn decide_again(&mut self, commands: Vec<DecidedCommand>) {
+        let commands = commands.into_iter().map(|command| command.queued);
+        self.queue.push_again(commands);
+    }
+
     /// Queues commands to be decided again, before all others, on states that are loaded anew.
-    pub(super) fn decide_again(
+    pub(super) fn decide_evicted_again(
         &mut self,
         commands: impl DoubleEndedIterator<Item = DecidedCommand>,
     ) {
@@ -149,12 +206,6 @@ impl CommitLoop {
             command.evict_from(cache);
             command.queued
         }));
-    }
-
-    /// Decides the commands of the next batch again that were decided on writes which were not appended.
-    fn decide_invalidated_again(&mut self) {
-        let invalidated = self.batch.take_invalidated(&self.cache);
-        self.decide_again(invalidated.into_iter());
     }
 
     /// Answers settled commands.

@@ -23,8 +23,8 @@ impl CommitLoop {
         for command in append.groups.iter().flatten() {
             command.evict_from(&mut self.cache);
         }
-        let (_, next_batch) = mem::take(&mut self.batch).into_groups();
-        self.decide_again(next_batch.into_iter().flatten());
+        let next_batch = mem::take(&mut self.batch).into_commands();
+        self.decide_evicted_again(next_batch.into_iter());
         let is_committed = self.ask_until_resolved().await;
         tracing::info!(
             batch = self.batch_number,
@@ -42,7 +42,7 @@ impl CommitLoop {
                 Some(first) => {
                     settle_group(commands, first - 1, &mut settled);
                 }
-                None => self.decide_again(commands.into_iter()),
+                None => self.decide_evicted_again(commands.into_iter()),
             }
         }
         settled

@@ -1,4 +1,5 @@
-//! Reads states of streams and owners of claims from Postgres: many at once, with one query of each kind.
+//! Reads states of streams and owners of claims from Postgres: many at once, with one query of each kind. A
+//! long stream is read in pages, one at a time, so that others need not wait until it is read to its end.
 //! Also stores snapshots of long streams, so that the next load reads few events.
 //!
 //! States are made from the log alone, so events that are not committed are in no state or snapshot.
@@ -18,8 +19,17 @@ use crate::error::Error;
 /// How many events of a stream are read with one query at most.
 const PAGE_SIZE: i64 = 1_000;
 
+/// Something to load.
+pub(in crate::executor) struct ToLoad {
+    pub(in crate::executor) load: Load,
+    /// What was read of it before, if it is a long stream.
+    begun: Option<FoldedStream>,
+}
+
 /// What one [`Load`] came to.
 pub(in crate::executor) enum LoadResult {
+    /// There is more of a stream to be read.
+    Unfinished(ToLoad),
     /// The state of a stream, or why it could not be loaded.
     Stream(Uuid, Result<LoadedStream, Error>),
     /// The owner of a claim, or why it could not be loaded.
@@ -35,11 +45,13 @@ pub(in crate::executor) struct Loader {
 }
 
 /// A stream while its events are read.
-struct FoldedStream {
+pub(in crate::executor) struct FoldedStream {
     /// The version of the snapshot that reading began with; 0 if there was none.
     snapshot_version: i64,
     loaded: Result<LoadedStream, Error>,
 }
+
+type Streams = HashMap<Uuid, FoldedStream>;
 
 /// The state of a stream at a version, to be stored.
 struct NewSnapshot {
@@ -60,7 +72,7 @@ impl Loader {
 
     /// Reads the state of one stream.
     pub(in crate::executor) async fn load_stream(&self, id: Uuid) -> Result<LoadedStream, Error> {
-        let folded = self.fold_streams(&[id]).await?.remove(&id);
+        let folded = self.fold_streams(vec![id]).await?.remove(&id);
         folded.map_or_else(|| Ok(LoadedStream::default()), |folded| folded.loaded)
     }
 
@@ -73,41 +85,47 @@ impl Loader {
         Ok(owners.into_iter().next().flatten())
     }
 
-    /// Reads everything in `loads`.
-    pub(in crate::executor) async fn load(&self, loads: Vec<Load>) -> Vec<LoadResult> {
-        let (mut streams, mut claims) = (Vec::new(), Vec::new());
-        for load in loads {
+    /// Reads everything in `loads`: of each stream the next page.
+    pub(in crate::executor) async fn load(&self, loads: Vec<ToLoad>) -> Vec<LoadResult> {
+        let (mut streams, mut claims) = (HashMap::new(), Vec::new());
+        for ToLoad { load, begun } in loads {
             match load {
-                Load::Stream(id) => streams.push(id),
+                Load::Stream(id) => drop(streams.insert(id, begun)),
                 Load::Claim(claim) => claims.push(claim),
             }
         }
-        let (folded, owners) =
-            tokio::join!(self.fold_streams(&streams), self.claim_owners(&claims));
-        let streams = match folded {
-            Ok(folded) => {
-                self.spawn_saving_long(&folded);
-                let folded = folded.into_iter();
-                folded.map(|(id, stream)| (id, stream.loaded)).collect()
+        let ids: Vec<_> = streams.keys().copied().collect();
+        let (folded, owners) = tokio::join!(self.fold_page(streams), self.claim_owners(&claims));
+        let mut results = match folded {
+            Ok((finished, unfinished)) => {
+                self.spawn_saving_long(&finished);
+                let finished = finished.into_iter();
+                let finished = finished.map(|(id, stream)| LoadResult::Stream(id, stream.loaded));
+                let unfinished = unfinished.into_iter().map(|(id, stream)| {
+                    LoadResult::Unfinished(ToLoad {
+                        load: Load::Stream(id),
+                        begun: Some(stream),
+                    })
+                });
+                finished.chain(unfinished).collect()
             }
-            Err(error) => fail_all(streams, &error),
+            Err(error) => fail_all(ids, &error, LoadResult::Stream),
         };
-        let claims = match owners {
-            Ok(owners) => claims.into_iter().zip(owners.into_iter().map(Ok)).collect(),
-            Err(error) => fail_all(claims, &error),
-        };
-        let streams = streams
-            .into_iter()
-            .map(|(id, loaded)| LoadResult::Stream(id, loaded));
-        let claims = claims
-            .into_iter()
-            .map(|(claim, owner)| LoadResult::Claim(claim, owner));
-        streams.chain(claims).collect()
+        results.extend(match owners {
+            Ok(owners) => {
+                let owners = claims.into_iter().zip(owners);
+                owners
+                    .map(|(claim, owner)| LoadResult::Claim(claim, Ok(owner)))
+                    .collect()
+            }
+            Err(error) => fail_all(claims, &error, LoadResult::Claim),
+        });
+        results
     }
 
     /// Stores snapshots of these streams as they are in the log now.
     pub(in crate::executor) async fn save_snapshots(&self, streams: &[Uuid]) {
-        match self.fold_streams(streams).await {
+        match self.fold_streams(streams.to_vec()).await {
             Ok(folded) => self.save(snapshots(&folded, 0)).await,
             Err(error) => tracing::warn!(%error, "streams cannot be read to store snapshots"),
         }
@@ -122,38 +140,68 @@ impl Loader {
         Ok(self.log.claim_owners(&scopes, &keys).await?)
     }
 
-    /// The states of streams, made from their snapshots and the events since.
-    async fn fold_streams(&self, streams: &[Uuid]) -> Result<HashMap<Uuid, FoldedStream>, Error> {
-        if streams.is_empty() {
-            return Ok(HashMap::new());
+    /// The states of streams, read to their ends.
+    async fn fold_streams(&self, ids: Vec<Uuid>) -> Result<Streams, Error> {
+        let mut wanted: HashMap<_, _> = ids.into_iter().map(|id| (id, None)).collect();
+        let mut folded = HashMap::new();
+        while !wanted.is_empty() {
+            let (finished, unfinished) = self.fold_page(wanted).await?;
+            folded.extend(finished);
+            let begun = unfinished.into_iter();
+            wanted = begun.map(|(id, stream)| (id, Some(stream))).collect();
         }
-        let empty = |id: &Uuid| (*id, FoldedStream::from(LoadedStream::default()));
-        let mut folded: HashMap<_, _> = streams.iter().map(empty).collect();
-        for snapshot in Snapshot::load(&self.pool, streams).await? {
+        Ok(folded)
+    }
+
+    /// Reads the next page of each stream, after its snapshot if it has not begun. Returns the streams that
+    /// are read to their ends, and those that are not.
+    async fn fold_page(
+        &self,
+        streams: HashMap<Uuid, Option<FoldedStream>>,
+    ) -> Result<(Streams, Streams), Error> {
+        if streams.is_empty() {
+            return Ok(Default::default());
+        }
+        let mut folded = self.begin(streams).await?;
+        let (ids, after): (Vec<_>, Vec<_>) = folded
+            .iter()
+            .map(|(id, stream)| (*id, stream.version()))
+            .unzip();
+        let page = self.log.streams(&ids, &after, PAGE_SIZE);
+        let read = page.try_for_each(|event| {
+            if let Some(stream) = folded.get_mut(&event.stream_id) {
+                stream.apply(&event);
+            }
+            ready(Ok(()))
+        });
+        self.pool.with_timeout(read).await?;
+        let after: HashMap<_, _> = ids.into_iter().zip(after).collect();
+        let is_finished =
+            |(id, stream): &(Uuid, FoldedStream)| stream.version() < after[id] + PAGE_SIZE;
+        Ok(folded.into_iter().partition(is_finished))
+    }
+
+    /// The snapshots of the streams that have not begun; a stream without one is empty.
+    async fn begin(&self, streams: HashMap<Uuid, Option<FoldedStream>>) -> Result<Streams, Error> {
+        let new = streams.iter().filter(|(_, begun)| begun.is_none());
+        let new: Vec<_> = new.map(|(id, _)| *id).collect();
+        let mut folded: Streams = streams
+            .into_iter()
+            .map(|(id, begun)| (id, begun.unwrap_or_else(|| LoadedStream::default().into())))
+            .collect();
+        if new.is_empty() {
+            return Ok(folded);
+        }
+        for snapshot in Snapshot::load(&self.pool, &new).await? {
             if let Some(loaded) = restore(&snapshot) {
                 folded.insert(snapshot.stream_id, loaded.into());
             }
-        }
-        let mut unfinished = streams.to_vec();
-        while !unfinished.is_empty() {
-            let after: Vec<_> = unfinished.iter().map(|id| folded[id].version()).collect();
-            let page = self.log.streams(&unfinished, &after, PAGE_SIZE);
-            let read = page.try_for_each(|event| {
-                if let Some(stream) = folded.get_mut(&event.stream_id) {
-                    stream.apply(&event);
-                }
-                ready(Ok(()))
-            });
-            self.pool.with_timeout(read).await?;
-            let has_more = |(id, after): &(Uuid, i64)| folded[id].version() == after + PAGE_SIZE;
-            let next = unfinished.into_iter().zip(after).filter(has_more);
-            unfinished = next.map(|(id, _)| id).collect();
         }
         Ok(folded)
     }
 
     /// Stores snapshots of the streams that took long to read, in a task of its own.
-    fn spawn_saving_long(&self, folded: &HashMap<Uuid, FoldedStream>) {
+    fn spawn_saving_long(&self, folded: &Streams) {
         let snapshots = snapshots(folded, self.snapshot_every);
         if !snapshots.is_empty() {
             let this = self.clone();
@@ -178,6 +226,12 @@ impl Loader {
                 tracing::warn!(%error, stream_id = %new.stream_id, "a snapshot cannot be stored");
             }
         }
+    }
+}
+
+impl From<Load> for ToLoad {
+    fn from(load: Load) -> Self {
+        Self { load, begun: None }
     }
 }
 
@@ -206,14 +260,18 @@ impl FoldedStream {
     }
 }
 
-fn fail_all<K, T>(keys: Vec<K>, error: &Error) -> Vec<(K, Result<T, Error>)> {
+fn fail_all<K, T>(
+    keys: Vec<K>,
+    error: &Error,
+    result: impl Fn(K, Result<T, Error>) -> LoadResult,
+) -> Vec<LoadResult> {
     keys.into_iter()
-        .map(|key| (key, Err(error.clone())))
+        .map(|key| result(key, Err(error.clone())))
         .collect()
 }
 
 /// Snapshots of the streams of which more than `events_min` events were read.
-fn snapshots(folded: &HashMap<Uuid, FoldedStream>, events_min: i64) -> Vec<NewSnapshot> {
+fn snapshots(folded: &Streams, events_min: i64) -> Vec<NewSnapshot> {
     let long = folded.iter().filter_map(|(id, stream)| {
         let loaded = stream.loaded.as_ref().ok()?;
         (loaded.version > stream.snapshot_version + events_min).then_some((id, loaded))

@@ -1,0 +1,84 @@
+//! The idempotency records that this process knows: of its own commands, and those that an append has found. A
+//! command whose key is known is answered from here and never reaches a batch.
+//!
+//! They are a bounded cache: whatever is not here, the append looks up.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+use tidemark_event_store::IdempotencyRecord;
+use tidemark_events::Timestamp;
+use tidemark_platform::clock::Clock;
+use tidemark_platform::config::Executor as Settings;
+
+use super::commit_loop::Settled;
+use super::idempotency::replayed_answer;
+use super::submission::{Answer, Idempotency};
+
+/// The records, by principal and key, each with the timeline of its position. Clones share them.
+#[derive(Clone)]
+pub(super) struct KnownRecords {
+    records: Arc<Mutex<LruCache<(String, String), Known>>>,
+    clock: Clock,
+    /// How long a record answers its key.
+    ttl: Duration,
+}
+
+struct Known {
+    record: IdempotencyRecord,
+    timeline: i32,
+}
+
+impl KnownRecords {
+    /// No record is known yet.
+    pub(super) fn new(settings: &Settings, clock: Clock) -> Self {
+        let records_max = NonZeroUsize::new(settings.records_cached_max);
+        Self {
+            records: Arc::new(Mutex::new(LruCache::new(
+                records_max.unwrap_or(NonZeroUsize::MIN),
+            ))),
+            clock,
+            ttl: Duration::from_hours(settings.idempotency_ttl_h),
+        }
+    }
+
+    /// The answer to a request whose key was used before, if that is known.
+    pub(super) fn answer(&self, sent: &Idempotency) -> Option<Answer> {
+        let mut records = self.lock();
+        let key = (sent.principal.clone(), sent.key.clone());
+        let known = records.get(&key)?;
+        let is_kept = self.clock.now() < known.record.recorded_at + self.ttl;
+        is_kept.then(|| replayed_answer(&known.record, sent, known.timeline))
+    }
+
+    /// Remembers a record that is in the log.
+    pub(super) fn insert(&self, record: IdempotencyRecord, timeline: i32) {
+        let key = (record.principal.clone(), record.key.clone());
+        self.lock().put(key, Known { record, timeline });
+    }
+
+    /// Remembers the records of commands that were recorded at this time.
+    pub(super) fn insert_settled(
+        &self,
+        settled: &[Settled],
+        recorded_at: Timestamp,
+        timeline: i32,
+    ) {
+        for Settled { command, position } in settled {
+            if let Some(record) = command.written_record(*position, recorded_at) {
+                self.insert(record, timeline);
+            }
+        }
+    }
+
+    /// Forgets all records.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<(String, String), Known>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
