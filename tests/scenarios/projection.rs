@@ -2,6 +2,7 @@
 
 mod consistency;
 mod documents;
+mod extremes;
 mod failover;
 mod isolation;
 mod repeated_records;

@@ -96,6 +96,11 @@ async fn filters_select_the_auctions_that_they_describe() {
         ("q=brass".into(), vec!["sextant", "clock"]),
         ("q=brass%20-clock".into(), vec!["sextant"]),
         ("q=%22the%20sound%22".into(), vec!["chart"]),
+        // The case of letters and forms of compatibility make no difference.
+        ("q=BRASS".into(), vec!["sextant", "clock"]),
+        ("q=%CE%9F%CE%94%CE%9F%CE%A3".into(), vec!["flag"]),
+        ("q=STRASSE%20fin".into(), vec!["flag"]),
+        ("q=stra%E1%BA%9Ee".into(), vec!["flag"]),
         (
             format!("category={top}&status=open&q=brass&seller={}", one.id),
             vec!["sextant", "clock"],

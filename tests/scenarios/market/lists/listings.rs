@@ -56,7 +56,7 @@ impl Listings {
                 "flag",
                 1,
                 3,
-                "Flag",
+                "Flag of \u{3bf}\u{3b4}\u{3bf}\u{3c2}, Stra\u{df}e \u{fb01}n",
                 json!({"amount": 600, "currency": "DKK"}),
             ),
         ] {

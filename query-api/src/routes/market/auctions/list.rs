@@ -201,7 +201,7 @@ async fn select(
                               and ($5::bigint is null or r.price >= $5)
                               and ($6::bigint is null or r.price <= $6)
                               and ($7::text is null
-                                   or r.search @@ websearch_to_tsquery('simple', $7))
+                                   or r.search @@ websearch_to_tsquery('simple', folded($7)))
                               and "#
                     + $after
                     + r#"
