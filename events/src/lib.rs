@@ -31,7 +31,8 @@ pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
 pub use values::{
-    CurrencyError, Line, Moment, MomentError, PayableCurrency, Slug, SlugError, Text, TextError,
+    CountryCode, CountryError, CurrencyError, Line, Moment, MomentError, PayableCurrency, Slug,
+    SlugError, Text, TextError,
 };
 
 /// A time, in whole microseconds. The log's own clock is Postgres's; what clients state is a [`Moment`].

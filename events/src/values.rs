@@ -6,6 +6,7 @@
 //! was stored stays readable, whatever the rules become.
 
 mod characters;
+mod country;
 mod currency;
 mod line;
 mod moment;
@@ -13,6 +14,7 @@ mod slug;
 mod text;
 
 pub use characters::TextError;
+pub use country::{CountryCode, CountryError};
 pub use currency::{CurrencyError, PayableCurrency};
 pub use line::Line;
 pub use moment::{Moment, MomentError};

@@ -11,6 +11,7 @@ mod kafka;
 mod keys;
 mod list;
 mod listener;
+mod market;
 mod projection;
 mod query;
 mod reactor;
@@ -26,6 +27,7 @@ pub use executor::Executor;
 pub use http::Http;
 pub use kafka::Kafka;
 pub use listener::Listener;
+pub use market::Market;
 pub use projection::{FeedChoice, Projection};
 pub use query::Query;
 pub use reactor::Reactor;
@@ -83,6 +85,8 @@ pub struct Config {
     pub projection: Projection,
     #[garde(dive)]
     pub reactor: Reactor,
+    #[garde(dive)]
+    pub market: Market,
     #[garde(dive)]
     pub query: Query,
     pub telemetry: Telemetry,

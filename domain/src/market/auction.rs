@@ -47,6 +47,8 @@ pub struct Terms {
     /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction.
     /// 0 if no bid does.
     pub anti_sniping_window_s: u32,
+    /// Beyond what moment late bids do not extend the auction; none if a build before there was one scheduled it.
+    pub latest_end_at: Option<Timestamp>,
 }
 
 /// A bid that was accepted.
@@ -84,7 +86,7 @@ impl AggregateState for Auction {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -101,6 +103,7 @@ impl AggregateState for Auction {
                 starts_at,
                 ends_at,
                 anti_sniping_window_s,
+                latest_end_at,
             } => {
                 let terms = Terms {
                     product_id: *product_id,
@@ -112,6 +115,7 @@ impl AggregateState for Auction {
                     starts_at: *starts_at,
                     ends_at: *ends_at,
                     anti_sniping_window_s: *anti_sniping_window_s,
+                    latest_end_at: *latest_end_at,
                 };
                 *self = Self::Scheduled { terms };
             }

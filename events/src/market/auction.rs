@@ -59,6 +59,10 @@ events! {
             /// The length of the anti-sniping window in seconds, from 0 to 3600: a bid within so many
             /// seconds of the end moves the end to so many seconds after the bid.
             anti_sniping_window_s: u32,
+            /// The time beyond which late bids do not move the end. None in events of older builds, whose
+            /// auctions have no such time.
+            #[serde(default)]
+            latest_end_at: Option<Timestamp>,
         },
         /// The auction takes bids from now on.
         #[serde(rename = "auction.opened")]
@@ -156,6 +160,7 @@ pub(crate) fn samples() -> Vec<Event> {
             starts_at: at(0),
             ends_at: at(3_600),
             anti_sniping_window_s: 60,
+            latest_end_at: Some(at(7_200)),
         },
         Event::Opened {
             auction_id: AUCTION,

@@ -41,8 +41,8 @@ pub enum Condition {
 pub struct Shipping {
     /// The price that the buyer pays for the shipping.
     pub price: Money,
-    /// The countries that the product is sent to, as ISO 3166-1 alpha-2 codes. If there are none, the
-    /// buyer must collect it.
+    /// The countries that the product is sent to, each a [`CountryCode`](crate::CountryCode). If there are none,
+    /// the buyer must collect it.
     pub countries: Vec<String>,
 }
 

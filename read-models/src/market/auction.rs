@@ -90,6 +90,9 @@ pub struct Row {
     /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction to so
     /// many seconds after the bid.
     pub anti_sniping_window_s: u32,
+    /// Beyond what moment late bids do not extend the auction; none if it was scheduled before there was one.
+    #[serde(default)]
+    pub latest_end_at: Option<DateTime<Utc>>,
     /// How the auction ended; none until then, and if it was cancelled.
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
@@ -205,6 +208,7 @@ fn scheduled(event: &Event) -> Option<Row> {
         starts_at,
         ends_at,
         anti_sniping_window_s,
+        latest_end_at,
     } = event
     else {
         return None;
@@ -227,6 +231,7 @@ fn scheduled(event: &Event) -> Option<Row> {
         starts_at: *starts_at,
         ends_at: *ends_at,
         anti_sniping_window_s: *anti_sniping_window_s,
+        latest_end_at: *latest_end_at,
         outcome: None,
         version: 0,
     })

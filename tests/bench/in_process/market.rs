@@ -197,6 +197,7 @@ pub(crate) fn opened(auction_id: AuctionId, now: Timestamp) -> Vec<Event> {
         starts_at: now,
         ends_at: now + TimeDelta::days(7),
         anti_sniping_window_s: 60,
+        latest_end_at: None,
     };
     let opened = auction::Event::Opened {
         auction_id,

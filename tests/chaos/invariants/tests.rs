@@ -215,6 +215,7 @@ fn events_against_the_rules_of_auctions_are_found() {
         starts_at: DateTime::from_timestamp(1_000, 0).unwrap(),
         ends_at: DateTime::from_timestamp(1_004, 0).unwrap(),
         anti_sniping_window_s: 0,
+        latest_end_at: None,
     };
     let bid = |amount| BidPlaced {
         auction_id,

@@ -247,6 +247,53 @@ async fn a_bid_that_reaches_the_log_after_the_end_is_refused() {
 }
 
 #[tokio::test]
+async fn a_first_bid_above_the_buy_now_price_buys_at_that_price() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let auction = market.auction(json!({"buy_now_price": 9_000})).await;
+    app.user().await.bid(auction, 12_000).await.ok();
+    let expected = [
+        "auction.scheduled",
+        "auction.opened",
+        "auction.bought_now",
+        "auction.closed",
+    ];
+    assert_eq!(event_types(&app, auction).await, expected);
+    let price: i64 = sqlx::query_scalar(
+        "select (data#>>'{outcome,price,amount}')::bigint from events where type = 'auction.closed'",
+    )
+    .fetch_one(&app.database.pool)
+    .await
+    .unwrap();
+    assert_eq!(price, 9_000);
+}
+
+#[tokio::test]
+async fn late_bids_extend_an_auction_up_to_the_bound_that_it_shows() {
+    let app = App::builder()
+        .projector()
+        .queries()
+        .set("TIDEMARK_MARKET__EXTENSION_MAX_S", 7)
+        .start()
+        .await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    let ends_at = app.database.in_seconds(30).await;
+    let terms = json!({"ends_at": ends_at, "anti_sniping_window_s": 60});
+    let auction = market.auction(terms).await;
+    let bid = buyer.bid(auction, STARTING_PRICE).await.ok();
+    let again = buyer.bid(auction, 2 * STARTING_PRICE).await.ok();
+    assert_eq!(again.version(), bid.version() + 1, "it is extended once");
+    app.settle().await;
+    let path = format!("/v1/auctions/{auction}");
+    let shown = app.client.get(&path).await.ok().body;
+    let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let latest = time(&ends_at) + TimeDelta::seconds(7);
+    for field in ["ends_at", "latest_end_at"] {
+        assert_eq!(time(shown[field].as_str().unwrap()), latest, "{field}");
+    }
+}
+
+#[tokio::test]
 async fn a_late_bid_extends_the_auction() {
     let app = App::start().await;
     let market = app.market().await;

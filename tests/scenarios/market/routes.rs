@@ -80,7 +80,14 @@ async fn categories(app: &App, market: &Market<'_>) -> Vec<Route> {
 async fn products(market: &Market<'_>) -> Vec<Route> {
     let seller: &Client = &market.seller;
     let many = |n: usize, item: &str| json!(vec![item; n]);
-    let countries = [many(0, ""), many(251, "DE"), many(1, "de"), many(1, "DEU")];
+    let countries = [
+        many(0, ""),
+        many(251, "DE"),
+        many(1, "de"),
+        many(1, "DEU"),
+        many(1, "XX"),
+        many(1, "UK"),
+    ];
     let properties: Value = (0..51).map(|n| (n.to_string(), json!("a"))).collect();
     let specifications = [
         json!({"": "a"}),

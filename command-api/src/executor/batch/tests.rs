@@ -232,6 +232,7 @@ fn a_claim_is_released_and_taken_in_one_batch() {
         starts_at: None,
         ends_at: Moment::try_from(at(86_400)).unwrap(),
         anti_sniping_window_s: 0,
+        extension_max: chrono::TimeDelta::hours(1),
     };
     for command in [
         queued(SELLER, AUCTION.0, cancel),

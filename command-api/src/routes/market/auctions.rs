@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use chrono::TimeDelta;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::market::auction::{
@@ -61,7 +62,7 @@ struct NewAuction {
     #[schema(value_type = String, format = DateTime)]
     ends_at: Moment,
     /// If a bid is placed within this many seconds before the end, the auction ends this many seconds after
-    /// the bid instead.
+    /// the bid instead, but not later than 24 hours after the end that you state here.
     #[garde(range(max = ANTI_SNIPING_WINDOW_MAX_S))]
     #[schema(maximum = 3_600)]
     #[serde(default)]
@@ -104,6 +105,7 @@ async fn schedule(
         starts_at: body.starts_at,
         ends_at: body.ends_at,
         anti_sniping_window_s: body.anti_sniping_window_s,
+        extension_max: TimeDelta::seconds(app.config.market.extension_max_s),
     };
     let location = Location("/v1/auctions/{id}");
     app.create(&caller, id, command, location).await
@@ -111,7 +113,8 @@ async fn schedule(
 
 /// Place a bid
 ///
-/// Only buyers may do this, and not the seller of the product.
+/// Only buyers may do this, and not the seller of the product. A first bid that reaches the buy-now price buys
+/// the product at that price and ends the auction.
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/bids",

@@ -11,7 +11,7 @@ use tidemark_domain::market::product::{Draft, List, Withdraw};
 use tidemark_events::market::product::{
     Condition, Description, Image, Shipping, Specification, Title,
 };
-use tidemark_events::{CategoryId, Money, ProductId};
+use tidemark_events::{CategoryId, CountryCode, Money, ProductId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -69,19 +69,9 @@ struct NewShipping {
     #[garde(dive)]
     price: Price,
     /// The ISO 3166-1 alpha-2 codes of the countries that the product is sent to.
-    #[garde(length(min = 1, max = 250), inner(custom(is_country_code)))]
-    #[schema(min_items = 1, max_items = 250)]
-    countries: Vec<String>,
-}
-
-fn is_country_code<C>(code: &str, _: &C) -> garde::Result {
-    if code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase()) {
-        Ok(())
-    } else {
-        Err(garde::Error::new(
-            "must be two capital letters (ISO 3166-1 alpha-2)",
-        ))
-    }
+    #[garde(length(min = 1, max = 250))]
+    #[schema(value_type = Vec<String>, min_items = 1, max_items = 250)]
+    countries: Vec<CountryCode>,
 }
 
 /// Reads names and values. Two names that are one in Unicode's form NFC are refused, as the same key twice is.
@@ -116,7 +106,7 @@ async fn draft(
     let id = new_id();
     let shipping = body.shipping.map(|shipping| Shipping {
         price: Money::from(shipping.price),
-        countries: shipping.countries,
+        countries: shipping.countries.into_iter().map(String::from).collect(),
     });
     let command = Draft {
         product_id: ProductId(id),

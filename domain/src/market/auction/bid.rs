@@ -27,7 +27,8 @@ fn find_open_to<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<
 }
 
 /// Places a bid, which must be at least the starting price, and exceed the highest bid by the increment
-/// whoever placed it: bidders who lead must outbid themselves too.
+/// whoever placed it: bidders who lead must outbid themselves too. A first bid that reaches the buy-now price
+/// buys at that price, since nobody would pay more for what is sold for less.
 #[derive(Clone, Debug)]
 pub struct PlaceBid {
     /// The auction to bid in.
@@ -63,6 +64,11 @@ impl Command for PlaceBid {
         require_amount_in_range(self.amount.amount)?;
         let auction = find_open_to(view, self.auction_id, bidder_id)?;
         self.require_high_enough(&auction)?;
+        if let Ok(price) = auction.buy_now_price()
+            && self.amount.amount >= price.amount
+        {
+            return purchase(view, &auction, bidder_id, price);
+        }
         let (auction_id, terms) = (auction.id, auction.terms);
         let reserve_met = reserve::is_met(view, terms.reserve_id, self.amount.amount)?;
         let bid = auction.write(Event::BidPlaced {
@@ -74,6 +80,7 @@ impl Command for PlaceBid {
             reserve_met,
         });
         let ends_at = view.now() + TimeDelta::seconds(terms.anti_sniping_window_s.into());
+        let ends_at = terms.latest_end_at.map_or(ends_at, |it| ends_at.min(it));
         let extension = (ends_at > terms.ends_at).then(|| {
             auction.write(Event::Extended {
                 auction_id,
@@ -106,30 +113,33 @@ impl Command for BuyNow {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let buyer_id = access::require(view, Role::Buyer)?;
         let auction = find_open_to(view, self.auction_id, buyer_id)?;
-        let terms = auction.terms;
-        let price = Money {
-            amount: terms.buy_now_price.ok_or(Error::NoBuyNowPrice)?,
-            currency: terms.starting_price.currency,
-        };
-        if auction.leading.is_some() {
-            return Err(Error::HasBids.into());
-        }
-        let purchase = auction.write(Event::BoughtNow {
-            auction_id: auction.id,
-            product_id: terms.product_id,
-            seller_id: terms.seller_id,
-            buyer_id,
-            price,
-        });
-        let outcome = Outcome::Sold {
-            winner_id: buyer_id,
-            price,
-        };
-        Ok(auction
-            .opening()
-            .into_iter()
-            .chain([purchase])
-            .chain(auction.closing(view, outcome)?)
-            .collect())
+        let price = auction.buy_now_price()?;
+        purchase(view, &auction, buyer_id, price)
     }
+}
+
+/// Ends the auction by a purchase at the buy-now price.
+fn purchase(
+    view: &View<'_>,
+    auction: &Running<'_>,
+    buyer_id: UserId,
+    price: Money,
+) -> Result<Vec<Write>, Stop> {
+    let purchase = auction.write(Event::BoughtNow {
+        auction_id: auction.id,
+        product_id: auction.terms.product_id,
+        seller_id: auction.terms.seller_id,
+        buyer_id,
+        price,
+    });
+    let outcome = Outcome::Sold {
+        winner_id: buyer_id,
+        price,
+    };
+    Ok(auction
+        .opening()
+        .into_iter()
+        .chain([purchase])
+        .chain(auction.closing(view, outcome)?)
+        .collect())
 }

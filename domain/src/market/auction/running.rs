@@ -1,8 +1,8 @@
 //! What the commands on an auction share: finding it while it is not over, and the events that open and
 //! close it.
 
-use tidemark_events::AuctionId;
 use tidemark_events::market::auction::{Event, Outcome};
+use tidemark_events::{AuctionId, Money};
 
 use super::{Auction, Bid, Error, Terms};
 use crate::market::product;
@@ -40,6 +40,18 @@ impl<'a> Running<'a> {
 
     pub(super) fn is_past_end(&self, view: &View<'_>) -> bool {
         view.now() >= self.terms.ends_at
+    }
+
+    /// The price for which a buyer may end the auction now.
+    pub(super) fn buy_now_price(&self) -> Result<Money, Error> {
+        let amount = self.terms.buy_now_price.ok_or(Error::NoBuyNowPrice)?;
+        if self.leading.is_some() {
+            return Err(Error::HasBids);
+        }
+        Ok(Money {
+            amount,
+            currency: self.terms.starting_price.currency,
+        })
     }
 
     /// An event of this auction.

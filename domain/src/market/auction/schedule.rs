@@ -1,5 +1,6 @@
 //! How auctions begin: sellers schedule them, and a timer opens them at their start.
 
+use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::Event;
 use tidemark_events::market::reserve;
@@ -36,6 +37,8 @@ pub struct Schedule {
     /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction to
     /// so many seconds after the bid. 0 if no bid does.
     pub anti_sniping_window_s: u32,
+    /// For how long after the announced end late bids may extend the auction altogether.
+    pub extension_max: TimeDelta,
 }
 
 impl Schedule {
@@ -106,6 +109,7 @@ impl Command for Schedule {
                     starts_at,
                     ends_at: self.ends_at.timestamp(),
                     anti_sniping_window_s: self.anti_sniping_window_s,
+                    latest_end_at: Some(self.ends_at.timestamp() + self.extension_max),
                 },
             ),
             Write::Claim(product::auction_claim(product_id), auction_id.0),

@@ -21,6 +21,7 @@ fn scheduled_event() -> Event {
         starts_at: at(0),
         ends_at: at(3_600),
         anti_sniping_window_s: 60,
+        latest_end_at: Some(at(7_200)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Bids, and buying now.
 
+use chrono::TimeDelta;
 use tidemark_events::{Currency, Money};
 
 use super::*;
@@ -82,7 +83,7 @@ fn only_buyers_bid_and_buy() {
 
 #[test]
 fn a_bid_a_microsecond_outside_the_auctions_time_is_refused() {
-    let instant = chrono::TimeDelta::microseconds(1);
+    let instant = TimeDelta::microseconds(1);
     refused(market(), 10_000, Error::NotFound);
     let before = || scheduled().at(at(0) - instant);
     refused(before(), 10_000, Error::NotOpen(at(0)));
@@ -181,9 +182,34 @@ fn a_bid_ends_the_buy_now_offer() {
 }
 
 #[test]
-fn a_bid_above_the_buy_now_price_does_not_end_the_auction() {
-    let high = opened().by(BIDDER).when(bid(60_000));
-    assert_eq!(high, Ok(vec![placed(BIDDER, 60_000, true)]));
+fn a_first_bid_that_reaches_the_buy_now_price_buys_at_that_price() {
+    let bought = opened().by(BIDDER).when(BUY_NOW);
+    for amount in [50_000, 60_000, AMOUNT_MAX] {
+        assert_eq!(opened().by(BIDDER).when(bid(amount)), bought);
+    }
+    let below = opened().by(BIDDER).when(bid(49_999));
+    assert_eq!(below, Ok(vec![placed(BIDDER, 49_999, true)]));
+    let later = with_bid().by(RIVAL).when(bid(60_000));
+    assert_eq!(later, Ok(vec![placed(RIVAL, 60_000, true)]));
+}
+
+#[test]
+fn late_bids_do_not_move_the_end_beyond_the_latest_one() {
+    let mut auction = with_bid();
+    let mut end = 3_600;
+    // The latest end in the samples is an hour after the first.
+    for amount in (0..200).map(|number| 12_500 + number * 500) {
+        auction = auction.at(at(end - 1)).by(RIVAL);
+        if auction.execute(bid(amount)).is_err() {
+            break;
+        }
+        end = (end + 59).min(7_200);
+    }
+    auction = auction.at(at(7_199)).by(BIDDER);
+    let last = auction.when(bid(200_000));
+    assert_eq!(last, Ok(vec![placed(BIDDER, 200_000, true)]));
+    let over = auction.at(at(7_200)).when(bid(200_000));
+    assert_eq!(over, Err(Error::Over.into()));
 }
 
 #[test]
@@ -199,6 +225,7 @@ fn without_a_buy_now_price_nobody_can_buy_now() {
         starts_at: None,
         ends_at: stated(60),
         anti_sniping_window_s: 0,
+        extension_max: TimeDelta::hours(1),
     };
     assert!(plain.execute(schedule).is_ok());
     let mut plain = plain.by(BIDDER);

@@ -18,6 +18,7 @@ fn schedule() -> Schedule {
         starts_at: Some(stated(0)),
         ends_at: stated(3_600),
         anti_sniping_window_s: 60,
+        extension_max: chrono::TimeDelta::hours(1),
     }
 }
 
