@@ -1,5 +1,7 @@
 //! The real binaries, as processes of their own that can be killed. `./dev test` builds them first.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 
@@ -17,6 +19,8 @@ pub struct Process {
     /// The URL at which it listens.
     pub url: String,
     child: Child,
+    /// What it has printed, if that is kept.
+    printed: Option<File>,
 }
 
 impl Process {
@@ -73,7 +77,11 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{binary}: {error}; run it through `./dev`"));
         let url = url.to_owned();
-        let process = Self { url, child };
+        let process = Self {
+            url,
+            child,
+            printed: None,
+        };
         process.is_ready().await;
         process
     }
@@ -106,7 +114,48 @@ impl Process {
         };
         // The process would stop at a full pipe, so the rest of its log is read and dropped.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { url, child }
+        Self {
+            url,
+            child,
+            printed: None,
+        }
+    }
+
+    /// Starts a binary that logs as much as the settings say, keeps what it prints in a file without a name,
+    /// and waits until it is ready.
+    pub async fn printing(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
+        let file = tempfile::tempfile().unwrap();
+        let child = command(binary, arguments, settings)
+            .stdout(file.try_clone().unwrap())
+            .stderr(file.try_clone().unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{binary}: {error}; run `./dev test`"));
+        let mut process = Self {
+            url: String::new(),
+            child,
+            printed: Some(file),
+        };
+        let address = || async {
+            let lines = process.printed();
+            let mut lines = lines
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            lines.find_map(|line: Value| Some(line["address"].as_str()?.to_owned()))
+        };
+        let address = eventually("a process to listen", address).await;
+        process.url = format!("http://{address}");
+        process.is_ready().await;
+        process
+    }
+
+    /// What it has printed so far. Only [`Process::printing`] keeps that.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        let file = self.printed.as_ref().unwrap();
+        let length = file.metadata().unwrap().len();
+        let mut bytes = vec![0; usize::try_from(length).unwrap()];
+        file.read_exact_at(&mut bytes, 0).unwrap();
+        String::from_utf8(bytes).unwrap()
     }
 
     /// Kills it at once (`kill -9`).

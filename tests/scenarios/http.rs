@@ -6,6 +6,7 @@ mod extremes;
 mod heads;
 mod locations;
 mod metrics;
+mod output;
 mod raw;
 mod representations;
 mod requests;
