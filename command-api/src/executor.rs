@@ -14,6 +14,7 @@ mod loading;
 mod queue;
 mod submission;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidemark_domain::{Claim, LoadedStream};
@@ -21,7 +22,7 @@ use tidemark_event_store::TimedPool;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ops::ReadinessFlag;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -55,9 +56,14 @@ pub struct Executor {
 
 impl Executor {
     /// Starts the loop that decides and appends, and returns its task. The loop ends once every clone of
-    /// the executor is dropped and every command is answered.
+    /// the executor is dropped and every command is answered. It notifies `appended` after each append.
     #[must_use]
-    pub fn start(pool: TimedPool, settings: Settings, clock: Clock) -> (Self, JoinHandle<()>) {
+    pub fn start(
+        pool: TimedPool,
+        settings: Settings,
+        clock: Clock,
+        appended: Arc<Notify>,
+    ) -> (Self, JoinHandle<()>) {
         let loader = Loader::new(pool.clone(), settings.snapshot_every);
         let (sender, queue) = Queue::new();
         let records = KnownRecords::new(&settings, clock.clone());
@@ -82,7 +88,7 @@ impl Executor {
         let registered = executor.registered.clone();
         let task = tokio::spawn(async move {
             let registering =
-                CommitLoop::register_first(pool, loader, settings, clock, queue, records);
+                CommitLoop::register_first(pool, loader, settings, clock, queue, records, appended);
             if let Some(commit_loop) = registering.await {
                 registered.set(true);
                 commit_loop.run().await;

@@ -1,6 +1,7 @@
 //! Runs the relay in this process, which publishes the log to Kafka. What the relay does is the event
 //! store's; here are only its settings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidemark_event_store::relay::{Relay, Settings};
@@ -8,19 +9,21 @@ use tidemark_event_store::{TimedPool, kafka_settings};
 use tidemark_platform::config::{Config, required};
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::process_roles::ProcessRoles;
 use crate::start_error::StartError;
 
 /// A future that runs the relay until `stop`. It ends at once if this replica has no relay or no broker
-/// is configured.
+/// is configured. Who appends in this process notifies `appended`.
 ///
 /// # Errors
 /// If the URL of the relay's database role is missing or wrong.
 pub(crate) fn start(
     config: &Config,
     roles: ProcessRoles,
+    appended: Arc<Notify>,
     stop: CancellationToken,
 ) -> Result<impl Future<Output = ()> + use<>, StartError> {
     let has_broker = !config.kafka.brokers.is_empty();
@@ -31,7 +34,7 @@ pub(crate) fn start(
         let url = required(&config.database.relay_url, "database.relay_url")?;
         let pool = database::pool(&config.database, url)?;
         let pool = TimedPool::new(pool, config.database.response_timeout());
-        Some(Relay::new(pool, settings(config), new_id()))
+        Some(Relay::new(pool, settings(config), new_id(), appended))
     } else {
         None
     };
@@ -50,6 +53,7 @@ fn settings(config: &Config) -> Settings {
         takeover_wait: Duration::from_millis(relay.takeover_wait_ms),
         page_size: relay.page_size,
         idle_poll: Duration::from_millis(relay.idle_poll_ms),
+        idle_poll_max: Duration::from_millis(relay.idle_poll_max_ms),
         in_flight_max_kbytes: relay.in_flight_max_kbytes,
         save_interval: Duration::from_millis(relay.save_interval_ms),
         topics_check: Duration::from_millis(relay.topics_check_ms),

@@ -17,6 +17,7 @@ use tidemark_platform::ops::Readiness;
 use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{database, middleware, ops, server, telemetry};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -56,11 +57,12 @@ async fn serve(
     listener: TcpListener,
     shutdown: &CancellationToken,
 ) -> Result<(), StartError> {
-    let relay = relay::start(config, roles, shutdown.clone())?;
+    let appended = Arc::new(Notify::new());
+    let relay = relay::start(config, roles, Arc::clone(&appended), shutdown.clone())?;
     let relay = needed("the relay", spawn(relay), shutdown);
     let served = async {
         if roles.api {
-            return serve_api(config, listener, shutdown).await;
+            return serve_api(config, listener, appended, shutdown).await;
         }
         let router = ops::router(Readiness::new(), &config.http);
         Ok(server::serve(listener, router, &config.http, shutdown.clone()).await?)
@@ -72,6 +74,7 @@ async fn serve(
 async fn serve_api(
     config: &Arc<Config>,
     listener: TcpListener,
+    appended: Arc<Notify>,
     shutdown: &CancellationToken,
 ) -> Result<(), StartError> {
     let url = required(&config.database.append_url, "database.append_url")?;
@@ -84,14 +87,18 @@ async fn serve_api(
         async move { log.now().await }
     }));
     // The executor has a clock of its own: decisions rest on the time of the log, which may stand still.
-    let (executor, commit_loop) =
-        Executor::start(pool.clone(), config.executor.clone(), Clock::system());
+    let (executor, commit_loop) = Executor::start(
+        pool.clone(),
+        config.executor.clone(),
+        Clock::system(),
+        appended,
+    );
     let commit_loop = needed(
         "the commit loop",
         AbortOnDropHandle::new(commit_loop),
         shutdown,
     );
-    let expiry = remove_expired(PgPool::clone(&pool), config.executor.idempotency_ttl_h);
+    let expiry = remove_expired(PgPool::clone(&pool), config.executor.clone());
     let _expiry = spawn(expiry);
     let router = router(config, pool, clock, executor)?;
     // The loop ends once the server has, which holds the executor, and every command is answered.

@@ -10,6 +10,7 @@ mod outcome;
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use fail::fail_point;
 use sqlx::postgres::PgConnectOptions;
@@ -19,6 +20,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::call::Call;
+use crate::interval::interval;
 
 pub use group::{ClaimOwner, Group, NewEvent, NewIdempotencyRecord, SubjectKeyUse};
 pub use outcome::{AppendOutcome, Appended, Conflict, UnseenEvent};
@@ -84,6 +86,17 @@ impl Appender {
         self.contended.store(answer.contended, Ordering::Relaxed);
         fail_point!("append_answered");
         answer.try_into()
+    }
+
+    /// Removes the executors that have appended nothing for longer than `kept`.
+    ///
+    /// # Errors
+    /// If Postgres does not answer the query.
+    pub async fn remove_old(pool: &PgPool, kept: Duration) -> sqlx::Result<()> {
+        sqlx::query!("select remove_old_executors($1)", interval(kept))
+            .execute(pool)
+            .await
+            .map(drop)
     }
 
     /// Whether the batch with the number `batch` was committed. If it was not, it never will be,

@@ -34,21 +34,33 @@ pub struct IdempotencyRecord {
     pub recorded_at: Timestamp,
 }
 
+/// What one step of removing expired records came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemovedRecords {
+    /// How many records were removed.
+    pub removed: i64,
+    /// When the last record was recorded that the step looked at, to go on from; none if it found none.
+    pub reached: Option<Timestamp>,
+}
+
 impl IdempotencyRecord {
-    /// Removes clients' records that are older than `records_kept`, and executors that have appended
-    /// nothing for `executors_kept`. Returns how many records were removed.
+    /// Removes at most `step` records that are older than `kept`, the oldest first, beginning with those that
+    /// were recorded at `after`. Those that a reactor may still need stay. No append waits for this.
     ///
     /// # Errors
     /// If Postgres does not answer the query.
-    pub async fn expire(
+    pub async fn remove_expired(
         pool: &PgPool,
-        records_kept: Duration,
-        executors_kept: Duration,
-    ) -> sqlx::Result<i64> {
-        sqlx::query_scalar!(
-            r#"select expire($1, $2) as "forgotten!""#,
-            interval(records_kept),
-            interval(executors_kept),
+        kept: Duration,
+        after: Option<Timestamp>,
+        step: i32,
+    ) -> sqlx::Result<RemovedRecords> {
+        sqlx::query_as!(
+            RemovedRecords,
+            r#"select removed as "removed!", reached from remove_expired_records($1, $2, $3)"#,
+            interval(kept),
+            after,
+            step,
         )
         .fetch_one(pool)
         .await

@@ -3,6 +3,7 @@
 //! text here, and nothing here decides what is written.
 
 mod append;
+mod backoff;
 mod idempotency;
 mod interval;
 mod lease;
@@ -22,7 +23,8 @@ pub use append::{
     AppendOutcome, Appended, Appender, ClaimOwner, Conflict, Group, NewEvent, NewIdempotencyRecord,
     SubjectKeyUse, UnseenEvent,
 };
-pub use idempotency::IdempotencyRecord;
+pub use backoff::Backoff;
+pub use idempotency::{IdempotencyRecord, RemovedRecords};
 pub use lease::{Lease, Leases};
 pub use log::{Head, Log, Published};
 pub use pool::TimedPool;

@@ -16,11 +16,12 @@ mod publisher;
 mod recovery;
 mod topics;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -48,8 +49,10 @@ pub struct Settings {
     pub takeover_wait: Duration,
     /// How many events are read from the log at once.
     pub page_size: i64,
-    /// The pause before the log is read again if there was nothing new.
+    /// The pause before the log is read again if there was nothing new. It doubles while there is not.
     pub idle_poll: Duration,
+    /// The longest such pause.
+    pub idle_poll_max: Duration,
     /// How many kilobytes of records may be in flight.
     pub in_flight_max_kbytes: u64,
     /// How often progress is saved while something is in flight all the time.
@@ -73,6 +76,7 @@ pub struct Relay {
     partitions: Partitions,
     confirmed: watch::Sender<i64>,
     health: watch::Sender<Health>,
+    appended: Arc<Notify>,
 }
 
 /// How an attempt to lead ended.
@@ -97,15 +101,17 @@ pub enum Health {
 }
 
 impl Relay {
-    /// A relay that connects as `tidemark_relay`, for a process that calls itself `holder`.
+    /// A relay that connects as `tidemark_relay`, for a process that calls itself `holder`. Whenever
+    /// `appended` is notified, it looks for new events at once.
     #[must_use]
-    pub fn new(pool: TimedPool, settings: Settings, holder: Uuid) -> Self {
+    pub fn new(pool: TimedPool, settings: Settings, holder: Uuid, appended: Arc<Notify>) -> Self {
         Self {
             log: Log::new(pool.clone()),
             leases: Leases::new(pool.clone(), holder, settings.lease),
             partitions: Partitions::new(&settings.kafka),
             confirmed: watch::Sender::new(0),
             health: watch::Sender::new(Health::Healthy),
+            appended,
             pool,
             settings,
         }
@@ -188,6 +194,7 @@ impl Relay {
             settings,
             partitions,
             confirmed,
+            appended,
             ..
         } = self;
         let recovered = recover(
@@ -200,7 +207,8 @@ impl Relay {
         .await?;
         let epoch = lease.epoch;
         tracing::info!(epoch, position = recovered.confirmed, "the relay leads");
-        Publisher::start(log, settings, partitions, confirmed, progress, recovered).await
+        let wiring = (partitions, confirmed, &**appended);
+        Publisher::start(log, settings, wiring, progress, recovered).await
     }
 
     /// Renews the lease again and again. Returns well before the lease expires, by the monotonic clock,

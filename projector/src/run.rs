@@ -14,6 +14,7 @@ use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{Config, config, database, ops, server};
 use tidemark_read_models::redis::Documents;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,12 +56,14 @@ async fn serve(
         config.projection.ring_events_max,
         config.projection.ring_bytes_max,
     ));
-    let sender = Sender::new(config, prompt_pool.clone())?;
+    let actions_stored = Arc::new(Notify::new());
+    let sender = Sender::new(config, prompt_pool.clone(), Arc::clone(&actions_stored))?;
     let workers = WorkerFactory {
         pool: rows_pool.clone(),
         documents: documents(&config.redis)?,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
+        actions_stored,
     };
     let feed_started = ReadinessFlag::default();
     let readiness = readiness(&prompt_pool, &feed_started);

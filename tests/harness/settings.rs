@@ -8,7 +8,7 @@ use tidemark_platform::Config;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
-const FOR_TESTS: [(&str, &str); 19] = [
+const FOR_TESTS: [(&str, &str); 21] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     // Tests register many people at once, from one address.
@@ -27,8 +27,10 @@ const FOR_TESTS: [(&str, &str); 19] = [
     ("TIDEMARK_RELAY__TAKEOVER_WAIT_MS", "1500"),
     ("TIDEMARK_PROJECTION__LEASE_MS", "1000"),
     ("TIDEMARK_PROJECTION__POLL_MS", "10"),
+    ("TIDEMARK_PROJECTION__POLL_MAX_MS", "10"),
     ("TIDEMARK_PROJECTION__RETRY_MS", "50"),
     ("TIDEMARK_REACTOR__POLL_MS", "20"),
+    ("TIDEMARK_REACTOR__POLL_MAX_MS", "20"),
     ("TIDEMARK_TELEMETRY__LOG", "error"),
 ];
 

@@ -17,6 +17,7 @@ use tidemark_event_store::{Appender, Log, TimedPool};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ids::new_id;
+use tokio::sync::Notify;
 
 use self::append_in_flight::{AppendInFlight, next_answer};
 pub(super) use self::outcome::Settled;
@@ -48,6 +49,8 @@ pub(super) struct CommitLoop {
     batch: Batch,
     in_flight: Option<AppendInFlight>,
     records: KnownRecords,
+    /// Wakes the relay of this process.
+    appended: Arc<Notify>,
 }
 
 impl CommitLoop {
@@ -60,9 +63,10 @@ impl CommitLoop {
         clock: Clock,
         mut queue: Queue,
         records: KnownRecords,
+        appended: Arc<Notify>,
     ) -> Option<Self> {
         let log = Log::new(pool.clone());
-        let (timeline, appender) = loop {
+        let (timeline, executor) = loop {
             match register(&pool, &log, &clock).await {
                 Ok(registered) => break registered,
                 Err(error) => tracing::warn!(%error, "the executor cannot be registered yet"),
@@ -85,13 +89,14 @@ impl CommitLoop {
             clock,
             log,
             timeline,
-            appender: Arc::new(appender),
+            appender: Arc::new(executor),
             batch_number: 0,
             queue,
             cache: Cache::new(cache_bytes),
             batch: Batch::default(),
             in_flight: None,
             records,
+            appended,
         })
     }
 

@@ -1,26 +1,46 @@
-//! Removes the idempotency records and the executors' rows that nobody needs any more.
+//! Removes the idempotency records and the executors' rows that nobody needs any more: a few at a time, with
+//! pauses, so that commands do not notice.
 
 use std::time::Duration;
 
+use metrics::counter;
 use sqlx::PgPool;
-use tidemark_event_store::IdempotencyRecord;
+use tidemark_event_store::{Appender, IdempotencyRecord};
+use tidemark_platform::config::Executor as Settings;
 
-/// How often expired rows are removed.
-const INTERVAL: Duration = Duration::from_hours(1);
 /// How long the row of an executor is kept after its last append. An executor whose row is gone while it
 /// runs registers anew.
 const EXECUTORS_KEPT: Duration = Duration::from_hours(30 * 24);
 
-/// Removes expired rows now and at each interval, for ever. Idempotency records are kept for
-/// `records_kept_h` hours.
-pub(crate) async fn remove_expired(pool: PgPool, records_kept_h: u64) {
-    let records_kept = Duration::from_hours(records_kept_h);
-    let mut ticks = tokio::time::interval(INTERVAL);
+/// Removes expired rows now and at each `expiry_interval_ms`, for ever.
+pub(crate) async fn remove_expired(pool: PgPool, settings: Settings) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(settings.expiry_interval_ms));
     loop {
         ticks.tick().await;
-        match IdempotencyRecord::expire(&pool, records_kept, EXECUTORS_KEPT).await {
-            Ok(removed) => tracing::info!(removed, "expired idempotency records are removed"),
-            Err(error) => tracing::warn!(%error, "expired idempotency records cannot be removed"),
+        if let Err(error) = remove_records(&pool, &settings).await {
+            tracing::warn!(%error, "expired idempotency records cannot be removed");
         }
+        if let Err(error) = Appender::remove_old(&pool, EXECUTORS_KEPT).await {
+            tracing::warn!(%error, "the rows of executors that are gone cannot be removed");
+        }
+    }
+}
+
+/// Removes what has expired by now, step by step.
+async fn remove_records(pool: &PgPool, settings: &Settings) -> sqlx::Result<()> {
+    let kept = Duration::from_hours(settings.idempotency_ttl_h);
+    let pause = Duration::from_millis(settings.expiry_pause_ms);
+    let mut after = None;
+    loop {
+        let step =
+            IdempotencyRecord::remove_expired(pool, kept, after, settings.expiry_step).await?;
+        let removed = u64::try_from(step.removed).unwrap_or(0);
+        counter!("tidemark_idempotency_records_removed_total").increment(removed);
+        // What a reactor still needs is found again and again.
+        if step.reached.is_none() || (removed == 0 && step.reached == after) {
+            return Ok(());
+        }
+        after = step.reached;
+        tokio::time::sleep(pause).await;
     }
 }

@@ -8,8 +8,6 @@ mod merge;
 mod merged_session;
 mod session;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tidemark_events::Recorded;
@@ -19,13 +17,14 @@ use tokio::time::{Instant, sleep_until};
 use self::counts::Counter;
 use self::merged_session::MergedSession;
 use super::{Feed, FeedError};
-use crate::Log;
 use crate::kafka::Settings;
+use crate::{Backoff, Log};
 
 pub use counts::FeedCounts;
 
-/// How often the head of the log is read within the time after which a feed counts as stalled.
-const PROBES_PER_STALL: u32 = 10;
+/// How often the head of the log is read within the time after which a feed counts as stalled: more often while
+/// the head is ahead of the feed, less often the longer it is not.
+const PROBES_PER_STALL: (u32, u32) = (10, 2);
 
 /// Reads Kafka, and the log for what Kafka does not have. A process needs one only.
 pub struct KafkaFeed {
@@ -38,6 +37,7 @@ pub struct KafkaFeed {
     /// When the feed last gave something or was at the head of the log.
     progressed_at: Instant,
     next_probe: Instant,
+    probe_pause: Backoff,
     /// Whether the feed reads from the log because nothing comes from Kafka.
     has_fallen_back: bool,
     /// Whether a session with Kafka failed and none was opened since. The first failure is logged.
@@ -68,15 +68,19 @@ impl KafkaFeed {
         let now = Instant::now();
         Self {
             log,
-            settings,
             page_size,
             last_position: after,
             source: Source::Closed { retry_at: now },
             progressed_at: now,
             next_probe: now,
+            probe_pause: Backoff::new(
+                settings.stall / PROBES_PER_STALL.0,
+                settings.stall / PROBES_PER_STALL.1,
+            ),
             has_fallen_back: false,
             is_failing: false,
             counts: FeedCounts::default(),
+            settings,
         }
     }
 
@@ -150,19 +154,17 @@ impl KafkaFeed {
         }
     }
 
-    fn probe_interval(&self) -> Duration {
-        self.settings.stall / PROBES_PER_STALL
-    }
-
     /// Reads the head of the log to find out whether the feed should have made progress. If so, checks
     /// Kafka for a gap, or reads from the log if the feed has stalled.
     async fn probe(&mut self) -> Result<Vec<Recorded>, FeedError> {
         let published = self.log.published().await?;
-        self.next_probe = Instant::now() + self.probe_interval();
         if published.head <= self.last_position {
             self.progressed_at = Instant::now();
+            self.next_probe = self.progressed_at + self.probe_pause.take();
             return Ok(Vec::new());
         }
+        self.probe_pause.reset();
+        self.next_probe = Instant::now() + self.probe_pause.take();
         if self.has_fallen_back || self.progressed_at.elapsed() >= self.settings.stall {
             self.has_fallen_back = true;
             let events = self.read_log(published.head, Counter::FallenBack).await?;
@@ -229,7 +231,7 @@ impl KafkaFeed {
 impl Feed for KafkaFeed {
     async fn next(&mut self) -> Result<Vec<Recorded>, FeedError> {
         // The feed does not stall while nobody calls it.
-        if self.next_probe.elapsed() > self.probe_interval() {
+        if self.next_probe.elapsed() > self.settings.stall / PROBES_PER_STALL.0 {
             self.progressed_at = Instant::now();
         }
         loop {
@@ -240,6 +242,7 @@ impl Feed for KafkaFeed {
             }
             if !events.is_empty() {
                 self.progressed_at = Instant::now();
+                self.probe_pause.reset();
                 return Ok(events);
             }
             self.wait().await;

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use fail::fail_point;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use tidemark_events::Recorded;
-use tokio::sync::{mpsc, watch};
-use tokio::time::timeout_at;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{timeout, timeout_at};
 
 use super::Settings;
 use super::error::Error;
@@ -19,8 +20,8 @@ use super::partitions::Partitions;
 use super::producer::{DeliveryReport, Producer, RecordId, producer};
 use super::progress::{PartitionProgress, Progress};
 use super::recovery::Recovered;
-use crate::Log;
 use crate::kafka::{Publication, Timeline};
+use crate::{Backoff, Log};
 
 /// The gauge of the events that were given to the producer and are not confirmed yet.
 const IN_FLIGHT: &str = "tidemark_relay_in_flight_events";
@@ -31,6 +32,8 @@ pub(super) struct Publisher<'a> {
     settings: &'a Settings,
     partitions: &'a Partitions,
     confirmed: &'a watch::Sender<i64>,
+    /// Notified by who appends in this process.
+    appended: &'a Notify,
     progress: Progress,
     timeline: Timeline,
     producer: Producer,
@@ -51,8 +54,7 @@ impl<'a> Publisher<'a> {
     pub(super) async fn start(
         log: &'a Log,
         settings: &'a Settings,
-        partitions: &'a Partitions,
-        confirmed: &'a watch::Sender<i64>,
+        (partitions, confirmed, appended): (&'a Partitions, &'a watch::Sender<i64>, &'a Notify),
         progress: Progress,
         recovered: Recovered,
     ) -> Result<Self, Error> {
@@ -75,6 +77,7 @@ impl<'a> Publisher<'a> {
             settings,
             partitions,
             confirmed,
+            appended,
             progress,
             timeline: head.timeline,
             producer,
@@ -90,6 +93,7 @@ impl<'a> Publisher<'a> {
 
     /// Publishes the log and goes on as it grows. Returns only if something fails.
     pub(super) async fn publish(&mut self) -> Result<Infallible, Error> {
+        let mut idle = Backoff::new(self.settings.idle_poll, self.settings.idle_poll_max);
         loop {
             let page = self
                 .log
@@ -103,12 +107,14 @@ impl<'a> Publisher<'a> {
             metrics::gauge!(IN_FLIGHT).set(as_metric(
                 self.in_flight.last() - self.in_flight.confirmed(),
             ));
-            let wait = if page.is_empty() {
-                self.settings.idle_poll
+            let pause = if page.is_empty() {
+                idle.take()
             } else {
+                idle.reset();
                 Duration::ZERO
             };
-            self.take_reports_until(Instant::now() + wait).await?;
+            let appended = timeout(pause, self.appended.notified());
+            self.take_reports_until(appended).await?;
             self.save_if_due().await?;
         }
     }
@@ -159,15 +165,20 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    /// Takes the reports that arrive before `deadline`, and those that have arrived already.
-    async fn take_reports_until(&mut self, deadline: Instant) -> Result<(), Error> {
-        while let Ok(report) = timeout_at(deadline.into(), self.next_report()).await {
-            self.acknowledge(report?)?;
+    /// Takes the reports that have arrived, and those that arrive before `end`.
+    async fn take_reports_until(&mut self, end: impl Future) -> Result<(), Error> {
+        let mut end = pin!(end);
+        loop {
+            let report = tokio::select! {
+                biased;
+                report = self.next_report() => report?,
+                _ = &mut end => return Ok(()),
+            };
+            self.acknowledge(report)?;
             if self.in_flight.is_empty() {
                 self.save_if_due().await?;
             }
         }
-        Ok(())
     }
 
     async fn take_next_report(&mut self) -> Result<(), Error> {

@@ -43,4 +43,9 @@ pub struct Executor {
     pub records_cached_max: usize,
     #[garde(custom(positive))]
     pub idempotency_ttl_h: u64,
+    #[garde(custom(positive))]
+    pub expiry_interval_ms: u64,
+    #[garde(custom(positive))]
+    pub expiry_step: i32,
+    pub expiry_pause_ms: u64,
 }

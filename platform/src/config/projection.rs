@@ -8,7 +8,7 @@ use std::num::NonZeroU8;
 use garde::Validate;
 use serde::Deserialize;
 
-use super::bounds::positive;
+use super::bounds::{at_most, positive};
 
 /// The workers that keep read models.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -30,8 +30,9 @@ pub struct Projection {
     pub prompt_connections: u32,
     #[garde(custom(positive))]
     pub lease_ms: u64,
-    #[garde(custom(positive))]
+    #[garde(custom(positive), custom(at_most("projection.poll_max_ms", self.poll_max_ms)))]
     pub poll_ms: u64,
+    pub poll_max_ms: u64,
     #[garde(custom(positive))]
     pub retry_ms: u64,
     #[garde(custom(positive))]

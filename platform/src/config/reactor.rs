@@ -14,8 +14,9 @@ use super::bounds::{at_most, longer_than, positive};
 pub struct Reactor {
     #[garde(custom(positive))]
     pub in_flight_max: usize,
-    #[garde(custom(positive))]
+    #[garde(custom(positive), custom(at_most("reactor.poll_max_ms", self.poll_max_ms)))]
     pub poll_ms: u64,
+    pub poll_max_ms: u64,
     #[garde(custom(positive))]
     pub request_timeout_ms: u64,
     #[garde(custom(positive), custom(longer_than("reactor.request_timeout_ms", self.request_timeout_ms)))]

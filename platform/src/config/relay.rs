@@ -5,7 +5,7 @@
 use garde::Validate;
 use serde::Deserialize;
 
-use super::bounds::positive;
+use super::bounds::{at_most, positive};
 
 /// The relay, which publishes the log to Kafka.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -18,8 +18,9 @@ pub struct Relay {
     pub takeover_wait_ms: u64,
     #[garde(custom(positive))]
     pub page_size: i64,
-    #[garde(custom(positive))]
+    #[garde(custom(positive), custom(at_most("relay.idle_poll_max_ms", self.idle_poll_max_ms)))]
     pub idle_poll_ms: u64,
+    pub idle_poll_max_ms: u64,
     #[garde(custom(positive))]
     pub in_flight_max_kbytes: u64,
     #[garde(custom(positive))]

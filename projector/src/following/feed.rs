@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use tidemark_event_store::feed::{Feed, KafkaFeed, LogFeed};
-use tidemark_event_store::{Log, kafka_settings};
+use tidemark_event_store::{Backoff, Log, kafka_settings};
 use tidemark_platform::Config;
 use tidemark_platform::config::FeedChoice;
 use tidemark_platform::ops::ReadinessFlag;
@@ -68,5 +68,7 @@ async fn start(config: &Config, log: &Log, ring: &Ring) -> sqlx::Result<Box<dyn 
         )));
     }
     let poll = Duration::from_millis(config.projection.poll_ms);
-    Ok(Box::new(LogFeed::new(log, head, page_max, poll)))
+    let poll_max = Duration::from_millis(config.projection.poll_max_ms);
+    let idle = Backoff::new(poll, poll_max);
+    Ok(Box::new(LogFeed::new(log, head, page_max, idle)))
 }

@@ -33,6 +33,7 @@ pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<()
         documents: None,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
+        actions_stored: Arc::default(),
     };
     let shard_counts = shards::actual(&pool, &workers.shards).await?;
     // A ring that is never started sends every worker to the log.

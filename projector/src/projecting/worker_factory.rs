@@ -1,4 +1,6 @@
-//! Makes the workers of read models.
+//! Makes the workers of read models, and has what reactors share with the sender.
+
+use std::sync::Arc;
 
 use sqlx::PgPool;
 use tidemark_event_store::TimedPool;
@@ -6,6 +8,7 @@ use tidemark_platform::Config;
 use tidemark_read_models::redis::Documents;
 use tidemark_read_models::storage::{GENERATION, Storage};
 use tidemark_read_models::{ReadModel, Shard};
+use tokio::sync::Notify;
 
 use super::redis_writer::RedisWriter;
 use super::shards::ShardCounts;
@@ -21,6 +24,8 @@ pub(crate) struct WorkerFactory {
     /// The number of shards that the configuration wants.
     pub(crate) shards: ShardCounts,
     pub(crate) config: Config,
+    /// Notified by reactors when they have stored actions.
+    pub(crate) actions_stored: Arc<Notify>,
 }
 
 impl WorkerFactory {

@@ -1,11 +1,14 @@
 //! A reactor: runs a process manager on every event, and stores the actions that follow together with
 //! its checkpoint. It decides nothing itself, and a sender sends the actions.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use tidemark_domain::ProcessManager;
 use tidemark_event_store::TimedPool;
 use tidemark_events::Recorded;
 use tidemark_read_models::EventFilter;
+use tokio::sync::Notify;
 
 use super::actions;
 use super::actions::CausedAction;
@@ -18,13 +21,20 @@ use crate::following::subscriber::{
 pub(crate) struct Reactor {
     pool: TimedPool,
     process_manager: &'static ProcessManager,
+    stored: Arc<Notify>,
 }
 
 impl Reactor {
-    pub(crate) const fn new(pool: TimedPool, process_manager: &'static ProcessManager) -> Self {
+    /// A reactor that notifies `stored` when it has stored actions.
+    pub(crate) const fn new(
+        pool: TimedPool,
+        process_manager: &'static ProcessManager,
+        stored: Arc<Notify>,
+    ) -> Self {
         Self {
             pool,
             process_manager,
+            stored,
         }
     }
 
@@ -81,9 +91,14 @@ impl Subscriber for Reactor {
         }
         if to > from {
             let (pool, name) = (self.pool.clone(), self.process_manager.name);
+            let stored = Arc::clone(&self.stored);
             let write = async move {
                 let write = actions::write(&pool, name, from, to, &actions);
-                pool.with_timeout(write).await
+                pool.with_timeout(write).await?;
+                if !actions.is_empty() {
+                    stored.notify_one();
+                }
+                Ok::<_, SubscriberError>(())
             };
             // The transaction runs in a task of its own, which ends it even if this future is dropped.
             tokio::spawn(write).await??;

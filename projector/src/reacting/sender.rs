@@ -9,9 +9,10 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use tidemark_domain::PROCESS_MANAGERS;
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::{Backoff, TimedPool};
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::{Config, config};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,10 +34,17 @@ pub(crate) struct Sender {
     url: Arc<str>,
     authorization: HeaderValue,
     settings: config::Reactor,
+    /// Notified by the reactors of this process when they have stored actions.
+    stored: Arc<Notify>,
 }
 
 impl Sender {
-    pub(crate) fn new(config: &Config, pool: TimedPool) -> Result<Self, Error> {
+    /// A sender that looks for due actions at once whenever `stored` is notified.
+    pub(crate) fn new(
+        config: &Config,
+        pool: TimedPool,
+        stored: Arc<Notify>,
+    ) -> Result<Self, Error> {
         let timeout = Duration::from_millis(config.reactor.request_timeout_ms);
         Ok(Self {
             pool,
@@ -47,35 +55,48 @@ impl Sender {
             url: config.command_api.url.as_str().into(),
             authorization: ServiceCredential::from_config(config)?.authorization()?,
             settings: config.reactor.clone(),
+            stored,
         })
     }
 
     /// Sends due actions until `stop`, then waits for the answers to those in flight.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut in_flight = JoinSet::new();
+        let poll = Duration::from_millis(self.settings.poll_ms);
+        let poll_max = Duration::from_millis(self.settings.poll_max_ms);
+        let mut idle = Backoff::new(poll, poll_max);
         while !stop.is_cancelled() {
             let free = self.settings.in_flight_max.saturating_sub(in_flight.len());
             let pause = match self.start(&mut in_flight, free).await {
-                Ok(pause) => pause,
+                Ok(Some(wait)) => wait.clamp(PAUSE_MIN, idle.take()),
+                Ok(None) => idle.take(),
                 Err(error) => {
                     tracing::warn!(%error, "cannot look for due actions");
-                    Duration::from_millis(self.settings.poll_ms)
+                    poll
                 }
             };
+            if !in_flight.is_empty() {
+                idle.reset();
+            }
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(pause) => {}
+                () = self.stored.notified() => {}
                 Some(_) = in_flight.join_next() => {}
             }
         }
         while in_flight.join_next().await.is_some() {}
     }
 
-    /// Starts to send at most `free` actions that are due, and returns how long no other will be due.
-    async fn start(&self, in_flight: &mut JoinSet<()>, free: usize) -> sqlx::Result<Duration> {
-        let poll = Duration::from_millis(self.settings.poll_ms);
+    /// Starts to send at most `free` actions that are due, and returns in what time the next one is due that is
+    /// known.
+    async fn start(
+        &self,
+        in_flight: &mut JoinSet<()>,
+        free: usize,
+    ) -> sqlx::Result<Option<Duration>> {
         if free == 0 {
-            return Ok(poll);
+            return Ok(None);
         }
         let lease = Duration::from_millis(self.settings.lease_ms);
         let taken = actions::take(&self.pool, free, lease);
@@ -83,11 +104,7 @@ impl Sender {
             let sender = self.clone();
             in_flight.spawn(async move { sender.send(attempt).await });
         }
-        let next_due = self
-            .pool
-            .with_timeout(actions::next_due(&self.pool))
-            .await?;
-        Ok(next_due.map_or(poll, |wait| wait.clamp(PAUSE_MIN, poll)))
+        self.pool.with_timeout(actions::next_due(&self.pool)).await
     }
 
     /// Sends an action once and records the result.

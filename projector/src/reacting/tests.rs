@@ -91,7 +91,7 @@ async fn scheduled(
 }
 
 fn reactor(database: &Database) -> Reactor {
-    Reactor::new(database.pool.clone(), TIMER)
+    Reactor::new(database.pool.clone(), TIMER, Arc::default())
 }
 
 /// Lets the reactor apply events, and returns the position that it reached.
@@ -110,7 +110,7 @@ fn sender(database: &Database, url: &str) -> Sender {
         ("TIDEMARK_REACTOR__RETRY_MIN_MS", "10"),
         ("TIDEMARK_REACTOR__RETRY_MAX_MS", "20"),
     ]);
-    Sender::new(&config, database.pool.clone()).unwrap()
+    Sender::new(&config, database.pool.clone(), Arc::default()).unwrap()
 }
 
 /// The targets of the actions that have ended, with the number of attempts and the outcome.

@@ -1,5 +1,7 @@
 //! The list of what projectors run: every shard of every read model, and every reactor.
 
+use std::sync::Arc;
+
 use tidemark_domain::ProcessManager;
 use tidemark_read_models::storage::GENERATION;
 use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
@@ -55,10 +57,13 @@ fn reactor_assignment(
     workers: &WorkerFactory,
     process_manager: &'static ProcessManager,
 ) -> Assignment {
-    let pool = workers.pool.clone();
+    let (pool, stored) = (workers.pool.clone(), Arc::clone(&workers.actions_stored));
     Assignment {
         lease: format!("reactor:{}", process_manager.name),
-        subscriber: Box::new(move || Box::new(Reactor::new(pool.clone(), process_manager))),
+        subscriber: Box::new(move || {
+            let (pool, stored) = (pool.clone(), Arc::clone(&stored));
+            Box::new(Reactor::new(pool, process_manager, stored))
+        }),
     }
 }
 

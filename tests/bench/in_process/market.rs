@@ -68,7 +68,7 @@ impl Market {
         let pool = database::pool(&config.database, &url).unwrap();
         let clock = Clock::system();
         let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
-        let (executor, _) = Executor::start(timed, config.executor, clock.clone());
+        let (executor, _) = Executor::start(timed, config.executor, clock.clone(), Arc::default());
         let bidders: Vec<_> = (0..BIDDERS).map(|_| UserId(new_id())).collect();
         let auctions: Vec<_> = (0..AUCTIONS)
             .map(|_| OpenAuction {

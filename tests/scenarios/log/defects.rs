@@ -46,7 +46,8 @@ async fn executor(app: &App) -> (Executor, JoinHandle<()>) {
     let url = config.database.append_url.expose_secret();
     let pool = database::pool(&config.database, url).unwrap();
     let pool = TimedPool::new(pool, RESPONSE_TIMEOUT);
-    let (executor, commit_loop) = Executor::start(pool, config.executor, Clock::system());
+    let (executor, commit_loop) =
+        Executor::start(pool, config.executor, Clock::system(), Arc::default());
     eventually("the executor to be registered", || async {
         executor.is_running().then_some(())
     })

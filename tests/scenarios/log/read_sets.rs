@@ -123,7 +123,12 @@ async fn race(app: &App) -> Race {
     let (first, second) = (app.spawn_command_api().await, app.spawn_command_api().await);
     let admin = app.admin().await.via_command_api(&first.url);
     let seller = market.seller.via_command_api(&second.url);
-    let toggled = AtomicI64::new(app.database.head().await);
+    // The second process must know the category as active before it changes. With a careless append it never
+    // learns of a change: had it met an inactive category first, it would accept nothing, and a refusal is
+    // hard to prove wrong while the category changes fast.
+    let known = seller.post("/v1/products", &product(category)).await;
+    let begun = known.ok().position();
+    let toggled = AtomicI64::new(begun);
     let over = AtomicBool::new(false);
 
     let toggling = async {
@@ -148,17 +153,22 @@ async fn race(app: &App) -> Race {
     };
     let drafters = join_all((0..DRAFTERS).map(|_| drafting()));
     let ((), refusals) = join(toggling, drafters).await;
-    compare_with_the_log(app, category, &refusals.concat()).await
+    compare_with_the_log(app, (category, begun), &refusals.concat()).await
 }
 
-async fn compare_with_the_log(app: &App, category: Uuid, refusals: &[Refusal]) -> Race {
+async fn compare_with_the_log(
+    app: &App,
+    (category, begun): (Uuid, i64),
+    refusals: &[Refusal],
+) -> Race {
     let periods = periods(app, category).await;
     assert_eq!(periods.len(), TOGGLES + 1);
-    let drafted: Vec<i64> =
-        sqlx::query_scalar("select position from events where type = 'product.drafted'")
-            .fetch_all(&app.database.pool)
-            .await
-            .unwrap();
+    let drafted = "select position from events where type = 'product.drafted' and position > $1";
+    let drafted: Vec<i64> = sqlx::query_scalar(drafted)
+        .bind(begun)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
     let accepted_wrongly = drafted
         .iter()
         .filter(|position| !is_active_at(&periods, **position))

@@ -8,6 +8,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use tidemark_tests::eventually;
 use tidemark_tests::market::eur;
+use tidemark_tests::proxy::{Direction, Fault, Proxy};
 use tidemark_tests::{App, Client};
 use tokio_util::sync::CancellationToken;
 
@@ -80,6 +81,49 @@ async fn an_accepted_command_is_answered_again_although_it_would_be_refused_now(
     assert_eq!(again.header("idempotency-replayed"), "true");
     first.post(&path, &bid).await.problem(409, "bid_too_low");
     assert_eq!(app.database.head().await, head);
+}
+
+/// A key would hide a loss: the command that is sent again would act then.
+#[tokio::test]
+async fn commands_without_a_key_whose_answer_is_cut_off_are_in_the_log_once() {
+    let mut app = App::start().await;
+    let postgres = Proxy::before_postgres(&mut app.settings, "APPEND").await;
+    let process = app.spawn_command_api().await;
+    let market = app.market().await;
+    let bidder = app.user().await.via_command_api(&process.url);
+    let auctions = [
+        market.auction(json!({})).await,
+        market.auction(json!({})).await,
+        market.auction(json!({})).await,
+    ];
+    // Everything that the bids rest on is in memory afterwards.
+    for auction in auctions {
+        bidder.bid(auction, 1_000).await.ok();
+    }
+    let before = app.database.head().await;
+    postgres.set(Direction::Down, Fault::BlackHole);
+    let bids = join_all(auctions.map(|auction| bidder.bid(auction, 2_000)));
+    let cutting = async {
+        eventually("a bid to be committed", || async {
+            (app.database.head().await > before).then_some(())
+        })
+        .await;
+        postgres.heal();
+        postgres.cut();
+    };
+    let (answers, ()) = tokio::join!(bids, cutting);
+    for (auction, answer) in auctions.iter().zip(answers) {
+        let positions: Vec<i64> = sqlx::query_scalar(
+            "select position from events where stream_id = $1 and position > $2",
+        )
+        .bind(auction)
+        .bind(before)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
+        assert_eq!(positions, [answer.ok().position()]);
+    }
+    assert_eq!(app.database.head().await, before + 3);
 }
 
 /// Creates one category after the other, and sends each command again with its key until it is

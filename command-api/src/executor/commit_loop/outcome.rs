@@ -208,8 +208,11 @@ impl CommitLoop {
         }));
     }
 
-    /// Answers settled commands.
+    /// Answers settled commands, and wakes the relay.
     pub(super) fn answer(&self, settled: Vec<Settled>) {
+        if !settled.is_empty() {
+            self.appended.notify_one();
+        }
         for Settled { command, position } in settled {
             let DecidedCommand {
                 queued, decision, ..

@@ -35,7 +35,7 @@ async fn a_new_reactor_starts_at_the_head_and_the_others_keep_their_checkpoints(
     database.append(&[history.clone(), recorded(2)]).await;
     react(&database, 0, vec![history]).await;
     register_both(&database.pool).await;
-    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR);
+    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, Arc::default());
     assert_eq!(auditor.start().await.unwrap(), 2);
     assert_eq!(reactor(&database).start().await.unwrap(), 1);
 

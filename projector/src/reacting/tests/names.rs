@@ -1,6 +1,7 @@
 //! Under which name the commands of a second reactor are sent.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::*;
 
@@ -11,7 +12,7 @@ async fn each_reactor_sends_commands_under_its_own_name() {
     register_both(&database.pool).await;
     let event = scheduled(&database, 1, PAST, FUTURE).await;
     react(&database, 0, vec![event.clone()]).await;
-    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR);
+    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, Arc::default());
     auditor.apply(0, &page(&[Arc::new(event)])).await.unwrap();
     let received = send(sender(&database, &url), &mut requests, 2).await;
     let names: BTreeSet<_> = received

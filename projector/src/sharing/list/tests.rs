@@ -1,5 +1,7 @@
 //! What there is to run, on a real Postgres.
 
+use std::sync::Arc;
+
 use tidemark_domain::PROCESS_MANAGERS;
 
 use super::*;
@@ -12,6 +14,7 @@ fn workers(database: &Database, shards: &[(&str, i32)]) -> WorkerFactory {
         documents: None,
         shards: shards.iter().map(count).collect(),
         config: database.config(&[]),
+        actions_stored: Arc::default(),
     }
 }
 

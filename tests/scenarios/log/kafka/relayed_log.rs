@@ -1,6 +1,7 @@
 //! A log with topics of its own.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select_all;
@@ -124,7 +125,7 @@ impl RelayedLog {
     }
 
     pub(super) fn relay_with(&self, settings: Settings) -> RunningRelay {
-        let relay = Relay::new(self.relay_pool.clone(), settings, new_id());
+        let relay = Relay::new(self.relay_pool.clone(), settings, new_id(), Arc::default());
         let shutdown = CancellationToken::new();
         RunningRelay {
             confirmed: relay.confirmed(),
@@ -257,6 +258,7 @@ pub(super) fn settings(topic_prefix: String) -> Settings {
         takeover_wait: Duration::from_millis(1800),
         page_size: 200,
         idle_poll: Duration::from_millis(10),
+        idle_poll_max: Duration::from_millis(10),
         in_flight_max_kbytes: 256,
         save_interval: Duration::from_millis(20),
         topics_check: Duration::from_millis(100),

@@ -1,0 +1,211 @@
+//! Idempotency records are removed when nobody needs them any more, whoever sent the command, a few at a time.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::json;
+use sqlx::PgPool;
+use tidemark_platform::ids::new_id;
+use tidemark_tests::app::AppBuilder;
+use tidemark_tests::{App, Client, Process, eventually};
+use uuid::Uuid;
+
+/// What the measurement consists of.
+const CLIENTS: usize = 16;
+const MEASURED: Duration = Duration::from_mins(1);
+
+/// A record of a command that came so many hours ago.
+async fn insert_record(pool: &PgPool, principal: &str, key: &str, hours: i32) {
+    sqlx::query(
+        "insert into idempotency_records
+         select $1, $2, '', 201, gen_random_uuid(), 1, 1, clock_timestamp() - make_interval(hours => $3)",
+    )
+    .bind(principal)
+    .bind(key)
+    .bind(hours)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+/// An action of the reactor `auction-timer` that has not ended.
+async fn insert_action(pool: &PgPool, position: i64, target: &str) {
+    sqlx::query(
+        "insert into reactor_actions
+                (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
+         select 'auction-timer', $1, $2, '', gen_random_uuid(), gen_random_uuid(), 'infinity', 'infinity'",
+    )
+    .bind(position)
+    .bind(target)
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+fn builder() -> AppBuilder {
+    App::builder().set("TIDEMARK_EXECUTOR__EXPIRY_INTERVAL_MS", 20)
+}
+
+/// Waits until only records with these keys are left.
+async fn only_are_left(pool: &PgPool, keys: &[&str]) {
+    eventually("the other records to be removed", || async {
+        let left: Vec<String> =
+            sqlx::query_scalar("select key from idempotency_records order by key")
+                .fetch_all(pool)
+                .await
+                .unwrap();
+        (left == keys).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn records_of_all_principals_are_removed_unless_a_reactor_may_need_them() {
+    let mut app = builder().start().await;
+    app.stop_command_api().await;
+    let pool = app.database.pool.clone();
+    for principal in ["user:1", "route:POST /v1/users", "service:query-api"] {
+        insert_record(&pool, principal, &format!("new of {principal}"), 23).await;
+        insert_record(&pool, principal, &format!("old of {principal}"), 25).await;
+    }
+    let reach = "update reactors set position = 50 where name = 'auction-timer'";
+    sqlx::query(reach).execute(&pool).await.unwrap();
+    insert_action(&pool, 41, "close").await;
+    for (position, action) in [(40, "open"), (41, "open"), (41, "close"), (51, "open")] {
+        let key = format!("auction-timer-{position:016}-{action}");
+        insert_record(&pool, "service:auction-timer", &key, 25).await;
+    }
+    app.start_command_api().await;
+    let new = [
+        "new of route:POST /v1/users",
+        "new of service:query-api",
+        "new of user:1",
+    ];
+    let awaited = [
+        "auction-timer-0000000000000041-close",
+        "auction-timer-0000000000000051-open",
+    ];
+    only_are_left(&pool, &[&awaited[..], &new].concat()).await;
+
+    for event in [
+        "update reactor_actions set done_at = clock_timestamp()",
+        "update reactors set position = 51 where name = 'auction-timer'",
+    ] {
+        sqlx::query(event).execute(&pool).await.unwrap();
+    }
+    only_are_left(&pool, &new).await;
+}
+
+#[tokio::test]
+async fn no_statement_removes_more_records_than_a_step() {
+    let app = builder()
+        .set("TIDEMARK_EXECUTOR__EXPIRY_STEP", 10)
+        .set("TIDEMARK_EXECUTOR__EXPIRY_PAUSE_MS", 1)
+        .start()
+        .await;
+    let pool = &app.database.pool;
+    sqlx::raw_sql(
+        "create table removals (records bigint);
+         create function count_removed() returns trigger language plpgsql security definer as $$
+         begin
+             insert into removals select count(*) from removed having count(*) > 0;
+             return null;
+         end $$;
+         create trigger count_removed after delete on idempotency_records
+            referencing old table as removed for each statement execute function count_removed();
+         insert into idempotency_records
+         select 'user:1', 'key ' || n, '', 201, gen_random_uuid(), 1, 1, '2026-01-01'
+           from generate_series(1, 95) as numbers (n)",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    only_are_left(pool, &[]).await;
+    let (most, all): (i64, i64) =
+        sqlx::query_as("select max(records), sum(records)::bigint from removals")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+    assert_eq!((most, all), (10, 95));
+}
+
+/// A command whose record has expired, but is not removed yet, is answered as it was.
+#[tokio::test]
+async fn a_record_that_is_being_removed_holds_up_no_command() {
+    let app = App::start().await;
+    let admin = app.admin().await.with_key("3f2c8a4e-key-of-this-test");
+    let body = json!({"name": "Charts", "slug": "charts"});
+    let first = admin.post("/v1/categories", &body).await.ok();
+    let pool = &app.database.pool;
+    let age = "update idempotency_records set recorded_at = recorded_at - interval '25 hours'";
+    sqlx::query(age).execute(pool).await.unwrap();
+    let mut removal = pool.begin().await.unwrap();
+    let removed: i64 =
+        sqlx::query_scalar("select removed from remove_expired_records('24 hours', null, 10)")
+            .fetch_one(&mut *removal)
+            .await
+            .unwrap();
+    assert_eq!(removed, 1);
+    let again = admin.post("/v1/categories", &body).await.ok();
+    assert_eq!(again.text, first.text);
+    let other = json!({"name": "Clocks", "slug": "clocks"});
+    let fresh = app.admin().await.with_key("3f2c8a4e-another-key-of-this");
+    fresh.post("/v1/categories", &other).await.ok();
+    removal.rollback().await.unwrap();
+}
+
+/// Prints how many records a process removes in a minute, and what that costs the commands that come meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it measures, and takes minutes"]
+async fn five_million_records_are_removed_under_load() {
+    let app = App::start().await;
+    let pool = &app.database.pool;
+    let admin = app.admin().await;
+    let mut categories = Vec::new();
+    for _ in 0..CLIENTS {
+        categories.push(app.category(None).await);
+    }
+    let fill = "insert into idempotency_records
+                select 'user:' || gen_random_uuid(), gen_random_uuid(), sha256(n::text::bytea), 201,
+                       gen_random_uuid(), 1, n, clock_timestamp() - interval '48 hours' + n * interval '1 ms'
+                  from generate_series(1, 5000000) as numbers (n)";
+    sqlx::query(fill).execute(pool).await.unwrap();
+    for (name, hours) in [("without removal", 10_000), ("with removal", 24)] {
+        let mut settings = app.settings.clone();
+        settings.set("TIDEMARK_EXECUTOR__IDEMPOTENCY_TTL_H", hours.to_string());
+        let process = Process::command_api(&settings).await;
+        let before = records(pool).await;
+        let clients = categories.iter().map(|category| {
+            let admin = admin.via_command_api(&process.url);
+            toggle(admin, *category)
+        });
+        let mut latencies = join_all(clients).await.concat();
+        latencies.sort_unstable();
+        let sent = latencies.len();
+        let removed = before + i64::try_from(sent).unwrap() - records(pool).await;
+        let at = |percent: usize| latencies[(sent - 1) * percent / 100];
+        let [p50, p99, max] = [50, 99, 100].map(at);
+        eprintln!(
+            "{name}: {sent} commands in {MEASURED:?}, p50 {p50:?}, p99 {p99:?}, max {max:?}; {removed} records removed"
+        );
+    }
+}
+
+async fn records(pool: &PgPool) -> i64 {
+    let count = sqlx::query_scalar("select count(*) from idempotency_records");
+    count.fetch_one(pool).await.unwrap()
+}
+
+/// Deactivates and activates a category, each time with a key, and returns how long each answer took.
+async fn toggle(admin: Client, category: Uuid) -> Vec<Duration> {
+    let (started, mut latencies) = (Instant::now(), Vec::new());
+    while started.elapsed() < MEASURED {
+        let action = ["deactivate", "activate"][latencies.len() % 2];
+        let keyed = admin.with_key(&new_id().to_string());
+        let sent = Instant::now();
+        let path = format!("/v1/categories/{category}/{action}");
+        keyed.post_empty(&path).await.ok();
+        latencies.push(sent.elapsed());
+    }
+    latencies
+}

@@ -1,0 +1,46 @@
+//! Who appends wakes those who wait for it in the same process: nothing is late, however seldom they look.
+
+use serde_json::json;
+use tidemark_tests::{App, eventually};
+
+/// Longer than any test waits.
+const SELDOM_MS: u32 = 3_600_000;
+
+#[tokio::test]
+async fn a_relay_publishes_at_once_what_its_process_appends() {
+    let app = App::builder()
+        .relay()
+        .set("TIDEMARK_RELAY__IDLE_POLL_MS", SELDOM_MS)
+        .set("TIDEMARK_RELAY__IDLE_POLL_MAX_MS", SELDOM_MS)
+        .start()
+        .await;
+    for _ in 0..3 {
+        app.user().await;
+        app.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_sender_sends_in_time_what_a_reactor_of_its_process_has_stored() {
+    let app = App::builder()
+        .projector()
+        .set("TIDEMARK_REACTOR__POLL_MS", SELDOM_MS)
+        .set("TIDEMARK_REACTOR__POLL_MAX_MS", SELDOM_MS)
+        .start()
+        .await;
+    let market = app.market().await;
+    for _ in 0..2 {
+        let soon = app.database.in_seconds(1).await;
+        market.auction(json!({"starts_at": soon})).await;
+        eventually("the auction to be opened", || async {
+            let opened = "select count(*) from events where type = 'auction.opened'";
+            let scheduled = "select count(*) from events where type = 'auction.scheduled'";
+            let count = async |sql| -> i64 {
+                let count = sqlx::query_scalar(sql).fetch_one(&app.database.pool);
+                count.await.unwrap()
+            };
+            (count(opened).await == count(scheduled).await).then_some(())
+        })
+        .await;
+    }
+}
