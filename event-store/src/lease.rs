@@ -5,6 +5,7 @@
 //! So every write that a lease protects needs a fence too: a condition on the epoch of the term, or on
 //! a checkpoint that must still be where its holder left it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sqlx::postgres::types::PgInterval;
@@ -93,6 +94,39 @@ impl Leases {
         .execute(&*self.pool);
         let renewed = self.pool.with_timeout(query).await?;
         Ok(renewed.rows_affected() == 1)
+    }
+
+    /// Prolongs terms in one statement. Returns the names of those that go on; the holder of the others must
+    /// stop at once.
+    ///
+    /// # Errors
+    /// If Postgres does not answer the query.
+    pub async fn renew_all(
+        &self,
+        leases: impl Iterator<Item = &Lease>,
+    ) -> sqlx::Result<HashSet<String>> {
+        let (names, epochs): (Vec<_>, Vec<_>) = leases
+            .map(|lease| (lease.name.clone(), lease.epoch))
+            .unzip();
+        let query = sqlx::query_scalar!(
+            r#"
+            update leases
+               set expires_at = clock_timestamp() + $4
+              from unnest($1::text[], $2::bigint[]) as held (name, epoch)
+             where leases.name = held.name
+               and leases.epoch = held.epoch
+               and leases.holder = $3
+               and leases.expires_at > clock_timestamp()
+            returning leases.name
+            "#,
+            &names,
+            &epochs,
+            self.holder,
+            self.ttl,
+        )
+        .fetch_all(&*self.pool);
+        let renewed = self.pool.with_timeout(query).await?;
+        Ok(renewed.into_iter().collect())
     }
 
     /// Ends a term early, so that the next holder need not wait until the lease expires.

@@ -104,14 +104,20 @@ impl AssignmentRunner {
     /// Renews the lease of every running assignment. One whose lease is lost, or may have expired, is
     /// stopped.
     async fn renew(&self, held: &mut Held) {
+        if held.running.is_empty() {
+            return;
+        }
+        let leases = held.running.iter().map(|running| &running.lease);
+        let renewed = self.leases.renew_all(leases).await;
         for running in &mut held.running {
-            match self.leases.renew(&running.lease).await {
-                Ok(true) => running.renewed_at = Instant::now(),
+            let lease = &running.lease.name;
+            match &renewed {
+                Ok(renewed) if renewed.contains(lease) => running.renewed_at = Instant::now(),
                 Err(error) if running.renewed_at.elapsed() < self.lease_duration() => {
-                    tracing::warn!(lease = running.lease.name, %error, "the lease cannot be renewed");
+                    tracing::warn!(lease, %error, "the lease cannot be renewed");
                 }
-                Ok(false) | Err(_) => {
-                    tracing::warn!(lease = running.lease.name, "the lease is lost");
+                Ok(_) | Err(_) => {
+                    tracing::warn!(lease, "the lease is lost");
                     running.stop.cancel();
                 }
             }
