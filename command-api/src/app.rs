@@ -50,6 +50,7 @@ pub struct AcceptedBody {
     pub id: Uuid,
     /// Its version after the command. Send it in `If-Match` with the next command, which is refused if
     /// something else has changed meanwhile.
+    #[schema(minimum = 1, example = 7)]
     pub version: i64,
 }
 

@@ -107,11 +107,17 @@ impl Caller {
     pub fn refuse_idempotency_key(&self) -> Result<(), Problem> {
         match self.idempotency_key {
             None => Ok(()),
-            Some(_) => Err(Problem::bad_request(
-                "idempotency_key_not_taken",
-                "The answer holds secrets and is not stored, so an Idempotency-Key is not accepted.",
-            )),
+            Some(_) => Err(Self::secret_answer()),
         }
+    }
+
+    /// The problem with an `Idempotency-Key` whose answer would hold secrets.
+    #[must_use]
+    pub fn secret_answer() -> Problem {
+        Problem::bad_request(
+            "idempotency_key_not_taken",
+            "The answer holds secrets and is not stored, so an Idempotency-Key is not accepted.",
+        )
     }
 }
 

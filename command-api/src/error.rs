@@ -153,12 +153,17 @@ fn refusal_problem(refusal: &Refusal) -> Problem {
     let problem = match refusal.kind {
         RefusalKind::Invalid => Problem::unprocessable(code, detail),
         RefusalKind::Unauthenticated => Problem::unauthorized(code, detail),
+        RefusalKind::LoggedOut => Problem::invalid_token(code, detail),
         RefusalKind::Forbidden => Problem::forbidden(code, detail),
         RefusalKind::NotFound => Problem::new(StatusCode::NOT_FOUND, code, detail),
         RefusalKind::Conflict => Problem::conflict(code, detail),
     };
-    match refusal.retry_at {
+    let problem = match refusal.retry_at {
         Some(at) => problem.with("retry_at", at),
+        None => problem,
+    };
+    match refusal.minimum {
+        Some(minimum) => problem.with("minimum", minimum),
         None => problem,
     }
 }

@@ -15,5 +15,6 @@ mod start_error;
 
 pub use admission::Share;
 pub use process_roles::ProcessRoles;
+pub use routes::api;
 pub use run::run;
 pub use start_error::StartError;

@@ -12,6 +12,7 @@ mod view;
 pub use claim::{Claim, ClaimScope};
 pub use command::{Command, Write};
 pub use loaded_stream::LoadedStream;
+pub(crate) use refusal::refusals;
 pub use refusal::{Reason, Refusal, RefusalKind};
 pub use state::{AggregateState, StateSnapshot};
 pub(crate) use state::{AnyState, StateOf};

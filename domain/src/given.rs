@@ -122,7 +122,7 @@ impl Given {
 
     /// Decides the command, and changes nothing.
     #[expect(clippy::needless_pass_by_value, reason = "a test reads as a sentence")]
-    pub(crate) fn when(&self, command: impl Command) -> Result<Vec<Write>, Refusal> {
+    pub(crate) fn when<C: Command>(&self, command: C) -> Result<Vec<Write>, Refusal> {
         let mut cache = Cache::default();
         loop {
             let view = View::new(&cache, &self.actor, self.session, self.now);
@@ -131,7 +131,10 @@ impl Given {
                     self.assert_read(&writes, &view.into_reads());
                     return Ok(writes);
                 }
-                Err(Stop::Refused(error)) => return Err(error),
+                Err(Stop::Refused(refusal)) => {
+                    assert_listed::<C>(&refusal);
+                    return Err(refusal);
+                }
                 Err(Stop::Load(Load::Stream(id))) => {
                     let before = cache.streams.insert(id, self.fold(id));
                     assert!(before.is_none(), "{id} is asked for without end");
@@ -185,6 +188,15 @@ impl Given {
             }
         }
     }
+}
+
+/// A command must list each refusal that it gives.
+fn assert_listed<C: Command>(refusal: &Refusal) {
+    let mut listed = C::refusals().into_iter();
+    assert!(
+        listed.any(|it| (it.kind, it.code) == (refusal.kind, refusal.code)),
+        "`refusals` does not list {refusal:?}"
+    );
 }
 
 #[derive(Default)]

@@ -86,7 +86,12 @@ impl Authenticator {
             let detail = "The header authorization is sent more than once.";
             return Err(Problem::bad_request("repeated_header", detail));
         }
-        let refuse = || Problem::invalid_token("The token is not valid, or no longer valid.");
+        let refuse = || {
+            Problem::invalid_token(
+                "invalid_token",
+                "The token is not valid, or no longer valid.",
+            )
+        };
         let (scheme, credential) = value
             .to_str()
             .ok()

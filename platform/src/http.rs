@@ -9,6 +9,7 @@ mod json;
 mod list;
 mod parameters;
 mod problem;
+mod words;
 
 pub use body::{ReceivedBody, body_limit};
 pub use correlation::Correlation;
@@ -22,3 +23,4 @@ pub(crate) use correlation::{CORRELATION_ID, TRACEPARENT};
 pub(crate) use entity_tags::{EntityTags, weakened};
 pub(crate) use headers::IDEMPOTENCY_KEY;
 pub(crate) use list::{elements, weighted};
+pub(crate) use problem::MEDIA_TYPE as PROBLEM_MEDIA_TYPE;

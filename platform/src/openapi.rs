@@ -1,129 +1,79 @@
-//! Serves the description of an API (`OpenAPI` 3.1) and a page to try it. The page loads nothing from other
+//! The description of an API (`OpenAPI` 3.1), a page to try it, and the catalogue of its problems. What holds
+//! of every route is described here once, so that no route can forget it. The page loads nothing from other
 //! servers.
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::HeaderValue;
-use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+mod catalogue;
+mod headers;
+mod operation;
+mod page;
+mod problems;
+
+pub use headers::Header;
+pub use operation::Described;
+pub use page::router;
+pub use problems::responses;
+
+use axum::http::Method;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi};
-use utoipa::{PartialSchema, ToSchema};
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
 use crate::http::ProblemDocument;
 
-/// Lets the page load its own scripts and styles, and call this API.
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
-);
+/// The name of the security scheme of users.
+const USER: &str = "user";
+/// The name of the security scheme of services.
+const SERVICE: &str = "service";
 
-/// The routes `/openapi.json` and `/docs`. The schema of problems and the two ways to authenticate are added
-/// to `api`.
-pub fn router(mut api: OpenApi) -> Router {
+/// Adds what every API has: the schema of problems, the catalogue, and to each operation what holds of all. `common` adds what holds of all operations of this API.
+#[must_use]
+pub fn complete(mut api: OpenApi, common: impl Fn(&mut Described<'_>)) -> OpenApi {
+    api.merge(catalogue::Document::openapi());
     let components = api.components.get_or_insert_with(Components::new);
+    add_problem_schema(components);
+    for (path, item) in &mut api.paths.paths {
+        for (method, operation) in operations(item) {
+            let mut described = Described::new(&method, path, operation, components);
+            described.describe_request();
+            common(&mut described);
+            described.finish();
+        }
+    }
+    api
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
+    let operations = [
+        (Method::GET, &mut item.get),
+        (Method::POST, &mut item.post),
+        (Method::PUT, &mut item.put),
+        (Method::PATCH, &mut item.patch),
+        (Method::DELETE, &mut item.delete),
+    ];
+    operations
+        .into_iter()
+        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+fn add_problem_schema(components: &mut Components) {
     let mut schemas = Vec::new();
     ProblemDocument::schemas(&mut schemas);
     components.schemas.extend(schemas);
-    components.schemas.insert(
-        ProblemDocument::name().into_owned(),
-        ProblemDocument::schema(),
-    );
+    let name = ProblemDocument::name().into_owned();
+    components.schemas.insert(name, ProblemDocument::schema());
+}
+
+/// The ways to authenticate, by their names.
+fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
+        .description(Some("The access token of a session."))
         .build();
-    components.add_security_scheme("user", SecurityScheme::Http(bearer));
     let service = ApiKeyValue::with_description("Authorization", "`Service <name>:<secret>`");
-    components.add_security_scheme("service", SecurityScheme::ApiKey(ApiKey::Header(service)));
-
-    // Otherwise the page would send the address of the API to a public validator.
-    let page = Config::default()
-        .validator_url("none")
-        .try_it_out_enabled(true);
-    let routes: Router = SwaggerUi::new("/docs")
-        .url("/openapi.json", api)
-        .config(page)
-        .into();
-    routes.layer(from_fn(allow_page))
-}
-
-async fn allow_page(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::Router;
-    use utoipa::OpenApi;
-
-    use crate::http::Problem;
-    use crate::middleware;
-    use crate::testing::{authenticator, config, get};
-
-    #[utoipa::path(get, path = "/v1/things", responses((status = 200), Problem))]
-    #[expect(dead_code, reason = "only its description is used")]
-    fn things() {}
-
-    #[derive(OpenApi)]
-    #[openapi(paths(things))]
-    struct Api;
-
-    fn app() -> Router {
-        let config = config();
-        middleware::apply(
-            super::router(Api::openapi()),
-            &config.http,
-            authenticator(&config),
-        )
-    }
-
-    #[tokio::test]
-    async fn every_reference_of_the_description_resolves() {
-        let api = get(&app(), "/openapi.json", &[]).await.json();
-        assert_eq!(api["openapi"], "3.1.0");
-        for component in [
-            "/components/schemas/Problem/properties/code",
-            "/components/schemas/FieldError/properties/pointer",
-            "/components/securitySchemes/user",
-            "/components/securitySchemes/service",
-        ] {
-            assert!(api.pointer(component).is_some(), "{component}");
-        }
-        let text = api.to_string();
-        for reference in text.split("\"$ref\":\"#").skip(1) {
-            let pointer = reference.split('"').next().unwrap();
-            assert!(api.pointer(pointer).is_some(), "{pointer}");
-        }
-    }
-
-    #[tokio::test]
-    async fn the_page_loads_nothing_from_other_servers() {
-        let app = app();
-        let page = get(&app, "/docs/", &[]).await;
-        assert_eq!(page.status, 200);
-        assert!(
-            page.header("content-security-policy")
-                .starts_with("default-src 'self'")
-        );
-        let text = String::from_utf8(page.body).unwrap();
-        assert!(!text.contains("//"), "{text}");
-        for part in [
-            "swagger-ui-bundle.js",
-            "swagger-ui.css",
-            "swagger-initializer.js",
-        ] {
-            assert!(text.contains(part), "{text}");
-            assert_eq!(
-                get(&app, &format!("/docs/{part}"), &[]).await.status,
-                200,
-                "{part}"
-            );
-        }
-    }
+    [
+        (USER, SecurityScheme::Http(bearer)),
+        (SERVICE, SecurityScheme::ApiKey(ApiKey::Header(service))),
+    ]
 }

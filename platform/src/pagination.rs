@@ -10,7 +10,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::Sha256;
-use utoipa::ToSchema;
 
 use crate::config;
 use crate::http::{FieldError, Problem};
@@ -22,13 +21,32 @@ const TAG_BYTES: usize = 16;
 const PURPOSE: &[u8] = b"tidemark.cursor.v1";
 
 /// One page of a list.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Page<T> {
     /// The items, in the order that the client asked for.
     pub items: Vec<T>,
     /// What to send for the next page: as `cursor` or, in lists of the audit trail, as `after_version` or
     /// `after_position`. Null if no page follows.
     pub next: Option<String>,
+}
+
+/// Describes the pages of one list as a schema of its own, which refers to that of the items. The description of
+/// a generic type would repeat it.
+#[macro_export]
+macro_rules! page_schema {
+    ($name:ident of $item:ty) => {
+        /// One page of a list.
+        #[derive(utoipa::ToSchema)]
+        #[expect(dead_code, reason = "it describes `Page` and is never made")]
+        pub(super) struct $name {
+            /// The items, in the order that the client asked for.
+            items: Vec<$item>,
+            /// What to send for the next page: as `cursor` or, in lists of the audit trail, as
+            /// `after_version` or `after_position`. Null if no page follows.
+            #[schema(required)]
+            next: Option<String>,
+        }
+    };
 }
 
 /// Signs cursors, and verifies them.

@@ -81,17 +81,14 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
             Error::TooManyClients => unavailable("too_many_clients"),
             Error::NotAuditor => Self::forbidden("role_required", sentence(&text)),
-            Error::LoggedOut => Self::unauthorized("logged_out", sentence(&text)),
+            Error::LoggedOut => Self::invalid_token("logged_out", sentence(&text)),
             Error::NotRecorded(cause) => {
                 let detail = "Every reading of history is recorded first, and this is not possible right now.";
                 Self::unavailable("not_recorded", detail, RETRY_AFTER_S).caused_by(cause)
             }
             Error::Storage(error) => storage(&error),
             Error::Sealing(SealError::Storage(error)) => storage(&error),
-            Error::Event(error) if error.is_newer_build() => {
-                let detail = "The history contains an event that this build does not know.";
-                Self::unavailable("newer_build", detail, RETRY_AFTER_S).caused_by(error)
-            }
+            Error::Event(error) if error.is_newer_build() => newer_build().caused_by(error),
             Error::Sealing(error @ (SealError::Broken | SealError::KeyLength)) => {
                 Self::internal(error)
             }
@@ -106,6 +103,24 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         Problem::from(self).into_response()
     }
+}
+
+/// An event was written by a newer build.
+pub(crate) fn newer_build() -> Problem {
+    let detail = "The history contains an event that this build does not know.";
+    Problem::unavailable("newer_build", detail, RETRY_AFTER_S)
+}
+
+/// A statement took longer than the configuration allows.
+pub(crate) fn too_slow() -> Problem {
+    let detail = "The query took too long. Ask for less.";
+    Problem::unavailable("too_slow", detail, RETRY_AFTER_S)
+}
+
+/// Postgres does not answer.
+pub(crate) fn storage_unavailable() -> Problem {
+    let detail = "The database cannot be reached right now.";
+    Problem::unavailable("storage_unavailable", detail, RETRY_AFTER_S)
 }
 
 fn storage(error: &sqlx::Error) -> Problem {
@@ -128,11 +143,9 @@ fn storage(error: &sqlx::Error) -> Problem {
                 | sqlx::Error::Tls(_)
         );
     if code.as_deref() == Some(STATEMENT_TIMEOUT) {
-        let detail = "The query took too long. Ask for less.";
-        Problem::unavailable("too_slow", detail, RETRY_AFTER_S).caused_by(error)
+        too_slow().caused_by(error)
     } else if is_transient {
-        let detail = "The database cannot be reached right now.";
-        Problem::unavailable("storage_unavailable", detail, RETRY_AFTER_S).caused_by(error)
+        storage_unavailable().caused_by(error)
     } else {
         Problem::internal(error)
     }

@@ -15,5 +15,6 @@ mod watcher;
 #[cfg(test)]
 mod tests;
 
+pub use routes::api;
 pub use run::run;
 pub use start_error::StartError;

@@ -2,23 +2,17 @@
 //! it; [`crate::freshness`] sees to it that the answer is fresh enough.
 
 mod audit;
+mod description;
 mod identity;
 mod market;
 
 use garde::Validate;
 use serde::Deserialize;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::IntoParams;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
-
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Tidemark queries",
-    description = "Read models, live updates and the audit trail. Send the highest `Tidemark` that you have \
-                   seen with any query, and the answer reflects at least that position."
-))]
-struct Api;
 
 /// The page of a list.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
@@ -29,13 +23,26 @@ struct Paging {
     /// `next` of the previous page. Without it, the list starts at its beginning.
     cursor: Option<String>,
     /// The number of items on the page.
+    #[param(minimum = 1)]
     limit: Option<i64>,
 }
 
-/// All routes, and their description.
+/// A cursor belongs to a filter, of which the place and the size of a page are no part. With `skip_serializing`
+/// alone the description would not have them either.
+fn is_no_filter<T>(_: &T) -> bool {
+    true
+}
+
+/// All routes.
 pub(crate) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Api::openapi())
+    OpenApiRouter::default()
         .merge(audit::router())
         .merge(identity::router())
         .merge(market::router())
+}
+
+/// The description of this API for clients.
+#[must_use]
+pub fn api() -> OpenApi {
+    description::of(router().into_openapi())
 }

@@ -68,8 +68,9 @@ fn router(config: &Config, app: App, pool: PgPool, clock: Clock) -> Result<Route
         }
     });
     let authenticator = Authenticator::from_config(config, clock)?;
-    let (queries, api) = routes::router().split_for_parts();
-    let queries = queries.with_state(app).merge(openapi::router(api));
+    let queries = axum::Router::from(routes::router())
+        .with_state(app)
+        .merge(openapi::router(routes::api()));
     Ok(middleware::apply(queries, &config.http, authenticator)
         .merge(ops::router(readiness, &config.http)))
 }

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::description::assert_described;
+
 /// A client of both APIs, with the headers that it sends on every request. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -138,9 +140,9 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Sends the request and reads the answer.
+    /// Sends the request and reads the answer, which must be described.
     pub async fn to(request: RequestBuilder) -> Self {
-        Self::of(request.send().await.unwrap()).await
+        Self::try_to(request).await.unwrap()
     }
 
     /// Sends the request and reads the answer, if the connection lasts so long.
@@ -148,8 +150,12 @@ impl Answer {
     /// # Errors
     /// When the connection ends before the answer has come. What became of the request is unknown then.
     pub async fn try_to(request: RequestBuilder) -> reqwest::Result<Self> {
-        let response = request.send().await?;
-        Self::read(response).await
+        let (client, request) = request.build_split();
+        let request = request?;
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let answer = Self::read(client.execute(request).await?).await?;
+        assert_described(&method, url.path(), &answer);
+        Ok(answer)
     }
 
     /// Reads a response to its end.

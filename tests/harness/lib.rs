@@ -14,6 +14,7 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod deployment;
+mod description;
 pub mod market;
 pub mod people;
 pub mod process;

@@ -2,6 +2,7 @@
 
 mod bad_bodies;
 mod connections;
+mod description;
 mod extremes;
 mod heads;
 mod locations;

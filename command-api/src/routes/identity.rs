@@ -1,6 +1,6 @@
-//! Routes of commands about people: registration, roles and sessions; and the public keys of access tokens.
+//! Routes of commands about people: registration, roles and sessions; and the issuer of access tokens.
 
-mod jwks;
+mod issuer;
 mod sessions;
 mod users;
 
@@ -11,7 +11,7 @@ use crate::app::App;
 /// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .merge(jwks::router())
+        .merge(issuer::router())
         .merge(sessions::router())
         .merge(users::router())
 }

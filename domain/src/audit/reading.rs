@@ -6,7 +6,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::{ReadingId, SessionId, UserId};
 
 use crate::identity::access;
-use crate::{AggregateState, Command, Stop, View, Write};
+use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
 /// The state of a reading, which is empty: no rule needs to know of readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,11 @@ pub struct Record {
 impl Command for Record {
     fn name(&self) -> &'static str {
         "record_reading"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let reader = access::role_refusals(Role::Auditor);
+        [access::service_refusals(), reader].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

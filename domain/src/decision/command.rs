@@ -4,6 +4,7 @@ use tidemark_events::Event;
 use uuid::Uuid;
 
 use crate::decision::claim::Claim;
+use crate::decision::refusal::Refusal;
 use crate::decision::stop::Stop;
 use crate::decision::view::View;
 
@@ -11,6 +12,12 @@ use crate::decision::view::View;
 pub trait Command: Send + Sync + 'static {
     /// The name in permissions, metrics and logs, such as `place_bid`.
     fn name(&self) -> &'static str;
+
+    /// Every refusal that `decide` can give, with example values where a reason carries some. The description of
+    /// the API lists them.
+    fn refusals() -> Vec<Refusal>
+    where
+        Self: Sized;
 
     /// Decides from what the view shows, and returns the writes in the order in which they happen.
     ///

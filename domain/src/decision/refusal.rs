@@ -1,14 +1,16 @@
 //! Why a rule forbids a command. No HTTP terms are used here: each API maps the kinds to its own answers.
 
-use tidemark_events::Timestamp;
+use tidemark_events::{Money, Timestamp};
 
 /// What sort of refusal it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
     /// The command makes no sense, whatever the state is.
     Invalid,
-    /// The caller is not known, or not any more.
+    /// The caller is not known.
     Unauthenticated,
+    /// The caller was known until the session ended.
+    LoggedOut,
     /// The caller is known and is not allowed to do this.
     Forbidden,
     /// The thing that the command is about does not exist.
@@ -29,6 +31,11 @@ pub trait Reason: std::error::Error {
     fn retry_at(&self) -> Option<Timestamp> {
         None
     }
+
+    /// The lowest amount that would be accepted, if the amount was too low.
+    fn minimum(&self) -> Option<Money> {
+        None
+    }
 }
 
 /// A [`Reason`] of any noun, as the executor and the APIs handle it.
@@ -43,6 +50,13 @@ pub struct Refusal {
     pub detail: String,
     /// When the same command may succeed, if that is known.
     pub retry_at: Option<Timestamp>,
+    /// The lowest amount that would be accepted, if the amount was too low.
+    pub minimum: Option<Money>,
+}
+
+/// These reasons as refusals.
+pub(crate) fn refusals<R: Reason>(reasons: impl IntoIterator<Item = R>) -> Vec<Refusal> {
+    reasons.into_iter().map(Refusal::from).collect()
 }
 
 impl<R: Reason> From<R> for Refusal {
@@ -52,6 +66,7 @@ impl<R: Reason> From<R> for Refusal {
             code: reason.code(),
             detail: reason.to_string(),
             retry_at: reason.retry_at(),
+            minimum: reason.minimum(),
         }
     }
 }

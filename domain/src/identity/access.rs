@@ -4,9 +4,10 @@
 use tidemark_events::identity::user::Role;
 use tidemark_events::{Actor, SessionId, UserId};
 
+use crate::decision::refusals;
 use crate::identity::session::Session;
 use crate::identity::user::User;
-use crate::{Reason, RefusalKind, Stop, View};
+use crate::{Reason, Refusal, RefusalKind, Stop, View};
 
 /// Why the caller may not do this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,8 @@ pub(crate) enum Error {
 impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::Login | Self::LoggedOut => RefusalKind::Unauthenticated,
+            Self::Login => RefusalKind::Unauthenticated,
+            Self::LoggedOut => RefusalKind::LoggedOut,
             Self::Role(_) | Self::Service => RefusalKind::Forbidden,
         }
     }
@@ -49,6 +51,11 @@ pub(crate) fn user(view: &View<'_>) -> Result<UserId, Stop> {
         (Actor::User(id), Some(session)) => logged_in(view, *id, session),
         _ => Err(Error::Login.into()),
     }
+}
+
+/// How [`user`] refuses.
+pub(crate) fn user_refusals() -> Vec<Refusal> {
+    refusals([Error::Login, Error::LoggedOut])
 }
 
 /// The user who sent the command, if they are logged in and hold `role` now.
@@ -87,6 +94,11 @@ fn holder(view: &View<'_>, id: UserId, role: Role) -> Result<UserId, Stop> {
     }
 }
 
+/// How [`require`] refuses.
+pub(crate) fn role_refusals(role: Role) -> Vec<Refusal> {
+    [user_refusals(), refusals([Error::Role(role)])].concat()
+}
+
 /// Refuses everybody but a service.
 pub(crate) fn require_service(view: &View<'_>) -> Result<(), Stop> {
     match view.actor() {
@@ -94,4 +106,9 @@ pub(crate) fn require_service(view: &View<'_>) -> Result<(), Stop> {
         Actor::User(_) => Err(Error::Service.into()),
         Actor::Anonymous => Err(Error::Login.into()),
     }
+}
+
+/// How [`require_service`] refuses.
+pub(crate) fn service_refusals() -> Vec<Refusal> {
+    refusals([Error::Login, Error::Service])
 }

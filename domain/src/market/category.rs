@@ -8,8 +8,11 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::market::category::{Event, Name};
 use tidemark_events::{CategoryId, Slug};
 
+use crate::decision::refusals;
 use crate::identity::access;
-use crate::{AggregateState, Claim, ClaimScope, Command, Reason, RefusalKind, Stop, View, Write};
+use crate::{
+    AggregateState, Claim, ClaimScope, Command, Reason, Refusal, RefusalKind, Stop, View, Write,
+};
 
 /// Why a command on a category is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,6 +107,11 @@ pub(crate) fn require_active(view: &View<'_>, id: CategoryId) -> Result<(), Stop
     Ok(())
 }
 
+/// How [`require_active`] refuses.
+pub(crate) fn active_refusals() -> Vec<Refusal> {
+    refusals([Error::NotFound, Error::Inactive])
+}
+
 /// On which level of the tree the category is, if something new may be filed under it. Those at the top are
 /// on level 1.
 ///
@@ -153,6 +161,11 @@ impl Command for Create {
         "create_category"
     }
 
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::TooDeep, Error::SlugTaken]);
+        [access::role_refusals(Role::Admin), own, active_refusals()].concat()
+    }
+
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require(view, Role::Admin)?;
         if let Some(parent_id) = self.parent_id
@@ -192,6 +205,11 @@ impl Command for Activate {
         "activate_category"
     }
 
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::Active]);
+        [access::role_refusals(Role::Admin), own].concat()
+    }
+
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let category_id = self.category_id;
         access::require(view, Role::Admin)?;
@@ -216,6 +234,11 @@ pub struct Deactivate {
 impl Command for Deactivate {
     fn name(&self) -> &'static str {
         "deactivate_category"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::Inactive]);
+        [access::role_refusals(Role::Admin), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

@@ -16,8 +16,9 @@ pub use draft::Draft;
 pub use error::Error;
 pub use listing::{List, Withdraw};
 
+use crate::decision::refusals;
 use crate::identity::access;
-use crate::{AggregateState, Claim, ClaimScope, Stop, View, Write};
+use crate::{AggregateState, Claim, ClaimScope, Refusal, Stop, View, Write};
 
 /// What rules know of a product, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +122,12 @@ fn find_own<'a>(view: &View<'a>, id: ProductId) -> Result<(&'a Offer, Status), S
     }
 }
 
+/// How [`find_own`] refuses.
+fn own_refusals() -> Vec<Refusal> {
+    let own = refusals([Error::NotFound, Error::NotTheSeller]);
+    [access::role_refusals(Role::Seller), own].concat()
+}
+
 /// What is offered, if the product is listed and the caller's own.
 pub(crate) fn require_own_listed<'a>(view: &View<'a>, id: ProductId) -> Result<&'a Offer, Stop> {
     let (offer, status) = find_own(view, id)?;
@@ -130,6 +137,12 @@ pub(crate) fn require_own_listed<'a>(view: &View<'a>, id: ProductId) -> Result<&
         Status::Withdrawn => Err(Error::Withdrawn.into()),
         Status::Sold => Err(Error::Sold.into()),
     }
+}
+
+/// How [`require_own_listed`] refuses.
+pub(crate) fn own_listed_refusals() -> Vec<Refusal> {
+    let unlisted = refusals([Error::NotListed, Error::Withdrawn, Error::Sold]);
+    [own_refusals(), unlisted].concat()
 }
 
 /// The claim on the product that its auction holds until the auction is over.
@@ -151,6 +164,11 @@ pub(crate) fn require_not_auctioned(view: &View<'_>, id: ProductId) -> Result<()
         None => Ok(()),
         Some(_) => Err(Error::Auctioned.into()),
     }
+}
+
+/// How [`require_not_auctioned`] refuses.
+pub(crate) fn not_auctioned_refusals() -> Vec<Refusal> {
+    refusals([Error::Auctioned])
 }
 
 /// The write that says that an auction sold the product.

@@ -5,7 +5,7 @@ use tidemark_events::RetryId;
 use tidemark_events::operations::retry::{Event, Name};
 
 use crate::identity::access;
-use crate::{AggregateState, Command, Stop, View, Write};
+use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
 /// The state of a retry, which is empty: no rule needs to know of retries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,10 @@ pub struct Request {
 impl Command for Request {
     fn name(&self) -> &'static str {
         "request_retry"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        access::service_refusals()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{CredentialId, KeyedHash, Line, Sealed};
 
@@ -15,7 +16,9 @@ id! {
 pub type DisplayName = Line<100>;
 
 /// What a user may do. A user holds any number of roles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A buyer bids and buys. Everybody who registers gets this role.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{AuctionId, CategoryId, Line, Money, Text, UserId};
 
@@ -21,7 +22,7 @@ pub type Image = Line<500>;
 pub type Specification = Line<200>;
 
 /// How used a product is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
     /// The product is unused and in its packaging.

@@ -1,7 +1,12 @@
 //! Countries that things are sent to.
 
+use std::borrow::Cow;
+
 use iso_country::Country;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The alpha-2 code of a country that ISO 3166-1 lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +27,23 @@ impl TryFrom<String> for CountryCode {
             Ok(Country::Unspecified) | Err(_) => Err(CountryError),
             Ok(_) => Ok(Self(code)),
         }
+    }
+}
+
+impl PartialSchema for CountryCode {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .description(Some("A country, as its ISO 3166-1 alpha-2 code."))
+            .pattern(Some("^[A-Z]{2}$"))
+            .examples(["DE"])
+            .into()
+    }
+}
+
+impl ToSchema for CountryCode {
+    fn name() -> Cow<'static, str> {
+        "Country".into()
     }
 }
 

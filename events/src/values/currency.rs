@@ -1,7 +1,12 @@
 //! Currencies that people pay in.
 
-use iso_currency::Currency;
+use std::borrow::Cow;
+
+use iso_currency::{Currency, IntoEnumIterator};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A currency that people pay in.
 ///
@@ -26,6 +31,24 @@ impl TryFrom<Currency> for PayableCurrency {
         } else {
             Ok(Self(currency))
         }
+    }
+}
+
+impl PartialSchema for PayableCurrency {
+    fn schema() -> RefOr<Schema> {
+        let payable = Currency::iter().filter(|&currency| Self::try_from(currency).is_ok());
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::String))
+            .description(Some("A currency that people pay in, as its ISO 4217 code."))
+            .enum_values(Some(payable.map(|it| it.code())))
+            .examples([Currency::EUR.code()])
+            .into()
+    }
+}
+
+impl ToSchema for PayableCurrency {
+    fn name() -> Cow<'static, str> {
+        "Currency".into()
     }
 }
 

@@ -1,5 +1,6 @@
-//! Access tokens: JWTs (RFC 9068) signed with Ed25519. There is one key, one algorithm and one form of
-//! header; a token with any other is refused. Whether the session has ended is not known here.
+//! Access tokens: JWTs (RFC 9068) signed with Ed25519. There is one key that signs, at most one other that is
+//! accepted, one algorithm and one form of header; a token with any other is refused. Whether the session has ended
+//! is not known here.
 
 use std::fmt;
 
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -19,8 +20,11 @@ use super::{Error, User};
 use crate::config;
 
 const TOKEN_TYPE: &str = "at+jwt";
+/// `client_id` of all tokens. Clients are not registered: to us all of them are one, which is Tidemark's own.
+const CLIENT_ID: &str = "tidemark";
 const SIGNING_KEY_VARIABLE: &str = "TIDEMARK_AUTH__SIGNING_KEY";
 const VERIFYING_KEY_VARIABLE: &str = "TIDEMARK_AUTH__VERIFYING_KEY";
+const OTHER_VERIFYING_KEY_VARIABLE: &str = "TIDEMARK_AUTH__OTHER_VERIFYING_KEY";
 /// Every token that we issue is smaller; a larger one is refused before it is decoded.
 const TOKEN_BYTES_MAX: usize = 4096;
 /// The length of a key id, which is the beginning of the key's hash.
@@ -33,6 +37,8 @@ pub struct AccessClaims {
     pub iss: String,
     /// The audience, which is `auth.audience` of the configuration.
     pub aud: String,
+    /// The client that asked for the token, which RFC 9068 requires. It is the same in all tokens.
+    pub client_id: String,
     /// The id of the user.
     pub sub: Uuid,
     /// The id of the session.
@@ -72,12 +78,31 @@ pub struct Issuer {
 /// Verifies access tokens.
 #[derive(Clone)]
 pub struct Verifier {
-    key: DecodingKey,
-    key_id: String,
-    /// The raw public key, in base64url.
-    public_key: String,
+    /// The key of our own tokens, and the other one if there is one.
+    keys: Vec<PublicKey>,
     validation: Validation,
     leeway_s: i64,
+}
+
+/// A key that verifies access tokens.
+#[derive(Clone)]
+struct PublicKey {
+    key: DecodingKey,
+    id: String,
+    /// The raw public key, in base64url.
+    raw: String,
+}
+
+impl PublicKey {
+    fn new(pem: &str, variable: &'static str) -> Result<Self, Error> {
+        let key = VerifyingKey::from_public_key_pem(pem).map_err(|e| unusable(variable, &e))?;
+        let raw = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        Ok(Self {
+            key: DecodingKey::from_ed_components(&raw).map_err(|e| unusable(variable, &e))?,
+            id: key_id(&key),
+            raw,
+        })
+    }
 }
 
 impl Issuer {
@@ -108,6 +133,7 @@ impl Issuer {
         let claims = AccessClaims {
             iss: self.iss.clone(),
             aud: self.aud.clone(),
+            client_id: CLIENT_ID.to_owned(),
             sub: user.id,
             sid: user.session_id,
             iat: issued,
@@ -134,19 +160,23 @@ struct OurHeader {
 }
 
 impl Verifier {
-    /// Makes a verifier that accepts what `auth.verifying_key` verifies.
+    /// Makes a verifier that accepts what `auth.verifying_key` or `auth.other_verifying_key` verifies.
     ///
     /// # Errors
-    /// If the key is missing or not an Ed25519 public key.
+    /// If the key is missing, or if one is not an Ed25519 public key.
     pub fn from_config(auth: &config::Auth) -> Result<Self, Error> {
         let pem = pem(
             &auth.verifying_key,
             "auth.verifying_key",
             VERIFYING_KEY_VARIABLE,
         )?;
-        let key = VerifyingKey::from_public_key_pem(&pem)
-            .map_err(|e| unusable(VERIFYING_KEY_VARIABLE, &e))?;
-        let public_key = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        let mut keys = vec![PublicKey::new(&pem, VERIFYING_KEY_VARIABLE)?];
+        let other = &auth.other_verifying_key;
+        if !other.expose_secret().is_empty() {
+            let name = "auth.other_verifying_key";
+            let pem = self::pem(other, name, OTHER_VERIFYING_KEY_VARIABLE)?;
+            keys.push(PublicKey::new(&pem, OTHER_VERIFYING_KEY_VARIABLE)?);
+        }
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&auth.issuer]);
         validation.set_audience(&[&auth.audience]);
@@ -155,10 +185,7 @@ impl Verifier {
         validation.validate_exp = false;
         validation.validate_nbf = false;
         Ok(Self {
-            key: DecodingKey::from_ed_components(&public_key)
-                .map_err(|e| unusable(VERIFYING_KEY_VARIABLE, &e))?,
-            key_id: key_id(&key),
-            public_key,
+            keys,
             validation,
             leeway_s: auth.leeway_s,
         })
@@ -169,8 +196,8 @@ impl Verifier {
     /// # Errors
     /// `Foreign` if it was not issued here, `Expired` if it has expired or is not valid yet.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<AccessClaims, Error> {
-        self.check_header(token)?;
-        let decoded = jsonwebtoken::decode::<AccessClaims>(token, &self.key, &self.validation);
+        let key = self.key_of(token)?;
+        let decoded = jsonwebtoken::decode::<AccessClaims>(token, &key.key, &self.validation);
         let claims = decoded.map_err(|e| Error::Foreign(e.to_string()))?.claims;
         let now = now.timestamp();
         let is_early = claims.nbf > now.saturating_add(self.leeway_s);
@@ -182,7 +209,8 @@ impl Verifier {
         }
     }
 
-    fn check_header(&self, token: &str) -> Result<(), Error> {
+    /// The key that the header of the token names.
+    fn key_of(&self, token: &str) -> Result<&PublicKey, Error> {
         let foreign = |reason: &str| Err(Error::Foreign(reason.to_owned()));
         if token.len() > TOKEN_BYTES_MAX {
             return foreign("it is too long");
@@ -195,18 +223,23 @@ impl Verifier {
                 foreign("it is signed by another algorithm")
             }
             Some(header) if header.typ != TOKEN_TYPE => foreign("it is not an access token"),
-            Some(header) if header.kid != self.key_id => foreign("it is signed by another key"),
-            Some(_) => Ok(()),
+            Some(header) => match self.keys.iter().find(|key| key.id == header.kid) {
+                Some(key) => Ok(key),
+                None => foreign("it is signed by another key"),
+            },
         }
     }
 
-    /// The public key as a JWK set (RFC 7517), by which others verify our tokens.
+    /// The public keys as a JWK set (RFC 7517), by which others verify our tokens.
     #[must_use]
     pub fn jwks(&self) -> Value {
-        json!({ "keys": [{
-            "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
-            "kid": self.key_id, "x": self.public_key,
-        }] })
+        let jwk = |key: &PublicKey| {
+            json!({
+                "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
+                "kid": key.id, "x": key.raw,
+            })
+        };
+        json!({ "keys": self.keys.iter().map(jwk).collect::<Vec<_>>() })
     }
 }
 
@@ -242,7 +275,7 @@ impl fmt::Debug for Issuer {
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
-            .field("key_id", &self.key_id)
+            .field("keys", &self.keys.len())
             .finish_non_exhaustive()
     }
 }

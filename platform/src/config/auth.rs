@@ -6,13 +6,14 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::bounds::{at_most, positive};
+use super::bounds::{at_most, base_url, positive};
 
 /// Tokens, sessions and passwords.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
+    #[garde(custom(base_url))]
     pub issuer: String,
     pub audience: String,
     #[garde(custom(positive))]
@@ -26,6 +27,8 @@ pub struct Auth {
     pub leeway_s: i64,
     pub signing_key: SecretString,
     pub verifying_key: SecretString,
+    pub other_verifying_key: SecretString,
+    pub keys_max_age_s: u64,
     #[garde(custom(positive), custom(at_most("auth.password_max", self.password_max)))]
     pub password_min: usize,
     pub password_max: usize,

@@ -3,12 +3,29 @@
 
 use std::fmt::Display;
 
+use axum::http::Uri;
+
 /// The setting must not be zero or less, because then the part that reads it could do nothing.
 pub(super) fn positive<T: PartialOrd + From<u8>, C>(value: &T, _context: &C) -> garde::Result {
     if *value < T::from(1) {
         return Err(garde::Error::new("must be at least 1"));
     }
     Ok(())
+}
+
+/// The setting must be a URL to which paths can be added.
+pub(super) fn base_url<C>(value: &str, _context: &C) -> garde::Result {
+    let uri = value.parse::<Uri>().ok();
+    let is_base = uri.is_some_and(|uri| {
+        let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+        is_web && uri.authority().is_some() && uri.query().is_none()
+    });
+    if is_base && !value.ends_with('/') && !value.contains('#') {
+        return Ok(());
+    }
+    Err(garde::Error::new(
+        "must be a URL that begins with http:// or https://, without a slash at its end",
+    ))
 }
 
 /// The setting must exceed the setting `other`.

@@ -30,4 +30,6 @@ pub struct Query {
     pub sse_keep_alive_s: u64,
     #[garde(custom(positive))]
     pub sse_refresh_s: u64,
+    #[garde(custom(positive))]
+    pub sse_retry_ms: u64,
 }

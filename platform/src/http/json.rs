@@ -2,6 +2,7 @@
 //! store, is refused before it reaches a handler. `body` has already limited how large the body is and
 //! how long it takes to arrive.
 
+mod faults;
 mod strict;
 
 use axum::body::Bytes;
@@ -13,18 +14,20 @@ use garde::Validate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
+use utoipa::ToSchema;
 
 use super::body::BodyLimits;
 use super::{FieldError, Problem};
 
 /// A JSON body of a request or a response. As an extractor it parses and then validates: another media
-/// type is answered 415, a text that is not JSON 400, and unacceptable values 422 with a pointer to each.
+/// type is answered 415, a text that is not JSON 400, and unacceptable values 422 with a pointer to each of
+/// them.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
 impl<T, S> FromRequest<S> for Json<T>
 where
-    T: DeserializeOwned + Validate<Context = ()>,
+    T: DeserializeOwned + Validate<Context = ()> + ToSchema,
     S: Send + Sync,
 {
     type Rejection = Problem;
@@ -67,42 +70,34 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn parse<T: DeserializeOwned + Validate<Context = ()>>(
-    body: &[u8],
-    depth_max: usize,
-) -> Result<T, Problem> {
+fn parse<T>(body: &[u8], depth_max: usize) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Validate<Context = ()> + ToSchema,
+{
     let malformed = |detail: String| Problem::bad_request("malformed_json", detail);
     let text =
         std::str::from_utf8(body).map_err(|e| malformed(format!("The body is not UTF-8: {e}.")))?;
     let refused = strict::check(text, depth_max).map_err(malformed)?;
-    if !refused.is_empty() {
-        return Err(Problem::invalid(refused));
+    if refused.is_empty()
+        && let Ok(value) = serde_json::from_str::<T>(text)
+        && value.validate().is_ok()
+    {
+        return Ok(value);
     }
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value: T = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| Problem::invalid(vec![unacceptable(&error)]))?;
-    value
-        .validate()
-        .map_err(|report| Problem::invalid(violations(&report)))?;
-    Ok(value)
+    Err(Problem::invalid(faults::of::<T>(text, refused)))
 }
 
-/// Where a value does not fit its type, and why.
-fn unacceptable(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
-    let inner = error.inner().to_string();
-    // The pointer says more than serde's line and column, which are cut off.
-    let detail = inner
-        .rsplit_once(" at line ")
-        .map_or(inner.as_str(), |(detail, _)| detail);
-    let mut pointer = pointer(error.path());
+/// A JSON pointer to where a value does not fit its type.
+fn place(path: &Path, message: &str) -> String {
+    let mut pointer = pointer(path);
     // Serde reports a missing field at the object that lacks it; the pointer should name the field.
-    if let Some(name) = detail
+    if let Some(name) = message
         .strip_prefix("missing field `")
         .and_then(|d| d.strip_suffix('`'))
     {
         strict::push(&mut pointer, name);
     }
-    FieldError::pointer(pointer, detail)
+    pointer
 }
 
 fn pointer(path: &Path) -> String {

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use garde::Validate;
 use serde::de::DeserializeOwned;
 
-use super::{FieldError, Problem};
+use super::{FieldError, Problem, words};
 
 /// The parameters of the path. Values of another type than the route expects are answered 400.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,11 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
         path.map(|axum::extract::Path(value)| Self(value))
-            .map_err(|rejection| Problem::bad_request("invalid_path", rejection.body_text()))
+            .map_err(|rejection| {
+                let detail =
+                    "A parameter of the path does not have the form that the description gives.";
+                Problem::bad_request("invalid_path", detail).caused_by(rejection.body_text())
+            })
     }
 }
 
@@ -70,6 +74,6 @@ fn unacceptable(error: &serde_path_to_error::Error<serde_urlencoded::de::Error>)
         .and_then(|d| d.strip_suffix('`'));
     FieldError::parameter(
         missing.map_or_else(|| error.path().to_string(), str::to_owned),
-        detail,
+        words::of_parser(&detail),
     )
 }

@@ -3,6 +3,7 @@
 
 mod document;
 
+pub(crate) use document::MEDIA_TYPE;
 pub use document::{FieldError, ProblemDocument};
 
 use std::fmt::Display;
@@ -13,8 +14,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use self::document::MEDIA_TYPE;
 
 /// A refusal or a failure, as a handler or an extractor returns it.
 #[derive(Clone, Debug)]
@@ -57,12 +56,10 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, code, detail).header(WWW_AUTHENTICATE, challenge)
     }
 
-    /// 401: the request carries a credential that is not valid.
-    pub fn invalid_token(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "invalid_token", detail).header(
-            WWW_AUTHENTICATE,
-            HeaderValue::from_static(r#"Bearer error="invalid_token""#),
-        )
+    /// 401: the request carries a credential that is not valid, or no longer valid.
+    pub fn invalid_token(code: &'static str, detail: impl Into<String>) -> Self {
+        let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+        Self::new(StatusCode::UNAUTHORIZED, code, detail).header(WWW_AUTHENTICATE, challenge)
     }
 
     /// 403: the principal is known, but may not do this.

@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::apply;
 use crate::auth::{Principal, User};
@@ -16,7 +17,7 @@ use crate::http::{Correlation, IdempotencyKey, IfMatch, Json, Path, Problem, Que
 use crate::testing;
 use crate::tidemark::Tidemark;
 
-#[derive(Debug, Deserialize, Serialize, Validate)]
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Order {
     #[garde(length(chars, max = 20))]
@@ -31,7 +32,7 @@ struct Order {
     extra: Value,
 }
 
-#[derive(Debug, Deserialize, Serialize, Validate)]
+#[derive(Debug, Deserialize, Serialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Line {
     #[garde(range(min = 1, max = 9))]

@@ -1,6 +1,7 @@
 //! Queries about users.
 
 mod profile;
+mod seller;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -8,5 +9,7 @@ use crate::app::App;
 
 /// The routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(profile::router())
+    OpenApiRouter::new()
+        .merge(profile::router())
+        .merge(seller::router())
 }

@@ -30,6 +30,19 @@ impl Stream {
 
     /// The id and the bid count of the next update; `None` at the end of the stream.
     async fn next(&mut self) -> Option<(String, i64)> {
+        loop {
+            let event = self.event().await?;
+            if field(&event, "event: ") == "state" {
+                let document: serde_json::Value =
+                    serde_json::from_str(field(&event, "data: ")).unwrap();
+                let bid_count = document["bid_count"].as_i64().unwrap();
+                return Some((field(&event, "id: ").to_owned(), bid_count));
+            }
+        }
+    }
+
+    /// The lines of the next event; `None` at the end of the stream.
+    async fn event(&mut self) -> Option<String> {
         while !self.text.contains("\n\n") {
             let chunk = timeout(DEADLINE, self.response.chunk())
                 .await
@@ -38,15 +51,18 @@ impl Stream {
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
         }
         let (event, rest) = self.text.split_once("\n\n").unwrap();
-        let field = |name: &str| {
-            let line = event.lines().find_map(|line| line.strip_prefix(name));
-            line.unwrap_or_default().to_owned()
-        };
-        let document: serde_json::Value = serde_json::from_str(&field("data: ")).unwrap();
-        let next = (field("id: "), document["bid_count"].as_i64().unwrap());
+        let event = event.to_owned();
         self.text = rest.to_owned();
-        Some(next)
+        Some(event)
     }
+}
+
+/// What stands in an event after the name of the field; empty if it has no such field.
+fn field<'a>(event: &'a str, name: &str) -> &'a str {
+    let mut lines = event.lines();
+    lines
+        .find_map(|line| line.strip_prefix(name))
+        .unwrap_or_default()
 }
 
 /// Writes an auction with this number of bids, changed at this position.
@@ -131,6 +147,21 @@ async fn an_earlier_timeline_is_no_reason_to_refuse_and_proxies_do_not_buffer() 
     let headers = stream.response.headers();
     assert_eq!(headers["x-accel-buffering"], "no");
     assert_eq!(stream.next().await, Some(("2.3".to_owned(), 0)));
+}
+
+#[tokio::test]
+async fn a_stream_says_when_to_connect_again_and_that_it_ends() {
+    let database = Database::new("live_end").await;
+    database.set_head(99).await;
+    write_auction(&database, 0, 3).await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_RETRY_MS", "1234")]).await;
+    let mut stream = Stream::open(&api, &[]).await;
+    assert_eq!(stream.event().await.as_deref(), Some("retry: 1234"));
+    assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+    drop(api);
+    let end = "event: end\ndata: {\"code\":\"shutting_down\"}";
+    assert_eq!(stream.event().await.as_deref(), Some(end));
+    assert_eq!(stream.event().await, None);
 }
 
 #[tokio::test]

@@ -69,12 +69,14 @@ pub struct Row {
     #[schema(value_type = schema::Money)]
     pub current_price: Money,
     /// By how much each bid must exceed the one before, in minor units of the auction's currency.
+    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64, example = 500)]
     pub minimum_increment: i64,
     /// The lowest amount of the next bid; none when the auction is over.
     #[schema(value_type = Option<schema::Money>)]
     pub minimum_next_bid: Option<Money>,
     /// The price at which a buyer can end the auction at once, in minor units of the auction's currency; none
     /// if the seller set none, from the first bid on, and when the auction is over.
+    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64)]
     pub buy_now_price: Option<i64>,
     /// The number of bids.
     pub bid_count: u64,
@@ -89,6 +91,7 @@ pub struct Row {
     pub ends_at: DateTime<Utc>,
     /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction to so
     /// many seconds after the bid.
+    #[schema(maximum = 3_600)]
     pub anti_sniping_window_s: u32,
     /// Beyond what moment late bids do not extend the auction; none if it was scheduled before there was one.
     #[serde(default)]
@@ -97,6 +100,7 @@ pub struct Row {
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
     /// The version of the auction: the number of its changes.
+    #[schema(minimum = 1, example = 7)]
     pub version: i64,
 }
 

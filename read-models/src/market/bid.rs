@@ -30,6 +30,7 @@ pub struct Row {
     /// When the bid was recorded.
     pub placed_at: DateTime<Utc>,
     /// The version of the auction after the bid.
+    #[schema(minimum = 1, example = 7)]
     pub version: i64,
 }
 

@@ -24,10 +24,12 @@ pub struct Row {
     /// The name in URLs, which no other category has.
     pub slug: String,
     /// The place among the categories with the same parent, the lowest first.
+    #[schema(minimum = -2_147_483_648i64, maximum = 2_147_483_647i64)]
     pub sort_order: i32,
     /// Whether products and categories may be filed under the category.
     pub active: bool,
     /// The version of the category: the number of its changes.
+    #[schema(minimum = 1, example = 7)]
     pub version: i64,
 }
 

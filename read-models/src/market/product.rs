@@ -56,7 +56,6 @@ pub struct Row {
     /// The description, any number of lines.
     pub description: String,
     /// How used the product is.
-    #[schema(value_type = schema::Condition)]
     pub condition: Condition,
     /// References to pictures, the main picture first.
     pub images: Vec<String>,
@@ -71,6 +70,7 @@ pub struct Row {
     #[schema(value_type = Option<Uuid>)]
     pub sold_in: Option<AuctionId>,
     /// The version of the product: the number of its changes.
+    #[schema(minimum = 1, example = 7)]
     pub version: i64,
 }
 

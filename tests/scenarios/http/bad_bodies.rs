@@ -1,6 +1,7 @@
-//! Bad bodies: one value is wrong in a body that the route would accept otherwise.
+//! Bad bodies: one value, or several, are wrong in a body that the route would accept otherwise.
 
 mod attempts;
 mod edits;
+mod several_faults;
 mod structure;
 mod values;

@@ -17,6 +17,7 @@ async fn a_document_that_the_client_has_is_not_sent_again() {
         (seller, format!("/v1/auctions/{auction}")),
         (seller, format!("/v1/products/{product}")),
         (seller, format!("/v1/categories/{}", market.category_id)),
+        (seller, format!("/v1/sellers/{}", market.seller.id)),
         (seller, "/v1/me".to_owned()),
         (&*auditor, format!("/v1/audit/auctions/{auction}/state")),
     ] {

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use tidemark_command_api::Share;
 use tidemark_command_api::error::Error;
 use tidemark_command_api::executor::{Answer, Executor, Submission};
-use tidemark_domain::{Command, Stop, View, Write};
+use tidemark_domain::{Command, Refusal, Stop, View, Write};
 use tidemark_event_store::TimedPool;
 use tidemark_events::{Actor, Metadata};
 use tidemark_platform::clock::Clock;
@@ -31,6 +31,10 @@ impl Command for Defect {
             // The loop needs the name for a metric, once the command is settled.
             Self::InTheLoop => panic!("a defect of the loop"),
         }
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        Vec::new()
     }
 
     fn decide(&self, _: &View<'_>) -> Result<Vec<Write>, Stop> {

@@ -83,7 +83,10 @@ async fn bids_below_the_minimum_are_refused() {
     ida.bid(auction, STARTING_PRICE).await.ok();
     let head = app.database.head().await;
     for amount in [1, STARTING_PRICE, STARTING_PRICE + INCREMENT - 1] {
-        otto.bid(auction, amount).await.problem(409, "bid_too_low");
+        let refused = otto.bid(auction, amount).await;
+        refused.problem(409, "bid_too_low");
+        // A client need not read the minimum out of a sentence.
+        assert_eq!(refused.body["minimum"], eur(STARTING_PRICE + INCREMENT));
         // A bidder must outbid themselves too.
         ida.bid(auction, amount).await.problem(409, "bid_too_low");
     }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(record))
@@ -43,6 +44,7 @@ enum Shown {
         /// The stream.
         stream_id: Uuid,
         /// The version after which the page begins.
+        #[schema(minimum = 0)]
         after_version: i64,
     },
     /// The state that a stream had.
@@ -50,6 +52,7 @@ enum Shown {
         /// The stream.
         stream_id: Uuid,
         /// The version whose state is shown, if it was asked for by version.
+        #[schema(minimum = 1)]
         version: Option<i64>,
         /// The moment whose state is shown, if it was asked for by time.
         #[schema(value_type = Option<String>, format = DateTime)]
@@ -58,6 +61,7 @@ enum Shown {
     /// A page of the log.
     Log {
         /// The position after which the page begins.
+        #[schema(minimum = 0)]
         after_position: i64,
         /// The event type that the page is restricted to.
         #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
@@ -121,9 +125,10 @@ impl From<Shown> for Scope {
 #[utoipa::path(
     post,
     path = "/v1/readings",
-    tag = "audit",
+    operation_id = "record_reading",
+    tag = "services",
     security(("service" = [])),
-    responses((status = 201, body = AcceptedBody), Problem)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Record>)
 )]
 async fn record(
     State(app): State<App>,

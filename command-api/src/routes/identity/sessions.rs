@@ -29,6 +29,7 @@ use crate::error::Error;
 use crate::executor::Accepted;
 use crate::identity::email::normalised_email;
 use crate::identity::refresh_token::{new_refresh_token, next_refresh_token, session_of};
+use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -68,6 +69,7 @@ struct Tokens {
     /// Always `Bearer`.
     token_type: &'static str,
     /// Seconds until the access token expires.
+    #[schema(minimum = 1, example = 900)]
     expires_in: i64,
     /// The token to send with the next refresh. It can be used once.
     refresh_token: String,
@@ -77,8 +79,9 @@ struct Tokens {
 #[utoipa::path(
     post,
     path = "/v1/sessions",
+    operation_id = "log_in",
     tag = "sessions",
-    responses((status = 201, body = Tokens), Problem)
+    responses((status = 201, body = Tokens), RefusalsOf<Open>)
 )]
 async fn log_in(
     State(app): State<App>,
@@ -120,8 +123,9 @@ async fn log_in(
 #[utoipa::path(
     post,
     path = "/v1/sessions/refresh",
+    operation_id = "refresh_session",
     tag = "sessions",
-    responses((status = 200, body = Tokens), Problem)
+    responses((status = 200, body = Tokens), RefusalsOf<Refresh>)
 )]
 async fn refresh(
     State(app): State<App>,
@@ -153,10 +157,11 @@ async fn refresh(
 #[utoipa::path(
     delete,
     path = "/v1/sessions/{id}",
+    operation_id = "log_out",
     tag = "sessions",
     params(("id" = Uuid, Path, description = "The session")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<End>)
 )]
 async fn log_out(
     State(app): State<App>,

@@ -1,5 +1,7 @@
 //! Routes of users: registration, the first admin, and roles.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -7,20 +9,25 @@ use garde::Validate;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
+use tidemark_domain::Command;
 use tidemark_domain::identity::user::{CreateFirstAdmin, GrantRole, Register, RevokeRole};
 use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::identity::user::{DisplayName, Role};
 use tidemark_events::{CredentialId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
-use utoipa::ToSchema;
+use tidemark_platform::openapi::responses;
+use utoipa::openapi::RefOr;
+use utoipa::{IntoResponses, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::error::Error;
 use crate::identity::email::{EMAIL_BYTES_MAX, normalised_email};
+use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -69,8 +76,7 @@ struct FirstAdmin {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct RoleToGrant {
-    /// The role: `buyer`, `seller`, `admin`, `auditor` or `operator`.
-    #[schema(value_type = String, example = "seller")]
+    /// The role to grant.
     role: Role,
 }
 
@@ -81,8 +87,9 @@ const PROFILE: Location = Location("/v1/me");
 #[utoipa::path(
     post,
     path = "/v1/users",
+    operation_id = "register",
     tag = "users",
-    responses((status = 201, body = AcceptedBody), Problem)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Register>)
 )]
 async fn register(
     State(app): State<App>,
@@ -102,9 +109,10 @@ async fn register(
 #[utoipa::path(
     post,
     path = "/v1/admins",
-    tag = "users",
+    operation_id = "create_first_admin",
+    tag = "services",
     security(("service" = [])),
-    responses((status = 201, body = AcceptedBody), Problem)
+    responses((status = 201, body = AcceptedBody), FirstAdminProblems)
 )]
 async fn create_first_admin(
     State(app): State<App>,
@@ -114,10 +122,7 @@ async fn create_first_admin(
     let secret = app.config.bootstrap_secret.expose_secret();
     let is_right = bool::from(secret.as_bytes().ct_eq(body.secret.as_bytes()));
     if secret.is_empty() || !is_right {
-        return Err(Problem::forbidden(
-            "wrong_bootstrap_secret",
-            "The secret is not the bootstrap secret of the configuration.",
-        ));
+        return Err(wrong_secret());
     }
     let user = NewUser {
         email: body.email,
@@ -130,6 +135,22 @@ async fn create_first_admin(
     let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     submission.subject_keys.push(subject_key);
     app.answer_created(submission, PROFILE).await
+}
+
+fn wrong_secret() -> Problem {
+    Problem::forbidden(
+        "wrong_bootstrap_secret",
+        "The secret is not the bootstrap secret of the configuration.",
+    )
+}
+
+struct FirstAdminProblems;
+
+impl IntoResponses for FirstAdminProblems {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let refusals = CreateFirstAdmin::refusals().into_iter().map(Error::from);
+        responses(refusals.map(Problem::from).chain([wrong_secret()]))
+    }
 }
 
 /// The command that registers a user, with all personal data sealed under a new key, and that key.
@@ -173,10 +194,11 @@ async fn registration(
 #[utoipa::path(
     post,
     path = "/v1/users/{id}/roles",
+    operation_id = "grant_role",
     tag = "users",
     params(("id" = Uuid, Path, description = "The user")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<GrantRole>)
 )]
 async fn grant_role(
     State(app): State<App>,
@@ -197,13 +219,14 @@ async fn grant_role(
 #[utoipa::path(
     delete,
     path = "/v1/users/{id}/roles/{role}",
+    operation_id = "revoke_role",
     tag = "users",
     params(
         ("id" = Uuid, Path, description = "The user"),
-        ("role" = String, Path, description = "The role")
+        ("role" = Role, Path, description = "The role")
     ),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<RevokeRole>)
 )]
 async fn revoke_role(
     State(app): State<App>,

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::price::Price;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -42,17 +43,17 @@ struct NewAuction {
     starting_price: Price,
     /// By how much a bid must exceed the highest one so far, in minor units of the same currency.
     #[garde(range(min = 1, max = AMOUNT_MAX))]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64)]
     minimum_increment: i64,
     /// The price below which the product is not sold, in minor units of the same currency. Bidders are not
     /// told what it is.
     #[garde(range(min = 1, max = AMOUNT_MAX))]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64)]
     reserve_price: Option<i64>,
     /// The price for which a buyer may end the auction at once, in minor units of the same currency. It may
     /// be paid until the first bid.
     #[garde(range(min = 1, max = AMOUNT_MAX))]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64)]
     buy_now_price: Option<i64>,
     /// When the auction opens, at most 730 days ahead, in whole microseconds: what is finer is cut off. Leave
     /// it out to open the auction at once.
@@ -83,9 +84,10 @@ struct NewBid {
 #[utoipa::path(
     post,
     path = "/v1/auctions",
+    operation_id = "schedule_auction",
     tag = "auctions",
     security(("user" = [])),
-    responses((status = 201, body = AcceptedBody), Problem)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Schedule>)
 )]
 async fn schedule(
     State(app): State<App>,
@@ -118,10 +120,11 @@ async fn schedule(
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/bids",
+    operation_id = "place_bid",
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("user" = [])),
-    responses((status = 201, body = AcceptedBody, description = "The auction, in which this bid is now the highest"), Problem)
+    responses((status = 201, body = AcceptedBody, description = "The auction, in which this bid is now the highest"), RefusalsOf<PlaceBid>)
 )]
 async fn place_bid(
     State(app): State<App>,
@@ -144,10 +147,11 @@ async fn place_bid(
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/buy-now",
+    operation_id = "buy_now",
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<BuyNow>)
 )]
 async fn buy_now(
     State(app): State<App>,
@@ -166,10 +170,11 @@ async fn buy_now(
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/cancel",
+    operation_id = "cancel_auction",
     tag = "auctions",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Cancel>)
 )]
 async fn cancel(
     State(app): State<App>,
@@ -189,10 +194,11 @@ async fn cancel(
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/open",
-    tag = "auctions",
+    operation_id = "open_auction",
+    tag = "services",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("service" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Open>)
 )]
 async fn open(
     State(app): State<App>,
@@ -212,10 +218,11 @@ async fn open(
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/close",
-    tag = "auctions",
+    operation_id = "close_auction",
+    tag = "services",
     params(("id" = Uuid, Path, description = "The auction")),
     security(("service" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Close>)
 )]
 async fn close(
     State(app): State<App>,

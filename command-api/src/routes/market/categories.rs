@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -39,6 +40,7 @@ struct NewCategory {
     slug: Slug,
     /// The place among the categories of the same parent: the lowest comes first.
     #[serde(default)]
+    #[schema(minimum = -2_147_483_648i64, maximum = 2_147_483_647i64)]
     sort_order: i32,
 }
 
@@ -48,9 +50,10 @@ struct NewCategory {
 #[utoipa::path(
     post,
     path = "/v1/categories",
+    operation_id = "create_category",
     tag = "categories",
     security(("user" = [])),
-    responses((status = 201, body = AcceptedBody), Problem)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Create>)
 )]
 async fn create(
     State(app): State<App>,
@@ -76,10 +79,11 @@ async fn create(
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/activate",
+    operation_id = "activate_category",
     tag = "categories",
     params(("id" = Uuid, Path, description = "The category")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Activate>)
 )]
 async fn activate(
     State(app): State<App>,
@@ -99,10 +103,11 @@ async fn activate(
 #[utoipa::path(
     post,
     path = "/v1/categories/{id}/deactivate",
+    operation_id = "deactivate_category",
     tag = "categories",
     params(("id" = Uuid, Path, description = "The category")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Deactivate>)
 )]
 async fn deactivate(
     State(app): State<App>,

@@ -13,10 +13,9 @@ use utoipa::ToSchema;
 pub(super) struct Price {
     /// The amount in the currency's minor unit, such as cents for EUR.
     #[garde(range(min = 0, max = AMOUNT_MAX))]
-    #[schema(minimum = 0, maximum = 1_000_000_000_000_000i64)]
+    #[schema(example = 12_000, minimum = 0, maximum = 1_000_000_000_000_000i64)]
     amount: i64,
-    /// The ISO 4217 code of the currency, which must be one that people pay in.
-    #[schema(value_type = String, example = "EUR")]
+    /// The currency of the amount.
     currency: PayableCurrency,
 }
 

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::price::Price;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -43,8 +44,7 @@ struct NewProduct {
     #[schema(value_type = String, max_length = 10_000)]
     #[serde(default)]
     description: Description,
-    /// The condition of the product: `new`, `like_new`, `good`, `fair` or `for_parts`.
-    #[schema(value_type = String, example = "good")]
+    /// How used the product is.
     condition: Condition,
     /// References to pictures of the product, the main one first: up to 20, each of 1 to 500 characters.
     #[garde(length(max = 20))]
@@ -68,9 +68,9 @@ struct NewShipping {
     /// What the buyer pays for shipping.
     #[garde(dive)]
     price: Price,
-    /// The ISO 3166-1 alpha-2 codes of the countries that the product is sent to.
+    /// The countries that the product is sent to.
     #[garde(length(min = 1, max = 250))]
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 250)]
+    #[schema(min_items = 1, max_items = 250)]
     countries: Vec<CountryCode>,
 }
 
@@ -94,9 +94,10 @@ fn specifications<'de, D: Deserializer<'de>>(
 #[utoipa::path(
     post,
     path = "/v1/products",
+    operation_id = "draft_product",
     tag = "products",
     security(("user" = [])),
-    responses((status = 201, body = AcceptedBody), Problem)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Draft>)
 )]
 async fn draft(
     State(app): State<App>,
@@ -128,10 +129,11 @@ async fn draft(
 #[utoipa::path(
     post,
     path = "/v1/products/{id}/list",
+    operation_id = "list_product",
     tag = "products",
     params(("id" = Uuid, Path, description = "The product")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<List>)
 )]
 async fn list(
     State(app): State<App>,
@@ -150,10 +152,11 @@ async fn list(
 #[utoipa::path(
     post,
     path = "/v1/products/{id}/withdraw",
+    operation_id = "withdraw_product",
     tag = "products",
     params(("id" = Uuid, Path, description = "The product")),
     security(("user" = [])),
-    responses((status = 200, body = AcceptedBody), Problem)
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Withdraw>)
 )]
 async fn withdraw(
     State(app): State<App>,

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(request))
@@ -45,9 +46,10 @@ struct NewRetry {
 #[utoipa::path(
     post,
     path = "/v1/retries",
-    tag = "operations",
+    operation_id = "request_retry",
+    tag = "services",
     security(("service" = [])),
-    responses((status = 201, body = AcceptedBody), Problem)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Request>)
 )]
 async fn request(
     State(app): State<App>,

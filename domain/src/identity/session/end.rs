@@ -4,8 +4,9 @@ use tidemark_events::SessionId;
 use tidemark_events::identity::session::{EndReason, Event};
 
 use super::{Error, Session};
+use crate::decision::refusals;
 use crate::identity::access;
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// Ends a session of the user who sends the command.
 #[derive(Clone, Debug)]
@@ -17,6 +18,11 @@ pub struct End {
 impl Command for End {
     fn name(&self) -> &'static str {
         "end_session"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::Ended]);
+        [access::user_refusals(), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

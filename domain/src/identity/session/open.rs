@@ -5,9 +5,10 @@ use tidemark_events::identity::session::Event;
 use tidemark_events::{CredentialId, KeyedHash, Sealed, SessionId, UserId};
 
 use super::Error;
+use crate::decision::refusals;
 use crate::identity::credential::Credential;
 use crate::identity::user::User;
-use crate::{Claim, ClaimScope, Command, Stop, View, Write};
+use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
 
 /// Opens a session of a user whose password the command API has verified. If the address or the password of the
 /// user has changed since it did, that was not the user's password.
@@ -34,6 +35,10 @@ pub struct Open {
 impl Command for Open {
     fn name(&self) -> &'static str {
         "open_session"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        refusals([Error::InvalidCredentials])
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

@@ -5,8 +5,9 @@ use tidemark_events::identity::session::{EndReason, Event};
 use tidemark_events::{KeyedHash, SessionId};
 
 use super::{Error, Session};
+use crate::decision::refusals;
 use crate::identity::user::User;
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// Replaces the refresh token by the next one.
 ///
@@ -34,6 +35,10 @@ pub struct Refresh {
 impl Command for Refresh {
     fn name(&self) -> &'static str {
         "refresh_session"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        refusals([Error::InvalidGrant])
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

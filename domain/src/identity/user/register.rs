@@ -5,8 +5,9 @@ use tidemark_events::identity::user::{Event, Role};
 use tidemark_events::{CredentialId, KeyedHash, Sealed, UserId};
 
 use super::Error;
+use crate::decision::refusals;
 use crate::identity::access;
-use crate::{Claim, ClaimScope, Command, Stop, View, Write};
+use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
 
 /// Registers a user, who becomes a buyer.
 #[derive(Clone, Debug)]
@@ -28,6 +29,10 @@ pub struct Register {
 impl Command for Register {
     fn name(&self) -> &'static str {
         "register"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        refusals([Error::EmailTaken])
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -66,6 +71,11 @@ pub struct CreateFirstAdmin(pub Register);
 impl Command for CreateFirstAdmin {
     fn name(&self) -> &'static str {
         "create_first_admin"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::FirstAdminExists]);
+        [access::service_refusals(), own, Register::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

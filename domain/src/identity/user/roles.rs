@@ -4,8 +4,9 @@ use tidemark_events::UserId;
 use tidemark_events::identity::user::{Event, Role};
 
 use super::{Error, User};
+use crate::decision::refusals;
 use crate::identity::access;
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// Gives a role to a user.
 #[derive(Clone, Debug)]
@@ -19,6 +20,11 @@ pub struct GrantRole {
 impl Command for GrantRole {
     fn name(&self) -> &'static str {
         "grant_role"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::RoleHeld(Role::Seller)]);
+        [access::role_refusals(Role::Admin), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -49,6 +55,15 @@ pub struct RevokeRole {
 impl Command for RevokeRole {
     fn name(&self) -> &'static str {
         "revoke_role"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([
+            Error::NotFound,
+            Error::RoleNotHeld(Role::Seller),
+            Error::OwnAdminRole,
+        ]);
+        [access::role_refusals(Role::Admin), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

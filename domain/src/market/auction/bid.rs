@@ -3,13 +3,15 @@
 use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AuctionId, Money, UserId};
+use tidemark_events::{AuctionId, Money, Timestamp, UserId};
 
+use super::error::EXAMPLE_PRICE;
 use super::running::Running;
 use super::{Error, require_amount_in_range};
+use crate::decision::refusals;
 use crate::identity::access;
 use crate::market::reserve;
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// The auction, if the buyer may bid in it now.
 fn find_open_to<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<Running<'a>, Stop> {
@@ -24,6 +26,12 @@ fn find_open_to<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<
         return Err(Error::Over.into());
     }
     Ok(auction)
+}
+
+/// How [`find_open_to`] refuses.
+fn open_refusals() -> Vec<Refusal> {
+    let closed = refusals([Error::OwnAuction, Error::NotOpen(Timestamp::UNIX_EPOCH)]);
+    [Running::refusals(), closed].concat()
 }
 
 /// Places a bid, which must be at least the starting price, and exceed the highest bid by the increment
@@ -57,6 +65,15 @@ impl PlaceBid {
 impl Command for PlaceBid {
     fn name(&self) -> &'static str {
         "place_bid"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([
+            Error::AmountOutOfRange,
+            Error::WrongCurrency(EXAMPLE_PRICE),
+            Error::BidTooLow(EXAMPLE_PRICE),
+        ]);
+        [access::role_refusals(Role::Buyer), own, open_refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -108,6 +125,11 @@ pub struct BuyNow {
 impl Command for BuyNow {
     fn name(&self) -> &'static str {
         "buy_now"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NoBuyNowPrice, Error::HasBids]);
+        [access::role_refusals(Role::Buyer), own, open_refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

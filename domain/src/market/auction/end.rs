@@ -1,14 +1,15 @@
 //! How auctions end: a timer closes them at their end, or their sellers cancel them.
 
-use tidemark_events::AuctionId;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::{Event, Outcome};
+use tidemark_events::{AuctionId, Timestamp};
 
 use super::Error;
 use super::running::Running;
+use crate::decision::refusals;
 use crate::identity::access;
 use crate::market::{product, reserve};
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// Closes an auction whose end has passed, with the outcome. Only a service sends it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,11 @@ pub struct Close {
 impl Command for Close {
     fn name(&self) -> &'static str {
         "close_auction"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotDue(Timestamp::UNIX_EPOCH)]);
+        [access::service_refusals(), own, Running::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -56,6 +62,16 @@ pub struct Cancel {
 impl Command for Cancel {
     fn name(&self) -> &'static str {
         "cancel_auction"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotTheSeller, Error::HasBids]);
+        [
+            access::role_refusals(Role::Seller),
+            own,
+            Running::refusals(),
+        ]
+        .concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

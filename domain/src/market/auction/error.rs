@@ -1,9 +1,15 @@
 //! The reasons for which commands on auctions are refused.
 
-use tidemark_events::{Money, Timestamp};
+use tidemark_events::{Currency, Money, Timestamp};
 
 use super::limits::{AHEAD_MAX, AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use crate::{Reason, RefusalKind};
+
+/// The price in the examples of reasons that carry one.
+pub(super) const EXAMPLE_PRICE: Money = Money {
+    amount: 12_000,
+    currency: Currency::EUR,
+};
 
 /// Why a command on an auction is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +124,14 @@ impl Reason for Error {
     fn retry_at(&self) -> Option<Timestamp> {
         if let Self::NotDue(at) = self {
             Some(*at)
+        } else {
+            None
+        }
+    }
+
+    fn minimum(&self) -> Option<Money> {
+        if let Self::BidTooLow(minimum) = self {
+            Some(*minimum)
         } else {
             None
         }

@@ -5,8 +5,9 @@ use tidemark_events::market::auction::{Event, Outcome};
 use tidemark_events::{AuctionId, Money};
 
 use super::{Auction, Bid, Error, Terms};
+use crate::decision::refusals;
 use crate::market::product;
-use crate::{Stop, View, Write};
+use crate::{Refusal, Stop, View, Write};
 
 /// An auction that is neither closed nor cancelled. It may not be opened yet, and its end may have passed.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,11 @@ impl<'a> Running<'a> {
                 is_opened: true,
             }),
         }
+    }
+
+    /// How [`Self::find`] refuses.
+    pub(super) fn refusals() -> Vec<Refusal> {
+        refusals([Error::NotFound, Error::Over])
     }
 
     pub(super) fn is_past_end(&self, view: &View<'_>) -> bool {

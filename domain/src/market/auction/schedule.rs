@@ -9,9 +9,10 @@ use tidemark_events::{AuctionId, Moment, Money, ProductId, ReserveId, Timestamp}
 use super::limits::{AHEAD_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use super::running::Running;
 use super::{Error, require_amount_in_range};
+use crate::decision::refusals;
 use crate::identity::access;
 use crate::market::{category, product};
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// Schedules an auction of a listed product of the seller who sends the command.
 #[derive(Clone, Debug)]
@@ -85,6 +86,25 @@ impl Command for Schedule {
         "schedule_auction"
     }
 
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([
+            Error::AmountOutOfRange,
+            Error::ReserveTooLow,
+            Error::BuyNowTooLow,
+            Error::StartsInThePast,
+            Error::TooFarAhead,
+            Error::DurationOutOfRange,
+            Error::WindowTooLong,
+        ]);
+        [
+            own,
+            product::own_listed_refusals(),
+            product::not_auctioned_refusals(),
+            category::active_refusals(),
+        ]
+        .concat()
+    }
+
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let (auction_id, product_id) = (self.auction_id, self.product_id);
         access::require(view, Role::Seller)?;
@@ -143,6 +163,11 @@ pub struct Open {
 impl Command for Open {
     fn name(&self) -> &'static str {
         "open_auction"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::Open, Error::NotDue(Timestamp::UNIX_EPOCH)]);
+        [access::service_refusals(), own, Running::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

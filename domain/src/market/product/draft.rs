@@ -10,7 +10,7 @@ use tidemark_events::{CategoryId, ProductId};
 
 use crate::identity::access;
 use crate::market::category;
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// Describes a new product, which only its seller sees until it is listed.
 #[derive(Clone, Debug)]
@@ -36,6 +36,11 @@ pub struct Draft {
 impl Command for Draft {
     fn name(&self) -> &'static str {
         "draft_product"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let role = access::role_refusals(Role::Seller);
+        [role, category::active_refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

@@ -3,9 +3,10 @@
 use tidemark_events::ProductId;
 use tidemark_events::market::product::Event;
 
-use super::{Error, Status, find_own, require_not_auctioned};
+use super::{Error, Status, find_own, not_auctioned_refusals, own_refusals, require_not_auctioned};
+use crate::decision::refusals;
 use crate::market::category;
-use crate::{Command, Stop, View, Write};
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// Lists a drafted product, so that everybody sees it.
 #[derive(Clone, Debug)]
@@ -17,6 +18,11 @@ pub struct List {
 impl Command for List {
     fn name(&self) -> &'static str {
         "list_product"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::Listed, Error::Withdrawn, Error::Sold]);
+        [own_refusals(), own, category::active_refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -49,6 +55,11 @@ pub struct Withdraw {
 impl Command for Withdraw {
     fn name(&self) -> &'static str {
         "withdraw_product"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::Withdrawn, Error::Sold]);
+        [own_refusals(), own, not_auctioned_refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

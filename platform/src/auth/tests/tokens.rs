@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
+use ed25519_dalek::pkcs8::EncodePublicKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::{Signer, SigningKey};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::ExposeSecret;
@@ -78,6 +80,37 @@ fn an_issued_token_is_valid() {
     assert_eq!(header["alg"], "EdDSA");
     assert_eq!(header["typ"], "at+jwt");
     assert!(VERIFIER.verify(&signed(&header, &claims), now()).is_ok());
+}
+
+#[test]
+fn a_token_has_the_claims_of_rfc_9068() {
+    let (_, claims) = issued();
+    for claim in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
+        assert!(!claims[claim].is_null(), "{claim}");
+    }
+    assert!(claims["iss"].as_str().unwrap().starts_with("http"));
+}
+
+#[test]
+fn the_tokens_of_the_other_key_are_accepted() {
+    let public = SigningKey::from_bytes(&[8; 32])
+        .verifying_key()
+        .to_public_key_pem(LineEnding::LF)
+        .unwrap();
+    let other = STANDARD.encode(public);
+    let config = config_with(&[("TIDEMARK_AUTH__OTHER_VERIFYING_KEY", &other)]);
+    let verifier = Verifier::from_config(&config.auth).unwrap();
+    let keys = verifier.jwks()["keys"].as_array().unwrap().clone();
+    assert_eq!(keys.len(), 2);
+    let (header, claims) = issued();
+    let by_other = signed_by(
+        [8; 32],
+        &with(&header, "kid", keys[1]["kid"].clone()),
+        &claims,
+    );
+    assert!(verifier.verify(&by_other, now()).is_ok());
+    assert!(verifier.verify(&signed(&header, &claims), now()).is_ok());
+    assert_foreign(&by_other, "without the other key");
 }
 
 #[test]

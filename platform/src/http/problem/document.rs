@@ -1,15 +1,14 @@
 //! The JSON of a problem, and its description for `OpenAPI`.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::Problem;
 
-pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+/// The media type of problems.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A problem as it is sent.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,6 +63,17 @@ impl FieldError {
         }
     }
 
+    /// Where the error is in the body.
+    pub(crate) fn place(&self) -> &str {
+        self.pointer.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the other error is at the same place or within it.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let within = other.place().strip_prefix(self.place());
+        within.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// An error in a query parameter.
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
@@ -75,6 +85,12 @@ impl FieldError {
 }
 
 impl<'a> ProblemDocument<'a> {
+    /// The document as clients could get it.
+    pub(crate) fn example(problem: &Problem) -> Value {
+        let document = ProblemDocument::new(problem, Some(format!("urn:uuid:{}", Uuid::nil())));
+        serde_json::to_value(document).unwrap_or_default()
+    }
+
     pub(super) fn new(problem: &'a Problem, instance: Option<String>) -> Self {
         let inner = &*problem.0;
         Self {
@@ -97,17 +113,4 @@ fn title(code: &str) -> String {
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(letters).collect()
     })
-}
-
-impl IntoResponses for Problem {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name("Problem")))
-            .build();
-        let response = ResponseBuilder::new()
-            .description("A problem: look at its `code`")
-            .content(MEDIA_TYPE, content)
-            .build();
-        BTreeMap::from([("default".to_owned(), response.into())])
-    }
 }

@@ -52,10 +52,11 @@ impl AsOf {
 #[utoipa::path(
     get,
     path = "/v1/audit/auctions/{id}/state",
+    operation_id = "get_auction_as_of",
     tag = "audit",
-    params(("id" = Uuid, Path), AsOf),
+    params(("id" = Uuid, Path, description = "The auction"), AsOf),
     security(("user" = [])),
-    responses((status = 200, body = Row), Problem)
+    responses((status = 200, body = Row))
 )]
 pub(super) async fn state(
     State(app): State<App>,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tidemark_events::{Aggregate, Recorded, Visibility};
+use tidemark_platform::page_schema;
 use tidemark_platform::pagination::Page;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -14,12 +15,14 @@ use crate::error::Error;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct HistoryEvent {
     /// The position in the log.
+    #[schema(minimum = 1, example = 4_711)]
     position: i64,
     /// The id of the event.
     event_id: Uuid,
     /// The id of the stream.
     stream_id: Uuid,
     /// The version within the stream.
+    #[schema(minimum = 1, example = 7)]
     version: i64,
     /// The name of the aggregate.
     #[schema(example = "auction")]
@@ -29,6 +32,7 @@ pub(super) struct HistoryEvent {
     #[schema(example = "auction.opened")]
     event_type: String,
     /// The version of the type's schema that `data` follows.
+    #[schema(minimum = 1, example = 1)]
     schema_version: i16,
     /// When the event was appended to the log.
     recorded_at: DateTime<Utc>,
@@ -48,6 +52,8 @@ pub(super) struct HistoryEvent {
     /// whoever knows the rest of what is hashed would soon guess a small secret.
     hash: Option<String>,
 }
+
+page_schema!(EventPage of HistoryEvent);
 
 impl HistoryEvent {
     fn new(recorded: Recorded) -> Result<Self, Error> {

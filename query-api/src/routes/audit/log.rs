@@ -9,13 +9,12 @@ use sqlx::PgPool;
 use tidemark_events::Moment;
 use tidemark_events::audit::reading::{Name, Scope};
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Correlation, Json, Problem, Query};
-use tidemark_platform::pagination::Page;
+use tidemark_platform::http::{Correlation, Json, Query};
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::audit::history::History;
 use utoipa::IntoParams;
 
-use super::history_event::{HistoryEvent, page};
+use super::history_event::{EventPage, page};
 use super::{record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
@@ -52,6 +51,7 @@ pub(super) struct Filter {
     #[serde(default)]
     readings: bool,
     /// The number of items on the page.
+    #[param(minimum = 1)]
     limit: Option<i64>,
 }
 
@@ -59,10 +59,11 @@ pub(super) struct Filter {
 #[utoipa::path(
     get,
     path = "/v1/audit/events",
+    operation_id = "list_events",
     tag = "audit",
     params(Filter),
     security(("user" = [])),
-    responses((status = 200, body = Page<HistoryEvent>), Problem)
+    responses((status = 200, body = EventPage))
 )]
 pub(super) async fn events(
     State(app): State<App>,

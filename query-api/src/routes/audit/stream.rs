@@ -6,13 +6,12 @@ use garde::Validate;
 use serde::Deserialize;
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Correlation, Json, Path, Problem, Query};
-use tidemark_platform::pagination::Page;
+use tidemark_platform::http::{Correlation, Json, Path, Query};
 use tidemark_platform::tidemark::Tidemark;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::history_event::{HistoryEvent, page};
+use super::history_event::{EventPage, page};
 use super::{fresh_head, record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
@@ -29,6 +28,7 @@ pub(super) struct Part {
     #[param(minimum = 0)]
     after_version: i64,
     /// The number of items on the page.
+    #[param(minimum = 1)]
     limit: Option<i64>,
 }
 
@@ -36,10 +36,11 @@ pub(super) struct Part {
 #[utoipa::path(
     get,
     path = "/v1/audit/streams/{id}/events",
+    operation_id = "list_events_of_stream",
     tag = "audit",
-    params(("id" = Uuid, Path), Part),
+    params(("id" = Uuid, Path, description = "The stream"), Part),
     security(("user" = [])),
-    responses((status = 200, body = Page<HistoryEvent>), Problem)
+    responses((status = 200, body = EventPage))
 )]
 pub(super) async fn events(
     State(app): State<App>,

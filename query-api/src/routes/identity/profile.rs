@@ -1,5 +1,4 @@
-//! The profile of the asking user. No other route of this API unseals personal data, and this one does so
-//! only for its subject.
+//! The profile of the asking user, which is unsealed for its subject alone.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tidemark_events::identity::user::Role;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Json, Problem, etag};
-use tidemark_platform::tidemark::Tidemark;
+use tidemark_platform::http::{Json, etag};
+use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::identity::profile;
 use tidemark_read_models::identity::profile::Row;
 use utoipa::ToSchema;
@@ -37,11 +36,12 @@ struct Profile {
     /// The name that others see; null once it is erased.
     display_name: Option<String>,
     /// The roles, which say what the user may do.
-    #[schema(value_type = Vec<String>, example = json!(["buyer", "seller"]))]
+    #[schema(example = json!(["buyer", "seller"]))]
     roles: BTreeSet<Role>,
     /// When the user joined.
     registered_at: DateTime<Utc>,
     /// The version of the stream of the user.
+    #[schema(minimum = 1, example = 7)]
     version: i64,
 }
 
@@ -49,32 +49,17 @@ struct Profile {
 #[utoipa::path(
     get,
     path = "/v1/me",
+    operation_id = "get_profile",
     tag = "users",
     security(("user" = [])),
-    responses((status = 200, body = Profile), Problem)
+    responses((status = 200, body = Profile))
 )]
 async fn me(
     State(app): State<App>,
     user: User,
     Tidemark(token): Tidemark,
 ) -> Result<Response, Error> {
-    let shard = [QueriedShards::of_row::<profile::Profile>(user.id)];
-    let found = app.freshness.fetch(token, shard, || {
-        query_shard_of_row!(
-            String,
-            "profile",
-            r#"
-            select r.doc::text
-              from profile_rows r
-             where r.generation = s.generation
-               and r.id = $1
-            "#,
-            user.id,
-        )
-        .fetch_one(&app.pool)
-    });
-    let Document { token, json, .. } = Document::from_fetched(found.await?)?;
-    let row: Row = serde_json::from_slice(&json)?;
+    let (token, row) = find(&app, token, user.id).await?;
     let profile = Profile {
         id: row.id.0,
         email: app.subject_keys.unseal("email", &row.email).await?,
@@ -88,4 +73,25 @@ async fn me(
     };
     let tag = etag(row.version.unsigned_abs());
     Ok((token, [tag], Json(profile)).into_response())
+}
+
+/// What is known of the user with this id, sealed.
+pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<(Token, Row), Error> {
+    let shard = [QueriedShards::of_row::<profile::Profile>(id)];
+    let found = app.freshness.fetch(token, shard, || {
+        query_shard_of_row!(
+            String,
+            "profile",
+            r#"
+            select r.doc::text
+              from profile_rows r
+             where r.generation = s.generation
+               and r.id = $1
+            "#,
+            id,
+        )
+        .fetch_one(&app.pool)
+    });
+    let Document { token, json, .. } = Document::from_fetched(found.await?)?;
+    Ok((token, serde_json::from_slice(&json)?))
 }

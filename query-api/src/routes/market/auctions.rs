@@ -6,7 +6,8 @@ mod selling;
 mod won;
 
 use axum::extract::State;
-use tidemark_platform::http::{Path, Problem};
+use tidemark_platform::http::Path;
+use tidemark_platform::page_schema;
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::{Auction, Row};
 use utoipa_axum::router::OpenApiRouter;
@@ -17,6 +18,8 @@ use crate::app::App;
 use crate::documents::Document;
 use crate::error::Error;
 use crate::freshness::query_shard_of_row;
+
+page_schema!(AuctionPage of Row);
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -31,9 +34,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}",
+    operation_id = "get_auction",
     tag = "auctions",
-    params(("id" = Uuid, Path)),
-    responses((status = 200, body = Row), Problem)
+    params(("id" = Uuid, Path, description = "The auction")),
+    responses((status = 200, body = Row))
 )]
 async fn get(
     State(app): State<App>,

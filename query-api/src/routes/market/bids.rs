@@ -5,8 +5,8 @@
 
 use axum::extract::State;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Path, Problem, Query};
-use tidemark_platform::pagination::Page;
+use tidemark_platform::http::{Path, Query};
+use tidemark_platform::page_schema;
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::bid::{Bid, Row};
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +20,8 @@ use crate::error::Error;
 use crate::freshness::{QueriedShards, query_all_shards};
 use crate::routes::Paging;
 
+page_schema!(BidPage of Row);
+
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(of_auction))
@@ -30,9 +32,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}/bids",
+    operation_id = "list_bids",
     tag = "bids",
-    params(("id" = Uuid, Path), Paging),
-    responses((status = 200, body = Page<Row>), Problem)
+    params(("id" = Uuid, Path, description = "The auction"), Paging),
+    responses((status = 200, body = BidPage))
 )]
 async fn of_auction(
     State(app): State<App>,
@@ -80,10 +83,11 @@ async fn of_auction(
 #[utoipa::path(
     get,
     path = "/v1/me/bids",
+    operation_id = "list_my_bids",
     tag = "bids",
     params(Paging),
     security(("user" = [])),
-    responses((status = 200, body = Page<Row>), Problem)
+    responses((status = 200, body = BidPage))
 )]
 async fn mine(
     State(app): State<App>,

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use tidemark_platform::http::{Path, Problem, Query};
-use tidemark_platform::pagination::Page;
+use tidemark_platform::http::{Path, Query};
+use tidemark_platform::page_schema;
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::category::{Category, Row};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +16,8 @@ use crate::error::Error;
 use crate::freshness::{QueriedShards, query_all_shards};
 use crate::routes::Paging;
 
+page_schema!(CategoryPage of Row);
+
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(get))
@@ -26,9 +28,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(
     get,
     path = "/v1/categories/{id_or_slug}",
+    operation_id = "get_category",
     tag = "categories",
-    params(("id_or_slug" = String, Path)),
-    responses((status = 200, body = Row), Problem)
+    params(("id_or_slug" = String, Path, description = "The id or the slug of the category")),
+    responses((status = 200, body = Row))
 )]
 async fn get(
     State(app): State<App>,
@@ -75,9 +78,10 @@ impl PageEnd {
 #[utoipa::path(
     get,
     path = "/v1/categories",
+    operation_id = "list_categories",
     tag = "categories",
     params(Paging),
-    responses((status = 200, body = Page<Row>), Problem)
+    responses((status = 200, body = CategoryPage))
 )]
 async fn list(
     State(app): State<App>,

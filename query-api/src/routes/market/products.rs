@@ -5,8 +5,8 @@ use axum::extract::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_platform::auth::Principal;
-use tidemark_platform::http::{Path, Problem, Query};
-use tidemark_platform::pagination::Page;
+use tidemark_platform::http::{Path, Query};
+use tidemark_platform::page_schema;
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::product::{Product, Row, Status};
 use utoipa::IntoParams;
@@ -18,6 +18,9 @@ use crate::app::App;
 use crate::documents::{Document, DocumentPage, id_of};
 use crate::error::Error;
 use crate::freshness::{QueriedShards, query_all_shards, query_shard_of_row};
+use crate::routes::is_no_filter;
+
+page_schema!(ProductPage of Row);
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -29,10 +32,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(
     get,
     path = "/v1/products/{id}",
+    operation_id = "get_product",
     tag = "products",
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path, description = "The product")),
     security((), ("user" = [])),
-    responses((status = 200, body = Row), Problem)
+    responses((status = 200, body = Row))
 )]
 async fn get(
     State(app): State<App>,
@@ -104,10 +108,11 @@ struct Filter {
     /// Only products with this status.
     status: Option<Status>,
     /// `next` of the previous page. Without it, the list starts at its beginning.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "is_no_filter")]
     cursor: Option<String>,
     /// The number of items on the page.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "is_no_filter")]
+    #[param(minimum = 1)]
     limit: Option<i64>,
 }
 
@@ -115,10 +120,11 @@ struct Filter {
 #[utoipa::path(
     get,
     path = "/v1/products",
+    operation_id = "list_products",
     tag = "products",
     params(Filter),
     security((), ("user" = [])),
-    responses((status = 200, body = Page<Row>), Problem)
+    responses((status = 200, body = ProductPage))
 )]
 async fn list(
     State(app): State<App>,

@@ -5,19 +5,20 @@ use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use tidemark_events::{Currency, Money};
+use tidemark_events::{Currency, Money, PayableCurrency};
 use tidemark_platform::http::{FieldError, Problem, Query};
-use tidemark_platform::pagination::Page;
 use tidemark_platform::tidemark::Tidemark;
-use tidemark_read_models::market::auction::{Auction, Row, Status};
+use tidemark_read_models::market::auction::{Auction, Status};
 use tidemark_read_models::market::category::Category;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::AuctionPage;
 use crate::app::App;
 use crate::documents::DocumentPage;
 use crate::error::Error;
 use crate::freshness::{Fetched, QueriedShards};
+use crate::routes::is_no_filter;
 
 /// The greatest number of characters of a search.
 const SEARCH_MAX: usize = 200;
@@ -49,12 +50,16 @@ pub(super) struct Filter {
     category: Option<Uuid>,
     /// Only auctions of this seller.
     seller: Option<Uuid>,
-    /// Only auctions in this currency (ISO 4217).
-    #[param(value_type = Option<String>)]
+    /// Only auctions in this currency.
+    #[param(value_type = Option<PayableCurrency>)]
     currency: Option<Currency>,
     /// Only auctions whose price is at least this, in minor units. A currency is required.
+    #[garde(range(min = 0))]
+    #[param(minimum = 0)]
     price_min: Option<i64>,
     /// Only auctions whose price is at most this, in minor units. A currency is required.
+    #[garde(range(min = 0))]
+    #[param(minimum = 0)]
     price_max: Option<i64>,
     /// Words of the title. All of them must occur; `-word` must not occur, `"a phrase"` must occur as
     /// it is, and `or` between two words means that one is enough.
@@ -65,10 +70,11 @@ pub(super) struct Filter {
     #[param(inline)]
     sort: Sort,
     /// `next` of the previous page. Without it, the list starts at its beginning.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "is_no_filter")]
     cursor: Option<String>,
     /// The number of items on the page.
-    #[serde(skip_serializing)]
+    #[serde(skip_serializing_if = "is_no_filter")]
+    #[param(minimum = 1)]
     limit: Option<i64>,
 }
 
@@ -84,9 +90,10 @@ struct PageEnd {
 #[utoipa::path(
     get,
     path = "/v1/auctions",
+    operation_id = "list_auctions",
     tag = "auctions",
     params(Filter),
-    responses((status = 200, body = Page<Row>), Problem)
+    responses((status = 200, body = AuctionPage))
 )]
 pub(super) async fn list(
     State(app): State<App>,

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt, stream};
 use sqlx::PgPool;
 use tidemark_platform::http::{Path, Problem};
 use tidemark_platform::shutdown::Shutdown;
@@ -25,6 +25,8 @@ use crate::error::Error;
 use crate::freshness::{Fetched, QueriedShards};
 use crate::live::LiveUpdate;
 
+/// The data of the event that ends a stream, which happens when the process stops.
+const END: &str = r#"{"code":"shutting_down"}"#;
 const LAST_EVENT_ID: &str = "last-event-id";
 /// Has nginx and its like hand each event on at once.
 const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
@@ -32,16 +34,18 @@ const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 /// Follow an auction live
 ///
 /// Sends server-sent events named `state`, whose data is the auction's document. The id of an event
-/// can be sent as `Last-Event-ID`, which a browser does by itself, and as `Tidemark`.
+/// can be sent as `Last-Event-ID`, which a browser does by itself, and as `Tidemark`. The first line is `retry:`,
+/// after how many milliseconds to connect again. Before the process stops, it sends an event named `end` with
+/// the data `{"code":"shutting_down"}`: connect again. An end without this event means that the connection broke.
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}/live",
+    operation_id = "follow_auction",
     tag = "auctions",
     params(
-        ("id" = Uuid, Path),
-        ("Last-Event-ID" = Option<String>, Header, description = "Only what is newer than this event."),
+        ("id" = Uuid, Path, description = "The auction"),
     ),
-    responses((status = 200, body = String, content_type = "text/event-stream"), Problem)
+    responses((status = 200, body = String, content_type = "text/event-stream", description = "Live updates"))
 )]
 pub(super) async fn live(
     State(app): State<App>,
@@ -62,6 +66,7 @@ pub(super) async fn live(
 
     let refresh = Duration::from_secs(app.limits.sse_refresh_s);
     let keep_alive = Duration::from_secs(app.limits.sse_keep_alive_s);
+    let retry = Duration::from_millis(app.limits.sse_retry_ms);
     let client = Client {
         next: Some(Arc::new(update)),
         seen,
@@ -73,7 +78,7 @@ pub(super) async fn live(
         _permit: permit,
     };
     let keep_alive = KeepAlive::new().interval(keep_alive);
-    let events = Sse::new(client.into_events()).keep_alive(keep_alive);
+    let events = Sse::new(client.into_events(retry)).keep_alive(keep_alive);
     Ok((reflected, [UNBUFFERED], events).into_response())
 }
 
@@ -118,13 +123,19 @@ struct Client {
 }
 
 impl Client {
-    fn into_events(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        stream::unfold(self, |mut client| async move {
+    /// When to connect again, then each newer document, and at last that this is the end.
+    fn into_events(self, retry: Duration) -> impl Stream<Item = Result<Event, Infallible>> {
+        let updates = stream::unfold(self, |mut client| async move {
             let update = client.newer().await?;
             let id = update.token().to_string();
             let event = Event::default().event("state").id(id);
-            Some((Ok(event.data(&update.document)), client))
-        })
+            Some((event.data(&update.document), client))
+        });
+        let end = Event::default().event("end").data(END);
+        stream::iter([Event::default().retry(retry)])
+            .chain(updates)
+            .chain(stream::iter([end]))
+            .map(Ok)
     }
 
     /// The next update that is newer than what the client has; `None` when the process shuts down.

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Problem, Query};
-use tidemark_platform::pagination::Page;
+use tidemark_platform::http::Query;
 use tidemark_platform::tidemark::Tidemark;
-use tidemark_read_models::market::auction::{Auction, Row};
+use tidemark_read_models::market::auction::Auction;
 use uuid::Uuid;
 
+use super::AuctionPage;
 use crate::app::App;
 use crate::documents::{DocumentPage, id_of};
 use crate::error::Error;
@@ -18,10 +18,11 @@ use crate::routes::Paging;
 #[utoipa::path(
     get,
     path = "/v1/me/auctions/won",
+    operation_id = "list_won_auctions",
     tag = "auctions",
     params(Paging),
     security(("user" = [])),
-    responses((status = 200, body = Page<Row>), Problem)
+    responses((status = 200, body = AuctionPage))
 )]
 pub(super) async fn won(
     State(app): State<App>,

@@ -1,0 +1,98 @@
+//! What the description says of all routes of this API, and the types by which a route names its problems.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use tidemark_domain::Command;
+use tidemark_platform::http::Problem;
+use tidemark_platform::openapi;
+use tidemark_platform::openapi::{Described, Header};
+use utoipa::openapi::{RefOr, Response};
+use utoipa::{IntoResponses, OpenApi};
+
+use crate::caller::Caller;
+use crate::error::Error;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tidemark command API",
+        description = "Accepts commands. Each answer is sent after its events are durable in the log, and \
+                       carries the header `Tidemark`. Send that header with a query, and the query reflects \
+                       the command. Where something was created, the header `Location` is the path at \
+                       which the query API shows it."
+    ),
+    servers((url = "/", description = "The process that this description comes from.")),
+    tags(
+        (name = "auctions", description = "Sellers schedule and cancel auctions, and buyers bid and buy."),
+        (name = "categories", description = "Admins keep the tree that products are filed under."),
+        (name = "products", description = "Sellers describe and list what they want to sell."),
+        (name = "services", description = "What only other parts of Tidemark may send. A service authenticates \
+                                          by a secret of the configuration."),
+        (name = "sessions", description = "Users log in, refresh their tokens, and log out."),
+        (name = "users", description = "People register, and admins grant and revoke roles.")
+    )
+)]
+struct Document;
+
+/// The complete description of the routes that `paths` describes.
+pub(super) fn of(paths: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    openapi::complete(Document::openapi().merge_from(paths), describe)
+}
+
+/// What holds of all commands.
+fn describe(operation: &mut Described<'_>) {
+    if !operation.is_command() {
+        return;
+    }
+    operation.reads_credentials();
+    operation.takes(Header::IF_MATCH);
+    operation.refuses([Problem::bad_request(
+        "invalid_if_match",
+        "If-Match must be a version as an ETag gave it.",
+    )]);
+    operation.refuses([
+        Error::VersionMismatch { current: 7 },
+        Error::CommandNotAllowed("place_bid"),
+        Error::SubjectErased,
+        Error::TooManyEvents,
+        Error::EventTooLarge,
+        Error::Overloaded,
+        Error::Contended,
+        Error::StorageUnavailable,
+        Error::NewerBuild,
+        Error::ShuttingDown,
+    ]);
+    operation.answers(Header::TIDEMARK);
+    operation.answers_if("201", Header::LOCATION);
+    if operation.is_tagged("services") {
+        operation.takes(Header::CAUSATION_ID);
+        operation.takes(Header::REACTOR);
+    }
+    if operation.answers_schema(|name| name == "Accepted") {
+        describe_idempotency(operation);
+        operation.answers(Header::ETAG);
+    } else {
+        operation.refuses([Caller::secret_answer()]);
+    }
+}
+
+/// An answer that holds no secrets can be given again, so its command takes a key.
+fn describe_idempotency(operation: &mut Described<'_>) {
+    operation.takes(Header::IDEMPOTENCY_KEY);
+    operation.answers(Header::IDEMPOTENCY_REPLAYED);
+    operation.refuses([Problem::bad_request(
+        "invalid_idempotency_key",
+        "Idempotency-Key must be a UUID, or 16 to 64 letters, digits, '_' and '-'.",
+    )]);
+    operation.refuses([Error::IdempotencyKeyReused]);
+}
+
+/// The refusals of a command, as problems of its route.
+pub(super) struct RefusalsOf<C>(PhantomData<C>);
+
+impl<C: Command> IntoResponses for RefusalsOf<C> {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        openapi::responses(C::refusals().into_iter().map(Error::from))
+    }
+}

@@ -1,0 +1,168 @@
+//! The headers of requests and answers that several routes have in common.
+
+use utoipa::openapi::header::Header as AnswerHeader;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{SchemaFormat, SchemaType, Type};
+use utoipa::openapi::{HeaderBuilder, KnownFormat, Object, ObjectBuilder, Required};
+
+/// A header, with what the description says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Header {
+    pub(super) name: &'static str,
+    description: &'static str,
+    example: &'static str,
+    kind: Kind,
+}
+
+/// What the value of a header is.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Text,
+    /// Text that a regular expression describes.
+    Pattern(&'static str),
+    Uuid,
+    Seconds,
+}
+
+impl Header {
+    /// The request that a log line or an event belongs to.
+    pub const CORRELATION_ID: Self = Self {
+        name: "X-Correlation-Id",
+        description: "The id under which the request is logged. A new one is made if the client sends none.",
+        example: "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+        kind: Kind::Uuid,
+    };
+    /// The trace that a request belongs to.
+    pub const TRACEPARENT: Self = Self {
+        name: "traceparent",
+        description: "The trace that the request belongs to, as W3C Trace Context writes it.",
+        example: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        kind: Kind::Text,
+    };
+    /// What makes a repeated command act once.
+    pub const IDEMPOTENCY_KEY: Self = Self {
+        name: "Idempotency-Key",
+        description: "A name that the client makes up for this command. If the same command is sent again under \
+                      the same name, it acts once, and is answered as it was the first time.",
+        example: "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+        kind: Kind::Pattern("^(\"[A-Za-z0-9_-]{16,64}\"|[A-Za-z0-9_-]{16,64})$"),
+    };
+    /// The version that a command expects.
+    pub const IF_MATCH: Self = Self {
+        name: "If-Match",
+        description: "The command is refused unless its stream is at this version, as `ETag` gave it.",
+        example: "\"7\"",
+        kind: Kind::Text,
+    };
+    /// The document that a client has.
+    pub const IF_NONE_MATCH: Self = Self {
+        name: "If-None-Match",
+        description: "The document is not sent again if it is still the one that had this `ETag`.",
+        example: "\"7\"",
+        kind: Kind::Text,
+    };
+    /// How recent an answer must be.
+    pub const TIDEMARK_AT_LEAST: Self = Self {
+        name: "Tidemark",
+        description: "The newest `Tidemark` that the client has got from either API. The answer is not from before it.",
+        example: "1.4711",
+        kind: Kind::Text,
+    };
+    /// The last update that a client has of a live stream.
+    pub const LAST_EVENT_ID: Self = Self {
+        name: "Last-Event-ID",
+        description: "The id of the last update that the client has. Only newer ones are sent.",
+        example: "1.4711",
+        kind: Kind::Text,
+    };
+    /// The event that a command answers.
+    pub const CAUSATION_ID: Self = Self {
+        name: "X-Causation-Id",
+        description: "The event that a service answers with its command.",
+        example: "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+        kind: Kind::Uuid,
+    };
+    /// The reactor whose command it is.
+    pub const REACTOR: Self = Self {
+        name: "X-Reactor",
+        description: "The reactor as which a service sends the command.",
+        example: "auction-timer",
+        kind: Kind::Text,
+    };
+    /// What is known after an answer.
+    pub const TIDEMARK: Self = Self {
+        name: "Tidemark",
+        description: "What the answer reflects. Send it with a query, which is then not answered from before it.",
+        example: "1.4711",
+        kind: Kind::Text,
+    };
+    /// The version of what an answer is about.
+    pub const ETAG: Self = Self {
+        name: "ETag",
+        description: "The version after the command, or that of the document. Send it as `If-Match` or `If-None-Match`.",
+        example: "\"7\"",
+        kind: Kind::Text,
+    };
+    /// Where the new thing is.
+    pub const LOCATION: Self = Self {
+        name: "Location",
+        description: "The path of what was created.",
+        example: "/v1/auctions/0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+        kind: Kind::Text,
+    };
+    /// Whether the answer is that of an earlier request.
+    pub const IDEMPOTENCY_REPLAYED: Self = Self {
+        name: "Idempotency-Replayed",
+        description: "`true` if the command had acted before under this `Idempotency-Key`.",
+        example: "true",
+        kind: Kind::Text,
+    };
+    /// When to try again.
+    pub const RETRY_AFTER: Self = Self {
+        name: "Retry-After",
+        description: "After how many seconds the client should try again.",
+        example: "1",
+        kind: Kind::Seconds,
+    };
+    /// How to authenticate.
+    pub const WWW_AUTHENTICATE: Self = Self {
+        name: "WWW-Authenticate",
+        description: "How to authenticate, and what is wrong with the credential (RFC 6750).",
+        example: "Bearer error=\"invalid_token\"",
+        kind: Kind::Text,
+    };
+
+    pub(super) fn parameter(self) -> Parameter {
+        ParameterBuilder::new()
+            .name(self.name)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(self.description))
+            .schema(Some(self.schema()))
+            .build()
+    }
+
+    pub(super) fn of_answers(self) -> AnswerHeader {
+        HeaderBuilder::new()
+            .description(Some(self.description))
+            .schema(Some(self.schema()))
+            .build()
+    }
+
+    fn schema(self) -> Object {
+        let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+        match self.kind {
+            Kind::Text => text.examples([self.example]).build(),
+            Kind::Pattern(pattern) => text.pattern(Some(pattern)).examples([self.example]).build(),
+            Kind::Uuid => text
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+                .examples([self.example])
+                .build(),
+            Kind::Seconds => ObjectBuilder::new()
+                .schema_type(SchemaType::new(Type::Integer))
+                .minimum(Some(0))
+                .examples([1])
+                .build(),
+        }
+    }
+}

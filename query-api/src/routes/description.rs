@@ -1,0 +1,77 @@
+//! What the description says of all routes of this API.
+
+use tidemark_platform::http::Problem;
+use tidemark_platform::openapi;
+use tidemark_platform::openapi::{Described, Header};
+use utoipa::OpenApi;
+
+use crate::error;
+use crate::error::Error;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tidemark query API",
+        description = "Read models, live updates and the audit trail. Send the newest `Tidemark` that you have \
+                       seen with any query, and the answer is not from before it."
+    ),
+    servers((url = "/", description = "The process that this description comes from.")),
+    tags(
+        (name = "auctions", description = "Auctions: one by its id, as lists, and as live updates."),
+        (name = "audit", description = "What ever happened, for auditors. Each reading is put on record first."),
+        (name = "bids", description = "The bids of an auction, and those of the user who asks."),
+        (name = "categories", description = "The tree that products are filed under."),
+        (name = "products", description = "What is or was for sale."),
+        (name = "users", description = "What users may know of themselves and of others.")
+    )
+)]
+struct Document;
+
+/// The complete description of the routes that `paths` describes.
+pub(super) fn of(paths: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    openapi::complete(Document::openapi().merge_from(paths), describe)
+}
+
+/// What holds of all queries.
+fn describe(operation: &mut Described<'_>) {
+    if operation.is_tagged("problems") {
+        return;
+    }
+    operation.takes(Header::TIDEMARK_AT_LEAST);
+    operation.refuses([Problem::bad_request(
+        "invalid_tidemark",
+        "Tidemark must be sent exactly as an answer gave it.",
+    )]);
+    operation.refuses([
+        Error::OtherTimeline,
+        Error::FuturePosition,
+        Error::Blocked,
+        Error::Behind,
+    ]);
+    operation.refuses([error::storage_unavailable(), error::too_slow()]);
+    if operation.has_path_parameter() {
+        operation.refuses([Error::NotFound]);
+    }
+    if operation.is_tagged("audit") {
+        operation.refuses([
+            Error::NotAuditor,
+            Error::LoggedOut,
+            Error::NotRecorded(String::new()),
+            Error::FutureVersion,
+        ]);
+        operation.refuses([error::newer_build()]);
+    }
+    if operation.answers_media_type("text/event-stream") {
+        operation.takes(Header::LAST_EVENT_ID);
+        operation.refuses([Error::TooManyClients]);
+        operation.refuses([Problem::bad_request(
+            "invalid_last_event_id",
+            "Last-Event-ID must be the id of an event of this stream.",
+        )]);
+    } else if !operation.answers_schema(|name| name.ends_with("Page")) {
+        operation.takes(Header::IF_NONE_MATCH);
+        operation.answers_also("304", "The document is the one that the client has.");
+        operation.answers(Header::ETAG);
+    }
+    operation.answers(Header::TIDEMARK);
+}

@@ -1,0 +1,90 @@
+//! Compares the answers that tests get with the descriptions of both APIs: what an API answers, it describes.
+
+use std::sync::LazyLock;
+
+use reqwest::Method;
+use serde_json::{Map, Value};
+
+use crate::client::Answer;
+
+/// The headers of answers that clients act on.
+const HEADERS: [&str; 7] = [
+    "Tidemark",
+    "ETag",
+    "Location",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Correlation-Id",
+    "Idempotency-Replayed",
+];
+
+/// An operation of an API.
+struct Operation {
+    method: String,
+    template: String,
+    responses: Map<String, Value>,
+}
+
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    let apis = [tidemark_command_api::api(), tidemark_query_api::api()];
+    let apis = apis.map(|api| serde_json::to_value(api).unwrap());
+    apis.iter().flat_map(operations).collect()
+});
+
+fn operations(api: &Value) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (template, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push(Operation {
+                method: method.to_uppercase(),
+                template: template.clone(),
+                responses: operation["responses"].as_object().unwrap().clone(),
+            });
+        }
+    }
+    operations
+}
+
+/// Fails the test unless the API describes this answer to a request. What no operation answers is not described:
+/// that the API has no such path, or not this method.
+#[track_caller]
+pub(crate) fn assert_described(method: &Method, path: &str, answer: &Answer) {
+    let is_of_no_operation =
+        answer.status == 405 || (method != Method::GET && answer.code() == "not_found");
+    let mut operations = OPERATIONS.iter();
+    let operation = operations.find(|it| it.method == method.as_str() && fits(&it.template, path));
+    if !is_of_no_operation
+        && let Some(lack) = operation.and_then(|operation| operation.lack_of(answer))
+    {
+        panic!("{method} {path} does not describe {lack} of {answer:?}");
+    }
+}
+
+impl Operation {
+    /// What of this answer the operation should describe and does not.
+    fn lack_of(&self, answer: &Answer) -> Option<String> {
+        let Some(described) = self.responses.get(&answer.status.to_string()) else {
+            return Some("the status".to_owned());
+        };
+        let problems = &described["content"]["application/problem+json"]["examples"];
+        if answer.status >= 400 && problems.get(answer.code()).is_none() {
+            return Some("the code".to_owned());
+        }
+        let mut headers = HEADERS
+            .iter()
+            .filter(|it| answer.headers.contains_key(**it));
+        let header = headers.find(|it| described["headers"].get(it).is_none())?;
+        Some(format!("the header {header}"))
+    }
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return true,
+            (Some(part), Some(found)) if part == found || part.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}

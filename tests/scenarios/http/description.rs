@@ -1,0 +1,285 @@
+//! What holds of the descriptions of both APIs. That they describe every answer is checked with every request
+//! that a scenario sends.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tidemark_tests::{Answer, App};
+
+/// Both descriptions, each with the name of its API.
+fn apis() -> [(&'static str, Value); 2] {
+    let apis = [tidemark_command_api::api(), tidemark_query_api::api()];
+    let [command, query] = apis.map(|api| serde_json::to_value(api).unwrap());
+    [("command-api", command), ("query-api", query)]
+}
+
+/// The operations of an API, each with its method and its path.
+fn operations(api: &Value) -> Vec<(String, &Value)> {
+    let mut operations = Vec::new();
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push((format!("{method} {path}"), operation));
+        }
+    }
+    operations
+}
+
+/// Calls `check` with everything within a value, and where it is.
+fn walk(value: &Value, place: &str, check: &mut impl FnMut(&str, &Value)) {
+    check(place, value);
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                walk(member, &format!("{place}/{name}"), check);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                walk(item, &format!("{place}/{index}"), check);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    let list = list.as_array().into_iter().flatten();
+    list.map(|it| it.as_str().unwrap()).collect()
+}
+
+/// The names of the parameters of an operation.
+fn parameters<'a>(api: &'a Value, operation: &'a Value) -> BTreeSet<&'a str> {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    parameters
+        .map(|parameter| resolve(api, parameter)["name"].as_str().unwrap())
+        .collect()
+}
+
+fn resolve<'a>(api: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => api.pointer(&reference[1..]).unwrap(),
+        None => value,
+    }
+}
+
+#[test]
+fn every_operation_has_an_id_of_its_own() {
+    for (name, api) in apis() {
+        let mut ids = BTreeSet::new();
+        for (place, operation) in operations(&api) {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            let has_words = id.contains('_') || id == "register";
+            assert!(has_words, "{name}: {place}: {id} says too little");
+            assert!(ids.insert(id), "{name}: {place}: another has this id");
+        }
+    }
+}
+
+#[test]
+fn every_operation_parameter_and_answer_is_described() {
+    for (name, api) in apis() {
+        let tags = api["tags"].as_array().unwrap();
+        let described: BTreeSet<_> = tags
+            .iter()
+            .filter(|tag| tag["description"].is_string())
+            .map(|tag| tag["name"].as_str().unwrap())
+            .collect();
+        for (place, operation) in operations(&api) {
+            let place = format!("{name}: {place}");
+            assert!(operation["summary"].is_string(), "{place}");
+            for tag in names(&operation["tags"]) {
+                assert!(described.contains(tag), "{place}: {tag}");
+            }
+            assert!(
+                !operation["security"].as_array().unwrap().is_empty(),
+                "{place}"
+            );
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let text = &resolve(&api, parameter)["description"];
+                assert!(text.is_string(), "{place}: {parameter}");
+            }
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let text = answer["description"].as_str().unwrap();
+                assert!(!text.is_empty(), "{place}: {status}");
+                let id = &answer["headers"]["X-Correlation-Id"];
+                assert!(id.is_object(), "{place}: {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    for (name, api) in apis() {
+        walk(&api, "", &mut |place, value| {
+            if let Some(reference) = value["$ref"].as_str() {
+                let found = api.pointer(reference.strip_prefix('#').unwrap());
+                assert!(found.is_some(), "{name}: {place}: {reference}");
+            }
+        });
+    }
+}
+
+#[test]
+fn every_integer_has_bounds_and_every_field_a_description() {
+    for (name, api) in apis() {
+        walk(&api, "", &mut |place, value| {
+            let types = &value["type"];
+            if types == "integer" || names_include(types, "integer") {
+                assert!(value["minimum"].is_number(), "{name}: {place}: {value}");
+            }
+            for (field, schema) in value["properties"].as_object().into_iter().flatten() {
+                // A field that may be null says in the other alternative what it is.
+                let schema = schema["oneOf"].get(0).unwrap_or(schema);
+                let text = &schema["description"];
+                let is_tag = schema["enum"].as_array().is_some_and(|it| it.len() == 1);
+                assert!(text.is_string() || is_tag, "{name}: {place}: {field}");
+            }
+        });
+    }
+}
+
+fn names_include(types: &Value, name: &str) -> bool {
+    types
+        .as_array()
+        .is_some_and(|types| types.iter().any(|it| it == name))
+}
+
+#[test]
+fn what_has_few_values_is_an_enum() {
+    let [(_, command), (_, query)] = apis();
+    let of = |api: &Value, name: &str| {
+        let schema = &api["components"]["schemas"][name]["enum"];
+        names(schema)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let roles = ["buyer", "seller", "admin", "auditor", "operator"];
+    let conditions = ["new", "like_new", "good", "fair", "for_parts"];
+    for api in [&command, &query] {
+        assert_eq!(of(api, "Role"), roles);
+        assert_eq!(of(api, "Condition"), conditions);
+        let currencies = of(api, "Currency");
+        assert!(currencies.contains(&"EUR".to_owned()) && !currencies.contains(&"XXX".to_owned()));
+    }
+    assert_eq!(
+        of(&query, "AuctionResult"),
+        ["sold", "unsold", "reserve_not_met"]
+    );
+}
+
+#[test]
+fn every_operation_lists_the_headers_that_it_takes() {
+    let [(_, command), (_, query)] = apis();
+    for (place, operation) in operations(&command) {
+        let found = parameters(&command, operation);
+        let is_command = !place.starts_with("get ");
+        let hides_secrets = place.ends_with("/v1/sessions") || place.ends_with("/refresh");
+        assert_eq!(found.contains("If-Match"), is_command, "{place}");
+        let has_key = found.contains("Idempotency-Key");
+        assert_eq!(has_key, is_command && !hides_secrets, "{place}");
+    }
+    for (place, operation) in operations(&query) {
+        let found = parameters(&query, operation);
+        assert_eq!(
+            found.contains("Tidemark"),
+            !place.contains("problems"),
+            "{place}"
+        );
+        assert_eq!(
+            found.contains("Last-Event-ID"),
+            place.ends_with("/live"),
+            "{place}"
+        );
+    }
+    let bid = parameters(
+        &command,
+        &command["paths"]["/v1/auctions/{id}/bids"]["post"],
+    );
+    let expected = [
+        "Idempotency-Key",
+        "If-Match",
+        "X-Correlation-Id",
+        "id",
+        "traceparent",
+    ];
+    assert_eq!(bid, expected.into());
+    let list = parameters(&query, &query["paths"]["/v1/auctions"]["get"]);
+    assert!(
+        list.is_superset(&["cursor", "limit", "sort", "q"].into()),
+        "{list:?}"
+    );
+}
+
+/// The codes that an operation lists with a status.
+fn codes<'a>(api: &'a Value, path: &str, status: &str) -> Vec<&'a String> {
+    let answer = &api["paths"][path]["post"]["responses"][status];
+    let examples = &answer["content"]["application/problem+json"]["examples"];
+    examples.as_object().unwrap().keys().collect()
+}
+
+#[test]
+fn an_operation_lists_the_codes_of_its_problems() {
+    let [(_, command), _] = apis();
+    let bids = "/v1/auctions/{id}/bids";
+    let conflicts = [
+        "auction_not_open",
+        "auction_over",
+        "bid_too_low",
+        "own_auction",
+        "wrong_currency",
+    ];
+    assert_eq!(codes(&command, bids, "409"), conflicts);
+    assert_eq!(codes(&command, bids, "404"), ["auction_not_found"]);
+    assert_eq!(
+        codes(&command, "/v1/sessions", "401"),
+        ["invalid_credentials", "invalid_token"]
+    );
+    for (name, api) in apis() {
+        for (code, example) in api["components"]["examples"].as_object().unwrap() {
+            assert_eq!(example["value"]["code"], **code, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_only_services_may_do_stands_apart() {
+    for (name, api) in apis() {
+        for (place, operation) in operations(&api) {
+            let service = serde_json::json!([{ "service": [] }]);
+            let is_apart = names(&operation["tags"]) == ["services"];
+            assert_eq!(
+                is_apart,
+                operation["security"] == service,
+                "{name}: {place}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_type_of_each_problem_leads_to_its_meaning() {
+    let app = App::start_all().await;
+    let [(_, command), (_, query)] = apis();
+    let command_api = |path: &str| app.client.command(Method::GET, path);
+    let query_api = |path: &str| app.client.query(path);
+    assert_catalogue(&command, command_api).await;
+    assert_catalogue(&query, query_api).await;
+}
+
+async fn assert_catalogue(api: &Value, request: impl Fn(&str) -> RequestBuilder) {
+    for (code, example) in api["components"]["examples"].as_object().unwrap() {
+        let path = example["value"]["type"].as_str().unwrap();
+        let kind = Answer::to(request(path)).await.ok().body;
+        assert_eq!(kind["code"], **code);
+        assert!(kind["meaning"].is_string(), "{kind}");
+    }
+    for of_no_operation in ["method_not_allowed", "not_ready", "not_found"] {
+        let path = format!("/problems/{of_no_operation}");
+        Answer::to(request(&path)).await.ok();
+    }
+    let unknown = Answer::to(request("/problems/unheard_of")).await;
+    unknown.problem(404, "not_found");
+}
