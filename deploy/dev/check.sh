@@ -147,6 +147,16 @@ run_chaos() {
         --kafka-libs "$KAFKA_HOME/libs" --deploy "$ROOT/deploy" --directory "$(chaos_home)" "$@"
 }
 
+# The packages of the tools that generate clients, and of the languages of the clients.
+CLIENT_PACKAGES=(curl nodejs npm python3-venv golang-go)
+
+run_clients() {
+    need_packages "${CLIENT_PACKAGES[@]}"
+    enter_test_environment
+    cargo build --workspace --bins || die "the build failed" "the compiler's message is above"
+    CLIENTS_DIR="$DEV_DIR/clients" "${CARGO_TARGET_DIR:-target}/debug/clients"
+}
+
 # The beginnings of the names of all tests that need a broker.
 NEED_KAFKA=(log::kafka:: projection::repeated_records::)
 

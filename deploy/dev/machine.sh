@@ -10,6 +10,9 @@ package_present() {
         redis-server) have redis-server && have redis-cli ;;
         default-jre-headless) have java ;;
         maven) have mvn ;;
+        nodejs) have node ;;
+        python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
+        golang-go) have go ;;
         libnbd-bin) have nbdfuse ;;
         prometheus) have promtool ;;
         *) have "$1" ;;

@@ -1,0 +1,27 @@
+//! Starts the real processes with something to bid on, and lets clients that strangers' tools generate from the
+//! descriptions use them. `run` beside this file generates, builds and starts the clients.
+
+use std::process::{Command, ExitCode};
+
+use serde_json::json;
+use tidemark_tests::Deployment;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let deployment = Deployment::start().await;
+    let app = &deployment.app;
+    let market = app.market().await;
+    // Clients list two pages, each with one auction.
+    let first = market.auction(json!({})).await;
+    market.auction(json!({})).await;
+    let run = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/run");
+    let status = Command::new(run)
+        .env("COMMAND_URL", &deployment.command_api.url)
+        .env("QUERY_URL", &deployment.query_api.url)
+        .env("AUCTION_ID", first.to_string())
+        .status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) | Err(_) => ExitCode::FAILURE,
+    }
+}
