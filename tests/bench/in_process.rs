@@ -5,5 +5,6 @@ pub(crate) mod baseline;
 pub(crate) mod clients;
 pub(crate) mod long_log;
 mod market;
+mod opening;
 
 pub(crate) use market::{AUCTIONS, Market};

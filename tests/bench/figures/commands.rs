@@ -5,18 +5,20 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::in_process::clients::{closed_loop, open_loop, warm_up};
+use crate::in_process::clients::{closed_loop, closed_loop_of_two, open_loop, warm_up};
 use crate::in_process::{AUCTIONS, Market, baseline};
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target, quantile_ms};
 
 /// Steps of [`measure`].
-pub(crate) const STEPS: u64 = 9;
+pub(crate) const STEPS: u64 = 11;
 
 /// Clients that fill every batch, and so commands that wait at any time.
 const WAITING: usize = 512;
 /// Clients of an ordinary load.
 const CLIENTS: usize = 64;
+/// Clients that open auctions.
+const OPENING: usize = 16;
 /// The executor decides one half of the waiting commands while the other half is being appended. So
 /// an append has this part of the clients' commands.
 const HALVES: usize = 2;
@@ -50,7 +52,24 @@ pub(crate) async fn measure(
             .against(&full_batches)
             .target(Target::AtLeast(0.50)),
     );
+    progress.step("bids on one auction through two executors");
+    let p99 = |name, latencies: &Histogram<u64>| {
+        Figure::new(name, quantile_ms(latencies, 0.99), "ms").with_latencies(latencies)
+    };
+    let of_one = p99(
+        "p99 of bids on one auction, 64 clients",
+        &measured.latencies,
+    );
+    let measured = closed_loop_of_two(market, CLIENTS, duration, |market, client, _| {
+        market.bid(0, client, false)
+    })
+    .await;
+    let name = "p99 of bids on one auction through two executors";
+    let of_two = p99(name, &measured.latencies).against(&of_one);
+    table.add(of_one);
+    table.add(of_two.target(Target::AtMost(3.0)));
     measure_one_client(market, duration, progress, table).await;
+    measure_opening(market, duration, progress, table).await;
 }
 
 /// Full batches, against what Postgres can do with the same rows.
@@ -145,12 +164,50 @@ async fn measure_one_client(
     let append = baseline::transaction_per_command(market, 1, duration).await;
     let append = median("append function, one event per call", &append.latencies);
     let append = append.against(&insert);
-    let measured = closed_loop(market, 1, duration, |market, _, sent| {
+    let many = closed_loop(market, 1, duration, |market, _, sent| {
         market.bid(sent % AUCTIONS, 0, false)
-    });
-    let executor = median("executor, one client", &measured.await.latencies);
+    })
+    .await;
+    let executor = median("executor, one client", &many.latencies);
     let executor = executor.against(&insert).target(Target::AtMost(1.5));
-    for figure in [insert, append, executor] {
+    let keyed = closed_loop(market, 1, duration, |market, _, sent| {
+        market.bid(sent % AUCTIONS, 0, true)
+    });
+    let keyed = median("executor, one client with keys", &keyed.await.latencies);
+    let keyed = keyed.against(&insert).target(Target::AtMost(1.7));
+    let hot = closed_loop(market, 1, duration, |market, _, _| market.bid(0, 0, false)).await;
+    let name = "executor, one client, one auction";
+    let hot = Figure::new(name, hot.per_second, "commands/s");
+    let name = "executor, one client, 10,000 auctions";
+    let many = Figure::new(name, many.per_second, "commands/s")
+        .against(&hot)
+        .target(Target::AtLeast(0.8));
+    for figure in [insert, append, executor, keyed, hot, many] {
+        table.add(figure);
+    }
+}
+
+/// Opening auctions, each on new streams, against bidding by as many clients.
+async fn measure_opening(
+    market: &Arc<Market>,
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) {
+    progress.step("opening auctions");
+    let bidding = closed_loop(market, OPENING, duration, |market, client, sent| {
+        market.bid((client + sent * OPENING) % AUCTIONS, client, false)
+    });
+    let name = "executor, 16 clients bidding";
+    let bidding = Figure::new(name, bidding.await.per_second, "commands/s");
+    let opening = closed_loop(market, OPENING, duration, |market, client, sent| {
+        market.open(client, sent)
+    });
+    let name = "executor, 16 clients opening auctions";
+    let opening = Figure::new(name, opening.await.per_second, "commands/s")
+        .against(&bidding)
+        .target(Target::AtLeast(0.5));
+    for figure in [bidding, opening] {
         table.add(figure);
     }
 }

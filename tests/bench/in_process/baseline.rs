@@ -226,30 +226,44 @@ fn copy_rows(position: &mut i64, streams: &mut Streams, market: &Market) -> (Str
     (events, records)
 }
 
-/// The latencies of a single `INSERT` and its commit, in microseconds.
+/// The latencies of a single `INSERT` of an event into a table with the columns and indexes of the log, and
+/// of its commit, in microseconds.
 pub(crate) async fn insert(market: &Market, duration: Duration) -> Histogram<u64> {
     let url = market.database.url_like(&tidemark_tests::from_environment(
         "TIDEMARK_TEST_DATABASE_URL",
     ));
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    sqlx::raw_sql("create table if not exists bare (id bigserial primary key, data json not null)")
+    sqlx::raw_sql("create table bare (like events including all)")
         .execute(&mut connection)
         .await
         .unwrap();
-    let data = bid(new_id(), 1, new_id(), false)
-        .events
-        .swap_remove(0)
-        .encoded
-        .data;
     let until = Instant::now() + duration;
-    let mut latencies = histogram();
-    while Instant::now() < until {
+    let (mut streams, mut latencies) = (Streams::new(), histogram());
+    for position in 1_i64.. {
+        let (stream_id, version) = streams.next();
+        let event = bid(stream_id, version, new_id(), false)
+            .events
+            .swap_remove(0);
         let sent = Instant::now();
-        sqlx::query("insert into bare (data) values ($1::json)")
-            .bind(&data)
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        if sent >= until {
+            break;
+        }
+        sqlx::query(
+            "insert into bare
+             values ($1, $2, $3, $4, $5, $6, $7, $8::json, $9::json, clock_timestamp())",
+        )
+        .bind(position)
+        .bind(event.event_id)
+        .bind(event.stream_id)
+        .bind(event.version)
+        .bind(event.aggregate)
+        .bind(event.encoded.event_type)
+        .bind(event.encoded.schema_version)
+        .bind(event.encoded.data)
+        .bind(event.metadata)
+        .execute(&mut connection)
+        .await
+        .unwrap();
         latencies.saturating_record(micros(sent.elapsed()));
     }
     latencies

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use tidemark_command_api::executor::Submission;
+use tidemark_command_api::executor::{Executor, Submission};
 
 use super::Market;
 use super::market::{AUCTIONS, BIDDERS};
@@ -30,7 +30,21 @@ pub(crate) async fn closed_loop(
     saturate(&mut executor_clients(market, clients, next), duration).await
 }
 
-/// The same with commands that arrive at a fixed rate.
+/// The same with every other client at the second executor.
+pub(crate) async fn closed_loop_of_two(
+    market: &Arc<Market>,
+    clients: usize,
+    duration: Duration,
+    next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
+) -> Measured {
+    let mut all = executor_clients(market, clients, next);
+    for client in all.iter_mut().step_by(2) {
+        client.executor = market.second_executor.clone();
+    }
+    saturate(&mut all, duration).await
+}
+
+/// The same at one executor with commands that arrive at a fixed rate.
 pub(crate) async fn open_loop(
     market: &Arc<Market>,
     clients: usize,
@@ -48,6 +62,7 @@ pub(crate) async fn open_loop(
 
 struct ExecutorClient<F> {
     market: Arc<Market>,
+    executor: Executor,
     number: usize,
     submitted: usize,
     next: F,
@@ -58,7 +73,7 @@ impl<F: Fn(&Market, usize, usize) -> Submission + Send + 'static> Client for Exe
         let submission = (self.next)(&self.market, self.number, self.submitted);
         self.submitted += 1;
         // A bid that another one has overtaken is refused, and does not count.
-        self.market.executor.execute(submission).await.is_ok()
+        self.executor.execute(submission).await.is_ok()
     }
 }
 
@@ -69,6 +84,7 @@ fn executor_clients<F: Copy>(
 ) -> Vec<ExecutorClient<F>> {
     let client = |number| ExecutorClient {
         market: Arc::clone(market),
+        executor: market.executor.clone(),
         number,
         submitted: 0,
         next,

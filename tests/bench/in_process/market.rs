@@ -10,14 +10,16 @@ use chrono::TimeDelta;
 use sqlx::PgPool;
 use tidemark_command_api::Share;
 use tidemark_command_api::executor::{Executor, Idempotency, Submission};
+use tidemark_domain::Command;
 use tidemark_domain::market::auction::PlaceBid;
 use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, TimedPool};
-use tidemark_events::identity::session;
-use tidemark_events::market::auction;
+use tidemark_events::identity::user::Role;
+use tidemark_events::identity::{session, user};
+use tidemark_events::market::{auction, category};
 use tidemark_events::samples::euro_cents;
 use tidemark_events::{
-    Actor, AuctionId, CategoryId, Event, KeyedHash, Metadata, ProductId, SessionId, Timestamp,
-    UserId, samples,
+    Actor, AuctionId, CategoryId, Event, KeyedHash, Metadata, Moment, ProductId, SessionId,
+    Timestamp, UserId, samples,
 };
 use tidemark_platform::clock::Clock;
 use tidemark_platform::database;
@@ -48,12 +50,20 @@ pub(crate) struct Market {
     pub(crate) database: Database,
     /// Connections of the role that appends.
     pub(crate) pool: PgPool,
-    /// The only way into the log.
+    /// The way into the log.
     pub(crate) executor: Executor,
+    /// Another one, as of a second process.
+    pub(crate) second_executor: Executor,
     /// Open auctions.
     pub(crate) auctions: Vec<OpenAuction>,
     /// Registered buyers, each logged in in the session [`session_of`] them.
     pub(crate) bidders: Vec<UserId>,
+    /// A seller, who is logged in too.
+    pub(super) seller: UserId,
+    /// An active category.
+    pub(super) category: CategoryId,
+    /// When auctions end that are opened meanwhile.
+    pub(super) ends_at: Moment,
 }
 
 impl Market {
@@ -68,7 +78,11 @@ impl Market {
         let pool = database::pool(&config.database, &url).unwrap();
         let clock = Clock::system();
         let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
-        let (executor, _) = Executor::start(timed, config.executor, clock.clone(), Arc::default());
+        let start = || {
+            let settings = config.executor.clone();
+            Executor::start(timed.clone(), settings, clock.clone(), Arc::default()).0
+        };
+        let (executor, second_executor) = (start(), start());
         let bidders: Vec<_> = (0..BIDDERS).map(|_| UserId(new_id())).collect();
         let auctions: Vec<_> = (0..AUCTIONS)
             .map(|_| OpenAuction {
@@ -86,7 +100,9 @@ impl Market {
         let new_auctions = auctions
             .iter()
             .map(|open| group(open.id.0, opened(open.id, now)));
+        let (seller, category) = (UserId(new_id()), CategoryId(new_id()));
         let mut groups: Vec<_> = users.chain(sessions).chain(new_auctions).collect();
+        groups.extend(shop(seller, category, now));
         let appender = Appender::register(&pool, new_id()).await.unwrap();
         for batch in 1.. {
             let rest = groups.split_off(groups.len().min(STREAMS_PER_APPEND));
@@ -101,8 +117,12 @@ impl Market {
             database,
             pool,
             executor,
+            second_executor,
             auctions,
             bidders,
+            seller,
+            category,
+            ends_at: Moment::try_from(now + TimeDelta::days(7)).unwrap(),
         }
     }
 
@@ -116,21 +136,51 @@ impl Market {
             key: new_id().to_string(),
             request_hash: vec![7; 32],
         });
+        let bid = PlaceBid {
+            auction_id: open.id,
+            amount,
+        };
         Submission {
-            command: Arc::new(PlaceBid {
-                auction_id: open.id,
-                amount,
-            }),
-            metadata: metadata(user),
-            session: Some(session_of(user)),
-            share: Share::User(user.0),
-            stream_id: open.id.0,
-            status: StatusCode::CREATED,
-            expected_versions: None,
             idempotency,
-            subject_keys: Vec::new(),
+            ..submission(user, open.id.0, bid)
         }
     }
+}
+
+/// A command of a user who is logged in.
+pub(super) fn submission(user: UserId, stream_id: Uuid, command: impl Command) -> Submission {
+    Submission {
+        command: Arc::new(command),
+        metadata: metadata(user),
+        session: Some(session_of(user)),
+        share: Share::User(user.0),
+        stream_id,
+        status: StatusCode::CREATED,
+        expected_versions: None,
+        idempotency: None,
+        subject_keys: Vec::new(),
+    }
+}
+
+/// What somebody needs who opens auctions: a seller, and a category.
+fn shop(seller: UserId, category_id: CategoryId, now: Timestamp) -> [Group; 3] {
+    let registered = samples::all().swap_remove(0);
+    let granted = user::Event::RoleGranted {
+        user_id: seller,
+        role: Role::Seller,
+    };
+    let created = category::Event::Created {
+        category_id,
+        parent_id: None,
+        name: "Cameras".to_owned(),
+        slug: "cameras".to_owned(),
+        sort_order: 1,
+    };
+    [
+        group(seller.0, vec![registered, granted.into()]),
+        group(session_of(seller).0, vec![logged_in(seller, now)]),
+        group(category_id.0, vec![created.into()]),
+    ]
 }
 
 /// The session in which a buyer bids.
