@@ -39,7 +39,7 @@ fn walk(value: &Value, place: &str, check: &mut impl FnMut(&str, &Value)) {
                 walk(item, &format!("{place}/{index}"), check);
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
