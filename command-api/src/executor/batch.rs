@@ -32,8 +32,8 @@ use crate::error::Error;
 pub(super) enum DecideResult {
     /// The command is in the batch, accepted or refused.
     InBatch,
-    /// The decision needs something that is not in the cache.
-    NeedsLoad(Load, QueuedCommand),
+    /// The decision needs the last of these, and the others soon. They are not in the cache.
+    NeedsLoads(Vec<Load>, QueuedCommand),
     /// The command was accepted, but its events cannot be appended.
     Failed(QueuedCommand, Error),
 }
@@ -77,7 +77,12 @@ impl Batch {
             (!expected.contains(&current)).then_some(Decision::VersionMismatch { current })
         });
         let (decision, writes) = match (mismatch, result) {
-            (_, Err(Stop::Load(load))) => return DecideResult::NeedsLoad(load, command),
+            (_, Err(Stop::Load(load))) => {
+                let roots = submission.roots().into_iter();
+                let missing = roots.filter(|id| cache.version(*id).is_none());
+                let loads = missing.map(Load::Stream).chain([load]).collect();
+                return DecideResult::NeedsLoads(loads, command);
+            }
             (Some(mismatch), _) => (mismatch, Vec::new()),
             (None, Err(Stop::Refused(refusal))) => (Decision::Refused(refusal), Vec::new()),
             (None, Ok(writes)) => (Decision::accepted(&writes), writes),

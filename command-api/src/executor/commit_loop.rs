@@ -142,7 +142,7 @@ impl CommitLoop {
             let cache = &mut self.cache;
             match self.batch.decide(command, cache, now, &self.settings) {
                 DecideResult::InBatch => {}
-                DecideResult::NeedsLoad(load, command) => self.loading.wait_for(load, command),
+                DecideResult::NeedsLoads(loads, command) => self.loading.wait_for(loads, command),
                 DecideResult::Failed(command, error) => command.answer(Err(error)),
             }
         }

@@ -23,6 +23,7 @@ pub(super) type FinishedLoad = Result<Vec<LoadResult>, JoinError>;
 /// The commands that wait for loads, and the loads.
 pub(super) struct Loading {
     loader: Loader,
+    /// What is being loaded or is wanted, with the commands that cannot be decided without it.
     waiting: HashMap<Load, Vec<QueuedCommand>>,
     /// What commands wait for and no task loads at the moment. Long streams come again for each page, behind
     /// all others.
@@ -45,12 +46,18 @@ impl Loading {
         }
     }
 
-    /// Has a command wait for a load. Commands that wait for the same share it.
-    pub(super) fn wait_for(&mut self, load: Load, command: QueuedCommand) {
-        let commands = self.waiting.entry(load.clone()).or_default();
-        commands.push(command);
-        if commands.len() == 1 {
-            self.wanted.push_back(load.into());
+    /// Has a command wait for the last of these loads. The others begin with it, and the command waits for them
+    /// when it asks for them. Commands that wait for the same share a load.
+    pub(super) fn wait_for(&mut self, loads: Vec<Load>, command: QueuedCommand) {
+        let last = loads.last().cloned();
+        for load in loads {
+            if !self.waiting.contains_key(&load) {
+                self.waiting.insert(load.clone(), Vec::new());
+                self.wanted.push_back(load.into());
+            }
+        }
+        if let Some(commands) = last.and_then(|load| self.waiting.get_mut(&load)) {
+            commands.push(command);
         }
     }
 

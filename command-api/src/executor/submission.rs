@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use tidemark_domain::Command;
 use tidemark_event_store::SubjectKeyUse;
-use tidemark_events::{Event, Metadata, SessionId};
+use tidemark_events::{Actor, Event, Metadata, SessionId};
 use uuid::Uuid;
 
 use crate::admission::Share;
@@ -32,6 +32,17 @@ pub struct Submission {
     pub idempotency: Option<Idempotency>,
     /// The keys of the data subjects whose sealed values the command carries.
     pub subject_keys: Vec<SubjectKeyUse>,
+}
+
+impl Submission {
+    /// The streams that are known beforehand to be read: those that say who the caller is, and the command's own.
+    pub(super) fn roots(&self) -> Vec<Uuid> {
+        let mut roots = self.command.roots();
+        if let (Actor::User(user), Some(session)) = (&self.metadata.actor, self.session) {
+            roots.extend([user.0, session.0]);
+        }
+        roots
+    }
 }
 
 /// What identifies a request that must act once, however often it is sent.

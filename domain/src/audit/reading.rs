@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::audit::reading::{Event, Scope};
 use tidemark_events::identity::user::Role;
 use tidemark_events::{ReadingId, SessionId, UserId};
+use uuid::Uuid;
 
 use crate::identity::access;
 use crate::{AggregateState, Command, Refusal, Stop, View, Write};
@@ -41,6 +42,10 @@ pub struct Record {
 impl Command for Record {
     fn name(&self) -> &'static str {
         "record_reading"
+    }
+
+    fn roots(&self) -> Vec<Uuid> {
+        vec![self.session_id.0, self.reader_id.0]
     }
 
     fn refusals() -> Vec<Refusal> {

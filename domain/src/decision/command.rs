@@ -19,6 +19,12 @@ pub trait Command: Send + Sync + 'static {
     where
         Self: Sized;
 
+    /// Streams that the decision will certainly read. They are loaded at once, with those of the caller; all others
+    /// are found while it decides, one after the other.
+    fn roots(&self) -> Vec<Uuid> {
+        Vec::new()
+    }
+
     /// Decides from what the view shows, and returns the writes in the order in which they happen.
     ///
     /// # Errors

@@ -287,7 +287,20 @@ fn what_is_not_in_the_cache_is_loaded_first() {
         },
     );
     let decided = Batch::default().decide(command, &mut cache(), at(10), &settings());
-    assert!(matches!(decided, DecideResult::NeedsLoad(Load::Stream(id), _) if id == unknown.0));
+    let DecideResult::NeedsLoads(loads, command) = decided else {
+        panic!("it was decided")
+    };
+    assert!(loads.iter().all(|load| *load == Load::Stream(unknown.0)));
+
+    // What is known beforehand is loaded at once: who the bidder is, and the auction.
+    let mut empty = Cache::new(1_000_000);
+    let decided = Batch::default().decide(command, &mut empty, at(10), &settings());
+    let DecideResult::NeedsLoads(loads, _) = decided else {
+        panic!("it was decided")
+    };
+    for id in [unknown.0, BIDDER.0, session_of(BIDDER).0] {
+        assert!(loads.contains(&Load::Stream(id)), "{loads:?}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::{Event, Outcome};
 use tidemark_events::{AuctionId, Money, Timestamp, UserId};
+use uuid::Uuid;
 
 use super::error::EXAMPLE_PRICE;
 use super::running::Running;
@@ -65,6 +66,10 @@ impl PlaceBid {
 impl Command for PlaceBid {
     fn name(&self) -> &'static str {
         "place_bid"
+    }
+
+    fn roots(&self) -> Vec<Uuid> {
+        vec![self.auction_id.0]
     }
 
     fn refusals() -> Vec<Refusal> {

@@ -5,6 +5,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::Event;
 use tidemark_events::market::reserve;
 use tidemark_events::{AuctionId, Moment, Money, ProductId, ReserveId, Timestamp};
+use uuid::Uuid;
 
 use super::limits::{AHEAD_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use super::running::Running;
@@ -84,6 +85,10 @@ impl Schedule {
 impl Command for Schedule {
     fn name(&self) -> &'static str {
         "schedule_auction"
+    }
+
+    fn roots(&self) -> Vec<Uuid> {
+        vec![self.product_id.0]
     }
 
     fn refusals() -> Vec<Refusal> {

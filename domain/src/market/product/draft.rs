@@ -7,6 +7,7 @@ use tidemark_events::market::product::{
     Condition, Description, Event, Image, Shipping, Specification, Title,
 };
 use tidemark_events::{CategoryId, ProductId};
+use uuid::Uuid;
 
 use crate::identity::access;
 use crate::market::category;
@@ -36,6 +37,10 @@ pub struct Draft {
 impl Command for Draft {
     fn name(&self) -> &'static str {
         "draft_product"
+    }
+
+    fn roots(&self) -> Vec<Uuid> {
+        vec![self.category_id.0]
     }
 
     fn refusals() -> Vec<Refusal> {
