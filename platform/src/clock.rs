@@ -90,10 +90,9 @@ impl Clock {
     }
 
     /// Follows a server that was asked at `asked_at` and has just told its time. The server looked at its
-    /// clock at some moment in between. As long as what is known agrees with that, it is kept; otherwise the
-    /// clock is set back to the told time. So it is never ahead of the server, but for what the two clocks
-    /// drift apart, and it is behind by no more than the fastest answer took. On a fixed clock it has no
-    /// effect.
+    /// clock at some moment in between. As long as what is known agrees with that, it is kept; otherwise it
+    /// moves no further than it must to agree: clocks drift apart by microseconds, and an answer that took
+    /// seconds to come is no reason to be wrong by seconds. On a fixed clock it has no effect.
     pub fn follow(&self, server_time: DateTime<Utc>, asked_at: Instant) {
         if let Source::Followed(server) = &self.source {
             let told = server_time.timestamp_micros();
@@ -108,14 +107,10 @@ impl Clock {
 
 /// What the server's clock showed at the origin, given what was `known` of that and the time that the server
 /// has `told`. It was asked and answered so long after the origin.
-const fn followed(known: i64, told: i64, asked_at: i64, answered_at: i64) -> i64 {
+fn followed(known: i64, told: i64, asked_at: i64, answered_at: i64) -> i64 {
     let at_latest = told.saturating_sub(asked_at);
     let at_earliest = told.saturating_sub(answered_at);
-    if at_earliest <= known && known <= at_latest {
-        known
-    } else {
-        at_earliest
-    }
+    known.clamp(at_earliest, at_latest)
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -155,14 +150,23 @@ mod tests {
 
     #[test]
     fn what_a_fast_answer_told_is_kept_until_another_contradicts_it() {
-        // Of an answer after 10, nothing better is known than that the server told the time at its end.
+        // Of a server that is ahead, no more is known than that it told the time when it answered.
         let known = followed(0, 1_000_000, 50, 60);
         assert_eq!(known, 1_000_000 - 60);
         // An answer that took long agrees with it, whenever within that time the server was asked.
         assert_eq!(followed(known, 1_000_500, 100, 2_000), known);
         // The clock of the server was set ahead, and set back.
         assert_eq!(followed(known, 9_000_000, 100, 2_000), 9_000_000 - 2_000);
-        assert_eq!(followed(known, 500, 100, 2_000), 500 - 2_000);
+        assert_eq!(followed(known, 500, 100, 2_000), 500 - 100);
+    }
+
+    #[test]
+    fn a_slow_answer_moves_the_clock_by_what_it_contradicts_and_no_further() {
+        let known = followed(0, 1_000_000, 50, 60);
+        // The server looked at its clock just when it was asked, and ours is 1 us ahead by now.
+        let asked_at = 500;
+        let told = known + asked_at - 1;
+        assert_eq!(followed(known, told, asked_at, 1_200_000), known - 1);
     }
 
     #[test]
