@@ -123,15 +123,17 @@ build_failpoints() {
 
 # The packages that some faults need. Without them these faults are skipped, each with its reason.
 CHAOS_PACKAGES=(strace faketime nbdkit libnbd-bin)
+# Those that the faults of --ci need.
+CHAOS_CI_PACKAGES=(strace faketime)
 
 # The fault tests start servers of their own. From ./dev they need the installed programs, the jars of Kafka and
 # the secrets. With --ci they use the debug build, which CI has already; meaningful times need a release build.
 run_chaos() {
-    local flags=(--release) profile=release variable
-    if [[ " $* " == *' --ci '* ]]; then flags=() profile=debug; fi
+    local flags=(--release) profile=release packages=("${CHAOS_PACKAGES[@]}") variable
+    if [[ " $* " == *' --ci '* ]]; then flags=() profile=debug packages=("${CHAOS_CI_PACKAGES[@]}"); fi
     need_rust
     need_packages "${PACKAGES[@]}"
-    if is_root && have apt-get && [[ $profile == release ]]; then need_packages "${CHAOS_PACKAGES[@]}"; fi
+    if is_root && have apt-get; then need_packages "${packages[@]}"; fi
     locked fetch_kafka || die "Maven could not fetch Kafka" "see $LOG_DIR/maven.log"
     locked write_environment
     cd "$ROOT" || exit

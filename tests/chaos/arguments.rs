@@ -15,7 +15,7 @@ use crate::servers::Paths;
 /// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// The faults that `--ci` injects.
-const CI_FAULTS: [&str; 13] = [
+const CI_FAULTS: [&str; 16] = [
     "kill-command-api",
     "kill-relay",
     "kill-projector",
@@ -29,6 +29,9 @@ const CI_FAULTS: [&str; 13] = [
     "duplicate-all-records",
     "flush-redis",
     "rolling-restart",
+    "step-clock",
+    "slow-commits",
+    "two-writers",
 ];
 /// The positive controls of `--ci`.
 const CI_CONTROLS: [&str; 2] = ["checkpoint-apart-from-rows", "poll-by-sequence"];
@@ -69,7 +72,7 @@ pub(crate) struct Arguments {
     /// Example: --faults kill-relay --times 20
     #[arg(long, value_name = "COUNT")]
     times: Option<u32>,
-    /// A run of about three minutes that is the same each time, of a debug build.
+    /// A run of about four minutes that is the same each time, of a debug build.
     #[arg(long, conflicts_with_all = ["seed", "faults", "times", "controls"])]
     pub(crate) ci: bool,
     /// Begin no further round after this many minutes.

@@ -20,11 +20,11 @@ use tokio_util::sync::CancellationToken;
 use crate::journal::{Entry, Journal};
 use crate::stack::{Process, Stack};
 use client::Client;
-use crowd::CrowdBidder;
 use market::Market;
 use participant::Participant;
 use tally::Counters;
 
+pub(crate) use crowd::CrowdBidder;
 pub(crate) use tally::Tally;
 
 /// Clients that work at the same time.

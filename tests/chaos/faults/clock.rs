@@ -8,6 +8,8 @@ use futures::FutureExt;
 use tokio::time::sleep;
 
 use super::{Fault, Injection, Outcome};
+use crate::stack::Process;
+use crate::wait::wait_until;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -22,6 +24,12 @@ pub(super) const FAULTS: &[Fault] = &[
         4,
         |i| jumping_clock(i).boxed(),
     ),
+    Fault::new(
+        "step-clock",
+        "the clock of a command API steps by 10 min, ahead or back, with timers due",
+        4,
+        |i| step_clock(i).boxed(),
+    ),
 ];
 
 /// Offsets of a wrong clock, as faketime writes them.
@@ -31,45 +39,81 @@ const WRONG: Duration = Duration::from_secs(6);
 /// Offsets of a jumping clock, in seconds, one after the other.
 const JUMPS: [&str; 5] = ["+0", "+1.0", "-0.5", "+0.3", "-1.0"];
 const JUMP_INTERVAL: Duration = Duration::from_millis(200);
+/// Steps of a clock that was right, in seconds: much longer than the shared auctions last.
+const STEPS: [&str; 2] = ["+600", "-600"];
+/// How many auctions must end after a step. Their timers were set before it.
+const AUCTIONS_CLOSED: i64 = 2;
 /// Debian has the library in a directory for each architecture below this one.
 const LIBRARIES: &str = "/usr/lib";
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
 
 async fn wrong_clock(mut injection: Injection) -> Outcome {
-    let offset = *injection.one_of(&OFFSETS);
-    run_with_clock(&mut injection, ("FAKETIME", offset.to_owned()), |_| ()).await
+    let offset = (*injection.one_of(&OFFSETS)).to_owned();
+    let process = any_running(&mut injection);
+    let wait = sleep(WRONG);
+    run_with_clock(&injection, &process, ("FAKETIME", offset), wait).await
 }
 
 async fn jumping_clock(mut injection: Injection) -> Outcome {
-    let file = injection.stack.directory.join("clock");
-    let set = |offset: &str| {
-        let new = file.with_extension("new");
-        fs::write(&new, offset).unwrap();
-        fs::rename(&new, &file).unwrap();
+    let process = any_running(&mut injection);
+    let clock = Clock::new(&injection.stack.directory);
+    let jump = async {
+        let started = Instant::now();
+        for offset in JUMPS.iter().cycle() {
+            clock.set(offset);
+            sleep(JUMP_INTERVAL).await;
+            if started.elapsed() > WRONG {
+                return;
+            }
+        }
     };
-    set(JUMPS[0]);
-    let setting = ("FAKETIME_TIMESTAMP_FILE", file.display().to_string());
-    run_with_clock(&mut injection, setting, |tick| {
-        set(JUMPS[tick % JUMPS.len()]);
-    })
-    .await
+    run_with_clock(&injection, &process, clock.setting(), jump).await
 }
 
-/// Runs one process with a clock of its own for a while, and calls `jump` at every interval.
-async fn run_with_clock(
-    injection: &mut Injection,
-    (name, value): (&str, String),
-    jump: impl Fn(usize),
-) -> Outcome {
-    let Some(library) = library() else {
-        return Outcome::Skipped(format!("there is no {LIBRARY}: install faketime"));
+/// Steps the clock of the command API that timers are sent to. The invariants see an auction that is
+/// closed early, or not closed at all.
+async fn step_clock(mut injection: Injection) -> Outcome {
+    let step = *injection.one_of(&STEPS);
+    let process = &injection.stack.command_apis[0];
+    let clock = Clock::new(&injection.stack.directory);
+    let step = async {
+        let auctions = auctions_closed(&injection).await;
+        clock.set(step);
+        wait_until("auctions end at the wrong clock", || async {
+            auctions_closed(&injection).await >= auctions + AUCTIONS_CLOSED
+        })
+        .await;
     };
+    run_with_clock(&injection, process, clock.setting(), step).await
+}
+
+async fn auctions_closed(injection: &Injection) -> i64 {
+    sqlx::query_scalar("select count(*) from events where type = 'auction.closed'")
+        .fetch_one(&injection.stack.pool)
+        .await
+        .unwrap()
+}
+
+/// One of the processes that are running.
+fn any_running(injection: &mut Injection) -> Process {
     let stack = injection.stack.clone();
     let running: Vec<_> = stack
         .processes()
         .filter(|process| !process.supervised.is_held())
         .collect();
-    let process = *injection.one_of(&running);
+    (*injection.one_of(&running)).clone()
+}
+
+/// Runs a process with a clock of its own while `work` is under way.
+async fn run_with_clock(
+    injection: &Injection,
+    process: &Process,
+    (name, value): (&str, String),
+    work: impl Future<Output = ()>,
+) -> Outcome {
+    let Some(library) = library() else {
+        return Outcome::Skipped(format!("there is no {LIBRARY}: install faketime"));
+    };
     let offset = process.log_length();
     process
         .restart_with(|program| {
@@ -83,18 +127,37 @@ async fn run_with_clock(
             set(name, value.clone());
         })
         .await;
-    let (started, mut tick) = (Instant::now(), 0);
-    while started.elapsed() < WRONG {
-        sleep(JUMP_INTERVAL).await;
-        jump(tick);
-        tick += 1;
-    }
+    work.await;
     let recovered = injection.wait_for_service().await;
     let log = process.log_since(offset);
     let panic = log.lines().find(|line| line.contains("panicked"));
     let process = process.supervised.name();
     assert!(panic.is_none(), "{process} with {name}={value}: {panic:?}");
     Outcome::Recovered(recovered)
+}
+
+/// A clock that can be set while a process runs with it: a file with an offset in seconds, as
+/// faketime reads it.
+struct Clock(PathBuf);
+
+impl Clock {
+    /// A clock that is right.
+    fn new(directory: &Path) -> Self {
+        let clock = Self(directory.join("clock"));
+        clock.set("+0");
+        clock
+    }
+
+    fn set(&self, offset: &str) {
+        let new = self.0.with_extension("new");
+        fs::write(&new, offset).unwrap();
+        fs::rename(&new, &self.0).unwrap();
+    }
+
+    /// The variable that gives a process this clock.
+    fn setting(&self) -> (&'static str, String) {
+        ("FAKETIME_TIMESTAMP_FILE", self.0.display().to_string())
+    }
 }
 
 fn library() -> Option<PathBuf> {

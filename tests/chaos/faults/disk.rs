@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio::time::sleep;
 
-use super::recovery::wait_until_published;
+use super::recovery::{COMMANDS_RESUME, wait_until_published};
 use super::topics::count_records;
 use super::{Fault, Injection, Outcome, ordinary};
 use crate::disks::{PowerCutDisk, ResizableDisk, cut_power};
@@ -20,6 +20,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "an fdatasync of Postgres fails with EIO",
         5,
         |i| fail_postgres_flush(i).boxed(),
+    ),
+    Fault::new(
+        "slow-commits",
+        "every flush of Postgres's write-ahead log takes 0.6 s, for 12 s",
+        3,
+        |i| slow_commits(i).boxed(),
     ),
     Fault::new(
         "fill-postgres-disk",
@@ -57,6 +63,14 @@ const RECOVERY_FROM_PANIC: Duration = Duration::from_secs(10);
 const RECOVERY_FROM_FULL_DISK: Duration = Duration::from_secs(30);
 /// Commands that are accepted before a power cut, so that something was not flushed yet.
 const COMMANDS_BEFORE_CUT: u64 = 300;
+/// How long a flush takes on the slow disk, as strace writes it. A commit may have to wait for the
+/// flush of another process before its own.
+const SLOW_FLUSH: &str = "600ms";
+/// How long the disk is slow.
+const SLOW: Duration = Duration::from_secs(12);
+/// Commands that are accepted meanwhile at the least: a commit carries the commands of all clients
+/// that waited for it at one of two command APIs, and at worst there is one in 1.2 s.
+const COMMANDS_WHILE_SLOW: u64 = 30;
 /// How long the disk is full.
 const FULL: Duration = Duration::from_secs(8);
 const QUERY_INTERVAL: Duration = Duration::from_millis(200);
@@ -92,6 +106,40 @@ async fn fail_postgres_flush(injection: Injection) -> Outcome {
         .unwrap();
     injection.wait_for_service().await;
     recovered_within(panicked_at.elapsed(), RECOVERY_FROM_PANIC)
+}
+
+/// Throughput falls with the commit time, and no further.
+async fn slow_commits(injection: Injection) -> Outcome {
+    let stack = &injection.stack;
+    if Command::new("strace").arg("-V").output().is_err() {
+        return Outcome::Skipped("there is no strace: install it".to_owned());
+    }
+    let postmaster = stack.postgres.process.pid().unwrap();
+    let others: Vec<i32> = sqlx::query_scalar("select pid from pg_stat_activity")
+        .fetch_all(&stack.pool)
+        .await
+        .unwrap();
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=fdatasync"]);
+    strace.args(["-e", &format!("inject=fdatasync:delay_enter={SLOW_FLUSH}")]);
+    for pid in others
+        .iter()
+        .map(i32::to_string)
+        .chain([postmaster.to_string()])
+    {
+        strace.args(["-p", &pid]);
+    }
+    let mut strace = strace.stderr(Stdio::null()).spawn().unwrap();
+    let before = injection.load.tally();
+    sleep(SLOW).await;
+    let meanwhile = injection.load.tally() - before;
+    strace.kill().unwrap();
+    strace.wait().unwrap();
+    assert!(
+        meanwhile.accepted >= COMMANDS_WHILE_SLOW,
+        "{meanwhile:?} while the disk was slow"
+    );
+    Outcome::Recovered(injection.wait_for_commands(COMMANDS_RESUME).await)
 }
 
 fn postgres_on_resizable_disk() -> Layout {

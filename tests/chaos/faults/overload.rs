@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::recovery::{COMMANDS_RESUME, PROJECTOR_RESUMES};
 use super::{Fault, Injection, Outcome};
-use crate::load::p99;
+use crate::load::{CrowdBidder, p99};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -22,6 +22,12 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new("overload", "1,024 bidders for a minute", 3, |i| {
         overload(i).boxed()
     }),
+    Fault::new(
+        "two-writers",
+        "32 bidders at each of two command APIs bid on one auction",
+        3,
+        |i| two_writers(i).boxed(),
+    ),
 ];
 
 /// How long the overload lasts.
@@ -36,6 +42,14 @@ const GOODPUT_PERCENT: u64 = 80;
 const GROWTH_KIB: u64 = 256 * 1024;
 /// How long 99 of 100 bids that were decided may have taken.
 const P99: Duration = Duration::from_secs(2);
+/// For how long bidders bid on one auction, at one command API and then at two.
+const ONE_AUCTION: Duration = Duration::from_secs(5);
+/// How many times the p99 of bids at one command API those at two may have.
+const P99_RATIO: u32 = 3;
+/// A p99 that is good enough in any case: pauses of this machine are not what is tested.
+const P99_GOOD: Duration = Duration::from_millis(500);
+/// Of a hundred bids that are decided, how many each of two command APIs decides at the least.
+const SHARE_PERCENT: usize = 20;
 /// How long the transaction stays open.
 const OPEN: Duration = Duration::from_secs(30);
 /// For how long the rate of commands is measured before.
@@ -95,16 +109,53 @@ async fn overload(injection: Injection) -> Outcome {
     Outcome::Recovered(commands + read_models)
 }
 
-/// Has a crowd bid, and returns how long each bid took that was decided: accepted, or refused
-/// because it was too low.
+/// Two command APIs that write to one stream make progress in turn.
+async fn two_writers(injection: Injection) -> Outcome {
+    let crowd = injection.load.crowd(ENOUGH);
+    let bid_at = |bidders, api| {
+        bid(bidders, ONE_AUCTION, move |bidder| {
+            bidder.bid_on_newest(api)
+        })
+    };
+    let mut alone = bid_at(&*crowd, 0).await;
+    let alone = p99(&mut alone).expect("bids are decided at one command API");
+    let (first, second) = crowd.split_at(ENOUGH / 2);
+    let (first, second) = futures::join!(bid_at(first, 0), bid_at(second, 1));
+    let decided = first.len() + second.len();
+    for mut bids in [first, second] {
+        let share = bids.len() * 100 / decided;
+        assert!(
+            share >= SHARE_PERCENT,
+            "one of two command APIs decided {share} % of {decided} bids"
+        );
+        let p99 = p99(&mut bids).expect("bids are decided at both command APIs");
+        assert!(
+            p99 <= P99_GOOD.max(alone * P99_RATIO),
+            "99 of 100 bids were decided within {p99:?} at one of two command APIs, and within \
+             {alone:?} where there was one"
+        );
+    }
+    Outcome::Recovered(injection.wait_for_commands(COMMANDS_RESUME).await)
+}
+
+/// Has a crowd bid, and returns how long each bid took that was decided.
 async fn bids(injection: &Injection, crowd: usize, time: Duration) -> Vec<Duration> {
+    bid(&injection.load.crowd(crowd), time, CrowdBidder::bid).await
+}
+
+/// Has bidders bid one bid after the other, and returns how long each bid took that was decided:
+/// accepted, or refused because it was too low.
+async fn bid<'a, F: Future<Output = Option<u16>>>(
+    bidders: &'a [CrowdBidder],
+    time: Duration,
+    bid_once: impl Fn(&'a CrowdBidder) -> F,
+) -> Vec<Duration> {
     let until = Instant::now() + time;
-    let crowd = injection.load.crowd(crowd);
-    let bidders = crowd.iter().map(|bidder| async move {
+    let bidders = bidders.iter().map(|bidder| async {
         let mut decided = Vec::new();
         while Instant::now() < until {
             let sent = Instant::now();
-            match bidder.bid().await {
+            match bid_once(bidder).await {
                 Some(201 | 409) => decided.push(sent.elapsed()),
                 // The answer says to come back later.
                 Some(429 | 503) | None => sleep(Duration::from_secs(1)).await,

@@ -6,6 +6,7 @@ use serde_json::json;
 use tidemark_tests::market::eur;
 
 use super::Shared;
+use super::market::SharedAuction;
 
 /// A bidder in the crowd.
 pub(crate) struct CrowdBidder {
@@ -16,16 +17,25 @@ pub(crate) struct CrowdBidder {
 }
 
 impl CrowdBidder {
-    /// Bids once, and returns the status of the answer, if there is one.
+    /// Bids once on a shared auction, and returns the status of the answer, if there is one. The crowd
+    /// divides itself among the auctions and command APIs.
     pub(crate) async fn bid(&self) -> Option<u16> {
+        let apis = self.shared.command_urls.len();
+        let auction = self.shared.market.shared_auction(self.number)?;
+        self.bid_on(&auction, self.number % apis).await
+    }
+
+    /// Bids once on the newest shared auction, at the command API with this index, and returns the
+    /// status of the answer, if there is one.
+    pub(crate) async fn bid_on_newest(&self, api: usize) -> Option<u16> {
+        let auction = self.shared.market.newest_shared_auction()?;
+        self.bid_on(&auction, api).await
+    }
+
+    async fn bid_on(&self, auction: &SharedAuction, api: usize) -> Option<u16> {
         let market = &self.shared.market;
-        let auction = market.shared_auction(self.number)?;
-        let urls = &self.shared.command_urls;
-        let url = format!(
-            "{}/v1/auctions/{}/bids",
-            urls[self.number % urls.len()],
-            auction.id
-        );
+        let url = &self.shared.command_urls[api];
+        let url = format!("{url}/v1/auctions/{}/bids", auction.id);
         let key = format!("bid-of-the-crowd-{}", market.next_number());
         let body = json!({"amount": eur(auction.next_price())});
         let request = self.http.post(url).json(&body);

@@ -84,6 +84,11 @@ impl Market {
         (!auctions.is_empty()).then(|| auctions[number % auctions.len()].clone())
     }
 
+    /// The shared auction that ends last, if there is one yet.
+    pub(super) fn newest_shared_auction(&self) -> Option<Arc<SharedAuction>> {
+        self.shared_auctions.lock().unwrap().last().cloned()
+    }
+
     /// Whether a new shared auction is due. It is due only once: whoever asked makes it.
     pub(super) fn is_new_auction_due(&self) -> bool {
         let mut last_asked = self.last_asked.lock().unwrap();

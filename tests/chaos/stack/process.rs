@@ -18,7 +18,7 @@ static CLIENT: LazyLock<reqwest::Client> =
     LazyLock::new(|| reqwest::Client::builder().no_proxy().build().unwrap());
 
 /// One of Tidemark's own processes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) supervised: Arc<Supervised>,
     /// The URL that it listens at, after every start.
