@@ -13,6 +13,10 @@ use chrono::{DateTime, Utc};
 /// than a millisecond meanwhile.
 const INTERVAL: Duration = Duration::from_secs(10);
 
+/// How far ahead, in microseconds, the clock may be because two clocks drift apart, and not because the
+/// server's was set back.
+const DRIFT_MAX_US: i64 = 1_000;
+
 /// Tells the time in whole microseconds, as Postgres stores it. Clones follow the same server.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -90,9 +94,10 @@ impl Clock {
     }
 
     /// Follows a server that was asked at `asked_at` and has just told its time. The server looked at its
-    /// clock at some moment in between. As long as what is known agrees with that, it is kept; otherwise it
-    /// moves no further than it must to agree: clocks drift apart by microseconds, and an answer that took
-    /// seconds to come is no reason to be wrong by seconds. On a fixed clock it has no effect.
+    /// clock at some moment in between. As long as what is known agrees with that, but for what the two
+    /// clocks drift apart, it is kept; otherwise the clock is set back to the told time. So it is never
+    /// further ahead of the server than they drift apart, and an answer that took seconds to come is no
+    /// reason to be behind by seconds. On a fixed clock it has no effect.
     pub fn follow(&self, server_time: DateTime<Utc>, asked_at: Instant) {
         if let Source::Followed(server) = &self.source {
             let told = server_time.timestamp_micros();
@@ -107,10 +112,16 @@ impl Clock {
 
 /// What the server's clock showed at the origin, given what was `known` of that and the time that the server
 /// has `told`. It was asked and answered so long after the origin.
-fn followed(known: i64, told: i64, asked_at: i64, answered_at: i64) -> i64 {
+const fn followed(known: i64, told: i64, asked_at: i64, answered_at: i64) -> i64 {
     let at_latest = told.saturating_sub(asked_at);
     let at_earliest = told.saturating_sub(answered_at);
-    known.clamp(at_earliest, at_latest)
+    if known < at_earliest || known > at_latest.saturating_add(DRIFT_MAX_US) {
+        at_earliest
+    } else if known > at_latest {
+        at_latest
+    } else {
+        known
+    }
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -157,11 +168,11 @@ mod tests {
         assert_eq!(followed(known, 1_000_500, 100, 2_000), known);
         // The clock of the server was set ahead, and set back.
         assert_eq!(followed(known, 9_000_000, 100, 2_000), 9_000_000 - 2_000);
-        assert_eq!(followed(known, 500, 100, 2_000), 500 - 100);
+        assert_eq!(followed(known, 500, 100, 2_000), 500 - 2_000);
     }
 
     #[test]
-    fn a_slow_answer_moves_the_clock_by_what_it_contradicts_and_no_further() {
+    fn a_slow_answer_takes_back_no_more_than_what_the_clocks_have_drifted_apart() {
         let known = followed(0, 1_000_000, 50, 60);
         // The server looked at its clock just when it was asked, and ours is 1 us ahead by now.
         let asked_at = 500;

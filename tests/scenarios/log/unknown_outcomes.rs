@@ -96,9 +96,12 @@ async fn commands_without_a_key_whose_answer_is_cut_off_are_in_the_log_once() {
         market.auction(json!({})).await,
         market.auction(json!({})).await,
     ];
-    // Everything that the bids rest on is in memory afterwards.
-    for auction in auctions {
-        bidder.bid(auction, 1_000).await.ok();
+    // Everything that the bids rest on is in memory afterwards, and the other process, whose timers open the
+    // auctions, does not contend for them any more: this one would let it go first, and ask Postgres for that.
+    for amount in [1_000, 1_500] {
+        for auction in auctions {
+            bidder.bid(auction, amount).await.ok();
+        }
     }
     let before = app.database.head().await;
     postgres.set(Direction::Down, Fault::BlackHole);
