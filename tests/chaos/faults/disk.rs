@@ -1,6 +1,7 @@
 //! Disks that cannot flush, are full, or lose what was not flushed when the power fails.
 
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -77,24 +78,32 @@ const QUERY_INTERVAL: Duration = Duration::from_millis(200);
 /// Settings that keep the write-ahead log so small that it soon needs another file.
 const SMALL_WAL: [(&str, &str); 2] = [("min_wal_size", "32MB"), ("max_wal_size", "64MB")];
 
+/// Has strace change what happens to calls of `fdatasync` in these processes and in those that they start.
+fn change_flushes(change: &str, pids: &[i32]) -> io::Result<Child> {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "trace=fdatasync"]);
+    strace.args(["-e", &format!("inject=fdatasync:{change}")]);
+    for pid in pids {
+        strace.args(["-p", &pid.to_string()]);
+    }
+    strace.stderr(Stdio::null()).spawn()
+}
+
+fn without_strace() -> Outcome {
+    Outcome::Skipped("there is no strace: install it".to_owned())
+}
+
 async fn fail_postgres_flush(injection: Injection) -> Outcome {
     let stack = &injection.stack;
-    if Command::new("strace").arg("-V").output().is_err() {
-        return Outcome::Skipped("there is no strace: install it".to_owned());
-    }
     let pids: Vec<i32> =
         sqlx::query_scalar("select pid from pg_stat_activity where usename = 'tidemark_append'")
             .fetch_all(&stack.pool)
             .await
             .unwrap();
     let before = postgres_panics(stack);
-    let mut strace = Command::new("strace");
-    strace.args(["-qq", "-e", "trace=fdatasync"]);
-    strace.args(["-e", "inject=fdatasync:error=EIO:when=3"]);
-    for pid in pids {
-        strace.args(["-p", &pid.to_string()]);
-    }
-    let mut strace = strace.stderr(Stdio::null()).spawn().unwrap();
+    let Ok(mut strace) = change_flushes("error=EIO:when=3", &pids) else {
+        return without_strace();
+    };
     wait_until("Postgres panics", || async {
         postgres_panics(stack) > before
     })
@@ -111,25 +120,16 @@ async fn fail_postgres_flush(injection: Injection) -> Outcome {
 /// Throughput falls with the commit time, and no further.
 async fn slow_commits(injection: Injection) -> Outcome {
     let stack = &injection.stack;
-    if Command::new("strace").arg("-V").output().is_err() {
-        return Outcome::Skipped("there is no strace: install it".to_owned());
-    }
-    let postmaster = stack.postgres.process.pid().unwrap();
-    let others: Vec<i32> = sqlx::query_scalar("select pid from pg_stat_activity")
+    let mut pids: Vec<i32> = sqlx::query_scalar("select pid from pg_stat_activity")
         .fetch_all(&stack.pool)
         .await
         .unwrap();
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-e", "trace=fdatasync"]);
-    strace.args(["-e", &format!("inject=fdatasync:delay_enter={SLOW_FLUSH}")]);
-    for pid in others
-        .iter()
-        .map(i32::to_string)
-        .chain([postmaster.to_string()])
-    {
-        strace.args(["-p", &pid]);
-    }
-    let mut strace = strace.stderr(Stdio::null()).spawn().unwrap();
+    // Traced too, so that the backends that it starts meanwhile are.
+    let postmaster = stack.postgres.process.pid().unwrap();
+    pids.push(postmaster.try_into().unwrap());
+    let Ok(mut strace) = change_flushes(&format!("delay_enter={SLOW_FLUSH}"), &pids) else {
+        return without_strace();
+    };
     let before = injection.load.tally();
     sleep(SLOW).await;
     let meanwhile = injection.load.tally() - before;
