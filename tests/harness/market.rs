@@ -37,6 +37,20 @@ impl App {
         let created = self.admin().await.post("/v1/categories", &body).await;
         created.ok().id()
     }
+
+    /// Schedules an auction that ends in a moment, and stops the command API, which then is not there for the
+    /// auction's timer. Returns the auction.
+    pub async fn auction_that_ends_without_command_api(&mut self) -> Uuid {
+        let ends_at = self.database.in_seconds(3).await;
+        let auction = self
+            .market()
+            .await
+            .auction(json!({"ends_at": ends_at}))
+            .await;
+        self.settle().await;
+        self.stop_command_api().await;
+        auction
+    }
 }
 
 impl Market<'_> {

@@ -170,12 +170,7 @@ async fn timers_survive_a_projector_that_is_killed_and_fire_once() {
 #[tokio::test]
 async fn timers_wait_for_a_command_api_that_is_away() {
     let mut app = App::builder().projector().start().await;
-    let market = app.market().await;
-    let ends_at = app.database.in_seconds(3).await;
-    let auction = market.auction(json!({"ends_at": ends_at})).await;
-    drop(market);
-    app.settle().await;
-    app.stop_command_api().await;
+    let auction = app.auction_that_ends_without_command_api().await;
     eventually("the timer to try several times", || async {
         let sent = attempts(&app).await;
         sent.iter().all(|(attempts, _)| *attempts > 1).then_some(())
@@ -192,12 +187,7 @@ async fn timers_wait_for_a_command_api_that_is_away() {
 #[tokio::test]
 async fn timers_outlast_another_server_at_the_address_of_the_command_api() {
     let mut app = App::builder().projector().start().await;
-    let market = app.market().await;
-    let ends_at = app.database.in_seconds(3).await;
-    let auction = market.auction(json!({"ends_at": ends_at})).await;
-    drop(market);
-    app.settle().await;
-    app.stop_command_api().await;
+    let auction = app.auction_that_ends_without_command_api().await;
     let query_api = app.another_query_api().await;
     let address = |url: &str| url.trim_start_matches("http://").to_owned();
     let (listen, upstream) = (address(app.command_url()), address(&query_api.url));

@@ -28,12 +28,7 @@ async fn refuse_everything(address: &str, stop: CancellationToken) {
 #[tokio::test]
 async fn an_action_that_was_given_up_is_listed_retried_and_done() {
     let mut app = App::builder().projector().start().await;
-    let market = app.market().await;
-    let ends_at = app.database.in_seconds(3).await;
-    let auction = market.auction(json!({"ends_at": ends_at})).await;
-    drop(market);
-    app.settle().await;
-    app.stop_command_api().await;
+    let auction = app.auction_that_ends_without_command_api().await;
     let stop = CancellationToken::new();
     let address = app.command_url().trim_start_matches("http://").to_owned();
     let refuse = tokio::spawn({
