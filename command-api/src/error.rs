@@ -137,7 +137,7 @@ impl From<Error> for Problem {
             Error::EventTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, detail),
             Error::CommandNotAllowed(_) => Self::forbidden(code, detail),
             Error::SubjectErased => Self::new(StatusCode::GONE, code, detail),
-            Error::TooManyRequests => Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail),
+            Error::TooManyRequests => Self::too_many_requests(detail),
             Error::Overloaded
             | Error::Contended
             | Error::StorageUnavailable

@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod ops;
 pub mod pagination;
 pub mod server;
+pub mod shares;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tidemark;

@@ -32,6 +32,7 @@ use crate::http::{
     BodyLimits, CORRELATION_ID, Correlation, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, Problem,
     TRACEPARENT,
 };
+use crate::server::ClientAddress;
 use crate::{config, http, tidemark};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -119,13 +120,20 @@ impl Gate {
         if let Err(problem) = request_checks::check(self.head, &request) {
             return problem.into_response();
         }
-        match http::receive_body(self.body, request).await {
-            Ok(mut request) => {
-                request.extensions_mut().insert(self.authenticator.clone());
-                self.handler.run(handle(request, next)).await
+        let client = match ClientAddress::of(request.extensions()) {
+            Ok(client) => client,
+            Err(problem) => return problem.into_response(),
+        };
+        let answer = async {
+            match http::receive_body(self.body, request).await {
+                Ok(mut request) => {
+                    request.extensions_mut().insert(self.authenticator.clone());
+                    self.handler.run(handle(request, next)).await
+                }
+                Err(refusal) => refusal,
             }
-            Err(refusal) => refusal,
-        }
+        };
+        self.handler.admit(client, answer).await
     }
 
     /// Answers with the representation that the client asks for.

@@ -30,8 +30,10 @@ use tower::ServiceExt;
 
 pub use self::client_address::ClientAddress;
 
+use self::client_address::network;
 use self::idle_timeout::{Activity, IdleTimeouts, InFlight, TimeoutStream};
 use crate::config;
+use crate::shares::Shares;
 use crate::shutdown::Shutdown;
 
 /// The pause after `accept` failed, which happens when the process has run out of file descriptors.
@@ -58,6 +60,12 @@ pub async fn serve(
     let timeouts = IdleTimeouts::new(http);
     let head_timeout = Duration::from_millis(http.header_read_timeout_ms);
     let slots = Arc::new(Semaphore::new(http.connections_max));
+    let addresses = Shares::default();
+    // The connections of proxies carry the requests of many clients.
+    let per_address_max = match proxies {
+        0 => http.connections_per_address_max,
+        _ => usize::MAX,
+    };
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     tracing::info!(%address, "serving");
@@ -79,12 +87,16 @@ pub async fn serve(
                 }
             },
         };
+        let Some(held) = addresses.take(network(client), per_address_max) else {
+            metrics::counter!("tidemark_http_refused_connections_total").increment(1);
+            continue;
+        };
         let (http1, http2, watcher) = (Arc::clone(&http1), Arc::clone(&http2), graceful.watcher());
         let (router, shutdown) = (router.clone(), shutdown.clone());
         // Responses are written whole, so waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         connections.spawn(async move {
-            let _slot = slot;
+            let _places = (slot, held);
             let version = timeout(head_timeout, http_version::is_http2(&stream));
             let Some(Ok(Ok(is_http2))) = shutdown.run_until_cancelled(version).await else {
                 return;

@@ -1,6 +1,7 @@
 //! What the tests of this crate share: a configuration with keys, and requests to a router.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use axum::Router;
 use axum::body::Body;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 use crate::Config;
 use crate::auth::{Authenticator, Issuer, User};
 use crate::clock::Clock;
+use crate::server::ClientAddress;
 
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -168,5 +170,6 @@ pub(crate) fn request(
     let builder = headers.iter().fold(builder, |builder, &(name, value)| {
         builder.header(name, value)
     });
-    builder.body(body).unwrap()
+    let client = ClientAddress(Ipv4Addr::LOCALHOST.into());
+    builder.extension(client).body(body).unwrap()
 }

@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use sqlx::PgPool;
 use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::pagination::Cursors;
+use tidemark_platform::shares::Shares;
 use tidemark_platform::tidemark::Token;
 use tidemark_platform::{Config, config, pagination};
 use tidemark_read_models::ReadModel;
@@ -50,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) followers: Followers,
     /// Puts readings of history on record.
     pub(crate) reading_recorder: ReadingRecorder,
+    /// The live updates that are open, by the address of their client.
+    pub(crate) live_update_addresses: Shares<IpAddr>,
     /// One permit for each live update that may be open.
     pub(crate) live_update_permits: Arc<Semaphore>,
     /// The limits of queries.
@@ -87,6 +91,7 @@ impl App {
             cursors: Cursors::new(&config.sealing.lookup_key),
             followers: watcher.followers(),
             reading_recorder: ReadingRecorder::new(config)?,
+            live_update_addresses: Shares::default(),
             live_update_permits: Arc::new(Semaphore::new(limits.sse_clients_max)),
             limits,
             pool: PgPool::clone(pool),

@@ -33,6 +33,9 @@ pub(crate) enum Error {
     /// What the path names does not exist, or this principal may not see it.
     #[error("not found")]
     NotFound,
+    /// The clients at an address have as many live updates open as they may.
+    #[error("too many live updates of this address are open")]
+    TooManyOfAddress,
     /// The limit of open live updates is reached.
     #[error("too many live updates are open")]
     TooManyClients,
@@ -79,6 +82,7 @@ impl From<Error> for Problem {
             Error::Blocked => unavailable("blocked"),
             Error::Behind => unavailable("behind"),
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
+            Error::TooManyOfAddress => Self::too_many_requests(sentence(&text)),
             Error::TooManyClients => unavailable("too_many_clients"),
             Error::NotAuditor => Self::forbidden("role_required", sentence(&text)),
             Error::LoggedOut => Self::invalid_token("logged_out", sentence(&text)),

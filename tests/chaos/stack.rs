@@ -20,12 +20,15 @@ pub(crate) use process::Process;
 use process::{Kind, Starter, url};
 
 /// All settings that are not as in production.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 10] = [
     // The load logs in all the time, and the cost of password hashes is not what is tested.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
     ("TIDEMARK_AUTH__HASH_PER_ADDRESS_MAX", "256"),
+    // The whole load comes from one address.
+    ("TIDEMARK_HTTP__CONNECTIONS_PER_ADDRESS_MAX", "4096"),
+    ("TIDEMARK_HTTP__IN_FLIGHT_PER_ADDRESS_MAX", "512"),
     ("TIDEMARK_KAFKA__PARTITIONS", "2"),
     ("TIDEMARK_PROJECTION__FEED", "kafka"),
     ("TIDEMARK_TELEMETRY__LOG", "info"),

@@ -8,10 +8,12 @@ use tidemark_platform::Config;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
-const FOR_TESTS: [(&str, &str); 21] = [
+const FOR_TESTS: [(&str, &str); 23] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
-    // Tests register many people at once, from one address.
+    // All clients of a test are at one address, from which many people register at once.
+    ("TIDEMARK_HTTP__CONNECTIONS_PER_ADDRESS_MAX", "4096"),
+    ("TIDEMARK_HTTP__IN_FLIGHT_PER_ADDRESS_MAX", "512"),
     ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
     ("TIDEMARK_AUTH__HASH_PER_ADDRESS_MAX", "256"),
     ("TIDEMARK_AUTH__HASH_WAIT_MS", "10000"),

@@ -57,7 +57,6 @@ fn describe(operation: &mut Described<'_>) {
         Error::SubjectErased,
         Error::TooManyEvents,
         Error::EventTooLarge,
-        Error::TooManyRequests,
         Error::Overloaded,
         Error::Contended,
         Error::StorageUnavailable,

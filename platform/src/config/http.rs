@@ -36,9 +36,13 @@ pub struct Http {
     #[garde(custom(positive))]
     pub connections_max: usize,
     #[garde(custom(positive))]
+    pub connections_per_address_max: usize,
+    #[garde(custom(positive))]
     pub http2_streams_max: u32,
     #[garde(custom(positive))]
     pub in_flight_max: usize,
+    #[garde(custom(positive))]
+    pub in_flight_per_address_max: usize,
     pub proxies: usize,
     pub retry_after_s: u64,
     #[garde(custom(positive))]

@@ -27,6 +27,8 @@ pub struct Query {
     #[garde(custom(positive))]
     pub sse_clients_max: usize,
     #[garde(custom(positive))]
+    pub sse_clients_per_address_max: usize,
+    #[garde(custom(positive))]
     pub sse_keep_alive_s: u64,
     #[garde(custom(positive))]
     pub sse_refresh_s: u64,

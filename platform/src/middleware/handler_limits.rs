@@ -1,7 +1,8 @@
-//! Keeps one handler from harming the others: limits how many run at once and how long each takes, and
-//! turns a panic into a response.
+//! Keeps one handler, and one client, from harming the others: limits how many requests are handled at once,
+//! in all and of one address, and how long each takes, and turns a panic into a response.
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -11,10 +12,14 @@ use tokio::sync::Semaphore;
 
 use crate::config;
 use crate::http::Problem;
+use crate::server::ClientAddress;
+use crate::shares::Shares;
 
-/// How many handlers may run at once, and for how long.
+/// How many requests may be handled at once, and for how long.
 #[derive(Debug)]
 pub(super) struct HandlerLimits {
+    addresses: Shares<IpAddr>,
+    per_address_max: usize,
     slots: Semaphore,
     timeout: Duration,
     retry_after_s: u64,
@@ -23,10 +28,25 @@ pub(super) struct HandlerLimits {
 impl HandlerLimits {
     pub(super) fn new(http: &config::Http) -> Self {
         Self {
+            addresses: Shares::default(),
+            per_address_max: http.in_flight_per_address_max,
             slots: Semaphore::new(http.in_flight_max),
             timeout: Duration::from_millis(http.handler_timeout_ms),
             retry_after_s: http.retry_after_s,
         }
+    }
+
+    /// Answers a request, whose body may still be on its way, if its client has a place left.
+    pub(super) async fn admit(
+        &self,
+        client: ClientAddress,
+        answer: impl Future<Output = Response>,
+    ) -> Response {
+        let Some(_place) = self.addresses.take(client.0, self.per_address_max) else {
+            let detail = "Too many requests from this address are being handled at the moment.";
+            return Problem::too_many_requests(detail).into_response();
+        };
+        answer.await
     }
 
     /// Runs a handler within the limits. They hold until it returns its response: a body that is a stream

@@ -12,7 +12,7 @@ use crate::http::{PROBLEM_MEDIA_TYPE, Problem, ProblemDocument};
 pub(super) type Kind = (u16, &'static str, &'static str);
 
 /// What may be wrong with any request.
-pub(super) const OF_EVERY_REQUEST: [Kind; 14] = [
+pub(super) const OF_EVERY_REQUEST: [Kind; 15] = [
     (
         400,
         "repeated_header",
@@ -46,6 +46,11 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 14] = [
         "The body is larger than the limit of this path.",
     ),
     (414, "url_too_long", "The URL is longer than the limit."),
+    (
+        429,
+        "too_many_requests",
+        "Too many requests of this client are being handled, or are waiting, at the moment.",
+    ),
     (
         431,
         "headers_too_large",

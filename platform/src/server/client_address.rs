@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{Extensions, HeaderMap, HeaderName};
 
 use crate::http::Problem;
 
@@ -29,6 +29,12 @@ impl ClientAddress {
             .and_then(|address| parse(address.trim()));
         Self(network(from_proxy.unwrap_or(connection)))
     }
+
+    /// The address that the server has found.
+    pub(crate) fn of(extensions: &Extensions) -> Result<Self, Problem> {
+        let address = extensions.get::<Self>().copied();
+        address.ok_or_else(|| Problem::internal("the router is not served by `server::serve`"))
+    }
 }
 
 /// An address, which some proxies write with the port.
@@ -37,7 +43,7 @@ fn parse(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(with_port)
 }
 
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -51,8 +57,7 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let address = parts.extensions.get::<Self>().copied();
-        address.ok_or_else(|| Problem::internal("the router is not served by `server::serve`"))
+        Self::of(&parts.extensions)
     }
 }
 

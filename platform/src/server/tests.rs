@@ -2,6 +2,7 @@
 
 mod connections;
 mod idle_timeouts;
+mod shares;
 
 use std::io::ErrorKind;
 use std::time::Duration;

@@ -66,6 +66,14 @@ pub(crate) async fn measure_live_updates(
     progress.step("memory of live updates");
     let connections = (clients + WARM_UP_CLIENTS).to_string();
     let changed = [
+        (
+            "TIDEMARK_HTTP__CONNECTIONS_PER_ADDRESS_MAX",
+            connections.clone(),
+        ),
+        (
+            "TIDEMARK_QUERY__SSE_CLIENTS_PER_ADDRESS_MAX",
+            clients.to_string(),
+        ),
         ("TIDEMARK_HTTP__CONNECTIONS_MAX", connections),
         ("TIDEMARK_QUERY__SSE_CLIENTS_MAX", clients.to_string()),
     ];

@@ -2,6 +2,7 @@
 //! events: some may be skipped, but none is older than the one before.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
 use sqlx::PgPool;
 use tidemark_platform::http::{Path, Problem};
+use tidemark_platform::server::ClientAddress;
+use tidemark_platform::shares::Held;
 use tidemark_platform::shutdown::Shutdown;
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::Auction;
@@ -51,10 +54,15 @@ pub(super) async fn live(
     State(app): State<App>,
     Tidemark(token): Tidemark,
     Shutdown(shutdown): Shutdown,
+    client: ClientAddress,
     headers: HeaderMap,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Error> {
     let seen = last_event_id(&headers)?;
+    let held = app
+        .live_update_addresses
+        .take(client.0, app.limits.sse_clients_per_address_max);
+    let held = held.ok_or(Error::TooManyOfAddress)?;
     let permit = Arc::clone(&app.live_update_permits).try_acquire_owned();
     let permit = permit.map_err(|_| Error::TooManyClients)?;
     // The client follows before the first read, so that no change falls between the two.
@@ -75,7 +83,7 @@ pub(super) async fn live(
         refresh: interval_at(Instant::now() + refresh, refresh),
         shutdown,
         app,
-        _permit: permit,
+        _places: (held, permit),
     };
     let keep_alive = KeepAlive::new().interval(keep_alive);
     let events = Sse::new(client.into_events(retry)).keep_alive(keep_alive);
@@ -119,7 +127,7 @@ struct Client {
     /// Reads the document again from time to time, in case the watcher is not able to.
     refresh: Interval,
     shutdown: CancellationToken,
-    _permit: OwnedSemaphorePermit,
+    _places: (Held<IpAddr>, OwnedSemaphorePermit),
 }
 
 impl Client {
