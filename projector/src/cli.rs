@@ -10,7 +10,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use chrono::{DateTime, Utc};
+use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use sqlx::migrate::MigrateError;
 use tidemark_platform::config::FeedChoice;
 use tidemark_platform::{Config, auth, config, telemetry};
@@ -70,8 +71,11 @@ enum Actions {
     /// List them, the last ended first
     List {
         /// How many to list at most
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
         limit: u32,
+        /// List those that ended before this time: the time of the last one of the list before
+        #[arg(long, value_name = "TIME")]
+        before: Option<DateTime<Utc>>,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chrono::SecondsFormat;
 use serde_json::json;
 use tidemark_event_store::TimedPool;
 use tidemark_platform::config::required;
@@ -17,8 +18,12 @@ pub(super) async fn execute(config: &Config, command: Actions) -> Result<ExitCod
     let pool = database::pool(&config.database, url)?;
     let pool = TimedPool::new(pool, config.database.response_timeout());
     match command {
-        Actions::List { limit, json } => {
-            let list = given_up::list(&pool, limit.into());
+        Actions::List {
+            limit,
+            before,
+            json,
+        } => {
+            let list = given_up::list(&pool, before, limit.into());
             let actions = pool.with_timeout(list).await?;
             if json {
                 print(&serde_json::to_string_pretty(&actions)?);
@@ -79,7 +84,7 @@ fn line(action: &GivenUp) -> String {
         refusal,
         ..
     } = action;
-    let ended_at = ended_at.format("%Y-%m-%dT%H:%M:%SZ");
+    let ended_at = ended_at.to_rfc3339_opts(SecondsFormat::Micros, true);
     format!(
         "{reactor} {position} {target}: {refusal} at {ended_at}, attempt {attempts}, POST {path}"
     )

@@ -21,8 +21,12 @@ pub(crate) struct GivenUp {
     pub(crate) refusal: String,
 }
 
-/// At most `limit` of them, the last ended first.
-pub(crate) async fn list(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<GivenUp>> {
+/// At most `limit` of those that ended before a time, or of all, the last ended first.
+pub(crate) async fn list(
+    pool: &PgPool,
+    before: Option<DateTime<Utc>>,
+    limit: i64,
+) -> sqlx::Result<Vec<GivenUp>> {
     sqlx::query_as!(
         GivenUp,
         r#"
@@ -31,9 +35,11 @@ pub(crate) async fn list(pool: &PgPool, limit: i64) -> sqlx::Result<Vec<GivenUp>
           from reactor_actions
          where done_at is not null
            and outcome <> 'done'
+           and done_at < coalesce($1, 'infinity'::timestamptz)
          order by done_at desc
-         limit $1
+         limit $2
         "#,
+        before,
         limit,
     )
     .fetch_all(pool)

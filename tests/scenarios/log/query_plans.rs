@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{
     AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, SubjectKeyUse,
@@ -13,8 +14,7 @@ use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
 use tidemark_read_models::Shard;
 use tidemark_read_models::storage::{GENERATION, RowBatch, Storage, StoredRow};
-use tidemark_tests::eventually;
-use tidemark_tests::{Database, Settings};
+use tidemark_tests::{Database, Process, Settings, eventually};
 use uuid::Uuid;
 
 const BATCHES: i64 = 20;
@@ -47,6 +47,45 @@ async fn a_fold_reads_no_more_when_its_table_was_empty_before() {
     assert!(read >= BATCHES - 1, "nothing was looked up: {read}");
     let most = BATCHES * ROWS;
     assert!(read <= most, "{read} entries were read, {most} are enough");
+}
+
+/// An action that was given up is found among all that were ever done, and the list goes on where it stopped.
+#[tokio::test]
+async fn a_list_of_actions_given_up_reads_what_it_shows() {
+    let database = Database::fresh().await;
+    let tables = ["reactor_actions"];
+    analyze_while_empty(&database, &tables).await;
+    sqlx::raw_sql(
+        "set session_replication_role = replica;
+         insert into reactor_actions
+         select 'auction-timer', n, 'close', '/', gen_random_uuid(), gen_random_uuid(), now(), now(), 1,
+                now() + n * interval '1 second', case n % 5 when 0 then '409 auction_over' else 'done' end
+           from generate_series(1, 1000000) as n",
+    )
+    .execute(&database.pool)
+    .await
+    .unwrap();
+    let settings = Settings::new(&database);
+    let page = async |before: &[&str]| {
+        let list = ["actions", "list", "--json", "--limit", "50"];
+        let tool = Process::operators_tool(&settings, &[&list[..], before].concat()).await;
+        assert!(tool.status.success(), "{tool:?}");
+        serde_json::from_slice::<Vec<Value>>(&tool.stdout).unwrap()
+    };
+    let first = page(&[]).await;
+    let ended_at = |at: usize| first[at]["ended_at"].as_str().unwrap();
+    let second = page(&["--before", ended_at(49)]).await;
+    let positions = first
+        .iter()
+        .chain(&second)
+        .map(|it| it["position"].as_i64());
+    let expected = (0..100).map(|back| Some(1_000_000 - 5 * back));
+    assert!(positions.eq(expected), "{first:?} {second:?}");
+    let read = entries_read(&database, &tables).await;
+    assert!(
+        (100..=102).contains(&read),
+        "{read} entries were read for 100 actions"
+    );
 }
 
 /// Lets Postgres record that the tables are empty, which its plans rest on until the next analysis.
