@@ -129,6 +129,46 @@ async fn commands_without_a_key_whose_answer_is_cut_off_are_in_the_log_once() {
     assert_eq!(app.database.head().await, before + 3);
 }
 
+/// Before its batch, an executor asks Postgres to let another one go first. If that answer is lost, nothing was
+/// appended yet, and the batch is decided again.
+#[tokio::test]
+async fn a_command_is_in_the_log_once_if_the_answer_before_its_append_is_lost() {
+    let mut app = App::start().await;
+    let postgres = Proxy::before_postgres(&mut app.settings, "APPEND").await;
+    let process = app.spawn_command_api().await;
+    let auction = app.market().await.auction(json!({})).await;
+    let bidder = app.user().await.via_command_api(&process.url);
+    let pool = &app.database.pool;
+    // A contender that has gone: it never appends, so this process waits for it in vain, for a moment. It does so
+    // twice, because the first time has Postgres prepare the statement, and that answer is another one.
+    for amounts in [&[1_000, 1_500][..], &[2_000]] {
+        sqlx::query("update log_head set contender = gen_random_uuid()")
+            .execute(pool)
+            .await
+            .unwrap();
+        for amount in amounts {
+            bidder.bid(auction, *amount).await.ok();
+        }
+    }
+    let before = app.database.head().await;
+    postgres.set(Direction::Down, Fault::CutAfter(0));
+    let cutting = async {
+        eventually("the process to have let the contender go first", || async {
+            let gone: bool = sqlx::query_scalar("select contender is null from log_head")
+                .fetch_one(pool)
+                .await
+                .unwrap();
+            gone.then_some(())
+        })
+        .await;
+        assert_eq!(app.database.head().await, before);
+        postgres.heal();
+    };
+    let (answer, ()) = tokio::join!(bidder.bid(auction, 2_500), cutting);
+    assert_eq!(answer.ok().position(), before + 1);
+    assert_eq!(app.database.head().await, before + 1);
+}
+
 /// Creates one category after the other, and sends each command again with its key until it is
 /// accepted.
 async fn create_categories(admin: &Client, client: usize, stop: &CancellationToken) -> Vec<i64> {
