@@ -2,7 +2,7 @@
 //! it says at that moment.
 
 mod absent_postgres;
-mod contention;
+pub(crate) mod contention;
 mod defects;
 mod expected_versions;
 mod expiry;

@@ -1,20 +1,26 @@
 //! A refresh token that is sent twice without malice ends no session: two tabs at once, or one whose answer was
 //! lost.
 
+use std::cell::Cell;
+
 use futures::future::join_all;
+use serde_json::json;
 use tidemark_command_api::ProcessRoles;
 use tidemark_tests::App;
+use tidemark_tests::market::STARTING_PRICE;
 
 use super::sessions::{refresh, token};
+use crate::log::contention::make_commits_slow;
+
+const API: ProcessRoles = ProcessRoles {
+    api: true,
+    relay: false,
+};
 
 #[tokio::test]
 async fn two_tabs_that_refresh_at_once_get_the_same_token_and_stay_logged_in() {
     let app = App::start().await;
-    let roles = ProcessRoles {
-        api: true,
-        relay: false,
-    };
-    let second = app.another_command_api(roles).await;
+    let second = app.another_command_api(API).await;
     let clients = [app.client.clone(), app.client.via_command_api(&second.url)];
     let user = app.user().await;
     let mut current = user.refresh_token.clone();
@@ -26,6 +32,41 @@ async fn two_tabs_that_refresh_at_once_get_the_same_token_and_stay_logged_in() {
         assert_ne!(next[0], current);
         current.clone_from(&next[0]);
     }
+}
+
+/// Both rest on the session, so each refresh makes the other process decide a bid again.
+#[tokio::test]
+async fn a_session_that_is_refreshed_at_one_process_bids_at_another() {
+    let app = App::builder()
+        .set("TIDEMARK_EXECUTOR__COMMAND_DEADLINE_MS", 2_000)
+        .start()
+        .await;
+    let auction = app
+        .market()
+        .await
+        .auction(json!({"minimum_increment": 1}))
+        .await;
+    let second = app.another_command_api(API).await;
+    let user = app.user().await;
+    let bidder = user.via_command_api(&second.url);
+    make_commits_slow(&app.database.pool, 20).await;
+    let over = Cell::new(false);
+    let bids = async {
+        let mut amounts = STARTING_PRICE..;
+        while !over.get() {
+            bidder.bid(auction, amounts.next().unwrap()).await.ok();
+        }
+        amounts.start - STARTING_PRICE
+    };
+    let refreshes = async {
+        let mut current = user.refresh_token.clone();
+        for _ in 0..30 {
+            current = token(&refresh(&app.client, &current).await.ok());
+        }
+        over.set(true);
+    };
+    let (accepted, ()) = tokio::join!(bids, refreshes);
+    assert!(accepted >= 10, "{accepted} bids beside 30 refreshes");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const API: ProcessRoles = ProcessRoles {
 };
 
 /// Makes every commit that writes events take so many milliseconds, as on a slow disk.
-async fn make_commits_slow(pool: &PgPool, milliseconds: u32) {
+pub(crate) async fn make_commits_slow(pool: &PgPool, milliseconds: u32) {
     let seconds = f64::from(milliseconds) / 1_000.0;
     let sql = format!(
         "create or replace function slow_commit() returns trigger language plpgsql
