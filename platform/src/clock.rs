@@ -14,7 +14,8 @@ use chrono::{DateTime, Utc};
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// How far ahead, in microseconds, the clock may be because two clocks drift apart, and not because the
-/// server's was set back.
+/// server's was set back. It is no setting: a machine of which it does not hold, within [`INTERVAL`], is broken,
+/// and a wrong value would hide that the server's clock was set back.
 const DRIFT_MAX_US: i64 = 1_000;
 
 /// Tells the time in whole microseconds, as Postgres stores it. Clones follow the same server.
