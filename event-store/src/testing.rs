@@ -6,9 +6,21 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+use std::process;
+
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
 use crate::migrate;
+
+/// Begins the name of every database of a test. The id of the process that made it follows, so that a later run
+/// knows which databases have no owner any more, and two runs at once do not disturb each other.
+pub const PREFIX: &str = "tidemark_test_";
+
+/// The name of a database of this process.
+#[must_use]
+pub fn database_name(test: &str) -> String {
+    format!("{PREFIX}{}_{test}", process::id())
+}
 
 /// The value of an environment variable that `./dev test` sets.
 ///

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 use tidemark_event_store::TimedPool;
-use tidemark_event_store::testing::{create_database, from_environment, with_database};
+use tidemark_event_store::testing::{
+    create_database, database_name, from_environment, with_database,
+};
 use tidemark_events::market::category;
 use tidemark_events::{CategoryId, Event, Recorded, samples};
 use tidemark_platform::Config;
@@ -32,7 +34,7 @@ pub(crate) fn page(events: &[Arc<Recorded>]) -> Page {
     }
 }
 
-/// A migrated database for one test. The next run of the same test replaces it.
+/// A migrated database for one test. The next run of the scenarios drops it.
 pub(crate) struct Database {
     pub(crate) name: String,
     /// Connections of the owner, who may do anything.
@@ -43,7 +45,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn new(test: &str) -> Self {
-        let name = format!("tidemark_projector_{test}");
+        let name = database_name(test);
         let owner = create_database(&name).await;
         let database = Self {
             owner,

@@ -5,19 +5,17 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::thread;
 use std::time::Duration;
-use std::{process, thread};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
-use tidemark_event_store::testing::{create_database, from_environment, with_database};
+use tidemark_event_store::testing::{
+    PREFIX, create_database, database_name, from_environment, with_database,
+};
 use tidemark_event_store::{Log, TimedPool};
 use tokio::sync::OnceCell;
-
-/// The id of the process that made the database follows, so that the next run knows which databases
-/// have no owner any more.
-const PREFIX: &str = "tidemark_test_";
 
 /// How long a test waits for Postgres to answer.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -152,7 +150,7 @@ pub(crate) fn is_orphan(name: &str) -> bool {
 
 fn new_name() -> String {
     let number = MADE.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}_{number}", process::id())
+    database_name(&number.to_string())
 }
 
 fn admin_url() -> String {

@@ -3,7 +3,7 @@
 //! associated data can tell the difference.
 
 use super::*;
-use crate::testing::create_database;
+use crate::testing::{create_database, database_name};
 
 const MASTER: [u8; KEY_BYTES] = [7; KEY_BYTES];
 const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
@@ -80,7 +80,7 @@ fn an_altered_value_does_not_open() {
 
 #[tokio::test]
 async fn a_wrapped_key_opens_only_for_its_subject_and_version() {
-    let pool = create_database("tidemark_event_store_wrapped_keys").await;
+    let pool = create_database(&database_name("wrapped_keys")).await;
     let new = keys(&pool).create(ANNA).unwrap();
     store(&pool, ANNA, 1, &new.wrapped).await;
     store(&pool, ANNA, 2, &new.wrapped).await;
@@ -105,7 +105,7 @@ async fn a_wrapped_key_opens_only_for_its_subject_and_version() {
 
 #[tokio::test]
 async fn a_key_of_another_deployment_opens_nothing() {
-    let pool = create_database("tidemark_event_store_master_key").await;
+    let pool = create_database(&database_name("master_key")).await;
     let new = keys(&pool).create(ANNA).unwrap();
     store(&pool, ANNA, 1, &new.wrapped).await;
     let sealed = new.key.seal("email", "anna@example.com").unwrap();
@@ -130,7 +130,7 @@ async fn a_key_of_another_deployment_opens_nothing() {
 
 #[tokio::test]
 async fn a_destroyed_key_is_forgotten_once_its_time_in_the_cache_is_over() {
-    let pool = create_database("tidemark_event_store_destroyed_keys").await;
+    let pool = create_database(&database_name("destroyed_keys")).await;
     let new = keys(&pool).create(ANNA).unwrap();
     store(&pool, ANNA, 1, &new.wrapped).await;
     let sealed = new.key.seal("email", "anna@example.com").unwrap();

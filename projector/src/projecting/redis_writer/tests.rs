@@ -29,7 +29,7 @@ impl Case {
     async fn new(name: &str, queue_max: usize) -> Self {
         let database = Database::new(name).await;
         let url = from_environment("TIDEMARK_REDIS__URL");
-        let prefix = format!("tidemark_projector_{name}");
+        let prefix = &database.name;
         let key = format!("{prefix}:{{tally.1.0}}");
         let mut raw = redis::Client::open(&*url)
             .unwrap()
@@ -37,7 +37,7 @@ impl Case {
             .await
             .unwrap();
         delete(&mut raw, &key).await;
-        let documents = Documents::new(&url, &prefix, Duration::from_secs(5)).unwrap();
+        let documents = Documents::new(&url, prefix, Duration::from_secs(5)).unwrap();
         let storage = Storage::new(
             PgPool::clone(&database.pool),
             Duration::from_secs(10),

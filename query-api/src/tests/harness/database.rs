@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, Executor, PgPool};
-use tidemark_event_store::testing::create_database;
+use tidemark_event_store::testing::{create_database, database_name};
 use tidemark_events::Event;
 use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 
 use super::events::recorded;
 
-/// A migrated database. The next run of the same test replaces it.
+/// A migrated database. The next run of the scenarios drops it.
 pub(crate) struct Database {
     pub(crate) name: String,
     /// Connects as the owner, who may do anything.
@@ -19,7 +19,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn new(test: &str) -> Self {
-        let name = format!("tidemark_query_api_{test}");
+        let name = database_name(test);
         let owner = create_database(&name).await;
         Self { name, owner }
     }
