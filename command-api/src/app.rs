@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_domain::Command;
-use tidemark_event_store::{LookupKey, SubjectKeys};
+use tidemark_event_store::{LookupKey, RecordId, SubjectKeys};
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
@@ -143,9 +143,12 @@ impl App {
     }
 
     fn idempotency(&self, caller: &Caller) -> Option<Idempotency> {
+        let principal = caller.idempotency_principal();
+        let key = caller.idempotency_key.clone()?;
+        let is_service = matches!(caller.principal, Principal::Service(_));
         Some(Idempotency {
-            principal: caller.idempotency_principal(),
-            key: caller.idempotency_key.clone()?,
+            id: RecordId::of(&principal, &key),
+            service_key: is_service.then_some((principal, key)),
             request_hash: self.lookup_key.mac("request", &caller.request_bytes()),
         })
     }

@@ -6,19 +6,39 @@ use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
 use crate::interval::interval;
 
+/// The id of an idempotency record: a hash of the principal who sent the command and the `Idempotency-Key`. The
+/// SQL function `record_id` makes the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(transparent)]
+pub struct RecordId(pub Uuid);
+
+impl RecordId {
+    /// The id of the record of this principal and this key.
+    #[must_use]
+    pub fn of(principal: &str, key: &str) -> Self {
+        let hash = Sha256::new()
+            .chain_update(principal)
+            .chain_update([0])
+            .chain_update(key)
+            .finalize();
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        Self(Uuid::from_bytes(id))
+    }
+}
+
 /// What the log remembers of a command, so that the same request gets the same answer again.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct IdempotencyRecord {
-    /// The principal who sent the command.
-    pub principal: String,
-    /// The `Idempotency-Key` of the request.
-    pub key: String,
+    /// Which command it is of.
+    pub id: RecordId,
     /// The HMAC-SHA-256 of the request.
     #[serde(deserialize_with = "bytea")]
     pub request_hash: Vec<u8>,

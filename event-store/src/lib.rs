@@ -24,7 +24,7 @@ pub use append::{
     SubjectKeyUse, UnseenEvent,
 };
 pub use backoff::Backoff;
-pub use idempotency::{IdempotencyRecord, RemovedRecords};
+pub use idempotency::{IdempotencyRecord, RecordId, RemovedRecords};
 pub use lease::{Lease, Leases};
 pub use log::{Head, Log, Published};
 pub use pool::TimedPool;

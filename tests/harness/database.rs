@@ -36,13 +36,18 @@ impl Database {
     /// Makes a migrated database without events.
     pub async fn fresh() -> Self {
         let template = TEMPLATE.get_or_init(make_template).await;
+        Self::create(&format!("template {template}")).await
+    }
+
+    /// Makes a database that is not migrated.
+    pub async fn empty() -> Self {
+        Self::create("owner tidemark_owner").await
+    }
+
+    async fn create(options: &str) -> Self {
         let name = new_name();
         let mut admin = connect().await;
-        run(
-            &mut admin,
-            format!("create database {name} template {template}"),
-        )
-        .await;
+        run(&mut admin, format!("create database {name} {options}")).await;
         let pool = PgPoolOptions::new()
             .max_connections(4)
             .connect_lazy(&with_database(&admin_url(), &name))

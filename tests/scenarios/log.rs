@@ -11,6 +11,7 @@ mod idempotency;
 mod kafka;
 mod query_plans;
 mod read_sets;
+mod records;
 mod registered_anew;
 mod repeated_requests;
 mod silent_postgres;

@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
-use tidemark_event_store::IdempotencyRecord;
+use tidemark_event_store::{IdempotencyRecord, RecordId};
 
 use super::submission::{Accepted, Answer, Idempotency};
 use crate::error::Error;
 
-/// The commands with an `Idempotency-Key` that this process is executing, by principal and key.
+/// The commands with an `Idempotency-Key` that this process is executing.
 #[derive(Clone, Default)]
-pub(super) struct KeysInFlight(Arc<Mutex<HashMap<(String, String), InFlight>>>);
+pub(super) struct KeysInFlight(Arc<Mutex<HashMap<RecordId, InFlight>>>);
 
 type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
 
@@ -33,21 +33,21 @@ impl KeysInFlight {
         idempotency: Idempotency,
         execution: impl Future<Output = Answer> + Send + 'static,
     ) -> Answer {
-        let key = (idempotency.principal, idempotency.key);
+        let id = idempotency.id;
         let answer = {
             let mut commands = self.lock();
-            match commands.get(&key) {
+            match commands.get(&id) {
                 Some(command) if command.request_hash != idempotency.request_hash => {
                     return Err(Error::IdempotencyKeyReused);
                 }
                 Some(command) => command.answer.clone(),
                 None => {
-                    let answer = self.spawn(key.clone(), execution);
+                    let answer = self.spawn(id, execution);
                     let command = InFlight {
                         request_hash: idempotency.request_hash,
                         answer: answer.clone(),
                     };
-                    commands.insert(key, command);
+                    commands.insert(id, command);
                     answer
                 }
             }
@@ -59,13 +59,13 @@ impl KeysInFlight {
     /// that wait for the answer have disconnected.
     fn spawn(
         &self,
-        key: (String, String),
+        id: RecordId,
         execution: impl Future<Output = Answer> + Send + 'static,
     ) -> SharedAnswer {
         let this = self.clone();
         let task = tokio::spawn(async move {
             let answer = execution.await;
-            this.lock().remove(&key);
+            this.lock().remove(&id);
             answer
         });
         task.map(|joined| joined.unwrap_or_else(|error| Err(Error::internal(error))))
@@ -73,7 +73,7 @@ impl KeysInFlight {
             .shared()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), InFlight>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RecordId, InFlight>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

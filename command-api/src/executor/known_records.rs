@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lru::LruCache;
-use tidemark_event_store::IdempotencyRecord;
+use tidemark_event_store::{IdempotencyRecord, RecordId};
 use tidemark_events::Timestamp;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
@@ -17,10 +17,10 @@ use super::commit_loop::Settled;
 use super::idempotency::replayed_answer;
 use super::submission::{Answer, Idempotency};
 
-/// The records, by principal and key, each with the timeline of its position. Clones share them.
+/// The records, each with the timeline of its position. Clones share them.
 #[derive(Clone)]
 pub(super) struct KnownRecords {
-    records: Arc<Mutex<LruCache<(String, String), Known>>>,
+    records: Arc<Mutex<LruCache<RecordId, Known>>>,
     clock: Clock,
     /// How long a record answers its key.
     ttl: Duration,
@@ -47,16 +47,14 @@ impl KnownRecords {
     /// The answer to a request whose key was used before, if that is known.
     pub(super) fn answer(&self, sent: &Idempotency) -> Option<Answer> {
         let mut records = self.lock();
-        let key = (sent.principal.clone(), sent.key.clone());
-        let known = records.get(&key)?;
+        let known = records.get(&sent.id)?;
         let is_kept = self.clock.now() < known.record.recorded_at + self.ttl;
         is_kept.then(|| replayed_answer(&known.record, sent, known.timeline))
     }
 
     /// Remembers a record that is in the log.
     pub(super) fn insert(&self, record: IdempotencyRecord, timeline: i32) {
-        let key = (record.principal.clone(), record.key.clone());
-        self.lock().put(key, Known { record, timeline });
+        self.lock().put(record.id, Known { record, timeline });
     }
 
     /// Remembers the records of commands that were recorded at this time.
@@ -78,7 +76,7 @@ impl KnownRecords {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<(String, String), Known>> {
+    fn lock(&self) -> MutexGuard<'_, LruCache<RecordId, Known>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

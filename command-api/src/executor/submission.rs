@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use tidemark_domain::Command;
-use tidemark_event_store::SubjectKeyUse;
+use tidemark_event_store::{RecordId, SubjectKeyUse};
 use tidemark_events::{Actor, Event, Metadata, SessionId};
 use uuid::Uuid;
 
@@ -48,10 +48,10 @@ impl Submission {
 /// What identifies a request that must act once, however often it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Idempotency {
-    /// Who sent the key; the route, where nobody is logged in.
-    pub principal: String,
-    /// The `Idempotency-Key` that the client sent.
-    pub key: String,
+    /// Of whom which key it is.
+    pub id: RecordId,
+    /// The principal and the `Idempotency-Key`, if a service sent them.
+    pub service_key: Option<(String, String)>,
     /// HMAC-SHA-256 of the request: another request under the same key is refused.
     pub request_hash: Vec<u8>,
 }

@@ -42,6 +42,7 @@ impl Call {
     ) -> sqlx::Result<Answer> {
         let (streams, versions): (Vec<_>, Vec<_>) = group.streams.iter().copied().unzip();
         let record = group.idempotency_records.first();
+        let service_key = record.and_then(|record| record.service_key.as_ref());
         sqlx::query_as!(
             Answer,
             r#"
@@ -56,7 +57,7 @@ impl Call {
                        $1, $2, $3, $4,
                        $5, $6, $7, $8, $9, $10, $11, $12,
                        $13, $14,
-                       $15, $16, $17, $18, $19, $20
+                       $15, $16, $17, $18, $19, $20, $21
                    )
             "#,
             self.executor,
@@ -73,12 +74,13 @@ impl Call {
             event.metadata,
             &streams,
             &versions,
-            record.map(|record| &*record.principal),
-            record.map(|record| &*record.key),
+            service_key.map(|(principal, _)| &**principal),
+            service_key.map(|(_, key)| &**key),
             record.map(|record| &*record.request_hash),
             record.and_then(|record| record.status),
             record.map(|record| record.stream_id),
             record.map(|record| record.version),
+            record.map(|record| record.id.0),
         )
         .fetch_one(connection)
         .await
@@ -114,7 +116,8 @@ impl Call {
                        $17, $18, $19, $20,
                        $21, $22, $23, $24,
                        $25, $26, $27, $28, $29, $30, $31, $32,
-                       $33, $34, $35, $36
+                       $33, $34, $35, $36,
+                       $37
                    )
             "#,
             self.executor,
@@ -142,8 +145,8 @@ impl Call {
             &claims_written.key,
             &claims_written.owner as &[Option<Uuid>],
             &idempotency_records.group,
-            &idempotency_records.principal,
-            &idempotency_records.key,
+            &idempotency_records.principal as &[Option<String>],
+            &idempotency_records.key as &[Option<String>],
             &idempotency_records.hash,
             &idempotency_records.status as &[Option<i16>],
             &idempotency_records.stream,
@@ -153,6 +156,7 @@ impl Call {
             &subject_keys.subject,
             &subject_keys.version,
             &subject_keys.wrapped as &[Option<Vec<u8>>],
+            &idempotency_records.id,
         )
         .fetch_one(connection)
         .await

@@ -54,8 +54,9 @@ pub(super) struct Claims {
 #[derive(Default)]
 pub(super) struct IdempotencyRecords {
     pub(super) group: Vec<i32>,
-    pub(super) principal: Vec<String>,
-    pub(super) key: Vec<String>,
+    pub(super) id: Vec<Uuid>,
+    pub(super) principal: Vec<Option<String>>,
+    pub(super) key: Vec<Option<String>>,
     pub(super) hash: Vec<Vec<u8>>,
     pub(super) status: Vec<Option<i16>>,
     pub(super) stream: Vec<Uuid>,
@@ -136,9 +137,11 @@ impl IdempotencyRecords {
         let last_event = record
             .last_event
             .and_then(|index| i32::try_from(events_before + index + 1).ok());
+        let (principal, key) = record.service_key.unzip();
         self.group.push(group);
-        self.principal.push(record.principal);
-        self.key.push(record.key);
+        self.id.push(record.id.0);
+        self.principal.push(principal);
+        self.key.push(key);
         self.hash.push(record.request_hash);
         self.status.push(record.status);
         self.stream.push(record.stream_id);

@@ -3,6 +3,8 @@
 use tidemark_events::Encoded;
 use uuid::Uuid;
 
+use crate::RecordId;
+
 /// A claim as a decision knew it or as it shall be: its scope, its key, and the stream that owns it
 /// (`None`: no stream does).
 pub type ClaimOwner = (&'static str, String, Option<Uuid>);
@@ -60,10 +62,11 @@ pub struct NewEvent {
 /// was refused.
 #[derive(Clone, Debug)]
 pub struct NewIdempotencyRecord {
-    /// The principal who sent the command.
-    pub principal: String,
-    /// The `Idempotency-Key` of the request.
-    pub key: String,
+    /// Which command it is of.
+    pub id: RecordId,
+    /// The principal and the `Idempotency-Key` of a service, which may be a reactor that sends the command again
+    /// after a long time.
+    pub service_key: Option<(String, String)>,
     /// The HMAC-SHA-256 of the request.
     pub request_hash: Vec<u8>,
     /// The HTTP status of the answer; `None` if the command was refused, which leaves no record.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord};
+use tidemark_event_store::{
+    AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, RecordId,
+};
 use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
 use tidemark_events::{Event, samples};
@@ -56,8 +58,8 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
         reserve_met: true,
     });
     let record = is_keyed.then(|| NewIdempotencyRecord {
-        principal: format!("user:{bidder}"),
-        key: new_id().to_string(),
+        id: RecordId::of(&format!("user:{bidder}"), &new_id().to_string()),
+        service_key: None,
         request_hash: vec![7; 32],
         status: Some(201),
         stream_id,
@@ -216,9 +218,8 @@ fn copy_rows(position: &mut i64, streams: &mut Streams, market: &Market) -> (Str
         .unwrap();
         writeln!(
             records,
-            "{}\t{}\t\\\\x{}\t201\t{stream_id}\t{version}\t{position}\t2026-01-01",
-            record.principal,
-            record.key,
+            "{}\t\\\\x{}\t201\t{stream_id}\t{version}\t{position}\t2026-01-01\t\\N\t\\N",
+            record.id.0,
             "07".repeat(32),
         )
         .unwrap();

@@ -12,7 +12,7 @@ use tidemark_command_api::Share;
 use tidemark_command_api::executor::{Executor, Idempotency, Submission};
 use tidemark_domain::Command;
 use tidemark_domain::market::auction::PlaceBid;
-use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, TimedPool};
+use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, RecordId, TimedPool};
 use tidemark_events::identity::user::Role;
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category};
@@ -132,8 +132,8 @@ impl Market {
         let user = self.bidders[bidder % self.bidders.len()];
         let amount = euro_cents(open.price.fetch_add(INCREMENT, Relaxed));
         let idempotency = is_keyed.then(|| Idempotency {
-            principal: format!("user:{user}"),
-            key: new_id().to_string(),
+            id: RecordId::of(&format!("user:{user}"), &new_id().to_string()),
+            service_key: None,
             request_hash: vec![7; 32],
         });
         let bid = PlaceBid {

@@ -1,7 +1,10 @@
 //! Personal data and secrets are nowhere in clear in the log; a user reads their own.
 
 use serde_json::json;
+use tidemark_event_store::RecordId;
 use tidemark_tests::{App, User, from_environment};
+
+const KEY: &str = "a-key-0123456789";
 
 /// Counts the rows of the log, claims, idempotency records and keys that contain the text.
 async fn rows_with(app: &App, text: &str) -> i64 {
@@ -35,9 +38,9 @@ async fn personal_data_is_never_in_clear() {
     app.client.post("/v1/sessions/refresh", &refresh).await.ok();
     app.client.post("/v1/sessions/refresh", &refresh).await.ok();
     let auction = market.auction(json!({})).await;
-    let buyer = user.with_key("a-key-0123456789");
+    let buyer = user.with_key(KEY);
     buyer.bid(auction, 1_000).await.ok();
-    let anonymous = app.client.with_key("a-key-0123456789");
+    let anonymous = app.client.with_key(KEY);
     let person = app.person();
     anonymous
         .post("/v1/users", &person.registration())
@@ -68,11 +71,13 @@ async fn personal_data_is_never_in_clear() {
         &*key,
         app.settings.service_secret("operator"),
         &*person.email,
+        KEY,
     ] {
         assert_eq!(rows_with(&app, secret).await, 0, "{secret}");
     }
     // The positive control: the search finds what is not secret.
-    for known in ["chronometer", "a-key-0123456789", &user.id.to_string()] {
+    let record = RecordId::of(&format!("user:{}", user.id), KEY).0;
+    for known in ["chronometer", &record.to_string(), &user.id.to_string()] {
         assert!(rows_with(&app, known).await > 0, "{known}");
     }
     // The address is sealed, and not merely encoded in another way.

@@ -18,7 +18,8 @@ const MEASURED: Duration = Duration::from_mins(1);
 async fn insert_record(pool: &PgPool, principal: &str, key: &str, hours: i32) {
     sqlx::query(
         "insert into idempotency_records
-         select $1, $2, '', 201, gen_random_uuid(), 1, 1, clock_timestamp() - make_interval(hours => $3)",
+         select record_id($1, $2), '', 201, gen_random_uuid(), 1, 1,
+                clock_timestamp() - make_interval(hours => $3), $1, $2",
     )
     .bind(principal)
     .bind(key)
@@ -114,7 +115,7 @@ async fn no_statement_removes_more_records_than_a_step() {
          create trigger count_removed after delete on idempotency_records
             referencing old table as removed for each statement execute function count_removed();
          insert into idempotency_records
-         select 'user:1', 'key ' || n, '', 201, gen_random_uuid(), 1, 1, '2026-01-01'
+         select gen_random_uuid(), '', 201, gen_random_uuid(), 1, 1, '2026-01-01'
            from generate_series(1, 95) as numbers (n)",
     )
     .execute(pool)
@@ -169,8 +170,7 @@ async fn five_million_records_are_removed_under_load() {
         categories.push(app.category(None).await);
     }
     let fill = "insert into idempotency_records
-                select 'user:' || gen_random_uuid(), gen_random_uuid(), sha256(n::text::bytea), 201,
-                       gen_random_uuid(), 1, n, clock_timestamp() - interval '48 hours' + n * interval '1 ms'
+                select gen_random_uuid(), sha256(n::text::bytea), 201, gen_random_uuid(), 1, n, clock_timestamp() - interval '48 hours' + n * interval '1 ms'
                   from generate_series(1, 5000000) as numbers (n)";
     sqlx::query(fill).execute(pool).await.unwrap();
     for (name, hours) in [("without removal", 10_000), ("with removal", 24)] {

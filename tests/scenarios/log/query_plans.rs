@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{
-    AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, SubjectKeyUse,
+    AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, RecordId, SubjectKeyUse,
 };
 use tidemark_events::Encoded;
 use tidemark_platform::database;
@@ -172,8 +172,8 @@ fn group(stream_id: Uuid, version: i64) -> Group {
             ("test", claim(version), Some(stream_id)),
         ],
         idempotency_records: vec![NewIdempotencyRecord {
-            principal: format!("user:{stream_id}"),
-            key: new_id().to_string(),
+            id: RecordId::of(&format!("user:{stream_id}"), &new_id().to_string()),
+            service_key: None,
             request_hash: vec![7; 32],
             status: Some(201),
             stream_id,

@@ -205,8 +205,7 @@ impl DecidedCommand {
     ) -> Option<IdempotencyRecord> {
         let record = self.idempotency_record(0)?;
         Some(IdempotencyRecord {
-            principal: record.principal,
-            key: record.key,
+            id: record.id,
             request_hash: record.request_hash,
             status: record.status?,
             stream_id: record.stream_id,
@@ -230,8 +229,8 @@ impl DecidedCommand {
             Decision::Refused(_) | Decision::VersionMismatch { .. } => (None, 0, 0),
         };
         Some(NewIdempotencyRecord {
-            principal: idempotency.principal.clone(),
-            key: idempotency.key.clone(),
+            id: idempotency.id,
+            service_key: idempotency.service_key.clone(),
             request_hash: idempotency.request_hash.clone(),
             status,
             stream_id: submission.stream_id,

@@ -172,8 +172,7 @@ impl CommitLoop {
             }
             Conflict::IdempotencyRecord { record, .. } => {
                 let sent = submission.idempotency.as_ref()?;
-                let is_same = (&record.principal, &record.key) == (&sent.principal, &sent.key);
-                is_same.then(|| replayed_answer(record, sent, self.timeline))
+                (record.id == sent.id).then(|| replayed_answer(record, sent, self.timeline))
             }
             Conflict::Stream { .. } | Conflict::Claim { .. } => None,
         })
