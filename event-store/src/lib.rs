@@ -11,7 +11,6 @@ mod log;
 mod pool;
 mod schema;
 mod sealing;
-mod snapshot;
 
 pub mod feed;
 pub mod kafka;
@@ -26,8 +25,7 @@ pub use append::{
 pub use backoff::Backoff;
 pub use idempotency::{IdempotencyRecord, RecordId, RemovedRecords};
 pub use lease::{Lease, Leases};
-pub use log::{Head, Log, Published};
+pub use log::{Head, Log, Published, StatePart};
 pub use pool::TimedPool;
 pub use schema::migrate;
 pub use sealing::{LookupKey, NewSubjectKey, SealError, SubjectKey, SubjectKeys};
-pub use snapshot::Snapshot;

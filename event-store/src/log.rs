@@ -1,12 +1,15 @@
-//! Reading the log: where it ends, its clock, who owns a claim, and (in `events`) the events. Any
-//! database role that may select from it can use it.
+//! Reading the log: where it ends, its clock, who owns a claim, and (in `events`) the events,
+//! of which (in `states`) states are made. Any database role that may select from it can use it.
 
 mod events;
+mod states;
 
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
 use crate::TimedPool;
+
+pub use states::StatePart;
 
 /// The end of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

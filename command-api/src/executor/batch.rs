@@ -98,6 +98,11 @@ impl Batch {
         *last = now;
         self.extend_baseline(&decided, cache);
         decided.apply_to(cache, decided_at);
+        if decided.is_accepted() {
+            for claim in decided.queued.submission.command.unowned() {
+                cache.insert_unowned(claim);
+            }
+        }
         self.push(decided);
         DecideResult::InBatch
     }

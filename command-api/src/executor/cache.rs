@@ -72,6 +72,13 @@ impl Cache {
         }
     }
 
+    /// Inserts a claim that nobody owns, unless its owner is known.
+    pub(super) fn insert_unowned(&mut self, claim: Claim) {
+        if !self.claims.contains(&claim) {
+            self.insert_claim(claim, None);
+        }
+    }
+
     /// The version of a stream, if its state is in the cache.
     pub(super) fn version(&self, id: Uuid) -> Option<i64> {
         self.streams.peek(&id).map(|loaded| loaded.version)

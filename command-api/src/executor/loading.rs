@@ -2,6 +2,7 @@
 //! are under way. Loads run beside the loop that decides, so that a slow one delays no other command.
 
 mod loader;
+mod page;
 
 use std::collections::{HashMap, VecDeque};
 

@@ -25,6 +25,12 @@ pub trait Command: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Claims that nobody can own yet, because they are on the stream that the command makes. So they need not be
+    /// loaded when a later command asks for their owner; the append of that one proves it.
+    fn unowned(&self) -> Vec<Claim> {
+        Vec::new()
+    }
+
     /// Decides from what the view shows, and returns the writes in the order in which they happen.
     ///
     /// # Errors

@@ -1,6 +1,5 @@
-//! Reading events: of one stream, of several, of a range of positions.
+//! Reading events: of one stream, of a range of positions.
 
-use futures::stream::BoxStream;
 use tidemark_events::Recorded;
 use uuid::Uuid;
 
@@ -54,35 +53,6 @@ impl Log {
         )
         .fetch_all(&*self.pool);
         self.pool.with_timeout(query).await
-    }
-
-    /// The events of several streams: of each stream those after the version in the same place, in
-    /// order, at most `limit`. The caller must limit the time that reading takes.
-    #[must_use]
-    pub fn streams<'a>(
-        &'a self,
-        stream_ids: &'a [Uuid],
-        after_versions: &'a [i64],
-        limit: i64,
-    ) -> BoxStream<'a, sqlx::Result<Recorded>> {
-        select_events!(
-            r#"
-              from unnest($1::uuid[], $2::bigint[]) as wanted (id, after_version)
-             cross join lateral (
-                   select *
-                     from events
-                    where events.stream_id = wanted.id
-                      and events.version > wanted.after_version
-                    order by events.version
-                    limit $3
-             ) as events
-             order by stream_id, version
-            "#,
-            stream_ids,
-            after_versions,
-            limit,
-        )
-        .fetch(&*self.pool)
     }
 
     /// The events after a position, in order, at most `limit`.

@@ -1,8 +1,10 @@
 //! Snapshots make loading short and change nothing else: a decision rests on the same state with and
 //! without them, and only committed states are stored.
 
+use futures::TryStreamExt;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use tidemark_platform::ids::new_id;
 use tidemark_tests::App;
 use tidemark_tests::eventually;
 use tidemark_tests::market::{INCREMENT, STARTING_PRICE};
@@ -90,6 +92,30 @@ async fn a_decision_after_a_restart_rests_on_the_snapshot() {
         assert_eq!(after, minimum, "{ignored}");
     }
     app.user().await.bid(auction, minimum).await.ok();
+}
+
+#[tokio::test]
+async fn one_query_reads_a_snapshot_and_the_events_after_it() {
+    let app = start().await;
+    let (auction, _) = long_auction(&app).await;
+    let (version, _) = eventually("a snapshot to be stored", || async {
+        let kept = snapshot(&app, auction).await;
+        kept.filter(|(version, _)| *version >= 3 * EVERY)
+    })
+    .await;
+    let log = app.database.log();
+    let read = async |after: Option<i64>, limit: i64| {
+        let (ids, after) = ([auction, new_id()], [after, None]);
+        let parts: Vec<_> = log.states(&ids, &after, limit).try_collect().await.unwrap();
+        assert!(parts.iter().all(|part| part.stream_id == auction));
+        let parts = parts.into_iter();
+        parts
+            .map(|part| (part.event_type.is_none(), part.version))
+            .collect::<Vec<_>>()
+    };
+    let after_snapshot = [(true, version), (false, version + 1), (false, version + 2)];
+    assert_eq!(read(None, 2).await, after_snapshot);
+    assert_eq!(read(Some(0), 2).await, [(false, 1), (false, 2)]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Which commands share a group, and what each group rests on.
 
+mod beginnings;
 mod withdrawing;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,9 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category, product};
 use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents};
-use tidemark_events::{Actor, AuctionId, Event, KeyedHash, Metadata, Moment, SessionId, UserId};
+use tidemark_events::{
+    Actor, AuctionId, Event, KeyedHash, Metadata, Moment, ProductId, SessionId, UserId,
+};
 use tidemark_platform::Config;
 use tidemark_platform::config::Executor as Settings;
 use uuid::Uuid;
@@ -64,6 +67,21 @@ fn bid(amount: i64) -> QueuedCommand {
             amount,
         },
     )
+}
+
+fn schedule(auction_id: AuctionId, product_id: ProductId) -> Schedule {
+    Schedule {
+        auction_id,
+        product_id,
+        reserve: None,
+        starting_price: euro_cents(1_000),
+        minimum_increment: 100,
+        buy_now_price: None,
+        starts_at: None,
+        ends_at: Moment::try_from(at(86_400)).unwrap(),
+        anti_sniping_window_s: 0,
+        extension_max: chrono::TimeDelta::hours(1),
+    }
 }
 
 /// The session in which a user sends commands.
@@ -222,21 +240,9 @@ fn a_claim_is_released_and_taken_in_one_batch() {
     let cancel = Cancel {
         auction_id: AUCTION,
     };
-    let schedule = Schedule {
-        auction_id: next,
-        product_id: PRODUCT,
-        reserve: None,
-        starting_price: euro_cents(1_000),
-        minimum_increment: 100,
-        buy_now_price: None,
-        starts_at: None,
-        ends_at: Moment::try_from(at(86_400)).unwrap(),
-        anti_sniping_window_s: 0,
-        extension_max: chrono::TimeDelta::hours(1),
-    };
     for command in [
         queued(SELLER, AUCTION.0, cancel),
-        queued(SELLER, next.0, schedule),
+        queued(SELLER, next.0, schedule(next, PRODUCT)),
     ] {
         let decided = batch.decide(command, &mut cache, at(10), &settings());
         assert!(matches!(decided, DecideResult::InBatch));

@@ -10,14 +10,11 @@ use std::slice;
 
 use futures::TryStreamExt;
 use tidemark_domain::{Claim, Load, LoadedStream, StateSnapshot};
-use tidemark_event_store::{Log, Snapshot, TimedPool};
-use tidemark_events::{Aggregate, Recorded};
+use tidemark_event_store::{Log, TimedPool};
 use uuid::Uuid;
 
+use super::page::{FoldedStream, PAGE_SIZE, Page};
 use crate::error::Error;
-
-/// How many events of a stream are read with one query at most.
-const PAGE_SIZE: i64 = 1_000;
 
 /// Something to load.
 pub(in crate::executor) struct ToLoad {
@@ -39,16 +36,8 @@ pub(in crate::executor) enum LoadResult {
 /// Reads states and owners of claims.
 #[derive(Clone)]
 pub(in crate::executor) struct Loader {
-    pool: TimedPool,
     log: Log,
     snapshot_every: i64,
-}
-
-/// A stream while its events are read.
-pub(in crate::executor) struct FoldedStream {
-    /// The version of the snapshot that reading began with; 0 if there was none.
-    snapshot_version: i64,
-    loaded: Result<LoadedStream, Error>,
 }
 
 type Streams = HashMap<Uuid, FoldedStream>;
@@ -64,8 +53,7 @@ impl Loader {
     /// A loader that stores a snapshot of a stream if it had to read more than `snapshot_every` events.
     pub(in crate::executor) fn new(pool: TimedPool, snapshot_every: i64) -> Self {
         Self {
-            log: Log::new(pool.clone()),
-            pool,
+            log: Log::new(pool),
             snapshot_every,
         }
     }
@@ -162,42 +150,29 @@ impl Loader {
         if streams.is_empty() {
             return Ok(Default::default());
         }
-        let mut folded = self.begin(streams).await?;
-        let (ids, after): (Vec<_>, Vec<_>) = folded
+        let (ids, after): (Vec<_>, Vec<_>) = streams
             .iter()
-            .map(|(id, stream)| (*id, stream.version()))
+            .map(|(id, begun)| (*id, begun.as_ref().map(FoldedStream::version)))
             .unzip();
-        let page = self.log.streams(&ids, &after, PAGE_SIZE);
-        let read = page.try_for_each(|event| {
-            if let Some(stream) = folded.get_mut(&event.stream_id) {
-                stream.apply(&event);
+        let mut pages: HashMap<_, _> = streams
+            .into_iter()
+            .map(|(id, begun)| (id, Page::of(begun)))
+            .collect();
+        let states = self.log.states(&ids, &after, PAGE_SIZE);
+        let read = states.try_for_each(|part| {
+            if let Some(page) = pages.get_mut(&part.stream_id) {
+                page.add(&part);
             }
             ready(Ok(()))
         });
-        self.pool.with_timeout(read).await?;
-        let after: HashMap<_, _> = ids.into_iter().zip(after).collect();
-        let is_finished =
-            |(id, stream): &(Uuid, FoldedStream)| stream.version() < after[id] + PAGE_SIZE;
-        Ok(folded.into_iter().partition(is_finished))
-    }
-
-    /// The snapshots of the streams that have not begun; a stream without one is empty.
-    async fn begin(&self, streams: HashMap<Uuid, Option<FoldedStream>>) -> Result<Streams, Error> {
-        let new = streams.iter().filter(|(_, begun)| begun.is_none());
-        let new: Vec<_> = new.map(|(id, _)| *id).collect();
-        let mut folded: Streams = streams
-            .into_iter()
-            .map(|(id, begun)| (id, begun.unwrap_or_else(|| LoadedStream::default().into())))
-            .collect();
-        if new.is_empty() {
-            return Ok(folded);
-        }
-        for snapshot in Snapshot::load(&self.pool, &new).await? {
-            if let Some(loaded) = restore(&snapshot) {
-                folded.insert(snapshot.stream_id, loaded.into());
-            }
-        }
-        Ok(folded)
+        self.log.pool().with_timeout(read).await?;
+        let (finished, unfinished): (Vec<_>, Vec<_>) =
+            pages.into_iter().partition(|(_, page)| page.is_last());
+        let streams = |pages: Vec<(Uuid, Page)>| {
+            let pages = pages.into_iter();
+            pages.map(|(id, page)| (id, page.stream)).collect()
+        };
+        Ok((streams(finished), streams(unfinished)))
     }
 
     /// Stores snapshots of the streams that took long to read, in a task of its own.
@@ -215,13 +190,9 @@ impl Loader {
                 state_version,
                 state,
             } = &new.snapshot;
-            let saved = Snapshot::save(
-                &self.pool,
-                new.stream_id,
-                new.version,
-                *state_version,
-                state,
-            );
+            let saved = self
+                .log
+                .save_snapshot(new.stream_id, new.version, *state_version, state);
             if let Err(error) = saved.await {
                 tracing::warn!(%error, stream_id = %new.stream_id, "a snapshot cannot be stored");
             }
@@ -232,31 +203,6 @@ impl Loader {
 impl From<Load> for ToLoad {
     fn from(load: Load) -> Self {
         Self { load, begun: None }
-    }
-}
-
-impl From<LoadedStream> for FoldedStream {
-    fn from(loaded: LoadedStream) -> Self {
-        Self {
-            snapshot_version: loaded.version,
-            loaded: Ok(loaded),
-        }
-    }
-}
-
-impl FoldedStream {
-    fn version(&self) -> i64 {
-        self.loaded.as_ref().map_or(0, |loaded| loaded.version)
-    }
-
-    /// Applies the next event. Once an event cannot be decoded by this build there is no state.
-    fn apply(&mut self, recorded: &Recorded) {
-        if let Ok(loaded) = &mut self.loaded {
-            match recorded.decode() {
-                Ok(event) => loaded.apply(&event, recorded.recorded_at),
-                Err(error) => self.loaded = Err(error.into()),
-            }
-        }
     }
 }
 
@@ -284,14 +230,4 @@ fn snapshots(folded: &Streams, events_min: i64) -> Vec<NewSnapshot> {
         })
     })
     .collect()
-}
-
-/// The state in a snapshot; none if another build made it in a form that this one does not read.
-fn restore(snapshot: &Snapshot) -> Option<LoadedStream> {
-    let aggregate = Aggregate::from_name(&snapshot.aggregate)?;
-    let state = StateSnapshot {
-        state_version: snapshot.state_version,
-        state: snapshot.state.clone(),
-    };
-    LoadedStream::from_snapshot(aggregate, &state, snapshot.version, snapshot.recorded_at)
 }

@@ -10,8 +10,8 @@ use tidemark_events::{CategoryId, ProductId};
 use uuid::Uuid;
 
 use crate::identity::access;
-use crate::market::category;
-use crate::{Command, Refusal, Stop, View, Write};
+use crate::market::{category, product};
+use crate::{Claim, Command, Refusal, Stop, View, Write};
 
 /// Describes a new product, which only its seller sees until it is listed.
 #[derive(Clone, Debug)]
@@ -41,6 +41,10 @@ impl Command for Draft {
 
     fn roots(&self) -> Vec<Uuid> {
         vec![self.category_id.0]
+    }
+
+    fn unowned(&self) -> Vec<Claim> {
+        vec![product::auction_claim(self.product_id)]
     }
 
     fn refusals() -> Vec<Refusal> {
