@@ -20,10 +20,13 @@ const PAGE: [u8; 8192] = [7; 8192];
 /// Settings of Postgres that must not be off.
 const DURABLE: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];
 /// Other settings of Postgres that are shown beside the table.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 8] = [
     "wal_sync_method",
     "wal_level",
+    "wal_compression",
     "max_wal_size",
+    "min_wal_size",
+    "checkpoint_timeout",
     "shared_buffers",
     "server_version",
 ];

@@ -5,25 +5,29 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::in_process::clients::{closed_loop, closed_loop_of_two, open_loop, warm_up};
+use crate::in_process::clients::{
+    closed_loop, closed_loop_of_two, open_loop, open_loop_beside_replays, warm_up,
+};
 use crate::in_process::{AUCTIONS, Market, baseline};
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target, quantile_ms};
 
 /// Steps of [`measure`].
-pub(crate) const STEPS: u64 = 11;
+pub(crate) const STEPS: u64 = 12;
 
 /// Clients that fill every batch, and so commands that wait at any time.
 const WAITING: usize = 512;
 /// Clients of an ordinary load.
 const CLIENTS: usize = 64;
-/// Clients that open auctions.
-const OPENING: usize = 16;
+/// Clients of a light load.
+const FEW: usize = 16;
 /// The executor decides one half of the waiting commands while the other half is being appended. So
 /// an append has this part of the clients' commands.
 const HALVES: usize = 2;
 /// The part of the throughput at which latencies are measured.
 const BELOW_SATURATION: f64 = 0.7;
+/// The part of the throughput at which honest bids arrive beside replays, which take CPU like any other request.
+const BESIDE_REPLAYS: f64 = 0.2;
 /// A disk with this many calls of `fdatasync` per second is fast.
 const FAST_DISK: f64 = 5_000.0;
 /// The target of commands per second on a fast disk.
@@ -52,6 +56,7 @@ pub(crate) async fn measure(
             .against(&full_batches)
             .target(Target::AtLeast(0.50)),
     );
+    measure_replays(market, measured.per_second, duration, progress, table).await;
     progress.step("bids on one auction through two executors");
     let p99 = |name, latencies: &Histogram<u64>| {
         Figure::new(name, quantile_ms(latencies, 0.99), "ms").with_latencies(latencies)
@@ -148,6 +153,29 @@ async fn measure_clients(
     table.add(figure.with_latencies(&measured.latencies));
 }
 
+/// Honest bids on one auction, which takes so many at most, while other clients replay finished keys on it.
+async fn measure_replays(
+    market: &Arc<Market>,
+    most: f64,
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) {
+    progress.step("bids beside replays of finished keys");
+    let rate = most * BESIDE_REPLAYS;
+    let bid = |market: &Market, client: usize, _: usize| market.bid(0, client, false);
+    let alone = open_loop(market, FEW, rate, duration, bid).await;
+    let name = "bids accepted on one auction, 16 clients, at a fixed rate";
+    let alone = Figure::new(name, alone.per_second, "bids/s").with_latencies(&alone.latencies);
+    let replays = (0, FEW);
+    let beside = open_loop_beside_replays(market, replays, FEW, rate, duration, bid).await;
+    let name = "the same beside 16 clients that replay finished keys on it";
+    let beside = Figure::new(name, beside.per_second, "bids/s").with_latencies(&beside.latencies);
+    let beside = beside.against(&alone).target(Target::AtLeast(0.9));
+    table.add(alone);
+    table.add(beside);
+}
+
 /// The latency of one command at a time, against that of a single insert.
 async fn measure_one_client(
     market: &Arc<Market>,
@@ -195,12 +223,12 @@ async fn measure_opening(
     table: &mut Table,
 ) {
     progress.step("opening auctions");
-    let bidding = closed_loop(market, OPENING, duration, |market, client, sent| {
-        market.bid((client + sent * OPENING) % AUCTIONS, client, false)
+    let bidding = closed_loop(market, FEW, duration, |market, client, sent| {
+        market.bid((client + sent * FEW) % AUCTIONS, client, false)
     });
     let name = "executor, 16 clients bidding";
     let bidding = Figure::new(name, bidding.await.per_second, "commands/s");
-    let opening = closed_loop(market, OPENING, duration, |market, client, sent| {
+    let opening = closed_loop(market, FEW, duration, |market, client, sent| {
         market.open(client, sent)
     });
     let name = "executor, 16 clients opening auctions";

@@ -60,6 +60,43 @@ pub(crate) async fn open_loop(
     .await
 }
 
+/// The same while `replays` clients send a request again and again that was answered before, each its own bid on
+/// this auction.
+pub(crate) async fn open_loop_beside_replays(
+    market: &Arc<Market>,
+    (auction, replays): (usize, usize),
+    clients: usize,
+    per_second: f64,
+    duration: Duration,
+    next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
+) -> Measured {
+    let mut replaying = Vec::new();
+    for client in 0..replays {
+        let submission = market.bid(auction, client, true);
+        market.executor.execute(submission.clone()).await.unwrap();
+        replaying.push(ReplayingClient {
+            executor: market.executor.clone(),
+            submission,
+        });
+    }
+    let honest = open_loop(market, clients, per_second, duration, next);
+    tokio::join!(honest, saturate(&mut replaying, duration)).0
+}
+
+struct ReplayingClient {
+    executor: Executor,
+    submission: Submission,
+}
+
+impl Client for ReplayingClient {
+    async fn send_next(&mut self) -> bool {
+        // The answer is known, so that nothing waits: without this the client would keep its thread for itself.
+        tokio::task::yield_now().await;
+        let answer = self.executor.execute(self.submission.clone()).await;
+        answer.is_ok_and(|accepted| accepted.replayed)
+    }
+}
+
 struct ExecutorClient<F> {
     market: Arc<Market>,
     executor: Executor,
