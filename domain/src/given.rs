@@ -52,8 +52,8 @@ pub(crate) fn logged_in(user_id: UserId, session_id: SessionId) -> Event {
         session_id,
         user_id,
         token_hash: KeyedHash("0".to_owned()),
-        idle_until: samples::at(1_000_000_000),
-        ends_at: samples::at(1_000_000_000),
+        idle_until: samples::moment(1_000_000_000).into(),
+        ends_at: samples::moment(1_000_000_000).into(),
         roles: BTreeSet::new(),
     }
     .into()

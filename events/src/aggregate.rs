@@ -10,10 +10,40 @@ pub enum Visibility {
     Internal,
 }
 
+/// Declares a type that fields of events have. Each of its own fields must be an [`EventField`](crate::EventField),
+/// too.
+macro_rules! event_field {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)+ }
+    ) => {
+        $(#[$doc])*
+        pub struct $name { $($(#[$field_doc])* pub $field: $type,)+ }
+
+        impl crate::EventField for $name where $($type: crate::EventField,)+ {}
+    };
+    (
+        $(#[$doc:meta])*
+        pub enum $name:ident {
+            $($(#[$variant_doc:meta])* $variant:ident {
+                $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+            },)+
+        }
+    ) => {
+        $(#[$doc])*
+        pub enum $name {
+            $($(#[$variant_doc])* $variant { $($(#[$field_doc])* $field: $type,)* },)+
+        }
+
+        impl crate::EventField for $name where $($($type: crate::EventField,)*)+ {}
+    };
+}
+
 /// Declares the events of one aggregate.
 ///
 /// Each variant names its stored type, so that renaming Rust code renames nothing in the log. Each has
-/// braces, because a variant without them could never get a field.
+/// braces, because a variant without them could never get a field. Each field is an
+/// [`EventField`](crate::EventField), so that nothing gets into the log that no rules have accepted.
 macro_rules! events {
     (
         $(#[$doc:meta])*
@@ -21,11 +51,13 @@ macro_rules! events {
             $($(#[doc = $text:literal])+ #[serde(rename = $type:literal)] $variant:ident { $($fields:tt)* },)+
         }
     ) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(tag = "type", content = "data")]
-        pub enum Event {
-            $($(#[doc = $text])+ #[serde(rename = $type)] $variant { $($fields)* },)+
+        event_field! {
+            $(#[$doc])*
+            #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+            #[serde(tag = "type", content = "data")]
+            pub enum Event {
+                $($(#[doc = $text])+ #[serde(rename = $type)] $variant { $($fields)* },)+
+            }
         }
 
         impl Event {

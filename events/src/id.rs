@@ -10,6 +10,8 @@ macro_rules! id {
         #[serde(transparent)]
         pub struct $name(pub uuid::Uuid);
 
+        impl crate::EventField for $name {}
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)

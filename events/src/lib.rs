@@ -31,8 +31,8 @@ pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
 pub use values::{
-    CountryCode, CountryError, CurrencyError, Line, Moment, MomentError, PayableCurrency, Slug,
-    SlugError, Text, TextError,
+    Amount, AmountError, CountryCode, CountryError, CurrencyError, EventField, Line, Moment,
+    MomentError, PayableCurrency, Price, Slug, SlugError, Stored, Text, TextError, Value,
 };
 
 /// A time, in whole microseconds. The log's own clock is Postgres's; what clients state is a [`Moment`].

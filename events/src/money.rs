@@ -4,7 +4,8 @@
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
 
-/// An amount of money. In events it is from 1 to 10^15 minor units.
+/// An amount of money that was stored or computed. Events get only what a client stated as a
+/// [`Price`](crate::Price).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
     /// The amount in the currency's minor unit, which is the cent for EUR.

@@ -1,13 +1,52 @@
 //! A sample of every event. Golden files pin their text, and the tests of folds and decisions use them.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+use std::fmt::Debug;
+
 use uuid::Uuid;
 
 use crate::{
-    Actor, AuctionId, CategoryId, CredentialId, Currency, Event, KeyedHash, Metadata, Money,
-    ProductId, ReadingId, Recorded, ReserveId, RetryId, Sealed, SessionId, Timestamp, UserId,
+    Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, KeyedHash, Metadata,
+    Moment, Price, ProductId, ReadingId, Recorded, ReserveId, RetryId, Sealed, SessionId, Stored,
+    Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
+
+/// The samples as a build before the present rules could have stored them: with values that these refuse.
+///
+/// # Panics
+/// If one of them cannot be read.
+#[must_use]
+pub fn before_rules() -> Vec<Event> {
+    let refused = [
+        ("\"EUR\"", "\"XXX\""),
+        ("\"DE\"", "\"Germany\""),
+        ("\"cameras\"", "\"00000000-0000-0000-0000-000000000003\""),
+        ("Field camera", "\u{202e}"),
+        ("Large format", "\\u0007"),
+        ("https://", "two\\nlines"),
+        ("4x5", ""),
+        ("Cameras", " "),
+        ("auction-timer", "\\t"),
+        ("2027-01-01T00:00:00Z", "1969-12-31T23:59:60.500Z"),
+        ("\"amount\":1", "\"amount\":-1"),
+        ("\"minimum_increment\":", "\"minimum_increment\":-"),
+        ("\"buy_now_price\":", "\"buy_now_price\":-"),
+    ];
+    let before = |event: Event| {
+        let stored = event.encode().unwrap();
+        let data = refused
+            .into_iter()
+            .fold(stored.data, |data, (now, before)| data.replace(now, before));
+        Event::decode(&stored.event_type, stored.schema_version, &data).unwrap()
+    };
+    all().into_iter().map(before).collect()
+}
 
 /// The seller in the samples.
 pub const SELLER: UserId = UserId(Uuid::from_u128(1));
@@ -43,10 +82,6 @@ pub fn at(seconds: i64) -> Timestamp {
 /// # Panics
 /// If the event cannot be encoded.
 #[must_use]
-#[expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails where it stands"
-)]
 pub fn recorded(position: i64, event: &Event) -> Recorded {
     let encoded = event.encode().unwrap();
     let metadata = Metadata {
@@ -69,13 +104,50 @@ pub fn recorded(position: i64, event: &Event) -> Recorded {
     }
 }
 
-/// An amount in euro cents.
+/// The same time as a client states it.
 #[must_use]
-pub const fn euro_cents(amount: i64) -> Money {
-    Money {
-        amount,
-        currency: Currency::EUR,
-    }
+pub fn moment(seconds: i64) -> Moment {
+    Moment::nearest(at(seconds))
+}
+
+/// The value that a client states by this text.
+///
+/// # Panics
+/// If the rules of the value refuse the text.
+#[must_use]
+pub fn stated<V: TryFrom<String, Error: Debug>>(text: &str) -> V {
+    text.to_owned().try_into().unwrap()
+}
+
+/// The same value as events hold it.
+///
+/// # Panics
+/// If the rules of the value refuse the text.
+#[must_use]
+pub fn stored<V: Value + TryFrom<String, Error: Debug>>(text: &str) -> Stored<V> {
+    Stored::from(stated::<V>(text))
+}
+
+/// So many minor units.
+///
+/// # Panics
+/// If the number is out of range.
+#[must_use]
+pub fn amount(minor_units: i64) -> Amount {
+    minor_units.try_into().unwrap()
+}
+
+/// An amount in euro cents.
+///
+/// # Panics
+/// If the number is out of range.
+#[must_use]
+pub fn euro_cents(cents: i64) -> Price {
+    price(cents)
+}
+
+pub(crate) fn price<const MIN: i64>(cents: i64) -> Price<MIN> {
+    Price::new(cents.try_into().unwrap(), Currency::EUR.try_into().unwrap())
 }
 
 /// A sealed value of the seller with this text as its ciphertext.

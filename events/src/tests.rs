@@ -61,6 +61,26 @@ fn every_event_is_decoded_as_it_was_encoded() {
 }
 
 #[test]
+fn what_was_stored_stays_readable_whatever_the_rules_are_now() {
+    let before: Vec<_> = samples::before_rules()
+        .iter()
+        .map(|event| event.encode().unwrap().data)
+        .collect();
+    let before = before.join("\n");
+    for refused in [
+        "\"title\":\"\u{202e}\"",
+        r#""slug":"00000000-0000-0000-0000-000000000003""#,
+        r#""starting_price":{"amount":-10000,"currency":"XXX"}"#,
+        r#""minimum_increment":-500"#,
+        r#""starts_at":"1969-12-31T23:59:60.500Z""#,
+        r#""countries":["Germany"]"#,
+        r#""reactor":"\t""#,
+    ] {
+        assert!(before.contains(refused), "{refused} in {before}");
+    }
+}
+
+#[test]
 fn events_of_a_newer_build_are_told_from_malformed_ones() {
     let decode = |event_type, version, data| Event::decode(event_type, version, data).unwrap_err();
     assert!(decode("invoice.sent", 1, "{}").is_newer_build());

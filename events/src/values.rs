@@ -2,15 +2,17 @@
 //!
 //! Clients, JSON, Postgres and this language disagree on what a time, a text or a currency may be. So each
 //! is parsed once, when a request is read, into a type of this module, which refuses what others could not
-//! read. Commands carry these types. Stored events are read as what they are, without these rules: what
-//! was stored stays readable, whatever the rules become.
+//! read. Commands carry these types, and events are made of them: a [`Stored`] value of one. It is read as what
+//! it is, without these rules: what was stored stays readable, whatever the rules become.
 
 mod characters;
 mod country;
 mod currency;
 mod line;
 mod moment;
+mod price;
 mod slug;
+mod stored;
 mod text;
 
 pub use characters::TextError;
@@ -18,5 +20,7 @@ pub use country::{CountryCode, CountryError};
 pub use currency::{CurrencyError, PayableCurrency};
 pub use line::Line;
 pub use moment::{Moment, MomentError};
+pub use price::{Amount, AmountError, Price};
 pub use slug::{Slug, SlugError};
+pub use stored::{EventField, Stored, Value};
 pub use text::Text;

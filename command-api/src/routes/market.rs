@@ -2,7 +2,6 @@
 
 mod auctions;
 mod categories;
-mod price;
 mod products;
 
 use utoipa_axum::router::OpenApiRouter;

@@ -79,7 +79,7 @@ fn logged_in(view: &View<'_>, id: UserId, session: SessionId) -> Result<UserId, 
     match view.get::<Session>(session.0)? {
         Session::Open {
             user_id, ends_at, ..
-        } if *user_id == id && view.now() < *ends_at => Ok(id),
+        } if *user_id == id && view.now() < **ends_at => Ok(id),
         Session::None | Session::Open { .. } | Session::Ended { .. } => {
             Err(Error::LoggedOut.into())
         }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::session::Event;
-use tidemark_events::{KeyedHash, Timestamp, UserId};
+use tidemark_events::{KeyedHash, Moment, Stored, UserId};
 
 pub use end::End;
 pub use error::Error;
@@ -41,11 +41,11 @@ pub enum Session {
         /// The keyed hashes of the tokens before it, the oldest first, at most `SPENT_MAX`.
         spent: VecDeque<KeyedHash>,
         /// Until when the last of them is answered once more; none before the first is spent.
-        grace_until: Option<Timestamp>,
+        grace_until: Option<Stored<Moment>>,
         /// When the token expires unless it is used before.
-        idle_until: Timestamp,
+        idle_until: Stored<Moment>,
         /// When the session ends, however often its token is refreshed.
-        ends_at: Timestamp,
+        ends_at: Stored<Moment>,
     },
     /// The session has ended, and no token of it is valid any more.
     Ended {

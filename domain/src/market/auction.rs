@@ -14,12 +14,12 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::market::auction::Event;
-use tidemark_events::{Money, ProductId, ReserveId, Timestamp, UserId};
+use tidemark_events::{Amount, Moment, Price, ProductId, ReserveId, Stored, UserId};
 
 pub use bid::{BuyNow, PlaceBid};
 pub use end::{Cancel, Close};
 pub use error::Error;
-pub use limits::{AHEAD_MAX, AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+pub use limits::{AHEAD_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 pub use schedule::{Open, Schedule};
 
 use crate::AggregateState;
@@ -32,23 +32,23 @@ pub struct Terms {
     /// The seller.
     pub seller_id: UserId,
     /// The lowest amount of the first bid. Its currency is the auction's.
-    pub starting_price: Money,
+    pub starting_price: Stored<Price>,
     /// By how much each bid must exceed the one before, in minor units of the auction's currency.
-    pub minimum_increment: i64,
+    pub minimum_increment: Stored<Amount>,
     /// The price at which a buyer can end the auction at once, in minor units of the auction's currency;
     /// none if the seller set none.
-    pub buy_now_price: Option<i64>,
+    pub buy_now_price: Option<Stored<Amount>>,
     /// The stream that holds the hidden reserve; none if the seller set none.
     pub reserve_id: Option<ReserveId>,
     /// When the auction starts to take bids.
-    pub starts_at: Timestamp,
+    pub starts_at: Stored<Moment>,
     /// When the auction stops taking bids.
-    pub ends_at: Timestamp,
+    pub ends_at: Stored<Moment>,
     /// The anti-sniping window in seconds: a bid within so many seconds of the end extends the auction.
     /// 0 if no bid does.
     pub anti_sniping_window_s: u32,
     /// Beyond what moment late bids do not extend the auction; none if a build before there was one scheduled it.
-    pub latest_end_at: Option<Timestamp>,
+    pub latest_end_at: Option<Stored<Moment>>,
 }
 
 /// A bid that was accepted.
@@ -57,7 +57,7 @@ pub struct Bid {
     /// The user who bid.
     pub bidder_id: UserId,
     /// The amount of the bid.
-    pub amount: Money,
+    pub amount: Stored<Price>,
 }
 
 /// The state of an auction.
@@ -145,14 +145,5 @@ impl AggregateState for Auction {
             Event::BoughtNow { .. } => {}
             Event::Closed { .. } | Event::Cancelled { .. } => *self = Self::Over,
         }
-    }
-}
-
-/// Refuses an amount, in minor units, that is not positive or exceeds [`AMOUNT_MAX`].
-fn require_amount_in_range(amount: i64) -> Result<(), Error> {
-    if (1..=AMOUNT_MAX).contains(&amount) {
-        Ok(())
-    } else {
-        Err(Error::AmountOutOfRange)
     }
 }

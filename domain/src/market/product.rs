@@ -9,8 +9,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::Role;
-use tidemark_events::market::product::Event;
-use tidemark_events::{AuctionId, CategoryId, Money, ProductId, UserId};
+use tidemark_events::market::product::{Event, Title};
+use tidemark_events::{AuctionId, CategoryId, Price, ProductId, Stored, UserId};
 
 pub use draft::Draft;
 pub use error::Error;
@@ -28,7 +28,7 @@ pub struct Offer {
     /// The category that the product is filed under.
     pub category_id: CategoryId,
     /// The title, one line, which auctions show.
-    pub title: String,
+    pub title: Stored<Title>,
 }
 
 /// Where a product is in its life.
@@ -177,7 +177,7 @@ pub(crate) fn sale(
     product_id: ProductId,
     auction_id: AuctionId,
     buyer_id: UserId,
-    price: Money,
+    price: Stored<Price>,
 ) -> Result<Write, Stop> {
     let (offer, _) = find(view, product_id)?;
     Ok(Write::event(

@@ -66,20 +66,19 @@ impl Command for Request {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{RETRY, SELLER};
+    use tidemark_events::samples::{RETRY, SELLER, stated};
 
     use super::*;
     use crate::given::{given, registered, writes_of};
 
     #[test]
     fn a_service_records_a_retry_and_nobody_else_does() {
-        let name = |text: &str| Name::try_from(text.to_owned()).unwrap();
         let request = || Request {
             retry_id: RETRY,
-            reactor: name("auction-timer"),
+            reactor: stated("auction-timer"),
             cause_position: 42,
-            target: name("close"),
-            refusal: name("409 auction_over"),
+            target: stated("close"),
+            refusal: stated("409 auction_over"),
         };
         let recorded = given([]).by_service().when(request());
         assert_eq!(recorded, Ok(writes_of(["retry.requested"])));

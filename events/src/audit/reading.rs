@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Line, Timestamp, UserId};
+use crate::{Line, Moment, Stored, UserId};
 
 id! {
     /// The id of a reading: one page of history that an auditor was shown.
@@ -13,41 +13,43 @@ id! {
 /// What an auditor names in a filter: a type, an aggregate or an actor.
 pub type Name = Line<100>;
 
-/// What an auditor asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Scope {
-    /// The auditor asked for the events of one stream.
-    Stream {
-        /// The stream whose events were shown.
-        stream_id: Uuid,
-        /// The version after which the page starts.
-        after_version: i64,
-    },
-    /// The auditor asked for the state of an auction at a version or a time.
-    State {
-        /// The stream of the auction.
-        stream_id: Uuid,
-        /// The last version that the state includes. None if there is no such limit.
-        version: Option<i64>,
-        /// The time after which events are not included. None if there is no such limit.
-        at: Option<Timestamp>,
-    },
-    /// The auditor asked for the events of the log that match filters. None means no filter.
-    Log {
-        /// The position after which the page starts.
-        after_position: i64,
-        /// The stored type of the events, such as `auction.opened`.
-        event_type: Option<String>,
-        /// The aggregate of the events, such as `auction`.
-        aggregate: Option<String>,
-        /// The actor who caused the events, such as `service:auction-timer`.
-        actor: Option<String>,
-        /// The time at or after which the events were recorded.
-        from: Option<Timestamp>,
-        /// The time before which the events were recorded.
-        until: Option<Timestamp>,
-    },
+event_field! {
+    /// What an auditor asked for.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    pub enum Scope {
+        /// The auditor asked for the events of one stream.
+        Stream {
+            /// The stream whose events were shown.
+            stream_id: Uuid,
+            /// The version after which the page starts.
+            after_version: i64,
+        },
+        /// The auditor asked for the state of an auction at a version or a time.
+        State {
+            /// The stream of the auction.
+            stream_id: Uuid,
+            /// The last version that the state includes. None if there is no such limit.
+            version: Option<i64>,
+            /// The time after which events are not included. None if there is no such limit.
+            at: Option<Stored<Moment>>,
+        },
+        /// The auditor asked for the events of the log that match filters. None means no filter.
+        Log {
+            /// The position after which the page starts.
+            after_position: i64,
+            /// The stored type of the events, such as `auction.opened`.
+            event_type: Option<Stored<Name>>,
+            /// The aggregate of the events, such as `auction`.
+            aggregate: Option<Stored<Name>>,
+            /// The actor who caused the events, such as `service:auction-timer`.
+            actor: Option<Stored<Name>>,
+            /// The time at or after which the events were recorded.
+            from: Option<Stored<Moment>>,
+            /// The time before which the events were recorded.
+            until: Option<Stored<Moment>>,
+        },
+    }
 }
 
 events! {

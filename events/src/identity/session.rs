@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::user::Role;
-use crate::{KeyedHash, Timestamp, UserId};
+use crate::{EventField, KeyedHash, Moment, Stored, UserId};
 
 id! {
     /// The id of a session.
@@ -23,6 +23,8 @@ pub enum EndReason {
     TokenReused,
 }
 
+impl EventField for EndReason {}
+
 events! {
     /// The events of a session.
     pub enum Event {
@@ -36,9 +38,9 @@ events! {
             /// The keyed hash of the refresh token.
             token_hash: KeyedHash,
             /// The time at which the refresh token expires unless it is used before.
-            idle_until: Timestamp,
+            idle_until: Stored<Moment>,
             /// The time at which the session ends, however often its token is refreshed.
-            ends_at: Timestamp,
+            ends_at: Stored<Moment>,
             /// The roles of the user that the access token names. Events of older builds do not say.
             #[serde(default)]
             roles: BTreeSet<Role>,
@@ -53,10 +55,10 @@ events! {
             /// The keyed hash of the new refresh token.
             token_hash: KeyedHash,
             /// The time at which the new refresh token expires unless it is used before.
-            idle_until: Timestamp,
+            idle_until: Stored<Moment>,
             /// The time until which the token before it is answered once more. None in events of older builds.
             #[serde(default)]
-            grace_until: Option<Timestamp>,
+            grace_until: Option<Stored<Moment>>,
             /// The roles of the user that the access token names. Events of older builds do not say.
             #[serde(default)]
             roles: BTreeSet<Role>,
@@ -88,23 +90,23 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{SELLER, SESSION, at, hash};
+    use crate::samples::{SELLER, SESSION, hash, moment};
 
     vec![
         Event::Opened {
             session_id: SESSION,
             user_id: SELLER,
             token_hash: hash("b"),
-            idle_until: at(604_800),
-            ends_at: at(2_592_000),
+            idle_until: moment(604_800).into(),
+            ends_at: moment(2_592_000).into(),
             roles: BTreeSet::from([Role::Buyer, Role::Seller]),
         },
         Event::Refreshed {
             session_id: SESSION,
             user_id: SELLER,
             token_hash: hash("c"),
-            idle_until: at(604_900),
-            grace_until: Some(at(110)),
+            idle_until: moment(604_900).into(),
+            grace_until: Some(moment(110).into()),
             roles: BTreeSet::from([Role::Buyer]),
         },
         Event::RefreshRepeated {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CredentialId, KeyedHash, Line, Sealed};
+use crate::{CredentialId, EventField, KeyedHash, Line, Sealed};
 
 id! {
     /// The id of a user, who is also the subject under whose key their personal data is sealed.
@@ -33,6 +33,8 @@ pub enum Role {
     /// is something else.
     Operator,
 }
+
+impl EventField for Role {}
 
 impl fmt::Display for Role {
     /// Writes the name that events, access tokens and URLs have.

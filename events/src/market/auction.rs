@@ -2,28 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CategoryId, Money, ProductId, ReserveId, Timestamp, UserId};
+use crate::market::product::Title;
+use crate::{Amount, CategoryId, Moment, Price, ProductId, ReserveId, Stored, UserId};
 
 id! {
     /// The id of an auction.
     AuctionId
 }
 
-/// How an auction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "result", rename_all = "snake_case")]
-pub enum Outcome {
-    /// The product was sold, to the highest bidder or to the user who bought it now.
-    Sold {
-        /// The user who bought the product.
-        winner_id: UserId,
-        /// The price that the buyer pays, without shipping.
-        price: Money,
-    },
-    /// Nobody bid, so the product was not sold.
-    Unsold {},
-    /// The highest bid was below the hidden reserve, so the product was not sold.
-    ReserveNotMet {},
+event_field! {
+    /// How an auction ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(tag = "result", rename_all = "snake_case")]
+    pub enum Outcome {
+        /// The product was sold, to the highest bidder or to the user who bought it now.
+        Sold {
+            /// The user who bought the product.
+            winner_id: UserId,
+            /// The price that the buyer pays, without shipping.
+            price: Stored<Price>,
+        },
+        /// Nobody bid, so the product was not sold.
+        Unsold {},
+        /// The highest bid was below the hidden reserve, so the product was not sold.
+        ReserveNotMet {},
+    }
 }
 
 events! {
@@ -41,28 +44,27 @@ events! {
             /// The seller of the product.
             seller_id: UserId,
             /// The product's title when the auction was scheduled.
-            title: String,
+            title: Stored<Title>,
             /// The lowest amount of the first bid. Its currency is the auction's.
-            starting_price: Money,
-            /// By how much each bid must exceed the one before, in minor units of the auction's currency. At
-            /// least 1.
-            minimum_increment: i64,
+            starting_price: Stored<Price>,
+            /// By how much each bid must exceed the one before, in minor units of the auction's currency.
+            minimum_increment: Stored<Amount>,
             /// The price at which a buyer can end the auction at once, in minor units of the auction's
             /// currency. None if the seller set none.
-            buy_now_price: Option<i64>,
+            buy_now_price: Option<Stored<Amount>>,
             /// The internal stream that holds the hidden reserve. None if there is no reserve.
             reserve_id: Option<ReserveId>,
             /// The time from which on the auction takes bids.
-            starts_at: Timestamp,
+            starts_at: Stored<Moment>,
             /// The time at which the auction stops taking bids, unless a late bid extends it.
-            ends_at: Timestamp,
+            ends_at: Stored<Moment>,
             /// The length of the anti-sniping window in seconds, from 0 to 3600: a bid within so many
             /// seconds of the end moves the end to so many seconds after the bid.
             anti_sniping_window_s: u32,
             /// The time beyond which late bids do not move the end. None in events of older builds, whose
             /// auctions have no such time.
             #[serde(default)]
-            latest_end_at: Option<Timestamp>,
+            latest_end_at: Option<Stored<Moment>>,
         },
         /// The auction takes bids from now on.
         #[serde(rename = "auction.opened")]
@@ -86,7 +88,7 @@ events! {
             /// The user who bid.
             bidder_id: UserId,
             /// The amount of the bid, in the auction's currency.
-            amount: Money,
+            amount: Stored<Price>,
             /// Whether the bid reaches the hidden reserve. True if there is no reserve.
             reserve_met: bool,
         },
@@ -100,7 +102,7 @@ events! {
             /// The seller of the product.
             seller_id: UserId,
             /// The new time at which the auction stops taking bids.
-            ends_at: Timestamp,
+            ends_at: Stored<Moment>,
         },
         /// A user bought the product at the buy-now price. The close of the auction follows.
         #[serde(rename = "auction.bought_now")]
@@ -114,7 +116,7 @@ events! {
             /// The user who bought the product.
             buyer_id: UserId,
             /// The buy-now price, which the buyer pays without shipping.
-            price: Money,
+            price: Stored<Price>,
         },
         /// The auction ended with an outcome.
         #[serde(rename = "auction.closed")]
@@ -144,7 +146,9 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, SELLER, at, euro_cents};
+    use crate::samples::{
+        AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, SELLER, amount, euro_cents, moment, stored,
+    };
 
     vec![
         Event::Scheduled {
@@ -152,15 +156,15 @@ pub(crate) fn samples() -> Vec<Event> {
             product_id: PRODUCT,
             category_id: CATEGORY,
             seller_id: SELLER,
-            title: "Field camera".to_owned(),
-            starting_price: euro_cents(10_000),
-            minimum_increment: 500,
-            buy_now_price: Some(50_000),
+            title: stored("Field camera"),
+            starting_price: euro_cents(10_000).into(),
+            minimum_increment: amount(500).into(),
+            buy_now_price: Some(amount(50_000).into()),
             reserve_id: Some(RESERVE),
-            starts_at: at(0),
-            ends_at: at(3_600),
+            starts_at: moment(0).into(),
+            ends_at: moment(3_600).into(),
             anti_sniping_window_s: 60,
-            latest_end_at: Some(at(7_200)),
+            latest_end_at: Some(moment(7_200).into()),
         },
         Event::Opened {
             auction_id: AUCTION,
@@ -172,21 +176,21 @@ pub(crate) fn samples() -> Vec<Event> {
             product_id: PRODUCT,
             seller_id: SELLER,
             bidder_id: BIDDER,
-            amount: euro_cents(12_000),
+            amount: euro_cents(12_000).into(),
             reserve_met: true,
         },
         Event::Extended {
             auction_id: AUCTION,
             product_id: PRODUCT,
             seller_id: SELLER,
-            ends_at: at(3_660),
+            ends_at: moment(3_660).into(),
         },
         Event::BoughtNow {
             auction_id: AUCTION,
             product_id: PRODUCT,
             seller_id: SELLER,
             buyer_id: BIDDER,
-            price: euro_cents(50_000),
+            price: euro_cents(50_000).into(),
         },
         Event::Closed {
             auction_id: AUCTION,
@@ -194,7 +198,7 @@ pub(crate) fn samples() -> Vec<Event> {
             seller_id: SELLER,
             outcome: Outcome::Sold {
                 winner_id: BIDDER,
-                price: euro_cents(12_000),
+                price: euro_cents(12_000).into(),
             },
         },
         Event::Cancelled {

@@ -1,6 +1,6 @@
 //! Events of categories.
 
-use crate::Line;
+use crate::{Line, Slug, Stored};
 
 id! {
     /// The id of a category.
@@ -20,10 +20,10 @@ events! {
             category_id: CategoryId,
             /// The category above this one. None if this category is at the top of the tree.
             parent_id: Option<CategoryId>,
-            /// The name that people see: a [`Name`].
-            name: String,
-            /// The name in URLs, which no other category has: a [`Slug`](crate::Slug).
-            slug: String,
+            /// The name that people see.
+            name: Stored<Name>,
+            /// The name in URLs, which no other category has.
+            slug: Stored<Slug>,
             /// The place among the categories with the same parent, the lowest first.
             sort_order: i32,
         },
@@ -46,14 +46,14 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::CATEGORY;
+    use crate::samples::{CATEGORY, stored};
 
     vec![
         Event::Created {
             category_id: CATEGORY,
             parent_id: None,
-            name: "Cameras".to_owned(),
-            slug: "cameras".to_owned(),
+            name: stored("Cameras"),
+            slug: stored("cameras"),
             sort_order: 1,
         },
         Event::Deactivated {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{AuctionId, CategoryId, Line, Money, Text, UserId};
+use crate::{AuctionId, CategoryId, CountryCode, EventField, Line, Price, Stored, Text, UserId};
 
 id! {
     /// The id of a product.
@@ -20,6 +20,8 @@ pub type Description = Text<10_000>;
 pub type Image = Line<500>;
 /// The name or the value of a property of a product.
 pub type Specification = Line<200>;
+/// The price of shipping, which may be nothing.
+pub type ShippingPrice = Price<0>;
 
 /// How used a product is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,14 +39,17 @@ pub enum Condition {
     ForParts,
 }
 
-/// How a product gets to its buyer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shipping {
-    /// The price that the buyer pays for the shipping.
-    pub price: Money,
-    /// The countries that the product is sent to, each a [`CountryCode`](crate::CountryCode). If there are none,
-    /// the buyer must collect it.
-    pub countries: Vec<String>,
+impl EventField for Condition {}
+
+event_field! {
+    /// How a product gets to its buyer.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Shipping {
+        /// The price that the buyer pays for the shipping.
+        pub price: Stored<ShippingPrice>,
+        /// The countries that the product is sent to. If there are none, the buyer must collect it.
+        pub countries: Vec<Stored<CountryCode>>,
+    }
 }
 
 events! {
@@ -59,17 +64,16 @@ events! {
             seller_id: UserId,
             /// The category that the product is filed under.
             category_id: CategoryId,
-            /// The [`Title`].
-            title: String,
-            /// The [`Description`], which may be empty.
-            description: String,
+            /// The title.
+            title: Stored<Title>,
+            /// The description, which may be empty.
+            description: Stored<Description>,
             /// How used the product is.
             condition: Condition,
-            /// References to pictures, the main picture first: up to 20 of type [`Image`].
-            images: Vec<String>,
-            /// Properties by name, such as `weight` with the value `2 kg`: up to 50, with names and values of
-            /// type [`Specification`].
-            specifications: BTreeMap<String, String>,
+            /// References to pictures, the main picture first: up to 20.
+            images: Vec<Stored<Image>>,
+            /// Properties by name, such as `weight` with the value `2 kg`: up to 50.
+            specifications: BTreeMap<Stored<Specification>, Stored<Specification>>,
             /// How the product is sent. None if the buyer must collect it.
             shipping: Option<Shipping>,
         },
@@ -107,7 +111,7 @@ events! {
             /// The user who bought the product.
             buyer_id: UserId,
             /// The price that the buyer pays, without shipping.
-            price: Money,
+            price: Stored<Price>,
         },
     }
 }
@@ -115,21 +119,21 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, euro_cents};
+    use crate::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, euro_cents, price, stored};
 
     vec![
         Event::Drafted {
             product_id: PRODUCT,
             seller_id: SELLER,
             category_id: CATEGORY,
-            title: "Field camera".to_owned(),
-            description: "Large format, 1962.".to_owned(),
+            title: stored("Field camera"),
+            description: stored("Large format, 1962."),
             condition: Condition::Good,
-            images: vec!["https://images.example/1.jpg".to_owned()],
-            specifications: BTreeMap::from([("format".to_owned(), "4x5".to_owned())]),
+            images: vec![stored("https://images.example/1.jpg")],
+            specifications: BTreeMap::from([(stored("format"), stored("4x5"))]),
             shipping: Some(Shipping {
-                price: euro_cents(900),
-                countries: vec!["DE".to_owned()],
+                price: price::<0>(900).into(),
+                countries: vec![stored("DE")],
             }),
         },
         Event::Listed {
@@ -148,7 +152,7 @@ pub(crate) fn samples() -> Vec<Event> {
             category_id: CATEGORY,
             auction_id: AUCTION,
             buyer_id: BIDDER,
-            price: euro_cents(12_000),
+            price: euro_cents(12_000).into(),
         },
     ]
 }

@@ -1,6 +1,6 @@
 //! Events of hidden reserves. They are internal: no public event, document or live update holds the amount.
 
-use crate::{AuctionId, Money, ProductId, UserId};
+use crate::{AuctionId, Price, ProductId, Stored, UserId};
 
 id! {
     /// The id of an auction's hidden reserve.
@@ -22,7 +22,7 @@ events! {
             /// The seller of the product.
             seller_id: UserId,
             /// The lowest price at which the auction sells.
-            amount: Money,
+            amount: Stored<Price>,
         },
     }
 }
@@ -37,6 +37,6 @@ pub(crate) fn samples() -> Vec<Event> {
         auction_id: AUCTION,
         product_id: PRODUCT,
         seller_id: SELLER,
-        amount: euro_cents(11_000),
+        amount: euro_cents(11_000).into(),
     }]
 }

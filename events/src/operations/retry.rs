@@ -1,12 +1,14 @@
 //! Events of retries, which record that an operator had a reactor try an action again.
 
+use crate::{Line, Stored};
+
 id! {
     /// The id of a retry.
     RetryId
 }
 
 /// What names an action, or tells what came of it.
-pub type Name = crate::Line<100>;
+pub type Name = Line<100>;
 
 events! {
     /// The events of a retry.
@@ -16,14 +18,14 @@ events! {
         Requested {
             /// The retry.
             retry_id: RetryId,
-            /// The reactor whose action it is: a [`Name`].
-            reactor: String,
+            /// The reactor whose action it is.
+            reactor: Stored<Name>,
             /// The position of the event that the action follows from.
             cause_position: i64,
-            /// What tells the action from others that follow from that event: a [`Name`].
-            target: String,
-            /// The refusal that had ended the action: a [`Name`].
-            refusal: String,
+            /// What tells the action from others that follow from that event.
+            target: Stored<Name>,
+            /// The refusal that had ended the action.
+            refusal: Stored<Name>,
         },
     }
 }
@@ -31,13 +33,13 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::RETRY;
+    use crate::samples::{RETRY, stored};
 
     vec![Event::Requested {
         retry_id: RETRY,
-        reactor: "auction-timer".to_owned(),
+        reactor: stored("auction-timer"),
         cause_position: 42,
-        target: "close".to_owned(),
-        refusal: "409 auction_over".to_owned(),
+        target: stored("close"),
+        refusal: stored("409 auction_over"),
     }]
 }

@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 
 use iso_country::Country;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::Value;
+
 /// The alpha-2 code of a country that ISO 3166-1 lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CountryCode(String);
 
@@ -51,6 +53,10 @@ impl From<CountryCode> for String {
     fn from(code: CountryCode) -> Self {
         code.0
     }
+}
+
+impl Value for CountryCode {
+    type Plain = String;
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use iso_currency::{Currency, IntoEnumIterator};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -13,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 /// ISO 4217 also has codes for metals, for units of account between banks, for funds, for tests, and for no
 /// currency at all. A currency that another one has replaced stays: when it is replaced, auctions in it
 /// still run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Currency")]
 pub struct PayableCurrency(Currency);
 

@@ -1,14 +1,15 @@
 //! One line of text that people write and read.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::Value;
 use super::characters::{TextError, normalised};
 
 /// One line of text of at most so many characters, in Unicode's form NFC.
 ///
 /// It has something to see, and no character that ends a line, controls a device or turns the direction of
 /// what follows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Line<const CHARS_MAX: usize>(String);
 
@@ -38,4 +39,8 @@ impl<const CHARS_MAX: usize> From<Line<CHARS_MAX>> for String {
     fn from(line: Line<CHARS_MAX>) -> Self {
         line.0
     }
+}
+
+impl<const CHARS_MAX: usize> Value for Line<CHARS_MAX> {
+    type Plain = String;
 }

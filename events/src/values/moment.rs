@@ -1,21 +1,24 @@
 //! Times as clients state them.
 
 use chrono::{DateTime, Datelike, Timelike};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::Value;
 use crate::Timestamp;
 
 /// The first year of a stated time.
 const YEAR_MIN: i32 = 1970;
 /// The last year of a stated time: RFC 3339 has four digits for it.
 const YEAR_MAX: i32 = 9999;
+/// The last microsecond of that year, counted from the beginning of 1970.
+const MICROS_MAX: i64 = 253_402_300_799_999_999;
 
 /// A time that a client stated, in whole microseconds.
 ///
 /// Its text follows the grammar of RFC 3339 to the letter. What is finer than a microsecond is cut off,
 /// because Postgres would round it, and then one time would be two. Leap seconds are refused: Postgres and
 /// most clients have none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Moment(Timestamp);
 
@@ -34,11 +37,28 @@ pub enum MomentError {
 }
 
 impl Moment {
-    /// The time as events hold it.
+    /// The time.
     #[must_use]
     pub const fn timestamp(self) -> Timestamp {
         self.0
     }
+
+    /// The moment nearest to a time that no client stated: one of the clock, or computed from others.
+    #[must_use]
+    pub fn nearest(time: Timestamp) -> Self {
+        let micros = time.timestamp_micros().clamp(0, MICROS_MAX);
+        Self(DateTime::from_timestamp_micros(micros).unwrap_or_default())
+    }
+}
+
+impl From<Moment> for Timestamp {
+    fn from(moment: Moment) -> Self {
+        moment.0
+    }
+}
+
+impl Value for Moment {
+    type Plain = Timestamp;
 }
 
 impl TryFrom<Timestamp> for Moment {
@@ -108,6 +128,7 @@ fn has_form(text: &[u8], form: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Stored;
 
     fn parse(text: &str) -> Result<Moment, MomentError> {
         text.to_owned().try_into()
@@ -136,12 +157,8 @@ mod tests {
             ),
         ] {
             let moment = parse(text).unwrap();
-            let expected = format!("\"{kept}\"");
-            assert_eq!(serde_json::to_string(&moment).unwrap(), expected, "{text}");
-            assert_eq!(
-                serde_json::to_string(&moment.timestamp()).unwrap(),
-                expected
-            );
+            let stored = serde_json::to_string(&Stored::from(moment)).unwrap();
+            assert_eq!(stored, format!("\"{kept}\""), "{text}");
         }
     }
 
@@ -190,5 +207,20 @@ mod tests {
         ] {
             assert_eq!(parse(text), Err(MomentError::YearOutOfRange), "{text}");
         }
+    }
+
+    #[test]
+    fn every_time_is_near_a_moment() {
+        let last = parse("9999-12-31T23:59:59.999999Z").unwrap();
+        let first = parse("1970-01-01T00:00:00Z").unwrap();
+        assert_eq!(Moment::nearest(Timestamp::MAX_UTC), last);
+        assert_eq!(Moment::nearest(Timestamp::MIN_UTC), first);
+        let fine = Timestamp::from_timestamp(1, 123_456_789).unwrap();
+        let cut = parse("1970-01-01T00:00:01.123456Z").unwrap();
+        assert_eq!(Moment::nearest(fine), cut);
+        let leap_second = Timestamp::from_timestamp(59, 1_500_000_000).unwrap();
+        assert!(Moment::try_from(leap_second).is_err());
+        let moment = Moment::nearest(leap_second);
+        assert_eq!(moment.timestamp().try_into(), Ok(moment));
     }
 }

@@ -1,7 +1,9 @@
 //! Names for use in URLs.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
+
+use super::Value;
 
 /// The length of the longest slug.
 const LENGTH_MAX: usize = 60;
@@ -9,7 +11,7 @@ const LENGTH_MAX: usize = 60;
 /// A name for use in URLs: up to 60 lower-case letters, digits and single hyphens.
 ///
 /// It never has the form of a UUID. Where a URL takes an id or a slug, it would stand for another thing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Slug(String);
 
@@ -61,6 +63,10 @@ impl From<Slug> for String {
     fn from(slug: Slug) -> Self {
         slug.0
     }
+}
+
+impl Value for Slug {
+    type Plain = String;
 }
 
 #[cfg(test)]

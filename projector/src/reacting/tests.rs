@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tidemark_domain::market::processes::auction_timer;
 use tidemark_domain::{Action, ProcessManager};
 use tidemark_events::market::auction;
-use tidemark_events::{Event, Recorded, samples};
+use tidemark_events::{Event, Moment, Recorded, samples};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +85,8 @@ async fn scheduled(
         starts_at, ends_at, ..
     }) = &mut event
     {
-        (*starts_at, *ends_at) = (now + start, now + end);
+        let moment = |after| Moment::nearest(now + after).into();
+        (*starts_at, *ends_at) = (moment(start), moment(end));
     }
     samples::recorded(position, &event)
 }
@@ -154,7 +155,7 @@ const AUDITOR: ProcessManager = ProcessManager {
         };
         vec![Action {
             name: "audit".to_owned(),
-            due_at: *starts_at,
+            due_at: **starts_at,
             path: "/v1/audits".to_owned(),
         }]
     },

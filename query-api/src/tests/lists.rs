@@ -47,7 +47,7 @@ fn numbered(id: u64) -> auction::Row {
         Status::Open
     };
     row.title = format!("Camera number{id}");
-    row.current_price = euro_cents(1_000 - i64::try_from(id).unwrap());
+    row.current_price = euro_cents(1_000 - i64::try_from(id).unwrap()).into();
     row.bid_count = id.min(3);
     row.ends_at += chrono::TimeDelta::microseconds(i64::try_from(id).unwrap());
     row

@@ -166,19 +166,19 @@ fn apply(row: Option<Row>, event: &Event) -> Option<Row> {
             reserve_met,
             ..
         } => {
-            row.current_price = *amount;
+            row.current_price = **amount;
             row.minimum_next_bid = Some(Money {
                 amount: amount.amount.saturating_add(row.minimum_increment),
-                ..*amount
+                ..**amount
             });
             row.buy_now_price = None;
             row.bid_count += 1;
             row.leader_id = Some(*bidder_id);
             row.reserve_met = row.reserve_met.map(|_| *reserve_met);
         }
-        Event::Extended { ends_at, .. } => row.ends_at = *ends_at,
+        Event::Extended { ends_at, .. } => row.ends_at = **ends_at,
         Event::BoughtNow { price, .. } => {
-            row.current_price = *price;
+            row.current_price = **price;
             row.reserve_met = row.reserve_met.map(|_| true);
         }
         Event::Closed { outcome, .. } => {
@@ -222,20 +222,20 @@ fn scheduled(event: &Event) -> Option<Row> {
         product_id: *product_id,
         category_id: *category_id,
         seller_id: *seller_id,
-        title: title.clone(),
+        title: String::clone(title),
         status: Status::Scheduled,
-        starting_price: *starting_price,
-        current_price: *starting_price,
-        minimum_increment: *minimum_increment,
-        minimum_next_bid: Some(*starting_price),
-        buy_now_price: *buy_now_price,
+        starting_price: **starting_price,
+        current_price: **starting_price,
+        minimum_increment: **minimum_increment,
+        minimum_next_bid: Some(**starting_price),
+        buy_now_price: buy_now_price.as_deref().copied(),
         bid_count: 0,
         leader_id: None,
         reserve_met: reserve_id.map(|_| false),
-        starts_at: *starts_at,
-        ends_at: *ends_at,
+        starts_at: **starts_at,
+        ends_at: **ends_at,
         anti_sniping_window_s: *anti_sniping_window_s,
-        latest_end_at: *latest_end_at,
+        latest_end_at: latest_end_at.as_deref().copied(),
         outcome: None,
         version: 0,
     })

@@ -70,7 +70,7 @@ fn placed(input: &FoldInput<'_>) -> Option<Row> {
             auction_id: *auction_id,
             bidder_id: *bidder_id,
             seller_id: *seller_id,
-            amount: *amount,
+            amount: **amount,
             placed_at: input.recorded.recorded_at,
             version: input.recorded.version,
         })
@@ -93,7 +93,7 @@ mod tests {
             product_id: PRODUCT,
             seller_id: SELLER,
             bidder_id: BIDDER,
-            amount: euro_cents(amount),
+            amount: euro_cents(amount).into(),
             reserve_met: true,
         };
         let rows = given::<Bid>([bid(100), bid(200)]);

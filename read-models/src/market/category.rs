@@ -94,8 +94,8 @@ fn created(event: &Event) -> Option<Row> {
     Some(Row {
         id: *category_id,
         parent_id: *parent_id,
-        name: name.clone(),
-        slug: slug.clone(),
+        name: String::clone(name),
+        slug: String::clone(slug),
         sort_order: *sort_order,
         active: true,
         version: 0,
@@ -104,7 +104,7 @@ fn created(event: &Event) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::CATEGORY;
+    use tidemark_events::samples::{CATEGORY, stored};
 
     use super::*;
     use crate::testing::given;
@@ -115,8 +115,8 @@ mod tests {
         let created = Event::Created {
             category_id,
             parent_id: None,
-            name: "Cameras".to_owned(),
-            slug: "cameras".to_owned(),
+            name: stored("Cameras"),
+            slug: stored("cameras"),
             sort_order: 1,
         };
         let deactivated = Event::Deactivated { category_id };

@@ -146,11 +146,14 @@ fn drafted(event: &Event) -> Option<Row> {
         id: *product_id,
         seller_id: *seller_id,
         category_id: *category_id,
-        title: title.clone(),
-        description: description.clone(),
+        title: String::clone(title),
+        description: String::clone(description),
         condition: *condition,
-        images: images.clone(),
-        specifications: specifications.clone(),
+        images: images.iter().map(|it| String::clone(it)).collect(),
+        specifications: specifications
+            .iter()
+            .map(|(name, value)| (String::clone(name), String::clone(value)))
+            .collect(),
         shipping: shipping.clone(),
         status: Status::Draft,
         sold_in: None,
@@ -160,7 +163,9 @@ fn drafted(event: &Event) -> Option<Row> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, euro_cents};
+    use tidemark_events::samples::{
+        AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, euro_cents, stored,
+    };
 
     use super::*;
     use crate::testing::given;
@@ -170,8 +175,8 @@ mod tests {
             product_id: PRODUCT,
             seller_id: SELLER,
             category_id: CATEGORY,
-            title: "Field camera".to_owned(),
-            description: "Large format, 1962.".to_owned(),
+            title: stored("Field camera"),
+            description: stored("Large format, 1962."),
             condition: Condition::Good,
             images: Vec::new(),
             specifications: BTreeMap::new(),
@@ -219,7 +224,7 @@ mod tests {
             category_id: CATEGORY,
             auction_id: AUCTION,
             buyer_id: BIDDER,
-            price: euro_cents(12_000),
+            price: euro_cents(12_000).into(),
         };
         let row = row([drafted(), listed(), sold]);
         assert_eq!((row.status, row.sold_in), (Status::Sold, Some(AUCTION)));

@@ -54,7 +54,7 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
         product_id: samples::PRODUCT,
         seller_id: samples::SELLER,
         bidder_id: samples::BIDDER,
-        amount: euro_cents(1_000),
+        amount: euro_cents(1_000).into(),
         reserve_met: true,
     });
     let record = is_keyed.then(|| NewIdempotencyRecord {

@@ -90,7 +90,7 @@ fn templates(at: DateTime<Utc>) -> [Event; 3] {
         product_id: samples::PRODUCT,
         seller_id: samples::SELLER,
         bidder_id: samples::BIDDER,
-        amount: euro_cents(PRICE),
+        amount: euro_cents(PRICE).into(),
         reserve_met: true,
     };
     [first.next().unwrap(), first.next().unwrap(), bid.into()]

@@ -16,7 +16,7 @@ use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, RecordId, T
 use tidemark_events::identity::user::Role;
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category};
-use tidemark_events::samples::euro_cents;
+use tidemark_events::samples::{amount, euro_cents, stored};
 use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, KeyedHash, Metadata, Moment, ProductId, SessionId,
     Timestamp, UserId, samples,
@@ -122,7 +122,7 @@ impl Market {
             bidders,
             seller,
             category,
-            ends_at: Moment::try_from(now + TimeDelta::days(7)).unwrap(),
+            ends_at: Moment::nearest(now + TimeDelta::days(7)),
         }
     }
 
@@ -172,8 +172,8 @@ fn shop(seller: UserId, category_id: CategoryId, now: Timestamp) -> [Group; 3] {
     let created = category::Event::Created {
         category_id,
         parent_id: None,
-        name: "Cameras".to_owned(),
-        slug: "cameras".to_owned(),
+        name: stored("Cameras"),
+        slug: stored("cameras"),
         sort_order: 1,
     };
     [
@@ -190,7 +190,7 @@ fn session_of(user: UserId) -> SessionId {
 
 /// The event that a buyer logged in.
 fn logged_in(user_id: UserId, now: Timestamp) -> Event {
-    let ends_at = now + TimeDelta::days(7);
+    let ends_at = Moment::nearest(now + TimeDelta::days(7)).into();
     session::Event::Opened {
         session_id: session_of(user_id),
         user_id,
@@ -239,13 +239,13 @@ pub(crate) fn opened(auction_id: AuctionId, now: Timestamp) -> Vec<Event> {
         product_id,
         category_id: CategoryId(new_id()),
         seller_id,
-        title: "Field camera".to_owned(),
-        starting_price: euro_cents(STARTING_PRICE),
-        minimum_increment: INCREMENT,
+        title: stored("Field camera"),
+        starting_price: euro_cents(STARTING_PRICE).into(),
+        minimum_increment: amount(INCREMENT).into(),
         buy_now_price: None,
         reserve_id: None,
-        starts_at: now,
-        ends_at: now + TimeDelta::days(7),
+        starts_at: Moment::nearest(now).into(),
+        ends_at: Moment::nearest(now + TimeDelta::days(7)).into(),
         anti_sniping_window_s: 60,
         latest_end_at: None,
     };

@@ -6,7 +6,7 @@ use tidemark_command_api::executor::Submission;
 use tidemark_domain::market::auction::Schedule;
 use tidemark_domain::market::product::{Draft, List};
 use tidemark_events::market::product::Condition;
-use tidemark_events::samples::euro_cents;
+use tidemark_events::samples::{amount, euro_cents, stated};
 use tidemark_events::{AuctionId, ProductId};
 use uuid::Uuid;
 
@@ -32,8 +32,8 @@ impl Market {
                 let draft = Draft {
                     product_id,
                     category_id: self.category,
-                    title: "Field camera".to_owned().try_into().unwrap(),
-                    description: "Brass and leather".to_owned().try_into().unwrap(),
+                    title: stated("Field camera"),
+                    description: stated("Brass and leather"),
                     condition: Condition::Good,
                     images: Vec::new(),
                     specifications: BTreeMap::new(),
@@ -48,7 +48,7 @@ impl Market {
                     product_id,
                     reserve: None,
                     starting_price: euro_cents(STARTING_PRICE),
-                    minimum_increment: 1,
+                    minimum_increment: amount(1),
                     buy_now_price: None,
                     starts_at: None,
                     ends_at: self.ends_at,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use tidemark_events::market::auction;
 use tidemark_events::market::auction::Outcome;
-use tidemark_events::{AuctionId, Event, Money, Recorded, Timestamp, UserId};
+use tidemark_events::{AuctionId, Event, Price, Recorded, Stored, Timestamp, UserId};
 use uuid::Uuid;
 
 /// [`super::GAP_IN_LOG`]: positions that are not 1, 2, 3 …, versions that are not 1, 2, 3 … within
@@ -43,7 +43,7 @@ const DECISION_AGE_MAX: TimeDelta = TimeDelta::seconds(2);
 #[derive(Default)]
 struct Auction {
     ends_at: Option<Timestamp>,
-    highest: Option<(UserId, Money)>,
+    highest: Option<(UserId, Stored<Price>)>,
     is_bought: bool,
     is_over: bool,
 }
@@ -90,7 +90,7 @@ fn apply(
     }
     let is_violation = match event {
         Scheduled { ends_at, .. } | Extended { ends_at, .. } => {
-            auction.ends_at = Some(*ends_at);
+            auction.ends_at = Some(**ends_at);
             false
         }
         Opened { .. } => false,

@@ -3,8 +3,10 @@
 use chrono::DateTime;
 use serde_json::json;
 use tidemark_events::market::{auction, category};
-use tidemark_events::samples::euro_cents;
-use tidemark_events::{Actor, AuctionId, CategoryId, Event, Metadata, ProductId, Recorded, UserId};
+use tidemark_events::samples::{amount, euro_cents, stored};
+use tidemark_events::{
+    Actor, AuctionId, CategoryId, Event, Metadata, Moment, ProductId, Recorded, UserId,
+};
 use uuid::Uuid;
 
 use super::commands::SentCommands;
@@ -202,18 +204,19 @@ fn events_against_the_rules_of_auctions_are_found() {
     use auction::Outcome;
     let (auction_id, product_id) = (AuctionId(id(7)), ProductId(id(8)));
     let [seller_id, bidder_id] = [1, 2].map(|number| UserId(id(number)));
+    let moment = |second| Moment::nearest(DateTime::from_timestamp(second, 0).unwrap()).into();
     let scheduled = Scheduled {
         auction_id,
         product_id,
         category_id: CategoryId(id(9)),
         seller_id,
-        title: "Clock".to_owned(),
-        starting_price: euro_cents(1),
-        minimum_increment: 1,
+        title: stored("Clock"),
+        starting_price: euro_cents(1).into(),
+        minimum_increment: amount(1).into(),
         buy_now_price: None,
         reserve_id: None,
-        starts_at: DateTime::from_timestamp(1_000, 0).unwrap(),
-        ends_at: DateTime::from_timestamp(1_004, 0).unwrap(),
+        starts_at: moment(1_000),
+        ends_at: moment(1_004),
         anti_sniping_window_s: 0,
         latest_end_at: None,
     };
@@ -222,7 +225,7 @@ fn events_against_the_rules_of_auctions_are_found() {
         product_id,
         seller_id,
         bidder_id,
-        amount: euro_cents(amount),
+        amount: euro_cents(amount).into(),
         reserve_met: true,
     };
     let closed = |outcome| Closed {
@@ -234,7 +237,7 @@ fn events_against_the_rules_of_auctions_are_found() {
     let sold = |amount| {
         closed(Outcome::Sold {
             winner_id: bidder_id,
-            price: euro_cents(amount),
+            price: euro_cents(amount).into(),
         })
     };
     let violations = |events: [auction::Event; 4]| {

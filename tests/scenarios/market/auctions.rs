@@ -122,7 +122,7 @@ async fn impossible_terms_are_refused() {
     let at = async |seconds: i64| app.database.in_seconds(seconds).await;
     let head = app.database.head().await;
     for (terms, code) in [
-        (json!({"starting_price": eur(0)}), "amount_out_of_range"),
+        (json!({"starting_price": eur(0)}), "invalid"),
         (
             json!({"reserve_price": STARTING_PRICE - 1}),
             "reserve_too_low",

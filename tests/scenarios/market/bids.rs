@@ -102,11 +102,8 @@ async fn invalid_amounts_and_other_currencies_are_refused() {
     let buyer = app.user().await;
     let path = format!("/v1/auctions/{auction}/bids");
     let head = app.database.head().await;
-    buyer
-        .bid(auction, 0)
-        .await
-        .problem(422, "amount_out_of_range");
     for amount in [
+        0,
         -1,
         -STARTING_PRICE,
         i64::MIN,

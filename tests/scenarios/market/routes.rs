@@ -117,6 +117,7 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
             .out_of_range("/specifications", specifications)
             .line("/specifications/weight", 200)
             .out_of_range("/shipping/countries", countries)
+            .out_of_range("/shipping/price/amount", [json!(-1), json!(TOO_MUCH)])
             .out_of_range("/shipping/price/currency", NO_CURRENCIES.map(Value::from)),
         Route::post("/v1/products/{id}/list", SELLER, seller).about(market.draft().await),
         Route::post("/v1/products/{id}/withdraw", SELLER, seller).about(market.listed().await),
@@ -144,15 +145,18 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
                 "/starts_at",
                 "/anti_sniping_window_s",
             ])
+            .out_of_range("/starting_price/amount", amounts.clone())
             .out_of_range("/starting_price/currency", NO_CURRENCIES.map(Value::from))
             .out_of_range("/minimum_increment", amounts.clone())
-            .out_of_range("/reserve_price", amounts)
+            .out_of_range("/reserve_price", amounts.clone())
+            .out_of_range("/buy_now_price", amounts.clone())
             .out_of_range("/anti_sniping_window_s", [json!(-1), json!(3_601)])
             .out_of_range("/starts_at", NO_TIMES.map(Value::from))
             .out_of_range("/ends_at", NO_TIMES.map(Value::from)),
         Route::post("/v1/auctions/{id}/bids", BUYER, &buyer)
             .about(market.auction(json!({})).await)
             .with(json!({"amount": eur(1_000)}))
+            .out_of_range("/amount/amount", amounts)
             .out_of_range("/amount/currency", NO_CURRENCIES.map(Value::from)),
         Route::post("/v1/auctions/{id}/buy-now", BUYER, &buyer)
             .about(market.auction(json!({"buy_now_price": 9_000})).await),

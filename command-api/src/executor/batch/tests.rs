@@ -15,10 +15,10 @@ use tidemark_domain::{Claim, ClaimScope, Command, LoadedStream};
 use tidemark_events::identity::user::Role;
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category, product};
-use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, at, euro_cents};
-use tidemark_events::{
-    Actor, AuctionId, Event, KeyedHash, Metadata, Moment, ProductId, SessionId, UserId,
+use tidemark_events::samples::{
+    AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, amount, at, euro_cents, moment,
 };
+use tidemark_events::{Actor, AuctionId, Event, KeyedHash, Metadata, ProductId, SessionId, UserId};
 use tidemark_platform::Config;
 use tidemark_platform::config::Executor as Settings;
 use uuid::Uuid;
@@ -75,10 +75,10 @@ fn schedule(auction_id: AuctionId, product_id: ProductId) -> Schedule {
         product_id,
         reserve: None,
         starting_price: euro_cents(1_000),
-        minimum_increment: 100,
+        minimum_increment: amount(100),
         buy_now_price: None,
         starts_at: None,
-        ends_at: Moment::try_from(at(86_400)).unwrap(),
+        ends_at: moment(86_400),
         anti_sniping_window_s: 0,
         extension_max: chrono::TimeDelta::hours(1),
     }
@@ -111,8 +111,8 @@ fn fill(cache: &mut Cache) {
             session_id,
             user_id,
             token_hash: KeyedHash(String::new()),
-            idle_until: at(1_000),
-            ends_at: at(1_000),
+            idle_until: moment(1_000).into(),
+            ends_at: moment(1_000).into(),
             roles: BTreeSet::new(),
         };
         insert(cache, session_id.0, &[opened.into()]);

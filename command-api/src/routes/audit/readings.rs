@@ -6,7 +6,7 @@ use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::audit::reading::Record;
 use tidemark_events::audit::reading::{Name, Scope};
-use tidemark_events::{Moment, ReadingId, SessionId, UserId};
+use tidemark_events::{Moment, ReadingId, SessionId, Stored, UserId};
 use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -98,7 +98,7 @@ impl From<Shown> for Scope {
             } => Self::State {
                 stream_id,
                 version,
-                at: at.map(Moment::timestamp),
+                at: at.map(Stored::from),
             },
             Shown::Log {
                 after_position,
@@ -109,11 +109,11 @@ impl From<Shown> for Scope {
                 until,
             } => Self::Log {
                 after_position,
-                event_type: event_type.map(String::from),
-                aggregate: aggregate.map(String::from),
-                actor: actor.map(String::from),
-                from: from.map(Moment::timestamp),
-                until: until.map(Moment::timestamp),
+                event_type: event_type.map(Stored::from),
+                aggregate: aggregate.map(Stored::from),
+                actor: actor.map(Stored::from),
+                from: from.map(Stored::from),
+                until: until.map(Stored::from),
             },
         }
     }

@@ -7,9 +7,9 @@ use chrono::TimeDelta;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::market::auction::{
-    AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
+    ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
 };
-use tidemark_events::{AuctionId, Moment, ProductId, ReserveId};
+use tidemark_events::{Amount, AuctionId, Moment, Price, ProductId, ReserveId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -17,7 +17,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::price::Price;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
@@ -39,22 +38,18 @@ struct NewAuction {
     /// The product to sell. It must be listed, and yours.
     product_id: Uuid,
     /// The lowest amount that the first bid may have.
-    #[garde(dive)]
     starting_price: Price,
     /// By how much a bid must exceed the highest one so far, in minor units of the same currency.
-    #[garde(range(min = 1, max = AMOUNT_MAX))]
-    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64)]
-    minimum_increment: i64,
+    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000_000_000_000i64)]
+    minimum_increment: Amount,
     /// The price below which the product is not sold, in minor units of the same currency. Bidders are not
     /// told what it is.
-    #[garde(range(min = 1, max = AMOUNT_MAX))]
-    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64)]
-    reserve_price: Option<i64>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000_000i64)]
+    reserve_price: Option<Amount>,
     /// The price for which a buyer may end the auction at once, in minor units of the same currency. It may
     /// be paid until the first bid.
-    #[garde(range(min = 1, max = AMOUNT_MAX))]
-    #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64)]
-    buy_now_price: Option<i64>,
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000_000i64)]
+    buy_now_price: Option<Amount>,
     /// When the auction opens, at most 730 days ahead, in whole microseconds: what is finer is cut off. Leave
     /// it out to open the auction at once.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -72,9 +67,9 @@ struct NewAuction {
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 struct NewBid {
     /// The amount of the bid: at least the `minimum_next_bid` of the auction.
-    #[garde(dive)]
     amount: Price,
 }
 
@@ -101,7 +96,7 @@ async fn schedule(
         reserve: body
             .reserve_price
             .map(|amount| (ReserveId(new_id()), amount)),
-        starting_price: body.starting_price.into(),
+        starting_price: body.starting_price,
         minimum_increment: body.minimum_increment,
         buy_now_price: body.buy_now_price,
         starts_at: body.starts_at,
@@ -134,7 +129,7 @@ async fn place_bid(
 ) -> Result<Response, Problem> {
     let command = PlaceBid {
         auction_id: AuctionId(id),
-        amount: body.amount.into(),
+        amount: body.amount,
     };
     let location = Location("/v1/auctions/{id}");
     app.create(&caller, id, command, location).await

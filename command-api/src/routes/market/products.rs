@@ -9,9 +9,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use tidemark_domain::market::product::{Draft, List, Withdraw};
 use tidemark_events::market::product::{
-    Condition, Description, Image, Shipping, Specification, Title,
+    Condition, Description, Image, Shipping, ShippingPrice, Specification, Title,
 };
-use tidemark_events::{CategoryId, CountryCode, Money, ProductId};
+use tidemark_events::{CategoryId, CountryCode, ProductId, Stored};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -19,7 +19,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::price::Price;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
@@ -66,8 +65,8 @@ struct NewProduct {
 #[serde(deny_unknown_fields)]
 struct NewShipping {
     /// What the buyer pays for shipping.
-    #[garde(dive)]
-    price: Price,
+    #[garde(skip)]
+    price: ShippingPrice,
     /// The countries that the product is sent to.
     #[garde(length(min = 1, max = 250))]
     #[schema(min_items = 1, max_items = 250)]
@@ -106,8 +105,8 @@ async fn draft(
 ) -> Result<Response, Problem> {
     let id = new_id();
     let shipping = body.shipping.map(|shipping| Shipping {
-        price: Money::from(shipping.price),
-        countries: shipping.countries.into_iter().map(String::from).collect(),
+        price: shipping.price.into(),
+        countries: shipping.countries.into_iter().map(Stored::from).collect(),
     });
     let command = Draft {
         product_id: ProductId(id),

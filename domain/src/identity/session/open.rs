@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use tidemark_events::identity::session::Event;
-use tidemark_events::{CredentialId, KeyedHash, Sealed, SessionId, UserId};
+use tidemark_events::{CredentialId, KeyedHash, Moment, Sealed, SessionId, UserId};
 
 use super::Error;
 use crate::decision::refusals;
@@ -60,15 +60,16 @@ impl Command for Open {
             }
             _ => return Err(Error::InvalidCredentials.into()),
         };
-        let ends_at = view.now() + self.session_ttl;
+        let ends_at = Moment::nearest(view.now() + self.session_ttl);
+        let idle_until = Moment::nearest(view.now() + self.idle_ttl);
         Ok(vec![Write::event(
             self.session_id.0,
             Event::Opened {
                 session_id: self.session_id,
                 user_id: self.user_id,
                 token_hash: self.token_hash.clone(),
-                idle_until: ends_at.min(view.now() + self.idle_ttl),
-                ends_at,
+                idle_until: ends_at.min(idle_until).into(),
+                ends_at: ends_at.into(),
                 roles: roles.clone(),
             },
         )])

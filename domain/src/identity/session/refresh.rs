@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use tidemark_events::identity::session::{EndReason, Event};
-use tidemark_events::{KeyedHash, SessionId};
+use tidemark_events::{KeyedHash, Moment, SessionId};
 
 use super::{Error, Session};
 use crate::decision::refusals;
@@ -59,7 +59,7 @@ impl Command for Refresh {
             return Err(Error::InvalidGrant.into());
         };
         let (now, roles) = (view.now(), roles.clone());
-        if now >= *idle_until {
+        if now >= **idle_until {
             return Err(Error::InvalidGrant.into());
         }
         let is_last_spent = spent.back() == Some(&self.presented) && *current == self.next;
@@ -68,11 +68,11 @@ impl Command for Refresh {
                 session_id,
                 user_id,
                 token_hash: self.next.clone(),
-                idle_until: *ends_at.min(&(now + self.idle_ttl)),
-                grace_until: Some(now + self.grace),
+                idle_until: (*ends_at).min(Moment::nearest(now + self.idle_ttl).into()),
+                grace_until: Some(Moment::nearest(now + self.grace).into()),
                 roles,
             }
-        } else if is_last_spent && grace_until.is_some_and(|until| now < until) {
+        } else if is_last_spent && grace_until.is_some_and(|until| now < *until) {
             Event::RefreshRepeated {
                 session_id,
                 user_id,

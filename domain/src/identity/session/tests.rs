@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use tidemark_events::identity::credential;
 use tidemark_events::identity::session::EndReason;
 use tidemark_events::identity::user::Role;
-use tidemark_events::samples::{BIDDER, CREDENTIAL, SELLER, SESSION, at};
-use tidemark_events::{Event as AnyEvent, Sealed};
+use tidemark_events::samples::{BIDDER, CREDENTIAL, SELLER, SESSION, at, moment};
+use tidemark_events::{Event as AnyEvent, Moment, Sealed};
 
 use super::*;
 use crate::given::{Given, given, granted, registered, sample};
@@ -68,8 +68,8 @@ fn refreshed(second: i64, token: &str, idle_until: i64) -> Vec<Write> {
             session_id: SESSION,
             user_id: SELLER,
             token_hash: hash(token),
-            idle_until: at(idle_until),
-            grace_until: Some(at(second) + GRACE),
+            idle_until: moment(idle_until).into(),
+            grace_until: Some(Moment::nearest(at(second) + GRACE).into()),
             roles: BTreeSet::from([Role::Buyer]),
         },
     )]
@@ -115,8 +115,8 @@ fn a_user_logs_in() {
                 session_id: SESSION,
                 user_id: SELLER,
                 token_hash: hash("one"),
-                idle_until: at(100),
-                ends_at: at(250),
+                idle_until: moment(100).into(),
+                ends_at: moment(250).into(),
                 roles: BTreeSet::from([Role::Buyer, Role::Seller]),
             }
         )])

@@ -3,12 +3,12 @@
 use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AuctionId, Money, Timestamp, UserId};
+use tidemark_events::{AuctionId, Moment, Money, Price, Stored, Timestamp, UserId};
 use uuid::Uuid;
 
+use super::Error;
 use super::error::EXAMPLE_PRICE;
 use super::running::Running;
-use super::{Error, require_amount_in_range};
 use crate::decision::refusals;
 use crate::identity::access;
 use crate::market::reserve;
@@ -20,8 +20,8 @@ fn find_open_to<'a>(view: &View<'a>, id: AuctionId, buyer_id: UserId) -> Result<
     if auction.terms.seller_id == buyer_id {
         return Err(Error::OwnAuction.into());
     }
-    if view.now() < auction.terms.starts_at {
-        return Err(Error::NotOpen(auction.terms.starts_at).into());
+    if view.now() < *auction.terms.starts_at {
+        return Err(Error::NotOpen(*auction.terms.starts_at).into());
     }
     if auction.is_past_end(view) {
         return Err(Error::Over.into());
@@ -43,20 +43,20 @@ pub struct PlaceBid {
     /// The auction to bid in.
     pub auction_id: AuctionId,
     /// The amount of the bid, in the auction's currency.
-    pub amount: Money,
+    pub amount: Price,
 }
 
 impl PlaceBid {
     fn require_high_enough(&self, auction: &Running<'_>) -> Result<(), Error> {
-        let starting_price = auction.terms.starting_price;
-        if self.amount.currency != starting_price.currency {
+        let (bid, starting_price) = (Money::from(self.amount), *auction.terms.starting_price);
+        if bid.currency != starting_price.currency {
             return Err(Error::WrongCurrency(starting_price));
         }
         let minimum = auction.leading.map_or(starting_price, |bid| Money {
-            amount: bid.amount.amount + auction.terms.minimum_increment,
-            ..bid.amount
+            amount: bid.amount.amount + *auction.terms.minimum_increment,
+            ..*bid.amount
         });
-        if self.amount.amount < minimum.amount {
+        if bid.amount < minimum.amount {
             return Err(Error::BidTooLow(minimum));
         }
         Ok(())
@@ -74,7 +74,6 @@ impl Command for PlaceBid {
 
     fn refusals() -> Vec<Refusal> {
         let own = refusals([
-            Error::AmountOutOfRange,
             Error::WrongCurrency(EXAMPLE_PRICE),
             Error::BidTooLow(EXAMPLE_PRICE),
         ]);
@@ -83,25 +82,26 @@ impl Command for PlaceBid {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let bidder_id = access::require(view, Role::Buyer)?;
-        require_amount_in_range(self.amount.amount)?;
         let auction = find_open_to(view, self.auction_id, bidder_id)?;
         self.require_high_enough(&auction)?;
+        let amount = Stored::from(self.amount);
         if let Ok(price) = auction.buy_now_price()
-            && self.amount.amount >= price.amount
+            && amount.amount >= price.amount
         {
             return purchase(view, &auction, bidder_id, price);
         }
         let (auction_id, terms) = (auction.id, auction.terms);
-        let reserve_met = reserve::is_met(view, terms.reserve_id, self.amount.amount)?;
+        let reserve_met = reserve::is_met(view, terms.reserve_id, amount.amount)?;
         let bid = auction.write(Event::BidPlaced {
             auction_id,
             product_id: terms.product_id,
             seller_id: terms.seller_id,
             bidder_id,
-            amount: self.amount,
+            amount,
             reserve_met,
         });
         let ends_at = view.now() + TimeDelta::seconds(terms.anti_sniping_window_s.into());
+        let ends_at = Stored::from(Moment::nearest(ends_at));
         let ends_at = terms.latest_end_at.map_or(ends_at, |it| ends_at.min(it));
         let extension = (ends_at > terms.ends_at).then(|| {
             auction.write(Event::Extended {
@@ -150,7 +150,7 @@ fn purchase(
     view: &View<'_>,
     auction: &Running<'_>,
     buyer_id: UserId,
-    price: Money,
+    price: Stored<Price>,
 ) -> Result<Vec<Write>, Stop> {
     let purchase = auction.write(Event::BoughtNow {
         auction_id: auction.id,

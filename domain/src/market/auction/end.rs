@@ -32,7 +32,7 @@ impl Command for Close {
         access::require_service(view)?;
         let auction = Running::find(view, self.auction_id)?;
         if !auction.is_past_end(view) {
-            return Err(Error::NotDue(auction.terms.ends_at).into());
+            return Err(Error::NotDue(*auction.terms.ends_at).into());
         }
         let outcome = match auction.leading {
             None => Outcome::Unsold {},

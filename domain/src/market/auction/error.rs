@@ -2,7 +2,7 @@
 
 use tidemark_events::{Currency, Money, Timestamp};
 
-use super::limits::{AHEAD_MAX, AMOUNT_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
+use super::limits::{AHEAD_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use crate::{Reason, RefusalKind};
 
 /// The price in the examples of reasons that carry one.
@@ -20,9 +20,6 @@ pub enum Error {
     /// The auction is another seller's.
     #[error("this auction is another seller's")]
     NotTheSeller,
-    /// An amount is not positive, or so large that a sum could overflow.
-    #[error("amounts are from 1 to {AMOUNT_MAX} minor units")]
-    AmountOutOfRange,
     /// The reserve is below the starting price, so that it would never matter.
     #[error("the reserve must not be below the starting price")]
     ReserveTooLow,
@@ -79,8 +76,7 @@ impl Reason for Error {
         match self {
             Self::NotFound => RefusalKind::NotFound,
             Self::NotTheSeller => RefusalKind::Forbidden,
-            Self::AmountOutOfRange
-            | Self::ReserveTooLow
+            Self::ReserveTooLow
             | Self::BuyNowTooLow
             | Self::StartsInThePast
             | Self::TooFarAhead
@@ -102,7 +98,6 @@ impl Reason for Error {
         match self {
             Self::NotFound => "auction_not_found",
             Self::NotTheSeller => "not_the_seller",
-            Self::AmountOutOfRange => "amount_out_of_range",
             Self::ReserveTooLow => "reserve_too_low",
             Self::BuyNowTooLow => "buy_now_too_low",
             Self::StartsInThePast => "starts_in_the_past",

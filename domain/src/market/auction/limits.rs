@@ -2,8 +2,6 @@
 
 use chrono::TimeDelta;
 
-/// The highest amount in minor units. The sum of two amounts is far from an overflow.
-pub const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
 /// The shortest auction: a shorter one would give nobody the time to bid.
 pub const DURATION_MIN: TimeDelta = TimeDelta::seconds(1);
 /// The longest auction, before late bids extend it. The product cannot be auctioned again meanwhile.

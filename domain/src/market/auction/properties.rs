@@ -115,8 +115,8 @@ impl Seen {
                 });
             }
             Event::Extended { ends_at, .. } => {
-                prop_assert!(*ends_at > self.ends_at, "the end never moves back");
-                self.ends_at = *ends_at;
+                prop_assert!(**ends_at > self.ends_at, "the end never moves back");
+                self.ends_at = **ends_at;
             }
             Event::BoughtNow {
                 buyer_id, price, ..

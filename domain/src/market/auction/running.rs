@@ -2,7 +2,7 @@
 //! close it.
 
 use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AuctionId, Money};
+use tidemark_events::{AuctionId, Price, Stored};
 
 use super::{Auction, Bid, Error, Terms};
 use crate::decision::refusals;
@@ -45,19 +45,16 @@ impl<'a> Running<'a> {
     }
 
     pub(super) fn is_past_end(&self, view: &View<'_>) -> bool {
-        view.now() >= self.terms.ends_at
+        view.now() >= *self.terms.ends_at
     }
 
     /// The price for which a buyer may end the auction now.
-    pub(super) fn buy_now_price(&self) -> Result<Money, Error> {
+    pub(super) fn buy_now_price(&self) -> Result<Stored<Price>, Error> {
         let amount = self.terms.buy_now_price.ok_or(Error::NoBuyNowPrice)?;
         if self.leading.is_some() {
             return Err(Error::HasBids);
         }
-        Ok(Money {
-            amount,
-            currency: self.terms.starting_price.currency,
-        })
+        Ok(self.terms.starting_price.with_amount(amount))
     }
 
     /// An event of this auction.

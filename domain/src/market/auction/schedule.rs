@@ -4,12 +4,12 @@ use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::Event;
 use tidemark_events::market::reserve;
-use tidemark_events::{AuctionId, Moment, Money, ProductId, ReserveId, Timestamp};
+use tidemark_events::{Amount, AuctionId, Moment, Price, ProductId, ReserveId, Stored, Timestamp};
 use uuid::Uuid;
 
+use super::Error;
 use super::limits::{AHEAD_MAX, ANTI_SNIPING_WINDOW_MAX_S, DURATION_MAX, DURATION_MIN};
 use super::running::Running;
-use super::{Error, require_amount_in_range};
 use crate::decision::refusals;
 use crate::identity::access;
 use crate::market::{category, product};
@@ -24,14 +24,14 @@ pub struct Schedule {
     pub product_id: ProductId,
     /// The hidden reserve: the id of its new stream, and the lowest price at which the auction sells, in
     /// minor units of the auction's currency. None if every bid may win.
-    pub reserve: Option<(ReserveId, i64)>,
+    pub reserve: Option<(ReserveId, Amount)>,
     /// The lowest amount of the first bid. Its currency is the auction's.
-    pub starting_price: Money,
+    pub starting_price: Price,
     /// By how much each bid must exceed the one before, in minor units of the auction's currency.
-    pub minimum_increment: i64,
+    pub minimum_increment: Amount,
     /// The price at which a buyer can end the auction at once, in minor units of the auction's currency;
     /// none if nobody can.
-    pub buy_now_price: Option<i64>,
+    pub buy_now_price: Option<Amount>,
     /// When the auction starts to take bids; none if it starts at once.
     pub starts_at: Option<Moment>,
     /// When the auction ends, unless a late bid extends it.
@@ -45,25 +45,21 @@ pub struct Schedule {
 
 impl Schedule {
     fn check_prices(&self) -> Result<(), Error> {
-        let starting_price = self.starting_price.amount;
+        let starting_price = self.starting_price.amount();
         let reserve = self.reserve.map_or(starting_price, |(_, amount)| amount);
-        require_amount_in_range(starting_price)?;
-        require_amount_in_range(self.minimum_increment)?;
-        require_amount_in_range(reserve)?;
         if reserve < starting_price {
             return Err(Error::ReserveTooLow);
         }
-        if let Some(buy_now_price) = self.buy_now_price {
-            require_amount_in_range(buy_now_price)?;
-            if buy_now_price <= starting_price || buy_now_price < reserve {
-                return Err(Error::BuyNowTooLow);
-            }
+        if let Some(buy_now_price) = self.buy_now_price
+            && (buy_now_price <= starting_price || buy_now_price < reserve)
+        {
+            return Err(Error::BuyNowTooLow);
         }
         Ok(())
     }
 
     /// Checks the times, and returns the start.
-    fn check_times(&self, now: Timestamp) -> Result<Timestamp, Error> {
+    fn check_times(&self, now: Timestamp) -> Result<Moment, Error> {
         let starts_at = self.starts_at.map_or(now, Moment::timestamp);
         let ends_at = self.ends_at.timestamp();
         if starts_at < now {
@@ -78,7 +74,7 @@ impl Schedule {
         if self.anti_sniping_window_s > ANTI_SNIPING_WINDOW_MAX_S {
             return Err(Error::WindowTooLong);
         }
-        Ok(starts_at)
+        Ok(Moment::nearest(starts_at))
     }
 }
 
@@ -93,7 +89,6 @@ impl Command for Schedule {
 
     fn refusals() -> Vec<Refusal> {
         let own = refusals([
-            Error::AmountOutOfRange,
             Error::ReserveTooLow,
             Error::BuyNowTooLow,
             Error::StartsInThePast,
@@ -118,6 +113,7 @@ impl Command for Schedule {
         product::require_not_auctioned(view, product_id)?;
         category::require_active(view, offer.category_id)?;
         let starts_at = self.check_times(view.now())?;
+        let latest_end_at = self.ends_at.timestamp() + self.extension_max;
         let mut writes = vec![
             Write::event(
                 auction_id.0,
@@ -127,14 +123,14 @@ impl Command for Schedule {
                     category_id: offer.category_id,
                     seller_id: offer.seller_id,
                     title: offer.title.clone(),
-                    starting_price: self.starting_price,
-                    minimum_increment: self.minimum_increment,
-                    buy_now_price: self.buy_now_price,
+                    starting_price: self.starting_price.into(),
+                    minimum_increment: self.minimum_increment.into(),
+                    buy_now_price: self.buy_now_price.map(Stored::from),
                     reserve_id: self.reserve.map(|(id, _)| id),
-                    starts_at,
-                    ends_at: self.ends_at.timestamp(),
+                    starts_at: starts_at.into(),
+                    ends_at: self.ends_at.into(),
                     anti_sniping_window_s: self.anti_sniping_window_s,
-                    latest_end_at: Some(self.ends_at.timestamp() + self.extension_max),
+                    latest_end_at: Some(Moment::nearest(latest_end_at).into()),
                 },
             ),
             Write::Claim(product::auction_claim(product_id), auction_id.0),
@@ -147,10 +143,7 @@ impl Command for Schedule {
                     auction_id,
                     product_id,
                     seller_id: offer.seller_id,
-                    amount: Money {
-                        amount,
-                        currency: self.starting_price.currency,
-                    },
+                    amount: self.starting_price.with_amount(amount).into(),
                 },
             ));
         }
@@ -179,8 +172,8 @@ impl Command for Open {
         access::require_service(view)?;
         let auction = Running::find(view, self.auction_id)?;
         let opening = auction.opening().ok_or(Error::Open)?;
-        if view.now() < auction.terms.starts_at {
-            return Err(Error::NotDue(auction.terms.starts_at).into());
+        if view.now() < *auction.terms.starts_at {
+            return Err(Error::NotDue(*auction.terms.starts_at).into());
         }
         Ok(vec![opening])
     }

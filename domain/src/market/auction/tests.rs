@@ -5,10 +5,9 @@ mod bidding;
 mod ending;
 mod scheduling;
 
-use tidemark_events::Moment;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::Outcome;
-use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents};
+use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents, moment};
 
 use super::*;
 use crate::Write;
@@ -28,16 +27,11 @@ pub(super) const BUY_NOW: BuyNow = BuyNow {
     auction_id: AUCTION,
 };
 
-pub(super) const fn bid(amount: i64) -> PlaceBid {
+pub(super) fn bid(amount: i64) -> PlaceBid {
     PlaceBid {
         auction_id: AUCTION,
         amount: euro_cents(amount),
     }
-}
-
-/// The time so many seconds after the beginning of the samples, as a seller states it.
-fn stated(seconds: i64) -> Moment {
-    at(seconds).try_into().unwrap()
 }
 
 /// A seller with a listed product, a bidder, and a rival who is a seller too.
@@ -81,7 +75,7 @@ fn placed(bidder_id: UserId, amount: i64, reserve_met: bool) -> Write {
             product_id: PRODUCT,
             seller_id: SELLER,
             bidder_id,
-            amount: euro_cents(amount),
+            amount: euro_cents(amount).into(),
             reserve_met,
         },
     )
@@ -94,7 +88,7 @@ fn extended(seconds: i64) -> Write {
             auction_id: AUCTION,
             product_id: PRODUCT,
             seller_id: SELLER,
-            ends_at: at(seconds),
+            ends_at: moment(seconds).into(),
         },
     )
 }

@@ -1,6 +1,6 @@
 //! How categories come and go, and who may change them.
 
-use tidemark_events::samples::{CATEGORY, SELLER};
+use tidemark_events::samples::{CATEGORY, SELLER, stated, stored};
 use uuid::Uuid;
 
 use super::*;
@@ -21,8 +21,8 @@ fn create(parent_id: Option<CategoryId>) -> Create {
     Create {
         category_id: CHILD,
         parent_id,
-        name: "Field cameras".to_owned().try_into().unwrap(),
-        slug: "field-cameras".to_owned().try_into().unwrap(),
+        name: stated("Field cameras"),
+        slug: stated("field-cameras"),
         sort_order: 1,
     }
 }
@@ -40,8 +40,8 @@ fn admins_create_categories_at_the_top_and_below_others() {
                 Event::Created {
                     category_id: CHILD,
                     parent_id,
-                    name: "Field cameras".to_owned(),
-                    slug: "field-cameras".to_owned(),
+                    name: stored("Field cameras"),
+                    slug: stored("field-cameras"),
                     sort_order: 1,
                 },
             ),
@@ -71,7 +71,7 @@ fn a_category_needs_active_categories_all_the_way_up() {
     assert!(tree.execute(create(Some(CATEGORY))).is_ok());
     let below = || Create {
         category_id: CategoryId(Uuid::from_u128(34)),
-        slug: "view-cameras".to_owned().try_into().unwrap(),
+        slug: stated("view-cameras"),
         ..create(Some(CHILD))
     };
     assert!(tree.when(below()).is_ok());

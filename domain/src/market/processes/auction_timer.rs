@@ -31,12 +31,12 @@ fn react(event: &Event) -> Vec<Action> {
     vec![
         Action {
             name: "open".to_owned(),
-            due_at: *starts_at,
+            due_at: **starts_at,
             path: format!("/v1/auctions/{auction_id}/open"),
         },
         Action {
             name: "close".to_owned(),
-            due_at: *ends_at,
+            due_at: **ends_at,
             path: format!("/v1/auctions/{auction_id}/close"),
         },
     ]

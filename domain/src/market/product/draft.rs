@@ -6,7 +6,7 @@ use tidemark_events::identity::user::Role;
 use tidemark_events::market::product::{
     Condition, Description, Event, Image, Shipping, Specification, Title,
 };
-use tidemark_events::{CategoryId, ProductId};
+use tidemark_events::{CategoryId, ProductId, Stored};
 use uuid::Uuid;
 
 use crate::identity::access;
@@ -65,7 +65,7 @@ impl Command for Draft {
                 title: self.title.clone().into(),
                 description: self.description.clone().into(),
                 condition: self.condition,
-                images: self.images.iter().cloned().map(String::from).collect(),
+                images: self.images.iter().cloned().map(Stored::from).collect(),
                 specifications: specifications
                     .map(|(name, value)| (name.into(), value.into()))
                     .collect(),

@@ -1,7 +1,7 @@
 //! The life of a product, and who may not change it.
 
-use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER};
-use tidemark_events::{Event as AnyEvent, Line};
+use tidemark_events::Event as AnyEvent;
+use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, stated};
 
 use super::*;
 use crate::given::{Given, given, granted, registered, sample, writes_of};
@@ -50,20 +50,16 @@ fn draft() -> Draft {
     Draft {
         product_id,
         category_id,
-        title: title.try_into().unwrap(),
-        description: description.try_into().unwrap(),
+        title: stated(&title),
+        description: stated(&description),
         condition,
-        images: images.into_iter().map(parsed).collect(),
+        images: images.iter().map(|it| stated(it)).collect(),
         specifications: specifications
-            .into_iter()
-            .map(|(name, value)| (parsed(name), parsed(value)))
+            .iter()
+            .map(|(name, value)| (stated(name), stated(value)))
             .collect(),
         shipping,
     }
-}
-
-fn parsed<const CHARS_MAX: usize>(text: String) -> Line<CHARS_MAX> {
-    text.try_into().unwrap()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_events::audit::reading::Scope;
-use tidemark_events::{Moment, Recorded};
+use tidemark_events::{Moment, Recorded, Stored};
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, FieldError, Json, Path, Problem, Query, etag};
 use tidemark_platform::tidemark::Tidemark;
@@ -79,7 +79,7 @@ pub(super) async fn state(
     let scope = Scope::State {
         stream_id,
         version,
-        at: at.map(Moment::timestamp),
+        at: at.map(Stored::from),
     };
     record(&app, &correlation, &user, scope).await?;
     let tag = etag(row.version.unsigned_abs());

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
 use sqlx::PgPool;
-use tidemark_events::Moment;
 use tidemark_events::audit::reading::{Name, Scope};
+use tidemark_events::{Moment, Stored};
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Correlation, Json, Query};
 use tidemark_platform::tidemark::Tidemark;
@@ -91,11 +91,11 @@ impl Filter {
     fn scope(self) -> Scope {
         Scope::Log {
             after_position: self.after_position,
-            event_type: self.event_type.map(String::from),
-            aggregate: self.aggregate.map(String::from),
-            actor: self.actor.map(String::from),
-            from: self.from.map(Moment::timestamp),
-            until: self.until.map(Moment::timestamp),
+            event_type: self.event_type.map(Stored::from),
+            aggregate: self.aggregate.map(Stored::from),
+            actor: self.actor.map(Stored::from),
+            from: self.from.map(Stored::from),
+            until: self.until.map(Stored::from),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! How each event changes the row of an auction.
 
+use tidemark_events::Stored;
 use tidemark_events::samples::{
-    AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, SELLER, at, euro_cents,
+    AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, SELLER, amount, at, euro_cents, moment, stored,
 };
 
 use super::*;
@@ -13,15 +14,15 @@ fn scheduled_event() -> Event {
         product_id: PRODUCT,
         category_id: CATEGORY,
         seller_id: SELLER,
-        title: "Field camera".to_owned(),
-        starting_price: euro_cents(10_000),
-        minimum_increment: 500,
-        buy_now_price: Some(50_000),
+        title: stored("Field camera"),
+        starting_price: euro_cents(10_000).into(),
+        minimum_increment: amount(500).into(),
+        buy_now_price: Some(amount(50_000).into()),
         reserve_id: Some(RESERVE),
-        starts_at: at(0),
-        ends_at: at(3_600),
+        starts_at: moment(0).into(),
+        ends_at: moment(3_600).into(),
         anti_sniping_window_s: 60,
-        latest_end_at: Some(at(7_200)),
+        latest_end_at: Some(moment(7_200).into()),
     }
 }
 
@@ -39,7 +40,7 @@ fn bid(amount: i64, reserve_met: bool) -> Event {
         product_id: PRODUCT,
         seller_id: SELLER,
         bidder_id: BIDDER,
-        amount: euro_cents(amount),
+        amount: euro_cents(amount).into(),
         reserve_met,
     }
 }
@@ -61,7 +62,7 @@ fn row(events: impl IntoIterator<Item = Event>) -> Row {
 fn a_scheduled_auction_asks_for_its_starting_price() {
     let row = row([scheduled_event()]);
     assert_eq!(row.status, Status::Scheduled);
-    assert_eq!(row.minimum_next_bid, Some(euro_cents(10_000)));
+    assert_eq!(row.minimum_next_bid, Some(euro_cents(10_000).into()));
     assert_eq!((row.reserve_met, row.version), (Some(false), 1));
 }
 
@@ -69,8 +70,8 @@ fn a_scheduled_auction_asks_for_its_starting_price() {
 fn a_bid_leads_raises_the_next_minimum_and_ends_buying_now() {
     let row = row([scheduled_event(), opened(), bid(12_000, true)]);
     assert_eq!(row.status, Status::Open);
-    assert_eq!(row.current_price, euro_cents(12_000));
-    assert_eq!(row.minimum_next_bid, Some(euro_cents(12_500)));
+    assert_eq!(row.current_price, euro_cents(12_000).into());
+    assert_eq!(row.minimum_next_bid, Some(euro_cents(12_500).into()));
     assert_eq!((row.leader_id, row.bid_count), (Some(BIDDER), 1));
     assert_eq!((row.buy_now_price, row.reserve_met), (None, Some(true)));
     assert_eq!(row.version, 3);
@@ -82,7 +83,7 @@ fn a_late_bid_moves_the_end() {
         auction_id: AUCTION,
         product_id: PRODUCT,
         seller_id: SELLER,
-        ends_at: at(3_660),
+        ends_at: moment(3_660).into(),
     };
     let row = row([scheduled_event(), opened(), bid(10_000, false), extended]);
     assert_eq!((row.ends_at, row.bid_count), (at(3_660), 1));
@@ -103,7 +104,7 @@ fn a_closed_auction_takes_no_more_bids() {
 
 #[test]
 fn an_auction_that_was_bought_now_is_sold_at_that_price() {
-    let price = euro_cents(50_000);
+    let price = Stored::from(euro_cents(50_000));
     let bought = Event::BoughtNow {
         auction_id: AUCTION,
         product_id: PRODUCT,
@@ -116,7 +117,7 @@ fn an_auction_that_was_bought_now_is_sold_at_that_price() {
         price,
     };
     let row = row([scheduled_event(), opened(), bought, closed(outcome)]);
-    assert_eq!((row.current_price, row.outcome), (price, Some(outcome)));
+    assert_eq!((row.current_price, row.outcome), (*price, Some(outcome)));
     assert_eq!((row.bid_count, row.leader_id), (0, None));
 }
 

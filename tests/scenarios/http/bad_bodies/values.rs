@@ -19,6 +19,28 @@ async fn nul_characters_in_strings_and_keys_are_refused() {
     attempts.assert_nothing_appended().await;
 }
 
+/// Each body is read with the rules of its values, whatever else its route reads without them. Some fields,
+/// such as tokens, have rules of their own.
+#[tokio::test]
+async fn characters_that_no_event_may_hold_are_refused_in_every_text() {
+    let attempts = Attempts::start().await;
+    for (route, body) in attempts.bodies() {
+        for node in nodes(body).iter().filter(|p| p.value.is_string()) {
+            for character in ["\u{202e}", "\u{7}"] {
+                let text = replace(body, &node.pointer, json!(character)).to_string();
+                let answer = route.send_text(text).await;
+                let status = answer.status;
+                assert!(
+                    (400..500).contains(&status),
+                    "{} {node:?}: {answer:?}",
+                    route.path
+                );
+            }
+        }
+    }
+    attempts.assert_nothing_appended().await;
+}
+
 #[tokio::test]
 async fn lone_surrogates_and_invalid_utf_8_are_refused() {
     let attempts = Attempts::start().await;

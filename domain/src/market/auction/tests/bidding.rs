@@ -1,11 +1,11 @@
 //! Bids, and buying now.
 
 use chrono::TimeDelta;
-use tidemark_events::{Currency, Money};
+use tidemark_events::samples::amount;
+use tidemark_events::{Currency, Price};
 
 use super::*;
 use crate::identity::access;
-use crate::{Reason, RefusalKind};
 
 fn refused(given: Given, amount: i64, error: impl Into<crate::Refusal>) {
     assert_eq!(given.by(BIDDER).when(bid(amount)), Err(error.into()));
@@ -23,11 +23,15 @@ fn bids_rise_by_the_increment() {
 
 #[test]
 fn the_refusal_of_a_low_bid_names_the_minimum() {
-    refused(opened(), 9_999, Error::BidTooLow(euro_cents(10_000)));
+    refused(opened(), 9_999, Error::BidTooLow(euro_cents(10_000).into()));
     for amount in [1, 11_999, 12_000, 12_499] {
-        refused(with_bid(), amount, Error::BidTooLow(euro_cents(12_500)));
+        refused(
+            with_bid(),
+            amount,
+            Error::BidTooLow(euro_cents(12_500).into()),
+        );
     }
-    let message = Error::BidTooLow(euro_cents(12_500)).to_string();
+    let message = Error::BidTooLow(euro_cents(12_500).into()).to_string();
     assert_eq!(
         message,
         "the next bid is at least 12500 in minor units of EUR"
@@ -35,27 +39,14 @@ fn the_refusal_of_a_low_bid_names_the_minimum() {
 }
 
 #[test]
-fn a_bid_is_neither_negative_nor_zero_nor_beyond_the_limit() {
-    for amount in [i64::MIN, -1, 0, AMOUNT_MAX + 1, i64::MAX] {
-        refused(with_bid(), amount, Error::AmountOutOfRange);
-    }
-    let highest = with_bid().by(BIDDER).when(bid(AMOUNT_MAX));
-    assert_eq!(highest, Ok(vec![placed(BIDDER, AMOUNT_MAX, true)]));
-    assert_eq!(Error::AmountOutOfRange.kind(), RefusalKind::Invalid);
-}
-
-#[test]
 fn bids_are_in_the_currency_of_the_auction() {
     let dollars = PlaceBid {
-        amount: Money {
-            amount: 20_000,
-            currency: Currency::USD,
-        },
-        ..bid(0)
+        amount: Price::new(amount(20_000), Currency::USD.try_into().unwrap()),
+        ..bid(1)
     };
     assert_eq!(
         with_bid().by(BIDDER).when(dollars),
-        Err(Error::WrongCurrency(euro_cents(10_000)).into())
+        Err(Error::WrongCurrency(euro_cents(10_000).into()).into())
     );
 }
 
@@ -146,7 +137,7 @@ fn the_reserve_shows_only_whether_it_is_met() {
 
 #[test]
 fn buying_now_ends_the_auction_at_once() {
-    let price = euro_cents(50_000);
+    let price = euro_cents(50_000).into();
     let sold = Outcome::Sold {
         winner_id: BIDDER,
         price,
@@ -184,7 +175,7 @@ fn a_bid_ends_the_buy_now_offer() {
 #[test]
 fn a_first_bid_that_reaches_the_buy_now_price_buys_at_that_price() {
     let bought = opened().by(BIDDER).when(BUY_NOW);
-    for amount in [50_000, 60_000, AMOUNT_MAX] {
+    for amount in [50_000, 60_000, 1_000_000_000_000_000] {
         assert_eq!(opened().by(BIDDER).when(bid(amount)), bought);
     }
     let below = opened().by(BIDDER).when(bid(49_999));
@@ -220,10 +211,10 @@ fn without_a_buy_now_price_nobody_can_buy_now() {
         product_id: PRODUCT,
         reserve: None,
         starting_price: euro_cents(100),
-        minimum_increment: 1,
+        minimum_increment: amount(1),
         buy_now_price: None,
         starts_at: None,
-        ends_at: stated(60),
+        ends_at: moment(60),
         anti_sniping_window_s: 0,
         extension_max: TimeDelta::hours(1),
     };

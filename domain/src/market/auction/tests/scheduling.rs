@@ -1,7 +1,7 @@
 //! Scheduling and opening auctions.
 
 use tidemark_events::AuctionId;
-use tidemark_events::samples::RESERVE;
+use tidemark_events::samples::{RESERVE, amount};
 
 use super::*;
 use crate::identity::access;
@@ -11,12 +11,12 @@ fn schedule() -> Schedule {
     Schedule {
         auction_id: AUCTION,
         product_id: PRODUCT,
-        reserve: Some((RESERVE, 11_000)),
+        reserve: Some((RESERVE, amount(11_000))),
         starting_price: euro_cents(10_000),
-        minimum_increment: 500,
-        buy_now_price: Some(50_000),
-        starts_at: Some(stated(0)),
-        ends_at: stated(3_600),
+        minimum_increment: amount(500),
+        buy_now_price: Some(amount(50_000)),
+        starts_at: Some(moment(0)),
+        ends_at: moment(3_600),
         anti_sniping_window_s: 60,
         extension_max: chrono::TimeDelta::hours(1),
     }
@@ -102,38 +102,15 @@ fn the_category_must_be_active() {
 }
 
 #[test]
-fn amounts_out_of_range_or_order_are_refused() {
-    for amount in [i64::MIN, -1, 0, AMOUNT_MAX + 1, i64::MAX] {
-        let wrong = [
-            Schedule {
-                starting_price: euro_cents(amount),
-                ..schedule()
-            },
-            Schedule {
-                minimum_increment: amount,
-                ..schedule()
-            },
-            Schedule {
-                reserve: Some((RESERVE, amount)),
-                ..schedule()
-            },
-            Schedule {
-                buy_now_price: Some(amount),
-                ..schedule()
-            },
-        ];
-        for schedule in wrong {
-            refused(schedule, Error::AmountOutOfRange);
-        }
-    }
+fn amounts_out_of_order_are_refused() {
     let reserve = Schedule {
-        reserve: Some((RESERVE, 9_999)),
+        reserve: Some((RESERVE, amount(9_999))),
         ..schedule()
     };
     refused(reserve, Error::ReserveTooLow);
-    for (buy_now_price, reserve) in [(10_000, None), (10_999, Some((RESERVE, 11_000)))] {
+    for (buy_now_price, reserve) in [(10_000, None), (10_999, Some((RESERVE, amount(11_000))))] {
         let cheap = Schedule {
-            buy_now_price: Some(buy_now_price),
+            buy_now_price: Some(amount(buy_now_price)),
             reserve,
             ..schedule()
         };
@@ -144,21 +121,21 @@ fn amounts_out_of_range_or_order_are_refused() {
 #[test]
 fn times_in_the_past_or_out_of_bounds_are_refused() {
     let past = Schedule {
-        starts_at: Some(stated(-1)),
+        starts_at: Some(moment(-1)),
         ..schedule()
     };
     refused(past, Error::StartsInThePast);
     let longest = DURATION_MAX.num_seconds();
     for ends_at in [-1, 0, longest + 1] {
         let odd = Schedule {
-            ends_at: stated(ends_at),
+            ends_at: moment(ends_at),
             ..schedule()
         };
         refused(odd, Error::DurationOutOfRange);
     }
     for ends_at in [1, longest] {
         let bound = Schedule {
-            ends_at: stated(ends_at),
+            ends_at: moment(ends_at),
             ..schedule()
         };
         assert!(market().by(SELLER).when(bound).is_ok());
@@ -166,15 +143,15 @@ fn times_in_the_past_or_out_of_bounds_are_refused() {
     let ahead = AHEAD_MAX.num_seconds();
     for (starts_at, ends_at) in [(ahead, ahead + 1), (ahead + 1, ahead + 2)] {
         let far = Schedule {
-            starts_at: Some(stated(starts_at)),
-            ends_at: stated(ends_at),
+            starts_at: Some(moment(starts_at)),
+            ends_at: moment(ends_at),
             ..schedule()
         };
         refused(far, Error::TooFarAhead);
     }
     let latest = Schedule {
-        starts_at: Some(stated(ahead - 1)),
-        ends_at: stated(ahead),
+        starts_at: Some(moment(ahead - 1)),
+        ends_at: moment(ahead),
         ..schedule()
     };
     assert!(market().by(SELLER).when(latest).is_ok());
