@@ -98,7 +98,7 @@ async fn serve_api(
         AbortOnDropHandle::new(commit_loop),
         shutdown,
     );
-    let expiry = remove_expired(PgPool::clone(&pool), config.executor.clone());
+    let expiry = remove_expired(pool.clone(), config.executor.clone());
     let _expiry = spawn(expiry);
     let router = router(config, pool, clock, executor)?;
     // The loop ends once the server has, which holds the executor, and every command is answered.

@@ -124,7 +124,8 @@ async fn run_assignments(
     let retry = Duration::from_millis(settings.retry_ms);
     let listing = async {
         loop {
-            match list::assignments(&workers, PROCESS_MANAGERS).await {
+            let list = list::assignments(&workers, PROCESS_MANAGERS);
+            match prompt_pool.with_timeout(list).await {
                 Ok(assignments) => break assignments,
                 Err(error) => {
                     tracing::warn!(%error, "cannot list the read models and reactors to run");

@@ -84,7 +84,7 @@ impl App {
         let checkpoints = watcher.checkpoints();
         let wait = Duration::from_millis(limits.wait_ms);
         Ok(Self(Arc::new(Parts {
-            freshness: Freshness::new(checkpoints.clone(), wait),
+            freshness: Freshness::new(pool.clone(), checkpoints.clone(), wait),
             hot_documents: HotDocuments::new(&config.redis, &limits, checkpoints)?,
             log: Log::new(pool.clone()),
             subject_keys: subject_keys(config, PgPool::clone(pool))?,

@@ -12,6 +12,7 @@ mod shards;
 
 use std::time::Duration;
 
+use tidemark_event_store::TimedPool;
 use tidemark_platform::tidemark::Token;
 use tokio::time::{Instant, timeout_at};
 
@@ -24,15 +25,20 @@ pub(crate) use shards::{QueriedShards, ShardStatus};
 
 /// Repeats queries until what they fetch is fresh enough.
 pub(crate) struct Freshness {
+    pool: TimedPool,
     checkpoints: Checkpoints,
     /// How long a query waits at most for the position of its token.
     wait: Duration,
 }
 
 impl Freshness {
-    /// `checkpoints` tell when a query is worth repeating.
-    pub(crate) fn new(checkpoints: Checkpoints, wait: Duration) -> Self {
-        Self { checkpoints, wait }
+    /// `checkpoints` tell when a query is worth repeating. `pool` is that of the queries.
+    pub(crate) const fn new(pool: TimedPool, checkpoints: Checkpoints, wait: Duration) -> Self {
+        Self {
+            pool,
+            checkpoints,
+            wait,
+        }
     }
 
     /// What `query` fetches, once that is fresh enough for `token`. `query` must read rows and
@@ -88,11 +94,11 @@ impl Freshness {
         F: Future<Output = sqlx::Result<Fetched<T>>>,
     {
         let Some(token) = token else {
-            return Ok(query().await?);
+            return Ok(self.pool.with_timeout(query()).await?);
         };
         let mut checkpoints = self.checkpoints.subscribe();
         loop {
-            let fetched = query().await?;
+            let fetched = self.pool.with_timeout(query()).await?;
             if fetched.is_fresh_enough(Some(token))? {
                 return Ok(fetched);
             }

@@ -63,7 +63,7 @@ pub struct Checkpoint {
 #[derive(Clone, Debug)]
 pub struct Storage {
     pool: PgPool,
-    write_timeout: Duration,
+    response_timeout: Duration,
     read_model: &'static str,
     generation: i32,
     shard: Shard,
@@ -71,19 +71,19 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// The storage of a shard of a generation of the read model. A write is given up after `write_timeout`,
+    /// The storage of a shard of a generation of the read model. A call is given up after `response_timeout`,
     /// which must be longer than Postgres lets a statement run: then Postgres cannot be reached any more.
     #[must_use]
     pub fn new(
         pool: PgPool,
-        write_timeout: Duration,
+        response_timeout: Duration,
         read_model: &'static str,
         generation: i32,
         shard: Shard,
     ) -> Self {
         Self {
             pool,
-            write_timeout,
+            response_timeout,
             read_model,
             generation,
             shard,
@@ -102,7 +102,7 @@ impl Storage {
     /// # Errors
     /// If Postgres fails, or there is no such shard.
     pub async fn checkpoint(&self) -> sqlx::Result<Checkpoint> {
-        sqlx::query_as!(
+        let query = sqlx::query_as!(
             Checkpoint,
             r#"
             select position,
@@ -115,9 +115,8 @@ impl Storage {
             self.read_model,
             self.generation,
             self.shard.number,
-        )
-        .fetch_one(&self.pool)
-        .await
+        );
+        self.answered(query.fetch_one(&self.pool)).await
     }
 
     /// The rows with these ids, as far as they exist.
@@ -125,11 +124,10 @@ impl Storage {
     /// # Errors
     /// If Postgres fails.
     pub async fn rows(&self, ids: &[Uuid]) -> sqlx::Result<Vec<StoredRow>> {
-        sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
+        let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
             .bind(self.generation)
-            .bind(ids)
-            .fetch_all(&self.pool)
-            .await
+            .bind(ids);
+        self.answered(query.fetch_all(&self.pool)).await
     }
 
     /// A page of the rows of the shard that changed after the position `changed_after`, in the order of their
@@ -143,15 +141,14 @@ impl Storage {
         after: Option<Uuid>,
         limit: usize,
     ) -> sqlx::Result<Vec<StoredRow>> {
-        sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.page)))
+        let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.page)))
             .bind(self.generation)
             .bind(changed_after)
             .bind(after)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(self.shard.count)
-            .bind(self.shard.number)
-            .fetch_all(&self.pool)
-            .await
+            .bind(self.shard.number);
+        self.answered(query.fetch_all(&self.pool)).await
     }
 
     /// Writes the rows and the checkpoint together. The write continues if the caller stops waiting for it.
@@ -161,11 +158,8 @@ impl Storage {
     /// rows in memory, because it does not know what was written.
     pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
         let storage = self.clone();
-        let write = async move {
-            timeout(storage.write_timeout, storage.write_in_transaction(&batch)).await
-        };
-        let written = tokio::spawn(write).await?;
-        written.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))?
+        let write = async move { storage.answered(storage.write_in_transaction(&batch)).await };
+        tokio::spawn(write).await?
     }
 
     /// Stores why the event after `position` cannot be applied, for operators to see. The next write deletes
@@ -174,7 +168,7 @@ impl Storage {
     /// # Errors
     /// The same as [`Storage::write`].
     pub async fn block(&self, position: i64, reason: &str) -> Result<(), StorageError> {
-        let blocked = sqlx::query!(
+        let query = sqlx::query!(
             r#"
             update checkpoints
                set blocked = $5,
@@ -189,10 +183,21 @@ impl Storage {
             self.shard.number,
             position,
             reason,
-        )
-        .execute(&self.pool)
-        .await?;
+        );
+        let blocked = self.answered(query.execute(&self.pool)).await?;
         self.fence(blocked.rows_affected(), position)
+    }
+
+    /// Awaits a call for as long as an answer may take: if the other end of the connection has vanished, none
+    /// ever comes.
+    async fn answered<T, E: From<sqlx::Error>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match timeout(self.response_timeout, call).await {
+            Ok(answer) => answer,
+            Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
+        }
     }
 
     async fn write_in_transaction(&self, batch: &RowBatch) -> Result<(), StorageError> {

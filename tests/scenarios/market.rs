@@ -6,7 +6,7 @@ mod categories;
 mod contests;
 mod extremes;
 mod lists;
-mod live_updates;
+pub(crate) mod live_updates;
 mod products;
 mod reserve;
 mod routes;

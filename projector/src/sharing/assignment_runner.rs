@@ -57,7 +57,8 @@ struct Held {
 impl AssignmentRunner {
     /// Runs assignments until `stop`, then releases their leases.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        if let Err(error) = presence::remove_old(&self.pool).await {
+        let removal = presence::remove_old(&self.pool);
+        if let Err(error) = self.pool.with_timeout(removal).await {
             tracing::warn!(%error, "the leases of projectors that ended long ago cannot be removed");
         }
         let mut held = Held::default();

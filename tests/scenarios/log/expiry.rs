@@ -15,7 +15,7 @@ const CLIENTS: usize = 16;
 const MEASURED: Duration = Duration::from_mins(1);
 
 /// A record of a command that came so many hours ago.
-async fn insert_record(pool: &PgPool, principal: &str, key: &str, hours: i32) {
+pub(super) async fn insert_record(pool: &PgPool, principal: &str, key: &str, hours: i32) {
     sqlx::query(
         "insert into idempotency_records
          select record_id($1, $2), '', 201, gen_random_uuid(), 1, 1,
@@ -48,7 +48,7 @@ fn builder() -> AppBuilder {
 }
 
 /// Waits until only records with these keys are left.
-async fn only_are_left(pool: &PgPool, keys: &[&str]) {
+pub(super) async fn only_are_left(pool: &PgPool, keys: &[&str]) {
     eventually("the other records to be removed", || async {
         let left: Vec<String> =
             sqlx::query_scalar("select key from idempotency_records order by key")

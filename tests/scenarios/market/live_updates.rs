@@ -8,16 +8,16 @@ use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
 /// A client that watches an auction.
-struct Watcher {
+pub(crate) struct Watcher {
     response: Response,
     text: String,
 }
 
 /// A live update: the document of the auction, with the token that the stream resumes at.
 #[derive(Clone, Debug, PartialEq)]
-struct LiveUpdate {
+pub(crate) struct LiveUpdate {
     id: String,
-    document: Value,
+    pub(crate) document: Value,
 }
 
 impl LiveUpdate {
@@ -32,7 +32,7 @@ impl LiveUpdate {
 }
 
 impl Watcher {
-    async fn open(client: &Client, auction: Uuid) -> Self {
+    pub(crate) async fn open(client: &Client, auction: Uuid) -> Self {
         let request = client.query(&format!("/v1/auctions/{auction}/live"));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
@@ -42,7 +42,7 @@ impl Watcher {
         }
     }
 
-    async fn next(&mut self) -> LiveUpdate {
+    pub(crate) async fn next(&mut self) -> LiveUpdate {
         loop {
             let event = self.next_event().await;
             let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
