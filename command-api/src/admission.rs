@@ -32,7 +32,7 @@ pub(crate) struct Admission {
 }
 
 /// The right to a place among what is admitted. Dropping it makes room for other work.
-pub(crate) struct Permit {
+pub struct Permit {
     _held: Held<Share>,
     gauge: &'static str,
     _slot: OwnedSemaphorePermit,

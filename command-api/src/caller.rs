@@ -30,12 +30,13 @@ pub struct Caller {
     pub expected_versions: Option<Vec<i64>>,
     /// The `Idempotency-Key` of the request.
     pub idempotency_key: Option<String>,
+    /// From where the request was sent.
+    pub address: ClientAddress,
     correlation: Correlation,
     causation_id: Option<Uuid>,
     /// The lines of `If-Match` as they were received.
     if_match: Vec<HeaderValue>,
     body: ReceivedBody,
-    address: ClientAddress,
 }
 
 impl Caller {
@@ -154,11 +155,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             request: format!("{} {path}", parts.method),
             expected_versions: expected.map(of_streams),
             idempotency_key,
+            address,
             correlation,
             causation_id,
             if_match: parts.headers.get_all(IF_MATCH).iter().cloned().collect(),
             body,
-            address,
         })
     }
 }

@@ -29,7 +29,7 @@ use uuid::Uuid;
 pub(crate) use expiry::remove_expired;
 pub use submission::{Accepted, Answer, Idempotency, Submission};
 
-use crate::admission::{Admission, Share};
+use crate::admission::{Admission, Permit, Share};
 use crate::error::Error;
 use commit_loop::CommitLoop;
 use idempotency::KeysInFlight;
@@ -108,16 +108,19 @@ impl Executor {
     /// # Errors
     /// The refusal of the command, or why it could not be decided or appended.
     pub async fn execute(&self, submission: Submission) -> Answer {
-        let Some(idempotency) = submission.idempotency.clone() else {
-            return self.enqueue(submission).await;
-        };
-        if let Some(answer) = self.records.answer(&idempotency) {
+        let known = submission.idempotency.as_ref();
+        if let Some(answer) = known.and_then(|sent| self.records.answer(sent)) {
             return answer;
         }
+        // Who waits for the command of another request takes as much room as who waits for its own.
+        let permit = self.admit(&submission.share)?;
+        let Some(idempotency) = submission.idempotency.clone() else {
+            return self.enqueue(submission, permit).await;
+        };
         let this = self.clone();
-        let execution = async move { this.enqueue(submission).await };
+        let execute = |permit| async move { this.enqueue(submission, permit).await };
         self.keys_in_flight
-            .execute_once(idempotency, execution)
+            .execute_once(idempotency, permit, execute)
             .await
     }
 
@@ -137,12 +140,15 @@ impl Executor {
         self.loader.claim_owner(claim).await
     }
 
-    async fn enqueue(&self, submission: Submission) -> Answer {
-        let admission = match &submission.share {
+    fn admit(&self, share: &Share) -> Result<Permit, Error> {
+        let admission = match share {
             Share::User(_) | Share::Address(_) => &self.admission,
             Share::Service(_) => &self.service_admission,
         };
-        let permit = admission.admit(submission.share.clone())?;
+        admission.admit(share.clone())
+    }
+
+    async fn enqueue(&self, submission: Submission, permit: Permit) -> Answer {
         let deadline = Instant::now() + self.command_deadline;
         let (command, answer) = QueuedCommand::new(submission, deadline, permit);
         self.queue.send(command).map_err(|_| Error::ShuttingDown)?;

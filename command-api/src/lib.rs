@@ -13,7 +13,7 @@ mod routes;
 mod run;
 mod start_error;
 
-pub use admission::Share;
+pub use admission::{Permit, Share};
 pub use process_roles::ProcessRoles;
 pub use routes::api;
 pub use run::run;

@@ -187,6 +187,14 @@ impl Config {
                 errors.push(format!("`{longer}` {error}"));
             }
         }
+        let commands_max = self.executor.queue_max;
+        let commands_max = commands_max.saturating_add(self.executor.queue_services_max);
+        if self.http.in_flight_max <= commands_max {
+            errors.push(
+                "`http.in_flight_max` must exceed `executor.queue_max` and `executor.queue_services_max` together"
+                    .to_owned(),
+            );
+        }
         if errors.is_empty() {
             Ok(())
         } else {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,7 +14,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use futures::FutureExt;
-use futures::future::{BoxFuture, join_all};
+use futures::future::{BoxFuture, Shared, WeakShared, join_all};
 use serde_json::json;
 
 use crate::http::Problem;
@@ -85,8 +85,7 @@ impl Readiness {
         })
     }
 
-    /// The names of the checks that fail, and why.
-    async fn missing(&self, timeout: Duration) -> BTreeMap<&'static str, String> {
+    async fn missing(&self, timeout: Duration) -> Missing {
         let results = self.checks.iter().map(|(name, check)| async move {
             let result = tokio::time::timeout(timeout, check()).await;
             (
@@ -102,16 +101,39 @@ impl Readiness {
     }
 }
 
+/// The names of the checks that fail, and why.
+type Missing = BTreeMap<&'static str, String>;
+
 struct Ops {
     readiness: Readiness,
+    /// The checks that run at the moment.
+    running: Mutex<Option<WeakShared<BoxFuture<'static, Missing>>>>,
     timeout: Duration,
     retry_after_s: u64,
+}
+
+impl Ops {
+    /// Runs the checks. Requests that come meanwhile share what they find: however many ask, the checks cost as
+    /// much as for one, and those of a flood do not keep each other from an answer in time.
+    fn check(self: &Arc<Self>) -> Shared<BoxFuture<'static, Missing>> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let unfinished = running.as_ref().and_then(WeakShared::upgrade);
+        if let Some(checks) = unfinished.filter(|checks| checks.peek().is_none()) {
+            return checks;
+        }
+        let this = Arc::clone(self);
+        let checks = async move { this.readiness.missing(this.timeout).await };
+        let checks = checks.boxed().shared();
+        *running = checks.downgrade();
+        checks
+    }
 }
 
 /// The routes `/livez`, `/readyz` and `/metrics`.
 pub fn router(readiness: Readiness, http: &config::Http) -> Router {
     let ops = Ops {
         readiness,
+        running: Mutex::default(),
         timeout: Duration::from_millis(http.readiness_timeout_ms),
         retry_after_s: http.retry_after_s,
     };
@@ -133,7 +155,7 @@ async fn readyz(
     State(ops): State<Arc<Ops>>,
     shutdown: Result<Shutdown, Problem>,
 ) -> Result<impl IntoResponse, Problem> {
-    let mut missing = ops.readiness.missing(ops.timeout).await;
+    let mut missing = ops.check().await;
     if shutdown.is_ok_and(|Shutdown(token)| token.is_cancelled()) {
         missing.insert("running", "stopping".to_owned());
     }

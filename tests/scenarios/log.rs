@@ -14,6 +14,7 @@ mod read_sets;
 mod records;
 mod registered_anew;
 mod repeated_requests;
+mod shares;
 mod silent_postgres;
 mod snapshots;
 mod time;

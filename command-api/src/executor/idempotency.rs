@@ -12,6 +12,7 @@ use futures::future::{BoxFuture, Shared};
 use tidemark_event_store::{IdempotencyRecord, RecordId};
 
 use super::submission::{Accepted, Answer, Idempotency};
+use crate::admission::Permit;
 use crate::error::Error;
 
 /// The commands with an `Idempotency-Key` that this process is executing.
@@ -26,29 +27,33 @@ struct InFlight {
 }
 
 impl KeysInFlight {
-    /// Runs `execution`, unless a command with the same key is being executed: then waits for the answer
-    /// of that one.
-    pub(super) async fn execute_once(
+    /// Calls `execute` with the permit, unless a command with the same key is being executed: then waits with
+    /// the permit for the answer of that one.
+    pub(super) async fn execute_once<F>(
         &self,
         idempotency: Idempotency,
-        execution: impl Future<Output = Answer> + Send + 'static,
-    ) -> Answer {
+        permit: Permit,
+        execute: impl FnOnce(Permit) -> F,
+    ) -> Answer
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
         let id = idempotency.id;
-        let answer = {
+        let (answer, _permit) = {
             let mut commands = self.lock();
             match commands.get(&id) {
                 Some(command) if command.request_hash != idempotency.request_hash => {
                     return Err(Error::IdempotencyKeyReused);
                 }
-                Some(command) => command.answer.clone(),
+                Some(command) => (command.answer.clone(), Some(permit)),
                 None => {
-                    let answer = self.spawn(id, execution);
+                    let answer = self.spawn(id, execute(permit));
                     let command = InFlight {
                         request_hash: idempotency.request_hash,
                         answer: answer.clone(),
                     };
                     commands.insert(id, command);
-                    answer
+                    (answer, None)
                 }
             }
         };

@@ -13,6 +13,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use tidemark_platform::config::Auth as Settings;
 use tidemark_platform::http::{FieldError, Problem};
+use tidemark_platform::server::ClientAddress;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -20,7 +21,7 @@ use unicode_normalization::UnicodeNormalization;
 use zxcvbn::feedback::Feedback;
 use zxcvbn::{Entropy, Score, zxcvbn};
 
-use crate::admission::{Admission, Share};
+use crate::admission::{Admission, Permit, Share};
 use crate::error::Error;
 
 /// How many characters of a password are used to estimate how easily it is guessed, which is enough to find
@@ -73,15 +74,24 @@ impl Passwords {
         })
     }
 
+    /// Admits a request from this address, with whatever credential: who has many accounts has no larger share.
+    /// Routes ask before they do anything else for the request.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] if too many of this address wait; [`Error::Overloaded`] if too many wait.
+    pub fn admit(&self, address: ClientAddress) -> Result<Permit, Error> {
+        self.waiting.admit(Share::Address(address.0))
+    }
+
     /// Hashes a new password, or refuses one that breaks the rule. `context` is what others know of its owner,
     /// such as the name: a password made of that is easily guessed. The hash is a PHC string, which names
     /// algorithm, cost and salt.
     ///
     /// # Errors
-    /// 422 with the reason; 429 if too many of this share wait; 503 if too many wait, or the wait is too long.
+    /// 422 with the reason; 503 if the wait is too long.
     pub async fn hash_new(
         &self,
-        share: Share,
+        admitted: Permit,
         password: &str,
         context: &[&str],
     ) -> Result<String, Problem> {
@@ -90,7 +100,7 @@ impl Passwords {
         // What is longer than the head would never be found in it.
         let context: Vec<_> = context.iter().map(|it| head(it)).collect();
         let argon2 = self.argon2.clone();
-        self.run(share, move || {
+        self.run(admitted, move || {
             let context: Vec<_> = context.iter().map(String::as_str).collect();
             if let Some(reason) = weakness(estimate(&head(&password), &context)) {
                 return Err(refusal(format!("is too easily guessed: {reason}")));
@@ -114,11 +124,10 @@ impl Passwords {
     /// Whether the password has this hash. Without a hash the answer is no, after the same time.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`] if too many of this share wait; [`Error::Overloaded`] if too many wait, or the
-    /// wait is too long.
+    /// [`Error::Overloaded`] if the wait is too long.
     pub async fn verify(
         &self,
-        share: Share,
+        admitted: Permit,
         password: &str,
         hash: Option<String>,
     ) -> Result<bool, Error> {
@@ -127,7 +136,7 @@ impl Passwords {
         let hash = hash.unwrap_or_else(|| self.dummy_hash.to_string());
         let argon2 = self.argon2.clone();
         let matches = self
-            .run(share, move || {
+            .run(admitted, move || {
                 let parsed = PasswordHash::new(&hash).map_err(Error::internal)?;
                 Ok::<_, Error>(argon2.verify_password(password.as_bytes(), &parsed).is_ok())
             })
@@ -139,10 +148,9 @@ impl Passwords {
     /// the work goes on if the client disconnects.
     async fn run<T: Send + 'static>(
         &self,
-        share: Share,
+        _admitted: Permit,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let _waiting = self.waiting.admit(share)?;
         let permit: OwnedSemaphorePermit =
             timeout(self.wait_max, Arc::clone(&self.running).acquire_owned())
                 .await

@@ -21,6 +21,8 @@ pub struct Http {
     #[garde(custom(positive))]
     pub body_timeout_ms: u64,
     #[garde(custom(positive))]
+    pub write_timeout_ms: u64,
+    #[garde(custom(positive))]
     pub handler_timeout_ms: u64,
     #[garde(custom(positive))]
     pub keep_alive_ms: u64,

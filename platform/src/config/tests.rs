@@ -180,3 +180,14 @@ fn a_missing_secret_names_its_variable() {
         "TIDEMARK_DATABASE__APPEND_URL is not set (configuration key `database.append_url`)"
     );
 }
+
+/// Services have places in the queue that users cannot take, which helps only if they come in.
+#[test]
+fn the_door_has_more_places_than_the_queue() {
+    let error = load(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "4608")]);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "`http.in_flight_max` must exceed `executor.queue_max` and `executor.queue_services_max` together"
+    );
+    assert!(load(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "4609")]).is_ok());
+}

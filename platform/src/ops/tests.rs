@@ -1,9 +1,11 @@
 //! What operators are answered.
 
 use std::future::pending;
+use std::sync::atomic::AtomicUsize;
 
 use axum::extract::Extension;
 use axum::routing::get as on_get;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -125,4 +127,33 @@ async fn operators_are_answered_when_the_api_is_overloaded() {
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(get(&app, path, &[]).await.status, 200, "{path}");
     }
+}
+
+#[tokio::test]
+async fn requests_that_come_while_checks_run_share_their_result() {
+    let (runs, release) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let (counted, released) = (Arc::clone(&runs), Arc::clone(&release));
+    let readiness = Readiness::new().check("database", move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let released = Arc::clone(&released);
+        async move {
+            released.notified().await;
+            Ok::<_, String>(())
+        }
+    });
+    let app = router(readiness, &config().http);
+    let (first, second, ()) = tokio::join!(
+        get(&app, "/readyz", &[]),
+        get(&app, "/readyz", &[]),
+        async { release.notify_one() }
+    );
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 200));
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    release.notify_one();
+    assert_eq!(get(&app, "/readyz", &[]).await.status, 200);
+    assert_eq!(
+        runs.load(Ordering::Relaxed),
+        2,
+        "the next one is checked anew"
+    );
 }

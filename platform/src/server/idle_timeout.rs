@@ -1,6 +1,6 @@
-//! Closes connections on which a client sends nothing. A client has a short time for the head of a request,
-//! counted from its first byte, and a longer time between requests. While a request is in flight, no limit
-//! of this module holds.
+//! Closes connections on which a client sends nothing, or takes nothing of what it is sent. A client has a short
+//! time for the head of a request, counted from its first byte, and a longer time between requests. While a
+//! request is in flight, only writing is limited.
 
 use std::future::Future;
 use std::io;
@@ -52,11 +52,12 @@ impl Drop for InFlight {
     }
 }
 
-/// How long a client may take for the head of a request, and between requests.
+/// How long a client may take for the head of a request and between requests, and how long it may take nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IdleTimeouts {
     head: Duration,
     keep_alive: Duration,
+    write: Duration,
 }
 
 impl IdleTimeouts {
@@ -64,17 +65,21 @@ impl IdleTimeouts {
         Self {
             head: Duration::from_millis(http.header_read_timeout_ms),
             keep_alive: Duration::from_millis(http.keep_alive_ms),
+            write: Duration::from_millis(http.write_timeout_ms),
         }
     }
 }
 
-/// A stream whose reads fail with `TimedOut` when the client has sent nothing for too long.
+/// A stream whose reads fail with `TimedOut` when the client has sent nothing for too long, and whose writes do when
+/// it has taken nothing.
 #[derive(Debug)]
 pub(super) struct TimeoutStream<T> {
     stream: T,
     activity: Activity,
     phase: Phase,
     deadline: Pin<Box<Sleep>>,
+    /// When a write that makes no progress fails; none while nothing waits to be written.
+    write_deadline: Option<Pin<Box<Sleep>>>,
     timeouts: IdleTimeouts,
 }
 
@@ -93,6 +98,7 @@ impl<T> TimeoutStream<T> {
             activity,
             phase: Phase::Head,
             deadline: Box::pin(sleep(timeouts.head)),
+            write_deadline: None,
             timeouts,
         }
     }
@@ -131,11 +137,30 @@ impl<T> TimeoutStream<T> {
             self.enter(Phase::Idle);
         }
         ready!(self.deadline.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client has sent nothing for too long",
-        )))
+        Poll::Ready(Err(timed_out("the client has sent nothing for too long")))
     }
+
+    /// Hands on what came of a write, unless it has made no progress for too long.
+    fn limit_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.write_deadline = None;
+            return written;
+        }
+        let timeout = self.timeouts.write;
+        let deadline = self
+            .write_deadline
+            .get_or_insert_with(|| Box::pin(sleep(timeout)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Err(timed_out("the client has taken nothing for too long")))
+    }
+}
+
+fn timed_out(cause: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, cause)
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
@@ -160,7 +185,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
         cx: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buffer)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, buffer);
+        this.limit_write(cx, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -176,13 +203,15 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
         cx: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = &mut self.get_mut().stream;
+        let this = self.get_mut();
+        let stream = &mut this.stream;
         fail_point!("half_an_answer", |_| {
             let half = &buffers[0][..buffers[0].len() / 2];
             let _ = Pin::new(&mut *stream).poll_write(cx, half);
             std::process::abort()
         });
-        Pin::new(stream).poll_write_vectored(cx, buffers)
+        let written = Pin::new(stream).poll_write_vectored(cx, buffers);
+        this.limit_write(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

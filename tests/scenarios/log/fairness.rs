@@ -18,7 +18,7 @@ const IN_A_BATCH: i64 = 4;
 const LONG_BYTES: i64 = 30_000;
 
 /// A command API whose appends may be held back for long.
-async fn command_api(app: &App, changed: &[(&str, i64)]) -> Process {
+pub(super) async fn command_api(app: &App, changed: &[(&str, i64)]) -> Process {
     let mut settings = app.settings.clone();
     for timeout in [
         "DATABASE__LOCK_TIMEOUT_MS",
@@ -42,7 +42,7 @@ async fn command_api(app: &App, changed: &[(&str, i64)]) -> Process {
 }
 
 /// Holds back every append until the transaction ends.
-async fn hold_appends(app: &App) -> Transaction<'_, Postgres> {
+pub(super) async fn hold_appends(app: &App) -> Transaction<'_, Postgres> {
     let mut transaction = app.database.pool.begin().await.unwrap();
     let lock = sqlx::query("select position from log_head for update");
     lock.execute(&mut *transaction).await.unwrap();
@@ -50,10 +50,14 @@ async fn hold_appends(app: &App) -> Transaction<'_, Postgres> {
 }
 
 /// Waits until so many commands are in the executor of a process.
-async fn are_waiting(process: &Process, commands: usize) {
+pub(super) async fn are_waiting(process: &Process, commands: usize) {
+    shows(process, &format!("tidemark_executor_commands {commands}")).await;
+}
+
+/// Waits until this line is among the metrics of a process.
+pub(super) async fn shows(process: &Process, expected: &str) {
     let metrics = Client::anonymous(&process.url, "");
-    let expected = format!("tidemark_executor_commands {commands}");
-    eventually("the commands to wait", || async {
+    eventually("a metric to have its value", || async {
         let metrics = Answer::to(metrics.command(Method::GET, "/metrics")).await;
         metrics
             .text
@@ -64,7 +68,7 @@ async fn are_waiting(process: &Process, commands: usize) {
     .await;
 }
 
-fn draft(market: &Market<'_>, description: &str) -> Value {
+pub(super) fn draft(market: &Market<'_>, description: &str) -> Value {
     let mut body = product(market.category_id);
     body["description"] = description.into();
     body

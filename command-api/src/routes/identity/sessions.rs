@@ -185,6 +185,7 @@ struct Authenticated {
 /// The user who has this e-mail address and password. All failures look alike and take the same time, so
 /// that nobody learns which addresses are registered.
 async fn authenticate(app: &App, caller: &Caller, login: &Login) -> Result<Authenticated, Error> {
+    let admitted = app.passwords.admit(caller.address)?;
     let email = normalised_email(&login.email);
     let found = find(app, app.lookup_key.hash("email", &email)).await?;
     let hash = match &found {
@@ -196,7 +197,7 @@ async fn authenticate(app: &App, caller: &Caller, login: &Login) -> Result<Authe
     };
     let is_right = app
         .passwords
-        .verify(caller.share(), &login.password, hash)
+        .verify(admitted, &login.password, hash)
         .await?;
     found
         .filter(|_| is_right)

@@ -159,12 +159,11 @@ async fn registration(
     caller: &Caller,
     user: &NewUser,
 ) -> Result<(Register, SubjectKeyUse), Problem> {
+    let admitted = app.passwords.admit(caller.address)?;
     let email = normalised_email(&user.email);
     let local_part = email.split('@').next().unwrap_or_default();
     let context = [&*email, local_part, user.display_name.as_str(), "tidemark"];
-    let hashing = app
-        .passwords
-        .hash_new(caller.share(), &user.password, &context);
+    let hashing = app.passwords.hash_new(admitted, &user.password, &context);
     let password_hash = hashing.await?;
     let user_id = UserId(new_id());
     let new_key = app

@@ -185,8 +185,14 @@ async fn failures_of_handlers_are_answered_without_their_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_over_the_limit_are_refused() {
-    let app = app_with(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "1")]);
-    let (stuck, refused) = tokio::join!(get(&app, "/v1/stuck", &[]), async {
+    let app = app_with(&[
+        ("TIDEMARK_HTTP__IN_FLIGHT_MAX", "3"),
+        ("TIDEMARK_EXECUTOR__QUEUE_MAX", "1"),
+        ("TIDEMARK_EXECUTOR__QUEUE_PER_PRINCIPAL_MAX", "1"),
+        ("TIDEMARK_EXECUTOR__QUEUE_SERVICES_MAX", "1"),
+    ]);
+    let stuck = || get(&app, "/v1/stuck", &[]);
+    let (stuck, _, _, refused) = tokio::join!(stuck(), stuck(), stuck(), async {
         get(&app, "/v1/filter", &[]).await
     });
     assert_eq!(refused.problem(), (503, "overloaded".to_owned()));

@@ -1,4 +1,4 @@
-//! How long a client may send nothing. Time is paused: it advances when every task waits, so that waits can
+//! How long a client may send nothing, or take nothing. Time is paused: it advances when every task waits, so that waits can
 //! be measured exactly.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt, stream};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt, DuplexStream, duplex, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
 use tokio::time::{Instant, interval, sleep};
 
 use super::super::idle_timeout::{Activity, IdleTimeouts, TimeoutStream};
@@ -23,8 +23,15 @@ use crate::testing::config;
 /// Longer than both timeouts.
 const LONG: Duration = Duration::from_secs(100);
 
+/// How much a connection holds that the client has not taken yet.
+const BUFFER: usize = 4096;
+
 fn head_timeout() -> Duration {
     Duration::from_millis(config().http.header_read_timeout_ms)
+}
+
+fn write_timeout() -> Duration {
+    Duration::from_millis(config().http.write_timeout_ms)
 }
 
 fn keep_alive_timeout() -> Duration {
@@ -43,6 +50,7 @@ fn ticks() -> impl Stream<Item = Result<Bytes, std::io::Error>> {
 fn connect() -> DuplexStream {
     let router = Router::new()
         .route("/quick", get(|| async { "done" }))
+        .route("/large", get(|| async { "x".repeat(10 * BUFFER) + "done" }))
         .route(
             "/slow",
             get(|| async {
@@ -54,7 +62,7 @@ fn connect() -> DuplexStream {
             "/stream",
             get(|| async { Response::new(Body::from_stream(ticks())) }),
         );
-    let (client, server) = duplex(4096);
+    let (client, server) = duplex(BUFFER);
     let (http, activity) = (config().http, Activity::default());
     let stream = TokioIo::new(TimeoutStream::new(
         server,
@@ -146,4 +154,26 @@ async fn a_response_may_take_longer_than_both_timeouts() {
     read_to(&mut client, "done\r\n0\r\n\r\n").await;
     assert_about(started.elapsed(), 3 * LONG);
     assert_about(closed_after(client, false).await, keep_alive_timeout());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_an_answer_is_disconnected() {
+    let mut client = connect();
+    send_get(&mut client, "/large").await;
+    sleep(2 * write_timeout()).await;
+    let rest = read_to_end(&mut client).await;
+    assert_eq!(rest.len(), BUFFER, "{rest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_take_an_answer_slowly() {
+    let mut client = connect();
+    send_get(&mut client, "/large").await;
+    let mut part = [0; BUFFER];
+    for _ in 0..10 {
+        // Longer than the timeout in all, shorter than that of an idle connection.
+        sleep(write_timeout() / 6).await;
+        client.read_exact(&mut part).await.unwrap();
+    }
+    read_to(&mut client, "done").await;
 }
