@@ -9,16 +9,10 @@ mod log_feed;
 use async_trait::async_trait;
 use tidemark_events::Recorded;
 
+use crate::FollowError;
+
 pub use kafka_feed::{FeedCounts, KafkaFeed};
 pub use log_feed::LogFeed;
-
-/// Why a feed gave nothing. Nothing is lost: the caller can call again.
-#[derive(Debug, thiserror::Error)]
-pub enum FeedError {
-    /// Postgres did not read the log.
-    #[error("the log cannot be read: {0}")]
-    Log(#[from] sqlx::Error),
-}
 
 /// The log, in order, from any position on.
 #[async_trait]
@@ -27,6 +21,7 @@ pub trait Feed: Send {
     /// while there are none. Cancelling the call loses nothing.
     ///
     /// # Errors
-    /// If the log could not be read. The next call goes on at the same position.
-    async fn next(&mut self) -> Result<Vec<Recorded>, FeedError>;
+    /// If the log could not be read. The next call goes on at the same position, unless the log is not the one that it
+    /// was: then this feed gives nothing more.
+    async fn next(&mut self) -> Result<Vec<Recorded>, FollowError>;
 }

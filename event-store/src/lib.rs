@@ -25,7 +25,7 @@ pub use append::{
 pub use backoff::Backoff;
 pub use idempotency::{IdempotencyRecord, RecordId, RemovedRecords};
 pub use lease::{Lease, Leases};
-pub use log::{Head, Log, Published, StatePart};
+pub use log::{FollowError, Head, Log, Published, StatePart};
 pub use pool::TimedPool;
 pub use schema::migrate;
 pub use sealing::{LookupKey, NewSubjectKey, SealError, SubjectKey, SubjectKeys};

@@ -4,7 +4,7 @@
 mod events;
 mod states;
 
-use tidemark_events::Timestamp;
+use tidemark_events::{LogPoint, Timestamp};
 use uuid::Uuid;
 
 use crate::TimedPool;
@@ -20,6 +20,17 @@ pub struct Head {
     pub position: i64,
     /// The time at which the last event was recorded.
     pub recorded_at: Timestamp,
+}
+
+/// Why the log was not read on from a point.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// Postgres did not answer.
+    #[error("the log cannot be read: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The log holds another event at this position, or none: it was restored from a backup, or is another one.
+    #[error("the log is not the one that it was: it has another event, or none, at position {0}")]
+    OtherLog(i64),
 }
 
 /// How much of the log is in Kafka.
@@ -68,22 +79,52 @@ impl Log {
         self.pool.with_timeout(query).await
     }
 
-    /// Reads where the log ends, and up to where the relay has confirmed that Kafka holds it.
+    /// Reads where the log ends, and which event is there.
     ///
     /// # Errors
     /// If Postgres does not answer the query.
-    pub async fn published(&self) -> sqlx::Result<Published> {
+    pub async fn end(&self) -> sqlx::Result<LogPoint> {
         let query = sqlx::query_as!(
-            Published,
+            LogPoint,
             r#"
-            select head.position as head,
-                   relay.position as confirmed
-              from log_head as head,
-                   relay_progress as relay
+            select log_head.position,
+                   events.event_id as "event_id?"
+              from log_head
+              left join events
+                on events.position = log_head.position
             "#
         )
         .fetch_one(&*self.pool);
         self.pool.with_timeout(query).await
+    }
+
+    /// Reads where the log ends, and up to where the relay has confirmed that Kafka holds it.
+    ///
+    /// # Errors
+    /// If Postgres does not answer the query, or the log does not hold the point `seen`.
+    pub async fn published(&self, seen: LogPoint) -> Result<Published, FollowError> {
+        let query = sqlx::query!(
+            r#"
+            select head.position as head,
+                   relay.position as confirmed,
+                   $1::bigint = 0 or exists (
+                       select from events where position = $1 and event_id = $2
+                   ) as "is_in_log!"
+              from log_head as head,
+                   relay_progress as relay
+            "#,
+            seen.position,
+            seen.event_id,
+        )
+        .fetch_one(&*self.pool);
+        let found = self.pool.with_timeout(query).await?;
+        if !found.is_in_log {
+            return Err(FollowError::OtherLog(seen.position));
+        }
+        Ok(Published {
+            head: found.head,
+            confirmed: found.confirmed,
+        })
     }
 
     /// Reads the clock of Postgres, by which all events are recorded.

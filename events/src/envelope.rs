@@ -122,7 +122,34 @@ pub struct Recorded {
     pub recorded_at: Timestamp,
 }
 
+/// A position of the log and the event there. The position alone does not say in which log it is: one that
+/// was restored from a backup goes on with other events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPoint {
+    /// The position; 0 is before the first event.
+    pub position: i64,
+    /// The event at the position. None at position 0, and where it is not known.
+    pub event_id: Option<Uuid>,
+}
+
+impl LogPoint {
+    /// Before the first event.
+    pub const START: Self = Self {
+        position: 0,
+        event_id: None,
+    };
+}
+
 impl Recorded {
+    /// The position of the event, and the event there.
+    #[must_use]
+    pub const fn point(&self) -> LogPoint {
+        LogPoint {
+            position: self.position,
+            event_id: Some(self.event_id),
+        }
+    }
+
     /// Decodes the event.
     ///
     /// # Errors

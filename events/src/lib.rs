@@ -26,7 +26,7 @@ pub mod samples;
 
 pub use aggregate::Visibility;
 pub use codec::{DecodeError, Encoded};
-pub use envelope::{Actor, ActorError, EventHash, Metadata, Recorded};
+pub use envelope::{Actor, ActorError, EventHash, LogPoint, Metadata, Recorded};
 pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};

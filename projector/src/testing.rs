@@ -12,10 +12,9 @@ use tidemark_event_store::testing::{
     create_database, database_name, from_environment, with_database,
 };
 use tidemark_events::market::category;
-use tidemark_events::{CategoryId, Event, Recorded, samples};
+use tidemark_events::{CategoryId, Event, LogPoint, Recorded, samples};
 use tidemark_platform::Config;
-use tidemark_read_models::storage::GENERATION;
-use tidemark_read_models::{EventFilter, FoldInput, ReadModel, divide};
+use tidemark_read_models::{EventFilter, FoldInput, Generation, ReadModel, divide};
 use uuid::Uuid;
 
 use crate::following::page::Page;
@@ -25,11 +24,20 @@ pub(crate) fn recorded(position: i64) -> Recorded {
     samples::recorded(position, &samples::all()[0])
 }
 
+/// The point at a position, of a log whose events are made of samples.
+pub(crate) fn at(position: i64) -> LogPoint {
+    if position == 0 {
+        LogPoint::START
+    } else {
+        recorded(position).point()
+    }
+}
+
 /// A page after which the log has no more events.
 pub(crate) fn page(events: &[Arc<Recorded>]) -> Page {
     Page {
         events: events.to_vec(),
-        to: events.last().unwrap().position,
+        to: events.last().unwrap().point(),
         has_more: false,
     }
 }
@@ -70,7 +78,8 @@ impl Database {
             ) partition by list (generation);
             create table tally_rows_1 partition of tally_rows for values in (1);
             grant select, insert, update, delete on tally_rows to tidemark_project;
-            insert into generations (read_model, generation, serving) values ('tally', 1, true);
+            insert into generations (read_model, generation, state, fold_version)
+            values ('tally', 1, 'serving', 1);
             insert into checkpoints (read_model, generation) values ('tally', 1);";
         self.owner.execute(sqlx::raw_sql(sql)).await.unwrap();
     }
@@ -78,8 +87,9 @@ impl Database {
     /// Divides the small read model, as the first projector with that configuration does.
     pub(crate) async fn divide_tally(&self, shards: i32) {
         let configured = BTreeMap::from([("tally".to_owned(), shards)]);
-        let divided = divide(&self.pool, GENERATION, &configured).await.unwrap();
-        assert_eq!(divided["tally"], shards);
+        let divided = divide(&self.pool, &configured).await.unwrap();
+        let tally = divided.into_iter().find(|it| it.read_model == "tally");
+        assert_eq!(tally.unwrap().shards, shards);
     }
 
     /// The checkpoints of all shards of a read model.
@@ -87,6 +97,12 @@ impl Database {
         let sql = "select position from checkpoints where read_model = $1 order by shard";
         let query = sqlx::query_scalar(sql).bind(read_model);
         query.fetch_all(&self.owner).await.unwrap()
+    }
+
+    /// Appends events to the log, and shares them as a feed does.
+    pub(crate) async fn append_shared(&self, events: Vec<Recorded>) -> Vec<Arc<Recorded>> {
+        self.append(&events).await;
+        events.into_iter().map(Arc::new).collect()
     }
 
     /// Appends events to the log.
@@ -154,6 +170,11 @@ fn project_url(database: &str) -> String {
     )
 }
 
+/// The generation of [`Tally`].
+pub(crate) const GENERATION: Generation = Generation {
+    number: 1,
+    fold_version: Tally::FOLD_VERSION,
+};
 /// While set, the fold of [`Tally`] panics at the row of [`FAILING_CATEGORY`].
 pub(crate) static IS_FAILING: AtomicBool = AtomicBool::new(false);
 /// The category at whose row the fold panics while [`IS_FAILING`] is set.
@@ -172,6 +193,7 @@ pub(crate) struct Count {
 
 impl ReadModel for Tally {
     const NAME: &'static str = "tally";
+    const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "category.created",
         "category.activated",

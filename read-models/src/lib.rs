@@ -3,6 +3,7 @@
 //!
 //! Nothing here follows the log: the workers of the projector do, and call what is here.
 
+mod generation;
 mod model;
 mod shard;
 
@@ -19,8 +20,9 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use generation::{FollowedGeneration, Generation, divide};
 pub use model::{EventFilter, FoldInput, ReadModel};
-pub use shard::{Shard, divide};
+pub use shard::Shard;
 
 /// The one list of read models. `for_each_read_model!(name(arguments))` calls `name::<M>(arguments)` for each
 /// read model `M` and gives an array of the results; more may follow the call, such as `.await`.

@@ -31,6 +31,8 @@ pub struct FoldInput<'a> {
 pub trait ReadModel: Send + Sync + 'static {
     /// The name in checkpoints, leases, metrics and Redis keys. The table is `{NAME}_rows`.
     const NAME: &'static str;
+    /// The version of the fold. It rises with each change after which the same events make other rows.
+    const FOLD_VERSION: i32;
     /// The events that it folds.
     const EVENTS: EventFilter;
     /// Whether its documents are kept in Redis too, because they are read very often.

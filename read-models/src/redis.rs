@@ -3,13 +3,14 @@
 //! loses both or neither.
 //!
 //! The name of a document's field is the id of the row, and the value is `<position> <json>`. Without JSON,
-//! the row was removed. Nothing here decides when to write: the projector's Redis writer does.
+//! the row was removed. The checkpoint is stored as `<position> <event id>`. Nothing here decides when to write: the projector's Redis writer does.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands, Client, RedisResult, Script};
+use tidemark_events::LogPoint;
 use uuid::Uuid;
 
 use crate::Shard;
@@ -50,8 +51,8 @@ pub struct Bucket {
 /// What a bucket must hold so that a write happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// The bucket is filled, and its checkpoint is this position.
-    Checkpoint(i64),
+    /// The bucket is filled, and its checkpoint is this point.
+    Checkpoint(LogPoint),
     /// The bucket is being filled, by the writer that chose this id.
     Filling(Uuid),
 }
@@ -87,9 +88,10 @@ impl Documents {
     ) -> RedisResult<Option<CachedDocument>> {
         let key = self.key(read_model, generation, Shard::of(id, shards));
         let fields = [CHECKPOINT, &id.to_string()];
-        let (checkpoint, value): (Option<i64>, Option<String>) =
+        let (checkpoint, value): (Option<String>, Option<String>) =
             self.connection.clone().hmget(key, &fields).await?;
-        Ok(checkpoint.map(|checkpoint| CachedDocument::new(checkpoint, value.as_deref())))
+        let checkpoint = checkpoint.as_deref().and_then(point);
+        Ok(checkpoint.map(|at| CachedDocument::new(at.position, value.as_deref())))
     }
 
     /// The bucket of a shard.
@@ -122,12 +124,13 @@ impl CachedDocument {
 }
 
 impl Bucket {
-    /// The position up to which all events are in the bucket; `None` if it is not filled.
+    /// The point up to which all events are in the bucket; `None` if it is not filled.
     ///
     /// # Errors
     /// If Redis does not answer in time.
-    pub async fn checkpoint(&self) -> RedisResult<Option<i64>> {
-        self.connection.clone().hget(&*self.key, CHECKPOINT).await
+    pub async fn checkpoint(&self) -> RedisResult<Option<LogPoint>> {
+        let text: Option<String> = self.connection.clone().hget(&*self.key, CHECKPOINT).await?;
+        Ok(text.as_deref().and_then(point))
     }
 
     /// Writes a batch, at most `script_documents_max` documents at a time. Returns false if the checkpoint of
@@ -170,18 +173,14 @@ impl Bucket {
         &self,
         guard: Guard,
         rows: &[StoredRow],
-        checkpoint: Option<i64>,
+        checkpoint: Option<LogPoint>,
     ) -> RedisResult<bool> {
         let mut invocation = WRITE.key(&*self.key);
         match guard {
-            Guard::Checkpoint(position) => invocation.arg(CHECKPOINT).arg(position),
+            Guard::Checkpoint(at) => invocation.arg(CHECKPOINT).arg(text(at)),
             Guard::Filling(id) => invocation.arg(FILLING).arg(id.to_string()),
         };
-        invocation.arg(
-            checkpoint
-                .map(|position| position.to_string())
-                .unwrap_or_default(),
-        );
+        invocation.arg(checkpoint.map(text).unwrap_or_default());
         for row in rows {
             let document = row.document.as_deref().unwrap_or_default();
             invocation
@@ -191,4 +190,19 @@ impl Bucket {
         }
         invocation.invoke_async(&mut self.connection.clone()).await
     }
+}
+
+/// A checkpoint as it is stored.
+fn text(LogPoint { position, event_id }: LogPoint) -> String {
+    format!("{position} {}", event_id.unwrap_or_default())
+}
+
+/// The checkpoint that a text stands for, if it is one.
+fn point(text: &str) -> Option<LogPoint> {
+    let (position, event_id) = text.split_once(' ')?;
+    let event_id = event_id.parse().ok();
+    Some(LogPoint {
+        position: position.parse().ok()?,
+        event_id: event_id.filter(|id: &Uuid| !id.is_nil()),
+    })
 }

@@ -1,8 +1,5 @@
-//! Shards: into how many of them a generation of a read model is divided, and which of them a row is in.
+//! Shards: the parts into which the rows of a generation are divided, and which of them a row is in.
 
-use std::collections::BTreeMap;
-
-use sqlx::PgPool;
 use uuid::Uuid;
 
 /// One of the shards into which the rows of a generation are divided.
@@ -47,58 +44,6 @@ impl Shard {
     pub fn holds(self, id: Uuid) -> bool {
         Self::of(id, self.count) == self
     }
-}
-
-/// The number of shards of each read model in a generation. If it was not decided before, it is decided now
-/// for ever: the number that `configured` has for the read model, or 1.
-///
-/// # Errors
-/// If Postgres cannot be asked.
-pub async fn divide(
-    pool: &PgPool,
-    generation: i32,
-    configured: &BTreeMap<String, i32>,
-) -> sqlx::Result<BTreeMap<String, i32>> {
-    let (read_models, shards): (Vec<_>, Vec<_>) = configured.clone().into_iter().unzip();
-    sqlx::query!(
-        r#"
-        with divided as (
-            update generations
-               set shards = coalesce(
-                       (select c.shards
-                          from unnest($2::text[], $3::integer[]) as c (read_model, shards)
-                         where c.read_model = generations.read_model), 1)
-             where generation = $1
-               and shards is null
-            returning read_model, generation, shards
-        )
-        insert into checkpoints (read_model, generation, shard)
-        select d.read_model,
-               d.generation,
-               generate_series(1, d.shards - 1)
-          from divided d
-        "#,
-        generation,
-        &read_models,
-        &shards,
-    )
-    .execute(pool)
-    .await?;
-    let divided = sqlx::query!(
-        r#"
-        select read_model,
-               shards as "shards!"
-          from generations
-         where generation = $1
-        "#,
-        generation,
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(divided
-        .into_iter()
-        .map(|row| (row.read_model, row.shards))
-        .collect())
 }
 
 #[cfg(test)]

@@ -10,16 +10,14 @@ use std::time::Duration;
 
 use fail::fail_point;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use tidemark_events::LogPoint;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use error::StorageError;
 
 use self::sql::Sql;
-use crate::Shard;
-
-/// The only generation that is built yet. Every table and Redis key has a place for the number already.
-pub const GENERATION: i32 = 1;
+use crate::{Generation, Shard};
 
 /// The highest number of rows that one statement writes, so that none takes long.
 const STATEMENT_ROWS_MAX: usize = 1_000;
@@ -40,9 +38,9 @@ pub struct StoredRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowBatch {
     /// The checkpoint before the write.
-    pub from: i64,
+    pub from: LogPoint,
     /// The checkpoint after the write.
-    pub to: i64,
+    pub to: LogPoint,
     /// The rows that changed, each once.
     pub rows: Vec<StoredRow>,
 }
@@ -50,8 +48,10 @@ pub struct RowBatch {
 /// How far a shard has applied the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The position up to which all events are in the rows of the shard.
-    pub position: i64,
+    /// The point up to which all events are in the rows of the shard.
+    pub point: LogPoint,
+    /// Whether the log holds that point. If not, the rows are of another history.
+    pub is_in_log: bool,
     /// The checkpoint of the last write that removed a row. A copy of the rows as of this checkpoint or a later
     /// one is brought up to date by the rows that changed since. An older copy must be read anew, because a
     /// removed row leaves no trace.
@@ -65,7 +65,7 @@ pub struct Storage {
     pool: PgPool,
     response_timeout: Duration,
     read_model: &'static str,
-    generation: i32,
+    generation: Generation,
     shard: Shard,
     sql: Arc<Sql>,
 }
@@ -78,7 +78,7 @@ impl Storage {
         pool: PgPool,
         response_timeout: Duration,
         read_model: &'static str,
-        generation: i32,
+        generation: Generation,
         shard: Shard,
     ) -> Self {
         Self {
@@ -102,19 +102,50 @@ impl Storage {
     /// # Errors
     /// If Postgres fails, or there is no such shard.
     pub async fn checkpoint(&self) -> sqlx::Result<Checkpoint> {
-        let query = sqlx::query_as!(
-            Checkpoint,
+        let query = sqlx::query!(
             r#"
             select position,
-                   last_removal
+                   event_id,
+                   last_removal,
+                   position = 0 or exists (
+                       select
+                         from events
+                        where events.position = checkpoints.position
+                          and events.event_id = checkpoints.event_id
+                   ) as "is_in_log!"
               from checkpoints
              where read_model = $1
                and generation = $2
                and shard = $3
             "#,
             self.read_model,
-            self.generation,
+            self.generation.number,
             self.shard.number,
+        );
+        let found = self.answered(query.fetch_one(&self.pool)).await?;
+        Ok(Checkpoint {
+            point: LogPoint {
+                position: found.position,
+                event_id: found.event_id,
+            },
+            is_in_log: found.is_in_log,
+            last_removal: found.last_removal,
+        })
+    }
+
+    /// Whether the log holds a point.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn is_in_log(&self, point: LogPoint) -> sqlx::Result<bool> {
+        let query = sqlx::query_scalar!(
+            r#"
+            select $1::bigint = 0 or exists (
+                       select from events where position = $1 and event_id = $2
+                   ) as "is_in_log!"
+            "#,
+            point.position,
+            point.event_id,
         );
         self.answered(query.fetch_one(&self.pool)).await
     }
@@ -125,7 +156,7 @@ impl Storage {
     /// If Postgres fails.
     pub async fn rows(&self, ids: &[Uuid]) -> sqlx::Result<Vec<StoredRow>> {
         let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
-            .bind(self.generation)
+            .bind(self.generation.number)
             .bind(ids);
         self.answered(query.fetch_all(&self.pool)).await
     }
@@ -142,7 +173,7 @@ impl Storage {
         limit: usize,
     ) -> sqlx::Result<Vec<StoredRow>> {
         let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.page)))
-            .bind(self.generation)
+            .bind(self.generation.number)
             .bind(changed_after)
             .bind(after)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -154,7 +185,7 @@ impl Storage {
     /// Writes the rows and the checkpoint together. The write continues if the caller stops waiting for it.
     ///
     /// # Errors
-    /// [`StorageError::Fenced`] if the checkpoint is not `from`. After any error the caller must forget its
+    /// [`StorageError::Fenced`] if the checkpoint is not `from`, or the log does not hold `to`. After any error the caller must forget its
     /// rows in memory, because it does not know what was written.
     pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
         let storage = self.clone();
@@ -162,30 +193,39 @@ impl Storage {
         tokio::spawn(write).await?
     }
 
-    /// Stores why the event after `position` cannot be applied, for operators to see. The next write deletes
-    /// the reason.
+    /// Stores why nothing after the checkpoint `at` can be applied, for operators to see, and whether the log holds
+    /// the checkpoint itself. The next write deletes the reason.
     ///
     /// # Errors
     /// The same as [`Storage::write`].
-    pub async fn block(&self, position: i64, reason: &str) -> Result<(), StorageError> {
+    pub async fn block(
+        &self,
+        at: LogPoint,
+        reason: &str,
+        is_in_log: bool,
+    ) -> Result<(), StorageError> {
         let query = sqlx::query!(
             r#"
             update checkpoints
-               set blocked = $5,
+               set blocked = $6,
+                   in_log = $7,
                    updated_at = clock_timestamp()
              where read_model = $1
                and generation = $2
                and shard = $3
                and position = $4
+               and event_id is not distinct from $5
             "#,
             self.read_model,
-            self.generation,
+            self.generation.number,
             self.shard.number,
-            position,
+            at.position,
+            at.event_id,
             reason,
+            is_in_log,
         );
         let blocked = self.answered(query.execute(&self.pool)).await?;
-        self.fence(blocked.rows_affected(), position)
+        self.fence(blocked.rows_affected(), at)
     }
 
     /// Awaits a call for as long as an answer may take: if the other end of the connection has vanished, none
@@ -223,7 +263,7 @@ impl Storage {
         let ids = |rows: &[&StoredRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
         if !removed.is_empty() {
             sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
-                .bind(self.generation)
+                .bind(self.generation.number)
                 .bind(ids(&removed))
                 .execute(&mut **transaction)
                 .await?;
@@ -232,7 +272,7 @@ impl Storage {
             let documents = present.iter().map(|row| row.document.as_deref());
             let positions = present.iter().map(|row| row.position);
             sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
-                .bind(self.generation)
+                .bind(self.generation.number)
                 .bind(ids(&present))
                 .bind(documents.collect::<Vec<_>>())
                 .bind(positions.collect::<Vec<_>>())
@@ -242,6 +282,8 @@ impl Storage {
         Ok(())
     }
 
+    /// Moves the checkpoint, unless it is not where this process left it, another fold makes the rows, or the log does
+    /// not hold the event that the batch ends with: then the batch may be of a future that the log has lost.
     async fn advance_checkpoint(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
@@ -251,20 +293,33 @@ impl Storage {
         let advanced = sqlx::query!(
             r#"
             update checkpoints
-               set position = $5,
-                   last_removal = case when $6 then $5 else last_removal end,
+               set timeline = log_head.timeline,
+                   position = $7,
+                   event_id = $8,
+                   in_log = true,
+                   last_removal = case when $9 then $7 else last_removal end,
                    blocked = null,
                    updated_at = clock_timestamp()
-             where read_model = $1
-               and generation = $2
-               and shard = $3
-               and position = $4
+              from log_head,
+                   generations
+             where checkpoints.read_model = $1
+               and checkpoints.generation = $2
+               and checkpoints.shard = $4
+               and checkpoints.position = $5
+               and checkpoints.event_id is not distinct from $6
+               and generations.read_model = $1
+               and generations.generation = $2
+               and generations.fold_version = $3
+               and exists (select from events where events.position = $7 and events.event_id = $8)
             "#,
             self.read_model,
-            self.generation,
+            self.generation.number,
+            self.generation.fold_version,
             self.shard.number,
-            batch.from,
-            batch.to,
+            batch.from.position,
+            batch.from.event_id,
+            batch.to.position,
+            batch.to.event_id,
             removes,
         )
         .execute(&mut **transaction)
@@ -272,13 +327,13 @@ impl Storage {
         self.fence(advanced.rows_affected(), batch.from)
     }
 
-    fn fence(&self, rows_affected: u64, position: i64) -> Result<(), StorageError> {
+    fn fence(&self, rows_affected: u64, at: LogPoint) -> Result<(), StorageError> {
         match rows_affected {
             1 => Ok(()),
             _ => Err(StorageError::Fenced {
                 read_model: self.read_model,
                 shard: self.shard.number,
-                position,
+                position: at.position,
             }),
         }
     }

@@ -11,6 +11,7 @@
 )]
 
 pub mod app;
+mod backup;
 pub mod client;
 pub mod database;
 pub mod deployment;

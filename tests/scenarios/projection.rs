@@ -5,6 +5,7 @@ mod documents;
 mod extremes;
 mod failover;
 mod isolation;
+mod other_log;
 mod repeated_records;
 mod replay;
 mod shards;

@@ -10,15 +10,15 @@ mod session;
 
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, KafkaResult};
-use tidemark_events::Recorded;
+use tidemark_events::{LogPoint, Recorded};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
 use self::counts::Counter;
 use self::merged_session::MergedSession;
-use super::{Feed, FeedError};
+use super::Feed;
 use crate::kafka::Settings;
-use crate::{Backoff, Log};
+use crate::{Backoff, FollowError, Log};
 
 pub use counts::FeedCounts;
 
@@ -31,8 +31,8 @@ pub struct KafkaFeed {
     log: Log,
     settings: Settings,
     page_size: i64,
-    /// The position of the last event that was given.
-    last_position: i64,
+    /// The last event that was given.
+    last: LogPoint,
     source: Source,
     /// When the feed last gave something or was at the head of the log.
     progressed_at: Instant,
@@ -62,14 +62,14 @@ enum Source {
 }
 
 impl KafkaFeed {
-    /// A feed of the events after position `after`, at most `page_size` at once.
+    /// A feed of the events after the point `after`, at most `page_size` at once.
     #[must_use]
-    pub fn new(log: Log, settings: Settings, after: i64, page_size: i64) -> Self {
+    pub fn new(log: Log, settings: Settings, after: LogPoint, page_size: i64) -> Self {
         let now = Instant::now();
         Self {
             log,
             page_size,
-            last_position: after,
+            last: after,
             source: Source::Closed { retry_at: now },
             progressed_at: now,
             next_probe: now,
@@ -91,11 +91,11 @@ impl KafkaFeed {
     }
 
     /// Takes the next step towards a session that is followed, if one can be taken now.
-    async fn advance_session(&mut self) -> Result<(), FeedError> {
+    async fn advance_session(&mut self) -> Result<(), FollowError> {
         let now = Instant::now();
         match &mut self.source {
             Source::Closed { retry_at } if *retry_at <= now => {
-                let (settings, last) = (self.settings.clone(), self.last_position);
+                let (settings, last) = (self.settings.clone(), self.last.position);
                 let opening = spawn_blocking(move || MergedSession::open(&settings, last));
                 self.source = Source::Opening(opening);
             }
@@ -109,7 +109,7 @@ impl KafkaFeed {
                 let log_until = self.log.head().await?.position;
                 let closed = Source::Closed { retry_at: now };
                 if let Source::Opened(mut session) = std::mem::replace(&mut self.source, closed) {
-                    session.skip_to(self.last_position, &mut self.counts);
+                    session.skip_to(self.last.position, &mut self.counts);
                     self.source = Source::Following { session, log_until };
                 }
                 tracing::info!(log_until, "the feed follows Kafka");
@@ -121,11 +121,11 @@ impl KafkaFeed {
     }
 
     /// The events that can be given without waiting.
-    async fn available(&mut self) -> Result<Vec<Recorded>, FeedError> {
+    async fn available(&mut self) -> Result<Vec<Recorded>, FollowError> {
         let Source::Following { session, log_until } = &mut self.source else {
             return Ok(Vec::new());
         };
-        if self.last_position < *log_until {
+        if self.last.position < *log_until {
             let until = *log_until;
             return self.read_log(until, Counter::CaughtUp).await;
         }
@@ -142,7 +142,7 @@ impl KafkaFeed {
             Ok((_, Some(missing))) => self.read_log(missing, Counter::Backfilled).await,
             Ok((events, None)) => {
                 if let Some(event) = events.last() {
-                    self.last_position = event.position;
+                    self.last = event.point();
                     self.has_fallen_back = false;
                 }
                 Ok(events)
@@ -156,9 +156,9 @@ impl KafkaFeed {
 
     /// Reads the head of the log to find out whether the feed should have made progress. If so, checks
     /// Kafka for a gap, or reads from the log if the feed has stalled.
-    async fn probe(&mut self) -> Result<Vec<Recorded>, FeedError> {
-        let published = self.log.published().await?;
-        if published.head <= self.last_position {
+    async fn probe(&mut self) -> Result<Vec<Recorded>, FollowError> {
+        let published = self.log.published(self.last).await?;
+        if published.head <= self.last.position {
             self.progressed_at = Instant::now();
             self.next_probe = self.progressed_at + self.probe_pause.take();
             return Ok(Vec::new());
@@ -168,7 +168,7 @@ impl KafkaFeed {
         if self.has_fallen_back || self.progressed_at.elapsed() >= self.settings.stall {
             self.has_fallen_back = true;
             let events = self.read_log(published.head, Counter::FallenBack).await?;
-            if self.last_position < published.head {
+            if self.last.position < published.head {
                 self.next_probe = Instant::now();
             }
             return Ok(events);
@@ -180,19 +180,24 @@ impl KafkaFeed {
     }
 
     /// The next events from the log, at most up to `until`.
-    async fn read_log(&mut self, until: i64, counter: Counter) -> Result<Vec<Recorded>, FeedError> {
+    async fn read_log(
+        &mut self,
+        until: i64,
+        counter: Counter,
+    ) -> Result<Vec<Recorded>, FollowError> {
         let events = self
             .log
-            .page(
-                self.last_position,
-                self.page_size.min(until - self.last_position),
+            .follow(
+                self.last,
+                until.min(self.last.position.saturating_add(self.page_size)),
+                None,
             )
             .await?;
         if let Some(event) = events.last() {
-            self.last_position = event.position;
+            self.last = event.point();
         }
         if let Source::Following { session, .. } = &mut self.source {
-            session.skip_to(self.last_position, &mut self.counts);
+            session.skip_to(self.last.position, &mut self.counts);
         }
         self.counts.add(counter, events.len());
         Ok(events)
@@ -229,7 +234,7 @@ impl KafkaFeed {
 
 #[async_trait]
 impl Feed for KafkaFeed {
-    async fn next(&mut self) -> Result<Vec<Recorded>, FeedError> {
+    async fn next(&mut self) -> Result<Vec<Recorded>, FollowError> {
         // The feed does not stall while nobody calls it.
         if self.next_probe.elapsed() > self.settings.stall / PROBES_PER_STALL.0 {
             self.progressed_at = Instant::now();

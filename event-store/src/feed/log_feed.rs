@@ -1,29 +1,29 @@
 //! The feed that reads the table of events, page by page.
 
 use async_trait::async_trait;
-use tidemark_events::Recorded;
+use tidemark_events::{LogPoint, Recorded};
 
-use super::{Feed, FeedError};
-use crate::{Backoff, Log};
+use super::Feed;
+use crate::{Backoff, FollowError, Log};
 
 /// Reads the table: to rebuild, to catch up, and where there is no Kafka.
 #[derive(Debug)]
 pub struct LogFeed {
     log: Log,
-    /// The position of the last event that was given.
-    last_position: i64,
+    /// The last event that was given.
+    last: LogPoint,
     page_size: i64,
     idle: Backoff,
 }
 
 impl LogFeed {
-    /// A feed of the events after position `after`, at most `page_size` at once. While there are none, it
+    /// A feed of the events after the point `after`, at most `page_size` at once. While there are none, it
     /// reads again after each pause of `idle`.
     #[must_use]
-    pub const fn new(log: Log, after: i64, page_size: i64, idle: Backoff) -> Self {
+    pub const fn new(log: Log, after: LogPoint, page_size: i64, idle: Backoff) -> Self {
         Self {
             log,
-            last_position: after,
+            last: after,
             page_size,
             idle,
         }
@@ -32,11 +32,12 @@ impl LogFeed {
 
 #[async_trait]
 impl Feed for LogFeed {
-    async fn next(&mut self) -> Result<Vec<Recorded>, FeedError> {
+    async fn next(&mut self) -> Result<Vec<Recorded>, FollowError> {
         loop {
-            let events = self.log.page(self.last_position, self.page_size).await?;
+            let up_to = self.last.position.saturating_add(self.page_size);
+            let events = self.log.follow(self.last, up_to, None).await?;
             if let Some(event) = events.last() {
-                self.last_position = event.position;
+                self.last = event.point();
                 self.idle.reset();
                 return Ok(events);
             }

@@ -1,9 +1,9 @@
 //! Reading events: of one stream, of a range of positions.
 
-use tidemark_events::Recorded;
+use tidemark_events::{LogPoint, Recorded};
 use uuid::Uuid;
 
-use super::Log;
+use super::{FollowError, Log};
 
 /// A checked query for whole events. Its arguments are the part of the statement that begins with
 /// `from`, and the parameters.
@@ -74,30 +74,36 @@ impl Log {
         self.pool.with_timeout(query).await
     }
 
-    /// The events after one position and up to another, in order: those of the given types, or all.
+    /// The events that follow a point, up to a position, in order: those of the given types, or all. The event at
+    /// `up_to` is among them whatever its type, so that the caller knows the point where it is.
     ///
     /// # Errors
-    /// If Postgres does not answer the query.
-    pub async fn between(
+    /// If Postgres does not answer the query, or the log does not hold the point.
+    pub async fn follow(
         &self,
-        after_position: i64,
-        up_to_position: i64,
+        after: LogPoint,
+        up_to: i64,
         types: Option<&[&str]>,
-    ) -> sqlx::Result<Vec<Recorded>> {
+    ) -> Result<Vec<Recorded>, FollowError> {
         let query = select_events!(
             r#"
               from events
-             where position > $1
-               and position <= $2
-               and ($3::text[] is null or type = any ($3))
+             where position between $1 and $2
+               and ($3::text[] is null or type = any ($3) or position in ($1, $2))
              order by position
             "#,
-            after_position,
-            up_to_position,
+            after.position,
+            up_to,
             types as _,
         )
         .fetch_all(&*self.pool);
-        self.pool.with_timeout(query).await
+        let mut events = self.pool.with_timeout(query).await?.into_iter();
+        let is_in_log = after.position == 0 || events.next().is_some_and(|it| it.point() == after);
+        if is_in_log {
+            Ok(events.collect())
+        } else {
+            Err(FollowError::OtherLog(after.position))
+        }
     }
 
     /// The events at these positions, in order.

@@ -49,8 +49,11 @@ struct Progress {
     /// The configured number of shards, if it is another. It takes a rebuild to get there.
     #[serde(skip_serializing_if = "Option::is_none")]
     shards_configured: Option<i32>,
+    /// The state of the generation, such as `serving`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    serving: Option<bool>,
+    state: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fold_version: Option<i32>,
     position: i64,
     lag: i64,
     blocked: Option<String>,
@@ -143,7 +146,8 @@ async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
                c.shard as "shard?",
                g.shards as "shards?",
                null::integer as shards_configured,
-               g.serving as "serving?",
+               g.state as "state?",
+               g.fold_version as "fold_version?",
                c.position,
                0::bigint as "lag!",
                c.blocked,
@@ -196,7 +200,8 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Reactor>> {
             shard: None,
             shards: None,
             shards_configured: None,
-            serving: None,
+            state: None,
+            fold_version: None,
             position: row.position,
             lag: 0,
             blocked: row.blocked,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use tidemark_event_store::feed::{Feed, KafkaFeed, LogFeed};
-use tidemark_event_store::{Backoff, Log, kafka_settings};
+use tidemark_event_store::{Backoff, FollowError, Log, kafka_settings};
 use tidemark_platform::Config;
 use tidemark_platform::config::FeedChoice;
 use tidemark_platform::ops::ReadinessFlag;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::ring::Ring;
 
 /// Fills the ring until `stop`, and sets `started` as soon as it does. Until then, subscribers read
-/// the log itself.
+/// the log itself. If the log is not the one that it was, the ring begins anew at its end.
 pub(crate) async fn fill(
     ring: &Ring,
     config: &Config,
@@ -23,27 +23,19 @@ pub(crate) async fn fill(
 ) {
     let retry = Duration::from_millis(config.projection.retry_ms);
     let filling = async {
-        let mut feed = loop {
-            match start(config, &log, ring).await {
-                Ok(feed) => break feed,
-                Err(error) => tracing::warn!(%error, "the feed cannot start"),
-            }
-            tokio::time::sleep(retry).await;
-        };
-        started.set(true);
         loop {
-            match feed.next().await {
-                Ok(events) => {
-                    ring.push(events);
-                    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-                    gauge!("tidemark_ring_head").set(ring.head() as f64);
+            let mut feed = loop {
+                match start(config, &log, ring).await {
+                    Ok(feed) => break feed,
+                    Err(error) => tracing::warn!(%error, "the feed cannot start"),
                 }
-                Err(error) => {
-                    counter!("tidemark_ring_feed_failures_total").increment(1);
-                    tracing::warn!(%error, "the feed failed; it continues after a pause");
-                    tokio::time::sleep(retry).await;
-                }
-            }
+                tokio::time::sleep(retry).await;
+            };
+            started.set(true);
+            let error = give(&mut *feed, ring, retry).await;
+            counter!("tidemark_ring_discarded_total").increment(1);
+            tracing::error!(%error, "the events in memory are discarded, and all checkpoints are verified");
+            ring.discard();
         }
     };
     tokio::select! {
@@ -52,11 +44,30 @@ pub(crate) async fn fill(
     }
 }
 
+/// Puts what the feed gives into the ring, until the log is not the one that it was.
+async fn give(feed: &mut dyn Feed, ring: &Ring, retry: Duration) -> FollowError {
+    loop {
+        match feed.next().await {
+            Ok(events) => {
+                ring.push(events);
+                #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+                gauge!("tidemark_ring_head").set(ring.head() as f64);
+            }
+            Err(error @ FollowError::OtherLog(_)) => return error,
+            Err(error @ FollowError::Database(_)) => {
+                counter!("tidemark_ring_feed_failures_total").increment(1);
+                tracing::warn!(%error, "the feed failed; it continues after a pause");
+                tokio::time::sleep(retry).await;
+            }
+        }
+    }
+}
+
 async fn start(config: &Config, log: &Log, ring: &Ring) -> sqlx::Result<Box<dyn Feed>> {
-    let head = log.head().await?.position;
+    let head = log.end().await?;
     ring.start(head);
     let is_kafka = config.projection.feed == FeedChoice::Kafka && !config.kafka.brokers.is_empty();
-    tracing::info!(head, is_kafka, "the feed starts");
+    tracing::info!(head = head.position, is_kafka, "the feed starts");
     let page_max = i64::try_from(config.projection.batch_max).unwrap_or(i64::MAX);
     let log = log.clone();
     if is_kafka {

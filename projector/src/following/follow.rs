@@ -51,6 +51,11 @@ pub(crate) async fn follow(
             }
             Ok(Ended::NeedsNewerBuild) => break,
             Ok(Ended::Blocked) => settings.blocked_retry_ms,
+            Err(error @ SubscriberError::NotInLog(_)) => {
+                measurements.blocked();
+                tracing::error!(kind, name, shard, %error, "standing still");
+                settings.blocked_retry_ms
+            }
             Err(error) => {
                 measurements.failed();
                 tracing::warn!(kind, name, shard, %error, "starting again from the checkpoint");
@@ -74,9 +79,9 @@ async fn apply_pages(
     until: Option<i64>,
     stop: &CancellationToken,
 ) -> Result<Ended, SubscriberError> {
-    let mut position = pool.with_timeout(subscriber.start()).await?;
-    let mut checkpoint = position;
     reader.restart();
+    let mut point = pool.with_timeout(subscriber.start()).await?;
+    let mut checkpoint = point.position;
     loop {
         measurements.checkpoint(checkpoint, reader.head());
         if until.is_some_and(|until| checkpoint >= until) {
@@ -85,20 +90,19 @@ async fn apply_pages(
         let page = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Ended::Stopped),
-            page = reader.next(position) => page?,
+            page = reader.next(point) => page?,
         };
-        let applied = pool.with_timeout(subscriber.apply(position, &page)).await?;
-        measurements.applied(applied.position - position);
-        position = applied.position;
+        let applied = pool.with_timeout(subscriber.apply(point, &page)).await?;
+        measurements.applied(applied.point.position - point.position);
+        point = applied.point;
         checkpoint = applied.checkpoint;
         if let Some(error) = applied.blocked_by {
             let reason = error.to_string();
-            pool.with_timeout(subscriber.block(position, &reason))
-                .await?;
-            measurements.checkpoint(position, reader.head());
+            pool.with_timeout(subscriber.block(point, &reason)).await?;
+            measurements.checkpoint(checkpoint, reader.head());
             measurements.blocked();
             let SubscriberId { kind, name, shard } = subscriber.id();
-            tracing::error!(kind, name, shard, position = position + 1, %error, "cannot apply an event");
+            tracing::error!(kind, name, shard, after = point.position, %error, "cannot apply an event");
             return Ok(if error.needs_newer_build() {
                 Ended::NeedsNewerBuild
             } else {

@@ -2,15 +2,27 @@
 
 use std::sync::Arc;
 
-use tidemark_events::Recorded;
+use tidemark_events::{LogPoint, Recorded};
 
 /// The next events of the log, in order.
 #[derive(Debug)]
 pub(crate) struct Page {
     /// All events up to `to` that the subscriber wants, and perhaps others.
     pub(crate) events: Vec<Arc<Recorded>>,
-    /// The position where the page ends. The log has no other wanted events up to here.
-    pub(crate) to: i64,
+    /// Where the page ends. The log has no other wanted events up to here.
+    pub(crate) to: LogPoint,
     /// Whether the log had more events after `to` when the page was read.
     pub(crate) has_more: bool,
+}
+
+impl Page {
+    /// The last event of the page before a position.
+    pub(crate) fn before(&self, position: i64) -> Option<LogPoint> {
+        let mut earlier = self
+            .events
+            .iter()
+            .rev()
+            .skip_while(|event| event.position >= position);
+        earlier.next().map(|event| event.point())
+    }
 }

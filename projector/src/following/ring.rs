@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{counter, gauge};
-use tidemark_events::Recorded;
+use tidemark_events::{LogPoint, Recorded};
 use tokio::sync::watch;
 
 use super::page::Page;
@@ -16,8 +16,16 @@ pub(crate) struct Ring {
     events_max: usize,
     bytes_max: usize,
     buffer: Mutex<Buffer>,
+    head: watch::Sender<Head>,
+}
+
+/// How far the feed has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
     /// The last position that the feed gave.
-    head: watch::Sender<i64>,
+    position: i64,
+    /// How often the ring was discarded.
+    discarded: u64,
 }
 
 #[derive(Debug)]
@@ -25,8 +33,9 @@ struct Buffer {
     events: VecDeque<Arc<Recorded>>,
     /// The size of the data and metadata of `events`.
     bytes: usize,
-    /// The position of the oldest event in the ring, or of the next event while the ring is empty.
-    first: i64,
+    /// Where the oldest event in the ring, or the next event while the ring is empty, follows. None while the feed has
+    /// not started.
+    before: Option<LogPoint>,
 }
 
 impl Ring {
@@ -35,20 +44,30 @@ impl Ring {
         let buffer = Buffer {
             events: VecDeque::new(),
             bytes: 0,
-            first: i64::MAX,
+            before: None,
         };
         Self {
             events_max,
             bytes_max,
             buffer: Mutex::new(buffer),
-            head: watch::Sender::new(0),
+            head: watch::Sender::default(),
         }
     }
 
     /// Prepares the ring for the events after `head`.
-    pub(crate) fn start(&self, head: i64) {
-        self.buffer().first = head + 1;
-        self.head.send_replace(head);
+    pub(crate) fn start(&self, head: LogPoint) {
+        self.buffer().before = Some(head);
+        self.head.send_modify(|it| it.position = head.position);
+    }
+
+    /// Drops all events because the log is not the one that it was. Every subscriber that waits starts again from its
+    /// checkpoint, and is sent to the log until the ring is started again.
+    pub(crate) fn discard(&self) {
+        let mut buffer = self.buffer();
+        buffer.events.clear();
+        buffer.bytes = 0;
+        buffer.before = None;
+        self.head.send_modify(|it| it.discarded += 1);
     }
 
     /// Adds the next events of the log. They must follow the last ones without a gap.
@@ -68,14 +87,17 @@ impl Ring {
             }
             measure(&buffer);
         }
-        self.head.send_replace(head);
+        self.head.send_modify(|it| it.position = head);
     }
 
-    /// At most `max` events after a position, and no events if the feed has given none yet. `None` if
-    /// they have left the ring.
-    pub(crate) fn after(&self, position: i64, max: usize) -> Option<Page> {
+    /// At most `max` events after a point, and no events if the feed has given none yet. `None` if they have left the
+    /// ring, or if the ring holds another event at that position.
+    pub(crate) fn after(&self, point: LogPoint, max: usize) -> Option<Page> {
         let buffer = self.buffer();
-        let skipped = usize::try_from(position + 1 - buffer.first).ok()?;
+        let skipped = usize::try_from(point.position - buffer.before?.position).ok()?;
+        if buffer.point_after(skipped).is_some_and(|it| it != point) {
+            return None;
+        }
         let events: Vec<_> = buffer
             .events
             .iter()
@@ -84,7 +106,7 @@ impl Ring {
             .cloned()
             .collect();
         Some(Page {
-            to: events.last().map_or(position, |event| event.position),
+            to: events.last().map_or(point, |event| event.point()),
             has_more: skipped + events.len() < buffer.events.len(),
             events,
         })
@@ -92,17 +114,20 @@ impl Ring {
 
     /// The last position that the feed gave.
     pub(crate) fn head(&self) -> i64 {
-        *self.head.borrow()
+        self.head.borrow().position
     }
 
-    /// Waits until the feed has given an event after `position`.
-    pub(crate) async fn wait_beyond(&self, position: i64) {
+    /// How often the ring was discarded because the log was not the one that it was.
+    pub(crate) fn discarded(&self) -> u64 {
+        self.head.borrow().discarded
+    }
+
+    /// Waits until the feed has given an event after `position`, or the ring was discarded more often than
+    /// `discarded`.
+    pub(crate) async fn wait_beyond(&self, position: i64, discarded: u64) {
+        let is_over = |head: &Head| head.position > position || head.discarded > discarded;
         // Waiting fails only if the sender was dropped, and `self` owns it.
-        let _ = self
-            .head
-            .subscribe()
-            .wait_for(|head| *head > position)
-            .await;
+        let _ = self.head.subscribe().wait_for(is_over).await;
     }
 
     fn buffer(&self) -> MutexGuard<'_, Buffer> {
@@ -114,7 +139,15 @@ impl Buffer {
     fn remove_oldest(&mut self) {
         if let Some(event) = self.events.pop_front() {
             self.bytes -= size(&event);
-            self.first = event.position + 1;
+            self.before = Some(event.point());
+        }
+    }
+
+    /// The point after so many events of the ring, if it holds so many.
+    fn point_after(&self, events: usize) -> Option<LogPoint> {
+        match events.checked_sub(1) {
+            None => self.before,
+            Some(last) => self.events.get(last).map(|event| event.point()),
         }
     }
 }
@@ -127,7 +160,8 @@ fn size(event: &Recorded) -> usize {
 fn measure(buffer: &Buffer) {
     gauge!("tidemark_ring_events").set(buffer.events.len() as f64);
     gauge!("tidemark_ring_bytes").set(buffer.bytes as f64);
-    gauge!("tidemark_ring_first_position").set(buffer.first as f64);
+    let first = buffer.before.map_or(0, |before| before.position + 1);
+    gauge!("tidemark_ring_first_position").set(first as f64);
 }
 
 #[cfg(test)]
@@ -136,13 +170,13 @@ mod tests {
     use crate::testing::recorded;
 
     fn positions(ring: &Ring, after: i64, max: usize) -> Option<Vec<i64>> {
-        let page = ring.after(after, max)?;
+        let page = ring.after(recorded(after).point(), max)?;
         Some(page.events.iter().map(|event| event.position).collect())
     }
 
     fn ring(events_max: usize, bytes_max: usize) -> Ring {
         let ring = Ring::new(events_max, bytes_max);
-        ring.start(10);
+        ring.start(recorded(10).point());
         ring.push((11..=14).map(recorded).collect());
         ring
     }
@@ -176,11 +210,10 @@ mod tests {
         assert_eq!(positions(&ring, 10, 9), None);
         assert_eq!(positions(&ring, 11, 9), Some(vec![12, 13, 14]));
         let ring = Ring::new(8, bytes - 1);
-        ring.start(0);
+        ring.start(LogPoint::START);
         ring.push(vec![recorded(1)]);
-        assert_eq!(
-            positions(&ring, 0, 9),
-            None,
+        assert!(
+            ring.after(LogPoint::START, 9).is_none(),
             "an event larger than the ring is read from the log"
         );
         assert_eq!(positions(&ring, 1, 9), Some(vec![]));
@@ -189,10 +222,31 @@ mod tests {
     #[tokio::test]
     async fn a_subscriber_that_waits_is_woken_by_the_next_event() {
         let ring = Ring::new(8, 1 << 20);
-        ring.start(0);
-        let waiting = ring.wait_beyond(0);
+        ring.start(LogPoint::START);
+        let waiting = ring.wait_beyond(0, 0);
         tokio::join!(waiting, async { ring.push(vec![recorded(1)]) });
-        ring.wait_beyond(0).await;
+        ring.wait_beyond(0, 0).await;
         assert_eq!(ring.head(), 1);
+    }
+
+    #[test]
+    fn a_subscriber_that_comes_from_another_log_is_sent_to_the_log() {
+        let ring = ring(8, 1 << 20);
+        for position in [10, 12] {
+            let elsewhere = LogPoint {
+                position,
+                event_id: Some(uuid::Uuid::from_u128(99)),
+            };
+            assert!(ring.after(elsewhere, 9).is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_that_waits_is_woken_when_the_ring_is_discarded() {
+        let ring = ring(8, 1 << 20);
+        tokio::join!(ring.wait_beyond(14, 0), async { ring.discard() });
+        assert_eq!(positions(&ring, 12, 9), None);
+        ring.start(recorded(12).point());
+        assert_eq!(positions(&ring, 12, 9), Some(vec![]));
     }
 }

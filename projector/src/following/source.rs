@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use metrics::counter;
-use tidemark_event_store::Log;
+use tidemark_event_store::{FollowError, Log};
+use tidemark_events::LogPoint;
 use tidemark_read_models::EventFilter;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -28,18 +29,21 @@ pub(crate) struct Reader {
     wanted: EventFilter,
     page_max: usize,
     read_ahead: Option<ReadAhead>,
+    /// How often the ring had been discarded when this reader started.
+    discarded: u64,
 }
 
 /// A task that reads pages of the log, up to its head, before they are asked for.
 struct ReadAhead {
-    pages: mpsc::Receiver<sqlx::Result<Page>>,
+    pages: mpsc::Receiver<Result<Page, FollowError>>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Source {
     /// A reader for a subscriber that wants these events, at most `page_max` in a page.
-    pub(crate) const fn reader(self, wanted: EventFilter, page_max: usize) -> Reader {
+    pub(crate) fn reader(self, wanted: EventFilter, page_max: usize) -> Reader {
         Reader {
+            discarded: self.ring.discarded(),
             source: self,
             wanted,
             page_max,
@@ -49,9 +53,10 @@ impl Source {
 }
 
 impl Reader {
-    /// Discards the pages that were read ahead, so that reading may continue at any position.
+    /// Discards the pages that were read ahead, so that reading may continue at any point.
     pub(crate) fn restart(&mut self) {
         self.read_ahead = None;
+        self.discarded = self.source.ring.discarded();
     }
 
     /// The last position that the feed of this process gave.
@@ -59,13 +64,19 @@ impl Reader {
         self.source.ring.head()
     }
 
-    /// The page after a position, which must be where the last page ended. Waits while the log has no
-    /// events after it. Cancelling the call loses nothing.
-    pub(crate) async fn next(&mut self, after: i64) -> sqlx::Result<Page> {
+    /// The page after a point, which must be where the last page ended. Waits while the log has no events after it.
+    /// Cancelling the call loses nothing.
+    ///
+    /// # Errors
+    /// If the log was not read, or is not the one that it was since this reader started.
+    pub(crate) async fn next(&mut self, after: LogPoint) -> Result<Page, FollowError> {
         loop {
+            if self.source.ring.discarded() > self.discarded {
+                return Err(FollowError::OtherLog(after.position));
+            }
             if let Some(page) = self.source.ring.after(after, self.page_max) {
                 self.read_ahead = None;
-                if page.to > after {
+                if page.to != after {
                     return Ok(page);
                 }
             } else {
@@ -82,13 +93,14 @@ impl Reader {
                 // started yet.
                 self.read_ahead = None;
             }
-            self.source.ring.wait_beyond(after).await;
+            let ring = &self.source.ring;
+            ring.wait_beyond(after.position, self.discarded).await;
         }
     }
 }
 
 impl ReadAhead {
-    fn start(log: Log, wanted: EventFilter, after: i64, page_max: usize) -> Self {
+    fn start(log: Log, wanted: EventFilter, after: LogPoint, page_max: usize) -> Self {
         let (pages, received) = mpsc::channel(PAGES_AHEAD);
         let reading = async move {
             if let Err(error) = read_to_the_head(&log, wanted, after, page_max, &pages).await {
@@ -104,23 +116,25 @@ impl ReadAhead {
 }
 
 /// Reads the wanted events alone: positions have no gaps, so a page is known to end at `to` without the
-/// events that are not wanted.
+/// events that are not wanted, of which only the one at `to` is read.
 async fn read_to_the_head(
     log: &Log,
     wanted: EventFilter,
-    mut after: i64,
+    mut after: LogPoint,
     page_max: usize,
-    pages: &mpsc::Sender<sqlx::Result<Page>>,
-) -> sqlx::Result<()> {
+    pages: &mpsc::Sender<Result<Page, FollowError>>,
+) -> Result<(), FollowError> {
     let head = log.head().await?.position;
     let page_max = i64::try_from(page_max).unwrap_or(i64::MAX).max(1);
-    while after < head {
-        let to = after.saturating_add(page_max).min(head);
-        let events = log.between(after, to, wanted.types()).await?;
+    while after.position < head {
+        let up_to = after.position.saturating_add(page_max).min(head);
+        let events = log.follow(after, up_to, wanted.types()).await?;
+        let last = events.last().filter(|event| event.position == up_to);
+        let to = last.ok_or(FollowError::OtherLog(up_to))?.point();
         let page = Page {
             events: events.into_iter().map(Arc::new).collect(),
             to,
-            has_more: to < head,
+            has_more: up_to < head,
         };
         if pages.send(Ok(page)).await.is_err() {
             break;

@@ -2,7 +2,8 @@
 //! in which they can fail.
 
 use async_trait::async_trait;
-use tidemark_events::DecodeError;
+use tidemark_event_store::FollowError;
+use tidemark_events::{DecodeError, LogPoint};
 use tidemark_read_models::EventFilter;
 use tidemark_read_models::storage::StorageError;
 
@@ -14,18 +15,18 @@ pub(crate) trait Subscriber: Send {
     /// The id in measurements and logs.
     fn id(&self) -> SubscriberId;
 
-    /// Discards what is in memory, and returns the stored checkpoint.
-    async fn start(&mut self) -> Result<i64, SubscriberError>;
+    /// Discards what is in memory, and returns the stored checkpoint, which the log holds.
+    async fn start(&mut self) -> Result<LogPoint, SubscriberError>;
 
     /// The events that it applies. It may be given others too.
     fn event_filter(&self) -> EventFilter;
 
-    /// Applies a page, which starts right after the position `from`, as far as it can, and stores the
+    /// Applies a page, which starts right after the point `from`, as far as it can, and stores the
     /// checkpoint. If the log has more, storing may be left to the next page.
-    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, SubscriberError>;
+    async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError>;
 
-    /// Stores why the event after `position` cannot be applied, for operators.
-    async fn block(&mut self, position: i64, reason: &str) -> Result<(), SubscriberError>;
+    /// Stores why nothing after the checkpoint `at` can be applied, for operators.
+    async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError>;
 }
 
 /// The id of a subscriber in measurements and logs.
@@ -42,11 +43,11 @@ pub(crate) struct SubscriberId {
 /// How far a page was applied.
 #[derive(Debug)]
 pub(crate) struct Applied {
-    /// The position of the last event that was applied.
-    pub(crate) position: i64,
-    /// The stored checkpoint. It may be behind `position` unless an event is blocked.
+    /// The last event that was applied.
+    pub(crate) point: LogPoint,
+    /// The position of the stored checkpoint. It may be behind `point` unless an event is blocked.
     pub(crate) checkpoint: i64,
-    /// Why the event after `position` cannot be applied; `None` if the whole page was applied.
+    /// Why the event after `point` cannot be applied; `None` if the whole page was applied.
     pub(crate) blocked_by: Option<EventError>,
 }
 
@@ -64,9 +65,18 @@ pub(crate) enum EventError {
 /// Why a subscriber must start again from its checkpoint.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubscriberError {
-    /// The checkpoint was moved by somebody else: another process runs the same subscriber.
-    #[error("the checkpoint is no longer at {0}")]
+    /// The checkpoint is not where this process left it, or the log does not hold what was to be stored: another
+    /// process runs the same subscriber, or the log was restored from a backup.
+    #[error("it cannot go on from position {0}: the checkpoint or the log has changed")]
     Fenced(i64),
+    /// The log does not hold the event of the checkpoint, so what was stored is of another history.
+    #[error(
+        "the log has another event, or none, at the checkpoint {0}: what is stored is of another history"
+    )]
+    NotInLog(i64),
+    /// The log was not read.
+    #[error(transparent)]
+    Log(#[from] FollowError),
     /// Rows could not be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),

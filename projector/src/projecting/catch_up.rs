@@ -35,21 +35,23 @@ pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<()
         config: config.clone(),
         actions_stored: Arc::default(),
     };
-    let shard_counts = shards::actual(&pool, &workers.shards).await?;
+    let followed = shards::actual(&pool, &workers.shards).await?;
     // A ring that is never started sends every worker to the log.
     let source = Source {
         ring: Arc::new(Ring::new(0, 0)),
         log: Log::new(pool),
     };
     let mut running = JoinSet::new();
-    for shard in Shard::all(shards::count(&shard_counts, M::NAME)) {
-        running.spawn(follow(
-            Box::new(workers.worker::<M>(shard)),
-            source.clone(),
-            config.projection.clone(),
-            Some(position),
-            CancellationToken::new(),
-        ));
+    for followed in shards::of::<M>(&followed) {
+        for shard in Shard::all(followed.shards) {
+            running.spawn(follow(
+                Box::new(workers.worker::<M>(followed.generation, shard)),
+                source.clone(),
+                config.projection.clone(),
+                Some(position),
+                CancellationToken::new(),
+            ));
+        }
     }
     running.join_all().await;
     Ok(())

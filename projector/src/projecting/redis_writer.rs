@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, counter, gauge};
 use redis::RedisError;
+use tidemark_events::LogPoint;
 use tidemark_platform::config;
 use tidemark_read_models::redis::Bucket;
 use tidemark_read_models::storage::{RowBatch, Storage};
@@ -21,7 +22,7 @@ pub(super) struct RedisWriterHandle {
     permits: Arc<Semaphore>,
     /// The checkpoint of the rows in Postgres. It is set after the batch was queued or dropped, so that
     /// the Redis writer sees by it that a batch was dropped.
-    rows_checkpoint: watch::Sender<i64>,
+    rows_checkpoint: watch::Sender<LogPoint>,
     dropped: Counter,
 }
 
@@ -47,9 +48,9 @@ pub(super) struct RedisWriter {
     script_documents_max: usize,
     check: Duration,
     queue: mpsc::UnboundedReceiver<QueuedBatch>,
-    rows_checkpoint: watch::Receiver<i64>,
+    rows_checkpoint: watch::Receiver<LogPoint>,
     /// The bucket's checkpoint as this writer left it; `None` if it must be read from Redis.
-    checkpoint: Option<i64>,
+    checkpoint: Option<LogPoint>,
     measurements: Measurements,
 }
 
@@ -62,7 +63,7 @@ struct Measurements {
 
 impl RedisWriterHandle {
     /// Sets the checkpoint of the rows, as a worker finds it when it starts.
-    pub(super) fn start_at(&self, checkpoint: i64) {
+    pub(super) fn start_at(&self, checkpoint: LogPoint) {
         self.rows_checkpoint.send_replace(checkpoint);
     }
 
@@ -100,7 +101,7 @@ impl RedisWriter {
         settings: &config::Redis,
     ) -> (RedisWriterHandle, Self) {
         let (sender, queue) = mpsc::unbounded_channel();
-        let rows_checkpoint = watch::Sender::new(0);
+        let rows_checkpoint = watch::Sender::new(LogPoint::START);
         let shard = storage.shard().number.to_string();
         let labels = [("read_model", read_model.to_owned()), ("shard", shard)];
         let counter = |name: &'static str| counter!(name, &labels);
@@ -160,14 +161,16 @@ impl RedisWriter {
         }
     }
 
-    /// Writes the queued batches, then reads back from the rows what they did not contain. With
-    /// `is_quiet` it also checks that the bucket still is what this writer left.
+    /// Writes the queued batches, then reads back from the rows what they did not contain, or everything if the rows
+    /// went back. With `is_quiet` it also checks that the bucket still is what this writer left.
     async fn catch_up(&mut self, is_quiet: bool) -> Result<(), Error> {
         let rows_checkpoint = *self.rows_checkpoint.borrow_and_update();
         while let Ok((batch, _permits)) = self.queue.try_recv() {
             self.write(&batch).await?;
         }
-        let is_behind = self.checkpoint.is_none_or(|at| at < rows_checkpoint);
+        let now = self.rows_checkpoint.borrow().position;
+        let differs = |at: LogPoint| at.position < rows_checkpoint.position || at.position > now;
+        let is_behind = self.checkpoint.is_none_or(differs);
         if is_quiet || is_behind {
             self.checkpoint = Some(self.refill().await?);
         }
@@ -175,10 +178,11 @@ impl RedisWriter {
         Ok(())
     }
 
-    /// Writes a batch if it starts where the bucket's checkpoint is. Otherwise a batch was dropped or
-    /// is unknown to this writer, and a refill follows.
+    /// Writes a batch if it starts where the bucket's checkpoint is. Otherwise a batch was dropped, the rows are of
+    /// another history, or the bucket is unknown to this writer, and a refill follows.
     async fn write(&mut self, batch: &RowBatch) -> Result<(), Error> {
         if self.checkpoint != Some(batch.from) {
+            self.checkpoint = None;
             return Ok(());
         }
         let is_written = self.bucket.apply(batch, self.script_documents_max).await?;
@@ -191,7 +195,7 @@ impl RedisWriter {
 
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
     fn measure(&self) {
-        let position = self.checkpoint.unwrap_or(0);
+        let position = self.checkpoint.map_or(0, |at| at.position);
         self.measurements.position.set(position as f64);
     }
 }

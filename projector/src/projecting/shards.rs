@@ -1,11 +1,10 @@
-//! How many shards each read model has: what the configuration wants, and what the database has.
+//! Into how many shards each read model is divided: what the configuration wants, and what the database has.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 use tidemark_platform::config::Projection;
-use tidemark_read_models::storage::GENERATION;
-use tidemark_read_models::{ReadModel, divide, for_each_read_model};
+use tidemark_read_models::{FollowedGeneration, ReadModel, divide, for_each_read_model};
 
 use crate::error::Error;
 
@@ -32,16 +31,19 @@ const fn name<M: ReadModel>() -> &'static str {
     M::NAME
 }
 
-/// The number of shards that the database has. The first projector that runs a read model divides it
-/// as configured; afterwards only a rebuild could change the number.
-pub(crate) async fn actual(pool: &PgPool, configured: &ShardCounts) -> sqlx::Result<ShardCounts> {
-    let actual = divide(pool, GENERATION, configured).await?;
-    for (read_model, shards) in &actual {
-        let configured = count(configured, read_model);
-        if configured != *shards {
+/// All generations that are followed, with the numbers of shards that the database has. The first projector that
+/// runs a read model divides it as configured; afterwards only a rebuild could change the number.
+pub(crate) async fn actual(
+    pool: &PgPool,
+    configured: &ShardCounts,
+) -> sqlx::Result<Vec<FollowedGeneration>> {
+    let actual = divide(pool, configured).await?;
+    for followed in &actual {
+        let configured = count(configured, &followed.read_model);
+        if configured != followed.shards {
             tracing::warn!(
-                read_model,
-                shards,
+                read_model = followed.read_model,
+                shards = followed.shards,
                 configured,
                 "the read model does not have the configured number of shards; a rebuild is needed to change it"
             );
@@ -50,7 +52,16 @@ pub(crate) async fn actual(pool: &PgPool, configured: &ShardCounts) -> sqlx::Res
     Ok(actual)
 }
 
-/// The number of shards of one read model.
+/// The generations that the fold of this build makes.
+pub(crate) fn of<M: ReadModel>(
+    followed: &[FollowedGeneration],
+) -> impl Iterator<Item = &FollowedGeneration> {
+    followed
+        .iter()
+        .filter(|it| it.read_model == M::NAME && it.generation.fold_version == M::FOLD_VERSION)
+}
+
+/// The number of shards that the configuration wants for one read model.
 pub(crate) fn count(counts: &ShardCounts, read_model: &str) -> i32 {
     counts.get(read_model).copied().unwrap_or(1)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fail::fail_point;
+use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
 use tidemark_read_models::{EventFilter, ReadModel};
@@ -27,7 +28,7 @@ pub(crate) struct Worker<M: ReadModel> {
     /// nobody else writes them, and if somebody did, the checkpoint has moved.
     rows: Rows<M>,
     /// The stored checkpoint.
-    checkpoint: i64,
+    checkpoint: LogPoint,
     /// When the first event after the checkpoint was applied.
     unwritten_since: Option<Instant>,
     limits: Limits,
@@ -54,7 +55,7 @@ impl<M: ReadModel> Worker<M> {
         Self {
             storage,
             rows: Rows::new(),
-            checkpoint: 0,
+            checkpoint: LogPoint::START,
             unwritten_since: None,
             limits: Limits {
                 cached_rows: settings.cache_rows_max,
@@ -104,8 +105,8 @@ impl<M: ReadModel> Worker<M> {
     }
 
     /// Writes the changed rows together with the checkpoint `to`.
-    async fn write(&mut self, to: i64) -> Result<(), SubscriberError> {
-        if to <= self.checkpoint {
+    async fn write(&mut self, to: LogPoint) -> Result<(), SubscriberError> {
+        if to == self.checkpoint {
             return Ok(());
         }
         let batch = Arc::new(RowBatch {
@@ -139,17 +140,24 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         M::EVENTS
     }
 
-    async fn start(&mut self) -> Result<i64, SubscriberError> {
+    async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
         self.rows = Rows::new();
         self.unwritten_since = None;
-        self.checkpoint = self.storage.checkpoint().await?.position;
+        let stored = self.storage.checkpoint().await?;
+        self.checkpoint = stored.point;
+        if !stored.is_in_log {
+            let error = SubscriberError::NotInLog(stored.point.position);
+            let reason = error.to_string();
+            self.storage.block(stored.point, &reason, false).await?;
+            return Err(error);
+        }
         if let Some(redis_writer) = &self.redis_writer {
             redis_writer.start_at(self.checkpoint);
         }
         Ok(self.checkpoint)
     }
 
-    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, SubscriberError> {
+    async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError> {
         fail_point!("projector_polled");
         self.unwritten_since.get_or_insert_with(Instant::now);
         let (events, undecodable) = fold::decode::<M>(self.storage.shard(), &page.events);
@@ -159,21 +167,23 @@ impl<M: ReadModel> Subscriber for Worker<M> {
             Ok(()) => fold::fold::<M>(&mut self.rows, &events)
                 .err()
                 .or(undecodable),
-            Err(error) => Some((from + 1, error)),
+            Err(error) => Some((from.position + 1, error)),
         };
-        let to = blocked.as_ref().map_or(page.to, |(at, _)| at - 1);
+        let to = blocked
+            .as_ref()
+            .map_or(page.to, |(at, _)| page.before(*at).unwrap_or(from));
         if blocked.is_some() || !page.has_more || !self.may_defer_writing() {
             self.write(to).await?;
         }
         Ok(Applied {
-            position: to,
-            checkpoint: self.checkpoint,
+            point: to,
+            checkpoint: self.checkpoint.position,
             blocked_by: blocked.map(|(_, error)| error),
         })
     }
 
-    async fn block(&mut self, position: i64, reason: &str) -> Result<(), SubscriberError> {
-        Ok(self.storage.block(position, reason).await?)
+    async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {
+        Ok(self.storage.block(at, reason, true).await?)
     }
 }
 

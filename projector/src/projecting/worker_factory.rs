@@ -6,8 +6,8 @@ use sqlx::PgPool;
 use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
 use tidemark_read_models::redis::Documents;
-use tidemark_read_models::storage::{GENERATION, Storage};
-use tidemark_read_models::{ReadModel, Shard};
+use tidemark_read_models::storage::Storage;
+use tidemark_read_models::{Generation, ReadModel, Shard};
 use tokio::sync::Notify;
 
 use super::redis_writer::RedisWriter;
@@ -29,18 +29,18 @@ pub(crate) struct WorkerFactory {
 }
 
 impl WorkerFactory {
-    /// A worker for one shard of a read model, with a Redis writer if its documents belong in Redis.
-    pub(crate) fn worker<M: ReadModel>(&self, shard: Shard) -> Worker<M> {
+    /// A worker for one shard of a generation, with a Redis writer if its documents belong in Redis.
+    pub(crate) fn worker<M: ReadModel>(&self, generation: Generation, shard: Shard) -> Worker<M> {
         let storage = Storage::new(
             PgPool::clone(&self.pool),
             self.config.database.response_timeout(),
             M::NAME,
-            GENERATION,
+            generation,
             shard,
         );
         let documents = self.documents.as_ref().filter(|_| M::IN_REDIS);
         let redis_writer = documents.map(|documents| {
-            let bucket = documents.bucket(M::NAME, GENERATION, shard);
+            let bucket = documents.bucket(M::NAME, generation.number, shard);
             RedisWriter::spawn(M::NAME, storage.clone(), bucket, &self.config.redis)
         });
         Worker::new(storage, &self.config.projection, redis_writer)

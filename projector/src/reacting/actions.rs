@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tidemark_domain::Action;
+use tidemark_events::LogPoint;
 use uuid::Uuid;
 
 use crate::following::subscriber::SubscriberError;
@@ -37,38 +38,73 @@ pub(super) struct Attempt {
     pub(super) late_s: f64,
 }
 
-/// The position up to which a reactor has answered the log.
-pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> sqlx::Result<i64> {
-    sqlx::query_scalar!("select position from reactors where name = $1", reactor)
-        .fetch_one(pool)
-        .await
+/// The point up to which a reactor has answered the log.
+///
+/// # Errors
+/// If Postgres fails, or the log does not hold that point. Then the reactor is blocked.
+pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> Result<LogPoint, SubscriberError> {
+    let stored = sqlx::query!(
+        r#"
+        select position,
+               event_id,
+               position = 0 or exists (
+                   select
+                     from events
+                    where events.position = reactors.position
+                      and events.event_id = reactors.event_id
+               ) as "is_in_log!"
+          from reactors
+         where name = $1
+        "#,
+        reactor,
+    )
+    .fetch_one(pool)
+    .await?;
+    let point = LogPoint {
+        position: stored.position,
+        event_id: stored.event_id,
+    };
+    if stored.is_in_log {
+        return Ok(point);
+    }
+    let error = SubscriberError::NotInLog(point.position);
+    block(pool, reactor, point, &error.to_string()).await?;
+    Err(error)
 }
 
 /// Moves the checkpoint of a reactor and stores the actions that follow from the events between, in one
 /// transaction.
 ///
 /// # Errors
-/// If Postgres fails, or the checkpoint is not at `from`, in which case nothing is written.
+/// If Postgres fails, or the checkpoint is not at `from` or the log does not hold `to`, in which case nothing is
+/// written.
 pub(super) async fn write(
     pool: &PgPool,
     reactor: &str,
-    from: i64,
-    to: i64,
+    from: LogPoint,
+    to: LogPoint,
     actions: &[CausedAction],
 ) -> Result<(), SubscriberError> {
     let mut transaction = pool.begin().await?;
     let advanced = sqlx::query!(
         r#"
         update reactors
-           set position = $3,
+           set timeline = log_head.timeline,
+               position = $4,
+               event_id = $5,
                blocked = null,
                updated_at = clock_timestamp()
-         where name = $1
-           and position = $2
+          from log_head
+         where reactors.name = $1
+           and reactors.position = $2
+           and reactors.event_id is not distinct from $3
+           and exists (select from events where events.position = $4 and events.event_id = $5)
         "#,
         reactor,
-        from,
-        to,
+        from.position,
+        from.event_id,
+        to.position,
+        to.event_id,
     )
     .execute(&mut *transaction)
     .await?;
@@ -100,36 +136,38 @@ pub(super) async fn write(
     Ok(transaction.commit().await?)
 }
 
-/// Stores why the event after `position` cannot be answered. The next write clears it.
+/// Stores why nothing after the checkpoint `at` can be answered. The next write clears it.
 pub(super) async fn block(
     pool: &PgPool,
     reactor: &str,
-    position: i64,
+    at: LogPoint,
     reason: &str,
 ) -> Result<(), SubscriberError> {
     let blocked = sqlx::query!(
         r#"
         update reactors
-           set blocked = $3,
+           set blocked = $4,
                updated_at = clock_timestamp()
          where name = $1
            and position = $2
+           and event_id is not distinct from $3
         "#,
         reactor,
-        position,
+        at.position,
+        at.event_id,
         reason,
     )
     .execute(pool)
     .await?;
-    fence(blocked.rows_affected(), position)
+    fence(blocked.rows_affected(), at)
 }
 
-/// Fails if the checkpoint of the reactor was not where this process left it.
-fn fence(rows_affected: u64, position: i64) -> Result<(), SubscriberError> {
+/// Fails if nothing was changed.
+fn fence(rows_affected: u64, at: LogPoint) -> Result<(), SubscriberError> {
     if rows_affected == 1 {
         Ok(())
     } else {
-        Err(SubscriberError::Fenced(position))
+        Err(SubscriberError::Fenced(at.position))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tidemark_domain::ProcessManager;
 use tidemark_event_store::TimedPool;
-use tidemark_events::Recorded;
+use tidemark_events::{LogPoint, Recorded};
 use tidemark_read_models::EventFilter;
 use tokio::sync::Notify;
 
@@ -72,24 +72,24 @@ impl Subscriber for Reactor {
         EventFilter::Types(self.process_manager.event_types)
     }
 
-    async fn start(&mut self) -> Result<i64, SubscriberError> {
-        Ok(actions::checkpoint(&self.pool, self.process_manager.name).await?)
+    async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
+        actions::checkpoint(&self.pool, self.process_manager.name).await
     }
 
-    async fn apply(&mut self, from: i64, page: &Page) -> Result<Applied, SubscriberError> {
+    async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError> {
         let (mut to, mut blocked_by) = (page.to, None);
         let mut actions = Vec::new();
         for event in &page.events {
             match self.react(event) {
                 Ok(caused) => actions.extend(caused),
                 Err(error) => {
-                    to = event.position - 1;
+                    to = page.before(event.position).unwrap_or(from);
                     blocked_by = Some(error);
                     break;
                 }
             }
         }
-        if to > from {
+        if to != from {
             let (pool, name) = (self.pool.clone(), self.process_manager.name);
             let stored = Arc::clone(&self.stored);
             let write = async move {
@@ -104,13 +104,13 @@ impl Subscriber for Reactor {
             tokio::spawn(write).await??;
         }
         Ok(Applied {
-            position: to,
-            checkpoint: to,
+            point: to,
+            checkpoint: to.position,
             blocked_by,
         })
     }
 
-    async fn block(&mut self, position: i64, reason: &str) -> Result<(), SubscriberError> {
-        actions::block(&self.pool, self.process_manager.name, position, reason).await
+    async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {
+        actions::block(&self.pool, self.process_manager.name, at, reason).await
     }
 }

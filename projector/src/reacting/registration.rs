@@ -12,11 +12,15 @@ pub(crate) async fn register(
     let names = process_managers.iter().map(|it| it.name.to_owned());
     let registered = sqlx::query!(
         r#"
-        insert into reactors (name, position)
+        insert into reactors (name, timeline, position, event_id)
         select name,
-               log_head.position
-          from unnest($1::text[]) as registered (name),
-               log_head
+               log_head.timeline,
+               log_head.position,
+               events.event_id
+          from unnest($1::text[]) as registered (name)
+         cross join log_head
+          left join events
+            on events.position = log_head.position
             on conflict (name) do nothing
         returning name,
                   position

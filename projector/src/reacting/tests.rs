@@ -25,7 +25,7 @@ use super::reactor::Reactor;
 use super::registration::register;
 use super::sender::Sender;
 use crate::following::subscriber::Subscriber;
-use crate::testing::{Database, page};
+use crate::testing::{Database, at, page};
 
 const TIMER: &ProcessManager = &auction_timer::PROCESS_MANAGER;
 
@@ -97,12 +97,9 @@ fn reactor(database: &Database) -> Reactor {
 
 /// Lets the reactor apply events, and returns the position that it reached.
 async fn react(database: &Database, from: i64, events: Vec<Recorded>) -> i64 {
-    let events: Vec<_> = events.into_iter().map(Arc::new).collect();
-    reactor(database)
-        .apply(from, &page(&events))
-        .await
-        .unwrap()
-        .position
+    let events = database.append_shared(events).await;
+    let applied = reactor(database).apply(at(from), &page(&events)).await;
+    applied.unwrap().point.position
 }
 
 fn sender(database: &Database, url: &str) -> Sender {

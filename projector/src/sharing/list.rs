@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use tidemark_domain::ProcessManager;
-use tidemark_read_models::storage::GENERATION;
-use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
+use tidemark_read_models::{FollowedGeneration, Generation, ReadModel, Shard, for_each_read_model};
 
 use super::assignment::Assignment;
 use crate::projecting::shards;
-use crate::projecting::shards::ShardCounts;
 use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::reactor::Reactor;
 use crate::reacting::registration;
@@ -22,9 +20,9 @@ pub(crate) async fn assignments(
     workers: &WorkerFactory,
     process_managers: &'static [ProcessManager],
 ) -> sqlx::Result<Vec<Assignment>> {
-    let shard_counts = shards::actual(&workers.pool, &workers.shards).await?;
+    let followed = shards::actual(&workers.pool, &workers.shards).await?;
     registration::register(&workers.pool, process_managers).await?;
-    let shards = for_each_read_model!(shard_assignments(workers, &shard_counts));
+    let shards = for_each_read_model!(shard_assignments(workers, &followed));
     let mut shards: Vec<_> = shards.into_iter().flatten().collect();
     // The first shards of all read models come before the second ones, so that the shards of one read
     // model are not taken, or given away, together.
@@ -38,18 +36,19 @@ pub(crate) async fn assignments(
 
 fn shard_assignments<M: ReadModel>(
     workers: &WorkerFactory,
-    shard_counts: &ShardCounts,
+    followed: &[FollowedGeneration],
 ) -> Vec<(Shard, Assignment)> {
-    let assignment = |shard| {
+    let assignment = |generation, shard| {
         let workers = workers.clone();
         let assignment = Assignment {
-            lease: shard_lease(M::NAME, shard),
-            subscriber: Box::new(move || Box::new(workers.worker::<M>(shard))),
+            lease: shard_lease(M::NAME, generation, shard),
+            subscriber: Box::new(move || Box::new(workers.worker::<M>(generation, shard))),
         };
         (shard, assignment)
     };
-    Shard::all(shards::count(shard_counts, M::NAME))
-        .map(assignment)
+    shards::of::<M>(followed)
+        .flat_map(|it| Shard::all(it.shards).map(|shard| (it.generation, shard)))
+        .map(|(generation, shard)| assignment(generation, shard))
         .collect()
 }
 
@@ -68,8 +67,11 @@ fn reactor_assignment(
 }
 
 /// The name of the lease under which a shard is kept.
-fn shard_lease(read_model: &str, shard: Shard) -> String {
-    format!("projection:{read_model}:{GENERATION}:{}", shard.number)
+fn shard_lease(read_model: &str, generation: Generation, shard: Shard) -> String {
+    format!(
+        "projection:{read_model}:{}:{}",
+        generation.number, shard.number
+    )
 }
 
 #[cfg(test)]

@@ -77,7 +77,11 @@ impl HotDocuments {
             timeline: shard.timeline,
             position: cached.position.max(cached.checkpoint),
         };
-        let json = cached.document.filter(|_| is_fresh_enough(reflected));
+        // A shard that is blocked at an earlier position has lost what the bucket still holds.
+        let is_lost = shard.blocked_at.is_some_and(|at| at < reflected.position);
+        let json = cached
+            .document
+            .filter(|_| !is_lost && is_fresh_enough(reflected));
         count(if json.is_some() { "hit" } else { "miss" });
         let found = Document::new(reflected, json?);
         self.memory.insert(key, found.clone()).await;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tidemark_event_store::testing::from_environment;
+use tidemark_events::LogPoint;
 use tidemark_read_models::market::auction::Auction;
 use tidemark_read_models::redis::{Bucket, Documents, Guard};
 use tidemark_read_models::storage::StoredRow;
@@ -159,6 +160,10 @@ async fn write_to_redis(bucket: &Bucket, position: i64, version: u64, checkpoint
         document: Some(format!(r#"{{"version":{version}}}"#)),
     };
     let guard = Guard::Filling(filling);
+    let checkpoint = LogPoint {
+        position: checkpoint,
+        event_id: None,
+    };
     assert!(bucket.write(guard, &[row], Some(checkpoint)).await.unwrap());
 }
 

@@ -35,6 +35,7 @@ pub struct History;
 
 impl ReadModel for History {
     const NAME: &'static str = "history";
+    const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::AllHeaders;
     const IN_REDIS: bool = false;
 

@@ -32,6 +32,7 @@ pub struct Profile;
 
 impl ReadModel for Profile {
     const NAME: &'static str = "profile";
+    const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter =
         EventFilter::Types(&["user.registered", "user.role_granted", "user.role_revoked"]);
     const IN_REDIS: bool = false;

@@ -110,6 +110,7 @@ pub struct Auction;
 
 impl ReadModel for Auction {
     const NAME: &'static str = "auction";
+    const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "auction.scheduled",
         "auction.opened",

@@ -40,6 +40,7 @@ pub struct Bid;
 
 impl ReadModel for Bid {
     const NAME: &'static str = "bid";
+    const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::Types(&["auction.bid_placed"]);
     const IN_REDIS: bool = false;
 

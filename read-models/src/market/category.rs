@@ -39,6 +39,7 @@ pub struct Category;
 
 impl ReadModel for Category {
     const NAME: &'static str = "category";
+    const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "category.created",
         "category.activated",

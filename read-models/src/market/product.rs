@@ -80,6 +80,7 @@ pub struct Product;
 
 impl ReadModel for Product {
     const NAME: &'static str = "product";
+    const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "product.drafted",
         "product.listed",

@@ -5,9 +5,12 @@ use tokio::task::JoinError;
 /// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The checkpoint is not where this worker left it. Either another worker has this shard, or the last
-    /// write of this one had another outcome than it believes.
-    #[error("the checkpoint of shard {shard} of `{read_model}` is no longer at {position}")]
+    /// The checkpoint is not where this worker left it, or the log does not hold what was to be written. Another
+    /// worker has this shard, the last write of this one had another outcome than it believes, or the log was
+    /// restored from a backup.
+    #[error(
+        "shard {shard} of `{read_model}` cannot go on from position {position}: the checkpoint or the log has changed"
+    )]
     Fenced {
         /// The name of the read model.
         read_model: &'static str,

@@ -200,7 +200,8 @@ async fn buckets<M: ReadModel>(stack: &Stack) -> Vec<Checkpoint> {
     };
     let mut buckets = Vec::new();
     for key in bucket_keys::<M>(stack, &mut redis).await {
-        let position: Option<i64> = redis.hget(key, "@checkpoint").await.unwrap();
+        let checkpoint: Option<String> = redis.hget(key, "@checkpoint").await.unwrap();
+        let position = checkpoint.map(|text| text.split(' ').next().unwrap().parse().unwrap());
         buckets.push(Checkpoint {
             owner: owner.clone(),
             position: position.unwrap_or(0),

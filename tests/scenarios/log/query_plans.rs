@@ -9,11 +9,11 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{
     AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, RecordId, SubjectKeyUse,
 };
-use tidemark_events::Encoded;
+use tidemark_events::{Encoded, LogPoint, Recorded};
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
-use tidemark_read_models::Shard;
-use tidemark_read_models::storage::{GENERATION, RowBatch, Storage, StoredRow};
+use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
+use tidemark_read_models::{Generation, Shard};
 use tidemark_tests::{Database, Process, Settings, eventually};
 use uuid::Uuid;
 
@@ -99,17 +99,27 @@ async fn analyze_while_empty(database: &Database, tables: &[&str]) {
 
 /// Writes [`BATCHES`] batches, each of new rows and of the row that all of them change.
 async fn fold(database: &Database) {
+    append(database).await;
+    let log = database.log().page(0, BATCHES).await.unwrap();
+    let points: Vec<_> = [LogPoint::START]
+        .into_iter()
+        .chain(log.iter().map(Recorded::point))
+        .collect();
     let pool = pool(database, "TIDEMARK_DATABASE__PROJECT_URL");
+    let generation = Generation {
+        number: 1,
+        fold_version: 1,
+    };
     let shard = Shard::all(1).next().unwrap();
     let storage = Storage::new(
         pool.clone(),
         Duration::from_secs(10),
         "profile",
-        GENERATION,
+        generation,
         shard,
     );
     let first = new_id();
-    for batch in 0..BATCHES {
+    for (batch, points) in (0..BATCHES).zip(points.windows(2)) {
         let ids: Vec<_> = (1..ROWS).map(|_| new_id()).chain([first]).collect();
         let found = storage.rows(&ids).await.unwrap();
         assert_eq!(found.len(), usize::from(batch > 0));
@@ -119,8 +129,8 @@ async fn fold(database: &Database) {
             position: batch + 1,
         });
         let written = RowBatch {
-            from: batch,
-            to: batch + 1,
+            from: points[0],
+            to: points[1],
             rows: rows.collect(),
         };
         storage.write(Arc::new(written)).await.unwrap();

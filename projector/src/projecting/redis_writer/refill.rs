@@ -4,6 +4,7 @@
 //! The checkpoint of the rows is read first. Rows that are read after it may be newer, which does no
 //! harm: the bucket's checkpoint promises what the bucket has at least.
 
+use tidemark_events::LogPoint;
 use tidemark_platform::ids::new_id;
 use tidemark_read_models::redis::Guard;
 use tidemark_read_models::storage::Checkpoint;
@@ -13,16 +14,21 @@ use super::{Error, RedisWriter};
 impl RedisWriter {
     /// Makes sure that the bucket has all rows up to the checkpoint of the rows, and returns that
     /// checkpoint. If the bucket has the older rows, only those that changed since are read.
-    pub(super) async fn refill(&self) -> Result<i64, Error> {
+    pub(super) async fn refill(&self) -> Result<LogPoint, Error> {
         let rows = self.storage.checkpoint().await?;
         let bucket = self.bucket.checkpoint().await?;
-        if bucket == Some(rows.position) {
-            return Ok(rows.position);
+        if bucket == Some(rows.point) {
+            return Ok(rows.point);
         }
         self.measurements.refills.increment(1);
         let (guard, changed_after) = match bucket {
-            Some(bucket) if changes_suffice(bucket, rows) => (Guard::Checkpoint(bucket), bucket),
-            _ => {
+            Some(bucket)
+                if changes_suffice(bucket.position, rows)
+                    && self.storage.is_in_log(bucket).await? =>
+            {
+                (Guard::Checkpoint(bucket), bucket.position)
+            }
+            Some(_) | None => {
                 let filling = new_id();
                 self.bucket.start_filling(filling).await?;
                 (Guard::Filling(filling), 0)
@@ -43,10 +49,10 @@ impl RedisWriter {
                 return Err(Error::Overtaken);
             }
         }
-        if !self.bucket.write(guard, &[], Some(rows.position)).await? {
+        if !self.bucket.write(guard, &[], Some(rows.point)).await? {
             return Err(Error::Overtaken);
         }
-        Ok(rows.position)
+        Ok(rows.point)
     }
 }
 
@@ -54,5 +60,5 @@ impl RedisWriter {
 /// not if a row was removed meanwhile, since no changed row tells of it; nor if the bucket is ahead of
 /// the rows, since then it has documents of another log or of commits that Postgres has lost.
 const fn changes_suffice(bucket: i64, rows: Checkpoint) -> bool {
-    rows.last_removal <= bucket && bucket < rows.position
+    rows.last_removal <= bucket && bucket < rows.point.position
 }

@@ -4,13 +4,15 @@ use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_read_models::Shard;
 use tidemark_read_models::redis::{CachedDocument, Documents, Guard};
-use tidemark_read_models::storage::{GENERATION, StoredRow};
+use tidemark_read_models::storage::StoredRow;
 use uuid::Uuid;
 
 use super::*;
-use crate::testing::Database;
+use crate::testing::{Database, GENERATION, at, recorded};
 use tidemark_event_store::testing::from_environment;
 
+/// How many events the log holds.
+const LOG: i64 = 20;
 /// The id of a row that is removed.
 const REMOVED: Uuid = Uuid::from_u128(13);
 
@@ -28,6 +30,8 @@ struct Case {
 impl Case {
     async fn new(name: &str, queue_max: usize) -> Self {
         let database = Database::new(name).await;
+        let log: Vec<_> = (1..=LOG).map(recorded).collect();
+        database.append(&log).await;
         let url = from_environment("TIDEMARK_REDIS__URL");
         let prefix = &database.name;
         let key = format!("{prefix}:{{tally.1.0}}");
@@ -50,7 +54,7 @@ impl Case {
             script_documents_max: 2,
             ..database.config(&[]).redis
         };
-        let bucket = documents.bucket("tally", GENERATION, Shard::ONLY);
+        let bucket = documents.bucket("tally", GENERATION.number, Shard::ONLY);
         let (handle, writer) = RedisWriter::new("tally", storage.clone(), bucket, &settings);
         Self {
             database,
@@ -65,6 +69,7 @@ impl Case {
 
     /// Writes rows, and offers them to the Redis writer.
     async fn commit(&self, from: i64, to: i64, rows: Vec<StoredRow>) {
+        let (from, to) = (at(from), at(to));
         let batch = Arc::new(RowBatch { from, to, rows });
         self.storage.write(Arc::clone(&batch)).await.unwrap();
         self.handle.offer(batch);
@@ -76,7 +81,7 @@ impl Case {
     }
 
     async fn look_up(&self, id: Uuid) -> Option<CachedDocument> {
-        let cached = self.documents.get("tally", GENERATION, 1, id).await;
+        let cached = self.documents.get("tally", GENERATION.number, 1, id).await;
         cached.unwrap()
     }
 
@@ -145,25 +150,25 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
         let storage = Storage::new(pool, Duration::from_secs(10), "tally", GENERATION, shard);
         let rows = vec![row(id, "{}", 3)];
         let batch = RowBatch {
-            from: 0,
-            to: 3 + i64::from(shard.number),
+            from: at(0),
+            to: at(3 + i64::from(shard.number)),
             rows,
         };
         storage.write(Arc::new(batch)).await.unwrap();
-        let bucket = case.documents.bucket("tally", GENERATION, shard);
+        let bucket = case.documents.bucket("tally", GENERATION.number, shard);
         let settings = case.database.config(&[]).redis;
         let (_handle, writer) = RedisWriter::new("tally", storage, bucket, &settings);
         writer.refill().await.unwrap();
     }
     let get = async |id| {
         case.documents
-            .get("tally", GENERATION, 2, id)
+            .get("tally", GENERATION.number, 2, id)
             .await
             .unwrap()
     };
     assert_eq!(get(even).await, Some(cached("{}", 3, 3)));
     assert_eq!(get(odd).await, Some(cached("{}", 3, 4)));
-    let misplaced = case.documents.get("tally", GENERATION, 1, odd).await;
+    let misplaced = case.documents.get("tally", GENERATION.number, 1, odd).await;
     assert_eq!(
         misplaced.unwrap(),
         Some(cached("", 0, 3)),
@@ -228,13 +233,15 @@ async fn a_batch_that_a_full_queue_drops_is_read_back_from_the_rows() {
 async fn a_bucket_that_is_ahead_of_the_rows_is_filled_anew() {
     let mut case = Case::new("ahead", 8).await;
     case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
-    let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
+    let bucket = case
+        .documents
+        .bucket("tally", GENERATION.number, Shard::ONLY);
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
     let wrong = [row(CATEGORY.0, r#"{"wrong":1}"#, 70)];
     assert!(
         bucket
-            .write(Guard::Filling(filling), &wrong, Some(70))
+            .write(Guard::Filling(filling), &wrong, Some(at(70)))
             .await
             .unwrap()
     );
@@ -247,17 +254,19 @@ async fn a_writer_that_was_overtaken_changes_nothing() {
     let mut case = Case::new("stale", 8).await;
     case.commit(0, 5, vec![row(CATEGORY.0, "{}", 5)]).await;
     case.catch_up().await;
-    let bucket = case.documents.bucket("tally", GENERATION, Shard::ONLY);
+    let bucket = case
+        .documents
+        .bucket("tally", GENERATION.number, Shard::ONLY);
     let stale = RowBatch {
-        from: 3,
-        to: 6,
+        from: at(3),
+        to: at(6),
         rows: vec![row(CATEGORY.0, r#"{"stale":1}"#, 6)],
     };
     assert!(!bucket.apply(&stale, 100).await.unwrap());
     let older = [row(CATEGORY.0, r#"{"older":1}"#, 4)];
     assert!(
         bucket
-            .write(Guard::Checkpoint(5), &older, None)
+            .write(Guard::Checkpoint(at(5)), &older, None)
             .await
             .unwrap()
     );
@@ -268,7 +277,7 @@ async fn a_writer_that_was_overtaken_changes_nothing() {
     bucket.start_filling(second).await.unwrap();
     assert!(
         !bucket
-            .write(Guard::Filling(first), &older, Some(9))
+            .write(Guard::Filling(first), &older, Some(at(9)))
             .await
             .unwrap()
     );

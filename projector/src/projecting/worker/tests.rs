@@ -9,11 +9,12 @@ use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_events::{CategoryId, Recorded};
 use tidemark_read_models::Shard;
-use tidemark_read_models::storage::GENERATION;
 use uuid::Uuid;
 
 use super::*;
-use crate::testing::{Database, TOTAL, Tally, activated, deactivated, page, recorded};
+use crate::testing::{
+    Database, GENERATION, TOTAL, Tally, activated, at, deactivated, page, recorded,
+};
 
 fn worker(database: &Database) -> Worker<Tally> {
     shard_worker(database, Shard::ONLY)
@@ -28,10 +29,6 @@ fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
         shard,
     );
     Worker::new(storage, &database.config(&[]).projection, None)
-}
-
-fn shared(events: Vec<Recorded>) -> Vec<Arc<Recorded>> {
-    events.into_iter().map(Arc::new).collect()
 }
 
 /// The row of a count, and the position of the last event that changed it.
@@ -53,23 +50,51 @@ fn page_with_more(events: &[Arc<Recorded>]) -> Page {
 async fn rows_and_checkpoint_move_together() {
     let database = Database::new("moves").await;
     let mut worker = worker(&database);
-    assert_eq!(worker.start().await.unwrap(), 0);
-    let first = shared(vec![
-        activated(1, CATEGORY),
-        recorded(2),
-        activated(3, OTHER),
-    ]);
-    assert_eq!(worker.apply(0, &page(&first)).await.unwrap().position, 3);
-    let unwanted = shared(vec![recorded(4)]);
-    assert_eq!(worker.apply(3, &page(&unwanted)).await.unwrap().position, 4);
-    let last = shared(vec![activated(5, CATEGORY), deactivated(6, OTHER)]);
-    assert_eq!(worker.apply(4, &page(&last)).await.unwrap().position, 6);
+    assert_eq!(worker.start().await.unwrap(), LogPoint::START);
+    let first = database
+        .append_shared(vec![
+            activated(1, CATEGORY),
+            recorded(2),
+            activated(3, OTHER),
+        ])
+        .await;
+    assert_eq!(
+        worker
+            .apply(at(0), &page(&first))
+            .await
+            .unwrap()
+            .point
+            .position,
+        3
+    );
+    let unwanted = database.append_shared(vec![recorded(4)]).await;
+    assert_eq!(
+        worker
+            .apply(at(3), &page(&unwanted))
+            .await
+            .unwrap()
+            .point
+            .position,
+        4
+    );
+    let last = database
+        .append_shared(vec![activated(5, CATEGORY), deactivated(6, OTHER)])
+        .await;
+    assert_eq!(
+        worker
+            .apply(at(4), &page(&last))
+            .await
+            .unwrap()
+            .point
+            .position,
+        6
+    );
 
     assert_eq!(database.checkpoint("tally").await, (6, None));
     let expected = HashMap::from([(CATEGORY.0, count(2, 5)), (TOTAL, count(4, 6))]);
     assert_eq!(database.rows("tally").await, expected);
     let stored = worker.storage.checkpoint().await.unwrap();
-    assert_eq!((stored.position, stored.last_removal), (6, 6));
+    assert_eq!((stored.point.position, stored.last_removal), (6, 6));
 }
 
 #[tokio::test]
@@ -82,10 +107,11 @@ async fn batches_of_any_size_give_the_same_rows() {
             1 | 2 => activated(at, OTHER),
             _ => activated(at, CATEGORY),
         });
+        let events = database.append_shared(events.collect()).await;
         let mut worker = worker(&database);
         let mut position = worker.start().await.unwrap();
-        for batch in shared(events.collect()).chunks(size) {
-            position = worker.apply(position, &page(batch)).await.unwrap().position;
+        for batch in events.chunks(size) {
+            position = worker.apply(position, &page(batch)).await.unwrap().point;
         }
         results.push(database.rows("tally").await);
     }
@@ -102,7 +128,9 @@ async fn a_worker_that_is_behind_folds_several_pages_and_writes_each_row_once() 
     let events: Vec<_> = (1..=6).map(|at| activated(at, CATEGORY)).collect();
     let others =
         (7..=8).map(|at| activated(at, CategoryId(Uuid::from_u128(at.unsigned_abs().into()))));
-    let events = shared(events.into_iter().chain(others).collect());
+    let events = database
+        .append_shared(events.into_iter().chain(others).collect())
+        .await;
     let mut position = worker.start().await.unwrap();
     for two in events.chunks(2) {
         assert_eq!(database.checkpoint("tally").await, (0, None));
@@ -110,7 +138,7 @@ async fn a_worker_that_is_behind_folds_several_pages_and_writes_each_row_once() 
             .apply(position, &page_with_more(two))
             .await
             .unwrap()
-            .position;
+            .point;
     }
     assert_eq!(
         database.checkpoint("tally").await,
@@ -119,14 +147,14 @@ async fn a_worker_that_is_behind_folds_several_pages_and_writes_each_row_once() 
     );
     assert_eq!(database.rows("tally").await[&CATEGORY.0], count(6, 6));
 
-    let next = shared(vec![activated(9, CATEGORY)]);
+    let next = database.append_shared(vec![activated(9, CATEGORY)]).await;
     position = worker
         .apply(position, &page_with_more(&next))
         .await
         .unwrap()
-        .position;
+        .point;
     assert_eq!(database.checkpoint("tally").await.0, 8);
-    let last = shared(vec![recorded(10)]);
+    let last = database.append_shared(vec![recorded(10)]).await;
     worker.apply(position, &page(&last)).await.unwrap();
     assert_eq!(
         database.checkpoint("tally").await.0,
@@ -136,8 +164,8 @@ async fn a_worker_that_is_behind_folds_several_pages_and_writes_each_row_once() 
     assert_eq!(database.rows("tally").await[&CATEGORY.0], count(7, 9));
 
     worker.limits.unwritten_time = Duration::ZERO;
-    let next = shared(vec![activated(11, CATEGORY)]);
-    worker.apply(10, &page_with_more(&next)).await.unwrap();
+    let next = database.append_shared(vec![activated(11, CATEGORY)]).await;
+    worker.apply(at(10), &page_with_more(&next)).await.unwrap();
     assert_eq!(
         database.checkpoint("tally").await.0,
         11,

@@ -14,8 +14,10 @@ async fn actions_and_checkpoint_are_stored_together_and_once() {
         react(&database, 0, vec![recorded(1), event.clone(), recorded(3)]).await,
         3
     );
-    assert_eq!(reactor(&database).start().await.unwrap(), 3);
-    let again = reactor(&database).apply(1, &page(&[Arc::new(event)])).await;
+    assert_eq!(reactor(&database).start().await.unwrap(), at(3));
+    let again = reactor(&database)
+        .apply(at(1), &page(&[Arc::new(event)]))
+        .await;
     assert!(matches!(again, Err(SubscriberError::Fenced(1))));
     let actions: Vec<(i64, String, i32)> =
         sqlx::query_as("select position, target, attempts from reactor_actions order by target")
@@ -32,22 +34,25 @@ async fn actions_and_checkpoint_are_stored_together_and_once() {
 async fn a_new_reactor_starts_at_the_head_and_the_others_keep_their_checkpoints() {
     let database = Database::new("second_reactor").await;
     let history = scheduled(&database, 1, PAST, FUTURE).await;
-    database.append(&[history.clone(), recorded(2)]).await;
     react(&database, 0, vec![history]).await;
+    database.append(&[recorded(2)]).await;
     register_both(&database.pool).await;
     let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, Arc::default());
-    assert_eq!(auditor.start().await.unwrap(), 2);
-    assert_eq!(reactor(&database).start().await.unwrap(), 1);
+    assert_eq!(auditor.start().await.unwrap(), at(2));
+    assert_eq!(reactor(&database).start().await.unwrap(), at(1));
 
     let news = scheduled(&database, 3, PAST, FUTURE).await;
     database.append(std::slice::from_ref(&news)).await;
     register_both(&database.pool).await;
     assert_eq!(
         auditor.start().await.unwrap(),
-        2,
+        at(2),
         "a reactor is registered once"
     );
-    auditor.apply(2, &page(&[Arc::new(news)])).await.unwrap();
+    auditor
+        .apply(at(2), &page(&[Arc::new(news)]))
+        .await
+        .unwrap();
     let answered: Vec<i64> =
         sqlx::query_scalar("select position from reactor_actions where reactor = $1")
             .bind(AUDITOR.name)

@@ -13,7 +13,10 @@ async fn each_reactor_sends_commands_under_its_own_name() {
     let event = scheduled(&database, 1, PAST, FUTURE).await;
     react(&database, 0, vec![event.clone()]).await;
     let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, Arc::default());
-    auditor.apply(0, &page(&[Arc::new(event)])).await.unwrap();
+    auditor
+        .apply(at(0), &page(&[Arc::new(event)]))
+        .await
+        .unwrap();
     let received = send(sender(&database, &url), &mut requests, 2).await;
     let names: BTreeSet<_> = received
         .iter()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidemark_event_store::Log;
+use tidemark_events::LogPoint;
 use tidemark_read_models::EventFilter;
 
 use super::*;
@@ -25,23 +26,23 @@ impl Subscriber for Idle {
         }
     }
 
-    async fn start(&mut self) -> Result<i64, SubscriberError> {
-        Ok(0)
+    async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
+        Ok(LogPoint::START)
     }
 
     fn event_filter(&self) -> EventFilter {
         EventFilter::AllHeaders
     }
 
-    async fn apply(&mut self, position: i64, _: &Page) -> Result<Applied, SubscriberError> {
+    async fn apply(&mut self, point: LogPoint, _: &Page) -> Result<Applied, SubscriberError> {
         Ok(Applied {
-            position,
-            checkpoint: position,
+            point,
+            checkpoint: point.position,
             blocked_by: None,
         })
     }
 
-    async fn block(&mut self, _: i64, _: &str) -> Result<(), SubscriberError> {
+    async fn block(&mut self, _: LogPoint, _: &str) -> Result<(), SubscriberError> {
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidemark_domain::PROCESS_MANAGERS;
 
 use super::*;
-use crate::testing::Database;
+use crate::testing::{Database, GENERATION};
 
 fn workers(database: &Database, shards: &[(&str, i32)]) -> WorkerFactory {
     let count = |(name, shards): &(&str, i32)| ((*name).to_owned(), *shards);
@@ -51,6 +51,7 @@ async fn the_first_projector_divides_read_models_and_later_ones_keep_the_divisio
 fn lease_of_first_shard<M: ReadModel>() -> String {
     shard_lease(
         M::NAME,
+        GENERATION,
         Shard {
             number: 0,
             count: 1,

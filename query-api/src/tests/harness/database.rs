@@ -45,7 +45,7 @@ impl Database {
     /// Divides a read model into this many shards.
     pub(crate) async fn divide<M: ReadModel>(&self, shards: i32) {
         let configured = BTreeMap::from([(M::NAME.to_owned(), shards)]);
-        tidemark_read_models::divide(&self.owner, 1, &configured)
+        tidemark_read_models::divide(&self.owner, &configured)
             .await
             .unwrap();
     }

@@ -6,7 +6,7 @@ use rdkafka::message::OwnedMessage;
 use rdkafka::mocking::MockCluster;
 use tidemark_event_store::feed::{Feed, FeedCounts, KafkaFeed};
 use tidemark_event_store::{Log, kafka};
-use tidemark_events::{Aggregate, Recorded};
+use tidemark_events::{Aggregate, LogPoint, Recorded};
 use tokio::time::timeout;
 
 use super::relayed_log::{RelayedLog, settings, within};
@@ -20,7 +20,7 @@ struct Reader {
 
 impl Reader {
     fn new(log: &Log, settings: &kafka::Settings) -> Self {
-        let feed = KafkaFeed::new(log.clone(), settings.clone(), 0, 100);
+        let feed = KafkaFeed::new(log.clone(), settings.clone(), LogPoint::START, 100);
         Self {
             feed,
             given: Vec::new(),

@@ -15,20 +15,28 @@ use crate::testing::{FAILING_CATEGORY, IS_FAILING};
 async fn rows_folded_before_an_event_that_fails_are_written() {
     let database = Database::new("fails_later").await;
     let mut worker = worker(&database);
-    let first = shared(vec![activated(1, CATEGORY)]);
+    let first = database.append_shared(vec![activated(1, CATEGORY)]).await;
     let newer = Recorded {
         schema_version: 99,
         ..activated(3, CATEGORY)
     };
-    let second = shared(vec![activated(2, CATEGORY), newer]);
+    let second = database
+        .append_shared(vec![activated(2, CATEGORY), newer])
+        .await;
     let position = worker.start().await.unwrap();
     worker
         .apply(position, &page_with_more(&first))
         .await
         .unwrap();
-    let applied = worker.apply(1, &page_with_more(&second)).await.unwrap();
-    assert_eq!((applied.position, applied.blocked_by.is_some()), (2, true));
-    worker.block(2, "by a newer build's event").await.unwrap();
+    let applied = worker.apply(at(1), &page_with_more(&second)).await.unwrap();
+    assert_eq!(
+        (applied.point.position, applied.blocked_by.is_some()),
+        (2, true)
+    );
+    worker
+        .block(at(2), "by a newer build's event")
+        .await
+        .unwrap();
     assert_eq!(database.rows("tally").await[&CATEGORY.0], count(2, 2));
 }
 
@@ -38,16 +46,18 @@ async fn of_two_workers_on_one_checkpoint_the_slower_one_starts_again() {
     let (mut zombie, mut successor) = (worker(&database), worker(&database));
     zombie.start().await.unwrap();
     successor.start().await.unwrap();
-    let events = shared(vec![
-        activated(1, CATEGORY),
-        activated(2, CATEGORY),
-        activated(3, CATEGORY),
-    ]);
-    zombie.apply(0, &page(&events[..1])).await.unwrap();
+    let events = database
+        .append_shared(vec![
+            activated(1, CATEGORY),
+            activated(2, CATEGORY),
+            activated(3, CATEGORY),
+        ])
+        .await;
+    zombie.apply(at(0), &page(&events[..1])).await.unwrap();
     successor.start().await.unwrap();
-    successor.apply(1, &page(&events[1..2])).await.unwrap();
+    successor.apply(at(1), &page(&events[1..2])).await.unwrap();
 
-    let fenced = zombie.apply(1, &page(&events[1..])).await;
+    let fenced = zombie.apply(at(1), &page(&events[1..])).await;
     assert!(matches!(
         fenced,
         Err(SubscriberError::Storage(StorageError::Fenced {
@@ -55,7 +65,7 @@ async fn of_two_workers_on_one_checkpoint_the_slower_one_starts_again() {
             ..
         }))
     ));
-    let blocked = zombie.block(1, "by a zombie").await;
+    let blocked = zombie.block(at(1), "by a zombie").await;
     assert!(matches!(
         blocked,
         Err(SubscriberError::Storage(StorageError::Fenced { .. }))
@@ -69,19 +79,21 @@ async fn of_two_workers_on_one_checkpoint_the_slower_one_starts_again() {
 async fn a_failing_fold_blocks_until_it_succeeds() {
     let database = Database::new("failing_fold").await;
     let mut worker = worker(&database);
-    let events = shared(vec![
-        activated(1, CATEGORY),
-        activated(2, FAILING_CATEGORY),
-        activated(3, CATEGORY),
-    ]);
+    let events = database
+        .append_shared(vec![
+            activated(1, CATEGORY),
+            activated(2, FAILING_CATEGORY),
+            activated(3, CATEGORY),
+        ])
+        .await;
     let position = worker.start().await.unwrap();
     IS_FAILING.store(true, Ordering::Relaxed);
     let applied = worker.apply(position, &page(&events)).await.unwrap();
     IS_FAILING.store(false, Ordering::Relaxed);
-    assert_eq!(applied.position, 1, "the event before is applied");
+    assert_eq!(applied.point.position, 1, "the event before is applied");
     let reason = applied.blocked_by.unwrap().to_string();
     assert_eq!(reason, "the fold failed: on purpose");
-    worker.block(1, &reason).await.unwrap();
+    worker.block(at(1), &reason).await.unwrap();
     assert_eq!(database.checkpoint("tally").await, (1, Some(reason)));
     let expected = HashMap::from([(CATEGORY.0, count(1, 1)), (TOTAL, count(1, 1))]);
     assert_eq!(
@@ -134,10 +146,10 @@ async fn a_row_that_cannot_be_read_blocks_the_worker() {
     let mut worker = worker(&database);
     worker.start().await.unwrap();
     let applied = worker
-        .apply(0, &page(&shared(vec![activated(1, CATEGORY)])))
+        .apply(at(0), &page(&[Arc::new(activated(1, CATEGORY))]))
         .await
         .unwrap();
-    assert_eq!(applied.position, 0);
+    assert_eq!(applied.point.position, 0);
     assert!(
         applied
             .blocked_by

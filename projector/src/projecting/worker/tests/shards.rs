@@ -14,7 +14,7 @@ async fn each_shard_folds_its_own_rows_at_its_own_pace() {
             )
         })
         .collect();
-    let events = shared(events);
+    let events = database.append_shared(events).await;
     for shard in Shard::all(3) {
         let mut worker = shard_worker(&database, shard);
         let position = worker.start().await.unwrap();
@@ -23,14 +23,14 @@ async fn each_shard_folds_its_own_rows_at_its_own_pace() {
             .apply(position, &page(&events[..first]))
             .await
             .unwrap();
-        assert_eq!(position.position, i64::from(shard.number) + 1);
+        assert_eq!(position.point.position, i64::from(shard.number) + 1);
     }
     let checkpoints = database.checkpoints("tally").await;
     assert_eq!(checkpoints, [1, 2, 3]);
     for shard in Shard::all(3) {
         let mut worker = shard_worker(&database, shard);
         let position = worker.start().await.unwrap();
-        let seen = usize::try_from(position).unwrap();
+        let seen = usize::try_from(position.position).unwrap();
         worker
             .apply(position, &page(&events[seen..]))
             .await
@@ -39,8 +39,11 @@ async fn each_shard_folds_its_own_rows_at_its_own_pace() {
     let divided = database.rows("tally").await;
 
     let whole = Database::new("undivided").await;
+    whole
+        .append_shared(events.iter().map(|it| Recorded::clone(it)).collect())
+        .await;
     let mut worker = worker(&whole);
     worker.start().await.unwrap();
-    worker.apply(0, &page(&events)).await.unwrap();
+    worker.apply(at(0), &page(&events)).await.unwrap();
     assert_eq!(divided, whole.rows("tally").await);
 }

@@ -1,0 +1,118 @@
+//! The log is not the one that it was: it was restored from a backup under processes that run. No row of the future
+//! that was lost stays, and nothing of it is ever answered.
+
+use serde_json::{Value, json};
+use tidemark_tests::{Answer, App, Process, User, eventually};
+use uuid::Uuid;
+
+use super::failover::checkpoint;
+use super::replay::{assert_documents, assert_rows};
+
+/// The exit code of `status` when a read model is blocked.
+const BLOCKED: i32 = 2;
+/// Puts other events where the lost ones were.
+const OTHER_EVENTS: &str = r#"
+    insert into events
+    select position, gen_random_uuid(), stream_id, version, aggregate, type, schema_version,
+           replace(data::text, '"amount":1', '"amount":3')::json, metadata, recorded_at
+      from lost;
+    update log_head set position = (select max(position) from events)"#;
+
+/// An auction with a bid in the backup, and three later ones that a restoration loses.
+struct Case {
+    app: App,
+    buyer: User,
+    auction: Uuid,
+}
+
+impl Case {
+    async fn new() -> Self {
+        let app = App::builder().projector().queries().start().await;
+        let buyer = app.user().await;
+        let auction = app.market().await.auction(json!({})).await;
+        buyer.bid(auction, 1_000).await.ok();
+        app.settle().await;
+        app.database.back_up().await;
+        for amount in [1_100, 1_200, 1_300] {
+            buyer.bid(auction, amount).await.ok();
+        }
+        app.settle().await;
+        Self {
+            app,
+            buyer,
+            auction,
+        }
+    }
+
+    /// Restores the backup while no command API runs, and bids again afterwards.
+    async fn restore(&mut self, tables: &str, afterwards: &str) {
+        self.app.stop_command_api().await;
+        self.app.database.restore(tables, afterwards).await;
+        self.app.start_command_api().await;
+    }
+
+    /// The auction as the client of this bid sees it.
+    async fn seen_with(&self, bid: &Answer) -> Answer {
+        let client = self.buyer.with_tidemark(bid.tidemark());
+        client.get(&format!("/v1/auctions/{}", self.auction)).await
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_set_back_keeps_no_row_of_the_future_that_it_lost() {
+    let mut case = Case::new().await;
+    case.restore(".*", "").await;
+    assert_documents(&case.app).await;
+    for (count, amount) in [(2, 2_000), (3, 2_100), (4, 2_200), (5, 2_300)] {
+        let bid = case.buyer.bid(case.auction, amount).await.ok();
+        let seen = case.seen_with(&bid).await.ok();
+        assert_eq!(seen.body["bid_count"], count, "{seen:?}");
+        assert_eq!(seen.body["current_price"]["amount"], amount, "{seen:?}");
+    }
+    case.app.settle().await;
+    assert_rows(&case.app).await;
+    assert_documents(&case.app).await;
+}
+
+#[tokio::test]
+async fn other_events_at_the_same_positions_are_folded_instead_of_the_lost_ones() {
+    let mut case = Case::new().await;
+    case.restore(".*", OTHER_EVENTS).await;
+    assert_documents(&case.app).await;
+    let bid = case.buyer.bid(case.auction, 4_000).await.ok();
+    let seen = case.seen_with(&bid).await.ok();
+    assert_eq!(seen.body["bid_count"], 5, "{seen:?}");
+    case.app.settle().await;
+    assert_rows(&case.app).await;
+    assert_documents(&case.app).await;
+}
+
+#[tokio::test]
+async fn a_read_model_that_is_ahead_of_the_log_stands_still_and_says_so() {
+    let mut case = Case::new().await;
+    let ahead = checkpoint(&case.app, "auction").await;
+    case.restore("events|log_head", "").await;
+    // The log grows beyond the checkpoints again, with other events.
+    let mut bids = Vec::new();
+    for amount in [2_000, 2_100, 2_200, 2_300] {
+        bids.push(case.buyer.bid(case.auction, amount).await.ok());
+    }
+    let status = eventually("the read models to be blocked", || async {
+        let status = Process::operators_tool(&case.app.settings, &["status", "--json"]).await;
+        let found: Value = serde_json::from_slice(&status.stdout).unwrap();
+        let read_models = found["read_models"].as_array().unwrap();
+        let is_blocked = |it: &Value| {
+            it["blocked"]
+                .as_str()
+                .is_some_and(|why| why.contains("another history"))
+        };
+        let are_blocked = read_models.iter().all(is_blocked);
+        are_blocked.then_some(status.status.code())
+    })
+    .await;
+    assert_eq!(status, Some(BLOCKED));
+    for bid in &bids {
+        case.seen_with(bid).await.problem(503, "blocked");
+    }
+    assert_eq!(checkpoint(&case.app, "auction").await, ahead);
+}
