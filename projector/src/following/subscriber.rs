@@ -6,6 +6,7 @@ use tidemark_event_store::FollowError;
 use tidemark_events::{DecodeError, LogPoint};
 use tidemark_read_models::EventFilter;
 use tidemark_read_models::storage::StorageError;
+use uuid::Uuid;
 
 use super::page::Page;
 
@@ -57,6 +58,9 @@ pub(crate) enum EventError {
     /// The event cannot be decoded.
     #[error("{0}")]
     Decode(#[from] DecodeError),
+    /// A row that the event touches is not what this build would have written.
+    #[error("row {0} was written by a newer build")]
+    NewerRow(Uuid),
     /// The event, the row or the code is wrong.
     #[error("{0}")]
     Failed(String),
@@ -96,6 +100,7 @@ impl EventError {
     pub(super) const fn needs_newer_build(&self) -> bool {
         match self {
             Self::Decode(error) => error.is_newer_build(),
+            Self::NewerRow(_) => true,
             Self::Failed(_) => false,
         }
     }

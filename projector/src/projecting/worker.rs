@@ -11,6 +11,7 @@ use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
 use tidemark_read_models::{EventFilter, ReadModel};
+use uuid::Uuid;
 
 use super::fold;
 use super::fold::KeyedEvent;
@@ -86,12 +87,9 @@ impl<M: ReadModel> Worker<M> {
             self.rows.insert_stored(id, None);
         }
         for StoredRow { id, document, .. } in found {
-            match serde_json::from_str(document.as_deref().unwrap_or_default()) {
+            match read::<M>(id, document.as_deref().unwrap_or_default()) {
                 Ok(row) => self.rows.insert_stored(id, Some(row)),
-                Err(error) => {
-                    let reason = format!("row {id} cannot be read: {error}");
-                    return Ok(Err(EventError::Failed(reason)));
-                }
+                Err(error) => return Ok(Err(error)),
             }
         }
         Ok(Ok(()))
@@ -123,6 +121,21 @@ impl<M: ReadModel> Worker<M> {
         self.unwritten_since = None;
         self.rows.evict(self.limits.cached_rows);
         Ok(())
+    }
+}
+
+/// A row as it is stored.
+///
+/// # Errors
+/// If it cannot be read, or is not what this build would have written: a newer one has, and what this one does not know
+/// of the row would be lost when it writes it.
+fn read<M: ReadModel>(id: Uuid, document: &str) -> Result<M::Row, EventError> {
+    let failed = |error| EventError::Failed(format!("row {id} cannot be read: {error}"));
+    let row = serde_json::from_str(document).map_err(failed)?;
+    if serde_json::to_string(&row).map_err(failed)? == document {
+        Ok(row)
+    } else {
+        Err(EventError::NewerRow(id))
     }
 }
 

@@ -20,13 +20,21 @@ pub struct Row {
     pub aggregate: String,
     /// The stored type, such as `auction.opened`.
     pub event_type: String,
-    /// The actor who caused the event. None if this build cannot read the metadata.
+    /// The actor who caused the event, as the metadata names it. None if it names none.
     pub actor: Option<String>,
-    /// The id of the request that caused the event, directly or through reactors. None if this build cannot
-    /// read the metadata.
+    /// The id of the request that caused the event, directly or through reactors. None if the metadata has none.
     pub correlation_id: Option<Uuid>,
     /// When the event was recorded.
     pub recorded_at: Timestamp,
+}
+
+/// What the index tells of an event's metadata. It is read without the rules of this build, so that every build makes
+/// the same row of it: a newer one may write actors that this one does not know.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Origin {
+    actor: Option<String>,
+    correlation_id: Option<Uuid>,
 }
 
 /// The read model whose rows are the events of the log, each under the event's id.
@@ -47,17 +55,15 @@ impl ReadModel for History {
 
     fn fold(_: Uuid, _: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
         let recorded = input.recorded;
-        // A newer build may write actors that this one does not know. Then the event is listed without its
-        // metadata.
-        let metadata = recorded.metadata().ok();
+        let origin: Origin = serde_json::from_str(&recorded.metadata).unwrap_or_default();
         Some(Row {
             position: recorded.position,
             stream_id: recorded.stream_id,
             version: recorded.version,
             aggregate: recorded.aggregate.clone(),
             event_type: recorded.event_type.clone(),
-            actor: metadata.as_ref().map(|metadata| metadata.actor.to_string()),
-            correlation_id: metadata.map(|metadata| metadata.correlation_id),
+            actor: origin.actor,
+            correlation_id: origin.correlation_id,
             recorded_at: recorded.recorded_at,
         })
     }
@@ -83,5 +89,15 @@ mod tests {
         );
         assert_eq!(first.actor, Some(format!("user:{SELLER}")));
         assert_eq!(first.recorded_at, samples::at(1));
+    }
+
+    #[test]
+    fn an_actor_that_only_a_newer_build_knows_is_listed_too() {
+        let mut recorded = samples::recorded(1, &samples::all()[0]);
+        recorded.metadata = recorded.metadata.replace("user:", "machine:");
+        let input = History::EVENTS.fold_input(&recorded).unwrap().unwrap();
+        let row = History::fold(recorded.event_id, None, &input).unwrap();
+        assert_eq!(row.actor, Some(format!("machine:{SELLER}")));
+        assert_eq!(row.correlation_id, Some(Uuid::from_u128(77)));
     }
 }

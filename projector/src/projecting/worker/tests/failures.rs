@@ -158,3 +158,27 @@ async fn a_row_that_cannot_be_read_blocks_the_worker() {
             .contains("cannot be read")
     );
 }
+
+#[tokio::test]
+async fn a_row_that_a_newer_build_has_written_is_left_to_it() {
+    let database = Database::new("newer_row").await;
+    let newer = r#"{"count":1,"since":"2026"}"#;
+    sqlx::query("insert into tally_rows values (1, $1, $2::json, 0)")
+        .bind(CATEGORY.0)
+        .bind(newer)
+        .execute(&database.owner)
+        .await
+        .unwrap();
+    database.append(&[activated(1, CATEGORY)]).await;
+    let source = Source {
+        ring: Arc::new(Ring::new(10, 1 << 20)),
+        log: tidemark_event_store::Log::new(database.pool.clone()),
+    };
+    let settings = database.config(&[]).projection;
+    let worker = Box::new(worker(&database));
+    follow(worker, source, settings, None, CancellationToken::new()).await;
+    let (position, blocked) = database.checkpoint("tally").await;
+    assert_eq!(position, 0);
+    assert!(blocked.unwrap().contains("newer build"));
+    assert_eq!(database.rows("tally").await[&CATEGORY.0].0, newer);
+}
