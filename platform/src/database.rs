@@ -4,13 +4,16 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgPool};
+use sqlx::{Connection, PgPool};
 use tokio::time::timeout;
 
 use crate::config::Database;
 
 /// Makes a pool for the role that `url` names. It connects when it is first used, so that a process may
 /// start before Postgres does.
+///
+/// A future that is dropped while it begins a transaction would leave it open on a connection that is lent
+/// again. So statements stand alone, and whoever needs a transaction closes the connection if it gives up.
 ///
 /// # Errors
 /// If `url` is not a Postgres URL.
@@ -36,14 +39,11 @@ pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
         // sqlx pings a connection when it is released. A ping before each use as well would cost a round
         // trip, and a connection that broke in between fails at its first statement anyway.
         .test_before_acquire(false)
-        // A future that is dropped while it begins a transaction leaves the transaction open. The rollback
-        // ends it; without the `begin` a rollback would write a warning to the server's log each time.
+        // If the other end has vanished, no answer will ever arrive, and sqlx would wait for it for ever.
         .after_release(move |connection, _| {
             Box::pin(async move {
-                let tidy = connection.execute(sqlx::raw_sql("begin; rollback"));
-                // If the other end has vanished, no answer will ever arrive.
-                let tidied = timeout(release_timeout, tidy).await;
-                tidied.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))??;
+                let answered = timeout(release_timeout, connection.ping()).await;
+                answered.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))??;
                 Ok(true)
             })
         })

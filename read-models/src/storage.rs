@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fail::fail_point;
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
 use tidemark_events::LogPoint;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -189,7 +189,16 @@ impl Storage {
     /// rows in memory, because it does not know what was written.
     pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
         let storage = self.clone();
-        let write = async move { storage.answered(storage.write_in_transaction(&batch)).await };
+        let write = async move {
+            let mut connection = storage.pool.acquire().await?;
+            let write = storage.write_in_transaction(&mut connection, &batch);
+            let written = storage.answered(write).await;
+            if written.is_err() {
+                // It may be in a transaction that nobody ends.
+                connection.close_on_drop();
+            }
+            written
+        };
         tokio::spawn(write).await?
     }
 
@@ -240,11 +249,15 @@ impl Storage {
         }
     }
 
-    async fn write_in_transaction(&self, batch: &RowBatch) -> Result<(), StorageError> {
+    async fn write_in_transaction(
+        &self,
+        connection: &mut PgConnection,
+        batch: &RowBatch,
+    ) -> Result<(), StorageError> {
         // A crash of Postgres may lose the last commits, because this does not wait until they are on disk.
         // Rows and checkpoint are lost together then, and the feed repeats the events.
         let begin = "begin; set local synchronous_commit = off";
-        let mut transaction = self.pool.begin_with(begin).await?;
+        let mut transaction = connection.begin_with(begin).await?;
         self.advance_checkpoint(&mut transaction, batch).await?;
         for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
             self.write_rows(&mut transaction, rows).await?;

@@ -41,12 +41,12 @@ impl App {
     /// Schedules an auction that ends in a moment, and stops the command API, which then is not there for the
     /// auction's timer. Returns the auction.
     pub async fn auction_that_ends_without_command_api(&mut self) -> Uuid {
+        let market = self.market().await;
+        let product = market.listed().await;
         let ends_at = self.database.in_seconds(3).await;
-        let auction = self
-            .market()
-            .await
-            .auction(json!({"ends_at": ends_at}))
-            .await;
+        let terms = market.terms(product, json!({"ends_at": ends_at})).await;
+        let scheduled = market.seller.post("/v1/auctions", &terms).await;
+        let auction = scheduled.ok().id();
         self.settle().await;
         self.stop_command_api().await;
         auction

@@ -77,6 +77,21 @@ fn events_and_decisions_do_no_io() {
     }
 }
 
+/// A transaction that is begun on a pool stays open, on a connection that is lent again, if the future that
+/// begins it is dropped. `platform::database::pool` relies on there being none.
+#[test]
+fn nobody_begins_a_transaction_on_a_pool() {
+    let files = CRATES
+        .iter()
+        .flat_map(|(name, _)| rust_files(&workspace().join(name).join("src")));
+    let files = files.filter(|file| !file.components().any(|part| part.as_os_str() == "tests"));
+    for file in files {
+        let code = fs::read_to_string(&file).unwrap();
+        let begins = code.contains("pool.begin") || code.contains("pool().begin");
+        assert!(!begins, "{}", file.display());
+    }
+}
+
 /// Names that begin a metric's, as the code of the crates has them between quotes.
 fn metric_names() -> BTreeSet<String> {
     let files = CRATES

@@ -14,6 +14,9 @@ use super::Settings;
 /// back that much later than a broker that restarts.
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
+/// The pause before a fetch after a full queue. With the default of librdkafka it would be a second.
+const FETCH_QUEUE_BACKOFF: Duration = Duration::from_millis(20);
+
 /// A client context that logs the messages of librdkafka at DEBUG only: while a broker is down, there are
 /// many of them every second. The relay and the feed log once what that means for them.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +52,7 @@ pub(crate) fn consumer(settings: &Settings) -> KafkaResult<Consumer> {
             "queued.max.messages.kbytes",
             settings.queue_max_kbytes.to_string(),
         )
-        // With the default, a fetch after a full queue would wait for a second.
-        .set("fetch.queue.backoff.ms", millis(settings.fetch_wait_max))
+        .set("fetch.queue.backoff.ms", millis(FETCH_QUEUE_BACKOFF))
         .create_with_context(QuietContext)
 }
 

@@ -171,7 +171,7 @@ impl RedisWriter {
         let now = self.rows_checkpoint.borrow().position;
         let differs = |at: LogPoint| at.position < rows_checkpoint.position || at.position > now;
         let is_behind = self.checkpoint.is_none_or(differs);
-        if is_quiet || is_behind {
+        if is_behind || (is_quiet && self.bucket.checkpoint().await? != self.checkpoint) {
             self.checkpoint = Some(self.refill().await?);
         }
         self.measure();

@@ -73,7 +73,7 @@ pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> Result<LogPoint,
 }
 
 /// Moves the checkpoint of a reactor and stores the actions that follow from the events between, in one
-/// transaction.
+/// statement.
 ///
 /// # Errors
 /// If Postgres fails, or the checkpoint is not at `from` or the log does not hold `to`, in which case nothing is
@@ -85,55 +85,50 @@ pub(super) async fn write(
     to: LogPoint,
     actions: &[CausedAction],
 ) -> Result<(), SubscriberError> {
-    let mut transaction = pool.begin().await?;
-    let advanced = sqlx::query!(
+    let (paths, names): (Vec<_>, Vec<_>) = actions
+        .iter()
+        .map(|it| (it.action.path.clone(), it.action.name.clone()))
+        .unzip();
+    let advanced = sqlx::query_scalar!(
         r#"
-        update reactors
-           set timeline = log_head.timeline,
-               position = $4,
-               event_id = $5,
-               blocked = null,
-               updated_at = clock_timestamp()
-          from log_head
-         where reactors.name = $1
-           and reactors.position = $2
-           and reactors.event_id is not distinct from $3
-           and exists (select from events where events.position = $4 and events.event_id = $5)
+        with advanced as (
+            update reactors
+               set timeline = log_head.timeline,
+                   position = $4,
+                   event_id = $5,
+                   blocked = null,
+                   updated_at = clock_timestamp()
+              from log_head
+             where reactors.name = $1
+               and reactors.position = $2
+               and reactors.event_id is not distinct from $3
+               and exists (select from events where events.position = $4 and events.event_id = $5)
+            returning reactors.name
+        ), stored as (
+            insert into reactor_actions
+                   (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
+            select advanced.name, planned.position, target, path, event_id, correlation_id, due_at, due_at
+              from advanced,
+                   unnest($6::bigint[], $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::timestamptz[])
+                as planned (position, target, path, event_id, correlation_id, due_at)
+        )
+        select count(*) as "count!" from advanced
         "#,
         reactor,
         from.position,
         from.event_id,
         to.position,
         to.event_id,
+        &actions.iter().map(|it| it.position).collect::<Vec<_>>(),
+        &names,
+        &paths,
+        &actions.iter().map(|it| it.event_id).collect::<Vec<_>>(),
+        &actions.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
+        &actions.iter().map(|it| it.action.due_at).collect::<Vec<_>>(),
     )
-    .execute(&mut *transaction)
+    .fetch_one(pool)
     .await?;
-    fence(advanced.rows_affected(), from)?;
-    if !actions.is_empty() {
-        let (paths, names): (Vec<_>, Vec<_>) = actions
-            .iter()
-            .map(|it| (it.action.path.clone(), it.action.name.clone()))
-            .unzip();
-        sqlx::query!(
-            r#"
-            insert into reactor_actions
-                   (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
-            select $1, position, target, path, event_id, correlation_id, due_at, due_at
-              from unnest($2::bigint[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::timestamptz[])
-                as planned (position, target, path, event_id, correlation_id, due_at)
-            "#,
-            reactor,
-            &actions.iter().map(|it| it.position).collect::<Vec<_>>(),
-            &names,
-            &paths,
-            &actions.iter().map(|it| it.event_id).collect::<Vec<_>>(),
-            &actions.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
-            &actions.iter().map(|it| it.action.due_at).collect::<Vec<_>>(),
-        )
-        .execute(&mut *transaction)
-        .await?;
-    }
-    Ok(transaction.commit().await?)
+    fence(advanced.cast_unsigned(), from)
 }
 
 /// Stores why nothing after the checkpoint `at` can be answered. The next write clears it.

@@ -102,14 +102,19 @@ impl AssignmentRunner {
         }
     }
 
-    /// Renews the lease of every running assignment. One whose lease is lost, or may have expired, is
-    /// stopped.
+    /// Renews all leases in one statement: that which shows that this process runs, and that of every running
+    /// assignment. An assignment whose lease is lost, or may have expired, is stopped.
     async fn renew(&self, held: &mut Held) {
-        if held.running.is_empty() {
+        let leases = held.running.iter().map(|running| &running.lease);
+        let leases: Vec<_> = leases.chain(&held.presence).collect();
+        if leases.is_empty() {
             return;
         }
-        let leases = held.running.iter().map(|running| &running.lease);
-        let renewed = self.leases.renew_all(leases).await;
+        let renewed = self.leases.renew_all(leases.into_iter()).await;
+        held.presence.take_if(|presence| match &renewed {
+            Ok(renewed) => !renewed.contains(&presence.name),
+            Err(_) => false,
+        });
         for running in &mut held.running {
             let lease = &running.lease.name;
             match &renewed {
@@ -128,7 +133,10 @@ impl AssignmentRunner {
     /// Takes free leases up to this process's share, and stops assignments beyond it that another
     /// process lacks.
     async fn rebalance(&self, held: &mut Held) -> sqlx::Result<()> {
-        if !self.renew_presence(held).await? {
+        if held.presence.is_none() {
+            held.presence = self.leases.take(&presence::lease(self.holder)).await?;
+        }
+        if held.presence.is_none() {
             return Ok(());
         }
         let snapshot = LeaseSnapshot::read(&self.pool, self.lease_duration()).await?;
@@ -157,18 +165,6 @@ impl AssignmentRunner {
             .take(surplus)
             .for_each(|running| running.stop.cancel());
         Ok(())
-    }
-
-    /// Renews or takes the lease that shows that this process runs. Returns whether it holds it.
-    async fn renew_presence(&self, held: &mut Held) -> sqlx::Result<bool> {
-        let is_renewed = match &held.presence {
-            Some(lease) => self.leases.renew(lease).await?,
-            None => false,
-        };
-        if !is_renewed {
-            held.presence = self.leases.take(&presence::lease(self.holder)).await?;
-        }
-        Ok(held.presence.is_some())
     }
 
     fn start(&self, index: usize, lease: Lease) -> Running {

@@ -88,6 +88,25 @@ async fn a_list_of_actions_given_up_reads_what_it_shows() {
     );
 }
 
+/// A connection is tidied without a transaction when it is given back.
+#[tokio::test]
+async fn a_statement_is_one_transaction() {
+    let database = Database::fresh().await;
+    let pool = pool(&database, "TIDEMARK_DATABASE__PROJECT_URL");
+    for _ in 0..20 {
+        sqlx::query("select 1").execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+    all_connections_closed(&database).await;
+    let rolled_back: i64 = sqlx::query_scalar(
+        "select xact_rollback from pg_stat_database where datname = current_database()",
+    )
+    .fetch_one(&database.pool)
+    .await
+    .unwrap();
+    assert_eq!(rolled_back, 0);
+}
+
 /// Lets Postgres record that the tables are empty, which its plans rest on until the next analysis.
 async fn analyze_while_empty(database: &Database, tables: &[&str]) {
     let vacuum = format!("vacuum analyze {}", tables.join(", "));
@@ -198,9 +217,8 @@ fn group(stream_id: Uuid, version: i64) -> Group {
     }
 }
 
-/// Counts the rows of these tables and the entries of their indexes that were read. A connection
-/// reports what it read when it closes, so this waits until all are closed.
-async fn entries_read(database: &Database, tables: &[&str]) -> i64 {
+/// Waits until all connections of processes are closed: a connection reports what it did when it closes.
+async fn all_connections_closed(database: &Database) {
     eventually("all connections to close", || async {
         let connected: i64 = sqlx::query_scalar(
             "select count(*)
@@ -215,6 +233,11 @@ async fn entries_read(database: &Database, tables: &[&str]) -> i64 {
         (connected == 0).then_some(())
     })
     .await;
+}
+
+/// Counts the rows of these tables and the entries of their indexes that were read.
+async fn entries_read(database: &Database, tables: &[&str]) -> i64 {
+    all_connections_closed(database).await;
     sqlx::query_scalar(
         "select ((select sum(idx_tup_read) from pg_stat_user_indexes where relname = any($1))
                + (select sum(seq_tup_read) from pg_stat_user_tables where relname = any($1)))::bigint",
