@@ -127,3 +127,6 @@ impl Appender {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,14 +216,19 @@ impl Relay {
     async fn renew_until_lost(&self, lease: &Lease, asked_at: Instant) -> Error {
         let valid_for = self.settings.lease * 2 / 3;
         let mut valid_until = asked_at + valid_for;
+        let mut pause = self.settings.lease / 3;
         loop {
-            sleep(self.settings.lease / 3).await;
+            sleep(pause).await;
             fail_point!("relay_lease_lost", |_| Error::LeaseLost);
             let asked_at = Instant::now();
             match timeout_at(valid_until.into(), self.leases.renew(lease)).await {
-                Ok(Ok(true)) => valid_until = asked_at + valid_for,
+                Ok(Ok(true)) => {
+                    valid_until = asked_at + valid_for;
+                    pause = self.settings.lease / 3;
+                }
                 Ok(Err(error)) if asked_at < valid_until => {
                     tracing::debug!(%error, "the lease was not renewed");
+                    pause = self.settings.lease / 12;
                 }
                 Ok(Ok(false) | Err(_)) | Err(_) => return Error::LeaseLost,
             }

@@ -10,4 +10,5 @@ mod compression;
 mod feed;
 mod relay;
 mod relayed_log;
+mod terms;
 mod topics;

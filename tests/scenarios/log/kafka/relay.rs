@@ -19,6 +19,28 @@ async fn assert_complete(relayed: &RelayedLog, topics: &Topics) {
     );
 }
 
+/// Fails unless the saved progress of each partition is the end of that partition.
+async fn assert_progress(relayed: &RelayedLog, topics: &Topics) {
+    let saved: Vec<(String, i32, i64)> = sqlx::query_as(
+        "select topic, partition, next_offset from relay_partitions
+          where next_offset > 0 order by topic collate \"C\", partition",
+    )
+    .fetch_all(&relayed.database.pool)
+    .await
+    .unwrap();
+    let ends: Vec<_> = topics
+        .records()
+        .await
+        .values()
+        .filter_map(|records| records.last())
+        .map(|last| {
+            let end = last.offset() + 1;
+            (last.topic().to_owned(), last.partition(), end)
+        })
+        .collect();
+    assert_eq!(saved, ends);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn publishes_the_log_and_goes_on_where_it_stopped() {
     let mut relayed = RelayedLog::new().await;
@@ -29,6 +51,7 @@ async fn publishes_the_log_and_goes_on_where_it_stopped() {
     let head = relayed.append(500).await;
     relay.confirms(head).await;
     relay.stop().await;
+    assert_progress(&relayed, &topics).await;
 
     let head = relayed.append(500).await;
     let mut relay = relayed.relay();
