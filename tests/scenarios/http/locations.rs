@@ -29,7 +29,9 @@ async fn what_was_created_is_found_at_its_location() {
     let admin: &Client = app.admin().await;
     let category = json!({"name": "Sextants", "slug": "sextants-3"});
     let draft = product(market.category_id);
-    let auction = market.terms(market.listed().await, json!({})).await;
+    // It opens later, so that it is found as it was created.
+    let opens = json!({"starts_at": app.database.in_seconds(600).await});
+    let auction = market.terms(market.listed().await, opens).await;
     let (seller, bid) = (&*market.seller, json!({"amount": eur(1_000)}));
     let bids = format!("/v1/auctions/{}/bids", market.auction(json!({})).await);
     for (client, path, body) in [

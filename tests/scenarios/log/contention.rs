@@ -179,6 +179,7 @@ async fn slow_commits_cost_no_batch() {
     let app = App::builder()
         .set("TIDEMARK_EXECUTOR__DECISION_AGE_MAX_MS", 1_000)
         .set("TIDEMARK_EXECUTOR__COMMAND_DEADLINE_MS", 60_000)
+        .set("TIDEMARK_HTTP__HANDLER_TIMEOUT_MS", 60_000)
         .start()
         .await;
     let admin = app.admin().await;

@@ -51,7 +51,7 @@ fn builder() -> AppBuilder {
 pub(super) async fn only_are_left(pool: &PgPool, keys: &[&str]) {
     eventually("the other records to be removed", || async {
         let left: Vec<String> =
-            sqlx::query_scalar("select key from idempotency_records order by key")
+            sqlx::query_scalar("select coalesce(key, '') from idempotency_records order by 1")
                 .fetch_all(pool)
                 .await
                 .unwrap();
