@@ -158,6 +158,8 @@ impl CommitLoop {
             let commands = self.batch.withdraw(&mut self.cache);
             self.decide_again(commands);
             self.decide_queued();
+            // What was withdrawn may have to be loaded, and nothing else might ever wake the loop.
+            self.loading.start();
         }
         if self.batch.is_empty() {
             return;
