@@ -175,7 +175,6 @@ async fn a_finished_key_does_not_reach_the_log_again() {
 /// A batch waits for as long as the one before is committed. It is decided again when it is sent, and not sent
 /// to be refused.
 #[tokio::test]
-#[ignore = "fails one time in three on a busy machine: batches are late again and again, which is a fault to be found"]
 async fn slow_commits_cost_no_batch() {
     let app = App::builder()
         .set("TIDEMARK_EXECUTOR__DECISION_AGE_MAX_MS", 1_000)

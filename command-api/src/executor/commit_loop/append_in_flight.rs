@@ -50,9 +50,12 @@ impl AppendInFlight {
             .map(|event| event.stream_id)
             .collect();
         let call = AssertUnwindSafe(append(groups)).catch_unwind();
+        // Before the request is sent: Postgres may look at its clock while this thread has to wait, and a server that
+        // looked before it was asked would seem to have been set back.
+        let started = Instant::now();
         Self {
             call: poll_once(call.boxed()),
-            started: Instant::now(),
+            started,
             groups: commands,
             baseline,
             first_event_ids,
@@ -89,5 +92,22 @@ fn poll_once(mut call: BoxFuture<'static, AppendAnswer>) -> BoxFuture<'static, A
     match (&mut call).now_or_never() {
         Some(answer) => future::ready(answer).boxed(),
         None => call,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn an_append_starts_before_its_request_is_sent() {
+        let (sent, seen) = mpsc::channel();
+        let append = AppendInFlight::start(Batch::default(), 1, move |_| async move {
+            sent.send(Instant::now()).unwrap();
+            Err(sqlx::Error::WorkerCrashed)
+        });
+        assert!(append.started <= seen.recv().unwrap());
     }
 }
