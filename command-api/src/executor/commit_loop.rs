@@ -104,8 +104,9 @@ impl CommitLoop {
     pub(super) async fn run(mut self) {
         while let Some(settled) = self.wait_for_work().await {
             self.decide_queued();
-            self.loading.start();
             self.send_batch();
+            // After the batch, since one that is decided again may need other loads.
+            self.loading.start();
             // Answers come last: the append is on its way while clients send their next commands.
             self.answer(settled);
         }
@@ -158,8 +159,6 @@ impl CommitLoop {
             let commands = self.batch.withdraw(&mut self.cache);
             self.decide_again(commands);
             self.decide_queued();
-            // What was withdrawn may have to be loaded, and nothing else might ever wake the loop.
-            self.loading.start();
         }
         if self.batch.is_empty() {
             return;
