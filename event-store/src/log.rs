@@ -33,6 +33,17 @@ pub enum FollowError {
     OtherLog(i64),
 }
 
+/// What the log holds after a point: enough to tell its events from others.
+#[derive(Debug)]
+pub(crate) struct NextIds {
+    /// The timeline that the log is on now.
+    pub(crate) timeline: i32,
+    /// The position of the last event of the log.
+    pub(crate) head: i64,
+    /// The ids of the events after the point, in order.
+    pub(crate) event_ids: Vec<Uuid>,
+}
+
 /// How much of the log is in Kafka.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -96,6 +107,42 @@ impl Log {
         )
         .fetch_one(&*self.pool);
         self.pool.with_timeout(query).await
+    }
+
+    /// Reads the ids of the events that follow a point, at most `limit`.
+    ///
+    /// # Errors
+    /// If Postgres does not answer the query, or the log does not hold the point.
+    pub(crate) async fn next_ids(
+        &self,
+        after: LogPoint,
+        limit: i64,
+    ) -> Result<NextIds, FollowError> {
+        let query = sqlx::query_as!(
+            NextIds,
+            r#"
+            select timeline,
+                   position as head,
+                   array(
+                       select event_id
+                         from events
+                        where events.position between $1 and $2
+                        order by events.position
+                   ) as "event_ids!"
+              from log_head
+            "#,
+            after.position,
+            after.position.saturating_add(limit),
+        )
+        .fetch_one(&*self.pool);
+        let mut next = self.pool.with_timeout(query).await?;
+        if after.position > 0 {
+            if next.event_ids.first() != after.event_id.as_ref() {
+                return Err(FollowError::OtherLog(after.position));
+            }
+            next.event_ids.remove(0);
+        }
+        Ok(next)
     }
 
     /// Reads where the log ends, and up to where the relay has confirmed that Kafka holds it.

@@ -1,18 +1,22 @@
 //! The feed that reads all partitions of all topics and merges them by position.
 //!
 //! It relies on Kafka for speed only: an event that is missing there, out of order or damaged is read from
-//! the log. It stores no offsets, so none can be wrong.
+//! the log, and none is given that the log was not seen to hold. It stores no offsets, so none can be wrong.
 
+mod confirmation;
 mod counts;
 mod merge;
 mod merged_session;
 mod session;
+
+use std::collections::VecDeque;
 
 use async_trait::async_trait;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tidemark_events::{LogPoint, Recorded};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
 use self::counts::Counter;
 use self::merged_session::MergedSession;
@@ -33,6 +37,10 @@ pub struct KafkaFeed {
     page_size: i64,
     /// The last event that was given.
     last: LogPoint,
+    /// The next events, as Kafka has them, which were not compared with the log yet.
+    collected: VecDeque<Recorded>,
+    /// The ids of the next events, as the log was seen to hold them.
+    next_ids: VecDeque<Uuid>,
     source: Source,
     /// When the feed last gave something or was at the head of the log.
     progressed_at: Instant,
@@ -70,6 +78,8 @@ impl KafkaFeed {
             log,
             page_size,
             last: after,
+            collected: VecDeque::new(),
+            next_ids: VecDeque::new(),
             source: Source::Closed { retry_at: now },
             progressed_at: now,
             next_probe: now,
@@ -106,9 +116,11 @@ impl KafkaFeed {
                 }
             }
             Source::Opened(_) => {
-                let log_until = self.log.head().await?.position;
+                let head = self.log.head().await?;
+                let log_until = head.position;
                 let closed = Source::Closed { retry_at: now };
                 if let Source::Opened(mut session) = std::mem::replace(&mut self.source, closed) {
+                    session.follow_timeline(head.timeline);
                     session.skip_to(self.last.position, &mut self.counts);
                     self.source = Source::Following { session, log_until };
                 }
@@ -122,6 +134,9 @@ impl KafkaFeed {
 
     /// The events that can be given without waiting.
     async fn available(&mut self) -> Result<Vec<Recorded>, FollowError> {
+        if !self.collected.is_empty() {
+            return self.confirm().await;
+        }
         let Source::Following { session, log_until } = &mut self.source else {
             return Ok(Vec::new());
         };
@@ -141,11 +156,8 @@ impl KafkaFeed {
         match collected {
             Ok((_, Some(missing))) => self.read_log(missing, Counter::Backfilled).await,
             Ok((events, None)) => {
-                if let Some(event) = events.last() {
-                    self.last = event.point();
-                    self.has_fallen_back = false;
-                }
-                Ok(events)
+                self.collected = events.into();
+                self.confirm().await
             }
             Err(error) => {
                 self.close(&error);
@@ -158,6 +170,9 @@ impl KafkaFeed {
     /// Kafka for a gap, or reads from the log if the feed has stalled.
     async fn probe(&mut self) -> Result<Vec<Recorded>, FollowError> {
         let published = self.log.published(self.last).await?;
+        if let Source::Following { session, .. } = &mut self.source {
+            session.drop_beyond(published.head, 0, &mut self.counts);
+        }
         if published.head <= self.last.position {
             self.progressed_at = Instant::now();
             self.next_probe = self.progressed_at + self.probe_pause.take();
@@ -196,6 +211,7 @@ impl KafkaFeed {
         if let Some(event) = events.last() {
             self.last = event.point();
         }
+        self.next_ids.clear();
         if let Source::Following { session, .. } = &mut self.source {
             session.skip_to(self.last.position, &mut self.counts);
         }

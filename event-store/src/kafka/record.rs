@@ -80,6 +80,8 @@ pub(crate) struct Record {
     pub(crate) event: Recorded,
     /// The position of the event before this one in the same partition; 0 for the first.
     pub(crate) previous: i64,
+    /// The timeline of the log that it was published from.
+    pub(crate) timeline: Timeline,
 }
 
 /// Why a record cannot be decoded as an event.
@@ -121,6 +123,7 @@ impl Record {
         Ok(Self {
             event,
             previous: parsed(headers, "ce_previous")?,
+            timeline: parsed(headers, "ce_timeline")?,
         })
     }
 }

@@ -2,12 +2,16 @@
 
 use rdkafka::error::KafkaError;
 
+use crate::FollowError;
+
 /// What ended a term. The relay tries to begin another one after each; only after an alarm somebody
 /// must have acted before it publishes again.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("Postgres did not read the log or write the progress: {0}")]
     Log(#[from] sqlx::Error),
+    #[error("{0}")]
+    OtherLog(FollowError),
     #[error("Kafka cannot be reached: {0}")]
     Kafka(#[from] KafkaError),
     #[error("the event at position {position} was not delivered: {error}")]
@@ -53,11 +57,23 @@ pub(super) enum Error {
     AheadOfLog { position: i64, head: i64 },
 }
 
+impl From<FollowError> for Error {
+    fn from(error: FollowError) -> Self {
+        match error {
+            FollowError::Database(error) => Self::Log(error),
+            FollowError::OtherLog(_) => Self::OtherLog(error),
+        }
+    }
+}
+
 impl Error {
     /// Whether log and topics contradict each other, so that publishing could only make it worse.
     pub(super) const fn is_alarm(&self) -> bool {
         match self {
-            Self::PartitionCount { .. } | Self::Diverged { .. } | Self::AheadOfLog { .. } => true,
+            Self::PartitionCount { .. }
+            | Self::Diverged { .. }
+            | Self::AheadOfLog { .. }
+            | Self::OtherLog(_) => true,
             Self::Log(_)
             | Self::Kafka(_)
             | Self::Delivery { .. }

@@ -7,12 +7,13 @@ use uuid::Uuid;
 use super::progress::PartitionProgress;
 use crate::kafka::Record;
 
-/// The last record of a partition, as it is compared with the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The last record of a partition that holds an event, as it is compared with the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LastRecord {
     pub(super) offset: i64,
-    /// Position, id and hash of its event; `None` if it cannot be decoded.
-    pub(super) event: Option<(i64, Uuid, EventHash)>,
+    pub(super) position: i64,
+    pub(super) event_id: Uuid,
+    pub(super) hash: EventHash,
 }
 
 /// The scan of one partition.
@@ -32,6 +33,8 @@ pub(super) struct PartitionScan {
     /// first record if the beginning of the partition was deleted.
     progress: Option<PartitionProgress>,
     last_record: Option<LastRecord>,
+    /// How many records hold no event.
+    foreign: u64,
 }
 
 impl PartitionScan {
@@ -51,6 +54,7 @@ impl PartitionScan {
                     from_saved: true,
                     progress: Some(progress),
                     last_record: None,
+                    foreign: 0,
                 }
             }
             // No progress was saved, or the broker lost records that it had acknowledged.
@@ -68,6 +72,7 @@ impl PartitionScan {
             from_saved: false,
             progress: (oldest == 0).then(PartitionProgress::default),
             last_record: None,
+            foreign: 0,
         }
     }
 
@@ -84,17 +89,22 @@ impl PartitionScan {
     /// Takes the next record; `None` stands for one that cannot be decoded.
     pub(super) fn observe(&mut self, offset: i64, record: Option<&Record>) {
         self.next_offset = offset + 1;
-        self.last_record = Some(LastRecord {
-            offset,
-            event: record
-                .map(|Record { event, .. }| (event.position, event.event_id, event.hash())),
-        });
         if let Some(expected) = self.expected_position.take() {
             self.is_other_topic = record.is_none_or(|record| record.event.position != expected);
         }
-        let Some(Record { event, previous }) = record else {
+        let Some(Record {
+            event, previous, ..
+        }) = record
+        else {
+            self.foreign += 1;
             return;
         };
+        self.last_record = Some(LastRecord {
+            offset,
+            position: event.position,
+            event_id: event.event_id,
+            hash: event.hash(),
+        });
         let progress = self.progress.get_or_insert(PartitionProgress {
             position: *previous,
             next_offset: offset,
@@ -126,9 +136,14 @@ impl PartitionScan {
         }
     }
 
-    /// The last record of the partition; `None` if none was read.
-    pub(super) const fn last_record(&self) -> Option<&LastRecord> {
-        self.last_record.as_ref()
+    /// The last record that holds an event; `None` if none was read.
+    pub(super) const fn last_record(&self) -> Option<LastRecord> {
+        self.last_record
+    }
+
+    /// How many of the records that were read hold no event.
+    pub(super) const fn foreign(&self) -> u64 {
+        self.foreign
     }
 }
 

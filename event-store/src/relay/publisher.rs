@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fail::fail_point;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
-use tidemark_events::Recorded;
+use tidemark_events::{LogPoint, Recorded};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{timeout, timeout_at};
 
@@ -21,7 +21,7 @@ use super::producer::{DeliveryReport, Producer, RecordId, producer};
 use super::progress::{PartitionProgress, Progress};
 use super::recovery::Recovered;
 use crate::kafka::{Publication, Timeline};
-use crate::{Backoff, Log};
+use crate::{Backoff, FollowError, Log};
 
 /// The gauge of the events that were given to the producer and are not confirmed yet.
 const IN_FLIGHT: &str = "tidemark_relay_in_flight_events";
@@ -43,6 +43,8 @@ pub(super) struct Publisher<'a> {
     /// What Kafka has acknowledged, by the index of the partition.
     acknowledged: Vec<PartitionProgress>,
     in_flight: InFlight,
+    /// The last event that was read from the log.
+    read: LogPoint,
     /// The indexes of the partitions that made progress since the last save.
     unsaved: BTreeSet<usize>,
     saved_position: i64,
@@ -85,6 +87,7 @@ impl<'a> Publisher<'a> {
             sent: acknowledged.iter().map(|it| it.position).collect(),
             acknowledged,
             in_flight: InFlight::new(position),
+            read: point(log, position).await?,
             unsaved: BTreeSet::new(),
             saved_position: position,
             saved_at: Instant::now(),
@@ -95,10 +98,9 @@ impl<'a> Publisher<'a> {
     pub(super) async fn publish(&mut self) -> Result<Infallible, Error> {
         let mut idle = Backoff::new(self.settings.idle_poll, self.settings.idle_poll_max);
         loop {
-            let page = self
-                .log
-                .page(self.in_flight.last(), self.settings.page_size)
-                .await?;
+            let up_to = self.read.position.saturating_add(self.settings.page_size);
+            let page = self.log.follow(self.read, up_to, None).await?;
+            self.read = page.last().map_or(self.read, Recorded::point);
             fail_point!("relay_read");
             for event in &page {
                 self.send(event).await?;
@@ -268,4 +270,14 @@ impl Drop for Publisher<'_> {
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 pub(super) const fn as_metric(number: i64) -> f64 {
     number as f64
+}
+
+/// The point of the log at a position.
+async fn point(log: &Log, position: i64) -> Result<LogPoint, Error> {
+    if position == 0 {
+        return Ok(LogPoint::START);
+    }
+    let event = log.at(&[position]).await?;
+    let event = event.first().ok_or(FollowError::OtherLog(position))?;
+    Ok(event.point())
 }

@@ -50,6 +50,7 @@ pub(super) async fn recover(
         .collect();
     let (all, settings) = (partitions.all.clone(), settings.clone());
     let scans = on_blocking_thread(move || scan(&settings, &all, saved)).await?;
+    report_foreign(partitions, &scans);
     compare_with_log(log, partitions, &scans).await?;
     Ok(Recovered {
         confirmed: scans
@@ -123,7 +124,24 @@ fn read_to_the_ends(
     Ok(())
 }
 
-/// Fails unless the last record of each partition is an event of the log.
+/// Counts the records that hold no event. They prove nothing about the log, so publishing goes on behind them.
+fn report_foreign(partitions: &Partitions, scans: &[PartitionScan]) {
+    for (partition, scan) in partitions.all.iter().zip(scans) {
+        let records = scan.foreign();
+        if records > 0 {
+            metrics::counter!("tidemark_relay_foreign_records_total").increment(records);
+            let (topic, partition) = (&*partition.topic, partition.number);
+            tracing::error!(
+                topic,
+                partition,
+                records,
+                "records that are no events are passed over"
+            );
+        }
+    }
+}
+
+/// Fails unless the last record of each partition that holds an event holds one of the log.
 async fn compare_with_log(
     log: &Log,
     partitions: &Partitions,
@@ -131,23 +149,17 @@ async fn compare_with_log(
 ) -> Result<(), Error> {
     let last_records = || {
         let records = scans.iter().map(PartitionScan::last_record);
-        partitions.all.iter().zip(records)
+        let records = partitions.all.iter().zip(records);
+        records.filter_map(|(partition, record)| Some((partition, record?)))
     };
-    let positions: Vec<_> = last_records()
-        .filter_map(|(_, record)| record?.event)
-        .map(|(position, ..)| position)
-        .collect();
+    let positions: Vec<_> = last_records().map(|(_, record)| record.position).collect();
     let events = log.at(&positions).await?;
     let in_log: HashMap<_, _> = events
         .iter()
         .map(|event| (event.position, (event.event_id, event.hash())))
         .collect();
     for (partition, record) in last_records() {
-        let Some(record) = record else { continue };
-        let is_in_log = record.event.is_some_and(|(position, event_id, hash)| {
-            in_log.get(&position) == Some(&(event_id, hash))
-        });
-        if !is_in_log {
+        if in_log.get(&record.position) != Some(&(record.event_id, record.hash)) {
             return Err(Error::Diverged {
                 topic: partition.topic.to_string(),
                 partition: partition.number,

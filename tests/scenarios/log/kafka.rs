@@ -8,6 +8,7 @@
 
 mod compression;
 mod feed;
+mod foreign;
 mod relay;
 mod relayed_log;
 mod terms;

@@ -15,6 +15,8 @@ pub struct FeedCounts {
     pub dropped: u64,
     /// Records that could not be decoded.
     pub broken: u64,
+    /// Records that are of another log: of another timeline, ahead of the log, or with another event than it has.
+    pub foreign: u64,
 }
 
 /// What is counted.
@@ -26,6 +28,7 @@ pub(super) enum Counter {
     FallenBack,
     Dropped,
     Broken,
+    Foreign,
 }
 
 impl FeedCounts {
@@ -38,6 +41,7 @@ impl FeedCounts {
             Counter::FallenBack => (&mut self.fallen_back, "tidemark_feed_fallen_back_total"),
             Counter::Dropped => (&mut self.dropped, "tidemark_feed_dropped_total"),
             Counter::Broken => (&mut self.broken, "tidemark_feed_broken_total"),
+            Counter::Foreign => (&mut self.foreign, "tidemark_feed_foreign_total"),
         };
         *total += count;
         metrics::counter!(name).increment(count);

@@ -31,8 +31,8 @@ pub(super) enum Offer {
     Kept,
     /// The event was given before, or one with the same position waits already.
     Dropped,
-    /// The record could not be decoded, so its event is missing.
-    Broken,
+    /// The record holds no event of this log.
+    Useless,
 }
 
 impl Merge {
@@ -61,7 +61,7 @@ impl Merge {
         !self.partitions[partition].is_waiting
     }
 
-    /// Takes the next record of a partition; `None` stands for one that could not be decoded.
+    /// Takes the next record of a partition; `None` stands for one that holds no event of this log.
     pub(super) fn offer(
         &mut self,
         partition: usize,
@@ -71,7 +71,7 @@ impl Merge {
         let cursor = &mut self.partitions[partition];
         cursor.next_offset = cursor.next_offset.max(offset + 1);
         let Some(event) = event else {
-            return Offer::Broken;
+            return Offer::Useless;
         };
         if event.position <= self.last_position || self.waiting.contains_key(&event.position) {
             return Offer::Dropped;
@@ -91,6 +91,17 @@ impl Merge {
         self.partitions[partition].is_waiting = false;
         self.last_position = event.position;
         Some(event)
+    }
+
+    /// Drops the events after the position `head`, where the log ends: those that wait, and those that were given.
+    /// Returns the number of those that waited.
+    pub(super) fn drop_beyond(&mut self, head: i64) -> usize {
+        self.last_position = self.last_position.min(head);
+        let beyond = self.waiting.split_off(&head.saturating_add(1));
+        for (partition, _) in beyond.values() {
+            self.partitions[*partition].is_waiting = false;
+        }
+        beyond.len()
     }
 
     /// Notes that every event up to `position` was given from the log. Returns the number of waiting

@@ -8,12 +8,14 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::counts::{Counter, FeedCounts};
 use super::merge::{Merge, Offer};
 use super::session::{ReadRecord, Session};
-use crate::kafka::Settings;
+use crate::kafka::{Record, Settings, Timeline};
 
 /// A session and the merge of its partitions.
 pub(super) struct MergedSession {
     session: Session,
     merge: Merge,
+    /// The timeline of the log. Records of others are dropped.
+    timeline: Timeline,
     request: Option<EndsRequest>,
     gap_check: Option<GapCheck>,
     /// Whether every record that had arrived was read.
@@ -34,13 +36,14 @@ struct GapCheck {
 }
 
 impl MergedSession {
-    /// Opens a session, for the events after `last_position`. This blocks the thread.
+    /// Opens a session, for the events after `last_position`. It follows no timeline yet. This blocks the thread.
     pub(super) fn open(settings: &Settings, last_position: i64) -> KafkaResult<Self> {
         let (session, ends) = Session::open(settings)?;
         let merge = Merge::new(last_position, &ends);
         Ok(Self {
             session,
             merge,
+            timeline: 0,
             request: None,
             gap_check: None,
             is_drained: false,
@@ -77,16 +80,54 @@ impl MergedSession {
             }
         }
         self.is_drained = left > 0;
-        counts.add(Counter::Merged, events.len());
         Ok(events)
     }
 
     fn offer(&mut self, partition: usize, read: ReadRecord, counts: &mut FeedCounts) {
-        match self.merge.offer(partition, read.offset, read.event) {
-            Offer::Kept => {}
-            Offer::Dropped => counts.add(Counter::Dropped, 1),
-            Offer::Broken => counts.add(Counter::Broken, 1),
+        let event = match read.record {
+            Some(record) if record.timeline == self.timeline => Some(record.event),
+            Some(Record {
+                event, timeline, ..
+            }) => {
+                let (aggregate, position) = (event.aggregate, event.position);
+                tracing::error!(
+                    aggregate,
+                    position,
+                    timeline,
+                    "Kafka holds an event of another timeline"
+                );
+                counts.add(Counter::Foreign, 1);
+                None
+            }
+            None => {
+                counts.add(Counter::Broken, 1);
+                None
+            }
+        };
+        if self.merge.offer(partition, read.offset, event) == Offer::Dropped {
+            counts.add(Counter::Dropped, 1);
         }
+    }
+
+    /// Takes records of this timeline from now on, and of no other.
+    pub(super) fn follow_timeline(&mut self, timeline: Timeline) {
+        self.timeline = timeline;
+    }
+
+    /// Drops the events that are not in the log, which ends at `head`: those that wait, and `collected` ones that were
+    /// taken from here already.
+    pub(super) fn drop_beyond(&mut self, head: i64, collected: usize, counts: &mut FeedCounts) {
+        let records = collected + self.merge.drop_beyond(head);
+        if records > 0 {
+            tracing::error!(
+                head,
+                records,
+                "Kafka holds events that are ahead of the log"
+            );
+        }
+        counts.add(Counter::Foreign, records);
+        // The partitions of those that waited may have more, which nothing announces.
+        self.is_drained &= records == 0;
     }
 
     /// Notes that every event up to `position` was given from the log.

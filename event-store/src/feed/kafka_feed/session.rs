@@ -9,7 +9,7 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use tidemark_events::{Aggregate, Recorded};
+use tidemark_events::Aggregate;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::spawn_blocking;
 
@@ -21,8 +21,8 @@ use crate::kafka::{
 /// A record that was read.
 pub(super) struct ReadRecord {
     pub(super) offset: i64,
-    /// `None` if the record could not be decoded.
-    pub(super) event: Option<Recorded>,
+    /// `None` if it could not be decoded.
+    pub(super) record: Option<Record>,
 }
 
 /// Reads what is published after the session was opened.
@@ -124,14 +124,13 @@ fn waker(arrived: &Arc<Notify>) -> impl Fn() + Send + Sync + 'static {
 
 fn read(message: &BorrowedMessage<'_>) -> ReadRecord {
     let offset = message.offset();
-    let event = Record::decode(message)
+    let record = Record::decode(message)
         .inspect_err(|error| {
             let (topic, partition) = (message.topic(), message.partition());
             tracing::warn!(topic, partition, offset, %error, "a record cannot be decoded as an event");
         })
-        .ok()
-        .map(|record| record.event);
-    ReadRecord { offset, event }
+        .ok();
+    ReadRecord { offset, record }
 }
 
 fn all_partitions(client: &Consumer, settings: &Settings) -> KafkaResult<Vec<Partition>> {

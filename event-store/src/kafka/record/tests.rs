@@ -54,7 +54,8 @@ fn an_encoded_event_is_decoded_to_the_same_event() {
         Record::decode(&message),
         Ok(Record {
             event,
-            previous: 40
+            previous: 40,
+            timeline: PUBLICATION.timeline,
         })
     );
 }

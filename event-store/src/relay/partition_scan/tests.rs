@@ -22,6 +22,7 @@ fn record(previous: i64, position: i64) -> Record {
             recorded_at: samples::at(0),
         },
         previous,
+        timeline: 1,
     }
 }
 
@@ -112,4 +113,15 @@ fn records_deleted_by_retention_are_not_published_again() {
     assert_eq!((all.progress(), all.publish_after(8)), (SAVED, 8));
     let unknown = read(PartitionScan::from_saved(None, 2, 4), &[(4, 7), (7, 9)]);
     assert_eq!(unknown.progress(), progress(9, 4));
+}
+
+#[test]
+fn records_that_are_no_events_are_counted_and_prove_nothing() {
+    let mut scan = PartitionScan::from_beginning(0, 3);
+    scan.observe(0, Some(&record(0, 7)));
+    scan.observe(1, None);
+    scan.observe(2, None);
+    assert!(scan.is_complete());
+    let last = scan.last_record().unwrap();
+    assert_eq!((last.offset, last.position, scan.foreign()), (0, 7, 2));
 }

@@ -13,13 +13,13 @@ use super::relayed_log::{RelayedLog, settings, within};
 use super::topics::{Records, Topics};
 
 /// A feed, with the events that it has given.
-struct Reader {
-    feed: KafkaFeed,
+pub(super) struct Reader {
+    pub(super) feed: KafkaFeed,
     given: Vec<Recorded>,
 }
 
 impl Reader {
-    fn new(log: &Log, settings: &kafka::Settings) -> Self {
+    pub(super) fn new(log: &Log, settings: &kafka::Settings) -> Self {
         let feed = KafkaFeed::new(log.clone(), settings.clone(), LogPoint::START, 100);
         Self {
             feed,
@@ -28,7 +28,7 @@ impl Reader {
     }
 
     /// Reads until the feed has given `position`.
-    async fn reads(&mut self, position: i64) {
+    pub(super) async fn reads(&mut self, position: i64) {
         while self
             .given
             .last()
@@ -39,7 +39,7 @@ impl Reader {
     }
 
     /// Fails unless the feed has given exactly the log.
-    async fn assert_is(&self, log: &Log) -> FeedCounts {
+    pub(super) async fn assert_is(&self, log: &Log) -> FeedCounts {
         let events = log.page(0, i64::MAX).await.unwrap();
         assert_eq!(self.given.len(), events.len());
         assert!(
@@ -52,7 +52,7 @@ impl Reader {
 
 /// A feed that follows topics on which nothing was published yet, and a log of `head` events that a
 /// relay has published elsewhere: what it published is returned, to be changed and published there.
-async fn replay(head: usize) -> (RelayedLog, Topics, Reader, Records) {
+pub(super) async fn replay(head: usize) -> (RelayedLog, Topics, Reader, Records) {
     let mut relayed = RelayedLog::new().await;
     let published = Topics::of(&relayed.settings.kafka);
     let republished = settings(format!("{}-again", relayed.settings.kafka.topic_prefix)).kafka;

@@ -221,3 +221,17 @@ async fn another_number_of_partitions_stops_it() {
     relay.becomes(Health::Alarm).await;
     relay.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_set_back_under_it_stops_it() {
+    let mut relayed = RelayedLog::new().await;
+    let _topics = Topics::of(&relayed.settings.kafka);
+    relayed.append(50).await;
+    relayed.database.back_up().await;
+    let head = relayed.append(50).await;
+    let mut relay = relayed.relay();
+    relay.confirms(head).await;
+    relayed.database.restore("events|log_head", "").await;
+    relay.becomes(Health::Alarm).await;
+    relay.stop().await;
+}

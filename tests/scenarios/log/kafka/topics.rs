@@ -64,6 +64,21 @@ impl Topics {
         tokio::task::spawn_blocking(read).await.unwrap()
     }
 
+    /// Publishes a record that is no event to each partition.
+    pub(super) async fn publish_junk(&self) {
+        let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
+        for aggregate in Aggregate::ALL {
+            let topic = self.name(aggregate.name());
+            for number in 0..self.0.partitions {
+                let junk = BaseRecord::<str, str>::to(&topic)
+                    .partition(number)
+                    .payload("junk");
+                producer.send(junk).map_err(|(error, _)| error).unwrap();
+            }
+        }
+        flush(producer).await;
+    }
+
     /// Publishes records unchanged to the partitions that they are listed under.
     pub(super) async fn publish(&self, records: Records) {
         let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
@@ -78,9 +93,13 @@ impl Topics {
                 producer.send(record).map_err(|(error, _)| error).unwrap();
             }
         }
-        let flush = move || producer.flush(Timeout::Never).unwrap();
-        tokio::task::spawn_blocking(flush).await.unwrap();
+        flush(producer).await;
     }
+}
+
+async fn flush(producer: ThreadedProducer<DefaultProducerContext>) {
+    let flush = move || producer.flush(Timeout::Never).unwrap();
+    tokio::task::spawn_blocking(flush).await.unwrap();
 }
 
 impl Drop for Topics {

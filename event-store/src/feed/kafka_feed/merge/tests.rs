@@ -59,7 +59,7 @@ impl Topics<'_> {
                     {
                         Offer::Kept => {}
                         Offer::Dropped => run.dropped += 1,
-                        Offer::Broken => run.broken += 1,
+                        Offer::Useless => run.broken += 1,
                     }
                 }
             }
@@ -133,6 +133,16 @@ fn an_event_that_waits_and_was_given_from_the_log_is_dropped() {
     assert_eq!(run.merge.skip_to(4), 1);
     assert_eq!(run.merge.take().map(|event| event.position), Some(5));
     assert_eq!(run.merge.last_position(), 5);
+}
+
+#[test]
+fn events_that_the_log_does_not_have_are_forgotten_and_their_partitions_read_on() {
+    let mut run = given(&[&[1, 3], &[2, 9], &[i64::MAX]]);
+    assert_eq!(run.given, [1, 2, 3]);
+    assert_eq!(run.merge.drop_beyond(2), 2);
+    assert_eq!(run.merge.last_position(), 2);
+    assert!((0..3).all(|partition| run.merge.wants(partition)));
+    assert_eq!(run.merge.offer(1, 2, Some(event(3))), Offer::Kept);
 }
 
 proptest! {
