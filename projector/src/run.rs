@@ -24,9 +24,10 @@ use crate::following::ring::Ring;
 use crate::following::source::Source;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
+use crate::reacting::registration;
 use crate::reacting::sender::Sender;
 use crate::sharing::assignment_runner::AssignmentRunner;
-use crate::sharing::list;
+use crate::sharing::build::Build;
 
 /// Runs a projector until `shutdown`, and then gives its assignments back to the other projectors, within
 /// `http.drain_ms`. The listener serves `/livez`, `/readyz` and `/metrics`.
@@ -113,7 +114,7 @@ fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
     Ok(TimedPool::new(pool, settings.response_timeout()))
 }
 
-/// Lists what there is to run as soon as Postgres answers, and runs this process's share of it.
+/// Divides and registers what is new as soon as Postgres answers, and runs this process's share of all work.
 async fn run_assignments(
     workers: WorkerFactory,
     prompt_pool: TimedPool,
@@ -122,28 +123,27 @@ async fn run_assignments(
 ) {
     let settings = workers.config.projection.clone();
     let retry = Duration::from_millis(settings.retry_ms);
-    let listing = async {
+    let preparing = async {
         loop {
-            let list = list::assignments(&workers, PROCESS_MANAGERS);
-            match prompt_pool.with_timeout(list).await {
-                Ok(assignments) => break assignments,
+            match prompt_pool.with_timeout(prepare(&workers)).await {
+                Ok(()) => break,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot list the read models and reactors to run");
+                    tracing::warn!(%error, "cannot prepare the read models and reactors to run");
                 }
             }
             tokio::time::sleep(retry).await;
         }
     };
-    let Some(assignments) = stop.run_until_cancelled(listing).await else {
+    if stop.run_until_cancelled(preparing).await.is_none() {
         return;
-    };
+    }
     let holder = new_id();
     let lease_duration = Duration::from_millis(settings.lease_ms);
     let runner = AssignmentRunner {
         leases: Leases::new(prompt_pool.clone(), holder, lease_duration),
         pool: prompt_pool,
         holder,
-        assignments,
+        build: Build::new(&workers, PROCESS_MANAGERS),
         source: Source {
             ring,
             log: Log::new(workers.pool),
@@ -151,6 +151,12 @@ async fn run_assignments(
         settings,
     };
     runner.run(stop).await;
+}
+
+/// Divides read models that have no shards yet, and registers reactors that are new.
+async fn prepare(workers: &WorkerFactory) -> sqlx::Result<()> {
+    shards::actual(&workers.pool, &workers.shards).await?;
+    registration::register(&workers.pool, PROCESS_MANAGERS).await
 }
 
 fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {

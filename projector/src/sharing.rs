@@ -1,9 +1,10 @@
-//! Sharing the work among all projectors: what there is to run, and which process runs it under a
-//! lease.
+//! Sharing the work among all projectors: what there is to run, what each of them can run, and which process
+//! runs it under a lease.
 
 pub(crate) mod assignment;
 pub(crate) mod assignment_runner;
-pub(crate) mod list;
+pub(crate) mod build;
+pub(crate) mod snapshot;
 
-mod lease_snapshot;
+mod distribution;
 mod presence;

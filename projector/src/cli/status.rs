@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,8 @@ use uuid::Uuid;
 use super::{Error, print};
 use crate::projecting::shards;
 use crate::projecting::shards::ShardCounts;
+use crate::sharing::assignment::Assignment;
+use crate::sharing::snapshot::Snapshot;
 
 /// The exit code if a read model or reactor is blocked.
 const EXIT_BLOCKED: u8 = 2;
@@ -59,6 +62,10 @@ struct Progress {
     blocked: Option<String>,
     /// The projector that holds the lease; `None` if it is not held.
     holder: Option<Uuid>,
+    #[serde(skip)]
+    lease: String,
+    /// Whether some running projector can run it. If not, it stands still until one of another build is started.
+    can_run: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,11 +113,14 @@ impl Status {
             shard.shards_configured = differs.then_some(configured);
         }
         let mut reactors = reactors(pool).await?;
+        let snapshot = Snapshot::read(pool).await?;
+        let beyond_all: HashSet<_> = snapshot.beyond_all().map(Assignment::lease).collect();
         let relay_position = relay_position(pool).await?;
         let head = Log::new(pool.clone()).head().await?.position;
         let lag = |position: i64| (head - position).max(0);
         let of_reactors = reactors.iter_mut().map(|reactor| &mut reactor.progress);
         for progress in read_models.iter_mut().chain(of_reactors) {
+            progress.can_run = !beyond_all.contains(&progress.lease);
             progress.lag = lag(progress.position);
         }
         Ok(Self {
@@ -151,12 +161,15 @@ async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
                c.position,
                0::bigint as "lag!",
                c.blocked,
-               l.holder as "holder?"
+               l.holder as "holder?",
+               lease as "lease!",
+               true as "can_run!"
           from checkpoints c
           join generations g
          using (read_model, generation)
+         cross join format('projection:%s:%s:%s', c.read_model, c.generation, c.shard) as lease
           left join leases l
-            on l.name = format('projection:%s:%s:%s', c.read_model, c.generation, c.shard)
+            on l.name = lease
            and l.expires_at > clock_timestamp()
          order by c.read_model, c.generation, c.shard
         "#
@@ -172,13 +185,15 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Reactor>> {
                r.position,
                r.blocked,
                l.holder as "holder?",
+               lease as "lease!",
                a.pending as "pending!",
                a.due as "due!",
                a.failing as "failing!",
                a.next_due_at
           from reactors r
+         cross join concat('reactor:', r.name) as lease
           left join leases l
-            on l.name = 'reactor:' || r.name
+            on l.name = lease
            and l.expires_at > clock_timestamp()
          cross join lateral (
                select count(*) as pending,
@@ -206,6 +221,8 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Reactor>> {
             lag: 0,
             blocked: row.blocked,
             holder: row.holder,
+            lease: row.lease,
+            can_run: true,
         },
         pending: row.pending,
         due: row.due,

@@ -1,9 +1,10 @@
-//! Runs the assignments whose leases this process holds, and sees to it that it holds no more than its
-//! fair share among all running projectors. A lease only avoids double work: what is written is
-//! fenced by checkpoints.
+//! Runs the assignments whose leases this process holds, and sees to it that it holds those that are its own
+//! among all running projectors. A lease only avoids double work: what is written is fenced by checkpoints.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
+use metrics::gauge;
 use tidemark_event_store::{Lease, Leases, TimedPool};
 use tidemark_platform::config::Projection;
 use tokio::time::MissedTickBehavior;
@@ -12,8 +13,10 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::assignment::Assignment;
-use super::lease_snapshot::LeaseSnapshot;
+use super::build::Build;
+use super::distribution::distribute;
 use super::presence;
+use super::snapshot::Snapshot;
 use crate::following::follow::follow;
 use crate::following::source::Source;
 
@@ -26,16 +29,15 @@ pub(crate) struct AssignmentRunner {
     pub(crate) pool: TimedPool,
     /// The id of this process in leases.
     pub(crate) holder: Uuid,
-    /// Everything that projectors run, whether or not this process runs it.
-    pub(crate) assignments: Vec<Assignment>,
+    /// What this process can run.
+    pub(crate) build: Build,
     pub(crate) source: Source,
     pub(crate) settings: Projection,
 }
 
 /// An assignment that this process runs.
 struct Running {
-    /// The index in the list of assignments.
-    index: usize,
+    assignment: Assignment,
     lease: Lease,
     renewed_at: Instant,
     stop: CancellationToken,
@@ -47,11 +49,12 @@ struct Running {
 struct Held {
     /// The lease that shows that this process runs.
     presence: Option<Lease>,
-    /// The assignments that this process runs, the oldest first.
+    /// The assignments that this process runs.
     running: Vec<Running>,
-    /// The indices of assignments that this process gave up for a newer build, and until when it does
-    /// not take them again.
-    given_up: Vec<(usize, Instant)>,
+    /// The abilities that this process gave up because only a newer build can go on, and until when at least.
+    given_up: BTreeMap<String, Instant>,
+    /// The assignments that no running projector can run.
+    beyond_all: BTreeSet<String>,
 }
 
 impl AssignmentRunner {
@@ -89,14 +92,13 @@ impl AssignmentRunner {
 
     /// Releases the leases of subscribers that ended.
     async fn release_ended(&self, held: &mut Held) {
-        held.given_up.retain(|(_, until)| *until > Instant::now());
         let ended = |running: &mut Running| running.task.is_finished();
         for running in held.running.extract_if(.., ended) {
             if !running.stop.is_cancelled() {
-                // The subscriber ended by itself because it needs a newer build. A process with a newer
-                // build gets the time to take the lease.
+                // The subscriber ended by itself because it needs a newer build.
                 let pause = Duration::from_millis(self.settings.blocked_retry_ms);
-                held.given_up.push((running.index, Instant::now() + pause));
+                let ability = running.assignment.ability();
+                held.given_up.insert(ability, Instant::now() + pause);
             }
             self.release(&running.lease).await;
         }
@@ -130,8 +132,7 @@ impl AssignmentRunner {
         }
     }
 
-    /// Takes free leases up to this process's share, and stops assignments beyond it that another
-    /// process lacks.
+    /// Takes what is this process's own and free, and stops what is another's.
     async fn rebalance(&self, held: &mut Held) -> sqlx::Result<()> {
         if held.presence.is_none() {
             held.presence = self.leases.take(&presence::lease(self.holder)).await?;
@@ -139,50 +140,67 @@ impl AssignmentRunner {
         if held.presence.is_none() {
             return Ok(());
         }
-        let snapshot = LeaseSnapshot::read(&self.pool, self.lease_duration()).await?;
-        let share = self
-            .assignments
-            .len()
-            .div_ceil(snapshot.projectors().max(1));
-        let mut count = held.active().count();
-        for (index, assignment) in self.assignments.iter().enumerate() {
-            let is_running = held.running.iter().any(|running| running.index == index);
-            let is_given_up = held.given_up.iter().any(|(given_up, _)| *given_up == index);
-            let is_wanted = count < share || snapshot.is_orphaned(&assignment.lease);
-            if is_running || is_given_up || snapshot.is_held(&assignment.lease) || !is_wanted {
-                continue;
-            }
-            if let Some(lease) = self.leases.take(&assignment.lease).await? {
-                held.running.push(self.start(index, lease));
-                count += 1;
+        let mut snapshot = self.pool.with_timeout(Snapshot::read(&self.pool)).await?;
+        self.announce(held, &mut snapshot).await?;
+        held.report_beyond_all(&snapshot);
+        let owners = distribute(&snapshot);
+        for running in held.active() {
+            let owner = owners.get(&running.lease.name);
+            if owner.is_some_and(|owner| *owner != self.holder)
+                || !snapshot.contains(&running.assignment)
+            {
+                running.stop.cancel();
             }
         }
-        let surplus = count
-            .saturating_sub(share)
-            .min(snapshot.lacking_elsewhere(share, self.holder));
-        // The oldest are given away first: a recent one may be an orphan that no other process can run.
-        held.active()
-            .take(surplus)
-            .for_each(|running| running.stop.cancel());
+        let leases: HashSet<_> = held
+            .running
+            .iter()
+            .map(|it| it.lease.name.clone())
+            .collect();
+        for assignment in snapshot.free() {
+            let lease = assignment.lease();
+            if owners.get(&lease) == Some(&self.holder) && !leases.contains(&lease) {
+                let lease = self.leases.take(&lease).await?;
+                held.running
+                    .extend(lease.and_then(|lease| self.start(assignment, lease)));
+            }
+        }
         Ok(())
     }
 
-    fn start(&self, index: usize, lease: Lease) -> Running {
+    /// Tells the others what this process can run, if that is not what they know. What it gave up it takes up
+    /// again, after a pause, only as long as no other projector can run it: so two builds never hand it to and fro.
+    async fn announce(&self, held: &mut Held, snapshot: &mut Snapshot) -> sqlx::Result<()> {
+        held.given_up.retain(|ability, until| {
+            Instant::now() < *until || snapshot.has_other(ability, self.holder)
+        });
+        let mut abilities = self.build.abilities();
+        abilities.retain(|ability| !held.given_up.contains_key(ability));
+        let abilities = Some(abilities);
+        if snapshot.projectors.get(&self.holder) != Some(&abilities) {
+            let announced = presence::announce(&self.pool, self.holder, abilities.iter().flatten());
+            self.pool.with_timeout(announced).await?;
+            snapshot.projectors.insert(self.holder, abilities);
+        }
+        Ok(())
+    }
+
+    fn start(&self, assignment: &Assignment, lease: Lease) -> Option<Running> {
         let stop = CancellationToken::new();
         let following = tokio::spawn(follow(
-            (self.assignments[index].subscriber)(),
+            self.build.subscriber(assignment)?,
             self.source.clone(),
             self.settings.clone(),
             None,
             stop.clone(),
         ));
-        Running {
-            index,
+        Some(Running {
+            assignment: assignment.clone(),
             lease,
             renewed_at: Instant::now(),
             stop,
             task: AbortOnDropHandle::new(following),
-        }
+        })
     }
 
     /// Stops all assignments and releases all leases, so that other projectors continue at once.
@@ -212,6 +230,20 @@ impl Held {
         self.running
             .iter()
             .filter(|running| !running.stop.is_cancelled())
+    }
+
+    /// Reports what no running projector can run: it stands still until one of a build that can is started.
+    fn report_beyond_all(&mut self, snapshot: &Snapshot) {
+        let beyond_all: BTreeSet<_> = snapshot.beyond_all().map(Assignment::lease).collect();
+        for assignment in beyond_all.difference(&self.beyond_all) {
+            tracing::warn!(
+                assignment,
+                "no running projector can run this; it needs one of another build"
+            );
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+        gauge!("tidemark_assignments_beyond_all_projectors").set(beyond_all.len() as f64);
+        self.beyond_all = beyond_all;
     }
 }
 

@@ -59,6 +59,9 @@ fn progress_line(text: &mut String, progress: &Progress, details: &str) {
     let state = match (&progress.blocked, progress.holder) {
         (Some(reason), _) => format!("blocked: {reason}"),
         (None, Some(_)) => "running".to_owned(),
+        (None, None) if !progress.can_run => {
+            "not running: no running projector can run it".to_owned()
+        }
         (None, None) => "not running".to_owned(),
     };
     let holder = progress

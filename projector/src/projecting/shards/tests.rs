@@ -32,3 +32,18 @@ async fn rows_are_in_the_same_shard_for_rust_and_for_the_database() {
         assert_eq!(Shard::of(id, shards).number, number, "{id} of {shards}");
     }
 }
+
+#[tokio::test]
+async fn the_first_projector_divides_read_models_and_later_ones_keep_the_division() {
+    let database = Database::new("divide").await;
+    let divide = async |wanted: &[(&str, i32)]| {
+        let count = |(name, shards): &(&str, i32)| ((*name).to_owned(), *shards);
+        let wanted = wanted.iter().map(count).collect();
+        actual(&database.pool, &wanted).await.unwrap()
+    };
+    let first = divide(&[("auction", 3)]).await;
+    assert_eq!(database.checkpoints("auction").await, [0, 0, 0]);
+    assert_eq!(database.checkpoints("bid").await, [0]);
+    assert_eq!(divide(&[("auction", 2), ("bid", 2)]).await, first);
+    assert_eq!(divide(&[]).await, first);
+}

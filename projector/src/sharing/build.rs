@@ -1,0 +1,79 @@
+//! What this build of the program can run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tidemark_domain::ProcessManager;
+use tidemark_read_models::{Generation, ReadModel, Shard, for_each_read_model};
+
+use super::assignment::{self, Assignment};
+use crate::following::subscriber::Subscriber;
+use crate::projecting::worker_factory::WorkerFactory;
+use crate::reacting::reactor::Reactor;
+
+/// Makes the worker of a shard.
+pub(super) type MakeWorker = Box<dyn Fn(Generation, Shard) -> Box<dyn Subscriber> + Send + Sync>;
+/// Makes a reactor.
+pub(super) type MakeReactor = Box<dyn Fn() -> Box<dyn Subscriber> + Send + Sync>;
+
+/// What this build can run, by the names of the abilities.
+pub(crate) struct Build {
+    pub(super) folds: BTreeMap<String, MakeWorker>,
+    pub(super) reactors: BTreeMap<String, MakeReactor>,
+}
+
+impl Build {
+    /// Everything that this build can run.
+    pub(crate) fn new(
+        workers: &WorkerFactory,
+        process_managers: &'static [ProcessManager],
+    ) -> Self {
+        Self {
+            folds: for_each_read_model!(fold(workers)).into_iter().collect(),
+            reactors: process_managers
+                .iter()
+                .map(|process_manager| reactor(workers, process_manager))
+                .collect(),
+        }
+    }
+
+    /// The names of all abilities.
+    pub(super) fn abilities(&self) -> BTreeSet<String> {
+        let (folds, reactors) = (self.folds.keys(), self.reactors.keys());
+        folds.chain(reactors).cloned().collect()
+    }
+
+    /// What runs an assignment; none if this build cannot.
+    pub(super) fn subscriber(&self, assignment: &Assignment) -> Option<Box<dyn Subscriber>> {
+        let ability = assignment.ability();
+        match assignment {
+            Assignment::Shard {
+                generation, shard, ..
+            } => {
+                let make = self.folds.get(&ability)?;
+                Some(make(*generation, *shard))
+            }
+            Assignment::Reactor(_) => self.reactors.get(&ability).map(|make| make()),
+        }
+    }
+}
+
+fn fold<M: ReadModel>(workers: &WorkerFactory) -> (String, MakeWorker) {
+    let workers = workers.clone();
+    let make = move |generation, shard| -> Box<dyn Subscriber> {
+        Box::new(workers.worker::<M>(generation, shard))
+    };
+    (assignment::fold(M::NAME, M::FOLD_VERSION), Box::new(make))
+}
+
+fn reactor(
+    workers: &WorkerFactory,
+    process_manager: &'static ProcessManager,
+) -> (String, MakeReactor) {
+    let (pool, stored) = (workers.pool.clone(), Arc::clone(&workers.actions_stored));
+    let make = move || -> Box<dyn Subscriber> {
+        let (pool, stored) = (pool.clone(), Arc::clone(&stored));
+        Box::new(Reactor::new(pool, process_manager, stored))
+    };
+    (assignment::reactor(process_manager.name), Box::new(make))
+}
