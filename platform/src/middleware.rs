@@ -213,6 +213,7 @@ fn cors(http: &config::Http) -> CorsLayer {
             IDEMPOTENCY_REPLAYED,
             CORRELATION_ID,
             tidemark::HEADER,
+            tidemark::PARKED,
         ])
         .max_age(Duration::from_secs(http.cors_max_age_s))
 }

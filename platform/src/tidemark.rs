@@ -15,6 +15,10 @@ use crate::http::Problem;
 /// The name of the header, in requests and responses.
 pub const HEADER: HeaderName = HeaderName::from_static("tidemark");
 
+/// The name of the header of an answer that lacks the event at its position and later ones, because that event could not
+/// be applied.
+pub const PARKED: HeaderName = HeaderName::from_static("tidemark-parked");
+
 /// A position in the log of a timeline, written `1.42`. As a part of a response it sets the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token {

@@ -47,7 +47,7 @@ enum Command {
     Migrate,
     /// Show how far read models, reactors and the relay are behind the log
     ///
-    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked or parked.
     Status {
         /// Print JSON
         #[arg(long)]

@@ -1,6 +1,8 @@
 //! Following the log: one feed fills a ring, from which all subscribers of the process read. It does
 //! not know what an event means to a subscriber.
 
+pub(crate) mod blocked;
+pub(crate) mod failure;
 pub(crate) mod feed;
 pub(crate) mod follow;
 pub(crate) mod page;

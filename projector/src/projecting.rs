@@ -5,7 +5,10 @@ pub(crate) mod catch_up;
 pub(crate) mod shards;
 pub(crate) mod worker_factory;
 
+mod build_id;
 mod fold;
+mod parking;
 mod redis_writer;
+mod remaking;
 mod rows;
 mod worker;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
+use crate::following::blocked::Blocked;
 use crate::following::feed;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
@@ -67,7 +68,8 @@ async fn serve(
         actions_stored,
     };
     let feed_started = ReadinessFlag::default();
-    let readiness = readiness(&prompt_pool, &feed_started);
+    let blocked = Blocked::default();
+    let readiness = readiness(&prompt_pool, &feed_started, &blocked);
 
     let stop = shutdown.child_token();
     // The handles abort their tasks when they are dropped, so that dropping this future leaves nothing
@@ -75,7 +77,7 @@ async fn serve(
     let assignments = run_assignments(
         workers,
         prompt_pool.clone(),
-        Arc::clone(&ring),
+        (Arc::clone(&ring), blocked),
         stop.clone(),
     );
     let assignments = AbortOnDropHandle::new(tokio::spawn(assignments));
@@ -118,7 +120,7 @@ fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
 async fn run_assignments(
     workers: WorkerFactory,
     prompt_pool: TimedPool,
-    ring: Arc<Ring>,
+    (ring, blocked): (Arc<Ring>, Blocked),
     stop: CancellationToken,
 ) {
     let settings = workers.config.projection.clone();
@@ -147,6 +149,7 @@ async fn run_assignments(
         source: Source {
             ring,
             log: Log::new(workers.pool),
+            blocked,
         },
         settings,
     };
@@ -168,14 +171,15 @@ fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
     Ok(Some(Documents::new(url, &settings.key_prefix, timeout)?))
 }
 
-fn readiness(pool: &PgPool, feed_started: &ReadinessFlag) -> Readiness {
-    let pool = PgPool::clone(pool);
+fn readiness(pool: &PgPool, feed_started: &ReadinessFlag, blocked: &Blocked) -> Readiness {
+    let (pool, blocked) = (PgPool::clone(pool), blocked.clone());
     Readiness::new()
         .check("database", move || {
             let pool = pool.clone();
             async move { sqlx::query("select 1").execute(&pool).await.map(drop) }
         })
         .flag("feed", feed_started)
+        .check("subscribers", move || std::future::ready(blocked.check()))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tidemark_event_store::testing::{
 use tidemark_events::market::category;
 use tidemark_events::{CategoryId, Event, LogPoint, Recorded, samples};
 use tidemark_platform::Config;
-use tidemark_read_models::{EventFilter, FoldInput, Generation, ReadModel, divide};
+use tidemark_read_models::{EventFilter, FoldInput, Generation, ReadModel, RowOf, divide};
 use uuid::Uuid;
 
 use crate::following::page::Page;
@@ -148,6 +148,18 @@ impl Database {
             .collect()
     }
 
+    /// The parked rows of all read models, each with its kind, the events that wait for it, why, and after how many attempts.
+    pub(crate) async fn parked(&self) -> Vec<(Uuid, String, Vec<i64>, String, i32)> {
+        let sql = "select id, kind, array_agg(e.position order by e.position), reason, attempts
+                     from parked
+                     join parked_events e using (read_model, generation, id)
+                    group by id, kind, parked.position, reason, attempts
+                   having parked.position = min(e.position)
+                    order by id";
+        let query = sqlx::query_as(sql);
+        query.fetch_all(&self.owner).await.unwrap()
+    }
+
     /// The configuration of a projector that uses this database, without Kafka and Redis.
     pub(crate) fn config(&self, more: &[(&str, &str)]) -> Config {
         let url = project_url(&self.name);
@@ -199,6 +211,7 @@ impl ReadModel for Tally {
         "category.activated",
         "category.deactivated",
     ]);
+    const ROW_OF: RowOf = RowOf::Data;
     const IN_REDIS: bool = true;
 
     type Row = Count;

@@ -27,6 +27,9 @@ pub(crate) enum Error {
     /// A shard is blocked before it has applied the token's position.
     #[error("the read model is blocked before that position")]
     Blocked,
+    /// The row is parked, and lacks the event at the token's position or one before it.
+    #[error("this lacks an event that could not be applied, and waits for repair")]
+    Parked,
     /// A shard did not apply the token's position within the time to wait.
     #[error("the read model has not reached that position yet")]
     Behind,
@@ -80,6 +83,7 @@ impl From<Error> for Problem {
             Error::FuturePosition => Self::bad_request("future_position", sentence(&text)),
             Error::FutureVersion => Self::bad_request("future_version", sentence(&text)),
             Error::Blocked => unavailable("blocked"),
+            Error::Parked => unavailable("parked"),
             Error::Behind => unavailable("behind"),
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
             Error::TooManyOfAddress => Self::too_many_requests(sentence(&text)),

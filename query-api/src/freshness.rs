@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::error::Error;
 
 pub(crate) use checkpoints::Checkpoints;
-pub(crate) use fetched::Fetched;
+pub(crate) use fetched::{Fetched, ParkedMark};
 pub(crate) use query::{query_all_shards, query_shard_of_row, query_with_freshness};
 pub(crate) use shards::{QueriedShards, ShardStatus};
 

@@ -21,7 +21,7 @@ mod testing;
 mod tests;
 
 pub use generation::{FollowedGeneration, Generation, divide};
-pub use model::{EventFilter, FoldInput, ReadModel};
+pub use model::{EventFilter, FoldInput, ReadModel, RowOf};
 pub use shard::Shard;
 
 /// The one list of read models. `for_each_read_model!(name(arguments))` calls `name::<M>(arguments)` for each

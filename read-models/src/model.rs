@@ -24,6 +24,17 @@ pub struct FoldInput<'a> {
     pub event: Option<Event>,
 }
 
+/// Which row an event is about that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowOf {
+    /// The row with the id of the event's stream, because each row takes the events of one stream.
+    Stream,
+    /// The row with the id of the event, because each row takes one event.
+    Event,
+    /// It depends on the event's data. If that cannot be read, the read model cannot go on.
+    Data,
+}
+
 /// A pure fold of the log into rows, each a JSON document under a UUID.
 ///
 /// A fold may use the event and the row and nothing else: no clock, no other row, no iteration order
@@ -35,6 +46,8 @@ pub trait ReadModel: Send + Sync + 'static {
     const FOLD_VERSION: i32;
     /// The events that it folds.
     const EVENTS: EventFilter;
+    /// Which row an event is about.
+    const ROW_OF: RowOf;
     /// Whether its documents are kept in Redis too, because they are read very often.
     const IN_REDIS: bool;
 
@@ -72,6 +85,18 @@ impl EventFilter {
             Self::Types(_) => return Ok(None),
         };
         Ok(Some(FoldInput { recorded, event }))
+    }
+}
+
+impl RowOf {
+    /// The id of the row that an event is about; `None` if only its data tells.
+    #[must_use]
+    pub const fn id(self, recorded: &Recorded) -> Option<Uuid> {
+        match self {
+            Self::Stream => Some(recorded.stream_id),
+            Self::Event => Some(recorded.event_id),
+            Self::Data => None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! loses both or neither.
 //!
 //! The name of a document's field is the id of the row, and the value is `<position> <json>`. Without JSON,
-//! the row was removed. The checkpoint is stored as `<position> <event id>`. Nothing here decides when to write: the projector's Redis writer does.
+//! the row was removed, or is parked. The checkpoint is stored as `<position> <event id>`. Nothing here decides when to write: the projector's Redis writer does.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -164,7 +164,7 @@ impl Bucket {
             .await
     }
 
-    /// Writes the documents of those rows that are newer than the bucket's, and the checkpoint if there is one, after which
+    /// Writes the documents of those rows that are not older than the bucket's, and the checkpoint if there is one, after which
     /// the bucket is filled. Returns false and writes nothing if the guard does not hold.
     ///
     /// # Errors

@@ -2,27 +2,25 @@
 //! are stored as text, and nothing here reads them.
 
 mod error;
+mod parked;
 mod rows;
 mod sql;
+mod write;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fail::fail_point;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_events::LogPoint;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-pub use error::StorageError;
-pub use rows::{Checkpoint, RowBatch, StoredRow};
+pub use error::{StorageError, refuses_a_row};
+pub use rows::{Checkpoint, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried};
 
 use self::sql::Sql;
 use crate::{Generation, Shard};
-
-/// The highest number of rows that one statement writes, so that none takes long.
-const STATEMENT_ROWS_MAX: usize = 1_000;
 
 /// The rows and the checkpoint of one shard of a generation of a read model. The table of the rows is
 /// `{read_model}_rows`.
@@ -33,6 +31,8 @@ pub struct Storage {
     read_model: &'static str,
     generation: Generation,
     shard: Shard,
+    /// The build of the program, by which it is known who tried to make a parked row.
+    build: Arc<str>,
     sql: Arc<Sql>,
 }
 
@@ -46,6 +46,7 @@ impl Storage {
         read_model: &'static str,
         generation: Generation,
         shard: Shard,
+        build: Arc<str>,
     ) -> Self {
         Self {
             pool,
@@ -53,6 +54,7 @@ impl Storage {
             read_model,
             generation,
             shard,
+            build,
             sql: Arc::new(Sql::new(read_model)),
         }
     }
@@ -148,26 +150,6 @@ impl Storage {
         self.answered(query.fetch_all(&self.pool)).await
     }
 
-    /// Writes the rows and the checkpoint together. The write continues if the caller stops waiting for it.
-    ///
-    /// # Errors
-    /// [`StorageError::Fenced`] if the checkpoint is not `from`, or the log does not hold `to`. After any error the caller must forget its
-    /// rows in memory, because it does not know what was written.
-    pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
-        let storage = self.clone();
-        let write = async move {
-            let mut connection = storage.pool.acquire().await?;
-            let write = storage.write_in_transaction(&mut connection, &batch);
-            let written = storage.answered(write).await;
-            if written.is_err() {
-                // It may be in a transaction that nobody ends.
-                connection.close_on_drop();
-            }
-            written
-        };
-        tokio::spawn(write).await?
-    }
-
     /// Stores why nothing after the checkpoint `at` can be applied, for operators to see, and whether the log holds
     /// the checkpoint itself. The next write deletes the reason.
     ///
@@ -213,97 +195,6 @@ impl Storage {
             Ok(answer) => answer,
             Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
         }
-    }
-
-    async fn write_in_transaction(
-        &self,
-        connection: &mut PgConnection,
-        batch: &RowBatch,
-    ) -> Result<(), StorageError> {
-        // A crash of Postgres may lose the last commits, because this does not wait until they are on disk.
-        // Rows and checkpoint are lost together then, and the feed repeats the events.
-        let begin = "begin; set local synchronous_commit = off";
-        let mut transaction = connection.begin_with(begin).await?;
-        self.advance_checkpoint(&mut transaction, batch).await?;
-        for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
-            self.write_rows(&mut transaction, rows).await?;
-        }
-        fail_point!("projector_in_transaction");
-        Ok(transaction.commit().await?)
-    }
-
-    async fn write_rows(
-        &self,
-        transaction: &mut Transaction<'_, Postgres>,
-        rows: &[StoredRow],
-    ) -> Result<(), StorageError> {
-        let (present, removed): (Vec<_>, Vec<_>) =
-            rows.iter().partition(|row| row.document.is_some());
-        let ids = |rows: &[&StoredRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
-        if !removed.is_empty() {
-            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
-                .bind(self.generation.number)
-                .bind(ids(&removed))
-                .execute(&mut **transaction)
-                .await?;
-        }
-        if !present.is_empty() {
-            let documents = present.iter().map(|row| row.document.as_deref());
-            let positions = present.iter().map(|row| row.position);
-            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
-                .bind(self.generation.number)
-                .bind(ids(&present))
-                .bind(documents.collect::<Vec<_>>())
-                .bind(positions.collect::<Vec<_>>())
-                .execute(&mut **transaction)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Moves the checkpoint, unless it is not where this process left it, another fold makes the rows, or the log does
-    /// not hold the event that the batch ends with: then the batch may be of a future that the log has lost.
-    async fn advance_checkpoint(
-        &self,
-        transaction: &mut Transaction<'_, Postgres>,
-        batch: &RowBatch,
-    ) -> Result<(), StorageError> {
-        let removes = batch.rows.iter().any(|row| row.document.is_none());
-        let advanced = sqlx::query!(
-            r#"
-            update checkpoints
-               set timeline = log_head.timeline,
-                   position = $7,
-                   event_id = $8,
-                   in_log = true,
-                   last_removal = case when $9 then $7 else last_removal end,
-                   blocked = null,
-                   updated_at = clock_timestamp()
-              from log_head,
-                   generations
-             where checkpoints.read_model = $1
-               and checkpoints.generation = $2
-               and checkpoints.shard = $4
-               and checkpoints.position = $5
-               and checkpoints.event_id is not distinct from $6
-               and generations.read_model = $1
-               and generations.generation = $2
-               and generations.fold_version = $3
-               and exists (select from events where events.position = $7 and events.event_id = $8)
-            "#,
-            self.read_model,
-            self.generation.number,
-            self.generation.fold_version,
-            self.shard.number,
-            batch.from.position,
-            batch.from.event_id,
-            batch.to.position,
-            batch.to.event_id,
-            removes,
-        )
-        .execute(&mut **transaction)
-        .await?;
-        self.fence(advanced.rows_affected(), batch.from)
     }
 
     fn fence(&self, rows_affected: u64, at: LogPoint) -> Result<(), StorageError> {

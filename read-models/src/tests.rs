@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use tidemark_events::samples;
 
 use crate::{EventFilter, FoldInput, ReadModel, for_each_read_model, testing};
@@ -49,4 +50,23 @@ fn assert_rows_survive<M: ReadModel>() {
 #[test]
 fn rows_are_read_as_they_were_written() {
     for_each_read_model!(assert_rows_survive());
+}
+
+fn assert_rows_are_of<M: ReadModel>() {
+    for event in samples::all() {
+        let mut recorded = samples::recorded(1, &event);
+        let data: Value = serde_json::from_str(&recorded.data).unwrap();
+        let stream_id = &data[format!("{}_id", recorded.aggregate)];
+        recorded.stream_id = stream_id.as_str().unwrap().parse().unwrap();
+        let input = M::EVENTS.fold_input(&recorded).unwrap();
+        let keys = input.map(|input| M::keys(&input)).unwrap_or_default();
+        if let (Some(id), [_, ..]) = (M::ROW_OF.id(&recorded), &*keys) {
+            assert_eq!(keys, [id], "{}: {}", M::NAME, recorded.event_type);
+        }
+    }
+}
+
+#[test]
+fn an_event_is_about_the_row_that_its_read_model_declares() {
+    for_each_read_model!(assert_rows_are_of());
 }

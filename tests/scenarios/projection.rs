@@ -6,6 +6,7 @@ mod extremes;
 mod failover;
 mod isolation;
 mod other_log;
+mod parking;
 mod repeated_records;
 mod replay;
 mod shards;

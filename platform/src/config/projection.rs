@@ -37,6 +37,8 @@ pub struct Projection {
     pub retry_ms: u64,
     #[garde(custom(positive))]
     pub blocked_retry_ms: u64,
+    #[garde(custom(positive))]
+    pub parked_check_ms: u64,
     pub shards: BTreeMap<String, NonZeroU8>,
 }
 

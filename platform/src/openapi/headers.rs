@@ -96,6 +96,13 @@ impl Header {
         example: "1.4711",
         kind: Kind::Text,
     };
+    /// What an answer lacks.
+    pub const TIDEMARK_PARKED: Self = Self {
+        name: "Tidemark-Parked",
+        description: "Sent if something in the answer lacks the event at this position and later ones, because that event could not be applied and waits for repair.",
+        example: "1.4700",
+        kind: Kind::Text,
+    };
     /// The version of what an answer is about.
     pub const ETAG: Self = Self {
         name: "ETag",

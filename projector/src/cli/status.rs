@@ -19,7 +19,7 @@ use crate::projecting::shards::ShardCounts;
 use crate::sharing::assignment::Assignment;
 use crate::sharing::snapshot::Snapshot;
 
-/// The exit code if a read model or reactor is blocked.
+/// The exit code if a read model or reactor is blocked, or a row is parked.
 const EXIT_BLOCKED: u8 = 2;
 
 /// The state of a deployment. It is read by several statements, so its parts may be moments apart.
@@ -60,6 +60,9 @@ struct Progress {
     position: i64,
     lag: i64,
     blocked: Option<String>,
+    /// The number of rows that are parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked: Option<i64>,
     /// The projector that holds the lease; `None` if it is not held.
     holder: Option<Uuid>,
     #[serde(skip)]
@@ -93,10 +96,10 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Erro
     } else {
         print(&table::table(&status));
     }
-    let is_blocked = status
+    let needs_help = status
         .all_progress()
-        .any(|progress| progress.blocked.is_some());
-    Ok(if is_blocked {
+        .any(|progress| progress.blocked.is_some() || progress.parked > Some(0));
+    Ok(if needs_help {
         ExitCode::from(EXIT_BLOCKED)
     } else {
         ExitCode::SUCCESS
@@ -161,6 +164,11 @@ async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
                c.position,
                0::bigint as "lag!",
                c.blocked,
+               (select count(*)
+                  from parked p
+                 where p.read_model = c.read_model
+                   and p.generation = c.generation
+                   and p.shard = c.shard) as parked,
                l.holder as "holder?",
                lease as "lease!",
                true as "can_run!"
@@ -220,6 +228,7 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Reactor>> {
             position: row.position,
             lag: 0,
             blocked: row.blocked,
+            parked: None,
             holder: row.holder,
             lease: row.lease,
             can_run: true,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use tidemark_event_store::TimedPool;
 use tidemark_platform::config::Projection;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::failure::{FailureKind, SubscriberError};
 use super::measurements::Measurements;
 use super::source::{Reader, Source};
-use super::subscriber::{Subscriber, SubscriberError, SubscriberId};
+use super::subscriber::{Subscriber, SubscriberId};
 
 /// Why a subscriber no longer applies the log.
 enum Ended {
@@ -31,15 +33,16 @@ pub(crate) async fn follow(
 ) {
     let SubscriberId { kind, name, shard } = subscriber.id();
     tracing::info!(kind, name, shard, "following the log");
-    let measurements = Measurements::new(subscriber.id());
+    let measurements = Measurements::new(subscriber.id(), source.blocked.clone());
     let pool = source.log.pool().clone();
     let mut reader = source.reader(subscriber.event_filter(), settings.batch_max);
+    let parked_check = Duration::from_millis(settings.parked_check_ms);
     loop {
         let ended = apply_pages(
             &pool,
             &mut *subscriber,
             &mut reader,
-            &measurements,
+            (&measurements, parked_check),
             until,
             &stop,
         )
@@ -51,9 +54,13 @@ pub(crate) async fn follow(
             }
             Ok(Ended::NeedsNewerBuild) => break,
             Ok(Ended::Blocked) => settings.blocked_retry_ms,
-            Err(error @ SubscriberError::NotInLog(_)) => {
-                measurements.blocked();
+            Err(error) if needs_help(&error) => {
                 tracing::error!(kind, name, shard, %error, "standing still");
+                let reason = error.to_string();
+                measurements.blocked(&reason);
+                if let Err(error) = pool.with_timeout(block(&mut *subscriber, &reason)).await {
+                    tracing::warn!(kind, name, shard, %error, "operators are not shown that it stands still");
+                }
                 settings.blocked_retry_ms
             }
             Err(error) => {
@@ -70,26 +77,49 @@ pub(crate) async fn follow(
     tracing::info!(kind, name, shard, "no longer following the log");
 }
 
+/// Whether trying again does not help. A failure of a row that comes here is of a write that could not be divided into rows
+/// that can be written and rows that can be parked.
+fn needs_help(error: &SubscriberError) -> bool {
+    matches!(error, SubscriberError::NotInLog(_)) || error.kind() == FailureKind::ThisRow
+}
+
+/// Stores why the subscriber cannot go on, unless it has done so already.
+async fn block(subscriber: &mut dyn Subscriber, reason: &str) -> Result<(), SubscriberError> {
+    match subscriber.start().await {
+        Ok(at) => subscriber.block(at, reason).await,
+        Err(SubscriberError::NotInLog(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Applies one page after another from the checkpoint on.
 async fn apply_pages(
     pool: &TimedPool,
     subscriber: &mut dyn Subscriber,
     reader: &mut Reader,
-    measurements: &Measurements,
+    (measurements, parked_check): (&Measurements, Duration),
     until: Option<i64>,
     stop: &CancellationToken,
 ) -> Result<Ended, SubscriberError> {
     reader.restart();
     let mut point = pool.with_timeout(subscriber.start()).await?;
     let mut checkpoint = point.position;
+    let mut checks = interval(parked_check);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         measurements.checkpoint(checkpoint, reader.head());
+        measurements.parked(subscriber.parked());
         if until.is_some_and(|until| checkpoint >= until) {
             return Ok(Ended::Stopped);
         }
         let page = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Ended::Stopped),
+            _ = checks.tick(), if subscriber.parked() > 0 => {
+                subscriber.retry_parked(point).await?;
+                checkpoint = point.position;
+                continue;
+            }
             page = reader.next(point) => page?,
         };
         let applied = pool.with_timeout(subscriber.apply(point, &page)).await?;
@@ -100,13 +130,12 @@ async fn apply_pages(
             let reason = error.to_string();
             pool.with_timeout(subscriber.block(point, &reason)).await?;
             measurements.checkpoint(checkpoint, reader.head());
-            measurements.blocked();
+            measurements.blocked(&reason);
             let SubscriberId { kind, name, shard } = subscriber.id();
             tracing::error!(kind, name, shard, after = point.position, %error, "cannot apply an event");
-            return Ok(if error.needs_newer_build() {
-                Ended::NeedsNewerBuild
-            } else {
-                Ended::Blocked
+            return Ok(match error.kind() {
+                FailureKind::NewerBuild => Ended::NeedsNewerBuild,
+                FailureKind::Transient | FailureKind::ThisRow => Ended::Blocked,
             });
         }
     }

@@ -3,20 +3,27 @@
 
 use metrics::{Counter, Gauge, Label, counter, gauge};
 
+use super::blocked::Blocked;
 use super::subscriber::SubscriberId;
 
 /// The measurements of one subscriber.
 pub(super) struct Measurements {
+    id: SubscriberId,
+    standing_still: Blocked,
     position: Gauge,
     lag: Gauge,
     batch: Gauge,
     blocked: Gauge,
+    /// A reactor parks nothing.
+    parked: Option<Gauge>,
     events: Counter,
     failures: Counter,
 }
 
 impl Measurements {
-    pub(super) fn new(SubscriberId { kind, name, shard }: SubscriberId) -> Self {
+    /// The measurements of a subscriber that is listed in `standing_still` while it is blocked.
+    pub(super) fn new(id: SubscriberId, standing_still: Blocked) -> Self {
+        let SubscriberId { kind, name, shard } = id;
         let prefix = match kind {
             "read_model" => "tidemark_projection",
             _ => "tidemark_reactor",
@@ -26,10 +33,13 @@ impl Measurements {
         let gauge = |what: &str| gauge!(format!("{prefix}_{what}"), labels.clone());
         let counter = |what: &str| counter!(format!("{prefix}_{what}"), labels.clone());
         Self {
+            id,
+            standing_still,
             position: gauge("position"),
             lag: gauge("lag"),
             batch: gauge("batch_events"),
             blocked: gauge("blocked"),
+            parked: (kind == "read_model").then(|| gauge("parked")),
             events: counter("events_total"),
             failures: counter("failures_total"),
         }
@@ -48,11 +58,21 @@ impl Measurements {
         self.batch.set(events as f64);
         self.events.increment(events.unsigned_abs());
         self.blocked.set(0.0);
+        self.standing_still.set(self.id, None);
     }
 
-    /// Records that an event cannot be applied.
-    pub(super) fn blocked(&self) {
+    /// Records how much waits because it could not be applied.
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    pub(super) fn parked(&self, parked: usize) {
+        if let Some(gauge) = &self.parked {
+            gauge.set(parked as f64);
+        }
+    }
+
+    /// Records why an event cannot be applied.
+    pub(super) fn blocked(&self, reason: &str) {
         self.blocked.set(1.0);
+        self.standing_still.set(self.id, Some(reason));
     }
 
     /// Records that the subscriber stopped on purpose. Another process measures it from now on, so
@@ -60,10 +80,18 @@ impl Measurements {
     pub(super) fn stopped(&self) {
         self.lag.set(0.0);
         self.blocked.set(0.0);
+        self.parked(0);
     }
 
     /// Records that the subscriber must restart from its checkpoint.
     pub(super) fn failed(&self) {
         self.failures.increment(1);
+    }
+}
+
+impl Drop for Measurements {
+    /// A subscriber that this process does not run does not stand still here.
+    fn drop(&mut self) {
+        self.standing_still.set(self.id, None);
     }
 }

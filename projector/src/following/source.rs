@@ -10,6 +10,7 @@ use tidemark_read_models::EventFilter;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::blocked::Blocked;
 use super::page::Page;
 use super::ring::Ring;
 
@@ -21,6 +22,8 @@ const PAGES_AHEAD: usize = 2;
 pub(crate) struct Source {
     pub(crate) ring: Arc<Ring>,
     pub(crate) log: Log,
+    /// Where a subscriber that cannot go on says so.
+    pub(crate) blocked: Blocked,
 }
 
 /// Reads the log for one subscriber.

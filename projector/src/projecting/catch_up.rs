@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::shards;
 use super::worker_factory::WorkerFactory;
 use crate::error::Error;
+use crate::following::blocked::Blocked;
 use crate::following::follow::follow;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
@@ -40,6 +41,7 @@ pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<()
     let source = Source {
         ring: Arc::new(Ring::new(0, 0)),
         log: Log::new(pool),
+        blocked: Blocked::default(),
     };
     let mut running = JoinSet::new();
     for followed in shards::of::<M>(&followed) {

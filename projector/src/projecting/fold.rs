@@ -1,78 +1,139 @@
-//! Folding a page in memory, without I/O. An event is applied to all of its rows in the shard or to none.
+//! Folding a page in memory, without I/O. An event is applied to each of its rows in the shard, except to those that
+//! are parked, for which it waits.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidemark_events::Recorded;
+use tidemark_read_models::storage::{ParkedKind, ParkedRow};
 use tidemark_read_models::{FoldInput, ReadModel, Shard};
 use uuid::Uuid;
 
+use super::parking::Parking;
 use super::rows::Rows;
-use crate::following::subscriber::EventError;
+use crate::following::failure::{EventError, FailureKind};
 
-/// An event that a read model wants, and the rows of the shard that it touches.
-pub(super) struct KeyedEvent<'a> {
-    pub(super) input: FoldInput<'a>,
-    pub(super) keys: Vec<Uuid>,
+/// An event that a read model wants, and that concerns rows of the shard.
+pub(super) enum Wanted<'a> {
+    /// An event with the rows that it touches.
+    Keyed {
+        input: FoldInput<'a>,
+        keys: Vec<Uuid>,
+    },
+    /// An event that cannot be read, and the row that it is about.
+    Unreadable(ParkedRow),
+}
+
+impl Wanted<'_> {
+    /// The rows that are needed to apply the event.
+    pub(super) fn keys(&self) -> &[Uuid] {
+        match self {
+            Self::Keyed { keys, .. } => keys,
+            Self::Unreadable(_) => &[],
+        }
+    }
 }
 
 /// The position of an event that cannot be applied, and why.
 pub(super) type Blocked = (i64, EventError);
 
-/// The events that touch rows of the shard, up to the first event that cannot be decoded, and the
+/// The events that concern rows of the shard, up to the first event of which it is not known what it concerns, and the
 /// position and error of that event.
 pub(super) fn decode<M: ReadModel>(
     shard: Shard,
     events: &[Arc<Recorded>],
-) -> (Vec<KeyedEvent<'_>>, Option<Blocked>) {
-    let mut keyed = Vec::new();
+) -> (Vec<Wanted<'_>>, Option<Blocked>) {
+    let mut wanted = Vec::new();
     for event in events {
         match decode_one::<M>(shard, event) {
-            Ok(event) => keyed.extend(event),
-            Err(error) => return (keyed, Some((event.position, error))),
+            Ok(event) => wanted.extend(event),
+            Err(error) => match M::ROW_OF.id(event) {
+                Some(id) if error.kind() == FailureKind::ThisRow => {
+                    let row = ParkedRow {
+                        id,
+                        kind: ParkedKind::Stream,
+                        position: event.position,
+                        reason: error.to_string(),
+                    };
+                    wanted.extend(shard.holds(id).then_some(Wanted::Unreadable(row)));
+                }
+                Some(_) | None => return (wanted, Some((event.position, error))),
+            },
         }
     }
-    (keyed, None)
+    (wanted, None)
 }
 
 fn decode_one<M: ReadModel>(
     shard: Shard,
     event: &Recorded,
-) -> Result<Option<KeyedEvent<'_>>, EventError> {
+) -> Result<Option<Wanted<'_>>, EventError> {
     let Some(input) = M::EVENTS.fold_input(event)? else {
         return Ok(None);
     };
-    let mut keys = catch_panic(|| M::keys(&input))?;
+    let mut keys = catch_panic(|| M::keys(&input)).map_err(EventError::Failed)?;
     keys.retain(|key| shard.holds(*key));
-    Ok((!keys.is_empty()).then_some(KeyedEvent { input, keys }))
+    Ok((!keys.is_empty()).then_some(Wanted::Keyed { input, keys }))
 }
 
-/// Applies events in order.
-///
-/// # Errors
-/// If an event cannot be applied. Those before it are.
+/// Applies events in order. A row to which an event cannot be applied is parked.
 pub(super) fn fold<M: ReadModel>(
     rows: &mut Rows<M>,
-    events: &[KeyedEvent<'_>],
-) -> Result<(), Blocked> {
-    for KeyedEvent { input, keys } in events {
-        let position = input.recorded.position;
-        let folded = catch_panic(|| {
-            let fold = |key: &Uuid| (*key, M::fold(*key, rows.get(*key), input));
-            keys.iter().map(fold).collect::<Vec<_>>()
-        });
-        for (key, row) in folded.map_err(|error| (position, error))? {
-            rows.change(key, row, position);
+    parking: &mut Parking,
+    events: Vec<Wanted<'_>>,
+) {
+    for event in events {
+        match event {
+            Wanted::Unreadable(row) => parking.park(row),
+            Wanted::Keyed { input, keys } => {
+                for key in keys {
+                    apply(rows, parking, &input, key);
+                }
+            }
         }
     }
-    Ok(())
+}
+
+fn apply<M: ReadModel>(
+    rows: &mut Rows<M>,
+    parking: &mut Parking,
+    input: &FoldInput<'_>,
+    key: Uuid,
+) {
+    let position = input.recorded.position;
+    if parking.contains(key) {
+        parking.wait(key, position);
+        return;
+    }
+    let folded = rows.get(key).and_then(|row| fold_row::<M>(key, row, input));
+    match folded {
+        Ok(row) => rows.change(key, row, position),
+        Err(reason) => parking.park(ParkedRow {
+            id: key,
+            kind: ParkedKind::Row,
+            position,
+            reason,
+        }),
+    }
+}
+
+/// The row after an event.
+///
+/// # Errors
+/// If the fold panics.
+pub(super) fn fold_row<M: ReadModel>(
+    key: Uuid,
+    row: Option<M::Row>,
+    input: &FoldInput<'_>,
+) -> Result<Option<M::Row>, String> {
+    catch_panic(|| M::fold(key, row, input))
 }
 
 /// A fold is pure, so after a panic nothing is half changed and work can continue.
-fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, EventError> {
+fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work))
-        .map_err(|panic| EventError::Failed(format!("the fold failed: {}", message(&*panic))))
+        .map_err(|panic| format!("the fold failed: {}", message(&*panic)))
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

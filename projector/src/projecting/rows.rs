@@ -5,14 +5,25 @@ use std::collections::HashMap;
 
 use lru::LruCache;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::storage::StoredRow;
 use uuid::Uuid;
+
+/// A row as Postgres has it, or why it cannot be used.
+pub(super) type Stored<M> = Result<Option<<M as ReadModel>::Row>, String>;
 
 /// A cache of rows, which also remembers ids that have no row.
 pub(super) struct Rows<M: ReadModel> {
-    cached: LruCache<Uuid, Option<M::Row>>,
-    /// The rows that are not written yet, each with the position of the last event that touched it.
-    unwritten: HashMap<Uuid, i64>,
+    cached: LruCache<Uuid, Stored<M>>,
+    /// The rows that are not written yet, each with the positions of the events that touched it.
+    unwritten: HashMap<Uuid, Vec<i64>>,
+}
+
+/// A row that is not written yet.
+pub(super) struct Changed {
+    pub(super) id: Uuid,
+    /// The positions of the events that changed it, in order.
+    pub(super) positions: Vec<i64>,
+    /// Its document; none if it is removed, and an error if JSON cannot express it.
+    pub(super) document: serde_json::Result<Option<String>>,
 }
 
 impl<M: ReadModel> Rows<M> {
@@ -28,20 +39,25 @@ impl<M: ReadModel> Rows<M> {
         self.cached.contains(&id)
     }
 
-    /// Adds a row as Postgres has it; `None` if there is no such row.
-    pub(super) fn insert_stored(&mut self, id: Uuid, row: Option<M::Row>) {
+    /// Adds a row as Postgres has it.
+    pub(super) fn insert_stored(&mut self, id: Uuid, row: Stored<M>) {
         self.cached.put(id, row);
     }
 
-    /// The row with an id that is in the cache.
-    pub(super) fn get(&self, id: Uuid) -> Option<M::Row> {
-        self.cached.peek(&id).cloned().flatten()
+    /// The row with an id that is in the cache; none if there is no such row.
+    pub(super) fn get(&self, id: Uuid) -> Stored<M> {
+        self.cached.peek(&id).cloned().unwrap_or(Ok(None))
     }
 
     /// Sets the row as it is after the event at `position`; `None` removes it.
     pub(super) fn change(&mut self, id: Uuid, row: Option<M::Row>, position: i64) {
-        self.cached.put(id, row);
-        self.unwritten.insert(id, position);
+        self.cached.put(id, Ok(row));
+        self.unwritten.entry(id).or_default().push(position);
+    }
+
+    /// Forgets a row.
+    pub(super) fn forget(&mut self, id: Uuid) {
+        self.cached.pop(&id);
     }
 
     /// The number of rows that are not written yet.
@@ -51,20 +67,22 @@ impl<M: ReadModel> Rows<M> {
 
     /// Takes the rows that are not written yet, to write them now. They are sorted by id, so that
     /// neighbours in the index are written together.
-    pub(super) fn take_unwritten(&mut self) -> serde_json::Result<Vec<StoredRow>> {
-        let stored = |(id, position)| {
-            let row = self.cached.peek(&id).and_then(Option::as_ref);
-            let document = row.map(serde_json::to_string).transpose()?;
-            Ok(StoredRow {
+    pub(super) fn take_unwritten(&mut self) -> Vec<Changed> {
+        let changed = |(id, positions)| {
+            let row = self
+                .cached
+                .peek(&id)
+                .and_then(|row| row.as_ref().ok()?.as_ref());
+            let document = row.map(serde_json::to_string).transpose();
+            Changed {
                 id,
+                positions,
                 document,
-                position,
-            })
+            }
         };
-        let rows: serde_json::Result<Vec<_>> = self.unwritten.drain().map(stored).collect();
-        let mut rows = rows?;
+        let mut rows: Vec<_> = self.unwritten.drain().map(changed).collect();
         rows.sort_unstable_by_key(|row| row.id);
-        Ok(rows)
+        rows
     }
 
     /// Removes the least recently used rows until `kept_max` are left. All rows must be written.

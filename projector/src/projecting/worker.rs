@@ -1,35 +1,40 @@
 //! Keeps one shard of a read model: writes its rows and checkpoint in Postgres, and then offers what
 //! changed to the Redis writer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fail::fail_point;
+use metrics::counter;
+use tidemark_event_store::Log;
 use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
-use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
+use tidemark_read_models::storage::{ParkedKind, ParkedRow, RowBatch, Storage, StoredRow};
 use tidemark_read_models::{EventFilter, ReadModel};
 use uuid::Uuid;
 
 use super::fold;
-use super::fold::KeyedEvent;
+use super::fold::Wanted;
+use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
-use super::rows::Rows;
+use super::rows::{Changed, Rows};
+use crate::following::failure::{EventError, SubscriberError};
 use crate::following::page::Page;
-use crate::following::subscriber::{
-    Applied, EventError, Subscriber, SubscriberError, SubscriberId,
-};
+use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
 
 /// The subscriber that keeps one shard of a read model.
 pub(crate) struct Worker<M: ReadModel> {
-    storage: Storage,
+    pub(super) storage: Storage,
+    /// Where the events are read that wait for parked rows.
+    pub(super) log: Log,
+    pub(super) parking: Parking,
     /// The rows as they are after the last event that was applied. While this process holds the lease
     /// nobody else writes them, and if somebody did, the checkpoint has moved.
-    rows: Rows<M>,
+    pub(super) rows: Rows<M>,
     /// The stored checkpoint.
-    checkpoint: LogPoint,
+    pub(super) checkpoint: LogPoint,
     /// When the first event after the checkpoint was applied.
     unwritten_since: Option<Instant>,
     limits: Limits,
@@ -50,11 +55,14 @@ impl<M: ReadModel> Worker<M> {
     /// A worker that offers what it has written to `redis_writer`.
     pub(super) fn new(
         storage: Storage,
+        log: Log,
         settings: &Projection,
         redis_writer: Option<RedisWriterHandle>,
     ) -> Self {
         Self {
             storage,
+            log,
+            parking: Parking::default(),
             rows: Rows::new(),
             checkpoint: LogPoint::START,
             unwritten_since: None,
@@ -67,30 +75,33 @@ impl<M: ReadModel> Worker<M> {
         }
     }
 
-    /// Reads the rows that these events touch and that are not in memory. The inner error says why a
-    /// row that was found cannot be used.
+    /// Reads the rows that these events touch and that are not in memory. The inner error is that of a row that this
+    /// build must leave alone.
     async fn load(
         &mut self,
-        events: &[KeyedEvent<'_>],
+        events: &[Wanted<'_>],
     ) -> Result<Result<(), EventError>, SubscriberError> {
-        let keys = events.iter().flat_map(|event| &event.keys);
-        let missing: HashSet<_> = keys
-            .filter(|key| !self.rows.contains(**key))
-            .copied()
-            .collect();
+        let mut missing = HashSet::new();
+        for key in events.iter().flat_map(Wanted::keys) {
+            if !self.rows.contains(*key) && !self.parking.contains(*key) {
+                missing.insert(*key);
+            }
+        }
         if missing.is_empty() {
             return Ok(Ok(()));
         }
         let missing: Vec<_> = missing.into_iter().collect();
         let found = self.storage.rows(&missing).await?;
         for id in missing {
-            self.rows.insert_stored(id, None);
+            self.rows.insert_stored(id, Ok(None));
         }
-        for StoredRow { id, document, .. } in found {
-            match read::<M>(id, document.as_deref().unwrap_or_default()) {
-                Ok(row) => self.rows.insert_stored(id, Some(row)),
-                Err(error) => return Ok(Err(error)),
-            }
+        for stored in found {
+            let row = match read_row::<M>(&stored) {
+                Ok(row) => Ok(Some(row)),
+                Err(RowError::Unreadable(error)) => Err(error),
+                Err(RowError::Newer) => return Ok(Err(EventError::NewerRow(stored.id))),
+            };
+            self.rows.insert_stored(stored.id, row);
         }
         Ok(Ok(()))
     }
@@ -98,44 +109,124 @@ impl<M: ReadModel> Worker<M> {
     /// Whether more pages may be folded before the changed rows are written.
     fn may_defer_writing(&self) -> bool {
         let is_recent = |since: Instant| since.elapsed() < self.limits.unwritten_time;
-        self.rows.unwritten() < self.limits.unwritten_rows
+        self.rows.unwritten() + self.parking.unwritten() < self.limits.unwritten_rows
             && self.unwritten_since.is_none_or(is_recent)
     }
 
-    /// Writes the changed rows together with the checkpoint `to`.
+    /// Writes the changed rows together with the checkpoint `to`. Rows that Postgres refuses are parked.
     async fn write(&mut self, to: LogPoint) -> Result<(), SubscriberError> {
         if to == self.checkpoint {
             return Ok(());
         }
-        let batch = Arc::new(RowBatch {
+        let mut changed_by = HashMap::new();
+        let mut rows = Vec::new();
+        for Changed {
+            id,
+            positions,
+            document,
+        } in self.rows.take_unwritten()
+        {
+            match document {
+                Ok(document) => {
+                    let position = positions.last().copied().unwrap_or_default();
+                    rows.push(StoredRow {
+                        id,
+                        document,
+                        position,
+                    });
+                    changed_by.insert(id, positions);
+                }
+                Err(error) => self.park(id, &positions, &error.to_string()),
+            }
+        }
+        let mut batch = Arc::new(RowBatch {
             from: self.checkpoint,
             to,
-            rows: self.rows.take_unwritten()?,
+            rows,
+            parked: self.parking.take_unwritten(),
         });
-        self.storage.write(Arc::clone(&batch)).await?;
-        fail_point!("projector_committed");
-        if let Some(redis_writer) = &self.redis_writer {
-            redis_writer.offer(batch);
+        match self.storage.write(Arc::clone(&batch)).await {
+            Err(error) if error.is_of_a_row() => {
+                let refused = self.storage.refused(Arc::clone(&batch)).await?;
+                let remaining = Arc::make_mut(&mut batch);
+                self.parking.put_back(std::mem::take(&mut remaining.parked));
+                for (id, reason) in refused {
+                    remaining.rows.retain(|row| row.id != id);
+                    let positions = changed_by.remove(&id).unwrap_or_default();
+                    self.park(id, &positions, &reason);
+                }
+                remaining.parked = self.parking.take_unwritten();
+                self.storage.write(Arc::clone(&batch)).await?;
+            }
+            written => written?,
         }
+        fail_point!("projector_committed");
         self.checkpoint = to;
         self.unwritten_since = None;
+        for ParkedRow {
+            id,
+            position,
+            reason,
+            ..
+        } in &batch.parked.rows
+        {
+            counter!("tidemark_projection_parked_total", "read_model" => M::NAME).increment(1);
+            tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row is parked");
+        }
+        self.offer(batch);
         self.rows.evict(self.limits.cached_rows);
         Ok(())
     }
+
+    /// Parks a row that cannot be written as the events at these positions changed it.
+    fn park(&mut self, id: Uuid, positions: &[i64], reason: &str) {
+        self.rows.forget(id);
+        for position in positions {
+            self.parking.park(ParkedRow {
+                id,
+                kind: ParkedKind::Row,
+                position: *position,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Offers a batch that was written to the Redis writer. Documents that are parked are taken out of Redis, so that
+    /// their readers ask Postgres.
+    pub(super) fn offer(&self, mut batch: Arc<RowBatch>) {
+        let Some(redis_writer) = &self.redis_writer else {
+            return;
+        };
+        if !batch.parked.rows.is_empty() {
+            let RowBatch { rows, parked, .. } = Arc::make_mut(&mut batch);
+            rows.extend(parked.rows.iter().map(|row| StoredRow {
+                id: row.id,
+                document: None,
+                position: row.position,
+            }));
+        }
+        redis_writer.offer(batch);
+    }
+}
+
+/// Why a stored row cannot be used.
+pub(super) enum RowError {
+    /// It cannot be read, for this reason.
+    Unreadable(String),
+    /// It is not what this build would have written, so another one has. What this one does not know of the row would be
+    /// lost when it writes it.
+    Newer,
 }
 
 /// A row as it is stored.
-///
-/// # Errors
-/// If it cannot be read, or is not what this build would have written: a newer one has, and what this one does not know
-/// of the row would be lost when it writes it.
-fn read<M: ReadModel>(id: Uuid, document: &str) -> Result<M::Row, EventError> {
-    let failed = |error| EventError::Failed(format!("row {id} cannot be read: {error}"));
-    let row = serde_json::from_str(document).map_err(failed)?;
-    if serde_json::to_string(&row).map_err(failed)? == document {
+pub(super) fn read_row<M: ReadModel>(stored: &StoredRow) -> Result<M::Row, RowError> {
+    let unreadable = |error| RowError::Unreadable(format!("the row cannot be read: {error}"));
+    let document = stored.document.as_deref().unwrap_or_default();
+    let row = serde_json::from_str(document).map_err(unreadable)?;
+    if serde_json::to_string(&row).map_err(unreadable)? == document {
         Ok(row)
     } else {
-        Err(EventError::NewerRow(id))
+        Err(RowError::Newer)
     }
 }
 
@@ -164,6 +255,8 @@ impl<M: ReadModel> Subscriber for Worker<M> {
             self.storage.block(stored.point, &reason, false).await?;
             return Err(error);
         }
+        let parked = self.storage.parked().await?;
+        self.parking = Parking::of(parked.into_iter().map(|row| row.id));
         if let Some(redis_writer) = &self.redis_writer {
             redis_writer.start_at(self.checkpoint);
         }
@@ -175,11 +268,10 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         self.unwritten_since.get_or_insert_with(Instant::now);
         let (events, undecodable) = fold::decode::<M>(self.storage.shard(), &page.events);
         let blocked = match self.load(&events).await? {
-            // All these events come before the one that cannot be decoded, so an error in the fold is
-            // the first one.
-            Ok(()) => fold::fold::<M>(&mut self.rows, &events)
-                .err()
-                .or(undecodable),
+            Ok(()) => {
+                fold::fold::<M>(&mut self.rows, &mut self.parking, events);
+                undecodable
+            }
             Err(error) => Some((from.position + 1, error)),
         };
         let to = blocked
@@ -193,6 +285,15 @@ impl<M: ReadModel> Subscriber for Worker<M> {
             checkpoint: self.checkpoint.position,
             blocked_by: blocked.map(|(_, error)| error),
         })
+    }
+
+    fn parked(&self) -> usize {
+        self.parking.rows()
+    }
+
+    async fn retry_parked(&mut self, at: LogPoint) -> Result<(), SubscriberError> {
+        self.write(at).await?;
+        self.remake_parked().await
     }
 
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::Config;
 use tidemark_read_models::redis::Documents;
 use tidemark_read_models::storage::Storage;
 use tidemark_read_models::{Generation, ReadModel, Shard};
 use tokio::sync::Notify;
 
+use super::build_id::BUILD_ID;
 use super::redis_writer::RedisWriter;
 use super::shards::ShardCounts;
 use super::worker::Worker;
@@ -37,12 +38,14 @@ impl WorkerFactory {
             M::NAME,
             generation,
             shard,
+            Arc::clone(&BUILD_ID),
         );
         let documents = self.documents.as_ref().filter(|_| M::IN_REDIS);
         let redis_writer = documents.map(|documents| {
             let bucket = documents.bucket(M::NAME, generation.number, shard);
             RedisWriter::spawn(M::NAME, storage.clone(), bucket, &self.config.redis)
         });
-        Worker::new(storage, &self.config.projection, redis_writer)
+        let log = Log::new(self.pool.clone());
+        Worker::new(storage, log, &self.config.projection, redis_writer)
     }
 }

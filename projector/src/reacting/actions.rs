@@ -12,7 +12,7 @@ use tidemark_domain::Action;
 use tidemark_events::LogPoint;
 use uuid::Uuid;
 
-use crate::following::subscriber::SubscriberError;
+use crate::following::failure::SubscriberError;
 
 /// An action, and the event that caused it.
 #[derive(Clone, Debug)]

@@ -12,10 +12,9 @@ use tokio::sync::Notify;
 
 use super::actions;
 use super::actions::CausedAction;
+use crate::following::failure::{EventError, SubscriberError};
 use crate::following::page::Page;
-use crate::following::subscriber::{
-    Applied, EventError, Subscriber, SubscriberError, SubscriberId,
-};
+use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
 
 /// The subscriber that runs a process manager.
 pub(crate) struct Reactor {

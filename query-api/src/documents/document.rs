@@ -10,7 +10,7 @@ use tidemark_platform::tidemark::Token;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::freshness::Fetched;
+use crate::freshness::{Fetched, ParkedMark};
 
 /// The media type of a document.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -20,6 +20,8 @@ pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 pub(crate) struct Document {
     /// The position that the document reflects.
     pub(crate) token: Token,
+    /// Whether the document lacks events; unknown of one that did not come from its row.
+    pub(crate) mark: Option<ParkedMark>,
     /// The version of the document's stream as an `ETag`, if the document states a version.
     etag: Option<(HeaderName, HeaderValue)>,
     /// The document as JSON text.
@@ -36,6 +38,7 @@ impl Document {
         let versioned = serde_json::from_str::<Versioned>(&json);
         Self {
             token,
+            mark: None,
             etag: versioned.ok().map(|found| etag(found.version)),
             json: json.into(),
         }
@@ -47,8 +50,12 @@ impl Document {
     /// [`Error::NotFound`] if it found none.
     pub(crate) fn from_fetched(mut fetched: Fetched<String>) -> Result<Self, Error> {
         let token = fetched.token();
+        let mark = Some(fetched.mark());
         let json = fetched.items.pop().ok_or(Error::NotFound)?;
-        Ok(Self::new(token, json))
+        Ok(Self {
+            mark,
+            ..Self::new(token, json)
+        })
     }
 }
 
@@ -56,8 +63,8 @@ impl IntoResponse for Document {
     fn into_response(self) -> Response {
         let body = ([(CONTENT_TYPE, JSON)], self.json);
         match self.etag {
-            Some(tag) => (self.token, [tag], body).into_response(),
-            None => (self.token, body).into_response(),
+            Some(tag) => (self.token, self.mark, [tag], body).into_response(),
+            None => (self.token, self.mark, body).into_response(),
         }
     }
 }

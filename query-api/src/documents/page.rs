@@ -8,13 +8,15 @@ use tidemark_platform::tidemark::Token;
 
 use super::document::JSON;
 use crate::error::Error;
-use crate::freshness::Fetched;
+use crate::freshness::{Fetched, ParkedMark};
 
 /// One page of documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DocumentPage {
     /// The position that the documents reflect.
     token: Token,
+    /// Whether rows of the list lack events.
+    mark: ParkedMark,
     /// The documents as JSON texts, in the order of the list.
     documents: Vec<String>,
     /// The cursor of the next page, if there is one.
@@ -35,7 +37,7 @@ impl DocumentPage {
         (cursors, scope): (&Cursors, &str),
         page_end: impl FnOnce(&str) -> serde_json::Result<E>,
     ) -> Result<Self, Error> {
-        let token = fetched.token();
+        let (token, mark) = (fetched.token(), fetched.mark());
         let mut documents = fetched.items;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut next = None;
@@ -48,6 +50,7 @@ impl DocumentPage {
         }
         Ok(Self {
             token,
+            mark,
             documents,
             next,
         })
@@ -62,6 +65,6 @@ impl IntoResponse for DocumentPage {
             .next
             .map_or_else(|| "null".to_owned(), |next| format!(r#""{next}""#));
         let body = format!(r#"{{"items":[{items}],"next":{next}}}"#);
-        (self.token, [(CONTENT_TYPE, JSON)], body).into_response()
+        (self.token, self.mark, [(CONTENT_TYPE, JSON)], body).into_response()
     }
 }

@@ -1,8 +1,28 @@
 //! What one statement fetched, and whether it is fresh enough for a `Tidemark`.
 
-use tidemark_platform::tidemark::Token;
+use std::convert::Infallible;
+
+use axum::http::HeaderValue;
+use axum::response::{IntoResponseParts, ResponseParts};
+use tidemark_platform::tidemark::{PARKED, Token};
 
 use crate::error::Error;
+
+/// Marks an answer from rows that lack the event at this position and later ones, if there are such rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ParkedMark(Option<Token>);
+
+impl IntoResponseParts for ParkedMark {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        let value = self.0.map(|token| HeaderValue::try_from(token.to_string()));
+        if let Some(Ok(value)) = value {
+            parts.headers_mut().insert(PARKED, value);
+        }
+        Ok(parts)
+    }
+}
 
 /// The items that one statement fetched, and what the same statement saw of their shards' checkpoints
 /// and of the log.
@@ -16,6 +36,12 @@ pub(crate) struct Fetched<T> {
     pub(crate) position: i64,
     /// The lowest position at which one of these shards is blocked, if any is.
     pub(crate) blocked_at: Option<i64>,
+    /// The first event that a row of these shards lacks because it is parked, if one is. Of a query for one row: which
+    /// that row lacks.
+    pub(crate) parked_at: Option<i64>,
+    /// Whether the query is for one row, so that an answer without its events would be wrong. A list is given, and
+    /// marked, because its other rows are right.
+    pub(crate) is_one_row: bool,
     /// The items that the query asked for.
     pub(crate) items: Vec<T>,
 }
@@ -24,7 +50,8 @@ impl<T> Fetched<T> {
     /// Whether the items contain everything up to the token's position.
     ///
     /// # Errors
-    /// If they never will: [`Error::OtherTimeline`], [`Error::FuturePosition`] or [`Error::Blocked`].
+    /// If they never will: [`Error::OtherTimeline`], [`Error::FuturePosition`], [`Error::Parked`] or
+    /// [`Error::Blocked`].
     pub(crate) fn is_fresh_enough(&self, token: Option<Token>) -> Result<bool, Error> {
         let Some(Token { timeline, position }) = token else {
             return Ok(true);
@@ -32,11 +59,18 @@ impl<T> Fetched<T> {
         if timeline != self.timeline {
             return Err(Error::OtherTimeline);
         }
+        if position > self.head.max(self.position) {
+            return Err(Error::FuturePosition);
+        }
+        if self.is_one_row
+            && self
+                .parked_at
+                .is_some_and(|parked_at| position >= parked_at)
+        {
+            return Err(Error::Parked);
+        }
         if position <= self.position {
             return Ok(true);
-        }
-        if position > self.head {
-            return Err(Error::FuturePosition);
         }
         if self
             .blocked_at
@@ -54,6 +88,14 @@ impl<T> Fetched<T> {
             position: self.position,
         }
     }
+
+    /// The mark of an answer with these items.
+    pub(crate) fn mark(&self) -> ParkedMark {
+        ParkedMark(self.parked_at.map(|position| Token {
+            timeline: self.timeline,
+            position,
+        }))
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +108,8 @@ mod tests {
             head: 9,
             position: 5,
             blocked_at,
+            parked_at: None,
+            is_one_row: true,
             items: Vec::new(),
         }
     }
@@ -99,5 +143,27 @@ mod tests {
             Err(Error::Blocked.to_string())
         );
         assert_eq!(is_fresh_enough(Some(7), "1.6"), Ok(false));
+    }
+
+    #[test]
+    fn a_row_that_lacks_an_event_is_not_fresh_enough_for_it_and_a_list_is_marked() {
+        let parked = Fetched {
+            parked_at: Some(4),
+            ..fetched(None)
+        };
+        let is_fresh_enough = |token: &str| {
+            let is_fresh_enough = parked.is_fresh_enough(Some(token.parse().unwrap()));
+            is_fresh_enough.map_err(|error| error.to_string())
+        };
+        assert_eq!(is_fresh_enough("1.3"), Ok(true));
+        for token in ["1.4", "1.5", "1.9"] {
+            assert_eq!(is_fresh_enough(token), Err(Error::Parked.to_string()));
+        }
+        let list = Fetched {
+            is_one_row: false,
+            ..parked
+        };
+        let token = "1.5".parse().unwrap();
+        assert!(matches!(list.is_fresh_enough(Some(token)), Ok(true)));
     }
 }

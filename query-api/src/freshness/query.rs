@@ -13,7 +13,7 @@
 macro_rules! query_all_shards {
     ($item:ty, $read_model:literal, $items:literal $(, $argument:expr)* $(,)?) => {
         $crate::freshness::query_with_freshness!(
-            $item, "serving", $read_model, "", $items $(, $argument)*
+            $item, "serving", $read_model, "s.parked_at", "false", "", $items $(, $argument)*
         )
     };
 }
@@ -26,6 +26,8 @@ macro_rules! query_shard_of_row {
             $item,
             "serving_shards",
             $read_model,
+            "(select p.position from parked p where p.read_model = s.read_model and p.generation = s.generation and p.id = $1)",
+            "true",
             "and s.shard = shard_of($1, s.shards)",
             $items
             $(, $argument)*
@@ -39,6 +41,8 @@ macro_rules! query_with_freshness {
         $item:ty,
         $view:literal,
         $read_model:literal,
+        $parked_at:literal,
+        $is_one_row:literal,
         $condition:literal,
         $items:literal
         $(, $argument:expr)*
@@ -50,6 +54,8 @@ macro_rules! query_with_freshness {
                    s.head as "head!",
                    s.position as "position!",
                    s.blocked_at,
+                   "# + $parked_at + r#" as parked_at,
+                   "# + $is_one_row + r#" as "is_one_row!",
                    array("# + $items + r#") as "items!"
               from "# + $view + r#" s
              where s.read_model = '"# + $read_model + r#"'

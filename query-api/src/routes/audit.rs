@@ -58,6 +58,8 @@ async fn fresh_head(app: &App, token: Option<Token>) -> Result<Token, Error> {
         head: head.position,
         position: head.position,
         blocked_at: None,
+        parked_at: None,
+        is_one_row: false,
         items: Vec::new(),
     };
     fetched.is_fresh_enough(token)?;

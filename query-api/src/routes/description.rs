@@ -46,6 +46,7 @@ fn describe(operation: &mut Described<'_>) {
         Error::OtherTimeline,
         Error::FuturePosition,
         Error::Blocked,
+        Error::Parked,
         Error::Behind,
     ]);
     operation.refuses([error::storage_unavailable(), error::too_slow()]);
@@ -74,4 +75,5 @@ fn describe(operation: &mut Described<'_>) {
         operation.answers(Header::ETAG);
     }
     operation.answers(Header::TIDEMARK);
+    operation.answers(Header::TIDEMARK_PARKED);
 }

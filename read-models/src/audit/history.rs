@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel};
+use crate::{EventFilter, FoldInput, ReadModel, RowOf};
 
 /// The place and origin of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,7 @@ impl ReadModel for History {
     const NAME: &'static str = "history";
     const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::AllHeaders;
+    const ROW_OF: RowOf = RowOf::Event;
     const IN_REDIS: bool = false;
 
     type Row = Row;

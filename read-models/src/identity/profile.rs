@@ -7,7 +7,7 @@ use tidemark_events::identity::user::{Event, Role};
 use tidemark_events::{Sealed, Timestamp, UserId};
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel};
+use crate::{EventFilter, FoldInput, ReadModel, RowOf};
 
 /// The profile of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,7 @@ impl ReadModel for Profile {
     const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter =
         EventFilter::Types(&["user.registered", "user.role_granted", "user.role_revoked"]);
+    const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
 
     type Row = Row;

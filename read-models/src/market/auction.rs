@@ -11,7 +11,7 @@ use tidemark_events::{AuctionId, CategoryId, Money, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, schema};
+use crate::{EventFilter, FoldInput, ReadModel, RowOf, schema};
 
 /// Where an auction is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -120,6 +120,7 @@ impl ReadModel for Auction {
         "auction.closed",
         "auction.cancelled",
     ]);
+    const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = true;
 
     type Row = Row;

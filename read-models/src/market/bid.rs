@@ -7,7 +7,7 @@ use tidemark_events::{AuctionId, Money, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, schema};
+use crate::{EventFilter, FoldInput, ReadModel, RowOf, schema};
 
 /// A bid in an auction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -42,6 +42,7 @@ impl ReadModel for Bid {
     const NAME: &'static str = "bid";
     const FOLD_VERSION: i32 = 1;
     const EVENTS: EventFilter = EventFilter::Types(&["auction.bid_placed"]);
+    const ROW_OF: RowOf = RowOf::Event;
     const IN_REDIS: bool = false;
 
     type Row = Row;

@@ -7,7 +7,7 @@ use tidemark_events::market::category::Event;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel};
+use crate::{EventFilter, FoldInput, ReadModel, RowOf};
 
 /// A category of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -45,6 +45,7 @@ impl ReadModel for Category {
         "category.activated",
         "category.deactivated",
     ]);
+    const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
 
     type Row = Row;

@@ -8,7 +8,7 @@ use tidemark_events::{AuctionId, CategoryId, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, schema};
+use crate::{EventFilter, FoldInput, ReadModel, RowOf, schema};
 
 /// Where a product is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -87,6 +87,7 @@ impl ReadModel for Product {
         "product.withdrawn",
         "product.sold",
     ]);
+    const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = true;
 
     type Row = Row;

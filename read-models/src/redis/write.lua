@@ -1,5 +1,5 @@
 -- Writes documents into a bucket and sets its checkpoint, provided that a field of the bucket has the value
--- that the writer expects. Only newer documents are written, so a repetition changes nothing.
+-- that the writer expects. An older document is not written, so a repetition changes nothing.
 -- KEYS: the bucket.
 -- ARGV: the field and its expected value; the new checkpoint, or an empty text to keep the old one; then the
 -- id, the position and the document of each row.
@@ -8,7 +8,7 @@ if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
 end
 for i = 4, #ARGV, 3 do
     local held = redis.call('HGET', KEYS[1], ARGV[i])
-    if not held or tonumber(string.match(held, '^%d+')) < tonumber(ARGV[i + 1]) then
+    if not held or tonumber(string.match(held, '^%d+')) <= tonumber(ARGV[i + 1]) then
         redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[i + 2])
     end
 end

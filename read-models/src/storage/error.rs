@@ -1,6 +1,11 @@
 //! The errors of writing rows.
 
+use sqlx::error::DatabaseError;
 use tokio::task::JoinError;
+
+/// The classes of SQLSTATE by which Postgres says that a value is at fault, so that it would refuse it again: what cannot be
+/// converted, what violates a constraint, and what exceeds a limit, such as the size of an entry of an index.
+const ROW_FAULT_CLASSES: [&str; 3] = ["22", "23", "54"];
 
 /// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -25,4 +30,23 @@ pub enum StorageError {
     /// The task of the write was aborted, because the process ends, or panicked.
     #[error("interrupted: {0}")]
     Interrupted(#[from] JoinError),
+}
+
+impl StorageError {
+    /// Whether a row is at fault, so that writing it again would fail again.
+    #[must_use]
+    pub fn is_of_a_row(&self) -> bool {
+        matches!(self, Self::Database(error) if refuses_a_row(error))
+    }
+}
+
+/// Whether Postgres refused a value, so that it would refuse it again.
+#[must_use]
+pub fn refuses_a_row(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| {
+        ROW_FAULT_CLASSES
+            .iter()
+            .any(|class| code.starts_with(class))
+    })
 }

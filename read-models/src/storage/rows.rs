@@ -1,4 +1,4 @@
-//! What is read from the storage and written to it: rows, batches of rows, and the checkpoint.
+//! What is read from the storage and written to it: rows, batches of rows, what is parked, and the checkpoint.
 
 use tidemark_events::LogPoint;
 use uuid::Uuid;
@@ -24,16 +24,75 @@ pub struct RowBatch {
     pub to: LogPoint,
     /// The rows that changed, each once.
     pub rows: Vec<StoredRow>,
+    /// What is parked, and what is parked no longer.
+    pub parked: Parked,
+}
+
+/// What of an event could not be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParkedKind {
+    /// The row that follows from it cannot be made, or Postgres refuses it.
+    Row,
+    /// The event itself cannot be read. Only its stream or its id tells which row it is about.
+    Stream,
+}
+
+/// A row that is parked from an event on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedRow {
+    /// The id of the row.
+    pub id: Uuid,
+    /// What could not be applied.
+    pub kind: ParkedKind,
+    /// The first event that the row lacks.
+    pub position: i64,
+    /// Why that event cannot be applied to the row.
+    pub reason: String,
+}
+
+/// What a batch changes of what is parked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parked {
+    /// Rows that were not parked before.
+    pub rows: Vec<ParkedRow>,
+    /// Events that wait from now on, each with the row that it waits for.
+    pub events: Vec<(Uuid, i64)>,
+    /// Rows that have all their events now. Nothing waits for them any more.
+    pub released: Vec<Uuid>,
+}
+
+/// A parked row that another build than this one tried last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Untried {
+    /// The id of the row.
+    pub id: Uuid,
+    /// The first event that the row lacks.
+    pub position: i64,
+}
+
+impl ParkedKind {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Stream => "stream",
+        }
+    }
+}
+
+impl Parked {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.events.is_empty() && self.released.is_empty()
+    }
 }
 
 /// How far a shard has applied the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The point up to which all events are in the rows of the shard.
+    /// The point up to which all events are in the rows of the shard, or wait for a parked row.
     pub point: LogPoint,
     /// Whether the log holds that point. If not, the rows are of another history.
     pub is_in_log: bool,
-    /// The checkpoint of the last write that removed a row. A copy of the rows as of this checkpoint or a later
+    /// The checkpoint of the last write that removed a row, or wrote one that had been parked. A copy of the rows as of this checkpoint or a later
     /// one is brought up to date by the rows that changed since. An older copy must be read anew, because a
     /// removed row leaves no trace.
     pub last_removal: i64,

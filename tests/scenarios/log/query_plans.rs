@@ -12,7 +12,7 @@ use tidemark_event_store::{
 use tidemark_events::{Encoded, LogPoint, Recorded};
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
-use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
+use tidemark_read_models::storage::{Parked, RowBatch, Storage, StoredRow};
 use tidemark_read_models::{Generation, Shard};
 use tidemark_tests::{Database, Process, Settings, eventually};
 use uuid::Uuid;
@@ -136,6 +136,7 @@ async fn fold(database: &Database) {
         "profile",
         generation,
         shard,
+        "test".into(),
     );
     let first = new_id();
     for (batch, points) in (0..BATCHES).zip(points.windows(2)) {
@@ -151,6 +152,7 @@ async fn fold(database: &Database) {
             from: points[0],
             to: points[1],
             rows: rows.collect(),
+            parked: Parked::default(),
         };
         storage.write(Arc::new(written)).await.unwrap();
     }

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
 use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent};
-use tidemark_events::{Actor, Encoded, Metadata};
+use tidemark_events::{Actor, Aggregate, Encoded, Metadata};
 use tidemark_platform::ids::new_id;
 use tidemark_tests::eventually;
 use tidemark_tests::{App, Process, from_environment};
+use uuid::Uuid;
 
 use super::failover::checkpoint;
 use super::replay::{assert_documents, assert_rows};
@@ -64,8 +65,8 @@ async fn a_slow_read_model_holds_up_no_other() {
     assert_documents(&app).await;
 }
 
-/// Appends an event of a known type with data that no build can read.
-async fn append_unreadable(app: &App, event_type: &str) {
+/// Appends an event with data of its own shape behind the events of a stream, as no command would.
+pub(super) async fn append_strange(app: &App, stream_id: Uuid, encoded: Encoded) -> i64 {
     let url = app.settings.get("TIDEMARK_DATABASE__APPEND_URL");
     let pool = PgPoolOptions::new().connect_lazy(url).unwrap();
     let appender = Appender::register(&pool, new_id()).await.unwrap();
@@ -75,30 +76,32 @@ async fn append_unreadable(app: &App, event_type: &str) {
         causation_id: None,
         traceparent: None,
     };
-    let stream_id = new_id();
+    let version = sqlx::query_scalar("select count(*) from events where stream_id = $1")
+        .bind(stream_id)
+        .fetch_one(&app.database.pool)
+        .await;
+    let version: i64 = version.unwrap();
+    let aggregate = encoded.event_type.split('.').next().unwrap();
     let event = NewEvent {
         event_id: new_id(),
         stream_id,
-        version: 1,
-        aggregate: "category",
-        encoded: Encoded {
-            event_type: event_type.to_owned(),
-            schema_version: 1,
-            data: r#"{"category_id": 5}"#.to_owned(),
-        },
+        version: version + 1,
+        aggregate: Aggregate::from_name(aggregate).unwrap().name(),
+        encoded,
         metadata: serde_json::to_string(&metadata).unwrap(),
     };
     let group = Group {
         events: vec![event],
-        streams: vec![(stream_id, 0)],
+        streams: vec![(stream_id, version)],
         ..Group::default()
     };
     let outcome = appender.append(1, None, vec![group]).await.unwrap();
     assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
+    app.database.head().await
 }
 
 #[tokio::test]
-async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
+async fn an_event_of_a_newer_build_blocks_only_the_read_models_that_want_it() {
     let app = App::builder()
         .relay()
         .projector()
@@ -109,7 +112,12 @@ async fn an_unreadable_event_blocks_only_the_read_models_that_want_it() {
     let (market, buyer) = (app.market().await, app.user().await);
     app.settle().await;
     let stood_at = app.database.head().await;
-    append_unreadable(&app, "category.created").await;
+    let newer = Encoded {
+        event_type: "category.created".to_owned(),
+        schema_version: 99,
+        data: "{}".to_owned(),
+    };
+    append_strange(&app, new_id(), newer).await;
     let auction = market.auction(json!({})).await;
     let bid = buyer.bid(auction, 1_000).await.ok();
 

@@ -81,18 +81,18 @@ async fn assert_buckets<M: ReadModel>(app: &App) {
         return;
     }
     let (redis, buckets) = (redis(app).await, buckets::<M>(app).await);
-    let end = app.database.log().end().await.unwrap();
-    let rows = replay::rows::<M>(&app.database.pool).await;
     let shards = i32::try_from(buckets.len()).unwrap();
     for (shard, bucket) in Shard::all(shards).zip(buckets) {
-        let its_own = rows.iter().filter(|(id, _)| shard.holds(**id));
-        let mut expected: BTreeMap<String, String> = its_own
-            .map(|(id, (position, doc))| (id.to_string(), format!("{position} {doc}")))
-            .collect();
-        let checkpoint = format!("{} {}", end.position, end.event_id.unwrap());
-        expected.insert("@checkpoint".to_owned(), checkpoint);
         let what = format!("the documents in {bucket} to equal their rows");
         eventually(&what, || async {
+            let end = app.database.log().end().await.unwrap();
+            let rows = replay::rows::<M>(&app.database.pool).await;
+            let its_own = rows.iter().filter(|(id, _)| shard.holds(**id));
+            let mut expected: BTreeMap<String, String> = its_own
+                .map(|(id, (position, doc))| (id.to_string(), format!("{position} {doc}")))
+                .collect();
+            let checkpoint = format!("{} {}", end.position, end.event_id.unwrap());
+            expected.insert("@checkpoint".to_owned(), checkpoint);
             let documents: BTreeMap<String, String> = redis.clone().hgetall(&bucket).await.unwrap();
             (documents == expected).then_some(())
         })

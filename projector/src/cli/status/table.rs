@@ -30,7 +30,10 @@ pub(super) fn table(status: &Status) -> String {
         let rebuild = read_model.shards_configured.map(|configured| {
             format!("; {configured} shards are configured, which takes a rebuild")
         });
-        progress_line(&mut text, read_model, &rebuild.unwrap_or_default());
+        let parked = read_model.parked.filter(|parked| *parked > 0);
+        let parked = parked.map(|parked| format!("; {parked} rows parked"));
+        let details = parked.into_iter().chain(rebuild).collect::<String>();
+        progress_line(&mut text, read_model, &details);
     }
     text.push('\n');
     line(

@@ -49,7 +49,9 @@ impl RedisWriter {
                 return Err(Error::Overtaken);
             }
         }
-        if !self.bucket.write(guard, &[], Some(rows.point)).await? {
+        // Without its document, so that its readers ask Postgres.
+        let parked = self.storage.parked().await?;
+        if !self.bucket.write(guard, &parked, Some(rows.point)).await? {
             return Err(Error::Overtaken);
         }
         Ok(rows.point)

@@ -1,10 +1,12 @@
 //! The documents of a shard in Redis, with a real Postgres and a real Redis.
 
+mod parked;
+
 use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_read_models::Shard;
 use tidemark_read_models::redis::{CachedDocument, Documents, Guard};
-use tidemark_read_models::storage::StoredRow;
+use tidemark_read_models::storage::{Parked, StoredRow};
 use uuid::Uuid;
 
 use super::*;
@@ -48,6 +50,7 @@ impl Case {
             "tally",
             GENERATION,
             Shard::ONLY,
+            "test".into(),
         );
         let settings = config::Redis {
             queue_max,
@@ -70,7 +73,17 @@ impl Case {
     /// Writes rows, and offers them to the Redis writer.
     async fn commit(&self, from: i64, to: i64, rows: Vec<StoredRow>) {
         let (from, to) = (at(from), at(to));
-        let batch = Arc::new(RowBatch { from, to, rows });
+        self.write(RowBatch {
+            from,
+            to,
+            rows,
+            parked: Parked::default(),
+        })
+        .await;
+    }
+
+    async fn write(&self, batch: RowBatch) {
+        let batch = Arc::new(batch);
         self.storage.write(Arc::clone(&batch)).await.unwrap();
         self.handle.offer(batch);
     }
@@ -147,12 +160,15 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
     let (even, odd) = (Uuid::from_u128(4), Uuid::from_u128(5));
     for (id, shard) in [even, odd].into_iter().zip(Shard::all(2)) {
         let pool = PgPool::clone(&case.database.pool);
-        let storage = Storage::new(pool, Duration::from_secs(10), "tally", GENERATION, shard);
+        let timeout = Duration::from_secs(10);
+        let build = "test".into();
+        let storage = Storage::new(pool, timeout, "tally", GENERATION, shard, build);
         let rows = vec![row(id, "{}", 3)];
         let batch = RowBatch {
             from: at(0),
             to: at(3 + i64::from(shard.number)),
             rows,
+            parked: Parked::default(),
         };
         storage.write(Arc::new(batch)).await.unwrap();
         let bucket = case.documents.bucket("tally", GENERATION.number, shard);
@@ -261,6 +277,7 @@ async fn a_writer_that_was_overtaken_changes_nothing() {
         from: at(3),
         to: at(6),
         rows: vec![row(CATEGORY.0, r#"{"stale":1}"#, 6)],
+        parked: Parked::default(),
     };
     assert!(!bucket.apply(&stale, 100).await.unwrap());
     let older = [row(CATEGORY.0, r#"{"older":1}"#, 4)];

@@ -1,6 +1,7 @@
 //! The rows and the checkpoint that a worker writes, on a real Postgres.
 
 mod failures;
+mod parked;
 mod shards;
 
 use std::collections::HashMap;
@@ -21,14 +22,20 @@ fn worker(database: &Database) -> Worker<Tally> {
 }
 
 fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
+    worker_of_build(database, shard, "this")
+}
+
+fn worker_of_build(database: &Database, shard: Shard, build: &str) -> Worker<Tally> {
     let storage = Storage::new(
         PgPool::clone(&database.pool),
         database.config(&[]).database.response_timeout(),
         Tally::NAME,
         GENERATION,
         shard,
+        build.into(),
     );
-    Worker::new(storage, &database.config(&[]).projection, None)
+    let log = Log::new(database.pool.clone());
+    Worker::new(storage, log, &database.config(&[]).projection, None)
 }
 
 /// The row of a count, and the position of the last event that changed it.

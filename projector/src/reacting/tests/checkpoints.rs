@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::following::subscriber::SubscriberError;
+use crate::following::failure::SubscriberError;
 use crate::testing::recorded;
 
 #[tokio::test]

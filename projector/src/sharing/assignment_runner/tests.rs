@@ -11,9 +11,11 @@ use tidemark_read_models::EventFilter;
 use super::super::assignment;
 use super::super::build::MakeWorker;
 use super::*;
+use crate::following::blocked::Blocked;
+use crate::following::failure::SubscriberError;
 use crate::following::page::Page;
 use crate::following::ring::Ring;
-use crate::following::subscriber::{Applied, Subscriber, SubscriberError, SubscriberId};
+use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
 use crate::testing::Database;
 
 /// A subscriber of a log without events.
@@ -84,6 +86,7 @@ impl Projector {
             source: Source {
                 ring: Arc::new(Ring::new(1, 1)),
                 log: Log::new(pool.clone()),
+                blocked: Blocked::default(),
             },
             pool,
             settings,

@@ -83,7 +83,7 @@ pub(super) async fn events(
     let events = app.log.at(&positions.items).await?;
     record(&app, &correlation, &user, filter.scope()).await?;
     let page = page(events, limit, |last| last.position)?;
-    Ok((positions.token(), Json(page)).into_response())
+    Ok((positions.token(), positions.mark(), Json(page)).into_response())
 }
 
 impl Filter {
@@ -101,7 +101,7 @@ impl Filter {
 }
 
 /// The positions of the events, up to the one that all shards have applied. Beyond it, a shard that is
-/// behind would leave gaps, and no later page would show what is missing.
+/// behind, or a row that is parked, would leave gaps, and no later page would show what is missing.
 async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Fetched<i64>> {
     query_all_shards!(
         i64,
@@ -112,6 +112,7 @@ async fn select(pool: &PgPool, filter: &Filter, limit: i64) -> sqlx::Result<Fetc
          where r.generation = s.generation
            and r.position > $1
            and r.position <= s.position
+           and (s.parked_at is null or r.position < s.parked_at)
            and ($2::text is null or r.event_type = $2)
            and ($3::text is null or r.aggregate = $3)
            and ($4::text is null or r.actor = $4)

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::documents::Document;
 use crate::error::Error;
-use crate::freshness::{QueriedShards, query_shard_of_row};
+use crate::freshness::{ParkedMark, QueriedShards, query_shard_of_row};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(me))
@@ -59,7 +59,7 @@ async fn me(
     user: User,
     Tidemark(token): Tidemark,
 ) -> Result<Response, Error> {
-    let (token, row) = find(&app, token, user.id).await?;
+    let (token, mark, row) = find(&app, token, user.id).await?;
     let profile = Profile {
         id: row.id.0,
         email: app.subject_keys.unseal("email", &row.email).await?,
@@ -72,11 +72,15 @@ async fn me(
         version: row.version,
     };
     let tag = etag(row.version.unsigned_abs());
-    Ok((token, [tag], Json(profile)).into_response())
+    Ok((token, mark, [tag], Json(profile)).into_response())
 }
 
 /// What is known of the user with this id, sealed.
-pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<(Token, Row), Error> {
+pub(super) async fn find(
+    app: &App,
+    token: Option<Token>,
+    id: Uuid,
+) -> Result<(Token, Option<ParkedMark>, Row), Error> {
     let shard = [QueriedShards::of_row::<profile::Profile>(id)];
     let found = app.freshness.fetch(token, shard, || {
         query_shard_of_row!(
@@ -92,6 +96,7 @@ pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<(T
         )
         .fetch_one(&app.pool)
     });
-    let Document { token, json, .. } = Document::from_fetched(found.await?)?;
-    Ok((token, serde_json::from_slice(&json)?))
+    let document = Document::from_fetched(found.await?)?;
+    let row = serde_json::from_slice(&document.json)?;
+    Ok((document.token, document.mark, row))
 }

@@ -48,7 +48,7 @@ async fn get(
     Tidemark(token): Tidemark,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Error> {
-    let (token, row) = profile::find(&app, token, id).await?;
+    let (token, mark, row) = profile::find(&app, token, id).await?;
     if !row.roles.contains(&Role::Seller) {
         return Err(Error::NotFound);
     }
@@ -59,5 +59,5 @@ async fn get(
         version: row.version,
     };
     let tag = etag(row.version.unsigned_abs());
-    Ok((token, [tag], Json(seller)).into_response())
+    Ok((token, mark, [tag], Json(seller)).into_response())
 }

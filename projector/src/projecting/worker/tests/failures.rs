@@ -1,15 +1,14 @@
 //! What a worker does with events and rows that it cannot apply, and when another worker runs too.
 
-use std::sync::atomic::Ordering;
-
+use sqlx::Executor;
 use tidemark_read_models::storage::StorageError;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::following::blocked::Blocked;
 use crate::following::follow::follow;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
-use crate::testing::{FAILING_CATEGORY, IS_FAILING};
 
 #[tokio::test]
 async fn rows_folded_before_an_event_that_fails_are_written() {
@@ -76,36 +75,23 @@ async fn of_two_workers_on_one_checkpoint_the_slower_one_starts_again() {
 }
 
 #[tokio::test]
-async fn a_failing_fold_blocks_until_it_succeeds() {
-    let database = Database::new("failing_fold").await;
+async fn an_event_that_cannot_be_read_blocks_where_only_its_data_tells_its_rows() {
+    let database = Database::new("unreadable_event").await;
     let mut worker = worker(&database);
+    let unreadable = Recorded {
+        data: "{}".to_owned(),
+        ..activated(2, CATEGORY)
+    };
     let events = database
-        .append_shared(vec![
-            activated(1, CATEGORY),
-            activated(2, FAILING_CATEGORY),
-            activated(3, CATEGORY),
-        ])
+        .append_shared(vec![activated(1, CATEGORY), unreadable])
         .await;
     let position = worker.start().await.unwrap();
-    IS_FAILING.store(true, Ordering::Relaxed);
     let applied = worker.apply(position, &page(&events)).await.unwrap();
-    IS_FAILING.store(false, Ordering::Relaxed);
     assert_eq!(applied.point.position, 1, "the event before is applied");
     let reason = applied.blocked_by.unwrap().to_string();
-    assert_eq!(reason, "the fold failed: on purpose");
     worker.block(at(1), &reason).await.unwrap();
     assert_eq!(database.checkpoint("tally").await, (1, Some(reason)));
-    let expected = HashMap::from([(CATEGORY.0, count(1, 1)), (TOTAL, count(1, 1))]);
-    assert_eq!(
-        database.rows("tally").await,
-        expected,
-        "an event is applied to all its rows or none"
-    );
-
-    let position = worker.start().await.unwrap();
-    worker.apply(position, &page(&events[1..])).await.unwrap();
-    assert_eq!(database.checkpoint("tally").await, (3, None));
-    assert_eq!(database.rows("tally").await[&TOTAL], count(3, 3));
+    assert_eq!(database.parked().await, []);
 }
 
 #[tokio::test]
@@ -118,7 +104,8 @@ async fn a_worker_stops_at_an_event_that_needs_a_newer_build() {
     database.append(&[activated(1, CATEGORY), newer]).await;
     let source = Source {
         ring: Arc::new(Ring::new(10, 1 << 20)),
-        log: tidemark_event_store::Log::new(database.pool.clone()),
+        log: Log::new(database.pool.clone()),
+        blocked: Blocked::default(),
     };
     let settings = database.config(&[]).projection;
     follow(
@@ -135,31 +122,6 @@ async fn a_worker_stops_at_an_event_that_needs_a_newer_build() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_blocks_the_worker() {
-    let database = Database::new("unreadable").await;
-    let row = "insert into tally_rows values (1, $1, '{\"count\":\"?\"}', 0)";
-    sqlx::query(row)
-        .bind(CATEGORY.0)
-        .execute(&database.owner)
-        .await
-        .unwrap();
-    let mut worker = worker(&database);
-    worker.start().await.unwrap();
-    let applied = worker
-        .apply(at(0), &page(&[Arc::new(activated(1, CATEGORY))]))
-        .await
-        .unwrap();
-    assert_eq!(applied.point.position, 0);
-    assert!(
-        applied
-            .blocked_by
-            .unwrap()
-            .to_string()
-            .contains("cannot be read")
-    );
-}
-
-#[tokio::test]
 async fn a_row_that_a_newer_build_has_written_is_left_to_it() {
     let database = Database::new("newer_row").await;
     let newer = r#"{"count":1,"since":"2026"}"#;
@@ -172,7 +134,8 @@ async fn a_row_that_a_newer_build_has_written_is_left_to_it() {
     database.append(&[activated(1, CATEGORY)]).await;
     let source = Source {
         ring: Arc::new(Ring::new(10, 1 << 20)),
-        log: tidemark_event_store::Log::new(database.pool.clone()),
+        log: Log::new(database.pool.clone()),
+        blocked: Blocked::default(),
     };
     let settings = database.config(&[]).projection;
     let worker = Box::new(worker(&database));
@@ -181,4 +144,42 @@ async fn a_row_that_a_newer_build_has_written_is_left_to_it() {
     assert_eq!(position, 0);
     assert!(blocked.unwrap().contains("newer build"));
     assert_eq!(database.rows("tally").await[&CATEGORY.0].0, newer);
+}
+
+#[tokio::test]
+async fn a_batch_that_postgres_refuses_as_a_whole_blocks_the_worker_and_is_shown() {
+    let database = Database::new("refused_whole").await;
+    // It refuses at the end of a transaction, so that no row can be found to be at fault.
+    let refusal = "
+        create function refuse() returns trigger language plpgsql as
+        $$ begin raise 'refused on purpose' using errcode = '23514'; end $$;
+        create constraint trigger refuse after insert on tally_rows_1
+            deferrable initially deferred for each row execute function refuse()";
+    database
+        .owner
+        .execute(sqlx::raw_sql(refusal))
+        .await
+        .unwrap();
+    database.append(&[activated(1, CATEGORY)]).await;
+    let blocked = Blocked::default();
+    let source = Source {
+        ring: Arc::new(Ring::new(10, 1 << 20)),
+        log: Log::new(database.pool.clone()),
+        blocked: blocked.clone(),
+    };
+    let (settings, stop) = (database.config(&[]).projection, CancellationToken::new());
+    let worker = Box::new(worker(&database));
+    let following = tokio::spawn(follow(worker, source, settings, None, stop.clone()));
+    let reason = loop {
+        if let (0, Some(reason)) = database.checkpoint("tally").await {
+            break reason;
+        }
+    };
+    assert!(reason.contains("refused on purpose"), "{reason}");
+    let shown = blocked.check().unwrap_err();
+    assert!(shown.starts_with("tally/0 stands still"), "{shown}");
+    assert_eq!(database.parked().await, []);
+    stop.cancel();
+    following.await.unwrap();
+    assert_eq!(blocked.check(), Ok(()), "it does not run here any more");
 }

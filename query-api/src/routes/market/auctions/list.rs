@@ -186,6 +186,8 @@ async fn select(
                        s.head as "head!",
                        least(s.position, c.position) as "position!",
                        least(s.blocked_at, c.blocked_at) as blocked_at,
+                       least(s.parked_at, c.parked_at) as parked_at,
+                       false as "is_one_row!",
                        array(
                            select r.doc::text
                              from auction_rows r

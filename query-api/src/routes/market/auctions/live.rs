@@ -69,7 +69,7 @@ pub(super) async fn live(
     let changes = app.followers.follow(id);
     let fetched = fetch(&app, token, id).await?;
     refuse_unsent(seen, &fetched)?;
-    let reflected = fetched.token();
+    let (reflected, mark) = (fetched.token(), fetched.mark());
     let update = fetched.items.into_iter().next().ok_or(Error::NotFound)?;
 
     let refresh = Duration::from_secs(app.limits.sse_refresh_s);
@@ -87,7 +87,7 @@ pub(super) async fn live(
     };
     let keep_alive = KeepAlive::new().interval(keep_alive);
     let events = Sse::new(client.into_events(retry)).keep_alive(keep_alive);
-    Ok((reflected, [UNBUFFERED], events).into_response())
+    Ok((reflected, mark, [UNBUFFERED], events).into_response())
 }
 
 /// The newest update that the client has, if it has any.
@@ -189,6 +189,11 @@ async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Fetched<LiveUpdate>> {
                s.head as "head!",
                s.position as "position!",
                s.blocked_at,
+               (select p.position
+                  from parked p
+                 where p.read_model = s.read_model
+                   and p.generation = s.generation
+                   and p.id = $1) as parked_at,
                r.position as "changed_at?",
                r.doc::text as "document?"
           from serving_shards s
@@ -213,6 +218,8 @@ async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Fetched<LiveUpdate>> {
         head: found.head,
         position: found.position,
         blocked_at: found.blocked_at,
+        parked_at: found.parked_at,
+        is_one_row: true,
         items: update.into_iter().collect(),
     })
 }

@@ -1,0 +1,84 @@
+//! The ways in which a subscriber can fail, and of which of three kinds a failure is.
+
+use tidemark_event_store::FollowError;
+use tidemark_events::DecodeError;
+use tidemark_read_models::storage::{StorageError, refuses_a_row};
+use uuid::Uuid;
+
+/// What helps against a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// To try again: a connection, a time limit, a deadlock, a disk.
+    Transient,
+    /// A newer build, to which this one leaves the rest.
+    NewerBuild,
+    /// Nothing that happens by itself: this event, this row or this code is wrong. Everything else can go on.
+    ThisRow,
+}
+
+/// Why an event cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EventError {
+    /// The event cannot be decoded.
+    #[error("{0}")]
+    Decode(#[from] DecodeError),
+    /// A row that the event touches is not what this build would have written.
+    #[error("row {0} was written by a newer build")]
+    NewerRow(Uuid),
+    /// The event, the row or the code is wrong.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why a subscriber must start again from its checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SubscriberError {
+    /// The checkpoint is not where this process left it, or the log does not hold what was to be stored: another
+    /// process runs the same subscriber, or the log was restored from a backup.
+    #[error("it cannot go on from position {0}: the checkpoint or the log has changed")]
+    Fenced(i64),
+    /// The log does not hold the event of the checkpoint, so what was stored is of another history.
+    #[error(
+        "the log has another event, or none, at the checkpoint {0}: what is stored is of another history"
+    )]
+    NotInLog(i64),
+    /// The log was not read.
+    #[error(transparent)]
+    Log(#[from] FollowError),
+    /// Rows could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Postgres failed.
+    #[error("Postgres failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The process is ending.
+    #[error("interrupted: {0}")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl EventError {
+    /// Of which kind the failure is.
+    pub(crate) const fn kind(&self) -> FailureKind {
+        match self {
+            Self::Decode(error) if error.is_newer_build() => FailureKind::NewerBuild,
+            Self::NewerRow(_) => FailureKind::NewerBuild,
+            Self::Decode(_) | Self::Failed(_) => FailureKind::ThisRow,
+        }
+    }
+}
+
+impl SubscriberError {
+    /// Of which kind the failure is.
+    pub(crate) fn kind(&self) -> FailureKind {
+        match self {
+            Self::Storage(error) if error.is_of_a_row() => FailureKind::ThisRow,
+            Self::Database(error) if refuses_a_row(error) => FailureKind::ThisRow,
+            Self::Fenced(_)
+            | Self::NotInLog(_)
+            | Self::Log(_)
+            | Self::Storage(_)
+            | Self::Database(_)
+            | Self::Interrupted(_) => FailureKind::Transient,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Tries to make parked rows again, from the rows as they are stored and the events that wait for them.
+
+use std::sync::Arc;
+
+use tidemark_events::Recorded;
+use tidemark_read_models::ReadModel;
+use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
+use uuid::Uuid;
+
+use super::fold::fold_row;
+use super::worker::{RowError, Worker, read_row};
+use crate::following::failure::{EventError, SubscriberError};
+
+/// How many of the events that wait for a row are read at once.
+const EVENTS_MAX: i64 = 1_000;
+
+impl<M: ReadModel> Worker<M> {
+    /// Tries each parked row that this build has not tried, or that an operator wants to have tried.
+    pub(super) async fn remake_parked(&mut self) -> Result<(), SubscriberError> {
+        for untried in self.storage.untried().await? {
+            let made = match self.remake(untried).await? {
+                Ok(row) => self.release(row).await?,
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = made {
+                tracing::warn!(read_model = M::NAME, row = %untried.id, reason, "a parked row still cannot be made");
+                self.storage.keep_parked(untried.id, &reason).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row with all events that wait for it. The inner error says why it still cannot be made.
+    async fn remake(
+        &self,
+        Untried { id, mut position }: Untried,
+    ) -> Result<Result<StoredRow, String>, SubscriberError> {
+        let stored = self.storage.rows(&[id]).await?.pop();
+        let mut row = match stored.map(|stored| read_row::<M>(&stored)).transpose() {
+            Ok(row) => row,
+            Err(RowError::Unreadable(error)) => return Ok(Err(error)),
+            Err(RowError::Newer) => return Ok(Err(EventError::NewerRow(id).to_string())),
+        };
+        let mut after = 0;
+        loop {
+            let waiting = self.storage.waiting(id, after, EVENTS_MAX).await?;
+            let Some(last) = waiting.last() else {
+                break;
+            };
+            after = *last;
+            for event in self.log.at(&waiting).await? {
+                position = event.position;
+                row = match next_row::<M>(id, row, &event) {
+                    Ok(row) => row,
+                    Err(reason) => return Ok(Err(reason)),
+                };
+            }
+        }
+        let document = row.as_ref().map(serde_json::to_string).transpose();
+        Ok(document
+            .map_err(|error| error.to_string())
+            .map(|document| StoredRow {
+                id,
+                document,
+                position,
+            }))
+    }
+
+    /// Writes a row that was parked. The inner error says why Postgres refuses it.
+    async fn release(&mut self, row: StoredRow) -> Result<Result<(), String>, SubscriberError> {
+        let id = row.id;
+        let batch = Arc::new(RowBatch {
+            from: self.checkpoint,
+            to: self.checkpoint,
+            rows: vec![row],
+            parked: Parked {
+                released: vec![id],
+                ..Parked::default()
+            },
+        });
+        match self.storage.write(Arc::clone(&batch)).await {
+            Err(error) if error.is_of_a_row() => return Ok(Err(error.to_string())),
+            written => written?,
+        }
+        tracing::info!(read_model = M::NAME, row = %id, "a parked row has all its events again");
+        self.parking.release(id);
+        self.rows.forget(id);
+        self.offer(batch);
+        Ok(Ok(()))
+    }
+}
+
+/// The row after an event that waited for it.
+fn next_row<M: ReadModel>(
+    id: Uuid,
+    row: Option<M::Row>,
+    event: &Recorded,
+) -> Result<Option<M::Row>, String> {
+    match M::EVENTS.fold_input(event) {
+        Ok(Some(input)) => fold_row::<M>(id, row, &input),
+        Ok(None) => Ok(row),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,227 @@
+//! Parking rows to which an event could not be applied, and the events that wait with them.
+
+use std::sync::Arc;
+
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use super::{Parked, RowBatch, Storage, StorageError, StoredRow, Untried};
+
+impl Storage {
+    /// The parked rows of the shard, each without its document and with the first event that it lacks.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn parked(&self) -> sqlx::Result<Vec<StoredRow>> {
+        let query = sqlx::query_as!(
+            StoredRow,
+            r#"
+            select id,
+                   null as document,
+                   position
+              from parked
+             where read_model = $1
+               and generation = $2
+               and shard = $3
+            "#,
+            self.read_model,
+            self.generation.number,
+            self.shard.number,
+        );
+        self.answered(query.fetch_all(&self.pool)).await
+    }
+
+    /// The parked rows of the shard that this build has not tried to make since they were parked, or since an operator
+    /// asked for it.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn untried(&self) -> sqlx::Result<Vec<Untried>> {
+        let query = sqlx::query_as!(
+            Untried,
+            r#"
+            select id,
+                   position
+              from parked
+             where read_model = $1
+               and generation = $2
+               and shard = $3
+               and tried_by <> $4
+             order by position
+            "#,
+            self.read_model,
+            self.generation.number,
+            self.shard.number,
+            &*self.build,
+        );
+        self.answered(query.fetch_all(&self.pool)).await
+    }
+
+    /// The positions of the events after `after` that wait for a parked row, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn waiting(&self, id: Uuid, after: i64, limit: i64) -> sqlx::Result<Vec<i64>> {
+        let query = sqlx::query_scalar!(
+            r#"
+            select position
+              from parked_events
+             where read_model = $1
+               and generation = $2
+               and id = $3
+               and position > $4
+             order by position
+             limit $5
+            "#,
+            self.read_model,
+            self.generation.number,
+            id,
+            after,
+            limit,
+        );
+        self.answered(query.fetch_all(&self.pool)).await
+    }
+
+    /// Stores that one more attempt to make a parked row failed.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn keep_parked(&self, id: Uuid, reason: &str) -> sqlx::Result<()> {
+        let query = sqlx::query!(
+            r#"
+            update parked
+               set reason = $4,
+                   attempts = attempts + 1,
+                   tried_by = $5
+             where read_model = $1
+               and generation = $2
+               and id = $3
+            "#,
+            self.read_model,
+            self.generation.number,
+            id,
+            storable(reason),
+            &*self.build,
+        );
+        self.answered(query.execute(&self.pool)).await.map(drop)
+    }
+
+    /// Those rows of a batch that Postgres refuses, and why. Nothing is written. The rows are tried all at once, and
+    /// halved as long as one of them is refused.
+    ///
+    /// # Errors
+    /// If Postgres fails for another reason than the rows.
+    pub async fn refused(&self, batch: Arc<RowBatch>) -> Result<Vec<(Uuid, String)>, StorageError> {
+        let storage = self.clone();
+        // As for a write: the transaction ends whatever the caller does.
+        let search = async move {
+            let mut connection = storage.pool.acquire().await?;
+            let found = storage
+                .answered(storage.search_refused(&mut connection, &batch.rows))
+                .await;
+            if found.is_err() {
+                connection.close_on_drop();
+            }
+            found
+        };
+        tokio::spawn(search).await?
+    }
+
+    async fn search_refused(
+        &self,
+        connection: &mut PgConnection,
+        rows: &[StoredRow],
+    ) -> Result<Vec<(Uuid, String)>, StorageError> {
+        let mut transaction = connection.begin().await?;
+        let mut refused = Vec::new();
+        let mut unknown = vec![rows];
+        while let Some(rows) = unknown.pop() {
+            let mut attempt = Connection::begin(&mut *transaction).await?;
+            match self.write_rows(&mut attempt, rows).await {
+                Ok(()) => attempt.commit().await?,
+                Err(error) if error.is_of_a_row() => {
+                    attempt.rollback().await?;
+                    if let [row] = rows {
+                        refused.push((row.id, error.to_string()));
+                    } else {
+                        let (first, second) = rows.split_at(rows.len() / 2);
+                        unknown.extend([first, second]);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        transaction.rollback().await?;
+        Ok(refused)
+    }
+
+    /// Parks rows and lets events wait, or forgets what is parked no longer.
+    pub(super) async fn park(
+        &self,
+        connection: &mut PgConnection,
+        parked: &Parked,
+    ) -> sqlx::Result<()> {
+        let Parked {
+            rows,
+            events,
+            released,
+        } = parked;
+        if !released.is_empty() {
+            sqlx::query!(
+                r#"
+                delete from parked
+                 where read_model = $1
+                   and generation = $2
+                   and id = any ($3)
+                "#,
+                self.read_model,
+                self.generation.number,
+                released,
+            )
+            .execute(&mut *connection)
+            .await?;
+        }
+        if !rows.is_empty() {
+            sqlx::query!(
+                r#"
+                insert into parked (read_model, generation, shard, id, kind, position, reason, tried_by)
+                select $1, $2, $3, id, kind, position, reason, $8
+                  from unnest($4::uuid[], $5::text[], $6::bigint[], $7::text[])
+                    as parked (id, kind, position, reason)
+                "#,
+                self.read_model,
+                self.generation.number,
+                self.shard.number,
+                &rows.iter().map(|row| row.id).collect::<Vec<_>>(),
+                &rows.iter().map(|row| row.kind.name()).collect::<Vec<_>>() as &[&str],
+                &rows.iter().map(|row| row.position).collect::<Vec<_>>(),
+                &rows.iter().map(|row| storable(&row.reason)).collect::<Vec<_>>(),
+                &*self.build,
+            )
+            .execute(&mut *connection)
+            .await?;
+        }
+        if !events.is_empty() {
+            let (ids, positions): (Vec<_>, Vec<_>) = events.iter().copied().unzip();
+            sqlx::query!(
+                r#"
+                insert into parked_events (read_model, generation, id, position)
+                select $1, $2, id, position
+                  from unnest($3::uuid[], $4::bigint[]) as waiting (id, position)
+                "#,
+                self.read_model,
+                self.generation.number,
+                &ids,
+                &positions,
+            )
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// A text that Postgres takes, whatever was wrong.
+fn storable(reason: &str) -> String {
+    reason.replace('\0', "")
+}

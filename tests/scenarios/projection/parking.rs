@@ -1,0 +1,153 @@
+//! An event that cannot be applied delays the row that it is about and nothing else. The row waits, is shown, and has all its
+//! events once the cause is gone.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use tidemark_events::Encoded;
+use tidemark_tests::{Answer, App, Client, Process, User, eventually};
+use uuid::Uuid;
+
+use super::isolation::append_strange;
+use super::replay::{assert_documents, assert_rows};
+
+/// The longest that another stream may wait because of an event that cannot be applied.
+const DELAY_MAX: Duration = Duration::from_secs(1);
+/// The exit code of `status` when something needs help.
+const NEEDS_HELP: i32 = 2;
+
+/// Two auctions with a bid each.
+struct Case {
+    app: App,
+    buyer: User,
+    poisoned: Uuid,
+    healthy: Uuid,
+}
+
+impl Case {
+    async fn new() -> Self {
+        let app = App::start_all().await;
+        let (market, buyer) = (app.market().await, app.user().await);
+        let [poisoned, healthy] = [
+            market.auction(json!({})).await,
+            market.auction(json!({})).await,
+        ];
+        for auction in [poisoned, healthy] {
+            buyer.bid(auction, 1_000).await.ok();
+        }
+        app.settle().await;
+        Self {
+            app,
+            buyer,
+            poisoned,
+            healthy,
+        }
+    }
+
+    /// Has Postgres refuse the next bid on the auction.
+    async fn refuse_bids(&self) {
+        let refuse = format!(
+            "alter table auction_rows add constraint poison check (id <> '{}' or bid_count < 2)",
+            self.poisoned
+        );
+        self.execute(refuse).await;
+    }
+
+    /// Does what only the owner of the database may.
+    async fn execute(&self, sql: String) {
+        let executed = sqlx::query(AssertSqlSafe(sql))
+            .execute(&self.app.database.pool)
+            .await;
+        executed.unwrap();
+    }
+
+    /// The auction as this client sees it.
+    async fn seen(&self, client: &Client, auction: Uuid) -> Answer {
+        client.get(&format!("/v1/auctions/{auction}")).await
+    }
+
+    /// Fails unless the other auction goes on at once, and the list of auctions too.
+    async fn assert_others_go_on(&self) {
+        let started = Instant::now();
+        let bid = self.buyer.bid(self.healthy, 2_000).await.ok();
+        let client = self.buyer.with_tidemark(bid.tidemark());
+        let seen = self.seen(&client, self.healthy).await.ok();
+        assert_eq!(seen.body["bid_count"], 2, "{seen:?}");
+        assert_eq!(seen.headers.get("tidemark-parked"), None);
+        let list = client.get("/v1/auctions").await.ok();
+        assert_eq!(list.body["items"].as_array().unwrap().len(), 2);
+        assert!(list.headers.contains_key("tidemark-parked"), "{list:?}");
+        assert!(started.elapsed() < DELAY_MAX, "{:?}", started.elapsed());
+    }
+
+    /// Fails unless the auction is shown without the event at `position`, and said to be.
+    async fn assert_is_parked_at(&self, position: i64) {
+        let token = format!("1.{position}");
+        let waits = self.buyer.with_tidemark(&token);
+        self.seen(&waits, self.poisoned)
+            .await
+            .problem(503, "parked");
+        let marked = eventually("the auction to be marked", || async {
+            let seen = self.seen(&self.app.client, self.poisoned).await.ok();
+            let mark = seen.headers.get("tidemark-parked")?.to_owned();
+            Some((mark, seen))
+        })
+        .await;
+        assert_eq!(marked.0, token);
+        assert_eq!(marked.1.body["bid_count"], 1, "{:?}", marked.1);
+        let before = self.buyer.with_tidemark(&format!("1.{}", position - 1));
+        self.seen(&before, self.poisoned).await.ok();
+
+        let status = Process::operators_tool(&self.app.settings, &["status", "--json"]).await;
+        assert_eq!(status.status.code(), Some(NEEDS_HELP), "{status:?}");
+        let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+        let read_models = status["read_models"].as_array().unwrap();
+        let auctions = read_models.iter().find(|it| it["name"] == "auction");
+        assert_eq!(auctions.unwrap()["parked"], 1, "{status}");
+        assert_eq!(auctions.unwrap()["blocked"], Value::Null, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_postgres_refuses_waits_alone_and_is_made_once_it_can_be() {
+    let case = Case::new().await;
+    case.refuse_bids().await;
+    let refused = case.buyer.bid(case.poisoned, 2_000).await.ok();
+    case.buyer.bid(case.poisoned, 3_000).await.ok();
+    case.assert_others_go_on().await;
+    case.assert_is_parked_at(refused.position()).await;
+
+    let repair = "alter table auction_rows drop constraint poison";
+    case.execute(repair.to_owned()).await;
+    case.execute("update parked set tried_by = ''".to_owned())
+        .await;
+    eventually("the row to be made", || async {
+        let seen = case.seen(&case.app.client, case.poisoned).await.ok();
+        let is_made = seen.body["bid_count"] == 3 && !seen.headers.contains_key("tidemark-parked");
+        is_made.then_some(())
+    })
+    .await;
+    case.app.settle().await;
+    assert_rows(&case.app).await;
+    assert_documents(&case.app).await;
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_read_park_their_stream_alone() {
+    let case = Case::new().await;
+    let unreadable = Encoded {
+        event_type: "auction.bid_placed".to_owned(),
+        schema_version: 1,
+        data: r#"{"auction_id": 5}"#.to_owned(),
+    };
+    let position = append_strange(&case.app, case.poisoned, unreadable).await;
+    let unknown = Encoded {
+        event_type: "auction.exploded".to_owned(),
+        schema_version: 1,
+        data: "{}".to_owned(),
+    };
+    append_strange(&case.app, case.poisoned, unknown).await;
+    case.assert_others_go_on().await;
+    case.assert_is_parked_at(position).await;
+}
