@@ -75,12 +75,7 @@ impl Storage {
             select position,
                    event_id,
                    last_removal,
-                   position = 0 or exists (
-                       select
-                         from events
-                        where events.position = checkpoints.position
-                          and events.event_id = checkpoints.event_id
-                   ) as "is_in_log!"
+                   log_holds(position, event_id) as "is_in_log!"
               from checkpoints
              where read_model = $1
                and generation = $2
@@ -107,11 +102,7 @@ impl Storage {
     /// If Postgres fails.
     pub async fn is_in_log(&self, point: LogPoint) -> sqlx::Result<bool> {
         let query = sqlx::query_scalar!(
-            r#"
-            select $1::bigint = 0 or exists (
-                       select from events where position = $1 and event_id = $2
-                   ) as "is_in_log!"
-            "#,
+            r#"select log_holds($1, $2) as "is_in_log!""#,
             point.position,
             point.event_id,
         );

@@ -47,12 +47,7 @@ pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> Result<LogPoint,
         r#"
         select position,
                event_id,
-               position = 0 or exists (
-                   select
-                     from events
-                    where events.position = reactors.position
-                      and events.event_id = reactors.event_id
-               ) as "is_in_log!"
+               log_holds(position, event_id) as "is_in_log!"
           from reactors
          where name = $1
         "#,
@@ -102,7 +97,7 @@ pub(super) async fn write(
              where reactors.name = $1
                and reactors.position = $2
                and reactors.event_id is not distinct from $3
-               and exists (select from events where events.position = $4 and events.event_id = $5)
+               and log_holds($4, $5)
             returning reactors.name
         ), stored as (
             insert into reactor_actions

@@ -135,10 +135,10 @@ impl AssignmentRunner {
     /// Takes what is this process's own and free, and stops what is another's.
     async fn rebalance(&self, held: &mut Held) -> sqlx::Result<()> {
         if held.presence.is_none() {
-            held.presence = self.leases.take(&presence::lease(self.holder)).await?;
-        }
-        if held.presence.is_none() {
-            return Ok(());
+            let Some(presence) = self.leases.take(&presence::lease(self.holder)).await? else {
+                return Ok(());
+            };
+            held.presence = Some(presence);
         }
         let mut snapshot = self.pool.with_timeout(Snapshot::read(&self.pool)).await?;
         self.announce(held, &mut snapshot).await?;

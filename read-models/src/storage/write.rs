@@ -113,7 +113,7 @@ impl Storage {
                and generations.read_model = $1
                and generations.generation = $2
                and generations.fold_version = $3
-               and exists (select from events where events.position = $7 and events.event_id = $8)
+               and log_holds($7, $8)
             "#,
             self.read_model,
             self.generation.number,
