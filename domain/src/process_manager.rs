@@ -13,6 +13,8 @@ pub struct ProcessManager {
     pub event_types: &'static [&'static str],
     /// The names of the commands that its actions may send. The command API refuses all others.
     pub commands: &'static [&'static str],
+    /// The codes of the refusals that say that what an action is for has happened already, so that it is done.
+    pub fulfilled: &'static [&'static str],
     /// The codes of the refusals that end an action, because its command can never act any more. After every
     /// other refusal the action is sent again: a code that is missing here costs requests, and one that is
     /// here wrongly costs the action.

@@ -4,11 +4,12 @@
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use serde::Deserialize;
+use tidemark_domain::ProcessManager;
 
 /// What an answer decides about an action.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The command has acted, now or at an earlier attempt.
+    /// The command has acted, now or at an earlier attempt, or what it is for has happened without it.
     Done,
     /// The command will never act. Holds the status and the code of the problem.
     Refused(String),
@@ -26,13 +27,17 @@ struct Answer {
     retry_at: Option<DateTime<Utc>>,
 }
 
-/// What an answer decides about an action whose reactor lists these final refusals.
+/// What an answer decides about an action that follows from this process manager.
 ///
 /// An action ends only if the answer is certainly about its command: it was accepted, or refused for one
-/// of the listed reasons. Everything else may be said by a proxy, an older build, or another server at
+/// of the reasons that the process manager lists. If only a newer build has it, that build ends the action. Everything else may be said by a proxy, an older build, or another server at
 /// the same address, and is different later: a path that is not there, a method that is not allowed, a
 /// credential that is not known, even a success in another form.
-pub(super) fn verdict(status: StatusCode, body: &[u8], final_refusals: &[&str]) -> Verdict {
+pub(super) fn verdict(
+    status: StatusCode,
+    body: &[u8],
+    process_manager: Option<&ProcessManager>,
+) -> Verdict {
     let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
     if status.is_success() && answer.version.is_some() {
         return Verdict::Done;
@@ -41,9 +46,13 @@ pub(super) fn verdict(status: StatusCode, body: &[u8], final_refusals: &[&str]) 
         return Verdict::Inconclusive(status.to_string());
     };
     let outcome = format!("{} {code}", status.as_u16());
+    let lists = |codes: fn(&ProcessManager) -> &'static [&'static str]| {
+        process_manager.is_some_and(|it| codes(it).contains(&&*code))
+    };
     match answer.retry_at {
         Some(at) if code == "not_due" => Verdict::NotYet(at),
-        _ if final_refusals.contains(&&*code) => Verdict::Refused(outcome),
+        _ if lists(|it| it.fulfilled) => Verdict::Done,
+        _ if lists(|it| it.final_refusals) => Verdict::Refused(outcome),
         _ => Verdict::Inconclusive(outcome),
     }
 }
@@ -54,7 +63,21 @@ mod tests {
 
     fn answered(status: u16, body: &str) -> Verdict {
         let status = StatusCode::from_u16(status).unwrap();
-        verdict(status, body.as_bytes(), &["auction_over"])
+        let timer = ProcessManager {
+            name: "auction-timer",
+            event_types: &[],
+            commands: &[],
+            fulfilled: &["auction_already_open"],
+            final_refusals: &["auction_over"],
+            react: |_| Vec::new(),
+        };
+        verdict(status, body.as_bytes(), Some(&timer))
+    }
+
+    #[test]
+    fn an_action_whose_work_was_done_is_done() {
+        let answer = r#"{"code":"auction_already_open"}"#;
+        assert_eq!(answered(409, answer), Verdict::Done);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use metrics::{counter, histogram};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
-use tidemark_domain::PROCESS_MANAGERS;
+use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
 use tidemark_event_store::{Backoff, TimedPool};
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::{Config, config};
@@ -117,7 +117,7 @@ impl Sender {
             Ok(response) => {
                 let status = response.status();
                 match response.bytes().await {
-                    Ok(body) => answer::verdict(status, &body, final_refusals(&attempt.reactor)),
+                    Ok(body) => answer::verdict(status, &body, process_manager(&attempt.reactor)),
                     Err(error) => Verdict::Inconclusive(with_causes(&error)),
                 }
             }
@@ -194,11 +194,9 @@ impl Sender {
     }
 }
 
-/// The codes of the refusals that end an action of this reactor. None does if only a newer build has the
-/// reactor: its own sender will end the action.
-fn final_refusals(reactor: &str) -> &'static [&'static str] {
-    let process_manager = PROCESS_MANAGERS.iter().find(|it| it.name == reactor);
-    process_manager.map_or(&[], |it| it.final_refusals)
+/// The process manager of this reactor; none if only a newer build has it.
+fn process_manager(reactor: &str) -> Option<&'static ProcessManager> {
+    PROCESS_MANAGERS.iter().find(|it| it.name == reactor)
 }
 
 /// The idempotency key of an action, the same at every attempt. The position is padded so that the key

@@ -145,6 +145,7 @@ const AUDITOR: ProcessManager = ProcessManager {
     name: "auction-auditor",
     event_types: &["auction.scheduled"],
     commands: &["audit_auction"],
+    fulfilled: &[],
     final_refusals: &[],
     react: |event| {
         let Event::Auction(auction::Event::Scheduled { starts_at, .. }) = event else {

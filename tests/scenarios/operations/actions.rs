@@ -3,17 +3,37 @@
 use axum::Router;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use tidemark_tests::market::STARTING_PRICE;
 use tidemark_tests::{App, Process, eventually};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// What the tool lists of the action that closes an auction.
-async fn listed(app: &App) -> Option<Value> {
+/// What the tool lists of the action with this target.
+async fn listed(app: &App, target: &str) -> Option<Value> {
     let arguments = ["actions", "list", "--json"];
     let tool = Process::operators_tool(&app.settings, &arguments).await;
     assert!(tool.status.success(), "{tool:?}");
     let actions: Vec<Value> = serde_json::from_slice(&tool.stdout).unwrap();
-    actions.into_iter().find(|it| it["target"] == "close")
+    actions.into_iter().find(|it| it["target"] == target)
+}
+
+/// A bid that comes before the timer opens the auction itself.
+#[tokio::test]
+async fn an_action_whose_work_was_done_is_not_listed() {
+    let app = App::start().await;
+    let auction = app.market().await.auction(json!({})).await;
+    app.user().await.bid(auction, STARTING_PRICE).await.ok();
+    let _projector = app.another_projector().await;
+    let opening = || async {
+        let outcome = sqlx::query_scalar(
+            "select outcome from reactor_actions where target = 'open' and done_at is not null",
+        );
+        let outcome = outcome.fetch_optional(&app.database.pool).await;
+        outcome.unwrap()
+    };
+    let outcome: String = eventually("the opening to end", opening).await;
+    assert_eq!(outcome, "done");
+    assert_eq!(listed(&app, "open").await, None);
 }
 
 /// Serves a command API at this address that refuses everything, until the token is cancelled.
@@ -35,7 +55,7 @@ async fn an_action_that_was_given_up_is_listed_retried_and_done() {
         let stop = stop.clone();
         async move { refuse_everything(&address, stop).await }
     });
-    let listed_action = eventually("the close to be given up", || listed(&app)).await;
+    let listed_action = eventually("the close to be given up", || listed(&app, "close")).await;
     stop.cancel();
     refuse.await.unwrap();
     app.start_command_api().await;
@@ -77,7 +97,7 @@ async fn an_action_that_was_given_up_is_listed_retried_and_done() {
     assert_eq!(on_record, ("service:operator".to_owned(), expected));
 
     app.settle().await;
-    assert_eq!(listed(&app).await, None);
+    assert_eq!(listed(&app, "close").await, None);
     let again = Process::operators_tool(&settings, &retry).await;
     assert!(!again.status.success(), "what is done is not tried again");
 }

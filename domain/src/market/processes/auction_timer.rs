@@ -13,8 +13,10 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "auction-timer",
     event_types: &["auction.scheduled"],
     commands: &["open_auction", "close_auction"],
+    // A bid that came before the timer has opened the auction.
+    fulfilled: &["auction_already_open"],
     // The event proves that the auction exists: who answers `auction_not_found` has another log.
-    final_refusals: &["auction_already_open", "auction_over"],
+    final_refusals: &["auction_over"],
     react,
 };
 
@@ -99,10 +101,16 @@ mod tests {
     }
 
     #[test]
+    fn an_auction_that_a_bid_has_opened_needs_no_opening() {
+        let opened = after(["auction.scheduled", "auction.opened"]);
+        let refusal = opened.when(OPEN).expect_err("the command is refused");
+        assert_eq!(PROCESS_MANAGER.fulfilled, [refusal.code]);
+    }
+
+    #[test]
     fn an_action_ends_once_its_command_can_never_act_any_more() {
         let opened = || after(["auction.scheduled", "auction.opened"]);
         let closed = || opened().and([sample("auction.closed")]);
-        assert!(is_ended(opened().when(OPEN)));
         assert!(is_ended(closed().when(OPEN)));
         assert!(is_ended(closed().when(CLOSE)));
         let cancelled = after(["auction.scheduled", "auction.cancelled"]);
