@@ -8,7 +8,6 @@ use axum::Router;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
-use sqlx::PgPool;
 use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
@@ -127,7 +126,7 @@ fn router(
     let app = App {
         executor,
         subject_keys: SubjectKeys::new(
-            PgPool::clone(&pool),
+            pool.clone(),
             &master_key,
             key_ttl,
             SUBJECT_KEYS_CACHED_MAX,

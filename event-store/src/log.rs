@@ -77,17 +77,19 @@ impl Log {
     /// # Errors
     /// If Postgres does not answer the query.
     pub async fn head(&self) -> sqlx::Result<Head> {
-        let query = sqlx::query_as!(
-            Head,
-            r#"
-            select timeline,
-                   position,
-                   recorded_at
-              from log_head
-            "#
-        )
-        .fetch_one(&*self.pool);
-        self.pool.with_timeout(query).await
+        let query = || {
+            sqlx::query_as!(
+                Head,
+                r#"
+                select timeline,
+                       position,
+                       recorded_at
+                  from log_head
+                "#
+            )
+            .fetch_one(&*self.pool)
+        };
+        self.pool.read(query).await
     }
 
     /// Reads where the log ends, and which event is there.
@@ -95,18 +97,20 @@ impl Log {
     /// # Errors
     /// If Postgres does not answer the query.
     pub async fn end(&self) -> sqlx::Result<LogPoint> {
-        let query = sqlx::query_as!(
-            LogPoint,
-            r#"
-            select log_head.position,
-                   events.event_id as "event_id?"
-              from log_head
-              left join events
-                on events.position = log_head.position
-            "#
-        )
-        .fetch_one(&*self.pool);
-        self.pool.with_timeout(query).await
+        let query = || {
+            sqlx::query_as!(
+                LogPoint,
+                r#"
+                select log_head.position,
+                       events.event_id as "event_id?"
+                  from log_head
+                  left join events
+                    on events.position = log_head.position
+                "#
+            )
+            .fetch_one(&*self.pool)
+        };
+        self.pool.read(query).await
     }
 
     /// Reads the ids of the events that follow a point, at most `limit`.
@@ -118,24 +122,26 @@ impl Log {
         after: LogPoint,
         limit: i64,
     ) -> Result<NextIds, FollowError> {
-        let query = sqlx::query_as!(
-            NextIds,
-            r#"
-            select timeline,
-                   position as head,
-                   array(
-                       select event_id
-                         from events
-                        where events.position between $1 and $2
-                        order by events.position
-                   ) as "event_ids!"
-              from log_head
-            "#,
-            after.position,
-            after.position.saturating_add(limit),
-        )
-        .fetch_one(&*self.pool);
-        let mut next = self.pool.with_timeout(query).await?;
+        let query = || {
+            sqlx::query_as!(
+                NextIds,
+                r#"
+                select timeline,
+                       position as head,
+                       array(
+                           select event_id
+                             from events
+                            where events.position between $1 and $2
+                            order by events.position
+                       ) as "event_ids!"
+                  from log_head
+                "#,
+                after.position,
+                after.position.saturating_add(limit),
+            )
+            .fetch_one(&*self.pool)
+        };
+        let mut next = self.pool.read(query).await?;
         if after.position > 0 {
             if next.event_ids.first() != after.event_id.as_ref() {
                 return Err(FollowError::OtherLog(after.position));
@@ -150,21 +156,21 @@ impl Log {
     /// # Errors
     /// If Postgres does not answer the query, or the log does not hold the point `seen`.
     pub async fn published(&self, seen: LogPoint) -> Result<Published, FollowError> {
-        let query = sqlx::query!(
-            r#"
-            select head.position as head,
-                   relay.position as confirmed,
-                   $1::bigint = 0 or exists (
-                       select from events where position = $1 and event_id = $2
-                   ) as "is_in_log!"
-              from log_head as head,
-                   relay_progress as relay
-            "#,
-            seen.position,
-            seen.event_id,
-        )
-        .fetch_one(&*self.pool);
-        let found = self.pool.with_timeout(query).await?;
+        let query = || {
+            sqlx::query!(
+                r#"
+                select head.position as head,
+                       relay.position as confirmed,
+                       log_holds($1, $2) as "is_in_log!"
+                  from log_head as head,
+                       relay_progress as relay
+                "#,
+                seen.position,
+                seen.event_id,
+            )
+            .fetch_one(&*self.pool)
+        };
+        let found = self.pool.read(query).await?;
         if !found.is_in_log {
             return Err(FollowError::OtherLog(seen.position));
         }
@@ -180,8 +186,8 @@ impl Log {
     /// If Postgres does not answer the query.
     pub async fn now(&self) -> sqlx::Result<Timestamp> {
         let query =
-            sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&*self.pool);
-        self.pool.with_timeout(query).await
+            || sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#).fetch_one(&*self.pool);
+        self.pool.read(query).await
     }
 
     /// The stream that owns each claim, in the order of the claims; `None` where nobody does. The
@@ -194,23 +200,25 @@ impl Log {
         scopes: &[String],
         keys: &[String],
     ) -> sqlx::Result<Vec<Option<Uuid>>> {
-        let query = sqlx::query_scalar!(
-            r#"
-            select held.owner_id as "owner_id?"
-              from unnest($1::text[], $2::text[]) with ordinality as wanted (scope, key, place)
-              left join lateral (
-                   select owner_id
-                     from claims
-                    where claims.scope = wanted.scope
-                      and claims.key = wanted.key
-                    limit 1
-              ) as held on true
-             order by wanted.place
-            "#,
-            scopes,
-            keys,
-        )
-        .fetch_all(&*self.pool);
-        self.pool.with_timeout(query).await
+        let query = || {
+            sqlx::query_scalar!(
+                r#"
+                select held.owner_id as "owner_id?"
+                  from unnest($1::text[], $2::text[]) with ordinality as wanted (scope, key, place)
+                  left join lateral (
+                       select owner_id
+                         from claims
+                        where claims.scope = wanted.scope
+                          and claims.key = wanted.key
+                        limit 1
+                  ) as held on true
+                 order by wanted.place
+                "#,
+                scopes,
+                keys,
+            )
+            .fetch_all(&*self.pool)
+        };
+        self.pool.read(query).await
     }
 }

@@ -8,7 +8,16 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use sqlx::PgPool;
+use sqlx::error::DatabaseError;
 use tokio::time::timeout;
+
+/// What the client's end of a connection says when the other end is gone.
+const CUT: [ErrorKind; 4] = [
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::ConnectionReset,
+    ErrorKind::UnexpectedEof,
+];
 
 /// Connections to Postgres, and how long an answer may take.
 #[derive(Clone, Debug)]
@@ -42,6 +51,38 @@ impl TimedPool {
             Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
         }
     }
+
+    /// Awaits a query that only reads, as [`Self::with_timeout`] does. Connections are lent untested, and one that was
+    /// cut since its last query is noticed only now. So the query is sent again on another one, as often as there may
+    /// be such connections.
+    ///
+    /// # Errors
+    /// As [`Self::with_timeout`].
+    pub async fn read<T, F>(&self, query: impl Fn() -> F) -> sqlx::Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let answered = async {
+            for _ in 0..self.pool.options().get_max_connections() {
+                match query().await {
+                    Err(error) if is_cut(&error) => {}
+                    answer => return answer,
+                }
+            }
+            query().await
+        };
+        self.with_timeout(answered).await
+    }
+}
+
+/// Whether the error says that the connection is no more, rather than that it could not be made or gave no answer.
+fn is_cut(error: &sqlx::Error) -> bool {
+    if let sqlx::Error::Io(error) = error {
+        return CUT.contains(&error.kind());
+    }
+    // An operator, or the crash of another backend, ended the one behind the connection.
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("57P01" | "57P02"))
 }
 
 impl Deref for TimedPool {

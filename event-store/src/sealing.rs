@@ -18,8 +18,9 @@ use moka::future::Cache;
 use rand::Rng;
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
-use sqlx::PgPool;
 use tidemark_events::{KeyedHash, Sealed, UserId};
+
+use crate::TimedPool;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
@@ -127,7 +128,7 @@ pub struct NewSubjectKey {
 /// The keys of all subjects. Each is read from Postgres when it is needed and cached for a short time.
 #[derive(Clone)]
 pub struct SubjectKeys {
-    pool: PgPool,
+    pool: TimedPool,
     master: XChaCha20Poly1305,
     cache: Cache<(UserId, i32), Option<SubjectKey>>,
 }
@@ -139,7 +140,7 @@ impl SubjectKeys {
     /// # Errors
     /// [`SealError::KeyLength`] if `master` does not have 32 bytes.
     pub fn new(
-        pool: PgPool,
+        pool: TimedPool,
         master: &[u8],
         ttl: Duration,
         capacity: u64,
@@ -199,21 +200,21 @@ impl SubjectKeys {
         &self,
         (subject, version): (UserId, i32),
     ) -> Result<Option<SubjectKey>, SealError> {
-        let wrapped = sqlx::query_scalar!(
-            r#"
-            select wrapped
-              from subject_keys
-             where subject = $1
-               and version = $2
-            "#,
-            subject.0,
-            version,
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(Arc::new)?
-        .flatten();
-        let Some(wrapped) = wrapped else {
+        let query = || {
+            sqlx::query_scalar!(
+                r#"
+                select wrapped
+                  from subject_keys
+                 where subject = $1
+                   and version = $2
+                "#,
+                subject.0,
+                version,
+            )
+            .fetch_optional(&*self.pool)
+        };
+        let found = self.pool.read(query).await.map_err(Arc::new)?;
+        let Some(wrapped) = found.flatten() else {
             return Ok(None);
         };
         let (nonce, ciphertext) = wrapped

@@ -87,7 +87,7 @@ impl App {
             freshness: Freshness::new(pool.clone(), checkpoints.clone(), wait),
             hot_documents: HotDocuments::new(&config.redis, &limits, checkpoints)?,
             log: Log::new(pool.clone()),
-            subject_keys: subject_keys(config, PgPool::clone(pool))?,
+            subject_keys: subject_keys(config, pool.clone())?,
             cursors: Cursors::new(&config.sealing.lookup_key),
             followers: watcher.followers(),
             reading_recorder: ReadingRecorder::new(config)?,
@@ -156,7 +156,7 @@ impl App {
     }
 }
 
-fn subject_keys(config: &Config, pool: PgPool) -> Result<SubjectKeys, StartError> {
+fn subject_keys(config: &Config, pool: TimedPool) -> Result<SubjectKeys, StartError> {
     let sealing = &config.sealing;
     let master = required(&sealing.master_key, "sealing.master_key")?;
     let master = STANDARD

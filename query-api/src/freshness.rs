@@ -94,11 +94,11 @@ impl Freshness {
         F: Future<Output = sqlx::Result<Fetched<T>>>,
     {
         let Some(token) = token else {
-            return Ok(self.pool.with_timeout(query()).await?);
+            return Ok(self.pool.read(query).await?);
         };
         let mut checkpoints = self.checkpoints.subscribe();
         loop {
-            let fetched = self.pool.with_timeout(query()).await?;
+            let fetched = self.pool.read(&query).await?;
             if fetched.is_fresh_enough(Some(token))? {
                 return Ok(fetched);
             }

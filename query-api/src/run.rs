@@ -1,7 +1,6 @@
 //! Starts the process, and ends it gracefully.
 
 use axum::Router;
-use sqlx::PgPool;
 use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::auth::Authenticator;
 use tidemark_platform::clock::Clock;
@@ -31,15 +30,15 @@ pub async fn run(
     telemetry::init(&config.telemetry)?;
     let url = required(&config.database.read_url, "database.read_url")?;
     let pool = database::pool(&config.database, url)?;
-    let timed = TimedPool::new(pool.clone(), config.database.response_timeout());
-    let watcher = Watcher::new(timed.clone(), &config.query);
-    let app = App::new(&config, &timed, &watcher)?;
+    let pool = TimedPool::new(pool, config.database.response_timeout());
+    let watcher = Watcher::new(pool.clone(), &config.query);
+    let app = App::new(&config, &pool, &watcher)?;
     let clock = Clock::system();
-    let router = router(&config, app, pool, clock.clone())?;
+    let log = Log::new(pool);
+    let router = router(&config, app, log.clone(), clock.clone())?;
     let stop = shutdown.clone();
     let watching = tokio::spawn(async move { watcher.run(stop).await });
     let watching = AbortOnDropHandle::new(watching);
-    let log = Log::new(timed);
     let following = clock.follow_for_ever(move || {
         let log = log.clone();
         async move { log.now().await }
@@ -59,18 +58,14 @@ pub async fn run(
     run_until_drained(&config.http, &shutdown, process).await
 }
 
-fn router(config: &Config, app: App, pool: PgPool, clock: Clock) -> Result<Router, StartError> {
+fn router(config: &Config, app: App, log: Log, clock: Clock) -> Result<Router, StartError> {
     let readiness = Readiness::new().check("database", move || {
-        let pool = pool.clone();
-        async move {
-            let one = sqlx::query!("select 1 as one").fetch_one(&pool).await;
-            one.map(drop)
-        }
+        let log = log.clone();
+        async move { log.head().await.map(drop) }
     });
     let authenticator = Authenticator::from_config(config, clock)?;
-    let queries = axum::Router::from(routes::router())
-        .with_state(app)
-        .merge(openapi::router(routes::api()));
+    let queries = axum::Router::from(routes::router()).with_state(app);
+    let queries = openapi::described(queries, routes::api());
     Ok(middleware::apply(queries, &config.http, authenticator)
         .merge(ops::router(readiness, &config.http)))
 }

@@ -3,6 +3,7 @@
 
 mod absent_postgres;
 pub(crate) mod contention;
+mod cut_connections;
 mod defects;
 mod expected_versions;
 mod expiry;

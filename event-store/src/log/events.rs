@@ -39,20 +39,22 @@ impl Log {
         after_version: i64,
         limit: i64,
     ) -> sqlx::Result<Vec<Recorded>> {
-        let query = select_events!(
-            r#"
-              from events
-             where stream_id = $1
-               and version > $2
-             order by version
-             limit $3
-            "#,
-            stream_id,
-            after_version,
-            limit,
-        )
-        .fetch_all(&*self.pool);
-        self.pool.with_timeout(query).await
+        let query = || {
+            select_events!(
+                r#"
+                  from events
+                 where stream_id = $1
+                   and version > $2
+                 order by version
+                 limit $3
+                "#,
+                stream_id,
+                after_version,
+                limit,
+            )
+            .fetch_all(&*self.pool)
+        };
+        self.pool.read(query).await
     }
 
     /// The events after a position, in order, at most `limit`.
@@ -60,18 +62,20 @@ impl Log {
     /// # Errors
     /// If Postgres does not answer the query.
     pub async fn page(&self, after_position: i64, limit: i64) -> sqlx::Result<Vec<Recorded>> {
-        let query = select_events!(
-            r#"
-              from events
-             where position > $1
-             order by position
-             limit $2
-            "#,
-            after_position,
-            limit,
-        )
-        .fetch_all(&*self.pool);
-        self.pool.with_timeout(query).await
+        let query = || {
+            select_events!(
+                r#"
+                  from events
+                 where position > $1
+                 order by position
+                 limit $2
+                "#,
+                after_position,
+                limit,
+            )
+            .fetch_all(&*self.pool)
+        };
+        self.pool.read(query).await
     }
 
     /// The events that follow a point, up to a position, in order: those of the given types, or all. The event at
@@ -85,19 +89,21 @@ impl Log {
         up_to: i64,
         types: Option<&[&str]>,
     ) -> Result<Vec<Recorded>, FollowError> {
-        let query = select_events!(
-            r#"
-              from events
-             where position between $1 and $2
-               and ($3::text[] is null or type = any ($3) or position in ($1, $2))
-             order by position
-            "#,
-            after.position,
-            up_to,
-            types as _,
-        )
-        .fetch_all(&*self.pool);
-        let mut events = self.pool.with_timeout(query).await?.into_iter();
+        let query = || {
+            select_events!(
+                r#"
+                  from events
+                 where position between $1 and $2
+                   and ($3::text[] is null or type = any ($3) or position in ($1, $2))
+                 order by position
+                "#,
+                after.position,
+                up_to,
+                types as _,
+            )
+            .fetch_all(&*self.pool)
+        };
+        let mut events = self.pool.read(query).await?.into_iter();
         let is_in_log = after.position == 0 || events.next().is_some_and(|it| it.point() == after);
         if is_in_log {
             Ok(events.collect())
@@ -111,16 +117,18 @@ impl Log {
     /// # Errors
     /// If Postgres does not answer the query.
     pub async fn at(&self, positions: &[i64]) -> sqlx::Result<Vec<Recorded>> {
-        let query = select_events!(
-            r#"
-              from events
-             where position = any ($1)
-             order by position
-            "#,
-            positions,
-        )
-        .fetch_all(&*self.pool);
-        self.pool.with_timeout(query).await
+        let query = || {
+            select_events!(
+                r#"
+                  from events
+                 where position = any ($1)
+                 order by position
+                "#,
+                positions,
+            )
+            .fetch_all(&*self.pool)
+        };
+        self.pool.read(query).await
     }
 
     /// The position of an event; `None` if it is not in the log.
@@ -128,15 +136,17 @@ impl Log {
     /// # Errors
     /// If Postgres does not answer the query.
     pub async fn position_of(&self, event_id: Uuid) -> sqlx::Result<Option<i64>> {
-        let query = sqlx::query_scalar!(
-            r#"
-            select position
-              from events
-             where event_id = $1
-            "#,
-            event_id,
-        )
-        .fetch_optional(&*self.pool);
-        self.pool.with_timeout(query).await
+        let query = || {
+            sqlx::query_scalar!(
+                r#"
+                select position
+                  from events
+                 where event_id = $1
+                "#,
+                event_id,
+            )
+            .fetch_optional(&*self.pool)
+        };
+        self.pool.read(query).await
     }
 }

@@ -2,6 +2,8 @@
 //! can write to the database could move, and uses the right cipher all the same, so that only the
 //! associated data can tell the difference.
 
+use sqlx::PgPool;
+
 use super::*;
 use crate::testing::{create_database, database_name};
 
@@ -10,7 +12,12 @@ const ANNA: UserId = UserId(uuid::Uuid::from_u128(1));
 const BORIS: UserId = UserId(uuid::Uuid::from_u128(2));
 
 fn keys(pool: &PgPool) -> SubjectKeys {
-    SubjectKeys::new(pool.clone(), &MASTER, Duration::from_mins(1), 10).unwrap()
+    keys_for(pool, &MASTER, Duration::from_mins(1))
+}
+
+fn keys_for(pool: &PgPool, master: &[u8], ttl: Duration) -> SubjectKeys {
+    let pool = TimedPool::new(pool.clone(), Duration::from_mins(1));
+    SubjectKeys::new(pool, master, ttl, 10).unwrap()
 }
 
 async fn store(pool: &PgPool, subject: UserId, version: i32, wrapped: &[u8]) {
@@ -110,7 +117,7 @@ async fn a_key_of_another_deployment_opens_nothing() {
     store(&pool, ANNA, 1, &new.wrapped).await;
     let sealed = new.key.seal("email", "anna@example.com").unwrap();
     let master = [8; KEY_BYTES];
-    let others = SubjectKeys::new(pool.clone(), &master, Duration::ZERO, 10).unwrap();
+    let others = keys_for(&pool, &master, Duration::ZERO);
     let opened = others.unseal("email", &sealed).await;
     assert!(matches!(opened, Err(SealError::Broken)), "{opened:?}");
     for (subject, version) in [(BORIS, 1), (ANNA, 2)] {
@@ -134,7 +141,7 @@ async fn a_destroyed_key_is_forgotten_once_its_time_in_the_cache_is_over() {
     let new = keys(&pool).create(ANNA).unwrap();
     store(&pool, ANNA, 1, &new.wrapped).await;
     let sealed = new.key.seal("email", "anna@example.com").unwrap();
-    let uncached = SubjectKeys::new(pool.clone(), &MASTER, Duration::ZERO, 10).unwrap();
+    let uncached = keys_for(&pool, &MASTER, Duration::ZERO);
     let cached = keys(&pool);
     for keys in [&uncached, &cached] {
         assert!(keys.unseal("email", &sealed).await.unwrap().is_some());

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::slice;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use tidemark_domain::{Claim, Load, LoadedStream, StateSnapshot};
 use tidemark_event_store::{Log, TimedPool};
 use uuid::Uuid;
@@ -158,8 +158,15 @@ impl Loader {
             .into_iter()
             .map(|(id, begun)| (id, Page::of(begun)))
             .collect();
-        let states = self.log.states(&ids, &after, PAGE_SIZE);
-        let read = states.try_for_each(|part| {
+        // A connection that was cut is noticed before the first part, so nothing is added to the pages twice.
+        let begin = || async {
+            let mut parts = self.log.states(&ids, &after, PAGE_SIZE);
+            let first = parts.try_next().await?;
+            Ok((first, parts))
+        };
+        let (first, rest) = self.log.pool().read(begin).await?;
+        let parts = stream::iter(first.map(Ok)).chain(rest);
+        let read = parts.try_for_each(|part| {
             if let Some(page) = pages.get_mut(&part.stream_id) {
                 page.add(&part);
             }

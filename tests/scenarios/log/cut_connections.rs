@@ -1,0 +1,59 @@
+//! Connections that Postgres ends while they are lent to nobody, as an operator or a crash of one backend does, cost
+//! no request: what reads is asked again on another one, and an append finds out that it did not happen.
+
+use futures::future::join_all;
+use serde_json::json;
+use tidemark_command_api::ProcessRoles;
+use tidemark_tests::App;
+
+/// As many requests at once, so that several connections are open when they are ended.
+const AT_ONCE: usize = 6;
+
+/// Ends the connections of this role to the database, and waits until they are gone. Returns how many there were.
+async fn cut(app: &App, role: &str) -> i64 {
+    let ended = sqlx::query_scalar(
+        "select count(*) filter (where pg_terminate_backend(pid, 10000))
+           from pg_stat_activity
+          where datname = current_database()
+            and usename = $1",
+    );
+    let ended = ended.bind(role).fetch_one(&app.database.pool);
+    ended.await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_is_refused_because_idle_connections_were_cut() {
+    let app = App::start().await;
+    app.admin().await;
+    let roles = ProcessRoles {
+        api: true,
+        relay: false,
+    };
+    // It knows no stream, so that each of its commands loads some.
+    let other = app.another_command_api(roles).await;
+    let admin = app.admin().await.via_command_api(&other.url);
+    let mut ended = 0;
+    for _ in 0..5 {
+        let users = join_all((0..AT_ONCE).map(|_| app.user())).await;
+        ended += cut(&app, "tidemark_append").await;
+        let grants = users.iter().map(|user| {
+            let (admin, path) = (&admin, format!("/v1/users/{}/roles", user.id));
+            async move { admin.post(&path, &json!({"role": "auditor"})).await.ok() }
+        });
+        join_all(grants).await;
+    }
+    assert!(ended > 5 * 2, "{ended} connections");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_query_is_refused_because_idle_connections_were_cut() {
+    let app = App::builder().projector().queries().start().await;
+    let user = app.user().await;
+    app.settle().await;
+    let mut ended = 0;
+    for _ in 0..5 {
+        join_all((0..AT_ONCE).map(|_| async { user.get("/v1/me").await.ok() })).await;
+        ended += cut(&app, "tidemark_read").await;
+    }
+    assert!(ended > 5, "{ended} connections");
+}
