@@ -112,3 +112,17 @@ pub(crate) fn require_service(view: &View<'_>) -> Result<(), Stop> {
 pub(crate) fn service_refusals() -> Vec<Refusal> {
     refusals([Error::Login, Error::Service])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_told_what_they_lack() {
+        let codes = |refusals: Vec<Refusal>| refusals.iter().map(|it| it.code).collect::<Vec<_>>();
+        let of_users = codes(role_refusals(Role::Buyer));
+        assert_eq!(of_users, ["login_required", "logged_out", "role_required"]);
+        let of_services = codes(service_refusals());
+        assert_eq!(of_services, ["login_required", "service_required"]);
+    }
+}

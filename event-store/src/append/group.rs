@@ -89,3 +89,60 @@ pub struct SubjectKeyUse {
     /// The wrapped key if it is new and must be stored; `None` if it must exist already.
     pub wrapped: Option<Vec<u8>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(status: Option<i16>, last_event: Option<usize>) -> NewIdempotencyRecord {
+        NewIdempotencyRecord {
+            id: RecordId(Uuid::nil()),
+            service_key: None,
+            request_hash: Vec::new(),
+            status,
+            stream_id: Uuid::nil(),
+            version: 1,
+            last_event,
+        }
+    }
+
+    #[test]
+    fn a_group_with_anything_besides_one_commands_event_is_not_plain() {
+        let with = |records: &[NewIdempotencyRecord]| Group {
+            idempotency_records: records.to_vec(),
+            ..Group::default()
+        };
+        let accepted = record(Some(201), Some(0));
+        assert!(with(&[]).is_plain());
+        assert!(with(std::slice::from_ref(&accepted)).is_plain());
+        for records in [
+            vec![accepted.clone(), accepted.clone()],
+            vec![record(None, None)],
+            vec![record(Some(201), Some(1))],
+        ] {
+            assert!(!with(&records).is_plain(), "{records:?}");
+        }
+        let claim = || ("email", "a".to_owned(), None);
+        let subject_key = SubjectKeyUse {
+            subject: Uuid::nil(),
+            version: 1,
+            wrapped: None,
+        };
+        for group in [
+            Group {
+                claims_read: vec![claim()],
+                ..Group::default()
+            },
+            Group {
+                claims_written: vec![claim()],
+                ..Group::default()
+            },
+            Group {
+                subject_keys: vec![subject_key],
+                ..Group::default()
+            },
+        ] {
+            assert!(!group.is_plain(), "{group:?}");
+        }
+    }
+}

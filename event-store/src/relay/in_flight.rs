@@ -71,6 +71,8 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn in_flight(count: usize) -> InFlight {
@@ -84,11 +86,24 @@ mod tests {
     fn a_position_is_confirmed_when_all_before_it_are_acknowledged() {
         let mut in_flight = in_flight(3);
         in_flight.acknowledge(13);
-        assert_eq!(in_flight.confirmed(), 10);
+        assert_eq!((in_flight.confirmed(), in_flight.is_empty()), (10, false));
         in_flight.acknowledge(11);
         assert_eq!(in_flight.confirmed(), 11);
         in_flight.acknowledge(12);
         assert_eq!((in_flight.confirmed(), in_flight.is_empty()), (13, true));
+    }
+
+    #[test]
+    fn the_oldest_event_is_the_first_that_is_not_acknowledged() {
+        let mut in_flight = InFlight::new(10);
+        assert_eq!(in_flight.oldest_sent_at(), None);
+        let first = Instant::now();
+        let second = first + Duration::from_secs(1);
+        in_flight.send(first);
+        in_flight.send(second);
+        assert_eq!(in_flight.oldest_sent_at(), Some(first));
+        in_flight.acknowledge(11);
+        assert_eq!(in_flight.oldest_sent_at(), Some(second));
     }
 
     #[test]

@@ -151,3 +151,26 @@ fn unauthenticated() -> Problem {
         "Log in, and send the access token with this request.",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::RequestActor;
+    use crate::testing::user;
+
+    #[test]
+    fn a_user_has_the_roles_of_the_token() {
+        let user = user();
+        assert!(user.has_role("buyer"));
+        assert!(!user.has_role("buy") && !user.has_role("seller"));
+    }
+
+    #[test]
+    fn the_first_name_of_a_principal_is_that_of_the_log_line() {
+        let actor = RequestActor::default();
+        assert_eq!(actor.get(), None);
+        let extractor = actor.clone();
+        extractor.set("user:1".to_owned());
+        extractor.set("user:2".to_owned());
+        assert_eq!(actor.get(), Some("user:1"));
+    }
+}

@@ -125,3 +125,16 @@ fn records_that_are_no_events_are_counted_and_prove_nothing() {
     let last = scan.last_record().unwrap();
     assert_eq!((last.offset, last.position, scan.foreign()), (0, 7, 2));
 }
+
+#[test]
+fn a_scan_is_complete_at_the_end_that_the_partition_had() {
+    let scan = PartitionScan::from_saved(Some(SAVED), 0, 4);
+    assert!(!scan.is_complete());
+    assert_eq!(scan.last_record(), None);
+    let scan = read(scan, &[(4, 7)]);
+    assert!(!scan.is_complete());
+    let scan = read(scan, &[(7, 9)]);
+    assert!(scan.is_complete());
+    let last = scan.last_record().map(|it| (it.offset, it.position));
+    assert_eq!(last, Some((3, 9)));
+}

@@ -6,10 +6,9 @@ use crate::testing::{SECRET, config, config_with, get, token};
 
 #[tokio::test]
 async fn a_service_is_authenticated_by_its_secret() {
-    let authorization = ServiceCredential::from_config(&config())
-        .unwrap()
-        .authorization()
-        .unwrap();
+    let credential = ServiceCredential::from_config(&config()).unwrap();
+    assert_eq!(credential.name(), "query-api");
+    let authorization = credential.authorization().unwrap();
     assert!(authorization.is_sensitive());
     let header = [("authorization", authorization.to_str().unwrap())];
     for path in ["/v1/anyone", "/v1/known"] {

@@ -71,6 +71,18 @@ fn assert_refused(token: &str, case: &str) {
 }
 
 #[test]
+fn a_token_over_the_largest_size_is_not_decoded() {
+    let reason = |length: usize| {
+        let verified = VERIFIER.verify(&"a".repeat(length), now());
+        verified.unwrap_err().to_string()
+    };
+    assert!(reason(4_096).ends_with("its header is not of our form"));
+    for length in [4_097, 4_098, 1 << 20] {
+        assert!(reason(length).ends_with("it is too long"));
+    }
+}
+
+#[test]
 fn an_issued_token_is_valid() {
     let claims = VERIFIER.verify(&token(&config()), now()).unwrap();
     assert_eq!(claims.exp - claims.iat, config().auth.access_token_ttl_s);
