@@ -18,10 +18,10 @@ use crate::app::App;
 pub(crate) fn router(app: App) -> Router {
     let limits = app.config.http.clone();
     let (identity, others) = routes();
-    http::body_limit(identity.into(), limits.auth_body_bytes_max)
+    let routes = http::body_limit(identity.into(), limits.auth_body_bytes_max)
         .merge(others)
-        .with_state(app)
-        .merge(openapi::router(api()))
+        .with_state(app);
+    openapi::described(routes, api())
 }
 
 /// The description of this API for clients.

@@ -21,6 +21,6 @@ pub use problem::{FieldError, Problem, ProblemDocument};
 pub(crate) use body::{BodyLimits, receive_body};
 pub(crate) use correlation::{CORRELATION_ID, TRACEPARENT};
 pub(crate) use entity_tags::{EntityTags, weakened};
-pub(crate) use headers::IDEMPOTENCY_KEY;
-pub(crate) use list::{elements, weighted};
+pub(crate) use headers::{IDEMPOTENCY_KEY, if_match};
+pub(crate) use list::{accepts, elements, weighted};
 pub(crate) use problem::MEDIA_TYPE as PROBLEM_MEDIA_TYPE;

@@ -13,6 +13,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod ops;
 pub mod pagination;
+mod schemas;
 pub mod server;
 pub mod shares;
 pub mod shutdown;

@@ -24,7 +24,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
 use self::handler_limits::HandlerLimits;
-use self::representation::KnownTags;
+use self::representation::Conditions;
 use self::request_checks::HeadLimits;
 use self::request_log::Handled;
 use crate::auth::Authenticator;
@@ -143,7 +143,7 @@ impl Gate {
         correlation: Correlation,
         next: Next,
     ) -> Response {
-        let known_tags = KnownTags::of(&request);
+        let conditions = Conditions::of(&request);
         representation::choose_coding(request.headers_mut());
         let mut response = match self.check_options(&request) {
             Ok(()) => next.run(request).await,
@@ -153,7 +153,10 @@ impl Gate {
                 response
             }
         };
-        known_tags.apply(&mut response);
+        if let Err(problem) = conditions.apply(&mut response) {
+            response.extensions_mut().insert(problem);
+            request_log::name_problem(&mut response, &correlation);
+        }
         response
     }
 

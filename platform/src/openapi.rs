@@ -3,6 +3,9 @@
 //! servers.
 
 mod catalogue;
+mod compressed;
+mod examples;
+mod guard;
 mod headers;
 mod operation;
 mod page;
@@ -10,16 +13,19 @@ mod problems;
 
 pub use headers::Header;
 pub use operation::Described;
-pub use page::router;
 pub use problems::responses;
 
+use axum::Router;
 use axum::http::Method;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
+use self::examples::exemplify;
+use self::guard::guard;
 use crate::http::ProblemDocument;
+use crate::schemas::Schemas;
 
 /// The name of the security scheme of users.
 const USER: &str = "user";
@@ -32,15 +38,24 @@ pub fn complete(mut api: OpenApi, common: impl Fn(&mut Described<'_>)) -> OpenAp
     api.merge(catalogue::Document::openapi());
     let components = api.components.get_or_insert_with(Components::new);
     add_problem_schema(components);
+    let schemas = Schemas::new(components.schemas.clone());
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in operations(item) {
             let mut described = Described::new(&method, path, operation, components);
             described.describe_request();
             common(&mut described);
             described.finish();
+            exemplify(operation, &schemas);
         }
     }
     api
+}
+
+/// Adds to the routes of an API those that describe it, and refuses what the description does not have. The description
+/// is complete.
+pub fn described(routes: Router, api: OpenApi) -> Router {
+    let guarded = guard(routes.merge(catalogue::router(&api)), &api);
+    guarded.merge(page::router(api))
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {

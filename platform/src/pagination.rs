@@ -43,7 +43,7 @@ macro_rules! page_schema {
             items: Vec<$item>,
             /// What to send for the next page: as `cursor` or, in lists of the audit trail, as
             /// `after_version` or `after_position`. Null if no page follows.
-            #[schema(required)]
+            #[schema(required, example = json!(null))]
             next: Option<String>,
         }
     };

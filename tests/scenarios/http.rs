@@ -3,6 +3,7 @@
 mod bad_bodies;
 mod connections;
 mod description;
+mod examples;
 mod extremes;
 mod heads;
 mod locations;

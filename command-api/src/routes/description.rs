@@ -46,13 +46,7 @@ fn describe(operation: &mut Described<'_>) {
         return;
     }
     operation.reads_credentials();
-    operation.takes(Header::IF_MATCH);
-    operation.refuses([Problem::bad_request(
-        "invalid_if_match",
-        "If-Match must be a version as an ETag gave it.",
-    )]);
     operation.refuses([
-        Error::VersionMismatch { current: 7 },
         Error::CommandNotAllowed("place_bid"),
         Error::SubjectErased,
         Error::TooManyEvents,

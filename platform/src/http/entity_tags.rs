@@ -36,12 +36,20 @@ impl EntityTags {
 
     /// Whether this tag is among them, however weak it is on either side.
     pub(crate) fn include(&self, tag: &HeaderValue) -> bool {
+        self.any(tag, |listed, wanted| listed.opaque == wanted.opaque)
+    }
+
+    /// Whether this tag is among them, and weak on neither side.
+    pub(crate) fn include_strong(&self, tag: &HeaderValue) -> bool {
+        self.any(tag, |listed, wanted| listed == wanted && !wanted.is_weak)
+    }
+
+    fn any(&self, tag: &HeaderValue, are_equal: impl Fn(&EntityTag, &EntityTag) -> bool) -> bool {
         let Self::Listed(tags) = self else {
             return true;
         };
-        let opaque = |found: Vec<EntityTag>| found.into_iter().next().map(|tag| tag.opaque);
-        let wanted = parse(tag.as_bytes()).and_then(opaque);
-        wanted.is_some_and(|wanted| tags.iter().any(|tag| tag.opaque == wanted))
+        let wanted = parse(tag.as_bytes()).and_then(|found| found.into_iter().next());
+        wanted.is_some_and(|wanted| tags.iter().any(|listed| are_equal(listed, &wanted)))
     }
 }
 
@@ -144,5 +152,19 @@ mod tests {
             );
         }
         assert!(EntityTags::Any.include(&HeaderValue::from_static("\"9\"")));
+    }
+
+    #[test]
+    fn only_a_strong_tag_is_the_same_bytes() {
+        let known = tags(&["\"7\", W/\"8\""]).unwrap();
+        for (tag, is_included) in [
+            ("\"7\"", true),
+            ("W/\"7\"", false),
+            ("\"8\"", false),
+            ("W/\"8\"", false),
+        ] {
+            let tag = HeaderValue::from_static(tag);
+            assert_eq!(known.include_strong(&tag), is_included, "{tag:?}");
+        }
     }
 }

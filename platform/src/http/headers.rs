@@ -4,7 +4,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Problem;
 use super::entity_tags::{EntityTag, EntityTags};
@@ -35,20 +35,27 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        if !parts.headers.contains_key(IF_MATCH) {
-            return Ok(Self(None));
-        }
-        match EntityTags::of(&parts.headers, &IF_MATCH) {
-            Some(EntityTags::Any) => Ok(Self(None)),
-            Some(EntityTags::Listed(tags)) => {
-                Ok(Self(Some(tags.iter().filter_map(version).collect())))
-            }
-            None => {
-                let detail = r#"If-Match must be `*` or a list of versions as an ETag gave them, such as "7"."#;
-                Err(Problem::bad_request("invalid_if_match", detail))
-            }
-        }
+        Ok(Self(match if_match(&parts.headers)? {
+            Some(EntityTags::Listed(tags)) => Some(tags.iter().filter_map(version).collect()),
+            Some(EntityTags::Any) | None => None,
+        }))
     }
+}
+
+/// The tags in `If-Match`; `None` if there is no such header.
+///
+/// # Errors
+/// 400 if it is malformed.
+pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<EntityTags>, Problem> {
+    if !headers.contains_key(IF_MATCH) {
+        return Ok(None);
+    }
+    let tags = EntityTags::of(headers, &IF_MATCH).map(Some);
+    tags.ok_or_else(|| {
+        let detail =
+            r#"If-Match must be `*` or a list of versions as an ETag gave them, such as "7"."#;
+        Problem::bad_request("invalid_if_match", detail)
+    })
 }
 
 /// The version that this is the tag of. Two tags are equal only if each character is.

@@ -1,6 +1,7 @@
 //! Headers that are lists. A list may be spread over several lines and may have empty elements
 //! (RFC 9110, sections 5.3 and 5.6.1).
 
+use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderName};
 
 /// What stands for a line that is not ASCII, so that it is an element which nothing is equal to.
@@ -25,4 +26,22 @@ pub(crate) fn weighted(element: &str) -> (&str, f32) {
         name.eq_ignore_ascii_case("q").then_some(value)
     });
     (name.trim(), weight.unwrap_or(1.0))
+}
+
+/// Whether a client takes answers of a media type: the range that names it most closely decides. A client that lists
+/// nothing excludes nothing.
+pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+    let weight = |range: &str| {
+        let mut ranges = elements(headers, ACCEPT).map(weighted);
+        let found = ranges.find(|(name, _)| name.eq_ignore_ascii_case(range));
+        found.map(|(_, weight)| weight)
+    };
+    let kind = media_type.split('/').next().unwrap_or_default();
+    let weight = weight(media_type)
+        .or_else(|| weight(&format!("{kind}/*")))
+        .or_else(|| weight("*/*"));
+    match weight {
+        Some(weight) => weight > 0.0,
+        None => elements(headers, ACCEPT).next().is_none(),
+    }
 }

@@ -1,5 +1,5 @@
 //! Which representation of a document a client is sent: compressed or not, or none if the client has it
-//! already.
+//! already, or wants another.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -9,7 +9,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
-use crate::http::{EntityTags, elements, weakened, weighted};
+use crate::http::{EntityTags, Problem, elements, weakened, weighted};
+use crate::{http, tidemark};
 
 /// The one coding that we compress with.
 const GZIP: &str = "gzip";
@@ -31,37 +32,68 @@ pub(super) fn choose_coding(headers: &mut HeaderMap) {
     }
 }
 
-/// The tags of the representations that the client has, as far as it asks for a document. A malformed
-/// header names none, so that the client is sent the document.
-pub(super) struct KnownTags(Option<EntityTags>);
+/// What a client that asks for a document says of its tag (RFC 9110, section 13.1). A command is about a version
+/// instead, which only its decision knows.
+pub(super) struct Conditions {
+    /// The document must have one of these tags, if there are some. A malformed header is refused, since the client
+    /// would be sent what it may not want.
+    wanted: Result<Option<EntityTags>, Problem>,
+    /// The client has the representations with these tags. A malformed header names none, so that the client is
+    /// sent the document.
+    known: Option<EntityTags>,
+}
 
-impl KnownTags {
+impl Conditions {
     pub(super) fn of(request: &Request) -> Self {
-        let asks = matches!(*request.method(), Method::GET | Method::HEAD);
-        let headers = request.headers();
-        Self(
-            asks.then(|| EntityTags::of(headers, &IF_NONE_MATCH))
-                .flatten(),
-        )
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let (wanted, known) = (Ok(None), None);
+            return Self { wanted, known };
+        }
+        Self {
+            wanted: http::if_match(request.headers()),
+            known: EntityTags::of(request.headers(), &IF_NONE_MATCH),
+        }
     }
 
-    /// Gives a compressed document a weak tag, since the plain one has the same version and other bytes.
-    /// Then replaces a document that the client has by 304.
-    pub(super) fn apply(&self, response: &mut Response) {
-        let Some(tag) = response.headers().get(ETAG) else {
-            return;
-        };
-        let is_known = self.0.as_ref().is_some_and(|known| known.include(tag));
-        if response.headers().contains_key(CONTENT_ENCODING) {
-            let tag = weakened(tag);
-            response.headers_mut().insert(ETAG, tag);
+    /// Replaces a document that the client has by 304. Gives a compressed one a weak tag, since the plain one has the
+    /// same version and other bytes.
+    ///
+    /// # Errors
+    /// The problem to answer if the document is not as the client wants it.
+    pub(super) fn apply(self, response: &mut Response) -> Result<(), Problem> {
+        let is_document = response.status() == StatusCode::OK;
+        let tag = response.headers().get(ETAG).cloned();
+        if is_document && let Err(problem) = self.check(tag.as_ref()) {
+            for name in [CONTENT_ENCODING, ETAG, tidemark::HEADER] {
+                response.headers_mut().remove(name);
+            }
+            return Err(problem);
         }
-        if is_known && response.status() == StatusCode::OK {
+        let Some(tag) = tag else {
+            return Ok(());
+        };
+        if response.headers().contains_key(CONTENT_ENCODING) {
+            response.headers_mut().insert(ETAG, weakened(&tag));
+        }
+        if is_document && self.known.is_some_and(|known| known.include(&tag)) {
             for name in [CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE] {
                 response.headers_mut().remove(name);
             }
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             *response.body_mut() = Body::empty();
         }
+        Ok(())
+    }
+
+    /// Checks the tag of the plain document. What has no tag is as wanted only if anything is.
+    fn check(&self, tag: Option<&HeaderValue>) -> Result<(), Problem> {
+        let is_wanted = match self.wanted.as_ref().map_err(Problem::clone)? {
+            None | Some(EntityTags::Any) => true,
+            Some(listed) => tag.is_some_and(|tag| listed.include_strong(tag)),
+        };
+        let detail = "The document is at no version that If-Match names.";
+        is_wanted
+            .then_some(())
+            .ok_or_else(|| Problem::precondition_failed(detail))
     }
 }

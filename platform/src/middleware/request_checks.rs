@@ -4,11 +4,11 @@
 use std::net::Ipv6Addr;
 
 use axum::extract::Request;
-use axum::http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
-use crate::http::{IDEMPOTENCY_KEY, Problem, elements, weighted};
+use crate::http::{IDEMPOTENCY_KEY, Problem, elements};
 use crate::{config, tidemark};
 
 /// Headers that may be sent only once, since two values would contradict each other.
@@ -25,13 +25,6 @@ const SECRET_PARAMETERS: [&str; 5] = [
     "refresh_token",
     "api_key",
     "password",
-];
-/// The routes below this path answer nothing but `API_MEDIA_TYPES`.
-const API_PATH: &str = "/v1/";
-const API_MEDIA_TYPES: [&str; 3] = [
-    "application/json",
-    "application/problem+json",
-    "text/event-stream",
 ];
 
 /// How large the head of a request may be.
@@ -62,8 +55,7 @@ pub(super) fn check(limits: HeadLimits, request: &Request) -> Result<(), Problem
     check_host(request)?;
     check_transfer_codings(request.headers())?;
     check_repetition(request.headers())?;
-    check_uri(request.uri())?;
-    check_accept(request.uri(), request.headers())
+    check_uri(request.uri())
 }
 
 fn check_size(limits: HeadLimits, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
@@ -191,31 +183,4 @@ fn check_uri(uri: &Uri) -> Result<(), Problem> {
         }
         None => Ok(()),
     }
-}
-
-/// Answers 406 where the client accepts none of the media types that the API has. A client that lists
-/// nothing excludes nothing.
-fn check_accept(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-    let mut ranges = elements(headers, ACCEPT).peekable();
-    if !uri.path().starts_with(API_PATH) || ranges.peek().is_none() || ranges.any(accepts_api) {
-        return Ok(());
-    }
-    let detail =
-        "This path answers application/json, and text/event-stream where it has live updates.";
-    Err(Problem::new(
-        StatusCode::NOT_ACCEPTABLE,
-        "not_acceptable",
-        detail,
-    ))
-}
-
-fn accepts_api(media_range: &str) -> bool {
-    let (range, weight) = weighted(media_range);
-    let range = range.to_ascii_lowercase();
-    let matches = range == "*/*"
-        || API_MEDIA_TYPES.contains(&range.as_str())
-        || range.strip_suffix('*').is_some_and(|kind| {
-            kind.ends_with('/') && API_MEDIA_TYPES.iter().any(|known| known.starts_with(kind))
-        });
-    matches && weight > 0.0
 }

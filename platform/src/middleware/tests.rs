@@ -94,7 +94,7 @@ fn routes() -> Router {
             get(|Path(id): Path<uuid::Uuid>| async move { id.to_string() }),
         )
         .route("/v1/filter", get(filter))
-        .route("/v1/headers", get(headers))
+        .route("/v1/headers", post(headers))
         .route(
             "/v1/user",
             get(|user: User| async move { user.id.to_string() }),

@@ -50,7 +50,7 @@ impl Header {
     /// The version that a command expects.
     pub const IF_MATCH: Self = Self {
         name: "If-Match",
-        description: "The command is refused unless its stream is at this version, as `ETag` gave it.",
+        description: "The request is refused unless what it is about is at this version, as `ETag` gave it.",
         example: "\"7\"",
         kind: Kind::Text,
     };

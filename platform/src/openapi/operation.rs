@@ -127,7 +127,12 @@ impl<'a> Described<'a> {
         if self.operation.request_body.is_some() {
             self.refuses_kinds(&problems::OF_BODIES);
         }
+        self.refuses([Problem::precondition_failed(
+            "what the request is about is at another version",
+        )
+        .with("version", 7)]);
         self.describe_security();
+        self.takes(Header::IF_MATCH);
         self.takes(Header::CORRELATION_ID);
         self.takes(Header::TRACEPARENT);
     }

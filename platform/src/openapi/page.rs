@@ -1,4 +1,4 @@
-//! The routes at which an API describes itself.
+//! The routes at which an API shows its description.
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,16 +9,15 @@ use axum::response::Response;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::catalogue;
+use super::compressed::compressed_once;
 
 /// Lets the page load its own scripts and styles, and call this API.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 );
 
-/// The routes `/openapi.json`, `/docs` and `/problems`. The description is complete.
-pub fn router(api: OpenApi) -> Router {
-    let catalogue = catalogue::router(&api);
+/// The routes `/openapi.json` and `/docs`.
+pub(super) fn router(api: OpenApi) -> Router {
     // Otherwise the page would send the address of the API to a public validator.
     let page = Config::default()
         .validator_url("none")
@@ -27,7 +26,7 @@ pub fn router(api: OpenApi) -> Router {
         .url("/openapi.json", api)
         .config(page)
         .into();
-    routes.layer(from_fn(allow_page)).merge(catalogue)
+    compressed_once(routes.layer(from_fn(allow_page)))
 }
 
 async fn allow_page(request: Request, next: Next) -> Response {
@@ -40,12 +39,19 @@ async fn allow_page(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use axum::Router;
+    use axum::body::{Body, Bytes};
+    use axum::http::Method;
+    use flate2::read::GzDecoder;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
     use utoipa::OpenApi;
 
     use crate::middleware;
-    use crate::openapi::complete;
-    use crate::testing::{authenticator, config, get};
+    use crate::openapi::{complete, described};
+    use crate::testing::{authenticator, config, get, request};
 
     #[utoipa::path(
         get,
@@ -63,7 +69,7 @@ mod tests {
     fn app() -> Router {
         let config = config();
         middleware::apply(
-            super::router(complete(Api::openapi(), |_| ())),
+            described(Router::new(), complete(Api::openapi(), |_| ())),
             &config.http,
             authenticator(&config),
         )
@@ -111,5 +117,38 @@ mod tests {
                 "{part}"
             );
         }
+    }
+
+    /// A file as it is sent to a client that accepts gzip.
+    async fn compressed(app: &Router, path: &str) -> Bytes {
+        let accepts = [("accept-encoding", "gzip, br")];
+        let request = request(Method::GET, path, &accepts, Body::empty());
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        for (name, value) in [("content-encoding", "gzip"), ("vary", "accept-encoding")] {
+            assert_eq!(response.headers()[name], value, "{path}");
+        }
+        response.into_body().collect().await.unwrap().to_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_compressed_once_however_its_name_is_written() {
+        let app = app();
+        for paths in [
+            ["/docs/swagger-ui-bundle.js", "/docs/%73wagger-ui-bundle.js"],
+            ["/openapi.json", "/openapi.json?again"],
+        ] {
+            let first = compressed(&app, paths[0]).await;
+            for path in paths {
+                let again = compressed(&app, path).await;
+                // The same bytes at the same place.
+                assert_eq!((again.as_ptr(), again.len()), (first.as_ptr(), first.len()));
+            }
+            let mut plain = Vec::new();
+            GzDecoder::new(&*first).read_to_end(&mut plain).unwrap();
+            assert_eq!(get(&app, paths[0], &[]).await.body, plain);
+        }
+        let missing = get(&app, "/docs/nothing.js", &[("accept-encoding", "gzip")]).await;
+        assert_eq!(missing.status, 404);
     }
 }

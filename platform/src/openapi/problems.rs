@@ -12,7 +12,7 @@ use crate::http::{PROBLEM_MEDIA_TYPE, Problem, ProblemDocument};
 pub(super) type Kind = (u16, &'static str, &'static str);
 
 /// What may be wrong with any request.
-pub(super) const OF_EVERY_REQUEST: [Kind; 15] = [
+pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
     (
         400,
         "repeated_header",
@@ -35,6 +35,11 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 15] = [
         "The request must have exactly one valid Host.",
     ),
     (
+        400,
+        "invalid_if_match",
+        "If-Match must be a version as an ETag gave it.",
+    ),
+    (
         406,
         "not_acceptable",
         "The client accepts none of the media types that this path answers.",
@@ -46,6 +51,11 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 15] = [
         "The body is larger than the limit of this path.",
     ),
     (414, "url_too_long", "The URL is longer than the limit."),
+    (
+        422,
+        "invalid",
+        "Some values of the request are not acceptable: see errors.",
+    ),
     (
         429,
         "too_many_requests",
@@ -86,18 +96,11 @@ pub(super) const OF_PATHS: [Kind; 1] = [(
 )];
 
 /// What may be wrong with a query string.
-pub(super) const OF_QUERIES: [Kind; 2] = [
-    (
-        400,
-        "repeated_parameter",
-        "A parameter is sent more than once.",
-    ),
-    (
-        422,
-        "invalid",
-        "Some values of the request are not acceptable: see errors.",
-    ),
-];
+pub(super) const OF_QUERIES: [Kind; 1] = [(
+    400,
+    "repeated_parameter",
+    "A parameter is sent more than once.",
+)];
 
 /// What may be wrong with the cursor of a page.
 pub(super) const OF_CURSORS: [Kind; 1] = [(
@@ -107,17 +110,12 @@ pub(super) const OF_CURSORS: [Kind; 1] = [(
 )];
 
 /// What may be wrong with a JSON body.
-pub(super) const OF_BODIES: [Kind; 3] = [
+pub(super) const OF_BODIES: [Kind; 2] = [
     (400, "malformed_json", "The body is not JSON."),
     (
         415,
         "unsupported_media_type",
         "The body must be JSON, sent with Content-Type: application/json.",
-    ),
-    (
-        422,
-        "invalid",
-        "Some values of the request are not acceptable: see errors.",
     ),
 ];
 

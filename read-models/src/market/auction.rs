@@ -7,7 +7,7 @@ mod tests;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AuctionId, CategoryId, Money, ProductId, UserId};
+use tidemark_events::{Amount, AuctionId, CategoryId, Money, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -43,7 +43,28 @@ impl Status {
 
 /// An auction of a product.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(as = Auction)]
+#[schema(as = Auction, example = json!({
+    "id": "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+    "product_id": "0199b3a4-4b12-7c3f-9a60-51d2e8f7b309",
+    "category_id": "0199b3a3-9d40-7b2a-8c15-0e7f3a6d4b82",
+    "seller_id": "0199b3a4-3a01-7e52-b7d4-9c0f6a8e2d15",
+    "title": "Brass sextant",
+    "status": "open",
+    "starting_price": { "amount": 12_000, "currency": "EUR" },
+    "current_price": { "amount": 12_500, "currency": "EUR" },
+    "minimum_increment": 500,
+    "minimum_next_bid": { "amount": 13_000, "currency": "EUR" },
+    "buy_now_price": null,
+    "bid_count": 2,
+    "leader_id": "0199b3a4-6e93-7f04-a1c8-7b5d2e9f0c36",
+    "reserve_met": false,
+    "starts_at": "2027-03-01T18:00:00Z",
+    "ends_at": "2027-03-08T18:00:00Z",
+    "anti_sniping_window_s": 60,
+    "latest_end_at": "2027-03-09T18:00:00Z",
+    "outcome": null,
+    "version": 4,
+}))]
 pub struct Row {
     /// The id of the auction.
     #[schema(value_type = Uuid)]
@@ -71,7 +92,7 @@ pub struct Row {
     /// By how much each bid must exceed the one before, in minor units of the auction's currency.
     #[schema(minimum = 1, maximum = 1_000_000_000_000_000i64, example = 500)]
     pub minimum_increment: i64,
-    /// The lowest amount of the next bid; none when the auction is over.
+    /// The lowest amount of the next bid; none when the auction is over, or if no amount is higher.
     #[schema(value_type = Option<schema::Money>)]
     pub minimum_next_bid: Option<Money>,
     /// The price at which a buyer can end the auction at once, in minor units of the auction's currency; none
@@ -169,8 +190,9 @@ fn apply(row: Option<Row>, event: &Event) -> Option<Row> {
             ..
         } => {
             row.current_price = **amount;
-            row.minimum_next_bid = Some(Money {
-                amount: amount.amount.saturating_add(row.minimum_increment),
+            let next = amount.amount.saturating_add(row.minimum_increment);
+            row.minimum_next_bid = Amount::<1>::try_from(next).is_ok().then_some(Money {
+                amount: next,
                 ..**amount
             });
             row.buy_now_price = None;

@@ -20,13 +20,16 @@ pub struct Row {
     #[schema(value_type = Option<Uuid>)]
     pub parent_id: Option<CategoryId>,
     /// The name that people see.
+    #[schema(example = "Sextants")]
     pub name: String,
     /// The name in URLs, which no other category has.
+    #[schema(example = "sextants")]
     pub slug: String,
     /// The place among the categories with the same parent, the lowest first.
-    #[schema(minimum = -2_147_483_648i64, maximum = 2_147_483_647i64)]
+    #[schema(minimum = -2_147_483_648i64, maximum = 2_147_483_647i64, example = 10)]
     pub sort_order: i32,
     /// Whether products and categories may be filed under the category.
+    #[schema(example = true)]
     pub active: bool,
     /// The version of the category: the number of its changes.
     #[schema(minimum = 1, example = 7)]

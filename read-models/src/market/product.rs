@@ -13,7 +13,7 @@ use crate::{EventFilter, FoldInput, ReadModel, RowOf, schema};
 /// Where a product is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = ProductStatus)]
+#[schema(as = ProductStatus, example = "listed")]
 pub enum Status {
     /// Only the seller sees the product.
     Draft,
@@ -52,14 +52,18 @@ pub struct Row {
     #[schema(value_type = Uuid)]
     pub category_id: CategoryId,
     /// The title, one line.
+    #[schema(example = "Brass sextant")]
     pub title: String,
     /// The description, any number of lines.
+    #[schema(example = "In its box.\nThe mirrors are clear.")]
     pub description: String,
     /// How used the product is.
     pub condition: Condition,
     /// References to pictures, the main picture first.
+    #[schema(example = json!(["https://images.example/sextant.jpg"]))]
     pub images: Vec<String>,
     /// Properties by name, such as `weight` with the value `2 kg`.
+    #[schema(example = json!({ "weight": "2 kg" }))]
     pub specifications: BTreeMap<String, String>,
     /// How the product is sent; none if the buyer must collect it.
     #[schema(value_type = Option<schema::Shipping>)]
@@ -67,7 +71,7 @@ pub struct Row {
     /// Where the product is in its life.
     pub status: Status,
     /// The auction that sold the product; none unless it is sold.
-    #[schema(value_type = Option<Uuid>)]
+    #[schema(value_type = Option<Uuid>, example = json!(null))]
     pub sold_in: Option<AuctionId>,
     /// The version of the product: the number of its changes.
     #[schema(minimum = 1, example = 7)]

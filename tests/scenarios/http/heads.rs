@@ -4,7 +4,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tidemark_tests::App;
 
-use super::raw::{connect, every_route, has_status, is_problem, send};
+use super::raw::{RequestLine, connect, every_route, has_status, is_problem, send};
 
 async fn app() -> App {
     App::builder().queries().start().await
@@ -116,6 +116,33 @@ async fn two_accept_lines_are_one_list_and_an_empty_one_excludes_nothing() {
         let head = format!("GET /v1/auctions HTTP/1.1\r\nhost: a\r\n{accept}");
         has_status(&send(app.query_url(), &head).await, status);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_excludes_what_a_route_answers_is_refused() {
+    let app = app().await;
+    for route in every_route(&app).await {
+        if route.method != "OPTIONS" {
+            let excluded = "accept: */*, application/json;q=0, text/event-stream;q=0\r\n";
+            let answer = route.send(&format!("host: a\r\n{excluded}")).await;
+            is_problem(&answer, 406, "not_acceptable");
+        }
+    }
+    assert_eq!(app.database.head().await, 0);
+}
+
+#[tokio::test]
+async fn a_query_parameter_that_a_route_does_not_have_is_refused() {
+    let app = app().await;
+    for route in every_route(&app).await {
+        if route.method != "OPTIONS" {
+            let path = format!("{}?unheard_of=1", route.path);
+            let route = RequestLine { path, ..route };
+            let answer = route.send("host: a\r\n").await;
+            is_problem(&answer, 422, "invalid");
+        }
+    }
+    assert_eq!(app.database.head().await, 0);
 }
 
 /// The layer that compresses would answer 406 after the command has taken effect.

@@ -1,4 +1,4 @@
-//! Documents with an `ETag`: a client that has one is not sent it again.
+//! Documents with an `ETag`: a client that has one is not sent it again, and one that wants another is sent none.
 
 use serde_json::json;
 use tidemark_tests::{App, Client};
@@ -41,6 +41,26 @@ async fn a_document_that_the_client_has_is_not_sent_again() {
             assert_eq!((answer.status, &answer.body), (200, &full.body), "{path}");
         }
 
+        for (wanted, status, code) in [
+            (tag.to_owned(), 200, ""),
+            (format!("\"a\", {tag}"), 200, ""),
+            ("*".to_owned(), 200, ""),
+            (format!("W/{tag}"), 412, "precondition_failed"),
+            ("\"99\"".to_owned(), 412, "precondition_failed"),
+            ("99".to_owned(), 400, "invalid_if_match"),
+        ] {
+            for coding in ["identity", "gzip"] {
+                let client = client.with("accept-encoding", coding);
+                // It counts before what the client has.
+                let client = client
+                    .with("if-match", &wanted)
+                    .with("if-none-match", "\"a\"");
+                let answer = client.get(&path).await;
+                let found = (answer.status, answer.code());
+                assert_eq!(found, (status, code), "{path} {wanted}: {answer:?}");
+            }
+        }
+
         let zipped = client.with("accept-encoding", "br, gzip");
         let answer = zipped.get(&path).await;
         assert_eq!(answer.header("content-encoding"), "gzip");
@@ -52,6 +72,16 @@ async fn a_document_that_the_client_has_is_not_sent_again() {
             (304, answer.header("etag"))
         );
     }
+}
+
+/// A list has no tag, so it is at no version that a client could name.
+#[tokio::test]
+async fn a_list_is_at_no_version() {
+    let app = App::builder().queries().start().await;
+    let wants = |tag: &str| app.client.with("if-match", tag);
+    wants("*").get("/v1/auctions").await.ok();
+    let answer = wants("\"1\"").get("/v1/auctions").await;
+    answer.problem(412, "precondition_failed");
 }
 
 #[tokio::test]

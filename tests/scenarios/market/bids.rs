@@ -126,7 +126,7 @@ async fn invalid_amounts_and_other_currencies_are_refused() {
     // Nobody can outbid the highest possible amount.
     buyer.bid(auction, 1_000_000_000_000_000).await.ok();
     let answer = app.user().await.bid(auction, 1_000_000_000_000_000).await;
-    answer.problem(409, "bid_too_low");
+    answer.problem(409, "no_higher_bid");
 }
 
 #[tokio::test]

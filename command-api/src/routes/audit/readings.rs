@@ -31,19 +31,22 @@ struct NewReading {
     /// The session in which the auditor asked.
     session_id: Uuid,
     /// The part of the history that the auditor is shown.
+    #[garde(dive)]
     scope: Shown,
 }
 
 /// The part of the history that an auditor is shown.
 // The scope of the event is not deserialized directly: it would ignore fields that it does not know.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[garde(allow_unvalidated)]
 enum Shown {
     /// A page of the events of one stream.
     Stream {
         /// The stream.
         stream_id: Uuid,
         /// The version after which the page begins.
+        #[garde(range(min = 0))]
         #[schema(minimum = 0)]
         after_version: i64,
     },
@@ -52,6 +55,7 @@ enum Shown {
         /// The stream.
         stream_id: Uuid,
         /// The version whose state is shown, if it was asked for by version.
+        #[garde(range(min = 1))]
         #[schema(minimum = 1)]
         version: Option<i64>,
         /// The moment whose state is shown, if it was asked for by time.
@@ -61,16 +65,17 @@ enum Shown {
     /// A page of the log.
     Log {
         /// The position after which the page begins.
+        #[garde(range(min = 0))]
         #[schema(minimum = 0)]
         after_position: i64,
         /// The event type that the page is restricted to.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "auction.opened")]
         event_type: Option<Name>,
         /// The aggregate that the page is restricted to.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "auction")]
         aggregate: Option<Name>,
         /// The actor whose events the page is restricted to.
-        #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+        #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "anonymous")]
         actor: Option<Name>,
         /// The moment from which on events are shown.
         #[schema(value_type = Option<String>, format = DateTime)]

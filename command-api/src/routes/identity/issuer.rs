@@ -37,8 +37,10 @@ struct Metadata {
     #[schema(format = "uri", example = "https://auctions.example/docs")]
     service_documentation: String,
     /// There is no authorization endpoint, so there are no response types.
+    #[schema(example = json!([]))]
     response_types_supported: [String; 0],
     /// Users log in by `POST /v1/sessions`, which is no grant of OAuth.
+    #[schema(example = json!([]))]
     grant_types_supported: [String; 0],
 }
 
@@ -48,7 +50,16 @@ struct Metadata {
     path = "/.well-known/jwks.json",
     operation_id = "get_keys",
     tag = "sessions",
-    responses((status = 200, description = "A JWK set (RFC 7517)", body = Object))
+    responses((status = 200, description = "A JWK set (RFC 7517)", body = Object, example = json!({
+        "keys": [{
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "use": "sig",
+            "alg": "EdDSA",
+            "kid": "kPrK_qmxVWaYVA9w",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        }],
+    })))
 )]
 async fn keys(State(app): State<App>) -> Response {
     (caching(&app), Json(app.verifier.jwks())).into_response()

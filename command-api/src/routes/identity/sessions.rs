@@ -43,6 +43,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[garde(allow_unvalidated)]
 struct Login {
     /// The e-mail address that the user registered with.
+    #[schema(example = "ada@example.com")]
     email: String,
     /// The password of the user.
     #[schema(format = "password")]
@@ -54,6 +55,9 @@ struct Login {
 #[garde(allow_unvalidated)]
 struct RefreshToken {
     /// The newest refresh token of the session.
+    #[schema(
+        example = "0199b3a45c7e7d118f0e2b6c9d1e4a77.q7x0nW3vJk1Zc8yTt5oPb2sLr9dGf4hA6mUeXiYwVQE"
+    )]
     refresh_token: String,
 }
 
@@ -65,13 +69,20 @@ struct Tokens {
     /// The user who is logged in.
     user_id: Uuid,
     /// The token to send in the header `Authorization: Bearer`.
+    #[schema(
+        example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovLyJ9.c2lnbmF0dXJl"
+    )]
     access_token: String,
     /// Always `Bearer`.
+    #[schema(example = "Bearer")]
     token_type: &'static str,
     /// Seconds until the access token expires.
     #[schema(minimum = 1, example = 900)]
     expires_in: i64,
     /// The token to send with the next refresh. It can be used once.
+    #[schema(
+        example = "0199b3a45c7e7d118f0e2b6c9d1e4a77.q7x0nW3vJk1Zc8yTt5oPb2sLr9dGf4hA6mUeXiYwVQE"
+    )]
     refresh_token: String,
 }
 

@@ -50,7 +50,7 @@ struct NewUser {
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
     /// The name that other people read: one line of 1 to 100 characters. It is stored encrypted.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "Ada Lovelace")]
     display_name: DisplayName,
 }
 
@@ -66,9 +66,10 @@ struct FirstAdmin {
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
     /// The display name, as in any registration.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "Ada Lovelace")]
     display_name: DisplayName,
     /// The bootstrap secret of the configuration.
+    #[schema(example = "9f2c7e41d06b8a35")]
     secret: String,
 }
 

@@ -40,27 +40,27 @@ struct NewAuction {
     /// The lowest amount that the first bid may have.
     starting_price: Price,
     /// By how much a bid must exceed the highest one so far, in minor units of the same currency.
-    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000_000_000_000i64)]
+    #[schema(value_type = i64, minimum = 1, maximum = 1_000_000_000_000_000i64, example = 500)]
     minimum_increment: Amount,
     /// The price below which the product is not sold, in minor units of the same currency. Bidders are not
     /// told what it is.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000_000i64)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000_000i64, example = 15_000)]
     reserve_price: Option<Amount>,
     /// The price for which a buyer may end the auction at once, in minor units of the same currency. It may
     /// be paid until the first bid.
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000_000i64)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1_000_000_000_000_000i64, example = 20_000)]
     buy_now_price: Option<Amount>,
     /// When the auction opens, at most 730 days ahead, in whole microseconds: what is finer is cut off. Leave
     /// it out to open the auction at once.
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Moment>,
     /// When the auction ends, unless a late bid extends it: at most 730 days ahead, in whole microseconds.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(value_type = String, format = DateTime, example = "2027-03-08T18:00:00Z")]
     ends_at: Moment,
     /// If a bid is placed within this many seconds before the end, the auction ends this many seconds after
     /// the bid instead, but not later than 24 hours after the end that you state here.
     #[garde(range(max = ANTI_SNIPING_WINDOW_MAX_S))]
-    #[schema(maximum = 3_600)]
+    #[schema(maximum = 3_600, example = 60)]
     #[serde(default)]
     anti_sniping_window_s: u32,
 }

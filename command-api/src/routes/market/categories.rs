@@ -32,15 +32,15 @@ struct NewCategory {
     /// The category that this one is part of. Leave it out for a category at the top.
     parent_id: Option<Uuid>,
     /// The name that people read: one line of 1 to 100 characters.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "Sextants")]
     name: Name,
     /// The name for use in addresses, unique among all categories: up to 60 lower-case letters, digits and
     /// single hyphens, not in the form of a UUID.
-    #[schema(value_type = String, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 60)]
+    #[schema(value_type = String, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 60, example = "sextants")]
     slug: Slug,
     /// The place among the categories of the same parent: the lowest comes first.
     #[serde(default)]
-    #[schema(minimum = -2_147_483_648i64, maximum = 2_147_483_647i64)]
+    #[schema(minimum = -2_147_483_648i64, maximum = 2_147_483_647i64, example = 10)]
     sort_order: i32,
 }
 

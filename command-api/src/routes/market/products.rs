@@ -37,23 +37,23 @@ struct NewProduct {
     /// The category that the product belongs to.
     category_id: Uuid,
     /// What the product is, in one line of 1 to 200 characters.
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "Brass sextant")]
     title: Title,
     /// The description for buyers: up to 10,000 characters on any number of lines.
-    #[schema(value_type = String, max_length = 10_000)]
+    #[schema(value_type = String, max_length = 10_000, example = "In its box.\nThe mirrors are clear.")]
     #[serde(default)]
     description: Description,
     /// How used the product is.
     condition: Condition,
     /// References to pictures of the product, the main one first: up to 20, each of 1 to 500 characters.
     #[garde(length(max = 20))]
-    #[schema(value_type = Vec<String>, max_items = 20)]
+    #[schema(value_type = Vec<String>, max_items = 20, example = json!(["https://images.example/sextant.jpg"]))]
     #[serde(default)]
     images: Vec<Image>,
     /// Names and values such as `weight` and `2 kg`: up to 50 pairs. Names and values are lines of 1 to 200
     /// characters each.
     #[garde(length(max = 50))]
-    #[schema(value_type = BTreeMap<String, String>)]
+    #[schema(value_type = BTreeMap<String, String>, example = json!({ "weight": "2 kg" }))]
     #[serde(default, deserialize_with = "specifications")]
     specifications: BTreeMap<Specification, Specification>,
     /// How the product is sent. Leave it out if the buyer must collect the product.

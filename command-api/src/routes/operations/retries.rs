@@ -26,17 +26,17 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[garde(allow_unvalidated)]
 struct NewRetry {
     /// The reactor whose action is tried again.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "auction-timer")]
     reactor: Name,
     /// The position of the event that the action follows from.
     #[garde(range(min = 1))]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, example = 4_711)]
     cause_position: i64,
     /// What tells the action from others that follow from that event.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "close")]
     target: Name,
     /// The refusal that had ended the action.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "409 auction_over")]
     refusal: Name,
 }
 

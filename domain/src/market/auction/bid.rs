@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AuctionId, Moment, Money, Price, Stored, Timestamp, UserId};
+use tidemark_events::{Amount, AuctionId, Moment, Money, Price, Stored, Timestamp, UserId};
 use uuid::Uuid;
 
 use super::Error;
@@ -56,6 +56,9 @@ impl PlaceBid {
             amount: bid.amount.amount + *auction.terms.minimum_increment,
             ..*bid.amount
         });
+        if Amount::<1>::try_from(minimum.amount).is_err() {
+            return Err(Error::NoHigherBid);
+        }
         if bid.amount < minimum.amount {
             return Err(Error::BidTooLow(minimum));
         }
@@ -76,6 +79,7 @@ impl Command for PlaceBid {
         let own = refusals([
             Error::WrongCurrency(EXAMPLE_PRICE),
             Error::BidTooLow(EXAMPLE_PRICE),
+            Error::NoHigherBid,
         ]);
         [access::role_refusals(Role::Buyer), own, open_refusals()].concat()
     }

@@ -63,6 +63,9 @@ pub enum Error {
     /// The bid is lower than this, the lowest amount that the auction accepts next.
     #[error("the next bid is at least {} in minor units of {}", .0.amount, .0.currency.code())]
     BidTooLow(Money),
+    /// The highest bid is so high that the next one would exceed the largest amount.
+    #[error("no higher bid is possible")]
+    NoHigherBid,
     /// The seller set no buy-now price.
     #[error("this auction has no buy-now price")]
     NoBuyNowPrice,
@@ -89,6 +92,7 @@ impl Reason for Error {
             | Self::OwnAuction
             | Self::WrongCurrency(_)
             | Self::BidTooLow(_)
+            | Self::NoHigherBid
             | Self::NoBuyNowPrice
             | Self::HasBids => RefusalKind::Conflict,
         }
@@ -111,6 +115,7 @@ impl Reason for Error {
             Self::OwnAuction => "own_auction",
             Self::WrongCurrency(_) => "wrong_currency",
             Self::BidTooLow(_) => "bid_too_low",
+            Self::NoHigherBid => "no_higher_bid",
             Self::NoBuyNowPrice => "no_buy_now_price",
             Self::HasBids => "auction_has_bids",
         }

@@ -12,19 +12,23 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A problem as it is sent.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Problem)]
+#[schema(as = Problem, example = json!({
+    "type": "/problems/bid_too_low",
+    "title": "Bid too low",
+    "status": 409,
+    "code": "bid_too_low",
+    "detail": "the next bid is at least 12000 in minor units of EUR",
+    "instance": "urn:uuid:0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+    "minimum": { "amount": 12_000, "currency": "EUR" },
+}))]
 pub struct ProblemDocument<'a> {
     /// URI reference that names the kind of problem.
-    #[schema(example = "/problems/not_found")]
     r#type: String,
     /// The kind of problem in words.
-    #[schema(example = "Not found")]
     title: String,
     /// The HTTP status.
-    #[schema(example = 404)]
     status: u16,
     /// The stable name of the kind of problem, which programs should compare.
-    #[schema(example = "not_found")]
     code: &'a str,
     /// What is wrong with this request, for people.
     detail: &'a str,
@@ -44,7 +48,7 @@ pub struct ProblemDocument<'a> {
 pub struct FieldError {
     /// JSON pointer (RFC 6901) to the field; empty for the body as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/amount/minor_units")]
+    #[schema(example = "/amount/amount")]
     pointer: Option<String>,
     /// Name of the query parameter.
     #[serde(skip_serializing_if = "Option::is_none")]

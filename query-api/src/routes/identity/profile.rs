@@ -32,8 +32,10 @@ struct Profile {
     /// The id of the user.
     id: Uuid,
     /// The e-mail address; null once it is erased.
+    #[schema(example = "ada@example.com")]
     email: Option<String>,
     /// The name that others see; null once it is erased.
+    #[schema(example = "Ada Lovelace")]
     display_name: Option<String>,
     /// The roles, which say what the user may do.
     #[schema(example = json!(["buyer", "seller"]))]

@@ -78,6 +78,15 @@ fn a_bid_leads_raises_the_next_minimum_and_ends_buying_now() {
 }
 
 #[test]
+fn no_next_bid_is_asked_for_above_the_largest_amount() {
+    let asked_for = |highest| row([scheduled_event(), opened(), bid(highest, true)]);
+    let largest = 1_000_000_000_000_000;
+    let row = asked_for(largest - 500);
+    assert_eq!(row.minimum_next_bid, Some(euro_cents(largest).into()));
+    assert_eq!(asked_for(largest - 499).minimum_next_bid, None);
+}
+
+#[test]
 fn a_late_bid_moves_the_end() {
     let extended = Event::Extended {
         auction_id: AUCTION,

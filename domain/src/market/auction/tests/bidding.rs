@@ -38,6 +38,28 @@ fn the_refusal_of_a_low_bid_names_the_minimum() {
     );
 }
 
+/// The increment is 500.
+#[test]
+fn no_bid_follows_one_that_leaves_no_higher_amount() {
+    let largest = 1_000_000_000_000_000;
+    let after = |highest| {
+        let bid = Event::BidPlaced {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            seller_id: SELLER,
+            bidder_id: BIDDER,
+            amount: euro_cents(highest).into(),
+            reserve_met: true,
+        };
+        opened().and([bid.into()])
+    };
+    let last = after(largest - 500).by(RIVAL).when(bid(largest));
+    assert_eq!(last, Ok(vec![placed(RIVAL, largest, true)]));
+    refused(after(largest - 499), largest, Error::NoHigherBid);
+    refused(after(largest - 499), 1, Error::NoHigherBid);
+    refused(after(largest), largest, Error::NoHigherBid);
+}
+
 #[test]
 fn bids_are_in_the_currency_of_the_auction() {
     let dollars = PlaceBid {

@@ -48,7 +48,9 @@ const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
     params(
         ("id" = Uuid, Path, description = "The auction"),
     ),
-    responses((status = 200, body = String, content_type = "text/event-stream", description = "Live updates"))
+    responses((status = 200, body = String, content_type = "text/event-stream", description = "Live updates", example = json!(
+        "retry: 3000\n\nid: 1.4711\nevent: state\ndata: {\"id\":\"0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77\",\"status\":\"open\"}\n\n"
+    )))
 )]
 pub(super) async fn live(
     State(app): State<App>,

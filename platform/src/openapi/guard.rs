@@ -1,0 +1,198 @@
+//! Refuses what the description of an API does not have: parameters in a query string that the operation does not take,
+//! and a client that accepts nothing which the operation answers. No handler runs then, so no command takes effect.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use crate::http::{FieldError, Problem, accepts};
+
+/// What an operation takes and answers.
+#[derive(Debug, Default)]
+struct Described {
+    /// The parameters of the query string.
+    parameters: BTreeSet<String>,
+    /// The media types of the answers that succeed.
+    media_types: BTreeSet<String>,
+}
+
+/// The operations of an API, by path and method.
+type Operations = HashMap<String, HashMap<Method, Described>>;
+
+/// Gives the routes that `api` describes a guard.
+pub(super) fn guard(routes: Router, api: &OpenApi) -> Router {
+    let paths = api.paths.paths.iter();
+    let operations: Operations = paths
+        .map(|(path, item)| {
+            let mut item = item.clone();
+            let operations = super::operations(&mut item);
+            let described = operations.map(|(method, it)| (method, Described::of(it)));
+            (path.clone(), described.collect())
+        })
+        .collect();
+    routes.layer(from_fn_with_state(Arc::new(operations), check))
+}
+
+async fn check(
+    State(operations): State<Arc<Operations>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // HEAD asks for what GET would answer.
+    let method = match *request.method() {
+        Method::HEAD => &Method::GET,
+        ref method => method,
+    };
+    let path = request.extensions().get::<MatchedPath>();
+    let methods = path.and_then(|path| operations.get(path.as_str()));
+    let checked = match methods.and_then(|methods| methods.get(method)) {
+        Some(described) => described.check(&request),
+        None => Ok(()),
+    };
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl Described {
+    fn of(operation: &Operation) -> Self {
+        let mut described = Self::default();
+        for parameter in operation.parameters.iter().flatten() {
+            if let RefOr::T(parameter) = parameter
+                && parameter.parameter_in == ParameterIn::Query
+            {
+                described.parameters.insert(parameter.name.clone());
+            }
+        }
+        for (status, response) in &operation.responses.responses {
+            if let RefOr::T(response) = response
+                && status.starts_with('2')
+            {
+                let media_types = response.content.keys().cloned();
+                described.media_types.extend(media_types);
+            }
+        }
+        described
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Problem> {
+        let accepts = |media_type: &String| accepts(request.headers(), media_type);
+        if !self.media_types.iter().any(accepts) {
+            let media_types: Vec<_> = self.media_types.iter().map(String::as_str).collect();
+            let detail = format!("This path answers {}.", media_types.join(" or "));
+            let status = StatusCode::NOT_ACCEPTABLE;
+            return Err(Problem::new(status, "not_acceptable", detail));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+        let unknown: BTreeSet<_> = names
+            .filter(|name| !self.parameters.contains(&**name))
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let unknown = unknown.into_iter();
+        let errors = unknown.map(|name| FieldError::parameter(name, "is unknown here"));
+        Err(Problem::invalid(errors.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+    use axum::routing::get;
+    use utoipa::OpenApi;
+
+    use super::*;
+    use crate::middleware;
+    use crate::openapi::{complete, described};
+    use crate::testing;
+
+    #[utoipa::path(
+        get,
+        path = "/v1/things",
+        params(("size" = Option<String>, Query)),
+        responses((status = 200, body = String, content_type = "application/json"))
+    )]
+    #[expect(dead_code, reason = "only its description is used")]
+    fn things() {}
+
+    #[utoipa::path(
+        get,
+        path = "/v1/updates",
+        responses((status = 200, body = String, content_type = "text/event-stream"))
+    )]
+    #[expect(dead_code, reason = "only its description is used")]
+    fn updates() {}
+
+    #[derive(OpenApi)]
+    #[openapi(paths(things, updates))]
+    struct Api;
+
+    fn app() -> Router {
+        let config = testing::config();
+        let routes = Router::new()
+            .route("/v1/things", get(|| async { "[]" }))
+            .route("/v1/updates", get(|| async { "data: 1" }));
+        let routes = described(routes, complete(Api::openapi(), |_| ()));
+        middleware::apply(routes, &config.http, testing::authenticator(&config))
+    }
+
+    #[tokio::test]
+    async fn a_client_that_accepts_nothing_that_a_path_answers_is_refused() {
+        let app = app();
+        for (path, accept, status) in [
+            ("/v1/things", "application/json", 200),
+            ("/v1/things", "text/html, */*;q=0.1", 200),
+            ("/v1/things", "Application/*", 200),
+            ("/v1/things", "", 200),
+            ("/v1/things", "text/html", 406),
+            ("/v1/things", "application/j*", 406),
+            ("/v1/things", "text/event-stream", 406),
+            ("/v1/things", "application/json;q=0", 406),
+            ("/v1/things", "application/json;q=0, */*", 406),
+            ("/v1/things", "*/*, application/json; q=0", 406),
+            ("/v1/things", "application/*;q=0, */*", 406),
+            ("/v1/things", "application/json;q=0.1, */*;q=0", 200),
+            ("/v1/updates", "Text/Event-Stream", 200),
+            ("/v1/updates", "application/json", 406),
+            ("/v1/updates", "text/event-stream;q=0, */*", 406),
+            ("/openapi.json", "text/html", 200),
+        ] {
+            let answer = testing::get(&app, path, &[("accept", accept)]).await;
+            assert_eq!(answer.status, status, "{path}: {accept}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_parameter_that_no_operation_has_is_refused() {
+        let app = app();
+        for method in [Method::GET, Method::HEAD] {
+            for (path, status) in [
+                ("/v1/things?size=7", 200),
+                ("/v1/things?", 200),
+                ("/v1/things?size=7&colour=red&colour=blue", 422),
+                ("/v1/things?%53ize=7", 422),
+                ("/v1/updates?size=7", 422),
+                ("/problems?size=7", 422),
+                ("/docs/?size=7", 200),
+            ] {
+                let body = axum::body::Body::empty();
+                let request = testing::request(method.clone(), path, &[], body);
+                let answer = testing::send(&app, request).await;
+                assert_eq!(answer.status, status, "{method} {path}");
+                if method == Method::GET && path.contains("colour") {
+                    assert_eq!(answer.pointers(), ["colour"]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Schemas of bodies as JSON, and an example of what each allows. A type declares an example of each of its texts, and
+//! of what would contradict another field; all else follows from its schema.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// What stands for a text of a format.
+const OF_FORMATS: [(&str, &str); 4] = [
+    ("date-time", "2027-03-01T18:00:00Z"),
+    ("email", "ada@example.com"),
+    ("password", "seven lanterns drift past the teal bridge"),
+    ("uuid", "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77"),
+];
+
+/// The schemas to which others refer, by their names.
+#[derive(Debug)]
+pub(crate) struct Schemas(Map<String, Value>);
+
+impl Schemas {
+    pub(crate) fn new(named: impl IntoIterator<Item = (String, impl Serialize)>) -> Self {
+        let named = named.into_iter();
+        Self(named.map(|(name, it)| (name, as_json(it))).collect())
+    }
+
+    /// What the schema refers to; of several schemas the first that is not that of null.
+    pub(crate) fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let name = reference.rsplit('/').next().unwrap_or_default();
+            let named = self.0.get(name);
+            return named.map_or(schema, |named| self.resolve(named));
+        }
+        let alternatives = schema["oneOf"].as_array().into_iter().flatten();
+        let mut others = alternatives.filter(|it| it["type"] != "null");
+        others.next().map_or(schema, |other| self.resolve(other))
+    }
+
+    /// A value that the schema allows.
+    pub(crate) fn example(&self, schema: &Value) -> Value {
+        let schema = self.resolve(schema);
+        if let Some(declared) = declared(schema) {
+            return declared.clone();
+        }
+        match type_of(schema) {
+            "object" => {
+                let fields = schema["properties"].as_object().into_iter().flatten();
+                let field = |(name, schema): (&String, _)| (name.clone(), self.example(schema));
+                fields.map(field).collect()
+            }
+            "array" => json!([self.example(&schema["items"])]),
+            "integer" => schema["minimum"].as_i64().unwrap_or(1).into(),
+            "boolean" => false.into(),
+            "string" => text(schema).into(),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// The example that a type or a field states, or the first of the few values that it may have.
+fn declared(schema: &Value) -> Option<&Value> {
+    let first = |list: &'static str| schema.get(list)?.get(0);
+    let example = schema.get("example").or_else(|| first("examples"));
+    example.or_else(|| first("enum"))
+}
+
+/// The type of a value, other than null.
+fn type_of(schema: &Value) -> &str {
+    let found = &schema["type"];
+    let listed = found.as_array().into_iter().flatten();
+    let mut types = listed.chain([found]).filter_map(Value::as_str);
+    types.find(|it| *it != "null").unwrap_or_default()
+}
+
+fn text(schema: &Value) -> String {
+    let of_format = OF_FORMATS
+        .iter()
+        .find(|(format, _)| schema["format"] == *format);
+    if let Some((_, example)) = of_format {
+        return (*example).to_owned();
+    }
+    let length = schema["minLength"].as_u64();
+    "a".repeat(length.and_then(|min| min.try_into().ok()).unwrap_or(1))
+}
+
+/// A schema as JSON.
+pub(crate) fn as_json(schema: impl Serialize) -> Value {
+    serde_json::to_value(schema).unwrap_or_default()
+}

@@ -1,0 +1,111 @@
+//! Every body of both descriptions has an example that fits its schema, and every command accepts the example of its
+//! body.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use tidemark_tests::App;
+
+use super::routes;
+
+/// A body that an API describes.
+struct Body<'a> {
+    /// The operation, and whether this is its request or which answer.
+    place: String,
+    content: &'a Value,
+}
+
+/// The bodies of all requests and answers.
+fn bodies(api: &Value) -> Vec<Body<'_>> {
+    let mut bodies = Vec::new();
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let answers = operation["responses"].as_object().unwrap().iter();
+            let answers = answers.map(|(status, answer)| (status.as_str(), answer));
+            for (name, described) in answers.chain([("request", &operation["requestBody"])]) {
+                for content in described["content"].as_object().into_iter().flatten() {
+                    bodies.push(Body {
+                        place: format!("{method} {path} {name}"),
+                        content: content.1,
+                    });
+                }
+            }
+        }
+    }
+    bodies
+}
+
+/// The examples of a body, which its content states, or to which it refers.
+fn examples<'a>(api: &'a Value, content: &'a Value) -> Vec<&'a Value> {
+    let listed = content["examples"].as_object().into_iter().flatten();
+    let listed = listed.map(|(_, example)| {
+        let reference = example["$ref"].as_str().unwrap();
+        &api.pointer(&reference[1..]).unwrap()["value"]
+    });
+    listed.chain(content.get("example")).collect()
+}
+
+/// Fails if a text has no example of its own: then it is as many letters `a` as it must have.
+fn assert_declared(example: &Value, place: &str) {
+    match example {
+        Value::String(text) => assert_ne!(text.trim_matches('a'), "", "{place}"),
+        Value::Array(items) => items.iter().for_each(|it| assert_declared(it, place)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                assert_declared(field, &format!("{place} {name}"));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Allows no field that a schema does not have, unless it says which others there may be.
+fn close(schemas: &mut Value) {
+    for (name, schema) in schemas.as_object_mut().unwrap() {
+        let is_open = schema["properties"].is_null() || !schema["additionalProperties"].is_null();
+        // A problem has further members, which depend on its code.
+        if !is_open && name != "Problem" {
+            schema["additionalProperties"] = false.into();
+        }
+    }
+}
+
+fn validator(components: &Value, schema: &Value) -> Validator {
+    let document = json!({"allOf": [schema], "components": components});
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&document).unwrap()
+}
+
+#[test]
+fn every_body_has_an_example_that_fits_its_schema() {
+    for api in [tidemark_command_api::api(), tidemark_query_api::api()] {
+        let api = serde_json::to_value(api).unwrap();
+        let mut components = api["components"].clone();
+        close(&mut components["schemas"]);
+        for Body { place, content } in bodies(&api) {
+            let examples = examples(&api, content);
+            assert!(!examples.is_empty(), "{place}");
+            let validator = validator(&components, &content["schema"]);
+            for example in examples {
+                assert_declared(example, &place);
+                if let Err(error) = validator.validate(example) {
+                    panic!("{place}: {error} at {} of {example}", error.instance_path());
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_command_accepts_the_example_of_its_body() {
+    let app = App::start().await;
+    let api = serde_json::to_value(tidemark_command_api::api()).unwrap();
+    for mut route in routes::with_bodies(&app).await {
+        let operation = &api["paths"][route.template]["post"];
+        let example = &operation["requestBody"]["content"]["application/json"]["example"];
+        route.body = Some(example.clone());
+        let answer = route.send().await;
+        // Rules may refuse it, because what it names does not exist, or its time has passed.
+        let is_accepted = ![400, 413, 415, 422].contains(&answer.status);
+        assert!(is_accepted, "{}: {answer:?} to {example}", route.template);
+    }
+}
