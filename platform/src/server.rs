@@ -4,6 +4,7 @@
 mod client_address;
 mod http_version;
 mod idle_timeout;
+mod stalled_streams;
 
 use std::convert::Infallible;
 use std::io;
@@ -15,10 +16,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::{BoxError, Router};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +32,7 @@ pub use self::client_address::ClientAddress;
 
 use self::client_address::network;
 use self::idle_timeout::{Activity, IdleTimeouts, InFlight, TimeoutStream};
+use self::stalled_streams::{AnswerBody, StreamExecutor};
 use crate::config;
 use crate::shares::Shares;
 use crate::shutdown::Shutdown;
@@ -125,7 +126,7 @@ pub async fn serve(
 /// Serves one connection. This is not an async function, because the future of one would keep all of its
 /// arguments beside the connection that is made of them, for each of thousands of clients.
 fn connection(
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder<StreamExecutor>,
     (stream, timeouts): (TcpStream, IdleTimeouts),
     (address, proxies): (IpAddr, usize),
     router: Router,
@@ -144,8 +145,10 @@ fn connection(
     watcher.watch(builder.serve_connection(stream, service).into_owned())
 }
 
-fn builder(http: &config::Http) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(http: &config::Http) -> Builder<StreamExecutor> {
+    let mut builder = Builder::new(StreamExecutor {
+        timeout: Duration::from_millis(http.write_timeout_ms),
+    });
     // hyper allows twice as much as the middleware, so that most heads that are too large reach it and are
     // answered with a problem.
     let buffer = 2 * (http.url_bytes_max + http.header_bytes_max);
@@ -174,12 +177,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let response = router.oneshot(request.map(Body::new)).await?;
-    Ok(response.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            let _ = &in_flight;
-            frame
-        }))
-    }))
+    Ok(response.map(|body| Body::new(AnswerBody::new(body, in_flight))))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod connections;
 mod idle_timeouts;
 mod shares;
+mod stalled_streams;
 
 use std::io::ErrorKind;
 use std::time::Duration;
