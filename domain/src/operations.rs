@@ -1,3 +1,4 @@
 //! Decisions about the running system, which operators take.
 
+pub mod rebuild;
 pub mod retry;

@@ -56,6 +56,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
         Aggregate::Reading => state::<crate::audit::reading::Reading>(),
         Aggregate::Retry => state::<crate::operations::retry::Retry>(),
+        Aggregate::Rebuild => state::<crate::operations::rebuild::Rebuild>(),
     }
 }
 

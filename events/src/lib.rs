@@ -57,6 +57,8 @@ aggregates! {
     Reading(audit::reading, ReadingId) = "reading", Public;
     /// A retry: the record that an operator had an action tried again.
     Retry(operations::retry, RetryId) = "retry", Public;
+    /// A rebuild: the record of what an operator had done to a generation of a read model.
+    Rebuild(operations::rebuild, RebuildId) = "rebuild", Public;
 }
 
 #[cfg(test)]

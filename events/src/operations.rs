@@ -1,3 +1,4 @@
 //! Events of operators: what they do to a running system is on record, as everything else is.
 
+pub mod rebuild;
 pub mod retry;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, KeyedHash, Metadata,
-    Moment, Price, ProductId, ReadingId, Recorded, ReserveId, RetryId, Sealed, SessionId, Stored,
-    Timestamp, UserId, Value,
+    Moment, Price, ProductId, ReadingId, RebuildId, Recorded, ReserveId, RetryId, Sealed,
+    SessionId, Stored, Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -69,6 +69,8 @@ pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
 
 /// The retry in the samples.
 pub const RETRY: RetryId = RetryId(Uuid::from_u128(10));
+/// The rebuild in the samples.
+pub const REBUILD: RebuildId = RebuildId(Uuid::from_u128(11));
 
 /// The time so many seconds after the beginning of 2027.
 #[must_use]

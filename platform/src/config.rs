@@ -15,6 +15,7 @@ mod market;
 mod projection;
 mod query;
 mod reactor;
+mod rebuild;
 mod redis;
 mod relay;
 mod sealing;
@@ -31,6 +32,7 @@ pub use market::Market;
 pub use projection::{FeedChoice, Projection};
 pub use query::Query;
 pub use reactor::Reactor;
+pub use rebuild::Rebuild;
 pub use redis::Redis;
 pub use relay::Relay;
 pub use sealing::Sealing;
@@ -85,6 +87,8 @@ pub struct Config {
     pub projection: Projection,
     #[garde(dive)]
     pub reactor: Reactor,
+    #[garde(dive)]
+    pub rebuild: Rebuild,
     #[garde(dive)]
     pub market: Market,
     #[garde(dive)]

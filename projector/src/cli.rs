@@ -3,16 +3,19 @@
 mod actions;
 mod command_api;
 mod create_admin;
+mod rebuild;
 mod run;
 mod status;
 
 use std::io::Write;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use sqlx::migrate::MigrateError;
+use tidemark_events::operations::rebuild::Order;
 use tidemark_platform::config::FeedChoice;
 use tidemark_platform::{Config, auth, config, telemetry};
 
@@ -64,6 +67,54 @@ enum Command {
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
     Actions(Actions),
+    /// Build a read model anew, beside the generation that serves, and let the new one serve
+    ///
+    /// The projectors that run build it from the beginning of the log, and go on when this command is stopped.
+    /// Where the fold has not changed, all rows are compared before the new generation serves. The one before is
+    /// kept for a rollback. The exit code is 3 if the new generation does not serve because its rows are different.
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that may `order_rebuild`,
+    /// as the commands below do.
+    #[command(
+        after_help = "Example: tidemark-projector rebuild auction --reason 'search was mended'"
+    )]
+    Rebuild(Rebuild),
+    /// Pause the build of a generation
+    Pause(Generations),
+    /// Go on with the build of a generation that was paused
+    Resume(Generations),
+    /// Give up the build of a generation, and delete what was built
+    Cancel(Generations),
+    /// Let the generation serve again that served before
+    Rollback(Generations),
+}
+
+#[derive(Debug, clap::Args)]
+struct Rebuild {
+    #[command(flatten)]
+    order: Generations,
+    /// Into how many shards the new generation is divided, in place of `projection.shards`
+    #[arg(long)]
+    shards: Option<NonZeroU8>,
+    /// Let the new generation serve also if its rows are different
+    #[arg(long)]
+    expect_changes: bool,
+    /// Only compare the new generation with the one that serves, and then drop it
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not wait until the new generation serves
+    #[arg(long)]
+    detach: bool,
+}
+
+/// A read model, and why something is done to its generations.
+#[derive(Debug, clap::Args)]
+struct Generations {
+    /// The name of the read model, such as `auction`
+    read_model: String,
+    /// Why; the log records it
+    #[arg(long)]
+    reason: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -142,6 +193,16 @@ enum Error {
     Credential(#[from] auth::Error),
     #[error("the password cannot be read")]
     Password(#[source] std::io::Error),
+    #[error("there is no read model `{0}`; there are {1}")]
+    UnknownReadModel(String, String),
+    #[error("a generation of this read model is being built already; `status` shows it")]
+    AlreadyBuilt,
+    #[error("no generation of this read model is being built")]
+    NoneBuilt,
+    #[error("no generation of this read model is kept that served before")]
+    NoneKept,
+    #[error("the generation has changed meanwhile; `status` shows how it is")]
+    Changed,
     #[error("no refusal has ended such an action")]
     NotGivenUp,
     #[error("the command API did not answer")]
@@ -184,6 +245,11 @@ impl Command {
             }
             Self::Migrate => run::migrate(&config).await,
             Self::Status { json } => status::status(&config, json).await,
+            Self::Rebuild(arguments) => rebuild::rebuild(&config, arguments).await,
+            Self::Pause(of) => rebuild::execute(&config, Order::Pause, of).await,
+            Self::Resume(of) => rebuild::execute(&config, Order::Resume, of).await,
+            Self::Cancel(of) => rebuild::execute(&config, Order::Cancel, of).await,
+            Self::Rollback(of) => rebuild::execute(&config, Order::RollBack, of).await,
             Self::Actions(command) => actions::execute(&config, command).await,
             Self::CreateAdmin(admin) => create_admin::create_admin(&config, admin).await,
         }

@@ -5,6 +5,7 @@ mod error;
 mod following;
 mod projecting;
 mod reacting;
+mod rebuilding;
 mod run;
 mod sharing;
 

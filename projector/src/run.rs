@@ -27,6 +27,8 @@ use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::registration;
 use crate::reacting::sender::Sender;
+use crate::rebuilding::controller::Controller;
+use crate::rebuilding::deployment;
 use crate::sharing::assignment_runner::AssignmentRunner;
 use crate::sharing::build::Build;
 
@@ -140,6 +142,15 @@ async fn run_assignments(
         return;
     }
     let holder = new_id();
+    let controller = Controller {
+        pool: prompt_pool.clone(),
+        leases: Leases::new(
+            prompt_pool.clone(),
+            holder,
+            Duration::from_millis(workers.config.rebuild.lease_ms),
+        ),
+        settings: workers.config.rebuild.clone(),
+    };
     let lease_duration = Duration::from_millis(settings.lease_ms);
     let runner = AssignmentRunner {
         leases: Leases::new(prompt_pool.clone(), holder, lease_duration),
@@ -153,12 +164,13 @@ async fn run_assignments(
         },
         settings,
     };
-    runner.run(stop).await;
+    tokio::join!(runner.run(stop.clone()), controller.run(stop));
 }
 
 /// Divides read models that have no shards yet, and registers reactors that are new.
 async fn prepare(workers: &WorkerFactory) -> sqlx::Result<()> {
     shards::actual(&workers.pool, &workers.shards).await?;
+    deployment::begin_generations(&workers.pool, &workers.shards).await?;
     registration::register(&workers.pool, PROCESS_MANAGERS).await
 }
 

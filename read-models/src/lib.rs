@@ -7,6 +7,8 @@ mod generation;
 mod model;
 mod shard;
 
+pub mod building;
+pub mod comparison;
 pub mod redis;
 pub mod schema;
 pub mod storage;

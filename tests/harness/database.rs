@@ -36,7 +36,7 @@ impl Database {
     /// Makes a migrated database without events.
     pub async fn fresh() -> Self {
         let template = TEMPLATE.get_or_init(make_template).await;
-        Self::create(&format!("template {template}")).await
+        Self::create(&format!("template {template} owner tidemark_owner")).await
     }
 
     /// Makes a database that is not migrated.

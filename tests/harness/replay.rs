@@ -30,10 +30,19 @@ pub fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
         .collect()
 }
 
-/// The rows that are stored.
+/// The rows of the generation that serves.
 pub async fn rows<M: ReadModel>(pool: &PgPool) -> Rows {
-    let select = format!("select id, position, doc::text from {}_rows", M::NAME);
+    let select = format!(
+        "select id, position, doc::text
+           from {}_rows
+          where generation = (select generation
+                                from generations
+                               where read_model = $1
+                                 and state = 'serving')",
+        M::NAME
+    );
     let rows: Vec<(Uuid, i64, String)> = sqlx::query_as(AssertSqlSafe(select))
+        .bind(M::NAME)
         .fetch_all(pool)
         .await
         .unwrap();

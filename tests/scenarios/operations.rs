@@ -7,6 +7,24 @@ use tidemark_tests::App;
 
 use crate::http::routes::{Audience, Route};
 
+/// The route of rebuilds, with a request that it accepts.
+pub(crate) fn rebuild(app: &App) -> Route {
+    let rebuild = json!({
+        "read_model": "auction",
+        "order": "build",
+        "reason": "the fold was mended",
+    });
+    let operator = "operator";
+    Route::post(
+        "/v1/rebuilds",
+        Audience::Service(operator),
+        &app.service(operator),
+    )
+    .with(rebuild)
+    .line("/read_model", 100)
+    .line("/reason", 500)
+}
+
 /// The route of retries, with a request that it accepts.
 pub(crate) fn retry(app: &App) -> Route {
     let retry = json!({

@@ -7,6 +7,7 @@ mod failover;
 mod isolation;
 mod other_log;
 mod parking;
+mod rebuilds;
 mod repeated_records;
 mod replay;
 mod shards;

@@ -1,5 +1,6 @@
 //! Routes of commands about the running system, which the operators' tool sends.
 
+mod rebuilds;
 mod retries;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -8,5 +9,7 @@ use crate::app::App;
 
 /// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(retries::router())
+    OpenApiRouter::new()
+        .merge(rebuilds::router())
+        .merge(retries::router())
 }

@@ -57,6 +57,8 @@ struct Progress {
     state: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fold_version: Option<i32>,
+    /// Whether an operator has paused the build of the generation.
+    paused: bool,
     position: i64,
     lag: i64,
     blocked: Option<String>,
@@ -161,6 +163,7 @@ async fn read_models(pool: &PgPool) -> sqlx::Result<Vec<Progress>> {
                null::integer as shards_configured,
                g.state as "state?",
                g.fold_version as "fold_version?",
+               g.paused,
                c.position,
                0::bigint as "lag!",
                c.blocked,
@@ -225,6 +228,7 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Reactor>> {
             shards_configured: None,
             state: None,
             fold_version: None,
+            paused: false,
             position: row.position,
             lag: 0,
             blocked: row.blocked,

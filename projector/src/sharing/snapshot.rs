@@ -102,6 +102,7 @@ async fn shards(pool: &PgPool) -> sqlx::Result<Vec<Task>> {
            and l.expires_at > clock_timestamp()
          where g.state <> 'dropped'
            and g.shards is not null
+           and not g.paused
         "#
     )
     .fetch_all(pool)

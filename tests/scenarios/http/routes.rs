@@ -178,6 +178,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     routes.extend(market::routes(app).await);
     routes.extend(audit::routes(app).await);
     routes.push(operations::retry(app));
+    routes.push(operations::rebuild(app));
     let documented = documented(app).await;
     let listed: BTreeSet<_> = routes
         .iter()

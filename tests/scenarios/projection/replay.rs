@@ -61,13 +61,15 @@ async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<Str
 
 /// The Redis keys of the hashes that hold the documents of a read model, one per shard.
 pub(super) async fn buckets<M: ReadModel>(app: &App) -> Vec<String> {
-    let shards: i32 = sqlx::query_scalar("select shards from generations where read_model = $1")
+    let sql =
+        "select generation, shards from generations where read_model = $1 and state = 'serving'";
+    let (generation, shards): (i32, i32) = sqlx::query_as(sql)
         .bind(M::NAME)
         .fetch_one(&app.database.pool)
         .await
         .unwrap();
     let prefix = app.settings.get("TIDEMARK_REDIS__KEY_PREFIX");
-    let bucket = |shard| format!("{prefix}:{{{}.1.{shard}}}", M::NAME);
+    let bucket = |shard| format!("{prefix}:{{{}.{generation}.{shard}}}", M::NAME);
     (0..shards).map(bucket).collect()
 }
 

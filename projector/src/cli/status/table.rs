@@ -30,10 +30,13 @@ pub(super) fn table(status: &Status) -> String {
         let rebuild = read_model.shards_configured.map(|configured| {
             format!("; {configured} shards are configured, which takes a rebuild")
         });
+        let state = read_model.state.as_ref();
+        let state = state.filter(|state| *state != "serving");
+        let state = state.map(|state| format!("; {state}"));
         let parked = read_model.parked.filter(|parked| *parked > 0);
         let parked = parked.map(|parked| format!("; {parked} rows parked"));
-        let details = parked.into_iter().chain(rebuild).collect::<String>();
-        progress_line(&mut text, read_model, &details);
+        let details = state.into_iter().chain(parked).chain(rebuild);
+        progress_line(&mut text, read_model, &details.collect::<String>());
     }
     text.push('\n');
     line(
@@ -61,6 +64,7 @@ pub(super) fn table(status: &Status) -> String {
 fn progress_line(text: &mut String, progress: &Progress, details: &str) {
     let state = match (&progress.blocked, progress.holder) {
         (Some(reason), _) => format!("blocked: {reason}"),
+        (None, _) if progress.paused => "paused".to_owned(),
         (None, Some(_)) => "running".to_owned(),
         (None, None) if !progress.can_run => {
             "not running: no running projector can run it".to_owned()

@@ -1,0 +1,27 @@
+//! Section `[rebuild]`.
+
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
+
+use garde::Validate;
+use serde::Deserialize;
+
+use super::bounds::positive;
+
+/// Generations that are built beside those that serve.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+pub struct Rebuild {
+    #[garde(custom(positive))]
+    pub tick_ms: u64,
+    #[garde(custom(positive))]
+    pub lease_ms: u64,
+    pub level_events: u32,
+    #[garde(custom(positive))]
+    pub compare_rows_max: u32,
+    #[garde(custom(positive))]
+    pub compare_looks_max: u32,
+    pub compare_pause_ms: u64,
+    pub differences_max: u32,
+    pub kept_s: u32,
+}

@@ -1,0 +1,188 @@
+//! Builds a read model anew, and what else operators do to its generations. Each order is recorded in the log before
+//! it is carried out, so that one that could not be recorded changes nothing.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use sqlx::PgPool;
+use tidemark_event_store::TimedPool;
+use tidemark_events::operations::rebuild::Order;
+use tidemark_platform::config::required;
+use tidemark_platform::{Config, database};
+use tidemark_read_models::building::{self, Build};
+use tidemark_read_models::{ReadModel, for_each_read_model};
+
+use super::command_api::CommandApi;
+use super::{Error, Generations, Rebuild, print};
+use crate::projecting::shards;
+use crate::rebuilding::progress::{self, BuildProgress};
+
+/// The pause before the progress is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The exit code if the new generation does not serve because its rows are not the same.
+const EXIT_DIFFERENT: u8 = 3;
+
+/// Begins a build, and shows its progress until the new generation serves.
+pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitCode, Error> {
+    let pool = connect(config)?;
+    let name = arguments.order.read_model.as_str();
+    let fold_version = fold_version(name)?;
+    let configured = shards::count(&shards::configured(&config.projection)?, name);
+    if progress::being_built(&pool, name).await?.is_some() {
+        return Err(Error::AlreadyBuilt);
+    }
+    record(config, Order::Build, &arguments.order).await?;
+    let build = Build {
+        fold_version,
+        shards: arguments
+            .shards
+            .map_or(configured, |shards| shards.get().into()),
+        expects_changes: arguments.expect_changes,
+        is_dry_run: arguments.dry_run,
+    };
+    let begun = pool
+        .with_timeout(building::begin(&pool, name, build))
+        .await?;
+    let generation = begun.ok_or(Error::AlreadyBuilt)?;
+    if arguments.detach {
+        print(&format!(
+            "Generation {generation} of `{name}` is being built."
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    follow(&pool, name, generation).await
+}
+
+/// Carries out another order.
+pub(super) async fn execute(
+    config: &Config,
+    order: Order,
+    arguments: Generations,
+) -> Result<ExitCode, Error> {
+    let pool = connect(config)?;
+    let name = arguments.read_model.as_str();
+    fold_version(name)?;
+    let generation = match order {
+        Order::RollBack => progress::kept(&pool, name).await?.ok_or(Error::NoneKept)?,
+        Order::Build | Order::Pause | Order::Resume | Order::Cancel => {
+            progress::being_built(&pool, name)
+                .await?
+                .ok_or(Error::NoneBuilt)?
+        }
+    };
+    record(config, order, &arguments).await?;
+    let carried_out = async {
+        match order {
+            Order::RollBack => building::serve(&pool, name, generation).await,
+            Order::Cancel => building::drop(&pool, name, generation).await,
+            Order::Build | Order::Pause | Order::Resume => {
+                building::pause(&pool, name, generation, order == Order::Pause).await
+            }
+        }
+    };
+    if !pool.with_timeout(carried_out).await? {
+        return Err(Error::Changed);
+    }
+    print(&match order {
+        Order::RollBack => format!("Generation {generation} of `{name}` serves again."),
+        Order::Cancel => format!("The build of generation {generation} of `{name}` is cancelled."),
+        Order::Pause => format!("The build of generation {generation} of `{name}` is paused."),
+        Order::Build | Order::Resume => {
+            format!("The build of generation {generation} of `{name}` goes on.")
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn connect(config: &Config) -> Result<TimedPool, Error> {
+    let url = required(&config.database.project_url, "database.project_url")?;
+    let pool = database::pool(&config.database, url)?;
+    Ok(TimedPool::new(pool, config.database.response_timeout()))
+}
+
+/// The version of this build's fold of a read model.
+fn fold_version(read_model: &str) -> Result<i32, Error> {
+    let known = for_each_read_model!(fold());
+    let mut known = known.into_iter();
+    let found = known.find(|(name, _)| *name == read_model);
+    let (_, version) = found.ok_or_else(|| {
+        let names: Vec<_> = for_each_read_model!(fold()).map(|(name, _)| name).into();
+        Error::UnknownReadModel(read_model.to_owned(), names.join(", "))
+    })?;
+    Ok(version)
+}
+
+const fn fold<M: ReadModel>() -> (&'static str, i32) {
+    (M::NAME, M::FOLD_VERSION)
+}
+
+async fn record(config: &Config, order: Order, arguments: &Generations) -> Result<(), Error> {
+    let body = json!({
+        "read_model": arguments.read_model,
+        "order": order,
+        "reason": arguments.reason,
+    });
+    let command_api = CommandApi::new(config)?;
+    let answer = command_api.post("/v1/rebuilds", None, &body).await?;
+    answer.map_err(|refusal| Error::Refused(refusal.to_string()))
+}
+
+/// Shows the progress until the generation serves, does not, or is dropped.
+async fn follow(pool: &PgPool, read_model: &str, generation: i32) -> Result<ExitCode, Error> {
+    let is_terminal = std::io::stderr().is_terminal();
+    let bar = is_terminal.then(|| bar(read_model, generation));
+    loop {
+        let found = progress::of_generation(pool, read_model, generation).await?;
+        let progress = found.ok_or(Error::Changed)?;
+        match &bar {
+            Some(bar) => show(bar, &progress),
+            None => print(&serde_json::to_string(&progress)?),
+        }
+        if let Some((code, text)) = end(&progress) {
+            if let Some(bar) = bar {
+                bar.abandon();
+            }
+            print(&format!("Generation {generation} of `{read_model}` {text}"));
+            if let Some(comparison) = &progress.comparison {
+                print(&serde_json::to_string_pretty(comparison)?);
+            }
+            return Ok(code);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// The exit code and what became of the generation, if its build has ended.
+fn end(progress: &BuildProgress) -> Option<(ExitCode, &'static str)> {
+    let is_compared = progress.comparison.is_some();
+    match progress.state.as_str() {
+        "serving" | "kept" => Some((ExitCode::SUCCESS, "serves.")),
+        "dropped" => Some((ExitCode::SUCCESS, "is dropped.")),
+        "building" if is_compared => Some((
+            ExitCode::from(EXIT_DIFFERENT),
+            "does not serve: its rows are not those of the one that serves. \
+             `cancel` deletes it; a rebuild with --expect-changes serves nevertheless.",
+        )),
+        _ => None,
+    }
+}
+
+fn bar(read_model: &str, generation: i32) -> ProgressBar {
+    let template = "{prefix} {wide_bar} {percent}% {pos}/{len} {per_sec}, {eta} left {msg}";
+    let style = ProgressStyle::with_template(template);
+    let bar = ProgressBar::new(0).with_prefix(format!("{read_model} {generation}"));
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn show(bar: &ProgressBar, progress: &BuildProgress) {
+    bar.set_length(progress.head.unsigned_abs());
+    bar.set_position(progress.position.unsigned_abs());
+    bar.set_message(match (&progress.blocked, progress.paused) {
+        (Some(reason), _) => format!("blocked: {reason}"),
+        (None, true) => "paused".to_owned(),
+        (None, false) => String::new(),
+    });
+}

@@ -1,0 +1,5 @@
+//! Generations that are built beside those that serve: putting them in their place, and what operators do to them.
+
+pub(crate) mod controller;
+pub(crate) mod deployment;
+pub(crate) mod progress;

@@ -1,0 +1,89 @@
+//! How far the build of a generation is.
+
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::PgPool;
+
+/// How far the build of a generation is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct BuildProgress {
+    pub(crate) generation: i32,
+    /// `building`, `ready`, `serving`, `kept` or `dropped`.
+    pub(crate) state: String,
+    pub(crate) paused: bool,
+    /// The position that all of its shards have reached.
+    pub(crate) position: i64,
+    /// The last position of the log.
+    pub(crate) head: i64,
+    /// Why a shard cannot go on, if one cannot.
+    pub(crate) blocked: Option<String>,
+    /// What the comparison with the serving generation found.
+    pub(crate) comparison: Option<Value>,
+}
+
+/// How far the build of a generation is; `None` if there is no such generation.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn of_generation(
+    pool: &PgPool,
+    read_model: &str,
+    generation: i32,
+) -> sqlx::Result<Option<BuildProgress>> {
+    sqlx::query_as!(
+        BuildProgress,
+        r#"
+        select g.generation,
+               g.state,
+               g.paused,
+               coalesce(min(c.position), 0) as "position!",
+               h.position as "head!",
+               max(c.blocked) as blocked,
+               g.comparison
+          from generations g
+         cross join log_head h
+          left join checkpoints c
+         using (read_model, generation)
+         where read_model = $1
+           and generation = $2
+         group by g.generation, g.state, g.paused, h.position, g.comparison
+        "#,
+        read_model,
+        generation,
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+/// The generation of a read model that is being built, paused or not.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn being_built(pool: &PgPool, read_model: &str) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar!(
+        "select generation from generations where read_model = $1 and state in ('building', 'ready')",
+        read_model,
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+/// The generation that served before the one that serves now, if it is kept still.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn kept(pool: &PgPool, read_model: &str) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar!(
+        r#"
+        select generation
+          from generations
+         where read_model = $1
+           and state = 'kept'
+         order by state_since desc
+         limit 1
+        "#,
+        read_model,
+    )
+    .fetch_optional(pool)
+    .await
+}

@@ -1,0 +1,147 @@
+//! Building a generation beside the one that serves, and putting one in the place of another.
+
+use sqlx::{Connection, PgPool};
+
+use crate::comparison::Compared;
+
+/// How a generation is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Build {
+    /// The version of the fold that makes the rows.
+    pub fold_version: i32,
+    /// Into how many shards it is divided.
+    pub shards: i32,
+    /// Whether it may serve although its rows are not those of the generation that serves now.
+    pub expects_changes: bool,
+    /// Whether it is only compared, and then dropped.
+    pub is_dry_run: bool,
+}
+
+/// Makes an empty generation of a read model, which projectors then build. Returns its number; `None` if one is
+/// being built already.
+///
+/// # Errors
+/// If Postgres fails, or there is no such read model.
+pub async fn begin(pool: &PgPool, read_model: &str, build: Build) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar!(
+        "select begin_generation($1, $2, $3, $4, $5)",
+        read_model,
+        build.fold_version,
+        build.shards,
+        build.expects_changes,
+        build.is_dry_run,
+    )
+    .fetch_one(pool)
+    .await
+}
+
+/// Stores what a comparison of a built generation found, and makes it ready to serve if it may.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn finish(
+    pool: &PgPool,
+    (read_model, generation): (&str, i32),
+    compared: Option<&Compared>,
+    is_ready: bool,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update generations
+           set comparison = $3,
+               state = case when $4 then 'ready' else state end,
+               state_since = clock_timestamp()
+         where read_model = $1
+           and generation = $2
+           and state = 'building'
+        "#,
+        read_model,
+        generation,
+        compared.map(|compared| serde_json::to_value(compared).unwrap_or_default()),
+        is_ready,
+    )
+    .execute(pool)
+    .await
+    .map(|_| ())
+}
+
+/// Pauses the build of a generation, or goes on with it. Returns whether it is being built.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn pause(
+    pool: &PgPool,
+    read_model: &str,
+    generation: i32,
+    is_paused: bool,
+) -> sqlx::Result<bool> {
+    let paused = sqlx::query!(
+        r#"
+        update generations
+           set paused = $3
+         where read_model = $1
+           and generation = $2
+           and state = 'building'
+        "#,
+        read_model,
+        generation,
+        is_paused,
+    );
+    Ok(paused.execute(pool).await?.rows_affected() == 1)
+}
+
+/// Lets a generation serve in one step, and keeps the one that did for a rollback. Returns whether it did: the
+/// generation must be built, and not be dropped or serving already.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn serve(pool: &PgPool, read_model: &str, generation: i32) -> sqlx::Result<bool> {
+    let mut connection = pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    let kept = sqlx::query!(
+        r#"
+        update generations
+           set state = 'kept',
+               state_since = clock_timestamp()
+         where read_model = $1
+           and state = 'serving'
+           and generation <> $2
+        "#,
+        read_model,
+        generation,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    let serves = sqlx::query!(
+        r#"
+        update generations
+           set state = 'serving',
+               state_since = clock_timestamp()
+         where read_model = $1
+           and generation = $2
+           and state in ('ready', 'kept')
+        "#,
+        read_model,
+        generation,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    if kept.rows_affected() != 1 || serves.rows_affected() != 1 {
+        return Ok(false);
+    }
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Deletes a generation that does not serve. Returns whether there was one.
+///
+/// # Errors
+/// If Postgres fails, or queries hold the deletion up for long: then it may be repeated.
+pub async fn drop(pool: &PgPool, read_model: &str, generation: i32) -> sqlx::Result<bool> {
+    let dropped = sqlx::query_scalar!(
+        r#"select drop_generation($1, $2) as "dropped!""#,
+        read_model,
+        generation,
+    );
+    dropped.fetch_one(pool).await
+}

@@ -1,0 +1,270 @@
+//! Comparing two generations of a read model row by row, while both are being kept up to date.
+//!
+//! A **look** is one statement, which sees the rows and the checkpoints of both generations at one moment. At that
+//! moment one of them may have applied events that the other has not. So a row that differs only counts if it is
+//! seen to differ in the same way again once both have applied everything that either had applied at the first look:
+//! then both have seen the same events, and have made different rows of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, FromRow, PgPool};
+use uuid::Uuid;
+
+/// What is compared, and with how much patience.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison<'a> {
+    /// The name of the read model.
+    pub read_model: &'a str,
+    /// The generation that serves.
+    pub serving: i32,
+    /// The generation that is compared with it.
+    pub built: i32,
+    /// The most rows that one look compares.
+    pub page_rows: i64,
+    /// How often rows that differ are looked at again at most, and the pause before that.
+    pub looks_max: u32,
+    /// The pause before rows are looked at again.
+    pub pause: Duration,
+    /// The most rows of which the differences are listed.
+    pub listed_max: u32,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// How many rows the serving generation has.
+    pub rows_serving: i64,
+    /// How many rows the other generation has.
+    pub rows_built: i64,
+    /// How many rows are different.
+    pub different_rows: u32,
+    /// How many rows changed at every look, so that they could not be compared.
+    pub undecided_rows: u32,
+    /// The first of the rows that are different.
+    pub differences: Vec<Difference>,
+}
+
+/// A row that is not the same in both generations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The id of the row.
+    pub id: Uuid,
+    /// The fields that differ, each as it is in the serving generation and in the other one. A field that is not
+    /// there is null.
+    pub fields: BTreeMap<String, (Value, Value)>,
+}
+
+/// A look at a page of rows.
+#[derive(Debug, FromRow)]
+struct Page {
+    /// The last id of the page; `None` if no rows follow.
+    up_to: Option<Uuid>,
+    rows_serving: i64,
+    rows_built: i64,
+    /// The ids of the rows that differ.
+    differing: Vec<Uuid>,
+}
+
+/// A look at a row in both generations, and how far the shards of both had applied the log at that moment.
+#[derive(Clone, Debug, FromRow)]
+struct Look {
+    id: Uuid,
+    serving: Option<String>,
+    serving_position: Option<i64>,
+    built: Option<String>,
+    built_position: Option<i64>,
+    lowest: i64,
+    highest: i64,
+}
+
+impl Compared {
+    /// Whether the rows are the same in both generations.
+    #[must_use]
+    pub const fn is_equal(&self) -> bool {
+        self.different_rows == 0 && self.undecided_rows == 0
+    }
+}
+
+impl Comparison<'_> {
+    /// Compares all rows.
+    ///
+    /// # Errors
+    /// If Postgres fails.
+    pub async fn run(&self, pool: &PgPool) -> sqlx::Result<Compared> {
+        let mut compared = Compared::default();
+        let mut differing = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.page(pool, after).await?;
+            compared.rows_serving += page.rows_serving;
+            compared.rows_built += page.rows_built;
+            differing.extend(page.differing);
+            if page.up_to.is_none() {
+                break;
+            }
+            after = page.up_to;
+        }
+        self.decide(pool, differing, &mut compared).await?;
+        Ok(compared)
+    }
+
+    /// Looks at rows that differed until it is known of each whether it still does.
+    async fn decide(
+        &self,
+        pool: &PgPool,
+        mut differing: Vec<Uuid>,
+        compared: &mut Compared,
+    ) -> sqlx::Result<()> {
+        let mut first_looks: HashMap<Uuid, Look> = HashMap::new();
+        for _ in 0..self.looks_max {
+            if differing.is_empty() {
+                return Ok(());
+            }
+            let mut undecided = Vec::new();
+            for look in self.looks(pool, &differing).await? {
+                if look.is_equal() {
+                    continue;
+                }
+                match first_looks.get(&look.id) {
+                    Some(first) if first.is_confirmed_by(&look) => compared.add(&look, self),
+                    // Both have not yet applied what one of them had applied at the first look.
+                    Some(first) if first.shows_the_same(&look) => undecided.push(look.id),
+                    _ => {
+                        undecided.push(look.id);
+                        first_looks.insert(look.id, look);
+                    }
+                }
+            }
+            differing = undecided;
+            tokio::time::sleep(self.pause).await;
+        }
+        compared.undecided_rows = u32::try_from(differing.len()).unwrap_or(u32::MAX);
+        Ok(())
+    }
+
+    /// Looks at the rows whose ids follow.
+    async fn page(&self, pool: &PgPool, after: Option<Uuid>) -> sqlx::Result<Page> {
+        let table = format!("{}_rows", self.read_model);
+        let sql = format!(
+            "with page as materialized (
+                 select id from {table}
+                  where generation = $1 and ($3::uuid is null or id > $3)
+                  order by id
+                  limit $4
+             ), bound as materialized (
+                 select case when count(*) = $4
+                             then (select id from page order by id desc limit 1) end as up_to
+                   from page
+             ), pairs as (
+                 select coalesce(s.id, b.id) as id,
+                        s.id is not null as is_serving,
+                        b.id is not null as is_built,
+                        s.position is not distinct from b.position
+                            and s.doc::text is not distinct from b.doc::text as is_equal
+                   from (select t.* from {table} t, bound
+                          where t.generation = $1 and ($3 is null or t.id > $3)
+                            and (up_to is null or t.id <= up_to)) s
+                   full join
+                        (select t.* from {table} t, bound
+                          where t.generation = $2 and ($3 is null or t.id > $3)
+                            and (up_to is null or t.id <= up_to)) b
+                     on s.id = b.id
+             )
+             select (select up_to from bound) as up_to,
+                    count(*) filter (where is_serving) as rows_serving,
+                    count(*) filter (where is_built) as rows_built,
+                    coalesce(array_agg(id) filter (where not is_equal), '{{}}') as differing
+               from pairs"
+        );
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(self.serving)
+            .bind(self.built)
+            .bind(after)
+            .bind(self.page_rows)
+            .fetch_one(pool)
+            .await
+    }
+
+    /// Looks at rows with these ids.
+    async fn looks(&self, pool: &PgPool, ids: &[Uuid]) -> sqlx::Result<Vec<Look>> {
+        let table = format!("{}_rows", self.read_model);
+        let sql = format!(
+            "select wanted.id,
+                    s.doc::text as serving,
+                    s.position as serving_position,
+                    b.doc::text as built,
+                    b.position as built_position,
+                    applied.lowest,
+                    applied.highest
+               from unnest($3::uuid[]) as wanted (id)
+               left join {table} s on s.generation = $1 and s.id = wanted.id
+               left join {table} b on b.generation = $2 and b.id = wanted.id
+              cross join (
+                    select min(position) as lowest, max(position) as highest
+                      from checkpoints
+                     where read_model = $4 and generation in ($1, $2)
+              ) applied"
+        );
+        sqlx::query_as(AssertSqlSafe(sql))
+            .bind(self.serving)
+            .bind(self.built)
+            .bind(ids)
+            .bind(self.read_model)
+            .fetch_all(pool)
+            .await
+    }
+}
+
+impl Look {
+    fn is_equal(&self) -> bool {
+        self.serving == self.built && self.serving_position == self.built_position
+    }
+
+    fn shows_the_same(&self, later: &Self) -> bool {
+        self.serving_position == later.serving_position
+            && self.built_position == later.built_position
+            && self.serving == later.serving
+            && self.built == later.built
+    }
+
+    /// Whether the row is the same at a later look, at which both generations have applied all that either had.
+    fn is_confirmed_by(&self, later: &Self) -> bool {
+        self.shows_the_same(later) && later.lowest >= self.highest
+    }
+
+    fn difference(&self) -> Difference {
+        let (serving, built) = (
+            fields(self.serving.as_deref()),
+            fields(self.built.as_deref()),
+        );
+        let names: BTreeSet<_> = serving.keys().chain(built.keys()).collect();
+        let pairs = names.into_iter().map(|name| {
+            let value = |of: &BTreeMap<String, Value>| of.get(name).cloned().unwrap_or_default();
+            (name.clone(), (value(&serving), value(&built)))
+        });
+        Difference {
+            id: self.id,
+            fields: pairs
+                .filter(|(_, (serving, built))| serving != built)
+                .collect(),
+        }
+    }
+}
+
+impl Compared {
+    fn add(&mut self, look: &Look, comparison: &Comparison<'_>) {
+        self.different_rows += 1;
+        if self.different_rows <= comparison.listed_max {
+            self.differences.push(look.difference());
+        }
+    }
+}
+
+/// The fields of a document; none if there is no row.
+fn fields(document: Option<&str>) -> BTreeMap<String, Value> {
+    let document = document.and_then(|text| serde_json::from_str(text).ok());
+    document.unwrap_or_default()
+}

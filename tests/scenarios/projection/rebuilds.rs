@@ -1,0 +1,229 @@
+//! Operators build a generation of a read model beside the one that serves, and let it serve, while clients go on.
+
+use std::process::Output;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tidemark_read_models::market::category::Category;
+use tidemark_read_models::{ReadModel, for_each_read_model};
+use tidemark_tests::{App, Process, User, eventually, replay};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::replay::{assert_documents, assert_rows};
+use super::trade::trade;
+
+/// The exit code if the rows of the new generation are different.
+const DIFFERENT: i32 = 3;
+
+/// Runs the operators' tool on a read model, with a reason.
+async fn order(app: &App, arguments: &[&str]) -> Output {
+    let settings = app.settings.as_service("operator");
+    let arguments = [arguments, &["--reason", "as an exercise"]].concat();
+    Process::operators_tool(&settings, &arguments).await
+}
+
+/// The number of the generation that serves, and the states of all generations of a read model.
+async fn generations(app: &App, read_model: &str) -> Vec<(i32, String)> {
+    let sql = "select generation, state from generations where read_model = $1 order by generation";
+    let generations = sqlx::query_as(sql).bind(read_model);
+    generations.fetch_all(&app.database.pool).await.unwrap()
+}
+
+fn states(of: &[&str]) -> Vec<(i32, String)> {
+    let states = (1..)
+        .zip(of)
+        .map(|(number, state)| (number, (*state).to_owned()));
+    states.collect()
+}
+
+/// Bids on an auction, and queries it with the bid's token and its list without one, until `stop`. Every query
+/// must succeed, and show the bid.
+async fn bid_and_query(user: &User, auction: Uuid, stop: &CancellationToken) {
+    let (path, list) = (
+        format!("/v1/auctions/{auction}"),
+        "/v1/auctions?sort=newest",
+    );
+    for amount in (1_000..).step_by(100) {
+        if stop.is_cancelled() {
+            break;
+        }
+        let bid = user.bid(auction, amount).await.ok();
+        let reader = user.with_tidemark(bid.tidemark());
+        let seen = reader.get(&path).await.ok();
+        assert_eq!(seen.body["current_price"]["amount"], amount, "{seen:?}");
+        user.get(list).await.ok();
+    }
+}
+
+fn name<M: ReadModel>() -> &'static str {
+    M::NAME
+}
+
+#[tokio::test]
+async fn every_read_model_is_rebuilt_under_load_and_no_query_fails_or_goes_back() {
+    let app = App::builder().projector().queries().start().await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    let auction = market.auction(json!({})).await;
+    let stop = CancellationToken::new();
+    let rebuilding = async {
+        for read_model in for_each_read_model!(name()) {
+            let rebuilt = order(&app, &["rebuild", read_model, "--shards", "2"]).await;
+            assert!(rebuilt.status.success(), "{read_model}: {rebuilt:?}");
+            assert_eq!(
+                generations(&app, read_model).await,
+                states(&["kept", "serving"])
+            );
+        }
+        stop.cancel();
+    };
+    tokio::join!(
+        rebuilding,
+        trade(&app, &stop),
+        bid_and_query(&buyer, auction, &stop)
+    );
+    app.settle().await;
+    assert_rows(&app).await;
+    assert_documents(&app).await;
+    let recorded: i64 = sqlx::query_scalar(
+        "select count(*)
+           from events
+          where type = 'rebuild.ordered'
+            and metadata ->> 'actor' = 'service:operator'
+            and data ->> 'order' = 'build'
+            and data ->> 'reason' = 'as an exercise'",
+    )
+    .fetch_one(&app.database.pool)
+    .await
+    .unwrap();
+    assert_eq!(
+        recorded,
+        i64::try_from(for_each_read_model!(name()).len()).unwrap()
+    );
+}
+
+#[tokio::test]
+async fn the_generation_before_serves_again_at_once() {
+    let app = App::builder().projector().queries().start().await;
+    let (market, buyer) = (app.market().await, app.user().await);
+    let auction = market.auction(json!({})).await;
+    let early = order(&app, &["rollback", "auction"]).await;
+    assert!(!early.status.success(), "nothing is kept: {early:?}");
+    let rebuilt = order(&app, &["rebuild", "auction"]).await;
+    assert!(rebuilt.status.success(), "{rebuilt:?}");
+    let stop = CancellationToken::new();
+    let rolling_back = async {
+        let started = Instant::now();
+        let rolled_back = order(&app, &["rollback", "auction"]).await;
+        assert!(rolled_back.status.success(), "{rolled_back:?}");
+        stop.cancel();
+        started.elapsed()
+    };
+    let (took, ()) = tokio::join!(rolling_back, bid_and_query(&buyer, auction, &stop));
+    assert!(took.as_secs() < 5, "{took:?}");
+    assert_eq!(
+        generations(&app, "auction").await,
+        states(&["serving", "kept"])
+    );
+    app.settle().await;
+    assert_rows(&app).await;
+}
+
+/// Changes the name of a category in its row, as an error of an earlier fold would have.
+async fn change_row(app: &App, category: Uuid) {
+    let sql = "update category_rows
+                  set doc = replace(doc::text, '\"active\":true', '\"active\":false')::json
+                where id = $1
+                  and generation = 1";
+    let changed = sqlx::query(sql).bind(category).execute(&app.database.pool);
+    assert_eq!(changed.await.unwrap().rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn different_rows_are_named_by_field_and_serve_only_if_they_are_expected() {
+    let app = App::builder().projector().queries().start().await;
+    let category = app.category(None).await;
+    app.settle().await;
+    change_row(&app, category).await;
+    let compared = order(&app, &["rebuild", "category"]).await;
+    assert_eq!(compared.status.code(), Some(DIFFERENT), "{compared:?}");
+    let output = String::from_utf8(compared.stdout).unwrap();
+    assert!(output.contains(&category.to_string()), "{output}");
+    let found: Value =
+        sqlx::query_scalar("select comparison from generations where generation = 2")
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap();
+    assert_eq!(found["different_rows"], 1, "{found}");
+    assert_eq!(
+        found["differences"][0]["fields"],
+        json!({"active": [false, true]}),
+        "{found}"
+    );
+    assert_eq!(
+        generations(&app, "category").await,
+        states(&["serving", "building"])
+    );
+    let again = order(&app, &["rebuild", "category"]).await;
+    assert!(!again.status.success(), "one is built already: {again:?}");
+    let cancelled = order(&app, &["cancel", "category"]).await;
+    assert!(cancelled.status.success(), "{cancelled:?}");
+    let expected = order(&app, &["rebuild", "category", "--expect-changes"]).await;
+    assert!(expected.status.success(), "{expected:?}");
+    assert_eq!(
+        generations(&app, "category").await,
+        states(&["kept", "dropped", "serving"])
+    );
+    let events = app.database.log().page(0, i64::MAX).await.unwrap();
+    let rows = replay::rows::<Category>(&app.database.pool).await;
+    assert_eq!(rows, replay::replay::<Category>(&events));
+}
+
+#[tokio::test]
+async fn a_build_can_be_paused_compared_alone_and_goes_on_after_a_kill() {
+    let app = App::start().await;
+    app.category(None).await;
+    let begun = order(&app, &["rebuild", "category", "--dry-run", "--detach"]).await;
+    assert!(begun.status.success(), "{begun:?}");
+    assert!(order(&app, &["pause", "category"]).await.status.success());
+    let mut projector = app.spawn_projector().await;
+    eventually("the serving generation to be followed", || async {
+        let position: i64 = sqlx::query_scalar(
+            "select position from checkpoints where read_model = 'category' and generation = 1",
+        )
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+        (position > 0).then_some(())
+    })
+    .await;
+    let built: i64 = sqlx::query_scalar("select count(*) from category_rows where generation = 2")
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(built, 0, "the build is paused");
+    projector.kill().await;
+    assert!(order(&app, &["resume", "category"]).await.status.success());
+    let _projector = app.spawn_projector().await;
+    eventually("the build to be compared and dropped", || async {
+        (generations(&app, "category").await == states(&["serving", "dropped"])).then_some(())
+    })
+    .await;
+    assert!(
+        !replay::rows::<Category>(&app.database.pool)
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_read_model_that_does_not_exist_is_refused_by_name() {
+    let app = App::start().await;
+    let refused = order(&app, &["rebuild", "auktion"]).await;
+    assert!(!refused.status.success());
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        error.contains("`auktion`") && error.contains("auction, bid"),
+        "{error}"
+    );
+}
