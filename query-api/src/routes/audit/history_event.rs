@@ -13,6 +13,26 @@ use crate::error::Error;
 
 /// An event of the log.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "position": 4_711,
+    "event_id": "0199b3a4-7fa5-7b16-9d83-4c0e5a1f2b97",
+    "stream_id": "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+    "version": 2,
+    "aggregate": "auction",
+    "type": "auction.opened",
+    "schema_version": 1,
+    "recorded_at": "2027-03-01T18:00:00.012345Z",
+    "actor": "service:auction-timer",
+    "correlation_id": "0199b3a4-5c01-7a8e-b2f6-8d9c0e3a7f14",
+    "causation_id": "0199b3a4-5c7f-7e20-a4d1-6f3b8c2e9a05",
+    "internal": false,
+    "data": {
+        "auction_id": "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
+        "product_id": "0199b3a4-4b12-7c3f-9a60-51d2e8f7b309",
+        "seller_id": "0199b3a4-3a01-7e52-b7d4-9c0f6a8e2d15",
+    },
+    "hash": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+}))]
 pub(super) struct HistoryEvent {
     /// The position in the log.
     #[schema(minimum = 1, example = 4_711)]
@@ -37,7 +57,6 @@ pub(super) struct HistoryEvent {
     /// When the event was appended to the log.
     recorded_at: DateTime<Utc>,
     /// Who caused the event: `user:<id>`, `service:<name>` or `anonymous`.
-    #[schema(example = "service:auction-timer")]
     actor: String,
     /// The request, or the chain of requests, that the event belongs to.
     correlation_id: Uuid,
@@ -47,15 +66,10 @@ pub(super) struct HistoryEvent {
     /// be computed from is ever shown.
     internal: bool,
     /// The payload as it is stored; null for internal events.
-    #[schema(value_type = Option<Object>, example = json!({
-        "auction_id": "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
-        "product_id": "0199b3a4-4b12-7c3f-9a60-51d2e8f7b309",
-        "seller_id": "0199b3a4-3a01-7e52-b7d4-9c0f6a8e2d15",
-    }))]
+    #[schema(value_type = Option<Object>)]
     data: Option<Box<RawValue>>,
     /// SHA-256 of the stored bytes of payload and metadata, in hexadecimal digits; null for internal events, since
     /// whoever knows the rest of what is hashed would soon guess a small secret.
-    #[schema(example = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae")]
     hash: Option<String>,
 }
 
