@@ -26,12 +26,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[garde(allow_unvalidated)]
 struct NewRebuild {
     /// The read model.
-    #[schema(value_type = String, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "auction")]
     read_model: ReadModelName,
     /// What is ordered.
     order: Order,
     /// Why.
-    #[schema(value_type = String, min_length = 1, max_length = 500)]
+    #[schema(value_type = String, min_length = 1, max_length = 500, example = "the fold shows what late bids changed")]
     reason: Reason,
 }
 
