@@ -55,6 +55,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Auction => state::<crate::market::auction::Auction>(),
         Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
         Aggregate::Reading => state::<crate::audit::reading::Reading>(),
+        Aggregate::Repair => state::<crate::operations::repair::Repair>(),
         Aggregate::Retry => state::<crate::operations::retry::Retry>(),
         Aggregate::Rebuild => state::<crate::operations::rebuild::Rebuild>(),
     }

@@ -55,6 +55,8 @@ aggregates! {
     Reserve(market::reserve, ReserveId) = "reserve", Internal;
     /// A reading: the record that an auditor looked at history.
     Reading(audit::reading, ReadingId) = "reading", Public;
+    /// A repair: the record of what an operator did about a row that is parked.
+    Repair(operations::repair, RepairId) = "repair", Public;
     /// A retry: the record that an operator had an action tried again.
     Retry(operations::retry, RetryId) = "retry", Public;
     /// A rebuild: the record of what an operator had done to a generation of a read model.

@@ -1,4 +1,5 @@
 //! Events of operators: what they do to a running system is on record, as everything else is.
 
 pub mod rebuild;
+pub mod repair;
 pub mod retry;

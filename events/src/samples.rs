@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, KeyedHash, Metadata,
-    Moment, Price, ProductId, ReadingId, RebuildId, Recorded, ReserveId, RetryId, Sealed,
+    Moment, Price, ProductId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed,
     SessionId, Stored, Timestamp, UserId, Value,
 };
 
@@ -67,6 +67,8 @@ pub const SESSION: SessionId = SessionId(Uuid::from_u128(8));
 /// The reading in the samples.
 pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
 
+/// The repair in the samples.
+pub const REPAIR: RepairId = RepairId(Uuid::from_u128(12));
 /// The retry in the samples.
 pub const RETRY: RetryId = RetryId(Uuid::from_u128(10));
 /// The rebuild in the samples.

@@ -3,6 +3,7 @@
 mod actions;
 mod command_api;
 mod create_admin;
+mod parked;
 mod rebuild;
 mod run;
 mod status;
@@ -67,6 +68,11 @@ enum Command {
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
     Actions(Actions),
+    /// List the rows to which an event could not be applied, or have one tried again
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
+    #[command(subcommand)]
+    Parked(parked::Command),
     /// Build a read model anew, beside the generation that serves, and let the new one serve
     ///
     /// The projectors that run build it from the beginning of the log, and go on when this command is stopped.
@@ -205,6 +211,8 @@ enum Error {
     Changed,
     #[error("no refusal has ended such an action")]
     NotGivenUp,
+    #[error("no such row is parked")]
+    NotParked,
     #[error("the command API did not answer")]
     CommandApi(#[source] reqwest::Error),
     #[error("the command API refused: {0}")]
@@ -251,6 +259,7 @@ impl Command {
             Self::Cancel(of) => rebuild::execute(&config, Order::Cancel, of).await,
             Self::Rollback(of) => rebuild::execute(&config, Order::RollBack, of).await,
             Self::Actions(command) => actions::execute(&config, command).await,
+            Self::Parked(command) => parked::execute(&config, command).await,
             Self::CreateAdmin(admin) => create_admin::create_admin(&config, admin).await,
         }
     }

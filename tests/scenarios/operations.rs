@@ -4,6 +4,7 @@ mod actions;
 
 use serde_json::json;
 use tidemark_tests::App;
+use uuid::Uuid;
 
 use crate::http::routes::{Audience, Route};
 
@@ -23,6 +24,27 @@ pub(crate) fn rebuild(app: &App) -> Route {
     .with(rebuild)
     .line("/read_model", 100)
     .line("/reason", 500)
+}
+
+/// The route of repairs, with a request that it accepts.
+pub(crate) fn repair(app: &App) -> Route {
+    let repair = json!({
+        "read_model": "auction",
+        "row_id": Uuid::nil(),
+        "position": 1,
+        "remedy": "retry",
+        "reason": "The cause is gone.",
+    });
+    let operator = "operator";
+    Route::post(
+        "/v1/repairs",
+        Audience::Service(operator),
+        &app.service(operator),
+    )
+    .with(repair)
+    .line("/read_model", 100)
+    .line("/reason", 500)
+    .out_of_range("/position", [json!(0), json!(-1)])
 }
 
 /// The route of retries, with a request that it accepts.

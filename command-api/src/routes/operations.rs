@@ -1,6 +1,7 @@
 //! Routes of commands about the running system, which the operators' tool sends.
 
 mod rebuilds;
+mod repairs;
 mod retries;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -11,5 +12,6 @@ use crate::app::App;
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(rebuilds::router())
+        .merge(repairs::router())
         .merge(retries::router())
 }

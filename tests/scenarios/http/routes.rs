@@ -177,6 +177,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     let mut routes = identity::routes(app).await;
     routes.extend(market::routes(app).await);
     routes.extend(audit::routes(app).await);
+    routes.push(operations::repair(app));
     routes.push(operations::retry(app));
     routes.push(operations::rebuild(app));
     let documented = documented(app).await;

@@ -67,6 +67,44 @@ impl Case {
         client.get(&format!("/v1/auctions/{auction}")).await
     }
 
+    /// Does something about the parked row of the auction as an operator does, and fails unless it is on record.
+    async fn repair(&self, remedy: &str) {
+        let listed = Process::operators_tool(&self.app.settings, &["parked", "list", "--json"]);
+        let listed: Vec<Value> = serde_json::from_slice(&listed.await.stdout).unwrap();
+        let parked = listed
+            .iter()
+            .find(|it| it["read_model"] == "auction")
+            .unwrap();
+        let id = self.poisoned.to_string();
+        assert_eq!(parked["id"], id);
+        let settings = self.app.settings.as_service("operator");
+        let arguments = [
+            "parked",
+            remedy,
+            "auction",
+            &id,
+            "--reason",
+            "It was a test.",
+        ];
+        let tool = Process::operators_tool(&settings, &arguments).await;
+        assert!(tool.status.success(), "{tool:?}");
+        let on_record: (String, Value) = sqlx::query_as(
+            "select metadata->>'actor', data::jsonb - 'repair_id'
+               from events where type = 'repair.' || $1 || '_requested'",
+        )
+        .bind(remedy)
+        .fetch_one(&self.app.database.pool)
+        .await
+        .unwrap();
+        let expected = json!({
+            "read_model": "auction",
+            "row_id": id,
+            "position": parked["position"],
+            "reason": "It was a test.",
+        });
+        assert_eq!(on_record, ("service:operator".to_owned(), expected));
+    }
+
     /// Fails unless the other auction goes on at once, and the list of auctions too.
     async fn assert_others_go_on(&self) {
         let started = Instant::now();
@@ -120,8 +158,7 @@ async fn a_row_that_postgres_refuses_waits_alone_and_is_made_once_it_can_be() {
 
     let repair = "alter table auction_rows drop constraint poison";
     case.execute(repair.to_owned()).await;
-    case.execute("update parked set tried_by = ''".to_owned())
-        .await;
+    case.repair("retry").await;
     eventually("the row to be made", || async {
         let seen = case.seen(&case.app.client, case.poisoned).await.ok();
         let is_made = seen.body["bid_count"] == 3 && !seen.headers.contains_key("tidemark-parked");
@@ -150,4 +187,26 @@ async fn events_that_cannot_be_read_park_their_stream_alone() {
     append_strange(&case.app, case.poisoned, unknown).await;
     case.assert_others_go_on().await;
     case.assert_is_parked_at(position).await;
+}
+
+#[tokio::test]
+async fn an_operator_lets_a_row_go_on_without_an_event() {
+    let case = Case::new().await;
+    let unreadable = Encoded {
+        event_type: "auction.bid_placed".to_owned(),
+        schema_version: 1,
+        data: "{}".to_owned(),
+    };
+    append_strange(&case.app, case.poisoned, unreadable).await;
+    case.app.settle().await;
+    case.repair("skip").await;
+    eventually("the row to go on", || async {
+        let seen = case.seen(&case.app.client, case.poisoned).await.ok();
+        (!seen.headers.contains_key("tidemark-parked")).then_some(())
+    })
+    .await;
+    let id = case.poisoned.to_string();
+    let shown = ["parked", "show", "auction", &id];
+    let shown = Process::operators_tool(&case.app.settings, &shown).await;
+    assert!(!shown.status.success(), "{shown:?}");
 }

@@ -1,0 +1,86 @@
+//! The route by which the operators' tool records what it does about a parked row.
+
+use axum::extract::State;
+use axum::response::Response;
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_domain::operations::repair::{Remedy, Request};
+use tidemark_events::RepairId;
+use tidemark_events::operations::rebuild::{ReadModelName, Reason};
+use tidemark_events::operations::repair::RowId;
+use tidemark_platform::http::{Json, Problem};
+use tidemark_platform::ids::new_id;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::{AcceptedBody, App, Location};
+use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(request))
+}
+
+/// What is done about a parked row.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum NewRemedy {
+    /// It is tried to make the row again.
+    Retry,
+    /// The row goes on without the first event that it lacks.
+    Skip,
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct NewRepair {
+    /// The read model of the row.
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "auction")]
+    read_model: ReadModelName,
+    /// The row.
+    row_id: Uuid,
+    /// The position of the first event that the row lacks.
+    #[garde(range(min = 1))]
+    #[schema(minimum = 1, example = 4_711)]
+    position: i64,
+    /// What is done about it.
+    remedy: NewRemedy,
+    /// Why the operator wants it.
+    #[schema(value_type = String, min_length = 1, max_length = 500, example = "The cause is gone.")]
+    reason: Reason,
+}
+
+/// Record what an operator does about a parked row
+///
+/// Only services may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/repairs",
+    operation_id = "request_repair",
+    tag = "services",
+    security(("service" = [])),
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Request>)
+)]
+async fn request(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<NewRepair>,
+) -> Result<Response, Problem> {
+    let id = new_id();
+    let command = Request {
+        repair_id: RepairId(id),
+        read_model: body.read_model,
+        row_id: RowId(body.row_id),
+        position: body.position,
+        remedy: match body.remedy {
+            NewRemedy::Retry => Remedy::Retry,
+            NewRemedy::Skip => Remedy::Skip,
+        },
+        reason: body.reason,
+    };
+    let location = Location("/v1/audit/streams/{id}/events");
+    app.create(&caller, id, command, location).await
+}

@@ -1,0 +1,114 @@
+//! Repairs: the record of what an operator did about a row that is parked.
+
+use serde::{Deserialize, Serialize};
+use tidemark_events::RepairId;
+use tidemark_events::operations::rebuild::{ReadModelName, Reason};
+use tidemark_events::operations::repair::{Event, RowId};
+
+use crate::identity::access;
+use crate::{AggregateState, Command, Refusal, Stop, View, Write};
+
+/// The state of a repair, which is empty: no rule needs to know of repairs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair;
+
+impl AggregateState for Repair {
+    type Event = Event;
+
+    const NONE: &'static Self = &Self;
+    const STATE_VERSION: i16 = 1;
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::RetryRequested { .. } | Event::SkipRequested { .. } => {}
+        }
+    }
+}
+
+/// What is done about a parked row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// It is tried to make the row again.
+    Retry,
+    /// The row goes on without the first event that it lacks.
+    Skip,
+}
+
+/// Records what an operator does about a parked row. Only a service sends it: the operators' tool, which then does it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The id of the new repair.
+    pub repair_id: RepairId,
+    /// The read model of the row.
+    pub read_model: ReadModelName,
+    /// The row.
+    pub row_id: RowId,
+    /// The position of the first event that the row lacks.
+    pub position: i64,
+    /// What is done.
+    pub remedy: Remedy,
+    /// Why the operator wants it.
+    pub reason: Reason,
+}
+
+impl Command for Request {
+    fn name(&self) -> &'static str {
+        "request_repair"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        access::service_refusals()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        let (repair_id, row_id, position) = (self.repair_id, self.row_id, self.position);
+        let read_model = self.read_model.clone().into();
+        let reason = self.reason.clone().into();
+        let event = match self.remedy {
+            Remedy::Retry => Event::RetryRequested {
+                repair_id,
+                read_model,
+                row_id,
+                position,
+                reason,
+            },
+            Remedy::Skip => Event::SkipRequested {
+                repair_id,
+                read_model,
+                row_id,
+                position,
+                reason,
+            },
+        };
+        Ok(vec![Write::event(repair_id.0, event)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::{AUCTION, REPAIR, SELLER, stated};
+
+    use super::*;
+    use crate::given::{given, registered, writes_of};
+
+    #[test]
+    fn a_service_records_a_repair_and_nobody_else_does() {
+        let request = |remedy| Request {
+            repair_id: REPAIR,
+            read_model: stated("auction"),
+            row_id: RowId(AUCTION.0),
+            position: 42,
+            remedy,
+            reason: stated("It was a test."),
+        };
+        let when = |remedy| given([]).by_service().when(request(remedy));
+        let retried = Ok(writes_of(["repair.retry_requested"]));
+        assert_eq!(when(Remedy::Retry), retried);
+        let skipped = Ok(writes_of(["repair.skip_requested"]));
+        assert_eq!(when(Remedy::Skip), skipped);
+        let by_user = given([registered(SELLER)]).by(SELLER);
+        let by_user = by_user.when(request(Remedy::Skip));
+        assert_eq!(by_user, Err(access::Error::Service.into()));
+    }
+}

@@ -1,0 +1,159 @@
+//! Lists parked rows, and has one tried again, which the log records first.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Subcommand, value_parser};
+use serde_json::json;
+use tidemark_event_store::TimedPool;
+use tidemark_platform::config::required;
+use tidemark_platform::{Config, database};
+use uuid::Uuid;
+
+use super::command_api::{CommandApi, Refusal};
+use super::{Error, print};
+use crate::projecting::parked_rows;
+use crate::projecting::parked_rows::ParkedRow;
+
+/// What is done about parked rows.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List them, the last parked first
+    List {
+        /// How many to list at most
+        #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// List those that were parked before this time: the time of the last one of the list before
+        #[arg(long, value_name = "TIME")]
+        before: Option<DateTime<Utc>>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one as JSON
+    Show {
+        #[command(flatten)]
+        row: Row,
+    },
+    /// Have one tried again, and put that on record
+    ///
+    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_repair`.
+    Retry {
+        #[command(flatten)]
+        row: Row,
+        /// Why it should succeed now
+        #[arg(long)]
+        reason: String,
+    },
+    /// Have one tried without the first event that it lacks, for ever, and put that on record
+    ///
+    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_repair`.
+    Skip {
+        #[command(flatten)]
+        row: Row,
+        /// Why the row is better without that event
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// A parked row, as `list` prints it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Row {
+    /// The read model of the row
+    read_model: String,
+    /// The id of the row
+    id: Uuid,
+}
+
+pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
+    let url = required(&config.database.project_url, "database.project_url")?;
+    let pool = database::pool(&config.database, url)?;
+    let pool = TimedPool::new(pool, config.database.response_timeout());
+    match command {
+        Command::List {
+            limit,
+            before,
+            json,
+        } => {
+            let list = parked_rows::list(&pool, None, before, limit.into());
+            let rows = pool.with_timeout(list).await?;
+            if json {
+                print(&serde_json::to_string_pretty(&rows)?);
+            } else {
+                for row in &rows {
+                    print(&line(row));
+                }
+            }
+        }
+        Command::Show { row } => {
+            let row = find(&pool, &row).await?;
+            print(&serde_json::to_string_pretty(&row)?);
+        }
+        Command::Retry { row, reason } => {
+            let row = find(&pool, &row).await?;
+            record(config, &row, "retry", &reason).await?;
+            pool.with_timeout(parked_rows::retry(&pool, &row)).await?;
+            print("The row is tried again.");
+        }
+        Command::Skip { row, reason } => {
+            let row = find(&pool, &row).await?;
+            record(config, &row, "skip", &reason).await?;
+            pool.with_timeout(parked_rows::skip(&pool, &row)).await?;
+            let position = row.position;
+            print(&format!(
+                "The row is tried without the event at {position}."
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn find(pool: &TimedPool, row: &Row) -> Result<ParkedRow, Error> {
+    let of = Some((row.read_model.as_str(), row.id));
+    let found = pool
+        .with_timeout(parked_rows::list(pool, of, None, 1))
+        .await?;
+    found.into_iter().next().ok_or(Error::NotParked)
+}
+
+/// Puts the repair on record. The key names the attempt that failed, so that a command which is repeated because its end
+/// was not seen records nothing more.
+async fn record(config: &Config, row: &ParkedRow, remedy: &str, reason: &str) -> Result<(), Error> {
+    let ParkedRow {
+        read_model,
+        id,
+        position,
+        attempts,
+        ..
+    } = row;
+    let body = json!({
+        "read_model": read_model,
+        "row_id": id,
+        "position": position,
+        "remedy": remedy,
+        "reason": reason,
+    });
+    let key = format!("{remedy}-{read_model}-{id}-{position}-{attempts}");
+    let answer = CommandApi::new(config)?
+        .post("/v1/repairs", Some(key), &body)
+        .await?;
+    answer.map_err(|refusal: Refusal| Error::Refused(refusal.to_string()))
+}
+
+fn line(row: &ParkedRow) -> String {
+    let ParkedRow {
+        read_model,
+        id,
+        position,
+        reason,
+        attempts,
+        parked_at,
+        waiting,
+        ..
+    } = row;
+    let parked_at = parked_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    format!(
+        "{read_model} {id}: lacks {position} since {parked_at}, attempt {attempts}, {waiting} events wait: {reason}"
+    )
+}
