@@ -26,7 +26,7 @@ use tower_http::cors::CorsLayer;
 use self::handler_limits::HandlerLimits;
 use self::representation::Conditions;
 use self::request_checks::HeadLimits;
-use self::request_log::Handled;
+use self::request_log::{Handled, Sampling};
 use crate::auth::Authenticator;
 use crate::http::{
     BodyLimits, CORRELATION_ID, Correlation, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, Problem,
@@ -69,6 +69,7 @@ pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) 
         body: BodyLimits::new(http),
         handler: HandlerLimits::new(http),
         authenticator,
+        sampling: Sampling::new(http.read_logged_one_in),
     });
     // A request passes the layers from the first to the last. They are few, and joined to one for the
     // router, since it boxes each layer that it is given and copies what is inside for every request.
@@ -91,6 +92,7 @@ struct Gate {
     body: BodyLimits,
     handler: HandlerLimits,
     authenticator: Authenticator,
+    sampling: Sampling,
 }
 
 /// Runs the handler if the request passes, and turns every error into a problem.
@@ -176,7 +178,7 @@ impl Gate {
 /// Logs the request, and gives its response the headers that every response has.
 async fn complete(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let respond = |request, correlation| gate.respond(request, correlation, next);
-    let mut response = request_log::log_request(request, respond).await;
+    let mut response = request_log::log_request(request, &gate.sampling, respond).await;
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }

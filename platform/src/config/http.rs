@@ -52,4 +52,6 @@ pub struct Http {
     #[serde(deserialize_with = "super::list::deserialize")]
     pub cors_origins: Vec<String>,
     pub cors_max_age_s: u64,
+    #[garde(custom(positive))]
+    pub read_logged_one_in: u64,
 }

@@ -1,6 +1,7 @@
 //! Makes one span, one log line and one measurement for each request. Bodies, query strings and raw paths
 //! are not logged, since clients choose what is in them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
@@ -14,9 +15,36 @@ use crate::http::{CORRELATION_ID, Correlation, Problem};
 /// Stands for every method that no route has.
 const OTHER: &str = "other";
 
+/// Chooses the requests that are logged: every command, every failure and refusal, and of all reads that succeed, one
+/// in so many. All are measured.
+#[derive(Debug)]
+pub(super) struct Sampling {
+    one_in: u64,
+    reads: AtomicU64,
+}
+
+impl Sampling {
+    pub(super) const fn new(one_in: u64) -> Self {
+        Self {
+            one_in,
+            reads: AtomicU64::new(0),
+        }
+    }
+
+    fn chooses(&self, method: &str, status: u16) -> bool {
+        let is_read = matches!(method, "GET" | "HEAD") && status < 400;
+        !is_read
+            || self
+                .reads
+                .fetch_add(1, Ordering::Relaxed)
+                .is_multiple_of(self.one_in)
+    }
+}
+
 /// Has `respond` answer a request, logs and measures it, and gives its response the correlation id.
 pub(super) async fn log_request<F: Future<Output = Response>>(
     mut request: Request,
+    sampling: &Sampling,
     respond: impl FnOnce(Request, Correlation) -> F,
 ) -> Response {
     let started = Instant::now();
@@ -44,7 +72,9 @@ pub(super) async fn log_request<F: Future<Output = Response>>(
         is_handled,
         actor: actor.get().unwrap_or("anonymous"),
     };
-    line.log(problem.as_ref());
+    if sampling.chooses(line.method, line.status) {
+        line.log(problem.as_ref());
+    }
     line.measure(problem.as_ref());
     response
 }
@@ -141,4 +171,20 @@ fn method_label(method: &Method) -> &'static str {
         .into_iter()
         .find(|known| *known == method.as_str())
         .unwrap_or(OTHER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reads_that_succeed_are_left_out_of_the_log() {
+        let sampling = Sampling::new(3);
+        let reads = [("GET", 200), ("HEAD", 304), ("GET", 200), ("GET", 304)];
+        let chosen = reads.map(|(method, status)| sampling.chooses(method, status));
+        assert_eq!(chosen, [true, false, false, true]);
+        for (method, status) in [("GET", 404), ("GET", 503), ("POST", 201), (OTHER, 405)] {
+            assert!(sampling.chooses(method, status), "{method} {status}");
+        }
+    }
 }
