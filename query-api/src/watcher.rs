@@ -37,7 +37,10 @@ impl Watcher {
             pool,
             busy_interval: Duration::from_millis(limits.watch_ms),
             idle_interval: Duration::from_millis(limits.watch_idle_ms),
-            checkpoints: Checkpoints::new(Arc::clone(&wake)),
+            checkpoints: Checkpoints::new(
+                Arc::clone(&wake),
+                Duration::from_millis(limits.hot_lag_max_ms),
+            ),
             followers: Followers::new(Arc::clone(&wake)),
             wake,
         }

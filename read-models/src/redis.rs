@@ -48,6 +48,33 @@ pub struct Bucket {
     key: Arc<str>,
 }
 
+/// How much one script writes. Redis runs nothing else meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct ScriptLimits {
+    /// The most documents.
+    pub documents: usize,
+    /// The size of documents after which no other is taken.
+    pub bytes: usize,
+}
+
+impl ScriptLimits {
+    /// Divides rows into parts, each of which one script may write.
+    pub fn divide(self, mut rows: &[StoredRow]) -> impl Iterator<Item = &[StoredRow]> {
+        std::iter::from_fn(move || {
+            let mut bytes = 0;
+            let fits = |row: &&StoredRow| {
+                let is_full = bytes >= self.bytes;
+                bytes += row.size();
+                !is_full
+            };
+            let count = rows.iter().take(self.documents).take_while(fits).count();
+            let (part, rest) = rows.split_at(count);
+            rows = rest;
+            (!part.is_empty()).then_some(part)
+        })
+    }
+}
+
 /// What a bucket must hold so that a write happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guard {
@@ -133,14 +160,14 @@ impl Bucket {
         Ok(text.as_deref().and_then(point))
     }
 
-    /// Writes a batch, at most `script_documents_max` documents at a time. Returns false if the checkpoint of
+    /// Writes a batch in parts that one script may write. Returns false if the checkpoint of
     /// the bucket is not the batch's `from`.
     ///
     /// # Errors
     /// If Redis does not answer in time; the write may have happened.
-    pub async fn apply(&self, batch: &RowBatch, script_documents_max: usize) -> RedisResult<bool> {
+    pub async fn apply(&self, batch: &RowBatch, max: ScriptLimits) -> RedisResult<bool> {
         let guard = Guard::Checkpoint(batch.from);
-        for rows in batch.rows.chunks(script_documents_max) {
+        for rows in max.divide(&batch.rows) {
             if !self.write(guard, rows, None).await? {
                 return Ok(false);
             }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use error::{StorageError, refuses_a_row};
-pub use rows::{Checkpoint, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried};
+pub use rows::{Checkpoint, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried, document};
 
 use self::sql::Sql;
 use crate::{Generation, Shard};
@@ -120,21 +120,20 @@ impl Storage {
         self.answered(query.fetch_all(&self.pool)).await
     }
 
-    /// A page of the rows of the shard that changed after the position `changed_after`, in the order of their
-    /// ids: at most `limit` rows, whose ids are greater than `after`.
+    /// Rows of the shard in the order in which they changed last: at most `limit`, of those that changed after the
+    /// position in `after`, or with it and have a greater id.
     ///
     /// # Errors
     /// If Postgres fails.
-    pub async fn page(
+    pub async fn changed(
         &self,
-        changed_after: i64,
-        after: Option<Uuid>,
+        (position, id): (i64, Uuid),
         limit: usize,
     ) -> sqlx::Result<Vec<StoredRow>> {
-        let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.page)))
+        let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.changed)))
             .bind(self.generation.number)
-            .bind(changed_after)
-            .bind(after)
+            .bind(position)
+            .bind(id)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(self.shard.count)
             .bind(self.shard.number);

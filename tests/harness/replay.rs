@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_events::Recorded;
 use tidemark_read_models::ReadModel;
+use tidemark_read_models::storage::document;
 use uuid::Uuid;
 
 /// The documents of a read model by id, each with the position of the last event that changed it.
@@ -24,7 +25,7 @@ pub fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
             rows.extend(row.map(|row| (key, (recorded.position, row))));
         }
     }
-    let text = |row| serde_json::to_string(row).unwrap();
+    let text = |row| document(row).unwrap();
     rows.iter()
         .map(|(key, (position, row))| (*key, (*position, text(row))))
         .collect()

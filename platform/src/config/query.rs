@@ -5,7 +5,7 @@
 use garde::Validate;
 use serde::Deserialize;
 
-use super::bounds::{at_most, positive};
+use super::bounds::{at_most, longer_than, positive};
 
 /// What the query API serves.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -27,6 +27,8 @@ pub struct Query {
     #[garde(custom(positive))]
     pub sse_clients_max: usize,
     #[garde(custom(positive))]
+    #[garde(custom(longer_than("query.watch_idle_ms", self.watch_idle_ms)))]
+    pub hot_lag_max_ms: u64,
     pub sse_clients_per_address_max: usize,
     #[garde(custom(positive))]
     pub sse_keep_alive_s: u64,

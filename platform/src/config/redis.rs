@@ -20,7 +20,15 @@ pub struct Redis {
     #[garde(custom(positive))]
     pub script_documents_max: usize,
     #[garde(custom(positive))]
-    pub queue_max: usize,
+    pub script_bytes_max: usize,
+    #[garde(custom(positive))]
+    pub queue_bytes_max: usize,
     #[garde(custom(positive))]
     pub check_ms: u64,
+    #[garde(custom(positive))]
+    pub breaker_failures: u32,
+    #[garde(custom(positive))]
+    pub breaker_open_ms: u64,
+    #[garde(custom(positive))]
+    pub breaker_silence_ms: u64,
 }

@@ -48,11 +48,7 @@ pub(crate) async fn follow(
         )
         .await;
         let pause_ms = match ended {
-            Ok(Ended::Stopped) => {
-                measurements.stopped();
-                break;
-            }
-            Ok(Ended::NeedsNewerBuild) => break,
+            Ok(Ended::Stopped | Ended::NeedsNewerBuild) => break,
             Ok(Ended::Blocked) => settings.blocked_retry_ms,
             Err(error) if needs_help(&error) => {
                 tracing::error!(kind, name, shard, %error, "standing still");
@@ -74,6 +70,7 @@ pub(crate) async fn follow(
             () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
         }
     }
+    measurements.stopped();
     tracing::info!(kind, name, shard, "no longer following the log");
 }
 

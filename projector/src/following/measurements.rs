@@ -75,7 +75,7 @@ impl Measurements {
         self.standing_still.set(self.id, Some(reason));
     }
 
-    /// Records that the subscriber stopped on purpose. Another process measures it from now on, so
+    /// Records that the subscriber has stopped, for whatever reason. Another process measures it from now on, so
     /// this one must not go on to report a lag.
     pub(super) fn stopped(&self) {
         self.lag.set(0.0);

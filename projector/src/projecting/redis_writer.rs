@@ -10,15 +10,15 @@ use metrics::{Counter, Gauge, counter, gauge};
 use redis::RedisError;
 use tidemark_events::LogPoint;
 use tidemark_platform::config;
-use tidemark_read_models::redis::Bucket;
-use tidemark_read_models::storage::{RowBatch, Storage};
+use tidemark_read_models::redis::{Bucket, ScriptLimits};
+use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 /// Where a worker offers what it has written. The Redis writer ends when its handle is dropped.
 pub(super) struct RedisWriterHandle {
     queue: mpsc::UnboundedSender<QueuedBatch>,
-    /// Bounds the queue: a permit for each document that waits.
+    /// Bounds the queue: a permit for each byte that waits.
     permits: Arc<Semaphore>,
     /// The checkpoint of the rows in Postgres. It is set after the batch was queued or dropped, so that
     /// the Redis writer sees by it that a batch was dropped.
@@ -45,7 +45,7 @@ pub(super) struct RedisWriter {
     read_model: &'static str,
     storage: Storage,
     bucket: Bucket,
-    script_documents_max: usize,
+    script: ScriptLimits,
     check: Duration,
     queue: mpsc::UnboundedReceiver<QueuedBatch>,
     rows_checkpoint: watch::Receiver<LogPoint>,
@@ -71,7 +71,8 @@ impl RedisWriterHandle {
     /// later.
     pub(super) fn offer(&self, batch: Arc<RowBatch>) {
         let checkpoint = batch.to;
-        let permits = u32::try_from(batch.rows.len().max(1)).unwrap_or(u32::MAX);
+        let bytes = batch.rows.iter().map(StoredRow::size).sum::<usize>();
+        let permits = u32::try_from(bytes.max(size_of::<RowBatch>())).unwrap_or(u32::MAX);
         let permits = Arc::clone(&self.permits).try_acquire_many_owned(permits);
         let is_queued = permits.is_ok_and(|permits| self.queue.send((batch, permits)).is_ok());
         if !is_queued {
@@ -110,7 +111,10 @@ impl RedisWriter {
             read_model,
             storage,
             bucket,
-            script_documents_max: settings.script_documents_max,
+            script: ScriptLimits {
+                documents: settings.script_documents_max,
+                bytes: settings.script_bytes_max,
+            },
             check: Duration::from_millis(settings.check_ms),
             queue,
             rows_checkpoint: rows_checkpoint.subscribe(),
@@ -124,7 +128,9 @@ impl RedisWriter {
         };
         let handle = RedisWriterHandle {
             queue: sender,
-            permits: Arc::new(Semaphore::new(settings.queue_max)),
+            permits: Arc::new(Semaphore::new(
+                settings.queue_bytes_max.min(Semaphore::MAX_PERMITS),
+            )),
             rows_checkpoint,
             dropped: counter("tidemark_redis_writer_dropped_batches_total"),
         };
@@ -138,7 +144,11 @@ impl RedisWriter {
             // Redis may lose documents while no event arrives, so a quiet bucket is checked at times.
             let is_quiet = match timeout(self.check, self.rows_checkpoint.changed()).await {
                 Ok(Ok(())) => false,
-                Ok(Err(_)) => return,
+                Ok(Err(_)) => {
+                    // Another process writes from now on, and measures whether it can.
+                    self.measurements.up.set(1.0);
+                    return;
+                }
                 Err(_) => true,
             };
             let result = self.catch_up(is_quiet).await;
@@ -185,7 +195,7 @@ impl RedisWriter {
             self.checkpoint = None;
             return Ok(());
         }
-        let is_written = self.bucket.apply(batch, self.script_documents_max).await?;
+        let is_written = self.bucket.apply(batch, self.script).await?;
         self.measurements
             .documents
             .increment(batch.rows.len() as u64);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use lru::LruCache;
 use tidemark_read_models::ReadModel;
+use tidemark_read_models::storage::document;
 use uuid::Uuid;
 
 /// A row as Postgres has it, or why it cannot be used.
@@ -73,7 +74,7 @@ impl<M: ReadModel> Rows<M> {
                 .cached
                 .peek(&id)
                 .and_then(|row| row.as_ref().ok()?.as_ref());
-            let document = row.map(serde_json::to_string).transpose();
+            let document = row.map(document).transpose();
             Changed {
                 id,
                 positions,

@@ -12,7 +12,7 @@ use tidemark_event_store::Log;
 use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{ParkedKind, ParkedRow, RowBatch, Storage, StoredRow};
-use tidemark_read_models::{EventFilter, ReadModel};
+use tidemark_read_models::{EventFilter, ReadModel, storage};
 use uuid::Uuid;
 
 use super::fold;
@@ -223,7 +223,7 @@ pub(super) fn read_row<M: ReadModel>(stored: &StoredRow) -> Result<M::Row, RowEr
     let unreadable = |error| RowError::Unreadable(format!("the row cannot be read: {error}"));
     let document = stored.document.as_deref().unwrap_or_default();
     let row = serde_json::from_str(document).map_err(unreadable)?;
-    if serde_json::to_string(&row).map_err(unreadable)? == document {
+    if storage::document(&row).map_err(unreadable)? == document {
         Ok(row)
     } else {
         Err(RowError::Newer)

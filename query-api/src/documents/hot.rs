@@ -7,11 +7,12 @@ use secrecy::ExposeSecret;
 use tidemark_platform::config;
 use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::redis::Documents;
+use tidemark_read_models::redis::{CachedDocument, Documents};
 use uuid::Uuid;
 
+use super::breaker::{Breaker, Change, Limits};
 use super::document::Document;
-use crate::freshness::Checkpoints;
+use crate::freshness::{Checkpoints, ShardStatus};
 
 /// A read model, one of its generations, and a row.
 type Key = (&'static str, i32, Uuid);
@@ -19,11 +20,17 @@ type Key = (&'static str, i32, Uuid);
 /// The documents in Redis, and those that were read from there a moment ago.
 pub(crate) struct HotDocuments {
     /// `None` if no Redis is configured: then there are no hot documents.
-    redis: Option<Documents>,
+    redis: Option<Redis>,
     /// Documents that were read a moment ago, so that Redis is asked seldom for one that all want.
     memory: Cache<Key, Document>,
-    /// They say which generation serves queries.
+    /// They say which generation serves queries, and how far the documents must be.
     checkpoints: Checkpoints,
+}
+
+/// Redis, as long as it answers.
+struct Redis {
+    documents: Documents,
+    breaker: Breaker,
 }
 
 impl HotDocuments {
@@ -42,20 +49,22 @@ impl HotDocuments {
             .max_capacity(limits.hot_cache_documents_max)
             .build();
         Ok(Self {
-            redis: connect(redis)?,
+            redis: Redis::new(redis)?,
             memory,
             checkpoints,
         })
     }
 
-    /// The document, if memory or Redis has it and it is fresh enough for `token`.
+    /// The document, if memory or Redis has it and it is fresh enough: for `token`, and beside the rows as they were
+    /// `query.hot_lag_max_ms` ago.
     pub(crate) async fn get<M: ReadModel>(
         &self,
         id: Uuid,
         token: Option<Token>,
     ) -> Option<Document> {
         let redis = self.redis.as_ref()?;
-        let shard = self.checkpoints.shard_of::<M>(id)?;
+        let (shard, due) = self.checkpoints.shard_of::<M>(id)?;
+        let keeps_up = |reflected: Token| due <= reflected.position;
         let is_fresh_enough = |reflected: Token| {
             token.is_none_or(|token| {
                 token.timeline == reflected.timeline && token.position <= reflected.position
@@ -63,20 +72,21 @@ impl HotDocuments {
         };
         let key = (M::NAME, shard.generation, id);
         if let Some(known) = self.memory.get(&key).await
+            && keeps_up(known.token)
             && is_fresh_enough(known.token)
         {
             count("memory");
             return Some(known);
         }
-        let cached = redis
-            .get(M::NAME, shard.generation, shard.shards, id)
-            .await
-            .inspect_err(|error| tracing::debug!(%error, "Redis does not answer"))
-            .ok()??;
+        let cached = redis.get(&shard, id).await?;
         let reflected = Token {
             timeline: shard.timeline,
             position: cached.position.max(cached.checkpoint),
         };
+        if !keeps_up(reflected) {
+            count("stale");
+            return None;
+        }
         // A shard that is blocked at an earlier position has lost what the bucket still holds.
         let is_lost = shard.blocked_at.is_some_and(|at| at < reflected.position);
         let json = cached
@@ -89,15 +99,68 @@ impl HotDocuments {
     }
 }
 
-/// Counts where a document was found: in `memory`, in Redis (`hit`), or in neither (`miss`).
-fn count(found: &'static str) {
-    metrics::counter!("tidemark_query_hot_documents_total", "found" => found).increment(1);
+impl Redis {
+    /// `None` if no URL is configured.
+    fn new(settings: &config::Redis) -> redis::RedisResult<Option<Self>> {
+        let timeout = Duration::from_millis(settings.response_timeout_ms);
+        let url = Some(settings.url.expose_secret()).filter(|url| !url.is_empty());
+        let Some(url) = url else {
+            return Ok(None);
+        };
+        metrics::gauge!("tidemark_query_redis_given_up").set(0.0);
+        Ok(Some(Self {
+            documents: Documents::new(url, &settings.key_prefix, timeout)?,
+            breaker: Breaker::new(Limits {
+                failures: settings.breaker_failures,
+                open: Duration::from_millis(settings.breaker_open_ms),
+                silence: Duration::from_millis(settings.breaker_silence_ms),
+            }),
+        }))
+    }
+
+    /// What Redis holds of a row of this shard, if it answers and the bucket is filled.
+    async fn get(&self, shard: &ShardStatus, id: Uuid) -> Option<CachedDocument> {
+        let Some(call) = self.breaker.call() else {
+            count("skipped");
+            return None;
+        };
+        let cached = self
+            .documents
+            .get(&shard.read_model, shard.generation, shard.shards, id)
+            .await;
+        let change = match &cached {
+            Ok(_) => call.succeeded(),
+            Err(_) => call.failed(),
+        };
+        match (change, &cached) {
+            (Some(Change::Opened), Err(error)) => {
+                tracing::warn!(%error, "Redis does not answer, so documents are read from the rows for now");
+                metrics::gauge!("tidemark_query_redis_given_up").set(1.0);
+            }
+            (Some(Change::Closed), _) => {
+                tracing::info!("Redis answers again");
+                metrics::gauge!("tidemark_query_redis_given_up").set(0.0);
+            }
+            (_, Err(error)) => tracing::debug!(%error, "Redis does not answer"),
+            (_, Ok(_)) => {}
+        }
+        match cached {
+            Ok(Some(cached)) => Some(cached),
+            Ok(None) => {
+                count("miss");
+                None
+            }
+            Err(_) => {
+                count("failed");
+                None
+            }
+        }
+    }
 }
 
-/// `None` if no URL is configured.
-fn connect(redis: &config::Redis) -> redis::RedisResult<Option<Documents>> {
-    let timeout = Duration::from_millis(redis.response_timeout_ms);
-    let url = Some(redis.url.expose_secret()).filter(|url| !url.is_empty());
-    let documents = url.map(|url| Documents::new(url, &redis.key_prefix, timeout));
-    documents.transpose()
+/// Counts where a document was found: in `memory` or in Redis (`hit`); or why not: Redis has no document that is
+/// fresh enough for the query (`miss`), its documents are too far behind the rows (`stale`), it does not answer
+/// (`failed`), or it was not asked because it has not answered (`skipped`).
+fn count(found: &'static str) {
+    metrics::counter!("tidemark_query_hot_documents_total", "found" => found).increment(1);
 }

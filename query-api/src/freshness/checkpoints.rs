@@ -1,14 +1,20 @@
 //! The checkpoints that were seen last. They say when a query is worth running; whether its rows are
 //! fresh enough is decided by what its own statement sees.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::shards::{QueriedShards, ShardStatus};
+
+/// Into so many parts the time is divided after which positions are due: of what was seen within one, the first is kept.
+const STEPS: u32 = 20;
 
 /// All shards of all serving generations.
 type Statuses = Arc<[ShardStatus]>;
@@ -18,20 +24,64 @@ type Statuses = Arc<[ShardStatus]>;
 pub(crate) struct Checkpoints {
     seen: watch::Sender<Statuses>,
     wake_watcher: Arc<Notify>,
+    /// How long after the rows every copy of them must have reached a position.
+    lag_max: Duration,
+    past: Arc<Mutex<Past>>,
+}
+
+/// What was seen before.
+#[derive(Default)]
+struct Past {
+    /// When something was seen last.
+    seen_at: Option<Instant>,
+    /// What was seen, the oldest first, with the time until when it had not been seen. The first is due already.
+    before: VecDeque<(Option<Instant>, Statuses)>,
 }
 
 impl Checkpoints {
-    /// Nothing has been seen yet. `wake_watcher` is notified of every subscription.
-    pub(crate) fn new(wake_watcher: Arc<Notify>) -> Self {
+    /// Nothing has been seen yet. `wake_watcher` is notified of every subscription. The positions that are seen are
+    /// due after `lag_max`.
+    pub(crate) fn new(wake_watcher: Arc<Notify>, lag_max: Duration) -> Self {
         Self {
             seen: watch::Sender::new(Arc::from([])),
             wake_watcher,
+            lag_max,
+            past: Arc::default(),
         }
     }
 
     /// Replaces what was seen last.
     pub(crate) fn publish(&self, statuses: Statuses) {
-        self.seen.send_replace(statuses);
+        self.seen.send_replace(Arc::clone(&statuses));
+        let now = Instant::now();
+        let mut past = self.past();
+        let last = past.before.back();
+        let is_next_step = last.is_none_or(|(unseen_at, _)| {
+            unseen_at.is_none_or(|at| now.duration_since(at) > self.lag_max / STEPS)
+        });
+        if is_next_step {
+            let unseen_at = past.seen_at;
+            past.before.push_back((unseen_at, statuses));
+        }
+        past.seen_at = Some(now);
+        // The second becomes the first as soon as it is due.
+        while past
+            .before
+            .get(1)
+            .is_some_and(|(at, _)| self.is_due(*at, now))
+        {
+            past.before.pop_front();
+        }
+    }
+
+    /// Whether what had not been seen until then must be in every copy of the rows. If it was there when the first
+    /// was seen, it is not known for how long.
+    fn is_due(&self, unseen_at: Option<Instant>, now: Instant) -> bool {
+        unseen_at.is_none_or(|at| now.duration_since(at) >= self.lag_max)
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anybody waits for a change.
@@ -39,11 +89,18 @@ impl Checkpoints {
         self.seen.receiver_count() > 0
     }
 
-    /// The shard of a row as it was seen last; `None` if none has been seen yet.
-    pub(crate) fn shard_of<M: ReadModel>(&self, id: Uuid) -> Option<ShardStatus> {
+    /// The shard of a row as it was seen last, and the position that every copy of it must have reached by now;
+    /// `None` if none has been seen yet.
+    pub(crate) fn shard_of<M: ReadModel>(&self, id: Uuid) -> Option<(ShardStatus, i64)> {
         let shard = QueriedShards::of_row::<M>(id);
-        let seen = self.seen.borrow();
-        seen.iter().find(|status| shard.includes(status)).cloned()
+        let includes = |status: &&ShardStatus| shard.includes(status);
+        let seen = self.seen.borrow().iter().find(includes).cloned()?;
+        let now = Instant::now();
+        let past = self.past();
+        let due = past.before.iter();
+        let due = due.take_while(|(at, _)| self.is_due(*at, now)).last();
+        let due = due.and_then(|(_, seen)| seen.iter().find(includes));
+        Some((seen, due.map_or(0, |status| status.position)))
     }
 
     /// Follows the checkpoints from now on, and has the watcher look at once.

@@ -193,6 +193,38 @@ async fn redis_answers_where_it_is_fresh_enough() {
 }
 
 #[tokio::test]
+async fn documents_in_redis_that_are_too_far_behind_the_rows_are_not_used() {
+    let database = with_an_auction("lag").await;
+    let (url, bucket) = (
+        from_environment("TIDEMARK_REDIS__URL"),
+        auctions_in_redis(&database),
+    );
+    write_to_redis(&bucket, 4, 42, 5).await;
+    let settings = [
+        ("TIDEMARK_REDIS__URL", &*url),
+        ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
+        ("TIDEMARK_QUERY__HOT_CACHE_MS", "3600000"),
+        ("TIDEMARK_QUERY__WATCH_IDLE_MS", "20"),
+        ("TIDEMARK_QUERY__HOT_LAG_MAX_MS", "100"),
+    ];
+    let api = Api::start(&database, &settings).await;
+    let version =
+        async |headers: &[(&str, &str)]| api.get(PATH, headers).await.body["version"].clone();
+    while version(&[]).await != 42 {}
+
+    // From then on the document is too far behind, in Redis and in memory.
+    database.set_checkpoints(6).await;
+    while version(&[]).await == 42 {}
+    for _ in 0..20 {
+        assert_ne!(version(&[]).await, 42);
+        assert_ne!(version(&[("tidemark", "1.5")]).await, 42);
+    }
+
+    write_to_redis(&bucket, 4, 43, 6).await;
+    assert_eq!(version(&[]).await, 43);
+}
+
+#[tokio::test]
 async fn a_document_in_memory_is_not_given_for_a_token_that_it_does_not_reflect() {
     let database = with_an_auction("warm").await;
     let bucket = auctions_in_redis(&database);

@@ -1,7 +1,39 @@
 //! What is read from the storage and written to it: rows, batches of rows, what is parked, and the checkpoint.
 
+use serde::Serialize;
 use tidemark_events::LogPoint;
 use uuid::Uuid;
+
+/// How JSON writes the null character.
+const NULL_ESCAPE: &str = r"\u0000";
+
+/// The document of a row. A text of an event may hold a null character, which Postgres cannot read from a document;
+/// in its place stands the character for what cannot be shown.
+///
+/// # Errors
+/// If the row cannot be written as JSON.
+pub fn document(row: &impl Serialize) -> serde_json::Result<String> {
+    let json = serde_json::to_string(row)?;
+    if !json.contains(NULL_ESCAPE) {
+        return Ok(json);
+    }
+    let mut document = String::with_capacity(json.len());
+    let mut rest = &*json;
+    // Only an escape begins with a backslash, and a backslash itself is written as one.
+    while let Some((before, escape)) = rest.find('\\').map(|at| rest.split_at(at)) {
+        document.push_str(before);
+        rest = if let Some(rest) = escape.strip_prefix(NULL_ESCAPE) {
+            document.push(char::REPLACEMENT_CHARACTER);
+            rest
+        } else {
+            let (escape, rest) = escape.split_at(2);
+            document.push_str(escape);
+            rest
+        };
+    }
+    document.push_str(rest);
+    Ok(document)
+}
 
 /// A row as it is stored after some events.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -13,6 +45,14 @@ pub struct StoredRow {
     pub document: Option<String>,
     /// The position of the last event that changed the row.
     pub position: i64,
+}
+
+impl StoredRow {
+    /// About how much memory it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.document.as_ref().map_or(0, String::len)
+    }
 }
 
 /// The rows that the events after `from` up to `to` changed. They are written together.
@@ -96,4 +136,21 @@ pub struct Checkpoint {
     /// one is brought up to date by the rows that changed since. An older copy must be read anew, because a
     /// removed row leaves no trace.
     pub last_removal: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_holds_no_null_character() {
+        for (text, expected) in [
+            ("plain", r#""plain""#),
+            ("\0a\0\0", "\"\u{fffd}a\u{fffd}\u{fffd}\""),
+            (r"\u0000", r#""\\u0000""#),
+            ("\\\0\"", "\"\\\\\u{fffd}\\\"\""),
+        ] {
+            assert_eq!(document(&text).unwrap(), expected);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Sql {
     pub(super) rows: Arc<str>,
-    pub(super) page: Arc<str>,
+    pub(super) changed: Arc<str>,
     pub(super) upsert: Arc<str>,
     pub(super) remove: Arc<str>,
 }
@@ -27,11 +27,11 @@ impl Sql {
                      limit 1
               ) as r"
         );
-        let page = format!(
+        let changed = format!(
             "select id, doc::text as doc, position from {read_model}_rows
-              where generation = $1 and position > $2 and ($3::uuid is null or id > $3)
+              where generation = $1 and (position, id) > ($2, $3)
                 and shard_of(id, $5) = $6
-              order by id limit $4"
+              order by position, id limit $4"
         );
         let upsert = format!(
             "insert into {read_model}_rows (generation, id, doc, position)
@@ -44,7 +44,7 @@ impl Sql {
             format!("delete from {read_model}_rows where generation = $1 and id = any ($2)");
         Self {
             rows: rows.into(),
-            page: page.into(),
+            changed: changed.into(),
             upsert: upsert.into(),
             remove: remove.into(),
         }

@@ -79,8 +79,12 @@ fn extremes(pointer: &str, value: &Value) -> Vec<Value> {
         "\u{130}",
         "\n",
         "'",
+        "\0",
+        "\\\0",
     ];
     let texts = texts.map(|character| json!(character.repeat(chars_max)));
+    // A letter that searches compare as eighteen others.
+    let long = (pointer == "/title").then(|| json!("\u{fdfa}".repeat(100_000)));
     let countless = [
         json!(null),
         json!(""),
@@ -90,7 +94,8 @@ fn extremes(pointer: &str, value: &Value) -> Vec<Value> {
     ];
     let times = times.map(Value::from);
     let numbers = numbers.map(Value::from);
-    [&countless[..], &times, &numbers, &texts].concat()
+    let long = long.as_slice();
+    [&countless[..], &times, &numbers, &texts, long].concat()
 }
 
 /// A stream for each extreme of each field: the samples up to the event, and then the event with the extreme.

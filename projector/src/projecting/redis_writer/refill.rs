@@ -2,12 +2,14 @@
 //! removing old row versions.
 //!
 //! The checkpoint of the rows is read first. Rows that are read after it may be newer, which does no
-//! harm: the bucket's checkpoint promises what the bucket has at least.
+//! harm: the bucket's checkpoint promises what the bucket has at least. Rows are read in the order in which they
+//! changed, so that of many only those are read that did. One that changes meanwhile is met where it is then.
 
 use tidemark_events::LogPoint;
 use tidemark_platform::ids::new_id;
 use tidemark_read_models::redis::Guard;
 use tidemark_read_models::storage::Checkpoint;
+use uuid::Uuid;
 
 use super::{Error, RedisWriter};
 
@@ -34,19 +36,22 @@ impl RedisWriter {
                 (Guard::Filling(filling), 0)
             }
         };
-        let mut after = None;
+        let mut after = (changed_after, Uuid::max());
         loop {
-            let page = self
-                .storage
-                .page(changed_after, after, self.script_documents_max)
-                .await?;
+            let page = self.storage.changed(after, self.script.documents).await?;
             let Some(last) = page.last() else {
                 break;
             };
-            after = Some(last.id);
+            after = (last.position, last.id);
             self.measurements.documents.increment(page.len() as u64);
-            if !self.bucket.write(guard, &page, None).await? {
-                return Err(Error::Overtaken);
+            for part in self.script.divide(&page) {
+                if !self.bucket.write(guard, part, None).await? {
+                    return Err(Error::Overtaken);
+                }
+            }
+            // No row that changed up to the checkpoint is left, and whoever writes fast is not chased.
+            if page.len() < self.script.documents {
+                break;
             }
         }
         // Without its document, so that its readers ask Postgres.

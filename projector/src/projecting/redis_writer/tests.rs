@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_read_models::Shard;
 use tidemark_read_models::redis::{CachedDocument, Documents, Guard};
-use tidemark_read_models::storage::{Parked, StoredRow};
+use tidemark_read_models::storage::Parked;
 use uuid::Uuid;
 
 use super::*;
@@ -30,7 +30,7 @@ struct Case {
 }
 
 impl Case {
-    async fn new(name: &str, queue_max: usize) -> Self {
+    async fn new(name: &str, queue_bytes_max: usize) -> Self {
         let database = Database::new(name).await;
         let log: Vec<_> = (1..=LOG).map(recorded).collect();
         database.append(&log).await;
@@ -53,7 +53,7 @@ impl Case {
             "test".into(),
         );
         let settings = config::Redis {
-            queue_max,
+            queue_bytes_max,
             script_documents_max: 2,
             ..database.config(&[]).redis
         };
@@ -130,7 +130,7 @@ fn cached(document: &str, position: i64, checkpoint: i64) -> CachedDocument {
 
 #[tokio::test]
 async fn documents_in_redis_follow_the_rows() {
-    let mut case = Case::new("follow", 8).await;
+    let mut case = Case::new("follow", 10_000).await;
     assert_eq!(case.look_up(CATEGORY.0).await, None, "not filled");
     let rows = (1..=5).map(|id| row(Uuid::from_u128(id), "{}", 1));
     case.commit(0, 1, rows.collect()).await;
@@ -155,7 +155,7 @@ async fn documents_in_redis_follow_the_rows() {
 
 #[tokio::test]
 async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
-    let case = Case::new("shard_fill", 8).await;
+    let case = Case::new("shard_fill", 10_000).await;
     case.database.divide_tally(2).await;
     let (even, odd) = (Uuid::from_u128(4), Uuid::from_u128(5));
     for (id, shard) in [even, odd].into_iter().zip(Shard::all(2)) {
@@ -194,7 +194,7 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
 
 #[tokio::test]
 async fn a_bucket_that_redis_lost_is_filled_again() {
-    let mut case = Case::new("lost", 8).await;
+    let mut case = Case::new("lost", 10_000).await;
     case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     case.catch_up().await;
     let key = case.key.clone();
@@ -220,7 +220,7 @@ async fn a_bucket_that_redis_lost_is_filled_again() {
 
 #[tokio::test]
 async fn a_batch_that_a_full_queue_drops_is_read_back_from_the_rows() {
-    let mut case = Case::new("dropped", 1).await;
+    let mut case = Case::new("dropped", 150).await;
     case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     case.catch_up().await;
     case.commit(1, 2, vec![row(CATEGORY.0, r#"{"a":2}"#, 2)])
@@ -247,7 +247,7 @@ async fn a_batch_that_a_full_queue_drops_is_read_back_from_the_rows() {
 
 #[tokio::test]
 async fn a_bucket_that_is_ahead_of_the_rows_is_filled_anew() {
-    let mut case = Case::new("ahead", 8).await;
+    let mut case = Case::new("ahead", 10_000).await;
     case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     let bucket = case
         .documents
@@ -267,7 +267,7 @@ async fn a_bucket_that_is_ahead_of_the_rows_is_filled_anew() {
 
 #[tokio::test]
 async fn a_writer_that_was_overtaken_changes_nothing() {
-    let mut case = Case::new("stale", 8).await;
+    let mut case = Case::new("stale", 10_000).await;
     case.commit(0, 5, vec![row(CATEGORY.0, "{}", 5)]).await;
     case.catch_up().await;
     let bucket = case
@@ -279,7 +279,7 @@ async fn a_writer_that_was_overtaken_changes_nothing() {
         rows: vec![row(CATEGORY.0, r#"{"stale":1}"#, 6)],
         parked: Parked::default(),
     };
-    assert!(!bucket.apply(&stale, 100).await.unwrap());
+    assert!(!bucket.apply(&stale, case.writer.script).await.unwrap());
     let older = [row(CATEGORY.0, r#"{"older":1}"#, 4)];
     assert!(
         bucket

@@ -6,7 +6,7 @@ use super::*;
 
 #[tokio::test]
 async fn readers_of_a_parked_document_ask_postgres() {
-    let mut case = Case::new("parked", 8).await;
+    let mut case = Case::new("parked", 10_000).await;
     case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     case.catch_up().await;
     let parked = ParkedRow {
