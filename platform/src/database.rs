@@ -18,7 +18,21 @@ use crate::config::Database;
 /// # Errors
 /// If `url` is not a Postgres URL.
 pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
+    Ok(pool_of(settings, url.parse()?))
+}
+
+/// Makes a pool for queries, whose plans do not depend on what is asked for. Of a frequent value Postgres might read
+/// and sort all rows, because it does not see that few of them will be wanted.
+///
+/// # Errors
+/// If `url` is not a Postgres URL.
+pub fn query_pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
+    let options = options.options([("plan_cache_mode", "force_generic_plan")]);
+    Ok(pool_of(settings, options))
+}
+
+fn pool_of(settings: &Database, options: PgConnectOptions) -> PgPool {
     // Our statements are short, and each of them has an index. Without statistics Postgres may estimate a
     // cost that is far too high, and then spend half a second on every connection compiling a statement;
     // and a plan that it made while a table was empty would scan the whole table for as long as it is kept.
@@ -32,7 +46,7 @@ pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
         ),
     ]);
     let release_timeout = Duration::from_millis(settings.statement_timeout_ms);
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
         .max_lifetime(Duration::from_secs(settings.max_lifetime_s))
@@ -47,6 +61,5 @@ pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
                 Ok(true)
             })
         })
-        .connect_lazy_with(options);
-    Ok(pool)
+        .connect_lazy_with(options)
 }

@@ -23,7 +23,7 @@ const PURPOSE: &[u8] = b"tidemark.cursor.v1";
 /// One page of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct Page<T> {
-    /// The items, in the order that the client asked for.
+    /// The items, in the order that the client asked for: as many as it asked for or fewer, also if a page follows.
     pub items: Vec<T>,
     /// What to send for the next page: as `cursor` or, in lists of the audit trail, as `after_version` or
     /// `after_position`. Null if no page follows.
@@ -39,7 +39,8 @@ macro_rules! page_schema {
         #[derive(utoipa::ToSchema)]
         #[expect(dead_code, reason = "it describes `Page` and is never made")]
         pub(super) struct $name {
-            /// The items, in the order that the client asked for.
+            /// The items, in the order that the client asked for: as many as it asked for or fewer, also if a
+            /// page follows.
             items: Vec<$item>,
             /// What to send for the next page: as `cursor` or, in lists of the audit trail, as
             /// `after_version` or `after_position`. Null if no page follows.

@@ -8,7 +8,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
-use sqlx::PgPool;
 use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::pagination::Cursors;
@@ -23,6 +22,7 @@ use crate::documents::{Document, HotDocuments};
 use crate::error::Error;
 use crate::freshness::{Fetched, Freshness, QueriedShards};
 use crate::live::Followers;
+use crate::pools::Pools;
 use crate::reading_recorder::ReadingRecorder;
 use crate::start_error::StartError;
 use crate::watcher::Watcher;
@@ -36,8 +36,8 @@ pub(crate) struct App(Arc<Parts>);
 
 /// The parts of an [`App`].
 pub(crate) struct Parts {
-    /// Connections for the queries of read models.
-    pub(crate) pool: PgPool,
+    /// Connections to Postgres.
+    pub(crate) pools: Pools,
     /// Repeats queries until they are fresh enough.
     pub(crate) freshness: Freshness,
     /// Documents by id that need not be read from Postgres.
@@ -56,6 +56,8 @@ pub(crate) struct Parts {
     pub(crate) live_update_addresses: Shares<IpAddr>,
     /// One permit for each live update that may be open.
     pub(crate) live_update_permits: Arc<Semaphore>,
+    /// One permit for each live update whose first document may be read at once.
+    pub(crate) live_update_turns: Semaphore,
     /// The limits of queries.
     pub(crate) limits: config::Query,
 }
@@ -76,7 +78,7 @@ impl App {
     /// If a setting is missing or cannot be used.
     pub(crate) fn new(
         config: &Config,
-        pool: &TimedPool,
+        pools: Pools,
         watcher: &Watcher,
     ) -> Result<Self, StartError> {
         let limits = config.query.clone();
@@ -84,17 +86,18 @@ impl App {
         let checkpoints = watcher.checkpoints();
         let wait = Duration::from_millis(limits.wait_ms);
         Ok(Self(Arc::new(Parts {
-            freshness: Freshness::new(pool.clone(), checkpoints.clone(), wait),
+            freshness: Freshness::new(pools.prompt.clone(), checkpoints.clone(), wait),
             hot_documents: HotDocuments::new(&config.redis, &limits, checkpoints)?,
-            log: Log::new(pool.clone()),
-            subject_keys: subject_keys(config, pool.clone())?,
+            log: Log::new(pools.audit.clone()),
+            subject_keys: subject_keys(config, pools.documents.clone())?,
             cursors: Cursors::new(&config.sealing.lookup_key),
             followers: watcher.followers(),
             reading_recorder: ReadingRecorder::new(config)?,
             live_update_addresses: Shares::default(),
             live_update_permits: Arc::new(Semaphore::new(limits.sse_clients_max)),
+            live_update_turns: Semaphore::new(limits.sse_reads_max),
             limits,
-            pool: PgPool::clone(pool),
+            pools,
         })))
     }
 

@@ -42,6 +42,9 @@ pub(crate) enum Error {
     /// The limit of open live updates is reached.
     #[error("too many live updates are open")]
     TooManyClients,
+    /// Too many live updates begin at the moment.
+    #[error("too many live updates begin at the moment")]
+    TooManyBegin,
     /// The user is not an auditor, and only auditors may read history.
     #[error("this requires the role auditor")]
     NotAuditor,
@@ -87,7 +90,7 @@ impl From<Error> for Problem {
             Error::Behind => unavailable("behind"),
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
             Error::TooManyOfAddress => Self::too_many_requests(sentence(&text)),
-            Error::TooManyClients => unavailable("too_many_clients"),
+            Error::TooManyClients | Error::TooManyBegin => unavailable("too_many_clients"),
             Error::NotAuditor => Self::forbidden("role_required", sentence(&text)),
             Error::LoggedOut => Self::invalid_token("logged_out", sentence(&text)),
             Error::NotRecorded(cause) => {

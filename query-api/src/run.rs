@@ -1,18 +1,18 @@
 //! Starts the process, and ends it gracefully.
 
 use axum::Router;
-use tidemark_event_store::{Log, TimedPool};
+use tidemark_event_store::Log;
 use tidemark_platform::auth::Authenticator;
 use tidemark_platform::clock::Clock;
-use tidemark_platform::config::required;
 use tidemark_platform::ops::Readiness;
 use tidemark_platform::shutdown::{needed, run_until_drained};
-use tidemark_platform::{Config, database, middleware, openapi, ops, server, telemetry};
+use tidemark_platform::{Config, middleware, openapi, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
+use crate::pools::Pools;
 use crate::routes;
 use crate::start_error::StartError;
 use crate::watcher::Watcher;
@@ -28,13 +28,11 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     telemetry::init(&config.telemetry)?;
-    let url = required(&config.database.read_url, "database.read_url")?;
-    let pool = database::pool(&config.database, url)?;
-    let pool = TimedPool::new(pool, config.database.response_timeout());
-    let watcher = Watcher::new(pool.clone(), &config.query);
-    let app = App::new(&config, &pool, &watcher)?;
+    let pools = Pools::new(&config)?;
+    let watcher = Watcher::new(pools.prompt.clone(), &config.query);
+    let log = Log::new(pools.prompt.clone());
+    let app = App::new(&config, pools, &watcher)?;
     let clock = Clock::system();
-    let log = Log::new(pool);
     let router = router(&config, app, log.clone(), clock.clone())?;
     let stop = shutdown.clone();
     let watching = tokio::spawn(async move { watcher.run(stop).await });

@@ -8,7 +8,7 @@ use tidemark_platform::Config;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
-const FOR_TESTS: [(&str, &str); 23] = [
+const FOR_TESTS: [(&str, &str); 27] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     // All clients of a test are at one address, from which many people register at once.
@@ -22,6 +22,10 @@ const FOR_TESTS: [(&str, &str); 23] = [
     ("TIDEMARK_PROJECTOR__LISTEN", "127.0.0.1:0"),
     // Many processes share one Postgres and a few cores.
     ("TIDEMARK_DATABASE__MAX_CONNECTIONS", "5"),
+    ("TIDEMARK_QUERY__PROMPT_CONNECTIONS", "2"),
+    ("TIDEMARK_QUERY__DOCUMENT_CONNECTIONS", "2"),
+    ("TIDEMARK_QUERY__LIST_CONNECTIONS", "2"),
+    ("TIDEMARK_QUERY__AUDIT_CONNECTIONS", "1"),
     ("TIDEMARK_DATABASE__ACQUIRE_TIMEOUT_MS", "8000"),
     ("TIDEMARK_KAFKA__PARTITIONS", "2"),
     ("TIDEMARK_KAFKA__MESSAGE_TIMEOUT_MS", "1200"),

@@ -12,6 +12,14 @@ use super::bounds::{at_most, longer_than, positive};
 #[garde(allow_unvalidated)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
+    #[garde(custom(positive))]
+    pub prompt_connections: u32,
+    #[garde(custom(positive))]
+    pub document_connections: u32,
+    #[garde(custom(positive))]
+    pub list_connections: u32,
+    #[garde(custom(positive))]
+    pub audit_connections: u32,
     pub wait_ms: u64,
     #[garde(custom(positive))]
     pub watch_ms: u64,
@@ -19,17 +27,22 @@ pub struct Query {
     pub watch_idle_ms: u64,
     #[garde(custom(positive))]
     pub record_timeout_ms: u64,
+    #[garde(custom(longer_than("query.watch_idle_ms", self.watch_idle_ms)))]
+    pub hot_lag_max_ms: u64,
     pub hot_cache_ms: u64,
     pub hot_cache_documents_max: u64,
     pub page_max: i64,
     #[garde(custom(positive), custom(at_most("query.page_max", self.page_max)))]
     pub page_default: i64,
     #[garde(custom(positive))]
+    pub examined_rows_max: i64,
+    #[garde(custom(positive))]
     pub sse_clients_max: usize,
     #[garde(custom(positive))]
-    #[garde(custom(longer_than("query.watch_idle_ms", self.watch_idle_ms)))]
-    pub hot_lag_max_ms: u64,
     pub sse_clients_per_address_max: usize,
+    #[garde(custom(positive))]
+    pub sse_reads_max: usize,
+    pub sse_wait_ms: u64,
     #[garde(custom(positive))]
     pub sse_keep_alive_s: u64,
     #[garde(custom(positive))]

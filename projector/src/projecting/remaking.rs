@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidemark_events::Recorded;
-use tidemark_read_models::ReadModel;
 use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
+use tidemark_read_models::{ReadModel, storage};
 use uuid::Uuid;
 
 use super::fold::fold_row;
@@ -56,7 +56,7 @@ impl<M: ReadModel> Worker<M> {
                 };
             }
         }
-        let document = row.as_ref().map(serde_json::to_string).transpose();
+        let document = row.as_ref().map(storage::document).transpose();
         Ok(document
             .map_err(|error| error.to_string())
             .map(|document| StoredRow {

@@ -32,28 +32,51 @@ impl DocumentPage {
     /// # Errors
     /// If `page_end` cannot read the document, or the cursor cannot be written.
     pub(crate) fn new<E: Serialize>(
-        fetched: Fetched<String>,
+        mut fetched: Fetched<String>,
         limit: i64,
-        (cursors, scope): (&Cursors, &str),
+        signed: (&Cursors, &str),
         page_end: impl FnOnce(&str) -> serde_json::Result<E>,
     ) -> Result<Self, Error> {
-        let (token, mark) = (fetched.token(), fetched.mark());
-        let mut documents = fetched.items;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut next = None;
-        if documents.len() > limit {
-            documents.truncate(limit);
-            if let Some(last) = documents.last() {
-                let position = (token.timeline, token.position, page_end(last)?);
-                next = Some(cursors.encode(scope, &position)?);
+        let has_next = fetched.items.len() > limit;
+        fetched.items.truncate(limit);
+        match fetched.items.last().filter(|_| has_next) {
+            Some(last) => {
+                let end = page_end(last)?;
+                Self::cut(fetched, signed, &end)
             }
+            None => Ok(Self {
+                token: fetched.token(),
+                mark: fetched.mark(),
+                documents: fetched.items,
+                next: None,
+            }),
         }
+    }
+
+    /// The page of all these documents, after which the next one starts at `end`, whether or not there is anything.
+    ///
+    /// # Errors
+    /// If the cursor cannot be written.
+    pub(crate) fn cut(
+        fetched: Fetched<String>,
+        (cursors, scope): (&Cursors, &str),
+        end: &impl Serialize,
+    ) -> Result<Self, Error> {
+        let token = fetched.token();
+        let next = cursors.encode(scope, &(token.timeline, token.position, end))?;
         Ok(Self {
             token,
-            mark,
-            documents,
-            next,
+            mark: fetched.mark(),
+            documents: fetched.items,
+            next: Some(next),
         })
+    }
+
+    /// The same page with other documents, made of these.
+    pub(crate) fn map(self, document: impl FnMut(String) -> String) -> Self {
+        let documents = self.documents.into_iter().map(document).collect();
+        Self { documents, ..self }
     }
 }
 

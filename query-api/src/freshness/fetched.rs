@@ -12,6 +12,13 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ParkedMark(Option<Token>);
 
+impl ParkedMark {
+    /// The mark for rows whose first missing event is at this position of the timeline.
+    pub(crate) fn new(timeline: i32, parked_at: Option<i64>) -> Self {
+        Self(parked_at.map(|position| Token { timeline, position }))
+    }
+}
+
 impl IntoResponseParts for ParkedMark {
     type Error = Infallible;
 
@@ -81,6 +88,19 @@ impl<T> Fetched<T> {
         Ok(false)
     }
 
+    /// The same with other items, made of these.
+    pub(crate) fn map<U>(self, items: impl FnOnce(Vec<T>) -> Vec<U>) -> Fetched<U> {
+        Fetched {
+            timeline: self.timeline,
+            head: self.head,
+            position: self.position,
+            blocked_at: self.blocked_at,
+            parked_at: self.parked_at,
+            is_one_row: self.is_one_row,
+            items: items(self.items),
+        }
+    }
+
     /// The position that an answer with these items reflects.
     pub(crate) fn token(&self) -> Token {
         Token {
@@ -91,10 +111,7 @@ impl<T> Fetched<T> {
 
     /// The mark of an answer with these items.
     pub(crate) fn mark(&self) -> ParkedMark {
-        ParkedMark(self.parked_at.map(|position| Token {
-            timeline: self.timeline,
-            position,
-        }))
+        ParkedMark::new(self.timeline, self.parked_at)
     }
 }
 

@@ -1,19 +1,20 @@
 //! Checked queries that fetch items together with what decides whether these are fresh enough.
 //!
 //! The first part of every such statement is the same, and is written once, here. Callers give the type of an
-//! item, the read model's name, the SQL that selects the items, and its arguments. That SQL is put into
-//! `array(…)`, and finds the generation that serves queries as `s.generation` and the position that its
+//! item, the read model's name, the SQL that selects the items, in one or more parts, and its arguments. That SQL is put
+//! into `array(…)`, and finds the generation that serves queries as `s.generation` and the position that its
 //! shards have applied as `s.position`.
 //!
-//! Two queries spell the first part out, because theirs differs: the list of auctions, which also reads
-//! the categories, and the live update, which also reads the position of its row.
+//! Three queries spell the first part out, because theirs differs: the list of auctions, which also reads
+//! the categories, the live update, which also reads the position of its row, and the log, which also reads how far
+//! it was examined.
 
 /// Items that may be in any shard of a read model:
 /// `query_all_shards!(String, "bid", "select …", argument, …)`.
 macro_rules! query_all_shards {
-    ($item:ty, $read_model:literal, $items:literal $(, $argument:expr)* $(,)?) => {
+    ($item:ty, $read_model:literal, $($items:literal)+ $(, $argument:expr)* $(,)?) => {
         $crate::freshness::query_with_freshness!(
-            $item, "serving", $read_model, "s.parked_at", "false", "", $items $(, $argument)*
+            $item, "serving", $read_model, "s.parked_at", "false", "", $($items)+ $(, $argument)*
         )
     };
 }
@@ -21,7 +22,7 @@ macro_rules! query_all_shards {
 /// Items that are in one shard of a read model, which is that of the row with the id `$1`:
 /// `query_shard_of_row!(String, "auction", "select …", id)`.
 macro_rules! query_shard_of_row {
-    ($item:ty, $read_model:literal, $items:literal $(, $argument:expr)* $(,)?) => {
+    ($item:ty, $read_model:literal, $($items:literal)+ $(, $argument:expr)* $(,)?) => {
         $crate::freshness::query_with_freshness!(
             $item,
             "serving_shards",
@@ -29,7 +30,7 @@ macro_rules! query_shard_of_row {
             "(select p.position from parked p where p.read_model = s.read_model and p.generation = s.generation and p.id = $1)",
             "true",
             "and s.shard = shard_of($1, s.shards)",
-            $items
+            $($items)+
             $(, $argument)*
         )
     };
@@ -44,7 +45,7 @@ macro_rules! query_with_freshness {
         $parked_at:literal,
         $is_one_row:literal,
         $condition:literal,
-        $items:literal
+        $($items:literal)+
         $(, $argument:expr)*
     ) => {
         sqlx::query_as!(
@@ -56,7 +57,7 @@ macro_rules! query_with_freshness {
                    s.blocked_at,
                    "# + $parked_at + r#" as parked_at,
                    "# + $is_one_row + r#" as "is_one_row!",
-                   array("# + $items + r#") as "items!"
+                   array("# + $($items +)+ r#") as "items!"
               from "# + $view + r#" s
              where s.read_model = '"# + $read_model + r#"'
             "# + $condition

@@ -78,6 +78,8 @@ pub(crate) async fn live_updates(
             timeline: row.timeline,
             position: row.position,
             document: row.document,
+            // What has changed has no event that waits.
+            parked_at: None,
         };
         (row.id, update)
     });

@@ -47,12 +47,24 @@ impl Followers {
         auctions.into_iter().filter(is_followed).collect()
     }
 
-    /// Hands each update to the followers of its auction.
+    /// Hands each update to the followers of its auction, unless they were handed a later one or the same.
     pub(crate) fn publish(&self, updates: Vec<(Uuid, LiveUpdate)>) {
         let channels = self.lock();
         for (auction, update) in updates {
             if let Some(channel) = channels.get(&auction) {
-                channel.send_replace(Some(Arc::new(update)));
+                channel.send_if_modified(|newest| {
+                    let is_older = |newest: &Arc<LiveUpdate>| !newest.reaches(Some(update.token()));
+                    let is_marked_otherwise = |newest: &Arc<LiveUpdate>| {
+                        newest.token() == update.token() && newest.parked_at != update.parked_at
+                    };
+                    let is_news = newest
+                        .as_ref()
+                        .is_none_or(|newest| is_older(newest) || is_marked_otherwise(newest));
+                    if is_news {
+                        *newest = Some(Arc::new(update));
+                    }
+                    is_news
+                });
             }
         }
     }

@@ -214,6 +214,31 @@ async fn the_log_is_filtered() {
 }
 
 #[tokio::test]
+async fn a_page_of_the_log_ends_where_enough_was_examined() {
+    let (database, command_api, _) = with_history("log_cut").await;
+    let settings = [
+        ("TIDEMARK_COMMAND_API__URL", &*command_api.url),
+        ("TIDEMARK_QUERY__EXAMINED_ROWS_MAX", "2"),
+    ];
+    let api = Api::start(&database, &settings).await;
+    let auditor = api.authorization(7, "auditor");
+    let mut pages = Vec::new();
+    let mut after = "0".to_owned();
+    loop {
+        let filter = "actor=service:test&type=auction.bid_placed";
+        let path = format!("/audit/events?{filter}&after_position={after}");
+        let page = api.get(&path, &[("authorization", &auditor)]).await;
+        let positions = page.column("position").into_iter();
+        pages.push(positions.map(|it| it.as_i64().unwrap()).collect::<Vec<_>>());
+        let Some(next) = page.body["next"].as_str() else {
+            break;
+        };
+        after = next.to_owned();
+    }
+    assert_eq!(pages, [vec![], vec![3], vec![], vec![]]);
+}
+
+#[tokio::test]
 async fn times_that_clients_may_not_state_are_refused() {
     let (_database, _command_api, api) = with_history("times").await;
     let auditor = api.authorization(7, "auditor");

@@ -4,9 +4,10 @@ use serde_json::json;
 use tidemark_events::CategoryId;
 use tidemark_events::samples::euro_cents;
 use tidemark_read_models::market::auction::{Auction, Status};
+use tidemark_read_models::market::bid::Bid;
 use tidemark_read_models::market::category::Category;
 use tidemark_read_models::market::product::Product;
-use tidemark_read_models::market::{auction, category, product};
+use tidemark_read_models::market::{auction, bid, category, product};
 use uuid::Uuid;
 
 use super::harness::{Api, Database, auction};
@@ -103,6 +104,61 @@ async fn filters_narrow_a_list_and_a_category_includes_those_below_it() {
     );
     assert_eq!(all_numbers(&api, "currency=USD").await, [0; 0]);
     assert_eq!(all_numbers(&api, "q=camera+-number3").await, [1, 2, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_list_is_complete_although_no_page_examines_more_than_it_may() {
+    let (database, _) = with_market("examined").await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__EXAMINED_ROWS_MAX", "1")]).await;
+    for (query, expected) in [
+        ("limit=1&q=camera+-number3", &[1, 2, 4, 5][..]),
+        ("limit=1&status=open&q=camera+-number1+-number2", &[3, 4]),
+        (
+            "limit=1&sort=price&currency=EUR&q=camera+-number3",
+            &[5, 4, 2, 1],
+        ),
+        ("limit=1&currency=EUR&price_min=997&price_max=998", &[2, 3]),
+        // What is looked up is few, and sorted.
+        ("limit=1&sort=newest&q=number2", &[2]),
+    ] {
+        assert_eq!(all_numbers(&api, query).await, expected, "{query}");
+    }
+    let first = api
+        .get("/auctions?limit=1&status=open&q=-number1+-number2", &[])
+        .await;
+    assert_eq!(first.column("id"), [""; 0]);
+    assert_ne!(first.body["next"], json!(null));
+}
+
+#[tokio::test]
+async fn a_list_of_bids_goes_on_although_the_last_bid_that_was_shown_is_gone() {
+    let (database, api) = with_market("bids").await;
+    let auction = Uuid::from_u128(1);
+    for position in 3..=5_u32 {
+        let bid: bid::Row = serde_json::from_value(json!({
+            "id": Uuid::from_u128(position.into()), "auction_id": auction,
+            "bidder_id": Uuid::from_u128(7), "seller_id": Uuid::from_u128(8),
+            "amount": {"amount": 1_000, "currency": "EUR"}, "placed_at": "2027-01-01T00:00:00Z",
+            "version": position
+        }))
+        .unwrap();
+        database.write::<Bid>(bid.id, position.into(), &bid).await;
+    }
+    let bidder = api.authorization(7, "buyer");
+    for path in [format!("/auctions/{auction}/bids"), "/me/bids".to_owned()] {
+        let page = async |cursor: &str| {
+            let path = format!("{path}?limit=1{cursor}");
+            api.get(&path, &[("authorization", &bidder)]).await
+        };
+        let first = page("").await;
+        assert_eq!(first.column("version"), [5]);
+        let cursor = format!("&cursor={}", first.body["next"].as_str().unwrap());
+        let hide = "update bid_rows set generation = 2 where position = 5";
+        let parts = "create table if not exists bid_rows_2 partition of bid_rows for values in (2)";
+        database.execute(format!("{parts}; {hide}")).await;
+        assert_eq!(page(&cursor).await.column("version"), [4]);
+        database.execute("update bid_rows set generation = 1").await;
+    }
 }
 
 #[tokio::test]

@@ -29,6 +29,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Scheduled, Self::Open, Self::Closed, Self::Cancelled];
+
     /// The name of the status in documents and queries.
     #[must_use]
     pub const fn name(self) -> &'static str {

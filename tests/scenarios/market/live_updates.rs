@@ -1,10 +1,14 @@
 //! Whoever watches an auction sees its updates in their order, none taken back, and the same last one as
 //! everybody else.
 
+use std::time::Duration;
+
+use futures::future::join_all;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tidemark_tests::market::INCREMENT;
-use tidemark_tests::{Answer, App, Client};
+use tidemark_tests::proxy::{Direction, Fault, Slowness};
+use tidemark_tests::{Answer, App, Client, Proxy};
 use uuid::Uuid;
 
 /// A client that watches an auction.
@@ -126,5 +130,39 @@ async fn watchers_see_rising_states_resume_where_they_were_and_end_with_the_same
         let resumed = Watcher::open(&client, auction).await.rest().await;
         assert!(resumed[0].position() > update.position(), "{resumed:?}");
         assert_eq!(resumed.last(), Some(last));
+    }
+}
+
+#[tokio::test]
+async fn many_watchers_who_come_at_once_wait_for_their_turn() {
+    const WATCHERS: usize = 500;
+    let mut app = App::builder().projector().queries().start().await;
+    let market = app.market().await;
+    let auctions = [
+        market.auction(json!({})).await,
+        market.auction(json!({})).await,
+    ];
+    app.settle().await;
+    // All could not read their first document in the time that one waits for a connection.
+    app.settings
+        .set("TIDEMARK_DATABASE__ACQUIRE_TIMEOUT_MS", "5000");
+    app.settings.set("TIDEMARK_HTTP__PROXIES", "1");
+    let postgres = Proxy::before_postgres(&mut app.settings, "READ").await;
+    postgres.set(
+        Direction::Up,
+        Fault::Slow(Slowness {
+            latency: Duration::from_millis(60),
+            ..Slowness::default()
+        }),
+    );
+    let api = app.another_query_api().await;
+    let client = app.client.via_query_api(&api.url);
+    let come = async |number: usize| {
+        let client = client.with("x-forwarded-for", format!("192.0.2.{}", number % 200));
+        Watcher::open(&client, auctions[number % 2]).await
+    };
+    let mut watchers = join_all((0..WATCHERS).map(come)).await;
+    for watcher in &mut watchers {
+        assert_eq!(watcher.next().await.document["bid_count"], 0);
     }
 }

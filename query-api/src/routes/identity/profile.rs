@@ -96,7 +96,7 @@ pub(super) async fn find(
             "#,
             id,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.documents)
     });
     let document = Document::from_fetched(found.await?)?;
     let row = serde_json::from_slice(&document.json)?;

@@ -64,7 +64,7 @@ pub(super) async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<Do
             "#,
             id,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.documents)
     });
     auction.await
 }

@@ -1,12 +1,14 @@
 //! The bids of an auction and those of the asking user, the newest first.
 //!
 //! A list starts at the position that all shards have applied. Above it, a shard that is behind would
-//! leave gaps on pages that are already shown.
+//! leave gaps on pages that are already shown. A page ends at a position, not at a row, which may be gone when the next
+//! one is asked for.
 
 use axum::extract::State;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Path, Query};
 use tidemark_platform::page_schema;
+use tidemark_platform::pagination::Cursors;
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::bid::{Bid, Row};
 use utoipa_axum::router::OpenApiRouter;
@@ -15,9 +17,9 @@ use uuid::Uuid;
 
 use super::auctions;
 use crate::app::App;
-use crate::documents::{DocumentPage, id_of};
+use crate::documents::DocumentPage;
 use crate::error::Error;
-use crate::freshness::{QueriedShards, query_all_shards};
+use crate::freshness::{Fetched, QueriedShards, query_all_shards};
 use crate::routes::Paging;
 
 page_schema!(BidPage of Row);
@@ -45,38 +47,34 @@ async fn of_auction(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of auction {id}");
-    let (before, token) = app.resume::<Uuid>(&scope, paging.cursor.as_deref(), token)?;
+    let (before, token) = app.resume::<i64>(&scope, paging.cursor.as_deref(), token)?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
         query_all_shards!(
             String,
             "bid",
             r#"
-            select r.doc::text
+            select r.position || ' ' || r.doc::text
               from bid_rows r
              where r.generation = s.generation
                and r.auction_id = $1
-               and r.position < coalesce((
-                       select b.position
-                         from bid_rows b
-                        where b.generation = s.generation
-                          and b.id = $2
-                   ), s.position + 1)
+               and r.position <= s.position
+               and r.position < $2
              order by r.position desc
              limit $3
             "#,
             id,
-            before,
+            before.unwrap_or(i64::MAX),
             limit + 1,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.lists)
     });
     let bids = bids.await?;
     if bids.items.is_empty() {
         // Whether the auction has no bids or does not exist makes a difference to the client.
         auctions::find(&app, token, id).await?;
     }
-    DocumentPage::new(bids, limit, (&app.cursors, &scope), id_of)
+    page(bids, limit, (&app.cursors, &scope))
 }
 
 /// List my bids
@@ -97,31 +95,41 @@ async fn mine(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of user {}", user.id);
-    let (before, token) = app.resume::<Uuid>(&scope, paging.cursor.as_deref(), token)?;
+    let (before, token) = app.resume::<i64>(&scope, paging.cursor.as_deref(), token)?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
         query_all_shards!(
             String,
             "bid",
             r#"
-            select r.doc::text
+            select r.position || ' ' || r.doc::text
               from bid_rows r
              where r.generation = s.generation
                and r.bidder_id = $1
-               and r.position < coalesce((
-                       select b.position
-                         from bid_rows b
-                        where b.generation = s.generation
-                          and b.id = $2
-                   ), s.position + 1)
+               and r.position <= s.position
+               and r.position < $2
              order by r.position desc
              limit $3
             "#,
             user.id,
-            before,
+            before.unwrap_or(i64::MAX),
             limit + 1,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.lists)
     });
-    DocumentPage::new(bids.await?, limit, (&app.cursors, &scope), id_of)
+    page(bids.await?, limit, (&app.cursors, &scope))
+}
+
+/// The page of these bids, each of which is a document behind its position.
+fn page(
+    bids: Fetched<String>,
+    limit: i64,
+    signed: (&Cursors, &str),
+) -> Result<DocumentPage, Error> {
+    fn split(bid: &str) -> (&str, &str) {
+        bid.split_once(' ').unwrap_or_default()
+    }
+    let position = |bid: &str| serde_json::from_str::<i64>(split(bid).0);
+    let page = DocumentPage::new(bids, limit, signed, position)?;
+    Ok(page.map(|bid| split(&bid).1.to_owned()))
 }

@@ -54,7 +54,7 @@ async fn get(
             id,
             id_or_slug,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.documents)
     });
     Document::from_fetched(found.await?)
 }
@@ -109,7 +109,7 @@ async fn list(
             after.id,
             limit + 1,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.lists)
     });
     let page_end = |json: &str| serde_json::from_str::<PageEnd>(json);
     DocumentPage::new(found.await?, limit, (&app.cursors, SCOPE), page_end)

@@ -4,6 +4,7 @@
 use axum::extract::State;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 use tidemark_platform::auth::Principal;
 use tidemark_platform::http::{Path, Query};
 use tidemark_platform::page_schema;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::documents::{Document, DocumentPage, id_of};
 use crate::error::Error;
-use crate::freshness::{QueriedShards, query_all_shards, query_shard_of_row};
+use crate::freshness::{Fetched, QueriedShards, query_all_shards, query_shard_of_row};
 use crate::routes::is_no_filter;
 
 page_schema!(ProductPage of Row);
@@ -90,7 +91,7 @@ async fn find(app: &App, token: Option<Token>, id: Uuid) -> Result<Document, Err
             "#,
             id,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.documents)
     });
     product.await
 }
@@ -141,30 +142,79 @@ async fn list(
     let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token)?;
     let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Product>()];
-    let found = app.freshness.fetch(token, shards, || {
-        query_all_shards!(
-            String,
-            "product",
-            r#"
-            select r.doc::text
-              from product_rows r
-             where r.generation = s.generation
-               and ($1::uuid is null or r.seller_id = $1)
-               and ($2::uuid is null or r.category_id = $2)
-               and ($3::text is null or r.status = $3)
-               and (r.status <> 'draft' or r.seller_id = $4)
-               and r.id < $5
-             order by r.id desc
-             limit $6
-            "#,
-            filter.seller,
-            filter.category,
-            filter.status.map(Status::name),
-            viewer,
-            before,
-            limit + 1,
-        )
-        .fetch_one(&app.pool)
+    let query = || select(&app.pools.lists, &filter, viewer, before, limit + 1);
+    let found = app.freshness.fetch(token, shards, query).await?;
+    DocumentPage::new(found, limit, (&app.cursors, &scope), id_of)
+}
+
+/// Each shape of a filter has a statement and an index. A statement merges the lists of the statuses that the filter
+/// admits; the drafts among them are those of the viewer, whoever else's products are listed.
+async fn select(
+    pool: &PgPool,
+    filter: &Filter,
+    viewer: Option<Uuid>,
+    before: Uuid,
+    limit: i64,
+) -> sqlx::Result<Fetched<String>> {
+    let admits = |status: &Status| filter.status.is_none_or(|only| only == *status);
+    let public = [Status::Listed, Status::Withdrawn, Status::Sold];
+    let public = public.into_iter().filter(admits);
+    let public: Vec<_> = public.map(|status| status.name().to_owned()).collect();
+    let drafts_of = viewer.filter(|viewer| {
+        admits(&Status::Draft) && filter.seller.is_none_or(|seller| seller == *viewer)
     });
-    DocumentPage::new(found.await?, limit, (&app.cursors, &scope), id_of)
+    macro_rules! select_of {
+        ($seller:literal, $category:literal) => {
+            query_all_shards!(
+                String,
+                "product",
+                r#"
+                select merged.doc::text
+                  from (
+                       select of_status.*
+                         from unnest($1::text[]) as admitted (status)
+                        cross join lateral (
+                              select r.id,
+                                     r.doc
+                                from product_rows r
+                               where r.generation = s.generation
+                                 and r.status = admitted.status
+                                 and "# $seller r#"
+                                 and "# $category r#"
+                                 and r.id < $5
+                               order by r.id desc nulls last
+                               limit $6
+                              ) of_status
+                        union all
+                       (select r.id,
+                               r.doc
+                          from product_rows r
+                         where r.generation = s.generation
+                           and r.status = 'draft'
+                           and r.seller_id = $4::uuid
+                           and "# $category r#"
+                           and r.id < $5
+                         order by r.id desc nulls last
+                         limit $6)
+                       ) merged
+                 order by merged.id desc
+                 limit $6
+                "#,
+                &public,
+                filter.seller,
+                filter.category,
+                drafts_of,
+                before,
+                limit,
+            )
+            .fetch_one(pool)
+            .await
+        };
+    }
+    match (filter.seller, filter.category) {
+        (None, None) => select_of!("$2::uuid is null", "$3::uuid is null"),
+        (None, Some(_)) => select_of!("$2::uuid is null", "r.category_id = $3"),
+        (Some(_), None) => select_of!("r.seller_id = $2", "$3::uuid is null"),
+        (Some(_), Some(_)) => select_of!("r.seller_id = $2", "r.category_id = $3"),
+    }
 }

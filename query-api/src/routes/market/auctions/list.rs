@@ -1,18 +1,21 @@
-//! The list of auctions: its filters, and one statement for each order.
+//! The list of auctions: its filters, and how a page is found without examining more than so many rows.
+
+mod order;
+mod statements;
 
 use axum::extract::State;
-use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
-use tidemark_events::{Currency, Money, PayableCurrency};
+use tidemark_events::{Currency, PayableCurrency};
 use tidemark_platform::http::{FieldError, Problem, Query};
-use tidemark_platform::tidemark::Tidemark;
+use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::{Auction, Status};
 use tidemark_read_models::market::category::Category;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
+use self::order::Sort;
+use self::statements::{Examined, Found, Wanted, look_up_prices, look_up_terms, walk};
 use super::AuctionPage;
 use crate::app::App;
 use crate::documents::DocumentPage;
@@ -22,21 +25,8 @@ use crate::routes::is_no_filter;
 
 /// The greatest number of characters of a search.
 const SEARCH_MAX: usize = 200;
-
-/// The order of the list.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Sort {
-    /// The auction that ends first comes first.
-    #[default]
-    EndsAt,
-    /// The cheapest auction comes first. A currency is required.
-    Price,
-    /// The auction with the most bids comes first.
-    BidCount,
-    /// The auction that was scheduled last comes first.
-    Newest,
-}
+/// The part of the rows that may be examined within which a page is looked for first.
+const FIRST_LOOK: i64 = 10;
 
 /// The auctions that are asked for.
 #[derive(Debug, Deserialize, Serialize, Validate, IntoParams)]
@@ -78,14 +68,6 @@ pub(super) struct Filter {
     limit: Option<i64>,
 }
 
-/// Where a page ends: the value that the list is sorted by (a moment in microseconds since 1970), then
-/// the id.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-struct PageEnd {
-    value: i64,
-    id: Uuid,
-}
-
 /// List auctions
 #[utoipa::path(
     get,
@@ -104,18 +86,123 @@ pub(super) async fn list(
     let limit = app.limit(filter.limit)?;
     let scope = format!("auctions {}", serde_json::to_string(&filter)?);
     let (after, token) = app.resume(&scope, filter.cursor.as_deref(), token)?;
-    let after = after.unwrap_or(filter.sort.before_first());
+    let wanted = Wanted {
+        filter: &filter,
+        after: after.unwrap_or(filter.sort.before_first(filter.price_min)),
+        // One more than is shown tells that a page follows.
+        limit: limit + 1,
+        examined_max: app.limits.examined_rows_max,
+    };
+    let page_end = |json: &str| filter.sort.page_end(json);
+    match find(&app, token, wanted).await? {
+        Page::Complete(found) => DocumentPage::new(found, limit, (&app.cursors, &scope), page_end),
+        Page::Cut(found, last) => {
+            DocumentPage::cut(found, (&app.cursors, &scope), &page_end(&last)?)
+        }
+    }
+}
+
+/// What was found for a page.
+enum Page {
+    /// All that the page shows, and one more if there is one.
+    Complete(Fetched<String>),
+    /// What was found until so many rows had been examined that the page ends early, and the last of these.
+    Cut(Fetched<String>, String),
+}
+
+/// Walks a short way, which is enough where many auctions match; looks up those that match where they are few; and
+/// else walks as far as it may.
+async fn find(app: &App, token: Option<Token>, wanted: Wanted<'_>) -> Result<Page, Error> {
     let shards = [
         QueriedShards::all::<Auction>(),
         QueriedShards::all::<Category>(),
     ];
-    let query = || select(&app.pool, &filter, after, limit + 1);
-    let found = app.freshness.fetch(token, shards, query).await?;
-    let page_end = |json: &str| filter.sort.page_end(json);
-    DocumentPage::new(found, limit, (&app.cursors, &scope), page_end)
+    let deadline = app.freshness.wait_for_shards(token, &shards).await;
+    let pool = &app.pools.lists;
+    let first_look = Wanted {
+        examined_max: (wanted.examined_max / FIRST_LOOK).max(wanted.limit),
+        ..wanted
+    };
+    let filter = wanted.filter;
+    if filter.names_terms() || filter.names_prices() {
+        let query = || walk(pool, first_look);
+        let walked = app.freshness.fetch_before(deadline, token, &shards, query);
+        if let Page::Complete(found) = page(walked.await?, wanted.limit) {
+            return Ok(Page::Complete(found));
+        }
+    }
+    if filter.names_terms() {
+        let query = || look_up_terms(pool, wanted);
+        let found = app.freshness.fetch_before(deadline, token, &shards, query);
+        if let Some(found) = all(found.await?) {
+            return Ok(Page::Complete(found));
+        }
+    }
+    if filter.names_prices() {
+        let query = || look_up_prices(pool, wanted);
+        let found = app.freshness.fetch_before(deadline, token, &shards, query);
+        if let Some(found) = all(found.await?) {
+            return Ok(Page::Complete(found));
+        }
+    }
+    let query = || walk(pool, wanted);
+    let walked = app.freshness.fetch_before(deadline, token, &shards, query);
+    Ok(page(walked.await?, wanted.limit))
+}
+
+/// What a look-up found, unless it is too much.
+fn all(fetched: Fetched<Found>) -> Option<Fetched<String>> {
+    let are_too_many = fetched.items.iter().any(|found| found.are_too_many);
+    let documents = fetched.map(|found| {
+        found
+            .into_iter()
+            .flat_map(|found| found.documents)
+            .collect()
+    });
+    (!are_too_many).then_some(documents)
+}
+
+/// What a walk found up to the place that one of its statuses was not examined beyond.
+fn page(walked: Fetched<Examined>, limit: i64) -> Page {
+    let mut last = None;
+    let found = walked.map(|examined| {
+        let mut found = Vec::new();
+        for row in examined {
+            if row.is_last {
+                last = Some(row.document.clone());
+            }
+            if row.is_found {
+                found.push(row.document);
+            }
+            if last.is_some() {
+                break;
+            }
+        }
+        found
+    });
+    let is_full = i64::try_from(found.items.len()).is_ok_and(|found| found >= limit);
+    match last {
+        Some(last) if !is_full => Page::Cut(found, last),
+        Some(_) | None => Page::Complete(found),
+    }
 }
 
 impl Filter {
+    /// Whether it names anything of which there may be few auctions, beside their status and what leads to their
+    /// prices.
+    const fn names_terms(&self) -> bool {
+        let leads_to_prices = matches!(self.sort, Sort::Price) || self.names_prices();
+        self.q.is_some()
+            || self.category.is_some()
+            || self.seller.is_some()
+            || self.currency.is_some() && !leads_to_prices
+    }
+
+    /// Whether it names prices that the order of the list does not lead to.
+    const fn names_prices(&self) -> bool {
+        (self.price_min.is_some() || self.price_max.is_some()) && !matches!(self.sort, Sort::Price)
+    }
+
     /// Refuses to compare prices without a currency: amounts in different currencies have no order.
     fn require_currency(&self) -> Result<(), Problem> {
         let compares_prices = matches!(self.sort, Sort::Price)
@@ -128,130 +215,5 @@ impl Filter {
             )]));
         }
         Ok(())
-    }
-}
-
-impl Sort {
-    /// A page end that comes before every auction in this order.
-    const fn before_first(self) -> PageEnd {
-        match self {
-            Self::EndsAt | Self::Price => PageEnd {
-                value: 0,
-                id: Uuid::nil(),
-            },
-            Self::BidCount | Self::Newest => PageEnd {
-                value: i64::MAX,
-                id: Uuid::max(),
-            },
-        }
-    }
-
-    /// Where a page with this last document ends in this order.
-    fn page_end(self, json: &str) -> serde_json::Result<PageEnd> {
-        #[derive(Deserialize)]
-        struct Sorted {
-            id: Uuid,
-            ends_at: DateTime<Utc>,
-            current_price: Money,
-            bid_count: i64,
-        }
-        let sorted: Sorted = serde_json::from_str(json)?;
-        let value = match self {
-            Self::EndsAt => sorted.ends_at.timestamp_micros(),
-            Self::Price => sorted.current_price.amount,
-            Self::BidCount => sorted.bid_count,
-            Self::Newest => 0,
-        };
-        Ok(PageEnd {
-            value,
-            id: sorted.id,
-        })
-    }
-}
-
-/// Each order has a statement of its own, so that each is checked and can read its index from where a
-/// page starts and stop after `limit` rows.
-async fn select(
-    pool: &PgPool,
-    filter: &Filter,
-    after: PageEnd,
-    limit: i64,
-) -> sqlx::Result<Fetched<String>> {
-    macro_rules! select_in_order {
-        ($after:literal, $order:literal) => {
-            sqlx::query_as!(
-                Fetched::<String>,
-                r#"
-                select s.timeline as "timeline!",
-                       s.head as "head!",
-                       least(s.position, c.position) as "position!",
-                       least(s.blocked_at, c.blocked_at) as blocked_at,
-                       least(s.parked_at, c.parked_at) as parked_at,
-                       false as "is_one_row!",
-                       array(
-                           select r.doc::text
-                             from auction_rows r
-                            where r.generation = s.generation
-                              and ($1::text is null or r.status = $1)
-                              and ($2::uuid is null or r.category_id = any (array(
-                                      with recursive below as (
-                                          select $2::uuid as id
-                                           union
-                                          select k.id
-                                            from category_rows k
-                                            join below b
-                                              on b.id = k.parent_id
-                                           where k.generation = c.generation
-                                      )
-                                      select id from below
-                                  )))
-                              and ($3::uuid is null or r.seller_id = $3)
-                              and ($4::text is null or r.currency = $4)
-                              and ($5::bigint is null or r.price >= $5)
-                              and ($6::bigint is null or r.price <= $6)
-                              and ($7::text is null
-                                   or r.search @@ websearch_to_tsquery('simple', folded($7)))
-                              and "#
-                    + $after
-                    + r#"
-                            order by "#
-                    + $order
-                    + r#"
-                            limit $10
-                       ) as "items!"
-                  from serving s
-                  join serving c
-                    on c.read_model = 'category'
-                 where s.read_model = 'auction'
-                "#,
-                filter.status.map(Status::name),
-                filter.category,
-                filter.seller,
-                filter.currency.map(|currency| currency.code()),
-                filter.price_min,
-                filter.price_max,
-                filter.q.as_deref(),
-                after.value,
-                after.id,
-                limit,
-            )
-            .fetch_one(pool)
-            .await
-        };
-    }
-    match filter.sort {
-        Sort::EndsAt => select_in_order!(
-            "(r.ends_at, r.id) > (timestamptz 'epoch' + $8::bigint * interval '1 microsecond', $9::uuid)",
-            "r.ends_at, r.id"
-        ),
-        Sort::Price => {
-            select_in_order!("(r.price, r.id) > ($8::bigint, $9::uuid)", "r.price, r.id")
-        }
-        Sort::BidCount => select_in_order!(
-            "(r.bid_count, r.id) < ($8::bigint, $9::uuid)",
-            "r.bid_count desc, r.id desc"
-        ),
-        // Ids are UUIDv7, so a later auction has a higher id.
-        Sort::Newest => select_in_order!("$8::bigint is not null and r.id < $9::uuid", "r.id desc"),
     }
 }

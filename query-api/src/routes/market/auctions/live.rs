@@ -19,7 +19,7 @@ use tidemark_platform::shutdown::Shutdown;
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::Auction;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{Instant, Interval, interval_at};
+use tokio::time::{Instant, Interval, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -69,16 +69,14 @@ pub(super) async fn live(
     let permit = permit.map_err(|_| Error::TooManyClients)?;
     // The client follows before the first read, so that no change falls between the two.
     let changes = app.followers.follow(id);
-    let fetched = fetch(&app, token, id).await?;
-    refuse_unsent(seen, &fetched)?;
-    let (reflected, mark) = (fetched.token(), fetched.mark());
-    let update = fetched.items.into_iter().next().ok_or(Error::NotFound)?;
+    let (reflected, update) = first_update(&app, id, token, seen, &changes).await?;
+    let mark = update.mark();
 
     let refresh = Duration::from_secs(app.limits.sse_refresh_s);
     let keep_alive = Duration::from_secs(app.limits.sse_keep_alive_s);
     let retry = Duration::from_millis(app.limits.sse_retry_ms);
     let client = Client {
-        next: Some(Arc::new(update)),
+        next: Some(update),
         seen,
         id,
         changes,
@@ -90,6 +88,36 @@ pub(super) async fn live(
     let keep_alive = KeepAlive::new().interval(keep_alive);
     let events = Sse::new(client.into_events(retry)).keep_alive(keep_alive);
     Ok((reflected, mark, [UNBUFFERED], events).into_response())
+}
+
+/// The update that a client begins with, and what it reflects. Of many who come at once, a few read it at a time and
+/// all others wait for their turn; whoever comes to an auction that others follow is given what they have.
+async fn first_update(
+    app: &App,
+    id: Uuid,
+    token: Option<Token>,
+    seen: Option<Token>,
+    changes: &watch::Receiver<Option<Arc<LiveUpdate>>>,
+) -> Result<(Token, Arc<LiveUpdate>), Error> {
+    let known = || {
+        let newest = changes.borrow().clone();
+        newest.filter(|newest| newest.reaches(token) && newest.reaches(seen))
+    };
+    if let Some(known) = known() {
+        return Ok((known.token(), known));
+    }
+    let wait = Duration::from_millis(app.limits.sse_wait_ms);
+    let turn = timeout(wait, app.live_update_turns.acquire()).await;
+    let _turn = turn.map_err(|_| Error::TooManyBegin)?;
+    if let Some(known) = known() {
+        return Ok((known.token(), known));
+    }
+    let fetched = fetch(app, token, id).await?;
+    refuse_unsent(seen, &fetched)?;
+    let reflected = fetched.token();
+    let update = fetched.items.into_iter().next().ok_or(Error::NotFound)?;
+    app.followers.publish(vec![(id, update.clone())]);
+    Ok((reflected, Arc::new(update)))
 }
 
 /// The newest update that the client has, if it has any.
@@ -174,13 +202,15 @@ impl Client {
         let fetched = fetched
             .inspect_err(|error| tracing::warn!(%error, "cannot refresh a live update"))
             .ok()?;
-        fetched.items.into_iter().next().map(Arc::new)
+        let update = fetched.items.into_iter().next()?;
+        self.app.followers.publish(vec![(self.id, update.clone())]);
+        Some(Arc::new(update))
     }
 }
 
 async fn fetch(app: &App, token: Option<Token>, id: Uuid) -> Result<Fetched<LiveUpdate>, Error> {
     let shard = [QueriedShards::of_row::<Auction>(id)];
-    let query = || select(&app.pool, id);
+    let query = || select(&app.pools.documents, id);
     app.freshness.fetch(token, shard, query).await
 }
 
@@ -214,6 +244,7 @@ async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Fetched<LiveUpdate>> {
         timeline: found.timeline,
         position,
         document,
+        parked_at: found.parked_at,
     });
     Ok(Fetched {
         timeline: found.timeline,

@@ -52,7 +52,7 @@ pub(super) async fn selling(
             before,
             limit + 1,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.lists)
     });
     DocumentPage::new(selling.await?, limit, (&app.cursors, &scope), id_of)
 }

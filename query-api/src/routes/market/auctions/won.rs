@@ -52,7 +52,7 @@ pub(super) async fn won(
             before,
             limit + 1,
         )
-        .fetch_one(&app.pool)
+        .fetch_one(&*app.pools.lists)
     });
     DocumentPage::new(won.await?, limit, (&app.cursors, &scope), id_of)
 }

@@ -1,0 +1,45 @@
+//! The connections to Postgres, divided by what they are for: queries that are slow take those of their own kind, and
+//! all others go on.
+
+use tidemark_event_store::TimedPool;
+use tidemark_platform::config::required;
+use tidemark_platform::{Config, config, database};
+
+use crate::start_error::StartError;
+
+/// A pool for each kind of work. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pools {
+    /// What the process needs to be sound: readiness, the watcher and the clock.
+    pub(crate) prompt: TimedPool,
+    /// Documents by id, and the keys of what is sealed in them.
+    pub(crate) documents: TimedPool,
+    /// Lists and searches.
+    pub(crate) lists: TimedPool,
+    /// The audit trail.
+    pub(crate) audit: TimedPool,
+}
+
+impl Pools {
+    /// Nothing is connected yet.
+    ///
+    /// # Errors
+    /// If the URL of the role that reads is missing or cannot be used.
+    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let url = required(&config.database.read_url, "database.read_url")?;
+        let pool = |max_connections| -> sqlx::Result<_> {
+            let settings = config::Database {
+                max_connections,
+                ..config.database.clone()
+            };
+            let pool = database::query_pool(&settings, url)?;
+            Ok(TimedPool::new(pool, settings.response_timeout()))
+        };
+        Ok(Self {
+            prompt: pool(config.query.prompt_connections)?,
+            documents: pool(config.query.document_connections)?,
+            lists: pool(config.query.list_connections)?,
+            audit: pool(config.query.audit_connections)?,
+        })
+    }
+}

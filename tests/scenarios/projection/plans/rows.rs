@@ -1,0 +1,161 @@
+//! A million auctions, and a fifth as many rows of other read models that have lists, without the events that would make
+//! them.
+
+use futures::future::join_all;
+use sqlx::{AssertSqlSafe, PgPool};
+use tidemark_tests::App;
+use uuid::Uuid;
+
+/// The number of auctions.
+const AUCTIONS: i64 = 1_000_000;
+/// The number of rows of each other read model.
+const OTHERS: i64 = AUCTIONS / 5;
+/// The number of the category above all others.
+const ROOT: i64 = 1_000;
+
+/// The functions that make documents of numbers.
+const FUNCTIONS: &str = "
+    create function numbered(kind text, n bigint) returns text language sql immutable
+    return kind || '0000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0');
+    create function one_in(n bigint, every bigint, word text) returns text language sql immutable
+    return case when n % every = 0 then word else '' end";
+
+/// A common, a rather rare and a very rare word, and one of which all auctions end late.
+const MAKE_AUCTIONS: &str = "
+    select 1, numbered('a', n)::uuid, json_build_object(
+               'id', numbered('a', n),
+               'category_id', numbered('c', n % 1000),
+               'seller_id', case when n % 5003 = 1 then '{user}' else numbered('d', n % 5003) end,
+               'title', 'Lot ' || one_in(n, 3, 'common ') || one_in(n, 50, 'medium ') || one_in(n, 100003, 'rare ')
+                   || case when n > {rows} * 9 / 10 then 'late ' else '' end,
+               'status', case n % 50 when 1 then 'open' when 2 then 'scheduled' when 3 then 'cancelled' else 'closed' end,
+               'current_price', json_build_object(
+                   'amount', n * 7919 % 1000000, 'currency', case n % 10007 when 1 then 'DKK' else 'EUR' end),
+               'bid_count', n * 31 % 100,
+               'ends_at', to_char(timestamptz '2026-01-01Z' + n * interval '1 minute', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
+               'outcome', case when n % 5003 = 2 then json_build_object('winner_id', '{user}') end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+const MAKE_PRODUCTS: &str = "
+    select 1, numbered('b', n)::uuid, json_build_object(
+               'id', numbered('b', n),
+               'category_id', numbered('c', n % 1000),
+               'seller_id', case when n % 5003 = 1 then '{user}' else numbered('d', n % 5003) end,
+               'status', case n % 50 when 1 then 'listed' when 2 then 'withdrawn' when 3 then 'sold' else 'draft' end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+/// Half of all bids are in one auction, and half of all are the user's.
+const MAKE_BIDS: &str = "
+    select 1, numbered('e', n)::uuid, json_build_object(
+               'id', numbered('e', n),
+               'auction_id', numbered('a', case when n % 2 = 0 then 0 else n end),
+               'bidder_id', case when n % 4 < 2 then '{user}' else numbered('d', n % 5003) end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+/// In the second half nothing happens but readings.
+const MAKE_HISTORY: &str = "
+    select 1, numbered('f', n)::uuid, json_build_object(
+               'aggregate', case when n > {rows} / 2 then 'reading' when n % 2 = 0 then 'user' else 'auction' end,
+               'event_type', case when n > {rows} / 2 then 'reading.happened' when n % 2 = 0 then 'user.registered'
+                                  else 'auction.closed' end,
+               'actor', 'user:' || numbered('d', case when n % 2 = 0 then n else 7 end),
+               'recorded_at', '2026-01-01T00:00:00Z'
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+const MAKE_CATEGORIES: &str = "
+    select 1, numbered('c', n)::uuid, json_build_object(
+               'id', numbered('c', n),
+               'parent_id', case when n < 1000 then numbered('c', 1000) end,
+               'slug', 'category-' || n,
+               'sort_order', n
+           ), n
+      from generate_series(0::bigint, {rows}) n";
+
+/// The id of a category; of all others, it is above [`ROOT`].
+pub(super) fn category(number: i64) -> Uuid {
+    numbered('c', number)
+}
+
+/// The id of a person.
+pub(super) fn person(number: i64) -> Uuid {
+    numbered('d', number)
+}
+
+/// The category above all others.
+pub(super) fn root() -> Uuid {
+    category(ROOT)
+}
+
+/// The auction in which half of all bids were placed.
+pub(super) fn hot_auction() -> Uuid {
+    numbered('a', 0)
+}
+
+fn numbered(kind: char, number: i64) -> Uuid {
+    format!("{kind}0000000-0000-7000-8000-{number:012x}")
+        .parse()
+        .unwrap()
+}
+
+/// Fills the read models, of which `user` has a share.
+pub(super) async fn fill(app: &App, user: Uuid) {
+    let pool = &app.database.pool;
+    run(pool, FUNCTIONS.to_owned()).await;
+    let tables = [
+        ("auction_rows", AUCTIONS, MAKE_AUCTIONS),
+        ("product_rows", OTHERS, MAKE_PRODUCTS),
+        ("bid_rows", OTHERS, MAKE_BIDS),
+        ("history_rows", OTHERS, MAKE_HISTORY),
+        ("category_rows", ROOT, MAKE_CATEGORIES),
+    ];
+    join_all(tables.map(|(table, rows, made)| {
+        let made = made.replace("{user}", &user.to_string());
+        run(
+            pool,
+            filling(table, &made.replace("{rows}", &rows.to_string())),
+        )
+    }))
+    .await;
+    let reached = format!(
+        "update checkpoints set position = {AUCTIONS}; update log_head set position = {AUCTIONS}"
+    );
+    run(pool, reached).await;
+}
+
+/// The rows are written before their indexes are, and nothing need survive a crash.
+fn filling(table: &str, rows: &str) -> String {
+    format!(
+        "
+        set synchronous_commit = off;
+        set maintenance_work_mem = '128MB';
+        delete from {table};
+        alter table {table}_1 set unlogged;
+        create temp table made_last as
+            select indexrelid::regclass::text as name, pg_get_indexdef(indexrelid) as definition
+              from pg_index where indrelid = '{table}'::regclass and not indisprimary;
+        do $$
+            declare name text;
+            begin for name in select made_last.name from made_last loop execute 'drop index ' || name; end loop; end
+        $$;
+        insert into {table} (generation, id, doc, position) {rows};
+        do $$
+            declare definition text;
+            begin for definition in select made_last.definition from made_last loop
+                execute replace(definition, ' ONLY ', ' ');
+            end loop; end
+        $$;
+        drop table made_last;
+        analyze {table}"
+    )
+}
+
+async fn run(pool: &PgPool, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(pool)
+        .await
+        .unwrap();
+}
