@@ -164,11 +164,11 @@ async fn measure_replays(
     progress.step("bids beside replays of finished keys");
     let rate = most * BESIDE_REPLAYS;
     let bid = |market: &Market, client: usize, _: usize| market.bid(0, client, false);
-    let alone = open_loop(market, FEW, rate, duration, bid).await;
-    let name = "bids accepted on one auction, 16 clients, at a fixed rate";
+    let alone = open_loop(market, CLIENTS, rate, duration, bid).await;
+    let name = "bids accepted on one auction, 64 clients, at a fixed rate";
     let alone = Figure::new(name, alone.per_second, "bids/s").with_latencies(&alone.latencies);
     let replays = (0, FEW);
-    let beside = open_loop_beside_replays(market, replays, FEW, rate, duration, bid).await;
+    let beside = open_loop_beside_replays(market, replays, CLIENTS, rate, duration, bid).await;
     let name = "the same beside 16 clients that replay finished keys on it";
     let beside = Figure::new(name, beside.per_second, "bids/s").with_latencies(&beside.latencies);
     let beside = beside.against(&alone).target(Target::AtLeast(0.9));
