@@ -63,7 +63,7 @@ enum Command {
     /// `create_first_admin`. If there is an administrator already, nothing changes and the exit code is
     /// 0.
     CreateAdmin(Admin),
-    /// List the actions of reactors that a refusal ended, or have one tried again
+    /// List the actions of reactors that were refused for good, or try one of them again
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
@@ -75,7 +75,7 @@ enum Command {
     Parked(parked::Command),
     /// Build a read model anew, beside the generation that serves, and let the new one serve
     ///
-    /// The projectors that run build it from the beginning of the log, and go on when this command is stopped.
+    /// The running projectors build it from the beginning of the log, also when this command is stopped.
     /// Where the fold has not changed, all rows are compared before the new generation serves. The one before is
     /// kept for a rollback. The exit code is 3 if the new generation does not serve because its rows are different.
     ///
@@ -91,7 +91,7 @@ enum Command {
     Resume(Generations),
     /// Give up the build of a generation, and delete what was built
     Cancel(Generations),
-    /// Let the generation serve again that served before
+    /// Let the generation that served before serve again
     Rollback(Generations),
 }
 
@@ -105,7 +105,8 @@ struct Rebuild {
     /// Let the new generation serve also if its rows are different
     #[arg(long)]
     expect_changes: bool,
-    /// Only compare the new generation with the one that serves, and then drop it
+    /// Only compare the new generation with the one that serves; it is dropped if no row differs, and otherwise stays
+    /// until `cancel`
     #[arg(long)]
     dry_run: bool,
     /// Do not wait until the new generation serves
@@ -201,12 +202,26 @@ enum Error {
     Password(#[source] std::io::Error),
     #[error("there is no read model `{0}`; there are {1}")]
     UnknownReadModel(String, String),
-    #[error("a generation of this read model is being built already; `status` shows it")]
+    #[error(
+        "a generation of this read model has been begun and does not serve yet; `status` shows it, and `cancel` deletes it"
+    )]
     AlreadyBuilt,
     #[error("no generation of this read model is being built")]
     NoneBuilt,
     #[error("no generation of this read model is kept that served before")]
     NoneKept,
+    #[error(
+        "no projector runs the generation, it is not at the end of the log, stands still, or has parked rows; `status` shows how it is"
+    )]
+    NotLevel,
+    #[error(
+        "a newer version of the fold makes the generation that serves; use the tool of that build"
+    )]
+    OlderFold,
+    #[error(
+        "this build's fold makes other rows than the generation that serves has; add --expect-changes"
+    )]
+    OtherFold,
     #[error("the generation has changed meanwhile; `status` shows how it is")]
     Changed,
     #[error("no refusal has ended such an action")]

@@ -2,4 +2,5 @@
 
 pub(crate) mod controller;
 pub(crate) mod deployment;
+pub(crate) mod dropping;
 pub(crate) mod progress;

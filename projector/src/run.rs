@@ -28,7 +28,6 @@ use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::registration;
 use crate::reacting::sender::Sender;
 use crate::rebuilding::controller::Controller;
-use crate::rebuilding::deployment;
 use crate::sharing::assignment_runner::AssignmentRunner;
 use crate::sharing::build::Build;
 
@@ -144,12 +143,15 @@ async fn run_assignments(
     let holder = new_id();
     let controller = Controller {
         pool: prompt_pool.clone(),
+        documents: workers.documents.clone(),
         leases: Leases::new(
             prompt_pool.clone(),
             holder,
             Duration::from_millis(workers.config.rebuild.lease_ms),
         ),
+        shards: workers.shards.clone(),
         settings: workers.config.rebuild.clone(),
+        database: workers.config.database.clone(),
     };
     let lease_duration = Duration::from_millis(settings.lease_ms);
     let runner = AssignmentRunner {
@@ -170,11 +172,10 @@ async fn run_assignments(
 /// Divides read models that have no shards yet, and registers reactors that are new.
 async fn prepare(workers: &WorkerFactory) -> sqlx::Result<()> {
     shards::actual(&workers.pool, &workers.shards).await?;
-    deployment::begin_generations(&workers.pool, &workers.shards).await?;
     registration::register(&workers.pool, PROCESS_MANAGERS).await
 }
 
-fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
+pub(crate) fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
     let url = settings.url.expose_secret();
     if url.is_empty() {
         return Ok(None);

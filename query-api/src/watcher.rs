@@ -62,7 +62,7 @@ impl Watcher {
     }
 
     async fn poll_for_ever(&self) {
-        let mut published = PublishedPositions::new();
+        let mut published = PublishedPositions::default();
         loop {
             match self.pool.with_timeout(self.poll(&published)).await {
                 Ok(positions) => published = positions,
@@ -84,7 +84,7 @@ impl Watcher {
         let auctions = statuses
             .iter()
             .filter(|status| status.read_model == Auction::NAME);
-        let applied = auctions.map(|status| status.position).collect();
+        let applied = PublishedPositions::of(auctions);
         self.checkpoints.publish(statuses.into());
         // Whoever begins to follow after this line reads for themselves what was applied before it.
         if self.followers.is_empty() {

@@ -54,6 +54,7 @@ pub async fn finish(
          where read_model = $1
            and generation = $2
            and state = 'building'
+           and not paused
         "#,
         read_model,
         generation,
@@ -95,7 +96,11 @@ pub async fn pause(
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn serve(pool: &PgPool, read_model: &str, generation: i32) -> sqlx::Result<bool> {
+pub async fn serve(
+    pool: &PgPool,
+    (read_model, generation): (&str, i32),
+    level_events: u32,
+) -> sqlx::Result<bool> {
     let mut connection = pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     let kept = sqlx::query!(
@@ -116,13 +121,16 @@ pub async fn serve(pool: &PgPool, read_model: &str, generation: i32) -> sqlx::Re
         r#"
         update generations
            set state = 'serving',
+               paused = false,
                state_since = clock_timestamp()
          where read_model = $1
            and generation = $2
            and state in ('ready', 'kept')
+           and can_serve(read_model, generation, $3)
         "#,
         read_model,
         generation,
+        i64::from(level_events),
     )
     .execute(&mut *transaction)
     .await?;

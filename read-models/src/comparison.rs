@@ -6,11 +6,13 @@
 //! then both have seen the same events, and have made different rows of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, FromRow, PgPool};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// What is compared, and with how much patience.
@@ -30,6 +32,8 @@ pub struct Comparison<'a> {
     pub pause: Duration,
     /// The most rows of which the differences are listed.
     pub listed_max: u32,
+    /// When a statement is given up. It must be longer than Postgres lets it run.
+    pub response_timeout: Duration,
 }
 
 /// What a comparison found.
@@ -86,6 +90,12 @@ impl Compared {
     pub const fn is_equal(&self) -> bool {
         self.different_rows == 0 && self.undecided_rows == 0
     }
+
+    /// Whether no row is known to differ, but some could not be compared.
+    #[must_use]
+    pub const fn is_undecided(&self) -> bool {
+        self.different_rows == 0 && self.undecided_rows > 0
+    }
 }
 
 impl Comparison<'_> {
@@ -95,20 +105,17 @@ impl Comparison<'_> {
     /// If Postgres fails.
     pub async fn run(&self, pool: &PgPool) -> sqlx::Result<Compared> {
         let mut compared = Compared::default();
-        let mut differing = Vec::new();
         let mut after = None;
         loop {
             let page = self.page(pool, after).await?;
             compared.rows_serving += page.rows_serving;
             compared.rows_built += page.rows_built;
-            differing.extend(page.differing);
+            self.decide(pool, page.differing, &mut compared).await?;
             if page.up_to.is_none() {
-                break;
+                return Ok(compared);
             }
             after = page.up_to;
         }
-        self.decide(pool, differing, &mut compared).await?;
-        Ok(compared)
     }
 
     /// Looks at rows that differed until it is known of each whether it still does.
@@ -141,17 +148,18 @@ impl Comparison<'_> {
             differing = undecided;
             tokio::time::sleep(self.pause).await;
         }
-        compared.undecided_rows = u32::try_from(differing.len()).unwrap_or(u32::MAX);
+        compared.undecided_rows += u32::try_from(differing.len()).unwrap_or(u32::MAX);
         Ok(())
     }
 
     /// Looks at the rows whose ids follow.
     async fn page(&self, pool: &PgPool, after: Option<Uuid>) -> sqlx::Result<Page> {
         let table = format!("{}_rows", self.read_model);
+        let last = format!("'{}'::uuid", Uuid::max());
         let sql = format!(
             "with page as materialized (
                  select id from {table}
-                  where generation = $1 and ($3::uuid is null or id > $3)
+                  where generation = $1 and id > $3
                   order by id
                   limit $4
              ), bound as materialized (
@@ -164,13 +172,11 @@ impl Comparison<'_> {
                         b.id is not null as is_built,
                         s.position is not distinct from b.position
                             and s.doc::text is not distinct from b.doc::text as is_equal
-                   from (select t.* from {table} t, bound
-                          where t.generation = $1 and ($3 is null or t.id > $3)
-                            and (up_to is null or t.id <= up_to)) s
+                   from (select * from {table}
+                          where generation = $1 and id > $3 and id <= coalesce((select up_to from bound), {last})) s
                    full join
-                        (select t.* from {table} t, bound
-                          where t.generation = $2 and ($3 is null or t.id > $3)
-                            and (up_to is null or t.id <= up_to)) b
+                        (select * from {table}
+                          where generation = $2 and id > $3 and id <= coalesce((select up_to from bound), {last})) b
                      on s.id = b.id
              )
              select (select up_to from bound) as up_to,
@@ -179,13 +185,13 @@ impl Comparison<'_> {
                     coalesce(array_agg(id) filter (where not is_equal), '{{}}') as differing
                from pairs"
         );
-        sqlx::query_as(AssertSqlSafe(sql))
+        let page = sqlx::query_as(AssertSqlSafe(sql))
             .bind(self.serving)
             .bind(self.built)
-            .bind(after)
+            .bind(after.unwrap_or_default())
             .bind(self.page_rows)
-            .fetch_one(pool)
-            .await
+            .fetch_one(pool);
+        self.answered(page).await
     }
 
     /// Looks at rows with these ids.
@@ -208,13 +214,19 @@ impl Comparison<'_> {
                      where read_model = $4 and generation in ($1, $2)
               ) applied"
         );
-        sqlx::query_as(AssertSqlSafe(sql))
+        let looks = sqlx::query_as(AssertSqlSafe(sql))
             .bind(self.serving)
             .bind(self.built)
             .bind(ids)
             .bind(self.read_model)
-            .fetch_all(pool)
-            .await
+            .fetch_all(pool);
+        self.answered(looks).await
+    }
+
+    /// Awaits an answer for as long as it may take: if the other end of the connection has vanished, none comes.
+    async fn answered<T>(&self, answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+        let answer = timeout(self.response_timeout, answer).await;
+        answer.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
     }
 }
 

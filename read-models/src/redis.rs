@@ -175,6 +175,14 @@ impl Bucket {
         self.write(guard, &[], Some(batch.to)).await
     }
 
+    /// Removes the bucket.
+    ///
+    /// # Errors
+    /// If Redis does not answer in time.
+    pub async fn remove(&self) -> RedisResult<()> {
+        self.connection.clone().unlink(&*self.key).await
+    }
+
     /// Empties the bucket, so that readers ask Postgres until it is filled. A writer that was filling it before
     /// learns from its next write that its guard does not hold any more.
     ///

@@ -59,6 +59,12 @@ impl Storage {
         }
     }
 
+    /// The generation whose rows these are.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
     /// The shard whose rows these are.
     #[must_use]
     pub const fn shard(&self) -> Shard {

@@ -24,4 +24,6 @@ pub struct Rebuild {
     pub compare_pause_ms: u64,
     pub differences_max: u32,
     pub kept_s: u32,
+    #[garde(custom(positive))]
+    pub drop_retry_ms: u64,
 }

@@ -18,7 +18,10 @@ use tidemark_read_models::{ReadModel, for_each_read_model};
 use super::command_api::CommandApi;
 use super::{Error, Generations, Rebuild, print};
 use crate::projecting::shards;
+use crate::rebuilding::dropping::drop_generation;
 use crate::rebuilding::progress::{self, BuildProgress};
+use crate::run::documents;
+use crate::sharing::snapshot::Snapshot;
 
 /// The pause before the progress is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -33,6 +36,13 @@ pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitC
     let configured = shards::count(&shards::configured(&config.projection)?, name);
     if progress::being_built(&pool, name).await?.is_some() {
         return Err(Error::AlreadyBuilt);
+    }
+    let serving = progress::fold_that_serves(&pool, name).await?;
+    if fold_version < serving {
+        return Err(Error::OlderFold);
+    }
+    if fold_version > serving && !arguments.expect_changes {
+        return Err(Error::OtherFold);
     }
     record(config, Order::Build, &arguments.order).await?;
     let build = Build {
@@ -73,18 +83,28 @@ pub(super) async fn execute(
                 .ok_or(Error::NoneBuilt)?
         }
     };
+    if order == Order::RollBack && !Snapshot::read(&pool).await?.is_followed(name, generation) {
+        return Err(Error::NotLevel);
+    }
+    let documents = documents(&config.redis)?;
     record(config, order, &arguments).await?;
     let carried_out = async {
         match order {
-            Order::RollBack => building::serve(&pool, name, generation).await,
-            Order::Cancel => building::drop(&pool, name, generation).await,
+            Order::RollBack => {
+                let level_events = config.rebuild.level_events;
+                building::serve(&pool, (name, generation), level_events).await
+            }
+            Order::Cancel => drop_generation(&pool, documents.as_ref(), (name, generation)).await,
             Order::Build | Order::Pause | Order::Resume => {
                 building::pause(&pool, name, generation, order == Order::Pause).await
             }
         }
     };
     if !pool.with_timeout(carried_out).await? {
-        return Err(Error::Changed);
+        return Err(match order {
+            Order::RollBack => Error::NotLevel,
+            Order::Build | Order::Pause | Order::Resume | Order::Cancel => Error::Changed,
+        });
     }
     print(&match order {
         Order::RollBack => format!("Generation {generation} of `{name}` serves again."),
@@ -160,11 +180,15 @@ fn end(progress: &BuildProgress) -> Option<(ExitCode, &'static str)> {
     let is_compared = progress.comparison.is_some();
     match progress.state.as_str() {
         "serving" | "kept" => Some((ExitCode::SUCCESS, "serves.")),
+        "dropped" if progress.differs() => Some((
+            ExitCode::from(EXIT_DIFFERENT),
+            "is dropped: its rows are not those of the one that serves.",
+        )),
         "dropped" => Some((ExitCode::SUCCESS, "is dropped.")),
         "building" if is_compared => Some((
             ExitCode::from(EXIT_DIFFERENT),
-            "does not serve: its rows are not those of the one that serves. \
-             `cancel` deletes it; a rebuild with --expect-changes serves nevertheless.",
+            "does not serve: its rows are not those of the one that serves, or could not be compared. \
+             `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless.",
         )),
         _ => None,
     }
@@ -180,9 +204,12 @@ fn bar(read_model: &str, generation: i32) -> ProgressBar {
 fn show(bar: &ProgressBar, progress: &BuildProgress) {
     bar.set_length(progress.head.unsigned_abs());
     bar.set_position(progress.position.unsigned_abs());
-    bar.set_message(match (&progress.blocked, progress.paused) {
-        (Some(reason), _) => format!("blocked: {reason}"),
-        (None, true) => "paused".to_owned(),
-        (None, false) => String::new(),
-    });
+    bar.set_message(
+        match (&progress.blocked, progress.paused, progress.parked) {
+            (Some(reason), ..) => format!("blocked: {reason}"),
+            (None, true, _) => "paused".to_owned(),
+            (None, false, 0) => String::new(),
+            (None, false, parked) => format!("waits: {parked} rows are parked"),
+        },
+    );
 }

@@ -11,8 +11,11 @@ pub(crate) struct Blocked(Arc<Mutex<BTreeMap<String, String>>>);
 
 impl Blocked {
     /// Notes why a subscriber stands still; `None` if it does not.
-    pub(super) fn set(&self, SubscriberId { name, shard, .. }: SubscriberId, reason: Option<&str>) {
-        let name = shard.map_or_else(|| name.to_owned(), |shard| format!("{name}/{shard}"));
+    pub(super) fn set(&self, id: SubscriberId, reason: Option<&str>) {
+        let name = match (id.generation, id.shard) {
+            (Some(generation), Some(shard)) => format!("{}/{generation}/{shard}", id.name),
+            _ => id.name.to_owned(),
+        };
         let mut blocked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match reason {
             Some(reason) => blocked.insert(name, reason.to_owned()),

@@ -31,8 +31,13 @@ pub(crate) async fn follow(
     until: Option<i64>,
     stop: CancellationToken,
 ) {
-    let SubscriberId { kind, name, shard } = subscriber.id();
-    tracing::info!(kind, name, shard, "following the log");
+    let SubscriberId {
+        kind,
+        name,
+        generation,
+        shard,
+    } = subscriber.id();
+    tracing::info!(kind, name, generation, shard, "following the log");
     let measurements = Measurements::new(subscriber.id(), source.blocked.clone());
     let pool = source.log.pool().clone();
     let mut reader = source.reader(subscriber.event_filter(), settings.batch_max);
@@ -51,17 +56,17 @@ pub(crate) async fn follow(
             Ok(Ended::Stopped | Ended::NeedsNewerBuild) => break,
             Ok(Ended::Blocked) => settings.blocked_retry_ms,
             Err(error) if needs_help(&error) => {
-                tracing::error!(kind, name, shard, %error, "standing still");
+                tracing::error!(kind, name, generation, shard, %error, "standing still");
                 let reason = error.to_string();
                 measurements.blocked(&reason);
                 if let Err(error) = pool.with_timeout(block(&mut *subscriber, &reason)).await {
-                    tracing::warn!(kind, name, shard, %error, "operators are not shown that it stands still");
+                    tracing::warn!(kind, name, generation, shard, %error, "operators are not shown that it stands still");
                 }
                 settings.blocked_retry_ms
             }
             Err(error) => {
                 measurements.failed();
-                tracing::warn!(kind, name, shard, %error, "starting again from the checkpoint");
+                tracing::warn!(kind, name, generation, shard, %error, "starting again from the checkpoint");
                 settings.retry_ms
             }
         };
@@ -71,7 +76,7 @@ pub(crate) async fn follow(
         }
     }
     measurements.stopped();
-    tracing::info!(kind, name, shard, "no longer following the log");
+    tracing::info!(kind, name, generation, shard, "no longer following the log");
 }
 
 /// Whether trying again does not help. A failure of a row that comes here is of a write that could not be divided into rows
@@ -128,8 +133,13 @@ async fn apply_pages(
             pool.with_timeout(subscriber.block(point, &reason)).await?;
             measurements.checkpoint(checkpoint, reader.head());
             measurements.blocked(&reason);
-            let SubscriberId { kind, name, shard } = subscriber.id();
-            tracing::error!(kind, name, shard, after = point.position, %error, "cannot apply an event");
+            let SubscriberId {
+                kind,
+                name,
+                generation,
+                shard,
+            } = subscriber.id();
+            tracing::error!(kind, name, generation, shard, after = point.position, %error, "cannot apply an event");
             return Ok(match error.kind() {
                 FailureKind::NewerBuild => Ended::NeedsNewerBuild,
                 FailureKind::Transient | FailureKind::ThisRow => Ended::Blocked,

@@ -23,12 +23,18 @@ pub(super) struct Measurements {
 impl Measurements {
     /// The measurements of a subscriber that is listed in `standing_still` while it is blocked.
     pub(super) fn new(id: SubscriberId, standing_still: Blocked) -> Self {
-        let SubscriberId { kind, name, shard } = id;
+        let SubscriberId {
+            kind,
+            name,
+            generation,
+            shard,
+        } = id;
         let prefix = match kind {
             "read_model" => "tidemark_projection",
             _ => "tidemark_reactor",
         };
         let mut labels = vec![Label::new(kind, name)];
+        labels.extend(generation.map(|it| Label::new("generation", it.to_string())));
         labels.extend(shard.map(|shard| Label::new("shard", shard.to_string())));
         let gauge = |what: &str| gauge!(format!("{prefix}_{what}"), labels.clone());
         let counter = |what: &str| counter!(format!("{prefix}_{what}"), labels.clone());

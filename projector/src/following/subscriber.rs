@@ -44,6 +44,8 @@ pub(crate) struct SubscriberId {
     pub(crate) kind: &'static str,
     /// The name of the read model or reactor.
     pub(crate) name: &'static str,
+    /// The number of the generation; `None` for a reactor.
+    pub(crate) generation: Option<i32>,
     /// The number of the shard; `None` for a reactor.
     pub(crate) shard: Option<i32>,
 }

@@ -236,6 +236,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         SubscriberId {
             kind: "read_model",
             name: M::NAME,
+            generation: Some(self.storage.generation().number),
             shard: Some(self.storage.shard().number),
         }
     }

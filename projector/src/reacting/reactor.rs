@@ -63,6 +63,7 @@ impl Subscriber for Reactor {
         SubscriberId {
             kind: "reactor",
             name: self.process_manager.name,
+            generation: None,
             shard: None,
         }
     }

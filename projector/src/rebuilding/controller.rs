@@ -1,14 +1,19 @@
 //! Compares generations that are built with those that serve, lets them serve, and drops those that are no longer
 //! kept. Workers build and follow generations of all states alike, so nothing here reads the log.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::counter;
 use tidemark_event_store::{Leases, TimedPool};
-use tidemark_platform::config::Rebuild;
+use tidemark_platform::config::{Database, Rebuild};
 use tidemark_read_models::building;
 use tidemark_read_models::comparison::{Compared, Comparison};
+use tidemark_read_models::redis::Documents;
 use tokio_util::sync::CancellationToken;
+
+use super::deployment;
+use super::dropping::drop_generation;
+use crate::projecting::shards::ShardCounts;
 
 /// The lease of the projector that does this.
 const LEASE: &str = "rebuilds";
@@ -16,8 +21,13 @@ const LEASE: &str = "rebuilds";
 /// Does for all read models what is due.
 pub(crate) struct Controller {
     pub(crate) pool: TimedPool,
+    /// `None` if Redis is not used.
+    pub(crate) documents: Option<Documents>,
     pub(crate) leases: Leases,
+    /// The number of shards that the configuration wants.
+    pub(crate) shards: ShardCounts,
     pub(crate) settings: Rebuild,
+    pub(crate) database: Database,
 }
 
 /// A generation for which something is due.
@@ -27,8 +37,9 @@ struct Due {
     generation: i32,
     state: String,
     serving: i32,
-    /// Whether the same fold makes the rows of the generation that serves, so that they must be the same.
-    is_same_fold: bool,
+    /// Whether its rows must be those of the generation that serves: the same fold makes both, and the one that
+    /// serves does not stand still.
+    is_comparable: bool,
     expects_changes: bool,
     dry_run: bool,
 }
@@ -38,34 +49,44 @@ impl Controller {
     pub(crate) async fn run(self, stop: CancellationToken) {
         let tick = Duration::from_millis(self.settings.tick_ms);
         let ticking = async {
+            let mut drops_from = Instant::now();
             loop {
-                tokio::time::sleep(tick).await;
-                if let Err(error) = self.step().await {
+                if let Err(error) = self.step(&mut drops_from).await {
                     tracing::warn!(%error, "generations cannot be compared, switched or dropped; this is tried again");
                 }
+                tokio::time::sleep(tick).await;
             }
         };
         stop.run_until_cancelled(ticking).await;
     }
 
-    /// Does what is due now, unless another projector does.
-    async fn step(&self) -> sqlx::Result<()> {
-        let due = self.pool.with_timeout(self.due()).await?;
+    /// Does what is due now, unless another projector does. Nothing is dropped before `drops_from`: a drop that
+    /// queries hold up holds up later queries, and so is not tried again at once.
+    async fn step(&self, drops_from: &mut Instant) -> sqlx::Result<()> {
+        deployment::begin_generations(&self.pool, &self.shards).await?;
+        let mut due = self.pool.with_timeout(self.due()).await?;
+        due.retain(|it| !it.is_to_be_dropped() || Instant::now() >= *drops_from);
         if due.is_empty() {
             return Ok(());
         }
         let Some(lease) = self.leases.take(LEASE).await? else {
             return Ok(());
         };
-        let done = async {
-            for generation in due {
-                Box::pin(self.advance(generation)).await?;
+        for due in due {
+            let Err(error) = Box::pin(self.advance(&due)).await else {
+                continue;
+            };
+            let Due {
+                read_model,
+                generation,
+                ..
+            } = &due;
+            tracing::warn!(read_model, generation, %error, "the generation waits; this is tried again");
+            if due.is_to_be_dropped() {
+                *drops_from = Instant::now() + Duration::from_millis(self.settings.drop_retry_ms);
             }
-            Ok(())
-        };
-        let done = done.await;
-        self.leases.release(&lease).await?;
-        done
+        }
+        self.leases.release(&lease).await
     }
 
     /// The generations that are built up to the end of the log and not compared yet, that are ready to serve, or
@@ -78,25 +99,25 @@ impl Controller {
                    g.generation,
                    g.state,
                    s.generation as serving,
-                   g.fold_version = s.fold_version as "is_same_fold!",
+                   g.fold_version = s.fold_version and not exists (
+                       select
+                         from checkpoints c
+                        where c.read_model = s.read_model
+                          and c.generation = s.generation
+                          and (c.blocked is not null or not c.in_log)
+                   ) as "is_comparable!",
                    g.expects_changes,
                    g.dry_run
               from generations g
               join generations s
                 on s.read_model = g.read_model
                and s.state = 'serving'
-             where g.state = 'ready'
+             where (g.state = 'ready' and (g.dry_run or can_serve(g.read_model, g.generation, $1)))
                 or (g.state = 'kept' and g.state_since < clock_timestamp() - make_interval(secs => $2))
                 or (g.state = 'building'
                     and not g.paused
                     and g.comparison is null
-                    and not exists (
-                        select
-                          from checkpoints c
-                         cross join log_head h
-                         where c.read_model = g.read_model
-                           and c.generation = g.generation
-                           and (c.position < h.position - $1 or c.blocked is not null or not c.in_log)))
+                    and can_serve(g.read_model, g.generation, $1))
             "#,
             i64::from(self.settings.level_events),
             f64::from(self.settings.kept_s),
@@ -105,52 +126,46 @@ impl Controller {
         .await
     }
 
-    async fn advance(&self, due: Due) -> sqlx::Result<()> {
-        let Due {
-            read_model,
-            generation,
-            dry_run,
-            ..
-        } = &due;
-        match due.state.as_str() {
-            "building" => self.finish(&due).await,
-            "ready" if !dry_run => {
-                let serves = building::serve(&self.pool, read_model, *generation);
-                if self.pool.with_timeout(serves).await? {
-                    counter!("tidemark_rebuild_switches_total").increment(1);
-                    tracing::info!(read_model, generation, "the generation serves");
-                }
-                Ok(())
-            }
-            _ => {
-                let dropped = building::drop(&self.pool, read_model, *generation);
-                if self.pool.with_timeout(dropped).await? {
-                    tracing::info!(read_model, generation, "the generation is dropped");
-                }
-                Ok(())
-            }
+    async fn advance(&self, due: &Due) -> sqlx::Result<()> {
+        let (read_model, generation) = (due.read_model.as_str(), due.generation);
+        if due.is_to_be_dropped() {
+            let generation = (read_model, generation);
+            return drop_generation(&self.pool, self.documents.as_ref(), generation)
+                .await
+                .map(|_| ());
         }
+        if due.state == "building" {
+            return self.finish(due).await;
+        }
+        let level_events = self.settings.level_events;
+        let serves = building::serve(&self.pool, (read_model, generation), level_events);
+        if self.pool.with_timeout(serves).await? {
+            counter!("tidemark_rebuild_switches_total").increment(1);
+            tracing::info!(read_model, generation, "the generation serves");
+        }
+        Ok(())
     }
 
     /// Makes a generation that has reached the end of the log ready, unless its rows should be those of the one
     /// that serves and are not.
     async fn finish(&self, due: &Due) -> sqlx::Result<()> {
-        let compared = if due.is_same_fold {
-            let comparison = Comparison {
-                read_model: &due.read_model,
-                serving: due.serving,
-                built: due.generation,
-                page_rows: self.settings.compare_rows_max.into(),
-                looks_max: self.settings.compare_looks_max,
-                pause: Duration::from_millis(self.settings.compare_pause_ms),
-                listed_max: self.settings.differences_max,
-            };
-            Some(comparison.run(&self.pool).await?)
-        } else {
-            None
+        let compared = match self.compare(due).await {
+            Err(error) if due.expects_changes => {
+                tracing::warn!(read_model = due.read_model, %error, "what changes is not known");
+                None
+            }
+            compared => compared?,
         };
-        let is_ready = due.expects_changes || compared.as_ref().is_none_or(Compared::is_equal);
-        if !is_ready {
+        let is_equal = compared.as_ref().is_none_or(Compared::is_equal);
+        if compared.as_ref().is_some_and(Compared::is_undecided) && !due.expects_changes {
+            tracing::info!(
+                read_model = due.read_model,
+                generation = due.generation,
+                "rows changed whenever they were compared; they are compared again"
+            );
+            return Ok(());
+        }
+        if !is_equal && !due.expects_changes {
             counter!("tidemark_rebuild_differences_total").increment(1);
             tracing::error!(
                 read_model = due.read_model,
@@ -163,8 +178,32 @@ impl Controller {
             &self.pool,
             (&due.read_model, due.generation),
             compared.as_ref(),
-            is_ready,
+            is_equal || due.expects_changes || due.dry_run,
         );
         self.pool.with_timeout(finished).await
+    }
+
+    async fn compare(&self, due: &Due) -> sqlx::Result<Option<Compared>> {
+        if !due.is_comparable {
+            return Ok(None);
+        }
+        let comparison = Comparison {
+            read_model: &due.read_model,
+            serving: due.serving,
+            built: due.generation,
+            page_rows: self.settings.compare_rows_max.into(),
+            looks_max: self.settings.compare_looks_max,
+            pause: Duration::from_millis(self.settings.compare_pause_ms),
+            listed_max: self.settings.differences_max,
+            response_timeout: self.database.response_timeout(),
+        };
+        comparison.run(&self.pool).await.map(Some)
+    }
+}
+
+impl Due {
+    /// Whether nothing is left to do for it but to delete it.
+    fn is_to_be_dropped(&self) -> bool {
+        self.state == "kept" || (self.state == "ready" && self.dry_run)
     }
 }

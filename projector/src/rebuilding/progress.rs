@@ -17,8 +17,31 @@ pub(crate) struct BuildProgress {
     pub(crate) head: i64,
     /// Why a shard cannot go on, if one cannot.
     pub(crate) blocked: Option<String>,
+    /// How many of its rows are parked. It does not serve as long as the one that serves does not lack them too.
+    pub(crate) parked: i64,
     /// What the comparison with the serving generation found.
     pub(crate) comparison: Option<Value>,
+}
+
+impl BuildProgress {
+    /// Whether a comparison found rows that are different.
+    pub(crate) fn differs(&self) -> bool {
+        let comparison = self.comparison.as_ref();
+        comparison.is_some_and(|comparison| comparison["different_rows"] != 0)
+    }
+}
+
+/// The version of the fold that makes the generation that serves.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn fold_that_serves(pool: &PgPool, read_model: &str) -> sqlx::Result<i32> {
+    sqlx::query_scalar!(
+        "select fold_version from generations where read_model = $1 and state = 'serving'",
+        read_model,
+    )
+    .fetch_one(pool)
+    .await
 }
 
 /// How far the build of a generation is; `None` if there is no such generation.
@@ -39,6 +62,10 @@ pub(crate) async fn of_generation(
                coalesce(min(c.position), 0) as "position!",
                h.position as "head!",
                max(c.blocked) as blocked,
+               (select count(*)
+                  from parked p
+                 where p.read_model = $1
+                   and p.generation = $2) as "parked!",
                g.comparison
           from generations g
          cross join log_head h

@@ -22,6 +22,8 @@ pub(crate) struct Snapshot {
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) assignment: Assignment,
+    /// Whether it is a shard of a generation that is only kept for a rollback. The build that made it may be gone.
+    pub(super) is_kept: bool,
     pub(super) holder: Option<Uuid>,
 }
 
@@ -74,9 +76,23 @@ impl Snapshot {
         free.map(|task| &task.assignment)
     }
 
-    /// What no running projector can run.
+    /// Whether projectors run all shards of a generation.
+    pub(crate) fn is_followed(&self, name: &str, number: i32) -> bool {
+        let of_generation = |task: &&Task| match &task.assignment {
+            Assignment::Shard {
+                read_model,
+                generation,
+                ..
+            } => read_model == name && generation.number == number,
+            Assignment::Reactor(_) => false,
+        };
+        let mut shards = self.tasks.iter().filter(of_generation);
+        shards.all(|task| task.holder.is_some())
+    }
+
+    /// What no running projector can run, although it is needed.
     pub(crate) fn beyond_all(&self) -> impl Iterator<Item = &Assignment> {
-        let beyond_all = |task: &&Task| self.able(task).next().is_none();
+        let beyond_all = |task: &&Task| !task.is_kept && self.able(task).next().is_none();
         self.tasks
             .iter()
             .filter(beyond_all)
@@ -93,6 +109,7 @@ async fn shards(pool: &PgPool) -> sqlx::Result<Vec<Task>> {
                g.fold_version,
                c.shard,
                g.shards as "shards!",
+               g.state = 'kept' as "is_kept!",
                l.holder as "holder?"
           from generations g
           join checkpoints c
@@ -119,6 +136,7 @@ async fn shards(pool: &PgPool) -> sqlx::Result<Vec<Task>> {
                 count: row.shards,
             },
         },
+        is_kept: row.is_kept,
         holder: row.holder,
     });
     Ok(shards.collect())
@@ -139,6 +157,7 @@ async fn reactors(pool: &PgPool) -> sqlx::Result<Vec<Task>> {
     .await?;
     let reactors = reactors.into_iter().map(|row| Task {
         assignment: Assignment::Reactor(row.name),
+        is_kept: false,
         holder: row.holder,
     });
     Ok(reactors.collect())

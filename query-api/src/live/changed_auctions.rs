@@ -5,12 +5,31 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::update::LiveUpdate;
+use crate::freshness::ShardStatus;
 
-/// For each shard of the auctions, in order: the position up to which changes have been published.
-pub(crate) type PublishedPositions = Vec<i64>;
+/// The positions up to which changes have been published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PublishedPositions {
+    /// The generation of the auctions that was read.
+    generation: i32,
+    /// The position of each of its shards, in order.
+    positions: Vec<i64>,
+}
+
+impl PublishedPositions {
+    /// The positions up to which these shards of the auctions, in order, have applied the log.
+    pub(crate) fn of<'a>(shards: impl Iterator<Item = &'a ShardStatus>) -> Self {
+        let mut published = Self::default();
+        for shard in shards {
+            published.generation = shard.generation;
+            published.positions.push(shard.position);
+        }
+        published
+    }
+}
 
 /// The auctions that changed after the `published` positions, and the positions up to which these are
-/// all.
+/// all. If another generation serves since, its shards are others, and it is read from the lowest of them.
 ///
 /// # Errors
 /// If Postgres does not answer the query.
@@ -24,24 +43,34 @@ pub(crate) async fn changed_auctions(
                array(
                    select r.id
                      from auction_rows r
-                    where s.position > coalesce(p.position, 0)
+                    where s.position > p.position
                       and r.generation = s.generation
-                      and r.position > coalesce(p.position, 0)
+                      and r.position > p.position
                       and shard_of(r.id, s.shards) = s.shard
-               ) as "changed!"
+               ) as "changed!",
+               s.generation as "generation!"
           from serving_shards s
-          left join unnest($1::bigint[]) with ordinality as p (position, number)
-            on p.number = s.shard + 1
+         cross join lateral (
+               select coalesce(
+                          case when s.generation = $2 then ($1::bigint[])[s.shard + 1] end,
+                          (select min(position) from unnest($1::bigint[]) as published (position)),
+                          0
+                      ) as position
+               ) p
          where s.read_model = 'auction'
          order by s.shard
         "#,
-        published,
+        &published.positions,
+        published.generation,
     )
     .fetch_all(pool)
     .await?;
-    let positions = shards.iter().map(|shard| shard.position).collect();
+    let published = PublishedPositions {
+        generation: shards.first().map_or(0, |shard| shard.generation),
+        positions: shards.iter().map(|shard| shard.position).collect(),
+    };
     let changed = shards.into_iter().flat_map(|shard| shard.changed);
-    Ok((changed.collect(), positions))
+    Ok((changed.collect(), published))
 }
 
 /// The documents of these auctions as they are now.

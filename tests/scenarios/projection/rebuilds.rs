@@ -216,6 +216,27 @@ async fn a_build_can_be_paused_compared_alone_and_goes_on_after_a_kill() {
     );
 }
 
+/// A generation of an older fold stands for that of the build before.
+#[tokio::test]
+async fn a_build_with_another_fold_makes_a_generation_of_its_own_and_lets_it_serve() {
+    let app = App::builder().queries().start().await;
+    let category = app.category(None).await;
+    let sql = "update generations set fold_version = 0 where read_model = 'category'";
+    sqlx::query(sql).execute(&app.database.pool).await.unwrap();
+    let _projector = app.spawn_projector().await;
+    eventually("the new generation to serve", || async {
+        (generations(&app, "category").await == states(&["kept", "serving"])).then_some(())
+    })
+    .await;
+    let path = format!("/v1/categories/{category}");
+    assert_eq!(app.client.get(&path).await.ok().body["id"], json!(category));
+    let rolled_back = order(&app, &["rollback", "category"]).await;
+    assert!(
+        !rolled_back.status.success(),
+        "no projector has that fold: {rolled_back:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_read_model_that_does_not_exist_is_refused_by_name() {
     let app = App::start().await;

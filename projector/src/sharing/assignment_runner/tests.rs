@@ -27,6 +27,7 @@ impl Subscriber for Idle {
         SubscriberId {
             kind: "read_model",
             name: "idle",
+            generation: Some(1),
             shard: Some(0),
         }
     }

@@ -33,6 +33,7 @@ fn snapshot(builds: &[i32], read_models: usize, shards: i32) -> Snapshot {
         (1..=highest).flat_map(move |version| {
             (0..shards).map(move |number| Task {
                 assignment: shard(read_model, version, number),
+                is_kept: false,
                 holder: None,
             })
         })
@@ -147,6 +148,7 @@ fn who_joins_is_given_some_shards_of_each_read_model() {
     let mut snapshot = snapshot(&[1, 1], 1, 3);
     snapshot.tasks.extend((1..4).map(|it| Task {
         assignment: Assignment::Reactor(format!("reactor {it}")),
+        is_kept: false,
         holder: None,
     }));
     for abilities in snapshot.projectors.values_mut().flatten() {
@@ -177,4 +179,12 @@ fn what_nobody_can_run_is_told_apart() {
     snapshot.projectors.insert(projector(0), Some(abilities));
     let beyond_all: Vec<_> = snapshot.beyond_all().collect();
     assert_eq!(beyond_all, [&shard(0, 2, 0)]);
+    for task in &mut snapshot.tasks {
+        task.is_kept = true;
+    }
+    assert_eq!(
+        snapshot.beyond_all().count(),
+        0,
+        "the build of a generation that is only kept may be gone"
+    );
 }
