@@ -9,8 +9,9 @@ const RETRY_AFTER_S: u64 = 1;
 /// The SQLSTATE of a statement that took longer than `database.statement_timeout_ms`.
 const STATEMENT_TIMEOUT: &str = "57014";
 /// Classes of SQLSTATE in which the server, not the statement, is at fault: connections, conflicts with
-/// other transactions, resources, interventions by an operator or a crash, the operating system.
-const SERVER_FAULT_CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
+/// other transactions, resources, locks that others hold, interventions by an operator or a crash, the operating
+/// system.
+const SERVER_FAULT_CLASSES: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
 
 /// Why a query is not answered.
 #[derive(Debug, thiserror::Error)]

@@ -55,9 +55,9 @@ fn status(code: &'static str) -> StatusCode {
 #[test]
 fn a_postgres_in_trouble_is_unavailable_for_a_while() {
     // Stopped or crashed backends, a starting server, a full disk, a failing disk, too many
-    // connections, a deadlock.
+    // connections, a deadlock, a lock that somebody holds for long.
     for code in [
-        "57P01", "57P02", "57P03", "53100", "58030", "53300", "40P01",
+        "57P01", "57P02", "57P03", "53100", "58030", "53300", "40P01", "55P03",
     ] {
         assert_eq!(status(code), StatusCode::SERVICE_UNAVAILABLE, "{code}");
     }
