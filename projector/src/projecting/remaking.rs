@@ -11,13 +11,15 @@ use super::fold::fold_row;
 use super::worker::{RowError, Worker, read_row};
 use crate::following::failure::{EventError, SubscriberError};
 
+/// How many parked rows are tried before the shard goes on with the log; the others are tried at the next check.
+const ROWS_MAX: i64 = 100;
 /// How many of the events that wait for a row are read at once.
 const EVENTS_MAX: i64 = 1_000;
 
 impl<M: ReadModel> Worker<M> {
     /// Tries each parked row that this build has not tried, or that an operator wants to have tried.
     pub(super) async fn remake_parked(&mut self) -> Result<(), SubscriberError> {
-        for untried in self.storage.untried().await? {
+        for untried in self.storage.untried(ROWS_MAX).await? {
             let made = match self.remake(untried).await? {
                 Ok(row) => self.release(row).await?,
                 Err(reason) => Err(reason),

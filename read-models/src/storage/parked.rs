@@ -32,11 +32,11 @@ impl Storage {
     }
 
     /// The parked rows of the shard that this build has not tried to make since they were parked, or since an operator
-    /// asked for it.
+    /// asked for it: at most `limit`, those that have waited longest first.
     ///
     /// # Errors
     /// If Postgres fails.
-    pub async fn untried(&self) -> sqlx::Result<Vec<Untried>> {
+    pub async fn untried(&self, limit: i64) -> sqlx::Result<Vec<Untried>> {
         let query = sqlx::query_as!(
             Untried,
             r#"
@@ -48,11 +48,13 @@ impl Storage {
                and shard = $3
                and tried_by <> $4
              order by position
+             limit $5
             "#,
             self.read_model,
             self.generation.number,
             self.shard.number,
             &*self.build,
+            limit,
         );
         self.answered(query.fetch_all(&self.pool)).await
     }
