@@ -37,8 +37,8 @@ pub struct Cli {
 enum Command {
     /// Follow the log until stopped by SIGTERM or SIGINT
     ///
-    /// Any number of projectors share the read models and reactors. The others take over from one that
-    /// is killed within seconds. Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN`
+    /// Any number of projectors share the read models and reactors. If one is killed, the others have its work
+    /// within seconds. Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN`
     /// for the commands that reactors send to the command API.
     Run {
         /// Where events are read from, in place of `projection.feed`
