@@ -15,7 +15,7 @@ use crate::servers::Paths;
 /// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// The faults that `--ci` injects.
-const CI_FAULTS: [&str; 16] = [
+const CI_FAULTS: [&str; 17] = [
     "kill-command-api",
     "kill-relay",
     "kill-projector",
@@ -32,6 +32,7 @@ const CI_FAULTS: [&str; 16] = [
     "step-clock",
     "slow-commits",
     "two-writers",
+    "kill-rebuilding-projector",
 ];
 /// The positive controls of `--ci`.
 const CI_CONTROLS: [&str; 2] = ["checkpoint-apart-from-rows", "poll-by-sequence"];

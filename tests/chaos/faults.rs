@@ -10,6 +10,7 @@ mod failover;
 mod kill;
 mod overload;
 mod pause;
+mod rebuild;
 mod recovery;
 mod redis;
 mod restart;
@@ -114,6 +115,7 @@ fn ordinary() -> Layout {
 pub(crate) fn all() -> Vec<Fault> {
     [
         kill::FAULTS,
+        rebuild::FAULTS,
         restart::FAULTS,
         pause::FAULTS,
         redis::FAULTS,
