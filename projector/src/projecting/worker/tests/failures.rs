@@ -177,7 +177,7 @@ async fn a_batch_that_postgres_refuses_as_a_whole_blocks_the_worker_and_is_shown
     };
     assert!(reason.contains("refused on purpose"), "{reason}");
     let shown = blocked.check().unwrap_err();
-    assert!(shown.starts_with("tally/0 stands still"), "{shown}");
+    assert!(shown.starts_with("tally/1/0 stands still"), "{shown}");
     assert_eq!(database.parked().await, []);
     stop.cancel();
     following.await.unwrap();
