@@ -111,6 +111,11 @@ async fn a_read_model_that_is_ahead_of_the_log_stands_still_and_says_so() {
     })
     .await;
     assert_eq!(status, Some(BLOCKED));
+    // A query API that nobody waits at looks at the checkpoints less often, and until then knows of no block.
+    eventually("the query API to know of it", || async {
+        (case.seen_with(&bids[0]).await.status == 503).then_some(())
+    })
+    .await;
     for bid in &bids {
         case.seen_with(bid).await.problem(503, "blocked");
     }
