@@ -224,9 +224,11 @@ async fn without_a_relay_it_reads_on_from_the_log_until_kafka_catches_up() {
     reader.reads(head).await;
     relay.stop().await;
 
+    // On a busy machine Kafka may be too late for some of the first events too.
+    let before = reader.feed.counts().fallen_back;
     let head = relayed.append(500).await;
     reader.reads(head).await;
-    assert_eq!(reader.feed.counts().fallen_back, 500);
+    assert_eq!(reader.feed.counts().fallen_back - before, 500);
 
     let mut relay = relayed.relay();
     relay.confirms(head).await;
