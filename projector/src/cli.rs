@@ -16,9 +16,10 @@ use std::process::ExitCode;
 use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand, ValueEnum, value_parser};
 use sqlx::migrate::MigrateError;
+use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
-use tidemark_platform::config::FeedChoice;
-use tidemark_platform::{Config, auth, config, telemetry};
+use tidemark_platform::config::{FeedChoice, required};
+use tidemark_platform::{Config, auth, config, database, telemetry};
 
 use crate::error::with_causes;
 
@@ -278,6 +279,13 @@ impl Command {
             Self::CreateAdmin(admin) => create_admin::create_admin(&config, admin).await,
         }
     }
+}
+
+/// Connections of the projector's role.
+fn connect(config: &Config) -> Result<TimedPool, Error> {
+    let url = required(&config.database.project_url, "database.project_url")?;
+    let pool = database::pool(&config.database, url)?;
+    Ok(TimedPool::new(pool, config.database.response_timeout()))
 }
 
 /// Prints to standard output. A failure is ignored: the reader of a pipe may have closed it.

@@ -6,14 +6,14 @@
 //! then both have seen the same events, and have made different rows of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, FromRow, PgPool};
-use tokio::time::timeout;
 use uuid::Uuid;
+
+use crate::storage::answered;
 
 /// What is compared, and with how much patience.
 #[derive(Clone, Copy, Debug)]
@@ -191,7 +191,7 @@ impl Comparison<'_> {
             .bind(after.unwrap_or_default())
             .bind(self.page_rows)
             .fetch_one(pool);
-        self.answered(page).await
+        answered(self.response_timeout, page).await
     }
 
     /// Looks at rows with these ids.
@@ -220,13 +220,7 @@ impl Comparison<'_> {
             .bind(ids)
             .bind(self.read_model)
             .fetch_all(pool);
-        self.answered(looks).await
-    }
-
-    /// Awaits an answer for as long as it may take: if the other end of the connection has vanished, none comes.
-    async fn answered<T>(&self, answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-        let answer = timeout(self.response_timeout, answer).await;
-        answer.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
+        answered(self.response_timeout, looks).await
     }
 }
 

@@ -41,3 +41,13 @@ macro_rules! for_each_read_model {
         ]
     };
 }
+
+/// The name of each read model, with the version of its fold in this build.
+#[must_use]
+pub fn folds() -> Vec<(&'static str, i32)> {
+    for_each_read_model!(fold()).into()
+}
+
+const fn fold<M: ReadModel>() -> (&'static str, i32) {
+    (M::NAME, M::FOLD_VERSION)
+}

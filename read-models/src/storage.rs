@@ -181,16 +181,11 @@ impl Storage {
         self.fence(blocked.rows_affected(), at)
     }
 
-    /// Awaits a call for as long as an answer may take: if the other end of the connection has vanished, none
-    /// ever comes.
     async fn answered<T, E: From<sqlx::Error>>(
         &self,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        match timeout(self.response_timeout, call).await {
-            Ok(answer) => answer,
-            Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
-        }
+        answered(self.response_timeout, call).await
     }
 
     fn fence(&self, rows_affected: u64, at: LogPoint) -> Result<(), StorageError> {
@@ -202,5 +197,17 @@ impl Storage {
                 position: at.position,
             }),
         }
+    }
+}
+
+/// Awaits a call for as long as an answer may take: if the other end of the connection has vanished, none ever
+/// comes.
+pub(crate) async fn answered<T, E: From<sqlx::Error>>(
+    response_timeout: Duration,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match timeout(response_timeout, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
     }
 }

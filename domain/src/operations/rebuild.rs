@@ -30,11 +30,11 @@ impl AggregateState for Rebuild {
 pub struct Record {
     /// The id of the new record.
     pub rebuild_id: RebuildId,
-    /// The read model.
+    /// The read model whose generations it is about.
     pub read_model: ReadModelName,
-    /// What is ordered.
+    /// What the operator orders.
     pub order: Order,
-    /// Why.
+    /// Why the operator orders it.
     pub reason: Reason,
 }
 

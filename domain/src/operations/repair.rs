@@ -41,7 +41,7 @@ pub struct Request {
     pub repair_id: RepairId,
     /// The read model of the row.
     pub read_model: ReadModelName,
-    /// The row.
+    /// The id of the parked row.
     pub row_id: RowId,
     /// The position of the first event that the row lacks.
     pub position: i64,

@@ -41,11 +41,11 @@ events! {
         Ordered {
             /// The record.
             rebuild_id: RebuildId,
-            /// The read model.
+            /// The read model whose generations it is about.
             read_model: Stored<ReadModelName>,
             /// What was ordered.
             order: Order,
-            /// Why.
+            /// Why the operator ordered it.
             reason: Stored<Reason>,
         },
     }

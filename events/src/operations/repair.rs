@@ -19,11 +19,11 @@ events! {
         /// An operator had it tried to make a parked row again.
         #[serde(rename = "repair.retry_requested")]
         RetryRequested {
-            /// The repair.
+            /// The id of this record.
             repair_id: RepairId,
             /// The read model of the row.
             read_model: Stored<ReadModelName>,
-            /// The row.
+            /// The id of the parked row.
             row_id: RowId,
             /// The position of the first event that the row lacks.
             position: i64,
@@ -33,11 +33,11 @@ events! {
         /// An operator let a parked row go on without the first event that it lacks.
         #[serde(rename = "repair.skip_requested")]
         SkipRequested {
-            /// The repair.
+            /// The id of this record.
             repair_id: RepairId,
             /// The read model of the row.
             read_model: Stored<ReadModelName>,
-            /// The row.
+            /// The id of the parked row.
             row_id: RowId,
             /// The position of the event that the row goes on without.
             position: i64,

@@ -4,19 +4,15 @@ use std::process::ExitCode;
 
 use chrono::SecondsFormat;
 use serde_json::json;
-use tidemark_event_store::TimedPool;
-use tidemark_platform::config::required;
-use tidemark_platform::{Config, database};
+use tidemark_platform::Config;
 
-use super::command_api::{CommandApi, Refusal};
-use super::{Actions, Error, print};
+use super::command_api::CommandApi;
+use super::{Actions, Error, connect, print};
 use crate::reacting::given_up;
 use crate::reacting::given_up::GivenUp;
 
 pub(super) async fn execute(config: &Config, command: Actions) -> Result<ExitCode, Error> {
-    let url = required(&config.database.project_url, "database.project_url")?;
-    let pool = database::pool(&config.database, url)?;
-    let pool = TimedPool::new(pool, config.database.response_timeout());
+    let pool = connect(config)?;
     match command {
         Actions::List {
             limit,
@@ -67,10 +63,9 @@ async fn record(config: &Config, action: &GivenUp) -> Result<(), Error> {
         "refusal": refusal,
     });
     let key = format!("{reactor}-{position:016}-{target}-{attempts}");
-    let answer = CommandApi::new(config)?
-        .post("/v1/retries", Some(key), &body)
-        .await?;
-    answer.map_err(|refusal: Refusal| Error::Refused(refusal.to_string()))
+    CommandApi::new(config)?
+        .record("/v1/retries", Some(key), &body)
+        .await
 }
 
 fn line(action: &GivenUp) -> String {

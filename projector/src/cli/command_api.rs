@@ -66,6 +66,20 @@ impl<'a> CommandApi<'a> {
         let body = response.bytes().await.map_err(Error::CommandApi)?;
         Ok(outcome(status, &body))
     }
+
+    /// Sends a command that puts on record what the tool is about to do.
+    ///
+    /// # Errors
+    /// If it is not answered, or refused: then nothing may be done.
+    pub(super) async fn record(
+        &self,
+        path: &str,
+        key: Option<String>,
+        body: &Value,
+    ) -> Result<(), Error> {
+        let answer = self.post(path, key, body).await?;
+        answer.map_err(|refusal| Error::Refused(refusal.to_string()))
+    }
 }
 
 #[derive(Deserialize)]

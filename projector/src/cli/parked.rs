@@ -6,12 +6,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Subcommand, value_parser};
 use serde_json::json;
 use tidemark_event_store::TimedPool;
-use tidemark_platform::config::required;
-use tidemark_platform::{Config, database};
+use tidemark_platform::Config;
 use uuid::Uuid;
 
-use super::command_api::{CommandApi, Refusal};
-use super::{Error, print};
+use super::command_api::CommandApi;
+use super::{Error, connect, print};
 use crate::projecting::parked_rows;
 use crate::projecting::parked_rows::ParkedRow;
 
@@ -67,9 +66,7 @@ pub(super) struct Row {
 }
 
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
-    let url = required(&config.database.project_url, "database.project_url")?;
-    let pool = database::pool(&config.database, url)?;
-    let pool = TimedPool::new(pool, config.database.response_timeout());
+    let pool = connect(config)?;
     match command {
         Command::List {
             limit,
@@ -135,10 +132,9 @@ async fn record(config: &Config, row: &ParkedRow, remedy: &str, reason: &str) ->
         "reason": reason,
     });
     let key = format!("{remedy}-{read_model}-{id}-{position}-{attempts}");
-    let answer = CommandApi::new(config)?
-        .post("/v1/repairs", Some(key), &body)
-        .await?;
-    answer.map_err(|refusal: Refusal| Error::Refused(refusal.to_string()))
+    CommandApi::new(config)?
+        .record("/v1/repairs", Some(key), &body)
+        .await
 }
 
 fn line(row: &ParkedRow) -> String {

@@ -8,15 +8,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sqlx::PgPool;
-use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
-use tidemark_platform::config::required;
-use tidemark_platform::{Config, database};
+use tidemark_platform::Config;
 use tidemark_read_models::building::{self, Build};
-use tidemark_read_models::{ReadModel, for_each_read_model};
+use tidemark_read_models::folds;
 
 use super::command_api::CommandApi;
-use super::{Error, Generations, Rebuild, print};
+use super::{Error, Generations, Rebuild, connect, print};
 use crate::projecting::shards;
 use crate::rebuilding::dropping::drop_generation;
 use crate::rebuilding::progress::{self, BuildProgress};
@@ -117,26 +115,14 @@ pub(super) async fn execute(
     Ok(ExitCode::SUCCESS)
 }
 
-fn connect(config: &Config) -> Result<TimedPool, Error> {
-    let url = required(&config.database.project_url, "database.project_url")?;
-    let pool = database::pool(&config.database, url)?;
-    Ok(TimedPool::new(pool, config.database.response_timeout()))
-}
-
 /// The version of this build's fold of a read model.
 fn fold_version(read_model: &str) -> Result<i32, Error> {
-    let known = for_each_read_model!(fold());
-    let mut known = known.into_iter();
-    let found = known.find(|(name, _)| *name == read_model);
-    let (_, version) = found.ok_or_else(|| {
-        let names: Vec<_> = for_each_read_model!(fold()).map(|(name, _)| name).into();
+    let folds = folds();
+    let mut found = folds.iter().filter(|(name, _)| *name == read_model);
+    found.next().map(|(_, version)| *version).ok_or_else(|| {
+        let names: Vec<_> = folds.iter().map(|(name, _)| *name).collect();
         Error::UnknownReadModel(read_model.to_owned(), names.join(", "))
-    })?;
-    Ok(version)
-}
-
-const fn fold<M: ReadModel>() -> (&'static str, i32) {
-    (M::NAME, M::FOLD_VERSION)
+    })
 }
 
 async fn record(config: &Config, order: Order, arguments: &Generations) -> Result<(), Error> {
@@ -145,9 +131,9 @@ async fn record(config: &Config, order: Order, arguments: &Generations) -> Resul
         "order": order,
         "reason": arguments.reason,
     });
-    let command_api = CommandApi::new(config)?;
-    let answer = command_api.post("/v1/rebuilds", None, &body).await?;
-    answer.map_err(|refusal| Error::Refused(refusal.to_string()))
+    CommandApi::new(config)?
+        .record("/v1/rebuilds", None, &body)
+        .await
 }
 
 /// Shows the progress until the generation serves, does not, or is dropped.

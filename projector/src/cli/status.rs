@@ -9,11 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use tidemark_event_store::{Log, TimedPool};
-use tidemark_platform::config::required;
-use tidemark_platform::{Config, database};
+use tidemark_platform::Config;
 use uuid::Uuid;
 
-use super::{Error, print};
+use super::{Error, connect, print};
 use crate::projecting::shards;
 use crate::projecting::shards::ShardCounts;
 use crate::sharing::assignment::Assignment;
@@ -88,10 +87,8 @@ struct Reactor {
 }
 
 pub(super) async fn status(config: &Config, json: bool) -> Result<ExitCode, Error> {
-    let url = required(&config.database.project_url, "database.project_url")?;
+    let pool = connect(config)?;
     let configured = shards::configured(&config.projection)?;
-    let pool = database::pool(&config.database, url)?;
-    let pool = TimedPool::new(pool, config.database.response_timeout());
     let status = Status::read(&pool, &configured).await?;
     if json {
         print(&serde_json::to_string_pretty(&status)?);

@@ -3,7 +3,7 @@
 
 use tidemark_event_store::TimedPool;
 use tidemark_read_models::building::{self, Build};
-use tidemark_read_models::{ReadModel, for_each_read_model};
+use tidemark_read_models::folds;
 
 use crate::projecting::shards::ShardCounts;
 
@@ -27,7 +27,7 @@ pub(crate) async fn begin_generations(
     )
     .fetch_all(&**pool);
     let newest = pool.with_timeout(newest).await?;
-    for (read_model, fold_version) in for_each_read_model!(fold()) {
+    for (read_model, fold_version) in folds() {
         let mut found = newest.iter();
         let found = found.find(|it| it.read_model == read_model && it.fold_version < fold_version);
         let Some(found) = found else { continue };
@@ -52,8 +52,4 @@ pub(crate) async fn begin_generations(
         }
     }
     Ok(())
-}
-
-const fn fold<M: ReadModel>() -> (&'static str, i32) {
-    (M::NAME, M::FOLD_VERSION)
 }

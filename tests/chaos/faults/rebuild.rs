@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
-use tidemark_read_models::{ReadModel, for_each_read_model};
+use tidemark_read_models::folds;
 use tokio::time::sleep;
 
 use super::recovery::{PROJECTOR_RESUMES, SLOWNESS};
@@ -28,7 +28,7 @@ const SERVES: Duration = Duration::from_secs(20 * SLOWNESS);
 /// new generation serves.
 async fn kill_rebuilding_projector(mut injection: Injection) -> Outcome {
     let pool = &injection.stack.pool.clone();
-    let folds = for_each_read_model!(fold());
+    let folds = folds();
     let (read_model, fold_version) = *injection.one_of(&folds);
     let shards = *injection.one_of(&[1, 2, 3]);
     let serving = serving(&injection, read_model).await;
@@ -72,8 +72,4 @@ async fn serving(injection: &Injection, read_model: &str) -> i32 {
         .fetch_one(&injection.stack.pool)
         .await
         .unwrap()
-}
-
-const fn fold<M: ReadModel>() -> (&'static str, i32) {
-    (M::NAME, M::FOLD_VERSION)
 }

@@ -25,12 +25,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewRebuild {
-    /// The read model.
+    /// The read model whose generations it is about.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "auction")]
     read_model: ReadModelName,
-    /// What is ordered.
+    /// What the operator orders.
     order: Order,
-    /// Why.
+    /// Why the operator orders it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "the fold shows what late bids changed")]
     reason: Reason,
 }

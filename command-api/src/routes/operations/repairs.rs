@@ -40,7 +40,7 @@ struct NewRepair {
     /// The read model of the row.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "auction")]
     read_model: ReadModelName,
-    /// The row.
+    /// The id of the parked row.
     row_id: Uuid,
     /// The position of the first event that the row lacks.
     #[garde(range(min = 1))]
