@@ -37,7 +37,9 @@ fn pool_of(settings: &Database, options: PgConnectOptions) -> PgPool {
     // cost that is far too high, and then spend half a second on every connection compiling a statement;
     // and a plan that it made while a table was empty would scan the whole table for as long as it is kept.
     let plans = [("jit", "off"), ("enable_seqscan", "off")];
-    let options = options.options(plans).options([
+    // By this, triggers know that it is no build that leaves the columns of read models to them.
+    let columns = [("tidemark.columns", "written")];
+    let options = options.options(plans).options(columns).options([
         ("statement_timeout", settings.statement_timeout_ms),
         ("lock_timeout", settings.lock_timeout_ms),
         (

@@ -2,6 +2,7 @@
 //! writer copies what changed into documents.
 
 pub(crate) mod catch_up;
+pub(crate) mod group_writer;
 pub(crate) mod parked_rows;
 pub(crate) mod shards;
 pub(crate) mod worker_factory;

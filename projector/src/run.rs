@@ -23,6 +23,7 @@ use crate::following::blocked::Blocked;
 use crate::following::feed;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
+use crate::projecting::group_writer::GroupWriter;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::registration;
@@ -66,6 +67,7 @@ async fn serve(
         documents: documents(&config.redis)?,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
+        group_writer: GroupWriter::spawn(&config.projection),
         actions_stored,
     };
     let feed_started = ReadinessFlag::default();

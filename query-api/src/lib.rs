@@ -6,6 +6,7 @@ mod documents;
 mod error;
 mod freshness;
 mod live;
+mod notifications;
 mod pools;
 mod reading_recorder;
 mod routes;

@@ -1,6 +1,7 @@
 //! The connections to Postgres, divided by what they are for: queries that are slow take those of their own kind, and
 //! all others go on.
 
+use sqlx::PgPool;
 use tidemark_event_store::TimedPool;
 use tidemark_platform::config::required;
 use tidemark_platform::{Config, config, database};
@@ -12,6 +13,8 @@ use crate::start_error::StartError;
 pub(crate) struct Pools {
     /// What the process needs to be sound: readiness, the watcher and the clock.
     pub(crate) prompt: TimedPool,
+    /// The one connection on which projectors notify the watcher.
+    pub(crate) notified: PgPool,
     /// Documents by id, and the keys of what is sealed in them.
     pub(crate) documents: TimedPool,
     /// Lists and searches.
@@ -27,15 +30,19 @@ impl Pools {
     /// If the URL of the role that reads is missing or cannot be used.
     pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
         let url = required(&config.database.read_url, "database.read_url")?;
-        let pool = |max_connections| -> sqlx::Result<_> {
+        let untimed = |max_connections| {
             let settings = config::Database {
                 max_connections,
                 ..config.database.clone()
             };
-            let pool = database::query_pool(&settings, url)?;
-            Ok(TimedPool::new(pool, settings.response_timeout()))
+            database::query_pool(&settings, url)
+        };
+        let pool = |max_connections| -> sqlx::Result<_> {
+            let pool = untimed(max_connections)?;
+            Ok(TimedPool::new(pool, config.database.response_timeout()))
         };
         Ok(Self {
+            notified: untimed(1)?,
             prompt: pool(config.query.prompt_connections)?,
             documents: pool(config.query.document_connections)?,
             lists: pool(config.query.list_connections)?,

@@ -29,7 +29,7 @@ pub async fn run(
 ) -> Result<(), StartError> {
     telemetry::init(&config.telemetry)?;
     let pools = Pools::new(&config)?;
-    let watcher = Watcher::new(pools.prompt.clone(), &config.query);
+    let watcher = Watcher::new(pools.prompt.clone(), pools.notified.clone(), &config.query);
     let log = Log::new(pools.prompt.clone());
     let app = App::new(&config, pools, &watcher)?;
     let clock = Clock::system();

@@ -1,24 +1,31 @@
-//! Watches the checkpoints of the read models for all requests of this process: one task polls them
-//! often while anybody waits, and seldom otherwise. It tells waiting queries when to look again, and
-//! sends the auctions that changed to those who follow them.
+//! Watches the checkpoints of the read models for all requests of this process: one task is notified of them by the
+//! projectors, and looks at them itself, often while anybody waits, and seldom otherwise. It tells waiting queries when to
+//! look again, and sends the auctions that changed to those who follow them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use tidemark_event_store::TimedPool;
 use tidemark_platform::config;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::Auction;
-use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tidemark_read_models::notification::Advanced;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::freshness::{Checkpoints, ShardStatus};
 use crate::live::{Followers, PublishedPositions, changed_auctions, live_updates};
+use crate::notifications::Notifications;
 
-/// The one task of a process that polls.
+/// How many notifications may wait until the watcher sees them.
+const NOTIFICATIONS_MAX: usize = 1_024;
+
+/// The one task of a process that watches.
 pub(crate) struct Watcher {
     pool: TimedPool,
+    notifications: Notifications,
     /// The pause between polls while anybody waits.
     busy_interval: Duration,
     /// The longest pause between polls while nobody waits.
@@ -31,9 +38,14 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// A watcher of this database. It does nothing before [`Watcher::run`].
-    pub(crate) fn new(pool: TimedPool, limits: &config::Query) -> Self {
+    pub(crate) fn new(pool: TimedPool, notified: PgPool, limits: &config::Query) -> Self {
         let wake = Arc::new(Notify::new());
         Self {
+            notifications: Notifications {
+                pool: notified,
+                retry: Duration::from_millis(limits.watch_idle_ms),
+                silence_max: Duration::from_millis(limits.notification_silence_ms),
+            },
             pool,
             busy_interval: Duration::from_millis(limits.watch_ms),
             idle_interval: Duration::from_millis(limits.watch_idle_ms),
@@ -56,23 +68,49 @@ impl Watcher {
         self.followers.clone()
     }
 
-    /// Polls until `stop` is cancelled.
+    /// Watches until `stop` is cancelled.
     pub(crate) async fn run(&self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.poll_for_ever()).await;
+        let (sender, notified) = mpsc::channel(NOTIFICATIONS_MAX);
+        let watching = async {
+            tokio::join!(
+                self.notifications.hand_on(sender),
+                self.poll_for_ever(notified)
+            )
+        };
+        stop.run_until_cancelled(watching).await;
     }
 
-    async fn poll_for_ever(&self) {
+    async fn poll_for_ever(&self, mut notified: mpsc::Receiver<Vec<Advanced>>) {
         let mut published = PublishedPositions::default();
         loop {
             match self.pool.with_timeout(self.poll(&published)).await {
                 Ok(positions) => published = positions,
                 Err(error) => tracing::warn!(%error, "cannot poll the checkpoints"),
             }
-            if self.checkpoints.has_subscribers() || !self.followers.is_empty() {
-                sleep(self.busy_interval).await;
+            self.wait_for_poll(&mut notified).await;
+        }
+    }
+
+    /// Waits until it is time to poll again, and meanwhile publishes the checkpoints that projectors tell of.
+    async fn wait_for_poll(&self, notified: &mut mpsc::Receiver<Vec<Advanced>>) {
+        let polled_at = Instant::now();
+        loop {
+            let is_awaited = self.checkpoints.has_subscribers() || !self.followers.is_empty();
+            let pause = if is_awaited {
+                self.busy_interval
             } else {
-                // Whether somebody woke the watcher or the interval is over makes no difference.
-                let _ = timeout(self.idle_interval, self.wake.notified()).await;
+                self.idle_interval
+            };
+            tokio::select! {
+                () = sleep_until(polled_at + pause) => return,
+                // Somebody has begun to wait.
+                () = self.wake.notified() => {}
+                Some(advanced) = notified.recv() => {
+                    self.checkpoints.advance(&advanced);
+                    if !self.followers.is_empty() && advanced.iter().any(|it| it.read_model == Auction::NAME) {
+                        return;
+                    }
+                }
             }
         }
     }

@@ -3,12 +3,14 @@
 //!
 //! Nothing here follows the log: the workers of the projector do, and call what is here.
 
+mod column;
 mod generation;
 mod model;
 mod shard;
 
 pub mod building;
 pub mod comparison;
+pub mod notification;
 pub mod redis;
 pub mod schema;
 pub mod storage;
@@ -22,6 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use column::{Column, Search, Value};
 pub use generation::{FollowedGeneration, Generation, divide};
 pub use model::{EventFilter, FoldInput, ReadModel, RowOf};
 pub use shard::Shard;

@@ -5,6 +5,8 @@ use serde::de::DeserializeOwned;
 use tidemark_events::{AggregateEvent, DecodeError, Event, Recorded};
 use uuid::Uuid;
 
+use crate::{Column, Search};
+
 /// The events that a read model folds. All others are skipped without decoding them.
 #[derive(Clone, Copy, Debug)]
 pub enum EventFilter {
@@ -53,6 +55,15 @@ pub trait ReadModel: Send + Sync + 'static {
 
     /// The row, stored as a JSON document.
     type Row: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync;
+
+    /// A column `search` that Postgres makes of [`columns`](Self::columns), if the table has one.
+    const SEARCH: Option<Search> = None;
+
+    /// The columns of the table beside the document, always the same ones in the same order. Whatever an event may hold,
+    /// Postgres must take them.
+    fn columns(_row: &Self::Row) -> Vec<Column> {
+        Vec::new()
+    }
 
     /// The ids of the rows that an event changes: few, and computed from the event alone.
     fn keys(input: &FoldInput<'_>) -> Vec<Uuid>;

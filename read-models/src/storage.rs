@@ -18,9 +18,10 @@ use uuid::Uuid;
 
 pub use error::{StorageError, refuses_a_row};
 pub use rows::{Checkpoint, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried, document};
+pub use write::{ShardBatch, write_together};
 
 use self::sql::Sql;
-use crate::{Generation, Shard};
+use crate::{Generation, ReadModel, Shard};
 
 /// The rows and the checkpoint of one shard of a generation of a read model. The table of the rows is
 /// `{read_model}_rows`.
@@ -40,10 +41,9 @@ impl Storage {
     /// The storage of a shard of a generation of the read model. A call is given up after `response_timeout`,
     /// which must be longer than Postgres lets a statement run: then Postgres cannot be reached any more.
     #[must_use]
-    pub fn new(
+    pub fn new<M: ReadModel>(
         pool: PgPool,
         response_timeout: Duration,
-        read_model: &'static str,
         generation: Generation,
         shard: Shard,
         build: Arc<str>,
@@ -51,11 +51,11 @@ impl Storage {
         Self {
             pool,
             response_timeout,
-            read_model,
+            read_model: M::NAME,
             generation,
             shard,
             build,
-            sql: Arc::new(Sql::new(read_model)),
+            sql: Arc::new(Sql::new::<M>()),
         }
     }
 

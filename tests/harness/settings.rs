@@ -8,7 +8,7 @@ use tidemark_platform::Config;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
-const FOR_TESTS: [(&str, &str); 27] = [
+const FOR_TESTS: [(&str, &str); 28] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     // All clients of a test are at one address, from which many people register at once.
@@ -35,6 +35,7 @@ const FOR_TESTS: [(&str, &str); 27] = [
     ("TIDEMARK_PROJECTION__POLL_MS", "10"),
     ("TIDEMARK_PROJECTION__POLL_MAX_MS", "10"),
     ("TIDEMARK_PROJECTION__RETRY_MS", "50"),
+    ("TIDEMARK_PROJECTION__CHECK_MS", "50"),
     ("TIDEMARK_REACTOR__POLL_MS", "20"),
     ("TIDEMARK_REACTOR__POLL_MAX_MS", "20"),
     ("TIDEMARK_TELEMETRY__LOG", "error"),

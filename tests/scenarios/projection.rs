@@ -1,5 +1,6 @@
 //! What read models promise: each is a fold of the log, whatever happens to the processes that fold it.
 
+mod columns;
 mod consistency;
 mod documents;
 mod extremes;

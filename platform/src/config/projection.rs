@@ -22,6 +22,9 @@ pub struct Projection {
     pub batch_rows_max: usize,
     pub batch_ms: u64,
     #[garde(custom(positive))]
+    pub together_ms: u64,
+    pub alone_ms: u64,
+    #[garde(custom(positive))]
     pub ring_events_max: usize,
     #[garde(custom(positive))]
     pub ring_bytes_max: usize,
@@ -38,7 +41,7 @@ pub struct Projection {
     #[garde(custom(positive))]
     pub blocked_retry_ms: u64,
     #[garde(custom(positive))]
-    pub parked_check_ms: u64,
+    pub check_ms: u64,
     pub shards: BTreeMap<String, NonZeroU8>,
 }
 

@@ -24,6 +24,8 @@ pub struct Query {
     #[garde(custom(positive))]
     pub watch_ms: u64,
     #[garde(custom(positive))]
+    pub notification_silence_ms: u64,
+    #[garde(custom(positive))]
     pub watch_idle_ms: u64,
     #[garde(custom(positive))]
     pub record_timeout_ms: u64,

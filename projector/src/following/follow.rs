@@ -41,13 +41,13 @@ pub(crate) async fn follow(
     let measurements = Measurements::new(subscriber.id(), source.blocked.clone());
     let pool = source.log.pool().clone();
     let mut reader = source.reader(subscriber.event_filter(), settings.batch_max);
-    let parked_check = Duration::from_millis(settings.parked_check_ms);
+    let check_pause = Duration::from_millis(settings.check_ms);
     loop {
         let ended = apply_pages(
             &pool,
             &mut *subscriber,
             &mut reader,
-            (&measurements, parked_check),
+            (&measurements, check_pause),
             until,
             &stop,
         )
@@ -99,14 +99,14 @@ async fn apply_pages(
     pool: &TimedPool,
     subscriber: &mut dyn Subscriber,
     reader: &mut Reader,
-    (measurements, parked_check): (&Measurements, Duration),
+    (measurements, check_pause): (&Measurements, Duration),
     until: Option<i64>,
     stop: &CancellationToken,
 ) -> Result<Ended, SubscriberError> {
     reader.restart();
     let mut point = pool.with_timeout(subscriber.start()).await?;
     let mut checkpoint = point.position;
-    let mut checks = interval(parked_check);
+    let mut checks = interval(check_pause);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         measurements.checkpoint(checkpoint, reader.head());
@@ -117,8 +117,8 @@ async fn apply_pages(
         let page = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Ended::Stopped),
-            _ = checks.tick(), if subscriber.parked() > 0 => {
-                subscriber.retry_parked(point).await?;
+            _ = checks.tick(), if subscriber.needs_check() => {
+                subscriber.check(point).await?;
                 checkpoint = point.position;
                 continue;
             }

@@ -20,7 +20,7 @@ pub(crate) trait Subscriber: Send {
     fn event_filter(&self) -> EventFilter;
 
     /// Applies a page, which starts right after the point `from`, as far as it can, and stores the
-    /// checkpoint. If the log has more, storing may be left to the next page.
+    /// checkpoint. Storing may be left to the next page, or to [`Subscriber::check`].
     async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError>;
 
     /// How much waits because it could not be applied.
@@ -28,8 +28,13 @@ pub(crate) trait Subscriber: Send {
         0
     }
 
+    /// Whether there is something to do that no event of the log brings about.
+    fn needs_check(&self) -> bool {
+        false
+    }
+
     /// Stores the checkpoint, which is `at` once that is done, and tries what waits if somebody wants that.
-    async fn retry_parked(&mut self, _at: LogPoint) -> Result<(), SubscriberError> {
+    async fn check(&mut self, _at: LogPoint) -> Result<(), SubscriberError> {
         Ok(())
     }
 

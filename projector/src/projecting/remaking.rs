@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidemark_events::Recorded;
+use tidemark_read_models::ReadModel;
 use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
-use tidemark_read_models::{ReadModel, storage};
 use uuid::Uuid;
 
 use super::fold::fold_row;
@@ -58,14 +58,8 @@ impl<M: ReadModel> Worker<M> {
                 };
             }
         }
-        let document = row.as_ref().map(storage::document).transpose();
-        Ok(document
-            .map_err(|error| error.to_string())
-            .map(|document| StoredRow {
-                id,
-                document,
-                position,
-            }))
+        let row = StoredRow::new::<M>(id, row.as_ref(), position);
+        Ok(row.map_err(|error| error.to_string()))
     }
 
     /// Writes a row that was parked. The inner error says why Postgres refuses it.

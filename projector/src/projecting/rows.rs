@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use lru::LruCache;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::storage::document;
+use tidemark_read_models::storage::StoredRow;
 use uuid::Uuid;
 
 /// A row as Postgres has it, or why it cannot be used.
@@ -23,8 +23,8 @@ pub(super) struct Changed {
     pub(super) id: Uuid,
     /// The positions of the events that changed it, in order.
     pub(super) positions: Vec<i64>,
-    /// Its document; none if it is removed, and an error if JSON cannot express it.
-    pub(super) document: serde_json::Result<Option<String>>,
+    /// As it is stored; an error if JSON cannot express it.
+    pub(super) row: serde_json::Result<StoredRow>,
 }
 
 impl<M: ReadModel> Rows<M> {
@@ -69,17 +69,14 @@ impl<M: ReadModel> Rows<M> {
     /// Takes the rows that are not written yet, to write them now. They are sorted by id, so that
     /// neighbours in the index are written together.
     pub(super) fn take_unwritten(&mut self) -> Vec<Changed> {
-        let changed = |(id, positions)| {
+        let changed = |(id, positions): (_, Vec<i64>)| {
             let row = self
                 .cached
                 .peek(&id)
                 .and_then(|row| row.as_ref().ok()?.as_ref());
-            let document = row.map(document).transpose();
-            Changed {
-                id,
-                positions,
-                document,
-            }
+            let position = positions.last().copied().unwrap_or_default();
+            let row = StoredRow::new::<M>(id, row, position);
+            Changed { id, positions, row }
         };
         let mut rows: Vec<_> = self.unwritten.drain().map(changed).collect();
         rows.sort_unstable_by_key(|row| row.id);

@@ -11,12 +11,15 @@ use metrics::counter;
 use tidemark_event_store::Log;
 use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
-use tidemark_read_models::storage::{ParkedKind, ParkedRow, RowBatch, Storage, StoredRow};
+use tidemark_read_models::storage::{
+    Parked, ParkedKind, ParkedRow, RowBatch, Storage, StorageError, StoredRow,
+};
 use tidemark_read_models::{EventFilter, ReadModel, storage};
 use uuid::Uuid;
 
 use super::fold;
 use super::fold::Wanted;
+use super::group_writer::GroupWriter;
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
 use super::rows::{Changed, Rows};
@@ -38,6 +41,9 @@ pub(crate) struct Worker<M: ReadModel> {
     /// When the first event after the checkpoint was applied.
     unwritten_since: Option<Instant>,
     limits: Limits,
+    group_writer: GroupWriter,
+    /// Until when this worker writes alone, because a write of its own failed or took long.
+    alone_until: Option<Instant>,
     redis_writer: Option<RedisWriterHandle>,
 }
 
@@ -49,6 +55,12 @@ struct Limits {
     unwritten_rows: usize,
     /// The longest time that changed rows stay unwritten while the log has more events.
     unwritten_time: Duration,
+    /// The most rows that are written together with those of other shards.
+    together_rows: usize,
+    /// How long a write may take that does not delay other shards.
+    together_time: Duration,
+    /// How long the shard is written alone after a write that failed or took longer.
+    alone_time: Duration,
 }
 
 impl<M: ReadModel> Worker<M> {
@@ -57,6 +69,7 @@ impl<M: ReadModel> Worker<M> {
         storage: Storage,
         log: Log,
         settings: &Projection,
+        group_writer: GroupWriter,
         redis_writer: Option<RedisWriterHandle>,
     ) -> Self {
         Self {
@@ -70,7 +83,12 @@ impl<M: ReadModel> Worker<M> {
                 cached_rows: settings.cache_rows_max,
                 unwritten_rows: settings.batch_rows_max,
                 unwritten_time: Duration::from_millis(settings.batch_ms),
+                together_rows: settings.batch_max,
+                together_time: Duration::from_millis(settings.together_ms),
+                alone_time: Duration::from_millis(settings.alone_ms),
             },
+            group_writer,
+            alone_until: None,
             redis_writer,
         }
     }
@@ -113,27 +131,18 @@ impl<M: ReadModel> Worker<M> {
             && self.unwritten_since.is_none_or(is_recent)
     }
 
-    /// Writes the changed rows together with the checkpoint `to`. Rows that Postgres refuses are parked.
-    async fn write(&mut self, to: LogPoint) -> Result<(), SubscriberError> {
+    /// Writes the changed rows together with the checkpoint `to`. Rows that Postgres refuses are parked. What is written when
+    /// the shard `is_level` with the log is written together with what other shards of this process write.
+    async fn write(&mut self, to: LogPoint, is_level: bool) -> Result<(), SubscriberError> {
         if to == self.checkpoint {
             return Ok(());
         }
         let mut changed_by = HashMap::new();
         let mut rows = Vec::new();
-        for Changed {
-            id,
-            positions,
-            document,
-        } in self.rows.take_unwritten()
-        {
-            match document {
-                Ok(document) => {
-                    let position = positions.last().copied().unwrap_or_default();
-                    rows.push(StoredRow {
-                        id,
-                        document,
-                        position,
-                    });
+        for Changed { id, positions, row } in self.rows.take_unwritten() {
+            match row {
+                Ok(row) => {
+                    rows.push(row);
                     changed_by.insert(id, positions);
                 }
                 Err(error) => self.park(id, &positions, &error.to_string()),
@@ -145,7 +154,7 @@ impl<M: ReadModel> Worker<M> {
             rows,
             parked: self.parking.take_unwritten(),
         });
-        match self.storage.write(Arc::clone(&batch)).await {
+        match self.store(&batch, is_level).await {
             Err(error) if error.is_of_a_row() => {
                 let refused = self.storage.refused(Arc::clone(&batch)).await?;
                 let remaining = Arc::make_mut(&mut batch);
@@ -178,6 +187,29 @@ impl<M: ReadModel> Worker<M> {
         Ok(())
     }
 
+    /// Stores a batch, together with those of other shards if it can delay none of them.
+    async fn store(&mut self, batch: &Arc<RowBatch>, is_level: bool) -> Result<(), StorageError> {
+        let now = Instant::now();
+        let is_small =
+            batch.parked == Parked::default() && batch.rows.len() <= self.limits.together_rows;
+        if is_level
+            && is_small
+            && self.alone_until.is_none_or(|until| now >= until)
+            && self
+                .group_writer
+                .write(self.storage.clone(), Arc::clone(batch))
+                .await
+        {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let stored = self.storage.write(Arc::clone(batch)).await;
+        if stored.is_err() || now.elapsed() > self.limits.together_time {
+            self.alone_until = Some(now + self.limits.alone_time);
+        }
+        stored
+    }
+
     /// Parks a row that cannot be written as the events at these positions changed it.
     fn park(&mut self, id: Uuid, positions: &[i64], reason: &str) {
         self.rows.forget(id);
@@ -199,11 +231,12 @@ impl<M: ReadModel> Worker<M> {
         };
         if !batch.parked.rows.is_empty() {
             let RowBatch { rows, parked, .. } = Arc::make_mut(&mut batch);
-            rows.extend(parked.rows.iter().map(|row| StoredRow {
-                id: row.id,
-                document: None,
-                position: row.position,
-            }));
+            rows.extend(
+                parked
+                    .rows
+                    .iter()
+                    .map(|row| StoredRow::removed(row.id, row.position)),
+            );
         }
         redis_writer.offer(batch);
     }
@@ -279,7 +312,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
             .as_ref()
             .map_or(page.to, |(at, _)| page.before(*at).unwrap_or(from));
         if blocked.is_some() || !page.has_more || !self.may_defer_writing() {
-            self.write(to).await?;
+            self.write(to, !page.has_more).await?;
         }
         Ok(Applied {
             point: to,
@@ -292,8 +325,12 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         self.parking.rows()
     }
 
-    async fn retry_parked(&mut self, at: LogPoint) -> Result<(), SubscriberError> {
-        self.write(at).await?;
+    fn needs_check(&self) -> bool {
+        self.parking.rows() > 0
+    }
+
+    async fn check(&mut self, at: LogPoint) -> Result<(), SubscriberError> {
+        self.write(at, false).await?;
         self.remake_parked().await
     }
 

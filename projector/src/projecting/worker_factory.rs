@@ -11,6 +11,7 @@ use tidemark_read_models::{Generation, ReadModel, Shard};
 use tokio::sync::Notify;
 
 use super::build_id::BUILD_ID;
+use super::group_writer::GroupWriter;
 use super::redis_writer::RedisWriter;
 use super::shards::ShardCounts;
 use super::worker::Worker;
@@ -25,6 +26,8 @@ pub(crate) struct WorkerFactory {
     /// The number of shards that the configuration wants.
     pub(crate) shards: ShardCounts,
     pub(crate) config: Config,
+    /// What the workers that are level with the log write with.
+    pub(crate) group_writer: GroupWriter,
     /// Notified by reactors when they have stored actions.
     pub(crate) actions_stored: Arc<Notify>,
 }
@@ -32,10 +35,9 @@ pub(crate) struct WorkerFactory {
 impl WorkerFactory {
     /// A worker for one shard of a generation, with a Redis writer if its documents belong in Redis.
     pub(crate) fn worker<M: ReadModel>(&self, generation: Generation, shard: Shard) -> Worker<M> {
-        let storage = Storage::new(
+        let storage = Storage::new::<M>(
             PgPool::clone(&self.pool),
             self.config.database.response_timeout(),
-            M::NAME,
             generation,
             shard,
             Arc::clone(&BUILD_ID),
@@ -46,6 +48,12 @@ impl WorkerFactory {
             RedisWriter::spawn(M::NAME, storage.clone(), bucket, &self.config.redis)
         });
         let log = Log::new(self.pool.clone());
-        Worker::new(storage, log, &self.config.projection, redis_writer)
+        Worker::new(
+            storage,
+            log,
+            &self.config.projection,
+            self.group_writer.clone(),
+            redis_writer,
+        )
     }
 }

@@ -1,5 +1,6 @@
 //! A reactor: runs a process manager on every event, and stores the actions that follow together with
-//! its checkpoint. It decides nothing itself, and a sender sends the actions.
+//! its checkpoint. It decides nothing itself, and a sender sends the actions. How far it has read events that cause
+//! nothing it stores seldom: reading them again causes nothing either.
 
 use std::sync::Arc;
 
@@ -21,6 +22,10 @@ pub(crate) struct Reactor {
     pool: TimedPool,
     process_manager: &'static ProcessManager,
     stored: Arc<Notify>,
+    /// The stored checkpoint.
+    checkpoint: LogPoint,
+    /// Up to where it has read the log.
+    read_to: LogPoint,
 }
 
 impl Reactor {
@@ -34,7 +39,35 @@ impl Reactor {
             pool,
             process_manager,
             stored,
+            checkpoint: LogPoint::START,
+            read_to: LogPoint::START,
         }
+    }
+
+    /// Stores the actions that follow from the events up to a point, and the checkpoint.
+    async fn store(
+        &mut self,
+        actions: Vec<CausedAction>,
+        to: LogPoint,
+    ) -> Result<(), SubscriberError> {
+        let (pool, name, from) = (
+            self.pool.clone(),
+            self.process_manager.name,
+            self.checkpoint,
+        );
+        let stored = Arc::clone(&self.stored);
+        let write = async move {
+            let write = actions::write(&pool, name, from, to, &actions);
+            pool.with_timeout(write).await?;
+            if !actions.is_empty() {
+                stored.notify_one();
+            }
+            Ok::<_, SubscriberError>(())
+        };
+        // The transaction runs in a task of its own, which ends it even if this future is dropped.
+        tokio::spawn(write).await??;
+        self.checkpoint = to;
+        Ok(())
     }
 
     /// The actions that follow from an event.
@@ -73,7 +106,9 @@ impl Subscriber for Reactor {
     }
 
     async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
-        actions::checkpoint(&self.pool, self.process_manager.name).await
+        self.checkpoint = actions::checkpoint(&self.pool, self.process_manager.name).await?;
+        self.read_to = self.checkpoint;
+        Ok(self.checkpoint)
     }
 
     async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError> {
@@ -89,25 +124,23 @@ impl Subscriber for Reactor {
                 }
             }
         }
-        if to != from {
-            let (pool, name) = (self.pool.clone(), self.process_manager.name);
-            let stored = Arc::clone(&self.stored);
-            let write = async move {
-                let write = actions::write(&pool, name, from, to, &actions);
-                pool.with_timeout(write).await?;
-                if !actions.is_empty() {
-                    stored.notify_one();
-                }
-                Ok::<_, SubscriberError>(())
-            };
-            // The transaction runs in a task of its own, which ends it even if this future is dropped.
-            tokio::spawn(write).await??;
+        self.read_to = to;
+        if !actions.is_empty() || (blocked_by.is_some() && self.needs_check()) {
+            self.store(actions, to).await?;
         }
         Ok(Applied {
             point: to,
-            checkpoint: to.position,
+            checkpoint: self.checkpoint.position,
             blocked_by,
         })
+    }
+
+    fn needs_check(&self) -> bool {
+        self.read_to != self.checkpoint
+    }
+
+    async fn check(&mut self, at: LogPoint) -> Result<(), SubscriberError> {
+        self.store(Vec::new(), at).await
     }
 
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
+use tidemark_read_models::notification::Advanced;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -47,6 +48,34 @@ impl Checkpoints {
             wake_watcher,
             lag_max,
             past: Arc::default(),
+        }
+    }
+
+    /// Adds what projectors have told of their writes. What they tell of a generation that does not serve is nothing new.
+    pub(crate) fn advance(&self, advanced: &[Advanced]) {
+        let mut statuses = self.seen.borrow().to_vec();
+        let mut is_news = false;
+        for Advanced {
+            read_model,
+            generation,
+            shard,
+            position,
+        } in advanced
+        {
+            let is_of_it = |status: &&mut ShardStatus| {
+                (&status.read_model, status.generation, status.shard)
+                    == (read_model, *generation, *shard)
+            };
+            let status = statuses.iter_mut().find(is_of_it);
+            if let Some(status) = status.filter(|status| status.position < *position) {
+                status.position = *position;
+                status.head = status.head.max(*position);
+                status.blocked_at = None;
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.publish(statuses.into());
         }
     }
 

@@ -158,6 +158,7 @@ async fn write_to_redis(bucket: &Bucket, position: i64, version: u64, checkpoint
         id: Uuid::from_u128(1),
         position,
         document: Some(format!(r#"{{"version":{version}}}"#)),
+        columns: Vec::new(),
     };
     let guard = Guard::Filling(filling);
     let checkpoint = LogPoint {

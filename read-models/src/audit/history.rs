@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::Timestamp;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, RowOf};
+use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf};
 
 /// The place and origin of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,15 @@ impl ReadModel for History {
     const IN_REDIS: bool = false;
 
     type Row = Row;
+
+    fn columns(row: &Row) -> Vec<Column> {
+        vec![
+            Column::text("aggregate", &*row.aggregate),
+            Column::text("event_type", &*row.event_type),
+            Column::text("actor", row.actor.as_deref()),
+            Column::time("recorded_at", row.recorded_at),
+        ]
+    }
 
     fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
         vec![input.recorded.event_id]

@@ -11,7 +11,10 @@ use tidemark_events::{Amount, AuctionId, CategoryId, Money, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, RowOf, schema};
+use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf, Search, schema};
+
+/// How many characters of a title searches look at.
+const SEARCHED_MAX: usize = 1_000;
 
 /// Where an auction is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -147,7 +150,28 @@ impl ReadModel for Auction {
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = true;
 
+    const SEARCH: Option<Search> = Some(Search {
+        function: "auction_search",
+        of: &["title", "status", "category_id", "seller_id", "currency"],
+    });
+
     type Row = Row;
+
+    fn columns(row: &Row) -> Vec<Column> {
+        let winner = row.outcome.and_then(winner);
+        let bid_count = i64::try_from(row.bid_count).unwrap_or(i64::MAX);
+        vec![
+            Column::text("title", searched(&row.title)),
+            Column::text("status", row.status.name()),
+            Column::uuid("category_id", row.category_id.0),
+            Column::uuid("seller_id", row.seller_id.0),
+            Column::uuid("winner_id", winner),
+            Column::text("currency", row.current_price.currency.code()),
+            Column::integer("price", row.current_price.amount),
+            Column::integer("bid_count", bid_count),
+            Column::time("ends_at", row.ends_at),
+        ]
+    }
 
     fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
         input
@@ -164,6 +188,19 @@ impl ReadModel for Auction {
         let mut row = apply(row, event)?;
         row.version = input.recorded.version;
         Some(row)
+    }
+}
+
+/// The part of a title that searches look at. An event may hold a longer one than Postgres can index.
+fn searched(title: &str) -> &str {
+    let end = title.char_indices().nth(SEARCHED_MAX);
+    end.map_or(title, |(end, _)| &title[..end])
+}
+
+const fn winner(outcome: Outcome) -> Option<Uuid> {
+    match outcome {
+        Outcome::Sold { winner_id, .. } => Some(winner_id.0),
+        Outcome::Unsold {} | Outcome::ReserveNotMet {} => None,
     }
 }
 

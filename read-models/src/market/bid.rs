@@ -7,7 +7,7 @@ use tidemark_events::{AuctionId, Money, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, RowOf, schema};
+use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf, schema};
 
 /// A bid in an auction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -46,6 +46,13 @@ impl ReadModel for Bid {
     const IN_REDIS: bool = false;
 
     type Row = Row;
+
+    fn columns(row: &Row) -> Vec<Column> {
+        vec![
+            Column::uuid("auction_id", row.auction_id.0),
+            Column::uuid("bidder_id", row.bidder_id.0),
+        ]
+    }
 
     fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
         placed(input).map(|row| row.id).into_iter().collect()

@@ -7,7 +7,7 @@ use tidemark_events::market::category::Event;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, RowOf};
+use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf};
 
 /// A category of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -52,6 +52,14 @@ impl ReadModel for Category {
     const IN_REDIS: bool = false;
 
     type Row = Row;
+
+    fn columns(row: &Row) -> Vec<Column> {
+        vec![
+            Column::uuid("parent_id", row.parent_id.map(|parent| parent.0)),
+            Column::text("slug", &*row.slug),
+            Column::integer("sort_order", i64::from(row.sort_order)),
+        ]
+    }
 
     fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
         input

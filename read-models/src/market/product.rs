@@ -8,7 +8,7 @@ use tidemark_events::{AuctionId, CategoryId, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{EventFilter, FoldInput, ReadModel, RowOf, schema};
+use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf, schema};
 
 /// Where a product is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -95,6 +95,14 @@ impl ReadModel for Product {
     const IN_REDIS: bool = true;
 
     type Row = Row;
+
+    fn columns(row: &Row) -> Vec<Column> {
+        vec![
+            Column::uuid("seller_id", row.seller_id.0),
+            Column::uuid("category_id", row.category_id.0),
+            Column::text("status", row.status.name()),
+        ]
+    }
 
     fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
         input

@@ -13,11 +13,9 @@ impl Storage {
     /// # Errors
     /// If Postgres fails.
     pub async fn parked(&self) -> sqlx::Result<Vec<StoredRow>> {
-        let query = sqlx::query_as!(
-            StoredRow,
+        let query = sqlx::query!(
             r#"
             select id,
-                   null as document,
                    position
               from parked
              where read_model = $1
@@ -28,7 +26,11 @@ impl Storage {
             self.generation.number,
             self.shard.number,
         );
-        self.answered(query.fetch_all(&self.pool)).await
+        let parked = self.answered(query.fetch_all(&self.pool)).await?;
+        let parked = parked.into_iter();
+        Ok(parked
+            .map(|row| StoredRow::removed(row.id, row.position))
+            .collect())
     }
 
     /// The parked rows of the shard that this build has not tried to make since they were parked, or since an operator

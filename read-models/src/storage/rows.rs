@@ -4,6 +4,8 @@ use serde::Serialize;
 use tidemark_events::LogPoint;
 use uuid::Uuid;
 
+use crate::{Column, ReadModel};
+
 /// How JSON writes the null character.
 const NULL_ESCAPE: &str = r"\u0000";
 
@@ -45,9 +47,40 @@ pub struct StoredRow {
     pub document: Option<String>,
     /// The position of the last event that changed the row.
     pub position: i64,
+    /// The other columns, to be written. A row that was read has none.
+    #[sqlx(skip)]
+    pub columns: Vec<Column>,
 }
 
 impl StoredRow {
+    /// The row of a read model as it is stored after the event at `position`; none removes it.
+    ///
+    /// # Errors
+    /// If the row cannot be written as JSON.
+    pub fn new<M: ReadModel>(
+        id: Uuid,
+        row: Option<&M::Row>,
+        position: i64,
+    ) -> serde_json::Result<Self> {
+        Ok(Self {
+            id,
+            document: row.map(document).transpose()?,
+            position,
+            columns: row.map(M::columns).unwrap_or_default(),
+        })
+    }
+
+    /// A row without its document.
+    #[must_use]
+    pub const fn removed(id: Uuid, position: i64) -> Self {
+        Self {
+            id,
+            document: None,
+            position,
+            columns: Vec::new(),
+        }
+    }
+
     /// About how much memory it takes.
     #[must_use]
     pub fn size(&self) -> usize {

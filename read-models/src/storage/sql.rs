@@ -3,19 +3,23 @@
 
 use std::sync::Arc;
 
+use crate::{Column, ReadModel, Search};
+
 /// The statements of one read model.
 #[derive(Debug)]
 pub(super) struct Sql {
     pub(super) rows: Arc<str>,
     pub(super) changed: Arc<str>,
-    pub(super) upsert: Arc<str>,
     pub(super) remove: Arc<str>,
+    read_model: &'static str,
+    search: Option<Search>,
 }
 
 impl Sql {
-    /// The statements for the table `{read_model}_rows`. Nothing can be injected: the name is a constant of
+    /// The statements for the table `{read_model}_rows`. Nothing can be injected: the names are constants of
     /// this crate.
-    pub(super) fn new(read_model: &'static str) -> Self {
+    pub(super) fn new<M: ReadModel>() -> Self {
+        let read_model = M::NAME;
         // This looks the ids up one by one. If the statement compared with all ids at once, Postgres might
         // read the whole generation, by a plan that it made when there were few rows.
         let rows = format!(
@@ -33,20 +37,86 @@ impl Sql {
                 and shard_of(id, $5) = $6
               order by position, id limit $4"
         );
-        let upsert = format!(
-            "insert into {read_model}_rows (generation, id, doc, position)
-             select $1, id, doc::json, position
-               from unnest($2::uuid[], $3::text[], $4::bigint[]) as changed (id, doc, position)
-             on conflict (generation, id) do update
-                set doc = excluded.doc, position = excluded.position"
-        );
         let remove =
             format!("delete from {read_model}_rows where generation = $1 and id = any ($2)");
         Self {
             rows: rows.into(),
             changed: changed.into(),
-            upsert: upsert.into(),
             remove: remove.into(),
+            read_model,
+            search: M::SEARCH,
         }
     }
+
+    /// Writes rows with these columns. Its parameters are the generation, and then the values of all rows in arrays: ids,
+    /// documents, positions, and each of the columns.
+    pub(super) fn upsert(&self, columns: &[Column]) -> String {
+        let mut names = vec!["doc", "position"];
+        let mut values = vec!["doc::json", "position"];
+        names.extend(columns.iter().map(|column| column.name));
+        values.extend(columns.iter().map(|column| column.name));
+        let arrays = columns.iter().zip(5..);
+        let arrays = arrays.map(|(column, n)| format!(", ${n}::{}", column.value.array_type()));
+        let arrays: String = arrays.collect();
+        let column_names: String = columns
+            .iter()
+            .map(|column| format!(", {}", column.name))
+            .collect();
+        let changed = format!(
+            "with changed as (
+                 select *
+                   from unnest($2::uuid[], $3::text[], $4::bigint[]{arrays})
+                     as changed (id, doc, position{column_names})
+             )"
+        );
+        let table = format!("{}_rows", self.read_model);
+        let Some(search) = self.search.filter(|_| !columns.is_empty()) else {
+            return format!("{changed} {}", insert(&table, &names, &values, ""));
+        };
+        let assignments = names
+            .iter()
+            .zip(&values)
+            .map(|(name, value)| format!("{name} = changed.{value}"));
+        let (before, after) = (qualified("r", search.of), qualified("changed", search.of));
+        let updated = format!(
+            "updated as (
+                 update {table} r
+                    set {}
+                   from changed
+                  where r.generation = $1
+                    and r.id = changed.id
+                    and ({before}) is not distinct from ({after})
+                 returning r.id
+             )",
+            assignments.collect::<Vec<_>>().join(", ")
+        );
+        let made = format!("{}({})", search.function, search.of.join(", "));
+        names.push("search");
+        values.push(&made);
+        let others = "where not exists (select from updated where updated.id = changed.id)";
+        format!(
+            "{changed}, {updated} {}",
+            insert(&table, &names, &values, others)
+        )
+    }
+}
+
+fn insert(table: &str, names: &[&str], values: &[&str], which: &str) -> String {
+    let assignments = names.iter().map(|name| format!("{name} = excluded.{name}"));
+    format!(
+        "insert into {table} (generation, id, {})
+         select $1, id, {}
+           from changed
+          {which}
+         on conflict (generation, id) do update
+            set {}",
+        names.join(", "),
+        values.join(", "),
+        assignments.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn qualified(table: &str, columns: &[&str]) -> String {
+    let columns = columns.iter().map(|column| format!("{table}.{column}"));
+    columns.collect::<Vec<_>>().join(", ")
 }

@@ -1,57 +1,199 @@
-//! Writing a batch: the rows, what is parked and the checkpoint, in one transaction.
+//! Writing batches: the rows, what is parked and the checkpoint, of one shard or of several, in one transaction.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fail::fail_point;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
+use uuid::Uuid;
 
-use super::{RowBatch, Storage, StorageError, StoredRow};
+use super::{RowBatch, Storage, StorageError, StoredRow, answered};
+use crate::{Value, notification};
 
 /// The highest number of rows that one statement writes, so that none takes long.
 const STATEMENT_ROWS_MAX: usize = 1_000;
 
+/// A batch, and the storage of its shard.
+pub type ShardBatch = (Storage, Arc<RowBatch>);
+
+/// Writes the batches of several shards of one database together: all of them, or none. A statement may take
+/// `statement_timeout`, if there is one, in place of what the connection allows. The write continues if the caller
+/// stops waiting for it.
+///
+/// # Errors
+/// [`StorageError::Fenced`] if the checkpoint of a shard is not at `from`, or the log does not hold `to`. After any
+/// error the callers must forget their rows in memory, because they do not know what was written.
+pub async fn write_together(
+    batches: Vec<ShardBatch>,
+    statement_timeout: Option<Duration>,
+) -> Result<(), StorageError> {
+    let Some((
+        Storage {
+            pool,
+            response_timeout,
+            ..
+        },
+        _,
+    )) = batches.first().cloned()
+    else {
+        return Ok(());
+    };
+    let write = async move {
+        let mut connection = pool.acquire().await?;
+        let write = write_in_transaction(&mut connection, &batches, statement_timeout);
+        let written = answered(response_timeout, write).await;
+        if written.is_err() {
+            // It may be in a transaction that nobody ends.
+            connection.close_on_drop();
+        }
+        written
+    };
+    tokio::spawn(write).await?
+}
+
+async fn write_in_transaction(
+    connection: &mut PgConnection,
+    batches: &[ShardBatch],
+    statement_timeout: Option<Duration>,
+) -> Result<(), StorageError> {
+    let begin = begin(batches, statement_timeout);
+    let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
+    advance_checkpoints(&mut transaction, batches).await?;
+    for (storage, batch) in batches {
+        for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
+            storage.write_rows(&mut transaction, rows).await?;
+        }
+        storage.park(&mut transaction, &batch.parked).await?;
+    }
+    fail_point!("projector_in_transaction");
+    Ok(transaction.commit().await?)
+}
+
+/// How the transaction begins. A crash of Postgres may lose the last commits, because it does not wait until they are on
+/// disk. Rows and checkpoint are lost together then, and the feed repeats the events. What is parked is not lost: an
+/// operator may have been told of it.
+fn begin(batches: &[ShardBatch], statement_timeout: Option<Duration>) -> String {
+    let mut begin = "begin".to_owned();
+    if batches.iter().all(|(_, batch)| batch.parked.is_empty()) {
+        begin += "; set local synchronous_commit = off";
+    }
+    if let Some(timeout) = statement_timeout {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            begin,
+            "; set local statement_timeout = {}",
+            timeout.as_millis()
+        );
+    }
+    begin
+}
+
+/// Moves the checkpoints, and lets queries know of it, unless one is not where this process left it, another fold makes
+/// its rows, or the log does not hold the event that its batch ends with: then the batch may be of a future that the
+/// log has lost.
+async fn advance_checkpoints(
+    transaction: &mut Transaction<'_, Postgres>,
+    batches: &[ShardBatch],
+) -> Result<(), StorageError> {
+    let column = |value: fn(&Storage) -> i32| -> Vec<i32> {
+        batches.iter().map(|(storage, _)| value(storage)).collect()
+    };
+    let read_models = batches.iter().map(|(it, _)| it.read_model);
+    let from = batches.iter().map(|(_, batch)| batch.from);
+    let to = batches.iter().map(|(_, batch)| batch.to);
+    // A row that was parked has an older position than the checkpoint, so a copy does not see that it has changed.
+    let removes = batches.iter().map(|(_, batch)| {
+        batch.rows.iter().any(|row| row.document.is_none()) || !batch.parked.released.is_empty()
+    });
+    let notified = batches.iter().map(|(it, batch)| {
+        (
+            it.read_model,
+            it.generation.number,
+            it.shard.number,
+            batch.to.position,
+        )
+    });
+    let advanced = sqlx::query!(
+        r#"
+        with batch as (
+            select *
+              from unnest($1::text[], $2::integer[], $3::integer[], $4::integer[],
+                          $5::bigint[], $6::uuid[], $7::bigint[], $8::uuid[], $9::boolean[])
+                as batch (read_model, generation, fold_version, shard,
+                          from_position, from_event_id, to_position, to_event_id, removes)
+        ), advanced as (
+            update checkpoints
+               set timeline = log_head.timeline,
+                   position = batch.to_position,
+                   event_id = batch.to_event_id,
+                   in_log = true,
+                   last_removal = case when batch.removes then batch.to_position else last_removal end,
+                   blocked = null,
+                   updated_at = clock_timestamp()
+              from batch,
+                   log_head,
+                   generations
+             where checkpoints.read_model = batch.read_model
+               and checkpoints.generation = batch.generation
+               and checkpoints.shard = batch.shard
+               and checkpoints.position = batch.from_position
+               and checkpoints.event_id is not distinct from batch.from_event_id
+               and generations.read_model = batch.read_model
+               and generations.generation = batch.generation
+               and generations.fold_version = batch.fold_version
+               and log_holds(batch.to_position, batch.to_event_id)
+            returning checkpoints.read_model,
+                      checkpoints.generation,
+                      checkpoints.shard
+        )
+        select read_model,
+               generation,
+               shard,
+               -- If a listener does not take what it is sent, the queue fills up, and then a commit would fail.
+               (select case when pg_notification_queue_usage() < 0.5
+                            then pg_notify($10, $11)::text
+                       end) as notified
+          from advanced
+        "#,
+        &read_models.collect::<Vec<_>>() as &[&str],
+        &column(|it| it.generation.number),
+        &column(|it| it.generation.fold_version),
+        &column(|it| it.shard.number),
+        &from.clone().map(|it| it.position).collect::<Vec<_>>(),
+        &from.map(|it| it.event_id).collect::<Vec<_>>() as &[Option<Uuid>],
+        &to.clone().map(|it| it.position).collect::<Vec<_>>(),
+        &to.map(|it| it.event_id).collect::<Vec<_>>() as &[Option<Uuid>],
+        &removes.collect::<Vec<_>>(),
+        notification::CHANNEL,
+        notification::payload(&notified.collect::<Vec<_>>()),
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    if advanced.len() == batches.len() {
+        return Ok(());
+    }
+    let is_fenced = |(storage, _): &&ShardBatch| {
+        !advanced.iter().any(|it| {
+            it.read_model == storage.read_model
+                && it.generation == storage.generation.number
+                && it.shard == storage.shard.number
+        })
+    };
+    // If none is found, two of the batches are of the same shard.
+    let fenced = batches.iter().find(is_fenced).or(batches.first());
+    fenced.map_or(Ok(()), |(storage, batch)| storage.fence(0, batch.from))
+}
+
 impl Storage {
-    /// Writes the rows and the checkpoint together. The write continues if the caller stops waiting for it.
+    /// Writes a batch of this shard alone, as [`write_together`] does.
     ///
     /// # Errors
-    /// [`StorageError::Fenced`] if the checkpoint is not `from`, or the log does not hold `to`. After any error the caller must forget its
-    /// rows in memory, because it does not know what was written.
+    /// As for [`write_together`].
     pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
-        let storage = self.clone();
-        let write = async move {
-            let mut connection = storage.pool.acquire().await?;
-            let write = storage.write_in_transaction(&mut connection, &batch);
-            let written = storage.answered(write).await;
-            if written.is_err() {
-                // It may be in a transaction that nobody ends.
-                connection.close_on_drop();
-            }
-            written
-        };
-        tokio::spawn(write).await?
-    }
-
-    async fn write_in_transaction(
-        &self,
-        connection: &mut PgConnection,
-        batch: &RowBatch,
-    ) -> Result<(), StorageError> {
-        // A crash of Postgres may lose the last commits, because this does not wait until they are on disk.
-        // Rows and checkpoint are lost together then, and the feed repeats the events. What is parked is not lost: an
-        // operator may have been told of it.
-        let begin = if batch.parked.is_empty() {
-            "begin; set local synchronous_commit = off"
-        } else {
-            "begin"
-        };
-        let mut transaction = connection.begin_with(begin).await?;
-        self.advance_checkpoint(&mut transaction, batch).await?;
-        for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
-            self.write_rows(&mut transaction, rows).await?;
-        }
-        self.park(&mut transaction, &batch.parked).await?;
-        fail_point!("projector_in_transaction");
-        Ok(transaction.commit().await?)
+        write_together(vec![(self.clone(), batch)], None).await
     }
 
     pub(super) async fn write_rows(
@@ -72,61 +214,49 @@ impl Storage {
         if !present.is_empty() {
             let documents = present.iter().map(|row| row.document.as_deref());
             let positions = present.iter().map(|row| row.position);
-            sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.upsert)))
+            let columns = &present[0].columns;
+            let upsert = sqlx::query(AssertSqlSafe(self.sql.upsert(columns)))
                 .bind(self.generation.number)
                 .bind(ids(&present))
                 .bind(documents.collect::<Vec<_>>())
-                .bind(positions.collect::<Vec<_>>())
-                .execute(&mut **transaction)
-                .await?;
+                .bind(positions.collect::<Vec<_>>());
+            let upsert = (0..columns.len()).fold(upsert, |upsert, at| bind(upsert, &present, at));
+            upsert.execute(&mut **transaction).await?;
         }
         Ok(())
     }
+}
 
-    /// Moves the checkpoint, unless it is not where this process left it, another fold makes the rows, or the log does
-    /// not hold the event that the batch ends with: then the batch may be of a future that the log has lost.
-    async fn advance_checkpoint(
-        &self,
-        transaction: &mut Transaction<'_, Postgres>,
-        batch: &RowBatch,
-    ) -> Result<(), StorageError> {
-        // A row that was parked has an older position than the checkpoint, so a copy does not see that it has changed.
-        let removes = batch.rows.iter().any(|row| row.document.is_none())
-            || !batch.parked.released.is_empty();
-        let advanced = sqlx::query!(
-            r#"
-            update checkpoints
-               set timeline = log_head.timeline,
-                   position = $7,
-                   event_id = $8,
-                   in_log = true,
-                   last_removal = case when $9 then $7 else last_removal end,
-                   blocked = null,
-                   updated_at = clock_timestamp()
-              from log_head,
-                   generations
-             where checkpoints.read_model = $1
-               and checkpoints.generation = $2
-               and checkpoints.shard = $4
-               and checkpoints.position = $5
-               and checkpoints.event_id is not distinct from $6
-               and generations.read_model = $1
-               and generations.generation = $2
-               and generations.fold_version = $3
-               and log_holds($7, $8)
-            "#,
-            self.read_model,
-            self.generation.number,
-            self.generation.fold_version,
-            self.shard.number,
-            batch.from.position,
-            batch.from.event_id,
-            batch.to.position,
-            batch.to.event_id,
-            removes,
-        )
-        .execute(&mut **transaction)
-        .await?;
-        self.fence(advanced.rows_affected(), batch.from)
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// Binds the values of a column: those of the rows' columns at this index.
+fn bind<'q>(statement: Statement<'q>, rows: &[&StoredRow], at: usize) -> Statement<'q> {
+    /// The values that are of the kind that a function takes.
+    fn values<T>(
+        rows: &[&StoredRow],
+        at: usize,
+        of_kind: fn(&Value) -> Option<T>,
+    ) -> Vec<Option<T>> {
+        rows.iter()
+            .map(|row| of_kind(&row.columns.get(at)?.value))
+            .collect()
+    }
+    match rows[0].columns[at].value {
+        Value::Integer(_) => statement.bind(values(rows, at, |value| match value {
+            Value::Integer(value) => *value,
+            _ => None,
+        })),
+        Value::Text(_) => statement.bind(values(rows, at, |value| match value {
+            Value::Text(value) => value.clone(),
+            _ => None,
+        })),
+        Value::Time(_) => statement.bind(values(rows, at, |value| match value {
+            Value::Time(value) => *value,
+            _ => None,
+        })),
+        Value::Uuid(_) => statement.bind(values(rows, at, |value| match value {
+            Value::Uuid(value) => *value,
+            _ => None,
+        })),
     }
 }

@@ -12,6 +12,7 @@ use tidemark_event_store::{
 use tidemark_events::{Encoded, LogPoint, Recorded};
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
+use tidemark_read_models::identity::profile::Profile;
 use tidemark_read_models::storage::{Parked, RowBatch, Storage, StoredRow};
 use tidemark_read_models::{Generation, Shard};
 use tidemark_tests::{Database, Process, Settings, eventually};
@@ -130,10 +131,9 @@ async fn fold(database: &Database) {
         fold_version: 1,
     };
     let shard = Shard::all(1).next().unwrap();
-    let storage = Storage::new(
+    let storage = Storage::new::<Profile>(
         pool.clone(),
         Duration::from_secs(10),
-        "profile",
         generation,
         shard,
         "test".into(),
@@ -147,6 +147,7 @@ async fn fold(database: &Database) {
             id,
             document: Some("{}".to_owned()),
             position: batch + 1,
+            columns: Vec::new(),
         });
         let written = RowBatch {
             from: points[0],

@@ -10,7 +10,7 @@ use tidemark_read_models::storage::Parked;
 use uuid::Uuid;
 
 use super::*;
-use crate::testing::{Database, GENERATION, at, recorded};
+use crate::testing::{Database, GENERATION, Tally, at, recorded};
 use tidemark_event_store::testing::from_environment;
 
 /// How many events the log holds.
@@ -44,10 +44,9 @@ impl Case {
             .unwrap();
         delete(&mut raw, &key).await;
         let documents = Documents::new(&url, prefix, Duration::from_secs(5)).unwrap();
-        let storage = Storage::new(
+        let storage = Storage::new::<Tally>(
             PgPool::clone(&database.pool),
             Duration::from_secs(10),
-            "tally",
             GENERATION,
             Shard::ONLY,
             "test".into(),
@@ -116,6 +115,7 @@ fn row(id: Uuid, document: &str, position: i64) -> StoredRow {
         id,
         document: (!document.is_empty()).then(|| document.to_owned()),
         position,
+        columns: Vec::new(),
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
         let pool = PgPool::clone(&case.database.pool);
         let timeout = Duration::from_secs(10);
         let build = "test".into();
-        let storage = Storage::new(pool, timeout, "tally", GENERATION, shard, build);
+        let storage = Storage::new::<Tally>(pool, timeout, GENERATION, shard, build);
         let rows = vec![row(id, "{}", 3)];
         let batch = RowBatch {
             from: at(0),

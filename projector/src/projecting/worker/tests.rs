@@ -3,6 +3,7 @@
 mod failures;
 mod parked;
 mod shards;
+mod together;
 
 use std::collections::HashMap;
 
@@ -26,16 +27,26 @@ fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
 }
 
 fn worker_of_build(database: &Database, shard: Shard, build: &str) -> Worker<Tally> {
-    let storage = Storage::new(
+    let group_writer = GroupWriter::spawn(&database.config(&[]).projection);
+    worker_of_group(database, shard, build, &group_writer)
+}
+
+fn worker_of_group<M: ReadModel>(
+    database: &Database,
+    shard: Shard,
+    build: &str,
+    group_writer: &GroupWriter,
+) -> Worker<M> {
+    let storage = Storage::new::<M>(
         PgPool::clone(&database.pool),
         database.config(&[]).database.response_timeout(),
-        Tally::NAME,
         GENERATION,
         shard,
         build.into(),
     );
     let log = Log::new(database.pool.clone());
-    Worker::new(storage, log, &database.config(&[]).projection, None)
+    let settings = database.config(&[]).projection;
+    Worker::new(storage, log, &settings, group_writer.clone(), None)
 }
 
 /// The row of a count, and the position of the last event that changed it.

@@ -10,15 +10,15 @@ use crate::testing::recorded;
 async fn actions_and_checkpoint_are_stored_together_and_once() {
     let database = Database::new("react").await;
     let event = scheduled(&database, 2, PAST, FUTURE).await;
+    let mut zombie = reactor(&database);
+    zombie.start().await.unwrap();
     assert_eq!(
         react(&database, 0, vec![recorded(1), event.clone(), recorded(3)]).await,
         3
     );
     assert_eq!(reactor(&database).start().await.unwrap(), at(3));
-    let again = reactor(&database)
-        .apply(at(1), &page(&[Arc::new(event)]))
-        .await;
-    assert!(matches!(again, Err(SubscriberError::Fenced(1))));
+    let again = zombie.apply(at(0), &page(&[Arc::new(event)])).await;
+    assert!(matches!(again, Err(SubscriberError::Fenced(0))));
     let actions: Vec<(i64, String, i32)> =
         sqlx::query_as("select position, target, attempts from reactor_actions order by target")
             .fetch_all(&database.owner)
@@ -28,6 +28,22 @@ async fn actions_and_checkpoint_are_stored_together_and_once() {
         actions,
         [(2, "close".to_owned(), 0), (2, "open".to_owned(), 0)]
     );
+}
+
+#[tokio::test]
+async fn a_reactor_with_nothing_to_do_stores_at_the_next_check_how_far_it_has_read() {
+    let database = Database::new("reads_on").await;
+    register_both(&database.pool).await;
+    let events = database.append_shared(vec![recorded(1), recorded(2)]).await;
+    let mut reactor = reactor(&database);
+    let from = reactor.start().await.unwrap();
+    assert!(!reactor.needs_check());
+    let applied = reactor.apply(from, &page(&events)).await.unwrap();
+    assert_eq!((applied.point, applied.checkpoint), (at(2), 0));
+    assert!(reactor.needs_check());
+    reactor.check(at(2)).await.unwrap();
+    assert!(!reactor.needs_check());
+    assert_eq!(reactor.start().await.unwrap(), at(2));
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ async fn a_row_whose_fold_fails_waits_until_another_build_has_tried() {
     assert_eq!(database.parked().await, parked);
 
     worker.start().await.unwrap();
-    worker.retry_parked(at(4)).await.unwrap();
+    worker.check(at(4)).await.unwrap();
     assert_eq!(
         database.parked().await,
         parked,
@@ -67,7 +67,7 @@ async fn a_row_whose_fold_fails_waits_until_another_build_has_tried() {
     let mut other = worker_of_build(&database, Shard::ONLY, "other");
     assert_eq!(other.start().await.unwrap(), at(4));
     assert_eq!(other.parked(), 1);
-    other.retry_parked(at(4)).await.unwrap();
+    other.check(at(4)).await.unwrap();
     assert_eq!((other.parked(), database.parked().await), (0, vec![]));
     rows.insert(FAILING_CATEGORY.0, count(2, 3));
     assert_eq!(database.rows("tally").await, rows);
@@ -105,7 +105,7 @@ async fn rows_that_postgres_refuses_are_found_and_wait() {
         sqlx::query(repair).execute(&database.owner).await.unwrap();
         let retry = "update parked set tried_by = ''";
         sqlx::query(retry).execute(&database.owner).await.unwrap();
-        worker.retry_parked(at(60)).await.unwrap();
+        worker.check(at(60)).await.unwrap();
         assert_eq!(database.parked().await, [], "{name}");
         results.push(database.rows("tally").await);
     }
@@ -123,7 +123,7 @@ async fn a_row_that_is_still_refused_stays_parked() {
     apply(&mut worker(&database), &events, 1).await;
     let mut other = worker_of_build(&database, Shard::ONLY, "other");
     other.start().await.unwrap();
-    other.retry_parked(at(2)).await.unwrap();
+    other.check(at(2)).await.unwrap();
     let parked = database.parked().await;
     assert_eq!((&*parked[0].2, parked[0].4), (&[2][..], 2));
     assert_eq!(database.rows("tally").await[&CATEGORY.0], count(1, 1));

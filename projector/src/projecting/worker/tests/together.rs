@@ -1,0 +1,135 @@
+//! Workers that write together, and one of them that cannot.
+
+use sqlx::Executor;
+use tidemark_events::samples;
+use tidemark_read_models::market::category::Category;
+use tidemark_read_models::storage::StorageError;
+
+use super::*;
+
+/// How many transactions the last writes of all shards of `tally` were.
+async fn transactions(database: &Database) -> i64 {
+    let sql = "select count(distinct xmin::text) from checkpoints where read_model = 'tally'";
+    sqlx::query_scalar(sql)
+        .fetch_one(&database.owner)
+        .await
+        .unwrap()
+}
+
+/// A worker for each of three shards.
+async fn three_workers(database: &Database) -> [Worker<Tally>; 3] {
+    database.divide_tally(3).await;
+    let group_writer = GroupWriter::spawn(&database.config(&[]).projection);
+    let mut workers = [0, 1, 2].map(|number| {
+        let shard = Shard { number, count: 3 };
+        worker_of_group(database, shard, "this", &group_writer)
+    });
+    for worker in &mut workers {
+        worker.start().await.unwrap();
+    }
+    workers
+}
+
+/// Lets all of them apply a page at once.
+async fn apply_all(
+    [first, second, third]: &mut [Worker<Tally>; 3],
+    from: LogPoint,
+    page: &Page,
+) -> [Result<Applied, SubscriberError>; 3] {
+    tokio::join!(
+        first.apply(from, page),
+        second.apply(from, page),
+        third.apply(from, page),
+    )
+    .into()
+}
+
+#[tokio::test]
+async fn shards_that_are_level_with_the_log_are_written_in_one_transaction() {
+    let database = Database::new("together").await;
+    let mut workers = three_workers(&database).await;
+    let events = database.append_shared(vec![recorded(1), recorded(2)]).await;
+    let first = page_with_more(&events[..1]);
+    for worker in &mut workers {
+        worker.limits.unwritten_time = Duration::ZERO;
+        worker.apply(at(0), &first).await.unwrap();
+    }
+    assert_eq!(transactions(&database).await, 3, "they are behind");
+
+    let second = page(&events[1..]);
+    for applied in apply_all(&mut workers, at(1), &second).await {
+        applied.unwrap();
+    }
+    assert_eq!(database.checkpoints("tally").await, [2, 2, 2]);
+    assert_eq!(transactions(&database).await, 1);
+}
+
+#[tokio::test]
+async fn a_shard_that_is_fenced_keeps_no_other_from_being_written() {
+    let database = Database::new("together_fenced").await;
+    let mut workers = three_workers(&database).await;
+    let events = database.append_shared(vec![recorded(1)]).await;
+    let mut successor = shard_worker(
+        &database,
+        Shard {
+            number: 1,
+            count: 3,
+        },
+    );
+    successor.start().await.unwrap();
+    successor.apply(at(0), &page(&events)).await.unwrap();
+
+    let [first, fenced, third] = apply_all(&mut workers, at(0), &page(&events)).await;
+    assert!(first.is_ok() && third.is_ok());
+    assert!(matches!(
+        fenced,
+        Err(SubscriberError::Storage(StorageError::Fenced {
+            shard: 1,
+            ..
+        }))
+    ));
+    assert_eq!(database.checkpoints("tally").await, [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_read_model_whose_table_is_locked_delays_no_other_and_is_then_written_alone() {
+    let database = Database::new("together_locked").await;
+    let settings = database.config(&[]).projection;
+    let group_writer = GroupWriter::spawn(&settings);
+    let mut free = worker_of_group::<Tally>(&database, Shard::ONLY, "this", &group_writer);
+    let mut locked = worker_of_group::<Category>(&database, Shard::ONLY, "this", &group_writer);
+    free.start().await.unwrap();
+    locked.start().await.unwrap();
+    let created = samples::all()
+        .into_iter()
+        .map(|event| samples::recorded(1, &event))
+        .find(|event| event.event_type == "category.created");
+    let events = page(
+        &database
+            .append_shared(vec![created.unwrap(), recorded(2)])
+            .await,
+    );
+
+    // Its rows can be read, but not written.
+    let mut lock = database.owner.begin().await.unwrap();
+    lock.execute("lock table category_rows in exclusive mode")
+        .await
+        .unwrap();
+    let (first, second) = (free.apply(at(0), &events), locked.apply(at(0), &events));
+    let (freed, refused) = tokio::join!(
+        async {
+            first.await.unwrap();
+            database.checkpoint("category").await
+        },
+        second
+    );
+    assert_eq!(freed, (0, None), "it was written before the other");
+    assert!(refused.is_err(), "the lock was not released in time");
+    assert_eq!(database.checkpoint("tally").await, (2, None));
+    assert!(free.alone_until.is_none());
+    assert!(locked.alone_until.is_some());
+    lock.rollback().await.unwrap();
+    locked.start().await.unwrap();
+    locked.apply(at(0), &events).await.unwrap();
+    assert_eq!(database.checkpoint("category").await, (2, None));
+}

@@ -1,0 +1,55 @@
+//! Receives what projectors notify of their writes. It only makes waiting short: whoever waits looks from time to time in
+//! any case, because a notification may be lost, and a replica of Postgres sends none.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tidemark_read_models::notification;
+use tidemark_read_models::notification::Advanced;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// Listens on a connection of its own.
+#[derive(Clone)]
+pub(crate) struct Notifications {
+    /// A pool of one connection.
+    pub(crate) pool: PgPool,
+    /// The pause after a failure.
+    pub(crate) retry: Duration,
+    /// How long nothing may come before it is asked whether the other end of the connection is still there.
+    pub(crate) silence_max: Duration,
+}
+
+impl Notifications {
+    /// Hands on of which shards it was notified, for ever. Those for which there is no room are lost.
+    pub(crate) async fn hand_on(&self, to: mpsc::Sender<Vec<Advanced>>) {
+        loop {
+            if let Err(error) = self.listen(&to).await {
+                tracing::debug!(%error, "projectors cannot notify this process");
+            }
+            sleep(self.retry).await;
+        }
+    }
+
+    async fn listen(&self, to: &mpsc::Sender<Vec<Advanced>>) -> sqlx::Result<()> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(notification::CHANNEL).await?;
+        loop {
+            match timeout(self.silence_max, listener.try_recv()).await {
+                Ok(Ok(Some(notified))) => {
+                    // A full channel loses what would only be news if it had room.
+                    let _ = to.try_send(notification::parse(notified.payload()));
+                }
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => return Err(error),
+                Err(_) => {
+                    let ping = sqlx::query("select 1").execute(&mut listener);
+                    let answered = timeout(self.silence_max, ping).await;
+                    answered.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))??;
+                }
+            }
+        }
+    }
+}
