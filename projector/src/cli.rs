@@ -13,8 +13,7 @@ use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
-use clap::{Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Parser, Subcommand, ValueEnum};
 use sqlx::migrate::MigrateError;
 use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
@@ -53,11 +52,8 @@ enum Command {
     /// Show how far read models, reactors and the relay are behind the log
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked or parked.
-    Status {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(after_help = "Example: tidemark-projector status --watch")]
+    Status(status::Output),
     /// Create the first administrator, through the command API
     ///
     /// Needs `TIDEMARK_BOOTSTRAP_SECRET`, and `TIDEMARK_SERVICE_TOKEN` of a service that may
@@ -68,7 +64,7 @@ enum Command {
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
-    Actions(Actions),
+    Actions(actions::Command),
     /// List the rows to which an event could not be applied, or have one tried again
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
@@ -123,34 +119,6 @@ struct Generations {
     /// Why; the log records it
     #[arg(long)]
     reason: String,
-}
-
-#[derive(Debug, Subcommand)]
-enum Actions {
-    /// List them, the last ended first
-    List {
-        /// How many to list at most
-        #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
-        limit: u32,
-        /// List those that ended before this time: the time of the last one of the list before
-        #[arg(long, value_name = "TIME")]
-        before: Option<DateTime<Utc>>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Have one tried again, and put that on record
-    ///
-    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_retry`. REACTOR, POSITION and TARGET are
-    /// those that `list` prints.
-    Retry {
-        /// The reactor whose action it is
-        reactor: String,
-        /// The position of the event that the action follows from
-        position: i64,
-        /// What tells the action from others that follow from that event
-        target: String,
-    },
 }
 
 /// The first administrator.
@@ -268,7 +236,7 @@ impl Command {
                 run::run(config).await
             }
             Self::Migrate => run::migrate(&config).await,
-            Self::Status { json } => status::status(&config, json).await,
+            Self::Status(output) => status::status(&config, output).await,
             Self::Rebuild(arguments) => rebuild::rebuild(&config, arguments).await,
             Self::Pause(of) => rebuild::execute(&config, Order::Pause, of).await,
             Self::Resume(of) => rebuild::execute(&config, Order::Resume, of).await,
@@ -291,4 +259,9 @@ fn connect(config: &Config) -> Result<TimedPool, Error> {
 /// Prints to standard output. A failure is ignored: the reader of a pipe may have closed it.
 fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints to a terminal in place of what it shows.
+fn print_again(text: &str) {
+    print(&format!("\x1b[2J\x1b[H{text}"));
 }

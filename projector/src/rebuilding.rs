@@ -1,6 +1,6 @@
 //! Generations that are built beside those that serve: putting them in their place, and what operators do to them.
 
 pub(crate) mod controller;
-pub(crate) mod deployment;
-pub(crate) mod dropping;
+mod deployment;
+mod dropping;
 pub(crate) mod progress;

@@ -177,7 +177,7 @@ async fn prepare(workers: &WorkerFactory) -> sqlx::Result<()> {
     registration::register(&workers.pool, PROCESS_MANAGERS).await
 }
 
-pub(crate) fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
+fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
     let url = settings.url.expose_secret();
     if url.is_empty() {
         return Ok(None);

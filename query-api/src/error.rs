@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// The user is not an auditor, and only auditors may read history.
     #[error("this requires the role auditor")]
     NotAuditor,
+    /// The user is not an operator, and only operators may see how the system is.
+    #[error("this requires the role operator")]
+    NotOperator,
     /// The session in which the user asks is over.
     #[error("you are logged out; log in again")]
     LoggedOut,
@@ -92,7 +95,9 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
             Error::TooManyOfAddress => Self::too_many_requests(sentence(&text)),
             Error::TooManyClients | Error::TooManyBegin => unavailable("too_many_clients"),
-            Error::NotAuditor => Self::forbidden("role_required", sentence(&text)),
+            Error::NotAuditor | Error::NotOperator => {
+                Self::forbidden("role_required", sentence(&text))
+            }
             Error::LoggedOut => Self::invalid_token("logged_out", sentence(&text)),
             Error::NotRecorded(cause) => {
                 let detail = "Every reading of history is recorded first, and this is not possible right now.";

@@ -12,7 +12,7 @@ mod shards;
 
 use std::time::Duration;
 
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::tidemark::Token;
 use tokio::time::{Instant, timeout_at};
 
@@ -106,4 +106,24 @@ impl Freshness {
             change.map_err(|_| Error::Behind)?;
         }
     }
+}
+
+/// The head of the log, which is what an answer reflects that is read from the log or from what follows it, but not from
+/// rows.
+///
+/// # Errors
+/// If the log is not the token's, or does not reach its position.
+pub(crate) async fn fresh_head(log: &Log, token: Option<Token>) -> Result<Token, Error> {
+    let head = log.head().await?;
+    let fetched = Fetched::<()> {
+        timeline: head.timeline,
+        head: head.position,
+        position: head.position,
+        blocked_at: None,
+        parked_at: None,
+        is_one_row: false,
+        items: Vec::new(),
+    };
+    fetched.is_fresh_enough(token)?;
+    Ok(fetched.token())
 }

@@ -21,6 +21,8 @@ pub(crate) struct Pools {
     pub(crate) lists: TimedPool,
     /// The audit trail.
     pub(crate) audit: TimedPool,
+    /// What operators see.
+    pub(crate) operations: TimedPool,
 }
 
 impl Pools {
@@ -47,6 +49,7 @@ impl Pools {
             documents: pool(config.query.document_connections)?,
             lists: pool(config.query.list_connections)?,
             audit: pool(config.query.audit_connections)?,
+            operations: pool(config.query.operations_connections)?,
         })
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 mod description;
 mod identity;
 mod market;
+mod operations;
 
 use garde::Validate;
 use serde::Deserialize;
@@ -39,6 +40,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(audit::router())
         .merge(identity::router())
         .merge(market::router())
+        .merge(operations::router())
 }
 
 /// The description of this API for clients.

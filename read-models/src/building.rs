@@ -141,10 +141,11 @@ pub async fn serve(
     Ok(true)
 }
 
-/// Deletes a generation that does not serve. Returns whether there was one.
+/// Drops a generation that does not serve. Returns whether there was one. It waits for nobody; what was built is deleted
+/// by [`delete_dropped`].
 ///
 /// # Errors
-/// If Postgres fails, or queries hold the deletion up for long: then it may be repeated.
+/// If Postgres fails.
 pub async fn drop(pool: &PgPool, read_model: &str, generation: i32) -> sqlx::Result<bool> {
     let dropped = sqlx::query_scalar!(
         r#"select drop_generation($1, $2) as "dropped!""#,
@@ -152,4 +153,23 @@ pub async fn drop(pool: &PgPool, read_model: &str, generation: i32) -> sqlx::Res
         generation,
     );
     dropped.fetch_one(pool).await
+}
+
+/// Deletes a part of what is left of a dropped generation, of what is parked at most `rows_max` rows. Returns whether
+/// nothing is left.
+///
+/// # Errors
+/// If Postgres fails, or queries hold the deletion up for long: then it may be repeated.
+pub async fn delete_dropped(
+    pool: &PgPool,
+    (read_model, generation): (&str, i32),
+    rows_max: u32,
+) -> sqlx::Result<bool> {
+    let deleted = sqlx::query_scalar!(
+        r#"select delete_dropped($1, $2, $3) as "is_gone!""#,
+        read_model,
+        generation,
+        i64::from(rows_max),
+    );
+    deleted.fetch_one(pool).await
 }

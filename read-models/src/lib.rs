@@ -18,6 +18,7 @@ pub mod storage;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod operations;
 
 #[cfg(test)]
 mod testing;

@@ -46,6 +46,25 @@ impl Process {
         tool.await.unwrap()
     }
 
+    /// Runs the operators' tool until it has printed so many lines, which it returns.
+    pub async fn lines_of_operators_tool(
+        settings: &Settings,
+        arguments: &[&str],
+        count: usize,
+    ) -> Vec<String> {
+        let mut tool = command("tidemark-projector", arguments, settings)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(tool.stdout.take().unwrap()).lines();
+        let mut printed = Vec::new();
+        while printed.len() < count {
+            let line = lines.next_line().await.unwrap();
+            printed.push(line.expect("the tool goes on"));
+        }
+        printed
+    }
+
     async fn ready(binary: &str, arguments: &[&str], settings: &Settings) -> Self {
         let process = Self::listening(binary, arguments, settings).await;
         process.is_ready().await;

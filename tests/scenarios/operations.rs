@@ -1,6 +1,8 @@
 //! The scenarios of the context `operations`, and its route.
 
 mod actions;
+mod lists;
+mod status;
 
 use serde_json::json;
 use tidemark_tests::App;

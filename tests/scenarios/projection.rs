@@ -3,6 +3,7 @@
 mod columns;
 mod consistency;
 mod documents;
+mod dropping;
 mod extremes;
 mod failover;
 mod isolation;

@@ -29,8 +29,8 @@ pub enum Role {
     Admin,
     /// An auditor reads history.
     Auditor,
-    /// An operator runs the system. No rule asks for this role yet. The service `operator` of the configuration
-    /// is something else.
+    /// An operator runs the system, and sees how it is. The service `operator` of the configuration is something
+    /// else.
     Operator,
 }
 

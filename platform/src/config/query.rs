@@ -20,6 +20,8 @@ pub struct Query {
     pub list_connections: u32,
     #[garde(custom(positive))]
     pub audit_connections: u32,
+    #[garde(custom(positive))]
+    pub operations_connections: u32,
     pub wait_ms: u64,
     #[garde(custom(positive))]
     pub watch_ms: u64,

@@ -25,5 +25,7 @@ pub struct Rebuild {
     pub differences_max: u32,
     pub kept_s: u32,
     #[garde(custom(positive))]
+    pub delete_rows_max: u32,
+    #[garde(custom(positive))]
     pub drop_retry_ms: u64,
 }

@@ -2,25 +2,57 @@
 
 use std::process::ExitCode;
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Subcommand, value_parser};
 use serde_json::json;
 use tidemark_platform::Config;
+use tidemark_read_models::operations::given_up;
+use tidemark_read_models::operations::given_up::GivenUpAction;
 
 use super::command_api::CommandApi;
-use super::{Actions, Error, connect, print};
-use crate::reacting::given_up;
-use crate::reacting::given_up::GivenUp;
+use super::{Error, connect, print};
+use crate::reacting::given_up::retry;
 
-pub(super) async fn execute(config: &Config, command: Actions) -> Result<ExitCode, Error> {
+/// What is done about actions that were refused for good.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List them, the last ended first
+    List {
+        /// How many to list at most
+        #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// List those that ended before this time: the time of the last one of the list before
+        #[arg(long, value_name = "TIME")]
+        before: Option<DateTime<Utc>>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have one tried again, and put that on record
+    ///
+    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_retry`. REACTOR, POSITION and TARGET are
+    /// those that `list` prints.
+    Retry {
+        /// The reactor whose action it is
+        reactor: String,
+        /// The position of the event that the action follows from
+        position: i64,
+        /// What tells the action from others that follow from that event
+        target: String,
+    },
+}
+
+pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
     let pool = connect(config)?;
     match command {
-        Actions::List {
+        Command::List {
             limit,
             before,
             json,
         } => {
-            let list = given_up::list(&pool, before, limit.into());
-            let actions = pool.with_timeout(list).await?;
+            let before = before.map(|before| (before, String::new(), 0, String::new()));
+            let list = || given_up::list(&pool, before.clone(), limit.into());
+            let actions = pool.read(list).await?;
             if json {
                 print(&serde_json::to_string_pretty(&actions)?);
             } else {
@@ -29,16 +61,16 @@ pub(super) async fn execute(config: &Config, command: Actions) -> Result<ExitCod
                 }
             }
         }
-        Actions::Retry {
+        Command::Retry {
             reactor,
             position,
             target,
         } => {
-            let find = given_up::find(&pool, &reactor, position, &target);
-            let action = pool.with_timeout(find).await?;
+            let find = || given_up::find(&pool, &reactor, position, &target);
+            let action = pool.read(find).await?;
             let action = action.ok_or(Error::NotGivenUp)?;
             record(config, &action).await?;
-            pool.with_timeout(given_up::retry(&pool, &action)).await?;
+            pool.with_timeout(retry(&pool, &action)).await?;
             print("The action is tried again.");
         }
     }
@@ -47,8 +79,8 @@ pub(super) async fn execute(config: &Config, command: Actions) -> Result<ExitCod
 
 /// Puts the retry on record. The key names the attempt that was refused, so that a command which is repeated
 /// because its end was not seen records nothing more.
-async fn record(config: &Config, action: &GivenUp) -> Result<(), Error> {
-    let GivenUp {
+async fn record(config: &Config, action: &GivenUpAction) -> Result<(), Error> {
+    let GivenUpAction {
         reactor,
         position,
         target,
@@ -68,8 +100,8 @@ async fn record(config: &Config, action: &GivenUp) -> Result<(), Error> {
         .await
 }
 
-fn line(action: &GivenUp) -> String {
-    let GivenUp {
+fn line(action: &GivenUpAction) -> String {
+    let GivenUpAction {
         reactor,
         position,
         target,

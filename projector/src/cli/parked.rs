@@ -7,12 +7,13 @@ use clap::{Subcommand, value_parser};
 use serde_json::json;
 use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
+use tidemark_read_models::operations::parked;
+use tidemark_read_models::operations::parked::ParkedRow;
 use uuid::Uuid;
 
 use super::command_api::CommandApi;
 use super::{Error, connect, print};
 use crate::projecting::parked_rows;
-use crate::projecting::parked_rows::ParkedRow;
 
 /// What is done about parked rows.
 #[derive(Debug, Subcommand)]
@@ -73,8 +74,9 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             before,
             json,
         } => {
-            let list = parked_rows::list(&pool, None, before, limit.into());
-            let rows = pool.with_timeout(list).await?;
+            let before = before.map(|before| (before, String::new(), 0, Uuid::nil()));
+            let list = || parked::list(&pool, before.clone(), limit.into());
+            let rows = pool.read(list).await?;
             if json {
                 print(&serde_json::to_string_pretty(&rows)?);
             } else {
@@ -107,11 +109,8 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
 }
 
 async fn find(pool: &TimedPool, row: &Row) -> Result<ParkedRow, Error> {
-    let of = Some((row.read_model.as_str(), row.id));
-    let found = pool
-        .with_timeout(parked_rows::list(pool, of, None, 1))
-        .await?;
-    found.into_iter().next().ok_or(Error::NotParked)
+    let find = || parked::find(pool, &row.read_model, row.id);
+    pool.read(find).await?.ok_or(Error::NotParked)
 }
 
 /// Puts the repair on record. The key names the attempt that failed, so that a command which is repeated because its end

@@ -5,9 +5,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 use serde_json::json;
-use sqlx::PgPool;
+use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
 use tidemark_platform::Config;
 use tidemark_read_models::building::{self, Build};
@@ -16,9 +17,7 @@ use tidemark_read_models::folds;
 use super::command_api::CommandApi;
 use super::{Error, Generations, Rebuild, connect, print};
 use crate::projecting::shards;
-use crate::rebuilding::dropping::drop_generation;
 use crate::rebuilding::progress::{self, BuildProgress};
-use crate::run::documents;
 use crate::sharing::snapshot::Snapshot;
 
 /// The pause before the progress is looked at again.
@@ -81,10 +80,12 @@ pub(super) async fn execute(
                 .ok_or(Error::NoneBuilt)?
         }
     };
-    if order == Order::RollBack && !Snapshot::read(&pool).await?.is_followed(name, generation) {
-        return Err(Error::NotLevel);
+    if order == Order::RollBack {
+        let snapshot = pool.with_timeout(Snapshot::read(&pool)).await?;
+        if !snapshot.is_followed(name, generation) {
+            return Err(Error::NotLevel);
+        }
     }
-    let documents = documents(&config.redis)?;
     record(config, order, &arguments).await?;
     let carried_out = async {
         match order {
@@ -92,7 +93,7 @@ pub(super) async fn execute(
                 let level_events = config.rebuild.level_events;
                 building::serve(&pool, (name, generation), level_events).await
             }
-            Order::Cancel => drop_generation(&pool, documents.as_ref(), (name, generation)).await,
+            Order::Cancel => building::drop(&pool, name, generation).await,
             Order::Build | Order::Pause | Order::Resume => {
                 building::pause(&pool, name, generation, order == Order::Pause).await
             }
@@ -106,7 +107,9 @@ pub(super) async fn execute(
     }
     print(&match order {
         Order::RollBack => format!("Generation {generation} of `{name}` serves again."),
-        Order::Cancel => format!("The build of generation {generation} of `{name}` is cancelled."),
+        Order::Cancel => format!(
+            "The build of generation {generation} of `{name}` is cancelled. A projector deletes what was built."
+        ),
         Order::Pause => format!("The build of generation {generation} of `{name}` is paused."),
         Order::Build | Order::Resume => {
             format!("The build of generation {generation} of `{name}` goes on.")
@@ -136,21 +139,35 @@ async fn record(config: &Config, order: Order, arguments: &Generations) -> Resul
         .await
 }
 
+/// A line of JSON that shows the progress.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    progress: &'a BuildProgress,
+    /// How many events are applied in a second.
+    rate: f64,
+    /// After how many seconds the end of the log is reached at that rate.
+    eta_s: Option<f64>,
+}
+
 /// Shows the progress until the generation serves, does not, or is dropped.
-async fn follow(pool: &PgPool, read_model: &str, generation: i32) -> Result<ExitCode, Error> {
+async fn follow(pool: &TimedPool, read_model: &str, generation: i32) -> Result<ExitCode, Error> {
     let is_terminal = std::io::stderr().is_terminal();
-    let bar = is_terminal.then(|| bar(read_model, generation));
+    let bar = bar(read_model, generation, is_terminal);
     loop {
         let found = progress::of_generation(pool, read_model, generation).await?;
         let progress = found.ok_or(Error::Changed)?;
-        match &bar {
-            Some(bar) => show(bar, &progress),
-            None => print(&serde_json::to_string(&progress)?),
+        show(&bar, &progress);
+        if !is_terminal {
+            let rate = bar.per_sec();
+            print(&serde_json::to_string(&Line {
+                progress: &progress,
+                rate,
+                eta_s: (rate > 0.0).then(|| bar.eta().as_secs_f64()),
+            })?);
         }
         if let Some((code, text)) = end(&progress) {
-            if let Some(bar) = bar {
-                bar.abandon();
-            }
+            bar.abandon();
             print(&format!("Generation {generation} of `{read_model}` {text}"));
             if let Some(comparison) = &progress.comparison {
                 print(&serde_json::to_string_pretty(comparison)?);
@@ -180,10 +197,17 @@ fn end(progress: &BuildProgress) -> Option<(ExitCode, &'static str)> {
     }
 }
 
-fn bar(read_model: &str, generation: i32) -> ProgressBar {
+/// The bar, which measures the rate also if it is not shown.
+fn bar(read_model: &str, generation: i32, is_shown: bool) -> ProgressBar {
+    let target = if is_shown {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    };
     let template = "{prefix} {wide_bar} {percent}% {pos}/{len} {per_sec}, {eta} left {msg}";
     let style = ProgressStyle::with_template(template);
-    let bar = ProgressBar::new(0).with_prefix(format!("{read_model} {generation}"));
+    let bar = ProgressBar::with_draw_target(Some(0), target);
+    let bar = bar.with_prefix(format!("{read_model} {generation}"));
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

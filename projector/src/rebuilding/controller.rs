@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use metrics::counter;
-use tidemark_event_store::{Leases, TimedPool};
+use tidemark_event_store::{Lease, Leases, TimedPool};
 use tidemark_platform::config::{Database, Rebuild};
 use tidemark_read_models::building;
 use tidemark_read_models::comparison::{Compared, Comparison};
@@ -12,11 +12,13 @@ use tidemark_read_models::redis::Documents;
 use tokio_util::sync::CancellationToken;
 
 use super::deployment;
-use super::dropping::drop_generation;
+use super::dropping::delete_dropped;
 use crate::projecting::shards::ShardCounts;
 
 /// The lease of the projector that does this.
 const LEASE: &str = "rebuilds";
+/// How often the lease is renewed while it lasts.
+const RENEWALS_PER_LEASE: u32 = 3;
 
 /// Does for all read models what is due.
 pub(crate) struct Controller {
@@ -36,6 +38,7 @@ struct Due {
     read_model: String,
     generation: i32,
     state: String,
+    shards: i32,
     serving: i32,
     /// Whether its rows must be those of the generation that serves: the same fold makes both, and the one that
     /// serves does not stand still.
@@ -49,9 +52,9 @@ impl Controller {
     pub(crate) async fn run(self, stop: CancellationToken) {
         let tick = Duration::from_millis(self.settings.tick_ms);
         let ticking = async {
-            let mut drops_from = Instant::now();
+            let mut deletes_from = Instant::now();
             loop {
-                if let Err(error) = self.step(&mut drops_from).await {
+                if let Err(error) = self.step(&mut deletes_from).await {
                     tracing::warn!(%error, "generations cannot be compared, switched or dropped; this is tried again");
                 }
                 tokio::time::sleep(tick).await;
@@ -60,18 +63,44 @@ impl Controller {
         stop.run_until_cancelled(ticking).await;
     }
 
-    /// Does what is due now, unless another projector does. Nothing is dropped before `drops_from`: a drop that
+    /// Does what is due now, unless another projector does. Nothing is deleted before `deletes_from`: a deletion that
     /// queries hold up holds up later queries, and so is not tried again at once.
-    async fn step(&self, drops_from: &mut Instant) -> sqlx::Result<()> {
+    async fn step(&self, deletes_from: &mut Instant) -> sqlx::Result<()> {
         deployment::begin_generations(&self.pool, &self.shards).await?;
         let mut due = self.pool.with_timeout(self.due()).await?;
-        due.retain(|it| !it.is_to_be_dropped() || Instant::now() >= *drops_from);
+        due.retain(|it| !it.is_to_be_deleted() || Instant::now() >= *deletes_from);
         if due.is_empty() {
             return Ok(());
         }
         let Some(lease) = self.leases.take(LEASE).await? else {
             return Ok(());
         };
+        tokio::select! {
+            () = self.advance_all(due, deletes_from) => self.leases.release(&lease).await,
+            () = self.renew_until_lost(&lease) => {
+                tracing::warn!("the lease is lost, and another projector goes on");
+                Ok(())
+            }
+        }
+    }
+
+    /// Renews the lease for as long as that succeeds.
+    async fn renew_until_lost(&self, lease: &Lease) {
+        let lasts = Duration::from_millis(self.settings.lease_ms);
+        let mut renewed_at = Instant::now();
+        loop {
+            tokio::time::sleep(lasts / RENEWALS_PER_LEASE).await;
+            match self.leases.renew(lease).await {
+                Ok(true) => renewed_at = Instant::now(),
+                Err(error) if renewed_at.elapsed() < lasts => {
+                    tracing::warn!(%error, "the lease cannot be renewed");
+                }
+                Ok(false) | Err(_) => return,
+            }
+        }
+    }
+
+    async fn advance_all(&self, due: Vec<Due>, deletes_from: &mut Instant) {
         for due in due {
             let Err(error) = Box::pin(self.advance(&due)).await else {
                 continue;
@@ -82,15 +111,14 @@ impl Controller {
                 ..
             } = &due;
             tracing::warn!(read_model, generation, %error, "the generation waits; this is tried again");
-            if due.is_to_be_dropped() {
-                *drops_from = Instant::now() + Duration::from_millis(self.settings.drop_retry_ms);
+            if due.is_to_be_deleted() {
+                *deletes_from = Instant::now() + Duration::from_millis(self.settings.drop_retry_ms);
             }
         }
-        self.leases.release(&lease).await
     }
 
-    /// The generations that are built up to the end of the log and not compared yet, that are ready to serve, or
-    /// that have been kept for long enough.
+    /// The generations that are built up to the end of the log and not compared yet, that are ready to serve, that
+    /// have been kept for long enough, or that are dropped, and that nobody writes any more.
     async fn due(&self) -> sqlx::Result<Vec<Due>> {
         sqlx::query_as!(
             Due,
@@ -98,6 +126,7 @@ impl Controller {
             select g.read_model,
                    g.generation,
                    g.state,
+                   coalesce(g.shards, 1) as "shards!",
                    s.generation as serving,
                    g.fold_version = s.fold_version and not exists (
                        select
@@ -118,6 +147,17 @@ impl Controller {
                     and not g.paused
                     and g.comparison is null
                     and can_serve(g.read_model, g.generation, $1))
+                or (g.state = 'dropped'
+                    and exists (
+                        select
+                          from checkpoints c
+                         where c.read_model = g.read_model
+                           and c.generation = g.generation)
+                    and not exists (
+                        select
+                          from leases l
+                         where starts_with(l.name, format('projection:%s:%s:', g.read_model, g.generation))
+                           and l.expires_at > clock_timestamp()))
             "#,
             i64::from(self.settings.level_events),
             f64::from(self.settings.kept_s),
@@ -128,11 +168,17 @@ impl Controller {
 
     async fn advance(&self, due: &Due) -> sqlx::Result<()> {
         let (read_model, generation) = (due.read_model.as_str(), due.generation);
-        if due.is_to_be_dropped() {
+        if due.is_to_be_deleted() {
+            let (documents, rows_max) = (self.documents.as_ref(), self.settings.delete_rows_max);
             let generation = (read_model, generation);
-            return drop_generation(&self.pool, self.documents.as_ref(), generation)
-                .await
-                .map(|_| ());
+            return delete_dropped(&self.pool, documents, generation, (due.shards, rows_max)).await;
+        }
+        if due.is_to_be_dropped() {
+            let dropped = building::drop(&self.pool, read_model, generation);
+            if self.pool.with_timeout(dropped).await? {
+                tracing::info!(read_model, generation, "the generation is dropped");
+            }
+            return Ok(());
         }
         if due.state == "building" {
             return self.finish(due).await;
@@ -202,8 +248,13 @@ impl Controller {
 }
 
 impl Due {
-    /// Whether nothing is left to do for it but to delete it.
+    /// Whether nobody needs it any more.
     fn is_to_be_dropped(&self) -> bool {
         self.state == "kept" || (self.state == "ready" && self.dry_run)
+    }
+
+    /// Whether nothing is left to do for it but to delete it.
+    fn is_to_be_deleted(&self) -> bool {
+        self.state == "dropped"
     }
 }

@@ -1,33 +1,24 @@
-//! Deleting a generation: its rows, and its documents in Redis.
+//! Deleting what is left of a dropped generation: its rows, and its documents in Redis.
 
 use tidemark_event_store::TimedPool;
 use tidemark_read_models::redis::Documents;
 use tidemark_read_models::{Shard, building};
 
-/// Deletes a generation that does not serve. Returns whether there was one.
+/// Deletes a dropped generation that nobody writes any more, of what is parked at most `rows_max` rows in one
+/// statement.
 ///
 /// # Errors
 /// If Postgres fails, or queries hold the deletion up for long: then it may be repeated. Documents that Redis
 /// keeps because it does not answer are never read.
-pub(crate) async fn drop_generation(
+pub(super) async fn delete_dropped(
     pool: &TimedPool,
     documents: Option<&Documents>,
     (read_model, generation): (&str, i32),
-) -> sqlx::Result<bool> {
-    let shards = sqlx::query_scalar!(
-        r#"select coalesce(shards, 1) as "shards!" from generations where read_model = $1 and generation = $2"#,
-        read_model,
-        generation,
-    )
-    .fetch_optional(&**pool);
-    let shards = pool.with_timeout(shards).await?.unwrap_or(0);
-    if !pool
-        .with_timeout(building::drop(pool, read_model, generation))
-        .await?
-    {
-        return Ok(false);
-    }
-    tracing::info!(read_model, generation, "the generation is dropped");
+    (shards, rows_max): (i32, u32),
+) -> sqlx::Result<()> {
+    let step = || building::delete_dropped(pool, (read_model, generation), rows_max);
+    while !pool.with_timeout(step()).await? {}
+    tracing::info!(read_model, generation, "the generation is deleted");
     if let Some(documents) = documents {
         for shard in Shard::all(shards) {
             let bucket = documents.bucket(read_model, generation, shard);
@@ -36,5 +27,5 @@ pub(crate) async fn drop_generation(
             }
         }
     }
-    Ok(true)
+    Ok(())
 }

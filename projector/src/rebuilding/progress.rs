@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::PgPool;
+use tidemark_event_store::TimedPool;
 
 /// How far the build of a generation is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,13 +35,15 @@ impl BuildProgress {
 ///
 /// # Errors
 /// If Postgres fails.
-pub(crate) async fn fold_that_serves(pool: &PgPool, read_model: &str) -> sqlx::Result<i32> {
-    sqlx::query_scalar!(
-        "select fold_version from generations where read_model = $1 and state = 'serving'",
-        read_model,
-    )
-    .fetch_one(pool)
-    .await
+pub(crate) async fn fold_that_serves(pool: &TimedPool, read_model: &str) -> sqlx::Result<i32> {
+    let query = || {
+        sqlx::query_scalar!(
+            "select fold_version from generations where read_model = $1 and state = 'serving'",
+            read_model,
+        )
+        .fetch_one(&**pool)
+    };
+    pool.read(query).await
 }
 
 /// How far the build of a generation is; `None` if there is no such generation.
@@ -49,68 +51,74 @@ pub(crate) async fn fold_that_serves(pool: &PgPool, read_model: &str) -> sqlx::R
 /// # Errors
 /// If Postgres fails.
 pub(crate) async fn of_generation(
-    pool: &PgPool,
+    pool: &TimedPool,
     read_model: &str,
     generation: i32,
 ) -> sqlx::Result<Option<BuildProgress>> {
-    sqlx::query_as!(
-        BuildProgress,
-        r#"
-        select g.generation,
-               g.state,
-               g.paused,
-               coalesce(min(c.position), 0) as "position!",
-               h.position as "head!",
-               max(c.blocked) as blocked,
-               (select count(*)
-                  from parked p
-                 where p.read_model = $1
-                   and p.generation = $2) as "parked!",
-               g.comparison
-          from generations g
-         cross join log_head h
-          left join checkpoints c
-         using (read_model, generation)
-         where read_model = $1
-           and generation = $2
-         group by g.generation, g.state, g.paused, h.position, g.comparison
-        "#,
-        read_model,
-        generation,
-    )
-    .fetch_optional(pool)
-    .await
+    let query = || {
+        sqlx::query_as!(
+            BuildProgress,
+            r#"
+            select g.generation,
+                   g.state,
+                   g.paused,
+                   coalesce(min(c.position), 0) as "position!",
+                   h.position as "head!",
+                   max(c.blocked) as blocked,
+                   (select count(*)
+                      from parked p
+                     where p.read_model = $1
+                       and p.generation = $2) as "parked!",
+                   g.comparison
+              from generations g
+             cross join log_head h
+              left join checkpoints c
+             using (read_model, generation)
+             where read_model = $1
+               and generation = $2
+             group by g.generation, g.state, g.paused, h.position, g.comparison
+            "#,
+            read_model,
+            generation,
+        )
+        .fetch_optional(&**pool)
+    };
+    pool.read(query).await
 }
 
 /// The generation of a read model that is being built, paused or not.
 ///
 /// # Errors
 /// If Postgres fails.
-pub(crate) async fn being_built(pool: &PgPool, read_model: &str) -> sqlx::Result<Option<i32>> {
-    sqlx::query_scalar!(
-        "select generation from generations where read_model = $1 and state in ('building', 'ready')",
-        read_model,
-    )
-    .fetch_optional(pool)
-    .await
+pub(crate) async fn being_built(pool: &TimedPool, read_model: &str) -> sqlx::Result<Option<i32>> {
+    let query = || {
+        sqlx::query_scalar!(
+            "select generation from generations where read_model = $1 and state in ('building', 'ready')",
+            read_model,
+        )
+        .fetch_optional(&**pool)
+    };
+    pool.read(query).await
 }
 
 /// The generation that served before the one that serves now, if it is kept still.
 ///
 /// # Errors
 /// If Postgres fails.
-pub(crate) async fn kept(pool: &PgPool, read_model: &str) -> sqlx::Result<Option<i32>> {
-    sqlx::query_scalar!(
-        r#"
-        select generation
-          from generations
-         where read_model = $1
-           and state = 'kept'
-         order by state_since desc
-         limit 1
-        "#,
-        read_model,
-    )
-    .fetch_optional(pool)
-    .await
+pub(crate) async fn kept(pool: &TimedPool, read_model: &str) -> sqlx::Result<Option<i32>> {
+    let query = || {
+        sqlx::query_scalar!(
+            r#"
+            select generation
+              from generations
+             where read_model = $1
+               and state = 'kept'
+             order by state_since desc
+             limit 1
+            "#,
+            read_model,
+        )
+        .fetch_optional(&**pool)
+    };
+    pool.read(query).await
 }

@@ -9,13 +9,11 @@ mod stream;
 use tidemark_events::audit::reading::Scope;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::Correlation;
-use tidemark_platform::tidemark::Token;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::freshness::Fetched;
 
 /// The role whose holders may read history.
 const AUDITOR: &str = "auditor";
@@ -45,23 +43,4 @@ async fn record(
     scope: Scope,
 ) -> Result<(), Error> {
     app.reading_recorder.record(correlation, user, &scope).await
-}
-
-/// The head of the log, which is what an answer read from the log itself reflects.
-///
-/// # Errors
-/// If the log is not the token's, or does not reach its position.
-async fn fresh_head(app: &App, token: Option<Token>) -> Result<Token, Error> {
-    let head = app.log.head().await?;
-    let fetched = Fetched::<()> {
-        timeline: head.timeline,
-        head: head.position,
-        position: head.position,
-        blocked_at: None,
-        parked_at: None,
-        is_one_row: false,
-        items: Vec::new(),
-    };
-    fetched.is_fresh_enough(token)?;
-    Ok(fetched.token())
 }

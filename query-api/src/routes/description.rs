@@ -21,6 +21,7 @@ use crate::error::Error;
         (name = "audit", description = "What ever happened, for auditors. Each reading is put on record first."),
         (name = "bids", description = "The bids of an auction, and those of the user who asks."),
         (name = "categories", description = "The tree that products are filed under."),
+        (name = "operations", description = "How everything is that follows the log, for operators."),
         (name = "products", description = "What is or was for sale."),
         (name = "users", description = "What users may know of themselves and of others.")
     )
@@ -42,13 +43,12 @@ fn describe(operation: &mut Described<'_>) {
         "invalid_tidemark",
         "Tidemark must be sent exactly as an answer gave it.",
     )]);
-    operation.refuses([
-        Error::OtherTimeline,
-        Error::FuturePosition,
-        Error::Blocked,
-        Error::Parked,
-        Error::Behind,
-    ]);
+    operation.refuses([Error::OtherTimeline, Error::FuturePosition]);
+    if operation.is_tagged("operations") {
+        operation.refuses([Error::NotOperator]);
+    } else {
+        operation.refuses([Error::Blocked, Error::Parked, Error::Behind]);
+    }
     operation.refuses([error::storage_unavailable(), error::too_slow()]);
     if operation.has_path_parameter() {
         operation.refuses([Error::NotFound]);
@@ -69,7 +69,7 @@ fn describe(operation: &mut Described<'_>) {
             "invalid_last_event_id",
             "Last-Event-ID must be the id of an event of this stream.",
         )]);
-    } else if !operation.answers_schema(|name| name.ends_with("Page")) {
+    } else if !operation.answers_schema(|name| name.ends_with("Page") || name == "RelayStatus") {
         operation.takes(Header::IF_NONE_MATCH);
         operation.answers_also("304", "The document is the one that the client has.");
         operation.answers(Header::ETAG);

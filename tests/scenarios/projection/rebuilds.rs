@@ -17,20 +17,20 @@ use super::trade::trade;
 const DIFFERENT: i32 = 3;
 
 /// Runs the operators' tool on a read model, with a reason.
-async fn order(app: &App, arguments: &[&str]) -> Output {
+pub(super) async fn order(app: &App, arguments: &[&str]) -> Output {
     let settings = app.settings.as_service("operator");
     let arguments = [arguments, &["--reason", "as an exercise"]].concat();
     Process::operators_tool(&settings, &arguments).await
 }
 
 /// The number of the generation that serves, and the states of all generations of a read model.
-async fn generations(app: &App, read_model: &str) -> Vec<(i32, String)> {
+pub(super) async fn generations(app: &App, read_model: &str) -> Vec<(i32, String)> {
     let sql = "select generation, state from generations where read_model = $1 order by generation";
     let generations = sqlx::query_as(sql).bind(read_model);
     generations.fetch_all(&app.database.pool).await.unwrap()
 }
 
-fn states(of: &[&str]) -> Vec<(i32, String)> {
+pub(super) fn states(of: &[&str]) -> Vec<(i32, String)> {
     let states = (1..)
         .zip(of)
         .map(|(number, state)| (number, (*state).to_owned()));
@@ -130,7 +130,7 @@ async fn the_generation_before_serves_again_at_once() {
 }
 
 /// Changes the name of a category in its row, as an error of an earlier fold would have.
-async fn change_row(app: &App, category: Uuid) {
+pub(super) async fn change_row(app: &App, category: Uuid) {
     let sql = "update category_rows
                   set doc = replace(doc::text, '\"active\":true', '\"active\":false')::json
                 where id = $1

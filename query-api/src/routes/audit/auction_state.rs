@@ -15,9 +15,10 @@ use tidemark_read_models::market::auction::{Auction, Row};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{fresh_head, record, require_auditor};
+use super::{record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
+use crate::freshness::fresh_head;
 
 /// The number of events that are read at once.
 const EVENTS_PER_READ: i64 = 1_000;
@@ -72,7 +73,7 @@ pub(super) async fn state(
         let detail = "cannot be combined with version";
         return Err(Problem::invalid(vec![FieldError::parameter("at", detail)]).into());
     }
-    let reflected = fresh_head(&app, token).await?;
+    let reflected = fresh_head(&app.log, token).await?;
     let row = state_as_of(&app, stream_id, as_of)
         .await?
         .ok_or(Error::NotFound)?;

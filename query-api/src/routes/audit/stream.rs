@@ -12,9 +12,10 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::history_event::{EventPage, page};
-use super::{fresh_head, record, require_auditor};
+use super::{record, require_auditor};
 use crate::app::App;
 use crate::error::Error;
+use crate::freshness::fresh_head;
 
 /// The part of the stream that is asked for.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
@@ -53,7 +54,7 @@ pub(super) async fn events(
     require_auditor(&user)?;
     let limit = app.limit(part.limit)?;
     let after_version = part.after_version;
-    let reflected = fresh_head(&app, token).await?;
+    let reflected = fresh_head(&app.log, token).await?;
     let events = app.log.stream(stream_id, after_version, limit).await?;
     if events.is_empty() {
         check_end(&app, stream_id, after_version).await?;

@@ -1,0 +1,47 @@
+//! The reactors.
+
+use axum::extract::State;
+use axum::response::Response;
+use tidemark_platform::auth::User;
+use tidemark_platform::http::Query;
+use tidemark_platform::page_schema;
+use tidemark_platform::tidemark::Tidemark;
+use tidemark_read_models::operations::reactors;
+use tidemark_read_models::operations::reactors::ReactorStatus;
+
+use super::page;
+use crate::app::App;
+use crate::error::Error;
+use crate::routes::Paging;
+
+/// Where this list is, which its cursors belong to.
+const PATH: &str = "/v1/operations/reactors";
+
+page_schema!(ReactorPage of ReactorStatus);
+
+/// List how far all reactors are (for operators)
+#[utoipa::path(
+    get,
+    path = PATH,
+    operation_id = "list_reactors",
+    tag = "operations",
+    params(Paging),
+    security(("user" = [])),
+    responses((status = 200, body = ReactorPage))
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    user: User,
+    Tidemark(token): Tidemark,
+    Query(paging): Query<Paging>,
+) -> Result<Response, Error> {
+    let list = |after, limit| reactors::list(&app.pools.operations, after, limit);
+    page(
+        &app,
+        (&user, token),
+        (PATH, paging),
+        list,
+        |it: &ReactorStatus| it.name.clone(),
+    )
+    .await
+}

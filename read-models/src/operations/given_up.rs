@@ -1,0 +1,119 @@
+//! The actions of reactors that a refusal ended.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use utoipa::ToSchema;
+
+/// An action that a refusal ended.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct GivenUpAction {
+    /// The name of the reactor.
+    #[schema(example = "auction-timer")]
+    pub reactor: String,
+    /// The position of the event that the action follows from.
+    #[schema(minimum = 1, example = 4_711)]
+    pub position: i64,
+    /// What tells the action from others that follow from that event.
+    #[schema(example = "close")]
+    pub target: String,
+    /// What is posted to the command API.
+    #[schema(example = "/v1/auctions/0198a000-0000-7000-8000-000000000000/close")]
+    pub path: String,
+    /// When the action was due.
+    pub due_at: DateTime<Utc>,
+    /// When the refusal ended it.
+    pub ended_at: DateTime<Utc>,
+    /// How often it was tried.
+    #[schema(minimum = 1, example = 1)]
+    pub attempts: i32,
+    /// The refusal: the status and the code of the answer.
+    #[schema(example = "409 auction_over")]
+    pub refusal: String,
+}
+
+/// A place in the list: when an action ended, its reactor, its position and its target.
+pub type Place = (DateTime<Utc>, String, i64, String);
+
+impl GivenUpAction {
+    /// Its place in the list.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        (
+            self.ended_at,
+            self.reactor.clone(),
+            self.position,
+            self.target.clone(),
+        )
+    }
+}
+
+/// At most `limit` of these actions after this place, the last ended first.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn list(
+    pool: &PgPool,
+    after: Option<Place>,
+    limit: i64,
+) -> sqlx::Result<Vec<GivenUpAction>> {
+    let (ended_at, reactor, position, target) = match after {
+        Some((ended_at, reactor, position, target)) => (Some(ended_at), reactor, position, target),
+        None => Default::default(),
+    };
+    sqlx::query_as!(
+        GivenUpAction,
+        r#"
+        select reactor, position, target, path, due_at, done_at as "ended_at!", attempts,
+               outcome as "refusal!"
+          from reactor_actions
+         where done_at is not null
+           and outcome <> 'done'
+           and done_at <= coalesce($1, 'infinity'::timestamptz)
+           and (done_at, reactor, position, target)
+               < (coalesce($1, 'infinity'::timestamptz), $2, $3, $4)
+         order by done_at desc,
+                  reactor desc,
+                  position desc,
+                  target desc
+         limit $5
+        "#,
+        ended_at,
+        reactor,
+        position,
+        target,
+        limit,
+    )
+    .fetch_all(pool)
+    .await
+}
+
+/// One of them; `None` if there is no such action, or no refusal ended it.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn find(
+    pool: &PgPool,
+    reactor: &str,
+    position: i64,
+    target: &str,
+) -> sqlx::Result<Option<GivenUpAction>> {
+    sqlx::query_as!(
+        GivenUpAction,
+        r#"
+        select reactor, position, target, path, due_at, done_at as "ended_at!", attempts,
+               outcome as "refusal!"
+          from reactor_actions
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and done_at is not null
+           and outcome <> 'done'
+        "#,
+        reactor,
+        position,
+        target,
+    )
+    .fetch_optional(pool)
+    .await
+}
