@@ -130,7 +130,6 @@ fn state(condition: Condition, blocked: Option<&str>, can_run: bool) -> String {
             "not running: no running projector can run it".to_owned()
         }
         Condition::NotRunning => "not running".to_owned(),
-        Condition::Parked => "following".to_owned(),
         Condition::Building => "building".to_owned(),
         Condition::Idle => "idle".to_owned(),
         Condition::Following | Condition::Parked => "following".to_owned(),
