@@ -1,6 +1,8 @@
 //! The command line: runs a projector, and does what operators ask for.
 
 mod actions;
+mod backup;
+mod check;
 mod command_api;
 mod create_admin;
 mod parked;
@@ -49,6 +51,25 @@ enum Command {
     ///
     /// Needs `TIDEMARK_DATABASE__OWNER_URL`. A second run changes nothing.
     Migrate,
+    /// Back the database up to a folder while it is in use
+    ///
+    /// Runs `pg_dump`, which must be as new as the server. Then the log is checked, as `check` does, and a fingerprint
+    /// of each event is stored. The exit code is 2 if the database is not whole; then the backup is not complete.
+    /// Needs `TIDEMARK_DATABASE__OWNER_URL`.
+    #[command(after_help = "Example: tidemark-projector backup /backups/2026-11-26 --jobs 4")]
+    Backup(backup::Arguments),
+    /// Restore a backup into an empty database, and check it
+    ///
+    /// Runs `pg_restore`, and then checks the log and compares each event with the backup. The exit code is 2 if the
+    /// database is not whole. Needs `TIDEMARK_DATABASE__OWNER_URL`.
+    Restore(backup::Arguments),
+    /// Check that the log of a database is whole and that nothing is ahead of it
+    ///
+    /// Positions and the versions of each stream have no gaps, the head is the last event, and checkpoints and
+    /// snapshots are of events that the log holds. The exit code is 2 if that is not so; the first position at fault
+    /// is printed. It changes nothing, and other processes may run. Needs `TIDEMARK_DATABASE__OWNER_URL`.
+    #[command(after_help = "Example: tidemark-projector check --backup /backups/2026-11-26")]
+    Check(check::Check),
     /// Show how far read models, reactors and the relay are behind the log
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked or parked.
@@ -145,7 +166,7 @@ enum Feed {
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(crate) enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     #[error(transparent)]
@@ -163,6 +184,18 @@ enum Error {
     Database(#[from] sqlx::Error),
     #[error("the database cannot be migrated")]
     Migrate(#[from] MigrateError),
+    #[error("TIDEMARK_DATABASE__OWNER_URL is not a URL")]
+    OwnerUrl,
+    #[error("the folder of the backup cannot be written")]
+    Folder(#[source] std::io::Error),
+    #[error("the folder holds no complete backup, because its file `fingerprints` cannot be read")]
+    NoBackup(#[source] std::io::Error),
+    #[error("the fingerprints cannot be read or written")]
+    Fingerprints(#[from] std::io::Error),
+    #[error("the database is not empty; restore into a new one")]
+    NotEmpty,
+    #[error("{0}")]
+    Program(String),
     #[error("the status cannot be written as JSON")]
     Output(#[from] serde_json::Error),
     #[error(transparent)]
@@ -237,6 +270,9 @@ impl Command {
             }
             Self::Migrate => run::migrate(&config).await,
             Self::Status(output) => status::status(&config, output).await,
+            Self::Backup(arguments) => backup::back_up(&config, arguments).await,
+            Self::Restore(arguments) => backup::restore(&config, arguments).await,
+            Self::Check(arguments) => check::execute(&config, arguments).await,
             Self::Rebuild(arguments) => rebuild::rebuild(&config, arguments).await,
             Self::Pause(of) => rebuild::execute(&config, Order::Pause, of).await,
             Self::Resume(of) => rebuild::execute(&config, Order::Resume, of).await,

@@ -1,6 +1,7 @@
 //! Follows the log: keeps the read models in Postgres and Redis, and answers events with commands
 //! through reactors. It never appends to the log itself. Any number of projectors share the work.
 
+mod checking;
 mod error;
 mod following;
 mod projecting;

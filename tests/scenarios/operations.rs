@@ -1,6 +1,7 @@
 //! The scenarios of the context `operations`, and its route.
 
 mod actions;
+mod backup;
 mod lists;
 mod status;
 

@@ -1,0 +1,87 @@
+//! Checks that a database is whole, and shows the progress.
+
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tidemark_platform::Config;
+use tidemark_platform::config::required;
+
+use super::{Error, print};
+use crate::checking::check;
+use crate::checking::fingerprints::Fingerprints;
+
+/// The exit code if the database is not whole.
+const EXIT_NOT_WHOLE: u8 = 2;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    /// Also compare each event with this backup
+    #[arg(long, value_name = "FOLDER")]
+    backup: Option<PathBuf>,
+}
+
+pub(super) async fn execute(config: &Config, arguments: Check) -> Result<ExitCode, Error> {
+    let pool = owner(config)?;
+    let fingerprints = match arguments.backup {
+        Some(folder) => Fingerprints::open(&folder).map_err(Error::NoBackup)?,
+        None => Fingerprints::Ignored,
+    };
+    let (code, _) = show(&pool, None, fingerprints).await?;
+    Ok(code)
+}
+
+/// A connection of the owner, who has no time limits: the database may be large.
+pub(super) fn owner(config: &Config) -> Result<PgPool, Error> {
+    let options = PgPoolOptions::new().max_connections(1);
+    Ok(options.connect_lazy(owner_url(config)?)?)
+}
+
+pub(super) fn owner_url(config: &Config) -> Result<&str, Error> {
+    let url = required(&config.database.owner_url, "database.owner_url");
+    Ok(url?)
+}
+
+/// Checks the database, and prints the progress and what was found. It gives the fingerprints back if all is well.
+pub(super) async fn show(
+    pool: &PgPool,
+    up_to: Option<i64>,
+    mut fingerprints: Fingerprints,
+) -> Result<(ExitCode, Option<Fingerprints>), Error> {
+    let bar = stderr().is_terminal().then(bar);
+    let progress = |position: i64, end: i64| match &bar {
+        Some(bar) => {
+            bar.set_length(end.unsigned_abs());
+            bar.set_position(position.unsigned_abs());
+        }
+        None => print(&json!({ "position": position, "end": end }).to_string()),
+    };
+    let findings = check(pool, up_to, &mut fingerprints, progress).await?;
+    match bar {
+        Some(bar) => {
+            bar.abandon();
+            for fault in &findings.faults {
+                print(&fault.to_string());
+            }
+            if findings.faults.is_empty() {
+                print(&format!("The log is whole up to {}.", findings.end));
+            }
+        }
+        None => print(&serde_json::to_string(&findings)?),
+    }
+    Ok(if findings.faults.is_empty() {
+        (ExitCode::SUCCESS, Some(fingerprints))
+    } else {
+        (ExitCode::from(EXIT_NOT_WHOLE), None)
+    })
+}
+
+fn bar() -> ProgressBar {
+    let template = "{wide_bar} {percent}% {pos}/{len} {per_sec}, {eta} left";
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
