@@ -33,14 +33,19 @@ pub(crate) fn start(
     let relay = if roles.relay && has_broker {
         let url = required(&config.database.relay_url, "database.relay_url")?;
         let pool = database::pool(&config.database, url)?;
+        let measuring = database::measure(vec![("relay", pool.clone())]);
         let pool = TimedPool::new(pool, config.database.response_timeout());
-        Some(Relay::new(pool, settings(config), new_id(), appended))
+        let relay = Relay::new(pool, settings(config), new_id(), appended);
+        Some((relay, measuring))
     } else {
         None
     };
     Ok(async move {
-        if let Some(relay) = relay {
-            relay.run(stop).await;
+        if let Some((relay, measuring)) = relay {
+            tokio::select! {
+                () = relay.run(stop) => {}
+                () = measuring => {}
+            }
         }
     })
 }

@@ -8,6 +8,7 @@ use axum::Router;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
+use sqlx::PgPool;
 use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
@@ -79,6 +80,8 @@ async fn serve_api(
     let url = required(&config.database.append_url, "database.append_url")?;
     let pool = database::pool(&config.database, url)?;
     let pool = TimedPool::new(pool, config.database.response_timeout());
+    let measured = vec![("append", PgPool::clone(&pool))];
+    let _measuring = spawn(database::measure(measured));
     let clock = Clock::system();
     let log = Log::new(pool.clone());
     let _following = spawn(clock.clone().follow_for_ever(move || {

@@ -3,11 +3,15 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use metrics::gauge;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgPool};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::config::Database;
+
+/// How often pools are measured.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Makes a pool for the role that `url` names. It connects when it is first used, so that a process may
 /// start before Postgres does.
@@ -30,6 +34,23 @@ pub fn query_pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.options([("plan_cache_mode", "force_generic_plan")]);
     Ok(pool_of(settings, options))
+}
+
+/// Measures the pools of a process, by their names, until it is dropped.
+pub async fn measure(pools: Vec<(&'static str, PgPool)>) {
+    loop {
+        for (name, pool) in &pools {
+            let gauge =
+                |state| gauge!("tidemark_pool_connections", "pool" => *name, "state" => state);
+            let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()));
+            let idle = idle.unwrap_or(open).min(open);
+            gauge("busy").set(open - idle);
+            gauge("idle").set(idle);
+            gauge!("tidemark_pool_connections_max", "pool" => *name)
+                .set(pool.options().get_max_connections());
+        }
+        sleep(MEASURE_INTERVAL).await;
+    }
 }
 
 fn pool_of(settings: &Database, options: PgConnectOptions) -> PgPool {

@@ -10,9 +10,9 @@ pub enum Error {
     /// The configuration lacks a required setting.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// `projection.shards` names a read model that does not exist.
-    #[error("projection.shards: there is no read model `{0}`")]
-    UnknownReadModel(String),
+    /// A setting of the section `projection` names a read model that does not exist.
+    #[error("projection.{0}: there is no read model `{1}`")]
+    UnknownReadModel(&'static str, String),
     /// `database.project_url` is not a Postgres URL.
     #[error("TIDEMARK_DATABASE__PROJECT_URL cannot be used: {0}")]
     Database(#[from] sqlx::Error),

@@ -4,6 +4,7 @@
 mod checking;
 mod error;
 mod following;
+mod measuring;
 mod projecting;
 mod reacting;
 mod rebuilding;

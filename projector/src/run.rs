@@ -23,6 +23,7 @@ use crate::following::blocked::Blocked;
 use crate::following::feed;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
+use crate::measuring::Measuring;
 use crate::projecting::group_writer::GroupWriter;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
@@ -70,6 +71,12 @@ async fn serve(
         group_writer: GroupWriter::spawn(&config.projection),
         actions_stored,
     };
+    let measuring = Measuring::new(prompt_pool.clone(), &config.projection)?;
+    let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring.run()));
+    let _pools = AbortOnDropHandle::new(tokio::spawn(database::measure(vec![
+        ("rows", PgPool::clone(&rows_pool)),
+        ("prompt", PgPool::clone(&prompt_pool)),
+    ])));
     let feed_started = ReadinessFlag::default();
     let blocked = Blocked::default();
     let readiness = readiness(&prompt_pool, &feed_started, &blocked);

@@ -52,4 +52,18 @@ impl Pools {
             operations: pool(config.query.operations_connections)?,
         })
     }
+
+    /// The pools with their names, for measurements.
+    pub(crate) fn named(&self) -> Vec<(&'static str, PgPool)> {
+        let pools = [
+            ("prompt", &self.prompt),
+            ("documents", &self.documents),
+            ("lists", &self.lists),
+            ("audit", &self.audit),
+        ];
+        let pools = pools.into_iter();
+        pools
+            .map(|(name, pool)| (name, PgPool::clone(pool)))
+            .collect()
+    }
 }

@@ -6,7 +6,7 @@ use tidemark_platform::auth::Authenticator;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::ops::Readiness;
 use tidemark_platform::shutdown::{needed, run_until_drained};
-use tidemark_platform::{Config, middleware, openapi, ops, server, telemetry};
+use tidemark_platform::{Config, database, middleware, openapi, ops, server, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -31,6 +31,8 @@ pub async fn run(
     let pools = Pools::new(&config)?;
     let watcher = Watcher::new(pools.prompt.clone(), pools.notified.clone(), &config.query);
     let log = Log::new(pools.prompt.clone());
+    let measuring = database::measure(pools.named());
+    let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring));
     let app = App::new(&config, pools, &watcher)?;
     let clock = Clock::system();
     let router = router(&config, app, log.clone(), clock.clone())?;

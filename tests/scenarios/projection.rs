@@ -7,6 +7,7 @@ mod dropping;
 mod extremes;
 mod failover;
 mod isolation;
+mod lag;
 mod other_log;
 mod parking;
 mod plans;

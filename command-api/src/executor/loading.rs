@@ -6,6 +6,7 @@ mod page;
 
 use std::collections::{HashMap, VecDeque};
 
+use metrics::counter;
 use tidemark_domain::Load;
 use tidemark_platform::config::Executor as Settings;
 use tokio::task::{JoinError, JoinSet};
@@ -57,6 +58,7 @@ impl Loading {
                 self.wanted.push_back(load.into());
             }
         }
+        counter!("tidemark_executor_waits_total").increment(1);
         if let Some(commands) = last.and_then(|load| self.waiting.get_mut(&load)) {
             commands.push(command);
         }

@@ -135,6 +135,7 @@ impl<'a> Publisher<'a> {
         let previous = self.sent[index];
         if event.position <= previous {
             self.in_flight.skip();
+            metrics::counter!("tidemark_relay_duplicates_total").increment(1);
             return Ok(());
         }
         let partition = &self.partitions.all[index];

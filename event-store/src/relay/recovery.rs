@@ -52,6 +52,10 @@ pub(super) async fn recover(
     let scans = on_blocking_thread(move || scan(&settings, &all, saved)).await?;
     report_foreign(partitions, &scans);
     compare_with_log(log, partitions, &scans).await?;
+    let gaps = scans
+        .iter()
+        .filter(|scan| scan.publish_after(confirmed) < confirmed);
+    metrics::counter!("tidemark_relay_gaps_total").increment(gaps.count() as u64);
     Ok(Recovered {
         confirmed: scans
             .iter()

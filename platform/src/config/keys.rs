@@ -32,7 +32,10 @@ pub(super) fn check(
 fn holds_name(key: &str) -> bool {
     let is_service_grant = key.starts_with("services.")
         && (key.ends_with(".commands") || key.ends_with(".acts_as_reactors"));
-    is_service_grant || key.starts_with("projection.shards.")
+    let is_of_read_model = ["projection.shards.", "projection.lag_objectives_ms."]
+        .iter()
+        .any(|section| key.starts_with(section));
+    is_service_grant || is_of_read_model
 }
 
 /// The keys of all values below `map`.

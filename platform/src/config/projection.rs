@@ -42,6 +42,10 @@ pub struct Projection {
     pub blocked_retry_ms: u64,
     #[garde(custom(positive))]
     pub check_ms: u64,
+    #[garde(custom(positive))]
+    pub measure_ms: u64,
+    pub lag_objective_ms: u64,
+    pub lag_objectives_ms: BTreeMap<String, u64>,
     pub shards: BTreeMap<String, NonZeroU8>,
 }
 

@@ -21,13 +21,13 @@ pub(crate) fn configured(settings: &Projection) -> Result<ShardCounts, Error> {
         if known.contains(&read_model.as_str()) {
             Ok((read_model.clone(), i32::from(shards.get())))
         } else {
-            Err(Error::UnknownReadModel(read_model.clone()))
+            Err(Error::UnknownReadModel("shards", read_model.clone()))
         }
     });
     configured.collect()
 }
 
-const fn name<M: ReadModel>() -> &'static str {
+pub(crate) const fn name<M: ReadModel>() -> &'static str {
     M::NAME
 }
 

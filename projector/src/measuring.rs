@@ -1,0 +1,135 @@
+//! Measures how far the read models that serve, the reactors and the relay are behind the log, as the database shows
+//! it. So what stands still because no process runs it is seen too, and every projector measures the same.
+
+use std::time::Duration;
+
+use metrics::gauge;
+use tidemark_event_store::TimedPool;
+use tidemark_platform::config::Projection;
+use tidemark_read_models::for_each_read_model;
+
+use crate::error::Error;
+use crate::projecting::shards::name;
+
+/// Measures all of them, again and again.
+pub(crate) struct Measuring {
+    pool: TimedPool,
+    pause: Duration,
+}
+
+impl Measuring {
+    /// Nothing is measured before [`Self::run`]. The objectives are measurements already.
+    ///
+    /// # Errors
+    /// If an objective is that of a read model that does not exist.
+    pub(crate) fn new(pool: TimedPool, settings: &Projection) -> Result<Self, Error> {
+        let known = for_each_read_model!(name());
+        let objectives = &settings.lag_objectives_ms;
+        if let Some(unknown) = objectives.keys().find(|it| !known.contains(&it.as_str())) {
+            return Err(Error::UnknownReadModel(
+                "lag_objectives_ms",
+                unknown.clone(),
+            ));
+        }
+        for read_model in known {
+            let objective = objectives.get(read_model);
+            let objective = Duration::from_millis(*objective.unwrap_or(&settings.lag_objective_ms));
+            gauge!("tidemark_read_model_lag_objective_seconds", "read_model" => read_model)
+                .set(objective.as_secs_f64());
+        }
+        Ok(Self {
+            pool,
+            pause: Duration::from_millis(settings.measure_ms),
+        })
+    }
+
+    /// Measures until it is dropped.
+    pub(crate) async fn run(self) {
+        loop {
+            if let Err(error) = self.pool.with_timeout(self.measure()).await {
+                tracing::warn!(%error, "how far all are behind the log cannot be measured");
+            }
+            tokio::time::sleep(self.pause).await;
+        }
+    }
+
+    async fn measure(&self) -> sqlx::Result<()> {
+        self.measure_read_models().await?;
+        self.measure_reactors().await?;
+        self.measure_relay().await
+    }
+
+    /// A read model is as far behind as its slowest shard.
+    async fn measure_read_models(&self) -> sqlx::Result<()> {
+        let read_models = sqlx::query!(
+            r#"
+            select read_model,
+                   coalesce(extract(epoch from clock_timestamp() - min(next.recorded_at)), 0)::float8 as "lag!"
+              from generations
+              join checkpoints
+             using (read_model, generation)
+              left join events next
+                on next.position = checkpoints.position + 1
+             where state = 'serving'
+             group by read_model
+            "#
+        );
+        for it in read_models.fetch_all(&*self.pool).await? {
+            gauge!("tidemark_read_model_lag_seconds", "read_model" => it.read_model)
+                .set(it.lag.max(0.0));
+        }
+        Ok(())
+    }
+
+    async fn measure_reactors(&self) -> sqlx::Result<()> {
+        let reactors = sqlx::query!(
+            r#"
+            select name,
+                   coalesce(extract(epoch from clock_timestamp() - next.recorded_at), 0)::float8 as "lag!",
+                   (actions.due - actions.failing)::float8 as "waiting!",
+                   actions.failing::float8 as "failing!"
+              from reactors
+              left join events next
+                on next.position = reactors.position + 1
+             cross join lateral (
+                   select count(*) as due,
+                          count(*) filter (where attempts > 0) as failing
+                     from reactor_actions
+                    where reactor = name
+                      and done_at is null
+                      and due_at <= clock_timestamp()
+                   ) as actions
+            "#
+        );
+        for it in reactors.fetch_all(&*self.pool).await? {
+            let actions = |state| gauge!("tidemark_reactor_due_actions", "reactor" => it.name.clone(), "state" => state);
+            actions("waiting").set(it.waiting);
+            actions("failing").set(it.failing);
+            gauge!("tidemark_reactor_lag_seconds", "reactor" => it.name).set(it.lag.max(0.0));
+        }
+        Ok(())
+    }
+
+    /// Where no relay ever ran, none is behind.
+    async fn measure_relay(&self) -> sqlx::Result<()> {
+        let relay = sqlx::query!(
+            r#"
+            select log_head.position::float8 as "head!",
+                   greatest(log_head.position - relay.position, 0)::float8 as "backlog!",
+                   coalesce(extract(epoch from clock_timestamp() - next.recorded_at), 0)::float8 as "lag!",
+                   relay.epoch > 0 as "has_run!"
+              from log_head,
+                   relay_progress relay
+              left join events next
+                on next.position = relay.position + 1
+            "#
+        );
+        let relay = relay.fetch_one(&*self.pool).await?;
+        gauge!("tidemark_log_position").set(relay.head);
+        if relay.has_run {
+            gauge!("tidemark_relay_backlog_events").set(relay.backlog);
+            gauge!("tidemark_relay_backlog_seconds").set(relay.lag.max(0.0));
+        }
+        Ok(())
+    }
+}
