@@ -71,7 +71,7 @@ lint() {
     locked write_environment
     cd "$ROOT" || exit
     shellcheck --external-sources dev .ci/run || die "the shell scripts have faults"
-    docker-compose --env-file "$DEV_DIR/compose.env" config --quiet || die "docker-compose.yml has faults"
+    docker-compose --env-file "$DEV_DIR/compose.env" --profile obs config --quiet || die "docker-compose.yml has faults"
 }
 
 # Makes this shell the environment of tests, which make databases of their own.

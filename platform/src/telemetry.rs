@@ -4,7 +4,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 use tracing_subscriber::EnvFilter;
@@ -24,6 +24,17 @@ const SECONDS: [f64; 14] = [
 /// Upper bounds of the buckets of histograms that count things.
 const COUNTS: [f64; 12] = [
     1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0,
+];
+
+/// Counters that an alert watches. They are 0 from the start, because no rise is seen of one that is not there yet.
+const WATCHED: [&str; 7] = [
+    "tidemark_executor_unknown_outcomes_total",
+    "tidemark_executor_early_batches_total",
+    "tidemark_executor_late_batches_total",
+    "tidemark_rebuild_differences_total",
+    "tidemark_relay_foreign_records_total",
+    "tidemark_feed_foreign_total",
+    "tidemark_ring_discarded_total",
 ];
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -72,6 +83,9 @@ pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .install_recorder()?;
     describe_metrics();
+    for name in WATCHED {
+        counter!(name).absolute(0);
+    }
     gauge!("tidemark_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     let handle = RECORDER.get_or_init(|| handle).clone();
     // This is a thread, not a task, since tests end the runtime of the process that started it.

@@ -14,5 +14,6 @@ mod identity;
 mod journey;
 mod log;
 mod market;
+mod observability;
 mod operations;
 mod projection;

@@ -1,12 +1,12 @@
 //! What `/metrics` tells those who watch a process, and that clients cannot make it tell more.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 use reqwest::Method;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
+
+use crate::observability::promtool;
 
 /// The labels of the series of a histogram differ in its buckets, which are no choice of a client.
 fn series(metrics: &str) -> BTreeSet<&str> {
@@ -17,28 +17,6 @@ fn series(metrics: &str) -> BTreeSet<&str> {
 
 async fn scrape(url: &str) -> String {
     Client::anonymous(url, url).get("/metrics").await.ok().text
-}
-
-/// What promtool complains of. Without promtool, which only CI must have, it complains of nothing.
-fn lint(metrics: &str) -> String {
-    let promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut promtool) = promtool else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "promtool is not installed"
-        );
-        return String::new();
-    };
-    let mut stdin = promtool.stdin.take().unwrap();
-    stdin.write_all(metrics.as_bytes()).unwrap();
-    drop(stdin);
-    let output = promtool.wait_with_output().unwrap();
-    [output.stdout, output.stderr].concat().try_into().unwrap()
 }
 
 #[tokio::test]
@@ -69,7 +47,7 @@ async fn every_metric_says_what_it_means() {
     ] {
         assert!(described.contains(name), "{name}");
     }
-    assert_eq!(lint(&metrics), "");
+    assert_eq!(promtool(&["check", "metrics"], &metrics), "");
 }
 
 #[tokio::test]
