@@ -54,6 +54,9 @@ pub enum Error {
     /// Postgres does not answer, or answers with an error.
     #[error("the log cannot be reached")]
     StorageUnavailable,
+    /// The log has lost events, and an operator has not declared a fork yet.
+    #[error("the log was set back, and waits for an operator")]
+    LogSetBack,
     /// A stream holds an event that this build does not know.
     #[error("this was last changed by a newer build")]
     NewerBuild,
@@ -87,6 +90,7 @@ impl Error {
             Self::Overloaded => "overloaded",
             Self::Contended => "contended",
             Self::StorageUnavailable => "storage_unavailable",
+            Self::LogSetBack => "log_set_back",
             Self::NewerBuild => "newer_build",
             Self::ShuttingDown => "shutting_down",
             Self::Internal(_) => "internal",
@@ -141,6 +145,7 @@ impl From<Error> for Problem {
             Error::Overloaded
             | Error::Contended
             | Error::StorageUnavailable
+            | Error::LogSetBack
             | Error::NewerBuild
             | Error::ShuttingDown => Self::unavailable(code, detail, RETRY_AFTER_S),
             Error::Internal(cause) => Self::internal(cause),

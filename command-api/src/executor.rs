@@ -90,8 +90,7 @@ impl Executor {
             let registering =
                 CommitLoop::register_first(pool, loader, settings, clock, queue, records, appended);
             if let Some(commit_loop) = registering.await {
-                registered.set(true);
-                commit_loop.run().await;
+                commit_loop.run(&registered).await;
             }
         });
         (executor, task)

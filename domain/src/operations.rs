@@ -1,5 +1,6 @@
 //! Decisions about the running system, which operators take.
 
+pub mod fork;
 pub mod rebuild;
 pub mod repair;
 pub mod retry;

@@ -58,6 +58,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Repair => state::<crate::operations::repair::Repair>(),
         Aggregate::Retry => state::<crate::operations::retry::Retry>(),
         Aggregate::Rebuild => state::<crate::operations::rebuild::Rebuild>(),
+        Aggregate::Fork => state::<crate::operations::fork::Fork>(),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use fail::fail_point;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection, PgPool};
-use tidemark_events::Timestamp;
+use tidemark_events::{LogPoint, Timestamp};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -53,6 +53,27 @@ impl Appender {
             connection: Mutex::new(Some(connection)),
             contended: AtomicBool::new(false),
         })
+    }
+
+    /// Says that an event was appended on this timeline. If the log does not hold it any more, no executor appends anything
+    /// but a fork from now on.
+    ///
+    /// # Errors
+    /// If Postgres does not answer.
+    pub async fn report_appended(
+        pool: &PgPool,
+        timeline: i32,
+        event: LogPoint,
+    ) -> sqlx::Result<()> {
+        sqlx::query!(
+            "select report_lost_event($1, $2, $3)",
+            timeline,
+            event.position,
+            event.event_id
+        )
+        .execute(pool)
+        .await
+        .map(drop)
     }
 
     /// Appends the batch with the number `batch`, counted from 1. Nothing is written unless the time is

@@ -20,6 +20,8 @@ pub struct Head {
     pub position: i64,
     /// The time at which the last event was recorded.
     pub recorded_at: Timestamp,
+    /// Whether the log has lost events, and no fork has been declared since.
+    pub is_set_back: bool,
 }
 
 /// Why the log was not read on from a point.
@@ -47,6 +49,8 @@ pub(crate) struct NextIds {
 /// How much of the log is in Kafka.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
+    /// The timeline that the log is on now.
+    pub timeline: i32,
     /// The position of the last event of the log.
     pub head: i64,
     /// The position up to which Kafka has acknowledged every event.
@@ -83,7 +87,8 @@ impl Log {
                 r#"
                 select timeline,
                        position,
-                       recorded_at
+                       recorded_at,
+                       set_back as is_set_back
                   from log_head
                 "#
             )
@@ -159,7 +164,8 @@ impl Log {
         let query = || {
             sqlx::query!(
                 r#"
-                select head.position as head,
+                select head.timeline,
+                       head.position as head,
                        relay.position as confirmed,
                        log_holds($1, $2) as "is_in_log!"
                   from log_head as head,
@@ -175,6 +181,7 @@ impl Log {
             return Err(FollowError::OtherLog(seen.position));
         }
         Ok(Published {
+            timeline: found.timeline,
             head: found.head,
             confirmed: found.confirmed,
         })

@@ -61,6 +61,8 @@ aggregates! {
     Retry(operations::retry, RetryId) = "retry", Public;
     /// A rebuild: the record of what an operator had done to a generation of a read model.
     Rebuild(operations::rebuild, RebuildId) = "rebuild", Public;
+    /// A fork: the record that an operator had the log go on under a new timeline.
+    Fork(operations::fork, ForkId) = "fork", Public;
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 use crate::{
-    Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, KeyedHash, Metadata,
-    Moment, Price, ProductId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed,
-    SessionId, Stored, Timestamp, UserId, Value,
+    Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
+    Metadata, Moment, Price, ProductId, ReadingId, RebuildId, Recorded, RepairId, ReserveId,
+    RetryId, Sealed, SessionId, Stored, Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -73,6 +73,8 @@ pub const REPAIR: RepairId = RepairId(Uuid::from_u128(12));
 pub const RETRY: RetryId = RetryId(Uuid::from_u128(10));
 /// The rebuild in the samples.
 pub const REBUILD: RebuildId = RebuildId(Uuid::from_u128(11));
+/// The fork in the samples.
+pub const FORK: ForkId = ForkId(Uuid::from_u128(13));
 
 /// The time so many seconds after the beginning of 2027.
 #[must_use]

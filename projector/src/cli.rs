@@ -9,6 +9,7 @@ mod parked;
 mod rebuild;
 mod run;
 mod status;
+mod timeline;
 
 use std::io::Write;
 use std::num::NonZeroU8;
@@ -72,7 +73,7 @@ enum Command {
     Check(check::Check),
     /// Show how far read models, reactors and the relay are behind the log
     ///
-    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked or parked.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked or parked, or if the log was set back.
     #[command(after_help = "Example: tidemark-projector status --watch")]
     Status(status::Output),
     /// Create the first administrator, through the command API
@@ -91,6 +92,9 @@ enum Command {
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
     Parked(parked::Command),
+    /// List the timelines of the log, or have it go on under a new one
+    #[command(subcommand)]
+    Timeline(timeline::Command),
     /// Build a read model anew, beside the generation that serves, and let the new one serve
     ///
     /// The running projectors build it from the beginning of the log, also when this command is stopped.
@@ -279,6 +283,7 @@ impl Command {
             Self::Cancel(of) => rebuild::execute(&config, Order::Cancel, of).await,
             Self::Rollback(of) => rebuild::execute(&config, Order::RollBack, of).await,
             Self::Actions(command) => actions::execute(&config, command).await,
+            Self::Timeline(command) => timeline::execute(&config, command).await,
             Self::Parked(command) => parked::execute(&config, command).await,
             Self::CreateAdmin(admin) => create_admin::create_admin(&config, admin).await,
         }

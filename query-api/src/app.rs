@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::documents::{Document, HotDocuments};
 use crate::error::Error;
-use crate::freshness::{Fetched, Freshness, QueriedShards};
+use crate::freshness::{Fetched, Freshness, QueriedShards, on_timeline};
 use crate::live::Followers;
 use crate::pools::Pools;
 use crate::reading_recorder::ReadingRecorder;
@@ -128,9 +128,9 @@ impl App {
     /// must reflect: that of the client's `token` or of the previous page, whichever is later.
     ///
     /// # Errors
-    /// If the cursor was not made for the list that `scope` names; [`Error::OtherTimeline`] if it belongs to
-    /// another timeline than the token.
-    pub(crate) fn resume<E: DeserializeOwned>(
+    /// If the cursor was not made for the list that `scope` names; [`Error::OtherTimeline`] if it or the token is of a
+    /// future that the log has lost.
+    pub(crate) async fn resume<E: DeserializeOwned>(
         &self,
         scope: &str,
         cursor: Option<&str>,
@@ -142,10 +142,10 @@ impl App {
         let (timeline, position, page_end) = self.cursors.decode(scope, cursor)?;
         let mut reflects = Token { timeline, position };
         if let Some(token) = token {
-            if token.timeline != timeline {
-                return Err(Error::OtherTimeline);
-            }
-            reflects.position = position.max(token.position);
+            let newer = timeline.max(token.timeline);
+            let token = on_timeline(&self.pools.prompt, token, newer).await?;
+            reflects = on_timeline(&self.pools.prompt, reflects, newer).await?;
+            reflects.position = reflects.position.max(token.position);
         }
         Ok((Some(page_end), Some(reflects)))
     }

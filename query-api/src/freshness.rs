@@ -9,6 +9,7 @@ mod checkpoints;
 mod fetched;
 mod query;
 mod shards;
+mod timelines;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub(crate) use checkpoints::Checkpoints;
 pub(crate) use fetched::{Fetched, ParkedMark};
 pub(crate) use query::{query_all_shards, query_shard_of_row, query_with_freshness};
 pub(crate) use shards::{QueriedShards, ShardStatus};
+pub(crate) use timelines::on_timeline;
 
 /// Repeats queries until what they fetch is fresh enough.
 pub(crate) struct Freshness {
@@ -99,6 +101,7 @@ impl Freshness {
         let mut checkpoints = self.checkpoints.subscribe();
         loop {
             let fetched = self.pool.read(&query).await?;
+            let token = on_timeline(&self.pool, token, fetched.timeline).await?;
             if fetched.is_fresh_enough(Some(token))? {
                 return Ok(fetched);
             }
@@ -124,6 +127,9 @@ pub(crate) async fn fresh_head(log: &Log, token: Option<Token>) -> Result<Token,
         is_one_row: false,
         items: Vec::new(),
     };
-    fetched.is_fresh_enough(token)?;
+    if let Some(token) = token {
+        let token = on_timeline(log.pool(), token, head.timeline).await?;
+        fetched.is_fresh_enough(Some(token))?;
+    }
     Ok(fetched.token())
 }

@@ -129,7 +129,11 @@ impl Watcher {
             return Ok(applied);
         }
         let (changed, positions) = changed_auctions(&self.pool, published).await?;
-        let followed = self.followers.retain_followed(changed);
+        let mut followed = self.followers.retain_followed(changed);
+        if positions.timeline != published.timeline {
+            // Of what the log has lost, no row tells that it has changed.
+            followed = self.followers.followed();
+        }
         if !followed.is_empty() {
             let updates = live_updates(&self.pool, &followed).await?;
             self.followers.publish(updates);

@@ -19,6 +19,7 @@ mod shares;
 mod silent_postgres;
 mod snapshots;
 mod time;
+mod timelines;
 mod unknown_outcomes;
 mod waking;
 mod writers;

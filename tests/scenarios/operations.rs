@@ -11,6 +11,24 @@ use uuid::Uuid;
 
 use crate::http::routes::{Audience, Route};
 
+/// The route of forks, with a request that it accepts.
+pub(crate) fn fork(app: &App) -> Route {
+    let fork = json!({
+        "reason": "the backup of Monday was restored",
+        "shared_up_to": 1,
+    });
+    let operator = "operator";
+    Route::post(
+        "/v1/forks",
+        Audience::Service(operator),
+        &app.service(operator),
+    )
+    .with(fork)
+    .optional(&["/shared_up_to"])
+    .line("/reason", 500)
+    .out_of_range("/shared_up_to", [json!(-1)])
+}
+
 /// The route of rebuilds, with a request that it accepts.
 pub(crate) fn rebuild(app: &App) -> Route {
     let rebuild = json!({

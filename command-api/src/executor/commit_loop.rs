@@ -12,11 +12,15 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use metrics::gauge;
 use sqlx::PgPool;
-use tidemark_event_store::{Appender, Log, TimedPool};
+use tidemark_domain::operations::fork::Declare;
+use tidemark_event_store::{Appender, Head, Log, TimedPool};
+use tidemark_events::LogPoint;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ids::new_id;
+use tidemark_platform::ops::ReadinessFlag;
 use tokio::sync::Notify;
 
 use self::append_in_flight::{AppendInFlight, next_answer};
@@ -39,6 +43,10 @@ pub(super) struct CommitLoop {
     append_pool: TimedPool,
     log: Log,
     timeline: i32,
+    /// Whether the log has lost events: then nothing is appended to it before an operator has declared a fork.
+    is_set_back: bool,
+    /// An event of the last batch that appended any, since the executor was registered.
+    last_appended: Option<LogPoint>,
     appender: Arc<Appender>,
     /// The number of the last batch that was sent; 0 before the first.
     batch_number: i64,
@@ -66,7 +74,7 @@ impl CommitLoop {
         appended: Arc<Notify>,
     ) -> Option<Self> {
         let log = Log::new(pool.clone());
-        let (timeline, executor) = loop {
+        let (head, executor) = loop {
             match register(&pool, &log, &clock).await {
                 Ok(registered) => break registered,
                 Err(error) => tracing::warn!(%error, "the executor cannot be registered yet"),
@@ -88,7 +96,9 @@ impl CommitLoop {
             settings,
             clock,
             log,
-            timeline,
+            timeline: head.timeline,
+            is_set_back: head.is_set_back,
+            last_appended: None,
             appender: Arc::new(executor),
             batch_number: 0,
             queue,
@@ -100,22 +110,30 @@ impl CommitLoop {
         })
     }
 
-    /// Runs until no command can be sent any more and all are answered.
-    pub(super) async fn run(mut self) {
+    /// Runs until no command can be sent any more and all are answered. `ready` says whether commands are decided.
+    pub(super) async fn run(mut self, ready: &ReadinessFlag) {
+        self.report_set_back();
+        ready.set(!self.is_set_back);
         while let Some(settled) = self.wait_for_work().await {
+            if self.is_set_back {
+                self.look_for_fork().await;
+            }
             self.decide_queued();
             self.send_batch();
             // After the batch, since one that is decided again may need other loads.
             self.loading.start();
             // Answers come last: the append is on its way while clients send their next commands.
             self.answer(settled);
+            ready.set(!self.is_set_back);
         }
     }
 
-    /// Waits until an append is answered, a load is finished or a command is received. Returns the
+    /// Waits until an append is answered, a load is finished or a command is received, or the log may have been
+    /// forked. Returns the
     /// commands that are settled by it, or none if nothing can happen any more.
     async fn wait_for_work(&mut self) -> Option<Vec<Settled>> {
         let has_room = self.batch.has_room(&self.settings);
+        let awaits_fork = self.is_set_back && !self.queue.is_closed();
         tokio::select! {
             biased;
             Some(answer) = next_answer(&mut self.in_flight) => Some(self.handle_answer(answer).await),
@@ -125,6 +143,7 @@ impl CommitLoop {
                 Some(Vec::new())
             },
             Some(()) = self.queue.receive(), if has_room => Some(Vec::new()),
+            () = tokio::time::sleep(RETRY_PAUSE), if awaits_fork => Some(Vec::new()),
             else => None,
         }
     }
@@ -137,6 +156,10 @@ impl CommitLoop {
             };
             if command.deadline <= Instant::now() {
                 command.answer_overdue();
+                continue;
+            }
+            if self.is_set_back && command.submission.command.name() != Declare::NAME {
+                command.answer(Err(Error::LogSetBack));
                 continue;
             }
             let now = self.clock.now();
@@ -181,6 +204,20 @@ impl CommitLoop {
         self.cache.shrink();
     }
 
+    /// Looks whether an operator has declared a fork, so that the log can go on.
+    async fn look_for_fork(&mut self) {
+        if self.log.head().await.is_ok_and(|head| !head.is_set_back) {
+            self.register_anew().await;
+        }
+    }
+
+    /// Registers this process as a new executor, which decides the commands of the next batch again.
+    async fn begin_anew(&mut self) {
+        self.register_anew().await;
+        let next_batch = mem::take(&mut self.batch).into_commands();
+        self.decide_again(next_batch);
+    }
+
     /// Registers this process as a new executor, however long Postgres takes to answer. No state of before
     /// is used afterwards: the log that does not know this executor may be another one, such as a backup.
     async fn register_anew(&mut self) {
@@ -192,23 +229,40 @@ impl CommitLoop {
         self.cache.clear();
         self.records.clear();
         self.loading.begin_anew();
+        self.report_set_back();
     }
 
     async fn try_to_register(&mut self) -> sqlx::Result<()> {
+        if let Some(event) = self.last_appended {
+            let report = Appender::report_appended(&self.append_pool, self.timeline, event);
+            self.append_pool.with_timeout(report).await?;
+            self.last_appended = None;
+        }
         let registering = Appender::register(&self.append_pool, new_id());
         let appender = self.append_pool.with_timeout(registering).await?;
-        self.timeline = self.log.head().await?.timeline;
+        let head = self.log.head().await?;
+        self.timeline = head.timeline;
+        self.is_set_back = head.is_set_back;
         self.appender = Arc::new(appender);
         Ok(())
     }
+
+    fn report_set_back(&self) {
+        gauge!("tidemark_executor_set_back").set(if self.is_set_back { 1.0 } else { 0.0 });
+        if self.is_set_back {
+            tracing::error!(
+                "the log has lost events; commands are refused until an operator has declared a fork"
+            );
+        }
+    }
 }
 
-/// Registers a new executor. Returns it with the timeline of the log, whose time `clock` follows.
-async fn register(pool: &TimedPool, log: &Log, clock: &Clock) -> sqlx::Result<(i32, Appender)> {
+/// Registers a new executor. Returns it with the head of the log, whose time `clock` follows.
+async fn register(pool: &TimedPool, log: &Log, clock: &Clock) -> sqlx::Result<(Head, Appender)> {
     let asked_at = Instant::now();
     clock.follow(log.now().await?, asked_at);
     let appender = pool
         .with_timeout(Appender::register(pool, new_id()))
         .await?;
-    Ok((log.head().await?.timeline, appender))
+    Ok((log.head().await?, appender))
 }

@@ -54,6 +54,7 @@ fn describe(operation: &mut Described<'_>) {
         Error::Overloaded,
         Error::Contended,
         Error::StorageUnavailable,
+        Error::LogSetBack,
         Error::NewerBuild,
         Error::ShuttingDown,
     ]);

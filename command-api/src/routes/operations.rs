@@ -1,5 +1,6 @@
 //! Routes of commands about the running system, which the operators' tool sends.
 
+mod forks;
 mod rebuilds;
 mod repairs;
 mod retries;
@@ -11,6 +12,7 @@ use crate::app::App;
 /// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(forks::router())
         .merge(rebuilds::router())
         .merge(repairs::router())
         .merge(retries::router())

@@ -171,6 +171,7 @@ impl KafkaFeed {
     async fn probe(&mut self) -> Result<Vec<Recorded>, FollowError> {
         let published = self.log.published(self.last).await?;
         if let Source::Following { session, .. } = &mut self.source {
+            session.follow_timeline(published.timeline);
             session.drop_beyond(published.head, 0, &mut self.counts);
         }
         if published.head <= self.last.position {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use fail::fail_point;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
-use tidemark_events::{LogPoint, Recorded};
+use tidemark_events::{Aggregate, LogPoint, Recorded};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{timeout, timeout_at};
 
@@ -131,6 +131,9 @@ impl<'a> Publisher<'a> {
 
     /// Gives an event to the producer, unless its partition holds it already.
     async fn send(&mut self, event: &Recorded) -> Result<(), Error> {
+        if event.aggregate == Aggregate::Fork.name() {
+            self.timeline = self.log.head().await?.timeline;
+        }
         let index = self.partitions.index_of(event)?;
         let previous = self.sent[index];
         if event.position <= previous {

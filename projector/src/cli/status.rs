@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::Config;
 use tidemark_read_models::operations::reactors::ReactorStatus;
 use tidemark_read_models::operations::relay::RelayStatus;
@@ -20,7 +20,7 @@ use super::{Error, connect, print, print_again};
 use crate::error::with_causes;
 use crate::projecting::shards::{ShardCounts, configured, count};
 
-/// The exit code if a read model or reactor is blocked, or a row is parked.
+/// The exit code if a read model or reactor is blocked, a row is parked, or the log was set back.
 const EXIT_BLOCKED: u8 = 2;
 /// The pause before everything is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -29,6 +29,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Serialize)]
 struct Status {
     head: i64,
+    timeline: i32,
+    /// Whether the log has lost events, so that commands are refused until a fork is declared.
+    set_back: bool,
     relay: WithRate<RelayStatus>,
     read_models: Vec<Shard>,
     reactors: Vec<WithRate<ReactorStatus>>,
@@ -109,6 +112,7 @@ impl Status {
         let read_models = pool.read(|| shards::list(pool, None, i64::MAX)).await?;
         let reactors = pool.read(|| reactors::list(pool, None, i64::MAX)).await?;
         let relay = pool.read(|| relay::get(pool)).await?;
+        let log = Log::new(pool.clone()).head().await?;
         let read_models = read_models.into_iter().map(|status| {
             let wanted = count(configured, &status.name);
             let differs = status.shards.is_some_and(|shards| shards != wanted);
@@ -119,13 +123,15 @@ impl Status {
         });
         Ok(Self {
             head: relay.head,
+            timeline: log.timeline,
+            set_back: log.is_set_back,
             read_models: read_models.collect(),
             reactors: reactors.into_iter().map(WithRate::from).collect(),
             relay: relay.into(),
         })
     }
 
-    /// Whether anything is blocked or parked.
+    /// Whether anything is blocked or parked, or the log was set back.
     fn needs_help(&self) -> bool {
         let shards = self.read_models.iter().map(|shard| &shard.status);
         let mut reactors = self.reactors.iter().map(|reactor| &reactor.status);
@@ -133,6 +139,7 @@ impl Status {
             .into_iter()
             .any(|it| it.blocked.is_some() || it.parked > 0)
             || reactors.any(|it| it.blocked.is_some())
+            || self.set_back
     }
 }
 

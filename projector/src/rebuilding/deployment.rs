@@ -1,5 +1,5 @@
-//! A deployment that carries a changed fold: the new build begins a generation of its own, and builds it while the
-//! old one serves.
+//! Generations that are begun without an order: where a deployment carries a changed fold, and where a log that was forked
+//! has lost what the rows are made of.
 
 use tidemark_event_store::TimedPool;
 use tidemark_read_models::building::{self, Build};
@@ -8,7 +8,8 @@ use tidemark_read_models::folds;
 use crate::projecting::shards::ShardCounts;
 
 /// Begins a generation of each read model whose fold is newer in this build than any that has made a generation.
-/// One that was dropped counts, so that what was cancelled or rolled back does not begin again by itself.
+/// One that was dropped counts, so that what was cancelled or rolled back does not begin again by itself. Begins one also
+/// where the generation that serves has applied events of an earlier timeline which the log does not hold.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -18,18 +19,32 @@ pub(crate) async fn begin_generations(
 ) -> sqlx::Result<()> {
     let newest = sqlx::query!(
         r#"
-        select read_model,
-               max(fold_version) as "fold_version!",
-               max(shards) filter (where state = 'serving') as shards
-          from generations
-         group by read_model
+        select g.read_model,
+               max(g.fold_version) as "fold_version!",
+               max(g.shards) filter (where g.state = 'serving') as shards,
+               exists (
+                   select
+                     from checkpoints c
+                     join generations s
+                    using (read_model, generation)
+                    cross join log_head h
+                    where read_model = g.read_model
+                      and s.state = 'serving'
+                      and c.timeline < h.timeline
+                      and not log_holds(c.position, c.event_id)
+               ) as "is_lost!"
+          from generations g
+         group by g.read_model
         "#
     )
     .fetch_all(&**pool);
     let newest = pool.with_timeout(newest).await?;
     for (read_model, fold_version) in folds() {
         let mut found = newest.iter();
-        let found = found.find(|it| it.read_model == read_model && it.fold_version < fold_version);
+        let found = found.find(|it| it.read_model == read_model);
+        let found = found.filter(|it| {
+            it.fold_version < fold_version || (it.is_lost && it.fold_version == fold_version)
+        });
         let Some(found) = found else { continue };
         let build = Build {
             fold_version,
@@ -38,7 +53,7 @@ pub(crate) async fn begin_generations(
                 .copied()
                 .or(found.shards)
                 .unwrap_or(1),
-            expects_changes: false,
+            expects_changes: found.is_lost,
             is_dry_run: false,
         };
         let begun = building::begin(pool, read_model, build);
@@ -47,7 +62,8 @@ pub(crate) async fn begin_generations(
                 read_model,
                 generation,
                 fold_version,
-                "the fold has changed; a generation is built"
+                is_lost = found.is_lost,
+                "the fold has changed, or the log has lost events that are in the rows; a generation is built"
             );
         }
     }

@@ -10,6 +10,8 @@ use crate::freshness::ShardStatus;
 /// The positions up to which changes have been published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PublishedPositions {
+    /// The timeline of the log.
+    pub(crate) timeline: i32,
     /// The generation of the auctions that was read.
     generation: i32,
     /// The position of each of its shards, in order.
@@ -21,6 +23,7 @@ impl PublishedPositions {
     pub(crate) fn of<'a>(shards: impl Iterator<Item = &'a ShardStatus>) -> Self {
         let mut published = Self::default();
         for shard in shards {
+            published.timeline = shard.timeline;
             published.generation = shard.generation;
             published.positions.push(shard.position);
         }
@@ -48,7 +51,8 @@ pub(crate) async fn changed_auctions(
                       and r.position > p.position
                       and shard_of(r.id, s.shards) = s.shard
                ) as "changed!",
-               s.generation as "generation!"
+               s.generation as "generation!",
+               s.timeline as "timeline!"
           from serving_shards s
          cross join lateral (
                select coalesce(
@@ -66,6 +70,7 @@ pub(crate) async fn changed_auctions(
     .fetch_all(pool)
     .await?;
     let published = PublishedPositions {
+        timeline: shards.first().map_or(0, |shard| shard.timeline),
         generation: shards.first().map_or(0, |shard| shard.generation),
         positions: shards.iter().map(|shard| shard.position).collect(),
     };

@@ -38,6 +38,11 @@ impl Followers {
         self.lock().is_empty()
     }
 
+    /// The auctions that somebody follows.
+    pub(crate) fn followed(&self) -> Vec<Uuid> {
+        self.lock().keys().copied().collect()
+    }
+
     /// Those of these auctions that somebody follows. Forgets the auctions that nobody follows any
     /// more.
     pub(crate) fn retain_followed(&self, auctions: Vec<Uuid>) -> Vec<Uuid> {

@@ -55,7 +55,9 @@ where
     F: Future<Output = sqlx::Result<Vec<T>>>,
 {
     let limit = app.limit(paging.limit)?;
-    let (after, token) = app.resume::<P>(scope, paging.cursor.as_deref(), token)?;
+    let (after, token) = app
+        .resume::<P>(scope, paging.cursor.as_deref(), token)
+        .await?;
     let head = head_for_operators(app, user, token).await?;
     let query = || list(after.clone(), limit + 1);
     let mut items = app.pools.operations.read(query).await?;

@@ -136,14 +136,16 @@ async fn the_id_of_an_event_that_is_not_sent_yet_is_refused() {
 }
 
 #[tokio::test]
-async fn an_earlier_timeline_is_no_reason_to_refuse_and_proxies_do_not_buffer() {
+async fn the_id_of_an_event_before_a_fork_is_good_and_proxies_do_not_buffer() {
     let database = Database::new("live_timeline").await;
     database.set_head(9).await;
     write_auction(&database, 0, 3).await;
     let restored = "insert into timelines values (2, 1, 9); update log_head set timeline = 2";
     database.execute(restored).await;
     let api = Api::start(&database, &[]).await;
-    let mut stream = Stream::open(&api, &[("last-event-id", "1.99")]).await;
+    let lost = api.get(PATH, &[("last-event-id", "1.10")]).await;
+    assert_eq!(lost.problem(), (409, "other_timeline"));
+    let mut stream = Stream::open(&api, &[("last-event-id", "1.9")]).await;
     let headers = stream.response.headers();
     assert_eq!(headers["x-accel-buffering"], "no");
     assert_eq!(stream.next().await, Some(("2.3".to_owned(), 0)));

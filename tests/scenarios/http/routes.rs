@@ -180,6 +180,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     routes.push(operations::repair(app));
     routes.push(operations::retry(app));
     routes.push(operations::rebuild(app));
+    routes.push(operations::fork(app));
     let documented = documented(app).await;
     let listed: BTreeSet<_> = routes
         .iter()

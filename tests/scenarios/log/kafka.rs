@@ -9,6 +9,7 @@
 mod compression;
 mod feed;
 mod foreign;
+mod forks;
 mod relay;
 mod relayed_log;
 mod terms;

@@ -88,6 +88,39 @@ async fn other_events_at_the_same_positions_are_folded_instead_of_the_lost_ones(
 }
 
 #[tokio::test]
+async fn after_a_fork_read_models_that_are_beyond_it_are_built_anew_and_reactors_go_on_from_it() {
+    let mut case = Case::new().await;
+    case.restore("events|log_head", "").await;
+    let first = case.buyer.bid(case.auction, 2_000).await.ok();
+    let fork = ["timeline", "fork", "--reason", "as an exercise"];
+    let settings = case.app.settings.as_service("operator");
+    let forked = Process::operators_tool(&settings, &fork).await;
+    assert!(forked.status.success(), "{forked:?}");
+    case.buyer.bid(case.auction, 2_100).await.ok();
+    eventually("all read models to be built anew", || async {
+        let lost: i64 = sqlx::query_scalar(
+            "select count(*)
+               from generations
+              where state <> 'dropped'
+                and generation = 1
+                and (state <> 'kept' or not drop_generation(read_model, generation))",
+        )
+        .fetch_one(&case.app.database.pool)
+        .await
+        .ok()?;
+        (lost == 0).then_some(())
+    })
+    .await;
+    case.app.settle().await;
+    assert_rows(&case.app).await;
+    assert_documents(&case.app).await;
+    let last = case.buyer.bid(case.auction, 2_200).await.ok();
+    for bid in [first, last] {
+        case.seen_with(&bid).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn a_read_model_that_is_ahead_of_the_log_stands_still_and_says_so() {
     let mut case = Case::new().await;
     let ahead = checkpoint(&case.app, "auction").await;

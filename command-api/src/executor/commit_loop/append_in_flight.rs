@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 use metrics::{counter, histogram};
 use tidemark_event_store::{AppendOutcome, Group};
+use tidemark_events::Aggregate;
 use uuid::Uuid;
 
 use crate::executor::batch::{Baseline, Batch, DecidedCommand};
@@ -27,6 +28,8 @@ pub(super) struct AppendInFlight {
     pub(super) first_event_ids: Vec<Option<Uuid>>,
     /// The streams of which a snapshot is due.
     pub(super) long_streams: Vec<Uuid>,
+    /// Whether it declares a fork.
+    pub(super) forks: bool,
 }
 
 impl AppendInFlight {
@@ -49,6 +52,8 @@ impl AppendInFlight {
             .filter(|event| event.version.checked_rem(snapshot_every) == Some(0))
             .map(|event| event.stream_id)
             .collect();
+        let mut events = groups.iter().flat_map(|group| &group.events);
+        let forks = events.any(|event| event.aggregate == Aggregate::Fork.name());
         let call = AssertUnwindSafe(append(groups)).catch_unwind();
         // Before the request is sent: Postgres may look at its clock while this thread has to wait, and a server that
         // looked before it was asked would seem to have been set back.
@@ -60,6 +65,7 @@ impl AppendInFlight {
             baseline,
             first_event_ids,
             long_streams,
+            forks,
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::mem;
 use std::time::Instant;
 
 use metrics::counter;
 use tidemark_event_store::{AppendOutcome, Appended, Conflict};
+use tidemark_events::LogPoint;
+use uuid::Uuid;
 
 use super::CommitLoop;
 use super::append_in_flight::{AppendAnswer, AppendInFlight};
@@ -30,7 +31,9 @@ impl CommitLoop {
         };
         match answer.unwrap_or_else(|_| Err(io::Error::other("the append panicked").into())) {
             Ok(AppendOutcome::Appended(appended)) => {
-                if appended.conflicts.is_empty() {
+                if append.forks {
+                    self.begin_anew().await;
+                } else if appended.conflicts.is_empty() {
                     // All that the next batch rests on became true: the append need not wait until
                     // this one is settled.
                     self.send_batch();
@@ -56,10 +59,8 @@ impl CommitLoop {
             }
             Ok(AppendOutcome::NotCurrent) => {
                 tracing::error!("this executor's row is gone, and all states are loaded anew");
-                self.register_anew().await;
-                let next_batch = mem::take(&mut self.batch).into_commands();
-                let commands = append.groups.into_iter().flatten().chain(next_batch);
-                self.decide_again(commands.collect());
+                self.begin_anew().await;
+                self.decide_again(append.groups.into_iter().flatten().collect());
                 Vec::new()
             }
             Err(error) => {
@@ -87,6 +88,7 @@ impl CommitLoop {
                 );
                 continue;
             }
+            self.remember_appended(position + 1, append.first_event_ids[number]);
             for command in &commands {
                 for id in command.streams_written() {
                     self.cache.set_recorded_at(id, appended.at);
@@ -97,6 +99,13 @@ impl CommitLoop {
         self.records
             .insert_settled(&settled, appended.at, self.timeline);
         settled
+    }
+
+    /// Remembers an event of this executor that is in the log, by which it notices if the log is set back.
+    pub(super) fn remember_appended(&mut self, position: i64, event_id: Option<Uuid>) {
+        if event_id.is_some() {
+            self.last_appended = Some(LogPoint { position, event_id });
+        }
     }
 
     /// Handles a group that was not written: learns what moved, answers the commands that can never be

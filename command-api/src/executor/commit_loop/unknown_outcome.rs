@@ -26,6 +26,9 @@ impl CommitLoop {
         let next_batch = mem::take(&mut self.batch).into_commands();
         self.decide_evicted_again(next_batch.into_iter());
         let is_committed = self.ask_until_resolved().await;
+        if append.forks {
+            self.register_anew().await;
+        }
         tracing::info!(
             batch = self.batch_number,
             is_committed,
@@ -40,6 +43,7 @@ impl CommitLoop {
             };
             match first_position {
                 Some(first) => {
+                    self.remember_appended(first, first_event_id);
                     settle_group(commands, first - 1, &mut settled);
                 }
                 None => self.decide_evicted_again(commands.into_iter()),

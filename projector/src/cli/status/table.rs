@@ -28,7 +28,13 @@ struct Line<'a> {
 
 /// The status with a line for the relay, each shard of a read model and each reactor.
 pub(super) fn table(status: &Status) -> String {
-    let mut text = format!("log    head {}\n", status.head);
+    let (head, timeline) = (status.head, status.timeline);
+    let set_back = if status.set_back {
+        ", was set back: commands are refused until `timeline fork`"
+    } else {
+        ""
+    };
+    let mut text = format!("log    head {head} on timeline {timeline}{set_back}\n");
     let titles = |first| {
         [
             first, "GEN", "SHARD", "POSITION", "LAG", "LAG S", "RATE/S", "HELD BY", "STATE",

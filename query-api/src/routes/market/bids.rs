@@ -47,7 +47,9 @@ async fn of_auction(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of auction {id}");
-    let (before, token) = app.resume::<i64>(&scope, paging.cursor.as_deref(), token)?;
+    let (before, token) = app
+        .resume::<i64>(&scope, paging.cursor.as_deref(), token)
+        .await?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
         query_all_shards!(
@@ -95,7 +97,9 @@ async fn mine(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("bids of user {}", user.id);
-    let (before, token) = app.resume::<i64>(&scope, paging.cursor.as_deref(), token)?;
+    let (before, token) = app
+        .resume::<i64>(&scope, paging.cursor.as_deref(), token)
+        .await?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
         query_all_shards!(

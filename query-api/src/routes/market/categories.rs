@@ -90,7 +90,7 @@ async fn list(
 ) -> Result<DocumentPage, Error> {
     const SCOPE: &str = "categories";
     let limit = app.limit(paging.limit)?;
-    let (after, token) = app.resume(SCOPE, paging.cursor.as_deref(), token)?;
+    let (after, token) = app.resume(SCOPE, paging.cursor.as_deref(), token).await?;
     let after = after.unwrap_or(PageEnd::BEFORE_FIRST);
     let shards = [QueriedShards::all::<Category>()];
     let found = app.freshness.fetch(token, shards, || {

@@ -139,7 +139,7 @@ async fn list(
         "products for {viewer:?} {}",
         serde_json::to_string(&filter)?
     );
-    let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token)?;
+    let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token).await?;
     let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Product>()];
     let query = || select(&app.pools.lists, &filter, viewer, before, limit + 1);

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::select_all;
+use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tidemark_event_store::relay::{Health, Relay, Settings};
 use tidemark_event_store::{AppendOutcome, Appender, Group, Log, NewEvent, TimedPool, kafka};
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category};
+use tidemark_events::operations::fork;
+use tidemark_events::samples::stored;
 use tidemark_events::{
-    Actor, AuctionId, CategoryId, Event, Metadata, ProductId, SessionId, UserId,
+    Actor, AuctionId, CategoryId, Event, ForkId, Metadata, ProductId, SessionId, UserId,
 };
 use tidemark_platform::ids::new_id;
 use tidemark_tests::database::RESPONSE_TIMEOUT;
@@ -34,6 +37,7 @@ pub(super) struct RelayedLog {
     pub(super) log: Log,
     pub(super) settings: Settings,
     relay_pool: TimedPool,
+    append_pool: PgPool,
     appender: Appender,
     batch: i64,
     versions: HashMap<Uuid, i64>,
@@ -60,11 +64,12 @@ impl RelayedLog {
         };
         let timed = |pool| TimedPool::new(pool, RESPONSE_TIMEOUT);
         let writing = pool("APPEND");
-        let appender = Appender::register(&writing, new_id());
+        let appender = Appender::register(&writing, new_id()).await.unwrap();
         Self {
             log: Log::new(timed(pool("READ"))),
             relay_pool: timed(pool("RELAY")),
-            appender: appender.await.unwrap(),
+            appender,
+            append_pool: writing,
             settings: settings(format!("test-{}", new_id().simple())),
             database,
             batch: 0,
@@ -117,6 +122,32 @@ impl RelayedLog {
         };
         assert_eq!(appended.conflicts, []);
         self.log.head().await.unwrap().position
+    }
+
+    /// Declares a fork, after which the log does not know this executor any more.
+    pub(super) async fn fork(&mut self) {
+        let id = new_id();
+        let event = Event::from(fork::Event::Declared {
+            fork_id: ForkId(id),
+            shared_up_to: None,
+            reason: stored("as an exercise"),
+        });
+        self.append_group(Group {
+            events: vec![NewEvent {
+                event_id: new_id(),
+                stream_id: id,
+                version: 1,
+                aggregate: event.aggregate().name(),
+                encoded: event.encode().unwrap(),
+                metadata: metadata(),
+            }],
+            streams: vec![(id, 0)],
+            ..Group::default()
+        })
+        .await;
+        let registered = Appender::register(&self.append_pool, new_id()).await;
+        self.appender = registered.unwrap();
+        self.batch = 0;
     }
 
     /// Starts a relay, as one more process would.

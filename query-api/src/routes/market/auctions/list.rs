@@ -85,7 +85,7 @@ pub(super) async fn list(
     filter.require_currency()?;
     let limit = app.limit(filter.limit)?;
     let scope = format!("auctions {}", serde_json::to_string(&filter)?);
-    let (after, token) = app.resume(&scope, filter.cursor.as_deref(), token)?;
+    let (after, token) = app.resume(&scope, filter.cursor.as_deref(), token).await?;
     let wanted = Wanted {
         filter: &filter,
         after: after.unwrap_or(filter.sort.before_first(filter.price_min)),

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::freshness::{Fetched, QueriedShards};
+use crate::freshness::{Fetched, QueriedShards, on_timeline};
 use crate::live::LiveUpdate;
 
 /// The data of the event that ends a stream, which happens when the process stops.
@@ -113,7 +113,7 @@ async fn first_update(
         return Ok((known.token(), known));
     }
     let fetched = fetch(app, token, id).await?;
-    refuse_unsent(seen, &fetched)?;
+    refuse_unsent(app, seen, &fetched).await?;
     let reflected = fetched.token();
     let update = fetched.items.into_iter().next().ok_or(Error::NotFound)?;
     app.followers.publish(vec![(id, update.clone())]);
@@ -132,16 +132,20 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
         .ok_or_else(|| Problem::bad_request("invalid_last_event_id", detail))
 }
 
-/// Refuses the id of an event that nobody can have sent yet. One of an earlier timeline was sent before the
-/// log was restored, and the client needs the document as it is now.
-fn refuse_unsent(seen: Option<Token>, fetched: &Fetched<LiveUpdate>) -> Result<(), Error> {
-    match seen {
-        Some(seen) if seen.timeline > fetched.timeline => Err(Error::OtherTimeline),
-        Some(seen) if seen.timeline == fetched.timeline && seen.position > fetched.head => {
-            Err(Error::FuturePosition)
-        }
-        Some(_) | None => Ok(()),
+/// Refuses the id of an event that nobody can have sent yet, and of one that the log has lost.
+async fn refuse_unsent(
+    app: &App,
+    seen: Option<Token>,
+    fetched: &Fetched<LiveUpdate>,
+) -> Result<(), Error> {
+    let Some(seen) = seen else {
+        return Ok(());
+    };
+    let seen = on_timeline(&app.pools.prompt, seen, fetched.timeline).await?;
+    if seen.position > fetched.head {
+        return Err(Error::FuturePosition);
     }
+    Ok(())
 }
 
 /// A client that follows an auction.

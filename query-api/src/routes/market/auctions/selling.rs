@@ -32,7 +32,7 @@ pub(super) async fn selling(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("auctions of {}", user.id);
-    let (before, token) = app.resume(&scope, paging.cursor.as_deref(), token)?;
+    let (before, token) = app.resume(&scope, paging.cursor.as_deref(), token).await?;
     let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Auction>()];
     let selling = app.freshness.fetch(token, shards, || {

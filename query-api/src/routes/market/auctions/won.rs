@@ -32,7 +32,7 @@ pub(super) async fn won(
 ) -> Result<DocumentPage, Error> {
     let limit = app.limit(paging.limit)?;
     let scope = format!("auctions won by {}", user.id);
-    let (before, token) = app.resume(&scope, paging.cursor.as_deref(), token)?;
+    let (before, token) = app.resume(&scope, paging.cursor.as_deref(), token).await?;
     let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Auction>()];
     let won = app.freshness.fetch(token, shards, || {

@@ -1,0 +1,118 @@
+//! Lists the timelines of the log, and has it go on under a new one, which the command API does.
+
+use std::process::ExitCode;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Subcommand, value_parser};
+use serde::Serialize;
+use serde_json::json;
+use tidemark_event_store::TimedPool;
+use tidemark_platform::Config;
+
+use super::command_api::CommandApi;
+use super::{Error, connect, print};
+
+/// What is done about timelines.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List them, the present one first
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the log go on under a new timeline, because it was restored from a backup or has lost events
+    ///
+    /// What clients hold of the present timeline, such as a `Tidemark`, stays good up to the fork and is refused beyond
+    /// it. Read models that have applied what the log has lost are built anew. Declare the fork before anything is written.
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that may `declare_fork`.
+    #[command(
+        after_help = "Example: tidemark-projector timeline fork --reason 'the backup of Monday was restored'"
+    )]
+    Fork {
+        /// Why; the log records it
+        #[arg(long)]
+        reason: String,
+        /// The last position that was restored, if anything has been written since; without it, the end of the log
+        #[arg(long, value_name = "POSITION", value_parser = value_parser!(i64).range(0..))]
+        shared_up_to: Option<i64>,
+    },
+}
+
+/// A timeline, and the fork that began it; the first one has none.
+#[derive(Debug, Serialize)]
+struct Timeline {
+    id: i32,
+    parent: Option<i32>,
+    /// The last position that it shares with its parent.
+    forked_at: Option<i64>,
+    declared_at: Option<DateTime<Utc>>,
+    declared_by: Option<String>,
+    reason: Option<String>,
+}
+
+pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
+    let pool = connect(config)?;
+    match command {
+        Command::List { json } => {
+            let timelines = list(&pool).await?;
+            if json {
+                print(&serde_json::to_string_pretty(&timelines)?);
+            } else {
+                for timeline in &timelines {
+                    print(&line(timeline));
+                }
+            }
+        }
+        Command::Fork {
+            reason,
+            shared_up_to,
+        } => {
+            let mut body = json!({ "reason": reason });
+            if let Some(position) = shared_up_to {
+                body["shared_up_to"] = position.into();
+            }
+            let api = CommandApi::new(config)?;
+            api.record("/v1/forks", None, &body).await?;
+            if let Some(present) = list(&pool).await?.first() {
+                print(&line(present));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(pool: &TimedPool) -> sqlx::Result<Vec<Timeline>> {
+    let query = sqlx::query_as!(
+        Timeline,
+        r#"
+        select t.id,
+               t.parent,
+               t.forked_at,
+               e.recorded_at as "declared_at?",
+               e.metadata ->> 'actor' as declared_by,
+               e.data ->> 'reason' as reason
+          from timelines t
+          left join events e
+            on e.position = t.position
+         order by t.id desc
+        "#
+    );
+    pool.with_timeout(query.fetch_all(&**pool)).await
+}
+
+fn line(timeline: &Timeline) -> String {
+    let id = timeline.id;
+    let Some((parent, forked_at)) = timeline.parent.zip(timeline.forked_at) else {
+        return format!("{id}: the first");
+    };
+    let declared = timeline.declared_by.as_ref().zip(timeline.declared_at);
+    let declared = declared.map(|(by, at)| {
+        let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let reason = timeline.reason.as_deref().unwrap_or_default();
+        format!(", by {by} at {at}: {reason}")
+    });
+    let declared = declared.unwrap_or_default();
+    format!("{id}: forked from {parent} at {forked_at}{declared}")
+}
