@@ -3,6 +3,8 @@
 pub(crate) mod commands;
 pub(crate) mod growth;
 pub(crate) mod http;
+pub(crate) mod lists;
+pub(crate) mod live;
 pub(crate) mod memory;
 pub(crate) mod reads;
 pub(crate) mod rebuild;

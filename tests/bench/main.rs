@@ -25,7 +25,7 @@ use serde_json::json;
 use tidemark_tests::Deployment;
 
 use environment::Environment;
-use figures::{commands, growth, http, memory, reads, rebuild};
+use figures::{commands, growth, http, lists, live, memory, reads, rebuild};
 use progress::Progress;
 use table::Table;
 
@@ -72,6 +72,10 @@ enum Group {
     Visible,
     /// Reads of one document over HTTP, against an empty handler
     Reads,
+    /// Live updates of one auction to very many clients
+    Live,
+    /// Lists and searches among very many auctions
+    Lists,
     /// Building a read model from the log, against COPY
     Rebuild,
     /// Appending to a long log, against a short one
@@ -88,6 +92,8 @@ struct Scale {
     long_log_events: i64,
     /// Clients of live updates.
     live_updates: usize,
+    /// Auctions among which lists are read.
+    listed_auctions: i64,
 }
 
 const FULL: Scale = Scale {
@@ -95,12 +101,14 @@ const FULL: Scale = Scale {
     rebuild_events: 2_000_000,
     long_log_events: 10_000_000,
     live_updates: 10_000,
+    listed_auctions: 1_000_000,
 };
 const QUICK: Scale = Scale {
     duration: Duration::from_secs(3),
     rebuild_events: 200_000,
     long_log_events: 1_000_000,
     live_updates: 2_000,
+    listed_auctions: 100_000,
 };
 
 #[tokio::main]
@@ -132,6 +140,9 @@ async fn measure(groups: &[Group], scale: &Scale, fdatasync_per_second: f64) -> 
     }
     if groups.iter().any(|group| group.needs_deployment()) {
         measure_deployment(groups, scale, &progress, &mut table).await;
+    }
+    if groups.contains(&Group::Lists) {
+        lists::measure(scale.listed_auctions, scale.duration, &progress, &mut table).await;
     }
     if groups.contains(&Group::Rebuild) {
         rebuild::measure(scale.rebuild_events, &progress, &mut table).await;
@@ -170,6 +181,9 @@ async fn measure_deployment(
     if groups.contains(&Group::Reads) {
         reads::measure(both, scale.duration, progress, table).await;
     }
+    if groups.contains(&Group::Live) {
+        live::measure(&deployment, scale.duration, progress, table).await;
+    }
 }
 
 impl Group {
@@ -180,6 +194,8 @@ impl Group {
             Self::Http => http::STEPS_OF_COMMANDS,
             Self::Visible => http::STEPS_OF_VISIBILITY,
             Self::Reads => reads::STEPS,
+            Self::Live => live::STEPS,
+            Self::Lists => lists::STEPS,
             Self::Rebuild => rebuild::STEPS,
             Self::Growth => growth::STEPS,
         }
@@ -188,8 +204,8 @@ impl Group {
     /// Whether it is measured on the real processes.
     fn needs_deployment(self) -> bool {
         match self {
-            Self::Memory | Self::Http | Self::Visible | Self::Reads => true,
-            Self::Commands | Self::Rebuild | Self::Growth => false,
+            Self::Memory | Self::Http | Self::Visible | Self::Reads | Self::Live => true,
+            Self::Commands | Self::Lists | Self::Rebuild | Self::Growth => false,
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What is measured on the real processes, over HTTP.
 
 mod connection;
+mod copies;
 mod lag;
 mod market;
 
 pub(crate) use connection::Connection;
+pub(crate) use copies::copy_read_models;
 pub(crate) use lag::{Lag, LagWatch};
 pub(crate) use market::{CLIENTS, Market};

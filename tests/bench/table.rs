@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::load::Measured;
 
 /// One figure.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct Figure {
     /// What was measured.
     pub(crate) name: Cow<'static, str>,
@@ -30,7 +30,7 @@ pub(crate) struct Figure {
 }
 
 /// Another figure of the same run, which shows what the machine can do at best.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct Baseline {
     /// The name of that figure.
     name: Cow<'static, str>,

@@ -16,6 +16,7 @@ pub mod client;
 pub mod database;
 pub mod deployment;
 mod description;
+pub mod many_rows;
 pub mod market;
 pub mod people;
 pub mod process;

@@ -58,16 +58,13 @@ impl Sql {
         let arrays = columns.iter().zip(5..);
         let arrays = arrays.map(|(column, n)| format!(", ${n}::{}", column.value.array_type()));
         let arrays: String = arrays.collect();
-        let column_names: String = columns
-            .iter()
-            .map(|column| format!(", {}", column.name))
-            .collect();
         let changed = format!(
             "with changed as (
                  select *
                    from unnest($2::uuid[], $3::text[], $4::bigint[]{arrays})
-                     as changed (id, doc, position{column_names})
-             )"
+                     as changed (id, {})
+             )",
+            names.join(", "),
         );
         let table = format!("{}_rows", self.read_model);
         let Some(search) = self.search.filter(|_| !columns.is_empty()) else {

@@ -242,21 +242,25 @@ fn bind<'q>(statement: Statement<'q>, rows: &[&StoredRow], at: usize) -> Stateme
             .collect()
     }
     match rows[0].columns[at].value {
-        Value::Integer(_) => statement.bind(values(rows, at, |value| match value {
-            Value::Integer(value) => *value,
-            _ => None,
+        Value::Integer(_) => statement.bind(values(rows, at, |it| {
+            if let Value::Integer(it) = it {
+                *it
+            } else {
+                None
+            }
         })),
-        Value::Text(_) => statement.bind(values(rows, at, |value| match value {
-            Value::Text(value) => value.clone(),
-            _ => None,
+        Value::Text(_) => statement.bind(values(rows, at, |it| {
+            if let Value::Text(it) = it {
+                it.clone()
+            } else {
+                None
+            }
         })),
-        Value::Time(_) => statement.bind(values(rows, at, |value| match value {
-            Value::Time(value) => *value,
-            _ => None,
+        Value::Time(_) => statement.bind(values(rows, at, |it| {
+            if let Value::Time(it) = it { *it } else { None }
         })),
-        Value::Uuid(_) => statement.bind(values(rows, at, |value| match value {
-            Value::Uuid(value) => *value,
-            _ => None,
+        Value::Uuid(_) => statement.bind(values(rows, at, |it| {
+            if let Value::Uuid(it) = it { *it } else { None }
         })),
     }
 }

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use sqlx::PgPool;
 use tidemark_tests::Deployment;
 
 use crate::load::{at_rate, saturate};
-use crate::over_http::{Lag, LagWatch, Market};
+use crate::over_http::{Lag, LagWatch, Market, copy_read_models};
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target, quantile_ms};
 
 /// Steps of [`measure_commands`].
 pub(crate) const STEPS_OF_COMMANDS: u64 = 2;
 /// Steps of [`measure_visibility`].
-pub(crate) const STEPS_OF_VISIBILITY: u64 = 1;
+pub(crate) const STEPS_OF_VISIBILITY: u64 = 2;
 
 /// The target of commands per second, and the rate at which latencies are measured.
 const RATE: f64 = 3_000.0;
@@ -20,6 +21,8 @@ const RATE: f64 = 3_000.0;
 const BELOW_SATURATION: f64 = 0.8;
 /// The rate at which visibility is measured, in commands per second.
 const VISIBILITY_RATE: f64 = 1_000.0;
+/// How often each read model is there again where many are followed.
+const COPIES: u32 = 4;
 
 /// Measures commands per second, their latencies, and how far read models are behind meanwhile.
 pub(crate) async fn measure_commands(
@@ -74,23 +77,58 @@ fn figures_of_lag(lag: &Lag) -> [Figure; 2] {
     ]
 }
 
-/// Measures how long a command takes until a query shows it.
+/// Measures how long a command takes until a query shows it, also with so many read models more that each is there
+/// [`COPIES`] times again.
 pub(crate) async fn measure_visibility(
     (deployment, market): (&Deployment, &Market),
     duration: Duration,
     progress: &Progress,
     table: &mut Table,
 ) {
-    progress.step("commands until a query shows them");
+    let pool = &deployment.app.database.pool;
     let mut bidders = market.reading_bidders(deployment).await;
-    let measured = at_rate(&mut bidders, VISIBILITY_RATE, duration).await;
-    let name = format!("commands with a query that shows each, arriving at {VISIBILITY_RATE:.0}/s");
-    let figure = Figure::rate(name, &measured, "commands/s");
-    table.add(figure.with_latencies(&measured.latencies));
-    let p99 = Figure::new(
-        "p99 from when a command was due until a query showed it",
-        quantile_ms(&measured.latencies, 0.99),
-        "ms",
-    );
-    table.add(p99.target(Target::AtMost(100.0)));
+    let read_models: i64 = sqlx::query_scalar("select count(*) from serving")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    let mut alone = None;
+    for copies in [0, COPIES] {
+        progress.step("commands until a query shows them");
+        copy_read_models(pool, copies).await;
+        let before = transactions(pool).await;
+        let measured = at_rate(&mut bidders, VISIBILITY_RATE, duration).await;
+        let transactions = transactions(pool).await - before;
+        let of = format!("{} read models", read_models * (1 + i64::from(copies)));
+        let name = format!(
+            "commands with a query that shows each, arriving at {VISIBILITY_RATE:.0}/s, {of}"
+        );
+        let figure = Figure::rate(name, &measured, "commands/s");
+        table.add(figure.with_latencies(&measured.latencies));
+        for (name, quantile, most) in [("p50", 0.50, 25.0), ("p99", 0.99, 100.0)] {
+            let name = format!("{name} from when a command was due until a query showed it, {of}");
+            let figure = Figure::new(name, quantile_ms(&measured.latencies, quantile), "ms");
+            table.add(figure.target(Target::AtMost(most)));
+        }
+        let name = format!("transactions of Postgres for each of these commands, {of}");
+        let sent = measured.latencies.len().max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+        let figure = Figure::new(name, transactions as f64 / sent as f64, "");
+        alone = match alone {
+            None => Some(table.add(figure).clone()),
+            Some(alone) => {
+                table.add(figure.against(&alone).target(Target::AtMost(1.1)));
+                Some(alone)
+            }
+        };
+    }
+}
+
+/// How many transactions the database has committed. Each process reports its own within a second of its next rest.
+async fn transactions(pool: &PgPool) -> i64 {
+    sqlx::query_scalar(
+        "select xact_commit from pg_stat_database where datname = current_database()",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap()
 }

@@ -57,7 +57,8 @@ pub(crate) async fn measure(
     table.add(Figure::rate(name, &measured, "reads/s").with_latencies(&measured.latencies));
 }
 
-struct Reader {
+/// A client that reads one path.
+pub(crate) struct Reader {
     connection: Connection,
     path: String,
 }
@@ -68,7 +69,8 @@ impl Client for Reader {
     }
 }
 
-async fn readers(url: &str, path: &str) -> Vec<Reader> {
+/// Connects clients that read a path.
+pub(crate) async fn readers(url: &str, path: &str) -> Vec<Reader> {
     let connect = async |_| Reader {
         connection: Connection::open(url).await,
         path: path.to_owned(),

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::rebuilds::{change_row, generations, order, states};
 
 /// A tool that has not ended after this time never will.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// The most parked rows that one statement may delete in the test of bounded steps.
 const STEP: usize = 1_000;
 

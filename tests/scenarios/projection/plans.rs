@@ -1,10 +1,10 @@
 //! No list and no search fetches more rows than its page needs, or than it may examine, however many there are.
 
-mod rows;
-
+use tidemark_tests::many_rows::{category, fill, hot_auction, person, root};
 use tidemark_tests::{App, Client, eventually};
 
-use self::rows::{category, fill, hot_auction, person, root};
+/// The number of auctions.
+const AUCTIONS: i64 = 1_000_000;
 
 /// The rows of a page, the one that tells that another follows, and one that Postgres has read ahead.
 const PAGE: i64 = 22;
@@ -94,7 +94,7 @@ impl<'a> Lists<'a> {
 async fn lists_and_searches_fetch_few_of_a_million_rows() {
     let app = App::start().await;
     let (user, auditor) = (app.user().await, app.auditor().await);
-    fill(&app, user.id).await;
+    fill(&app, user.id, AUCTIONS).await;
     let excesses = [
         auctions(Lists::of(&app, &user, "auction_rows_1")).await,
         products(Lists::of(&app, &user, "product_rows_1")).await,

@@ -1,15 +1,12 @@
-//! A million auctions, and a fifth as many rows of other read models that have lists, without the events that would make
+//! Very many auctions, and a fifth as many rows of other read models that have lists, without the events that would make
 //! them.
 
 use futures::future::join_all;
 use sqlx::{AssertSqlSafe, PgPool};
-use tidemark_tests::App;
 use uuid::Uuid;
 
-/// The number of auctions.
-const AUCTIONS: i64 = 1_000_000;
-/// The number of rows of each other read model.
-const OTHERS: i64 = AUCTIONS / 5;
+use crate::App;
+
 /// The number of the category above all others.
 const ROOT: i64 = 1_000;
 
@@ -76,22 +73,26 @@ const MAKE_CATEGORIES: &str = "
       from generate_series(0::bigint, {rows}) n";
 
 /// The id of a category; of all others, it is above [`ROOT`].
-pub(super) fn category(number: i64) -> Uuid {
+#[must_use]
+pub fn category(number: i64) -> Uuid {
     numbered('c', number)
 }
 
 /// The id of a person.
-pub(super) fn person(number: i64) -> Uuid {
+#[must_use]
+pub fn person(number: i64) -> Uuid {
     numbered('d', number)
 }
 
 /// The category above all others.
-pub(super) fn root() -> Uuid {
+#[must_use]
+pub fn root() -> Uuid {
     category(ROOT)
 }
 
 /// The auction in which half of all bids were placed.
-pub(super) fn hot_auction() -> Uuid {
+#[must_use]
+pub fn hot_auction() -> Uuid {
     numbered('a', 0)
 }
 
@@ -101,15 +102,16 @@ fn numbered(kind: char, number: i64) -> Uuid {
         .unwrap()
 }
 
-/// Fills the read models, of which `user` has a share.
-pub(super) async fn fill(app: &App, user: Uuid) {
+/// Fills the read models with so many auctions, of which `user` has a share.
+pub async fn fill(app: &App, user: Uuid, auctions: i64) {
+    let others = auctions / 5;
     let pool = &app.database.pool;
     run(pool, FUNCTIONS.to_owned()).await;
     let tables = [
-        ("auction_rows", AUCTIONS, MAKE_AUCTIONS),
-        ("product_rows", OTHERS, MAKE_PRODUCTS),
-        ("bid_rows", OTHERS, MAKE_BIDS),
-        ("history_rows", OTHERS, MAKE_HISTORY),
+        ("auction_rows", auctions, MAKE_AUCTIONS),
+        ("product_rows", others, MAKE_PRODUCTS),
+        ("bid_rows", others, MAKE_BIDS),
+        ("history_rows", others, MAKE_HISTORY),
         ("category_rows", ROOT, MAKE_CATEGORIES),
     ];
     join_all(tables.map(|(table, rows, made)| {
@@ -121,7 +123,7 @@ pub(super) async fn fill(app: &App, user: Uuid) {
     }))
     .await;
     let reached = format!(
-        "update checkpoints set position = {AUCTIONS}; update log_head set position = {AUCTIONS}"
+        "update checkpoints set position = {auctions}; update log_head set position = {auctions}"
     );
     run(pool, reached).await;
 }
