@@ -25,12 +25,13 @@ pub fn pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
     Ok(pool_of(settings, url.parse()?))
 }
 
-/// Makes a pool for queries, whose plans do not depend on what is asked for. Of a frequent value Postgres might read
-/// and sort all rows, because it does not see that few of them will be wanted.
+/// Makes a pool for statements that each connection plans once, whatever their values. Of a frequent value Postgres might
+/// read and sort all rows, because it does not see that few of them will be wanted; and to plan the statements that write
+/// read models takes longer than to run them.
 ///
 /// # Errors
 /// If `url` is not a Postgres URL.
-pub fn query_pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
+pub fn planned_once_pool(settings: &Database, url: &str) -> sqlx::Result<PgPool> {
     let options: PgConnectOptions = url.parse()?;
     let options = options.options([("plan_cache_mode", "force_generic_plan")]);
     Ok(pool_of(settings, options))

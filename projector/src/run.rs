@@ -54,7 +54,7 @@ async fn serve(
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
-    let rows_pool = database::pool(&config.database, url)?;
+    let rows_pool = database::planned_once_pool(&config.database, url)?;
     let rows_pool = TimedPool::new(rows_pool, config.database.response_timeout());
     let prompt_pool = prompt_pool(config, url)?;
     let ring = Arc::new(Ring::new(
@@ -122,7 +122,7 @@ fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
         max_connections: config.projection.prompt_connections,
         ..config.database.clone()
     };
-    let pool = database::pool(&settings, url)?;
+    let pool = database::planned_once_pool(&settings, url)?;
     Ok(TimedPool::new(pool, settings.response_timeout()))
 }
 

@@ -37,7 +37,7 @@ impl Pools {
                 max_connections,
                 ..config.database.clone()
             };
-            database::query_pool(&settings, url)
+            database::planned_once_pool(&settings, url)
         };
         let pool = |max_connections| -> sqlx::Result<_> {
             let pool = untimed(max_connections)?;

@@ -26,6 +26,8 @@ const NOTIFICATIONS_MAX: usize = 1_024;
 pub(crate) struct Watcher {
     pool: TimedPool,
     notifications: Notifications,
+    /// The shortest pause between polls for those who follow auctions.
+    live_interval: Duration,
     /// The pause between polls while anybody waits.
     busy_interval: Duration,
     /// The longest pause between polls while nobody waits.
@@ -47,6 +49,7 @@ impl Watcher {
                 silence_max: Duration::from_millis(limits.notification_silence_ms),
             },
             pool,
+            live_interval: Duration::from_millis(limits.live_ms),
             busy_interval: Duration::from_millis(limits.watch_ms),
             idle_interval: Duration::from_millis(limits.watch_idle_ms),
             checkpoints: Checkpoints::new(
@@ -94,9 +97,12 @@ impl Watcher {
     /// Waits until it is time to poll again, and meanwhile publishes the checkpoints that projectors tell of.
     async fn wait_for_poll(&self, notified: &mut mpsc::Receiver<Vec<Advanced>>) {
         let polled_at = Instant::now();
+        let mut have_changed = false;
         loop {
-            let is_awaited = self.checkpoints.has_subscribers() || !self.followers.is_empty();
-            let pause = if is_awaited {
+            let is_followed = !self.followers.is_empty();
+            let pause = if is_followed && have_changed {
+                self.live_interval
+            } else if is_followed || self.checkpoints.has_subscribers() {
                 self.busy_interval
             } else {
                 self.idle_interval
@@ -107,9 +113,7 @@ impl Watcher {
                 () = self.wake.notified() => {}
                 Some(advanced) = notified.recv() => {
                     self.checkpoints.advance(&advanced);
-                    if !self.followers.is_empty() && advanced.iter().any(|it| it.read_model == Auction::NAME) {
-                        return;
-                    }
+                    have_changed |= advanced.iter().any(|it| it.read_model == Auction::NAME);
                 }
             }
         }

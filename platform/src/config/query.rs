@@ -27,6 +27,7 @@ pub struct Query {
     pub watch_ms: u64,
     #[garde(custom(positive))]
     pub notification_silence_ms: u64,
+    pub live_ms: u64,
     #[garde(custom(positive))]
     pub watch_idle_ms: u64,
     #[garde(custom(positive))]

@@ -28,7 +28,7 @@ use crate::following::source::Source;
 /// failure is retried, as in a projector.
 pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<(), Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
-    let pool = database::pool(&config.database, url)?;
+    let pool = database::planned_once_pool(&config.database, url)?;
     let pool = TimedPool::new(pool, config.database.response_timeout());
     let workers = WorkerFactory {
         pool: pool.clone(),

@@ -56,6 +56,33 @@ async fn a_query_waits_until_the_position_of_its_token_is_applied() {
     assert_eq!((answer.status, &*answer.tidemark), (200, "1.8"));
 }
 
+#[tokio::test]
+async fn a_query_that_waits_looks_when_a_projector_tells_of_its_write() {
+    let database = with_an_auction("notified").await;
+    let settings = [
+        ("TIDEMARK_QUERY__WAIT_MS", "20000"),
+        ("TIDEMARK_QUERY__WATCH_MS", "60000"),
+    ];
+    let api = Api::start(&database, &settings).await;
+    let row = auction(1);
+    let telling = async {
+        database.write::<Auction>(Uuid::from_u128(1), 8, &row).await;
+        // What was told before the API listened is lost.
+        loop {
+            for payload in ["nobody knows what", "[]", r#"[["auction", 1, 0, 8]]"#] {
+                let tell = format!("select pg_notify('checkpoints', '{payload}')");
+                database.execute(tell).await;
+            }
+        }
+    };
+    tokio::select! {
+        answer = api.get(PATH, &[("tidemark", "1.8")]) => {
+            assert_eq!((answer.status, &*answer.tidemark), (200, "1.8"));
+        }
+        () = telling => {}
+    }
+}
+
 /// Auctions 1 and 2 are in shards 1 and 2 of three, and shard 2 is behind.
 async fn with_a_slow_shard(test: &str) -> Database {
     let database = with_an_auction(test).await;
