@@ -83,8 +83,9 @@ async fn a_list_of_actions_given_up_reads_what_it_shows() {
     let expected = (0..100).map(|back| Some(1_000_000 - 5 * back));
     assert!(positions.eq(expected), "{first:?} {second:?}");
     let read = entries_read(&database, &tables).await;
+    // To estimate, Postgres may look at the ends of an index.
     assert!(
-        (100..=102).contains(&read),
+        (100..=110).contains(&read),
         "{read} entries were read for 100 actions"
     );
 }
