@@ -19,6 +19,8 @@ PROJECTOR_PORT=${TIDEMARK_DEV_PROJECTOR_PORT:-7003}
 # How long a service may take to answer, how long a process may take to be ready, and how long either may take
 # to stop before it is killed.
 SERVICE_START_SECONDS=60
+# After a crash PostgreSQL first reads what it had logged, and then writes every file of every database to the disk.
+POSTGRES_START_SECONDS=300
 PROCESS_READY_SECONDS=120
 STOP_SECONDS=25
 # A log that is longer is renamed when its process starts again.

@@ -96,7 +96,7 @@ start_postgres() {
             -c listen_addresses="$HOST" -c port="$POSTGRES_PORT" \
             -c unix_socket_directories="$home" -c unix_socket_permissions=0700
     fi
-    wait_for postgres "$SERVICE_START_SECONDS" "$bin/pg_isready" -q -U postgres -h "$home" -p "$POSTGRES_PORT" ||
+    wait_for postgres "$POSTGRES_START_SECONDS" "$bin/pg_isready" -q -U postgres -h "$home" -p "$POSTGRES_PORT" ||
         die "PostgreSQL did not start" "see $LOG_DIR/postgres.log; './dev reset' deletes all data, so that it can be made anew"
     make_roles "$home"
 }
