@@ -17,6 +17,7 @@ pub mod kafka;
 pub mod relay;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod traces;
 
 pub use append::{
     AppendOutcome, Appended, Appender, ClaimOwner, Conflict, Group, NewEvent, NewIdempotencyRecord,

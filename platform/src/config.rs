@@ -93,6 +93,7 @@ pub struct Config {
     pub market: Market,
     #[garde(dive)]
     pub query: Query,
+    #[garde(dive)]
     pub telemetry: Telemetry,
 }
 

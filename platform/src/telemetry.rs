@@ -1,5 +1,7 @@
-//! Sets up the log on standard output and the metrics for Prometheus, once per process. The log lines and
+//! Sets up the log on standard output, the metrics for Prometheus and traces, once per process. The log lines and
 //! metrics of requests are made by `middleware`.
+
+mod traces;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,6 +13,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config;
 use crate::config::LogFormat;
+
+pub(crate) use self::traces::RequestSpan;
 
 /// How often the recorder drains the samples of histograms. Otherwise they would pile up until a scrape.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -49,8 +53,11 @@ pub enum Error {
     /// The recorder of metrics cannot be installed.
     #[error("metrics cannot be recorded: {0}")]
     Recorder(#[from] metrics_exporter_prometheus::BuildError),
-    /// The thread that drains histograms cannot be started.
-    #[error("the thread for metrics cannot be started: {0}")]
+    /// `telemetry.otlp_endpoint` is not a URL.
+    #[error("TIDEMARK_TELEMETRY__OTLP_ENDPOINT cannot be used: {0}")]
+    Collector(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// A thread that drains histograms or exports spans cannot be started.
+    #[error("a thread of telemetry cannot be started: {0}")]
     Upkeep(#[from] std::io::Error),
 }
 
@@ -83,6 +90,7 @@ pub fn init(telemetry: &config::Telemetry) -> Result<(), Error> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .install_recorder()?;
     describe_metrics();
+    traces::init(telemetry)?;
     for name in WATCHED {
         counter!(name).absolute(0);
     }

@@ -22,8 +22,16 @@ pub struct Deployment {
 impl Deployment {
     /// Starts all processes, and waits until each is ready.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts all processes with other values of some settings, and waits until each is ready.
+    pub async fn start_with(changed: &[(&str, &str)]) -> Self {
         let database = Database::fresh().await;
         let mut settings = Settings::in_production(&database);
+        for (name, value) in changed {
+            settings.set(name, *value);
+        }
         for process in ["COMMAND_API", "PROJECTOR", "QUERY_API"] {
             listen_anywhere(&mut settings, process);
         }

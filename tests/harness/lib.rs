@@ -13,6 +13,7 @@
 pub mod app;
 mod backup;
 pub mod client;
+pub mod collector;
 pub mod database;
 pub mod deployment;
 mod description;
@@ -30,6 +31,7 @@ pub mod wait;
 
 pub use app::App;
 pub use client::{Answer, Client};
+pub use collector::Collector;
 pub use database::Database;
 pub use deployment::Deployment;
 pub use market::Market;

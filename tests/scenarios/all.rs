@@ -17,3 +17,4 @@ mod market;
 mod observability;
 mod operations;
 mod projection;
+mod traces;

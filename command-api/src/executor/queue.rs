@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use metrics::counter;
+use tidemark_event_store::traces;
+use tidemark_event_store::traces::{KeyValue, Span, SpanKind};
 use tokio::sync::{mpsc, oneshot};
 
 use super::submission::{Answer, Submission};
@@ -14,6 +16,8 @@ use crate::error::Error;
 pub(super) struct QueuedCommand {
     /// What the client sent.
     pub(super) submission: Submission,
+    /// When the command came.
+    queued_at: Instant,
     /// When the command is given up, if it has not been appended by then.
     pub(super) deadline: Instant,
     /// Whether the command met a conflict.
@@ -32,6 +36,7 @@ impl QueuedCommand {
         let (answer, receiver) = oneshot::channel();
         let command = Self {
             submission,
+            queued_at: Instant::now(),
             deadline,
             is_contended: false,
             answer,
@@ -54,6 +59,16 @@ impl QueuedCommand {
         let command = self.submission.command.name();
         counter!("tidemark_commands_total", "command" => command, "outcome" => outcome)
             .increment(1);
+        if let Some(parent) = self.submission.traceparent() {
+            let mut span = traces::span(
+                SpanKind::Internal,
+                command,
+                parent,
+                self.queued_at.elapsed(),
+            );
+            span.set_attribute(KeyValue::new("tidemark.outcome", outcome));
+            span.end();
+        }
         // The client may have disconnected. Its command was executed all the same.
         let _ = self.answer.send(answer);
     }

@@ -35,6 +35,11 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// The span of the request, if it is traced.
+    pub(super) fn traceparent(&self) -> Option<&str> {
+        self.metadata.traceparent.as_deref()
+    }
+
     /// The streams that are known beforehand to be read: those that say who the caller is, and the command's own.
     pub(super) fn roots(&self) -> Vec<Uuid> {
         let mut roots = self.command.roots();

@@ -1,5 +1,7 @@
 //! The producer of the relay, which reports what became of each record.
 
+use std::time::Instant;
+
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -20,6 +22,8 @@ pub(super) struct RecordId {
     pub(super) partition: usize,
     /// The position of the record's event.
     pub(super) position: i64,
+    /// When it was sent, and the `traceparent` of its event, if that has one.
+    pub(super) traced: Option<(Instant, String)>,
 }
 
 /// What became of a record.

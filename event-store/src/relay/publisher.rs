@@ -21,7 +21,8 @@ use super::producer::{DeliveryReport, Producer, RecordId, producer};
 use super::progress::{PartitionProgress, Progress};
 use super::recovery::Recovered;
 use crate::kafka::{Publication, Timeline};
-use crate::{Backoff, FollowError, Log};
+use crate::traces::{Span, SpanKind};
+use crate::{Backoff, FollowError, Log, traces};
 
 /// The gauge of the events that were given to the producer and are not confirmed yet.
 const IN_FLIGHT: &str = "tidemark_relay_in_flight_events";
@@ -152,6 +153,7 @@ impl<'a> Publisher<'a> {
             let record = Box::new(RecordId {
                 partition: index,
                 position: event.position,
+                traced: traces::traceparent(event).map(|parent| (Instant::now(), parent)),
             });
             let record = BaseRecord::with_opaque_to(&partition.topic, record)
                 .partition(partition.number)
@@ -214,6 +216,7 @@ impl<'a> Publisher<'a> {
         let RecordId {
             partition,
             position,
+            traced,
         } = record;
         let offset = offset.map_err(|error| Error::Delivery { position, error })?;
         let expected = self.acknowledged[partition].next_offset;
@@ -231,6 +234,9 @@ impl<'a> Publisher<'a> {
         self.unsaved.insert(partition);
         self.in_flight.acknowledge(position);
         metrics::counter!("tidemark_relay_published_total").increment(1);
+        if let Some((sent_at, parent)) = traced {
+            traces::span(SpanKind::Producer, "publish", &parent, sent_at.elapsed()).end();
+        }
         Ok(())
     }
 

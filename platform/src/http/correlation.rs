@@ -1,5 +1,5 @@
 //! What links a request to the request that caused it and to those that it causes: the correlation id
-//! and the W3C trace context. It starts no trace of its own.
+//! and the W3C trace context.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -17,7 +17,7 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 pub struct Correlation {
     /// The client's `X-Correlation-Id` if it is a UUID, else a new id. Every response carries it.
     pub correlation_id: Uuid,
-    /// The client's `traceparent`, if it sent a well-formed one.
+    /// The span of this request if it is traced, else the client's `traceparent`, if it sent a well-formed one.
     pub traceparent: Option<String>,
 }
 

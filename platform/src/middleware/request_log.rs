@@ -11,6 +11,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::auth::RequestActor;
 use crate::http::{CORRELATION_ID, Correlation, Problem};
+use crate::telemetry::RequestSpan;
 
 /// Stands for every method that no route has.
 const OTHER: &str = "other";
@@ -48,7 +49,8 @@ pub(super) async fn log_request<F: Future<Output = Response>>(
     respond: impl FnOnce(Request, Correlation) -> F,
 ) -> Response {
     let started = Instant::now();
-    let correlation = Correlation::from_headers(request.headers());
+    let mut correlation = Correlation::from_headers(request.headers());
+    let request_span = RequestSpan::begin(&mut correlation);
     let actor = RequestActor::default();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let method = method_label(request.method());
@@ -76,6 +78,7 @@ pub(super) async fn log_request<F: Future<Output = Response>>(
         line.log(problem.as_ref());
     }
     line.measure(problem.as_ref());
+    request_span.end(&correlation, line.method, line.path, line.status);
     response
 }
 

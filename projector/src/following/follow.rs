@@ -1,14 +1,16 @@
 //! The loop in which every subscriber follows the log, and what it does after a failure.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::traces::{KeyValue, Span, SpanKind};
+use tidemark_event_store::{TimedPool, traces};
 use tidemark_platform::config::Projection;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::failure::{FailureKind, SubscriberError};
 use super::measurements::Measurements;
+use super::page::Page;
 use super::source::{Reader, Source};
 use super::subscriber::{Subscriber, SubscriberId};
 
@@ -94,6 +96,22 @@ async fn block(subscriber: &mut dyn Subscriber, reason: &str) -> Result<(), Subs
     }
 }
 
+/// Records how long it took to apply the events of a page whose requests are traced. Only the events are traced that are
+/// applied as they come, and not those of a log that is read again.
+fn record_spans(subscriber: &dyn Subscriber, page: &Page, began: Instant) {
+    let SubscriberId { kind, name, .. } = subscriber.id();
+    let types = subscriber.event_filter().types();
+    for event in &page.events {
+        let is_wanted = types.is_none_or(|types| types.contains(&event.event_type.as_str()));
+        if let Some(parent) = traces::traceparent(event).filter(|_| is_wanted) {
+            let name = format!("{kind} {name}");
+            let mut span = traces::span(SpanKind::Consumer, name, &parent, began.elapsed());
+            span.set_attribute(KeyValue::new("tidemark.position", event.position));
+            span.end();
+        }
+    }
+}
+
 /// Applies one page after another from the checkpoint on.
 async fn apply_pages(
     pool: &TimedPool,
@@ -124,7 +142,11 @@ async fn apply_pages(
             }
             page = reader.next(point) => page?,
         };
+        let began = Instant::now();
         let applied = pool.with_timeout(subscriber.apply(point, &page)).await?;
+        if !page.has_more && applied.checkpoint == page.to.position {
+            record_spans(subscriber, &page, began);
+        }
         measurements.applied(applied.point.position - point.position);
         point = applied.point;
         checkpoint = applied.checkpoint;

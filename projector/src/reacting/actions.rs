@@ -36,6 +36,8 @@ pub(super) struct Attempt {
     pub(super) number: i32,
     /// Seconds between the due time and this attempt.
     pub(super) late_s: f64,
+    /// The `traceparent` of the event, if it has one.
+    pub(super) traceparent: Option<String>,
 }
 
 /// The point up to which a reactor has answered the log.
@@ -193,6 +195,7 @@ pub(super) async fn take(
                   action.event_id,
                   action.correlation_id,
                   action.attempts,
+                  (select metadata ->> 'traceparent' from events where events.position = action.position) as traceparent,
                   extract(epoch from clock_timestamp() - action.due_at)::float8 as "late_s!"
         "#,
         i64::try_from(limit).unwrap_or(i64::MAX),
@@ -214,6 +217,7 @@ pub(super) async fn take(
         },
         number: row.attempts,
         late_s: row.late_s,
+        traceparent: row.traceparent,
     });
     Ok(attempts.collect())
 }

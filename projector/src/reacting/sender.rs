@@ -2,14 +2,15 @@
 //! at a time, and its idempotency key lets it act once however often it is sent.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
-use tidemark_event_store::{Backoff, TimedPool};
+use tidemark_event_store::traces::{Span, SpanKind};
+use tidemark_event_store::{Backoff, TimedPool, traces};
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::{Config, config};
 use tokio::sync::Notify;
@@ -113,6 +114,7 @@ impl Sender {
             histogram!("tidemark_reactor_late_seconds", "reactor" => attempt.reactor.clone())
                 .record(attempt.late_s);
         }
+        let began = Instant::now();
         let verdict = match self.request(&attempt).send().await {
             Ok(response) => {
                 let status = response.status();
@@ -123,6 +125,10 @@ impl Sender {
             }
             Err(error) => Verdict::Inconclusive(with_causes(&error)),
         };
+        if let Some(parent) = &attempt.traceparent {
+            let name = format!("send {} {}", attempt.reactor, attempt.caused.action.name);
+            traces::span(SpanKind::Client, name, parent, began.elapsed()).end();
+        }
         if let Err(error) = self
             .pool
             .with_timeout(self.record(&attempt, &verdict))
@@ -135,13 +141,18 @@ impl Sender {
 
     fn request(&self, attempt: &Attempt) -> RequestBuilder {
         let caused = &attempt.caused;
-        self.client
+        let request = self
+            .client
             .post(format!("{}{}", self.url, caused.action.path))
             .header(AUTHORIZATION, self.authorization.clone())
             .header(REACTOR, &attempt.reactor)
             .header("Idempotency-Key", idempotency_key(attempt))
             .header("X-Correlation-Id", caused.correlation_id.to_string())
-            .header("X-Causation-Id", caused.event_id.to_string())
+            .header("X-Causation-Id", caused.event_id.to_string());
+        match &attempt.traceparent {
+            Some(parent) => request.header("traceparent", parent),
+            None => request,
+        }
     }
 
     async fn record(&self, attempt: &Attempt, verdict: &Verdict) -> sqlx::Result<()> {
@@ -150,6 +161,7 @@ impl Sender {
             caused,
             number,
             late_s,
+            ..
         } = attempt;
         let path = &caused.action.path;
         let retry_min = Duration::from_millis(self.settings.retry_min_ms);

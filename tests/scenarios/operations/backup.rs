@@ -13,13 +13,6 @@ use tokio_util::sync::CancellationToken;
 /// The exit code of a check that found something.
 const NOT_WHOLE: i32 = 2;
 
-/// What docs/operating.md says about a log that was restored.
-const NEW_TIMELINE: &str = "
-    begin;
-    insert into timelines (id, parent, forked_at) select 2, timeline, position from log_head;
-    update log_head set timeline = 2;
-    commit;";
-
 /// What the tool printed last, as JSON.
 fn findings(tool: &Output) -> Value {
     let text = std::str::from_utf8(&tool.stdout).unwrap();
@@ -104,13 +97,13 @@ async fn a_backup_under_load_restores_to_a_whole_log() {
     let again = Process::operators_tool(&settings, &restore).await;
     assert!(!again.status.success(), "{again:?}");
 
-    sqlx::raw_sql(NEW_TIMELINE)
-        .execute(&restored.pool)
-        .await
-        .unwrap();
-    let settings = Settings::new(&restored);
+    let mut settings = Settings::new(&restored).as_service("operator");
+    let command_api = Process::command_api(&settings).await;
+    settings.set("TIDEMARK_COMMAND_API__URL", &*command_api.url);
+    let fork = ["timeline", "fork", "--reason", "A backup was restored."];
+    let tool = Process::operators_tool(&settings, &fork).await;
+    assert!(tool.status.success(), "{tool:?}");
     Process::projector(&settings).await;
-    Process::command_api(&settings).await;
 
     // The log has gone on since, which is no fault.
     assert_eq!(found_after(&app, "", Some(folder.path())).await, []);

@@ -7,7 +7,8 @@ use std::time::Instant;
 use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 use metrics::{counter, histogram};
-use tidemark_event_store::{AppendOutcome, Group};
+use tidemark_event_store::traces::{Span, SpanKind};
+use tidemark_event_store::{AppendOutcome, Group, traces};
 use tidemark_events::Aggregate;
 use uuid::Uuid;
 
@@ -69,7 +70,7 @@ impl AppendInFlight {
         }
     }
 
-    /// Records the metrics of an append that was answered.
+    /// Records the metrics of an append that was answered, and a span of each of its commands that is traced.
     pub(super) fn record_metrics(&self) {
         let commands = || self.groups.iter().flatten();
         let events: usize = commands().map(DecidedCommand::event_count).sum();
@@ -83,6 +84,9 @@ impl AppendInFlight {
             histogram!("tidemark_executor_batch_events").record(events as f64);
         }
         histogram!("tidemark_executor_append_seconds").record(seconds);
+        for parent in commands().filter_map(|command| command.queued.submission.traceparent()) {
+            traces::span(SpanKind::Client, "append", parent, self.started.elapsed()).end();
+        }
         counter!("tidemark_executor_events_total").increment(events as u64);
     }
 }
