@@ -1,4 +1,5 @@
-//! Documents in Redis. Each shard of a generation of a read model has a hash, which is called its bucket. A
+//! Documents in Redis. Each shard of a generation of a read model has a hash, which is called its bucket. Each timeline of
+//! the log has buckets of its own, so that no document of a future that the log has lost is read after the fork. A
 //! field of the hash holds a document, and another one the shard's checkpoint. As both are in one hash, Redis
 //! loses both or neither.
 //!
@@ -101,19 +102,20 @@ impl Documents {
         })
     }
 
-    /// What Redis holds of a row of a generation that is divided into so many `shards`; `None` if the bucket of
+    /// What Redis holds, of this timeline, of a row of a generation that is divided into so many `shards`; `None` if the bucket of
     /// the row is not filled.
     ///
     /// # Errors
     /// If Redis does not answer in time.
     pub async fn get(
         &self,
+        timeline: i32,
         read_model: &str,
         generation: i32,
         shards: i32,
         id: Uuid,
     ) -> RedisResult<Option<CachedDocument>> {
-        let key = self.key(read_model, generation, Shard::of(id, shards));
+        let key = self.key(timeline, read_model, generation, Shard::of(id, shards));
         let fields = [CHECKPOINT, &id.to_string()];
         let (checkpoint, value): (Option<String>, Option<String>) =
             self.connection.clone().hmget(key, &fields).await?;
@@ -121,19 +123,19 @@ impl Documents {
         Ok(checkpoint.map(|at| CachedDocument::new(at.position, value.as_deref())))
     }
 
-    /// The bucket of a shard.
+    /// The bucket of a shard on a timeline.
     #[must_use]
-    pub fn bucket(&self, read_model: &str, generation: i32, shard: Shard) -> Bucket {
+    pub fn bucket(&self, timeline: i32, read_model: &str, generation: i32, shard: Shard) -> Bucket {
         Bucket {
             connection: self.connection.clone(),
-            key: self.key(read_model, generation, shard).into(),
+            key: self.key(timeline, read_model, generation, shard).into(),
         }
     }
 
     /// The key of a bucket. Only what is in braces decides on which node of a Redis cluster a key is.
-    fn key(&self, read_model: &str, generation: i32, shard: Shard) -> String {
+    fn key(&self, timeline: i32, read_model: &str, generation: i32, shard: Shard) -> String {
         let (prefix, number) = (&self.key_prefix, shard.number);
-        format!("{prefix}:{{{read_model}.{generation}.{number}}}")
+        format!("{prefix}:{{{timeline}.{read_model}.{generation}.{number}}}")
     }
 }
 

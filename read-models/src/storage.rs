@@ -80,6 +80,7 @@ impl Storage {
             r#"
             select position,
                    event_id,
+                   coalesce(timeline, (select timeline from log_head)) as "timeline!",
                    last_removal,
                    log_holds(position, event_id) as "is_in_log!"
               from checkpoints
@@ -97,6 +98,7 @@ impl Storage {
                 position: found.position,
                 event_id: found.event_id,
             },
+            timeline: found.timeline,
             is_in_log: found.is_in_log,
             last_removal: found.last_removal,
         })

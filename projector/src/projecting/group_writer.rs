@@ -17,7 +17,7 @@ pub(crate) struct GroupWriter(mpsc::UnboundedSender<Waiting>);
 /// A batch that waits to be written, and who waits for it. There is at most one of each worker.
 struct Waiting {
     batch: ShardBatch,
-    is_written: oneshot::Sender<bool>,
+    written: oneshot::Sender<Option<i32>>,
 }
 
 impl GroupWriter {
@@ -30,16 +30,17 @@ impl GroupWriter {
         Self(queue)
     }
 
-    /// Writes a batch, and says whether it is written. If not, that may be the fault of any of the batches that were
+    /// Writes a batch, and returns the timeline of the log, or none if the batch is not written. That may be the fault of any of the batches that were
     /// written together, and each must be written alone.
-    pub(super) async fn write(&self, storage: Storage, batch: Arc<RowBatch>) -> bool {
-        let (is_written, written) = oneshot::channel();
+    pub(super) async fn write(&self, storage: Storage, batch: Arc<RowBatch>) -> Option<i32> {
+        let (sender, written) = oneshot::channel();
         let waiting = Waiting {
             batch: (storage, batch),
-            is_written,
+            written: sender,
         };
         // Either fails only if the process ends.
-        self.0.send(waiting).is_ok() && written.await.unwrap_or(false)
+        self.0.send(waiting).ok()?;
+        written.await.ok()?
     }
 }
 
@@ -51,23 +52,21 @@ async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, statement_t
         while let Ok(next) = queue.try_recv() {
             waiting.push(next);
         }
-        let (batches, written): (Vec<_>, Vec<_>) = waiting
-            .into_iter()
-            .map(|it| (it.batch, it.is_written))
-            .unzip();
-        let result = write(batches, statement_timeout).await;
-        for is_written in written {
+        let (batches, written): (Vec<_>, Vec<_>) =
+            waiting.into_iter().map(|it| (it.batch, it.written)).unzip();
+        let timeline = write(batches, statement_timeout).await.ok();
+        for written in written {
             // Nobody may wait any more.
-            let _ = is_written.send(result.is_ok());
+            let _ = written.send(timeline);
         }
     }
 }
 
-async fn write(batches: Vec<ShardBatch>, statement_timeout: Duration) -> Result<(), StorageError> {
+async fn write(batches: Vec<ShardBatch>, statement_timeout: Duration) -> Result<i32, StorageError> {
     let shards = batches.len();
     let written = write_together(batches, Some(statement_timeout)).await;
     match &written {
-        Ok(()) => {
+        Ok(_) => {
             #[expect(clippy::cast_precision_loss, reason = "a measurement")]
             histogram!("tidemark_projection_write_shards").record(shards as f64);
         }

@@ -10,7 +10,7 @@ use metrics::{Counter, Gauge, counter, gauge};
 use redis::RedisError;
 use tidemark_events::LogPoint;
 use tidemark_platform::config;
-use tidemark_read_models::redis::{Bucket, ScriptLimits};
+use tidemark_read_models::redis::{Bucket, Documents, ScriptLimits};
 use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -20,9 +20,9 @@ pub(super) struct RedisWriterHandle {
     queue: mpsc::UnboundedSender<QueuedBatch>,
     /// Bounds the queue: a permit for each byte that waits.
     permits: Arc<Semaphore>,
-    /// The checkpoint of the rows in Postgres. It is set after the batch was queued or dropped, so that
-    /// the Redis writer sees by it that a batch was dropped.
-    rows_checkpoint: watch::Sender<LogPoint>,
+    /// The checkpoint of the rows in Postgres, with the timeline on which it was written; 0 before the worker has started.
+    /// It is set after the batch was queued or dropped, so that the Redis writer sees by it that a batch was dropped.
+    rows_checkpoint: watch::Sender<(LogPoint, i32)>,
     dropped: Counter,
 }
 
@@ -44,11 +44,14 @@ enum Error {
 pub(super) struct RedisWriter {
     read_model: &'static str,
     storage: Storage,
+    documents: Documents,
+    /// The timeline whose bucket is written.
+    timeline: i32,
     bucket: Bucket,
     script: ScriptLimits,
     check: Duration,
     queue: mpsc::UnboundedReceiver<QueuedBatch>,
-    rows_checkpoint: watch::Receiver<LogPoint>,
+    rows_checkpoint: watch::Receiver<(LogPoint, i32)>,
     /// The bucket's checkpoint as this writer left it; `None` if it must be read from Redis.
     checkpoint: Option<LogPoint>,
     measurements: Measurements,
@@ -63,13 +66,13 @@ struct Measurements {
 
 impl RedisWriterHandle {
     /// Sets the checkpoint of the rows, as a worker finds it when it starts.
-    pub(super) fn start_at(&self, checkpoint: LogPoint) {
-        self.rows_checkpoint.send_replace(checkpoint);
+    pub(super) fn start_at(&self, checkpoint: LogPoint, timeline: i32) {
+        self.rows_checkpoint.send_replace((checkpoint, timeline));
     }
 
     /// Queues a committed batch. If the queue is full the batch is dropped, and its rows are read back
     /// later.
-    pub(super) fn offer(&self, batch: Arc<RowBatch>) {
+    pub(super) fn offer(&self, batch: Arc<RowBatch>, timeline: i32) {
         let checkpoint = batch.to;
         let bytes = batch.rows.iter().map(StoredRow::size).sum::<usize>();
         let permits = u32::try_from(bytes.max(size_of::<RowBatch>())).unwrap_or(u32::MAX);
@@ -78,7 +81,7 @@ impl RedisWriterHandle {
         if !is_queued {
             self.dropped.increment(1);
         }
-        self.rows_checkpoint.send_replace(checkpoint);
+        self.rows_checkpoint.send_replace((checkpoint, timeline));
     }
 }
 
@@ -87,10 +90,10 @@ impl RedisWriter {
     pub(super) fn spawn(
         read_model: &'static str,
         storage: Storage,
-        bucket: Bucket,
+        documents: Documents,
         settings: &config::Redis,
     ) -> RedisWriterHandle {
-        let (handle, writer) = Self::new(read_model, storage, bucket, settings);
+        let (handle, writer) = Self::new(read_model, storage, documents, settings);
         tokio::spawn(writer.run());
         handle
     }
@@ -98,19 +101,21 @@ impl RedisWriter {
     fn new(
         read_model: &'static str,
         storage: Storage,
-        bucket: Bucket,
+        documents: Documents,
         settings: &config::Redis,
     ) -> (RedisWriterHandle, Self) {
         let (sender, queue) = mpsc::unbounded_channel();
-        let rows_checkpoint = watch::Sender::new(LogPoint::START);
+        let rows_checkpoint = watch::Sender::new((LogPoint::START, 0));
         let shard = storage.shard().number.to_string();
         let labels = [("read_model", read_model.to_owned()), ("shard", shard)];
         let counter = |name: &'static str| counter!(name, &labels);
         let gauge = |name: &'static str| gauge!(name, &labels);
         let writer = Self {
             read_model,
+            timeline: 0,
+            bucket: bucket(&documents, 0, &storage, read_model),
             storage,
-            bucket,
+            documents,
             script: ScriptLimits {
                 documents: settings.script_documents_max,
                 bytes: settings.script_bytes_max,
@@ -174,17 +179,32 @@ impl RedisWriter {
     /// Writes the queued batches, then reads back from the rows what they did not contain, or everything if the rows
     /// went back. With `is_quiet` it also checks that the bucket still is what this writer left.
     async fn catch_up(&mut self, is_quiet: bool) -> Result<(), Error> {
-        let rows_checkpoint = *self.rows_checkpoint.borrow_and_update();
+        let (rows_checkpoint, timeline) = *self.rows_checkpoint.borrow_and_update();
+        if timeline == 0 {
+            return Ok(());
+        }
+        if timeline != self.timeline {
+            self.follow_timeline(timeline).await?;
+        }
         while let Ok((batch, _permits)) = self.queue.try_recv() {
             self.write(&batch).await?;
         }
-        let now = self.rows_checkpoint.borrow().position;
+        let now = self.rows_checkpoint.borrow().0.position;
         let differs = |at: LogPoint| at.position < rows_checkpoint.position || at.position > now;
         let is_behind = self.checkpoint.is_none_or(differs);
         if is_behind || (is_quiet && self.bucket.checkpoint().await? != self.checkpoint) {
             self.checkpoint = Some(self.refill().await?);
         }
         self.measure();
+        Ok(())
+    }
+
+    /// Goes on with the bucket of another timeline. That of the one before is removed, so that nobody reads it any more.
+    async fn follow_timeline(&mut self, timeline: i32) -> Result<(), Error> {
+        self.bucket.remove().await?;
+        self.bucket = bucket(&self.documents, timeline, &self.storage, self.read_model);
+        self.timeline = timeline;
+        self.checkpoint = None;
         Ok(())
     }
 
@@ -208,6 +228,11 @@ impl RedisWriter {
         let position = self.checkpoint.map_or(0, |at| at.position);
         self.measurements.position.set(position as f64);
     }
+}
+
+fn bucket(documents: &Documents, timeline: i32, storage: &Storage, read_model: &str) -> Bucket {
+    let generation = storage.generation().number;
+    documents.bucket(timeline, read_model, generation, storage.shard())
 }
 
 #[cfg(test)]

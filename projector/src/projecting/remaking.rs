@@ -74,14 +74,14 @@ impl<M: ReadModel> Worker<M> {
                 ..Parked::default()
             },
         });
-        match self.storage.write(Arc::clone(&batch)).await {
+        let timeline = match self.storage.write(Arc::clone(&batch)).await {
             Err(error) if error.is_of_a_row() => return Ok(Err(error.to_string())),
             written => written?,
-        }
+        };
         tracing::info!(read_model = M::NAME, row = %id, "a parked row has all its events again");
         self.parking.release(id);
         self.rows.forget(id);
-        self.offer(batch);
+        self.offer(batch, timeline);
         Ok(Ok(()))
     }
 }

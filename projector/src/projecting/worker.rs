@@ -154,7 +154,7 @@ impl<M: ReadModel> Worker<M> {
             rows,
             parked: self.parking.take_unwritten(),
         });
-        match self.store(&batch, is_level).await {
+        let timeline = match self.store(&batch, is_level).await {
             Err(error) if error.is_of_a_row() => {
                 let refused = self.storage.refused(Arc::clone(&batch)).await?;
                 let remaining = Arc::make_mut(&mut batch);
@@ -165,10 +165,10 @@ impl<M: ReadModel> Worker<M> {
                     self.park(id, &positions, &reason);
                 }
                 remaining.parked = self.parking.take_unwritten();
-                self.storage.write(Arc::clone(&batch)).await?;
+                self.storage.write(Arc::clone(&batch)).await?
             }
             written => written?,
-        }
+        };
         fail_point!("projector_committed");
         self.checkpoint = to;
         self.unwritten_since = None;
@@ -182,25 +182,25 @@ impl<M: ReadModel> Worker<M> {
             counter!("tidemark_projection_parked_total", "read_model" => M::NAME).increment(1);
             tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row is parked");
         }
-        self.offer(batch);
+        self.offer(batch, timeline);
         self.rows.evict(self.limits.cached_rows);
         Ok(())
     }
 
-    /// Stores a batch, together with those of other shards if it can delay none of them.
-    async fn store(&mut self, batch: &Arc<RowBatch>, is_level: bool) -> Result<(), StorageError> {
+    /// Stores a batch, together with those of other shards if it can delay none of them. Returns the timeline of the log.
+    async fn store(&mut self, batch: &Arc<RowBatch>, is_level: bool) -> Result<i32, StorageError> {
         let now = Instant::now();
         let is_small =
             batch.parked == Parked::default() && batch.rows.len() <= self.limits.together_rows;
         if is_level
             && is_small
             && self.alone_until.is_none_or(|until| now >= until)
-            && self
+            && let Some(timeline) = self
                 .group_writer
                 .write(self.storage.clone(), Arc::clone(batch))
                 .await
         {
-            return Ok(());
+            return Ok(timeline);
         }
         let now = Instant::now();
         let stored = self.storage.write(Arc::clone(batch)).await;
@@ -223,9 +223,9 @@ impl<M: ReadModel> Worker<M> {
         }
     }
 
-    /// Offers a batch that was written to the Redis writer. Documents that are parked are taken out of Redis, so that
+    /// Offers a batch that was written on this timeline to the Redis writer. Documents that are parked are taken out of Redis, so that
     /// their readers ask Postgres.
-    pub(super) fn offer(&self, mut batch: Arc<RowBatch>) {
+    pub(super) fn offer(&self, mut batch: Arc<RowBatch>, timeline: i32) {
         let Some(redis_writer) = &self.redis_writer else {
             return;
         };
@@ -238,7 +238,7 @@ impl<M: ReadModel> Worker<M> {
                     .map(|row| StoredRow::removed(row.id, row.position)),
             );
         }
-        redis_writer.offer(batch);
+        redis_writer.offer(batch, timeline);
     }
 }
 
@@ -292,7 +292,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         let parked = self.storage.parked().await?;
         self.parking = Parking::of(parked.into_iter().map(|row| row.id));
         if let Some(redis_writer) = &self.redis_writer {
-            redis_writer.start_at(self.checkpoint);
+            redis_writer.start_at(self.checkpoint, stored.timeline);
         }
         Ok(self.checkpoint)
     }

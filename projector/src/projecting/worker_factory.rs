@@ -44,8 +44,8 @@ impl WorkerFactory {
         );
         let documents = self.documents.as_ref().filter(|_| M::IN_REDIS);
         let redis_writer = documents.map(|documents| {
-            let bucket = documents.bucket(M::NAME, generation.number, shard);
-            RedisWriter::spawn(M::NAME, storage.clone(), bucket, &self.config.redis)
+            let documents = documents.clone();
+            RedisWriter::spawn(M::NAME, storage.clone(), documents, &self.config.redis)
         });
         let log = Log::new(self.pool.clone());
         Worker::new(

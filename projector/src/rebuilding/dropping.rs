@@ -20,8 +20,13 @@ pub(super) async fn delete_dropped(
     while !pool.with_timeout(step()).await? {}
     tracing::info!(read_model, generation, "the generation is deleted");
     if let Some(documents) = documents {
-        for shard in Shard::all(shards) {
-            let bucket = documents.bucket(read_model, generation, shard);
+        let timelines = sqlx::query_scalar!("select id from timelines").fetch_all(&**pool);
+        let timelines = pool.with_timeout(timelines).await?;
+        let all = timelines
+            .iter()
+            .flat_map(|timeline| Shard::all(shards).map(|shard| (*timeline, shard)));
+        for (timeline, shard) in all {
+            let bucket = documents.bucket(timeline, read_model, generation, shard);
             if let Err(error) = bucket.remove().await {
                 tracing::warn!(read_model, generation, %error, "its documents stay in Redis");
             }

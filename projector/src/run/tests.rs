@@ -93,7 +93,7 @@ async fn the_log_becomes_rows_documents_and_actions() {
     let documents = documents(&config(&database).redis).unwrap().unwrap();
     let cached = async || {
         documents
-            .get("auction", 1, 1, samples::AUCTION.0)
+            .get(1, "auction", 1, 1, samples::AUCTION.0)
             .await
             .unwrap()
     };

@@ -64,7 +64,8 @@ impl HotDocuments {
     ) -> Option<Document> {
         let redis = self.redis.as_ref()?;
         let (shard, due) = self.checkpoints.shard_of::<M>(id)?;
-        let keeps_up = |reflected: Token| due <= reflected.position;
+        let keeps_up =
+            |reflected: Token| reflected.timeline == shard.timeline && due <= reflected.position;
         let is_fresh_enough = |reflected: Token| {
             token.is_none_or(|token| {
                 token.timeline == reflected.timeline && token.position <= reflected.position
@@ -126,7 +127,13 @@ impl Redis {
         };
         let cached = self
             .documents
-            .get(&shard.read_model, shard.generation, shard.shards, id)
+            .get(
+                shard.timeline,
+                &shard.read_model,
+                shard.generation,
+                shard.shards,
+                id,
+            )
             .await;
         let change = match &cached {
             Ok(_) => call.succeeded(),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tidemark_event_store::testing::from_environment;
 use tidemark_events::LogPoint;
 use tidemark_read_models::market::auction::Auction;
@@ -174,7 +175,7 @@ async fn a_list_of_two_read_models_reflects_the_one_that_is_behind() {
 fn auctions_in_redis(database: &Database) -> Bucket {
     let url = from_environment("TIDEMARK_REDIS__URL");
     let documents = Documents::new(&url, &database.name, Duration::from_secs(1)).unwrap();
-    documents.bucket(Auction::NAME, 1, Shard::ONLY)
+    documents.bucket(1, Auction::NAME, 1, Shard::ONLY)
 }
 
 /// Writes the document of auction 1 to Redis as the Redis writer does.
@@ -218,6 +219,28 @@ async fn redis_answers_where_it_is_fresh_enough() {
     assert_eq!(ask("1.7").await.body["version"], 42);
     assert_eq!(ask("1.8").await.problem(), (503, "behind"));
     assert_eq!(api.get(PATH, &[]).await.body["version"], 42);
+}
+
+#[tokio::test]
+async fn documents_of_an_earlier_timeline_are_not_used() {
+    let database = with_an_auction("forked").await;
+    write_to_redis(&auctions_in_redis(&database), 7, 42, 6).await;
+    // What was read once stays in memory.
+    let api = with_redis(&database, "3600000").await;
+    let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
+    while ask("1.5").await.tidemark != "1.7" {}
+    let fork = "insert into timelines values (2, 1, 5); update log_head set timeline = 2";
+    database.execute(fork).await;
+    assert_eq!(ask("2.5").await.body["version"], 1);
+    // The process looks at the timeline from time to time.
+    while api.get(PATH, &[]).await.tidemark != "2.5" {}
+    assert_eq!(api.get(PATH, &[]).await.body["version"], 1);
+    let answer = ask("1.5").await;
+    assert_eq!(
+        (&*answer.tidemark, &answer.body["version"]),
+        ("2.5", &json!(1))
+    );
+    assert_eq!(ask("1.6").await.problem(), (409, "other_timeline"));
 }
 
 #[tokio::test]

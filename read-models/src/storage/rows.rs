@@ -163,6 +163,8 @@ impl Parked {
 pub struct Checkpoint {
     /// The point up to which all events are in the rows of the shard, or wait for a parked row.
     pub point: LogPoint,
+    /// The timeline of the log at the last write.
+    pub timeline: i32,
     /// Whether the log holds that point. If not, the rows are of another history.
     pub is_in_log: bool,
     /// The checkpoint of the last write that removed a row, or wrote one that had been parked. A copy of the rows as of this checkpoint or a later

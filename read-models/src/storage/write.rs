@@ -21,7 +21,7 @@ pub type ShardBatch = (Storage, Arc<RowBatch>);
 
 /// Writes the batches of several shards of one database together: all of them, or none. A statement may take
 /// `statement_timeout`, if there is one, in place of what the connection allows. The write continues if the caller
-/// stops waiting for it.
+/// stops waiting for it. Returns the timeline of the log.
 ///
 /// # Errors
 /// [`StorageError::Fenced`] if the checkpoint of a shard is not at `from`, or the log does not hold `to`. After any
@@ -29,7 +29,7 @@ pub type ShardBatch = (Storage, Arc<RowBatch>);
 pub async fn write_together(
     batches: Vec<ShardBatch>,
     statement_timeout: Option<Duration>,
-) -> Result<(), StorageError> {
+) -> Result<i32, StorageError> {
     let Some((
         Storage {
             pool,
@@ -39,7 +39,7 @@ pub async fn write_together(
         _,
     )) = batches.first().cloned()
     else {
-        return Ok(());
+        return Ok(0);
     };
     let write = async move {
         let mut connection = pool.acquire().await?;
@@ -58,10 +58,10 @@ async fn write_in_transaction(
     connection: &mut PgConnection,
     batches: &[ShardBatch],
     statement_timeout: Option<Duration>,
-) -> Result<(), StorageError> {
+) -> Result<i32, StorageError> {
     let begin = begin(batches, statement_timeout);
     let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
-    advance_checkpoints(&mut transaction, batches).await?;
+    let timeline = advance_checkpoints(&mut transaction, batches).await?;
     for (storage, batch) in batches {
         for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
             storage.write_rows(&mut transaction, rows).await?;
@@ -69,7 +69,8 @@ async fn write_in_transaction(
         storage.park(&mut transaction, &batch.parked).await?;
     }
     fail_point!("projector_in_transaction");
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(timeline)
 }
 
 /// How the transaction begins. A crash of Postgres may lose the last commits, because it does not wait until they are on
@@ -93,11 +94,11 @@ fn begin(batches: &[ShardBatch], statement_timeout: Option<Duration>) -> String 
 
 /// Moves the checkpoints, and lets queries know of it, unless one is not where this process left it, another fold makes
 /// its rows, or the log does not hold the event that its batch ends with: then the batch may be of a future that the
-/// log has lost.
+/// log has lost. Returns the timeline of the log.
 async fn advance_checkpoints(
     transaction: &mut Transaction<'_, Postgres>,
     batches: &[ShardBatch],
-) -> Result<(), StorageError> {
+) -> Result<i32, StorageError> {
     let column = |value: fn(&Storage) -> i32| -> Vec<i32> {
         batches.iter().map(|(storage, _)| value(storage)).collect()
     };
@@ -147,9 +148,11 @@ async fn advance_checkpoints(
                and log_holds(batch.to_position, batch.to_event_id)
             returning checkpoints.read_model,
                       checkpoints.generation,
-                      checkpoints.shard
+                      checkpoints.shard,
+                      log_head.timeline
         )
-        select read_model,
+        select timeline,
+               read_model,
                generation,
                shard,
                -- If a listener does not take what it is sent, the queue fills up, and then a commit would fail.
@@ -173,7 +176,7 @@ async fn advance_checkpoints(
     .fetch_all(&mut **transaction)
     .await?;
     if advanced.len() == batches.len() {
-        return Ok(());
+        return Ok(advanced.first().map_or(0, |it| it.timeline));
     }
     let is_fenced = |(storage, _): &&ShardBatch| {
         !advanced.iter().any(|it| {
@@ -184,7 +187,9 @@ async fn advance_checkpoints(
     };
     // If none is found, two of the batches are of the same shard.
     let fenced = batches.iter().find(is_fenced).or(batches.first());
-    fenced.map_or(Ok(()), |(storage, batch)| storage.fence(0, batch.from))
+    fenced.map_or(Ok(0), |(storage, batch)| {
+        storage.fence(0, batch.from).map(|()| 0)
+    })
 }
 
 impl Storage {
@@ -192,7 +197,7 @@ impl Storage {
     ///
     /// # Errors
     /// As for [`write_together`].
-    pub async fn write(&self, batch: Arc<RowBatch>) -> Result<(), StorageError> {
+    pub async fn write(&self, batch: Arc<RowBatch>) -> Result<i32, StorageError> {
         write_together(vec![(self.clone(), batch)], None).await
     }
 

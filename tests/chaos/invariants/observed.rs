@@ -169,7 +169,7 @@ async fn bucket_keys<M: ReadModel>(
     redis: &mut redis::aio::MultiplexedConnection,
 ) -> Vec<String> {
     let prefix = stack.settings.config().redis.key_prefix;
-    let pattern = format!("{prefix}:{{{}.*}}", M::NAME);
+    let pattern = format!("{prefix}:{{*.{}.*}}", M::NAME);
     redis.keys(pattern).await.unwrap()
 }
 

@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use tidemark_tests::market::STARTING_PRICE;
-use tidemark_tests::{App, Database, Process, Settings};
+use tidemark_tests::{App, Database, Process, Settings, eventually};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a check that found something.
@@ -97,16 +97,37 @@ async fn a_backup_under_load_restores_to_a_whole_log() {
     let again = Process::operators_tool(&settings, &restore).await;
     assert!(!again.status.success(), "{again:?}");
 
-    let mut settings = Settings::new(&restored).as_service("operator");
-    let command_api = Process::command_api(&settings).await;
-    settings.set("TIDEMARK_COMMAND_API__URL", &*command_api.url);
-    let fork = ["timeline", "fork", "--reason", "A backup was restored."];
-    let tool = Process::operators_tool(&settings, &fork).await;
-    assert!(tool.status.success(), "{tool:?}");
-    Process::projector(&settings).await;
+    go_on(&restored, end).await;
 
     // The log has gone on since, which is no fault.
     assert_eq!(found_after(&app, "", Some(folder.path())).await, []);
+}
+
+/// Does what docs/operating.md says about a log that was restored and ends there.
+async fn go_on(restored: &Database, end: i64) {
+    let mut settings = Settings::new(restored);
+    let command_api = Process::command_api(&settings).await;
+    settings.set("TIDEMARK_COMMAND_API__URL", &*command_api.url);
+    let settings = settings.as_service("operator");
+    let fork = ["timeline", "fork", "--reason", "as an exercise"];
+    let tool = Process::operators_tool(&settings, &fork).await;
+    assert!(tool.status.success(), "{tool:?}");
+    let _projector = Process::projector(&settings).await;
+    let list = ["timeline", "list", "--json"];
+    let list = Process::operators_tool(&settings, &list).await;
+    let list: Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!(
+        (&list[0]["parent"], &list[0]["forked_at"]),
+        (&json!(1), &json!(end))
+    );
+    eventually("all to follow the log to the fork", || async {
+        let status = ["status", "--json"];
+        let status = Process::operators_tool(&settings, &status).await;
+        let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+        let mut shards = status["read_models"].as_array().unwrap().iter();
+        shards.all(|it| it["position"] == end + 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

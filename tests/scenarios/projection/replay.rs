@@ -61,15 +61,16 @@ async fn differences_of<M: ReadModel>(app: &App, events: &[Recorded]) -> Vec<Str
 
 /// The Redis keys of the hashes that hold the documents of a read model, one per shard.
 pub(super) async fn buckets<M: ReadModel>(app: &App) -> Vec<String> {
-    let sql =
-        "select generation, shards from generations where read_model = $1 and state = 'serving'";
-    let (generation, shards): (i32, i32) = sqlx::query_as(sql)
+    let sql = "select timeline, generation, shards
+                 from generations, log_head
+                where read_model = $1 and state = 'serving'";
+    let (timeline, generation, shards): (i32, i32, i32) = sqlx::query_as(sql)
         .bind(M::NAME)
         .fetch_one(&app.database.pool)
         .await
         .unwrap();
     let prefix = app.settings.get("TIDEMARK_REDIS__KEY_PREFIX");
-    let bucket = |shard| format!("{prefix}:{{{}.{generation}.{shard}}}", M::NAME);
+    let bucket = |shard| format!("{prefix}:{{{timeline}.{}.{generation}.{shard}}}", M::NAME);
     (0..shards).map(bucket).collect()
 }
 

@@ -36,7 +36,7 @@ impl Case {
         database.append(&log).await;
         let url = from_environment("TIDEMARK_REDIS__URL");
         let prefix = &database.name;
-        let key = format!("{prefix}:{{tally.1.0}}");
+        let key = format!("{prefix}:{{1.tally.1.0}}");
         let mut raw = redis::Client::open(&*url)
             .unwrap()
             .get_multiplexed_async_connection()
@@ -56,8 +56,9 @@ impl Case {
             script_documents_max: 2,
             ..database.config(&[]).redis
         };
-        let bucket = documents.bucket("tally", GENERATION.number, Shard::ONLY);
-        let (handle, writer) = RedisWriter::new("tally", storage.clone(), bucket, &settings);
+        let (handle, writer) =
+            RedisWriter::new("tally", storage.clone(), documents.clone(), &settings);
+        handle.start_at(LogPoint::START, 1);
         Self {
             database,
             storage,
@@ -83,8 +84,8 @@ impl Case {
 
     async fn write(&self, batch: RowBatch) {
         let batch = Arc::new(batch);
-        self.storage.write(Arc::clone(&batch)).await.unwrap();
-        self.handle.offer(batch);
+        let timeline = self.storage.write(Arc::clone(&batch)).await.unwrap();
+        self.handle.offer(batch, timeline);
     }
 
     /// The document of a bucket that is filled.
@@ -93,7 +94,10 @@ impl Case {
     }
 
     async fn look_up(&self, id: Uuid) -> Option<CachedDocument> {
-        let cached = self.documents.get("tally", GENERATION.number, 1, id).await;
+        let cached = self
+            .documents
+            .get(1, "tally", GENERATION.number, 1, id)
+            .await;
         cached.unwrap()
     }
 
@@ -171,25 +175,53 @@ async fn a_bucket_is_filled_with_the_rows_of_its_shard() {
             parked: Parked::default(),
         };
         storage.write(Arc::new(batch)).await.unwrap();
-        let bucket = case.documents.bucket("tally", GENERATION.number, shard);
         let settings = case.database.config(&[]).redis;
-        let (_handle, writer) = RedisWriter::new("tally", storage, bucket, &settings);
-        writer.refill().await.unwrap();
+        let documents = case.documents.clone();
+        let (handle, mut writer) = RedisWriter::new("tally", storage, documents, &settings);
+        handle.start_at(at(0), 1);
+        writer.catch_up(false).await.unwrap();
     }
     let get = async |id| {
         case.documents
-            .get("tally", GENERATION.number, 2, id)
+            .get(1, "tally", GENERATION.number, 2, id)
             .await
             .unwrap()
     };
     assert_eq!(get(even).await, Some(cached("{}", 3, 3)));
     assert_eq!(get(odd).await, Some(cached("{}", 3, 4)));
-    let misplaced = case.documents.get("tally", GENERATION.number, 1, odd).await;
+    let misplaced = case
+        .documents
+        .get(1, "tally", GENERATION.number, 1, odd)
+        .await;
     assert_eq!(
         misplaced.unwrap(),
         Some(cached("", 0, 3)),
         "the other shard has it"
     );
+}
+
+#[tokio::test]
+async fn after_a_fork_documents_are_in_a_bucket_of_the_new_timeline_alone() {
+    let mut case = Case::new("forked", 10_000).await;
+    case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1), row(REMOVED, "{}", 1)])
+        .await;
+    case.catch_up().await;
+    let fork = "insert into timelines values (2, 1, 1); update log_head set timeline = 2";
+    sqlx::raw_sql(fork)
+        .execute(&case.database.owner)
+        .await
+        .unwrap();
+    case.commit(1, 2, vec![row(CATEGORY.0, r#"{"a":2}"#, 2)])
+        .await;
+    case.catch_up().await;
+    let get = async |id| {
+        let documents = &case.documents;
+        let found = documents.get(2, "tally", GENERATION.number, 1, id).await;
+        found.unwrap()
+    };
+    assert_eq!(get(CATEGORY.0).await, Some(cached(r#"{"a":2}"#, 2, 2)));
+    assert_eq!(get(REMOVED).await, Some(cached("{}", 1, 2)));
+    assert_eq!(case.look_up(CATEGORY.0).await, None, "the old bucket");
 }
 
 #[tokio::test]
@@ -251,7 +283,7 @@ async fn a_bucket_that_is_ahead_of_the_rows_is_filled_anew() {
     case.commit(0, 1, vec![row(CATEGORY.0, "{}", 1)]).await;
     let bucket = case
         .documents
-        .bucket("tally", GENERATION.number, Shard::ONLY);
+        .bucket(1, "tally", GENERATION.number, Shard::ONLY);
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
     let wrong = [row(CATEGORY.0, r#"{"wrong":1}"#, 70)];
@@ -272,7 +304,7 @@ async fn a_writer_that_was_overtaken_changes_nothing() {
     case.catch_up().await;
     let bucket = case
         .documents
-        .bucket("tally", GENERATION.number, Shard::ONLY);
+        .bucket(1, "tally", GENERATION.number, Shard::ONLY);
     let stale = RowBatch {
         from: at(3),
         to: at(6),

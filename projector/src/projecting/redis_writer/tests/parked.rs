@@ -27,7 +27,7 @@ async fn readers_of_a_parked_document_ask_postgres() {
         },
     };
     case.storage.write(Arc::new(batch)).await.unwrap();
-    case.handle.start_at(at(3));
+    case.handle.start_at(at(3), 1);
     case.catch_up().await;
     assert_eq!(case.get(CATEGORY.0).await, cached("", 2, 3));
 
