@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod command_api;
 mod create_admin;
+mod error;
 mod parked;
 mod rebuild;
 mod run;
@@ -16,21 +17,28 @@ use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use sqlx::migrate::MigrateError;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use clap_complete::{Shell, generate};
 use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
 use tidemark_platform::config::{FeedChoice, required};
-use tidemark_platform::{Config, auth, config, database, telemetry};
+use tidemark_platform::{Config, database};
 
+pub(crate) use self::error::Error;
 use crate::error::with_causes;
+
+/// The name of the program.
+const NAME: &str = "tidemark-projector";
 
 /// Keeps Tidemark's read models, answers events through reactors, and is the operators' tool.
 ///
 /// Every setting comes from the environment as `TIDEMARK_<SECTION>__<KEY>`, or from the TOML file
 /// that `TIDEMARK_CONFIG` names.
+///
+/// The exit code is 0 after success, 1 after a failure, and 2 if the arguments are wrong or what was looked at needs
+/// help; `rebuild` has another one. An error is printed to standard error.
 #[derive(Debug, Parser)]
-#[command(name = "tidemark-projector", version)]
+#[command(name = NAME, version)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -43,6 +51,7 @@ enum Command {
     /// Any number of projectors share the read models and reactors. If one is killed, the others have its work
     /// within seconds. Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN`
     /// for the commands that reactors send to the command API.
+    #[command(after_help = "Example: tidemark-projector run --feed log")]
     Run {
         /// Where events are read from, in place of `projection.feed`
         #[arg(long, value_enum)]
@@ -51,6 +60,7 @@ enum Command {
     /// Migrate the database to the schema of this build
     ///
     /// Needs `TIDEMARK_DATABASE__OWNER_URL`. A second run changes nothing.
+    #[command(after_help = "Example: tidemark-projector migrate")]
     Migrate,
     /// Back the database up to a folder while it is in use
     ///
@@ -63,6 +73,7 @@ enum Command {
     ///
     /// Runs `pg_restore`, and then checks the log and compares each event with the backup. The exit code is 2 if the
     /// database is not whole. Needs `TIDEMARK_DATABASE__OWNER_URL`.
+    #[command(after_help = "Example: tidemark-projector restore /backups/2026-11-26")]
     Restore(backup::Arguments),
     /// Check that the log of a database is whole and that nothing is ahead of it
     ///
@@ -81,8 +92,11 @@ enum Command {
     /// Needs `TIDEMARK_BOOTSTRAP_SECRET`, and `TIDEMARK_SERVICE_TOKEN` of a service that may
     /// `create_first_admin`. If there is an administrator already, nothing changes and the exit code is
     /// 0.
+    #[command(
+        after_help = "Example: tidemark-projector create-admin --email ada@example.com --password-file password"
+    )]
     CreateAdmin(Admin),
-    /// List the actions of reactors that were refused for good, or try one of them again
+    /// List the actions of reactors that were refused for good, try one of them again, or drop one
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
@@ -108,13 +122,29 @@ enum Command {
     )]
     Rebuild(Rebuild),
     /// Pause the build of a generation
+    #[command(after_help = "Example: tidemark-projector pause auction --reason 'it is busy'")]
     Pause(Generations),
     /// Go on with the build of a generation that was paused
+    #[command(after_help = "Example: tidemark-projector resume auction --reason 'it is quiet'")]
     Resume(Generations),
-    /// Give up the build of a generation, and delete what was built
+    /// Give up the build of a generation; a projector deletes what was built
+    #[command(
+        after_help = "Example: tidemark-projector cancel auction --reason 'the fold is wrong'"
+    )]
     Cancel(Generations),
     /// Let the generation that served before serve again
+    #[command(
+        after_help = "Example: tidemark-projector rollback auction --reason 'the new rows are wrong'"
+    )]
     Rollback(Generations),
+    /// Print a script by which a shell completes the arguments of this tool
+    #[command(
+        after_help = "Example: tidemark-projector completions bash > /etc/bash_completion.d/tidemark-projector"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -124,6 +154,9 @@ struct Rebuild {
     /// Into how many shards the new generation is divided, in place of `projection.shards`
     #[arg(long)]
     shards: Option<NonZeroU8>,
+    /// How many events of the log each shard applies in a second at most while it is built
+    #[arg(long, value_name = "EVENTS_PER_SECOND", value_parser = value_parser!(i32).range(1..))]
+    throttle: Option<i32>,
     /// Let the new generation serve also if its rows are different
     #[arg(long)]
     expect_changes: bool,
@@ -168,78 +201,6 @@ enum Feed {
     Log,
 }
 
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(transparent)]
-    Config(#[from] config::Error),
-    #[error(transparent)]
-    Telemetry(#[from] telemetry::Error),
-    #[error("cannot listen on {address}")]
-    Listen {
-        address: std::net::SocketAddr,
-        source: std::io::Error,
-    },
-    #[error("cannot listen for signals")]
-    Signals(#[source] std::io::Error),
-    #[error(transparent)]
-    Run(#[from] crate::Error),
-    #[error("Postgres failed")]
-    Database(#[from] sqlx::Error),
-    #[error("the database cannot be migrated")]
-    Migrate(#[from] MigrateError),
-    #[error("TIDEMARK_DATABASE__OWNER_URL is not a URL")]
-    OwnerUrl,
-    #[error("the folder of the backup cannot be written")]
-    Folder(#[source] std::io::Error),
-    #[error("the folder holds no complete backup, because its file `fingerprints` cannot be read")]
-    NoBackup(#[source] std::io::Error),
-    #[error("the fingerprints cannot be read or written")]
-    Fingerprints(#[from] std::io::Error),
-    #[error("the database is not empty; restore into a new one")]
-    NotEmpty,
-    #[error("{0}")]
-    Program(String),
-    #[error("the status cannot be written as JSON")]
-    Output(#[from] serde_json::Error),
-    #[error(transparent)]
-    Credential(#[from] auth::Error),
-    #[error("the password cannot be read")]
-    Password(#[source] std::io::Error),
-    #[error("there is no read model `{0}`; there are {1}")]
-    UnknownReadModel(String, String),
-    #[error(
-        "a generation of this read model has been begun and does not serve yet; `status` shows it, and `cancel` deletes it"
-    )]
-    AlreadyBuilt,
-    #[error("no generation of this read model is being built")]
-    NoneBuilt,
-    #[error("no generation of this read model is kept that served before")]
-    NoneKept,
-    #[error(
-        "no projector runs the generation, it is not at the end of the log, stands still, or has parked rows; `status` shows how it is"
-    )]
-    NotLevel,
-    #[error(
-        "a newer version of the fold makes the generation that serves; use the tool of that build"
-    )]
-    OlderFold,
-    #[error(
-        "this build's fold makes other rows than the generation that serves has; add --expect-changes"
-    )]
-    OtherFold,
-    #[error("the generation has changed meanwhile; `status` shows how it is")]
-    Changed,
-    #[error("no refusal has ended such an action")]
-    NotGivenUp,
-    #[error("no such row is parked")]
-    NotParked,
-    #[error("the command API did not answer")]
-    CommandApi(#[source] reqwest::Error),
-    #[error("the command API refused: {0}")]
-    Refused(String),
-}
-
 impl From<Feed> for FeedChoice {
     fn from(feed: Feed) -> Self {
         match feed {
@@ -266,6 +227,10 @@ impl Command {
     async fn execute(self) -> Result<ExitCode, Error> {
         let mut config = Config::load()?;
         match self {
+            Self::Completions { shell } => {
+                generate(shell, &mut Cli::command(), NAME, &mut std::io::stdout());
+                Ok(ExitCode::SUCCESS)
+            }
             Self::Run { feed } => {
                 if let Some(feed) = feed {
                     config.projection.feed = feed.into();
@@ -306,3 +271,6 @@ fn print(text: &str) {
 fn print_again(text: &str) {
     print(&format!("\x1b[2J\x1b[H{text}"));
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,5 +9,6 @@ pub(crate) mod page;
 pub(crate) mod ring;
 pub(crate) mod source;
 pub(crate) mod subscriber;
+mod throttle;
 
 mod measurements;

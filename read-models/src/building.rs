@@ -15,6 +15,8 @@ pub struct Build {
     pub expects_changes: bool,
     /// Whether it is only compared, and then dropped.
     pub is_dry_run: bool,
+    /// How many events each shard applies in a second at most while it is built.
+    pub throttle: Option<i32>,
 }
 
 /// Makes an empty generation of a read model, which projectors then build. Returns its number; `None` if one is
@@ -24,12 +26,13 @@ pub struct Build {
 /// If Postgres fails, or there is no such read model.
 pub async fn begin(pool: &PgPool, read_model: &str, build: Build) -> sqlx::Result<Option<i32>> {
     sqlx::query_scalar!(
-        "select begin_generation($1, $2, $3, $4, $5)",
+        "select begin_generation($1, $2, $3, $4, $5, $6)",
         read_model,
         build.fold_version,
         build.shards,
         build.expects_changes,
         build.is_dry_run,
+        build.throttle,
     )
     .fetch_one(pool)
     .await

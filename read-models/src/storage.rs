@@ -82,8 +82,11 @@ impl Storage {
                    event_id,
                    coalesce(timeline, (select timeline from log_head)) as "timeline!",
                    last_removal,
-                   log_holds(position, event_id) as "is_in_log!"
+                   log_holds(position, event_id) as "is_in_log!",
+                   case when state = 'building' then throttle end as throttle
               from checkpoints
+              join generations
+             using (read_model, generation)
              where read_model = $1
                and generation = $2
                and shard = $3
@@ -101,6 +104,7 @@ impl Storage {
             timeline: found.timeline,
             is_in_log: found.is_in_log,
             last_removal: found.last_removal,
+            throttle: found.throttle,
         })
     }
 

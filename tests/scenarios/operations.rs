@@ -88,3 +88,24 @@ pub(crate) fn retry(app: &App) -> Route {
     .line("/refusal", 100)
     .out_of_range("/cause_position", [json!(0), json!(-1)])
 }
+
+/// The route of dropped actions, with a request that it accepts.
+pub(crate) fn drop_action(app: &App) -> Route {
+    let drop_action = json!({
+        "reactor": "auction-timer",
+        "cause_position": 1,
+        "target": "close",
+        "reason": "The auction was closed by hand.",
+    });
+    let operator = "operator";
+    Route::post(
+        "/v1/drops",
+        Audience::Service(operator),
+        &app.service(operator),
+    )
+    .with(drop_action)
+    .line("/reactor", 100)
+    .line("/target", 100)
+    .line("/reason", 500)
+    .out_of_range("/cause_position", [json!(0), json!(-1)])
+}

@@ -17,4 +17,5 @@ mod repeated_records;
 mod replay;
 mod shards;
 mod slow_queries;
+mod throttle;
 mod trade;

@@ -1,7 +1,8 @@
-//! Retries: the record that an operator had a reactor try an action again.
+//! Retries: the record that an operator had a reactor try an action again, or never again.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::RetryId;
+use tidemark_events::operations::rebuild::Reason;
 use tidemark_events::operations::retry::{Event, Name};
 
 use crate::identity::access;
@@ -19,7 +20,7 @@ impl AggregateState for Retry {
 
     fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Requested { .. } => {}
+            Event::Requested { .. } | Event::Dropped { .. } => {}
         }
     }
 }
@@ -64,6 +65,46 @@ impl Command for Request {
     }
 }
 
+/// Records that an operator drops an action, which is not tried again. Only a service sends it: the operators' tool, which
+/// then ends the action.
+#[derive(Clone, Debug)]
+pub struct DropAction {
+    /// The id of the new record.
+    pub retry_id: RetryId,
+    /// The reactor whose action it is.
+    pub reactor: Name,
+    /// The position of the event that the action follows from.
+    pub cause_position: i64,
+    /// What tells the action from others that follow from that event.
+    pub target: Name,
+    /// Why the operator drops it.
+    pub reason: Reason,
+}
+
+impl Command for DropAction {
+    fn name(&self) -> &'static str {
+        "drop_action"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        access::service_refusals()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        Ok(vec![Write::event(
+            self.retry_id.0,
+            Event::Dropped {
+                retry_id: self.retry_id,
+                reactor: self.reactor.clone().into(),
+                cause_position: self.cause_position,
+                target: self.target.clone().into(),
+                reason: self.reason.clone().into(),
+            },
+        )])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tidemark_events::samples::{RETRY, SELLER, stated};
@@ -83,6 +124,21 @@ mod tests {
         let recorded = given([]).by_service().when(request());
         assert_eq!(recorded, Ok(writes_of(["retry.requested"])));
         let by_user = given([registered(SELLER)]).by(SELLER).when(request());
+        assert_eq!(by_user, Err(access::Error::Service.into()));
+    }
+
+    #[test]
+    fn a_service_records_a_drop_and_nobody_else_does() {
+        let drop_action = || DropAction {
+            retry_id: RETRY,
+            reactor: stated("auction-timer"),
+            cause_position: 42,
+            target: stated("close"),
+            reason: stated("The auction was closed by hand."),
+        };
+        let recorded = given([]).by_service().when(drop_action());
+        assert_eq!(recorded, Ok(writes_of(["retry.dropped"])));
+        let by_user = given([registered(SELLER)]).by(SELLER).when(drop_action());
         assert_eq!(by_user, Err(access::Error::Service.into()));
     }
 }

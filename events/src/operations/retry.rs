@@ -1,5 +1,6 @@
-//! Events of retries, which record that an operator had a reactor try an action again.
+//! Events of retries, which record that an operator had a reactor try an action again, or never again.
 
+use super::rebuild::Reason;
 use crate::{Line, Stored};
 
 id! {
@@ -27,6 +28,20 @@ events! {
             /// The refusal that had ended the action.
             refusal: Stored<Name>,
         },
+        /// An operator dropped an action, which is not tried again.
+        #[serde(rename = "retry.dropped")]
+        Dropped {
+            /// The id of this record.
+            retry_id: RetryId,
+            /// The reactor whose action it is.
+            reactor: Stored<Name>,
+            /// The position of the event that the action follows from.
+            cause_position: i64,
+            /// What tells the action from others that follow from that event.
+            target: Stored<Name>,
+            /// Why the operator dropped it.
+            reason: Stored<Reason>,
+        },
     }
 }
 
@@ -35,11 +50,20 @@ events! {
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{RETRY, stored};
 
-    vec![Event::Requested {
-        retry_id: RETRY,
-        reactor: stored("auction-timer"),
-        cause_position: 42,
-        target: stored("close"),
-        refusal: stored("409 auction_over"),
-    }]
+    vec![
+        Event::Requested {
+            retry_id: RETRY,
+            reactor: stored("auction-timer"),
+            cause_position: 42,
+            target: stored("close"),
+            refusal: stored("409 auction_over"),
+        },
+        Event::Dropped {
+            retry_id: RETRY,
+            reactor: stored("auction-timer"),
+            cause_position: 42,
+            target: stored("close"),
+            reason: stored("The auction was closed by hand."),
+        },
+    ]
 }

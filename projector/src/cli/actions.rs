@@ -1,22 +1,24 @@
-//! Lists the actions that a refusal ended, and has one tried again, which the log records first.
+//! Lists the actions that a refusal ended, and has one tried again or drops one, which the log records first.
 
 use std::process::ExitCode;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Subcommand, value_parser};
 use serde_json::json;
+use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
 use tidemark_read_models::operations::given_up;
 use tidemark_read_models::operations::given_up::GivenUpAction;
 
 use super::command_api::CommandApi;
 use super::{Error, connect, print};
-use crate::reacting::given_up::retry;
+use crate::reacting;
 
 /// What is done about actions that were refused for good.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List them, the last ended first
+    #[command(after_help = "Example: tidemark-projector actions list --limit 100")]
     List {
         /// How many to list at most
         #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
@@ -32,14 +34,36 @@ pub(super) enum Command {
     ///
     /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_retry`. REACTOR, POSITION and TARGET are
     /// those that `list` prints.
+    #[command(after_help = "Example: tidemark-projector actions retry auction-timer 42 close")]
     Retry {
-        /// The reactor whose action it is
-        reactor: String,
-        /// The position of the event that the action follows from
-        position: i64,
-        /// What tells the action from others that follow from that event
-        target: String,
+        #[command(flatten)]
+        action: Action,
     },
+    /// Drop one that was refused or has not ended, so that it is never tried again, and put that on record
+    ///
+    /// One that is being sent at this moment may still act. Needs `TIDEMARK_SERVICE_TOKEN` of a service that may
+    /// `drop_action`.
+    #[command(
+        after_help = "Example: tidemark-projector actions drop auction-timer 42 close --reason 'it was closed by hand'"
+    )]
+    Drop {
+        #[command(flatten)]
+        action: Action,
+        /// Why it need not be done
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// An action of a reactor.
+#[derive(Debug, clap::Args)]
+pub(super) struct Action {
+    /// The reactor whose action it is
+    reactor: String,
+    /// The position of the event that the action follows from
+    position: i64,
+    /// What tells the action from others that follow from that event
+    target: String,
 }
 
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
@@ -61,20 +85,55 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
                 }
             }
         }
-        Command::Retry {
-            reactor,
-            position,
-            target,
-        } => {
+        Command::Drop { action, reason } => drop_action(config, &pool, &action, &reason).await?,
+        Command::Retry { action } => {
+            let Action {
+                reactor,
+                position,
+                target,
+            } = action;
             let find = || given_up::find(&pool, &reactor, position, &target);
             let action = pool.read(find).await?;
             let action = action.ok_or(Error::NotGivenUp)?;
             record(config, &action).await?;
-            pool.with_timeout(retry(&pool, &action)).await?;
+            let retried = reacting::given_up::retry(&pool, &action);
+            pool.with_timeout(retried).await?;
             print("The action is tried again.");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Drops an action. The key names it, so that a command which is repeated because its end was not seen records nothing
+/// more.
+async fn drop_action(
+    config: &Config,
+    pool: &TimedPool,
+    action: &Action,
+    reason: &str,
+) -> Result<(), Error> {
+    let Action {
+        reactor,
+        position,
+        target,
+    } = action;
+    let is_open = || given_up::is_open(pool, reactor, *position, target);
+    if !pool.read(is_open).await? {
+        return Err(Error::NotOpen);
+    }
+    let body = json!({
+        "reactor": reactor,
+        "cause_position": position,
+        "target": target,
+        "reason": reason,
+    });
+    let key = format!("drop-{reactor}-{position:016}-{target}");
+    let command_api = CommandApi::new(config)?;
+    command_api.record("/v1/drops", Some(key), &body).await?;
+    let dropped = reacting::given_up::drop_action(pool, reactor, *position, target);
+    pool.with_timeout(dropped).await?;
+    print("The action is dropped.");
+    Ok(())
 }
 
 /// Puts the retry on record. The key names the attempt that was refused, so that a command which is repeated

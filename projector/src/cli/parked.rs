@@ -19,6 +19,7 @@ use crate::projecting::parked_rows;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List them, the last parked first
+    #[command(after_help = "Example: tidemark-projector parked list --limit 100")]
     List {
         /// How many to list at most
         #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
@@ -31,6 +32,9 @@ pub(super) enum Command {
         json: bool,
     },
     /// Show one as JSON
+    #[command(
+        after_help = "Example: tidemark-projector parked show auction 0198a000-0000-7000-8000-000000000000"
+    )]
     Show {
         #[command(flatten)]
         row: Row,
@@ -38,6 +42,9 @@ pub(super) enum Command {
     /// Have one tried again, and put that on record
     ///
     /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_repair`.
+    #[command(
+        after_help = "Example: tidemark-projector parked retry auction 0198a000-0000-7000-8000-000000000000 --reason 'the disk has room again'"
+    )]
     Retry {
         #[command(flatten)]
         row: Row,
@@ -48,6 +55,9 @@ pub(super) enum Command {
     /// Have one tried without the first event that it lacks, for ever, and put that on record
     ///
     /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_repair`.
+    #[command(
+        after_help = "Example: tidemark-projector parked skip auction 0198a000-0000-7000-8000-000000000000 --reason 'the bid was a test'"
+    )]
     Skip {
         #[command(flatten)]
         row: Row,

@@ -49,6 +49,7 @@ pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitC
             .map_or(configured, |shards| shards.get().into()),
         expects_changes: arguments.expect_changes,
         is_dry_run: arguments.dry_run,
+        throttle: arguments.throttle,
     };
     let begun = pool
         .with_timeout(building::begin(&pool, name, build))

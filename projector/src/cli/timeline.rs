@@ -16,6 +16,7 @@ use super::{Error, connect, print};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List them, the present one first
+    #[command(after_help = "Example: tidemark-projector timeline list --json")]
     List {
         /// Print JSON
         #[arg(long)]

@@ -13,6 +13,7 @@ use super::measurements::Measurements;
 use super::page::Page;
 use super::source::{Reader, Source};
 use super::subscriber::{Subscriber, SubscriberId};
+use super::throttle::Throttle;
 
 /// Why a subscriber no longer applies the log.
 enum Ended {
@@ -124,6 +125,9 @@ async fn apply_pages(
     reader.restart();
     let mut point = pool.with_timeout(subscriber.start()).await?;
     let mut checkpoint = point.position;
+    let events_per_second = subscriber.events_per_second();
+    reader.limit(events_per_second);
+    let mut throttle = events_per_second.map(|events| Throttle::new(events, checkpoint));
     let mut checks = interval(check_pause);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -150,6 +154,15 @@ async fn apply_pages(
         measurements.applied(applied.point.position - point.position);
         point = applied.point;
         checkpoint = applied.checkpoint;
+        if !page.has_more && point.position >= reader.head() && throttle.take().is_some() {
+            reader.limit(None);
+        }
+        if let Some(throttle) = &throttle {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(Ended::Stopped),
+                () = throttle.wait(point.position) => {}
+            }
+        }
         if let Some(error) = applied.blocked_by {
             let reason = error.to_string();
             pool.with_timeout(subscriber.block(point, &reason)).await?;

@@ -31,6 +31,8 @@ pub(crate) struct Reader {
     source: Source,
     wanted: EventFilter,
     page_max: usize,
+    /// The most events in a page, if less than `page_max`.
+    limit: usize,
     read_ahead: Option<ReadAhead>,
     /// How often the ring had been discarded when this reader started.
     discarded: u64,
@@ -50,6 +52,7 @@ impl Source {
             source: self,
             wanted,
             page_max,
+            limit: usize::MAX,
             read_ahead: None,
         }
     }
@@ -60,6 +63,13 @@ impl Reader {
     pub(crate) fn restart(&mut self) {
         self.read_ahead = None;
         self.discarded = self.source.ring.discarded();
+    }
+
+    /// Gives pages of at most so many events from now on, or as large as they may be.
+    pub(crate) fn limit(&mut self, events: Option<u32>) {
+        let limit = events.and_then(|events| usize::try_from(events).ok());
+        self.limit = limit.unwrap_or(usize::MAX);
+        self.read_ahead = None;
     }
 
     /// The last position that the feed of this process gave.
@@ -73,18 +83,19 @@ impl Reader {
     /// # Errors
     /// If the log was not read, or is not the one that it was since this reader started.
     pub(crate) async fn next(&mut self, after: LogPoint) -> Result<Page, FollowError> {
+        let page_max = self.page_max.min(self.limit);
         loop {
             if self.source.ring.discarded() > self.discarded {
                 return Err(FollowError::OtherLog(after.position));
             }
-            if let Some(page) = self.source.ring.after(after, self.page_max) {
+            if let Some(page) = self.source.ring.after(after, page_max) {
                 self.read_ahead = None;
                 if page.to != after {
                     return Ok(page);
                 }
             } else {
                 let read_ahead = self.read_ahead.get_or_insert_with(|| {
-                    ReadAhead::start(self.source.log.clone(), self.wanted, after, self.page_max)
+                    ReadAhead::start(self.source.log.clone(), self.wanted, after, page_max)
                 });
                 if let Some(page) = read_ahead.pages.recv().await {
                     let page = page?;

@@ -23,6 +23,11 @@ pub(crate) trait Subscriber: Send {
     /// checkpoint. Storing may be left to the next page, or to [`Subscriber::check`].
     async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError>;
 
+    /// How many events it may apply in a second until it has reached the end of the log; `None` if as many as it can.
+    fn events_per_second(&self) -> Option<u32> {
+        None
+    }
+
     /// How much waits because it could not be applied.
     fn parked(&self) -> usize {
         0

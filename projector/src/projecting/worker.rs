@@ -38,6 +38,8 @@ pub(crate) struct Worker<M: ReadModel> {
     pub(super) rows: Rows<M>,
     /// The stored checkpoint.
     pub(super) checkpoint: LogPoint,
+    /// How many events may be applied in a second.
+    throttle: Option<u32>,
     /// When the first event after the checkpoint was applied.
     unwritten_since: Option<Instant>,
     limits: Limits,
@@ -78,6 +80,7 @@ impl<M: ReadModel> Worker<M> {
             parking: Parking::default(),
             rows: Rows::new(),
             checkpoint: LogPoint::START,
+            throttle: None,
             unwritten_since: None,
             limits: Limits {
                 cached_rows: settings.cache_rows_max,
@@ -283,6 +286,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         self.unwritten_since = None;
         let stored = self.storage.checkpoint().await?;
         self.checkpoint = stored.point;
+        self.throttle = stored.throttle.map(i32::unsigned_abs);
         if !stored.is_in_log {
             let error = SubscriberError::NotInLog(stored.point.position);
             let reason = error.to_string();
@@ -319,6 +323,10 @@ impl<M: ReadModel> Subscriber for Worker<M> {
             checkpoint: self.checkpoint.position,
             blocked_by: blocked.map(|(_, error)| error),
         })
+    }
+
+    fn events_per_second(&self) -> Option<u32> {
+        self.throttle
     }
 
     fn parked(&self) -> usize {

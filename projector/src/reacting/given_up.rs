@@ -1,4 +1,4 @@
-//! Letting an action be tried again that a refusal ended.
+//! Letting an action be tried again that a refusal ended, and dropping one.
 
 use sqlx::PgPool;
 use tidemark_read_models::operations::given_up::GivenUpAction;
@@ -20,6 +20,32 @@ pub(crate) async fn retry(pool: &PgPool, action: &GivenUpAction) -> sqlx::Result
         action.position,
         action.target,
         action.attempts,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Ends an action for ever, unless it was done.
+pub(crate) async fn drop_action(
+    pool: &PgPool,
+    reactor: &str,
+    position: i64,
+    target: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set done_at = coalesce(done_at, clock_timestamp()),
+               outcome = 'dropped'
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and (done_at is null or outcome <> 'done')
+        "#,
+        reactor,
+        position,
+        target,
     )
     .execute(pool)
     .await

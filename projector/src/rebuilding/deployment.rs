@@ -55,6 +55,7 @@ pub(crate) async fn begin_generations(
                 .unwrap_or(1),
             expects_changes: found.is_lost,
             is_dry_run: false,
+            throttle: None,
         };
         let begun = building::begin(pool, read_model, build);
         if let Some(generation) = pool.with_timeout(begun).await? {

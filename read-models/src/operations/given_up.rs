@@ -69,6 +69,7 @@ pub async fn list(
           from reactor_actions
          where done_at is not null
            and outcome <> 'done'
+           and outcome <> 'dropped'
            and done_at <= coalesce($1, 'infinity'::timestamptz)
            and (done_at, reactor, position, target)
                < (coalesce($1, 'infinity'::timestamptz), $2, $3, $4)
@@ -109,11 +110,41 @@ pub async fn find(
            and target = $3
            and done_at is not null
            and outcome <> 'done'
+           and outcome <> 'dropped'
         "#,
         reactor,
         position,
         target,
     )
     .fetch_optional(pool)
+    .await
+}
+
+/// Whether there is an action that was neither done nor dropped, whether or not a refusal ended it.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn is_open(
+    pool: &PgPool,
+    reactor: &str,
+    position: i64,
+    target: &str,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        select exists (
+            select
+              from reactor_actions
+             where reactor = $1
+               and position = $2
+               and target = $3
+               and (done_at is null or outcome not in ('done', 'dropped'))
+        ) as "is_open!"
+        "#,
+        reactor,
+        position,
+        target,
+    )
+    .fetch_one(pool)
     .await
 }

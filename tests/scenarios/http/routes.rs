@@ -179,6 +179,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     routes.extend(audit::routes(app).await);
     routes.push(operations::repair(app));
     routes.push(operations::retry(app));
+    routes.push(operations::drop_action(app));
     routes.push(operations::rebuild(app));
     routes.push(operations::fork(app));
     let documented = documented(app).await;

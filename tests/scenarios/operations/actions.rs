@@ -101,3 +101,48 @@ async fn an_action_that_was_given_up_is_listed_retried_and_done() {
     let again = Process::operators_tool(&settings, &retry).await;
     assert!(!again.status.success(), "what is done is not tried again");
 }
+
+#[tokio::test]
+async fn a_dropped_action_is_on_record_and_never_tried_again() {
+    let mut app = App::builder().projector().start().await;
+    let auction = app.auction_that_ends_without_command_api().await;
+    let position = eventually("the close to wait", || async {
+        let sql = "update reactor_actions
+                      set next_attempt_at = 'infinity'
+                    where target = 'close' and path like '%' || $1 || '%' and done_at is null
+                   returning position";
+        let waiting = sqlx::query_scalar::<_, i64>(sql).bind(auction.to_string());
+        waiting.fetch_optional(&app.database.pool).await.unwrap()
+    })
+    .await;
+    app.start_command_api().await;
+    let settings = app.settings.as_service("operator");
+    let position = position.to_string();
+    let arguments = [
+        "actions",
+        "drop",
+        "auction-timer",
+        &position,
+        "close",
+        "--reason",
+        "as an exercise",
+    ];
+    let tool = Process::operators_tool(&settings, &arguments).await;
+    assert!(tool.status.success(), "{tool:?}");
+    let outcome: (String, bool) = sqlx::query_as(
+        "select outcome, done_at is not null from reactor_actions where target = 'close'",
+    )
+    .fetch_one(&app.database.pool)
+    .await
+    .unwrap();
+    assert_eq!(outcome, ("dropped".to_owned(), true));
+    assert_eq!(listed(&app, "close").await, None);
+    let on_record: Value =
+        sqlx::query_scalar("select data->'reason' from events where type = 'retry.dropped'")
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap();
+    assert_eq!(on_record, "as an exercise");
+    let again = Process::operators_tool(&settings, &arguments).await;
+    assert!(!again.status.success(), "it is dropped already: {again:?}");
+}

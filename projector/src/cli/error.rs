@@ -1,0 +1,78 @@
+//! Why a command of the command line failed.
+
+use sqlx::migrate::MigrateError;
+use tidemark_platform::{auth, config, telemetry};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    #[error("cannot listen on {address}")]
+    Listen {
+        address: std::net::SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("cannot listen for signals")]
+    Signals(#[source] std::io::Error),
+    #[error(transparent)]
+    Run(#[from] crate::Error),
+    #[error("Postgres failed")]
+    Database(#[from] sqlx::Error),
+    #[error("the database cannot be migrated")]
+    Migrate(#[from] MigrateError),
+    #[error("TIDEMARK_DATABASE__OWNER_URL is not a URL")]
+    OwnerUrl,
+    #[error("the folder of the backup cannot be written")]
+    Folder(#[source] std::io::Error),
+    #[error("the folder holds no complete backup, because its file `fingerprints` cannot be read")]
+    NoBackup(#[source] std::io::Error),
+    #[error("the fingerprints cannot be read or written")]
+    Fingerprints(#[from] std::io::Error),
+    #[error("the database is not empty; restore into a new one")]
+    NotEmpty,
+    #[error("{0}")]
+    Program(String),
+    #[error("the status cannot be written as JSON")]
+    Output(#[from] serde_json::Error),
+    #[error(transparent)]
+    Credential(#[from] auth::Error),
+    #[error("the password cannot be read")]
+    Password(#[source] std::io::Error),
+    #[error("there is no read model `{0}`; there are {1}")]
+    UnknownReadModel(String, String),
+    #[error(
+        "a generation of this read model has been begun and does not serve yet; `status` shows it, and `cancel` deletes it"
+    )]
+    AlreadyBuilt,
+    #[error("no generation of this read model is being built")]
+    NoneBuilt,
+    #[error("no generation of this read model is kept that served before")]
+    NoneKept,
+    #[error(
+        "no projector runs the generation, it is not at the end of the log, stands still, or has parked rows; `status` shows how it is"
+    )]
+    NotLevel,
+    #[error(
+        "a newer version of the fold makes the generation that serves; use the tool of that build"
+    )]
+    OlderFold,
+    #[error(
+        "this build's fold makes other rows than the generation that serves has; add --expect-changes"
+    )]
+    OtherFold,
+    #[error("the generation has changed meanwhile; `status` shows how it is")]
+    Changed,
+    #[error("no refusal has ended such an action")]
+    NotGivenUp,
+    #[error("there is no such action that was not done yet")]
+    NotOpen,
+    #[error("no such row is parked")]
+    NotParked,
+    #[error("the command API did not answer")]
+    CommandApi(#[source] reqwest::Error),
+    #[error("the command API refused: {0}")]
+    Refused(String),
+}
