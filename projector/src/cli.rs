@@ -8,6 +8,7 @@ mod create_admin;
 mod error;
 mod parked;
 mod rebuild;
+mod rebuild_row;
 mod run;
 mod status;
 mod timeline;
@@ -23,6 +24,7 @@ use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
 use tidemark_platform::config::{FeedChoice, required};
 use tidemark_platform::{Config, database};
+use uuid::Uuid;
 
 pub(crate) use self::error::Error;
 use crate::error::with_causes;
@@ -151,6 +153,10 @@ enum Command {
 struct Rebuild {
     #[command(flatten)]
     order: Generations,
+    /// Make only this row anew, from all of its events, and put that on record; needs a service that may
+    /// `request_repair`
+    #[arg(long, value_name = "ID", conflicts_with_all = ["shards", "throttle", "expect_changes", "dry_run"])]
+    row: Option<Uuid>,
     /// Into how many shards the new generation is divided, in place of `projection.shards`
     #[arg(long)]
     shards: Option<NonZeroU8>,
@@ -242,7 +248,10 @@ impl Command {
             Self::Backup(arguments) => backup::back_up(&config, arguments).await,
             Self::Restore(arguments) => backup::restore(&config, arguments).await,
             Self::Check(arguments) => check::execute(&config, arguments).await,
-            Self::Rebuild(arguments) => rebuild::rebuild(&config, arguments).await,
+            Self::Rebuild(arguments) => match arguments.row {
+                Some(row) => rebuild_row::rebuild_row(&config, &arguments, row).await,
+                None => rebuild::rebuild(&config, arguments).await,
+            },
             Self::Pause(of) => rebuild::execute(&config, Order::Pause, of).await,
             Self::Resume(of) => rebuild::execute(&config, Order::Resume, of).await,
             Self::Cancel(of) => rebuild::execute(&config, Order::Cancel, of).await,

@@ -9,6 +9,7 @@ pub(crate) mod worker_factory;
 
 mod build_id;
 mod fold;
+pub(crate) mod ordered_row;
 mod parking;
 mod redis_writer;
 mod remaking;

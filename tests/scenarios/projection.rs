@@ -15,6 +15,7 @@ mod rebuilds;
 mod refusing_redis;
 mod repeated_records;
 mod replay;
+mod row_rebuilds;
 mod shards;
 mod slow_queries;
 mod throttle;

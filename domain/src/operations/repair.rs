@@ -1,4 +1,4 @@
-//! Repairs: the record of what an operator did about a row that is parked.
+//! Repairs: the record of what an operator did about a row that is parked or wrong.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::RepairId;
@@ -20,31 +20,33 @@ impl AggregateState for Repair {
 
     fn evolve(&mut self, event: &Event) {
         match event {
-            Event::RetryRequested { .. } | Event::SkipRequested { .. } => {}
+            Event::RetryRequested { .. }
+            | Event::SkipRequested { .. }
+            | Event::RebuildRequested { .. } => {}
         }
     }
 }
 
-/// What is done about a parked row.
+/// What is done about a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// It is tried to make the row again.
-    Retry,
-    /// The row goes on without the first event that it lacks.
-    Skip,
+    /// It is tried to make the parked row again, which lacks the event at this position first.
+    Retry(i64),
+    /// The parked row goes on without the event at this position, the first that it lacks.
+    Skip(i64),
+    /// The row is made anew from all of its events.
+    Rebuild,
 }
 
-/// Records what an operator does about a parked row. Only a service sends it: the operators' tool, which then does it.
+/// Records what an operator does about a row. Only a service sends it: the operators' tool, which then does it.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The id of the new repair.
     pub repair_id: RepairId,
     /// The read model of the row.
     pub read_model: ReadModelName,
-    /// The id of the parked row.
+    /// The id of the row.
     pub row_id: RowId,
-    /// The position of the first event that the row lacks.
-    pub position: i64,
     /// What is done.
     pub remedy: Remedy,
     /// Why the operator wants it.
@@ -62,22 +64,28 @@ impl Command for Request {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
-        let (repair_id, row_id, position) = (self.repair_id, self.row_id, self.position);
+        let (repair_id, row_id) = (self.repair_id, self.row_id);
         let read_model = self.read_model.clone().into();
         let reason = self.reason.clone().into();
         let event = match self.remedy {
-            Remedy::Retry => Event::RetryRequested {
+            Remedy::Retry(position) => Event::RetryRequested {
                 repair_id,
                 read_model,
                 row_id,
                 position,
                 reason,
             },
-            Remedy::Skip => Event::SkipRequested {
+            Remedy::Skip(position) => Event::SkipRequested {
                 repair_id,
                 read_model,
                 row_id,
                 position,
+                reason,
+            },
+            Remedy::Rebuild => Event::RebuildRequested {
+                repair_id,
+                read_model,
+                row_id,
                 reason,
             },
         };
@@ -98,17 +106,18 @@ mod tests {
             repair_id: REPAIR,
             read_model: stated("auction"),
             row_id: RowId(AUCTION.0),
-            position: 42,
             remedy,
             reason: stated("It was a test."),
         };
         let when = |remedy| given([]).by_service().when(request(remedy));
         let retried = Ok(writes_of(["repair.retry_requested"]));
-        assert_eq!(when(Remedy::Retry), retried);
+        assert_eq!(when(Remedy::Retry(42)), retried);
         let skipped = Ok(writes_of(["repair.skip_requested"]));
-        assert_eq!(when(Remedy::Skip), skipped);
+        assert_eq!(when(Remedy::Skip(42)), skipped);
+        let rebuilt = Ok(writes_of(["repair.rebuild_requested"]));
+        assert_eq!(when(Remedy::Rebuild), rebuilt);
         let by_user = given([registered(SELLER)]).by(SELLER);
-        let by_user = by_user.when(request(Remedy::Skip));
+        let by_user = by_user.when(request(Remedy::Skip(42)));
         assert_eq!(by_user, Err(access::Error::Service.into()));
     }
 }

@@ -1,4 +1,4 @@
-//! Events of repairs, which record what an operator did about a row that is parked.
+//! Events of repairs, which record what an operator did about a row that is parked or wrong.
 
 use super::rebuild::{ReadModelName, Reason};
 use crate::Stored;
@@ -44,6 +44,18 @@ events! {
             /// Why the operator wants it.
             reason: Stored<Reason>,
         },
+        /// An operator had a row made anew from all of its events. Projectors do that when they come to this event.
+        #[serde(rename = "repair.rebuild_requested")]
+        RebuildRequested {
+            /// The id of this record.
+            repair_id: RepairId,
+            /// The read model of the row.
+            read_model: Stored<ReadModelName>,
+            /// The id of the row.
+            row_id: RowId,
+            /// Why the operator wants it.
+            reason: Stored<Reason>,
+        },
     }
 }
 
@@ -65,6 +77,12 @@ pub(crate) fn samples() -> Vec<Event> {
             read_model: stored("auction"),
             row_id: RowId(AUCTION.0),
             position: 42,
+            reason: stored("It was a test."),
+        },
+        Event::RebuildRequested {
+            repair_id: REPAIR,
+            read_model: stored("auction"),
+            row_id: RowId(AUCTION.0),
             reason: stored("It was a test."),
         },
     ]

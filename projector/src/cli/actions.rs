@@ -157,6 +157,7 @@ async fn record(config: &Config, action: &GivenUpAction) -> Result<(), Error> {
     CommandApi::new(config)?
         .record("/v1/retries", Some(key), &body)
         .await
+        .map(drop)
 }
 
 fn line(action: &GivenUpAction) -> String {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tidemark_platform::Config;
 use tidemark_platform::auth::ServiceCredential;
+use tidemark_platform::tidemark::{HEADER, Token};
 
 use super::Error;
 
@@ -42,7 +43,7 @@ impl<'a> CommandApi<'a> {
         Ok(Self { config, client })
     }
 
-    /// Sends a command, under an idempotency key if there is one.
+    /// Sends a command, under an idempotency key if there is one. Returns the position that the answer reflects.
     ///
     /// # Errors
     /// If it is not answered. A refusal is an answer.
@@ -51,7 +52,7 @@ impl<'a> CommandApi<'a> {
         path: &str,
         key: Option<String>,
         body: &Value,
-    ) -> Result<Result<(), Refusal>, Error> {
+    ) -> Result<Result<i64, Refusal>, Error> {
         let credential = ServiceCredential::from_config(self.config)?.authorization()?;
         let mut request = self
             .client
@@ -63,11 +64,14 @@ impl<'a> CommandApi<'a> {
         }
         let response = request.send().await.map_err(Error::CommandApi)?;
         let status = response.status();
+        let token = response.headers().get(HEADER);
+        let token = token.and_then(|it| it.to_str().ok()?.parse::<Token>().ok());
+        let position = token.map_or(0, |token| token.position);
         let body = response.bytes().await.map_err(Error::CommandApi)?;
-        Ok(outcome(status, &body))
+        Ok(outcome(status, &body).map(|()| position))
     }
 
-    /// Sends a command that puts on record what the tool is about to do.
+    /// Sends a command that puts on record what the tool is about to do. Returns the position of the record.
     ///
     /// # Errors
     /// If it is not answered, or refused: then nothing may be done.
@@ -76,7 +80,7 @@ impl<'a> CommandApi<'a> {
         path: &str,
         key: Option<String>,
         body: &Value,
-    ) -> Result<(), Error> {
+    ) -> Result<i64, Error> {
         let answer = self.post(path, key, body).await?;
         answer.map_err(|refusal| Error::Refused(refusal.to_string()))
     }

@@ -22,7 +22,7 @@ pub(super) async fn create_admin(config: &Config, admin: Admin) -> Result<ExitCo
     });
     let command_api = CommandApi::new(config)?;
     match command_api.post("/v1/admins", None, &body).await? {
-        Ok(()) => print(&format!(
+        Ok(_) => print(&format!(
             "{} is the first administrator and can log in.",
             admin.email
         )),

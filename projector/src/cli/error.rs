@@ -69,6 +69,16 @@ pub(crate) enum Error {
     NotGivenUp,
     #[error("there is no such action that was not done yet")]
     NotOpen,
+    #[error("the rows of this read model take events of many streams; rebuild the read model")]
+    ManyStreams,
+    #[error("the row takes more than {0} events; rebuild the read model")]
+    TooManyEvents(i64),
+    #[error("the row is parked; have it tried again with `parked retry`")]
+    Parked,
+    #[error("the shard of the row stands still; `status` shows why")]
+    StandsStill,
+    #[error("the row could not be made anew and is as it was; the log of the projector says why")]
+    NotMade,
     #[error("no such row is parked")]
     NotParked,
     #[error("the command API did not answer")]

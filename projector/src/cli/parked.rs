@@ -144,6 +144,7 @@ async fn record(config: &Config, row: &ParkedRow, remedy: &str, reason: &str) ->
     CommandApi::new(config)?
         .record("/v1/repairs", Some(key), &body)
         .await
+        .map(drop)
 }
 
 fn line(row: &ParkedRow) -> String {

@@ -120,7 +120,7 @@ pub(super) async fn execute(
 }
 
 /// The version of this build's fold of a read model.
-fn fold_version(read_model: &str) -> Result<i32, Error> {
+pub(super) fn fold_version(read_model: &str) -> Result<i32, Error> {
     let folds = folds();
     let mut found = folds.iter().filter(|(name, _)| *name == read_model);
     found.next().map(|(_, version)| *version).ok_or_else(|| {
@@ -138,6 +138,7 @@ async fn record(config: &Config, order: Order, arguments: &Generations) -> Resul
     CommandApi::new(config)?
         .record("/v1/rebuilds", None, &body)
         .await
+        .map(drop)
 }
 
 /// A line of JSON that shows the progress.

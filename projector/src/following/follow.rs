@@ -43,7 +43,7 @@ pub(crate) async fn follow(
     tracing::info!(kind, name, generation, shard, "following the log");
     let measurements = Measurements::new(subscriber.id(), source.blocked.clone());
     let pool = source.log.pool().clone();
-    let mut reader = source.reader(subscriber.event_filter(), settings.batch_max);
+    let mut reader = source.reader(subscriber.event_types(), settings.batch_max);
     let check_pause = Duration::from_millis(settings.check_ms);
     loop {
         let ended = apply_pages(

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use metrics::counter;
 use tidemark_event_store::{FollowError, Log};
 use tidemark_events::LogPoint;
-use tidemark_read_models::EventFilter;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -29,7 +28,7 @@ pub(crate) struct Source {
 /// Reads the log for one subscriber.
 pub(crate) struct Reader {
     source: Source,
-    wanted: EventFilter,
+    wanted: Option<Arc<[&'static str]>>,
     page_max: usize,
     /// The most events in a page, if less than `page_max`.
     limit: usize,
@@ -45,12 +44,12 @@ struct ReadAhead {
 }
 
 impl Source {
-    /// A reader for a subscriber that wants these events, at most `page_max` in a page.
-    pub(crate) fn reader(self, wanted: EventFilter, page_max: usize) -> Reader {
+    /// A reader for a subscriber that wants events of these types, or all, at most `page_max` in a page.
+    pub(crate) fn reader(self, wanted: Option<Vec<&'static str>>, page_max: usize) -> Reader {
         Reader {
             discarded: self.ring.discarded(),
             source: self,
-            wanted,
+            wanted: wanted.map(Arc::from),
             page_max,
             limit: usize::MAX,
             read_ahead: None,
@@ -95,7 +94,8 @@ impl Reader {
                 }
             } else {
                 let read_ahead = self.read_ahead.get_or_insert_with(|| {
-                    ReadAhead::start(self.source.log.clone(), self.wanted, after, page_max)
+                    let (log, wanted) = (self.source.log.clone(), self.wanted.clone());
+                    ReadAhead::start(log, wanted, after, page_max)
                 });
                 if let Some(page) = read_ahead.pages.recv().await {
                     let page = page?;
@@ -114,10 +114,17 @@ impl Reader {
 }
 
 impl ReadAhead {
-    fn start(log: Log, wanted: EventFilter, after: LogPoint, page_max: usize) -> Self {
+    fn start(
+        log: Log,
+        wanted: Option<Arc<[&'static str]>>,
+        after: LogPoint,
+        page_max: usize,
+    ) -> Self {
         let (pages, received) = mpsc::channel(PAGES_AHEAD);
         let reading = async move {
-            if let Err(error) = read_to_the_head(&log, wanted, after, page_max, &pages).await {
+            if let Err(error) =
+                read_to_the_head(&log, wanted.as_deref(), after, page_max, &pages).await
+            {
                 // Sending fails only if the reader was dropped, which then needs no error either.
                 let _ = pages.send(Err(error)).await;
             }
@@ -133,7 +140,7 @@ impl ReadAhead {
 /// events that are not wanted, of which only the one at `to` is read.
 async fn read_to_the_head(
     log: &Log,
-    wanted: EventFilter,
+    wanted: Option<&[&str]>,
     mut after: LogPoint,
     page_max: usize,
     pages: &mpsc::Sender<Result<Page, FollowError>>,
@@ -142,7 +149,7 @@ async fn read_to_the_head(
     let page_max = i64::try_from(page_max).unwrap_or(i64::MAX).max(1);
     while after.position < head {
         let up_to = after.position.saturating_add(page_max).min(head);
-        let events = log.follow(after, up_to, wanted.types()).await?;
+        let events = log.follow(after, up_to, wanted).await?;
         let last = events.last().filter(|event| event.position == up_to);
         let to = last.ok_or(FollowError::OtherLog(up_to))?.point();
         let page = Page {

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use tidemark_events::LogPoint;
-use tidemark_read_models::EventFilter;
 
 use super::failure::{EventError, SubscriberError};
 use super::page::Page;
@@ -16,8 +15,8 @@ pub(crate) trait Subscriber: Send {
     /// Discards what is in memory, and returns the stored checkpoint, which the log holds.
     async fn start(&mut self) -> Result<LogPoint, SubscriberError>;
 
-    /// The events that it applies. It may be given others too.
-    fn event_filter(&self) -> EventFilter;
+    /// The stored types of the events that it applies; `None` if it applies all. It may be given others too.
+    fn event_types(&self) -> Option<Vec<&'static str>>;
 
     /// Applies a page, which starts right after the point `from`, as far as it can, and stores the
     /// checkpoint. Storing may be left to the next page, or to [`Subscriber::check`].

@@ -26,6 +26,14 @@ pub(super) enum Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// The position of the event.
+    pub(super) const fn position(&self) -> i64 {
+        match self {
+            Self::Keyed { input, .. } => input.recorded.position,
+            Self::Unreadable(row) => row.position,
+        }
+    }
+
     /// The rows that are needed to apply the event.
     pub(super) fn keys(&self) -> &[Uuid] {
         match self {

@@ -8,7 +8,8 @@ use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
 use uuid::Uuid;
 
 use super::fold::fold_row;
-use super::worker::{RowError, Worker, read_row};
+use super::rows::{RowError, read_row};
+use super::worker::Worker;
 use crate::following::failure::{EventError, SubscriberError};
 
 /// How many parked rows are tried before the shard goes on with the log; the others are tried at the next check.

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use lru::LruCache;
-use tidemark_read_models::ReadModel;
 use tidemark_read_models::storage::StoredRow;
+use tidemark_read_models::{ReadModel, storage};
 use uuid::Uuid;
 
 /// A row as Postgres has it, or why it cannot be used.
@@ -88,5 +88,26 @@ impl<M: ReadModel> Rows<M> {
         while self.cached.len() > kept_max {
             self.cached.pop_lru();
         }
+    }
+}
+
+/// Why a stored row cannot be used.
+pub(super) enum RowError {
+    /// It cannot be read, for this reason.
+    Unreadable(String),
+    /// It is not what this build would have written, so another one has. What this one does not know of the row would be
+    /// lost when it writes it.
+    Newer,
+}
+
+/// A row as it is stored.
+pub(super) fn read_row<M: ReadModel>(stored: &StoredRow) -> Result<M::Row, RowError> {
+    let unreadable = |error| RowError::Unreadable(format!("the row cannot be read: {error}"));
+    let document = stored.document.as_deref().unwrap_or_default();
+    let row = serde_json::from_str(document).map_err(unreadable)?;
+    if storage::document(&row).map_err(unreadable)? == document {
+        Ok(row)
+    } else {
+        Err(RowError::Newer)
     }
 }

@@ -11,10 +11,10 @@ use metrics::counter;
 use tidemark_event_store::Log;
 use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
+use tidemark_read_models::ReadModel;
 use tidemark_read_models::storage::{
     Parked, ParkedKind, ParkedRow, RowBatch, Storage, StorageError, StoredRow,
 };
-use tidemark_read_models::{EventFilter, ReadModel, storage};
 use uuid::Uuid;
 
 use super::fold;
@@ -22,10 +22,13 @@ use super::fold::Wanted;
 use super::group_writer::GroupWriter;
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
-use super::rows::{Changed, Rows};
+use super::rows::{Changed, RowError, Rows, read_row};
 use crate::following::failure::{EventError, SubscriberError};
 use crate::following::page::Page;
 use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
+
+/// The stored type of the order to make one row anew.
+pub(super) const ORDER_TYPE: &str = "repair.rebuild_requested";
 
 /// The subscriber that keeps one shard of a read model.
 pub(crate) struct Worker<M: ReadModel> {
@@ -245,27 +248,6 @@ impl<M: ReadModel> Worker<M> {
     }
 }
 
-/// Why a stored row cannot be used.
-pub(super) enum RowError {
-    /// It cannot be read, for this reason.
-    Unreadable(String),
-    /// It is not what this build would have written, so another one has. What this one does not know of the row would be
-    /// lost when it writes it.
-    Newer,
-}
-
-/// A row as it is stored.
-pub(super) fn read_row<M: ReadModel>(stored: &StoredRow) -> Result<M::Row, RowError> {
-    let unreadable = |error| RowError::Unreadable(format!("the row cannot be read: {error}"));
-    let document = stored.document.as_deref().unwrap_or_default();
-    let row = serde_json::from_str(document).map_err(unreadable)?;
-    if storage::document(&row).map_err(unreadable)? == document {
-        Ok(row)
-    } else {
-        Err(RowError::Newer)
-    }
-}
-
 #[async_trait]
 impl<M: ReadModel> Subscriber for Worker<M> {
     fn id(&self) -> SubscriberId {
@@ -277,8 +259,9 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         }
     }
 
-    fn event_filter(&self) -> EventFilter {
-        M::EVENTS
+    fn event_types(&self) -> Option<Vec<&'static str>> {
+        let types = M::EVENTS.types()?;
+        Some([types, &[ORDER_TYPE]].concat())
     }
 
     async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
@@ -307,7 +290,8 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         let (events, undecodable) = fold::decode::<M>(self.storage.shard(), &page.events);
         let blocked = match self.load(&events).await? {
             Ok(()) => {
-                fold::fold::<M>(&mut self.rows, &mut self.parking, events);
+                let stands_at = undecodable.as_ref().map(|(at, _)| *at);
+                self.fold(page, events, stands_at).await?;
                 undecodable
             }
             Err(error) => Some((from.position + 1, error)),

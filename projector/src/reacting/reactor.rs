@@ -72,7 +72,7 @@ impl Reactor {
 
     /// The actions that follow from an event.
     fn react(&self, recorded: &Recorded) -> Result<Vec<CausedAction>, EventError> {
-        let input = self.event_filter().fold_input(recorded)?;
+        let input = EventFilter::Types(self.process_manager.event_types).fold_input(recorded)?;
         let Some(event) = input.and_then(|input| input.event) else {
             return Ok(Vec::new());
         };
@@ -101,8 +101,8 @@ impl Subscriber for Reactor {
         }
     }
 
-    fn event_filter(&self) -> EventFilter {
-        EventFilter::Types(self.process_manager.event_types)
+    fn event_types(&self) -> Option<Vec<&'static str>> {
+        Some(self.process_manager.event_types.to_vec())
     }
 
     async fn start(&mut self) -> Result<LogPoint, SubscriberError> {

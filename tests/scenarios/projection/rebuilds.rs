@@ -39,7 +39,7 @@ pub(super) fn states(of: &[&str]) -> Vec<(i32, String)> {
 
 /// Bids on an auction, and queries it with the bid's token and its list without one, until `stop`. Every query
 /// must succeed, and show the bid.
-async fn bid_and_query(user: &User, auction: Uuid, stop: &CancellationToken) {
+pub(super) async fn bid_and_query(user: &User, auction: Uuid, stop: &CancellationToken) {
     let (path, list) = (
         format!("/v1/auctions/{auction}"),
         "/v1/auctions?sort=newest",

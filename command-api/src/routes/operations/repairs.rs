@@ -1,4 +1,4 @@
-//! The route by which the operators' tool records what it does about a parked row.
+//! The route by which the operators' tool records what it does about a row.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -8,7 +8,7 @@ use tidemark_domain::operations::repair::{Remedy, Request};
 use tidemark_events::RepairId;
 use tidemark_events::operations::rebuild::{ReadModelName, Reason};
 use tidemark_events::operations::repair::RowId;
-use tidemark_platform::http::{Json, Problem};
+use tidemark_platform::http::{FieldError, Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,14 +23,16 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(request))
 }
 
-/// What is done about a parked row.
+/// What is done about a row.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum NewRemedy {
-    /// It is tried to make the row again.
+    /// It is tried to make the parked row again.
     Retry,
-    /// The row goes on without the first event that it lacks.
+    /// The parked row goes on without the first event that it lacks.
     Skip,
+    /// The row is made anew from all of its events.
+    Rebuild,
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -40,12 +42,12 @@ struct NewRepair {
     /// The read model of the row.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "auction")]
     read_model: ReadModelName,
-    /// The id of the parked row.
+    /// The id of the row.
     row_id: Uuid,
-    /// The position of the first event that the row lacks.
-    #[garde(range(min = 1))]
+    /// The position of the first event that the parked row lacks; none to make a row anew.
+    #[garde(inner(range(min = 1)))]
     #[schema(minimum = 1, example = 4_711)]
-    position: i64,
+    position: Option<i64>,
     /// What is done about it.
     remedy: NewRemedy,
     /// Why the operator wants it.
@@ -53,7 +55,7 @@ struct NewRepair {
     reason: Reason,
 }
 
-/// Record what an operator does about a parked row
+/// Record what an operator does about a row
 ///
 /// Only services may do this.
 #[utoipa::path(
@@ -69,18 +71,25 @@ async fn request(
     caller: Caller,
     Json(body): Json<NewRepair>,
 ) -> Result<Response, Problem> {
+    let remedy = match (body.remedy, body.position) {
+        (NewRemedy::Retry, Some(position)) => Remedy::Retry(position),
+        (NewRemedy::Skip, Some(position)) => Remedy::Skip(position),
+        (NewRemedy::Rebuild, None) => Remedy::Rebuild,
+        (NewRemedy::Retry | NewRemedy::Skip, None) => return Err(invalid("is missing")),
+        (NewRemedy::Rebuild, Some(_)) => return Err(invalid("must not be given")),
+    };
     let id = new_id();
     let command = Request {
         repair_id: RepairId(id),
         read_model: body.read_model,
         row_id: RowId(body.row_id),
-        position: body.position,
-        remedy: match body.remedy {
-            NewRemedy::Retry => Remedy::Retry,
-            NewRemedy::Skip => Remedy::Skip,
-        },
+        remedy,
         reason: body.reason,
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::invalid(vec![FieldError::pointer("/position", detail)])
 }

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use sqlx::Executor;
 use tidemark_event_store::Log;
 use tidemark_events::LogPoint;
-use tidemark_read_models::EventFilter;
 
 use super::super::assignment;
 use super::super::build::MakeWorker;
@@ -36,8 +35,8 @@ impl Subscriber for Idle {
         Ok(LogPoint::START)
     }
 
-    fn event_filter(&self) -> EventFilter {
-        EventFilter::AllHeaders
+    fn event_types(&self) -> Option<Vec<&'static str>> {
+        None
     }
 
     async fn apply(&mut self, point: LogPoint, _: &Page) -> Result<Applied, SubscriberError> {

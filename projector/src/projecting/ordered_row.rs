@@ -1,0 +1,143 @@
+//! Making one row anew from all of its events, because an operator ordered it. The order is an event of the log, and is
+//! carried out when a worker comes to it: so the row has all events before it, once, whatever happens meanwhile.
+
+use std::sync::Arc;
+
+use tidemark_events::operations::repair;
+use tidemark_events::{Event, Recorded};
+use tidemark_read_models::{ReadModel, RowOf, Shard};
+use uuid::Uuid;
+
+use super::fold::{Wanted, decode, fold, fold_row};
+use super::worker::{ORDER_TYPE, Worker};
+use crate::following::failure::SubscriberError;
+use crate::following::page::Page;
+
+/// How many events of a stream are read at once.
+const EVENTS_PER_READ: i64 = 1_000;
+/// A row of more events than this is not made anew alone, because its shard would wait too long.
+pub(crate) const EVENTS_MAX: i64 = 20_000;
+
+/// The rows of a shard that are to be made anew, each with the position of the order.
+fn in_page<M: ReadModel>(shard: Shard, page: &Page) -> Vec<(i64, Uuid)> {
+    let orders = page.events.iter().filter(|it| it.event_type == ORDER_TYPE);
+    let rows = orders.filter_map(|order| match order.decode() {
+        Ok(Event::Repair(repair::Event::RebuildRequested {
+            read_model, row_id, ..
+        })) if read_model.as_str() == M::NAME && shard.holds(row_id.0) => {
+            Some((order.position, row_id.0))
+        }
+        Ok(_) | Err(_) => None,
+    });
+    rows.collect()
+}
+
+impl<M: ReadModel> Worker<M> {
+    /// Applies events in order, and makes the rows anew that a page orders to be, before the position where it cannot go
+    /// on.
+    pub(super) async fn fold(
+        &mut self,
+        page: &Page,
+        mut events: Vec<Wanted<'_>>,
+        stands_at: Option<i64>,
+    ) -> Result<(), SubscriberError> {
+        for (position, id) in in_page::<M>(self.storage.shard(), page) {
+            if stands_at.is_some_and(|at| position > at) {
+                break;
+            }
+            let before = events.partition_point(|event| event.position() < position);
+            let after = events.split_off(before);
+            fold::<M>(&mut self.rows, &mut self.parking, events);
+            self.make_anew(id, position).await?;
+            events = after;
+        }
+        fold::<M>(&mut self.rows, &mut self.parking, events);
+        Ok(())
+    }
+
+    /// Puts a row that is made of all of its events before `position` in the place of the one that there is. If it cannot
+    /// be made, or is parked, the row stays as it is.
+    async fn make_anew(&mut self, id: Uuid, position: i64) -> Result<(), SubscriberError> {
+        let made = if self.parking.contains(id) {
+            Err("it is parked".to_owned())
+        } else if M::ROW_OF == RowOf::Data {
+            Err("its events are in many streams".to_owned())
+        } else {
+            self.made_anew(id, position).await?
+        };
+        match made {
+            Ok(row) => {
+                tracing::info!(read_model = M::NAME, row = %id, position, "a row is made anew");
+                self.rows.change(id, row, position);
+            }
+            Err(reason) => {
+                tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row cannot be made anew");
+            }
+        }
+        Ok(())
+    }
+
+    /// The row that all events before `position` add up to. The inner error says why it cannot be made.
+    async fn made_anew(
+        &self,
+        id: Uuid,
+        position: i64,
+    ) -> Result<Result<Option<M::Row>, String>, SubscriberError> {
+        let (mut row, mut after_version) = (None, 0);
+        loop {
+            let mut events = self.events_of(id, after_version).await?;
+            let is_last = i64::try_from(events.len()).is_ok_and(|read| read < EVENTS_PER_READ);
+            after_version += EVENTS_PER_READ;
+            events.retain(|event| event.position < position);
+            row = match self.folded(id, row, &events) {
+                Ok(row) => row,
+                Err(reason) => return Ok(Err(reason)),
+            };
+            if is_last {
+                return Ok(Ok(row));
+            }
+            if after_version >= EVENTS_MAX {
+                return Ok(Err("it has too many events".to_owned()));
+            }
+        }
+    }
+
+    /// The next events that the row may take.
+    async fn events_of(
+        &self,
+        id: Uuid,
+        after_version: i64,
+    ) -> Result<Vec<Arc<Recorded>>, SubscriberError> {
+        let events = match M::ROW_OF {
+            RowOf::Stream => self.log.stream(id, after_version, EVENTS_PER_READ).await?,
+            RowOf::Event => {
+                let position = self.log.position_of(id).await?;
+                self.log.at(position.as_slice()).await?
+            }
+            RowOf::Data => Vec::new(),
+        };
+        Ok(events.into_iter().map(Arc::new).collect())
+    }
+
+    fn folded(
+        &self,
+        id: Uuid,
+        mut row: Option<M::Row>,
+        events: &[Arc<Recorded>],
+    ) -> Result<Option<M::Row>, String> {
+        let (wanted, blocked) = decode::<M>(self.storage.shard(), events);
+        for event in wanted {
+            match event {
+                Wanted::Keyed { input, keys } if keys.contains(&id) => {
+                    row = fold_row::<M>(id, row, &input)?;
+                }
+                Wanted::Keyed { .. } => {}
+                Wanted::Unreadable(parked) => return Err(parked.reason),
+            }
+        }
+        match blocked {
+            Some((_, error)) => Err(error.to_string()),
+            None => Ok(row),
+        }
+    }
+}
