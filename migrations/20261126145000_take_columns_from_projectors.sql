@@ -54,7 +54,7 @@ begin
     new.currency := new.doc #>> '{current_price,currency}';
     new.price := new.doc #>> '{current_price,amount}';
     new.bid_count := new.doc ->> 'bid_count';
-    new.ends_at := new.doc ->> 'ends_at';
+    new.ends_at := instant(new.doc ->> 'ends_at');
     new.search := auction_search(new.title, new.status, new.category_id, new.seller_id, new.currency);
     return new;
 end
@@ -87,7 +87,7 @@ begin
     new.aggregate := new.doc ->> 'aggregate';
     new.event_type := new.doc ->> 'event_type';
     new.actor := new.doc ->> 'actor';
-    new.recorded_at := new.doc ->> 'recorded_at';
+    new.recorded_at := instant(new.doc ->> 'recorded_at');
     return new;
 end
 $$;

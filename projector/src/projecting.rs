@@ -2,7 +2,7 @@
 //! writer copies what changed into documents.
 
 pub(crate) mod catch_up;
-pub(crate) mod group_writer;
+pub(crate) mod joint_writer;
 pub(crate) mod parked_rows;
 pub(crate) mod shards;
 pub(crate) mod worker_factory;
@@ -10,6 +10,7 @@ pub(crate) mod worker_factory;
 mod build_id;
 mod fold;
 pub(crate) mod ordered_row;
+mod panics;
 mod parking;
 mod redis_writer;
 mod remaking;

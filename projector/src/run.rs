@@ -24,7 +24,7 @@ use crate::following::feed;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
 use crate::measuring::Measuring;
-use crate::projecting::group_writer::GroupWriter;
+use crate::projecting::joint_writer::JointWriter;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::registration;
@@ -68,7 +68,7 @@ async fn serve(
         documents: documents(&config.redis)?,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
-        group_writer: GroupWriter::spawn(&config.projection),
+        joint_writer: JointWriter::spawn(&config.projection),
         actions_stored,
     };
     let measuring = Measuring::new(prompt_pool.clone(), &config.projection)?;

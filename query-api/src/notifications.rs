@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgConnectOptions, PgListener};
 use tidemark_read_models::notification;
 use tidemark_read_models::notification::Advanced;
 use tokio::sync::mpsc;
@@ -14,11 +14,10 @@ use tokio::time::{sleep, timeout};
 /// Listens on a connection of its own.
 #[derive(Clone)]
 pub(crate) struct Notifications {
-    /// A pool of one connection.
+    /// A pool of one connection, as it is configured.
     pub(crate) pool: PgPool,
-    /// The pause after a failure.
-    pub(crate) retry: Duration,
-    /// How long nothing may come before it is asked whether the other end of the connection is still there.
+    /// How long nothing may come before it is asked whether the other end of the connection is still there, and the pause
+    /// after a failure.
     pub(crate) silence_max: Duration,
 }
 
@@ -27,19 +26,22 @@ impl Notifications {
     pub(crate) async fn hand_on(&self, to: mpsc::Sender<Vec<Advanced>>) {
         loop {
             if let Err(error) = self.listen(&to).await {
-                tracing::debug!(%error, "projectors cannot notify this process");
+                tracing::info!(%error, "projectors cannot notify this process, which looks by itself");
             }
-            sleep(self.retry).await;
+            sleep(self.silence_max).await;
         }
     }
 
     async fn listen(&self, to: &mpsc::Sender<Vec<Advanced>>) -> sqlx::Result<()> {
-        let mut listener = PgListener::connect_with(&self.pool).await?;
+        // A pool of its own, since a listener whose connection is dead gives it back only when the kernel gives up.
+        let options = PgConnectOptions::clone(&self.pool.connect_options());
+        let pool = self.pool.options().clone().connect_lazy_with(options);
+        let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(notification::CHANNEL).await?;
         loop {
             match timeout(self.silence_max, listener.try_recv()).await {
                 Ok(Ok(Some(notified))) => {
-                    // A full channel loses what would only be news if it had room.
+                    // Those that wait have been overtaken if the channel is full, and the next look tells the rest.
                     let _ = to.try_send(notification::parse(notified.payload()));
                 }
                 Ok(Ok(None)) => {}

@@ -45,7 +45,6 @@ impl Watcher {
         Self {
             notifications: Notifications {
                 pool: notified,
-                retry: Duration::from_millis(limits.watch_idle_ms),
                 silence_max: Duration::from_millis(limits.notification_silence_ms),
             },
             pool,

@@ -1,7 +1,7 @@
 //! The columns of a read model's table beside the document: what its rows are searched and sorted by. They are made here and
 //! not by Postgres, which would read the document once for each of them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
 
 /// A column of a row.
@@ -16,7 +16,7 @@ pub struct Column {
 /// A value of a column; null if it is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// A `bigint`, or an `integer` if the row has no greater number.
+    /// A `bigint`, or an `integer` if its values fit.
     Integer(Option<i64>),
     /// A `text`.
     Text(Option<String>),
@@ -51,10 +51,14 @@ impl Column {
         Self { name, value }
     }
 
-    /// A column of moments.
+    /// A column of moments. Postgres knows none before 4713 BC, which is in the place of earlier ones.
     #[must_use]
     pub fn time(name: &'static str, value: impl Into<Option<DateTime<Utc>>>) -> Self {
-        let value = Value::Time(value.into());
+        let known = |time: DateTime<Utc>| {
+            let earliest = Utc.with_ymd_and_hms(-4712, 1, 1, 0, 0, 0).single();
+            earliest.map_or(time, |earliest| time.max(earliest))
+        };
+        let value = Value::Time(value.into().map(known));
         Self { name, value }
     }
 
@@ -63,6 +67,17 @@ impl Column {
     pub fn uuid(name: &'static str, value: impl Into<Option<Uuid>>) -> Self {
         let value = Value::Uuid(value.into());
         Self { name, value }
+    }
+}
+
+impl Column {
+    /// About how much memory it takes.
+    pub(crate) fn size(&self) -> usize {
+        let text = match &self.value {
+            Value::Text(Some(text)) => text.len(),
+            Value::Text(None) | Value::Integer(_) | Value::Time(_) | Value::Uuid(_) => 0,
+        };
+        size_of::<Self>() + text
     }
 }
 

@@ -44,7 +44,8 @@ pub enum RowOf {
 pub trait ReadModel: Send + Sync + 'static {
     /// The name in checkpoints, leases, metrics and Redis keys. The table is `{NAME}_rows`.
     const NAME: &'static str;
-    /// The version of the fold. It rises with each change after which the same events make other rows.
+    /// The version of the fold. It rises with each change after which the same events make other rows or
+    /// columns.
     const FOLD_VERSION: i32;
     /// The events that it folds.
     const EVENTS: EventFilter;

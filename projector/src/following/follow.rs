@@ -1,9 +1,11 @@
 //! The loop in which every subscriber follows the log, and what it does after a failure.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tidemark_event_store::traces::{KeyValue, Span, SpanKind};
 use tidemark_event_store::{TimedPool, traces};
+use tidemark_events::Recorded;
 use tidemark_platform::config::Projection;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -100,11 +102,18 @@ async fn block(subscriber: &mut dyn Subscriber, reason: &str) -> Result<(), Subs
 /// Records how long it took to apply the events of a page whose requests are traced. Only the events are traced that are
 /// applied as they come, and not those of a log that is read again.
 fn record_spans(subscriber: &dyn Subscriber, page: &Page, began: Instant) {
+    let traced = |event: &Arc<Recorded>| Some((Arc::clone(event), traces::traceparent(event)?));
+    let traced: Vec<_> = page.events.iter().filter_map(traced).collect();
+    if traced.is_empty() {
+        return;
+    }
     let SubscriberId { kind, name, .. } = subscriber.id();
-    let types = subscriber.event_filter().types();
-    for event in &page.events {
-        let is_wanted = types.is_none_or(|types| types.contains(&event.event_type.as_str()));
-        if let Some(parent) = traces::traceparent(event).filter(|_| is_wanted) {
+    let types = subscriber.event_types();
+    for (event, parent) in traced {
+        if types
+            .as_ref()
+            .is_none_or(|types| types.contains(&event.event_type.as_str()))
+        {
             let name = format!("{kind} {name}");
             let mut span = traces::span(SpanKind::Consumer, name, &parent, began.elapsed());
             span.set_attribute(KeyValue::new("tidemark.position", event.position));

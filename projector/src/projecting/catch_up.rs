@@ -11,7 +11,7 @@ use tidemark_read_models::{ReadModel, Shard};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::group_writer::GroupWriter;
+use super::joint_writer::JointWriter;
 use super::shards;
 use super::worker_factory::WorkerFactory;
 use crate::error::Error;
@@ -35,7 +35,7 @@ pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<()
         documents: None,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
-        group_writer: GroupWriter::spawn(&config.projection),
+        joint_writer: JointWriter::spawn(&config.projection),
         actions_stored: Arc::default(),
     };
     let followed = shards::actual(&pool, &workers.shards).await?;

@@ -1,8 +1,6 @@
 //! Folding a page in memory, without I/O. An event is applied to each of its rows in the shard, except to those that
 //! are parked, for which it waits.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tidemark_events::Recorded;
@@ -10,6 +8,7 @@ use tidemark_read_models::storage::{ParkedKind, ParkedRow};
 use tidemark_read_models::{FoldInput, ReadModel, Shard};
 use uuid::Uuid;
 
+use super::panics::catch_panic;
 use super::parking::Parking;
 use super::rows::Rows;
 use crate::following::failure::{EventError, FailureKind};
@@ -136,16 +135,4 @@ pub(super) fn fold_row<M: ReadModel>(
     input: &FoldInput<'_>,
 ) -> Result<Option<M::Row>, String> {
     catch_panic(|| M::fold(key, row, input))
-}
-
-/// A fold is pure, so after a panic nothing is half changed and work can continue.
-fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work))
-        .map_err(|panic| format!("the fold failed: {}", message(&*panic)))
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }

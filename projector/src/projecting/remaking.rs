@@ -8,6 +8,7 @@ use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
 use uuid::Uuid;
 
 use super::fold::fold_row;
+use super::panics::catch_panic;
 use super::rows::{RowError, read_row};
 use super::worker::Worker;
 use crate::following::failure::{EventError, SubscriberError};
@@ -59,8 +60,8 @@ impl<M: ReadModel> Worker<M> {
                 };
             }
         }
-        let row = StoredRow::new::<M>(id, row.as_ref(), position);
-        Ok(row.map_err(|error| error.to_string()))
+        let row = catch_panic(|| StoredRow::new::<M>(id, row.as_ref(), position));
+        Ok(row.and_then(|row| row.map_err(|error| error.to_string())))
     }
 
     /// Writes a row that was parked. The inner error says why Postgres refuses it.

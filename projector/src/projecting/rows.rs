@@ -8,6 +8,8 @@ use tidemark_read_models::storage::StoredRow;
 use tidemark_read_models::{ReadModel, storage};
 use uuid::Uuid;
 
+use super::panics::catch_panic;
+
 /// A row as Postgres has it, or why it cannot be used.
 pub(super) type Stored<M> = Result<Option<<M as ReadModel>::Row>, String>;
 
@@ -23,8 +25,8 @@ pub(super) struct Changed {
     pub(super) id: Uuid,
     /// The positions of the events that changed it, in order.
     pub(super) positions: Vec<i64>,
-    /// As it is stored; an error if JSON cannot express it.
-    pub(super) row: serde_json::Result<StoredRow>,
+    /// As it is stored; an error if it cannot be.
+    pub(super) row: Result<StoredRow, String>,
 }
 
 impl<M: ReadModel> Rows<M> {
@@ -75,7 +77,8 @@ impl<M: ReadModel> Rows<M> {
                 .peek(&id)
                 .and_then(|row| row.as_ref().ok()?.as_ref());
             let position = positions.last().copied().unwrap_or_default();
-            let row = StoredRow::new::<M>(id, row, position);
+            let row = catch_panic(|| StoredRow::new::<M>(id, row, position));
+            let row = row.and_then(|row| row.map_err(|error| error.to_string()));
             Changed { id, positions, row }
         };
         let mut rows: Vec<_> = self.unwritten.drain().map(changed).collect();

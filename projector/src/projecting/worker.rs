@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::fold;
 use super::fold::Wanted;
-use super::group_writer::GroupWriter;
+use super::joint_writer::JointWriter;
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
 use super::rows::{Changed, RowError, Rows, read_row};
@@ -46,7 +46,7 @@ pub(crate) struct Worker<M: ReadModel> {
     /// When the first event after the checkpoint was applied.
     unwritten_since: Option<Instant>,
     limits: Limits,
-    group_writer: GroupWriter,
+    joint_writer: JointWriter,
     /// Until when this worker writes alone, because a write of its own failed or took long.
     alone_until: Option<Instant>,
     redis_writer: Option<RedisWriterHandle>,
@@ -74,7 +74,7 @@ impl<M: ReadModel> Worker<M> {
         storage: Storage,
         log: Log,
         settings: &Projection,
-        group_writer: GroupWriter,
+        joint_writer: JointWriter,
         redis_writer: Option<RedisWriterHandle>,
     ) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl<M: ReadModel> Worker<M> {
                 together_time: Duration::from_millis(settings.together_ms),
                 alone_time: Duration::from_millis(settings.alone_ms),
             },
-            group_writer,
+            joint_writer,
             alone_until: None,
             redis_writer,
         }
@@ -151,7 +151,7 @@ impl<M: ReadModel> Worker<M> {
                     rows.push(row);
                     changed_by.insert(id, positions);
                 }
-                Err(error) => self.park(id, &positions, &error.to_string()),
+                Err(error) => self.park(id, &positions, &error),
             }
         }
         let mut batch = Arc::new(RowBatch {
@@ -202,7 +202,7 @@ impl<M: ReadModel> Worker<M> {
             && is_small
             && self.alone_until.is_none_or(|until| now >= until)
             && let Some(timeline) = self
-                .group_writer
+                .joint_writer
                 .write(self.storage.clone(), Arc::clone(batch))
                 .await
         {
@@ -211,6 +211,11 @@ impl<M: ReadModel> Worker<M> {
         let now = Instant::now();
         let stored = self.storage.write(Arc::clone(batch)).await;
         if stored.is_err() || now.elapsed() > self.limits.together_time {
+            tracing::warn!(
+                read_model = M::NAME,
+                shard = self.storage.shard().number,
+                "is written alone for a while"
+            );
             self.alone_until = Some(now + self.limits.alone_time);
         }
         stored

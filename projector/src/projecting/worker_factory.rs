@@ -11,7 +11,7 @@ use tidemark_read_models::{Generation, ReadModel, Shard};
 use tokio::sync::Notify;
 
 use super::build_id::BUILD_ID;
-use super::group_writer::GroupWriter;
+use super::joint_writer::JointWriter;
 use super::redis_writer::RedisWriter;
 use super::shards::ShardCounts;
 use super::worker::Worker;
@@ -27,7 +27,7 @@ pub(crate) struct WorkerFactory {
     pub(crate) shards: ShardCounts,
     pub(crate) config: Config,
     /// What the workers that are level with the log write with.
-    pub(crate) group_writer: GroupWriter,
+    pub(crate) joint_writer: JointWriter,
     /// Notified by reactors when they have stored actions.
     pub(crate) actions_stored: Arc<Notify>,
 }
@@ -52,7 +52,7 @@ impl WorkerFactory {
             storage,
             log,
             &self.config.projection,
-            self.group_writer.clone(),
+            self.joint_writer.clone(),
             redis_writer,
         )
     }

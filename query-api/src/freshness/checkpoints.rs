@@ -51,7 +51,9 @@ impl Checkpoints {
         }
     }
 
-    /// Adds what projectors have told of their writes. What they tell of a generation that does not serve is nothing new.
+    /// Adds how far projectors say that they have come, to what was seen last. That is no look: it tells neither how long
+    /// the log is, nor what other shards cannot reach, so it ends no wait that is in vain. What is told of a generation
+    /// that does not serve is nothing new.
     pub(crate) fn advance(&self, advanced: &[Advanced]) {
         let mut statuses = self.seen.borrow().to_vec();
         let mut is_news = false;
@@ -69,13 +71,15 @@ impl Checkpoints {
             let status = statuses.iter_mut().find(is_of_it);
             if let Some(status) = status.filter(|status| status.position < *position) {
                 status.position = *position;
-                status.head = status.head.max(*position);
                 status.blocked_at = None;
                 is_news = true;
             }
         }
         if is_news {
-            self.publish(statuses.into());
+            for status in &mut statuses {
+                status.head = i64::MAX;
+            }
+            self.seen.send_replace(statuses.into());
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct ShardStatus {
     pub(crate) position: i64,
     /// The position at which the shard is blocked, if it is.
     pub(crate) blocked_at: Option<i64>,
-    /// The last position of the log.
+    /// The last position of the log; the highest number if it is not known.
     pub(crate) head: i64,
     /// The timeline of the log.
     pub(crate) timeline: i32,

@@ -84,7 +84,9 @@ impl StoredRow {
     /// About how much memory it takes.
     #[must_use]
     pub fn size(&self) -> usize {
-        size_of::<Self>() + self.document.as_ref().map_or(0, String::len)
+        size_of::<Self>()
+            + self.document.as_ref().map_or(0, String::len)
+            + self.columns.iter().map(Column::size).sum::<usize>()
     }
 }
 

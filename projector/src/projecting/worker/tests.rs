@@ -27,15 +27,15 @@ fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
 }
 
 fn worker_of_build(database: &Database, shard: Shard, build: &str) -> Worker<Tally> {
-    let group_writer = GroupWriter::spawn(&database.config(&[]).projection);
-    worker_of_group(database, shard, build, &group_writer)
+    let joint_writer = JointWriter::spawn(&database.config(&[]).projection);
+    worker_of_process(database, shard, build, &joint_writer)
 }
 
-fn worker_of_group<M: ReadModel>(
+fn worker_of_process<M: ReadModel>(
     database: &Database,
     shard: Shard,
     build: &str,
-    group_writer: &GroupWriter,
+    joint_writer: &JointWriter,
 ) -> Worker<M> {
     let storage = Storage::new::<M>(
         PgPool::clone(&database.pool),
@@ -46,7 +46,7 @@ fn worker_of_group<M: ReadModel>(
     );
     let log = Log::new(database.pool.clone());
     let settings = database.config(&[]).projection;
-    Worker::new(storage, log, &settings, group_writer.clone(), None)
+    Worker::new(storage, log, &settings, joint_writer.clone(), None)
 }
 
 /// The row of a count, and the position of the last event that changed it.

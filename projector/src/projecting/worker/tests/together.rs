@@ -19,10 +19,10 @@ async fn transactions(database: &Database) -> i64 {
 /// A worker for each of three shards.
 async fn three_workers(database: &Database) -> [Worker<Tally>; 3] {
     database.divide_tally(3).await;
-    let group_writer = GroupWriter::spawn(&database.config(&[]).projection);
+    let joint_writer = JointWriter::spawn(&database.config(&[]).projection);
     let mut workers = [0, 1, 2].map(|number| {
         let shard = Shard { number, count: 3 };
-        worker_of_group(database, shard, "this", &group_writer)
+        worker_of_process(database, shard, "this", &joint_writer)
     });
     for worker in &mut workers {
         worker.start().await.unwrap();
@@ -95,9 +95,9 @@ async fn a_shard_that_is_fenced_keeps_no_other_from_being_written() {
 async fn a_read_model_whose_table_is_locked_delays_no_other_and_is_then_written_alone() {
     let database = Database::new("together_locked").await;
     let settings = database.config(&[]).projection;
-    let group_writer = GroupWriter::spawn(&settings);
-    let mut free = worker_of_group::<Tally>(&database, Shard::ONLY, "this", &group_writer);
-    let mut locked = worker_of_group::<Category>(&database, Shard::ONLY, "this", &group_writer);
+    let joint_writer = JointWriter::spawn(&settings);
+    let mut free = worker_of_process::<Tally>(&database, Shard::ONLY, "this", &joint_writer);
+    let mut locked = worker_of_process::<Category>(&database, Shard::ONLY, "this", &joint_writer);
     free.start().await.unwrap();
     locked.start().await.unwrap();
     let created = samples::all()

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 use tidemark_platform::config::Projection;
-use tidemark_read_models::storage::{RowBatch, ShardBatch, Storage, StorageError, write_together};
+use tidemark_read_models::storage::{RowBatch, ShardBatch, Storage, write_together};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 /// Takes what workers have changed. Its task ends with the last of its clones.
 #[derive(Clone)]
-pub(crate) struct GroupWriter(mpsc::UnboundedSender<Waiting>);
+pub(crate) struct JointWriter(mpsc::UnboundedSender<Waiting>);
 
 /// A batch that waits to be written, and who waits for it. There is at most one of each worker.
 struct Waiting {
@@ -20,18 +21,18 @@ struct Waiting {
     written: oneshot::Sender<Option<i32>>,
 }
 
-impl GroupWriter {
+impl JointWriter {
     /// Starts to write in a task of its own.
     pub(crate) fn spawn(settings: &Projection) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
-        // No statement may take longer, so that no shard delays the others for longer.
-        let statement_timeout = Duration::from_millis(settings.together_ms);
-        tokio::spawn(write_for_ever(waiting, statement_timeout));
+        // No shard delays the others for longer.
+        let time_limit = Duration::from_millis(settings.together_ms);
+        tokio::spawn(write_for_ever(waiting, time_limit));
         Self(queue)
     }
 
-    /// Writes a batch, and returns the timeline of the log, or none if the batch is not written. That may be the fault of any of the batches that were
-    /// written together, and each must be written alone.
+    /// Writes a batch, and returns the timeline of the log, or none if the batch may not be written. That may be the fault
+    /// of any of the batches that were written together, and each must be written alone.
     pub(super) async fn write(&self, storage: Storage, batch: Arc<RowBatch>) -> Option<i32> {
         let (sender, written) = oneshot::channel();
         let waiting = Waiting {
@@ -44,7 +45,7 @@ impl GroupWriter {
     }
 }
 
-async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, statement_timeout: Duration) {
+async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, time_limit: Duration) {
     while let Some(first) = queue.recv().await {
         // The events that woke its worker woke others too, which are about to come.
         yield_now().await;
@@ -52,9 +53,11 @@ async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, statement_t
         while let Ok(next) = queue.try_recv() {
             waiting.push(next);
         }
+        // A worker that has started again has no use for what it had folded before.
+        waiting.retain(|it| !it.written.is_closed());
         let (batches, written): (Vec<_>, Vec<_>) =
             waiting.into_iter().map(|it| (it.batch, it.written)).unzip();
-        let timeline = write(batches, statement_timeout).await.ok();
+        let timeline = write(batches, time_limit).await;
         for written in written {
             // Nobody may wait any more.
             let _ = written.send(timeline);
@@ -62,18 +65,25 @@ async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, statement_t
     }
 }
 
-async fn write(batches: Vec<ShardBatch>, statement_timeout: Duration) -> Result<i32, StorageError> {
+/// Writes the batches, and returns the timeline of the log, or none if they may not be written.
+async fn write(batches: Vec<ShardBatch>, time_limit: Duration) -> Option<i32> {
     let shards = batches.len();
-    let written = write_together(batches, Some(statement_timeout)).await;
-    match &written {
-        Ok(_) => {
+    let write = write_together(batches, Some(time_limit));
+    let problem = match timeout(time_limit, write).await {
+        Ok(Ok(timeline)) => {
             #[expect(clippy::cast_precision_loss, reason = "a measurement")]
             histogram!("tidemark_projection_write_shards").record(shards as f64);
+            return Some(timeline);
         }
-        Err(error) => {
-            counter!("tidemark_projection_write_failures_total").increment(1);
-            tracing::warn!(shards, %error, "shards cannot be written together, and are written one by one");
-        }
-    }
-    written
+        Ok(Err(error)) => error.to_string(),
+        // Whatever becomes of it, the checkpoints tell.
+        Err(_) => format!("it takes longer than {time_limit:?}"),
+    };
+    counter!("tidemark_projection_write_failures_total").increment(1);
+    tracing::warn!(
+        shards,
+        problem,
+        "shards cannot be written together, and are written one by one"
+    );
+    None
 }
