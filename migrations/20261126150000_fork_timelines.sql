@@ -12,7 +12,9 @@ comment on column log_head.set_back is 'Whether the log has lost events, as a pr
 -- The event is the fork: whatever appends it, in whatever batch, both are committed together.
 create function fork_timeline() returns trigger language plpgsql as $$
 declare
-    shared       constant bigint := least((new.data ->> 'shared_up_to')::bigint, new.position - 1);
+    -- Postgres reads no document as such in which any text holds a null character.
+    stated       constant text := substring(new.data::text from '"shared_up_to": ?(-?[0-9]+)');
+    shared       constant bigint := least(stated::bigint, new.position - 1);
     old_timeline integer;
     new_timeline integer;
 begin

@@ -91,9 +91,14 @@ async fn the_log_becomes_rows_documents_and_actions() {
     assert_eq!(database.rows("history").await.len(), second.len() * 2);
     let (document, position) = database.rows("auction").await[&samples::AUCTION.0].clone();
     let documents = documents(&config(&database).redis).unwrap().unwrap();
+    // One of the events began a timeline.
+    let timeline: i32 = sqlx::query_scalar("select timeline from log_head")
+        .fetch_one(&database.owner)
+        .await
+        .unwrap();
     let cached = async || {
         documents
-            .get(1, "auction", 1, 1, samples::AUCTION.0)
+            .get(timeline, "auction", 1, 1, samples::AUCTION.0)
             .await
             .unwrap()
     };
