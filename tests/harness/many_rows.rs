@@ -72,7 +72,7 @@ const MAKE_CATEGORIES: &str = "
            ), n
       from generate_series(0::bigint, {rows}) n";
 
-/// The id of a category; of all others, it is above [`ROOT`].
+/// The id of a category. Number 1,000 is above all others.
 #[must_use]
 pub fn category(number: i64) -> Uuid {
     numbered('c', number)
