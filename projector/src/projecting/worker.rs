@@ -195,12 +195,12 @@ impl<M: ReadModel> Worker<M> {
 
     /// Stores a batch, together with those of other shards if it can delay none of them. Returns the timeline of the log.
     async fn store(&mut self, batch: &Arc<RowBatch>, is_level: bool) -> Result<i32, StorageError> {
-        let now = Instant::now();
+        let began = Instant::now();
         let is_small =
             batch.parked == Parked::default() && batch.rows.len() <= self.limits.together_rows;
         if is_level
             && is_small
-            && self.alone_until.is_none_or(|until| now >= until)
+            && self.alone_until.is_none_or(|until| began >= until)
             && let Some(timeline) = self
                 .joint_writer
                 .write(self.storage.clone(), Arc::clone(batch))
@@ -208,15 +208,16 @@ impl<M: ReadModel> Worker<M> {
         {
             return Ok(timeline);
         }
-        let now = Instant::now();
+        let began = Instant::now();
         let stored = self.storage.write(Arc::clone(batch)).await;
-        if stored.is_err() || now.elapsed() > self.limits.together_time {
+        // Large batches, such as of a generation that is built, take long by nature, and are written alone in any case.
+        if is_level && (stored.is_err() || began.elapsed() > self.limits.together_time) {
             tracing::warn!(
                 read_model = M::NAME,
                 shard = self.storage.shard().number,
                 "is written alone for a while"
             );
-            self.alone_until = Some(now + self.limits.alone_time);
+            self.alone_until = Some(began + self.limits.alone_time);
         }
         stored
     }

@@ -1,7 +1,7 @@
 //! The SQL statements on a read model's table. The name of the table is part of them, so they cannot be
 //! checked against the schema at compile time.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{Column, ReadModel, Search};
 
@@ -11,6 +11,7 @@ pub(super) struct Sql {
     pub(super) rows: Arc<str>,
     pub(super) changed: Arc<str>,
     pub(super) remove: Arc<str>,
+    upsert: OnceLock<Arc<str>>,
     read_model: &'static str,
     search: Option<Search>,
 }
@@ -43,14 +44,20 @@ impl Sql {
             rows: rows.into(),
             changed: changed.into(),
             remove: remove.into(),
+            upsert: OnceLock::new(),
             read_model,
             search: M::SEARCH,
         }
     }
 
-    /// Writes rows with these columns. Its parameters are the generation, and then the values of all rows in arrays: ids,
-    /// documents, positions, and each of the columns.
-    pub(super) fn upsert(&self, columns: &[Column]) -> String {
+    /// Writes rows with these columns, which are the same ones for all rows of a read model. Its parameters are the
+    /// generation, and then the values of all rows in arrays: ids, documents, positions, and each of the columns.
+    pub(super) fn upsert(&self, columns: &[Column]) -> Arc<str> {
+        let made = || self.make_upsert(columns).into();
+        Arc::clone(self.upsert.get_or_init(made))
+    }
+
+    fn make_upsert(&self, columns: &[Column]) -> String {
         let mut names = vec!["doc", "position"];
         let mut values = vec!["doc::json", "position"];
         names.extend(columns.iter().map(|column| column.name));
