@@ -63,7 +63,7 @@ start_kafka() {
         write_kafka_properties
         format_kafka || { KAFKA_PROBLEM="its storage could not be formatted (see $LOG_DIR/kafka-format.log)"; return 1; }
         start_process kafka java -cp "$KAFKA_HOME/libs/*" -Xmx${KAFKA_HEAP_MIB}m -XX:+UseSerialGC \
-            -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError -Dorg.apache.logging.log4j.level=WARN \
+            -XX:+ExitOnOutOfMemoryError -Dorg.apache.logging.log4j.level=WARN \
             kafka.Kafka "$KAFKA_HOME/server.properties"
     fi
     wait_for kafka "$SERVICE_START_SECONDS" kafka_answers "$HOST:$KAFKA_PORT" || {
