@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fail::fail_point;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 use tidemark_events::{Aggregate, LogPoint, Recorded};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{sleep_until, timeout, timeout_at};
 
 use super::Settings;
 use super::error::Error;
@@ -99,6 +99,7 @@ impl<'a> Publisher<'a> {
     pub(super) async fn publish(&mut self) -> Result<Infallible, Error> {
         let mut idle = Backoff::new(self.settings.idle_poll, self.settings.idle_poll_max);
         loop {
+            let read_at = Instant::now();
             let up_to = self.read.position.saturating_add(self.settings.page_size);
             let page = self.log.follow(self.read, up_to, None).await?;
             self.read = page.last().map_or(self.read, Recorded::point);
@@ -110,14 +111,20 @@ impl<'a> Publisher<'a> {
             metrics::gauge!(IN_FLIGHT).set(as_metric(
                 self.in_flight.last() - self.in_flight.confirmed(),
             ));
-            let pause = if page.is_empty() {
-                idle.take()
+            if page.is_empty() {
+                let appended = timeout(idle.take(), self.appended.notified());
+                self.take_reports_until(appended).await?;
             } else {
                 idle.reset();
-                Duration::ZERO
-            };
-            let appended = timeout(pause, self.appended.notified());
-            self.take_reports_until(appended).await?;
+                // The broker has as much to do for a record as for many, so a short page waits for company.
+                let is_full = self.read.position == up_to;
+                let next = if is_full {
+                    read_at
+                } else {
+                    read_at + self.settings.page_interval
+                };
+                self.take_reports_until(sleep_until(next.into())).await?;
+            }
             self.save_if_due().await?;
         }
     }

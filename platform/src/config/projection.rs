@@ -25,6 +25,9 @@ pub struct Projection {
     pub together_ms: u64,
     pub alone_ms: u64,
     #[garde(custom(positive))]
+    pub together_connections: u32,
+    pub together_interval_ms: u64,
+    #[garde(custom(positive))]
     pub ring_events_max: usize,
     #[garde(custom(positive))]
     pub ring_bytes_max: usize,

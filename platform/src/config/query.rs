@@ -34,6 +34,9 @@ pub struct Query {
     pub record_timeout_ms: u64,
     #[garde(custom(longer_than("query.watch_idle_ms", self.watch_idle_ms)))]
     pub hot_lag_max_ms: u64,
+    pub hot_wait_ms: u64,
+    #[garde(custom(positive))]
+    pub hot_retry_ms: u64,
     pub hot_cache_ms: u64,
     pub hot_cache_documents_max: u64,
     pub page_max: i64,

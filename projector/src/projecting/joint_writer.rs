@@ -1,15 +1,16 @@
 //! Writes together what the workers of a process have changed, so that many read models cost no more transactions than one.
-//! It does not wait for more to come: what waits when the last write has ended is written next.
+//! What comes after a pause is written at once, and under load what has come in a short time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
+use sqlx::PgPool;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{RowBatch, ShardBatch, Storage, write_together};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Takes what workers have changed. Its task ends with the last of its clones.
 #[derive(Clone)]
@@ -22,12 +23,14 @@ struct Waiting {
 }
 
 impl JointWriter {
-    /// Starts to write in a task of its own.
-    pub(crate) fn spawn(settings: &Projection) -> Self {
+    /// Starts to write in a task of its own, on connections of `pool`. If they are few and nobody else's, Postgres finds what it
+    /// keeps for each of them in the caches of its processor.
+    pub(crate) fn spawn(pool: PgPool, settings: &Projection) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         // No shard delays the others for longer.
         let time_limit = Duration::from_millis(settings.together_ms);
-        tokio::spawn(write_for_ever(waiting, time_limit));
+        let interval = Duration::from_millis(settings.together_interval_ms);
+        tokio::spawn(write_for_ever(waiting, pool, time_limit, interval));
         Self(queue)
     }
 
@@ -45,8 +48,16 @@ impl JointWriter {
     }
 }
 
-async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, time_limit: Duration) {
+async fn write_for_ever(
+    mut queue: mpsc::UnboundedReceiver<Waiting>,
+    pool: PgPool,
+    time_limit: Duration,
+    interval: Duration,
+) {
+    let mut next_at = Instant::now();
     while let Some(first) = queue.recv().await {
+        sleep_until(next_at).await;
+        next_at = Instant::now() + interval;
         // The events that woke its worker woke others too, which are about to come.
         yield_now().await;
         let mut waiting = vec![first];
@@ -57,7 +68,7 @@ async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, time_limit:
         waiting.retain(|it| !it.written.is_closed());
         let (batches, written): (Vec<_>, Vec<_>) =
             waiting.into_iter().map(|it| (it.batch, it.written)).unzip();
-        let timeline = write(batches, time_limit).await;
+        let timeline = write(pool.clone(), batches, time_limit).await;
         for written in written {
             // Nobody may wait any more.
             let _ = written.send(timeline);
@@ -66,9 +77,9 @@ async fn write_for_ever(mut queue: mpsc::UnboundedReceiver<Waiting>, time_limit:
 }
 
 /// Writes the batches, and returns the timeline of the log, or none if they may not be written.
-async fn write(batches: Vec<ShardBatch>, time_limit: Duration) -> Option<i32> {
+async fn write(pool: PgPool, batches: Vec<ShardBatch>, time_limit: Duration) -> Option<i32> {
     let shards = batches.len();
-    let write = write_together(batches, Some(time_limit));
+    let write = write_together(pool, batches, Some(time_limit));
     let problem = match timeout(time_limit, write).await {
         Ok(Ok(timeline)) => {
             #[expect(clippy::cast_precision_loss, reason = "a measurement")]

@@ -8,6 +8,7 @@ use tidemark_platform::config;
 use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::redis::{CachedDocument, Documents};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::breaker::{Breaker, Change, Limits};
@@ -25,6 +26,10 @@ pub(crate) struct HotDocuments {
     memory: Cache<Key, Document>,
     /// They say which generation serves queries, and how far the documents must be.
     checkpoints: Checkpoints,
+    /// How long Redis is waited for if it does not have yet what a row has.
+    wait: Duration,
+    /// The pause before it is asked again.
+    retry: Duration,
 }
 
 /// Redis, as long as it answers.
@@ -52,6 +57,8 @@ impl HotDocuments {
             redis: Redis::new(redis)?,
             memory,
             checkpoints,
+            wait: Duration::from_millis(limits.hot_wait_ms),
+            retry: Duration::from_millis(limits.hot_retry_ms),
         })
     }
 
@@ -79,11 +86,19 @@ impl HotDocuments {
             count("memory");
             return Some(known);
         }
-        let cached = redis.get(&shard, id).await?;
-        let reflected = Token {
-            timeline: shard.timeline,
-            position: cached.position.max(cached.checkpoint),
+        // Redis is written after the rows, so it is about to have what a row has.
+        let is_awaited = |reflected: Token| {
+            !is_fresh_enough(reflected)
+                && token.is_some_and(|token| {
+                    token.timeline == shard.timeline && token.position <= shard.position
+                })
         };
+        let deadline = Instant::now() + self.wait;
+        let (mut cached, mut reflected) = redis.get(&shard, id).await?;
+        while keeps_up(reflected) && is_awaited(reflected) && Instant::now() < deadline {
+            sleep(self.retry).await;
+            (cached, reflected) = redis.get(&shard, id).await?;
+        }
         if !keeps_up(reflected) {
             count("stale");
             return None;
@@ -119,8 +134,8 @@ impl Redis {
         }))
     }
 
-    /// What Redis holds of a row of this shard, if it answers and the bucket is filled.
-    async fn get(&self, shard: &ShardStatus, id: Uuid) -> Option<CachedDocument> {
+    /// What Redis holds of a row of this shard and what that reflects, if it answers and the bucket is filled.
+    async fn get(&self, shard: &ShardStatus, id: Uuid) -> Option<(CachedDocument, Token)> {
         let Some(call) = self.breaker.call() else {
             count("skipped");
             return None;
@@ -152,7 +167,13 @@ impl Redis {
             (_, Ok(_)) => {}
         }
         match cached {
-            Ok(Some(cached)) => Some(cached),
+            Ok(Some(cached)) => {
+                let reflected = Token {
+                    timeline: shard.timeline,
+                    position: cached.position.max(cached.checkpoint),
+                };
+                Some((cached, reflected))
+            }
             Ok(None) => {
                 count("miss");
                 None

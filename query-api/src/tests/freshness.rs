@@ -196,23 +196,25 @@ async fn write_to_redis(bucket: &Bucket, position: i64, version: u64, checkpoint
     assert!(bucket.write(guard, &[row], Some(checkpoint)).await.unwrap());
 }
 
-/// An API that reads Redis too, and keeps what it read there for `hot_cache_ms`.
-async fn with_redis(database: &Database, hot_cache_ms: &str) -> Api {
+/// What it read in Redis stays in memory for an hour.
+const KEPT: (&str, &str) = ("TIDEMARK_QUERY__HOT_CACHE_MS", "3600000");
+
+/// An API that reads Redis too.
+async fn with_redis(database: &Database, settings: &[(&str, &str)]) -> Api {
     let url = from_environment("TIDEMARK_REDIS__URL");
-    let settings = [
+    let redis = [
         ("TIDEMARK_REDIS__URL", &*url),
         ("TIDEMARK_REDIS__KEY_PREFIX", &database.name),
-        ("TIDEMARK_QUERY__HOT_CACHE_MS", hot_cache_ms),
         SHORT_WAIT[0],
     ];
-    Api::start(database, &settings).await
+    Api::start(database, &[&redis, settings].concat()).await
 }
 
 #[tokio::test]
 async fn redis_answers_where_it_is_fresh_enough() {
     let database = with_an_auction("redis").await;
     write_to_redis(&auctions_in_redis(&database), 7, 42, 6).await;
-    let api = with_redis(&database, "100").await;
+    let api = with_redis(&database, &[("TIDEMARK_QUERY__HOT_CACHE_MS", "100")]).await;
     let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
     // The process asks Redis only once it has seen which generation serves queries.
     while ask("1.5").await.tidemark != "1.7" {}
@@ -225,8 +227,7 @@ async fn redis_answers_where_it_is_fresh_enough() {
 async fn documents_of_an_earlier_timeline_are_not_used() {
     let database = with_an_auction("forked").await;
     write_to_redis(&auctions_in_redis(&database), 7, 42, 6).await;
-    // What was read once stays in memory.
-    let api = with_redis(&database, "3600000").await;
+    let api = with_redis(&database, &[KEPT]).await;
     let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
     while ask("1.5").await.tidemark != "1.7" {}
     let fork = "insert into timelines values (2, 1, 5); update log_head set timeline = 2";
@@ -280,8 +281,7 @@ async fn a_document_in_memory_is_not_given_for_a_token_that_it_does_not_reflect(
     let database = with_an_auction("warm").await;
     let bucket = auctions_in_redis(&database);
     write_to_redis(&bucket, 7, 42, 7).await;
-    // It stays in memory for an hour, however often it is read.
-    let api = with_redis(&database, "3600000").await;
+    let api = with_redis(&database, &[KEPT]).await;
     let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
     while ask("1.5").await.tidemark != "1.7" {}
 
@@ -298,4 +298,34 @@ async fn a_document_in_memory_is_not_given_for_a_token_that_it_does_not_reflect(
     );
     // From now on everybody is given the newer one.
     assert_eq!(api.get(PATH, &[]).await.body["version"], 43);
+}
+
+#[tokio::test]
+async fn a_document_is_waited_for_that_redis_is_about_to_have() {
+    let database = with_an_auction("about").await;
+    let bucket = auctions_in_redis(&database);
+    write_to_redis(&bucket, 7, 42, 7).await;
+    let api = with_redis(&database, &[("TIDEMARK_QUERY__HOT_WAIT_MS", "60000")]).await;
+    let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
+    while ask("1.5").await.tidemark != "1.7" {}
+
+    database.set_checkpoints(9).await;
+    let (answer, ()) = tokio::join!(ask("1.9"), write_to_redis(&bucket, 9, 43, 9));
+    assert_eq!(answer.body["version"], 43);
+}
+
+#[tokio::test]
+async fn a_document_that_redis_does_not_get_is_read_from_its_row() {
+    let database = with_an_auction("never").await;
+    write_to_redis(&auctions_in_redis(&database), 7, 42, 7).await;
+    let api = with_redis(&database, &[]).await;
+    let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
+    while ask("1.5").await.tidemark != "1.7" {}
+
+    database.set_checkpoints(9).await;
+    let answer = ask("1.9").await;
+    assert_eq!(
+        (&*answer.tidemark, &answer.body["version"]),
+        ("1.9", &json!(1))
+    );
 }

@@ -27,8 +27,13 @@ fn shard_worker(database: &Database, shard: Shard) -> Worker<Tally> {
 }
 
 fn worker_of_build(database: &Database, shard: Shard, build: &str) -> Worker<Tally> {
-    let joint_writer = JointWriter::spawn(&database.config(&[]).projection);
+    let joint_writer = joint_writer(database);
     worker_of_process(database, shard, build, &joint_writer)
+}
+
+fn joint_writer(database: &Database) -> JointWriter {
+    let settings = database.config(&[]).projection;
+    JointWriter::spawn(PgPool::clone(&database.pool), &settings)
 }
 
 fn worker_of_process<M: ReadModel>(

@@ -288,6 +288,7 @@ pub(super) fn settings(topic_prefix: String) -> Settings {
         lease: Duration::from_secs(1),
         takeover_wait: Duration::from_millis(1800),
         page_size: 200,
+        page_interval: Duration::from_millis(2),
         idle_poll: Duration::from_millis(10),
         idle_poll_max: Duration::from_millis(10),
         in_flight_max_kbytes: 256,

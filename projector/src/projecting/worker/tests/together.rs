@@ -19,7 +19,7 @@ async fn transactions(database: &Database) -> i64 {
 /// A worker for each of three shards.
 async fn three_workers(database: &Database) -> [Worker<Tally>; 3] {
     database.divide_tally(3).await;
-    let joint_writer = JointWriter::spawn(&database.config(&[]).projection);
+    let joint_writer = joint_writer(database);
     let mut workers = [0, 1, 2].map(|number| {
         let shard = Shard { number, count: 3 };
         worker_of_process(database, shard, "this", &joint_writer)
@@ -94,8 +94,7 @@ async fn a_shard_that_is_fenced_keeps_no_other_from_being_written() {
 #[tokio::test]
 async fn a_read_model_whose_table_is_locked_delays_no_other_and_is_then_written_alone() {
     let database = Database::new("together_locked").await;
-    let settings = database.config(&[]).projection;
-    let joint_writer = JointWriter::spawn(&settings);
+    let joint_writer = joint_writer(&database);
     let mut free = worker_of_process::<Tally>(&database, Shard::ONLY, "this", &joint_writer);
     let mut locked = worker_of_process::<Category>(&database, Shard::ONLY, "this", &joint_writer);
     free.start().await.unwrap();
