@@ -23,6 +23,9 @@ SERVICE_START_SECONDS=60
 POSTGRES_START_SECONDS=300
 PROCESS_READY_SECONDS=120
 STOP_SECONDS=25
+# The server writes what it holds in memory, which may be a gigabyte on a slow disk. If it is killed meanwhile, the next one
+# cannot start before that is written.
+POSTGRES_STOP_SECONDS=180
 # A log that is longer is renamed when its process starts again.
 LOG_KEEP_BYTES=$((20 * 1024 * 1024))
 
@@ -156,16 +159,17 @@ explain_failure() {
     tail -n 15 "$LOG_DIR/$1.log" 2>/dev/null | sed 's/^/    | /' >&2 || true
 }
 
-# stop_process NAME [SIGNAL]: sends the signal, waits, and kills the process if it does not stop in time. It does
+# stop_process NAME [SIGNAL [SECONDS]]: sends the signal, waits, and kills the process if it does not stop in time. It does
 # nothing if the process does not run.
 stop_process() {
-    local name=$1 signal=${2:-TERM} pid deadline=$((SECONDS + STOP_SECONDS))
+    local name=$1 signal=${2:-TERM} limit=${3:-$STOP_SECONDS} pid deadline
+    deadline=$((SECONDS + limit))
     if pid=$(pid_of "$name"); then
         note "stopping $name (pid $pid)"
         kill -s "$signal" "$pid" 2>/dev/null || true
         while is_running "$name" && ((SECONDS < deadline)); do sleep 0.1; done
         if is_running "$name"; then
-            warn "$name did not stop within $STOP_SECONDS s: killed"
+            warn "$name did not stop within $limit s: killed"
             kill -s KILL "$pid" 2>/dev/null || true
         fi
     fi

@@ -63,7 +63,7 @@ postgres_remains() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1/data" 2>/dev/n
 # lock files, which keep the next one from starting and by now may name another process. They are removed, but
 # never before the last backend of the old server has ended.
 adopt_postgres() {
-    local lock="$1/data/postmaster.pid" pid deadline=$((SECONDS + STOP_SECONDS))
+    local lock="$1/data/postmaster.pid" pid deadline=$((SECONDS + POSTGRES_STOP_SECONDS))
     [[ -e $lock ]] || return 0
     pid=$(head -n 1 "$lock")
     if [[ $(readlink "/proc/$pid/cwd") == "$1/data" ]]; then
@@ -102,7 +102,7 @@ start_postgres() {
 }
 
 # On SIGINT the server ends its sessions; on SIGTERM it would wait for clients to leave.
-stop_postgres() { stop_process postgres INT; }
+stop_postgres() { stop_process postgres INT "$POSTGRES_STOP_SECONDS"; }
 
 # make_roles HOST: makes the roles, or sets their passwords anew. Over the socket the superuser needs no password,
 # so that lost secrets lock nobody out.
