@@ -36,7 +36,7 @@ fn far_ahead(record: &OwnedMessage) -> OwnedMessage {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_events_of_the_log_are_given_in_place_of_others() {
-    let (relayed, topics, mut reader, mut records) = replay(400).await;
+    let (relayed, topics, mut reader, mut records, last) = replay().await;
     for messages in records.values_mut().filter(|messages| messages.len() > 20) {
         let of_another_timeline = [("ce_timeline", "2".to_owned())];
         messages.insert(15, forged(&messages[15], &of_another_timeline));
@@ -47,7 +47,7 @@ async fn the_events_of_the_log_are_given_in_place_of_others() {
         messages[3] = altered.set_payload(Some(b"{}".to_vec()));
     }
     topics.publish(records).await;
-    reader.reads(400).await;
+    reader.reads(last).await;
     let counts = reader.assert_is(&relayed.log).await;
     assert!(counts.foreign > 0 && counts.broken > 0, "{counts:?}");
 }

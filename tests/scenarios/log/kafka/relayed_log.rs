@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Longer than any step of these tests takes on a slow machine.
-const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// The most connections that one role needs at once.
 const CONNECTIONS_MAX: u32 = 4;
@@ -282,10 +282,11 @@ pub(super) fn settings(topic_prefix: String) -> Settings {
             compression: "gzip",
             fetch_wait_max: Duration::from_millis(20),
             queue_max_kbytes: 64,
-            request_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(15),
             stall: Duration::from_secs(20),
         },
-        lease: Duration::from_secs(1),
+        // A term that ends because its lease was renewed too late is what these tests must not see.
+        lease: Duration::from_secs(4),
         takeover_wait: Duration::from_millis(1800),
         page_size: 200,
         page_interval: Duration::from_millis(2),

@@ -67,7 +67,7 @@ async fn a_term_goes_on_although_a_renewal_fails() {
 async fn a_term_ends_before_its_lease_if_that_cannot_be_renewed() {
     let mut relayed = RelayedLog::new().await;
     let settings = Settings {
-        lease: Duration::from_secs(6),
+        lease: Duration::from_secs(15),
         retry: NEVER,
         ..relayed.settings.clone()
     };
@@ -83,7 +83,7 @@ async fn a_term_ends_before_its_lease_if_that_cannot_be_renewed() {
 async fn who_stands_by_leads_at_once_when_the_leader_stops() {
     let mut relayed = RelayedLog::new().await;
     let settings = Settings {
-        lease: Duration::from_secs(20),
+        lease: Duration::from_mins(1),
         takeover_wait: NEVER,
         ..relayed.settings.clone()
     };
