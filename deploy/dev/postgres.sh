@@ -57,18 +57,22 @@ init_postgres() {
 
 # postgres_remains HOME: whether a process of this cluster lives. Each of them has the data directory as its working
 # directory.
-postgres_remains() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1/data" 2>/dev/null | grep -q .; }
+postgres_remains() {
+    # It fails for processes that end while it looks.
+    [[ -n $(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1/data" 2>/dev/null || true) ]]
+}
 
 # adopt_postgres HOME: finds a server that runs although our own pid file was lost. A server that was killed leaves
 # lock files, which keep the next one from starting and by now may name another process. They are removed, but
 # never before the last backend of the old server has ended.
 adopt_postgres() {
     local lock="$1/data/postmaster.pid" pid deadline=$((SECONDS + POSTGRES_STOP_SECONDS))
-    [[ -e $lock ]] || return 0
-    pid=$(head -n 1 "$lock")
-    if [[ $(readlink "/proc/$pid/cwd") == "$1/data" ]]; then
-        record_process postgres "$pid"
-        return
+    if [[ -e $lock ]]; then
+        pid=$(head -n 1 "$lock")
+        if [[ $(readlink "/proc/$pid/cwd") == "$1/data" ]]; then
+            record_process postgres "$pid"
+            return
+        fi
     fi
     while postgres_remains "$1"; do
         ((SECONDS < deadline)) || die "processes of a PostgreSQL server that was killed still run" "try again in a minute"
