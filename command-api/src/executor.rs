@@ -22,7 +22,7 @@ use tidemark_event_store::TimedPool;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ops::ReadinessFlag;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ pub use submission::{Accepted, Answer, Idempotency, Submission};
 use crate::admission::{Admission, Permit, Share};
 use crate::error::Error;
 use commit_loop::CommitLoop;
-use idempotency::KeysInFlight;
+use idempotency::{KeyInFlight, KeysInFlight, Turn};
 use known_records::KnownRecords;
 use loading::Loader;
 use queue::{Queue, QueuedCommand};
@@ -113,14 +113,17 @@ impl Executor {
         }
         // Who waits for the command of another request takes as much room as who waits for its own.
         let permit = self.admit(&submission.share)?;
-        let Some(idempotency) = submission.idempotency.clone() else {
-            return self.enqueue(submission, permit).await;
+        let turn = known.map(|sent| self.keys_in_flight.begin(sent));
+        let answer = match turn.transpose()? {
+            None => self.enqueue(submission, None, permit)?,
+            Some(Turn::First(key)) => self.enqueue(submission, Some(key), permit)?,
+            Some(Turn::Later(answer)) => {
+                let answer = answer.await;
+                drop(permit);
+                return answer.map_err(|_| Error::ShuttingDown)?;
+            }
         };
-        let this = self.clone();
-        let execute = |permit| async move { this.enqueue(submission, permit).await };
-        self.keys_in_flight
-            .execute_once(idempotency, permit, execute)
-            .await
+        answer.await.map_err(|_| Error::ShuttingDown)?
     }
 
     /// The committed state of a stream, for what must be known before a command can be made.
@@ -147,10 +150,15 @@ impl Executor {
         admission.admit(share.clone())
     }
 
-    async fn enqueue(&self, submission: Submission, permit: Permit) -> Answer {
+    fn enqueue(
+        &self,
+        submission: Submission,
+        key: Option<KeyInFlight>,
+        permit: Permit,
+    ) -> Result<oneshot::Receiver<Answer>, Error> {
         let deadline = Instant::now() + self.command_deadline;
-        let (command, answer) = QueuedCommand::new(submission, deadline, permit);
+        let (command, answer) = QueuedCommand::new(submission, deadline, key, permit);
         self.queue.send(command).map_err(|_| Error::ShuttingDown)?;
-        answer.await.map_err(|_| Error::ShuttingDown)?
+        Ok(answer)
     }
 }

@@ -4,82 +4,95 @@
 //! it finds the idempotency record of a command that was accepted before, by whatever process.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use tidemark_event_store::{IdempotencyRecord, RecordId};
+use tokio::sync::oneshot;
 
 use super::submission::{Accepted, Answer, Idempotency};
-use crate::admission::Permit;
 use crate::error::Error;
 
 /// The commands with an `Idempotency-Key` that this process is executing.
 #[derive(Clone, Default)]
 pub(super) struct KeysInFlight(Arc<Mutex<HashMap<RecordId, InFlight>>>);
 
-type SharedAnswer = Shared<BoxFuture<'static, Answer>>;
-
 struct InFlight {
     request_hash: Vec<u8>,
-    answer: SharedAnswer,
+    /// Other requests with the same key, which wait for the answer.
+    waiting: Vec<oneshot::Sender<Answer>>,
+}
+
+/// What a request with a key has to do.
+pub(super) enum Turn {
+    /// To execute its command.
+    First(KeyInFlight),
+    /// To wait for the answer to the same request, which came before.
+    Later(oneshot::Receiver<Answer>),
+}
+
+/// The key of a command that is being executed. If it is dropped, those who wait are given no answer.
+pub(super) struct KeyInFlight {
+    keys: KeysInFlight,
+    id: RecordId,
 }
 
 impl KeysInFlight {
-    /// Calls `execute` with the permit, unless a command with the same key is being executed: then waits with
-    /// the permit for the answer of that one.
-    pub(super) async fn execute_once<F>(
-        &self,
-        idempotency: Idempotency,
-        permit: Permit,
-        execute: impl FnOnce(Permit) -> F,
-    ) -> Answer
-    where
-        F: Future<Output = Answer> + Send + 'static,
-    {
-        let id = idempotency.id;
-        let (answer, _permit) = {
-            let mut commands = self.lock();
-            match commands.get(&id) {
-                Some(command) if command.request_hash != idempotency.request_hash => {
-                    return Err(Error::IdempotencyKeyReused);
-                }
-                Some(command) => (command.answer.clone(), Some(permit)),
-                None => {
-                    let answer = self.spawn(id, execute(permit));
-                    let command = InFlight {
-                        request_hash: idempotency.request_hash,
-                        answer: answer.clone(),
-                    };
-                    commands.insert(id, command);
-                    (answer, None)
-                }
+    /// Whether a request is the first with its key that this process is executing.
+    ///
+    /// # Errors
+    /// If another request is being executed under the key.
+    pub(super) fn begin(&self, sent: &Idempotency) -> Result<Turn, Error> {
+        let mut commands = self.lock();
+        match commands.entry(sent.id) {
+            Entry::Occupied(command) if command.get().request_hash != sent.request_hash => {
+                Err(Error::IdempotencyKeyReused)
             }
-        };
-        answer.await
+            Entry::Occupied(mut command) => {
+                let (sender, answer) = oneshot::channel();
+                let waiting = &mut command.get_mut().waiting;
+                // Those who have gone away leave their places, however often they come again.
+                waiting.retain(|it| !it.is_closed());
+                waiting.push(sender);
+                Ok(Turn::Later(answer))
+            }
+            Entry::Vacant(place) => {
+                place.insert(InFlight {
+                    request_hash: sent.request_hash.clone(),
+                    waiting: Vec::new(),
+                });
+                Ok(Turn::First(KeyInFlight {
+                    keys: self.clone(),
+                    id: sent.id,
+                }))
+            }
+        }
     }
 
-    /// Runs `execution` in a task of its own, so that the key is forgotten at its end even if all clients
-    /// that wait for the answer have disconnected.
-    fn spawn(
-        &self,
-        id: RecordId,
-        execution: impl Future<Output = Answer> + Send + 'static,
-    ) -> SharedAnswer {
-        let this = self.clone();
-        let task = tokio::spawn(async move {
-            let answer = execution.await;
-            this.lock().remove(&id);
-            answer
-        });
-        task.map(|joined| joined.unwrap_or_else(|error| Err(Error::internal(error))))
-            .boxed()
-            .shared()
+    fn end(&self, id: RecordId) -> Vec<oneshot::Sender<Answer>> {
+        let command = self.lock().remove(&id);
+        command.map_or_else(Vec::new, |command| command.waiting)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RecordId, InFlight>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeyInFlight {
+    /// Answers those who wait.
+    pub(super) fn answer(&self, answer: &Answer) {
+        for waiting in self.keys.end(self.id) {
+            // The client may have disconnected.
+            let _ = waiting.send(answer.clone());
+        }
+    }
+}
+
+impl Drop for KeyInFlight {
+    fn drop(&mut self) {
+        self.keys.end(self.id);
     }
 }
 
@@ -103,4 +116,63 @@ pub(super) fn replayed_answer(
         events: Arc::default(),
         replayed: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn request(hash: u8) -> Idempotency {
+        Idempotency {
+            id: RecordId(Uuid::nil()),
+            service_key: None,
+            request_hash: vec![hash],
+        }
+    }
+
+    fn first(keys: &KeysInFlight) -> KeyInFlight {
+        match keys.begin(&request(1)) {
+            Ok(Turn::First(key)) => key,
+            Ok(Turn::Later(_)) => panic!("the key is in flight"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn later(keys: &KeysInFlight) -> oneshot::Receiver<Answer> {
+        match keys.begin(&request(1)) {
+            Ok(Turn::Later(answer)) => answer,
+            Ok(Turn::First(_)) => panic!("the key is not in flight"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn all_with_one_key_are_given_one_answer_and_then_the_key_is_free() {
+        let keys = KeysInFlight::default();
+        let key = first(&keys);
+        let mut waiting = [later(&keys), later(&keys)];
+        assert!(matches!(
+            keys.begin(&request(2)),
+            Err(Error::IdempotencyKeyReused)
+        ));
+        key.answer(&Err(Error::Contended));
+        for answer in &mut waiting {
+            assert!(matches!(answer.try_recv(), Ok(Err(Error::Contended))));
+        }
+        first(&keys);
+        // That one was dropped unanswered.
+        first(&keys);
+    }
+
+    #[test]
+    fn who_has_gone_away_keeps_no_place() {
+        let keys = KeysInFlight::default();
+        let _key = first(&keys);
+        for _ in 0..100 {
+            later(&keys);
+        }
+        assert_eq!(keys.lock()[&request(1).id].waiting.len(), 1);
+    }
 }

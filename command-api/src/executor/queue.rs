@@ -8,6 +8,7 @@ use tidemark_event_store::traces;
 use tidemark_event_store::traces::{KeyValue, Span, SpanKind};
 use tokio::sync::{mpsc, oneshot};
 
+use super::idempotency::KeyInFlight;
 use super::submission::{Answer, Submission};
 use crate::admission::{Permit, Share};
 use crate::error::Error;
@@ -23,14 +24,16 @@ pub(super) struct QueuedCommand {
     /// Whether the command met a conflict.
     pub(super) is_contended: bool,
     answer: oneshot::Sender<Answer>,
+    key: Option<KeyInFlight>,
     _permit: Permit,
 }
 
 impl QueuedCommand {
-    /// A command for the queue, and the receiver of its answer.
+    /// A command for the queue, with the key that it was sent under, and the receiver of its answer.
     pub(super) fn new(
         submission: Submission,
         deadline: Instant,
+        key: Option<KeyInFlight>,
         permit: Permit,
     ) -> (Self, oneshot::Receiver<Answer>) {
         let (answer, receiver) = oneshot::channel();
@@ -40,6 +43,7 @@ impl QueuedCommand {
             deadline,
             is_contended: false,
             answer,
+            key,
             _permit: permit,
         };
         (command, receiver)
@@ -68,6 +72,9 @@ impl QueuedCommand {
             );
             span.set_attribute(KeyValue::new("tidemark.outcome", outcome));
             span.end();
+        }
+        if let Some(key) = &self.key {
+            key.answer(&answer);
         }
         // The client may have disconnected. Its command was executed all the same.
         let _ = self.answer.send(answer);

@@ -54,7 +54,13 @@ fn queued(actor: UserId, stream_id: Uuid, command: impl Command) -> QueuedComman
         idempotency: None,
         subject_keys: Vec::new(),
     };
-    QueuedCommand::new(submission, Instant::now() + Duration::from_secs(1), permit).0
+    QueuedCommand::new(
+        submission,
+        Instant::now() + Duration::from_secs(1),
+        None,
+        permit,
+    )
+    .0
 }
 
 fn bid(amount: i64) -> QueuedCommand {

@@ -37,7 +37,7 @@ fn command(user: u128, number: u128, deadline: Instant) -> QueuedCommand {
         subject_keys: Vec::new(),
     };
     let permit = Admission::new("commands", 1, 1).admit(share).ok().unwrap();
-    QueuedCommand::new(submission, deadline, permit).0
+    QueuedCommand::new(submission, deadline, None, permit).0
 }
 
 /// A queue that has received these commands, each of a user and with a number.
