@@ -1,6 +1,7 @@
 //! Receives what projectors notify of their writes. It only makes waiting short: whoever waits looks from time to time in
 //! any case, because a notification may be lost, and a replica of Postgres sends none.
 
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::time::Duration;
 
@@ -24,20 +25,31 @@ pub(crate) struct Notifications {
 impl Notifications {
     /// Hands on of which shards it was notified, for ever. Those for which there is no room are lost.
     pub(crate) async fn hand_on(&self, to: mpsc::Sender<Vec<Advanced>>) {
+        let mut is_failing = false;
         loop {
-            if let Err(error) = self.listen(&to).await {
+            let Err(error) = self.listen(&to, &mut is_failing).await;
+            if is_failing {
+                tracing::debug!(%error, "projectors still cannot notify this process");
+            } else {
                 tracing::info!(%error, "projectors cannot notify this process, which looks by itself");
             }
+            is_failing = true;
             sleep(self.silence_max).await;
         }
     }
 
-    async fn listen(&self, to: &mpsc::Sender<Vec<Advanced>>) -> sqlx::Result<()> {
+    /// Listens until that fails. `is_failing` becomes false as soon as it works.
+    async fn listen(
+        &self,
+        to: &mpsc::Sender<Vec<Advanced>>,
+        is_failing: &mut bool,
+    ) -> sqlx::Result<Infallible> {
         // A pool of its own, since a listener whose connection is dead gives it back only when the kernel gives up.
         let options = PgConnectOptions::clone(&self.pool.connect_options());
         let pool = self.pool.options().clone().connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(notification::CHANNEL).await?;
+        *is_failing = false;
         loop {
             match timeout(self.silence_max, listener.try_recv()).await {
                 Ok(Ok(Some(notified))) => {

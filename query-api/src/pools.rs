@@ -60,6 +60,7 @@ impl Pools {
             ("documents", &self.documents),
             ("lists", &self.lists),
             ("audit", &self.audit),
+            ("operations", &self.operations),
         ];
         let pools = pools.into_iter();
         pools
