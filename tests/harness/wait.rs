@@ -7,8 +7,8 @@ use crate::App;
 
 /// The time between two attempts.
 const POLL: Duration = Duration::from_millis(10);
-/// Long enough for work that takes milliseconds on an idle machine, and for the takeover of a lease.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// Long enough for work that takes milliseconds on an idle machine with a fast disk, and for the takeover of a lease.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Calls `attempt` until it returns something, and returns that.
 ///
