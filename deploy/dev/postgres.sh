@@ -58,8 +58,11 @@ init_postgres() {
 # postgres_remains HOME: whether a process of this cluster lives. Each of them has the data directory as its working
 # directory.
 postgres_remains() {
-    # It fails for processes that end while it looks.
-    [[ -n $(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1/data" 2>/dev/null || true) ]]
+    local cwd
+    for cwd in /proc/[0-9]*/cwd; do
+        if [[ $(readlink "$cwd") == "$1/data" && $(cat "${cwd%/cwd}/comm" 2>/dev/null) == postgres ]]; then return 0; fi
+    done
+    return 1
 }
 
 # adopt_postgres HOME: finds a server that runs although our own pid file was lost. A server that was killed leaves

@@ -49,8 +49,7 @@ pub struct Settings {
     pub takeover_wait: Duration,
     /// How many events are read from the log at once.
     pub page_size: i64,
-    /// The shortest time from one look at the log to the next while there are new events, unless there are more than a page of
-    /// them.
+    /// The time from one look at the log to the next under load, unless there is a whole page of new events.
     pub page_interval: Duration,
     /// The pause before the log is read again if there was nothing new. It doubles while there is not.
     pub idle_poll: Duration,

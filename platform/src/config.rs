@@ -182,6 +182,12 @@ impl Config {
                 self.kafka.message_timeout_ms,
             ),
             (
+                "kafka.stall_ms",
+                self.kafka.stall_ms,
+                "relay.page_interval_ms",
+                self.relay.page_interval_ms,
+            ),
+            (
                 "executor.append_timeout_ms",
                 self.executor.append_timeout_ms,
                 "database.statement_timeout_ms",

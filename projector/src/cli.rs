@@ -166,8 +166,7 @@ struct Rebuild {
     /// Let the new generation serve also if its rows are different
     #[arg(long)]
     expect_changes: bool,
-    /// Only compare the new generation with the one that serves; it is dropped if no row differs, and otherwise stays
-    /// until `cancel`
+    /// Only compare the new generation with the one that serves, and drop it
     #[arg(long)]
     dry_run: bool,
     /// Do not wait until the new generation serves

@@ -48,8 +48,11 @@ impl Notifications {
         let options = PgConnectOptions::clone(&self.pool.connect_options());
         let pool = self.pool.options().clone().connect_lazy_with(options);
         let mut listener = PgListener::connect_with(&pool).await?;
-        listener.listen(notification::CHANNEL).await?;
-        *is_failing = false;
+        let listening = timeout(self.silence_max, listener.listen(notification::CHANNEL)).await;
+        listening.map_err(|_| sqlx::Error::Io(ErrorKind::TimedOut.into()))??;
+        if std::mem::take(is_failing) {
+            tracing::info!("projectors notify this process again");
+        }
         loop {
             match timeout(self.silence_max, listener.try_recv()).await {
                 Ok(Ok(Some(notified))) => {

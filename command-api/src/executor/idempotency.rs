@@ -32,9 +32,10 @@ pub(super) enum Turn {
     Later(oneshot::Receiver<Answer>),
 }
 
-/// The key of a command that is being executed. If it is dropped, those who wait are given no answer.
+/// The key of a command that is being executed. If it is dropped unanswered, those who wait are given no answer.
 pub(super) struct KeyInFlight {
-    keys: KeysInFlight,
+    /// None once it is answered: then the key may be that of another command already.
+    keys: Option<KeysInFlight>,
     id: RecordId,
 }
 
@@ -63,16 +64,11 @@ impl KeysInFlight {
                     waiting: Vec::new(),
                 });
                 Ok(Turn::First(KeyInFlight {
-                    keys: self.clone(),
+                    keys: Some(self.clone()),
                     id: sent.id,
                 }))
             }
         }
-    }
-
-    fn end(&self, id: RecordId) -> Vec<oneshot::Sender<Answer>> {
-        let command = self.lock().remove(&id);
-        command.map_or_else(Vec::new, |command| command.waiting)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RecordId, InFlight>> {
@@ -82,17 +78,24 @@ impl KeysInFlight {
 
 impl KeyInFlight {
     /// Answers those who wait.
-    pub(super) fn answer(&self, answer: &Answer) {
-        for waiting in self.keys.end(self.id) {
+    pub(super) fn answer(mut self, answer: &Answer) {
+        for waiting in self.end() {
             // The client may have disconnected.
             let _ = waiting.send(answer.clone());
         }
+    }
+
+    /// Frees the key, once, and returns who waits.
+    fn end(&mut self) -> Vec<oneshot::Sender<Answer>> {
+        let keys = self.keys.take();
+        let command = keys.and_then(|keys| keys.lock().remove(&self.id));
+        command.map_or_else(Vec::new, |command| command.waiting)
     }
 }
 
 impl Drop for KeyInFlight {
     fn drop(&mut self) {
-        self.keys.end(self.id);
+        self.end();
     }
 }
 
@@ -120,6 +123,7 @@ pub(super) fn replayed_answer(
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot::error::TryRecvError;
     use uuid::Uuid;
 
     use super::*;
@@ -161,9 +165,26 @@ mod tests {
         for answer in &mut waiting {
             assert!(matches!(answer.try_recv(), Ok(Err(Error::Contended))));
         }
+        let unanswered = first(&keys);
+        let mut waiting = later(&keys);
+        drop(unanswered);
+        assert!(
+            waiting
+                .try_recv()
+                .is_err_and(|error| error == TryRecvError::Closed)
+        );
         first(&keys);
-        // That one was dropped unanswered.
-        first(&keys);
+    }
+
+    #[test]
+    fn who_is_answered_leaves_the_key_of_the_next_alone() {
+        let keys = KeysInFlight::default();
+        let mut answered = first(&keys);
+        // What answering does first.
+        answered.end();
+        let _next = first(&keys);
+        drop(answered);
+        later(&keys);
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl QueuedCommand {
             span.set_attribute(KeyValue::new("tidemark.outcome", outcome));
             span.end();
         }
-        if let Some(key) = &self.key {
+        if let Some(key) = self.key {
             key.answer(&answer);
         }
         // The client may have disconnected. Its command was executed all the same.

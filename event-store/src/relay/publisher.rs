@@ -22,7 +22,7 @@ use super::progress::{PartitionProgress, Progress};
 use super::recovery::Recovered;
 use crate::kafka::{Publication, Timeline};
 use crate::traces::{Span, SpanKind};
-use crate::{Backoff, FollowError, Log, traces};
+use crate::{Backoff, FollowError, Log, Pace, traces};
 
 /// The gauge of the events that were given to the producer and are not confirmed yet.
 const IN_FLIGHT: &str = "tidemark_relay_in_flight_events";
@@ -97,9 +97,9 @@ impl<'a> Publisher<'a> {
 
     /// Publishes the log and goes on as it grows. Returns only if something fails.
     pub(super) async fn publish(&mut self) -> Result<Infallible, Error> {
+        let mut pace = Pace::new(self.settings.page_interval);
         let mut idle = Backoff::new(self.settings.idle_poll, self.settings.idle_poll_max);
         loop {
-            let read_at = Instant::now();
             let up_to = self.read.position.saturating_add(self.settings.page_size);
             let page = self.log.follow(self.read, up_to, None).await?;
             self.read = page.last().map_or(self.read, Recorded::point);
@@ -116,14 +116,11 @@ impl<'a> Publisher<'a> {
                 self.take_reports_until(appended).await?;
             } else {
                 idle.reset();
-                // The broker has as much to do for a record as for many, so a short page waits for company.
-                let is_full = self.read.position == up_to;
-                let next = if is_full {
-                    read_at
-                } else {
-                    read_at + self.settings.page_interval
-                };
-                self.take_reports_until(sleep_until(next.into())).await?;
+                if self.read.position < up_to {
+                    // The broker has as much to do for one record as for many, so they wait for company.
+                    pace.take();
+                    self.take_reports_until(sleep_until(pace.next())).await?;
+                }
             }
             self.save_if_due().await?;
         }

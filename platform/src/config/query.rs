@@ -34,6 +34,7 @@ pub struct Query {
     pub record_timeout_ms: u64,
     #[garde(custom(longer_than("query.watch_idle_ms", self.watch_idle_ms)))]
     pub hot_lag_max_ms: u64,
+    #[garde(custom(at_most("query.hot_lag_max_ms", self.hot_lag_max_ms)))]
     pub hot_wait_ms: u64,
     #[garde(custom(positive))]
     pub hot_retry_ms: u64,

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 use sqlx::PgPool;
+use tidemark_event_store::Pace;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{RowBatch, ShardBatch, Storage, write_together};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 /// Takes what workers have changed. Its task ends with the last of its clones.
 #[derive(Clone)]
@@ -54,10 +55,9 @@ async fn write_for_ever(
     time_limit: Duration,
     interval: Duration,
 ) {
-    let mut next_at = Instant::now();
+    let mut pace = Pace::new(interval);
     while let Some(first) = queue.recv().await {
-        sleep_until(next_at).await;
-        next_at = Instant::now() + interval;
+        sleep_until(pace.next()).await;
         // The events that woke its worker woke others too, which are about to come.
         yield_now().await;
         let mut waiting = vec![first];
@@ -66,6 +66,10 @@ async fn write_for_ever(
         }
         // A worker that has started again has no use for what it had folded before.
         waiting.retain(|it| !it.written.is_closed());
+        if waiting.is_empty() {
+            continue;
+        }
+        pace.take();
         let (batches, written): (Vec<_>, Vec<_>) =
             waiting.into_iter().map(|it| (it.batch, it.written)).unzip();
         let timeline = write(pool.clone(), batches, time_limit).await;

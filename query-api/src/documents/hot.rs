@@ -1,5 +1,6 @@
 //! Hot documents: those that many ask for are answered from memory or Redis instead of Postgres.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -8,12 +9,15 @@ use tidemark_platform::config;
 use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::redis::{CachedDocument, Documents};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::breaker::{Breaker, Change, Limits};
 use super::document::Document;
 use crate::freshness::{Checkpoints, ShardStatus};
+
+/// After a wait in vain nobody waits for so many times as long.
+const IN_VAIN: u32 = 10;
 
 /// A read model, one of its generations, and a row.
 type Key = (&'static str, i32, Uuid);
@@ -26,10 +30,16 @@ pub(crate) struct HotDocuments {
     memory: Cache<Key, Document>,
     /// They say which generation serves queries, and how far the documents must be.
     checkpoints: Checkpoints,
-    /// How long Redis is waited for if it does not have yet what a row has.
-    wait: Duration,
+    wait: Wait,
+}
+
+/// For how long Redis is waited for that does not have yet what a row has.
+struct Wait {
+    most: Duration,
     /// The pause before it is asked again.
     retry: Duration,
+    /// When Redis was waited for in vain: then it is behind, and to ask it again and again would only add to its work.
+    in_vain_at: Mutex<Option<Instant>>,
 }
 
 /// Redis, as long as it answers.
@@ -57,8 +67,11 @@ impl HotDocuments {
             redis: Redis::new(redis)?,
             memory,
             checkpoints,
-            wait: Duration::from_millis(limits.hot_wait_ms),
-            retry: Duration::from_millis(limits.hot_retry_ms),
+            wait: Wait {
+                most: Duration::from_millis(limits.hot_wait_ms),
+                retry: Duration::from_millis(limits.hot_retry_ms),
+                in_vain_at: Mutex::default(),
+            },
         })
     }
 
@@ -93,11 +106,16 @@ impl HotDocuments {
                     token.timeline == shard.timeline && token.position <= shard.position
                 })
         };
-        let deadline = Instant::now() + self.wait;
         let (mut cached, mut reflected) = redis.get(&shard, id).await?;
-        while keeps_up(reflected) && is_awaited(reflected) && Instant::now() < deadline {
-            sleep(self.retry).await;
-            (cached, reflected) = redis.get(&shard, id).await?;
+        if keeps_up(reflected) && is_awaited(reflected) && self.wait.is_worth_while() {
+            let deadline = Instant::now() + self.wait.most;
+            while is_awaited(reflected) && Instant::now() < deadline {
+                sleep_until(deadline.min(Instant::now() + self.wait.retry)).await;
+                (cached, reflected) = redis.get(&shard, id).await?;
+            }
+            if is_awaited(reflected) {
+                self.wait.was_in_vain();
+            }
         }
         if !keeps_up(reflected) {
             count("stale");
@@ -112,6 +130,24 @@ impl HotDocuments {
         let found = Document::new(reflected, json?);
         self.memory.insert(key, found.clone()).await;
         Some(found)
+    }
+}
+
+impl Wait {
+    /// Whether nobody has waited in vain a short time ago.
+    fn is_worth_while(&self) -> bool {
+        self.in_vain_at()
+            .is_none_or(|at| at.elapsed() > IN_VAIN * self.most)
+    }
+
+    fn was_in_vain(&self) {
+        *self.in_vain_at() = Some(Instant::now());
+    }
+
+    fn in_vain_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.in_vain_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

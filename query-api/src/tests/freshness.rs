@@ -1,6 +1,7 @@
 //! Read your own writes: which position an answer reflects, and how a token is refused that no answer
 //! can reflect.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,6 +11,7 @@ use tidemark_read_models::market::auction::Auction;
 use tidemark_read_models::redis::{Bucket, Documents, Guard};
 use tidemark_read_models::storage::StoredRow;
 use tidemark_read_models::{ReadModel, Shard};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::harness::{Api, Database, auction};
@@ -182,18 +184,30 @@ fn auctions_in_redis(database: &Database) -> Bucket {
 async fn write_to_redis(bucket: &Bucket, position: i64, version: u64, checkpoint: i64) {
     let filling = Uuid::from_u128(1);
     bucket.start_filling(filling).await.unwrap();
-    let row = StoredRow {
+    let row = auction_row(position, version);
+    let guard = Guard::Filling(filling);
+    assert!(
+        bucket
+            .write(guard, &[row], Some(point(checkpoint)))
+            .await
+            .unwrap()
+    );
+}
+
+fn auction_row(position: i64, version: u64) -> StoredRow {
+    StoredRow {
         id: Uuid::from_u128(1),
         position,
         document: Some(format!(r#"{{"version":{version}}}"#)),
         columns: Vec::new(),
-    };
-    let guard = Guard::Filling(filling);
-    let checkpoint = LogPoint {
-        position: checkpoint,
+    }
+}
+
+const fn point(position: i64) -> LogPoint {
+    LogPoint {
+        position,
         event_id: None,
-    };
-    assert!(bucket.write(guard, &[row], Some(checkpoint)).await.unwrap());
+    }
 }
 
 /// What it read in Redis stays in memory for an hour.
@@ -305,13 +319,22 @@ async fn a_document_is_waited_for_that_redis_is_about_to_have() {
     let database = with_an_auction("about").await;
     let bucket = auctions_in_redis(&database);
     write_to_redis(&bucket, 7, 42, 7).await;
-    let api = with_redis(&database, &[("TIDEMARK_QUERY__HOT_WAIT_MS", "60000")]).await;
+    let patient = [
+        ("TIDEMARK_QUERY__HOT_WAIT_MS", "60000"),
+        ("TIDEMARK_QUERY__HOT_LAG_MAX_MS", "60000"),
+    ];
+    let api = with_redis(&database, &patient).await;
     let ask = async |token| api.get(PATH, &[("tidemark", token)]).await;
     while ask("1.5").await.tidemark != "1.7" {}
 
     database.set_checkpoints(9).await;
-    let (answer, ()) = tokio::join!(ask("1.9"), write_to_redis(&bucket, 9, 43, 9));
-    assert_eq!(answer.body["version"], 43);
+    let mut answer = pin!(ask("1.9"));
+    let early = timeout(Duration::from_millis(300), &mut answer).await;
+    assert!(early.is_err(), "the row was read");
+    let guard = Guard::Checkpoint(point(7));
+    let row = auction_row(9, 43);
+    assert!(bucket.write(guard, &[row], Some(point(9))).await.unwrap());
+    assert_eq!(answer.await.body["version"], 43);
 }
 
 #[tokio::test]

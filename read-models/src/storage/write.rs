@@ -20,8 +20,8 @@ const STATEMENT_ROWS_MAX: usize = 1_000;
 pub type ShardBatch = (Storage, Arc<RowBatch>);
 
 /// Writes the batches of several shards together, on a connection of `pool`: all of them, or none. A statement may take
-/// `statement_timeout`, if there is one, in place of what the connection allows. The write continues if the caller
-/// stops waiting for it. Returns the timeline of the log.
+/// `statement_timeout`, if there is one, in place of what the connection allows. A write that has begun continues if the
+/// caller stops waiting for it. Returns the timeline of the log.
 ///
 /// # Errors
 /// [`StorageError::Fenced`] if the checkpoint of a shard is not at `from`, or the log does not hold `to`. After any
@@ -34,8 +34,8 @@ pub async fn write_together(
     let Some(response_timeout) = batches.first().map(|(it, _)| it.response_timeout) else {
         return Ok(0);
     };
+    let mut connection = pool.acquire().await?;
     let write = async move {
-        let mut connection = pool.acquire().await?;
         let write = write_in_transaction(&mut connection, &batches, statement_timeout);
         let written = answered(response_timeout, write).await;
         if written.is_err() {

@@ -61,7 +61,10 @@ pub(super) async fn replay() -> (RelayedLog, Topics, Reader, Records, i64) {
     let republished = settings(format!("{}-again", relayed.settings.kafka.topic_prefix)).kafka;
     let topics = Topics::of(&republished);
     topics.create(republished.partitions).await;
+    let mut attempts = 0;
     let (reader, first) = loop {
+        attempts += 1;
+        assert!(attempts <= 5, "the feed does not follow the topics");
         let mut reader = Reader::new(&relayed.log, &republished);
         let first = relayed.append(1).await;
         reader.reads(first).await;

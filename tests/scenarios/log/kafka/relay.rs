@@ -1,13 +1,15 @@
 //! The topics hold every event once and in order, whatever happens to the relay.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rdkafka::Message;
-use tidemark_event_store::relay::Health;
+use tidemark_event_store::relay::{self, Health};
 use tidemark_event_store::{Group, NewEvent};
 use tidemark_events::Encoded;
 use tidemark_platform::ids::new_id;
 use tidemark_tests::{Process, Settings};
+use tokio::time::timeout;
 
 use super::relayed_log::{RelayedLog, any_confirms, event_of, metadata, within};
 use super::topics::{Topics, defects, header};
@@ -139,6 +141,27 @@ async fn one_leads_and_another_takes_over() {
     let head = relayed.append(1000).await;
     any_confirms(&mut relays, head).await;
     assert_complete(&relayed, &topics).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_pages_are_published_at_once_and_short_ones_once_an_interval() {
+    let mut relayed = RelayedLog::new().await;
+    let _topics = Topics::of(&relayed.settings.kafka);
+    let mut relay = relayed.relay_with(relay::Settings {
+        page_interval: Duration::from_hours(1),
+        ..relayed.settings.clone()
+    });
+    let pages = 5 * usize::try_from(relayed.settings.page_size).unwrap();
+    let head = relayed.append(pages).await;
+    relay.confirms(head).await;
+    // The first two after a pause do not wait.
+    for _ in 0..2 {
+        let head = relayed.append(10).await;
+        relay.confirms(head).await;
+    }
+    let head = relayed.append(10).await;
+    let published = relay.confirmed.wait_for(|confirmed| *confirmed >= head);
+    assert!(timeout(Duration::from_secs(1), published).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
