@@ -97,7 +97,7 @@ impl<'a> Publisher<'a> {
 
     /// Publishes the log and goes on as it grows. Returns only if something fails.
     pub(super) async fn publish(&mut self) -> Result<Infallible, Error> {
-        let mut pace = Pace::new(self.settings.page_interval);
+        let mut turns = Pace::new(self.settings.page_interval);
         let mut idle = Backoff::new(self.settings.idle_poll, self.settings.idle_poll_max);
         loop {
             let up_to = self.read.position.saturating_add(self.settings.page_size);
@@ -118,8 +118,8 @@ impl<'a> Publisher<'a> {
                 idle.reset();
                 if self.read.position < up_to {
                     // The broker has as much to do for one record as for many, so they wait for company.
-                    pace.take();
-                    self.take_reports_until(sleep_until(pace.next())).await?;
+                    turns.take();
+                    self.take_reports_until(sleep_until(turns.next())).await?;
                 }
             }
             self.save_if_due().await?;
