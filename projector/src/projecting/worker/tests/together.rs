@@ -1,9 +1,12 @@
 //! Workers that write together, and one of them that cannot.
 
+use std::pin::pin;
+
 use sqlx::Executor;
 use tidemark_events::samples;
 use tidemark_read_models::market::category::Category;
 use tidemark_read_models::storage::StorageError;
+use tokio::time::timeout;
 
 use super::*;
 
@@ -18,11 +21,14 @@ async fn transactions(database: &Database) -> i64 {
 
 /// A worker for each of three shards.
 async fn three_workers(database: &Database) -> [Worker<Tally>; 3] {
+    three_workers_with(database, &joint_writer(database)).await
+}
+
+async fn three_workers_with(database: &Database, joint_writer: &JointWriter) -> [Worker<Tally>; 3] {
     database.divide_tally(3).await;
-    let joint_writer = joint_writer(database);
     let mut workers = [0, 1, 2].map(|number| {
         let shard = Shard { number, count: 3 };
-        worker_of_process(database, shard, "this", &joint_writer)
+        worker_of_process(database, shard, "this", joint_writer)
     });
     for worker in &mut workers {
         worker.start().await.unwrap();
@@ -61,6 +67,35 @@ async fn shards_that_are_level_with_the_log_are_written_in_one_transaction() {
         applied.unwrap();
     }
     assert_eq!(database.checkpoints("tally").await, [2, 2, 2]);
+    assert_eq!(transactions(&database).await, 1);
+}
+
+#[tokio::test]
+async fn under_load_what_comes_within_the_interval_is_written_in_one_transaction() {
+    let database = Database::new("together_load").await;
+    let settings = [
+        ("TIDEMARK_PROJECTION__TOGETHER_MS", "2000"),
+        ("TIDEMARK_PROJECTION__TOGETHER_INTERVAL_MS", "2000"),
+    ];
+    let settings = database.config(&settings).projection;
+    let joint_writer = JointWriter::spawn(PgPool::clone(&database.pool), &settings);
+    let [mut first, mut second, mut third] = three_workers_with(&database, &joint_writer).await;
+    let events = vec![recorded(1), recorded(2), recorded(3)];
+    let events = database.append_shared(events).await;
+    // The first two after a pause do not wait.
+    first.apply(at(0), &page(&events[..1])).await.unwrap();
+    first.apply(at(1), &page(&events[1..2])).await.unwrap();
+
+    let last = page(&events[2..]);
+    let mut waiting = pin!(first.apply(at(2), &last));
+    let early = timeout(Duration::from_millis(100), &mut waiting).await;
+    assert!(early.is_err(), "it was written alone");
+    let all = page(&events);
+    let (waited, second, third) =
+        tokio::join!(waiting, second.apply(at(0), &all), third.apply(at(0), &all));
+    for applied in [waited, second, third] {
+        applied.unwrap();
+    }
     assert_eq!(transactions(&database).await, 1);
 }
 
