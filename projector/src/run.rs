@@ -54,11 +54,9 @@ async fn serve(
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
     let url = required(&config.database.project_url, "database.project_url")?;
-    let pool = |connections| pool_of(config, url, connections);
-    let rows_pool = pool(config.database.max_connections)?;
-    let together_pool = pool(config.projection.together_connections)?;
-    // For leases, the feed and due actions, which must not wait for connections that busy read models hold.
-    let prompt_pool = pool(config.projection.prompt_connections)?;
+    let rows_pool = database::planned_once_pool(&config.database, url)?;
+    let rows_pool = TimedPool::new(rows_pool, config.database.response_timeout());
+    let prompt_pool = prompt_pool(config, url)?;
     let ring = Arc::new(Ring::new(
         config.projection.ring_events_max,
         config.projection.ring_bytes_max,
@@ -70,14 +68,13 @@ async fn serve(
         documents: documents(&config.redis)?,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
-        joint_writer: JointWriter::spawn(PgPool::clone(&together_pool), &config.projection),
+        joint_writer: JointWriter::spawn(&config.projection),
         actions_stored,
     };
     let measuring = Measuring::new(prompt_pool.clone(), &config.projection)?;
     let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring.run()));
     let _pools = AbortOnDropHandle::new(tokio::spawn(database::measure(vec![
         ("rows", PgPool::clone(&rows_pool)),
-        ("together", PgPool::clone(&together_pool)),
         ("prompt", PgPool::clone(&prompt_pool)),
     ])));
     let feed_started = ReadinessFlag::default();
@@ -113,18 +110,16 @@ async fn serve(
         needed("the feed", feed, shutdown),
         needed("the sender", sender, shutdown),
     );
-    tokio::join!(
-        rows_pool.close(),
-        together_pool.close(),
-        prompt_pool.close()
-    );
+    tokio::join!(rows_pool.close(), prompt_pool.close());
     served?;
     Ok(assignments.and(feed).and(sender)?)
 }
 
-fn pool_of(config: &Config, url: &str, connections: u32) -> sqlx::Result<TimedPool> {
+/// A pool of its own for leases, the feed and due actions, which must not wait for connections that
+/// busy read models hold.
+fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
     let settings = config::Database {
-        max_connections: connections,
+        max_connections: config.projection.prompt_connections,
         ..config.database.clone()
     };
     let pool = database::planned_once_pool(&settings, url)?;

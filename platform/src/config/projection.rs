@@ -24,8 +24,6 @@ pub struct Projection {
     #[garde(custom(positive))]
     pub together_ms: u64,
     pub alone_ms: u64,
-    #[garde(custom(positive))]
-    pub together_connections: u32,
     #[garde(custom(at_most("projection.together_ms", self.together_ms)))]
     pub together_interval_ms: u64,
     #[garde(custom(positive))]

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
 use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::{Config, database};
@@ -36,7 +35,7 @@ pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<()
         documents: None,
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
-        joint_writer: JointWriter::spawn(PgPool::clone(&pool), &config.projection),
+        joint_writer: JointWriter::spawn(&config.projection),
         actions_stored: Arc::default(),
     };
     let followed = shards::actual(&pool, &workers.shards).await?;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
-use sqlx::PgPool;
 use tidemark_event_store::Pace;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{RowBatch, ShardBatch, Storage, write_together};
@@ -24,14 +23,13 @@ struct Waiting {
 }
 
 impl JointWriter {
-    /// Starts to write in a task of its own, on connections of `pool`. If they are few and nobody else's, Postgres finds what it
-    /// keeps for each of them in the caches of its processor.
-    pub(crate) fn spawn(pool: PgPool, settings: &Projection) -> Self {
+    /// Starts to write in a task of its own.
+    pub(crate) fn spawn(settings: &Projection) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         // No shard delays the others for longer.
         let time_limit = Duration::from_millis(settings.together_ms);
         let interval = Duration::from_millis(settings.together_interval_ms);
-        tokio::spawn(write_for_ever(waiting, pool, time_limit, interval));
+        tokio::spawn(write_for_ever(waiting, time_limit, interval));
         Self(queue)
     }
 
@@ -51,7 +49,6 @@ impl JointWriter {
 
 async fn write_for_ever(
     mut queue: mpsc::UnboundedReceiver<Waiting>,
-    pool: PgPool,
     time_limit: Duration,
     interval: Duration,
 ) {
@@ -72,7 +69,7 @@ async fn write_for_ever(
         pace.take();
         let (batches, written): (Vec<_>, Vec<_>) =
             waiting.into_iter().map(|it| (it.batch, it.written)).unzip();
-        let timeline = write(pool.clone(), batches, time_limit).await;
+        let timeline = write(batches, time_limit).await;
         for written in written {
             // Nobody may wait any more.
             let _ = written.send(timeline);
@@ -81,9 +78,9 @@ async fn write_for_ever(
 }
 
 /// Writes the batches, and returns the timeline of the log, or none if they may not be written.
-async fn write(pool: PgPool, batches: Vec<ShardBatch>, time_limit: Duration) -> Option<i32> {
+async fn write(batches: Vec<ShardBatch>, time_limit: Duration) -> Option<i32> {
     let shards = batches.len();
-    let write = write_together(pool, batches, Some(time_limit));
+    let write = write_together(batches, Some(time_limit));
     let problem = match timeout(time_limit, write).await {
         Ok(Ok(timeline)) => {
             #[expect(clippy::cast_precision_loss, reason = "a measurement")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fail::fail_point;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::{RowBatch, Storage, StorageError, StoredRow, answered};
@@ -19,7 +19,7 @@ const STATEMENT_ROWS_MAX: usize = 1_000;
 /// A batch, and the storage of its shard.
 pub type ShardBatch = (Storage, Arc<RowBatch>);
 
-/// Writes the batches of several shards together, on a connection of `pool`: all of them, or none. A statement may take
+/// Writes the batches of several shards of one database together: all of them, or none. A statement may take
 /// `statement_timeout`, if there is one, in place of what the connection allows. A write that has begun continues if the
 /// caller stops waiting for it. Returns the timeline of the log.
 ///
@@ -27,11 +27,18 @@ pub type ShardBatch = (Storage, Arc<RowBatch>);
 /// [`StorageError::Fenced`] if the checkpoint of a shard is not at `from`, or the log does not hold `to`. After any
 /// error the callers must forget their rows in memory, because they do not know what was written.
 pub async fn write_together(
-    pool: PgPool,
     batches: Vec<ShardBatch>,
     statement_timeout: Option<Duration>,
 ) -> Result<i32, StorageError> {
-    let Some(response_timeout) = batches.first().map(|(it, _)| it.response_timeout) else {
+    let Some((
+        Storage {
+            pool,
+            response_timeout,
+            ..
+        },
+        _,
+    )) = batches.first().cloned()
+    else {
         return Ok(0);
     };
     let mut connection = pool.acquire().await?;
@@ -191,7 +198,7 @@ impl Storage {
     /// # Errors
     /// As for [`write_together`].
     pub async fn write(&self, batch: Arc<RowBatch>) -> Result<i32, StorageError> {
-        write_together(self.pool.clone(), vec![(self.clone(), batch)], None).await
+        write_together(vec![(self.clone(), batch)], None).await
     }
 
     pub(super) async fn write_rows(

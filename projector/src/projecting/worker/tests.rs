@@ -32,8 +32,7 @@ fn worker_of_build(database: &Database, shard: Shard, build: &str) -> Worker<Tal
 }
 
 fn joint_writer(database: &Database) -> JointWriter {
-    let settings = database.config(&[]).projection;
-    JointWriter::spawn(PgPool::clone(&database.pool), &settings)
+    JointWriter::spawn(&database.config(&[]).projection)
 }
 
 fn worker_of_process<M: ReadModel>(

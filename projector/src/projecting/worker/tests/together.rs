@@ -77,8 +77,7 @@ async fn under_load_what_comes_within_the_interval_is_written_in_one_transaction
         ("TIDEMARK_PROJECTION__TOGETHER_MS", "2000"),
         ("TIDEMARK_PROJECTION__TOGETHER_INTERVAL_MS", "2000"),
     ];
-    let settings = database.config(&settings).projection;
-    let joint_writer = JointWriter::spawn(PgPool::clone(&database.pool), &settings);
+    let joint_writer = JointWriter::spawn(&database.config(&settings).projection);
     let [mut first, mut second, mut third] = three_workers_with(&database, &joint_writer).await;
     let events = vec![recorded(1), recorded(2), recorded(3)];
     let events = database.append_shared(events).await;
