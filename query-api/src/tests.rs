@@ -3,5 +3,6 @@
 mod audit;
 mod freshness;
 mod harness;
+mod hot_documents;
 mod lists;
 mod live;
