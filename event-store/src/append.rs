@@ -36,6 +36,17 @@ pub struct Appender {
     contended: AtomicBool,
 }
 
+/// What a batch rests on besides what its groups read.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// Nothing is written unless the time is within this range, by the clock of Postgres, when the append has locked
+    /// the log.
+    pub valid: Option<RangeInclusive<Timestamp>>,
+    /// The position at which the log ended after the last batch of the executor that was looked at, if it knows. While
+    /// the log ends there, the append does not look up [`Group::known_streams`].
+    pub known_head: Option<i64>,
+}
+
 impl Appender {
     /// Registers a new executor. Its connection is made like those of `pool`, but is not one of them.
     ///
@@ -76,16 +87,15 @@ impl Appender {
         .map(drop)
     }
 
-    /// Appends the batch with the number `batch`, counted from 1. Nothing is written unless the time is
-    /// within `valid`, by the clock of Postgres, when the append has locked the log. If another executor
-    /// was the contender at the last batch, it goes first.
+    /// Appends the batch with the number `batch`, counted from 1. If another executor was the contender at the
+    /// last batch, it goes first.
     ///
     /// # Errors
     /// If the call failed. Then its outcome is unknown, and [`Self::resolve`] finds it out.
     pub async fn append(
         &self,
         batch: i64,
-        valid: Option<RangeInclusive<Timestamp>>,
+        conditions: Conditions,
         groups: Vec<Group>,
     ) -> sqlx::Result<AppendOutcome> {
         let mut slot = self.connection.lock().await;
@@ -99,8 +109,9 @@ impl Appender {
         let call = Call {
             executor: self.executor,
             batch,
-            valid_from: valid.as_ref().map(|valid| *valid.start()),
-            valid_until: valid.as_ref().map(|valid| *valid.end()),
+            valid_from: conditions.valid.as_ref().map(|valid| *valid.start()),
+            valid_until: conditions.valid.as_ref().map(|valid| *valid.end()),
+            known_head: conditions.known_head,
         };
         let answer = call.send(groups, &mut connection).await?;
         *slot = Some(connection);

@@ -21,8 +21,8 @@ pub mod testing;
 pub mod traces;
 
 pub use append::{
-    AppendOutcome, Appended, Appender, ClaimOwner, Conflict, Group, NewEvent, NewIdempotencyRecord,
-    SubjectKeyUse, UnseenEvent,
+    AppendOutcome, Appended, Appender, ClaimOwner, Conditions, Conflict, Group, NewEvent,
+    NewIdempotencyRecord, SubjectKeyUse, UnseenEvent,
 };
 pub use backoff::Backoff;
 pub use idempotency::{IdempotencyRecord, RecordId, RemovedRecords};

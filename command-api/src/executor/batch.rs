@@ -133,8 +133,13 @@ impl Batch {
             .is_some_and(|(first, _)| first + age_max < now)
     }
 
-    /// The groups to append, for each group its commands in order, and what was known before all of them.
-    pub(super) fn into_groups(self) -> (Vec<Group>, Vec<Vec<DecidedCommand>>, Baseline) {
+    /// The groups to append as the batch with this number, for each group its commands in order, and what was known
+    /// before all of them.
+    pub(super) fn into_groups(
+        self,
+        cache: &mut Cache,
+        number: i64,
+    ) -> (Vec<Group>, Vec<Vec<DecidedCommand>>, Baseline) {
         let mut groups: BTreeMap<usize, Vec<DecidedCommand>> = BTreeMap::new();
         for (number, command) in self.commands.into_iter().enumerate() {
             let first = self.groups.first_of_group(number);
@@ -142,7 +147,10 @@ impl Batch {
         }
         let (groups, commands) = groups
             .into_values()
-            .map(|mut commands| (build_group(&mut commands, &self.baseline), commands))
+            .map(|mut commands| {
+                let group = build_group(&mut commands, &self.baseline, cache, number);
+                (group, commands)
+            })
             .unzip();
         (groups, commands, self.baseline)
     }

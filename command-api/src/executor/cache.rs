@@ -10,9 +10,30 @@ use tidemark_event_store::UnseenEvent;
 use tidemark_events::{Event, Timestamp};
 use uuid::Uuid;
 
+/// The state of a stream.
+#[derive(Default)]
+struct CachedStream {
+    loaded: LoadedStream,
+    evidence: Evidence,
+}
+
+/// Why the state of a stream should be that of the log, apart from decisions that are not appended yet.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Evidence {
+    /// It was loaded at some time, or the stream is new: only an append says whether it still is so.
+    #[default]
+    None,
+    /// The appends of the batch with this number and of those after it look it up.
+    Asked { batch: i64 },
+    /// An append has found it so. That holds as long as [`Cache::foreign_appends`] is this.
+    Found { foreign_appends: u64 },
+}
+
 /// A cache that evicts what was used least recently.
 pub(super) struct Cache {
-    streams: LruCache<Uuid, LoadedStream>,
+    streams: LruCache<Uuid, CachedStream>,
+    /// Rises whenever another executor may have appended.
+    foreign_appends: u64,
     claims: LruCache<Claim, Option<Uuid>>,
     bytes: usize,
     bytes_max: usize,
@@ -23,6 +44,7 @@ impl Cache {
     pub(super) fn new(bytes_max: usize) -> Self {
         Self {
             streams: LruCache::unbounded(),
+            foreign_appends: 0,
             claims: LruCache::unbounded(),
             bytes: 0,
             bytes_max,
@@ -34,7 +56,8 @@ impl Cache {
         if self.version(id).is_none_or(|known| known < loaded.version) {
             self.evict_stream(id);
             self.bytes += loaded.bytes();
-            self.streams.put(id, loaded);
+            let evidence = Evidence::None;
+            self.streams.put(id, CachedStream { loaded, evidence });
         }
     }
 
@@ -81,13 +104,14 @@ impl Cache {
 
     /// The version of a stream, if its state is in the cache.
     pub(super) fn version(&self, id: Uuid) -> Option<i64> {
-        self.streams.peek(&id).map(|loaded| loaded.version)
+        self.stream(id).map(|loaded| loaded.version)
     }
 
     /// Applies the next event of a stream to its state. A stream that is not in the cache is new: a
     /// decision reads every other stream before it writes to it.
     pub(super) fn apply(&mut self, id: Uuid, event: &Event, at: Timestamp) {
-        let loaded = self.streams.get_or_insert_mut(id, LoadedStream::default);
+        let cached = self.streams.get_or_insert_mut(id, CachedStream::default);
+        let loaded = &mut cached.loaded;
         let bytes_before = if loaded.version == 0 {
             0
         } else {
@@ -99,9 +123,42 @@ impl Cache {
 
     /// Sets when the log recorded an event of a stream, unless a later event has been decided meanwhile.
     pub(super) fn set_recorded_at(&mut self, id: Uuid, at: Timestamp) {
-        if let Some(loaded) = self.streams.get_mut(&id) {
+        if let Some(CachedStream { loaded, .. }) = self.streams.get_mut(&id) {
             loaded.last_at = loaded.last_at.max(Some(at));
         }
+    }
+
+    /// Whether the log is known to have a stream as it was here before decisions that are not appended yet, unless
+    /// another executor has appended since the last append of this one.
+    pub(super) fn is_known(&self, id: Uuid) -> bool {
+        let foreign_appends = self.foreign_appends;
+        let cached = self.streams.peek(&id);
+        cached.is_some_and(|cached| cached.evidence == Evidence::Found { foreign_appends })
+    }
+
+    /// Remembers that the append of a batch looks a stream up which is not known.
+    pub(super) fn set_asked(&mut self, id: Uuid, batch: i64) {
+        if let Some(cached) = self.streams.peek_mut(&id)
+            && !matches!(cached.evidence, Evidence::Asked { .. })
+        {
+            cached.evidence = Evidence::Asked { batch };
+        }
+    }
+
+    /// Remembers that the append of a batch has found a stream as it was here, unless the stream was evicted and
+    /// loaded while the append was on its way.
+    pub(super) fn set_found(&mut self, id: Uuid, batch: i64) {
+        let foreign_appends = self.foreign_appends;
+        if let Some(cached) = self.streams.peek_mut(&id)
+            && matches!(cached.evidence, Evidence::Asked { batch: first } if first <= batch)
+        {
+            cached.evidence = Evidence::Found { foreign_appends };
+        }
+    }
+
+    /// Another executor may have appended: no stream is known any more.
+    pub(super) const fn note_foreign_append(&mut self) {
+        self.foreign_appends += 1;
     }
 
     /// Marks a stream as used just now.
@@ -111,8 +168,8 @@ impl Cache {
 
     /// Evicts the state of a stream.
     pub(super) fn evict_stream(&mut self, id: Uuid) {
-        if let Some(loaded) = self.streams.pop(&id) {
-            self.bytes = self.bytes.saturating_sub(loaded.bytes());
+        if let Some(cached) = self.streams.pop(&id) {
+            self.bytes = self.bytes.saturating_sub(cached.loaded.bytes());
         }
     }
 
@@ -135,7 +192,9 @@ impl Cache {
                 self.bytes = self.bytes.saturating_sub(claim_bytes(&claim));
             }
             match self.streams.pop_lru() {
-                Some((_, loaded)) => self.bytes = self.bytes.saturating_sub(loaded.bytes()),
+                Some((_, cached)) => {
+                    self.bytes = self.bytes.saturating_sub(cached.loaded.bytes());
+                }
                 None if self.claims.is_empty() => self.bytes = 0,
                 None => {}
             }
@@ -150,7 +209,7 @@ impl Cache {
 
 impl States for Cache {
     fn stream(&self, id: Uuid) -> Option<&LoadedStream> {
-        self.streams.peek(&id)
+        self.streams.peek(&id).map(|cached| &cached.loaded)
     }
 
     fn owner(&self, claim: &Claim) -> Option<Option<Uuid>> {
@@ -161,3 +220,6 @@ impl States for Cache {
 fn claim_bytes(claim: &Claim) -> usize {
     size_of::<(Claim, Option<Uuid>)>() + claim.key.len()
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use metrics::gauge;
 use sqlx::PgPool;
 use tidemark_domain::operations::fork::Declare;
-use tidemark_event_store::{Appender, Head, Log, TimedPool};
+use tidemark_event_store::{Appender, Conditions, Head, Log, TimedPool};
 use tidemark_events::LogPoint;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
@@ -47,6 +47,8 @@ pub(super) struct CommitLoop {
     is_set_back: bool,
     /// An event of the last batch that appended any, since the executor was registered.
     last_appended: Option<LogPoint>,
+    /// The position at which the log ended after the last batch of this executor; none if it is not known.
+    known_head: Option<i64>,
     appender: Arc<Appender>,
     /// The number of the last batch that was sent; 0 before the first.
     batch_number: i64,
@@ -99,6 +101,7 @@ impl CommitLoop {
             timeline: head.timeline,
             is_set_back: head.is_set_back,
             last_appended: None,
+            known_head: None,
             appender: Arc::new(executor),
             batch_number: 0,
             queue,
@@ -186,18 +189,22 @@ impl CommitLoop {
         if self.batch.is_empty() {
             return;
         }
-        let valid = self.batch.valid(&self.settings);
+        let conditions = Conditions {
+            valid: self.batch.valid(&self.settings),
+            known_head: self.known_head,
+        };
         self.batch_number += 1;
         let number = self.batch_number;
         let appender = Arc::clone(&self.appender);
         let pool = self.append_pool.clone();
-        let batch = mem::take(&mut self.batch);
+        let batch = mem::take(&mut self.batch).into_groups(&mut self.cache, number);
         let snapshot_every = self.settings.snapshot_every;
         self.in_flight = Some(AppendInFlight::start(
+            number,
             batch,
             snapshot_every,
             |groups| async move {
-                let append = appender.append(number, valid, groups);
+                let append = appender.append(number, conditions, groups);
                 pool.with_timeout(append).await
             },
         ));
@@ -226,6 +233,7 @@ impl CommitLoop {
             tokio::time::sleep(RETRY_PAUSE).await;
         }
         self.batch_number = 0;
+        self.known_head = None;
         self.cache.clear();
         self.records.clear();
         self.loading.begin_anew();

@@ -14,10 +14,12 @@ pub(super) struct Call {
     pub(super) batch: i64,
     pub(super) valid_from: Option<Timestamp>,
     pub(super) valid_until: Option<Timestamp>,
+    pub(super) known_head: Option<i64>,
 }
 
 impl Call {
-    /// Appends the groups. One event of one command goes a shorter way, if there is nothing else.
+    /// Appends the groups. One event of one command goes a shorter way, if there is nothing else and all its streams are
+    /// known.
     pub(super) async fn send(
         &self,
         groups: Vec<Group>,
@@ -26,21 +28,24 @@ impl Call {
         if let [group] = groups.as_slice()
             && let [event] = group.events.as_slice()
             && group.is_plain()
+            && group.streams.is_empty()
+            && let Some(known_head) = self.known_head
         {
-            self.append_one(event, group, connection).await
+            self.append_one(event, group, known_head, connection).await
         } else {
             self.append(&Columns::from(groups), connection).await
         }
     }
 
-    /// Appends the only event of a group that is plain.
+    /// Appends the only event of a group that is plain, and of which all streams are known.
     async fn append_one(
         &self,
         event: &NewEvent,
         group: &Group,
+        known_head: i64,
         connection: &mut PgConnection,
     ) -> sqlx::Result<Answer> {
-        let (streams, versions): (Vec<_>, Vec<_>) = group.streams.iter().copied().unzip();
+        let (streams, versions): (Vec<_>, Vec<_>) = group.known_streams.iter().copied().unzip();
         let record = group.idempotency_records.first();
         let service_key = record.and_then(|record| record.service_key.as_ref());
         sqlx::query_as!(
@@ -57,7 +62,8 @@ impl Call {
                        $1, $2, $3, $4,
                        $5, $6, $7, $8, $9, $10, $11, $12,
                        $13, $14,
-                       $15, $16, $17, $18, $19, $20, $21
+                       $15, $16, $17, $18, $19, $20, $21,
+                       $22
                    )
             "#,
             self.executor,
@@ -81,6 +87,7 @@ impl Call {
             record.map(|record| record.stream_id),
             record.map(|record| record.version),
             record.map(|record| record.id.0),
+            known_head,
         )
         .fetch_one(connection)
         .await
@@ -117,7 +124,8 @@ impl Call {
                        $21, $22, $23, $24,
                        $25, $26, $27, $28, $29, $30, $31, $32,
                        $33, $34, $35, $36,
-                       $37
+                       $37,
+                       $38, $39
                    )
             "#,
             self.executor,
@@ -157,6 +165,8 @@ impl Call {
             &subject_keys.version,
             &subject_keys.wrapped as &[Option<Vec<u8>>],
             &idempotency_records.id,
+            self.known_head,
+            streams.checked,
         )
         .fetch_one(connection)
         .await

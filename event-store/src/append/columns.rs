@@ -41,6 +41,8 @@ pub(super) struct Streams {
     pub(super) group: Vec<i32>,
     pub(super) stream: Vec<Uuid>,
     pub(super) version: Vec<i64>,
+    /// How many of them, from the first, are looked up in any case.
+    pub(super) checked: i32,
 }
 
 #[derive(Default)]
@@ -76,7 +78,12 @@ pub(super) struct SubjectKeys {
 impl From<Vec<Group>> for Columns {
     fn from(groups: Vec<Group>) -> Self {
         let mut columns = Self::default();
+        for (index, group) in (0..).zip(&groups) {
+            columns.streams.add(index, &group.streams);
+        }
+        columns.streams.checked = i32::try_from(columns.streams.group.len()).unwrap_or(i32::MAX);
         for (index, group) in (0..).zip(groups) {
+            columns.streams.add(index, &group.known_streams);
             columns.add(index, group);
         }
         columns
@@ -88,11 +95,6 @@ impl Columns {
         let events_before = self.events.id.len();
         for event in group.events {
             self.events.add(index, event);
-        }
-        for (stream, version) in group.streams {
-            self.streams.group.push(index);
-            self.streams.stream.push(stream);
-            self.streams.version.push(version);
         }
         for claim in group.claims_read {
             self.claims_read.add(index, claim);
@@ -120,6 +122,16 @@ impl Events {
         self.schema.push(event.encoded.schema_version);
         self.data.push(event.encoded.data);
         self.metadata.push(event.metadata);
+    }
+}
+
+impl Streams {
+    fn add(&mut self, group: i32, streams: &[(Uuid, i64)]) {
+        for (stream, version) in streams {
+            self.group.push(group);
+            self.stream.push(*stream);
+            self.version.push(*version);
+        }
     }
 }
 

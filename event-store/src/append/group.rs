@@ -17,6 +17,9 @@ pub struct Group {
     /// The streams that were read or are written, with the version that each has before this batch
     /// (0: the stream has no events).
     pub streams: Vec<(Uuid, i64)>,
+    /// Those of which the executor knows that they had this version when the log ended at
+    /// [`Conditions::known_head`](super::Conditions::known_head): they are looked up only if it does not end there any more.
+    pub known_streams: Vec<(Uuid, i64)>,
     /// The claims that were read, with the owner that each has before this batch.
     pub claims_read: Vec<ClaimOwner>,
     /// The claims to write, each at most once, with the owner that each gets.

@@ -1,5 +1,8 @@
 //! What the log holds after an append, and what the append answers, on a real Postgres.
 
+mod batch_numbers;
+mod known_streams;
+
 use chrono::TimeDelta;
 use tidemark_events::market::category;
 use tidemark_events::{CategoryId, Event};
@@ -34,7 +37,10 @@ impl Executor {
 
     async fn append(&mut self, groups: Vec<Group>) -> Appended {
         self.batch += 1;
-        let outcome = self.appender.append(self.batch, None, groups).await;
+        let outcome = self
+            .appender
+            .append(self.batch, Conditions::default(), groups)
+            .await;
         let AppendOutcome::Appended(appended) = outcome.unwrap() else {
             panic!("the batch was not appended");
         };
@@ -249,7 +255,9 @@ async fn a_batch_is_written_once_and_only_in_its_time() {
     let one = stream(10);
     let at = executor.append(vec![group(one, 1..=1)]).await.at;
     let appender = &executor.appender;
-    let again = appender.append(1, None, vec![group(one, 2..=2)]).await;
+    let again = appender
+        .append(1, Conditions::default(), vec![group(one, 2..=2)])
+        .await;
     assert!(matches!(again.unwrap(), AppendOutcome::NotCurrent));
 
     let hour = TimeDelta::hours(1);
@@ -258,7 +266,14 @@ async fn a_batch_is_written_once_and_only_in_its_time() {
         (3, at + hour..=at + hour * 2),
     ] {
         let is_late = *valid.end() < at;
-        let outcome = appender.append(batch, Some(valid), vec![group(one, 2..=2)]);
+        let outcome = appender.append(
+            batch,
+            Conditions {
+                valid: Some(valid),
+                known_head: None,
+            },
+            vec![group(one, 2..=2)],
+        );
         match outcome.await.unwrap() {
             AppendOutcome::Late(now) => assert!(is_late && now >= at),
             AppendOutcome::Early(now) => assert!(!is_late && now >= at),
@@ -278,7 +293,9 @@ async fn a_batch_that_was_resolved_is_never_written() {
     let appender = &executor.appender;
     assert!(appender.resolve(1).await.unwrap());
     assert!(!appender.resolve(2).await.unwrap());
-    let late = appender.append(2, None, vec![group(one, 2..=2)]).await;
+    let late = appender
+        .append(2, Conditions::default(), vec![group(one, 2..=2)])
+        .await;
     assert!(matches!(late.unwrap(), AppendOutcome::NotCurrent));
     assert_eq!(executor.events().await.len(), 1);
 }

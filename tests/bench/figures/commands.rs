@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::table::{Figure, Table, Target, quantile_ms};
 
 /// Steps of [`measure`].
-pub(crate) const STEPS: u64 = 12;
+pub(crate) const STEPS: u64 = 13;
 
 /// Clients that fill every batch, and so commands that wait at any time.
 const WAITING: usize = 512;
@@ -77,7 +77,8 @@ pub(crate) async fn measure(
     measure_opening(market, duration, progress, table).await;
 }
 
-/// Full batches, against what Postgres can do with the same rows.
+/// Full batches, against what Postgres can do with the same rows, before and afterwards: a machine may change its speed
+/// meanwhile.
 async fn measure_full_batches(
     market: &Arc<Market>,
     duration: Duration,
@@ -85,13 +86,9 @@ async fn measure_full_batches(
     table: &mut Table,
 ) -> Figure {
     progress.step("COPY of events");
-    let copy = baseline::copy(market, duration).await;
-    let name = "COPY of events and idempotency records";
-    let copy = Figure::new(name, copy, "events/s");
+    let copy_before = baseline::copy(market, duration / 2).await;
     progress.step("append function, 256 events per call");
     let append = baseline::append_function(market, WAITING / HALVES, true, duration).await;
-    let name = "append function, 256 events per call";
-    let append = Figure::new(name, append, "events/s").against(&copy);
 
     progress.step("executor, 512 commands waiting");
     // No two clients bid on one auction at the same time, so that nothing but the log limits.
@@ -99,6 +96,12 @@ async fn measure_full_batches(
         market.bid((client + sent * WAITING) % AUCTIONS, client, true)
     });
     let per_second = measured.await.per_second;
+    progress.step("COPY of events again");
+    let copy_after = baseline::copy(market, duration / 2).await;
+    let name = "COPY of events and idempotency records";
+    let copy = Figure::new(name, f64::midpoint(copy_before, copy_after), "events/s");
+    let name = "append function, 256 events per call";
+    let append = Figure::new(name, append, "events/s").against(&copy);
     let executor = || Figure::new("executor, 512 commands waiting", per_second, "events/s");
     let against_copy = executor().against(&copy).target(Target::AtLeast(0.50));
     let against_append = executor().against(&append).target(Target::AtLeast(0.75));
@@ -176,7 +179,7 @@ async fn measure_replays(
     table.add(beside);
 }
 
-/// The latency of one command at a time, against that of a single insert.
+/// The latency of one command at a time, against that of a single insert, before and afterwards.
 async fn measure_one_client(
     market: &Arc<Market>,
     duration: Duration,
@@ -187,21 +190,25 @@ async fn measure_one_client(
     let median = |name, latencies: &Histogram<u64>| {
         Figure::new(name, quantile_ms(latencies, 0.5), "ms (median)").with_latencies(latencies)
     };
-    let insert = baseline::insert(market, duration).await;
-    let insert = median("bare INSERT and COMMIT", &insert);
+    let mut insert = baseline::insert(market, duration / 2).await;
     let append = baseline::transaction_per_command(market, 1, duration).await;
-    let append = median("append function, one event per call", &append.latencies);
-    let append = append.against(&insert);
+    // The executor has to look up all streams again after another one has appended.
+    warm_up(market).await;
     let many = closed_loop(market, 1, duration, |market, _, sent| {
         market.bid(sent % AUCTIONS, 0, false)
     })
     .await;
-    let executor = median("executor, one client", &many.latencies);
-    let executor = executor.against(&insert).target(Target::AtMost(1.5));
     let keyed = closed_loop(market, 1, duration, |market, _, sent| {
         market.bid(sent % AUCTIONS, 0, true)
-    });
-    let keyed = median("executor, one client with keys", &keyed.await.latencies);
+    })
+    .await;
+    insert += baseline::insert(market, duration / 2).await;
+    let insert = median("bare INSERT and COMMIT", &insert);
+    let append = median("append function, one event per call", &append.latencies);
+    let append = append.against(&insert);
+    let executor = median("executor, one client", &many.latencies);
+    let executor = executor.against(&insert).target(Target::AtMost(1.5));
+    let keyed = median("executor, one client with keys", &keyed.latencies);
     let keyed = keyed.against(&insert).target(Target::AtMost(1.7));
     let hot = closed_loop(market, 1, duration, |market, _, _| market.bid(0, 0, false)).await;
     let name = "executor, one client, one auction";

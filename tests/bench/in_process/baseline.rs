@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use sqlx::{Connection, PgConnection};
 use tidemark_event_store::{
-    AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, RecordId,
+    AppendOutcome, Appender, Conditions, Group, NewEvent, NewIdempotencyRecord, RecordId,
 };
 use tidemark_events::market::auction;
 use tidemark_events::samples::euro_cents;
@@ -107,7 +107,10 @@ pub(crate) async fn append_function(
         if sent >= until {
             break;
         }
-        let outcome = appender.append(number, None, groups).await.unwrap();
+        let outcome = appender
+            .append(number, Conditions::default(), groups)
+            .await
+            .unwrap();
         assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
         if sent >= from {
             events += batch;
@@ -140,7 +143,7 @@ pub(crate) async fn transaction_per_command(
                     break;
                 }
                 let group = bid(stream, number, bidder, false);
-                let outcome = appender.append(number, None, vec![group]);
+                let outcome = appender.append(number, Conditions::default(), vec![group]);
                 assert!(
                     matches!(outcome.await.unwrap(), AppendOutcome::Appended(done) if done.conflicts.is_empty())
                 );
@@ -234,7 +237,7 @@ pub(crate) async fn insert(market: &Market, duration: Duration) -> Histogram<u64
         "TIDEMARK_TEST_DATABASE_URL",
     ));
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    sqlx::raw_sql("create table bare (like events including all)")
+    sqlx::raw_sql("drop table if exists bare; create table bare (like events including all)")
         .execute(&mut connection)
         .await
         .unwrap();

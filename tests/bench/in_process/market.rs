@@ -12,7 +12,9 @@ use tidemark_command_api::Share;
 use tidemark_command_api::executor::{Executor, Idempotency, Submission};
 use tidemark_domain::Command;
 use tidemark_domain::market::auction::PlaceBid;
-use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent, RecordId, TimedPool};
+use tidemark_event_store::{
+    AppendOutcome, Appender, Conditions, Group, NewEvent, RecordId, TimedPool,
+};
 use tidemark_events::identity::user::Role;
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category};
@@ -106,7 +108,10 @@ impl Market {
         let appender = Appender::register(&pool, new_id()).await.unwrap();
         for batch in 1.. {
             let rest = groups.split_off(groups.len().min(STREAMS_PER_APPEND));
-            let outcome = appender.append(batch, None, groups).await.unwrap();
+            let outcome = appender
+                .append(batch, Conditions::default(), groups)
+                .await
+                .unwrap();
             assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
             if rest.is_empty() {
                 break;

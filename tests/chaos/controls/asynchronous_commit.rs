@@ -1,7 +1,7 @@
 //! Commands are acknowledged before they are on disk, and then the power fails.
 
 use sqlx::{Connection, Executor, PgConnection, PgPool};
-use tidemark_event_store::{AppendOutcome, Appender, Group, Log, NewEvent, TimedPool};
+use tidemark_event_store::{AppendOutcome, Appender, Conditions, Group, Log, NewEvent, TimedPool};
 use tidemark_events::market::category;
 use tidemark_events::{CategoryId, Event};
 use tidemark_tests::database::RESPONSE_TIMEOUT;
@@ -84,7 +84,10 @@ async fn execute(setup: &mut Setup, appender: &Appender, batch: i64) -> [Entry; 
         streams: vec![(stream_id, 0)],
         ..Group::default()
     };
-    let outcome = appender.append(batch, None, vec![group]).await.unwrap();
+    let outcome = appender
+        .append(batch, Conditions::default(), vec![group])
+        .await
+        .unwrap();
     assert!(matches!(outcome, AppendOutcome::Appended(_)), "{outcome:?}");
     accepted(command_id, stream_id, batch)
 }

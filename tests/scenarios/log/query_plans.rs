@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{
-    AppendOutcome, Appender, Group, NewEvent, NewIdempotencyRecord, RecordId, SubjectKeyUse,
+    AppendOutcome, Appender, Conditions, Group, NewEvent, NewIdempotencyRecord, RecordId,
+    SubjectKeyUse,
 };
 use tidemark_events::{Encoded, LogPoint, Recorded};
 use tidemark_platform::database;
@@ -174,7 +175,9 @@ async fn append(database: &Database) {
     let streams: Vec<_> = (0..GROUPS).map(|_| new_id()).collect();
     for batch in 1..=BATCHES {
         let groups = streams.iter().map(|stream_id| group(*stream_id, batch));
-        let outcome = appender.append(batch, None, groups.collect()).await;
+        let outcome = appender
+            .append(batch, Conditions::default(), groups.collect())
+            .await;
         assert!(
             matches!(outcome.unwrap(), AppendOutcome::Appended(done) if done.conflicts.is_empty())
         );
@@ -199,6 +202,7 @@ fn group(stream_id: Uuid, version: i64) -> Group {
             metadata: "{}".to_owned(),
         }],
         streams: vec![(stream_id, version - 1)],
+        known_streams: Vec::new(),
         claims_read: vec![("test", claim(version - 1), held)],
         claims_written: vec![
             ("test", claim(version - 1), None),

@@ -99,22 +99,30 @@ async fn no_answer_rests_on_a_stale_state() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_that_compares_no_versions_is_detected() {
     let app = App::start().await;
-    let pool = &app.database.pool;
-    for function in ["append", "append_one"] {
-        let append: String =
-            sqlx::query_scalar("select pg_get_functiondef(oid) from pg_proc where proname = $1")
-                .bind(function)
-                .fetch_one(pool)
-                .await
-                .unwrap();
-        let careless = append.replace("coalesce(tail.version, 0) <> s.version", "false");
-        assert_ne!(careless, append);
-        sqlx::raw_sql(AssertSqlSafe(careless))
-            .execute(pool)
-            .await
-            .unwrap();
-    }
+    break_append(&app, "coalesce(tail.version, 0) <> s.version", "false").await;
     assert!(!race(&app).await.unexplained.is_empty());
+}
+
+/// The same with an append that believes an executor what it knew, although another one has appended since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_that_believes_what_is_out_of_date_is_detected() {
+    let app = App::start().await;
+    break_append(&app, "if head = known_head and", "if").await;
+    assert!(!race(&app).await.unexplained.is_empty());
+}
+
+async fn break_append(app: &App, condition: &str, replacement: &str) {
+    let pool = &app.database.pool;
+    let append: String = sqlx::query_scalar("select pg_get_functiondef('append'::regproc)")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    let broken = append.replace(condition, replacement);
+    assert_ne!(broken, append);
+    sqlx::raw_sql(AssertSqlSafe(broken))
+        .execute(pool)
+        .await
+        .unwrap();
 }
 
 async fn race(app: &App) -> Race {

@@ -6,7 +6,8 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use tidemark_event_store::testing::from_environment;
 use tidemark_event_store::{
-    AppendOutcome, Appender, Conflict, Group, NewEvent, NewIdempotencyRecord, RecordId, migrate,
+    AppendOutcome, Appender, Conditions, Conflict, Group, NewEvent, NewIdempotencyRecord, RecordId,
+    migrate,
 };
 use tidemark_events::Encoded;
 use tidemark_platform::ids::new_id;
@@ -121,7 +122,10 @@ async fn append_as_before(pool: &PgPool, executor: Uuid) {
 }
 
 async fn conflicts_of(appender: &Appender, batch: i64, group: Group) -> Vec<Conflict> {
-    let outcome = appender.append(batch, None, vec![group]).await.unwrap();
+    let outcome = appender
+        .append(batch, Conditions::default(), vec![group])
+        .await
+        .unwrap();
     let AppendOutcome::Appended(done) = outcome else {
         panic!("{outcome:?}");
     };

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
-use tidemark_event_store::{AppendOutcome, Appender, Group, NewEvent};
+use tidemark_event_store::{AppendOutcome, Appender, Conditions, Group, NewEvent};
 use tidemark_events::{Actor, Aggregate, Encoded, Metadata};
 use tidemark_platform::ids::new_id;
 use tidemark_tests::eventually;
@@ -95,7 +95,10 @@ pub(super) async fn append_strange(app: &App, stream_id: Uuid, encoded: Encoded)
         streams: vec![(stream_id, version)],
         ..Group::default()
     };
-    let outcome = appender.append(1, None, vec![group]).await.unwrap();
+    let outcome = appender
+        .append(1, Conditions::default(), vec![group])
+        .await
+        .unwrap();
     assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
     app.database.head().await
 }

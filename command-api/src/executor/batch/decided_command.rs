@@ -178,6 +178,11 @@ impl DecidedCommand {
         claims.find(|claim| claim.scope.name() == scope && claim.key == key)
     }
 
+    /// The streams that the decision read.
+    pub(in crate::executor) fn streams_read(&self) -> impl Iterator<Item = Uuid> + '_ {
+        self.reads.streams.keys().copied()
+    }
+
     /// The streams that the command writes events to.
     pub(in crate::executor) fn streams_written(&self) -> impl Iterator<Item = Uuid> + '_ {
         self.writes.iter().filter_map(|write| match write {

@@ -6,9 +6,15 @@ use tidemark_domain::Write;
 use tidemark_event_store::Group;
 
 use super::{Baseline, DecidedCommand};
+use crate::executor::cache::Cache;
 
-/// What the append checks and writes for `commands`. Moves their events into the group.
-pub(super) fn build_group(commands: &mut [DecidedCommand], baseline: &Baseline) -> Group {
+/// What the append of the batch with this number checks and writes for `commands`. Moves their events into the group.
+pub(super) fn build_group(
+    commands: &mut [DecidedCommand],
+    baseline: &Baseline,
+    cache: &mut Cache,
+    number: i64,
+) -> Group {
     let mut group = Group::default();
     let mut streams = BTreeSet::new();
     let mut claims_read = BTreeSet::new();
@@ -34,7 +40,14 @@ pub(super) fn build_group(commands: &mut [DecidedCommand], baseline: &Baseline) 
         }
     }
     let version = |id| baseline.versions.get(&id).copied().unwrap_or(0);
-    group.streams = streams.into_iter().map(|id| (id, version(id))).collect();
+    for id in streams {
+        if cache.is_known(id) {
+            group.known_streams.push((id, version(id)));
+        } else {
+            cache.set_asked(id, number);
+            group.streams.push((id, version(id)));
+        }
+    }
     group.claims_read = claims_read
         .into_iter()
         .map(|claim| {

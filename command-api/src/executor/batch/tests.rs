@@ -156,7 +156,7 @@ fn decide(commands: Vec<QueuedCommand>) -> (Vec<Group>, Vec<Vec<DecidedCommand>>
         let decided = batch.decide(command, &mut cache, at(10), &settings());
         assert!(matches!(decided, DecideResult::InBatch));
     }
-    let (groups, commands, _) = batch.into_groups();
+    let (groups, commands, _) = batch.into_groups(&mut cache, 1);
     (groups, commands, cache)
 }
 
@@ -253,7 +253,7 @@ fn a_claim_is_released_and_taken_in_one_batch() {
         let decided = batch.decide(command, &mut cache, at(10), &settings());
         assert!(matches!(decided, DecideResult::InBatch));
     }
-    let (groups, commands, _) = batch.into_groups();
+    let (groups, commands, _) = batch.into_groups(&mut cache, 1);
     assert!(commands[0].iter().all(DecidedCommand::is_accepted));
     let claim = |owner: AuctionId| {
         let Claim { scope, key } = auctioned_product();

@@ -1,5 +1,6 @@
 //! A batch that was sent to the log and is not answered yet.
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::thread;
 use std::time::Instant;
@@ -8,11 +9,11 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, future};
 use metrics::{counter, histogram};
 use tidemark_event_store::traces::{Span, SpanKind};
-use tidemark_event_store::{AppendOutcome, Group, traces};
+use tidemark_event_store::{AppendOutcome, Appended, Conflict, Group, traces};
 use tidemark_events::Aggregate;
 use uuid::Uuid;
 
-use crate::executor::batch::{Baseline, Batch, DecidedCommand};
+use crate::executor::batch::{Baseline, DecidedCommand};
 
 /// The answer to an append, unless the call panicked.
 pub(super) type AppendAnswer = thread::Result<sqlx::Result<AppendOutcome>>;
@@ -21,6 +22,8 @@ pub(super) type AppendAnswer = thread::Result<sqlx::Result<AppendOutcome>>;
 pub(super) struct AppendInFlight {
     call: BoxFuture<'static, AppendAnswer>,
     pub(super) started: Instant,
+    /// The number of the batch.
+    pub(super) number: i64,
     /// The commands of each group, in order.
     pub(super) groups: Vec<Vec<DecidedCommand>>,
     /// What was known before them.
@@ -34,17 +37,17 @@ pub(super) struct AppendInFlight {
 }
 
 impl AppendInFlight {
-    /// Sends a batch by calling `append`. A snapshot of a stream is due when its version passes a multiple
-    /// of `snapshot_every`.
+    /// Sends the groups of the batch with this number by calling `append`. A snapshot of a stream is due when its
+    /// version passes a multiple of `snapshot_every`.
     pub(super) fn start<F>(
-        batch: Batch,
+        number: i64,
+        (groups, commands, baseline): (Vec<Group>, Vec<Vec<DecidedCommand>>, Baseline),
         snapshot_every: i64,
         append: impl FnOnce(Vec<Group>) -> F,
     ) -> Self
     where
         F: Future<Output = sqlx::Result<AppendOutcome>> + Send + 'static,
     {
-        let (groups, commands, baseline) = batch.into_groups();
         let first_event_id = |group: &Group| group.events.first().map(|event| event.event_id);
         let first_event_ids = groups.iter().map(first_event_id).collect();
         let long_streams = groups
@@ -62,12 +65,27 @@ impl AppendInFlight {
         Self {
             call: poll_once(call.boxed()),
             started,
+            number,
             groups: commands,
             baseline,
             first_event_ids,
             long_streams,
             forks,
         }
+    }
+
+    /// The position of the last event of the log after the append.
+    pub(super) fn head_after(&self, appended: &Appended) -> i64 {
+        let failed = appended.conflicts.iter().map(Conflict::group);
+        let failed: HashSet<_> = failed.collect();
+        let written = (0..)
+            .zip(&self.groups)
+            .filter(|(group, _)| !failed.contains(group));
+        let events: usize = written
+            .flat_map(|(_, commands)| commands)
+            .map(DecidedCommand::event_count)
+            .sum();
+        appended.head + i64::try_from(events).unwrap_or(i64::MAX)
     }
 
     /// Records the metrics of an append that was answered, and a span of each of its commands that is traced.
@@ -114,7 +132,7 @@ mod tests {
     #[test]
     fn an_append_starts_before_its_request_is_sent() {
         let (sent, seen) = mpsc::channel();
-        let append = AppendInFlight::start(Batch::default(), 1, move |_| async move {
+        let append = AppendInFlight::start(1, Default::default(), 1, move |_| async move {
             sent.send(Instant::now()).unwrap();
             Err(sqlx::Error::WorkerCrashed)
         });

@@ -31,6 +31,7 @@ impl CommitLoop {
         };
         match answer.unwrap_or_else(|_| Err(io::Error::other("the append panicked").into())) {
             Ok(AppendOutcome::Appended(appended)) => {
+                self.follow_head(&append, &appended);
                 if append.forks {
                     self.begin_anew().await;
                 } else if appended.conflicts.is_empty() {
@@ -71,6 +72,14 @@ impl CommitLoop {
         }
     }
 
+    /// Remembers where the log ends after an append, and whether another executor has appended before it.
+    fn follow_head(&mut self, append: &AppendInFlight, appended: &Appended) {
+        if self.known_head != Some(appended.head) {
+            self.cache.note_foreign_append();
+        }
+        self.known_head = Some(append.head_after(appended));
+    }
+
     /// Returns the commands of the groups that were written. The others are decided again.
     fn settle(&mut self, mut append: AppendInFlight, appended: &Appended) -> Vec<Settled> {
         self.loading.save_snapshots(append.long_streams);
@@ -92,6 +101,10 @@ impl CommitLoop {
             for command in &commands {
                 for id in command.streams_written() {
                     self.cache.set_recorded_at(id, appended.at);
+                    self.cache.set_found(id, append.number);
+                }
+                for id in command.streams_read() {
+                    self.cache.set_found(id, append.number);
                 }
             }
             position = settle_group(commands, position, &mut settled);

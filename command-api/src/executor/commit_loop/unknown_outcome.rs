@@ -23,6 +23,7 @@ impl CommitLoop {
         for command in append.groups.iter().flatten() {
             command.evict_from(&mut self.cache);
         }
+        self.known_head = None;
         let next_batch = mem::take(&mut self.batch).into_commands();
         self.decide_evicted_again(next_batch.into_iter());
         let is_committed = self.ask_until_resolved().await;

@@ -8,7 +8,9 @@ use futures::future::select_all;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tidemark_event_store::relay::{Health, Relay, Settings};
-use tidemark_event_store::{AppendOutcome, Appender, Group, Log, NewEvent, TimedPool, kafka};
+use tidemark_event_store::{
+    AppendOutcome, Appender, Conditions, Group, Log, NewEvent, TimedPool, kafka,
+};
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category};
 use tidemark_events::operations::fork;
@@ -114,7 +116,7 @@ impl RelayedLog {
         self.batch += 1;
         let outcome = self
             .appender
-            .append(self.batch, None, vec![group])
+            .append(self.batch, Conditions::default(), vec![group])
             .await
             .unwrap();
         let AppendOutcome::Appended(appended) = outcome else {

@@ -46,7 +46,7 @@ fn only_groups_that_used_what_moved_are_withdrawn() {
         let decided = batch.decide(command.queued, &mut cache, at(10), &settings());
         assert!(matches!(decided, DecideResult::InBatch));
     }
-    let (groups, _, _) = batch.into_groups();
+    let (groups, _, _) = batch.into_groups(&mut cache, 1);
     assert_eq!(groups[0].events[0].stream_id, PRODUCT.0);
     assert!(groups[0].streams.contains(&(PRODUCT.0, 1)));
     let bids: Vec<_> = groups[1..].iter().flat_map(|g| &g.streams).collect();
