@@ -1,5 +1,7 @@
 //! Why a term of the relay ends.
 
+use std::io;
+
 use rdkafka::error::KafkaError;
 
 use crate::FollowError;
@@ -14,6 +16,8 @@ pub(super) enum Error {
     OtherLog(FollowError),
     #[error("Kafka cannot be reached: {0}")]
     Kafka(#[from] KafkaError),
+    #[error("no thread can be started for the reports of the producer: {0}")]
+    Thread(#[from] io::Error),
     #[error("the event at position {position} was not delivered: {error}")]
     Delivery { position: i64, error: KafkaError },
     #[error("the event at position {position} has not been acknowledged in time")]
@@ -76,6 +80,7 @@ impl Error {
             | Self::OtherLog(_) => true,
             Self::Log(_)
             | Self::Kafka(_)
+            | Self::Thread(_)
             | Self::Delivery { .. }
             | Self::Unacknowledged { .. }
             | Self::LeaseLost

@@ -78,7 +78,7 @@ pub(crate) async fn measure(
 }
 
 /// Full batches, against what Postgres can do with the same rows, before and afterwards: a machine may change its speed
-/// meanwhile.
+/// meanwhile, and tables cost more when they have grown.
 async fn measure_full_batches(
     market: &Arc<Market>,
     duration: Duration,
@@ -86,7 +86,8 @@ async fn measure_full_batches(
     table: &mut Table,
 ) -> Figure {
     progress.step("COPY of events");
-    let copy_before = baseline::copy(market, duration / 2).await;
+    let mut copying = baseline::Copying::begin(market).await;
+    let copy_before = copying.measure(market, duration / 2).await;
     progress.step("append function, 256 events per call");
     let append = baseline::append_function(market, WAITING / HALVES, true, duration).await;
 
@@ -97,7 +98,8 @@ async fn measure_full_batches(
     });
     let per_second = measured.await.per_second;
     progress.step("COPY of events again");
-    let copy_after = baseline::copy(market, duration / 2).await;
+    let copy_after = copying.measure(market, duration / 2).await;
+    copying.end().await;
     let name = "COPY of events and idempotency records";
     let copy = Figure::new(name, f64::midpoint(copy_before, copy_after), "events/s");
     let name = "append function, 256 events per call";

@@ -167,41 +167,64 @@ pub(crate) async fn transaction_per_command(
     }
 }
 
-/// Events per second by `COPY` of events and idempotency records into tables like the log's own, with their
-/// indexes. They are dropped afterwards, so that the log's tables hold no dead rows when others are measured.
-pub(crate) async fn copy(market: &Market, duration: Duration) -> f64 {
-    let url = market.database.url_like(&tidemark_tests::from_environment(
-        "TIDEMARK_TEST_DATABASE_URL",
-    ));
-    let mut connection = PgConnection::connect(&url).await.unwrap();
-    let create = "create table copied_events (like events including all);
-                  create table copied_records (like idempotency_records including all)";
-    sqlx::raw_sql(create)
-        .execute(&mut connection)
-        .await
-        .unwrap();
-    let mut position = 0;
-    let mut streams = Streams::new();
-    let (mut events, mut busy) = (0, Duration::ZERO);
-    while busy < duration {
-        let (event_rows, record_rows) = copy_rows(&mut position, &mut streams, market);
-        let started = Instant::now();
-        let mut transaction = connection.begin().await.unwrap();
-        for (table, rows) in [("events", event_rows), ("records", record_rows)] {
-            let statement = format!("copy copied_{table} from stdin");
-            let mut copy = transaction.copy_in_raw(&statement).await.unwrap();
-            copy.send(rows.as_bytes()).await.unwrap();
-            copy.finish().await.unwrap();
+/// `COPY` of events and idempotency records into tables like the log's own, with their indexes.
+pub(crate) struct Copying {
+    connection: PgConnection,
+    streams: Streams,
+    position: i64,
+}
+
+impl Copying {
+    /// Makes the tables. They are not vacuumed, which would take CPU from what is measured beside them.
+    pub(crate) async fn begin(market: &Market) -> Self {
+        let url = market.database.url_like(&tidemark_tests::from_environment(
+            "TIDEMARK_TEST_DATABASE_URL",
+        ));
+        let mut connection = PgConnection::connect(&url).await.unwrap();
+        let create = "create table copied_events (like events including all) with (autovacuum_enabled = off);
+                      create table copied_records (like idempotency_records including all)
+                        with (autovacuum_enabled = off)";
+        sqlx::raw_sql(create)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        Self {
+            connection,
+            streams: Streams::new(),
+            position: 0,
         }
-        transaction.commit().await.unwrap();
-        busy += started.elapsed();
-        events += COPY_ROWS;
     }
-    let drop = "drop table copied_events, copied_records";
-    sqlx::raw_sql(drop).execute(&mut connection).await.unwrap();
-    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-    let per_second = events as f64 / busy.as_secs_f64();
-    per_second
+
+    /// Events per second, into the tables as they are by now.
+    pub(crate) async fn measure(&mut self, market: &Market, duration: Duration) -> f64 {
+        let (mut events, mut busy) = (0, Duration::ZERO);
+        while busy < duration {
+            let (event_rows, record_rows) =
+                copy_rows(&mut self.position, &mut self.streams, market);
+            let started = Instant::now();
+            let mut transaction = self.connection.begin().await.unwrap();
+            for (table, rows) in [("events", event_rows), ("records", record_rows)] {
+                let statement = format!("copy copied_{table} from stdin");
+                let mut copy = transaction.copy_in_raw(&statement).await.unwrap();
+                copy.send(rows.as_bytes()).await.unwrap();
+                copy.finish().await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+            busy += started.elapsed();
+            events += COPY_ROWS;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+        let per_second = events as f64 / busy.as_secs_f64();
+        per_second
+    }
+
+    /// Drops the tables.
+    pub(crate) async fn end(mut self) {
+        sqlx::raw_sql("drop table copied_events, copied_records")
+            .execute(&mut self.connection)
+            .await
+            .unwrap();
+    }
 }
 
 fn copy_rows(position: &mut i64, streams: &mut Streams, market: &Market) -> (String, String) {
