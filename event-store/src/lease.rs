@@ -150,3 +150,6 @@ impl Leases {
         self.pool.with_timeout(query).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,3 +170,6 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

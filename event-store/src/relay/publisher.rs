@@ -295,3 +295,6 @@ async fn point(log: &Log, position: i64) -> Result<LogPoint, Error> {
     let event = event.first().ok_or(FollowError::OtherLog(position))?;
     Ok(event.point())
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,3 +173,6 @@ async fn compare_with_log(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
