@@ -24,7 +24,7 @@ use market::Market;
 use participant::Participant;
 use tally::Counters;
 
-pub(crate) use crowd::CrowdBidder;
+pub(crate) use crowd::{CrowdBidder, keep_bidding};
 pub(crate) use tally::Tally;
 
 /// Clients that work at the same time.

@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use futures::future::join_all;
 use sqlx::{Connection, Executor, PgConnection};
 use tidemark_tests::process::resident_kib;
 use tokio::time::{sleep, timeout};
 
 use super::recovery::{COMMANDS_RESUME, PROJECTOR_RESUMES};
 use super::{Fault, Injection, Outcome};
-use crate::load::{CrowdBidder, p99};
+use crate::load::{CrowdBidder, keep_bidding, p99};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -113,7 +112,7 @@ async fn overload(injection: Injection) -> Outcome {
 async fn two_writers(injection: Injection) -> Outcome {
     let crowd = injection.load.crowd(ENOUGH);
     let bid_at = |bidders, api| {
-        bid(bidders, ONE_AUCTION, move |bidder| {
+        keep_bidding(bidders, ONE_AUCTION, move |bidder| {
             bidder.bid_on_newest(api)
         })
     };
@@ -140,31 +139,7 @@ async fn two_writers(injection: Injection) -> Outcome {
 
 /// Has a crowd bid, and returns how long each bid took that was decided.
 async fn bids(injection: &Injection, crowd: usize, time: Duration) -> Vec<Duration> {
-    bid(&injection.load.crowd(crowd), time, CrowdBidder::bid).await
-}
-
-/// Has bidders bid one bid after the other, and returns how long each bid took that was decided:
-/// accepted, or refused because it was too low.
-async fn bid<'a, F: Future<Output = Option<u16>>>(
-    bidders: &'a [CrowdBidder],
-    time: Duration,
-    bid_once: impl Fn(&'a CrowdBidder) -> F,
-) -> Vec<Duration> {
-    let until = Instant::now() + time;
-    let bidders = bidders.iter().map(|bidder| async {
-        let mut decided = Vec::new();
-        while Instant::now() < until {
-            let sent = Instant::now();
-            match bid_once(bidder).await {
-                Some(201 | 409) => decided.push(sent.elapsed()),
-                // The answer says to come back later.
-                Some(429 | 503) | None => sleep(Duration::from_secs(1)).await,
-                Some(status) => panic!("a bid was answered {status}"),
-            }
-        }
-        decided
-    });
-    join_all(bidders).await.into_iter().flatten().collect()
+    keep_bidding(&injection.load.crowd(crowd), time, CrowdBidder::bid).await
 }
 
 /// The resident memory of all command APIs.

@@ -1,9 +1,12 @@
 //! Bidders in a crowd. They bid on the shared auctions and write no journal: they only make load.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use serde_json::json;
 use tidemark_tests::market::eur;
+use tokio::time::sleep;
 
 use super::Shared;
 use super::market::SharedAuction;
@@ -44,4 +47,28 @@ impl CrowdBidder {
         let answer = request.send().await.ok()?;
         Some(answer.status().as_u16())
     }
+}
+
+/// Has bidders bid one bid after the other, and returns how long each bid took that was decided:
+/// accepted, or refused because it was too low.
+pub(crate) async fn keep_bidding<'a, F: Future<Output = Option<u16>>>(
+    bidders: &'a [CrowdBidder],
+    time: Duration,
+    bid_once: impl Fn(&'a CrowdBidder) -> F,
+) -> Vec<Duration> {
+    let until = Instant::now() + time;
+    let bidders = bidders.iter().map(|bidder| async {
+        let mut decided = Vec::new();
+        while Instant::now() < until {
+            let sent = Instant::now();
+            match bid_once(bidder).await {
+                Some(201 | 409) => decided.push(sent.elapsed()),
+                // The answer says to come back later.
+                Some(429 | 503) | None => sleep(Duration::from_secs(1)).await,
+                Some(status) => panic!("a bid was answered {status}"),
+            }
+        }
+        decided
+    });
+    join_all(bidders).await.into_iter().flatten().collect()
 }
