@@ -6,6 +6,7 @@ pub(crate) mod failure;
 pub(crate) mod feed;
 pub(crate) mod follow;
 pub(crate) mod page;
+pub(crate) mod panics;
 pub(crate) mod ring;
 pub(crate) mod source;
 pub(crate) mod subscriber;

@@ -10,7 +10,6 @@ pub(crate) mod worker_factory;
 mod build_id;
 mod fold;
 pub(crate) mod ordered_row;
-mod panics;
 mod parking;
 mod redis_writer;
 mod remaking;

@@ -8,6 +8,8 @@ pub(crate) mod sender;
 
 mod actions;
 mod answer;
+mod reaction;
+mod unanswered;
 
 #[cfg(test)]
 mod tests;

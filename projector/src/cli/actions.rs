@@ -172,7 +172,10 @@ fn line(action: &GivenUpAction) -> String {
         ..
     } = action;
     let ended_at = ended_at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    format!(
-        "{reactor} {position} {target}: {refusal} at {ended_at}, attempt {attempts}, POST {path}"
-    )
+    let request = if path.is_empty() {
+        "the event cannot be answered".to_owned()
+    } else {
+        format!("POST {path}")
+    };
+    format!("{reactor} {position} {target}: {refusal} at {ended_at}, attempt {attempts}, {request}")
 }

@@ -8,10 +8,10 @@ use tidemark_read_models::storage::{ParkedKind, ParkedRow};
 use tidemark_read_models::{FoldInput, ReadModel, Shard};
 use uuid::Uuid;
 
-use super::panics::catch_panic;
 use super::parking::Parking;
 use super::rows::Rows;
 use crate::following::failure::{EventError, FailureKind};
+use crate::following::panics::catch_panic;
 
 /// An event that a read model wants, and that concerns rows of the shard.
 pub(super) enum Wanted<'a> {
@@ -79,7 +79,7 @@ fn decode_one<M: ReadModel>(
     let Some(input) = M::EVENTS.fold_input(event)? else {
         return Ok(None);
     };
-    let mut keys = catch_panic(|| M::keys(&input)).map_err(EventError::Failed)?;
+    let mut keys = catch_panic("fold", || M::keys(&input)).map_err(EventError::Failed)?;
     keys.retain(|key| shard.holds(*key));
     Ok((!keys.is_empty()).then_some(Wanted::Keyed { input, keys }))
 }
@@ -134,5 +134,5 @@ pub(super) fn fold_row<M: ReadModel>(
     row: Option<M::Row>,
     input: &FoldInput<'_>,
 ) -> Result<Option<M::Row>, String> {
-    catch_panic(|| M::fold(key, row, input))
+    catch_panic("fold", || M::fold(key, row, input))
 }

@@ -8,10 +8,10 @@ use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
 use uuid::Uuid;
 
 use super::fold::fold_row;
-use super::panics::catch_panic;
 use super::rows::{RowError, read_row};
 use super::worker::Worker;
 use crate::following::failure::{EventError, SubscriberError};
+use crate::following::panics::catch_panic;
 
 /// How many parked rows are tried before the shard goes on with the log; the others are tried at the next check.
 const ROWS_MAX: i64 = 100;
@@ -60,7 +60,7 @@ impl<M: ReadModel> Worker<M> {
                 };
             }
         }
-        let row = catch_panic(|| StoredRow::new::<M>(id, row.as_ref(), position));
+        let row = catch_panic("fold", || StoredRow::new::<M>(id, row.as_ref(), position));
         Ok(row.and_then(|row| row.map_err(|error| error.to_string())))
     }
 

@@ -8,7 +8,7 @@ use tidemark_read_models::storage::StoredRow;
 use tidemark_read_models::{ReadModel, storage};
 use uuid::Uuid;
 
-use super::panics::catch_panic;
+use crate::following::panics::catch_panic;
 
 /// A row as Postgres has it, or why it cannot be used.
 pub(super) type Stored<M> = Result<Option<<M as ReadModel>::Row>, String>;
@@ -77,7 +77,7 @@ impl<M: ReadModel> Rows<M> {
                 .peek(&id)
                 .and_then(|row| row.as_ref().ok()?.as_ref());
             let position = positions.last().copied().unwrap_or_default();
-            let row = catch_panic(|| StoredRow::new::<M>(id, row, position));
+            let row = catch_panic("fold", || StoredRow::new::<M>(id, row, position));
             let row = row.and_then(|row| row.map_err(|error| error.to_string()));
             Changed { id, positions, row }
         };

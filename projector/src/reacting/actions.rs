@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 use crate::following::failure::SubscriberError;
 
+/// The target of the action that stands for the answer to its event: what follows from the event is not known yet.
+pub(super) const ANSWER: &str = "answer";
+
 /// An action, and the event that caused it.
 #[derive(Clone, Debug)]
 pub(super) struct CausedAction {
@@ -23,6 +26,31 @@ pub(super) struct CausedAction {
     pub(super) event_id: Uuid,
     /// The correlation id of the event, which the command carries on.
     pub(super) correlation_id: Uuid,
+}
+
+/// An event that could not be answered. It is kept as an action that was given up.
+#[derive(Clone, Debug)]
+pub(super) struct Unanswered {
+    pub(super) position: i64,
+    pub(super) event_id: Uuid,
+    /// Nil if the metadata cannot be read.
+    pub(super) correlation_id: Uuid,
+    pub(super) reason: String,
+}
+
+/// What follows from the events of a page.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reactions {
+    pub(super) actions: Vec<CausedAction>,
+    /// The events of which it is not known what follows from them.
+    pub(super) unanswered: Vec<Unanswered>,
+}
+
+impl Reactions {
+    /// Whether nothing follows from the events.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.unanswered.is_empty()
+    }
 }
 
 /// One attempt to send an action that is due.
@@ -69,8 +97,7 @@ pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> Result<LogPoint,
     Err(error)
 }
 
-/// Moves the checkpoint of a reactor and stores the actions that follow from the events between, in one
-/// statement.
+/// Moves the checkpoint of a reactor and stores what follows from the events between, in one statement.
 ///
 /// # Errors
 /// If Postgres fails, or the checkpoint is not at `from` or the log does not hold `to`, in which case nothing is
@@ -80,8 +107,12 @@ pub(super) async fn write(
     reactor: &str,
     from: LogPoint,
     to: LogPoint,
-    actions: &[CausedAction],
+    reactions: &Reactions,
 ) -> Result<(), SubscriberError> {
+    let Reactions {
+        actions,
+        unanswered,
+    } = reactions;
     let (paths, names): (Vec<_>, Vec<_>) = actions
         .iter()
         .map(|it| (it.action.path.clone(), it.action.name.clone()))
@@ -108,6 +139,15 @@ pub(super) async fn write(
               from advanced,
                    unnest($6::bigint[], $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::timestamptz[])
                 as planned (position, target, path, event_id, correlation_id, due_at)
+        ), given_up as (
+            insert into reactor_actions
+                   (reactor, position, target, path, event_id, correlation_id,
+                    due_at, next_attempt_at, attempts, done_at, outcome)
+            select advanced.name, unanswered.position, $12, '', event_id, correlation_id,
+                   statement_timestamp(), statement_timestamp(), 1, statement_timestamp(), reason
+              from advanced,
+                   unnest($13::bigint[], $14::uuid[], $15::uuid[], $16::text[])
+                as unanswered (position, event_id, correlation_id, reason)
         )
         select count(*) as "count!" from advanced
         "#,
@@ -122,6 +162,11 @@ pub(super) async fn write(
         &actions.iter().map(|it| it.event_id).collect::<Vec<_>>(),
         &actions.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
         &actions.iter().map(|it| it.action.due_at).collect::<Vec<_>>(),
+        ANSWER,
+        &unanswered.iter().map(|it| it.position).collect::<Vec<_>>(),
+        &unanswered.iter().map(|it| it.event_id).collect::<Vec<_>>(),
+        &unanswered.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
+        &unanswered.iter().map(|it| it.reason.clone()).collect::<Vec<_>>(),
     )
     .fetch_one(pool)
     .await?;

@@ -1,19 +1,21 @@
 //! A reactor: runs a process manager on every event, and stores the actions that follow together with
 //! its checkpoint. It decides nothing itself, and a sender sends the actions. How far it has read events that cause
-//! nothing it stores seldom: reading them again causes nothing either.
+//! nothing it stores seldom: reading them again causes nothing either. An event that cannot be answered delays no
+//! other: it is stored as an action that was given up.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidemark_domain::ProcessManager;
 use tidemark_event_store::TimedPool;
-use tidemark_events::{LogPoint, Recorded};
-use tidemark_read_models::EventFilter;
+use tidemark_events::LogPoint;
 use tokio::sync::Notify;
 
 use super::actions;
-use super::actions::CausedAction;
-use crate::following::failure::{EventError, SubscriberError};
+use super::actions::Reactions;
+use super::reaction::react;
+use super::unanswered::{try_again, unanswered};
+use crate::following::failure::{FailureKind, SubscriberError};
 use crate::following::page::Page;
 use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
 
@@ -44,12 +46,8 @@ impl Reactor {
         }
     }
 
-    /// Stores the actions that follow from the events up to a point, and the checkpoint.
-    async fn store(
-        &mut self,
-        actions: Vec<CausedAction>,
-        to: LogPoint,
-    ) -> Result<(), SubscriberError> {
+    /// Stores what follows from the events up to a point, and the checkpoint.
+    async fn store(&mut self, reactions: Reactions, to: LogPoint) -> Result<(), SubscriberError> {
         let (pool, name, from) = (
             self.pool.clone(),
             self.process_manager.name,
@@ -57,9 +55,9 @@ impl Reactor {
         );
         let stored = Arc::clone(&self.stored);
         let write = async move {
-            let write = actions::write(&pool, name, from, to, &actions);
+            let write = actions::write(&pool, name, from, to, &reactions);
             pool.with_timeout(write).await?;
-            if !actions.is_empty() {
+            if !reactions.actions.is_empty() {
                 stored.notify_one();
             }
             Ok::<_, SubscriberError>(())
@@ -68,25 +66,6 @@ impl Reactor {
         tokio::spawn(write).await??;
         self.checkpoint = to;
         Ok(())
-    }
-
-    /// The actions that follow from an event.
-    fn react(&self, recorded: &Recorded) -> Result<Vec<CausedAction>, EventError> {
-        let input = EventFilter::Types(self.process_manager.event_types).fold_input(recorded)?;
-        let Some(event) = input.and_then(|input| input.event) else {
-            return Ok(Vec::new());
-        };
-        let metadata = recorded
-            .metadata()
-            .map_err(|error| EventError::Failed(format!("the metadata cannot be read: {error}")))?;
-        let caused = |action| CausedAction {
-            action,
-            position: recorded.position,
-            event_id: recorded.event_id,
-            correlation_id: metadata.correlation_id,
-        };
-        let actions = (self.process_manager.react)(&event);
-        Ok(actions.into_iter().map(caused).collect())
     }
 }
 
@@ -108,25 +87,32 @@ impl Subscriber for Reactor {
     async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
         self.checkpoint = actions::checkpoint(&self.pool, self.process_manager.name).await?;
         self.read_to = self.checkpoint;
+        // This build may have what they lacked.
+        try_again(&self.pool, self.process_manager.name).await?;
         Ok(self.checkpoint)
     }
 
     async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError> {
         let (mut to, mut blocked_by) = (page.to, None);
-        let mut actions = Vec::new();
+        let mut reactions = Reactions::default();
         for event in &page.events {
-            match self.react(event) {
-                Ok(caused) => actions.extend(caused),
-                Err(error) => {
+            match react(self.process_manager, event) {
+                Ok(caused) => reactions.actions.extend(caused),
+                Err(error) if error.kind() == FailureKind::NewerBuild => {
                     to = page.before(event.position).unwrap_or(from);
                     blocked_by = Some(error);
                     break;
                 }
+                Err(error) => {
+                    let (reactor, position) = (self.process_manager.name, event.position);
+                    tracing::error!(reactor, position, %error, "an event cannot be answered");
+                    reactions.unanswered.push(unanswered(event, &error));
+                }
             }
         }
         self.read_to = to;
-        if !actions.is_empty() || (blocked_by.is_some() && self.needs_check()) {
-            self.store(actions, to).await?;
+        if !reactions.is_empty() || (blocked_by.is_some() && self.needs_check()) {
+            self.store(reactions, to).await?;
         }
         Ok(Applied {
             point: to,
@@ -140,7 +126,7 @@ impl Subscriber for Reactor {
     }
 
     async fn check(&mut self, at: LogPoint) -> Result<(), SubscriberError> {
-        self.store(Vec::new(), at).await
+        self.store(Reactions::default(), at).await
     }
 
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {

@@ -8,9 +8,8 @@ use metrics::{counter, histogram};
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
-use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
 use tidemark_event_store::traces::{Span, SpanKind};
-use tidemark_event_store::{Backoff, TimedPool, traces};
+use tidemark_event_store::{Backoff, Log, TimedPool, traces};
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::{Config, config};
 use tokio::sync::Notify;
@@ -19,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::actions::{Attempt, CausedAction};
 use super::answer::Verdict;
-use super::{actions, answer};
+use super::reaction::process_manager;
+use super::{actions, answer, unanswered};
 use crate::error::{Error, with_causes};
 
 /// The shortest pause between two searches for due actions.
@@ -108,14 +108,30 @@ impl Sender {
         self.pool.with_timeout(actions::next_due(&self.pool)).await
     }
 
-    /// Sends an action once and records the result.
+    /// Tries an action once and records the result.
     async fn send(&self, attempt: Attempt) {
+        let verdict = if unanswered::is_answer(&attempt) {
+            let log = Log::new(self.pool.clone());
+            let answer = unanswered::answer(&log, &attempt).await;
+            answer.unwrap_or_else(|error| Verdict::Inconclusive(with_causes(&error)))
+        } else {
+            self.post(&attempt).await
+        };
+        let recording = self.record(&attempt, &verdict);
+        if let Err(error) = self.pool.with_timeout(recording).await {
+            let path = attempt.caused.action.path;
+            tracing::warn!(%error, path, "the result of an action cannot be recorded; it is sent again");
+        }
+    }
+
+    /// Sends an action to the command API.
+    async fn post(&self, attempt: &Attempt) -> Verdict {
         if attempt.number == 1 {
             histogram!("tidemark_reactor_late_seconds", "reactor" => attempt.reactor.clone())
                 .record(attempt.late_s);
         }
         let began = Instant::now();
-        let verdict = match self.request(&attempt).send().await {
+        let verdict = match self.request(attempt).send().await {
             Ok(response) => {
                 let status = response.status();
                 match response.bytes().await {
@@ -129,14 +145,7 @@ impl Sender {
             let name = format!("send {} {}", attempt.reactor, attempt.caused.action.name);
             traces::span(SpanKind::Client, name, parent, began.elapsed()).end();
         }
-        if let Err(error) = self
-            .pool
-            .with_timeout(self.record(&attempt, &verdict))
-            .await
-        {
-            let path = attempt.caused.action.path;
-            tracing::warn!(%error, path, "the result of an action cannot be recorded; it is sent again");
-        }
+        verdict
     }
 
     fn request(&self, attempt: &Attempt) -> RequestBuilder {
@@ -204,11 +213,6 @@ impl Sender {
             .increment(1);
         Ok(())
     }
-}
-
-/// The process manager of this reactor; none if only a newer build has it.
-fn process_manager(reactor: &str) -> Option<&'static ProcessManager> {
-    PROCESS_MANAGERS.iter().find(|it| it.name == reactor)
 }
 
 /// The idempotency key of an action, the same at every attempt. The position is padded so that the key

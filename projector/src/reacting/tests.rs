@@ -4,6 +4,7 @@
 mod checkpoints;
 mod names;
 mod sending;
+mod unanswered;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -218,3 +218,53 @@ async fn an_operator_lets_a_row_go_on_without_an_event() {
     let shown = Process::operators_tool(&case.app.settings, &shown).await;
     assert!(!shown.status.success(), "{shown:?}");
 }
+
+#[tokio::test]
+async fn an_event_that_a_reactor_cannot_answer_delays_no_other_and_is_listed() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let poisoned = market.auction(json!({})).await;
+    let unreadable = Encoded {
+        event_type: "auction.scheduled".to_owned(),
+        schema_version: 1,
+        data: "{}".to_owned(),
+    };
+    let position = append_strange(&app, poisoned, unreadable).await;
+    let next = market.auction(json!({})).await;
+    eventually("the timer to know of the next auction", || async {
+        let known: bool = sqlx::query_scalar(
+            "select exists (select from reactor_actions where target = 'open' and path like '%' || $1 || '%')",
+        )
+        .bind(next.to_string())
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+        known.then_some(())
+    })
+    .await;
+    let listed = Process::operators_tool(&app.settings, &["actions", "list", "--json"]).await;
+    let listed: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+    let kept = listed.iter().find(|it| it["position"] == position);
+    let kept = kept.expect("the event is listed");
+    assert_eq!(
+        (&kept["reactor"], &kept["target"]),
+        (&json!("auction-timer"), &json!("answer"))
+    );
+    assert_eq!(kept["path"], "");
+
+    let settings = app.settings.as_service("operator");
+    let position = position.to_string();
+    let drop = [
+        "actions",
+        "drop",
+        "auction-timer",
+        &position,
+        "answer",
+        "--reason",
+        "It was a test.",
+    ];
+    let tool = Process::operators_tool(&settings, &drop).await;
+    assert!(tool.status.success(), "{tool:?}");
+    let listed = Process::operators_tool(&app.settings, &["actions", "list"]).await;
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
+}

@@ -1,0 +1,133 @@
+//! Events that a reactor could not answer. Each is kept as an action that was given up, with the target [`ANSWER`] and no path, so
+//! that operators find it where they look for such actions, and retry or drop it there. To try it again is to run
+//! the process manager again.
+
+use sqlx::PgPool;
+use tidemark_event_store::Log;
+use tidemark_events::Recorded;
+use uuid::Uuid;
+
+use super::actions::{ANSWER, Attempt, CausedAction, Unanswered};
+use super::answer::Verdict;
+use super::reaction::{process_manager, react};
+use crate::following::failure::{EventError, FailureKind};
+
+/// How many characters of the reason are kept: the retry of an action puts them on record.
+const REASON_CHARS_MAX: usize = 100;
+
+/// An event that could not be answered because of this error.
+pub(super) fn unanswered(event: &Recorded, error: &EventError) -> Unanswered {
+    let metadata = event.metadata();
+    Unanswered {
+        position: event.position,
+        event_id: event.event_id,
+        correlation_id: metadata.map_or(Uuid::nil(), |metadata| metadata.correlation_id),
+        reason: reason(error),
+    }
+}
+
+/// The error as one line of plain characters, since it may quote what the event holds.
+fn reason(error: &EventError) -> String {
+    let text = error.to_string();
+    let is_plain = |char: &char| char.is_ascii_graphic() || *char == ' ';
+    let plain: String = text.chars().filter(is_plain).collect();
+    let words: Vec<_> = plain.split_whitespace().collect();
+    let line = words.join(" ");
+    line.chars().take(REASON_CHARS_MAX).collect()
+}
+
+/// Whether an action stands for the answer to its event.
+pub(super) const fn is_answer(attempt: &Attempt) -> bool {
+    attempt.caused.action.path.is_empty()
+}
+
+/// Runs the process manager again on the event of this attempt, and stores the actions that follow.
+///
+/// # Errors
+/// If Postgres fails.
+pub(super) async fn answer(log: &Log, attempt: &Attempt) -> sqlx::Result<Verdict> {
+    let Some(process_manager) = process_manager(&attempt.reactor) else {
+        return Ok(Verdict::Inconclusive(
+            "only a newer build has the reactor".to_owned(),
+        ));
+    };
+    let events = log.at(&[attempt.caused.position]).await?;
+    let Some(event) = events.first() else {
+        return Ok(Verdict::Refused("the log has no such event".to_owned()));
+    };
+    match react(process_manager, event) {
+        Ok(actions) => {
+            store(log.pool(), attempt, &actions).await?;
+            Ok(Verdict::Done)
+        }
+        Err(error) if error.kind() == FailureKind::NewerBuild => {
+            Ok(Verdict::Inconclusive(reason(&error)))
+        }
+        Err(error) => Ok(Verdict::Refused(reason(&error))),
+    }
+}
+
+/// Ends the attempt and stores the actions that follow, unless a later attempt was made.
+async fn store(pool: &PgPool, attempt: &Attempt, actions: &[CausedAction]) -> sqlx::Result<()> {
+    let (paths, names): (Vec<_>, Vec<_>) = actions
+        .iter()
+        .map(|it| (it.action.path.clone(), it.action.name.clone()))
+        .unzip();
+    let due: Vec<_> = actions.iter().map(|it| it.action.due_at).collect();
+    let correlation_id = actions.first().map(|it| it.correlation_id);
+    sqlx::query!(
+        r#"
+        with ended as (
+            update reactor_actions
+               set done_at = clock_timestamp(),
+                   outcome = 'done'
+             where reactor = $1
+               and position = $2
+               and target = $3
+               and attempts = $4
+               and done_at is null
+            returning reactor, position, event_id
+        )
+        insert into reactor_actions
+               (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
+        select ended.reactor, ended.position, planned.target, planned.path, ended.event_id, $5, due_at, due_at
+          from ended,
+               unnest($6::text[], $7::text[], $8::timestamptz[]) as planned (target, path, due_at)
+        "#,
+        attempt.reactor,
+        attempt.caused.position,
+        ANSWER,
+        attempt.number,
+        correlation_id,
+        &names,
+        &paths,
+        &due,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Has the events tried again that a reactor could not answer, unless an operator has dropped them.
+///
+/// # Errors
+/// If Postgres fails.
+pub(super) async fn try_again(pool: &PgPool, reactor: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set done_at = null,
+               next_attempt_at = clock_timestamp()
+         where reactor = $1
+           and target = $2
+           and path = ''
+           and done_at is not null
+           and outcome not in ('done', 'dropped')
+        "#,
+        reactor,
+        ANSWER,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
