@@ -59,6 +59,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Retry => state::<crate::operations::retry::Retry>(),
         Aggregate::Rebuild => state::<crate::operations::rebuild::Rebuild>(),
         Aggregate::Fork => state::<crate::operations::fork::Fork>(),
+        Aggregate::Publication => state::<crate::operations::publication::Publication>(),
     }
 }
 

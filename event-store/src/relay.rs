@@ -5,14 +5,17 @@
 //! A term begins with what `progress` stored and what `recovery` finds in the topics; then `publisher`
 //! goes on from there.
 
+mod adoption;
 mod blocking;
 mod error;
 mod in_flight;
+mod in_log;
 mod partition_scan;
 mod partitions;
 mod producer;
 mod progress;
 mod publisher;
+mod reader;
 mod recovery;
 mod topics;
 
@@ -26,6 +29,7 @@ use tokio::time::{sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::adoption::adopt;
 use self::error::Error;
 use self::partitions::Partitions;
 use self::progress::Progress;
@@ -86,7 +90,7 @@ pub struct Relay {
 enum Attempt {
     /// Another relay held the lease.
     StoodBy,
-    /// The relay led until it was told to stop.
+    /// The relay led until it was told to stop, or to begin another term.
     Led,
 }
 
@@ -162,12 +166,20 @@ impl Relay {
             led = self.lead(&lease, shutdown) => led,
             error = self.renew_until_lost(&lease, asked_at) => Err(error),
         };
+        if let Err(error) = &led
+            && error.is_alarm()
+        {
+            // If this fails, the next term meets the same alarm.
+            let saving = Progress::save_alarm(&self.pool, lease.epoch, error);
+            let _ = self.pool.with_timeout(saving).await;
+        }
         // If this fails, the lease expires by itself.
         let _ = self.leases.release(&lease).await;
         led.map(|()| Attempt::Led)
     }
 
-    /// Publishes until `shutdown`, and then until nothing is in flight.
+    /// Publishes until `shutdown` or until an operator wants something that takes another term, and then until nothing
+    /// is in flight.
     async fn lead(&self, lease: &Lease, shutdown: &CancellationToken) -> Result<(), Error> {
         let topics = Topics::new(&self.settings.kafka)?;
         let mut publisher = tokio::select! {
@@ -176,7 +188,7 @@ impl Relay {
         };
         self.report_recovery();
         tokio::select! {
-            ended = publisher.publish() => return ended.map(|never| match never {}),
+            ended = publisher.publish() => ended?,
             error = topics.watch(self.settings.topics_check) => return Err(error),
             () = shutdown.cancelled() => {}
         }
@@ -199,14 +211,17 @@ impl Relay {
             appended,
             ..
         } = self;
-        let recovered = recover(
-            log,
-            &progress,
-            &settings.kafka,
-            partitions,
-            previous.confirmed,
-        )
-        .await?;
+        let requests = progress.requests().await?;
+        let mut recovered = if requests.adopts {
+            adopt(log, &settings.kafka, partitions).await?
+        } else {
+            let confirmed = previous.confirmed;
+            recover(log, &progress, &settings.kafka, partitions, confirmed).await?
+        };
+        if let Some(position) = requests.publish_from {
+            recovered.publish_from(position);
+        }
+        recovered.requests_up_to = requests.up_to;
         let epoch = lease.epoch;
         tracing::info!(epoch, position = recovered.confirmed, "the relay leads");
         let wiring = (partitions, confirmed, &**appended);

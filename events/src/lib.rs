@@ -63,6 +63,8 @@ aggregates! {
     Rebuild(operations::rebuild, RebuildId) = "rebuild", Public;
     /// A fork: the record that an operator had the log go on under a new timeline.
     Fork(operations::fork, ForkId) = "fork", Public;
+    /// A publication: the record that an operator told the relay how to go on publishing the log.
+    Publication(operations::publication, PublicationId) = "publication", Public;
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
-    Metadata, Moment, Price, ProductId, ReadingId, RebuildId, Recorded, RepairId, ReserveId,
-    RetryId, Sealed, SessionId, Stored, Timestamp, UserId, Value,
+    Metadata, Moment, Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId,
+    ReserveId, RetryId, Sealed, SessionId, Stored, Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -75,6 +75,8 @@ pub const RETRY: RetryId = RetryId(Uuid::from_u128(10));
 pub const REBUILD: RebuildId = RebuildId(Uuid::from_u128(11));
 /// The fork in the samples.
 pub const FORK: ForkId = ForkId(Uuid::from_u128(13));
+/// The publication in the samples.
+pub const PUBLICATION: PublicationId = PublicationId(Uuid::from_u128(14));
 
 /// The time so many seconds after the beginning of 2027.
 #[must_use]

@@ -9,6 +9,7 @@ mod error;
 mod parked;
 mod rebuild;
 mod rebuild_row;
+mod relay;
 mod run;
 mod status;
 mod timeline;
@@ -111,6 +112,9 @@ enum Command {
     /// List the timelines of the log, or have it go on under a new one
     #[command(subcommand)]
     Timeline(timeline::Command),
+    /// Show why the relay has stopped, or tell it how to go on
+    #[command(subcommand)]
+    Relay(relay::Command),
     /// Build a read model anew, beside the generation that serves, and let the new one serve
     ///
     /// The running projectors build it from the beginning of the log, also when this command is stopped.
@@ -257,6 +261,7 @@ impl Command {
             Self::Rollback(of) => rebuild::execute(&config, Order::RollBack, of).await,
             Self::Actions(command) => actions::execute(&config, command).await,
             Self::Timeline(command) => timeline::execute(&config, command).await,
+            Self::Relay(command) => relay::execute(&config, command).await,
             Self::Parked(command) => parked::execute(&config, command).await,
             Self::CreateAdmin(admin) => create_admin::create_admin(&config, admin).await,
         }

@@ -3,6 +3,7 @@
 mod actions;
 mod backup;
 mod lists;
+mod relay;
 mod status;
 
 use serde_json::json;
@@ -27,6 +28,24 @@ pub(crate) fn fork(app: &App) -> Route {
     .optional(&["/shared_up_to"])
     .line("/reason", 500)
     .out_of_range("/shared_up_to", [json!(-1)])
+}
+
+/// The routes that tell the relay how to go on, each with a request that it accepts.
+pub(crate) fn publications(app: &App) -> [Route; 2] {
+    let operator = "operator";
+    let route = |path| Route::post(path, Audience::Service(operator), &app.service(operator));
+    let adoption = json!({ "reason": "the backup of Monday was restored" });
+    let republication = json!({
+        "from_position": 1,
+        "reason": "a topic had lost records",
+    });
+    [
+        route("/v1/adoptions").with(adoption).line("/reason", 500),
+        route("/v1/republications")
+            .with(republication)
+            .line("/reason", 500)
+            .out_of_range("/from_position", [json!(0), json!(-1)]),
+    ]
 }
 
 /// The route of rebuilds, with a request that it accepts.

@@ -14,7 +14,7 @@ mod plans;
 mod rebuilds;
 mod refusing_redis;
 mod repeated_records;
-mod replay;
+pub(crate) mod replay;
 mod row_rebuilds;
 mod shards;
 mod slow_queries;

@@ -1,6 +1,7 @@
 //! Routes of commands about the running system, which the operators' tool sends.
 
 mod forks;
+mod publications;
 mod rebuilds;
 mod repairs;
 mod retries;
@@ -13,6 +14,7 @@ use crate::app::App;
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(forks::router())
+        .merge(publications::router())
         .merge(rebuilds::router())
         .merge(repairs::router())
         .merge(retries::router())

@@ -7,13 +7,24 @@ use uuid::Uuid;
 use super::progress::PartitionProgress;
 use crate::kafka::Record;
 
-/// The last record of a partition that holds an event, as it is compared with the log.
+/// A record that holds an event, as it is compared with the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LastRecord {
+pub(super) struct FoundRecord {
     pub(super) offset: i64,
     pub(super) position: i64,
     pub(super) event_id: Uuid,
     pub(super) hash: EventHash,
+}
+
+impl FoundRecord {
+    pub(super) fn of(offset: i64, record: &Record) -> Self {
+        Self {
+            offset,
+            position: record.event.position,
+            event_id: record.event.event_id,
+            hash: record.event.hash(),
+        }
+    }
 }
 
 /// The scan of one partition.
@@ -32,7 +43,7 @@ pub(super) struct PartitionScan {
     /// The progress up to the last record that continues the ones before it. It is unknown until the
     /// first record if the beginning of the partition was deleted.
     progress: Option<PartitionProgress>,
-    last_record: Option<LastRecord>,
+    last_record: Option<FoundRecord>,
     /// How many records hold no event.
     foreign: u64,
 }
@@ -42,9 +53,9 @@ impl PartitionScan {
     pub(super) fn from_saved(saved: Option<PartitionProgress>, oldest: i64, newest: i64) -> Self {
         match saved {
             Some(progress) if (0..=newest).contains(&progress.next_offset) => {
-                // The last record that was acknowledged is read again, to be compared.
+                // The last record that was acknowledged is read again, to be compared, unless it was adopted.
                 let last_acknowledged = progress.next_offset - 1;
-                let next_offset = last_acknowledged.max(oldest);
+                let next_offset = last_acknowledged.max(progress.adopted_until).max(oldest);
                 let is_there = next_offset == last_acknowledged;
                 Self {
                     next_offset,
@@ -58,7 +69,26 @@ impl PartitionScan {
                 }
             }
             // No progress was saved, or the broker lost records that it had acknowledged.
-            Some(_) | None => Self::from_beginning(oldest, newest),
+            Some(_) | None => Self::without_position(saved, oldest, newest),
+        }
+    }
+
+    /// A scan of all that the partition holds behind what was adopted.
+    pub(super) fn without_position(
+        saved: Option<PartitionProgress>,
+        oldest: i64,
+        newest: i64,
+    ) -> Self {
+        let adopted_until = saved.map_or(0, |progress| progress.adopted_until);
+        let beginning = Self::from_beginning(oldest, newest);
+        // A partition that is not as long any more is another one, and one that begins later has lost what was adopted.
+        if !(oldest + 1..=newest).contains(&adopted_until) {
+            return beginning;
+        }
+        Self {
+            next_offset: adopted_until,
+            progress: Some(PartitionProgress::behind(0, adopted_until)),
+            ..beginning
         }
     }
 
@@ -92,30 +122,23 @@ impl PartitionScan {
         if let Some(expected) = self.expected_position.take() {
             self.is_other_topic = record.is_none_or(|record| record.event.position != expected);
         }
-        let Some(Record {
-            event, previous, ..
-        }) = record
-        else {
+        let Some(record) = record else {
             self.foreign += 1;
             return;
         };
-        self.last_record = Some(LastRecord {
-            offset,
-            position: event.position,
-            event_id: event.event_id,
-            hash: event.hash(),
-        });
+        self.last_record = Some(FoundRecord::of(offset, record));
+        let Record {
+            event, previous, ..
+        } = record;
         let progress = self.progress.get_or_insert(PartitionProgress {
             position: *previous,
             next_offset: offset,
+            adopted_until: 0,
         });
         // A lower position repeats an earlier record. A higher `previous` means that records are missing
         // before this one; publishing goes on before the gap, so that they are published again.
         if *previous <= progress.position && event.position > progress.position {
-            *progress = PartitionProgress {
-                position: event.position,
-                next_offset: offset + 1,
-            };
+            *progress = progress.advanced(event.position, offset + 1);
         }
     }
 
@@ -124,6 +147,7 @@ impl PartitionScan {
         self.progress.unwrap_or(PartitionProgress {
             position: 0,
             next_offset: self.end,
+            adopted_until: 0,
         })
     }
 
@@ -137,7 +161,7 @@ impl PartitionScan {
     }
 
     /// The last record that holds an event; `None` if none was read.
-    pub(super) const fn last_record(&self) -> Option<LastRecord> {
+    pub(super) const fn last_record(&self) -> Option<FoundRecord> {
         self.last_record
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgExecutor, PgPool};
 
 use super::error::Error;
 use crate::kafka::Partition;
@@ -15,6 +15,39 @@ pub(super) struct PartitionProgress {
     pub(super) position: i64,
     /// The offset right after the record of that event.
     pub(super) next_offset: i64,
+    /// Records before this offset are not compared with the log: an operator had the relay go on behind them.
+    pub(super) adopted_until: i64,
+}
+
+impl PartitionProgress {
+    /// The progress of a partition that is published after this position, behind all that it holds before `end`.
+    pub(super) const fn behind(position: i64, end: i64) -> Self {
+        Self {
+            position,
+            next_offset: end,
+            adopted_until: end,
+        }
+    }
+
+    /// The progress when Kafka has acknowledged the event at this position too.
+    pub(super) const fn advanced(self, position: i64, next_offset: i64) -> Self {
+        Self {
+            position,
+            next_offset,
+            ..self
+        }
+    }
+}
+
+/// What operators want of the relay, and no term has done yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Requests {
+    /// The position of the last request; 0 if there is none.
+    pub(super) up_to: i64,
+    /// Whether the topics keep what they hold, also what the log does not hold.
+    pub(super) adopts: bool,
+    /// The position from which the log is published again.
+    pub(super) publish_from: Option<i64>,
 }
 
 /// How far the terms before this one got.
@@ -65,8 +98,39 @@ impl Progress {
         Ok((Self { pool, epoch }, previous))
     }
 
+    /// Lets operators see why the term `epoch` has stopped.
+    pub(super) async fn save_alarm(pool: &PgPool, epoch: i64, alarm: &Error) -> sqlx::Result<()> {
+        sqlx::query!(
+            r#"
+            update relay_progress
+               set alarm = $2
+             where epoch = $1
+               and alarm is distinct from $2
+            "#,
+            epoch,
+            alarm.to_string(),
+        )
+        .execute(pool)
+        .await
+        .map(drop)
+    }
+
     pub(super) const fn epoch(&self) -> i64 {
         self.epoch
+    }
+
+    /// What operators want.
+    pub(super) async fn requests(&self) -> Result<Requests, Error> {
+        let requests = sqlx::query_as!(
+            Requests,
+            r#"
+            select coalesce(max(position), 0) as "up_to!",
+                   coalesce(bool_or(publish_from is null), false) as "adopts!",
+                   min(publish_from) as publish_from
+              from relay_requests
+            "#,
+        );
+        Ok(requests.fetch_one(&self.pool).await?)
     }
 
     /// The number of partitions that each topic was created with.
@@ -101,18 +165,44 @@ impl Progress {
     pub(super) async fn partitions(
         &self,
     ) -> Result<HashMap<(String, i32), PartitionProgress>, Error> {
-        let rows =
-            sqlx::query!("select topic, partition, position, next_offset from relay_partitions")
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query!(
+            "select topic, partition, position, next_offset, adopted_until from relay_partitions"
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let partitions = rows.into_iter().map(|row| {
             let progress = PartitionProgress {
                 position: row.position,
                 next_offset: row.next_offset,
+                adopted_until: row.adopted_until,
             };
             ((row.topic, row.partition), progress)
         });
         Ok(partitions.collect())
+    }
+
+    /// Saves what the term begins with, and that it has done what operators wanted up to the position
+    /// `requests_up_to`. From then on it publishes, so that there is no alarm any more.
+    pub(super) async fn save_start(
+        &self,
+        confirmed: i64,
+        partitions: impl Iterator<Item = (&Partition, PartitionProgress)>,
+        requests_up_to: i64,
+    ) -> Result<(), Error> {
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        self.save_by(&mut *transaction, confirmed, false, partitions)
+            .await?;
+        sqlx::query!("update relay_progress set alarm = null where alarm is not null")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query!(
+            "delete from relay_requests where position <= $1",
+            requests_up_to,
+        )
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Saves the confirmed position together with the partitions that made progress. `drained` says that
@@ -123,13 +213,25 @@ impl Progress {
         drained: bool,
         partitions: impl Iterator<Item = (&Partition, PartitionProgress)>,
     ) -> Result<(), Error> {
+        self.save_by(&self.pool, confirmed, drained, partitions)
+            .await
+    }
+
+    async fn save_by(
+        &self,
+        executor: impl PgExecutor<'_>,
+        confirmed: i64,
+        drained: bool,
+        partitions: impl Iterator<Item = (&Partition, PartitionProgress)>,
+    ) -> Result<(), Error> {
         let (mut topics, mut numbers) = (Vec::new(), Vec::new());
-        let (mut positions, mut offsets) = (Vec::new(), Vec::new());
+        let (mut positions, mut offsets, mut adopted) = (Vec::new(), Vec::new(), Vec::new());
         for (partition, progress) in partitions {
             topics.push(partition.topic.to_string());
             numbers.push(partition.number);
             positions.push(progress.position);
             offsets.push(progress.next_offset);
+            adopted.push(progress.adopted_until);
         }
         // The update comes first: if another term is just beginning, it waits for that and then finds
         // another epoch.
@@ -142,13 +244,14 @@ impl Progress {
                  where epoch = $1
                 returning epoch
             ), moved as (
-                insert into relay_partitions (topic, partition, position, next_offset)
+                insert into relay_partitions (topic, partition, position, next_offset, adopted_until)
                 select place.*
                   from term,
-                       unnest($4::text[], $5::int[], $6::bigint[], $7::bigint[]) as place
+                       unnest($4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[]) as place
                 on conflict (topic, partition) do update
                    set position = excluded.position,
-                       next_offset = excluded.next_offset
+                       next_offset = excluded.next_offset,
+                       adopted_until = excluded.adopted_until
             )
             select count(*) as "count!"
               from term
@@ -160,8 +263,9 @@ impl Progress {
             &numbers,
             &positions,
             &offsets,
+            &adopted,
         )
-        .fetch_one(&self.pool)
+        .fetch_one(executor)
         .await?;
         if updated == 1 {
             Ok(())

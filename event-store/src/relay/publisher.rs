@@ -2,7 +2,6 @@
 //! confirm.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Instant;
 
@@ -65,14 +64,11 @@ impl<'a> Publisher<'a> {
         let Recovered {
             confirmed: position,
             progress: acknowledged,
+            requests_up_to,
+            ..
         } = recovered;
-        progress
-            .save(
-                position,
-                false,
-                partitions.all.iter().zip(acknowledged.iter().copied()),
-            )
-            .await?;
+        let found = partitions.all.iter().zip(acknowledged.iter().copied());
+        progress.save_start(position, found, requests_up_to).await?;
         confirmed.send_replace(position);
         let (producer, reports) = producer(settings)?;
         Ok(Self {
@@ -95,8 +91,9 @@ impl<'a> Publisher<'a> {
         })
     }
 
-    /// Publishes the log and goes on as it grows. Returns only if something fails.
-    pub(super) async fn publish(&mut self) -> Result<Infallible, Error> {
+    /// Publishes the log and goes on as it grows. Returns when an operator wants something of the relay, which
+    /// another term does.
+    pub(super) async fn publish(&mut self) -> Result<(), Error> {
         let mut turns = Pace::new(self.settings.page_interval);
         let mut idle = Backoff::new(self.settings.idle_poll, self.settings.idle_poll_max);
         loop {
@@ -108,6 +105,10 @@ impl<'a> Publisher<'a> {
                 self.send(event).await?;
             }
             fail_point!("relay_queued");
+            // It may be a request of long ago that is published again.
+            if page.iter().any(is_request) && self.progress.requests().await?.up_to > 0 {
+                return Ok(());
+            }
             metrics::gauge!(IN_FLIGHT).set(as_metric(
                 self.in_flight.last() - self.in_flight.confirmed(),
             ));
@@ -231,10 +232,7 @@ impl<'a> Publisher<'a> {
                 expected,
             });
         }
-        self.acknowledged[partition] = PartitionProgress {
-            position,
-            next_offset: offset + 1,
-        };
+        self.acknowledged[partition] = self.acknowledged[partition].advanced(position, offset + 1);
         self.unsaved.insert(partition);
         self.in_flight.acknowledge(position);
         metrics::counter!("tidemark_relay_published_total").increment(1);
@@ -284,6 +282,11 @@ impl Drop for Publisher<'_> {
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 pub(super) const fn as_metric(number: i64) -> f64 {
     number as f64
+}
+
+/// Whether an event records what an operator wants of the relay.
+fn is_request(event: &Recorded) -> bool {
+    event.aggregate == Aggregate::Publication.name()
 }
 
 /// The point of the log at a position.

@@ -1,21 +1,17 @@
 //! The start of a term: finds out what the topics hold, and whether it comes from this log. It writes
 //! nothing.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
-
-use rdkafka::consumer::Consumer as _;
-use rdkafka::message::Message;
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::blocking::on_blocking_thread;
 use super::error::Error;
+use super::in_log::InLog;
 use super::partition_scan::PartitionScan;
 use super::partitions::Partitions;
 use super::progress::{PartitionProgress, Progress};
+use super::reader::{Reader, both_ends};
 use crate::Log;
-use crate::kafka::{Consumer, End, Partition, Record, Settings, consumer, offsets};
+use crate::kafka::{Consumer, Partition, Settings, consumer};
 
 /// What the topics hold.
 #[derive(Debug)]
@@ -24,6 +20,21 @@ pub(super) struct Recovered {
     pub(super) confirmed: i64,
     /// The progress of each partition, by its index in [`Partitions`].
     pub(super) progress: Vec<PartitionProgress>,
+    /// The offset at which each partition ended.
+    pub(super) ends: Vec<i64>,
+    /// The position of the last request of an operator that this follows from; 0 if there is none.
+    pub(super) requests_up_to: i64,
+}
+
+impl Recovered {
+    /// Has everything from this position on published again, behind what the topics hold.
+    pub(super) fn publish_from(&mut self, position: i64) {
+        let before = position - 1;
+        self.confirmed = self.confirmed.min(before);
+        for (progress, end) in self.progress.iter_mut().zip(&self.ends) {
+            *progress = PartitionProgress::behind(progress.position.min(before), *end);
+        }
+    }
 }
 
 /// Reads what was published since the progress was saved, and compares it with the log. `confirmed` is
@@ -62,6 +73,8 @@ pub(super) async fn recover(
             .map(|scan| scan.publish_after(confirmed))
             .fold(confirmed, i64::min),
         progress: scans.iter().map(PartitionScan::progress).collect(),
+        ends: scans.iter().map(|scan| scan.end).collect(),
+        requests_up_to: 0,
     })
 }
 
@@ -71,19 +84,17 @@ fn scan(
     partitions: &[Partition],
     saved: Vec<Option<PartitionProgress>>,
 ) -> Result<Vec<PartitionScan>, Error> {
-    let client = consumer(settings)?;
-    let oldest = offsets(&client, partitions, End::Oldest, settings.request_timeout)?;
-    let newest = offsets(&client, partitions, End::Newest, settings.request_timeout)?;
-    let ends: Vec<_> = oldest.into_iter().zip(newest).collect();
+    let client = Arc::new(consumer(settings)?);
+    let ends = both_ends(&client, settings, partitions)?;
     let mut scans: Vec<_> = saved
-        .into_iter()
+        .iter()
         .zip(&ends)
-        .map(|(saved, (oldest, newest))| PartitionScan::from_saved(saved, *oldest, *newest))
+        .map(|(saved, (oldest, newest))| PartitionScan::from_saved(*saved, *oldest, *newest))
         .collect();
     read_to_the_ends(&client, settings, partitions, &mut scans)?;
-    for (scan, (oldest, newest)) in scans.iter_mut().zip(&ends) {
+    for ((scan, saved), (oldest, newest)) in scans.iter_mut().zip(saved).zip(&ends) {
         if scan.is_other_topic() {
-            *scan = PartitionScan::from_beginning(*oldest, *newest);
+            *scan = PartitionScan::without_position(saved, *oldest, *newest);
         }
     }
     read_to_the_ends(&client, settings, partitions, &mut scans)?;
@@ -92,38 +103,14 @@ fn scan(
 
 /// Reads every partition whose scan is not complete.
 fn read_to_the_ends(
-    client: &Consumer,
+    client: &Arc<Consumer>,
     settings: &Settings,
     partitions: &[Partition],
     scans: &mut [PartitionScan],
 ) -> Result<(), Error> {
-    let mut incomplete = HashMap::new();
-    let mut assignment = TopicPartitionList::new();
-    for (partition, scan) in partitions.iter().zip(scans) {
-        if !scan.is_complete() {
-            let offset = Offset::Offset(scan.next_offset);
-            assignment.add_partition_offset(&partition.topic, partition.number, offset)?;
-            incomplete.insert((Arc::clone(&partition.topic), partition.number), scan);
-        }
-    }
-    client.assign(&assignment)?;
-    let mut last_read_at = Instant::now();
-    while !incomplete.is_empty() {
-        if last_read_at.elapsed() > settings.request_timeout {
-            return Err(Error::RecoveryStalled);
-        }
-        let Some(message) = client.poll(settings.fetch_wait_max) else {
-            continue;
-        };
-        let message = message?;
-        let key = (message.topic().into(), message.partition());
-        if let Some(scan) = incomplete.get_mut(&key) {
-            scan.observe(message.offset(), Record::decode(&message).ok().as_ref());
-            if scan.is_complete() {
-                incomplete.remove(&key);
-            }
-        }
-        last_read_at = Instant::now();
+    let mut reader = Reader::new(Arc::clone(client), settings, partitions, scans)?;
+    while let Some(read) = reader.next()? {
+        scans[read.partition].observe(read.offset, read.record.as_ref());
     }
     Ok(())
 }
@@ -157,13 +144,9 @@ async fn compare_with_log(
         records.filter_map(|(partition, record)| Some((partition, record?)))
     };
     let positions: Vec<_> = last_records().map(|(_, record)| record.position).collect();
-    let events = log.at(&positions).await?;
-    let in_log: HashMap<_, _> = events
-        .iter()
-        .map(|event| (event.position, (event.event_id, event.hash())))
-        .collect();
+    let in_log = InLog::at(log, &positions).await?;
     for (partition, record) in last_records() {
-        if in_log.get(&record.position) != Some(&(record.event_id, record.hash)) {
+        if !in_log.holds(&record) {
             return Err(Error::Diverged {
                 topic: partition.topic.to_string(),
                 partition: partition.number,

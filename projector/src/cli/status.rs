@@ -15,12 +15,14 @@ use tidemark_read_models::operations::relay::RelayStatus;
 use tidemark_read_models::operations::shards::ShardStatus;
 use tidemark_read_models::operations::{reactors, relay, shards};
 
+pub(super) use self::table::state;
+
 use self::rates::Rates;
 use super::{Error, connect, print, print_again};
 use crate::error::with_causes;
 use crate::projecting::shards::{ShardCounts, configured, count};
 
-/// The exit code if a read model or reactor is blocked, a row is parked, or the log was set back.
+/// The exit code if a read model, a reactor or the relay is blocked, a row is parked, or the log was set back.
 const EXIT_BLOCKED: u8 = 2;
 /// The pause before everything is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -139,6 +141,7 @@ impl Status {
             .into_iter()
             .any(|it| it.blocked.is_some() || it.parked > 0)
             || reactors.any(|it| it.blocked.is_some())
+            || self.relay.status.alarm.is_some()
             || self.set_back
     }
 }

@@ -29,6 +29,27 @@ pub struct RelayStatus {
     pub epoch: i64,
     /// The id of the process that leads; null if none does.
     pub holder: Option<Uuid>,
+    /// Why the relay has stopped: log and topics contradict each other. Null if it has not.
+    #[schema(example = "position 4711 was published, but the log ends at 4700")]
+    pub alarm: Option<String>,
+    /// Whether an operator wants something of the relay that it has not done yet.
+    #[schema(example = false)]
+    pub is_asked: bool,
+}
+
+/// How far one partition holds the events that belong into it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartitionStatus {
+    /// The topic of the partition.
+    pub topic: String,
+    /// The number of the partition within its topic.
+    pub partition: i32,
+    /// The position of the last event that Kafka has acknowledged; 0 before the first.
+    pub position: i64,
+    /// The offset right after the record of that event.
+    pub next_offset: i64,
+    /// Records before this offset are not compared with the log.
+    pub adopted_until: i64,
 }
 
 /// How far the relay is.
@@ -39,7 +60,8 @@ pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
     sqlx::query_as!(
         RelayStatus,
         r#"
-        select case when l.holder is null then 'not_running'
+        select case when r.alarm is not null then 'blocked'
+                    when l.holder is null then 'not_running'
                     when behind.lag = 0 then 'idle'
                     when behind.lag_s > $1 then 'behind'
                     else 'following'
@@ -49,7 +71,9 @@ pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
                behind.lag as "lag!",
                behind.lag_s,
                r.epoch,
-               l.holder as "holder?"
+               l.holder as "holder?",
+               r.alarm,
+               exists (select from relay_requests) as "is_asked!"
           from relay_progress r
          cross join log_head h
           left join leases l
@@ -65,5 +89,26 @@ pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
         BEHIND_S,
     )
     .fetch_one(pool)
+    .await
+}
+
+/// How far each partition is, by topic and number.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn partitions(pool: &PgPool) -> sqlx::Result<Vec<PartitionStatus>> {
+    sqlx::query_as!(
+        PartitionStatus,
+        r#"
+        select topic,
+               partition,
+               position,
+               next_offset,
+               adopted_until
+          from relay_partitions
+         order by topic, partition
+        "#
+    )
+    .fetch_all(pool)
     .await
 }

@@ -182,6 +182,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     routes.push(operations::drop_action(app));
     routes.push(operations::rebuild(app));
     routes.push(operations::fork(app));
+    routes.extend(operations::publications(app));
     let documented = documented(app).await;
     let listed: BTreeSet<_> = routes
         .iter()

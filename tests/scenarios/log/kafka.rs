@@ -6,11 +6,13 @@
     reason = "a test makes its own ids and random numbers, and fails where it stands"
 )]
 
+mod adoption;
 mod compression;
 mod feed;
 mod foreign;
 mod forks;
 mod relay;
 mod relayed_log;
+mod republication;
 mod terms;
 mod topics;

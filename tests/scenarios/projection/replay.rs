@@ -25,7 +25,7 @@ const ALWAYS_WITH_ROWS: [&str; 6] = [
 ];
 
 /// Fails unless every row of every read model is, byte for byte, what a replay from zero makes.
-pub(super) async fn assert_rows(app: &App) {
+pub(crate) async fn assert_rows(app: &App) {
     assert_eq!(differences(app).await, Vec::<String>::new());
 }
 

@@ -5,6 +5,7 @@ use super::*;
 const SAVED: PartitionProgress = PartitionProgress {
     position: 7,
     next_offset: 3,
+    adopted_until: 0,
 };
 
 fn record(previous: i64, position: i64) -> Record {
@@ -38,6 +39,7 @@ fn progress(position: i64, next_offset: i64) -> PartitionProgress {
     PartitionProgress {
         position,
         next_offset,
+        adopted_until: 0,
     }
 }
 
@@ -124,6 +126,32 @@ fn records_that_are_no_events_are_counted_and_prove_nothing() {
     assert!(scan.is_complete());
     let last = scan.last_record().unwrap();
     assert_eq!((last.offset, last.position, scan.foreign()), (0, 7, 2));
+}
+
+#[test]
+fn what_was_adopted_is_not_read_again() {
+    let adopted = PartitionProgress::behind(7, 5);
+    let scan = PartitionScan::from_saved(Some(adopted), 0, 5);
+    assert!(scan.is_complete());
+    assert_eq!((scan.progress(), scan.publish_after(8)), (adopted, 8));
+    let scan = read(PartitionScan::from_saved(Some(adopted), 0, 6), &[(7, 9)]);
+    assert!(!scan.is_other_topic());
+    assert_eq!(scan.progress(), adopted.advanced(9, 6));
+}
+
+#[test]
+fn without_a_position_all_behind_what_was_adopted_is_published_again() {
+    let adopted = PartitionProgress::behind(7, 5);
+    let scan = PartitionScan::without_position(Some(adopted), 0, 6);
+    let scan = read(scan, &[(7, 9)]);
+    assert_eq!(scan.progress(), PartitionProgress::behind(0, 5));
+    assert_eq!(scan.publish_after(8), 0);
+    // It was replaced by a shorter one, or has lost what was adopted.
+    for (oldest, newest) in [(0, 4), (5, 6)] {
+        let scan = PartitionScan::without_position(Some(adopted), oldest, newest);
+        assert_eq!(scan.next_offset, oldest);
+        assert_eq!(scan.progress().adopted_until, 0);
+    }
 }
 
 #[test]

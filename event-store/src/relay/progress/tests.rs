@@ -21,6 +21,7 @@ fn at(position: i64, next_offset: i64) -> PartitionProgress {
     PartitionProgress {
         position,
         next_offset,
+        adopted_until: 0,
     }
 }
 

@@ -50,6 +50,8 @@ impl Relayed {
         let recovered = Recovered {
             confirmed: 0,
             progress: vec![PartitionProgress::default(); self.partitions.all.len()],
+            ends: Vec::new(),
+            requests_up_to: 0,
         };
         let wiring = (&self.partitions, &self.confirmed, &self.appended);
         let started = Publisher::start(&self.log, &self.settings, wiring, progress, recovered);
@@ -121,6 +123,7 @@ async fn an_offset_that_was_given_already_is_one_of_another_topic() {
     let acknowledged = PartitionProgress {
         position: 2,
         next_offset: 10,
+        adopted_until: 0,
     };
     assert_eq!(publisher.acknowledged[0], acknowledged);
     let replaced = publisher.acknowledge(delivered(3, 9));

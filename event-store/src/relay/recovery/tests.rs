@@ -34,7 +34,7 @@ fn a_broker_that_says_nothing_is_given_up() {
         number: 0,
     };
     let mut unread = [PartitionScan::from_beginning(0, 1)];
-    let client = consumer(&settings).unwrap();
+    let client = Arc::new(consumer(&settings).unwrap());
     let read = read_to_the_ends(&client, &settings, &[partition], &mut unread);
     assert!(matches!(read, Err(Error::RecoveryStalled)), "{read:?}");
 }

@@ -112,7 +112,7 @@ fn progress(shard: &ShardStatus) -> Option<String> {
 fn of_relay(status: &Status) -> Line<'_> {
     let it = &status.relay.status;
     let state = match it.position {
-        Some(_) => state(it.condition, None, true),
+        Some(_) => state(it.condition, it.alarm.as_deref(), true),
         None => "has never run".to_owned(),
     };
     Line {
@@ -128,7 +128,11 @@ fn of_relay(status: &Status) -> Line<'_> {
     }
 }
 
-fn state(condition: Condition, blocked: Option<&str>, can_run: bool) -> String {
+pub(in super::super) fn state(
+    condition: Condition,
+    blocked: Option<&str>,
+    can_run: bool,
+) -> String {
     match condition {
         Condition::Blocked => format!("blocked: {}", blocked.unwrap_or_default()),
         Condition::Paused => "paused".to_owned(),

@@ -25,7 +25,7 @@ fn forged(record: &OwnedMessage, values: &[(&str, String)]) -> OwnedMessage {
 }
 
 /// A record that claims the position of another one.
-fn in_place_of(record: &OwnedMessage) -> OwnedMessage {
+pub(super) fn in_place_of(record: &OwnedMessage) -> OwnedMessage {
     forged(record, &[("ce_id", new_id().to_string())])
 }
 

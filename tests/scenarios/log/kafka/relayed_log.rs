@@ -14,9 +14,11 @@ use tidemark_event_store::{
 use tidemark_events::identity::{session, user};
 use tidemark_events::market::{auction, category};
 use tidemark_events::operations::fork;
+use tidemark_events::operations::publication;
 use tidemark_events::samples::stored;
 use tidemark_events::{
-    Actor, AuctionId, CategoryId, Event, ForkId, Metadata, ProductId, SessionId, UserId,
+    Actor, AuctionId, CategoryId, Event, ForkId, Metadata, ProductId, PublicationId, SessionId,
+    UserId,
 };
 use tidemark_platform::ids::new_id;
 use tidemark_tests::database::RESPONSE_TIMEOUT;
@@ -129,11 +131,46 @@ impl RelayedLog {
     /// Declares a fork, after which the log does not know this executor any more.
     pub(super) async fn fork(&mut self) {
         let id = new_id();
-        let event = Event::from(fork::Event::Declared {
+        let declared = fork::Event::Declared {
             fork_id: ForkId(id),
             shared_up_to: None,
             reason: stored("as an exercise"),
-        });
+        };
+        self.append_first(id, declared.into()).await;
+        self.register().await;
+    }
+
+    /// Sets the log back to the copy, as a restoration does. Streams that go on would be of the lost future.
+    pub(super) async fn set_back(&mut self) {
+        let tables = "events|log_head|timelines";
+        self.database.restore(tables, "").await;
+        self.streams = self.streams.iter().map(|_| new_id()).collect();
+        self.register().await;
+    }
+
+    /// Has the relay adopt what the topics hold, and returns the head.
+    pub(super) async fn adopt(&mut self) -> i64 {
+        let id = new_id();
+        let adopted = publication::Event::Adopted {
+            publication_id: PublicationId(id),
+            reason: stored("as an exercise"),
+        };
+        self.append_first(id, adopted.into()).await
+    }
+
+    /// Has the relay publish the log again from this position, and returns the head.
+    pub(super) async fn republish(&mut self, from_position: i64) -> i64 {
+        let id = new_id();
+        let repeated = publication::Event::Repeated {
+            publication_id: PublicationId(id),
+            from_position,
+            reason: stored("as an exercise"),
+        };
+        self.append_first(id, repeated.into()).await
+    }
+
+    /// Appends the first event of a stream, and returns the head.
+    async fn append_first(&mut self, id: Uuid, event: Event) -> i64 {
         self.append_group(Group {
             events: vec![NewEvent {
                 event_id: new_id(),
@@ -146,7 +183,11 @@ impl RelayedLog {
             streams: vec![(id, 0)],
             ..Group::default()
         })
-        .await;
+        .await
+    }
+
+    /// Registers another executor, because the log does not know this one any more.
+    async fn register(&mut self) {
         let registered = Appender::register(&self.append_pool, new_id()).await;
         self.appender = registered.unwrap();
         self.batch = 0;
@@ -178,6 +219,13 @@ impl RelayedLog {
             (saved >= position).then_some(())
         })
         .await;
+    }
+
+    /// Why the relay has stopped, as operators read it, and how many of their requests it has not done yet.
+    pub(super) async fn alarm_and_requests(&self) -> (Option<String>, i64) {
+        let sql = "select alarm, (select count(*) from relay_requests) from relay_progress";
+        let found = sqlx::query_as(sql).fetch_one(&self.database.pool).await;
+        found.unwrap()
     }
 
     /// Changes the relay's saved progress with this statement.

@@ -1,0 +1,165 @@
+//! Shows how far the relay is and why it has stopped, and tells it how to go on, which the log records first.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::{Subcommand, value_parser};
+use serde::Serialize;
+use serde_json::json;
+use tidemark_event_store::TimedPool;
+use tidemark_platform::Config;
+use tidemark_read_models::operations::relay;
+use tidemark_read_models::operations::relay::{PartitionStatus, RelayStatus};
+
+use super::command_api::CommandApi;
+use super::status::state;
+use super::{Error, connect, print};
+
+/// The exit code if the relay has stopped with an alarm.
+const EXIT_ALARM: u8 = 2;
+
+/// What is done about the relay.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show how far the relay is, why it has stopped if it has, and how far each partition is
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if the relay has stopped with an alarm.
+    #[command(after_help = "Example: tidemark-projector relay status --json")]
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the topics keep what they hold, also what this log does not hold, and the log published behind it
+    ///
+    /// This ends the alarm that log and topics contradict each other, such as after a backup was restored. Declare the
+    /// fork first, so that consumers can tell the records of the lost future from those that follow. The relay reads the
+    /// topics once, and publishes every event of the log that they do not hold.
+    ///
+    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `adopt_topics`.
+    #[command(
+        after_help = "Example: tidemark-projector relay adopt --reason 'the backup of Monday was restored'"
+    )]
+    Adopt {
+        /// Why; the log records it
+        #[arg(long)]
+        reason: String,
+    },
+    /// Have the log published again, behind what the topics hold
+    ///
+    /// Consumers drop what they know.
+    ///
+    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `republish_log`.
+    #[command(
+        after_help = "Example: tidemark-projector relay republish --from 4711 --reason 'a topic had lost records'"
+    )]
+    Republish {
+        /// Why; the log records it
+        #[arg(long)]
+        reason: String,
+        /// The position of the first event that is published again
+        #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = value_parser!(i64).range(1..))]
+        from: i64,
+    },
+}
+
+/// How far the relay is, and each partition that it has published to.
+#[derive(Debug, Serialize)]
+struct Status {
+    #[serde(flatten)]
+    relay: RelayStatus,
+    partitions: Vec<PartitionStatus>,
+}
+
+pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Status { json } => {
+            let status = Status::read(&connect(config)?).await?;
+            print(&if json {
+                serde_json::to_string_pretty(&status)?
+            } else {
+                status.text()
+            });
+            if status.relay.alarm.is_some() {
+                return Ok(ExitCode::from(EXIT_ALARM));
+            }
+        }
+        Command::Adopt { reason } => {
+            let api = CommandApi::new(config)?;
+            let body = json!({ "reason": reason });
+            api.record("/v1/adoptions", None, &body).await?;
+            print("The relay adopts what the topics hold when it begins its next term.");
+        }
+        Command::Republish { reason, from } => {
+            let api = CommandApi::new(config)?;
+            let body = json!({ "from_position": from, "reason": reason });
+            api.record("/v1/republications", None, &body).await?;
+            print(&format!(
+                "The relay publishes the log again from position {from} when it begins its next term."
+            ));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Status {
+    async fn read(pool: &TimedPool) -> Result<Self, Error> {
+        Ok(Self {
+            relay: pool.read(|| relay::get(pool)).await?,
+            partitions: pool.read(|| relay::partitions(pool)).await?,
+        })
+    }
+
+    fn text(&self) -> String {
+        let it = &self.relay;
+        let holder = it.holder.map(|holder| format!(", held by {holder}"));
+        let asked = if it.is_asked {
+            "; an operator wants something that it has not done yet"
+        } else {
+            ""
+        };
+        let mut text = format!(
+            "relay  {}{asked}\nterm   {}{}\nlog    published up to {} of {}, {} behind\n",
+            state(it.condition, it.alarm.as_deref(), true),
+            it.epoch,
+            holder.unwrap_or_default(),
+            it.position.unwrap_or(0),
+            it.head,
+            it.lag,
+        );
+        line(
+            &mut text,
+            [
+                "TOPIC",
+                "PARTITION",
+                "POSITION",
+                "NEXT OFFSET",
+                "ADOPTED UNTIL",
+            ],
+        );
+        for it in &self.partitions {
+            let numbers = [
+                it.partition.into(),
+                it.position,
+                it.next_offset,
+                it.adopted_until,
+            ];
+            let [partition, position, next_offset, adopted] =
+                numbers.map(|number: i64| number.to_string());
+            line(
+                &mut text,
+                [&it.topic, &partition, &position, &next_offset, &adopted],
+            );
+        }
+        text.truncate(text.trim_end().len());
+        text
+    }
+}
+
+fn line(text: &mut String, [topic, partition, position, next_offset, adopted]: [&str; 5]) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{topic:<36}{partition:>10}{position:>12}{next_offset:>13}{adopted:>15}"
+    );
+}
