@@ -15,6 +15,7 @@ mod recovery;
 mod redis;
 mod restart;
 mod topics;
+mod useless_redis;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +120,7 @@ pub(crate) fn all() -> Vec<Fault> {
         restart::FAULTS,
         pause::FAULTS,
         redis::FAULTS,
+        useless_redis::FAULTS,
         overload::FAULTS,
         connection::FAULTS,
         disk::FAULTS,
