@@ -10,6 +10,7 @@ mod failover;
 mod kill;
 mod overload;
 mod pause;
+mod poison;
 mod rebuild;
 mod recovery;
 mod redis;
@@ -126,6 +127,7 @@ pub(crate) fn all() -> Vec<Fault> {
         disk::FAULTS,
         clock::FAULTS,
         topics::FAULTS,
+        poison::FAULTS,
         failover::FAULTS,
         crash_points::FAULTS,
     ]
