@@ -171,13 +171,16 @@ async fn read_model<M: ReadModel>(stack: &Stack, log: &[Recorded]) -> ObservedRe
 /// says. Each could not be read, and was about one row.
 fn skipped<M: ReadModel>(log: &[Recorded]) -> BTreeSet<i64> {
     let repairs = log.iter().filter(|event| event.aggregate == "repair");
-    let skipped = repairs.filter_map(|event| match event.decode().unwrap() {
-        Event::Repair(repair::Event::SkipRequested {
+    let skipped = repairs.filter_map(|event| {
+        let Event::Repair(repair::Event::SkipRequested {
             read_model,
             position,
             ..
-        }) if **read_model == *M::NAME => Some(position),
-        _ => None,
+        }) = event.decode().unwrap()
+        else {
+            return None;
+        };
+        (**read_model == *M::NAME).then_some(position)
     });
     skipped.collect()
 }

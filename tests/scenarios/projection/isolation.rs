@@ -6,7 +6,6 @@ use tidemark_events::Encoded;
 use tidemark_platform::ids::new_id;
 use tidemark_tests::eventually;
 use tidemark_tests::{App, Process, append_strange, from_environment};
-use uuid::Uuid;
 
 use super::failover::checkpoint;
 use super::replay::{assert_documents, assert_rows};
