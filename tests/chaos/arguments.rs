@@ -15,7 +15,7 @@ use crate::servers::Paths;
 /// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// The faults that `--ci` injects.
-const CI_FAULTS: [&str; 17] = [
+const CI_FAULTS: [&str; 20] = [
     "kill-command-api",
     "kill-relay",
     "kill-projector",
@@ -28,6 +28,9 @@ const CI_FAULTS: [&str; 17] = [
     "cut-relay-to-kafka",
     "duplicate-all-records",
     "flush-redis",
+    "fill-redis",
+    "poison-malformed",
+    "poison-refused-row",
     "rolling-restart",
     "step-clock",
     "slow-commits",

@@ -10,11 +10,13 @@ mod failover;
 mod kill;
 mod overload;
 mod pause;
+mod poison;
 mod rebuild;
 mod recovery;
 mod redis;
 mod restart;
 mod topics;
+mod useless_redis;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,11 +121,13 @@ pub(crate) fn all() -> Vec<Fault> {
         restart::FAULTS,
         pause::FAULTS,
         redis::FAULTS,
+        useless_redis::FAULTS,
         overload::FAULTS,
         connection::FAULTS,
         disk::FAULTS,
         clock::FAULTS,
         topics::FAULTS,
+        poison::FAULTS,
         failover::FAULTS,
         crash_points::FAULTS,
     ]

@@ -58,6 +58,9 @@ pub(crate) enum Entry {
         /// Whether the answer had a `Retry-After`.
         retry_after: bool,
     },
+    /// The database goes on with a log that ends here. What was accepted beyond it is lost, and
+    /// nothing is accepted any more until after this entry.
+    LogSetBack { head: i64 },
     /// The injection of a fault begins.
     FaultBegins { at_ms: u64, fault: String },
     /// The fault is over and the service is back.

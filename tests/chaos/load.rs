@@ -140,6 +140,11 @@ impl Load {
         (0..count).map(bidder).collect()
     }
 
+    /// Writes into the journal that the log was set back, while no command is accepted.
+    pub(crate) fn log_is_set_back(&self, head: i64) {
+        self.shared.journal.write(Entry::LogSetBack { head });
+    }
+
     /// Writes into the journal that a fault begins.
     pub(crate) fn fault_begins(&self, fault: &str) {
         let (at_ms, fault) = (self.shared.now_ms(), fault.to_owned());

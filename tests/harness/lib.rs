@@ -26,6 +26,7 @@ pub mod records;
 mod redis;
 pub mod replay;
 pub mod settings;
+mod strange;
 mod topics;
 pub mod wait;
 
@@ -40,5 +41,6 @@ pub use process::Process;
 pub use proxy::Proxy;
 pub use redis::RedisServer;
 pub use settings::Settings;
+pub use strange::append_strange;
 pub use tidemark_event_store::testing::from_environment;
 pub use wait::eventually;

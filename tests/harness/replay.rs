@@ -13,7 +13,7 @@ pub type Rows = BTreeMap<Uuid, (i64, String)>;
 
 /// The rows that the fold makes of the log, from its first event on.
 #[must_use]
-pub fn replay<M: ReadModel>(events: &[Recorded]) -> Rows {
+pub fn replay<'a, M: ReadModel>(events: impl IntoIterator<Item = &'a Recorded>) -> Rows {
     let mut rows = BTreeMap::new();
     for recorded in events {
         let Some(input) = M::EVENTS.fold_input(recorded).unwrap() else {

@@ -241,11 +241,8 @@ impl CommitLoop {
     }
 
     async fn try_to_register(&mut self) -> sqlx::Result<()> {
-        if let Some(event) = self.last_appended {
-            let report = Appender::report_appended(&self.append_pool, self.timeline, event);
-            self.append_pool.with_timeout(report).await?;
-            self.last_appended = None;
-        }
+        self.try_to_report().await?;
+        self.last_appended = None;
         let registering = Appender::register(&self.append_pool, new_id());
         let appender = self.append_pool.with_timeout(registering).await?;
         let head = self.log.head().await?;
@@ -253,6 +250,15 @@ impl CommitLoop {
         self.is_set_back = head.is_set_back;
         self.appender = Arc::new(appender);
         Ok(())
+    }
+
+    /// Has the log marked as set back, if it does not hold the event that this executor appended last.
+    async fn try_to_report(&mut self) -> sqlx::Result<()> {
+        let Some(event) = self.last_appended else {
+            return Ok(());
+        };
+        let report = Appender::report_appended(&self.append_pool, self.timeline, event);
+        self.append_pool.with_timeout(report).await
     }
 
     fn report_set_back(&self) {

@@ -1,29 +1,35 @@
-//! Postgres fails over to a synchronous replica, and back.
+//! Postgres fails over to a replica, which is synchronous or lacks the last events, and back.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
+mod replica;
+mod set_back;
+
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::Executor;
 use tidemark_tests::Proxy;
 use tokio::time::timeout;
 
 use super::{Fault, Injection, Outcome};
-use crate::ports;
-use crate::servers::{postgres, run_command};
 use crate::stack::Stack;
-use crate::supervisor::{Signal, Supervised, Supervisor};
+use crate::supervisor::Supervisor;
 use crate::wait::wait_until;
+use replica::{Replica, address, connect};
 
-pub(super) const FAULTS: &[Fault] = &[Fault::new(
-    "fail-over-postgres",
-    "Postgres fails over to a synchronous replica",
-    3,
-    |i| fail_over(i).boxed(),
-)];
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "fail-over-postgres",
+        "Postgres fails over to a synchronous replica",
+        3,
+        |i| fail_over(i).boxed(),
+    ),
+    Fault::new(
+        "set-back-postgres",
+        "Postgres fails over to a replica that lacks the last events",
+        3,
+        |i| set_back::set_back(i).boxed(),
+    ),
+];
 
 /// Commands that are accepted before the primary dies.
 const COMMANDS_BEFORE: u64 = 300;
@@ -37,7 +43,7 @@ async fn fail_over(injection: Injection) -> Outcome {
     let primary = &stack.postgres;
     let proxy = connect_through_proxy(stack).await;
     let supervisor = Supervisor::new();
-    let replica = Replica::start(stack, &supervisor).await;
+    let replica = Replica::start(stack, &supervisor, primary.port).await;
     let mut admin = connect(primary.port).await;
     let wait_for_replica = "alter system set synchronous_standby_names = '*'";
     admin.execute(wait_for_replica).await.unwrap();
@@ -58,21 +64,7 @@ async fn fail_over(injection: Injection) -> Outcome {
     assert_old_primary_is_fenced(stack).await;
     injection.load.wait_for_commands(COMMANDS_AFTER).await;
 
-    // The primary gets all that the replica has, so that the next fault finds the stack as usual.
-    replica.process.hold();
-    replica.process.signal(Signal::Interrupt);
-    wait_until("the replica has ended", || async {
-        replica.process.pid().is_none()
-    })
-    .await;
-    let (from, to) = (replica.data.clone(), primary.data.clone());
-    tokio::task::spawn_blocking(move || replace(&from, &to))
-        .await
-        .unwrap();
-    primary.process.release();
-    wait_until("Postgres is ready again", || primary.is_ready()).await;
-    proxy.move_to(&address(primary.port));
-    proxy.cut();
+    replica.hand_back(stack, &proxy).await;
     injection.wait_for_service().await;
     Outcome::Recovered(recovered)
 }
@@ -108,83 +100,4 @@ async fn assert_old_primary_is_fenced(stack: &Stack) {
         "the old primary acknowledged a write: {written:?}"
     );
     primary.process.end();
-}
-
-/// A second server, which follows the first.
-struct Replica {
-    process: Arc<Supervised>,
-    port: u16,
-    data: PathBuf,
-}
-
-impl Replica {
-    async fn start(stack: &Stack, supervisor: &Supervisor) -> Self {
-        let port = ports::free();
-        let home = stack.postgres.data.parent().unwrap();
-        let data = home.join(format!("replica-{port}"));
-        let primary = stack.postgres.url("postgres");
-        let pg_basebackup = stack.paths.postgres_bin.join("pg_basebackup");
-        let mut copy = postgres::as_server_user(&pg_basebackup);
-        copy.args([
-            "--wal-method=stream",
-            "--checkpoint=fast",
-            "--write-recovery-conf",
-        ])
-        .arg(format!("--pgdata={}", data.display()))
-        .arg(format!("--dbname={primary}"))
-        .current_dir("/");
-        tokio::task::spawn_blocking(move || run_command(&mut copy))
-            .await
-            .unwrap();
-        let mut program = stack.postgres.process.program();
-        for argument in &mut program.command {
-            let old = stack.postgres.data.display().to_string();
-            *argument = argument.replace(&old, &data.display().to_string());
-            if *argument == format!("port={}", stack.postgres.port) {
-                *argument = format!("port={port}");
-            }
-        }
-        program.data_lock = Some(postgres::lock_of(&data));
-        let process = supervisor.add("replica", &stack.directory, program, false);
-        Self {
-            process,
-            port,
-            data,
-        }
-    }
-
-    async fn is_synchronous(&self, stack: &Stack) -> bool {
-        let replicas: i64 = sqlx::query_scalar(
-            "select count(*) from pg_stat_replication where sync_state = 'sync'",
-        )
-        .fetch_one(&stack.pool)
-        .await
-        .unwrap_or_default();
-        replicas == 1
-    }
-
-    async fn promote(&self) {
-        let mut connection = connect(self.port).await;
-        let promoted: bool = sqlx::query_scalar("select pg_promote()")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        assert!(promoted, "the replica was not promoted");
-    }
-}
-
-fn address(port: u16) -> String {
-    format!("127.0.0.1:{port}")
-}
-
-async fn connect(port: u16) -> PgConnection {
-    let url = postgres::url("postgres", port, "tidemark");
-    PgConnection::connect(&url).await.unwrap()
-}
-
-/// Moves a data directory to where another one was.
-fn replace(from: &Path, to: &Path) {
-    fs::remove_dir_all(to).unwrap();
-    run_command(Command::new("cp").arg("-a").arg(from).arg(to));
-    fs::remove_dir_all(from).unwrap();
 }

@@ -7,7 +7,9 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use tokio::time::sleep;
 
-use super::recovery::{API_READY, COMMANDS_RESUME, PROJECTOR_RESUMES, RELAY_RESUMES, SLOWNESS};
+use super::recovery::{
+    API_READY, COMMANDS_RESUME, PROJECTOR_RESUMES, RELAY_RESUMES, assert_fast_queries,
+};
 use super::{Fault, Injection, Outcome};
 use crate::supervisor::{Signal, send};
 use crate::wait::wait_until;
@@ -63,10 +65,6 @@ const EVERYTHING_RESUMES: Duration = Duration::from_secs(45);
 const EARLY_DEATHS_MAX: u32 = 10;
 /// For how long queries are measured before Redis is killed.
 const MEASURE: Duration = Duration::from_secs(2);
-/// How many times slower queries may be without Redis.
-const SLOWER: u32 = 5;
-/// Queries that were faster than this are taken to have been this slow.
-const P99_MIN: Duration = Duration::from_millis(50 * SLOWNESS);
 /// Until the relay publishes again after Kafka was away.
 const RELAY_RESUMES_AFTER_KAFKA: Duration = Duration::from_secs(30);
 
@@ -164,10 +162,7 @@ async fn kill_redis(mut injection: Injection) -> Outcome {
     redis.process.kill();
     injection.load.wait_for_answered_query().await;
     let without = injection.load.p99_of_queries(away).await;
-    assert!(
-        without <= before.max(P99_MIN) * SLOWER,
-        "99 of 100 queries took up to {without:?} without Redis, and {before:?} before"
-    );
+    assert_fast_queries(before, without);
     redis.process.release();
     let ready = wait_until("Redis is ready again", || redis.is_ready()).await;
     Outcome::Recovered(ready + injection.load.wait_for_answered_query().await)

@@ -29,6 +29,11 @@ const IDLE_MAX: &str = "1 second";
 /// Longer than that, so that every forgotten transaction shows.
 const IDLE_WATCH: Duration = Duration::from_millis(2_500);
 
+/// How many times slower queries may be while Redis is away or of no use.
+const SLOWER: u32 = 5;
+/// Queries that were faster than this are taken to have been this slow.
+const P99_MIN: Duration = Duration::from_millis(50 * SLOWNESS);
+
 const HEAD: &str = "select position from log_head";
 
 impl Injection {
@@ -106,6 +111,14 @@ impl Injection {
 async fn number(pool: &PgPool, sql: &'static str) -> Option<i64> {
     let found = sqlx::query_scalar(sql).fetch_one(pool).await;
     found.ok().flatten()
+}
+
+/// Fails if 99 of 100 queries took much longer than before.
+pub(super) fn assert_fast_queries(before: Duration, meanwhile: Duration) {
+    assert!(
+        meanwhile <= before.max(P99_MIN) * SLOWER,
+        "99 of 100 queries took up to {meanwhile:?}, and {before:?} before"
+    );
 }
 
 /// Waits until the relay has published all that is in the log now, however long that takes.

@@ -71,7 +71,8 @@ async fn restart_empty(injection: Injection) -> Outcome {
     wait_for_documents(&injection).await
 }
 
-async fn wait_for_documents(injection: &Injection) -> Outcome {
+/// Waits until Redis has all documents, and queries are answered.
+pub(super) async fn wait_for_documents(injection: &Injection) -> Outcome {
     let stack = &injection.stack;
     let head = stack.head().await;
     let took = wait_until("Redis has all documents", || async {

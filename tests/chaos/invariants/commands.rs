@@ -24,7 +24,11 @@ struct SentCommand<'a> {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Outcome {
-    Accepted { position: i64 },
+    Accepted {
+        position: i64,
+    },
+    /// It was accepted, and a failover that was declared to lose events lost it.
+    Lost,
     Refused,
     Unknown,
 }
@@ -65,6 +69,13 @@ impl<'a> SentCommands<'a> {
                 }
                 Entry::Refused { id, .. } => (id, Outcome::Refused),
                 Entry::Unknown { id } => (id, Outcome::Unknown),
+                Entry::LogSetBack { head } => {
+                    highest = highest.min(*head);
+                    for command in &mut commands {
+                        SentCommand::set_back(command, *head);
+                    }
+                    continue;
+                }
                 Entry::Read { .. }
                 | Entry::ServerError { .. }
                 | Entry::FaultBegins { .. }
@@ -83,7 +94,7 @@ impl<'a> SentCommands<'a> {
                 .events
                 .iter()
                 .any(|event| event.position <= position),
-            Outcome::Refused | Outcome::Unknown => false,
+            Outcome::Lost | Outcome::Refused | Outcome::Unknown => false,
         })
     }
 
@@ -120,9 +131,18 @@ impl<'a> SentCommands<'a> {
 }
 
 impl SentCommand<'_> {
+    /// Forgets what it knows of positions that the log has lost. The log uses them again.
+    fn set_back(&mut self, head: i64) {
+        self.sent_after = self.sent_after.min(head);
+        if matches!(self.outcome, Outcome::Accepted { position } if position > head) {
+            self.outcome = Outcome::Lost;
+        }
+    }
+
     fn describe(&self) -> String {
         let outcome = match self.outcome {
             Outcome::Accepted { position } => format!("was accepted at position {position}"),
+            Outcome::Lost => "was accepted and is lost".to_owned(),
             Outcome::Refused => "was refused".to_owned(),
             Outcome::Unknown => "had an unknown outcome".to_owned(),
         };
@@ -205,6 +225,7 @@ pub(crate) fn unexpected_errors(journal: &[Entry]) -> Vec<String> {
             | Entry::Accepted { .. }
             | Entry::Refused { .. }
             | Entry::Unknown { .. }
+            | Entry::LogSetBack { .. }
             | Entry::Read { .. } => {}
         }
     }

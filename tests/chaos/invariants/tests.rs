@@ -140,6 +140,29 @@ fn a_later_command_with_an_earlier_position_is_out_of_order() {
 }
 
 #[test]
+fn only_what_was_beyond_the_end_of_a_log_that_was_set_back_may_be_lost() {
+    let journal = [
+        sent(id(1)),
+        accepted(id(1), 1),
+        sent(id(2)),
+        accepted(id(2), 2),
+        sent(id(3)),
+        Entry::LogSetBack { head: 1 },
+        accepted(id(3), 2),
+        sent(id(4)),
+        accepted(id(4), 3),
+    ];
+    let log = [
+        activated(1, id(1)),
+        activated(2, id(3)),
+        activated(3, id(4)),
+    ];
+    assert_eq!(count(&journal, &log), [0, 0, 0, 0]);
+    assert_eq!(count(&journal, &log[..2]), [1, 0, 0, 0]);
+    assert_eq!(count(&journal, &log[1..]), [1, 0, 0, 0]);
+}
+
+#[test]
 fn gaps_and_times_that_go_back_are_found() {
     let whole = [activated(1, id(1)), activated(2, id(2))];
     assert!(log::gaps(&whole).is_empty());

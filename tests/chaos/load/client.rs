@@ -193,7 +193,7 @@ impl Client {
     }
 
     fn remember(&mut self, tidemark: &str) {
-        if position_of(tidemark) > position_of(&self.tidemark) {
+        if token(tidemark) > token(&self.tidemark) {
             tidemark.clone_into(&mut self.tidemark);
         }
     }
@@ -215,6 +215,11 @@ impl Client {
         let at_least = position_of(&self.tidemark);
         let sent = Instant::now();
         let answer = self.send(request, &self.shared.last_answered).await;
+        if matches!(&answer, Some(answer) if answer.code() == "other_timeline") {
+            // The log has lost what the client has seen, so it begins anew.
+            self.tidemark.clear();
+            return;
+        }
         let counters = &self.shared.counters;
         let Some(answer) = answer.filter(|answer| answer.is_ok() || answer.status == 404) else {
             count(&counters.failed_reads);
@@ -278,8 +283,15 @@ impl Client {
     }
 }
 
+/// The timeline and the position that a `Tidemark` names; 0 if there is none.
+fn token(tidemark: &str) -> (i32, i64) {
+    let token = tidemark.split_once('.');
+    token.map_or((0, 0), |(timeline, position)| {
+        (timeline.parse().unwrap(), position.parse().unwrap())
+    })
+}
+
 /// The position that a `Tidemark` names; 0 if there is none.
 fn position_of(tidemark: &str) -> i64 {
-    let position = tidemark.split_once('.').map(|(_, position)| position);
-    position.map_or(0, |position| position.parse().unwrap())
+    token(tidemark).1
 }

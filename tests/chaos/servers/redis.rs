@@ -71,6 +71,14 @@ impl Redis {
         Ok(connection)
     }
 
+    /// Limits the memory for data to so many bytes; 0 is no limit. Writes beyond it are refused.
+    pub(crate) async fn limit_memory(&self, bytes: &str) {
+        let mut connection = self.connect().await.unwrap();
+        let mut limit = redis::cmd("CONFIG");
+        limit.arg(&["SET", "maxmemory", bytes]);
+        limit.exec_async(&mut connection).await.unwrap();
+    }
+
     /// Whether the server answers.
     pub(crate) async fn is_ready(&self) -> bool {
         self.connect().await.is_ok()

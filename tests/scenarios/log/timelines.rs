@@ -47,6 +47,16 @@ impl Case {
         self.app.database.restore(".*", "").await;
     }
 
+    /// Ends the connections of all processes to the database.
+    async fn cut_connections(&self) {
+        let cut = "select pg_terminate_backend(pid)
+                     from pg_stat_activity
+                    where datname = current_database()
+                      and usename like 'tidemark%'";
+        let pool = &self.app.database.pool;
+        sqlx::query(cut).execute(pool).await.unwrap();
+    }
+
     /// Declares a fork, and returns the number of the new timeline.
     async fn fork(&self, arguments: &[&str]) -> String {
         let arguments = [
@@ -164,6 +174,24 @@ async fn a_command_api_that_starts_on_a_log_that_was_set_back_waits_for_the_fork
     case.app.restart_command_api().await;
     let refused = case.bid(&case.buyer, 2_000).await;
     refused.problem(503, "log_set_back");
+    case.fork(&[]).await;
+    eventually("a bid to be accepted", || async {
+        case.bid(&case.buyer, 2_000).await.is_ok().then_some(())
+    })
+    .await;
+}
+
+/// A replica that lacks the last events still knows each executor, and the failover interrupts its append.
+#[tokio::test]
+async fn a_command_api_whose_connections_were_lost_as_the_log_was_set_back_waits_for_the_fork_too()
+{
+    let case = Case::new().await;
+    case.set_back().await;
+    case.cut_connections().await;
+    let head = case.head().await;
+    let refused = case.bid(&case.buyer, 2_000).await;
+    refused.problem(503, "log_set_back");
+    assert_eq!(case.head().await, head, "nothing was appended");
     case.fork(&[]).await;
     eventually("a bid to be accepted", || async {
         case.bid(&case.buyer, 2_000).await.is_ok().then_some(())

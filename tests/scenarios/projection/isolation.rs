@@ -1,14 +1,11 @@
 //! A read model that is slow or blocked delays no other read model.
 
 use serde_json::{Value, json};
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
-use tidemark_event_store::{AppendOutcome, Appender, Conditions, Group, NewEvent};
-use tidemark_events::{Actor, Aggregate, Encoded, Metadata};
+use tidemark_events::Encoded;
 use tidemark_platform::ids::new_id;
 use tidemark_tests::eventually;
-use tidemark_tests::{App, Process, from_environment};
-use uuid::Uuid;
+use tidemark_tests::{App, Process, append_strange, from_environment};
 
 use super::failover::checkpoint;
 use super::replay::{assert_documents, assert_rows};
@@ -65,44 +62,6 @@ async fn a_slow_read_model_holds_up_no_other() {
     assert_documents(&app).await;
 }
 
-/// Appends an event with data of its own shape behind the events of a stream, as no command would.
-pub(super) async fn append_strange(app: &App, stream_id: Uuid, encoded: Encoded) -> i64 {
-    let url = app.settings.get("TIDEMARK_DATABASE__APPEND_URL");
-    let pool = PgPoolOptions::new().connect_lazy(url).unwrap();
-    let appender = Appender::register(&pool, new_id()).await.unwrap();
-    let metadata = Metadata {
-        actor: Actor::Service("test".to_owned()),
-        correlation_id: new_id(),
-        causation_id: None,
-        traceparent: None,
-    };
-    let version = sqlx::query_scalar("select count(*) from events where stream_id = $1")
-        .bind(stream_id)
-        .fetch_one(&app.database.pool)
-        .await;
-    let version: i64 = version.unwrap();
-    let aggregate = encoded.event_type.split('.').next().unwrap();
-    let event = NewEvent {
-        event_id: new_id(),
-        stream_id,
-        version: version + 1,
-        aggregate: Aggregate::from_name(aggregate).unwrap().name(),
-        encoded,
-        metadata: serde_json::to_string(&metadata).unwrap(),
-    };
-    let group = Group {
-        events: vec![event],
-        streams: vec![(stream_id, version)],
-        ..Group::default()
-    };
-    let outcome = appender
-        .append(1, Conditions::default(), vec![group])
-        .await
-        .unwrap();
-    assert!(matches!(outcome, AppendOutcome::Appended(done) if done.conflicts.is_empty()));
-    app.database.head().await
-}
-
 #[tokio::test]
 async fn an_event_of_a_newer_build_blocks_only_the_read_models_that_want_it() {
     let app = App::builder()
@@ -120,7 +79,7 @@ async fn an_event_of_a_newer_build_blocks_only_the_read_models_that_want_it() {
         schema_version: 99,
         data: "{}".to_owned(),
     };
-    append_strange(&app, new_id(), newer).await;
+    append_strange(&app.settings, new_id(), newer).await;
     let auction = market.auction(json!({})).await;
     let bid = buyer.bid(auction, 1_000).await.ok();
 

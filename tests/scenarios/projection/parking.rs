@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use tidemark_events::Encoded;
-use tidemark_tests::{Answer, App, Client, Process, User, eventually};
+use tidemark_tests::{Answer, App, Client, Process, User, append_strange, eventually};
 use uuid::Uuid;
 
-use super::isolation::append_strange;
 use super::replay::{assert_documents, assert_rows};
 
 /// The longest that another stream may wait because of an event that cannot be applied.
@@ -186,13 +185,13 @@ async fn events_that_cannot_be_read_park_their_stream_alone() {
         schema_version: 1,
         data: r#"{"auction_id": 5}"#.to_owned(),
     };
-    let position = append_strange(&case.app, case.poisoned, unreadable).await;
+    let position = append_strange(&case.app.settings, case.poisoned, unreadable).await;
     let unknown = Encoded {
         event_type: "auction.exploded".to_owned(),
         schema_version: 1,
         data: "{}".to_owned(),
     };
-    append_strange(&case.app, case.poisoned, unknown).await;
+    append_strange(&case.app.settings, case.poisoned, unknown).await;
     case.assert_others_go_on().await;
     case.assert_is_parked_at(position).await;
 }
@@ -205,7 +204,7 @@ async fn an_operator_lets_a_row_go_on_without_an_event() {
         schema_version: 1,
         data: "{}".to_owned(),
     };
-    append_strange(&case.app, case.poisoned, unreadable).await;
+    append_strange(&case.app.settings, case.poisoned, unreadable).await;
     case.app.settle().await;
     case.repair("skip").await;
     eventually("the row to go on", || async {

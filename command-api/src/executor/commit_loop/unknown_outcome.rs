@@ -24,9 +24,12 @@ impl CommitLoop {
             command.evict_from(&mut self.cache);
         }
         self.known_head = None;
+        // After a failover, the log may have lost what they say.
+        self.records.clear();
         let next_batch = mem::take(&mut self.batch).into_commands();
         self.decide_evicted_again(next_batch.into_iter());
         let is_committed = self.ask_until_resolved().await;
+        self.report_last_appended().await;
         if append.forks {
             self.register_anew().await;
         }
@@ -65,6 +68,16 @@ impl CommitLoop {
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
             }
+        }
+    }
+
+    /// Has the log looked through for what this executor appended before, however long that takes. Whatever took the
+    /// connection away may have been a failover to a replica without it; then this executor is forgotten.
+    async fn report_last_appended(&mut self) {
+        while let Err(error) = self.try_to_report().await {
+            tracing::warn!(%error, "Postgres cannot be asked whether the log was set back");
+            self.answer_overdue();
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
 

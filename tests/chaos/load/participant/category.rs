@@ -45,7 +45,7 @@ impl Participant {
         } else if !matches!(&outcome, Outcome::Refused(answer) if answer.status == 401) {
             self.read_category().await;
         }
-        if self.decides_to_read() {
+        if matches!(outcome, Outcome::Accepted(_)) && self.decides_to_read() {
             let expected = json!([self.category.version, self.category.is_active]);
             let missing = |document: &Value| {
                 let found = json!([document["version"], document["active"]]);

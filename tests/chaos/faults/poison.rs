@@ -1,0 +1,198 @@
+//! An event is in the log that cannot be applied. It is in a stream that the clients do not use, so
+//! that whatever they notice of it is too much.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use rand::RngExt;
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use tidemark_events::Encoded;
+use tidemark_tests::{Process, append_strange};
+use uuid::Uuid;
+
+use super::recovery::PROJECTOR_RESUMES;
+use super::{Fault, Injection, Outcome};
+use crate::stack::Stack;
+use crate::wait::wait_until;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "poison-malformed",
+        "an event's data is not that of its type",
+        5,
+        |i| poison(i, &MALFORMED).boxed(),
+    ),
+    Fault::new(
+        "poison-unknown-type",
+        "an event's type is unknown to the build",
+        5,
+        |i| poison(i, &UNKNOWN_TYPE).boxed(),
+    ),
+    Fault::new(
+        "poison-refused-row",
+        "Postgres refuses the row that an event makes",
+        5,
+        |i| poison(i, &REFUSED_ROW).boxed(),
+    ),
+];
+
+/// For how long queries are measured.
+const MEASURE: Duration = Duration::from_secs(2);
+/// How long 99 of 100 queries may take, most of which wait for what their client has just written.
+const DELAY_MAX: Duration = Duration::from_secs(1);
+
+/// An event of a category that cannot be applied.
+struct Poison {
+    event_type: &'static str,
+    data: fn(Uuid) -> Value,
+    /// Whether Postgres is made to refuse the row.
+    is_refused: bool,
+    /// What an operator does about the parked row; nothing if no row is parked.
+    remedy: Option<&'static str>,
+}
+
+const MALFORMED: Poison = Poison {
+    event_type: "category.activated",
+    data: |_| json!({"category_id": 5}),
+    is_refused: false,
+    remedy: Some("skip"),
+};
+const UNKNOWN_TYPE: Poison = Poison {
+    event_type: "category.exploded",
+    data: |_| json!({}),
+    is_refused: false,
+    remedy: None,
+};
+const REFUSED_ROW: Poison = Poison {
+    event_type: "category.activated",
+    data: |id| json!({"category_id": id}),
+    is_refused: true,
+    remedy: Some("retry"),
+};
+
+/// Everybody else goes on as if nothing had happened. The row waits, and has all further events once
+/// an operator has helped.
+async fn poison(mut injection: Injection, poison: &Poison) -> Outcome {
+    let (stack, load) = (injection.stack.clone(), injection.load.clone());
+    let id = Uuid::from_u128(injection.rng.random());
+    let refusal = format!("poison_{}", id.simple());
+    create(&stack, id).await;
+    if poison.is_refused {
+        let condition = format!("id <> '{id}' or (doc ->> 'version')::bigint < 2");
+        change_rows(
+            &stack,
+            &format!("add constraint {refusal} check ({condition})"),
+        )
+        .await;
+    }
+    let before = load.tally();
+    let position = append(&stack, id, poison.event_type, &(poison.data)(id)).await;
+    append(
+        &stack,
+        id,
+        "category.deactivated",
+        &json!({"category_id": id}),
+    )
+    .await;
+    let p99 = load.p99_of_queries(MEASURE).await;
+    let meanwhile = load.tally() - before;
+    assert_eq!(meanwhile.failed_reads, 0, "queries failed: {meanwhile:?}");
+    assert!(
+        p99 < DELAY_MAX,
+        "99 of 100 queries took {p99:?}, not less than {DELAY_MAX:?}"
+    );
+    assert_nothing_is_blocked(&stack).await;
+
+    if let Some(remedy) = poison.remedy {
+        wait_until("the row is listed as parked", || async {
+            is_listed(&stack, id, position).await
+        })
+        .await;
+        if poison.is_refused {
+            change_rows(&stack, &format!("drop constraint {refusal}")).await;
+        }
+        repair(&stack, id, remedy).await;
+    }
+    let recovered = wait_until("the row has its last event", || has_last_event(&stack, id)).await;
+    assert_eq!(parked(&stack).await, 0, "rows are parked");
+    Outcome::Recovered(recovered + injection.wait_for_read_models(PROJECTOR_RESUMES).await)
+}
+
+/// Makes a category, and waits for its row.
+async fn create(stack: &Stack, id: Uuid) {
+    let created = json!({
+        "category_id": id,
+        "parent_id": null,
+        "name": "Clocks",
+        "slug": format!("poisoned-{}", id.simple()),
+        "sort_order": 0,
+    });
+    append(stack, id, "category.created", &created).await;
+    wait_until("the category has a row", || async {
+        row_version(stack, id).await == Some(1)
+    })
+    .await;
+}
+
+async fn append(stack: &Stack, id: Uuid, event_type: &str, data: &Value) -> i64 {
+    let encoded = Encoded {
+        event_type: event_type.to_owned(),
+        schema_version: 1,
+        data: data.to_string(),
+    };
+    append_strange(&stack.settings, id, encoded).await
+}
+
+/// Changes the table of the rows of categories.
+async fn change_rows(stack: &Stack, change: &str) {
+    let sql = format!("alter table category_rows {change}");
+    let changed = sqlx::query(AssertSqlSafe(sql)).execute(&stack.pool).await;
+    changed.unwrap();
+}
+
+/// The version of the category that its row shows, if there is a row.
+async fn row_version(stack: &Stack, id: Uuid) -> Option<i64> {
+    sqlx::query_scalar("select max((doc ->> 'version')::bigint) from category_rows where id = $1")
+        .bind(id)
+        .fetch_one(&stack.pool)
+        .await
+        .unwrap()
+}
+
+async fn has_last_event(stack: &Stack, id: Uuid) -> bool {
+    row_version(stack, id).await == Some(3)
+}
+
+async fn parked(stack: &Stack) -> i64 {
+    let parked = sqlx::query_scalar("select count(*) from parked");
+    parked.fetch_one(&stack.pool).await.unwrap()
+}
+
+async fn assert_nothing_is_blocked(stack: &Stack) {
+    let blocked: Vec<String> =
+        sqlx::query_scalar("select blocked from checkpoints where blocked is not null")
+            .fetch_all(&stack.pool)
+            .await
+            .unwrap();
+    assert!(blocked.is_empty(), "read models are blocked: {blocked:?}");
+}
+
+/// Whether the operators' tool lists the row as one that lacks the event.
+async fn is_listed(stack: &Stack, id: Uuid, position: i64) -> bool {
+    let listed = Process::operators_tool(&stack.settings, &["parked", "list", "--json"]).await;
+    let listed: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+    let mut listed = listed.iter();
+    listed.any(|row| {
+        row["read_model"] == "category" && row["id"] == json!(id) && row["position"] == position
+    })
+}
+
+/// Does something about the parked row as an operator does.
+async fn repair(stack: &Stack, id: Uuid, remedy: &str) {
+    let settings = stack.settings.as_service("operator");
+    let (id, reason) = (id.to_string(), "It was a test.");
+    let arguments = ["parked", remedy, "category", &id, "--reason", reason];
+    let tool = Process::operators_tool(&settings, &arguments).await;
+    assert!(tool.status.success(), "{tool:?}");
+}
