@@ -228,7 +228,7 @@ async fn an_event_that_a_reactor_cannot_answer_delays_no_other_and_is_listed() {
         schema_version: 1,
         data: "{}".to_owned(),
     };
-    let position = append_strange(&app, poisoned, unreadable).await;
+    let position = append_strange(&app.settings, poisoned, unreadable).await;
     let next = market.auction(json!({})).await;
     eventually("the timer to know of the next auction", || async {
         let known: bool = sqlx::query_scalar(
