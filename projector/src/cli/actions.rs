@@ -173,7 +173,7 @@ fn line(action: &GivenUpAction) -> String {
     } = action;
     let ended_at = ended_at.to_rfc3339_opts(SecondsFormat::Micros, true);
     let request = if path.is_empty() {
-        "the event cannot be answered".to_owned()
+        "what follows from the event is not known".to_owned()
     } else {
         format!("POST {path}")
     };

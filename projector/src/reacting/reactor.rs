@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidemark_domain::ProcessManager;
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::{Log, TimedPool};
 use tidemark_events::LogPoint;
 use tokio::sync::Notify;
 
 use super::actions;
 use super::actions::Reactions;
 use super::reaction::react;
-use super::unanswered::{try_again, unanswered};
+use super::unanswered::{answer_all, unanswered};
 use crate::following::failure::{FailureKind, SubscriberError};
 use crate::following::page::Page;
 use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
@@ -87,8 +87,7 @@ impl Subscriber for Reactor {
     async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
         self.checkpoint = actions::checkpoint(&self.pool, self.process_manager.name).await?;
         self.read_to = self.checkpoint;
-        // This build may have what they lacked.
-        try_again(&self.pool, self.process_manager.name).await?;
+        answer_all(&Log::new(self.pool.clone()), self.process_manager).await?;
         Ok(self.checkpoint)
     }
 

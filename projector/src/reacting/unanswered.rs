@@ -2,7 +2,10 @@
 //! that operators find it where they look for such actions, and retry or drop it there. To try it again is to run
 //! the process manager again.
 
+use std::collections::BTreeMap;
+
 use sqlx::PgPool;
+use tidemark_domain::ProcessManager;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
 use uuid::Uuid;
@@ -14,6 +17,8 @@ use crate::following::failure::{EventError, FailureKind};
 
 /// How many characters of the reason are kept: the retry of an action puts them on record.
 const REASON_CHARS_MAX: usize = 100;
+/// How many of the events are tried at once when a reactor starts.
+const AT_ONCE_MAX: i64 = 1_000;
 
 /// An event that could not be answered because of this error.
 pub(super) fn unanswered(event: &Recorded, error: &EventError) -> Unanswered {
@@ -57,7 +62,14 @@ pub(super) async fn answer(log: &Log, attempt: &Attempt) -> sqlx::Result<Verdict
     };
     match react(process_manager, event) {
         Ok(actions) => {
-            store(log.pool(), attempt, &actions).await?;
+            let store = store(
+                log.pool(),
+                &attempt.reactor,
+                event,
+                attempt.number,
+                &actions,
+            );
+            log.pool().with_timeout(store).await?;
             Ok(Verdict::Done)
         }
         Err(error) if error.kind() == FailureKind::NewerBuild => {
@@ -67,8 +79,67 @@ pub(super) async fn answer(log: &Log, attempt: &Attempt) -> sqlx::Result<Verdict
     }
 }
 
-/// Ends the attempt and stores the actions that follow, unless a later attempt was made.
-async fn store(pool: &PgPool, attempt: &Attempt, actions: &[CausedAction]) -> sqlx::Result<()> {
+/// Answers the events that this process manager could not answer and can answer now, since this build may have the fix.
+/// Those that an operator has dropped are left alone.
+///
+/// # Errors
+/// If Postgres fails.
+pub(super) async fn answer_all(log: &Log, process_manager: &ProcessManager) -> sqlx::Result<()> {
+    let reactor = process_manager.name;
+    let attempts = attempts(log.pool(), reactor).await?;
+    let positions: Vec<_> = attempts.keys().copied().collect();
+    for event in log.at(&positions).await? {
+        match react(process_manager, &event) {
+            Ok(actions) => {
+                let number = attempts[&event.position];
+                store(log.pool(), reactor, &event, number, &actions).await?;
+                tracing::info!(
+                    reactor,
+                    position = event.position,
+                    "an event is answered at last"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(reactor, position = event.position, %error, "an event still cannot be answered");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How often each of the events was tried that a reactor could not answer, by their positions.
+async fn attempts(pool: &PgPool, reactor: &str) -> sqlx::Result<BTreeMap<i64, i32>> {
+    let unanswered = sqlx::query!(
+        r#"
+        select position, attempts
+          from reactor_actions
+         where reactor = $1
+           and target = $2
+           and done_at is not null
+           and outcome <> 'done'
+           and outcome <> 'dropped'
+         order by done_at desc
+         limit $3
+        "#,
+        reactor,
+        ANSWER,
+        AT_ONCE_MAX,
+    )
+    .fetch_all(pool)
+    .await?;
+    let attempts = unanswered.into_iter().map(|it| (it.position, it.attempts));
+    Ok(attempts.collect())
+}
+
+/// Ends the action that stands for the answer to an event, and stores the actions that follow, unless it was tried again
+/// since its attempt with this number, or was dropped.
+async fn store(
+    pool: &PgPool,
+    reactor: &str,
+    event: &Recorded,
+    attempt: i32,
+    actions: &[CausedAction],
+) -> sqlx::Result<()> {
     let (paths, names): (Vec<_>, Vec<_>) = actions
         .iter()
         .map(|it| (it.action.path.clone(), it.action.name.clone()))
@@ -85,7 +156,7 @@ async fn store(pool: &PgPool, attempt: &Attempt, actions: &[CausedAction]) -> sq
                and position = $2
                and target = $3
                and attempts = $4
-               and done_at is null
+               and (done_at is null or outcome not in ('done', 'dropped'))
             returning reactor, position, event_id
         )
         insert into reactor_actions
@@ -94,38 +165,14 @@ async fn store(pool: &PgPool, attempt: &Attempt, actions: &[CausedAction]) -> sq
           from ended,
                unnest($6::text[], $7::text[], $8::timestamptz[]) as planned (target, path, due_at)
         "#,
-        attempt.reactor,
-        attempt.caused.position,
+        reactor,
+        event.position,
         ANSWER,
-        attempt.number,
+        attempt,
         correlation_id,
         &names,
         &paths,
         &due,
-    )
-    .execute(pool)
-    .await
-    .map(drop)
-}
-
-/// Has the events tried again that a reactor could not answer, unless an operator has dropped them.
-///
-/// # Errors
-/// If Postgres fails.
-pub(super) async fn try_again(pool: &PgPool, reactor: &str) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        update reactor_actions
-           set done_at = null,
-               next_attempt_at = clock_timestamp()
-         where reactor = $1
-           and target = $2
-           and path = ''
-           and done_at is not null
-           and outcome not in ('done', 'dropped')
-        "#,
-        reactor,
-        ANSWER,
     )
     .execute(pool)
     .await

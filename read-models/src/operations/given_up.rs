@@ -17,7 +17,7 @@ pub struct GivenUpAction {
     /// What tells the action from others that follow from that event.
     #[schema(example = "close")]
     pub target: String,
-    /// What is posted to the command API; empty if the event could not be read, so that it is not known what follows.
+    /// What is posted to the command API; empty if the event could not be answered, so that it is not known what follows.
     #[schema(example = "/v1/auctions/0198a000-0000-7000-8000-000000000000/close")]
     pub path: String,
     /// When the action was due.
