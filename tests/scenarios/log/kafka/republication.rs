@@ -1,16 +1,31 @@
 //! An operator has the log published again.
 
+use std::collections::BTreeSet;
+
 use tidemark_event_store::relay::Health;
 use tidemark_tests::eventually;
 use tidemark_tests::records::{Defects, position};
 
 use super::feed::Reader;
 use super::relayed_log::RelayedLog;
-use super::topics::{Records, Topics};
+use super::topics::{Records, Topics, header};
 
 fn count(records: &Records) -> i64 {
     let records = records.values().map(Vec::len).sum::<usize>();
     i64::try_from(records).unwrap()
+}
+
+/// Fails unless each record continues the event before it in its partition.
+fn assert_continuous(records: &Records) {
+    for (partition, messages) in records {
+        let positions: BTreeSet<_> = messages.iter().map(position).collect();
+        for message in messages {
+            let at = position(message);
+            let expected = positions.range(..at).next_back().copied().unwrap_or(0);
+            let previous = header(message, "ce_previous");
+            assert_eq!(previous, expected.to_string(), "{partition:?} at {at}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +65,7 @@ async fn a_running_relay_publishes_the_log_again_once() {
         let expected = if (from..asked_at).contains(&at) { 2 } else { 1 };
         assert!(times(at) == expected || at == asked_at, "position {at}");
     }
+    assert_continuous(&records);
     let events = relayed.log.page(0, i64::MAX).await.unwrap();
     let defects = Defects::of(&events, &records);
     assert_eq!((defects.lost, defects.differing), (vec![], vec![]));
