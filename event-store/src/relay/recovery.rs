@@ -31,13 +31,23 @@ pub(super) struct Recovered {
 }
 
 impl Recovered {
-    /// Has everything from this position on published again, behind what the topics hold.
+    /// Has everything from this position on published again, behind what the topics hold. Changes nothing if the log ends
+    /// before it.
     pub(super) async fn publish_from(
         &mut self,
         position: i64,
         log: &Log,
         partitions: &Partitions,
     ) -> Result<(), Error> {
+        let head = log.head().await?.position;
+        if position > head {
+            tracing::error!(
+                position,
+                head,
+                "nothing is published again: the log ends before the position from which an operator wants it"
+            );
+            return Ok(());
+        }
         let before = position - 1;
         self.confirmed = self.confirmed.min(before);
         let beyond = self.progress.iter().enumerate();

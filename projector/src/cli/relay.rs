@@ -58,7 +58,7 @@ pub(super) enum Command {
         #[arg(long)]
         reason: String,
         /// The position of the first event that is published again
-        #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = value_parser!(i64).range(1..))]
+        #[arg(long, value_name = "POSITION", value_parser = value_parser!(i64).range(1..))]
         from: i64,
     },
 }

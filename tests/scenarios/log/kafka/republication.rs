@@ -8,7 +8,7 @@ use tidemark_tests::records::{Defects, position};
 
 use super::feed::Reader;
 use super::relayed_log::RelayedLog;
-use super::topics::{Records, Topics, header};
+use super::topics::{Records, Topics, defects, header};
 
 fn count(records: &Records) -> i64 {
     let records = records.values().map(Vec::len).sum::<usize>();
@@ -72,4 +72,27 @@ async fn a_running_relay_publishes_the_log_again_once() {
     reader.reads(head).await;
     reader.assert_is(&relayed.log).await;
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_published_again_from_beyond_the_log() {
+    let mut relayed = RelayedLog::new().await;
+    let topics = Topics::of(&relayed.settings.kafka);
+    let mut relay = relayed.relay();
+    let head = relayed.append(100).await;
+    relay.confirms(head).await;
+    relayed.republish(i64::MAX).await;
+    eventually("the request to be done", || async {
+        let (_, requests) = relayed.alarm_and_requests().await;
+        (requests == 0).then_some(())
+    })
+    .await;
+    let head = relayed.append(10).await;
+    relay.confirms(head).await;
+    relay.stop().await;
+    let records = topics.records().await;
+    assert_eq!(defects(&relayed.log, &records).await, Vec::<String>::new());
+    let adopted = "select max(adopted_until) from relay_partitions";
+    let adopted = sqlx::query_scalar::<_, i64>(adopted).fetch_one(&relayed.database.pool);
+    assert_eq!(adopted.await.unwrap(), 0);
 }
