@@ -219,7 +219,7 @@ impl Relay {
             recover(log, &progress, &settings.kafka, partitions, confirmed).await?
         };
         if let Some(position) = requests.publish_from {
-            recovered.publish_from(position);
+            recovered.publish_from(position, log, partitions).await?;
         }
         recovered.requests_up_to = requests.up_to;
         let epoch = lease.epoch;

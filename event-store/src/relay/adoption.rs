@@ -12,18 +12,20 @@ use super::progress::PartitionProgress;
 use super::reader::{ReadRecord, Reader, both_ends};
 use super::recovery::Recovered;
 use crate::Log;
-use crate::kafka::{Partition, Settings, consumer};
+use crate::kafka::{Partition, Settings, Timeline, consumer};
 
 /// How many records are compared with the log at once.
 const BATCH: usize = 1_000;
 
 /// Finds out which events of the log the topics hold. The log is read from the first that one partition may lack, and
-/// each partition gets those that it lacks, behind what it holds.
+/// each partition gets those that it lacks, behind what it holds. Fails if they hold a record that is not in the log and
+/// not of an earlier timeline: consumers would take what follows for what they have already.
 pub(super) async fn adopt(
     log: &Log,
     settings: &Settings,
     partitions: &Partitions,
 ) -> Result<Recovered, Error> {
+    let timeline = log.head().await?.timeline;
     let (all, settings) = (partitions.all.clone(), settings.clone());
     let opened = on_blocking_thread(move || open(&settings, &all));
     let (mut reader, mut scans) = opened.await?;
@@ -34,7 +36,15 @@ pub(super) async fn adopt(
             break;
         }
         reader = rest;
-        observe_known(log, &mut scans, &batch).await?;
+        let lost = observe_known(log, &mut scans, &batch, timeline).await?;
+        if let Some(read) = lost {
+            let partition = &partitions.all[read.partition];
+            return Err(Error::UndeclaredFork {
+                topic: partition.topic.to_string(),
+                partition: partition.number,
+                offset: read.offset,
+            });
+        }
     }
     let position = |scan: &PartitionScan| scan.progress().position;
     let behind = |scan| PartitionProgress::behind(position(scan), scan.end);
@@ -58,12 +68,14 @@ fn open(
     Ok((Reader::new(client, settings, partitions, &scans)?, scans))
 }
 
-/// Gives each record whose event the log holds to the scan of its partition.
-async fn observe_known(
+/// Gives each record whose event the log holds to the scan of its partition. Returns one of the others that is not of a
+/// timeline before this one, if there is one.
+async fn observe_known<'a>(
     log: &Log,
     scans: &mut [PartitionScan],
-    batch: &[ReadRecord],
-) -> Result<(), Error> {
+    batch: &'a [ReadRecord],
+    timeline: Timeline,
+) -> Result<Option<&'a ReadRecord>, Error> {
     let records = batch
         .iter()
         .filter_map(|read| Some((read, read.record.as_ref()?)));
@@ -75,7 +87,9 @@ async fn observe_known(
     for (read, record, found) in records {
         if in_log.holds(&found) {
             scans[read.partition].observe(read.offset, Some(record));
+        } else if record.timeline >= timeline {
+            return Ok(Some(read));
         }
     }
-    Ok(())
+    Ok(None)
 }

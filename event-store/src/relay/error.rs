@@ -57,6 +57,15 @@ pub(super) enum Error {
         partition: i32,
         offset: i64,
     },
+    #[error(
+        "offset {offset} of {topic}/{partition} holds a record that is not in the log, and consumers could not tell it \
+         from those that follow: declare the fork first, then the topics are adopted"
+    )]
+    UndeclaredFork {
+        topic: String,
+        partition: i32,
+        offset: i64,
+    },
     #[error("position {position} was published, but the log ends at {head}")]
     AheadOfLog { position: i64, head: i64 },
 }
@@ -76,6 +85,7 @@ impl Error {
         match self {
             Self::PartitionCount { .. }
             | Self::Diverged { .. }
+            | Self::UndeclaredFork { .. }
             | Self::AheadOfLog { .. }
             | Self::OtherLog(_) => true,
             Self::Log(_)

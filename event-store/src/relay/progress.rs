@@ -68,7 +68,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Begins the term `epoch`, which is the only one that may write from now on, and reads how far the
-    /// terms before it got.
+    /// terms before it got. An alarm of the term before is one until this term has found out for itself.
     pub(super) async fn begin_term(
         pool: PgPool,
         epoch: i64,
@@ -77,7 +77,8 @@ impl Progress {
             PreviousTerm,
             r#"
             with before as (
-                select position,
+                select epoch,
+                       position,
                        drained
                   from relay_progress
                  where epoch < $1
@@ -85,7 +86,8 @@ impl Progress {
             )
             update relay_progress
                set epoch = $1,
-                   drained = false
+                   drained = false,
+                   alarm_epoch = case when alarm_epoch = before.epoch then $1 end
               from before
             returning before.position as "confirmed!",
                       before.drained as "drained!"
@@ -103,9 +105,10 @@ impl Progress {
         sqlx::query!(
             r#"
             update relay_progress
-               set alarm = $2
+               set alarm = $2,
+                   alarm_epoch = $1
              where epoch = $1
-               and alarm is distinct from $2
+               and (alarm, alarm_epoch) is distinct from ($2, $1)
             "#,
             epoch,
             alarm.to_string(),
@@ -125,7 +128,7 @@ impl Progress {
             Requests,
             r#"
             select coalesce(max(position), 0) as "up_to!",
-                   coalesce(bool_or(publish_from is null), false) as "adopts!",
+                   coalesce(bool_or(adopts), false) as "adopts!",
                    min(publish_from) as publish_from
               from relay_requests
             "#,

@@ -1,6 +1,7 @@
 //! The start of a term: finds out what the topics hold, and whether it comes from this log. It writes
 //! nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::blocking::on_blocking_thread;
@@ -12,6 +13,9 @@ use super::progress::{PartitionProgress, Progress};
 use super::reader::{Reader, both_ends};
 use crate::Log;
 use crate::kafka::{Consumer, Partition, Settings, consumer};
+
+/// How many events are read from the log at once.
+const PAGE: i64 = 1_000;
 
 /// What the topics hold.
 #[derive(Debug)]
@@ -27,14 +31,59 @@ pub(super) struct Recovered {
 }
 
 impl Recovered {
-    /// Has everything from this position on published again, behind what the topics hold.
-    pub(super) fn publish_from(&mut self, position: i64) {
+    /// Has everything from this position on published again, behind what the topics hold. Changes nothing if the log ends
+    /// before it.
+    pub(super) async fn publish_from(
+        &mut self,
+        position: i64,
+        log: &Log,
+        partitions: &Partitions,
+    ) -> Result<(), Error> {
+        let head = log.head().await?.position;
+        if position > head {
+            tracing::error!(
+                position,
+                head,
+                "nothing is published again: the log ends before the position from which an operator wants it"
+            );
+            return Ok(());
+        }
         let before = position - 1;
         self.confirmed = self.confirmed.min(before);
-        for (progress, end) in self.progress.iter_mut().zip(&self.ends) {
-            *progress = PartitionProgress::behind(progress.position.min(before), *end);
+        let beyond = self.progress.iter().enumerate();
+        let beyond = beyond.filter(|(_, progress)| progress.position > before);
+        let beyond = beyond.map(|(index, _)| index).collect();
+        let last = last_events(log, partitions, before, beyond).await?;
+        for (index, (progress, end)) in self.progress.iter_mut().zip(&self.ends).enumerate() {
+            let position = last.get(&index).copied().unwrap_or(progress.position);
+            *progress = PartitionProgress::behind(position, *end);
         }
+        Ok(())
     }
+}
+
+/// The position of the last event up to `up_to` that goes to each of these partitions; 0 where there is none. Consumers
+/// stop at a record that continues one that they do not know, so it must be of the same partition.
+async fn last_events(
+    log: &Log,
+    partitions: &Partitions,
+    up_to: i64,
+    wanted: Vec<usize>,
+) -> Result<HashMap<usize, i64>, Error> {
+    let mut last: HashMap<_, _> = wanted.into_iter().map(|index| (index, 0)).collect();
+    let mut end = up_to;
+    while end > 0 && last.values().any(|position| *position == 0) {
+        let start = (end - PAGE).max(0);
+        for event in log.page(start, end - start).await?.iter().rev() {
+            if let Some(position) = last.get_mut(&partitions.index_of(event)?)
+                && *position == 0
+            {
+                *position = event.position;
+            }
+        }
+        end = start;
+    }
+    Ok(last)
 }
 
 /// Reads what was published since the progress was saved, and compares it with the log. `confirmed` is

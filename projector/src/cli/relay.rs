@@ -33,8 +33,8 @@ pub(super) enum Command {
     /// Have the topics keep what they hold, also what this log does not hold, and the log published behind it
     ///
     /// This ends the alarm that log and topics contradict each other, such as after a backup was restored. Declare the
-    /// fork first, so that consumers can tell the records of the lost future from those that follow. The relay reads the
-    /// topics once, and publishes every event of the log that they do not hold.
+    /// fork first, so that consumers can tell the records of the lost future from those that follow: until then, the relay
+    /// does not do it. It reads the topics once, and publishes every event of the log that they do not hold.
     ///
     /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `adopt_topics`.
     #[command(
@@ -58,7 +58,7 @@ pub(super) enum Command {
         #[arg(long)]
         reason: String,
         /// The position of the first event that is published again
-        #[arg(long, value_name = "POSITION", default_value_t = 1, value_parser = value_parser!(i64).range(1..))]
+        #[arg(long, value_name = "POSITION", value_parser = value_parser!(i64).range(1..))]
         from: i64,
     },
 }
@@ -88,7 +88,9 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             let api = CommandApi::new(config)?;
             let body = json!({ "reason": reason });
             api.record("/v1/adoptions", None, &body).await?;
-            print("The relay adopts what the topics hold when it begins its next term.");
+            print(
+                "The relay adopts what the topics hold when it begins its next term, if the fork is declared.",
+            );
         }
         Command::Republish { reason, from } => {
             let api = CommandApi::new(config)?;

@@ -60,7 +60,7 @@ pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
     sqlx::query_as!(
         RelayStatus,
         r#"
-        select case when r.alarm is not null then 'blocked'
+        select case when present.alarm is not null then 'blocked'
                     when l.holder is null then 'not_running'
                     when behind.lag = 0 then 'idle'
                     when behind.lag_s > $1 then 'behind'
@@ -72,7 +72,7 @@ pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
                behind.lag_s,
                r.epoch,
                l.holder as "holder?",
-               r.alarm,
+               present.alarm,
                exists (select from relay_requests) as "is_asked!"
           from relay_progress r
          cross join log_head h
@@ -85,6 +85,9 @@ pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
                          from events e
                         where e.position = r.position + 1) as lag_s
                ) behind
+         cross join lateral (
+               select case when r.alarm_epoch = r.epoch then r.alarm end as alarm
+               ) present
         "#,
         BEHIND_S,
     )

@@ -16,6 +16,13 @@ async fn status(app: &App) -> (Value, Option<i32>) {
     (shown.unwrap(), status.status.code())
 }
 
+/// How many records all partitions have had, as `relay status` shows it.
+fn published(status: &Value) -> i64 {
+    let partitions = status["partitions"].as_array().unwrap();
+    let offsets = partitions.iter().map(|it| it["next_offset"].as_i64());
+    offsets.map(Option::unwrap).sum()
+}
+
 /// Has the tool do something as a service. Returns what it printed to standard error if it failed.
 async fn execute(app: &App, service: &str, arguments: &[&str]) -> Result<(), String> {
     let settings = app.settings.as_service(service);
@@ -124,6 +131,7 @@ async fn what_is_published_again_changes_no_row() {
     let auction = app.market().await.auction(json!({})).await;
     buyer.bid(auction, 1_000).await.ok();
     app.settle().await;
+    let (before, _) = status(&app).await;
     let republish = [
         "relay",
         "republish",
@@ -141,6 +149,10 @@ async fn what_is_published_again_changes_no_row() {
     buyer.bid(auction, 1_100).await.ok();
     app.settle().await;
     assert_rows(&app).await;
+    let (after, _) = status(&app).await;
+    // Everything but the first event was published since, the old events for the second time.
+    let since = published(&after) - published(&before);
+    assert!(since >= after["head"].as_i64().unwrap() - 1, "{after}");
     let data = json!({ "from_position": 2, "reason": "as an exercise" });
     let repeated = (
         "publication.repeated".to_owned(),
@@ -153,10 +165,28 @@ async fn what_is_published_again_changes_no_row() {
 #[tokio::test]
 async fn only_a_service_that_may_tells_the_relay_how_to_go_on() {
     let app = App::start().await;
-    for order in ["adopt", "republish"] {
-        let arguments = ["relay", order, "--reason", "as an exercise"];
+    for order in [&["adopt"][..], &["republish", "--from", "1"]] {
+        let arguments = [&["relay"], order, &["--reason", "as an exercise"]].concat();
         let refused = execute(&app, "query-api", &arguments).await.unwrap_err();
         assert!(refused.contains("command_not_allowed"), "{refused}");
     }
     assert_eq!(facts(&app).await, []);
+}
+
+#[tokio::test]
+async fn an_alarm_that_no_present_term_has_raised_is_none() {
+    let app = App::start().await;
+    let raised = "update relay_progress set epoch = 7, alarm = 'as an exercise', alarm_epoch = 7";
+    let raised = sqlx::query(raised).execute(&app.database.pool).await;
+    raised.unwrap();
+    let (alarm, code) = status(&app).await;
+    assert_eq!(
+        (&alarm["alarm"], code),
+        (&json!("as an exercise"), Some(ALARM))
+    );
+    let ended = sqlx::query("update relay_progress set epoch = 8");
+    ended.execute(&app.database.pool).await.unwrap();
+    let (none, code) = status(&app).await;
+    assert_eq!((&none["alarm"], code), (&Value::Null, Some(0)));
+    assert_eq!(none["condition"], "not_running");
 }

@@ -85,3 +85,29 @@ async fn a_term_that_another_has_followed_saves_nothing() {
     let begun = Progress::begin_term(pool, 2).await;
     assert!(matches!(begun, Err(Error::Fenced)));
 }
+
+#[tokio::test]
+async fn an_alarm_lasts_until_a_term_publishes() {
+    let pool = database("alarm").await;
+    let is_alarm = async || {
+        let sql = "select coalesce(alarm_epoch = epoch, false) from relay_progress";
+        let found = sqlx::query_scalar::<_, bool>(sql).fetch_one(&pool).await;
+        found.unwrap()
+    };
+    let alarm = || Error::AheadOfLog {
+        position: 2,
+        head: 1,
+    };
+    term(&pool, 1).await;
+    Progress::save_alarm(&pool, 1, &alarm()).await.unwrap();
+    assert!(is_alarm().await);
+    term(&pool, 2).await;
+    assert!(is_alarm().await, "the next term has found nothing out yet");
+    // As a relay of an older build does, which knows of no alarms.
+    let begun = sqlx::query("update relay_progress set epoch = 3").execute(&pool);
+    begun.await.unwrap();
+    term(&pool, 4).await;
+    assert!(!is_alarm().await);
+    Progress::save_alarm(&pool, 4, &alarm()).await.unwrap();
+    assert!(is_alarm().await);
+}

@@ -21,7 +21,7 @@ const LOST: u64 = 200;
 const REFUSED: u64 = 20;
 
 /// The relay stands still meanwhile: had it published events that the log then loses, it would stop
-/// with an alarm until an operator has it use other topics.
+/// with an alarm until an operator has it adopt the topics or use others.
 pub(super) async fn set_back(injection: Injection) -> Outcome {
     let stack = &injection.stack;
     let primary = &stack.postgres;

@@ -13,6 +13,16 @@ use super::topics::{Records, Topics, defects, header};
 /// A log that was set back after it had been published, and then went on under a new timeline; and a relay of it, which has
 /// stopped.
 async fn set_back() -> (RelayedLog, Topics, RunningRelay) {
+    let (mut relayed, topics) = set_back_without_fork().await;
+    relayed.fork().await;
+    relayed.append(70).await;
+    let mut relay = relayed.relay();
+    relay.becomes(Health::Alarm).await;
+    (relayed, topics, relay)
+}
+
+/// A log that was set back after it had been published.
+async fn set_back_without_fork() -> (RelayedLog, Topics) {
     let mut relayed = RelayedLog::new().await;
     let topics = Topics::of(&relayed.settings.kafka);
     relayed.append(50).await;
@@ -22,11 +32,16 @@ async fn set_back() -> (RelayedLog, Topics, RunningRelay) {
     relay.confirms(head).await;
     relay.stop().await;
     relayed.set_back().await;
-    relayed.fork().await;
-    relayed.append(70).await;
-    let mut relay = relayed.relay();
-    relay.becomes(Health::Alarm).await;
-    (relayed, topics, relay)
+    (relayed, topics)
+}
+
+/// Waits until the relay has saved why it has stopped.
+async fn alarm_is(relayed: &RelayedLog, reason: &str) {
+    eventually("the reason to be saved", || async {
+        let (alarm, _) = relayed.alarm_and_requests().await;
+        alarm.filter(|alarm| alarm.contains(reason))
+    })
+    .await;
 }
 
 /// Those records whose events the log holds.
@@ -59,11 +74,7 @@ async fn the_log_is_published_behind_the_lost_future() {
     let (mut relayed, topics, mut relay) = set_back().await;
     let before = topics.records().await;
     let mut reader = Reader::new(&relayed.log, &relayed.settings.kafka);
-    eventually("the reason to be saved", || async {
-        let (alarm, _) = relayed.alarm_and_requests().await;
-        alarm.filter(|alarm| alarm.contains("a record that is not in the log"))
-    })
-    .await;
+    alarm_is(&relayed, "a record that is not in the log").await;
 
     let head = relayed.adopt().await;
     relay.confirms(head).await;
@@ -85,6 +96,29 @@ async fn the_log_is_published_behind_the_lost_future() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn topics_are_adopted_once_the_fork_is_declared() {
+    let (mut relayed, topics) = set_back_without_fork().await;
+    relayed.append(70).await;
+    let before = topics.records().await;
+    let mut relay = relayed.relay();
+    relay.becomes(Health::Alarm).await;
+    relayed.adopt().await;
+    alarm_is(&relayed, "declare the fork first").await;
+    let (_, requests) = relayed.alarm_and_requests().await;
+    assert_eq!(requests, 1);
+    let count = |records: &Records| records.values().map(Vec::len).sum::<usize>();
+    assert_eq!(count(&topics.records().await), count(&before));
+
+    relayed.fork().await;
+    relay.becomes(Health::Healthy).await;
+    let head = relayed.append(10).await;
+    relay.confirms(head).await;
+    assert_eq!(relayed.alarm_and_requests().await, (None, 0));
+    assert_complete(&relayed, &topics, &before).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_contradicts_the_log_after_an_adoption_stops_the_relay_again() {
     let (mut relayed, topics, mut relay) = set_back().await;
     let head = relayed.adopt().await;
@@ -99,6 +133,7 @@ async fn what_contradicts_the_log_after_an_adoption_stops_the_relay_again() {
     relay.becomes(Health::Alarm).await;
 
     let before = topics.records().await;
+    relayed.fork().await;
     let head = relayed.adopt().await;
     relay.confirms(head).await;
     assert_complete(&relayed, &topics, &before).await;
@@ -112,7 +147,10 @@ async fn a_log_that_is_set_back_twice_is_adopted_twice() {
     relay.confirms(head).await;
     relayed.set_back().await;
     relay.becomes(Health::Alarm).await;
-    relayed.fork().await;
+    // The log was set back to before the first fork, so that only the second one is above what the topics hold.
+    for _ in 0..2 {
+        relayed.fork().await;
+    }
     relayed.append(10).await;
     let before = topics.records().await;
     let head = relayed.adopt().await;
