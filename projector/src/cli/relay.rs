@@ -47,7 +47,7 @@ pub(super) enum Command {
     },
     /// Have the log published again, behind what the topics hold
     ///
-    /// Consumers drop what they know.
+    /// Consumers drop the records that they have handled already.
     ///
     /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `republish_log`.
     #[command(
@@ -89,7 +89,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             let body = json!({ "reason": reason });
             api.record("/v1/adoptions", None, &body).await?;
             print(
-                "The relay adopts what the topics hold when it begins its next term, if the fork is declared.",
+                "The relay adopts what the topics hold when it comes to this order, if the fork is declared.",
             );
         }
         Command::Republish { reason, from } => {
@@ -97,7 +97,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             let body = json!({ "from_position": from, "reason": reason });
             api.record("/v1/republications", None, &body).await?;
             print(&format!(
-                "The relay publishes the log again from position {from} when it begins its next term."
+                "The relay publishes the log again from position {from} when it comes to this order."
             ));
         }
     }
