@@ -1,4 +1,4 @@
-//! Topics that are not as the relay published them: records come again, in another order or never;
+//! Topics that are not as the relay published them: records come again, in another order or never, or are not of this log;
 //! a topic is gone; the relay is wrong about where it was.
 
 mod mirror;
@@ -43,6 +43,18 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new("drop-records", "one of fifty records never comes", 3, |i| {
         mirror_topics(i, &[Change::DropSome], "backfilled").boxed()
     }),
+    Fault::new(
+        "junk-records",
+        "records without an event stand in the topics",
+        3,
+        |i| mirror_topics(i, &[Change::AddJunk], "broken").boxed(),
+    ),
+    Fault::new(
+        "foreign-records",
+        "events of another timeline stand in the topics, before those of the log",
+        3,
+        |i| mirror_topics(i, &[Change::AddForeign], "foreign").boxed(),
+    ),
     Fault::new("delete-topic", "a topic is deleted", 3, |i| {
         delete_topic(i).boxed()
     }),

@@ -1,4 +1,5 @@
-//! A copy of the topics as they grow, in which records are duplicated, reordered or dropped.
+//! A copy of the topics as they grow, in which records are duplicated, reordered or dropped, or stand beside others that
+//! no relay of this log has written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
@@ -43,6 +44,10 @@ pub(super) enum Change {
     ReverseBlocks,
     /// One of fifty records does not come.
     DropSome,
+    /// Before one of ten records comes one that holds no event.
+    AddJunk,
+    /// Before one of ten records comes its event as if it were of another timeline.
+    AddForeign,
 }
 
 /// A growing copy of the topics. It stops growing when this is dropped.
@@ -160,21 +165,30 @@ impl Worker {
     fn changed(&mut self, mut block: Vec<OwnedMessage>) -> Vec<OwnedMessage> {
         match self.change {
             Change::DuplicateAll => self.all.extend(block.iter().cloned()),
-            Change::DuplicateSome => {
-                let mut twice = Vec::new();
-                for message in block {
-                    if self.rng.random_range(0..10) == 0 {
-                        twice.push(message.clone());
-                    }
-                    twice.push(message);
-                }
-                return twice;
-            }
+            Change::DuplicateSome => return self.with_others(block, OwnedMessage::clone),
+            Change::AddJunk => return self.with_others(block, junk),
+            Change::AddForeign => return self.with_others(block, foreign),
             Change::SwapNeighbours => block.chunks_mut(2).for_each(<[_]>::reverse),
             Change::ReverseBlocks => block.reverse(),
             Change::DropSome => block.retain(|_| self.rng.random_range(0..50) != 0),
         }
         block
+    }
+
+    /// The block, with another record before one of ten.
+    fn with_others(
+        &mut self,
+        block: Vec<OwnedMessage>,
+        other: fn(&OwnedMessage) -> OwnedMessage,
+    ) -> Vec<OwnedMessage> {
+        let mut with_others = Vec::new();
+        for message in block {
+            if self.rng.random_range(0..10) == 0 {
+                with_others.push(other(&message));
+            }
+            with_others.push(message);
+        }
+        with_others
     }
 
     fn publish(&self, messages: &[OwnedMessage]) {
@@ -191,4 +205,37 @@ impl Worker {
                 .unwrap();
         }
     }
+}
+
+/// A record in the place of `message` that holds no event.
+fn junk(message: &OwnedMessage) -> OwnedMessage {
+    let payload = b"not an event".to_vec();
+    let headers = OwnedHeaders::new();
+    beside(message, payload, headers)
+}
+
+/// The record of `message` as if it were of another timeline.
+fn foreign(message: &OwnedMessage) -> OwnedMessage {
+    let headers = message.headers().unwrap().iter();
+    let headers = headers.fold(OwnedHeaders::new(), |headers, header| {
+        let is_timeline = header.key == "ce_timeline";
+        let value = header.value.filter(|_| !is_timeline).unwrap_or(b"7");
+        headers.insert(Header {
+            key: header.key,
+            value: Some(value),
+        })
+    });
+    beside(message, message.payload().unwrap().to_vec(), headers)
+}
+
+fn beside(message: &OwnedMessage, payload: Vec<u8>, headers: OwnedHeaders) -> OwnedMessage {
+    OwnedMessage::new(
+        Some(payload),
+        message.key().map(<[u8]>::to_vec),
+        message.topic().to_owned(),
+        message.timestamp(),
+        message.partition(),
+        message.offset(),
+        Some(headers),
+    )
 }
