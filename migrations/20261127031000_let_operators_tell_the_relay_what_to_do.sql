@@ -31,8 +31,11 @@ begin
     values (
         new.position,
         new.type = 'publication.adopted',
-        -- Postgres reads no document as such in which any text holds a null character.
-        substring(new.data::text from '"from_position": ?([0-9]+)')::bigint
+        -- Postgres reads no document as such in which any text holds a null character. Whatever the position is, the event
+        -- must not keep the batch from being appended: before the first position there is nothing.
+        case when new.type = 'publication.repeated' then
+            greatest(1, substring(new.data::text from '"from_position": ?(-?[0-9]+)')::bigint)
+        end
     );
     return null;
 end
