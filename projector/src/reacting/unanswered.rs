@@ -1,6 +1,6 @@
-//! Events that a reactor could not answer. Each is kept as an action that was given up, with the target [`ANSWER`] and no path, so
-//! that operators find it where they look for such actions, and retry or drop it there. To try it again is to run
-//! the process manager again.
+//! Events that a reactor could not answer. Each is kept as an action that was given up, with the target [`ANSWER`] and
+//! no path, so that operators find it where they look for such actions, and retry or drop it there. To try it again is
+//! to run the process manager again.
 
 use std::collections::BTreeMap;
 
@@ -87,6 +87,9 @@ pub(super) async fn answer(log: &Log, attempt: &Attempt) -> sqlx::Result<Verdict
 pub(super) async fn answer_all(log: &Log, process_manager: &ProcessManager) -> sqlx::Result<()> {
     let reactor = process_manager.name;
     let attempts = attempts(log.pool(), reactor).await?;
+    if attempts.is_empty() {
+        return Ok(());
+    }
     let positions: Vec<_> = attempts.keys().copied().collect();
     for event in log.at(&positions).await? {
         match react(process_manager, &event) {
