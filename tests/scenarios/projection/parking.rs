@@ -253,6 +253,19 @@ async fn an_event_that_a_reactor_cannot_answer_delays_no_other_and_is_listed() {
 
     let settings = app.settings.as_service("operator");
     let position = position.to_string();
+    let retry = ["actions", "retry", "auction-timer", &position, "answer"];
+    let tool = Process::operators_tool(&settings, &retry).await;
+    assert!(tool.status.success(), "{tool:?}");
+    eventually("the event to be tried again in vain", || async {
+        let tried: bool = sqlx::query_scalar(
+            "select done_at is not null and attempts = 2 from reactor_actions where target = 'answer'",
+        )
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+        tried.then_some(())
+    })
+    .await;
     let drop = [
         "actions",
         "drop",
