@@ -23,7 +23,7 @@ pub(super) use self::conflict_groups::ConflictKey;
 pub(super) use self::decided_command::{DecidedCommand, Decision};
 
 use self::conflict_groups::ConflictGroups;
-use self::group::build_group;
+use self::group::unite_parts;
 use super::cache::Cache;
 use super::queue::QueuedCommand;
 use crate::error::Error;
@@ -98,6 +98,7 @@ impl Batch {
         *last = now;
         self.extend_baseline(&decided, cache);
         decided.apply_to(cache, decided_at);
+        decided.complete_part(&self.baseline);
         if decided.is_accepted() {
             for claim in decided.queued.submission.command.unowned() {
                 cache.insert_unowned(claim);
@@ -148,7 +149,7 @@ impl Batch {
         let (groups, commands) = groups
             .into_values()
             .map(|mut commands| {
-                let group = build_group(&mut commands, &self.baseline, cache, number);
+                let group = unite_parts(&mut commands, cache, number);
                 (group, commands)
             })
             .unzip();
@@ -211,7 +212,7 @@ impl Batch {
         for (id, version) in &command.reads.streams {
             versions.entry(*id).or_insert(*version);
         }
-        for event in &command.events {
+        for event in &command.part.events {
             let id = event.stream_id;
             let version = cache.version(id).unwrap_or(0);
             versions.entry(id).or_insert(version);

@@ -2,6 +2,7 @@
 
 mod batch_numbers;
 mod known_streams;
+mod records;
 
 use chrono::TimeDelta;
 use tidemark_events::market::category;

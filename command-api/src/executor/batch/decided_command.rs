@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use tidemark_domain::{Claim, Reads, Refusal, Write};
-use tidemark_event_store::{IdempotencyRecord, NewEvent, NewIdempotencyRecord};
+use tidemark_event_store::{Group, IdempotencyRecord, NewEvent, NewIdempotencyRecord};
 use tidemark_events::{Event, Timestamp};
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ids::new_id;
@@ -22,7 +22,8 @@ pub(in crate::executor) struct DecidedCommand {
     pub(in crate::executor) decision: Decision,
     pub(super) reads: Reads,
     pub(super) writes: Vec<Write>,
-    pub(super) events: Vec<NewEvent>,
+    /// What the append checks and writes for the command: its part of a group.
+    pub(super) part: Group,
 }
 
 /// What was decided on a command.
@@ -64,7 +65,7 @@ impl DecidedCommand {
             decision,
             reads,
             writes,
-            events: Vec::new(),
+            part: Group::default(),
         }
     }
 
@@ -91,7 +92,7 @@ impl DecidedCommand {
             if encoded.data.len() > limits.event_bytes_max {
                 return Err(Error::EventTooLarge);
             }
-            self.events.push(NewEvent {
+            self.part.events.push(NewEvent {
                 event_id: new_id(),
                 stream_id,
                 version: 0,
@@ -105,7 +106,7 @@ impl DecidedCommand {
 
     /// Applies the writes to the cache, as if they were appended, which gives the events their versions.
     pub(super) fn apply_to(&mut self, cache: &mut Cache, at: Timestamp) {
-        let mut events = self.events.iter_mut();
+        let mut events = self.part.events.iter_mut();
         for write in &self.writes {
             match write {
                 Write::Event(id, event) => {
@@ -199,7 +200,7 @@ impl DecidedCommand {
     /// The size of the events that the command writes.
     pub(super) fn event_bytes(&self) -> usize {
         let bytes = |event: &NewEvent| event.encoded.data.len() + event.metadata.len();
-        self.events.iter().map(bytes).sum()
+        self.part.events.iter().map(bytes).sum()
     }
 
     /// The idempotency record that was written for the command, whose last event is at `position`.
@@ -208,7 +209,7 @@ impl DecidedCommand {
         position: i64,
         recorded_at: Timestamp,
     ) -> Option<IdempotencyRecord> {
-        let record = self.idempotency_record(0)?;
+        let record = self.idempotency_record()?;
         Some(IdempotencyRecord {
             id: record.id,
             request_hash: record.request_hash,
@@ -221,9 +222,8 @@ impl DecidedCommand {
     }
 
     /// The idempotency record of a command with a key. That of a refused one is not written, but the
-    /// append looks whether the key was used before. `events_before` counts the events of its group that
-    /// precede those of the command.
-    pub(super) fn idempotency_record(&self, events_before: usize) -> Option<NewIdempotencyRecord> {
+    /// append looks whether the key was used before.
+    pub(super) fn idempotency_record(&self) -> Option<NewIdempotencyRecord> {
         let submission = &self.queued.submission;
         let idempotency = submission.idempotency.as_ref()?;
         let (status, version, events) = match &self.decision {
@@ -240,7 +240,7 @@ impl DecidedCommand {
             status,
             stream_id: submission.stream_id,
             version,
-            last_event: (events > 0).then(|| events_before + events - 1),
+            last_event: events.checked_sub(1),
         })
     }
 }

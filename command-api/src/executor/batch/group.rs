@@ -1,63 +1,100 @@
 //! Makes of the commands of one group what the append checks and writes for them.
+//!
+//! Each command says its part as soon as it is decided, while Postgres works on the batch before: between two appends
+//! only the parts of commands that share a group are put together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::mem;
 
 use tidemark_domain::Write;
 use tidemark_event_store::Group;
 
-use super::{Baseline, DecidedCommand};
+use super::{Baseline, DecidedCommand, Decision};
 use crate::executor::cache::Cache;
 
-/// What the append of the batch with this number checks and writes for `commands`. Moves their events into the group.
-pub(super) fn build_group(
+impl DecidedCommand {
+    /// Adds to the command's part of its group, which holds its events, what else the append checks and writes for it.
+    /// `baseline` has all that it uses.
+    pub(super) fn complete_part(&mut self, baseline: &Baseline) {
+        let record = self.idempotency_record();
+        let part = &mut self.part;
+        let read = self.reads.streams.keys().copied();
+        let written = part.events.iter().map(|event| event.stream_id);
+        let version = |id| baseline.versions.get(&id).copied().unwrap_or(0);
+        part.streams = read.chain(written).map(|id| (id, version(id))).collect();
+        for claim in self.reads.claims.keys() {
+            let owner = baseline.owners.get(claim).copied().flatten();
+            let read = (claim.scope.name(), claim.key.clone(), owner);
+            part.claims_read.push(read);
+        }
+        for write in &self.writes {
+            let (claim, owner) = match write {
+                Write::Claim(claim, owner) => (claim, Some(*owner)),
+                Write::Release(claim) => (claim, None),
+                Write::Event(..) => continue,
+            };
+            let written = (claim.scope.name(), claim.key.clone(), owner);
+            part.claims_written.push(written);
+        }
+        part.idempotency_records.extend(record);
+        if matches!(self.decision, Decision::Accepted { .. }) {
+            let subject_keys = &self.queued.submission.subject_keys;
+            part.subject_keys.extend(subject_keys.iter().cloned());
+        }
+    }
+}
+
+/// What the append of the batch with this number checks and writes for `commands`, whose parts it takes.
+pub(super) fn unite_parts(
     commands: &mut [DecidedCommand],
-    baseline: &Baseline,
     cache: &mut Cache,
     number: i64,
 ) -> Group {
-    let mut group = Group::default();
-    let mut streams = BTreeSet::new();
-    let mut claims_read = BTreeSet::new();
-    let mut claims_written = BTreeMap::new();
-    for command in commands {
-        streams.extend(command.reads.streams.keys().copied());
-        streams.extend(command.streams_written());
-        claims_read.extend(command.reads.claims.keys().cloned());
-        for write in &command.writes {
-            match write {
-                Write::Claim(claim, owner) => claims_written.insert(claim.clone(), Some(*owner)),
-                Write::Release(claim) => claims_written.insert(claim.clone(), None),
-                Write::Event(..) => None,
-            };
-        }
-        group
-            .idempotency_records
-            .extend(command.idempotency_record(group.events.len()));
-        group.events.append(&mut command.events);
-        if command.is_accepted() {
-            let subject_keys = &command.queued.submission.subject_keys;
-            group.subject_keys.extend(subject_keys.iter().cloned());
-        }
-    }
-    let version = |id| baseline.versions.get(&id).copied().unwrap_or(0);
-    for id in streams {
+    let mut parts = commands
+        .iter_mut()
+        .map(|command| mem::take(&mut command.part));
+    let mut group = parts.next().unwrap_or_default();
+    parts.for_each(|part| add(&mut group, part));
+    keep_one_of_each(&mut group);
+    for (id, version) in mem::take(&mut group.streams) {
         if cache.is_known(id) {
-            group.known_streams.push((id, version(id)));
+            group.known_streams.push((id, version));
         } else {
             cache.set_asked(id, number);
-            group.streams.push((id, version(id)));
+            group.streams.push((id, version));
         }
     }
-    group.claims_read = claims_read
-        .into_iter()
-        .map(|claim| {
-            let owner = baseline.owners.get(&claim).copied().flatten();
-            (claim.scope.name(), claim.key, owner)
-        })
-        .collect();
-    group.claims_written = claims_written
-        .into_iter()
-        .map(|(claim, owner)| (claim.scope.name(), claim.key, owner))
-        .collect();
     group
+}
+
+/// Adds the part of the next command to its group.
+fn add(group: &mut Group, mut part: Group) {
+    for record in &mut part.idempotency_records {
+        record.last_event = record.last_event.map(|place| place + group.events.len());
+    }
+    group.events.append(&mut part.events);
+    group.streams.append(&mut part.streams);
+    group.claims_read.append(&mut part.claims_read);
+    group.claims_written.append(&mut part.claims_written);
+    group
+        .idempotency_records
+        .append(&mut part.idempotency_records);
+    group.subject_keys.append(&mut part.subject_keys);
+}
+
+/// Removes what is read repeatedly, and all but the last owner that a claim gets.
+fn keep_one_of_each(group: &mut Group) {
+    group.streams.sort_unstable();
+    group.streams.dedup();
+    group.claims_read.sort_unstable();
+    group.claims_read.dedup();
+    let owners: BTreeMap<_, _> = group
+        .claims_written
+        .drain(..)
+        .map(|(scope, key, owner)| ((scope, key), owner))
+        .collect();
+    let written = owners.into_iter();
+    group.claims_written = written
+        .map(|((scope, key), owner)| (scope, key, owner))
+        .collect();
 }
