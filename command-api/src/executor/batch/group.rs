@@ -9,7 +9,7 @@ use std::mem;
 use tidemark_domain::Write;
 use tidemark_event_store::Group;
 
-use super::{Baseline, DecidedCommand, Decision};
+use super::{Baseline, DecidedCommand};
 use crate::executor::cache::Cache;
 
 impl DecidedCommand {
@@ -17,6 +17,7 @@ impl DecidedCommand {
     /// `baseline` has all that it uses.
     pub(super) fn complete_part(&mut self, baseline: &Baseline) {
         let record = self.idempotency_record();
+        let is_accepted = self.is_accepted();
         let part = &mut self.part;
         let read = self.reads.streams.keys().copied();
         let written = part.events.iter().map(|event| event.stream_id);
@@ -37,7 +38,7 @@ impl DecidedCommand {
             part.claims_written.push(written);
         }
         part.idempotency_records.extend(record);
-        if matches!(self.decision, Decision::Accepted { .. }) {
+        if is_accepted {
             let subject_keys = &self.queued.submission.subject_keys;
             part.subject_keys.extend(subject_keys.iter().cloned());
         }
@@ -56,13 +57,10 @@ pub(super) fn unite_parts(
     let mut group = parts.next().unwrap_or_default();
     parts.for_each(|part| add(&mut group, part));
     keep_one_of_each(&mut group);
-    for (id, version) in mem::take(&mut group.streams) {
-        if cache.is_known(id) {
-            group.known_streams.push((id, version));
-        } else {
-            cache.set_asked(id, number);
-            group.streams.push((id, version));
-        }
+    let streams = mem::take(&mut group.streams).into_iter();
+    (group.known_streams, group.streams) = streams.partition(|(id, _)| cache.is_known(*id));
+    for (id, _) in &group.streams {
+        cache.set_asked(*id, number);
     }
     group
 }

@@ -1,6 +1,7 @@
 //! Which commands share a group, and what each group rests on.
 
 mod beginnings;
+mod records;
 mod withdrawing;
 
 use std::collections::BTreeSet;
