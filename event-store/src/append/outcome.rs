@@ -29,7 +29,7 @@ pub struct Appended {
     pub head: i64,
     /// The time at which the events were recorded.
     pub at: Timestamp,
-    /// The conflicts. A group that has one was not written; every other group was.
+    /// The conflicts, in the order of their groups. A group that has one was not written; every other group was.
     pub conflicts: Vec<Conflict>,
 }
 
@@ -43,8 +43,8 @@ pub enum Conflict {
         group: usize,
         /// The stream that has another version.
         id: Uuid,
-        /// The events that the group had not seen, in order; none if there are too many of them, or if the
-        /// stream has fewer events than the group knew.
+        /// The events that not all of these groups had seen, in order. Only the first conflict of a stream has them;
+        /// and none has if there are too many of them, or if the stream has fewer events than the groups knew.
         #[serde(default)]
         unseen: Vec<UnseenEvent>,
     },

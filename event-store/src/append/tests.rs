@@ -1,6 +1,7 @@
 //! What the log holds after an append, and what the append answers, on a real Postgres.
 
 mod batch_numbers;
+mod conflicts;
 mod known_streams;
 mod records;
 

@@ -86,15 +86,10 @@ impl CommitLoop {
         let failed: HashSet<usize> = appended.conflicts.iter().map(Conflict::group).collect();
         let mut settled = Vec::new();
         let mut position = appended.head;
+        let mut unwritten = Vec::new();
         for (number, commands) in append.groups.into_iter().enumerate() {
             if failed.contains(&number) {
-                let conflicts = appended.conflicts.iter();
-                let conflicts = conflicts.filter(|conflict| conflict.group() == number);
-                self.retry_group(
-                    commands,
-                    &conflicts.collect::<Vec<_>>(),
-                    &mut append.baseline,
-                );
+                unwritten.extend(commands);
                 continue;
             }
             self.remember_appended(position + 1, append.first_event_ids[number]);
@@ -109,6 +104,10 @@ impl CommitLoop {
             }
             position = settle_group(commands, position, &mut settled);
         }
+        if !failed.is_empty() {
+            counter!("tidemark_executor_conflicts_total").increment(failed.len() as u64);
+            self.retry(unwritten, &appended.conflicts, &mut append.baseline);
+        }
         self.records
             .insert_settled(&settled, appended.at, self.timeline);
         settled
@@ -121,15 +120,14 @@ impl CommitLoop {
         }
     }
 
-    /// Handles a group that was not written: learns what moved, answers the commands that can never be
-    /// written, and has the others decided again, with those of the next batch that rest on them.
-    fn retry_group(
+    /// Handles the commands of the groups that were not written: learns what moved, answers the commands that can
+    /// never be written, and has the others decided again, with those of the next batch that rest on them.
+    fn retry(
         &mut self,
         commands: Vec<DecidedCommand>,
-        conflicts: &[&Conflict],
+        conflicts: &[Conflict],
         baseline: &mut Baseline,
     ) {
-        counter!("tidemark_executor_conflicts_total").increment(1);
         let moved = conflicts.iter().filter_map(|conflict| match conflict {
             Conflict::Stream { id, .. } => Some(ConflictKey::Stream(*id)),
             Conflict::Claim { scope, key, .. } => {
@@ -142,9 +140,7 @@ impl CommitLoop {
         let keys = written.chain(moved).collect();
         let next = self.batch.withdraw_users(&keys, &mut self.cache);
         baseline.restore(&commands, &mut self.cache);
-        for conflict in conflicts {
-            self.learn(conflict, &commands);
-        }
+        self.learn(conflicts, &commands);
         let mut again = Vec::with_capacity(commands.len() + next.len());
         for mut command in commands.into_iter().chain(next) {
             if let Some(answer) = self.answer_to_conflict(&command, conflicts) {
@@ -157,22 +153,29 @@ impl CommitLoop {
         self.decide_again(again);
     }
 
-    /// Takes into the cache what a group did not know.
-    fn learn(&mut self, conflict: &Conflict, commands: &[DecidedCommand]) {
-        match conflict {
-            Conflict::Stream { id, unseen, .. } => self.cache.catch_up(*id, unseen),
-            Conflict::Claim {
-                scope, key, owner, ..
-            } => {
-                let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
-                if let Some(claim) = claim {
-                    self.cache.insert_claim(claim.clone(), *owner);
+    /// Takes into the cache what these commands did not know.
+    fn learn(&mut self, conflicts: &[Conflict], commands: &[DecidedCommand]) {
+        let mut streams = HashSet::new();
+        for conflict in conflicts {
+            match conflict {
+                Conflict::Stream { id, unseen, .. } => {
+                    if streams.insert(id) {
+                        self.cache.catch_up(*id, unseen);
+                    }
                 }
+                Conflict::Claim {
+                    scope, key, owner, ..
+                } => {
+                    let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
+                    if let Some(claim) = claim {
+                        self.cache.insert_claim(claim.clone(), *owner);
+                    }
+                }
+                Conflict::IdempotencyRecord { record, .. } => {
+                    self.records.insert(record.clone(), self.timeline);
+                }
+                Conflict::SubjectKey { .. } => {}
             }
-            Conflict::IdempotencyRecord { record, .. } => {
-                self.records.insert(record.clone(), self.timeline);
-            }
-            Conflict::SubjectKey { .. } => {}
         }
     }
 
@@ -181,7 +184,7 @@ impl CommitLoop {
     fn answer_to_conflict(
         &self,
         command: &DecidedCommand,
-        conflicts: &[&Conflict],
+        conflicts: &[Conflict],
     ) -> Option<Answer> {
         let submission = &command.queued.submission;
         conflicts.iter().find_map(|conflict| match conflict {
