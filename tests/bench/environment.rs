@@ -20,7 +20,7 @@ const PAGE: [u8; 8192] = [7; 8192];
 /// Settings of Postgres that must not be off.
 const DURABLE: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];
 /// Other settings of Postgres that are shown beside the table.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "wal_sync_method",
     "wal_level",
     "wal_compression",
@@ -28,6 +28,7 @@ const OTHERS: [&str; 8] = [
     "min_wal_size",
     "checkpoint_timeout",
     "shared_buffers",
+    "backend_flush_after",
     "server_version",
 ];
 

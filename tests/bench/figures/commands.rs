@@ -156,6 +156,9 @@ async fn measure_clients(
     let name = format!("executor, commands arriving at {rate:.0}/s");
     let figure = Figure::new(name, measured.per_second, "commands/s");
     table.add(figure.with_latencies(&measured.latencies));
+    let p99 = quantile_ms(&measured.latencies, 0.99);
+    let p99 = Figure::new("p99 of these commands", p99, "ms");
+    table.add(p99.target(Target::AtMost(100.0)));
 }
 
 /// Honest bids on one auction, which takes so many at most, while other clients replay finished keys on it.
