@@ -26,7 +26,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-pub(crate) use expiry::remove_expired;
+pub use expiry::remove_expired;
 pub use submission::{Accepted, Answer, Idempotency, Submission};
 
 use crate::admission::{Admission, Permit, Share};

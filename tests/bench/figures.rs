@@ -1,6 +1,7 @@
 //! The figures: one module for each group that `--only` names; `http` has two of them.
 
 pub(crate) mod commands;
+pub(crate) mod expiry;
 pub(crate) mod growth;
 pub(crate) mod http;
 pub(crate) mod lists;

@@ -25,7 +25,7 @@ use serde_json::json;
 use tidemark_tests::Deployment;
 
 use environment::Environment;
-use figures::{commands, growth, http, lists, live, memory, reads, rebuild};
+use figures::{commands, expiry, growth, http, lists, live, memory, reads, rebuild};
 use progress::Progress;
 use table::Table;
 
@@ -64,7 +64,7 @@ struct Arguments {
 enum Group {
     /// The executor in this process, against the append function, COPY and plain transactions
     Commands,
-    /// Memory of the processes at rest, and of clients of live updates
+    /// Memory and CPU of the processes at rest, and memory of clients of live updates
     Memory,
     /// Commands over HTTP while everything runs, and how far read models lag meanwhile
     Http,
@@ -80,6 +80,8 @@ enum Group {
     Rebuild,
     /// Appending to a long log, against a short one
     Growth,
+    /// Commands while millions of idempotency records are removed, against commands alone
+    Expiry,
 }
 
 /// How much is measured.
@@ -90,6 +92,8 @@ struct Scale {
     rebuild_events: i64,
     /// Events of the long log.
     long_log_events: i64,
+    /// Idempotency records that have expired.
+    expired_records: i64,
     /// Clients of live updates.
     live_updates: usize,
     /// Auctions among which lists are read.
@@ -100,6 +104,7 @@ const FULL: Scale = Scale {
     duration: Duration::from_secs(15),
     rebuild_events: 2_000_000,
     long_log_events: 10_000_000,
+    expired_records: 5_000_000,
     live_updates: 10_000,
     listed_auctions: 1_000_000,
 };
@@ -107,6 +112,7 @@ const QUICK: Scale = Scale {
     duration: Duration::from_secs(3),
     rebuild_events: 200_000,
     long_log_events: 1_000_000,
+    expired_records: 500_000,
     live_updates: 2_000,
     listed_auctions: 100_000,
 };
@@ -151,6 +157,10 @@ async fn measure(groups: &[Group], scale: &Scale, fdatasync_per_second: f64) -> 
         let events = scale.long_log_events;
         growth::measure(events, scale.duration, &progress, &mut table).await;
     }
+    if groups.contains(&Group::Expiry) {
+        let records = scale.expired_records;
+        expiry::measure(records, scale.duration, &progress, &mut table).await;
+    }
     progress.end();
     table
 }
@@ -164,7 +174,7 @@ async fn measure_deployment(
 ) {
     let deployment = Deployment::start().await;
     if groups.contains(&Group::Memory) {
-        memory::measure_at_rest(&deployment, progress, table).await;
+        memory::measure_at_rest(&deployment, scale.duration, progress, table).await;
     }
     let market = over_http::Market::open(&deployment).await;
     let both = (&deployment, &market);
@@ -198,6 +208,7 @@ impl Group {
             Self::Lists => lists::STEPS,
             Self::Rebuild => rebuild::STEPS,
             Self::Growth => growth::STEPS,
+            Self::Expiry => expiry::STEPS,
         }
     }
 
@@ -205,7 +216,7 @@ impl Group {
     fn needs_deployment(self) -> bool {
         match self {
             Self::Memory | Self::Http | Self::Visible | Self::Reads | Self::Live => true,
-            Self::Commands | Self::Lists | Self::Rebuild | Self::Growth => false,
+            Self::Commands | Self::Lists | Self::Rebuild | Self::Growth | Self::Expiry => false,
         }
     }
 }

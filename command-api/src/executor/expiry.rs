@@ -12,7 +12,7 @@ use tidemark_platform::config::Executor as Settings;
 const EXECUTORS_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// Removes expired rows now and at each `expiry_interval_ms`, for ever.
-pub(crate) async fn remove_expired(pool: TimedPool, settings: Settings) {
+pub async fn remove_expired(pool: TimedPool, settings: Settings) {
     let mut ticks = tokio::time::interval(Duration::from_millis(settings.expiry_interval_ms));
     loop {
         ticks.tick().await;

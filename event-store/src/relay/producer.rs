@@ -24,7 +24,7 @@ pub(super) type Producer = BlockingDrop<ReportingProducer>;
 /// How long the thread waits for a report until it looks whether the producer is still wanted. The library spends the
 /// last millisecond of each wait in a loop that uses the CPU, so that its own thread, which waits for 100 ms, takes 0.9 %
 /// of a core while nothing happens.
-const REPORT_WAIT: Duration = Duration::from_millis(500);
+const REPORT_WAIT: Duration = Duration::from_secs(1);
 
 /// A producer with a thread that takes its reports.
 pub(super) struct ReportingProducer {

@@ -69,8 +69,14 @@ pub(crate) async fn measure(
         market.bid(0, client, false)
     })
     .await;
-    let name = "p99 of bids on one auction through two executors";
-    let of_two = p99(name, &measured.latencies).against(&of_one);
+    let [first, second] = measured.map(|of_executor| of_executor.latencies);
+    let slower = if quantile_ms(&first, 0.99) > quantile_ms(&second, 0.99) {
+        first
+    } else {
+        second
+    };
+    let name = "p99 of bids on one auction through the slower of two executors";
+    let of_two = p99(name, &slower).against(&of_one);
     table.add(of_one);
     table.add(of_two.target(Target::AtMost(3.0)));
     measure_one_client(market, duration, progress, table).await;

@@ -124,7 +124,7 @@ pub(crate) async fn measure_visibility(
 }
 
 /// How many transactions the database has committed. Each process reports its own within a second of its next rest.
-async fn transactions(pool: &PgPool) -> i64 {
+pub(super) async fn transactions(pool: &PgPool) -> i64 {
     sqlx::query_scalar(
         "select xact_commit from pg_stat_database where datname = current_database()",
     )

@@ -1,4 +1,4 @@
-//! Memory of the processes at rest, and of clients of live updates to which nothing is sent.
+//! What the processes take at rest, and the memory of clients of live updates to which nothing is sent.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
-use tidemark_tests::process::resident_kib;
+use tidemark_tests::process::{cpu_time, resident_kib};
 use tidemark_tests::{Deployment, Process};
 use uuid::Uuid;
 
+use crate::figures::http::transactions;
 use crate::over_http::Connection;
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target};
@@ -21,6 +22,10 @@ pub(crate) const STEPS_OF_LIVE_UPDATES: u64 = 1;
 
 /// The most that a process may take at rest.
 const PROCESS_MIB: f64 = 64.0;
+/// The most of a core that a process may take at rest, in percent.
+const PROCESS_CPU: f64 = 0.5;
+/// For how many times the duration of a figure the CPU is watched, since there is little of it.
+const WATCHED: u32 = 4;
 /// The most that a client of a live update may take.
 const CLIENT_KIB: f64 = 16.0;
 /// How long a process is left alone before it is measured: longer than the interval at which a live
@@ -34,10 +39,11 @@ const CONCURRENT: usize = 64;
 /// Measures the processes, which have just been started.
 pub(crate) async fn measure_at_rest(
     deployment: &Deployment,
+    duration: Duration,
     progress: &Progress,
     table: &mut Table,
 ) {
-    progress.step("memory at rest");
+    progress.step("processes at rest");
     tokio::time::sleep(REST).await;
     let Deployment {
         command_api,
@@ -45,14 +51,31 @@ pub(crate) async fn measure_at_rest(
         projector,
         ..
     } = deployment;
-    for (name, process) in [
-        ("memory of command-api at rest", command_api),
-        ("memory of query-api at rest", query_api),
-        ("memory of projector at rest", projector),
-    ] {
-        let figure = Figure::new(name, memory_kib(process) / 1024.0, "MiB");
+    let processes = [
+        ("command-api", command_api),
+        ("query-api", query_api),
+        ("projector", projector),
+    ];
+    for (process, of) in processes {
+        let name = format!("memory of {process} at rest");
+        let figure = Figure::new(name, memory_kib(of) / 1024.0, "MiB");
         table.add(figure.target(Target::AtMost(PROCESS_MIB)));
     }
+    let pool = &deployment.app.database.pool;
+    let cpu_before = processes.map(|(_, of)| cpu_time(of.pid()));
+    let transactions_before = transactions(pool).await;
+    let watched = duration * WATCHED;
+    tokio::time::sleep(watched).await;
+    for ((process, of), before) in processes.into_iter().zip(cpu_before) {
+        let cpu = cpu_time(of.pid()).saturating_sub(before);
+        let name = format!("CPU of {process} at rest");
+        let percent = cpu.as_secs_f64() / watched.as_secs_f64() * 100.0;
+        table.add(Figure::new(name, percent, "% of a core").target(Target::AtMost(PROCESS_CPU)));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    let made = (transactions(pool).await - transactions_before) as f64;
+    let name = "transactions of Postgres at rest";
+    table.add(Figure::new(name, made / watched.as_secs_f64(), "a second"));
 }
 
 /// Measures what each of this many live updates takes, spread over these auctions.

@@ -30,18 +30,23 @@ pub(crate) async fn closed_loop(
     saturate(&mut executor_clients(market, clients, next), duration).await
 }
 
-/// The same with every other client at the second executor.
+/// The same with half of the clients at the second executor. Returns what was measured at each.
 pub(crate) async fn closed_loop_of_two(
     market: &Arc<Market>,
     clients: usize,
     duration: Duration,
     next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
-) -> Measured {
-    let mut all = executor_clients(market, clients, next);
-    for client in all.iter_mut().step_by(2) {
+) -> [Measured; 2] {
+    let mut first = executor_clients(market, clients, next);
+    let mut second = first.split_off(clients / 2);
+    for client in &mut second {
         client.executor = market.second_executor.clone();
     }
-    saturate(&mut all, duration).await
+    tokio::join!(
+        saturate(&mut first, duration),
+        saturate(&mut second, duration)
+    )
+    .into()
 }
 
 /// The same at one executor with commands that arrive at a fixed rate.

@@ -23,6 +23,7 @@ use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, KeyedHash, Metadata, Moment, ProductId, SessionId,
     Timestamp, UserId, samples,
 };
+use tidemark_platform::Config;
 use tidemark_platform::clock::Clock;
 use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
@@ -50,6 +51,8 @@ pub(crate) struct OpenAuction {
 pub(crate) struct Market {
     /// Its database, which is removed when the market is dropped.
     pub(crate) database: Database,
+    /// The settings of a process in it.
+    pub(crate) config: Config,
     /// Connections of the role that appends.
     pub(crate) pool: PgPool,
     /// The way into the log.
@@ -120,6 +123,7 @@ impl Market {
         }
         Self {
             database,
+            config,
             pool,
             executor,
             second_executor,

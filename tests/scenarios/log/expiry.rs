@@ -1,18 +1,9 @@
 //! Idempotency records are removed when nobody needs them any more, whoever sent the command, a few at a time.
 
-use std::time::{Duration, Instant};
-
-use futures::future::join_all;
 use serde_json::json;
 use sqlx::PgPool;
-use tidemark_platform::ids::new_id;
 use tidemark_tests::app::AppBuilder;
-use tidemark_tests::{App, Client, Process, eventually};
-use uuid::Uuid;
-
-/// What the measurement consists of.
-const CLIENTS: usize = 16;
-const MEASURED: Duration = Duration::from_mins(1);
+use tidemark_tests::{App, eventually};
 
 /// A record of a command that came so many hours ago.
 pub(super) async fn insert_record(pool: &PgPool, principal: &str, key: &str, hours: i32) {
@@ -153,66 +144,4 @@ async fn a_record_that_is_being_removed_holds_up_no_command() {
     let fresh = app.admin().await.with_key("3f2c8a4e-another-key-of-this");
     fresh.post("/v1/categories", &other).await.ok();
     removal.rollback().await.unwrap();
-}
-
-/// Prints how many records a process removes in a minute, and what that costs the commands that come meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "it measures, and takes minutes"]
-async fn five_million_records_are_removed_under_load() {
-    let app = App::builder()
-        .set("TIDEMARK_EXECUTOR__IDEMPOTENCY_TTL_H", 10_000)
-        .start()
-        .await;
-    let pool = &app.database.pool;
-    let admin = app.admin().await;
-    let mut categories = Vec::new();
-    for _ in 0..CLIENTS {
-        categories.push(app.category(None).await);
-    }
-    let fill = "insert into idempotency_records
-                select gen_random_uuid(), sha256(n::text::bytea), 201, gen_random_uuid(), 1, n, clock_timestamp() - interval '48 hours' + n * interval '1 ms'
-                  from generate_series(1, 5000000) as numbers (n)";
-    sqlx::query(fill).execute(pool).await.unwrap();
-    for (name, hours) in [("without removal", 10_000), ("with removal", 24)] {
-        let mut settings = app.settings.clone();
-        settings.set("TIDEMARK_EXECUTOR__IDEMPOTENCY_TTL_H", hours.to_string());
-        let process = Process::command_api(&settings).await;
-        let before = records(pool).await;
-        let clients = categories.iter().map(|category| {
-            let admin = admin.via_command_api(&process.url);
-            toggle(admin, *category)
-        });
-        let mut latencies = join_all(clients).await.concat();
-        latencies.sort_unstable();
-        let sent = latencies.len();
-        let removed = before + i64::try_from(sent).unwrap() - records(pool).await;
-        let at = |percent: usize| latencies[(sent - 1) * percent / 100];
-        let [p50, p99, max] = [50, 99, 100].map(at);
-        eprintln!(
-            "{name}: {sent} commands in {MEASURED:?}, p50 {p50:?}, p99 {p99:?}, max {max:?}; {removed} records removed"
-        );
-    }
-}
-
-async fn records(pool: &PgPool) -> i64 {
-    let count = sqlx::query_scalar("select count(*) from idempotency_records");
-    count.fetch_one(pool).await.unwrap()
-}
-
-/// Deactivates and activates a category, each time with a key, and returns how long each answer took.
-async fn toggle(admin: Client, category: Uuid) -> Vec<Duration> {
-    let (started, mut latencies) = (Instant::now(), Vec::new());
-    while started.elapsed() < MEASURED {
-        let action = ["deactivate", "activate"][latencies.len() % 2];
-        let keyed = admin.with_key(&new_id().to_string());
-        let sent = Instant::now();
-        let path = format!("/v1/categories/{category}/{action}");
-        keyed.post_empty(&path).await.ok();
-        latencies.push(sent.elapsed());
-    }
-    if latencies.len() % 2 == 1 {
-        let path = format!("/v1/categories/{category}/activate");
-        admin.post_empty(&path).await.ok();
-    }
-    latencies
 }
