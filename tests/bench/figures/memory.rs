@@ -26,8 +26,8 @@ const PROCESS_MIB: f64 = 64.0;
 const PROCESS_CPU: f64 = 0.5;
 /// For how many times the duration of a figure the CPU is watched, since there is little of it.
 const WATCHED: u32 = 4;
-/// The most that a client of a live update may take.
-const CLIENT_KIB: f64 = 16.0;
+/// The most that a client of a live update may take: the HTTP server keeps two buffers of 8 KiB for each connection.
+const CLIENT_KIB: f64 = 18.0;
 /// How long a process is left alone before it is measured: longer than the interval at which a live
 /// update looks again.
 const REST: Duration = Duration::from_secs(6);
