@@ -91,9 +91,7 @@ impl Batch {
         if let Err(error) = decided.encode_events(limits) {
             return DecideResult::Failed(decided.queued, error);
         }
-        for id in decided.reads.streams.keys() {
-            cache.mark_used(*id);
-        }
+        cache.mark_used(decided.reads.streams.keys(), decided.reads.claims.keys());
         let (_, last) = self.decided_at.get_or_insert((now, now));
         *last = now;
         self.extend_baseline(&decided, cache);
@@ -101,7 +99,7 @@ impl Batch {
         decided.complete_part(&self.baseline);
         if decided.is_accepted() {
             for claim in decided.queued.submission.command.unowned() {
-                cache.insert_unowned(claim);
+                cache.insert_unknown_claim(claim, None);
             }
         }
         self.push(decided);

@@ -55,7 +55,7 @@ impl Cache {
     pub(super) fn insert_stream(&mut self, id: Uuid, loaded: LoadedStream) {
         if self.version(id).is_none_or(|known| known < loaded.version) {
             self.evict_stream(id);
-            self.bytes += loaded.bytes();
+            self.bytes += stream_bytes(&loaded);
             let evidence = Evidence::None;
             self.streams.put(id, CachedStream { loaded, evidence });
         }
@@ -95,10 +95,10 @@ impl Cache {
         }
     }
 
-    /// Inserts a claim that nobody owns, unless its owner is known.
-    pub(super) fn insert_unowned(&mut self, claim: Claim) {
+    /// Inserts the owner of a claim, unless one is known: that is of later than a load which has taken long.
+    pub(super) fn insert_unknown_claim(&mut self, claim: Claim, owner: Option<Uuid>) {
         if !self.claims.contains(&claim) {
-            self.insert_claim(claim, None);
+            self.insert_claim(claim, owner);
         }
     }
 
@@ -110,15 +110,10 @@ impl Cache {
     /// Applies the next event of a stream to its state. A stream that is not in the cache is new: a
     /// decision reads every other stream before it writes to it.
     pub(super) fn apply(&mut self, id: Uuid, event: &Event, at: Timestamp) {
+        let bytes_before = self.stream(id).map_or(0, stream_bytes);
         let cached = self.streams.get_or_insert_mut(id, CachedStream::default);
-        let loaded = &mut cached.loaded;
-        let bytes_before = if loaded.version == 0 {
-            0
-        } else {
-            loaded.bytes()
-        };
-        loaded.apply(event, at);
-        self.bytes = (self.bytes + loaded.bytes()).saturating_sub(bytes_before);
+        cached.loaded.apply(event, at);
+        self.bytes = (self.bytes + stream_bytes(&cached.loaded)).saturating_sub(bytes_before);
     }
 
     /// Sets when the log recorded an event of a stream, unless a later event has been decided meanwhile.
@@ -161,15 +156,24 @@ impl Cache {
         self.foreign_appends += 1;
     }
 
-    /// Marks a stream as used just now.
-    pub(super) fn mark_used(&mut self, id: Uuid) {
-        self.streams.promote(&id);
+    /// Marks what a decision has read as used just now.
+    pub(super) fn mark_used<'a>(
+        &mut self,
+        streams: impl Iterator<Item = &'a Uuid>,
+        claims: impl Iterator<Item = &'a Claim>,
+    ) {
+        for id in streams {
+            self.streams.promote(id);
+        }
+        for claim in claims {
+            self.claims.promote(claim);
+        }
     }
 
     /// Evicts the state of a stream.
     pub(super) fn evict_stream(&mut self, id: Uuid) {
         if let Some(cached) = self.streams.pop(&id) {
-            self.bytes = self.bytes.saturating_sub(cached.loaded.bytes());
+            self.bytes = self.bytes.saturating_sub(stream_bytes(&cached.loaded));
         }
     }
 
@@ -185,19 +189,17 @@ impl Cache {
         *self = Self::new(self.bytes_max);
     }
 
-    /// Evicts what was used least recently until the bound is kept.
+    /// Evicts what was used least recently until the bound is kept. Of claims, which are much fewer, as many may stay as
+    /// of streams.
     pub(super) fn shrink(&mut self) {
         while self.bytes > self.bytes_max {
-            if let Some((claim, _)) = self.claims.pop_lru() {
-                self.bytes = self.bytes.saturating_sub(claim_bytes(&claim));
-            }
-            match self.streams.pop_lru() {
-                Some((_, cached)) => {
-                    self.bytes = self.bytes.saturating_sub(cached.loaded.bytes());
-                }
-                None if self.claims.is_empty() => self.bytes = 0,
-                None => {}
-            }
+            let evicted = if self.claims.len() > self.streams.len() {
+                self.claims.pop_lru().map(|(claim, _)| claim_bytes(&claim))
+            } else {
+                let stream = self.streams.pop_lru();
+                stream.map(|(_, cached)| stream_bytes(&cached.loaded))
+            };
+            self.bytes = evicted.map_or(0, |bytes| self.bytes.saturating_sub(bytes));
         }
         #[expect(
             clippy::cast_precision_loss,
@@ -217,8 +219,15 @@ impl States for Cache {
     }
 }
 
+/// What an entry takes besides what it holds: two links, what the allocator adds, and its place in the hash table.
+const ENTRY_BYTES: usize = 64;
+
+fn stream_bytes(loaded: &LoadedStream) -> usize {
+    size_of::<(Uuid, Evidence)>() + loaded.bytes() + ENTRY_BYTES
+}
+
 fn claim_bytes(claim: &Claim) -> usize {
-    size_of::<(Claim, Option<Uuid>)>() + claim.key.len()
+    size_of::<(Claim, Option<Uuid>)>() + claim.key.len() + ENTRY_BYTES
 }
 
 #[cfg(test)]

@@ -114,7 +114,8 @@ impl Loading {
                     (Load::Stream(id), inserted)
                 }
                 LoadResult::Claim(claim, owner) => {
-                    let inserted = owner.map(|owner| cache.insert_claim(claim.clone(), owner));
+                    let inserted =
+                        owner.map(|owner| cache.insert_unknown_claim(claim.clone(), owner));
                     (Load::Claim(claim), inserted)
                 }
             };
