@@ -65,12 +65,23 @@ prepare() {
     fi
 }
 
+# Checks every shell script of the repository. Those that a first line tells are programs. The others, which end in .sh, are
+# parts: they use what other parts set, so they are checked as the programs source them.
+lint_shell() {
+    local first_line='FNR == 1 { if (/^#!.*sh$/) print FILENAME; nextfile }' programs part
+    mapfile -t programs < <(git ls-files -z | xargs --null awk "$first_line")
+    shellcheck --external-sources --check-sourced "${programs[@]}" || die "the shell scripts have faults"
+    git ls-files '*.sh' | while read -r part; do
+        grep --quiet --fixed-strings --line-regexp "# shellcheck source=$part" "${programs[@]}" || die "no program sources $part"
+    done
+}
+
 # Checks the files that nothing compiles.
 lint() {
-    need_packages shellcheck docker-compose
+    need_packages git shellcheck docker-compose
     locked write_environment
     cd "$ROOT" || exit
-    shellcheck --external-sources dev .ci/run || die "the shell scripts have faults"
+    lint_shell
     docker-compose --env-file "$DEV_DIR/compose.env" --profile obs config --quiet || die "docker-compose.yml has faults"
 }
 

@@ -38,8 +38,10 @@ enter_environment() {
         if [[ " $(may_know "$name") " != *" $variable "* ]]; then unset "TIDEMARK_$variable"; fi
     done
     case $name in
-        query-api) export TIDEMARK_SERVICE_TOKEN="$(service_token query-api)" ;;
-        projector) export TIDEMARK_SERVICE_TOKEN="$(service_token projector)" ;;
+        query-api | projector)
+            TIDEMARK_SERVICE_TOKEN=$(service_token "$name")
+            export TIDEMARK_SERVICE_TOKEN
+            ;;
     esac
 }
 

@@ -25,10 +25,10 @@ copy_for_mutants() {
 # mutate FILES TESTS...: makes those faults in these files (a regular expression) that no test has noticed yet, and
 # lets these tests look for each.
 mutate() {
-    local files=$1 out="$MUTANTS_DIR/mutants.out" status=0
+    local where=$1 out="$MUTANTS_DIR/mutants.out" status=0
     shift
-    say "faults in $files, and the tests: $*"
-    cargo mutants --in-place --iterate --output "$MUTANTS_DIR" --timeout "$MUTANT_SECONDS" --re "$files" "$@" || status=$?
+    say "faults in $where, and the tests: $*"
+    cargo mutants --in-place --iterate --output "$MUTANTS_DIR" --timeout "$MUTANT_SECONDS" --re "$where" "$@" || status=$?
     # 2: a fault was not noticed. 3: tests took too long.
     case $status in 0 | 2 | 3) ;; *) die "cargo-mutants failed" "its messages are above" ;; esac
     cat "$out/caught.txt" "$out/timeout.txt" >>"$MUTANTS_DIR/caught"
