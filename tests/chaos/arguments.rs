@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::process;
+use std::{env, process};
 
 use clap::Parser;
 
@@ -10,6 +10,7 @@ use crate::controls;
 use crate::controls::Control;
 use crate::faults;
 use crate::faults::Fault;
+use crate::report::Skips;
 use crate::servers::Paths;
 
 /// The seed of `--ci`, so that it does the same each time.
@@ -160,6 +161,16 @@ impl Arguments {
             .collect()
     }
 
+    /// Whether a fault may be skipped: none of `--ci` in CI, where `CI` is `true`.
+    pub(crate) fn skips(&self) -> Skips {
+        let is_in_ci = env::var_os("CI").is_some_and(|ci| ci == "true");
+        if self.ci && is_in_ci {
+            Skips::Forbidden
+        } else {
+            Skips::Allowed
+        }
+    }
+
     /// The positive controls to run.
     pub(crate) fn controls(&self) -> Vec<Control> {
         if self.ci {
@@ -179,7 +190,7 @@ impl Arguments {
             postgres_bin: self.postgres_bin.clone(),
             kafka_libs: self.kafka_libs.clone(),
             deploy: self.deploy.clone(),
-            binaries: std::env::current_exe().unwrap().parent().unwrap().into(),
+            binaries: env::current_exe().unwrap().parent().unwrap().into(),
         }
     }
 

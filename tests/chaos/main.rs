@@ -89,7 +89,7 @@ async fn run(arguments: &Arguments, seed: u64, directory: &Path) -> Summary {
         }
         let (number, faults) = (round.number, names(round).join(" "));
         println!("round {number} of {count}: {faults}");
-        let report = round::run(&paths, directory, round, |injection| {
+        let report = round::run(&paths, directory, round, arguments.skips(), |injection| {
             println!("  {injection}");
         });
         let report = report.await;

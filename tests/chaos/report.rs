@@ -9,6 +9,7 @@ use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Outcome;
 use crate::journal;
 use crate::load::Tally;
 use crate::plan::Round;
@@ -55,6 +56,14 @@ pub(crate) enum InjectionResult {
     Skipped { reason: String },
 }
 
+/// Whether a fault may be left out that this machine cannot inject.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Skips {
+    Allowed,
+    /// It has failed. In CI nobody reads that it was left out.
+    Forbidden,
+}
+
 /// What came of an invariant in one round.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct InvariantReport {
@@ -92,6 +101,21 @@ pub(crate) enum ControlResult {
     Broken {
         reason: String,
     },
+}
+
+impl InjectionResult {
+    /// The result of an injection that came to its end.
+    pub(crate) fn of(outcome: Outcome, skips: Skips) -> Self {
+        match outcome {
+            Outcome::Recovered(after) => Self::Passed {
+                recovery_ms: after.as_millis().try_into().unwrap(),
+            },
+            Outcome::Skipped(reason) if skips == Skips::Allowed => Self::Skipped { reason },
+            Outcome::Skipped(reason) => Self::Failed {
+                reason: format!("in CI every fault must be injected: {reason}"),
+            },
+        }
+    }
 }
 
 impl RoundReport {
@@ -227,5 +251,39 @@ impl Display for ControlReport {
             ControlResult::Skipped { reason } => write!(f, "skipped: {reason}"),
             ControlResult::Broken { reason } => write!(f, "BROKEN, it did not end: {reason}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn round_of(outcome: Outcome, skips: Skips) -> RoundReport {
+        let round = Round {
+            number: 0,
+            seed: 1,
+            faults: Vec::new(),
+        };
+        let mut report = RoundReport::new(&round, Path::new("round-0"));
+        report.injections.push(InjectionReport {
+            fault: "step-clock".to_owned(),
+            result: InjectionResult::of(outcome, skips),
+            tally: Tally::default(),
+        });
+        report
+    }
+
+    #[test]
+    fn a_fault_that_is_skipped_is_a_failure_in_ci_and_nowhere_else() {
+        let skipped = || Outcome::Skipped("install faketime".to_owned());
+        assert!(round_of(skipped(), Skips::Allowed).is_good());
+        let problems = round_of(skipped(), Skips::Forbidden).problems();
+        let problem =
+            "FAILED step-clock: in CI every fault must be injected: install faketime".to_owned();
+        assert_eq!(problems, [problem]);
+        let recovered = Outcome::Recovered(Duration::from_millis(7));
+        assert!(round_of(recovered, Skips::Forbidden).is_good());
     }
 }

@@ -12,14 +12,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::timeout;
 
-use crate::faults::{Fault, Injection, Outcome};
+use crate::faults::{Fault, Injection};
 use crate::invariants;
 use crate::invariants::topics::Repeats;
 use crate::invariants::{Checked, Observed};
 use crate::load::Load;
 use crate::panics::message_of;
 use crate::plan::Round;
-use crate::report::{InjectionReport, InjectionResult, InvariantReport, RoundReport};
+use crate::report::{InjectionReport, InjectionResult, InvariantReport, RoundReport, Skips};
 use crate::servers::Paths;
 use crate::stack::Stack;
 
@@ -36,6 +36,7 @@ pub(crate) async fn run(
     paths: &Paths,
     directory: &Path,
     round: &Round,
+    skips: Skips,
     on_injection: impl Fn(&InjectionReport),
 ) -> RoundReport {
     let directory = directory.join(format!("round-{}", round.number));
@@ -43,7 +44,7 @@ pub(crate) async fn run(
     let _ = fs::remove_dir_all(&directory);
     let started = Instant::now();
     let mut report = RoundReport::new(round, &directory);
-    let work = inject_and_check(paths, &directory, round, &mut report, on_injection);
+    let work = inject_and_check(paths, &directory, round, skips, &mut report, on_injection);
     if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
         report.broken = Some(message_of(&*panic));
     }
@@ -58,6 +59,7 @@ async fn inject_and_check(
     paths: &Paths,
     directory: &Path,
     round: &Round,
+    skips: Skips,
     report: &mut RoundReport,
     on_injection: impl Fn(&InjectionReport),
 ) {
@@ -77,7 +79,7 @@ async fn inject_and_check(
             load: load.clone(),
             rng: StdRng::seed_from_u64(rng.random()),
         };
-        let injected = inject(fault, injection).await;
+        let injected = inject(fault, injection, skips).await;
         on_injection(&injected);
         report.injections.push(injected);
     }
@@ -109,16 +111,13 @@ fn report_of(checked: Checked) -> InvariantReport {
 }
 
 /// Injects a fault, heals the stack, and waits until the service is back.
-async fn inject(fault: &Fault, injection: Injection) -> InjectionReport {
+async fn inject(fault: &Fault, injection: Injection, skips: Skips) -> InjectionReport {
     let (stack, load) = (injection.stack.clone(), injection.load.clone());
     load.fault_begins(fault.name);
     let before = load.tally();
     let work = timeout(INJECTION_TIMEOUT, (fault.inject)(injection));
     let result = match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(Ok(Outcome::Recovered(after))) => InjectionResult::Passed {
-            recovery_ms: after.as_millis().try_into().unwrap(),
-        },
-        Ok(Ok(Outcome::Skipped(reason))) => InjectionResult::Skipped { reason },
+        Ok(Ok(outcome)) => InjectionResult::of(outcome, skips),
         Ok(Err(_)) => InjectionResult::Failed {
             reason: format!("it did not end within {INJECTION_TIMEOUT:?}"),
         },
