@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use rand::seq::SliceRandom;
 use tokio::time::sleep;
 
 use super::{Fault, Injection, Outcome};
@@ -26,7 +27,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "step-clock",
-        "the clock of a command API steps by 10 min, ahead or back, with timers due",
+        "the clock of a command API steps 10 min ahead, and 10 min back, with timers due",
         4,
         |i| step_clock(i).boxed(),
     ),
@@ -41,6 +42,8 @@ const JUMPS: [&str; 5] = ["+0", "+1.0", "-0.5", "+0.3", "-1.0"];
 const JUMP_INTERVAL: Duration = Duration::from_millis(200);
 /// Steps of a clock that was right, in seconds: much longer than the shared auctions last.
 const STEPS: [&str; 2] = ["+600", "-600"];
+/// The offset of a clock that is right.
+const RIGHT: &str = "+0";
 /// How many auctions must end after a step. Their timers were set before it.
 const AUCTIONS_CLOSED: i64 = 2;
 /// Debian has the library in a directory for each architecture below this one.
@@ -70,19 +73,24 @@ async fn jumping_clock(mut injection: Injection) -> Outcome {
     run_with_clock(&injection, &process, clock.setting(), jump).await
 }
 
-/// Steps the clock of the command API that timers are sent to. The invariants see an auction that is
-/// closed early, or not closed at all.
+/// Steps the clock of the command API that timers are sent to: one way, back to where it was, and the other
+/// way. The invariants see an auction that is closed early, or not closed at all.
 async fn step_clock(mut injection: Injection) -> Outcome {
-    let step = *injection.one_of(&STEPS);
+    let mut steps = STEPS;
+    steps.shuffle(&mut injection.rng);
+    let [one_way, other_way] = steps;
     let process = &injection.stack.command_apis[0];
     let clock = Clock::new(&injection.stack.directory);
     let step = async {
-        let auctions = auctions_closed(&injection).await;
-        clock.set(step);
-        wait_until("auctions end at the wrong clock", || async {
-            auctions_closed(&injection).await >= auctions + AUCTIONS_CLOSED
-        })
-        .await;
+        for offset in [one_way, RIGHT, other_way] {
+            let auctions = auctions_closed(&injection).await;
+            clock.set(offset);
+            let what = format!("auctions end after the clock has stepped to {offset} s");
+            wait_until(&what, || async {
+                auctions_closed(&injection).await >= auctions + AUCTIONS_CLOSED
+            })
+            .await;
+        }
     };
     run_with_clock(&injection, process, clock.setting(), step).await
 }
@@ -144,7 +152,7 @@ impl Clock {
     /// A clock that is right.
     fn new(directory: &Path) -> Self {
         let clock = Self(directory.join("clock"));
-        clock.set("+0");
+        clock.set(RIGHT);
         clock
     }
 
