@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use tidemark_event_store::relay::{Relay, Settings};
 use tidemark_event_store::{TimedPool, kafka_settings};
 use tidemark_platform::config::{Config, required};
@@ -15,39 +16,47 @@ use tokio_util::sync::CancellationToken;
 use crate::process_roles::ProcessRoles;
 use crate::start_error::StartError;
 
-/// A future that runs the relay until `stop`. It ends at once if this replica has no relay or no broker
-/// is configured. Who appends in this process notifies `appended`.
+/// The connections of the relay; none if this replica has no relay or no broker is configured.
 ///
 /// # Errors
 /// If the URL of the relay's database role is missing or wrong.
+pub(crate) fn pool(config: &Config, roles: ProcessRoles) -> Result<Option<TimedPool>, StartError> {
+    if !roles.relay {
+        return Ok(None);
+    }
+    if config.kafka.brokers.is_empty() {
+        tracing::warn!("kafka.brokers is empty: the log is not published");
+        return Ok(None);
+    }
+    let url = required(&config.database.relay_url, "database.relay_url")?;
+    let pool = database::pool(&config.database, url)?;
+    Ok(Some(TimedPool::new(
+        pool,
+        config.database.response_timeout(),
+    )))
+}
+
+/// A future that runs the relay until `stop`, on the connections of [`pool`]. It ends at once if there are none. Who
+/// appends in this process notifies `appended`.
 pub(crate) fn start(
     config: &Config,
-    roles: ProcessRoles,
+    pool: Option<TimedPool>,
     appended: Arc<Notify>,
     stop: CancellationToken,
-) -> Result<impl Future<Output = ()> + use<>, StartError> {
-    let has_broker = !config.kafka.brokers.is_empty();
-    if roles.relay && !has_broker {
-        tracing::warn!("kafka.brokers is empty: the log is not published");
-    }
-    let relay = if roles.relay && has_broker {
-        let url = required(&config.database.relay_url, "database.relay_url")?;
-        let pool = database::pool(&config.database, url)?;
-        let measuring = database::measure(vec![("relay", pool.clone())]);
-        let pool = TimedPool::new(pool, config.database.response_timeout());
+) -> impl Future<Output = ()> + use<> {
+    let relay = pool.map(|pool| {
+        let measuring = database::measure(vec![("relay", PgPool::clone(&pool))]);
         let relay = Relay::new(pool, settings(config), new_id(), appended);
-        Some((relay, measuring))
-    } else {
-        None
-    };
-    Ok(async move {
+        (relay, measuring)
+    });
+    async move {
         if let Some((relay, measuring)) = relay {
             tokio::select! {
                 () = relay.run(stop) => {}
                 () = measuring => {}
             }
         }
-    })
+    }
 }
 
 fn settings(config: &Config) -> Settings {

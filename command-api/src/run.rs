@@ -58,13 +58,17 @@ async fn serve(
     shutdown: &CancellationToken,
 ) -> Result<(), StartError> {
     let appended = Arc::new(Notify::new());
-    let relay = relay::start(config, roles, Arc::clone(&appended), shutdown.clone())?;
+    let relay_pool = relay::pool(config, roles)?;
+    let readiness = relay_pool
+        .clone()
+        .map_or_else(Readiness::new, |pool| database_readiness(Log::new(pool)));
+    let relay = relay::start(config, relay_pool, Arc::clone(&appended), shutdown.clone());
     let relay = needed("the relay", spawn(relay), shutdown);
     let served = async {
         if roles.api {
             return serve_api(config, listener, appended, shutdown).await;
         }
-        let router = ops::router(Readiness::new(), &config.http);
+        let router = ops::router(readiness, &config.http);
         Ok(server::serve(listener, router, &config.http, shutdown.clone()).await?)
     };
     let (served, relay) = tokio::join!(served, relay);
@@ -141,19 +145,21 @@ fn router(
         clock: clock.clone(),
         config: Arc::clone(config),
     };
-    let log = Log::new(pool);
-    let readiness = Readiness::new()
-        .check("database", move || {
-            let log = log.clone();
-            async move { log.head().await.map(drop) }
-        })
-        .check("executor", move || {
-            let is_running = running.is_running();
-            async move { is_running.then_some(()).ok_or("decides no commands") }
-        });
+    let readiness = database_readiness(Log::new(pool)).check("executor", move || {
+        let is_running = running.is_running();
+        async move { is_running.then_some(()).ok_or("decides no commands") }
+    });
     let authenticator = Authenticator::from_config(config, clock)?;
     let router = middleware::apply(routes::router(app), &config.http, authenticator);
     Ok(router.merge(ops::router(readiness, &config.http)))
+}
+
+/// The readiness of a process that needs Postgres to answer.
+fn database_readiness(log: Log) -> Readiness {
+    Readiness::new().check("database", move || {
+        let log = log.clone();
+        async move { log.head().await.map(drop) }
+    })
 }
 
 fn decode_key(text: &SecretString, setting: &'static str) -> Result<Vec<u8>, StartError> {

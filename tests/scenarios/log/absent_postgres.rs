@@ -62,11 +62,11 @@ async fn status(process: &Process, path: &str) -> u16 {
 
 #[tokio::test]
 async fn processes_start_before_postgres_and_are_ready_once_it_answers() {
-    let app = App::start().await;
-    for kind in [COMMAND_API, PROJECTOR, QUERY_API] {
+    let app = App::builder().relay().start().await;
+    for kind in [COMMAND_API, RELAY, PROJECTOR, QUERY_API] {
         let (process, postgres) = kind.start(&app.settings, Fault::Reset).await;
-        assert_eq!(status(&process, "/livez").await, 200, "{}", kind.binary);
-        assert_eq!(status(&process, "/readyz").await, 503, "{}", kind.binary);
+        assert_eq!(status(&process, "/livez").await, 200, "{}", kind.role);
+        assert_eq!(status(&process, "/readyz").await, 503, "{}", kind.role);
         postgres.heal();
         process.is_ready().await;
     }
