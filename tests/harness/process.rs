@@ -184,11 +184,16 @@ impl Process {
     }
 
     /// Asks it to end (SIGTERM), and waits until it has ended.
-    pub async fn terminate(mut self) -> ExitStatus {
+    pub async fn terminate(self) -> ExitStatus {
         let kill = Command::new("sh")
             .args(["-c", r#"kill -s TERM "$0""#, &self.pid().to_string()])
             .status();
         assert!(kill.await.unwrap().success());
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(mut self) -> ExitStatus {
         let ended = tokio::time::timeout(DEADLINE, self.child.wait()).await;
         ended
             .unwrap_or_else(|_| panic!("the process does not end"))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 use tidemark_command_api::Share;
 use tidemark_command_api::error::Error;
 use tidemark_command_api::executor::{Answer, Executor, Submission};
@@ -15,6 +16,8 @@ use tidemark_platform::clock::Clock;
 use tidemark_platform::database;
 use tidemark_tests::database::RESPONSE_TIMEOUT;
 use tidemark_tests::{App, eventually};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -98,4 +101,49 @@ async fn an_executor_whose_loop_has_died_is_not_running() {
     assert!(matches!(answer, Err(Error::ShuttingDown)), "{answer:?}");
     assert!(commit_loop.await.unwrap_err().is_panic());
     assert!(!executor.is_running());
+}
+
+/// Has the log say that it ends where no log can end. That is more than the loop can count to, and it panics.
+const BREAK_THE_APPEND: &str = r"
+    do $do$
+    begin
+        execute replace(
+            pg_get_functiondef('append'::regproc),
+            E'\nend\n$function$',
+            E'\n    head := 9223372036854775807;\nend\n$function$'
+        );
+    end
+    $do$";
+
+/// A process that is about to end accepts no connections. So the request whether it is ready has begun before.
+#[tokio::test]
+async fn a_process_whose_commit_loop_has_died_is_not_ready_and_ends_with_an_error() {
+    let app = App::start().await;
+    let process = app.spawn_command_api().await;
+    let admin = app.admin().await.via_command_api(&process.url);
+    sqlx::raw_sql(BREAK_THE_APPEND)
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    let address = process.url.strip_prefix("http://").unwrap();
+    let mut probe = TcpStream::connect(address).await.unwrap();
+    probe.write_all(b"GET /readyz HTTP/1.1\r\n").await.unwrap();
+
+    let body = json!({"name": "Charts", "slug": "charts"});
+    let answer = admin.post("/v1/categories", &body).await;
+    answer.problem(503, "shutting_down");
+    eventually("the process to accept no connections", || async {
+        TcpStream::connect(address).await.is_err().then_some(())
+    })
+    .await;
+    probe.write_all(b"host: probe\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    probe.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let body = answer.split("\r\n\r\n").nth(1).unwrap();
+    let problem: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(problem["code"], "not_ready");
+    let missing = json!({"executor": "decides no commands", "running": "stopping"});
+    assert_eq!(problem["missing"], missing);
+    assert!(!process.ended().await.success());
 }
