@@ -132,7 +132,7 @@ impl Terminal {
             .ok()?;
         let lags = text
             .lines()
-            .filter(|line| line.starts_with("tidemark_projection_lag"));
+            .filter(|line| line.starts_with("tidemark_projection_lag_events"));
         let lags = lags.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         lags.reduce(f64::max).map(|lag| lag.max(0.0))
     }

@@ -4,7 +4,7 @@
 mod modules;
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use source::{rust_files, workspace};
@@ -113,23 +113,57 @@ fn metric_names() -> BTreeSet<String> {
         .collect()
 }
 
-#[test]
-fn every_metric_is_in_the_list_that_describes_it() {
+/// The names of the list of metrics, each with what it means.
+fn described_metrics() -> BTreeMap<String, String> {
     let list = workspace().join("platform/src/telemetry/metrics.txt");
     let list = fs::read_to_string(list).unwrap();
     let lines = list.lines().filter(|line| !line.starts_with('#'));
-    let described: BTreeSet<&str> = lines
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect();
+    let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    words
+        .filter(|words| !words.is_empty())
+        .map(|words| (words[1].to_owned(), words[2..].join(" ")))
+        .collect()
+}
+
+#[test]
+fn every_metric_is_in_the_list_that_describes_it() {
+    let described = described_metrics();
     let named = metric_names();
     for name in &named {
         let is_described = described
-            .iter()
+            .keys()
             .any(|found| found.starts_with(name.as_str()));
         assert!(is_described, "{name} is not described");
     }
-    for name in described {
+    for name in described.keys() {
         let is_named = named.iter().any(|found| name.starts_with(found.as_str()));
         assert!(is_named, "no code names {name}");
+    }
+}
+
+/// What metrics are measured in: units, and kinds of things that they count.
+const UNITS: [&str; 12] = [
+    "actions",
+    "assignments",
+    "bytes",
+    "commands",
+    "connections",
+    "epoch",
+    "events",
+    "passwords",
+    "position",
+    "rows",
+    "seconds",
+    "shards",
+];
+
+#[test]
+fn every_metric_is_named_for_its_unit() {
+    for (name, meaning) in described_metrics() {
+        let what = name.strip_suffix("_max").unwrap_or(&name);
+        let (_, ending) = what.rsplit_once('_').unwrap();
+        let is_one_or_nothing = meaning.starts_with("1 if ") || meaning.starts_with("1 while ");
+        let is_named = UNITS.contains(&ending) || ["total", "info"].contains(&ending);
+        assert!(is_named || is_one_or_nothing, "{name} names no unit");
     }
 }

@@ -51,7 +51,7 @@ async fn give(feed: &mut dyn Feed, ring: &Ring, retry: Duration) -> FollowError 
             Ok(events) => {
                 ring.push(events);
                 #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-                gauge!("tidemark_ring_head").set(ring.head() as f64);
+                gauge!("tidemark_ring_head_position").set(ring.head() as f64);
             }
             Err(error @ FollowError::OtherLog(_)) => return error,
             Err(error @ FollowError::Database(_)) => {

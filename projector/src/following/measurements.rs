@@ -42,10 +42,10 @@ impl Measurements {
             id,
             standing_still,
             position: gauge("position"),
-            lag: gauge("lag"),
+            lag: gauge("lag_events"),
             batch: gauge("batch_events"),
             blocked: gauge("blocked"),
-            parked: (kind == "read_model").then(|| gauge("parked")),
+            parked: (kind == "read_model").then(|| gauge("parked_rows")),
             events: counter("events_total"),
             failures: counter("failures_total"),
         }

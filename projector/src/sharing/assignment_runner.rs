@@ -242,7 +242,7 @@ impl Held {
             );
         }
         #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-        gauge!("tidemark_assignments_beyond_all_projectors").set(beyond_all.len() as f64);
+        gauge!("tidemark_unrunnable_assignments").set(beyond_all.len() as f64);
         self.beyond_all = beyond_all;
     }
 }

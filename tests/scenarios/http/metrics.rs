@@ -41,7 +41,7 @@ async fn every_metric_says_what_it_means() {
     }
     for name in [
         "tidemark_build_info",
-        "tidemark_projection_lag",
+        "tidemark_projection_lag_events",
         "process_resident_memory_bytes",
         "process_cpu_seconds_total",
     ] {
