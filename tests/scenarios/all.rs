@@ -11,6 +11,7 @@ mod audit;
 mod documentation;
 mod http;
 mod identity;
+mod images;
 mod journey;
 mod log;
 mod market;
