@@ -55,3 +55,19 @@ pub(super) fn at_most<T: PartialOrd + Display>(
         )))
     }
 }
+
+/// The setting must not exceed a quarter of the setting `other`: what one may have of what all share.
+pub(super) fn at_most_a_quarter(
+    other: &'static str,
+    other_value: usize,
+) -> impl FnOnce(&usize, &()) -> garde::Result {
+    let quarter = other_value / 4;
+    move |value, ()| {
+        if *value <= quarter {
+            return Ok(());
+        }
+        Err(garde::Error::new(format!(
+            "must not exceed {quarter}, a quarter of `{other}`, or one could fill it"
+        )))
+    }
+}

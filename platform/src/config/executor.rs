@@ -5,7 +5,7 @@
 use garde::Validate;
 use serde::Deserialize;
 
-use super::bounds::{at_most, positive};
+use super::bounds::{at_most_a_quarter, positive};
 
 /// The executor, which decides commands and appends their events.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -14,7 +14,7 @@ use super::bounds::{at_most, positive};
 pub struct Executor {
     #[garde(custom(positive))]
     pub queue_max: usize,
-    #[garde(custom(positive), custom(at_most("executor.queue_max", self.queue_max)))]
+    #[garde(custom(positive), custom(at_most_a_quarter("executor.queue_max", self.queue_max)))]
     pub queue_per_principal_max: usize,
     #[garde(custom(positive))]
     pub queue_services_max: usize,

@@ -191,3 +191,18 @@ fn the_door_has_more_places_than_the_queue() {
     );
     assert!(load(&[("TIDEMARK_HTTP__IN_FLIGHT_MAX", "4609")]).is_ok());
 }
+
+/// Else one who sends much would have all others refused.
+#[test]
+fn nobody_may_fill_the_queue() {
+    let of_one = "TIDEMARK_EXECUTOR__QUEUE_PER_PRINCIPAL_MAX";
+    let error = load(&[(of_one, "1025")]);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "`executor.queue_per_principal_max` must not exceed 1024, a quarter of `executor.queue_max`, \
+         or one could fill it"
+    );
+    assert!(load(&[(of_one, "1024")]).is_ok());
+    let defaults = load(&[]).unwrap().executor;
+    assert!(4 * defaults.queue_per_principal_max <= defaults.queue_max);
+}

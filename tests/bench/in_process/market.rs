@@ -77,7 +77,7 @@ impl Market {
         let database = Database::fresh().await;
         let mut settings = Settings::new(&database);
         settings.set("TIDEMARK_DATABASE__MAX_CONNECTIONS", "10");
-        settings.set("TIDEMARK_EXECUTOR__QUEUE_PER_PRINCIPAL_MAX", "4096");
+        settings.set("TIDEMARK_EXECUTOR__QUEUE_PER_PRINCIPAL_MAX", "1024");
         let config = settings.config();
         let url = database.url_like(settings.get("TIDEMARK_DATABASE__APPEND_URL"));
         let pool = database::pool(&config.database, &url).unwrap();

@@ -1,6 +1,7 @@
 //! One who sends much delays the others by little, and takes no place from them.
 
 use std::cell::Cell;
+use std::fmt::Display;
 
 use futures::future::join_all;
 use reqwest::Method;
@@ -16,6 +17,8 @@ const MANY: usize = 40;
 const IN_A_BATCH: i64 = 4;
 /// The least that the events of a draft with a long description take.
 const LONG_BYTES: i64 = 30_000;
+/// How many commands of one principal may wait, where that is to be reached.
+const SHARE: i64 = 3;
 
 /// A command API whose appends may be held back for long.
 pub(super) async fn command_api(app: &App, changed: &[(&str, i64)]) -> Process {
@@ -50,7 +53,7 @@ pub(super) async fn hold_appends(app: &App) -> Transaction<'_, Postgres> {
 }
 
 /// Waits until so many commands are in the executor of a process.
-pub(super) async fn are_waiting(process: &Process, commands: usize) {
+pub(super) async fn are_waiting(process: &Process, commands: impl Display) {
     shows(process, &format!("tidemark_executor_commands {commands}")).await;
 }
 
@@ -124,26 +127,31 @@ async fn who_takes_more_than_a_share_is_refused_and_others_have_a_place() {
     let market = app.market().await;
     let auction = market.auction(json!({})).await;
     let bounds = [
-        ("EXECUTOR__QUEUE_PER_PRINCIPAL_MAX", 3),
-        ("EXECUTOR__QUEUE_MAX", 4),
+        ("EXECUTOR__QUEUE_PER_PRINCIPAL_MAX", SHARE),
+        ("EXECUTOR__QUEUE_MAX", 4 * SHARE),
     ];
     let process = command_api(&app, &bounds).await;
     let via = |client: &Client| client.via_command_api(&process.url);
-    let (many, one, late) = (
-        via(&market.seller),
-        app.seller().await.via_command_api(&process.url),
-        app.seller().await.via_command_api(&process.url),
-    );
+    let many = via(&market.seller);
+    let mut others = Vec::new();
+    for _ in 0..4 {
+        others.push(app.seller().await.via_command_api(&process.url));
+    }
+    let late = others.pop().unwrap();
     let body = draft(&market, "");
+    let fill_share = |client: &Client| {
+        let client = client.clone();
+        let body = &body;
+        async move { join_all((0..SHARE).map(|_| client.post("/v1/products", body))).await }
+    };
     let held = hold_appends(&app).await;
-    let waiting = join_all((0..3).map(|_| many.post("/v1/products", &body)));
-    let others = async {
-        are_waiting(&process, 3).await;
+    let rest = async {
+        are_waiting(&process, SHARE).await;
         let refused = many.post("/v1/products", &body).await;
         refused.problem(429, "too_many_requests");
         assert_eq!(refused.header("retry-after"), "");
-        let (waiting, ()) = tokio::join!(one.post("/v1/products", &body), async {
-            are_waiting(&process, 4).await;
+        let (waited, ()) = tokio::join!(join_all(others.iter().map(fill_share)), async {
+            are_waiting(&process, 4 * SHARE).await;
             let refused = late.post("/v1/products", &body).await;
             refused.problem(503, "overloaded");
             assert_ne!(refused.header("retry-after"), "");
@@ -151,14 +159,14 @@ async fn who_takes_more_than_a_share_is_refused_and_others_have_a_place() {
             let reactor = via(&app.reactor("auction-timer"));
             let path = format!("/v1/auctions/{auction}/close");
             let (early, ()) = tokio::join!(reactor.post_empty(&path), async {
-                are_waiting(&process, 5).await;
+                are_waiting(&process, 4 * SHARE + 1).await;
                 held.rollback().await.unwrap();
             });
             early.problem(409, "not_due");
         });
-        waiting.ok();
+        assert!(waited.iter().flatten().all(Answer::is_ok));
     };
-    let (waited, ()) = tokio::join!(waiting, others);
+    let (waited, ()) = tokio::join!(fill_share(&many), rest);
     assert!(waited.iter().all(Answer::is_ok));
 }
 
