@@ -1,5 +1,7 @@
 //! A client of both APIs, and the answers that it gets, with the checks that tests make of them.
 
+use std::net::IpAddr;
+
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
@@ -86,6 +88,16 @@ impl Client {
     pub fn via_query_api(&self, query_url: &str) -> Self {
         Self {
             query_url: query_url.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns a client that connects from this address of the machine, over connections of its own.
+    #[must_use]
+    pub fn from_address(&self, address: IpAddr) -> Self {
+        let http = reqwest::Client::builder().no_proxy().local_address(address);
+        Self {
+            http: http.build().unwrap(),
             ..self.clone()
         }
     }

@@ -8,6 +8,7 @@ mod defects;
 mod expected_versions;
 mod expiry;
 mod fairness;
+mod floods;
 mod idempotency;
 mod kafka;
 mod query_plans;

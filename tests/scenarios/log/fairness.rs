@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::{Postgres, Transaction};
 use tidemark_tests::market::{Market, product};
 use tidemark_tests::people::Person;
-use tidemark_tests::{Answer, App, Client, Process, eventually};
+use tidemark_tests::{Answer, App, Client, Process, Settings, eventually};
 
 /// How many commands one principal sends at once.
 const MANY: usize = 40;
@@ -41,6 +41,14 @@ pub(super) async fn command_api(app: &App, changed: &[(&str, i64)]) -> Process {
     for (name, value) in changed {
         settings.set(&format!("TIDEMARK_{name}"), value.to_string());
     }
+    Process::command_api(&settings).await
+}
+
+/// A command API with the settings of production.
+pub(super) async fn in_production(app: &App) -> Process {
+    let mut settings = Settings::in_production(&app.database);
+    settings.set("TIDEMARK_COMMAND_API__LISTEN", "127.0.0.1:0");
+    settings.set("TIDEMARK_KAFKA__BROKERS", "");
     Process::command_api(&settings).await
 }
 
