@@ -8,12 +8,14 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tidemark_tests::people::Person;
-use tidemark_tests::{Answer, App};
+use tidemark_tests::{Answer, App, User};
 use uuid::Uuid;
 
 /// The longest that the answers to another client may take. Two answers take milliseconds, and one estimate of a
 /// costly password takes seconds in a debug build.
 const DELAY_MAX: Duration = Duration::from_millis(500);
+/// Several times the time for which an operating system lets one thread have a core that others wait for.
+const SOME_SLICES: Duration = Duration::from_millis(50);
 
 async fn register(app: &App, password: &str) -> (Person, Answer) {
     let person = Person {
@@ -157,35 +159,61 @@ async fn a_password_on_which_the_estimate_overflows_is_answered() {
     }
 }
 
+/// How long another client waits for two answers, again and again until there are `enough`.
+async fn latencies(app: &App, buyer: &User, enough: impl Fn(usize) -> bool) -> Vec<Duration> {
+    let mut all = Vec::new();
+    while !enough(all.len()) {
+        let sent = Instant::now();
+        let alive = app.client.command(Method::GET, "/livez").send().await;
+        assert!(alive.unwrap().status().is_success());
+        let unknown = buyer.bid(Uuid::nil(), 1_000).await;
+        unknown.problem(404, "auction_not_found");
+        all.push(sent.elapsed());
+    }
+    all
+}
+
+/// The latency that so many percent of all do not exceed.
+fn percentile(latencies: &mut [Duration], percent: usize) -> Duration {
+    latencies.sort_unstable();
+    latencies[latencies.len() * percent / 100]
+}
+
+/// Others wait no longer than twice as long as usual, in the median. Single answers may: if as many passwords are worked
+/// on as there are cores, whoever is to go on waits until the operating system takes a core from one of them.
 #[tokio::test]
 async fn costly_passwords_delay_nobody_else() {
     let app = App::start().await;
     let buyer = app.user().await;
     // Each of these characters may stand for a letter or two, and the estimate tries all combinations.
     let costly = "4@8({[<369&#!1/|0$5+7%2".repeat(3);
-    let answered = Cell::new(false);
-    let registrations = async {
-        let answers = join_all((0..4).map(|_| register(&app, &costly))).await;
-        answered.set(true);
-        answers
-    };
-    let others = async {
-        let mut slowest = Duration::ZERO;
-        while !answered.get() {
-            let sent = Instant::now();
-            let alive = app.client.command(Method::GET, "/livez").send().await;
-            assert!(alive.unwrap().status().is_success());
-            let unknown = buyer.bid(Uuid::nil(), 1_000).await;
-            unknown.problem(404, "auction_not_found");
-            slowest = slowest.max(sent.elapsed());
+    let (mut usual, mut delayed) = (Vec::new(), Vec::new());
+    // In turns, since what else the machine has to do changes.
+    for _ in 0..8 {
+        usual.extend(latencies(&app, &buyer, |count| count == 50).await);
+        let answered = Cell::new(false);
+        let registrations = async {
+            let answers = join_all((0..2).map(|_| register(&app, &costly))).await;
+            answered.set(true);
+            answers
+        };
+        let others = latencies(&app, &buyer, |_| answered.get());
+        let (answers, others) = tokio::join!(registrations, others);
+        for (_, answer) in answers {
+            answer.ok();
         }
-        slowest
-    };
-    let (answers, slowest) = tokio::join!(registrations, others);
-    for (_, answer) in answers {
-        answer.ok();
+        delayed.extend(others);
     }
-    assert!(slowest < DELAY_MAX, "an answer took {slowest:?}");
+    for (percent, more) in [(50, Duration::ZERO), (95, SOME_SLICES)] {
+        let latency_max = 2 * percentile(&mut usual, percent) + more;
+        let latency = percentile(&mut delayed, percent);
+        assert!(
+            latency < latency_max,
+            "{percent} %: {latency:?} and not {latency_max:?}"
+        );
+    }
+    let slowest = delayed.last().unwrap();
+    assert!(*slowest < DELAY_MAX, "an answer took {slowest:?}");
 }
 
 #[tokio::test]
