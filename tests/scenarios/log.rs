@@ -18,6 +18,7 @@ mod registered_anew;
 mod repeated_requests;
 mod shares;
 mod silent_postgres;
+mod slow_commits;
 mod snapshots;
 mod time;
 mod timelines;

@@ -43,7 +43,7 @@ async fn forbid_reading(pool: &PgPool) {
 }
 
 /// How many batches were sent, and at how many times events were recorded.
-async fn batches(pool: &PgPool) -> (i64, i64) {
+pub(super) async fn batches(pool: &PgPool) -> (i64, i64) {
     sqlx::query_as(
         "select (select sum(case when h.appender = x.id then h.batch else x.last_batch end)::bigint
                    from executors x, log_head h),
