@@ -40,6 +40,8 @@ pub enum Fault {
     /// Every byte is taken, none arrives, and nobody is told. A connection that lost something never
     /// carries anything again, like one to a machine that has gone: only [`Proxy::cut`] ends it.
     BlackHole,
+    /// Every byte waits, on the way or with its sender, until the fault ends. Then it arrives.
+    Hold,
     /// The receiver sees the end of the stream; the other direction goes on.
     HalfClose,
     /// This many more bytes of each connection arrive; then it is reset.

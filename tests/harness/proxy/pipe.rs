@@ -79,8 +79,8 @@ pub(super) async fn run(
             // A fault that has begun holds for the next byte.
             biased;
             Ok(()) = pipe.fault.changed() => pipe.switch().await?,
-            () = at(due) => pipe.deliver().await?,
-            read = pipe.from.read(&mut buffer), if !ended && pipe.queue.len() < QUEUE => {
+            () = at(due), if !pipe.holds() => pipe.deliver().await?,
+            read = pipe.from.read(&mut buffer), if !ended && !pipe.holds() && pipe.queue.len() < QUEUE => {
                 let read = read?;
                 ended = read == 0;
                 pipe.take(&buffer[..read]).await?;
@@ -103,6 +103,10 @@ impl Pipe<'_> {
         self.torn || matches!(*self.fault.borrow(), Fault::BlackHole)
     }
 
+    fn holds(&self) -> bool {
+        matches!(*self.fault.borrow(), Fault::Hold)
+    }
+
     fn slowness(&self) -> Slowness {
         if let Fault::Slow(slowness) = *self.fault.borrow() {
             slowness
@@ -119,7 +123,7 @@ impl Pipe<'_> {
             Fault::Reset => return Err(Broken::Cut),
             Fault::CutAfter(bytes) => self.left = Some(bytes),
             Fault::HalfClose => self.close().await?,
-            Fault::None | Fault::BlackHole | Fault::Slow(_) => {}
+            Fault::None | Fault::BlackHole | Fault::Hold | Fault::Slow(_) => {}
         }
         // What was half closed cannot be opened again.
         if self.closed && !matches!(fault, Fault::HalfClose) {

@@ -75,6 +75,22 @@ async fn without_a_fault_everything_arrives() {
 }
 
 #[tokio::test]
+async fn what_is_held_arrives_when_the_fault_ends() {
+    let proxy = echo().await;
+    let mut client = connect(&proxy).await;
+    assert_echoes(&mut client, b"before").await;
+    proxy.set(Direction::Down, Fault::Hold);
+    client.write_all(b"held").await.unwrap();
+    let mut answer = [0; 4];
+    let early = timeout(A_WHILE, client.read_exact(&mut answer)).await;
+    assert!(early.is_err(), "{answer:?} arrived");
+    proxy.heal();
+    let late = timeout(DEADLINE, client.read_exact(&mut answer)).await;
+    late.expect("there was no answer").unwrap();
+    assert_eq!(&answer, b"held");
+}
+
+#[tokio::test]
 async fn reset_ends_open_connections_and_new_ones() {
     let proxy = echo().await;
     let mut client = connect(&proxy).await;

@@ -7,9 +7,10 @@ use tidemark_command_api::ProcessRoles;
 use tidemark_platform::auth::Verifier;
 use tidemark_tests::app::InProcess;
 use tidemark_tests::market::STARTING_PRICE;
-use tidemark_tests::{App, eventually};
+use tidemark_tests::proxy::{Direction, Fault};
+use tidemark_tests::{Answer, App, Process, Proxy, eventually};
 
-use super::sessions::refresh;
+use super::sessions::{refresh, token};
 
 async fn second_command_api(app: &App) -> InProcess {
     let roles = ProcessRoles {
@@ -140,6 +141,41 @@ async fn a_fresh_token_names_the_roles_that_count() {
         roles_in(&app, &again.access_token).await,
         ["buyer", "seller"]
     );
+}
+
+/// A grant that comes between the commit of a refresh and its answer is in no event that the answer tells of.
+#[tokio::test]
+async fn a_fresh_token_names_the_roles_of_its_decision() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let mut settings = app.settings.clone();
+    let proxy = Proxy::before_postgres(&mut settings, "APPEND").await;
+    let process = Process::command_api(&settings).await;
+    let elsewhere = app.client.via_command_api(&process.url);
+    // The process knows the session, its user and the statements then, so that it asks Postgres for the append alone.
+    let mut current = user.refresh_token.clone();
+    for _ in 0..3 {
+        current = token(&refresh(&elsewhere, &current).await.ok());
+    }
+    let head = app.database.head().await;
+    proxy.set(Direction::Down, Fault::Hold);
+    let granted = async {
+        eventually("the refresh to be committed", || async {
+            (app.database.head().await > head).then_some(())
+        })
+        .await;
+        app.grant(&user, "seller").await;
+        proxy.heal();
+    };
+    let (during, ()) = tokio::join!(refresh(&elsewhere, &current), granted);
+    let roles = async |answer: &Answer| {
+        let access_token = answer.body["access_token"].as_str().unwrap();
+        roles_in(&app, access_token).await
+    };
+    let during = during.ok();
+    assert_eq!(roles(&during).await, ["buyer"]);
+    let later = refresh(&elsewhere, &token(&during)).await.ok();
+    assert_eq!(roles(&later).await, ["buyer", "seller"]);
 }
 
 /// The roles that an access token names.
