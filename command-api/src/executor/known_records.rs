@@ -1,11 +1,12 @@
 //! The idempotency records that this process knows: of its own commands, and those that an append has found. A
 //! command whose key is known is answered from here and never reaches a batch.
 //!
-//! They are a bounded cache: whatever is not here, the append looks up.
+//! They are a bounded cache: whatever is not here, the append looks up. And they answer only for a short time after an
+//! append has shown that the log still held them: a failover that takes them out of the log tells this process nothing.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lru::LruCache;
 use tidemark_event_store::{IdempotencyRecord, RecordId};
@@ -20,10 +21,18 @@ use super::submission::{Answer, Idempotency};
 /// The records, each with the timeline of its position. Clones share them.
 #[derive(Clone)]
 pub(super) struct KnownRecords {
-    records: Arc<Mutex<LruCache<RecordId, Known>>>,
+    records: Arc<Mutex<Records>>,
     clock: Clock,
     /// How long a record answers its key.
     ttl: Duration,
+    /// For how long the records answer after the log was seen to hold them.
+    trusted: Duration,
+}
+
+struct Records {
+    by_id: LruCache<RecordId, Known>,
+    /// When the log last held all of them; none if that is not known.
+    confirmed_at: Option<Instant>,
 }
 
 struct Known {
@@ -36,25 +45,37 @@ impl KnownRecords {
     pub(super) fn new(settings: &Settings, clock: Clock) -> Self {
         let records_max = NonZeroUsize::new(settings.records_cached_max);
         Self {
-            records: Arc::new(Mutex::new(LruCache::new(
-                records_max.unwrap_or(NonZeroUsize::MIN),
-            ))),
+            records: Arc::new(Mutex::new(Records {
+                by_id: LruCache::new(records_max.unwrap_or(NonZeroUsize::MIN)),
+                confirmed_at: None,
+            })),
             clock,
             ttl: Duration::from_hours(settings.idempotency_ttl_h),
+            trusted: Duration::from_millis(settings.records_trusted_ms),
         }
     }
 
-    /// The answer to a request whose key was used before, if that is known.
+    /// The answer to a request whose key was used before, if that is known and the log was seen to hold it not long ago.
     pub(super) fn answer(&self, sent: &Idempotency) -> Option<Answer> {
         let mut records = self.lock();
-        let known = records.get(&sent.id)?;
+        let confirmed_at = records.confirmed_at?;
+        if confirmed_at.elapsed() >= self.trusted {
+            return None;
+        }
+        let known = records.by_id.get(&sent.id)?;
         let is_kept = self.clock.now() < known.record.recorded_at + self.ttl;
         is_kept.then(|| replayed_answer(&known.record, sent, known.timeline))
     }
 
     /// Remembers a record that is in the log.
     pub(super) fn insert(&self, record: IdempotencyRecord, timeline: i32) {
-        self.lock().put(record.id, Known { record, timeline });
+        self.lock().by_id.put(record.id, Known { record, timeline });
+    }
+
+    /// Says that the log held all records at this time: an append that was sent then has found the log as its executor
+    /// had left it.
+    pub(super) fn confirm(&self, at: Instant) {
+        self.lock().confirmed_at = Some(at);
     }
 
     /// Remembers the records of commands that were recorded at this time.
@@ -73,10 +94,12 @@ impl KnownRecords {
 
     /// Forgets all records.
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        let mut records = self.lock();
+        records.by_id.clear();
+        records.confirmed_at = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<RecordId, Known>> {
+    fn lock(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

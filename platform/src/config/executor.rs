@@ -41,6 +41,7 @@ pub struct Executor {
     pub state_cache_bytes: u64,
     #[garde(custom(positive))]
     pub records_cached_max: usize,
+    pub records_trusted_ms: u64,
     #[garde(custom(positive))]
     pub idempotency_ttl_h: u64,
     #[garde(custom(positive))]

@@ -145,7 +145,10 @@ async fn a_conflict_is_decided_again_without_a_read() {
 
 #[tokio::test]
 async fn a_finished_key_does_not_reach_the_log_again() {
-    let app = App::start().await;
+    let app = App::builder()
+        .set("TIDEMARK_EXECUTOR__RECORDS_TRUSTED_MS", 60_000)
+        .start()
+        .await;
     let auction = app.market().await.auction(json!({})).await;
     let bidder = app.user().await.with_key("a-key-that-is-sent-again");
     let path = format!("/v1/auctions/{auction}/bids");

@@ -199,6 +199,22 @@ async fn a_command_api_whose_connections_were_lost_as_the_log_was_set_back_waits
     .await;
 }
 
+/// Nothing tells a command API that sends nothing of a failover, and what it remembers may be lost.
+#[tokio::test]
+async fn a_repeated_request_is_not_answered_from_memory_when_the_log_was_set_back() {
+    let case = Case::new().await;
+    let repeating = case.buyer.with_key("a-key-of-a-bid-that-is-lost");
+    let first = case.bid(&repeating, 1_400).await.ok();
+    let again = case.bid(&repeating, 1_400).await.ok();
+    assert_eq!(again.tidemark(), first.tidemark());
+    case.set_back().await;
+    eventually("a repeated request to be refused", || async {
+        let again = case.bid(&repeating, 1_400).await;
+        (again.code() == "log_set_back").then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn tokens_are_good_up_to_the_fork_and_refused_beyond_it() {
     let case = Case::new().await;

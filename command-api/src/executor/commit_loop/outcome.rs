@@ -31,6 +31,8 @@ impl CommitLoop {
         };
         match answer.unwrap_or_else(|_| Err(io::Error::other("the append panicked").into())) {
             Ok(AppendOutcome::Appended(appended)) => {
+                // Its number was this executor's next one, so the log holds all that was there before.
+                self.records.confirm(append.started);
                 self.follow_head(&append, &appended);
                 if append.forks {
                     self.begin_anew().await;
