@@ -230,7 +230,7 @@ impl CommitLoop {
     async fn register_anew(&mut self) {
         while let Err(error) = self.try_to_register().await {
             tracing::warn!(%error, "the executor cannot be registered");
-            tokio::time::sleep(RETRY_PAUSE).await;
+            self.pause().await;
         }
         self.batch_number = 0;
         self.known_head = None;

@@ -139,8 +139,10 @@ impl TryFrom<Answer> for AppendOutcome {
         if answer.late {
             return Ok(Self::Late(answer.at));
         }
-        let conflicts = serde_json::from_str(answer.conflicts.as_deref().unwrap_or("[]"))
-            .map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let mut conflicts: Vec<Conflict> =
+            serde_json::from_str(answer.conflicts.as_deref().unwrap_or("[]"))
+                .map_err(|error| sqlx::Error::Decode(error.into()))?;
+        conflicts.sort_by_key(Conflict::group);
         Ok(Self::Appended(Appended {
             head: answer.head,
             at: answer.at,

@@ -91,7 +91,7 @@ impl CommitLoop {
         let mut unwritten = Vec::new();
         for (number, commands) in append.groups.into_iter().enumerate() {
             if failed.contains(&number) {
-                unwritten.extend(commands);
+                unwritten.push(commands);
                 continue;
             }
             self.remember_appended(position + 1, append.first_event_ids[number]);
@@ -122,62 +122,77 @@ impl CommitLoop {
         }
     }
 
-    /// Handles the commands of the groups that were not written: learns what moved, answers the commands that can
-    /// never be written, and has the others decided again, with those of the next batch that rest on them.
+    /// Handles the groups that were not written: learns what moved, answers the commands that can never be written, and
+    /// has the others decided again, with those of the next batch that rest on them.
     fn retry(
         &mut self,
-        commands: Vec<DecidedCommand>,
+        unwritten: Vec<Vec<DecidedCommand>>,
         conflicts: &[Conflict],
         baseline: &mut Baseline,
     ) {
-        let moved = conflicts.iter().filter_map(|conflict| match conflict {
-            Conflict::Stream { id, .. } => Some(ConflictKey::Stream(*id)),
-            Conflict::Claim { scope, key, .. } => {
-                let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
-                claim.cloned().map(ConflictKey::Claim)
-            }
-            Conflict::IdempotencyRecord { .. } | Conflict::SubjectKey { .. } => None,
+        // Every one of these groups has conflicts, and both are in the order of the groups.
+        let conflicts: Vec<_> = conflicts
+            .chunk_by(|one, other| one.group() == other.group())
+            .collect();
+        let written = unwritten.iter().flatten();
+        let written = written.flat_map(DecidedCommand::keys_written);
+        let groups = unwritten.iter().zip(&conflicts);
+        let moved = groups.clone().flat_map(|(commands, conflicts)| {
+            let key = |conflict| moved_key(conflict, commands);
+            conflicts.iter().filter_map(key)
         });
-        let written = commands.iter().flat_map(DecidedCommand::keys_written);
         let keys = written.chain(moved).collect();
         let next = self.batch.withdraw_users(&keys, &mut self.cache);
-        baseline.restore(&commands, &mut self.cache);
-        self.learn(conflicts, &commands);
-        let mut again = Vec::with_capacity(commands.len() + next.len());
-        for mut command in commands.into_iter().chain(next) {
-            if let Some(answer) = self.answer_to_conflict(&command, conflicts) {
-                command.queued.answer(answer);
-            } else {
-                command.queued.is_contended = true;
-                again.push(command);
+        for commands in &unwritten {
+            baseline.restore(commands, &mut self.cache);
+        }
+        let mut streams = HashSet::new();
+        for (commands, conflicts) in groups {
+            for conflict in *conflicts {
+                self.learn(conflict, commands, &mut streams);
             }
+        }
+        let mut again = Vec::new();
+        for (commands, conflicts) in unwritten.into_iter().zip(conflicts) {
+            for command in commands {
+                match self.answer_to_conflict(&command, conflicts) {
+                    Some(answer) => command.queued.answer(answer),
+                    None => again.push(command),
+                }
+            }
+        }
+        again.extend(next);
+        for command in &mut again {
+            command.queued.is_contended = true;
         }
         self.decide_again(again);
     }
 
-    /// Takes into the cache what these commands did not know.
-    fn learn(&mut self, conflicts: &[Conflict], commands: &[DecidedCommand]) {
-        let mut streams = HashSet::new();
-        for conflict in conflicts {
-            match conflict {
-                Conflict::Stream { id, unseen, .. } => {
-                    if streams.insert(id) {
-                        self.cache.catch_up(*id, unseen);
-                    }
+    /// Takes into the cache what these commands did not know. `streams` are those that it was told of before.
+    fn learn(
+        &mut self,
+        conflict: &Conflict,
+        commands: &[DecidedCommand],
+        streams: &mut HashSet<Uuid>,
+    ) {
+        match conflict {
+            Conflict::Stream { id, unseen, .. } => {
+                if streams.insert(*id) {
+                    self.cache.catch_up(*id, unseen);
                 }
-                Conflict::Claim {
-                    scope, key, owner, ..
-                } => {
-                    let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
-                    if let Some(claim) = claim {
-                        self.cache.insert_claim(claim.clone(), *owner);
-                    }
-                }
-                Conflict::IdempotencyRecord { record, .. } => {
-                    self.records.insert(record.clone(), self.timeline);
-                }
-                Conflict::SubjectKey { .. } => {}
             }
+            Conflict::Claim {
+                scope, key, owner, ..
+            } => {
+                let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
+                if let Some(claim) = claim {
+                    self.cache.insert_claim(claim.clone(), *owner);
+                }
+            }
+            Conflict::IdempotencyRecord { record, .. } => {
+                self.records.insert(record.clone(), self.timeline);
+            }
+            Conflict::SubjectKey { .. } => {}
         }
     }
 
@@ -258,6 +273,18 @@ impl CommitLoop {
             };
             queued.answer(answer);
         }
+    }
+}
+
+/// The stream or claim of these commands that has moved.
+fn moved_key(conflict: &Conflict, commands: &[DecidedCommand]) -> Option<ConflictKey> {
+    match conflict {
+        Conflict::Stream { id, .. } => Some(ConflictKey::Stream(*id)),
+        Conflict::Claim { scope, key, .. } => {
+            let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
+            claim.cloned().map(ConflictKey::Claim)
+        }
+        Conflict::IdempotencyRecord { .. } | Conflict::SubjectKey { .. } => None,
     }
 }
 

@@ -6,7 +6,6 @@
 use std::mem;
 use std::time::Instant;
 
-use tidemark_event_store::Log;
 use uuid::Uuid;
 
 use super::append_in_flight::AppendInFlight;
@@ -41,7 +40,7 @@ impl CommitLoop {
         let mut settled = Vec::new();
         for (commands, first_event_id) in append.groups.into_iter().zip(append.first_event_ids) {
             let first_position = match first_event_id {
-                Some(event_id) if is_committed => find_position(&self.log, event_id).await,
+                Some(event_id) if is_committed => self.find_position(event_id).await,
                 // A group without events left no trace in the log: its refusals are decided again.
                 _ => None,
             };
@@ -64,8 +63,7 @@ impl CommitLoop {
                 Ok(is_committed) => return is_committed,
                 Err(error) => {
                     tracing::warn!(%error, "Postgres cannot be asked what became of a batch");
-                    self.answer_overdue();
-                    tokio::time::sleep(RETRY_PAUSE).await;
+                    self.pause().await;
                 }
             }
         }
@@ -76,28 +74,28 @@ impl CommitLoop {
     async fn report_last_appended(&mut self) {
         while let Err(error) = self.try_to_report().await {
             tracing::warn!(%error, "Postgres cannot be asked whether the log was set back");
-            self.answer_overdue();
-            tokio::time::sleep(RETRY_PAUSE).await;
+            self.pause().await;
         }
     }
 
-    /// Answers the queued commands whose deadline has passed: they were not sent to the log, so nothing
-    /// is unknown about them.
-    fn answer_overdue(&mut self) {
-        let overdue = self.queue.take_overdue(Instant::now());
-        answer_all(overdue, &Error::StorageUnavailable);
-    }
-}
-
-/// Looks for an event until Postgres answers. Returns none if the event is not in the log.
-async fn find_position(log: &Log, event_id: Uuid) -> Option<i64> {
-    loop {
-        match log.position_of(event_id).await {
-            Ok(position) => return position,
-            Err(error) => {
-                tracing::warn!(%error, "Postgres cannot be asked for the events of a batch");
-                tokio::time::sleep(RETRY_PAUSE).await;
+    /// Looks for an event until Postgres answers. Returns none if the event is not in the log.
+    async fn find_position(&mut self, event_id: Uuid) -> Option<i64> {
+        loop {
+            match self.log.position_of(event_id).await {
+                Ok(position) => return position,
+                Err(error) => {
+                    tracing::warn!(%error, "Postgres cannot be asked for the events of a batch");
+                    self.pause().await;
+                }
             }
         }
+    }
+
+    /// Waits until Postgres is asked again. Meanwhile nothing is decided, so the queued commands whose deadline has
+    /// passed are answered: they were not sent to the log, and nothing is unknown about them.
+    pub(super) async fn pause(&mut self) {
+        let overdue = self.queue.take_overdue(Instant::now());
+        answer_all(overdue, &Error::StorageUnavailable);
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
