@@ -178,12 +178,23 @@ impl Answer {
     async fn read(response: Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
-        Ok(Self {
+        let answer = Self {
             status,
             headers,
             body: serde_json::from_str(&text).unwrap_or_default(),
             text,
-        })
+        };
+        answer.assert_not_told_to_retry();
+        Ok(answer)
+    }
+
+    /// Fails the test if a client is told to try again what would fail again. Only 503 may say when to try again.
+    fn assert_not_told_to_retry(&self) {
+        let may_pass = self.status == 503;
+        assert!(
+            may_pass || self.header("retry-after").is_empty(),
+            "{self:?}"
+        );
     }
 
     /// Fails the test unless the request succeeded.
@@ -274,6 +285,8 @@ impl Answer {
         }
         assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
         assert!(!self.header("x-correlation-id").is_empty(), "{self:?}");
+        let says_when = !self.header("retry-after").is_empty();
+        assert_eq!(says_when, self.status == 503, "{self:?}");
         for internal in ["sqlx", "panicked", ".rs:", "select ", "stack backtrace"] {
             assert!(!self.text.contains(internal), "{self:?}");
         }

@@ -114,7 +114,8 @@ impl Problem {
 
     /// 503: the client should try again after `retry_after_s` seconds.
     pub fn unavailable(code: &'static str, detail: impl Into<String>, retry_after_s: u64) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(retry_after_s)
+        let retry_after = HeaderValue::from(retry_after_s);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).header(RETRY_AFTER, retry_after)
     }
 
     /// 500: a failure on our side. The cause is logged with the request and not sent.
@@ -160,12 +161,6 @@ impl Problem {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
         self
-    }
-
-    /// Sets `Retry-After`, in seconds.
-    #[must_use]
-    pub fn retry_after(self, seconds: u64) -> Self {
-        self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
     /// Sets the cause, which is logged and not sent.
