@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tidemark_tests::{App, Client};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,12 +17,16 @@ pub(super) struct RequestLine {
     pub(super) url: String,
     pub(super) method: String,
     pub(super) path: String,
+    /// What it answers if it succeeds. OPTIONS answers nothing.
+    pub(super) media_type: String,
 }
 
 impl RequestLine {
     /// Sends a request to the route with these headers, each with its line break, and reads the answer.
     pub(super) async fn send(&self, headers: &str) -> String {
-        let Self { url, method, path } = self;
+        let Self {
+            url, method, path, ..
+        } = self;
         send(url, &format!("{method} {path} HTTP/1.1\r\n{headers}")).await
     }
 }
@@ -34,18 +39,36 @@ pub(super) async fn every_route(app: &App) -> Vec<RequestLine> {
         for (path, item) in document.body["paths"].as_object().unwrap() {
             let id = Uuid::nil().to_string();
             let path = path.replace("{id}", &id).replace("{id_or_slug}", "clocks");
-            let path = path.replace("{role}", "buyer");
-            let methods = item.as_object().unwrap().keys();
-            for method in methods.map(String::as_str).chain(["options"]) {
+            let path = path
+                .replace("{role}", "buyer")
+                .replace("{code}", "internal");
+            let options = ("options".to_owned(), Value::Null);
+            for (method, operation) in item
+                .as_object()
+                .unwrap()
+                .clone()
+                .into_iter()
+                .chain([options])
+            {
                 routes.push(RequestLine {
                     url: url.to_owned(),
                     method: method.to_uppercase(),
                     path: path.clone(),
+                    media_type: media_type(&operation),
                 });
             }
         }
     }
     routes
+}
+
+/// The media type of an operation's answer that succeeds; empty if none has a body.
+fn media_type(operation: &Value) -> String {
+    let answers = operation["responses"].as_object().into_iter().flatten();
+    let succeeding = answers.filter(|(status, _)| status.starts_with('2'));
+    let mut contents = succeeding.filter_map(|(_, answer)| answer["content"].as_object());
+    let first = contents.find_map(|content| content.keys().next());
+    first.cloned().unwrap_or_default()
 }
 
 /// Sends a head without the lines that end it and the connection, and reads the answer.
@@ -82,11 +105,19 @@ pub(super) fn is_problem(answer: &str, status: u16, code: &str) {
     has_status(answer, status);
     assert!(answer.contains("application/problem+json"), "{answer}");
     assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
+    assert!(
+        status == 503 || !answer.contains("retry-after: "),
+        "{answer}"
+    );
 }
 
 #[track_caller]
 pub(super) fn has_status(answer: &str, status: u16) {
-    let line = answer.split_once(' ');
-    let found = line.and_then(|(_, rest)| rest.split(' ').next());
-    assert_eq!(found, Some(&*status.to_string()), "{answer}");
+    assert_eq!(self::status(answer), status, "{answer}");
+}
+
+#[track_caller]
+pub(super) fn status(answer: &str) -> u16 {
+    let (_, rest) = answer.split_once(' ').unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
 }
