@@ -2,6 +2,7 @@
 //! problems. What runs around every route is in `middleware`; this module knows no route and no command.
 
 mod body;
+mod content_tag;
 mod correlation;
 mod entity_tags;
 mod headers;
@@ -12,6 +13,7 @@ mod problem;
 mod words;
 
 pub use body::{ReceivedBody, body_limit};
+pub use content_tag::tag_content;
 pub use correlation::Correlation;
 pub use headers::{IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, etag};
 pub use json::Json;

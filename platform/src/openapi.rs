@@ -3,10 +3,10 @@
 //! servers.
 
 mod catalogue;
-mod compressed;
 mod examples;
 mod guard;
 mod headers;
+mod kept;
 mod operation;
 mod page;
 mod problems;

@@ -40,9 +40,10 @@ pub(super) fn of(paths: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     openapi::complete(Document::openapi().merge_from(paths), describe)
 }
 
-/// What holds of all commands.
+/// What holds of all commands, and of the documents that tell about this process.
 fn describe(operation: &mut Described<'_>) {
     if !operation.is_command() {
+        operation.answers_document();
         return;
     }
     operation.reads_credentials();

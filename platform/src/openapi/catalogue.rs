@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
+use axum::middleware::from_fn;
 use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
@@ -13,7 +14,7 @@ use utoipa::{OpenApi as Describe, ToSchema};
 
 use super::problems;
 use super::problems::Described;
-use crate::http::{Json, Path, Problem};
+use crate::http::{Json, Path, Problem, tag_content};
 
 #[derive(Describe)]
 #[openapi(
@@ -61,6 +62,7 @@ pub(super) fn router(api: &OpenApi) -> Router {
     Router::new()
         .route("/problems", get(list))
         .route("/problems/{code}", get(find))
+        .layer(from_fn(tag_content))
         .with_state(catalogue)
 }
 

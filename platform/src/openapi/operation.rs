@@ -91,10 +91,17 @@ impl<'a> Described<'a> {
     }
 
     /// The operation has an answer without a body besides the one that its route describes.
-    pub fn answers_also(&mut self, status: &str, description: &str) {
+    fn answers_also(&mut self, status: &str, description: &str) {
         let response = ResponseBuilder::new().description(description).build();
         let responses = &mut self.operation.responses.responses;
         responses.insert(status.to_owned(), response.into());
+    }
+
+    /// The operation answers a document with a tag, which is not sent again to a client that has it.
+    pub fn answers_document(&mut self) {
+        self.takes(Header::IF_NONE_MATCH);
+        self.answers_also("304", "The document is the one that the client has.");
+        self.answers(Header::ETAG);
     }
 
     /// The operation answers these problems.

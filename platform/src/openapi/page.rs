@@ -9,7 +9,8 @@ use axum::response::Response;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::compressed::compressed_once;
+use super::kept::kept;
+use crate::http::tag_content;
 
 /// Lets the page load its own scripts and styles, and call this API.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
@@ -26,7 +27,11 @@ pub(super) fn router(api: OpenApi) -> Router {
         .url("/openapi.json", api)
         .config(page)
         .into();
-    compressed_once(routes.layer(from_fn(allow_page)))
+    kept(
+        routes
+            .layer(from_fn(allow_page))
+            .layer(from_fn(tag_content)),
+    )
 }
 
 async fn allow_page(request: Request, next: Next) -> Response {
@@ -51,7 +56,7 @@ mod tests {
 
     use crate::middleware;
     use crate::openapi::{complete, described};
-    use crate::testing::{authenticator, config, get, request};
+    use crate::testing::{Answer, authenticator, config, get, request};
 
     #[utoipa::path(
         get,
@@ -116,6 +121,25 @@ mod tests {
                 200,
                 "{part}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn head_answers_the_tag_that_get_does_and_nothing_else() {
+        let app = app();
+        for path in ["/openapi.json", "/docs/swagger-ui.css", "/problems"] {
+            // The first time a file is made, and then it is kept.
+            for _ in 0..2 {
+                let head = request(Method::HEAD, path, &[], Body::empty());
+                let head = Answer::of(app.clone().oneshot(head).await.unwrap()).await;
+                let found = get(&app, path, &[]).await;
+                assert!(found.header("etag").starts_with('"'), "{path}");
+                let length = found.body.len().to_string();
+                for (name, value) in [("etag", found.header("etag")), ("content-length", &length)] {
+                    assert_eq!(head.header(name), value, "{path}");
+                }
+                assert!(head.body.is_empty(), "{path}");
+            }
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) fn of(paths: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
 /// What holds of all queries.
 fn describe(operation: &mut Described<'_>) {
     if operation.is_tagged("problems") {
+        operation.answers_document();
         return;
     }
     operation.takes(Header::TIDEMARK_AT_LEAST);
@@ -70,9 +71,7 @@ fn describe(operation: &mut Described<'_>) {
             "Last-Event-ID must be the id of an event of this stream.",
         )]);
     } else if !operation.answers_schema(|name| name.ends_with("Page") || name == "RelayStatus") {
-        operation.takes(Header::IF_NONE_MATCH);
-        operation.answers_also("304", "The document is the one that the client has.");
-        operation.answers(Header::ETAG);
+        operation.answers_document();
     }
     operation.answers(Header::TIDEMARK);
     operation.answers(Header::TIDEMARK_PARKED);

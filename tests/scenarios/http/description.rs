@@ -177,7 +177,6 @@ fn every_operation_lists_the_headers_that_it_takes() {
         let found = parameters(&command, operation);
         let is_command = !place.starts_with("get ");
         let hides_secrets = place.ends_with("/v1/sessions") || place.ends_with("/refresh");
-        assert!(found.contains("If-Match"), "{place}");
         let has_key = found.contains("Idempotency-Key");
         assert_eq!(has_key, is_command && !hides_secrets, "{place}");
     }
@@ -193,6 +192,19 @@ fn every_operation_lists_the_headers_that_it_takes() {
             place.ends_with("/live"),
             "{place}"
         );
+    }
+    for (name, api) in apis() {
+        for (place, operation) in operations(&api) {
+            let place = format!("{name}: {place}");
+            let found = parameters(&api, operation);
+            assert!(found.contains("If-Match"), "{place}");
+            let answers = &operation["responses"];
+            let is_document = place.contains(": get ") && has_one_document(operation);
+            assert_eq!(found.contains("If-None-Match"), is_document, "{place}");
+            assert_eq!(answers["304"].is_object(), is_document, "{place}");
+            let is_tagged = answers["200"]["headers"]["ETag"].is_object();
+            assert!(is_tagged || !is_document, "{place}");
+        }
     }
     let bid = parameters(
         &command,
@@ -211,6 +223,14 @@ fn every_operation_lists_the_headers_that_it_takes() {
         list.is_superset(&["cursor", "limit", "sort", "q"].into()),
         "{list:?}"
     );
+}
+
+/// Whether a query answers one document: neither a page, nor a stream of updates, nor a measurement of this moment.
+fn has_one_document(operation: &Value) -> bool {
+    let content = &operation["responses"]["200"]["content"];
+    let schema = content["application/json"]["schema"]["$ref"].as_str();
+    let is_other = |name: &str| name.ends_with("Page") || name.ends_with("/RelayStatus");
+    content["application/json"].is_object() && !schema.is_some_and(is_other)
 }
 
 /// The codes that an operation lists with a status.

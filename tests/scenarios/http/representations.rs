@@ -1,76 +1,113 @@
 //! Documents with an `ETag`: a client that has one is not sent it again, and one that wants another is sent none.
 
 use serde_json::json;
-use tidemark_tests::{App, Client};
+use tidemark_tests::{Answer, App, Client};
+
+/// The path of every document with a tag that one of the APIs describes, and of the descriptions themselves, each with a
+/// client that asks the API which has it.
+async fn documents(app: &App) -> Vec<(Client, String)> {
+    let market = app.market().await;
+    let auction = market.auction(json!({})).await;
+    let product = market.listed().await;
+    let auditor = app.auditor().await;
+    app.settle().await;
+    let of_paths = [
+        ("/v1/auctions/{id}", auction),
+        ("/v1/audit/auctions/{id}/state", auction),
+        ("/v1/products/{id}", product),
+        ("/v1/categories/{id_or_slug}", market.category_id),
+        ("/v1/sellers/{id}", market.seller.id),
+    ];
+    let filled = |path: &str| {
+        let known = of_paths.iter().find(|(template, _)| *template == path);
+        let id = known.map(|(_, id)| id.to_string()).unwrap_or_default();
+        let path = path.replace("{id}", &id).replace("{id_or_slug}", &id);
+        path.replace("{code}", "internal")
+    };
+    let mut documents = Vec::new();
+    for url in [app.command_url(), app.query_url()] {
+        let client = auditor.via_query_api(url);
+        let description = client.get("/openapi.json").await.ok().body;
+        let paths = description["paths"].as_object().unwrap().iter();
+        let tagged = paths.filter(|(_, item)| {
+            let answer = &item["get"]["responses"]["200"];
+            answer["headers"]["ETag"].is_object()
+        });
+        let paths = tagged.map(|(path, _)| filled(path));
+        let paths = paths.chain(["/openapi.json".to_owned()]);
+        documents.extend(paths.map(|path| (client.clone(), path)));
+    }
+    documents
+}
 
 #[tokio::test]
 async fn a_document_that_the_client_has_is_not_sent_again() {
     let app = App::builder().projector().queries().start().await;
-    let market = app.market().await;
-    let auction = market.auction(json!({})).await;
-    let product = market.listed().await;
-    app.settle().await;
-    let auditor = app.auditor().await;
-    app.settle().await;
-    let seller: &Client = &market.seller;
-    for (client, path) in [
-        (seller, format!("/v1/auctions/{auction}")),
-        (seller, format!("/v1/products/{product}")),
-        (seller, format!("/v1/categories/{}", market.category_id)),
-        (seller, format!("/v1/sellers/{}", market.seller.id)),
-        (seller, "/v1/me".to_owned()),
-        (&*auditor, format!("/v1/audit/auctions/{auction}/state")),
+    let documents = documents(&app).await;
+    assert!(documents.len() >= 14, "{documents:?}");
+    for (client, path) in &documents {
+        assert_not_sent_again(client, path).await;
+        assert_sent_as_wanted(client, path).await;
+    }
+}
+
+async fn assert_not_sent_again(client: &Client, path: &str) {
+    let full = client.get(path).await.ok();
+    let tag = full.header("etag");
+    assert!(tag.starts_with('"'), "{path}: {full:?}");
+    for known in [
+        tag.to_owned(),
+        format!("W/{tag}"),
+        format!("\"a\", {tag}"),
+        "*".to_owned(),
     ] {
-        let full = client.get(&path).await.ok();
-        let tag = full.header("etag");
-        assert!(tag.starts_with('"'), "{full:?}");
-        for known in [
-            tag.to_owned(),
-            format!("W/{tag}"),
-            format!("\"a\", {tag}"),
-            "*".to_owned(),
-        ] {
-            let answer = client.with("if-none-match", known).get(&path).await;
-            assert_eq!((answer.status, &*answer.text), (304, ""), "{path}");
-            assert_eq!(answer.header("etag"), tag);
-            assert!(!answer.header("tidemark").is_empty());
-            assert_eq!(answer.header("content-type"), "");
-        }
-        for other in ["\"a\"", "W/\"99\"", "99", ""] {
-            let answer = client.with("if-none-match", other).get(&path).await;
-            assert_eq!((answer.status, &answer.body), (200, &full.body), "{path}");
-        }
+        let answer = client.with("if-none-match", known).get(path).await;
+        assert_eq!((answer.status, &*answer.text), (304, ""), "{path}");
+        assert_eq!(answer.header("etag"), tag);
+        let reflects = |answer: &Answer| !answer.header("tidemark").is_empty();
+        assert_eq!(reflects(&answer), reflects(&full), "{path}");
+        assert_eq!(answer.header("content-type"), "");
+    }
+    for other in ["\"a\"", "W/\"99\"", "99", ""] {
+        let answer = client.with("if-none-match", other).get(path).await;
+        assert_eq!((answer.status, &answer.body), (200, &full.body), "{path}");
+    }
 
-        for (wanted, status, code) in [
-            (tag.to_owned(), 200, ""),
-            (format!("\"a\", {tag}"), 200, ""),
-            ("*".to_owned(), 200, ""),
-            (format!("W/{tag}"), 412, "precondition_failed"),
-            ("\"99\"".to_owned(), 412, "precondition_failed"),
-            ("99".to_owned(), 400, "invalid_if_match"),
-        ] {
-            for coding in ["identity", "gzip"] {
-                let client = client.with("accept-encoding", coding);
-                // It counts before what the client has.
-                let client = client
-                    .with("if-match", &wanted)
-                    .with("if-none-match", "\"a\"");
-                let answer = client.get(&path).await;
-                let found = (answer.status, answer.code());
-                assert_eq!(found, (status, code), "{path} {wanted}: {answer:?}");
-            }
-        }
+    let zipped = client.with("accept-encoding", "br, gzip");
+    let answer = zipped.get(path).await;
+    assert_eq!(answer.header("content-encoding"), "gzip", "{path}");
+    assert_eq!(answer.header("etag"), format!("W/{tag}"));
+    let again = zipped.with("if-none-match", answer.header("etag"));
+    let again = again.get(path).await;
+    assert_eq!(
+        (again.status, again.header("etag")),
+        (304, answer.header("etag"))
+    );
+}
 
-        let zipped = client.with("accept-encoding", "br, gzip");
-        let answer = zipped.get(&path).await;
-        assert_eq!(answer.header("content-encoding"), "gzip");
-        assert_eq!(answer.header("etag"), format!("W/{tag}"));
-        let again = zipped.with("if-none-match", answer.header("etag"));
-        let again = again.get(&path).await;
-        assert_eq!(
-            (again.status, again.header("etag")),
-            (304, answer.header("etag"))
-        );
+async fn assert_sent_as_wanted(client: &Client, path: &str) {
+    let full = client.get(path).await.ok();
+    let tag = full.header("etag");
+    for (wanted, status, code) in [
+        (tag.to_owned(), 200, ""),
+        (format!("\"a\", {tag}"), 200, ""),
+        ("*".to_owned(), 200, ""),
+        (format!("W/{tag}"), 412, "precondition_failed"),
+        ("\"99\"".to_owned(), 412, "precondition_failed"),
+        ("99".to_owned(), 400, "invalid_if_match"),
+    ] {
+        for coding in ["identity", "gzip"] {
+            let client = client.with("accept-encoding", coding);
+            // It counts before what the client has.
+            let client = client
+                .with("if-match", &wanted)
+                .with("if-none-match", "\"a\"");
+            let answer = client.get(path).await;
+            // A kind of problem has a code too.
+            let refused = if answer.is_ok() { "" } else { answer.code() };
+            let found = (answer.status, refused);
+            assert_eq!(found, (status, code), "{path} {wanted}: {answer:?}");
+        }
     }
 }
 

@@ -4,9 +4,10 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tidemark_platform::http::Json;
+use tidemark_platform::http::{Json, tag_content};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,6 +20,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(keys))
         .routes(routes!(metadata))
+        .layer(from_fn(tag_content))
 }
 
 /// The issuer of access tokens (RFC 8414).

@@ -1,5 +1,5 @@
-//! Compresses each file of the description's page once. The files are large and never change, so that to compress them
-//! for each request would only take time of the threads that serve everybody.
+//! Keeps each file of the description's page as it is sent, plain and compressed. The files are large and never change,
+//! so that to hash and to compress them for each request would only take time of the threads that serve everybody.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,18 +21,18 @@ use tokio::task::spawn_blocking;
 
 use crate::http::Problem;
 
-/// The files that were asked for, compressed, by their names.
-type Files = Arc<Mutex<HashMap<String, File>>>;
+/// The files that were asked for, by their names, and whether they are compressed.
+type Files = Arc<Mutex<HashMap<(String, bool), File>>>;
 
-/// A compressed file as it is sent.
+/// A file as it is sent.
 #[derive(Clone, Debug)]
 struct File {
     headers: HeaderMap,
     body: Bytes,
 }
 
-/// Has the routes, all of which answer files, send them compressed to whoever accepts that.
-pub(super) fn compressed_once(routes: Router) -> Router {
+/// Has the routes, all of which answer files, make each once, and send it compressed to whoever accepts that.
+pub(super) fn kept(routes: Router) -> Router {
     routes.layer(from_fn_with_state(Files::default(), send))
 }
 
@@ -43,24 +43,26 @@ async fn send(
     request: Request,
     next: Next,
 ) -> Response {
-    // `middleware` leaves the header only where it has chosen to compress.
-    if *request.method() != Method::GET || !request.headers().contains_key(ACCEPT_ENCODING) {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
+    // `middleware` leaves the header only where it has chosen to compress.
+    let is_compressed = request.headers().contains_key(ACCEPT_ENCODING);
     // The parameters are decoded, so that a file has one name however a client writes it.
     let parameters = parameters.iter().map(|(_, value)| value);
-    let name = [path.as_str()].into_iter().chain(parameters).collect();
+    let name: String = [path.as_str()].into_iter().chain(parameters).collect();
     let mut files = files.lock().await;
-    if let Some(file) = files.get(&name) {
+    let key = (name, is_compressed);
+    if let Some(file) = files.get(&key) {
         return file.clone().into_response();
     }
     let response = next.run(request).await;
     if response.status() != StatusCode::OK {
         return response;
     }
-    match File::of(response).await {
+    match File::of(response, is_compressed).await {
         Ok(file) => {
-            files.insert(name, file.clone());
+            files.insert(key, file.clone());
             file.into_response()
         }
         Err(error) => Problem::internal(error).into_response(),
@@ -68,11 +70,17 @@ async fn send(
 }
 
 impl File {
-    async fn of(response: Response) -> io::Result<Self> {
+    async fn of(response: Response, is_compressed: bool) -> io::Result<Self> {
         let (parts, body) = response.into_parts();
-        let plain = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let compressed = spawn_blocking(move || compressed(&plain)).await??;
         let mut headers = parts.headers;
+        let plain = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        if !is_compressed {
+            return Ok(Self {
+                headers,
+                body: plain,
+            });
+        }
+        let compressed = spawn_blocking(move || compressed(&plain)).await??;
         headers.remove(CONTENT_LENGTH);
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
