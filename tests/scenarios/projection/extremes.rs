@@ -16,6 +16,10 @@ use super::replay;
 
 /// How long a read model may take. One that cannot write a row tries again for ever.
 const CATCH_UP_MAX: Duration = Duration::from_mins(1);
+/// How many items and keys a huge array or map has.
+const MANY: usize = 10_000;
+/// How many characters a long key has.
+const LONG: usize = 100_000;
 /// How the ids in the samples begin. Each stream of a test has other ids.
 const ID_PREFIX: &str = "00000000-0000-0000-0000-";
 
@@ -40,6 +44,84 @@ fn leaves(value: &Value, path: &str) -> Vec<String> {
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![path.to_owned()],
     }
+}
+
+/// The JSON pointers to all arrays and objects within `value`.
+fn collections(value: &Value, path: &str) -> Vec<String> {
+    let items: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, it)| (name.clone(), it)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .map(|(place, it)| (place.to_string(), it))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Vec::new(),
+    };
+    let within = items.into_iter().flat_map(|(name, item)| {
+        let path = format!("{path}/{name}");
+        let holds_others = item.is_array() || item.is_object();
+        let inner = collections(item, &path);
+        holds_others.then_some(path).into_iter().chain(inner)
+    });
+    within.collect()
+}
+
+/// Empty and huge arrays and maps that a field may hold instead of this one, and maps with every kind of key. A
+/// structure among them is not read as an event, since its fields are missing.
+fn extreme_collections(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(items) => {
+            let huge = items.first().map(|item| json!(vec![item; MANY]));
+            [json!([])].into_iter().chain(huge).collect()
+        }
+        Value::Object(fields) => {
+            let value = fields.values().next().unwrap();
+            let keys = [
+                "",
+                "\0",
+                "\\\0",
+                "\u{202e}",
+                "\n",
+                "'",
+                "\"",
+                "__proto__",
+                "\u{10ffff}",
+            ];
+            let keys = keys
+                .map(str::to_owned)
+                .into_iter()
+                .chain(["a".repeat(LONG), "\0".repeat(LONG)]);
+            let one = |key: String| json!({ key: value });
+            // The first two read alike where no null character can be kept.
+            let several = json!({"\0": value, "\u{fffd}": value, "": value});
+            let huge = (0..MANY).map(|number| (number.to_string(), value.clone()));
+            let rest = [json!({}), several, huge.collect()];
+            keys.map(one).chain(rest).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+/// Each sample with one of its values replaced by an extreme.
+fn variants(sample: &Value) -> Vec<Value> {
+    let at = |pointer: &String| sample.pointer(pointer).unwrap();
+    let of_leaves = leaves(sample, "").into_iter().map(|pointer| {
+        let extremes = extremes(&pointer, at(&pointer));
+        (pointer, extremes)
+    });
+    let of_collections = collections(sample, "").into_iter().map(|pointer| {
+        let extremes = extreme_collections(at(&pointer));
+        (pointer, extremes)
+    });
+    let mut variants = Vec::new();
+    for (pointer, extremes) in of_leaves.chain(of_collections) {
+        for extreme in extremes {
+            let mut variant = sample.clone();
+            *variant.pointer_mut(&pointer).unwrap() = extreme;
+            variants.push(variant);
+        }
+    }
+    variants
 }
 
 /// Values that a field may hold instead of this one, among others that it may not.
@@ -110,15 +192,10 @@ fn streams() -> Vec<Vec<Event>> {
             let before = &events[..place];
             let stored = event.encode().unwrap();
             let sample: Value = serde_json::from_str(&stored.data).unwrap();
-            for pointer in leaves(&sample, "") {
-                for extreme in extremes(&pointer, sample.pointer(&pointer).unwrap()) {
-                    let mut data = sample.clone();
-                    *data.pointer_mut(&pointer).unwrap() = extreme;
-                    let data = data.to_string();
-                    let (event_type, version) = (&stored.event_type, stored.schema_version);
-                    if let Ok(extreme) = Event::decode(event_type, version, &data) {
-                        streams.push([before, &[extreme]].concat());
-                    }
+            for variant in variants(&sample) {
+                let (event_type, version) = (&stored.event_type, stored.schema_version);
+                if let Ok(extreme) = Event::decode(event_type, version, &variant.to_string()) {
+                    streams.push([before, &[extreme]].concat());
                 }
             }
         }
@@ -196,6 +273,15 @@ async fn no_value_of_any_field_stops_a_read_model() {
             stored(number, events)
         })
         .collect();
+    for (what, data) in [
+        ("null character as a key", r#""specifications":{"\u0000":""#),
+        ("map with nothing in it", r#""specifications":{}"#),
+        ("map with many keys", r#""9999":""#),
+        ("array with nothing in it", r#""images":[]"#),
+    ] {
+        let is_there = log.iter().any(|it| it.data.contains(data));
+        assert!(is_there, "the log has no {what}");
+    }
     write(&app, &log).await;
     let config = app.settings.as_service("projector").config();
     let head = app.database.head().await;
