@@ -13,3 +13,4 @@ mod raw;
 mod representations;
 mod requests;
 pub(crate) mod routes;
+mod schemas;

@@ -25,7 +25,7 @@ pub struct GivenUpAction {
     /// When the refusal ended it.
     pub ended_at: DateTime<Utc>,
     /// How often it was tried.
-    #[schema(minimum = 1, example = 1)]
+    #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
     pub attempts: i32,
     /// The refusal: the status and the code of the answer, or why the event cannot be answered.
     #[schema(example = "409 auction_over")]

@@ -15,7 +15,7 @@ pub struct ParkedRow {
     #[schema(example = "auction")]
     pub read_model: String,
     /// The generation of the row.
-    #[schema(minimum = 1, example = 1)]
+    #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
     pub generation: i32,
     /// The id of the row.
     pub id: Uuid,
@@ -30,7 +30,7 @@ pub struct ParkedRow {
     #[schema(example = "the fold failed: attempt to subtract with overflow")]
     pub reason: String,
     /// How often it was tried to make the row.
-    #[schema(minimum = 1, example = 1)]
+    #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
     pub attempts: i32,
     /// When the row was parked.
     pub parked_at: DateTime<Utc>,

@@ -14,19 +14,19 @@ pub struct ShardStatus {
     #[schema(example = "auction")]
     pub name: String,
     /// The number of the generation.
-    #[schema(minimum = 1, example = 1)]
+    #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
     pub generation: i32,
     /// The number of the shard, from 0 on.
-    #[schema(minimum = 0, example = 0)]
+    #[schema(minimum = 0, maximum = 254, example = 0)]
     pub shard: i32,
     /// Into how many shards the generation is divided; null until the first projector divides it.
-    #[schema(minimum = 1, example = 3)]
+    #[schema(minimum = 1, maximum = 255, example = 3)]
     pub shards: Option<i32>,
     /// The state of the generation: `building`, `ready`, `serving` or `kept`.
     #[schema(example = "serving")]
     pub state: String,
     /// The version of the fold that makes the rows.
-    #[schema(minimum = 0, example = 1)]
+    #[schema(minimum = 0, maximum = 2_147_483_647, example = 1)]
     pub fold_version: i32,
     /// What the shard does.
     pub condition: Condition,

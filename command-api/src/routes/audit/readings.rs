@@ -47,7 +47,7 @@ enum Shown {
         stream_id: Uuid,
         /// The version after which the page begins.
         #[garde(range(min = 0))]
-        #[schema(minimum = 0)]
+        #[schema(minimum = 0, maximum = 9_007_199_254_740_991i64)]
         after_version: i64,
     },
     /// The state that a stream had.
@@ -56,7 +56,7 @@ enum Shown {
         stream_id: Uuid,
         /// The version whose state is shown, if it was asked for by version.
         #[garde(range(min = 1))]
-        #[schema(minimum = 1)]
+        #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64)]
         version: Option<i64>,
         /// The moment whose state is shown, if it was asked for by time.
         #[schema(value_type = Option<String>, format = DateTime)]
@@ -66,7 +66,7 @@ enum Shown {
     Log {
         /// The position after which the page begins.
         #[garde(range(min = 0))]
-        #[schema(minimum = 0)]
+        #[schema(minimum = 0, maximum = 9_007_199_254_740_991i64)]
         after_position: i64,
         /// The event type that the page is restricted to.
         #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "auction.opened")]

@@ -28,7 +28,7 @@ struct NewFork {
     /// The last position that the new timeline shares with the present one. Without it, that is the last one of the
     /// log.
     #[garde(inner(range(min = 0)))]
-    #[schema(minimum = 0, example = 4_711)]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991i64, example = 4_711)]
     shared_up_to: Option<i64>,
     /// Why the operator declares it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "the backup of Monday was restored")]

@@ -46,7 +46,7 @@ struct NewRepair {
     row_id: Uuid,
     /// The position of the first event that the parked row lacks; none to make a row anew.
     #[garde(inner(range(min = 1)))]
-    #[schema(minimum = 1, example = 4_711)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64, example = 4_711)]
     position: Option<i64>,
     /// What is done about it.
     remedy: NewRemedy,

@@ -33,7 +33,7 @@ struct NewRetry {
     reactor: Name,
     /// The position of the event that the action follows from.
     #[garde(range(min = 1))]
-    #[schema(minimum = 1, example = 4_711)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64, example = 4_711)]
     cause_position: i64,
     /// What tells the action from others that follow from that event.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "close")]
@@ -80,7 +80,7 @@ struct NewDrop {
     reactor: Name,
     /// The position of the event that the action follows from.
     #[garde(range(min = 1))]
-    #[schema(minimum = 1, example = 4_711)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64, example = 4_711)]
     cause_position: i64,
     /// What tells the action from others that follow from that event.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "close")]

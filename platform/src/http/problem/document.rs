@@ -27,6 +27,7 @@ pub struct ProblemDocument<'a> {
     /// The kind of problem in words.
     title: String,
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// The stable name of the kind of problem, which programs should compare.
     code: &'a str,

@@ -31,7 +31,7 @@ const EVENTS_PER_READ: i64 = 1_000;
 pub(super) struct AsOf {
     /// Show the auction as of this version of its stream.
     #[garde(range(min = 1))]
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807i64)]
     version: Option<i64>,
     /// Show the auction as of this moment (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]

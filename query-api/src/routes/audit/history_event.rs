@@ -52,7 +52,7 @@ pub(super) struct HistoryEvent {
     #[schema(example = "auction.opened")]
     event_type: String,
     /// The version of the type's schema that `data` follows.
-    #[schema(minimum = 1, example = 1)]
+    #[schema(minimum = 1, maximum = 32_767, example = 1)]
     schema_version: i16,
     /// When the event was appended to the log.
     recorded_at: DateTime<Utc>,

@@ -29,7 +29,7 @@ pub(super) struct Filter {
     /// Only events above this position: 0, or `next` of the previous page.
     #[serde(default)]
     #[garde(range(min = 0))]
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807i64)]
     after_position: i64,
     /// Only events of this type, such as `auction.opened`.
     #[serde(rename = "type")]

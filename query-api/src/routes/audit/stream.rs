@@ -26,7 +26,7 @@ pub(super) struct Part {
     /// Only events above this version: 0, or `next` of the previous page.
     #[serde(default)]
     #[garde(range(min = 0))]
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807i64)]
     after_version: i64,
     /// The number of items on the page.
     #[param(minimum = 1)]

@@ -45,11 +45,11 @@ pub(super) struct Filter {
     currency: Option<Currency>,
     /// Only auctions whose price is at least this, in minor units. A currency is required.
     #[garde(range(min = 0))]
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807i64)]
     price_min: Option<i64>,
     /// Only auctions whose price is at most this, in minor units. A currency is required.
     #[garde(range(min = 0))]
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 9_223_372_036_854_775_807i64)]
     price_max: Option<i64>,
     /// Words of the title. All of them must occur; `-word` must not occur, `"a phrase"` must occur as
     /// it is, and `or` between two words means that one is enough.

@@ -1,0 +1,155 @@
+//! What holds of the schemas in the descriptions of both APIs.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::description::{apis, names, operations, parameters, resolve, walk};
+
+/// Integers that have no upper bound of their own: counts of what the log holds, which grow as long as it does.
+const COUNTS: [&str; 11] = [
+    "bid_count",
+    "due",
+    "epoch",
+    "failing",
+    "head",
+    "lag",
+    "parked",
+    "pending",
+    "position",
+    "version",
+    "waiting",
+];
+/// Integers whose upper bound is a setting, so that the description does not know it.
+const SETTINGS: [&str; 3] = ["Retry-After", "expires_in", "limit"];
+
+/// The schemas to which bodies of requests refer, by their names.
+fn stated_schemas(api: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let operations = operations(api).into_iter();
+    let mut unread: Vec<_> = operations
+        .map(|(_, it)| it["requestBody"].clone())
+        .collect();
+    while let Some(value) = unread.pop() {
+        walk(&value, "", &mut |_, value| {
+            let name = value["$ref"].as_str().and_then(|it| it.rsplit('/').next());
+            if let Some(name) = name
+                && found.insert(name.to_owned())
+            {
+                unread.push(api["components"]["schemas"][name].clone());
+            }
+        });
+    }
+    found
+}
+
+#[test]
+fn every_integer_has_bounds() {
+    let mut excepted = BTreeSet::new();
+    for (name, api) in apis() {
+        let stated = stated_schemas(&api);
+        let mut parameter = String::new();
+        walk(&api, "", &mut |place, value| {
+            // A list of parameters has their names within.
+            if value["in"].is_string() {
+                value["name"].as_str().unwrap().clone_into(&mut parameter);
+            }
+            let types = &value["type"];
+            if types != "integer" && !names_include(types, "integer") {
+                return;
+            }
+            let owner = place
+                .trim_end_matches("/schema")
+                .rsplit('/')
+                .next()
+                .unwrap();
+            let is_listed = owner.parse::<usize>().is_ok();
+            let owner = if is_listed { &parameter } else { owner };
+            assert!(value["minimum"].is_number(), "{name}: {place}: {value}");
+            if !value["maximum"].is_number() {
+                let is_count = COUNTS.contains(&owner) && !is_stated(&stated, place);
+                let is_excepted = is_count || SETTINGS.contains(&owner);
+                assert!(is_excepted, "{name}: {place}: {value}");
+                excepted.insert(owner.to_owned());
+            }
+        });
+    }
+    assert_eq!(excepted.len(), COUNTS.len() + SETTINGS.len());
+}
+
+/// Whether a client states what the description has at this place.
+fn is_stated(stated: &BTreeSet<String>, place: &str) -> bool {
+    let schema = place.strip_prefix("/components/schemas/");
+    let schema = schema.and_then(|rest| rest.split('/').next());
+    place.contains("/parameters/") || schema.is_some_and(|it| stated.contains(it))
+}
+
+#[test]
+fn every_field_has_a_description() {
+    for (name, api) in apis() {
+        walk(&api, "", &mut |place, value| {
+            for (field, schema) in value["properties"].as_object().into_iter().flatten() {
+                // A field that may be null says in the other alternative what it is.
+                let schema = schema["oneOf"].get(0).unwrap_or(schema);
+                let text = &schema["description"];
+                let is_tag = schema["enum"].as_array().is_some_and(|it| it.len() == 1);
+                assert!(text.is_string() || is_tag, "{name}: {place}: {field}");
+            }
+        });
+    }
+}
+
+fn names_include(types: &Value, name: &str) -> bool {
+    types
+        .as_array()
+        .is_some_and(|types| types.iter().any(|it| it == name))
+}
+
+#[test]
+fn each_list_has_a_page_of_its_own_items() {
+    for (name, api) in apis() {
+        let mut items_of_pages = BTreeMap::new();
+        let mut pages = 0;
+        for (place, operation) in operations(&api) {
+            let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+            let page = schema["$ref"].as_str().filter(|it| it.ends_with("Page"));
+            let pages_on = parameters(&api, operation).contains("limit");
+            assert_eq!(page.is_some(), pages_on, "{name}: {place}: {schema}");
+            let Some(page) = page else { continue };
+            pages += 1;
+            let properties = &resolve(&api, schema)["properties"];
+            let item = properties["items"]["items"]["$ref"].as_str();
+            let item = item.unwrap_or_else(|| panic!("{name}: {place}: {properties}"));
+            let other = items_of_pages.insert(item, page);
+            assert!(other.is_none_or(|other| other == page), "{place}: {item}");
+        }
+        let distinct: BTreeSet<_> = items_of_pages.values().collect();
+        assert_eq!(distinct.len(), items_of_pages.len(), "{name}");
+        assert_eq!(pages > 0, name == "query-api", "{name}");
+    }
+}
+
+#[test]
+fn what_has_few_values_is_an_enum() {
+    let [(_, command), (_, query)] = apis();
+    let of = |api: &Value, name: &str| {
+        let schema = &api["components"]["schemas"][name]["enum"];
+        names(schema)
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let roles = ["buyer", "seller", "admin", "auditor", "operator"];
+    let conditions = ["new", "like_new", "good", "fair", "for_parts"];
+    for api in [&command, &query] {
+        assert_eq!(of(api, "Role"), roles);
+        assert_eq!(of(api, "Condition"), conditions);
+        let currencies = of(api, "Currency");
+        assert!(currencies.contains(&"EUR".to_owned()) && !currencies.contains(&"XXX".to_owned()));
+    }
+    assert_eq!(
+        of(&query, "AuctionResult"),
+        ["sold", "unsold", "reserve_not_met"]
+    );
+}
