@@ -31,8 +31,9 @@ pub use iso_currency::Currency;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
 pub use values::{
-    Amount, AmountError, CountryCode, CountryError, CurrencyError, EventField, Line, Moment,
-    MomentError, PayableCurrency, Price, Slug, SlugError, Stored, Text, TextError, Value,
+    Amount, AmountError, CountryCode, CountryError, CurrencyError, EmailAddress, EmailError,
+    EventField, Line, Moment, MomentError, PayableCurrency, Price, Slug, SlugError, Stored, Text,
+    TextError, Url, UrlError, Value,
 };
 
 /// A time, in whole microseconds. The log's own clock is Postgres's; what clients state is a [`Moment`].

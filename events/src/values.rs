@@ -8,19 +8,23 @@
 mod characters;
 mod country;
 mod currency;
+mod email_address;
 mod line;
 mod moment;
 mod price;
 mod slug;
 mod stored;
 mod text;
+mod url;
 
 pub use characters::TextError;
 pub use country::{CountryCode, CountryError};
 pub use currency::{CurrencyError, PayableCurrency};
+pub use email_address::{EmailAddress, EmailError};
 pub use line::Line;
 pub use moment::{Moment, MomentError};
 pub use price::{Amount, AmountError, Price};
 pub use slug::{Slug, SlugError};
 pub use stored::{EventField, Stored, Value};
 pub use text::Text;
+pub use url::{Url, UrlError};

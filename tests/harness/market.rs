@@ -106,7 +106,7 @@ pub fn product(category_id: Uuid) -> Value {
         "title": "Ship's chronometer",
         "description": "Brass, in its box, running.",
         "condition": "good",
-        "images": ["chronometer.jpg"],
+        "images": ["https://images.example/chronometer.jpg"],
         "specifications": {"weight": "2 kg"},
         "shipping": {"price": eur(1_200), "countries": ["DE", "DK"]},
     })

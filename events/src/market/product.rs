@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{AuctionId, CategoryId, CountryCode, EventField, Line, Price, Stored, Text, UserId};
+use crate::{
+    AuctionId, CategoryId, CountryCode, EventField, Line, Price, Stored, Text, Url, UserId,
+};
 
 id! {
     /// The id of a product.
@@ -16,8 +18,8 @@ id! {
 pub type Title = Line<200>;
 /// The description of a product.
 pub type Description = Text<10_000>;
-/// A reference to a picture of a product, such as a URL.
-pub type Image = Line<500>;
+/// The address of a picture of a product.
+pub type Image = Url<500>;
 /// The name or the value of a property of a product.
 pub type Specification = Line<200>;
 /// The price of shipping, which may be nothing.
@@ -70,7 +72,7 @@ events! {
             description: Stored<Description>,
             /// How used the product is.
             condition: Condition,
-            /// References to pictures, the main picture first: up to 20.
+            /// The addresses of pictures, the main picture first: up to 20.
             images: Vec<Stored<Image>>,
             /// Properties by name, such as `weight` with the value `2 kg`: up to 50.
             specifications: BTreeMap<Stored<Specification>, Stored<Specification>>,

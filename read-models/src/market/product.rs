@@ -59,7 +59,7 @@ pub struct Row {
     pub description: String,
     /// How used the product is.
     pub condition: Condition,
-    /// References to pictures, the main picture first.
+    /// The URLs of pictures, the main picture first.
     #[schema(example = json!(["https://images.example/sextant.jpg"]))]
     pub images: Vec<String>,
     /// Properties by name, such as `weight` with the value `2 kg`.

@@ -47,6 +47,8 @@ fn registration(route: Route, body: Value) -> Route {
         json!("no address"),
         json!("a@b@c.example"),
         json!("a@b\r\n.example"),
+        json!("a\u{202e}b@c.example"),
+        json!(format!("a@{}", vec!["b"; 127].join("."))),
     ];
     route
         .with(body)

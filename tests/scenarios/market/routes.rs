@@ -98,6 +98,16 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
         json!({"Gr\u{f6}\u{df}e": "1", "Gro\u{308}\u{df}e": "2"}),
         properties,
     ];
+    let no_addresses = [
+        json!(""),
+        json!("https://images.example/a\nb"),
+        json!("clock.jpg"),
+        json!("//images.example/clock.jpg"),
+        json!("javascript:alert(1)"),
+        json!("data:image/png;base64,AAAA"),
+        json!("https://ada:secret@images.example/"),
+        json!(format!("https://images.example/{}", "a".repeat(478))),
+    ];
     vec![
         Route::post("/v1/products", SELLER, seller)
             .with(product(market.category_id))
@@ -112,8 +122,8 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
             .line("/title", 200)
             .text("/description", 10_000)
             .out_of_range("/condition", [json!("shiny"), json!("Good")])
-            .out_of_range("/images", [many(21, "a")])
-            .line("/images/0", 500)
+            .out_of_range("/images", [many(21, "https://images.example/clock.jpg")])
+            .out_of_range("/images/0", no_addresses)
             .out_of_range("/specifications", specifications)
             .line("/specifications/weight", 200)
             .out_of_range("/shipping/countries", countries)

@@ -13,7 +13,7 @@ use tidemark_domain::Command;
 use tidemark_domain::identity::user::{CreateFirstAdmin, GrantRole, Register, RevokeRole};
 use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::identity::user::{DisplayName, Role};
-use tidemark_events::{CredentialId, UserId};
+use tidemark_events::{CredentialId, EmailAddress, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::openapi::responses;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::error::Error;
-use crate::identity::email::{EMAIL_BYTES_MAX, normalised_email};
+use crate::identity::email::normalised_email;
 use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -43,9 +43,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
 struct NewUser {
     /// The e-mail address. No two users may have addresses that differ only in the case of letters. It is
     /// stored encrypted.
-    #[garde(email, length(bytes, max = EMAIL_BYTES_MAX))]
-    #[schema(format = "email", max_length = 254)]
-    email: String,
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    email: EmailAddress,
     /// The password: 15 to 128 characters of any kind, not easily guessed.
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
@@ -59,9 +58,8 @@ struct NewUser {
 #[garde(allow_unvalidated)]
 struct FirstAdmin {
     /// The e-mail address, as in any registration.
-    #[garde(email, length(bytes, max = EMAIL_BYTES_MAX))]
-    #[schema(format = "email", max_length = 254)]
-    email: String,
+    #[schema(value_type = String, format = "email", max_length = 254)]
+    email: EmailAddress,
     /// The password, as in any registration.
     #[schema(format = "password", min_length = 15, max_length = 128)]
     password: String,
@@ -161,7 +159,7 @@ async fn registration(
     user: &NewUser,
 ) -> Result<(Register, SubjectKeyUse), Problem> {
     let admitted = app.passwords.admit(caller.address)?;
-    let email = normalised_email(&user.email);
+    let email = normalised_email(user.email.as_str());
     let local_part = email.split('@').next().unwrap_or_default();
     let context = [&*email, local_part, user.display_name.as_str(), "tidemark"];
     let hashing = app.passwords.hash_new(admitted, &user.password, &context);
@@ -176,7 +174,7 @@ async fn registration(
         user_id,
         credential_id: CredentialId(new_id()),
         email_hash: app.lookup_key.hash("email", &email),
-        email: seal("email", &user.email)?,
+        email: seal("email", user.email.as_str())?,
         display_name: seal("display_name", user.display_name.as_str())?,
         password_hash: seal("password_hash", &password_hash)?,
     };

@@ -45,9 +45,10 @@ struct NewProduct {
     description: Description,
     /// How used the product is.
     condition: Condition,
-    /// References to pictures of the product, the main one first: up to 20, each of 1 to 500 characters.
+    /// The URLs of pictures of the product, the main one first: up to 20, each absolute, with `http` or `https` and
+    /// at most 500 characters.
     #[garde(length(max = 20))]
-    #[schema(value_type = Vec<String>, max_items = 20, example = json!(["https://images.example/sextant.jpg"]))]
+    #[schema(max_items = 20, example = json!(["https://images.example/sextant.jpg"]))]
     #[serde(default)]
     images: Vec<Image>,
     /// Names and values such as `weight` and `2 kg`: up to 50 pairs. Names and values are lines of 1 to 200

@@ -10,7 +10,7 @@ async fn all_faults_of_a_body_are_told_at_once() {
         "category_id": "seven",
         "title": "two\nlines",
         "condition": "shiny",
-        "images": ["clock.jpg", 17],
+        "images": ["https://images.example/clock.jpg", "clock.jpg", 17],
         "shipping": {"price": {"amount": -5, "currency": "XXX"}, "countries": ["de"]},
         "colour": "blue",
     });
@@ -23,6 +23,7 @@ async fn all_faults_of_a_body_are_told_at_once() {
         "/colour",
         "/condition",
         "/images/1",
+        "/images/2",
         "/shipping/countries/0",
         "/shipping/price/amount",
         "/shipping/price/currency",

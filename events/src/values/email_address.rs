@@ -1,0 +1,107 @@
+//! E-mail addresses.
+
+use garde::rules::email::parse_email;
+use serde::Deserialize;
+
+/// The longest address that SMTP carries, in bytes (RFC 5321, section 4.5.3.1.3).
+const BYTES_MAX: usize = 254;
+
+/// An e-mail address as its owner writes it, in ASCII. Events hold it sealed, so it is no [`Value`](super::Value) of
+/// theirs.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct EmailAddress(String);
+
+/// Why a text is not an [`EmailAddress`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EmailError {
+    /// The text does not name a mailbox and a host.
+    #[error("must be an e-mail address, such as ada@example.com")]
+    Malformed,
+    /// The text has too many characters.
+    #[error("must have at most {BYTES_MAX} characters")]
+    TooLong,
+}
+
+impl EmailAddress {
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for EmailAddress {
+    type Error = EmailError;
+
+    fn try_from(text: String) -> Result<Self, EmailError> {
+        if text.len() > BYTES_MAX {
+            return Err(EmailError::TooLong);
+        }
+        match parse_email(&text) {
+            Ok(()) => Ok(Self(text)),
+            Err(_) => Err(EmailError::Malformed),
+        }
+    }
+}
+
+/// It is personal, so it is not shown.
+impl std::fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EmailAddress")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<EmailAddress, EmailError> {
+        text.to_owned().try_into()
+    }
+
+    #[test]
+    fn an_address_names_a_mailbox_and_a_host() {
+        for good in [
+            "ada@example.com",
+            "Ada.L+x@mail.example",
+            "a@b",
+            "a@[192.0.2.1]",
+        ] {
+            assert_eq!(parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "a@b@c.example",
+            "a b@example.com",
+            "a@b\r\n.example",
+            "a@example.com\n",
+            "a\0@example.com",
+            "a\u{202e}b@example.com",
+            "\u{e9}@example.com",
+            "a@-.example",
+            "Ada <ada@example.com>",
+        ] {
+            assert_eq!(parse(bad), Err(EmailError::Malformed), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_no_longer_than_mail_carries() {
+        let long = |bytes: usize| format!("a@{}", vec!["b"; (bytes - 1) / 2].join("."));
+        assert_eq!(long(253).len(), 253);
+        assert!(parse(&long(253)).is_ok());
+        assert_eq!(parse(&long(255)), Err(EmailError::TooLong));
+    }
+
+    #[test]
+    fn an_address_is_not_shown() {
+        assert_eq!(
+            format!("{:?}", parse("ada@example.com").unwrap()),
+            "EmailAddress"
+        );
+    }
+}
