@@ -19,10 +19,14 @@ async fn documents(app: &App) -> Vec<(Client, String)> {
         ("/v1/sellers/{id}", market.seller.id),
     ];
     let filled = |path: &str| {
+        let path = path.replace("{code}", "internal");
         let known = of_paths.iter().find(|(template, _)| *template == path);
-        let id = known.map(|(_, id)| id.to_string()).unwrap_or_default();
-        let path = path.replace("{id}", &id).replace("{id_or_slug}", &id);
-        path.replace("{code}", "internal")
+        let filled = known.map_or(path, |(path, id)| {
+            let id = id.to_string();
+            path.replace("{id}", &id).replace("{id_or_slug}", &id)
+        });
+        assert!(!filled.contains('{'), "nothing is listed for {filled}");
+        filled
     };
     let mut documents = Vec::new();
     for url in [app.command_url(), app.query_url()] {
