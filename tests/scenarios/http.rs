@@ -14,3 +14,4 @@ mod representations;
 mod requests;
 pub(crate) mod routes;
 mod schemas;
+mod shares;
