@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use tidemark_domain::LoadedStream;
 use tidemark_events::{Aggregate, Event, samples};
 use tidemark_platform::Config;
@@ -258,6 +259,14 @@ async fn follow<M: ReadModel>(config: &Config, head: i64) {
     followed.unwrap();
 }
 
+/// Fails unless Postgres can look into the document of every row.
+async fn assert_readable<M: ReadModel>(app: &App) {
+    let select = format!("select count(doc::jsonb) from {}_rows", M::NAME);
+    let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(select));
+    let counted = count.fetch_one(&app.database.pool).await;
+    assert!(counted.is_ok(), "{}: {counted:?}", M::NAME);
+}
+
 #[tokio::test]
 async fn no_value_of_any_field_stops_a_read_model() {
     let app = App::start().await;
@@ -286,5 +295,6 @@ async fn no_value_of_any_field_stops_a_read_model() {
     let config = app.settings.as_service("projector").config();
     let head = app.database.head().await;
     for_each_read_model!(follow(&config, head).await);
+    for_each_read_model!(assert_readable(&app).await);
     assert_eq!(replay::differences(&app).await, Vec::<String>::new());
 }
