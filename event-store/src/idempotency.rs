@@ -65,7 +65,8 @@ pub struct RemovedRecords {
 
 impl IdempotencyRecord {
     /// Removes at most `step` records that are older than `kept`, the oldest first, beginning with those that
-    /// were recorded at `after`. Those that a reactor may still need stay. No append waits for this.
+    /// were recorded at `after`. Those that a reactor may still need stay. No append waits for this
+    /// but one whose command has the key of a record that is just being removed.
     ///
     /// # Errors
     /// If Postgres does not answer the query.

@@ -95,7 +95,8 @@ impl Cache {
         }
     }
 
-    /// Inserts the owner of a claim, unless one is known: that is of later than a load which has taken long.
+    /// Inserts the owner of a claim that was loaded or must be so, unless the cache has one: that was learned while the
+    /// load was on its way, and is newer.
     pub(super) fn insert_unknown_claim(&mut self, claim: Claim, owner: Option<Uuid>) {
         if !self.claims.contains(&claim) {
             self.insert_claim(claim, owner);
@@ -189,8 +190,8 @@ impl Cache {
         *self = Self::new(self.bytes_max);
     }
 
-    /// Evicts what was used least recently until the bound is kept. Of claims, which are much fewer, as many may stay as
-    /// of streams.
+    /// Evicts what was used least recently until the bound is kept: streams, unless there are more claims than streams. So
+    /// the claims, which are few, stay.
     pub(super) fn shrink(&mut self) {
         while self.bytes > self.bytes_max {
             let evicted = if self.claims.len() > self.streams.len() {

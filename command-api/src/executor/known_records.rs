@@ -103,3 +103,61 @@ impl KnownRecords {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemark_platform::Config;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn sent() -> Idempotency {
+        Idempotency {
+            id: RecordId::of("user:1", "key"),
+            service_key: None,
+            request_hash: vec![7; 32],
+        }
+    }
+
+    /// Knows the record of [`sent`], and trusts it for so long.
+    fn known(trusted_ms: u64) -> KnownRecords {
+        let mut settings = Config::from_vars([]).unwrap().executor;
+        settings.records_trusted_ms = trusted_ms;
+        let records = KnownRecords::new(&settings, Clock::system());
+        insert(&records);
+        records
+    }
+
+    fn insert(records: &KnownRecords) {
+        let record = IdempotencyRecord {
+            id: sent().id,
+            request_hash: sent().request_hash,
+            status: 201,
+            stream_id: Uuid::nil(),
+            version: 1,
+            position: 1,
+            recorded_at: records.clock.now(),
+        };
+        records.insert(record, 1);
+    }
+
+    #[test]
+    fn a_record_answers_only_while_the_log_was_just_seen_to_hold_it() {
+        let records = known(1_000);
+        assert!(records.answer(&sent()).is_none(), "no append has shown it");
+        records.confirm(Instant::now());
+        assert!(records.answer(&sent()).is_some());
+        records.confirm(Instant::now().checked_sub(Duration::from_secs(1)).unwrap());
+        assert!(records.answer(&sent()).is_none(), "that is long ago");
+        records.confirm(Instant::now());
+        records.clear();
+        insert(&records);
+        assert!(
+            records.answer(&sent()).is_none(),
+            "what was shown was forgotten"
+        );
+        let never = known(0);
+        never.confirm(Instant::now());
+        assert!(never.answer(&sent()).is_none(), "nothing is ever trusted");
+    }
+}

@@ -43,8 +43,9 @@ pub enum Conflict {
         group: usize,
         /// The stream that has another version.
         id: Uuid,
-        /// The events that not all of these groups had seen, in order. Only the first conflict of a stream has them;
-        /// and none has if there are too many of them, or if the stream has fewer events than the groups knew.
+        /// The events of the stream that a group of the batch had not seen, in order. Only the first conflict of a
+        /// stream has them; and none has if there are too many of them, or if the stream has fewer events than the
+        /// groups knew.
         #[serde(default)]
         unseen: Vec<UnseenEvent>,
     },
@@ -139,10 +140,8 @@ impl TryFrom<Answer> for AppendOutcome {
         if answer.late {
             return Ok(Self::Late(answer.at));
         }
-        let mut conflicts: Vec<Conflict> =
-            serde_json::from_str(answer.conflicts.as_deref().unwrap_or("[]"))
-                .map_err(|error| sqlx::Error::Decode(error.into()))?;
-        conflicts.sort_by_key(Conflict::group);
+        let conflicts = serde_json::from_str(answer.conflicts.as_deref().unwrap_or("[]"))
+            .map_err(|error| sqlx::Error::Decode(error.into()))?;
         Ok(Self::Appended(Appended {
             head: answer.head,
             at: answer.at,

@@ -27,7 +27,7 @@ pub enum UrlError {
     #[error("must not name a user or a password")]
     Credentials,
     /// The address has too many characters once it is written as the standard has it.
-    #[error("must have at most {0} characters")]
+    #[error("must have at most {0} characters, written in ASCII")]
     TooLong(usize),
 }
 
@@ -82,7 +82,7 @@ impl<const CHARS_MAX: usize> PartialSchema for Url<CHARS_MAX> {
         ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::String))
             .description(Some(
-                "An absolute URL with `http` or `https`, and without a user or a password.",
+                "An absolute URL with `http` or `https`, and without a user or a password. Its length counts as it is written in ASCII.",
             ))
             .format(Some(SchemaFormat::Custom("uri".to_owned())))
             .max_length(Some(CHARS_MAX))

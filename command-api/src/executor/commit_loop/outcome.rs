@@ -23,6 +23,28 @@ pub(in crate::executor) struct Settled {
     pub(in crate::executor) position: i64,
 }
 
+/// A group that was not written.
+struct Unwritten<'a> {
+    commands: Vec<DecidedCommand>,
+    conflicts: &'a [Conflict],
+}
+
+impl Unwritten<'_> {
+    /// The streams and claims that its commands write, and those that have moved.
+    fn keys(&self) -> impl Iterator<Item = ConflictKey> {
+        let moved = self.conflicts.iter().filter_map(|conflict| match conflict {
+            Conflict::Stream { id, .. } => Some(ConflictKey::Stream(*id)),
+            Conflict::Claim { scope, key, .. } => {
+                let claim = self.commands.iter().find_map(|c| c.claim_read(scope, key));
+                claim.cloned().map(ConflictKey::Claim)
+            }
+            Conflict::IdempotencyRecord { .. } | Conflict::SubjectKey { .. } => None,
+        });
+        let written = self.commands.iter().flat_map(DecidedCommand::keys_written);
+        written.chain(moved)
+    }
+}
+
 impl CommitLoop {
     /// Handles the answer to the append in flight. Returns the commands that are settled by it.
     pub(super) async fn handle_answer(&mut self, answer: AppendAnswer) -> Vec<Settled> {
@@ -88,10 +110,16 @@ impl CommitLoop {
         let failed: HashSet<usize> = appended.conflicts.iter().map(Conflict::group).collect();
         let mut settled = Vec::new();
         let mut position = appended.head;
+        // Each of the groups that were not written has conflicts, and these are in the order of the groups.
+        let mut conflicts = (appended.conflicts).chunk_by(|one, next| one.group() == next.group());
         let mut unwritten = Vec::new();
         for (number, commands) in append.groups.into_iter().enumerate() {
             if failed.contains(&number) {
-                unwritten.push(commands);
+                let conflicts = conflicts.next().unwrap_or_default();
+                unwritten.push(Unwritten {
+                    commands,
+                    conflicts,
+                });
                 continue;
             }
             self.remember_appended(position + 1, append.first_event_ids[number]);
@@ -108,7 +136,7 @@ impl CommitLoop {
         }
         if !failed.is_empty() {
             counter!("tidemark_executor_conflicts_total").increment(failed.len() as u64);
-            self.retry(unwritten, &appended.conflicts, &mut append.baseline);
+            self.retry(unwritten, &mut append.baseline);
         }
         self.records
             .insert_settled(&settled, appended.at, self.timeline);
@@ -124,36 +152,24 @@ impl CommitLoop {
 
     /// Handles the groups that were not written: learns what moved, answers the commands that can never be written, and
     /// has the others decided again, with those of the next batch that rest on them.
-    fn retry(
-        &mut self,
-        unwritten: Vec<Vec<DecidedCommand>>,
-        conflicts: &[Conflict],
-        baseline: &mut Baseline,
-    ) {
-        // Every one of these groups has conflicts, and both are in the order of the groups.
-        let conflicts: Vec<_> = conflicts
-            .chunk_by(|one, other| one.group() == other.group())
-            .collect();
-        let written = unwritten.iter().flatten();
-        let written = written.flat_map(DecidedCommand::keys_written);
-        let groups = unwritten.iter().zip(&conflicts);
-        let moved = groups.clone().flat_map(|(commands, conflicts)| {
-            let key = |conflict| moved_key(conflict, commands);
-            conflicts.iter().filter_map(key)
-        });
-        let keys = written.chain(moved).collect();
+    fn retry(&mut self, unwritten: Vec<Unwritten<'_>>, baseline: &mut Baseline) {
+        let keys = unwritten.iter().flat_map(Unwritten::keys).collect();
         let next = self.batch.withdraw_users(&keys, &mut self.cache);
-        for commands in &unwritten {
+        for Unwritten { commands, .. } in &unwritten {
             baseline.restore(commands, &mut self.cache);
         }
         let mut streams = HashSet::new();
-        for (commands, conflicts) in groups {
-            for conflict in *conflicts {
-                self.learn(conflict, commands, &mut streams);
+        for group in &unwritten {
+            for conflict in group.conflicts {
+                self.learn(conflict, &group.commands, &mut streams);
             }
         }
         let mut again = Vec::new();
-        for (commands, conflicts) in unwritten.into_iter().zip(conflicts) {
+        for Unwritten {
+            commands,
+            conflicts,
+        } in unwritten
+        {
             for command in commands {
                 match self.answer_to_conflict(&command, conflicts) {
                     Some(answer) => command.queued.answer(answer),
@@ -273,18 +289,6 @@ impl CommitLoop {
             };
             queued.answer(answer);
         }
-    }
-}
-
-/// The stream or claim of these commands that has moved.
-fn moved_key(conflict: &Conflict, commands: &[DecidedCommand]) -> Option<ConflictKey> {
-    match conflict {
-        Conflict::Stream { id, .. } => Some(ConflictKey::Stream(*id)),
-        Conflict::Claim { scope, key, .. } => {
-            let claim = commands.iter().find_map(|c| c.claim_read(scope, key));
-            claim.cloned().map(ConflictKey::Claim)
-        }
-        Conflict::IdempotencyRecord { .. } | Conflict::SubjectKey { .. } => None,
     }
 }
 
