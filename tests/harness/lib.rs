@@ -10,6 +10,8 @@
     reason = "panicking is how a test says that something is wrong"
 )]
 
+use std::path::Path;
+
 pub mod app;
 mod backup;
 pub mod client;
@@ -44,3 +46,9 @@ pub use settings::Settings;
 pub use strange::append_strange;
 pub use tidemark_event_store::testing::from_environment;
 pub use wait::eventually;
+
+/// The directory of this repository.
+#[must_use]
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}

@@ -7,7 +7,8 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use source::{rust_files, workspace};
+use source::rust_files;
+use tidemark_tests::repository;
 
 /// The crates, each with the others that it may use.
 const CRATES: &[(&str, &[&str])] = &[
@@ -37,7 +38,7 @@ const IMPURE: &[&str] = &[
 
 /// The names in the section `[dependencies]` of a crate's manifest.
 fn dependencies(crate_name: &str) -> BTreeSet<String> {
-    let manifest = fs::read_to_string(workspace().join(crate_name).join("Cargo.toml")).unwrap();
+    let manifest = fs::read_to_string(repository().join(crate_name).join("Cargo.toml")).unwrap();
     let section = manifest.split("\n[dependencies]\n").nth(1).unwrap();
     let section = section.split("\n[").next().unwrap();
     let names = section
@@ -83,7 +84,7 @@ fn events_and_decisions_do_no_io() {
 fn nobody_begins_a_transaction_on_a_pool() {
     let files = CRATES
         .iter()
-        .flat_map(|(name, _)| rust_files(&workspace().join(name).join("src")));
+        .flat_map(|(name, _)| rust_files(&repository().join(name).join("src")));
     let files = files.filter(|file| !file.components().any(|part| part.as_os_str() == "tests"));
     for file in files {
         let code = fs::read_to_string(&file).unwrap();
@@ -96,7 +97,7 @@ fn nobody_begins_a_transaction_on_a_pool() {
 fn metric_names() -> BTreeSet<String> {
     let files = CRATES
         .iter()
-        .flat_map(|(name, _)| rust_files(&workspace().join(name).join("src")));
+        .flat_map(|(name, _)| rust_files(&repository().join(name).join("src")));
     // Tests name databases so.
     let files = files.filter(|file| !file.components().any(|part| part.as_os_str() == "tests"));
     let files = files.filter(|file| !file.ends_with("tests.rs") && !file.ends_with("testing.rs"));
@@ -115,7 +116,7 @@ fn metric_names() -> BTreeSet<String> {
 
 /// The names of the list of metrics, each with what it means.
 fn described_metrics() -> BTreeMap<String, String> {
-    let list = workspace().join("platform/src/telemetry/metrics.txt");
+    let list = repository().join("platform/src/telemetry/metrics.txt");
     let list = fs::read_to_string(list).unwrap();
     let lines = list.lines().filter(|line| !line.starts_with('#'));
     let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
+use tidemark_tests::repository;
 
 /// The README and every document, each with its text.
 fn texts() -> Vec<(PathBuf, String)> {
-    let files = fs::read_dir(root().join("docs")).unwrap();
+    let files = fs::read_dir(repository().join("docs")).unwrap();
     let paths = files.map(|entry| entry.unwrap().path());
     paths
-        .chain([root().join("README.md")])
+        .chain([repository().join("README.md")])
         .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
         .collect()
 }
@@ -48,7 +46,7 @@ fn is_path(quote: &str) -> bool {
     let has_ending = [".rs", ".sql", ".toml", ".lua", ".yml", ".conf"]
         .iter()
         .any(|end| quote.ends_with(end));
-    has_ending && !quote.contains(['<', '*']) && root().join(folder).is_dir()
+    has_ending && !quote.contains(['<', '*']) && repository().join(folder).is_dir()
 }
 
 #[test]
@@ -56,7 +54,7 @@ fn every_file_that_is_named_exists() {
     for (path, text) in texts() {
         for quote in quoted(&text).into_iter().filter(|quote| is_path(quote)) {
             assert!(
-                root().join(quote).exists(),
+                repository().join(quote).exists(),
                 "{}: no file {quote}",
                 path.display()
             );
@@ -71,7 +69,7 @@ fn every_test_that_is_named_exists() {
             let Some((file, name)) = quote.split_once(".rs::") else {
                 continue;
             };
-            let source = fs::read_to_string(root().join(format!("{file}.rs")));
+            let source = fs::read_to_string(repository().join(format!("{file}.rs")));
             let source = source.unwrap_or_else(|_| panic!("{}: no file {file}.rs", path.display()));
             let is_test = source.contains(&format!("fn {name}("));
             assert!(is_test, "{}: no test {quote}", path.display());
@@ -81,7 +79,7 @@ fn every_test_that_is_named_exists() {
 
 /// Every setting as `section.key`, and every section as `section.`.
 fn settings() -> BTreeSet<String> {
-    let defaults = fs::read_to_string(root().join("platform/src/default.toml")).unwrap();
+    let defaults = fs::read_to_string(repository().join("platform/src/default.toml")).unwrap();
     let mut section = String::new();
     let mut settings = BTreeSet::new();
     for line in defaults.lines() {

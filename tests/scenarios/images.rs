@@ -1,7 +1,8 @@
 //! The images that containers are made of: those of others keep to one version, and ours do not run as root.
 
 use std::fs;
-use std::path::Path;
+
+use tidemark_tests::repository;
 
 /// The image that deploy/Dockerfile makes.
 const OURS: &str = "tidemark";
@@ -9,8 +10,7 @@ const COMPOSE: &str = "docker-compose.yml";
 const DOCKERFILE: &str = "deploy/Dockerfile";
 
 fn read(path: &str) -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    fs::read_to_string(root.join(path)).unwrap()
+    fs::read_to_string(repository().join(path)).unwrap()
 }
 
 /// What follows a word at the beginning of lines.

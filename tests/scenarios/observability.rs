@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tidemark_tests::{App, Client};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
+use tidemark_tests::{App, Client, repository};
 
 fn folder() -> PathBuf {
-    root().join("deploy/observability")
+    repository().join("deploy/observability")
 }
 
 fn read(name: &str) -> String {
@@ -62,7 +58,7 @@ fn metrics_in(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn alerts_and_dashboard_name_metrics_that_exist() {
-    let list = root().join("platform/src/telemetry/metrics.txt");
+    let list = repository().join("platform/src/telemetry/metrics.txt");
     let list = fs::read_to_string(list).unwrap();
     let described: BTreeSet<&str> = list
         .lines()
@@ -99,7 +95,7 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn every_alert_has_a_section_that_says_what_to_do() {
-    let document = fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let document = fs::read_to_string(repository().join("docs/operating.md")).unwrap();
     let headings = document.lines().filter(|line| line.starts_with('#'));
     let anchors: BTreeSet<String> = headings
         .map(|line| anchor(line.trim_start_matches('#').trim()))

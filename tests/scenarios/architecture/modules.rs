@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use tidemark_tests::repository;
+
 use super::CRATES;
-use super::source::{CodePath, Crate, rust_files, workspace};
+use super::source::{CodePath, Crate, rust_files};
 
 /// The contexts, each with the others that it may use. Machinery, and lists such as `registry.rs`,
 /// stand outside of all contexts and may use every one.
@@ -142,7 +144,7 @@ fn imports_have_no_braces_within_braces() {
     ));
     assert!(!has_nested_import("use a::b::{C, D};\nuse a::E;"));
     let crates = CRATES.iter().map(|(name, _)| *name).chain(["tests"]);
-    let files = crates.flat_map(|name| rust_files(&workspace().join(name)));
+    let files = crates.flat_map(|name| rust_files(&repository().join(name)));
     let nested = files.filter(|file| has_nested_import(&fs::read_to_string(file).unwrap()));
     assert_eq!(nested.collect::<Vec<_>>(), Vec::<PathBuf>::new());
 }

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The directory of the workspace.
-pub(super) fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
+use tidemark_tests::repository;
 
 /// Every Rust file below a directory.
 pub(super) fn rust_files(directory: &Path) -> Vec<PathBuf> {
@@ -45,7 +42,7 @@ pub(super) struct Crate {
 
 impl Crate {
     pub(super) fn read(name: &str) -> Self {
-        let source = workspace().join(name).join("src");
+        let source = repository().join(name).join("src");
         let mut modules = BTreeMap::new();
         let mut tests = Vec::new();
         for file in rust_files(&source) {

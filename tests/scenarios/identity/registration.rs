@@ -181,8 +181,8 @@ fn percentile(latencies: &mut [Duration], percent: usize) -> Duration {
     latencies[latencies.len() * percent / 100]
 }
 
-/// Others wait no longer than twice as long as usual and a slice, in the median. Single answers may: if as many passwords are worked
-/// on as there are cores, whoever is to go on waits until the operating system takes a core from one of them.
+/// Others wait no longer than twice as long as usual and a slice, in the median. Single answers may: if as many passwords
+/// are worked on as there are cores, whoever is to go on waits until the operating system takes a core from one of them.
 #[tokio::test]
 async fn costly_passwords_delay_nobody_else() {
     let app = App::start().await;
