@@ -44,7 +44,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(version, override_usage = "./dev bench [OPTIONS]")]
 struct Arguments {
-    /// A first look, in under 3 minutes instead of 15: a fifth of the time for each figure, logs of
+    /// A first look, in about 5 minutes instead of 20: a fifth of the time for each figure, logs of
     /// a tenth of the length, a fifth of the live updates
     #[arg(long)]
     quick: bool,
