@@ -27,7 +27,7 @@ pub use append::{
 pub use backoff::Backoff;
 pub use idempotency::{IdempotencyRecord, RecordId, RemovedRecords};
 pub use lease::{Lease, Leases};
-pub use log::{FollowError, Head, Log, Published, StatePart};
+pub use log::{FollowError, Head, Log, PageLimits, Published, StatePart};
 pub use pace::Pace;
 pub use pool::TimedPool;
 pub use schema::migrate;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::TimedPool;
 
-pub use states::StatePart;
+pub use states::{PageLimits, StatePart};
 
 /// The end of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

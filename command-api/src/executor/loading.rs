@@ -67,11 +67,17 @@ impl Loading {
     /// Starts to load what is wanted, many streams and claims at once, while the number of tasks allows.
     pub(super) fn start(&mut self) {
         while !self.wanted.is_empty() && self.tasks.len() < self.tasks_max {
-            let count = self.wanted.len().min(self.loads_per_task_max);
-            let loads = self.wanted.drain(..count).collect();
+            let loads = self.next_loads();
             let loader = self.loader.clone();
             self.tasks.spawn(async move { loader.load(loads).await });
         }
+    }
+
+    /// Takes what the next task loads.
+    fn next_loads(&mut self) -> Vec<ToLoad> {
+        let wanted = self.wanted.iter().take(self.loads_per_task_max);
+        let together = wanted.take_while(|wanted| !wanted.is_alone).count();
+        self.wanted.drain(..together.max(1)).collect()
     }
 
     /// Forgets what is being loaded, and loads anew whatever commands wait for.
@@ -136,3 +142,6 @@ impl Loading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

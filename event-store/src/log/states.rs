@@ -29,6 +29,16 @@ pub struct StatePart {
     pub data: String,
 }
 
+/// How much of a stream one query reads at most. It reads on while it has read fewer events and fewer bytes, so the last
+/// event may exceed the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimits {
+    /// How many events.
+    pub events: i64,
+    /// How much text there is in the snapshot and in the data of the events together.
+    pub bytes: i64,
+}
+
 impl StatePart {
     /// Decodes the event; none if this is a snapshot.
     ///
@@ -43,54 +53,73 @@ impl StatePart {
 
 impl Log {
     /// What the states of several streams are made of, with one query: of each stream the events after the
-    /// version in the same place, in order, at most `limit`. If that is none, first the snapshot, if there is
-    /// one, and then the events after it. The caller must limit the time that reading takes.
+    /// version in the same place, in order, as many as `limits` allows. If that is none, first the snapshot, if
+    /// there is one, and then the events after it. The caller must limit the time that reading takes.
     #[must_use]
     pub fn states<'a>(
         &'a self,
         stream_ids: &'a [Uuid],
         after_versions: &'a [Option<i64>],
-        limit: i64,
+        limits: PageLimits,
     ) -> BoxStream<'a, sqlx::Result<StatePart>> {
+        // Each step of the recursion reads the next event of every stream, so that no more is read than the limits allow.
         sqlx::query_as!(
             StatePart,
             r#"
-            with wanted as (
-                select w.id, w.after_version, kept.*
-                  from unnest($1::uuid[], $2::bigint[]) as w (id, after_version)
+            with recursive part as (
+                select wanted.id,
+                       coalesce(kept.version, wanted.after_version, 0) as version,
+                       kept.recorded_at,
+                       kept.aggregate,
+                       null::text as type,
+                       kept.state_version as schema_version,
+                       kept.state as data,
+                       0::bigint as events,
+                       coalesce(octet_length(kept.state), 0)::bigint as bytes
+                  from unnest($1::uuid[], $2::bigint[]) as wanted (id, after_version)
                   left join lateral (
                        select version, recorded_at, aggregate, state_version, state::text as state
                          from snapshots
-                        where snapshots.stream_id = w.id
-                          and w.after_version is null
+                        where snapshots.stream_id = wanted.id
+                          and wanted.after_version is null
                         limit 1
                   ) as kept on true
+                 union all
+                select part.id,
+                       next.version,
+                       next.recorded_at,
+                       next.aggregate,
+                       next.type,
+                       next.schema_version,
+                       next.data,
+                       part.events + 1,
+                       part.bytes + octet_length(next.data)
+                  from part
+                 cross join lateral (
+                       select version, recorded_at, aggregate, type, schema_version, data::text as data
+                         from events
+                        where events.stream_id = part.id
+                          and events.version = part.version + 1
+                        limit 1
+                  ) as next
+                 where part.events < $3
+                   and part.bytes < $4
             )
             select id as "stream_id!",
                    version as "version!",
                    recorded_at as "recorded_at!",
                    aggregate as "aggregate!",
-                   null as "event_type?",
-                   state_version as "schema_version!",
-                   state as "data!"
-              from wanted
-             where version is not null
-             union all
-            select id, next.version, next.recorded_at, next.aggregate, next.type, next.schema_version, next.data::text
-              from wanted
-             cross join lateral (
-                   select *
-                     from events
-                    where events.stream_id = wanted.id
-                      and events.version > coalesce(wanted.after_version, wanted.version, 0)
-                    order by events.version
-                    limit $3
-             ) as next
-             order by 1, 2
+                   type as "event_type?",
+                   schema_version as "schema_version!",
+                   data as "data!"
+              from part
+             where data is not null
+             order by id, version
             "#,
             stream_ids,
             after_versions as &[Option<i64>],
-            limit,
+            limits.events,
+            limits.bytes,
         )
         .fetch(&*self.pool)
     }

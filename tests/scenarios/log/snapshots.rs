@@ -4,6 +4,7 @@
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use tidemark_event_store::PageLimits;
 use tidemark_platform::ids::new_id;
 use tidemark_tests::App;
 use tidemark_tests::eventually;
@@ -104,9 +105,17 @@ async fn one_query_reads_a_snapshot_and_the_events_after_it() {
     })
     .await;
     let log = app.database.log();
-    let read = async |after: Option<i64>, limit: i64| {
+    let read = async |after: Option<i64>, events: i64| {
         let (ids, after) = ([auction, new_id()], [after, None]);
-        let parts: Vec<_> = log.states(&ids, &after, limit).try_collect().await.unwrap();
+        let limits = PageLimits {
+            events,
+            bytes: i64::MAX,
+        };
+        let parts: Vec<_> = log
+            .states(&ids, &after, limits)
+            .try_collect()
+            .await
+            .unwrap();
         assert!(parts.iter().all(|part| part.stream_id == auction));
         let parts = parts.into_iter();
         parts

@@ -1,5 +1,6 @@
-//! Reads states of streams and owners of claims from Postgres: many at once, with one query of each kind. A
-//! long stream is read in pages, one at a time, so that others need not wait until it is read to its end.
+//! Reads states of streams and owners of claims from Postgres: many at once, with one query of each kind. What one
+//! query reads is bounded. A long stream is read in pages, one at a time, so that others need not wait until it is read
+//! to its end.
 //! Also stores snapshots of long streams, so that the next load reads few events.
 //!
 //! States are made from the log alone, so events that are not committed are in no state or snapshot.
@@ -9,11 +10,12 @@ use std::future::ready;
 use std::slice;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use sqlx::error::DatabaseError;
 use tidemark_domain::{Claim, Load, LoadedStream, StateSnapshot};
 use tidemark_event_store::{Log, TimedPool};
 use uuid::Uuid;
 
-use super::page::{FoldedStream, PAGE_SIZE, Page};
+use super::page::{FoldedStream, Page, limits};
 use crate::error::Error;
 
 /// Something to load.
@@ -21,11 +23,13 @@ pub(in crate::executor) struct ToLoad {
     pub(in crate::executor) load: Load,
     /// What was read of it before, if it is a long stream.
     begun: Option<FoldedStream>,
+    /// Whether it is loaded by itself, since it could not be read together with others.
+    pub(in crate::executor) is_alone: bool,
 }
 
 /// What one [`Load`] came to.
 pub(in crate::executor) enum LoadResult {
-    /// There is more of a stream to be read.
+    /// There is more of a stream to be read, or all of it anew.
     Unfinished(ToLoad),
     /// The state of a stream, or why it could not be loaded.
     Stream(Uuid, Result<LoadedStream, Error>),
@@ -73,10 +77,12 @@ impl Loader {
         Ok(owners.into_iter().next().flatten())
     }
 
-    /// Reads everything in `loads`: of each stream the next page.
+    /// Reads everything in `loads`: of each stream the next page. If something that belongs to one of several streams
+    /// cannot be read, each of them is to be loaded by itself.
     pub(in crate::executor) async fn load(&self, loads: Vec<ToLoad>) -> Vec<LoadResult> {
+        let is_alone = loads.iter().any(|load| load.is_alone);
         let (mut streams, mut claims) = (HashMap::new(), Vec::new());
-        for ToLoad { load, begun } in loads {
+        for ToLoad { load, begun, .. } in loads {
             match load {
                 Load::Stream(id) => drop(streams.insert(id, begun)),
                 Load::Claim(claim) => claims.push(claim),
@@ -89,15 +95,18 @@ impl Loader {
                 self.spawn_saving_long(&finished);
                 let finished = finished.into_iter();
                 let finished = finished.map(|(id, stream)| LoadResult::Stream(id, stream.loaded));
-                let unfinished = unfinished.into_iter().map(|(id, stream)| {
-                    LoadResult::Unfinished(ToLoad {
-                        load: Load::Stream(id),
-                        begun: Some(stream),
-                    })
-                });
+                let unfinished = unfinished
+                    .into_iter()
+                    .map(|(id, stream)| LoadResult::unfinished(id, Some(stream), is_alone));
                 finished.chain(unfinished).collect()
             }
-            Err(error) => fail_all(ids, &error, LoadResult::Stream),
+            Err(error) if ids.len() > 1 && is_about_what_was_read(&error) => {
+                tracing::warn!(%error, "streams cannot be read together, and each is read by itself");
+                let ids = ids.into_iter();
+                ids.map(|id| LoadResult::unfinished(id, None, true))
+                    .collect()
+            }
+            Err(error) => fail_all(ids, &error.into(), LoadResult::Stream),
         };
         results.extend(match owners {
             Ok(owners) => {
@@ -146,21 +155,22 @@ impl Loader {
     async fn fold_page(
         &self,
         streams: HashMap<Uuid, Option<FoldedStream>>,
-    ) -> Result<(Streams, Streams), Error> {
+    ) -> sqlx::Result<(Streams, Streams)> {
         if streams.is_empty() {
             return Ok(Default::default());
         }
+        let limits = limits(streams.len());
         let (ids, after): (Vec<_>, Vec<_>) = streams
             .iter()
             .map(|(id, begun)| (*id, begun.as_ref().map(FoldedStream::version)))
             .unzip();
         let mut pages: HashMap<_, _> = streams
             .into_iter()
-            .map(|(id, begun)| (id, Page::of(begun)))
+            .map(|(id, begun)| (id, Page::of(begun, limits)))
             .collect();
         // A connection that was cut is noticed before the first part, so nothing is added to the pages twice.
         let begin = || async {
-            let mut parts = self.log.states(&ids, &after, PAGE_SIZE);
+            let mut parts = self.log.states(&ids, &after, limits);
             let first = parts.try_next().await?;
             Ok((first, parts))
         };
@@ -209,8 +219,41 @@ impl Loader {
 
 impl From<Load> for ToLoad {
     fn from(load: Load) -> Self {
-        Self { load, begun: None }
+        Self {
+            load,
+            begun: None,
+            is_alone: false,
+        }
     }
+}
+
+#[cfg(test)]
+impl ToLoad {
+    /// The version up to which the stream has been read.
+    pub(in crate::executor) fn version_begun(&self) -> i64 {
+        self.begun.as_ref().map_or(0, FoldedStream::version)
+    }
+}
+
+impl LoadResult {
+    const fn unfinished(id: Uuid, begun: Option<FoldedStream>, is_alone: bool) -> Self {
+        Self::Unfinished(ToLoad {
+            load: Load::Stream(id),
+            begun,
+            is_alone,
+        })
+    }
+}
+
+/// Whether Postgres says that it read something broken, rather than that it cannot work at the moment.
+fn is_about_what_was_read(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    // The classes of wrong data, of failing disks, and of damaged tables.
+    code.is_some_and(|code| {
+        ["22", "58", "XX"]
+            .iter()
+            .any(|class| code.starts_with(class))
+    })
 }
 
 fn fail_all<K, T>(

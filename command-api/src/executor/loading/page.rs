@@ -1,13 +1,24 @@
 //! A stream while it is read, page by page.
 
 use tidemark_domain::{LoadedStream, StateSnapshot};
-use tidemark_event_store::StatePart;
+use tidemark_event_store::{PageLimits, StatePart};
 use tidemark_events::Aggregate;
 
 use crate::error::Error;
 
-/// How many events of a stream are read with one query at most.
-pub(super) const PAGE_SIZE: i64 = 1_000;
+/// How many events one query reads at most of all its streams together, if these are fewer.
+const EVENTS_MAX: i64 = 16_384;
+/// How much their data and snapshots may hold together, besides the last event of each stream.
+const BYTES_MAX: i64 = 8 * 1024 * 1024;
+
+/// What each of so many streams may have of one query, so that no query takes long.
+pub(super) fn limits(streams: usize) -> PageLimits {
+    let streams = i64::try_from(streams).unwrap_or(i64::MAX).max(1);
+    PageLimits {
+        events: (EVENTS_MAX / streams).max(1),
+        bytes: (BYTES_MAX / streams).max(1),
+    }
+}
 
 /// A stream while its events are read.
 pub(in crate::executor) struct FoldedStream {
@@ -35,24 +46,30 @@ impl FoldedStream {
 /// A stream with what the page that is being read has of it.
 pub(super) struct Page {
     pub(super) stream: FoldedStream,
-    /// How many events the page has so far.
+    limits: PageLimits,
+    /// How much the page has so far.
     events: i64,
+    bytes: i64,
     /// Whether the snapshot is of a build with another form of the state: the events after it are of no use.
     is_unreadable: bool,
 }
 
 impl Page {
     /// The first page of a stream that has not begun, or the next one.
-    pub(super) fn of(begun: Option<FoldedStream>) -> Self {
+    pub(super) fn of(begun: Option<FoldedStream>, limits: PageLimits) -> Self {
         Self {
             stream: begun.unwrap_or_else(|| LoadedStream::default().into()),
+            limits,
             events: 0,
+            bytes: 0,
             is_unreadable: false,
         }
     }
 
     /// Adds the snapshot or the next event. Once an event cannot be decoded by this build there is no state.
     pub(super) fn add(&mut self, part: &StatePart) {
+        self.bytes += i64::try_from(part.data.len()).unwrap_or(i64::MAX);
+        self.events += i64::from(part.event_type.is_some());
         if self.is_unreadable {
             return;
         }
@@ -61,18 +78,16 @@ impl Page {
                 Some(loaded) => self.stream = loaded.into(),
                 None => self.is_unreadable = true,
             },
-            (Some(Ok(event)), Ok(loaded)) => {
-                loaded.apply(&event, part.recorded_at);
-                self.events += 1;
-            }
+            (Some(Ok(event)), Ok(loaded)) => loaded.apply(&event, part.recorded_at),
             (Some(Err(error)), loaded @ Ok(_)) => *loaded = Err(error.into()),
             (Some(_), Err(_)) => {}
         }
     }
 
-    /// Whether the stream has no further page. One with an unreadable snapshot goes on from its beginning.
+    /// Whether no further page is needed. A stream with an unreadable snapshot goes on from its beginning.
     pub(super) const fn is_last(&self) -> bool {
-        !self.is_unreadable && self.events < PAGE_SIZE
+        let is_full = self.events >= self.limits.events || self.bytes >= self.limits.bytes;
+        !self.is_unreadable && (!is_full || self.stream.loaded.is_err())
     }
 }
 
