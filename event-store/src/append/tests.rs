@@ -3,6 +3,7 @@
 mod batch_numbers;
 mod conflicts;
 mod known_streams;
+mod older_builds;
 mod records;
 
 use chrono::TimeDelta;
