@@ -34,6 +34,45 @@ impl Schemas {
         others.next().map_or(schema, |other| self.resolve(other))
     }
 
+    /// What the schema refers to; of several schemas all that are not that of null.
+    pub(crate) fn alternatives<'a>(&'a self, schema: &'a Value) -> Vec<&'a Value> {
+        match schema["oneOf"].as_array() {
+            Some(listed) => {
+                let others = listed.iter().filter(|it| it["type"] != "null");
+                others.flat_map(|it| self.alternatives(it)).collect()
+            }
+            None if schema["$ref"].is_string() => {
+                let named = self.resolve(schema);
+                if std::ptr::eq(named, schema) {
+                    vec![schema]
+                } else {
+                    self.alternatives(named)
+                }
+            }
+            None => vec![schema],
+        }
+    }
+
+    /// Whether the schema allows values of this type. One that names no type allows all.
+    pub(crate) fn allows(schema: &Value, wanted: &str) -> bool {
+        let found = &schema["type"];
+        let listed = found.as_array().into_iter().flatten();
+        let mut types = listed.chain([found]).filter_map(Value::as_str).peekable();
+        types.peek().is_none() || types.any(|it| it == wanted)
+    }
+
+    /// What a value of the schema must be.
+    pub(crate) fn words(schema: &Value) -> &'static str {
+        match type_of(schema) {
+            "object" => "an object",
+            "array" => "an array",
+            "string" => "a string",
+            "integer" | "number" => "a number",
+            "boolean" => "true or false",
+            _ => "as the description says",
+        }
+    }
+
     /// A value that the schema allows.
     pub(crate) fn example(&self, schema: &Value) -> Value {
         let schema = self.resolve(schema);

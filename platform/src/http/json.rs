@@ -3,6 +3,7 @@
 //! how long it takes to arrive.
 
 mod faults;
+mod schema;
 mod strict;
 
 use axum::body::Bytes;
@@ -16,8 +17,12 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use utoipa::ToSchema;
 
+use self::schema::Schema;
 use super::body::BodyLimits;
 use super::{FieldError, Problem};
+
+/// The most faults of a body that are told at once.
+const FAULTS_MAX: usize = 32;
 
 /// A JSON body of a request or a response. As an extractor it parses and then validates: another media
 /// type is answered 415, a text that is not JSON 400, and unacceptable values 422 with a pointer to each of
@@ -27,7 +32,7 @@ pub struct Json<T>(pub T);
 
 impl<T, S> FromRequest<S> for Json<T>
 where
-    T: DeserializeOwned + Validate<Context = ()> + ToSchema,
+    T: DeserializeOwned + Validate<Context = ()> + ToSchema + 'static,
     S: Send + Sync,
 {
     type Rejection = Problem;
@@ -72,12 +77,17 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 fn parse<T>(body: &[u8], depth_max: usize) -> Result<T, Problem>
 where
-    T: DeserializeOwned + Validate<Context = ()> + ToSchema,
+    T: DeserializeOwned + Validate<Context = ()> + ToSchema + 'static,
 {
     let malformed = |detail: String| Problem::bad_request("malformed_json", detail);
     let text =
         std::str::from_utf8(body).map_err(|e| malformed(format!("The body is not UTF-8: {e}.")))?;
-    let refused = strict::check(text, depth_max).map_err(malformed)?;
+    let mut refused = strict::check(text, depth_max).map_err(malformed)?;
+    if refused.is_empty()
+        && let Ok(body) = serde_json::from_str(text)
+    {
+        Schema::of::<T>().tell_misfits(&body, &mut refused);
+    }
     if refused.is_empty()
         && let Ok(value) = serde_json::from_str::<T>(text)
         && value.validate().is_ok()

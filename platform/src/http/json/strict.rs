@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::FieldError;
+use super::{FAULTS_MAX, FieldError};
 
 /// The largest integer that a JavaScript client, which holds every number as a double, keeps exactly.
 const INTEGER_MAX: u64 = (1 << 53) - 1;
@@ -191,9 +191,12 @@ impl<'a> Scanner<'a> {
             .len();
     }
 
+    /// A body may hold thousands of such values, of which a few are told.
     fn refuse(&mut self, detail: &str) {
-        self.refused
-            .push(FieldError::pointer(self.pointer.clone(), detail));
+        if self.refused.len() < FAULTS_MAX {
+            self.refused
+                .push(FieldError::pointer(self.pointer.clone(), detail));
+        }
     }
 
     fn malformed<T>(&self, detail: &str) -> Result<T, String> {

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::Problem;
 
+/// The longest pointer of an error.
+const POINTER_BYTES_MAX: usize = 256;
+
 /// The media type of problems.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -59,10 +62,16 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// An error in the body.
+    /// An error in the body. A pointer that is very long, since clients choose keys, is cut to that of a value around it.
     pub fn pointer(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mut pointer = pointer.into();
+        if pointer.len() > POINTER_BYTES_MAX {
+            let kept = &pointer.as_bytes()[..POINTER_BYTES_MAX];
+            let parent = kept.iter().rposition(|byte| *byte == b'/');
+            pointer.truncate(parent.unwrap_or(0));
+        }
         Self {
-            pointer: Some(pointer.into()),
+            pointer: Some(pointer),
             parameter: None,
             detail: detail.into(),
         }

@@ -1,7 +1,8 @@
 //! All faults of a body are told at once, in words that a client of the API knows.
 
+use reqwest::Method;
 use serde_json::json;
-use tidemark_tests::App;
+use tidemark_tests::{Answer, App};
 
 #[tokio::test]
 async fn all_faults_of_a_body_are_told_at_once() {
@@ -35,6 +36,40 @@ async fn all_faults_of_a_body_are_told_at_once() {
     ] {
         assert!(!answer.text.contains(word), "{word}: {answer:?}");
     }
+}
+
+/// Each fault is told with its place, which may be as long as the body.
+#[tokio::test]
+async fn however_many_faults_a_body_has_its_answer_is_short() {
+    let app = App::start().await;
+    let seller = app.seller().await;
+    let key = "a".repeat(20_000);
+    let many = |value: &str| vec![value; 8_000].join(",");
+    for body in [
+        format!(r#"{{"{key}":[{}]}}"#, many("-0")),
+        format!(r#"{{"title":[{}]}}"#, many("1e999")),
+        format!(r#"{{"attributes":{{"{key}":[{}]}}}}"#, many("-0")),
+        format!(r#"{{"attributes":{{"{key}":[{}]}}}}"#, many("[]")),
+        format!(r#"{{"images":[{}]}}"#, many("\"no\"")),
+        format!(r#"{{"images":[{}]}}"#, many("{}")),
+    ] {
+        let answer = seller.command(Method::POST, "/v1/products").body(body);
+        let answer = Answer::to(answer.header("content-type", "application/json")).await;
+        answer.problem(422, "invalid");
+        let bytes = answer.text.len();
+        assert!(bytes < 20_000, "{bytes} bytes");
+    }
+}
+
+#[tokio::test]
+async fn the_length_of_a_password_is_told_with_the_other_faults() {
+    let app = App::start().await;
+    let body = json!({"email": "bad", "password": "short", "display_name": "Ada"});
+    let answer = app.client.post("/v1/users", &body).await;
+    answer.problem(422, "invalid");
+    let mut pointers = answer.pointers();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["/email", "/password"]);
 }
 
 #[tokio::test]

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
+use tidemark_tests::App;
+
 use super::attempts::{Attempts, assert_points_at, assert_refused};
 use super::edits::{add_member, nodes, objects, remove_member, repeat_first_member, replace};
+use crate::http::routes;
 
 #[tokio::test]
 async fn malformed_json_is_refused() {
@@ -26,6 +29,21 @@ async fn malformed_json_is_refused() {
 }
 
 #[tokio::test]
+async fn a_route_that_takes_no_body_refuses_one() {
+    let app = App::start().await;
+    let routes = routes::all(&app).await;
+    let head = app.database.head().await;
+    for route in routes.iter().filter(|route| route.body.is_none()) {
+        for text in ["{{{not json", "{}"] {
+            let answer = route.send_text(text).await;
+            assert_refused(&answer, 400, route, text);
+            assert_eq!(answer.body["code"], "unexpected_body");
+        }
+    }
+    assert_eq!(app.database.head().await, head);
+}
+
+#[tokio::test]
 async fn values_of_the_wrong_type_are_pointed_at() {
     let attempts = Attempts::start().await;
     for (route, body) in attempts.bodies() {
@@ -43,6 +61,28 @@ async fn values_of_the_wrong_type_are_pointed_at() {
             let answer = route.send_text(document).await;
             assert_refused(&answer, 422, route, document);
         }
+    }
+    attempts.assert_nothing_appended().await;
+}
+
+/// Serde would read an array as an object whose fields stand in the order of the source, and an object as the variant that
+/// its key names.
+#[tokio::test]
+async fn an_array_is_no_object_and_an_object_is_no_text() {
+    let attempts = Attempts::start().await;
+    for (route, body) in attempts.bodies() {
+        for node in nodes(body) {
+            let wrong = match &node.value {
+                Value::Object(members) => members.values().cloned().collect(),
+                Value::String(text) => json!({ text: null }),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => continue,
+            };
+            let text = replace(body, &node.pointer, wrong).to_string();
+            assert_points_at(&route.send_text(text).await, route, &node.pointer);
+        }
+        let members: Value = body.as_object().unwrap().values().cloned().collect();
+        let answer = route.send_text(members.to_string()).await;
+        assert_refused(&answer, 422, route, "an array in place of the object");
     }
     attempts.assert_nothing_appended().await;
 }
