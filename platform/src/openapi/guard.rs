@@ -1,10 +1,11 @@
-//! Refuses what the description of an API does not have: parameters in a query string that the operation does not take,
-//! and a client that accepts nothing which the operation answers. No handler runs then, so no command takes effect.
+//! Refuses what the description of an API does not have: a body or parameters in a query string that the operation does not
+//! take, and a client that accepts nothing which the operation answers. No handler runs then, so no command takes effect.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -19,6 +20,7 @@ use crate::http::{FieldError, Problem, accepts};
 struct Described {
     /// The parameters of the query string.
     parameters: BTreeSet<String>,
+    takes_body: bool,
     /// The media types of the answers that succeed.
     media_types: BTreeSet<String>,
 }
@@ -64,7 +66,10 @@ async fn check(
 
 impl Described {
     fn of(operation: &Operation) -> Self {
-        let mut described = Self::default();
+        let mut described = Self {
+            takes_body: operation.request_body.is_some(),
+            ..Self::default()
+        };
         for parameter in operation.parameters.iter().flatten() {
             if let RefOr::T(parameter) = parameter
                 && parameter.parameter_in == ParameterIn::Query
@@ -90,6 +95,11 @@ impl Described {
             let detail = format!("This path answers {}.", media_types.join(" or "));
             let status = StatusCode::NOT_ACCEPTABLE;
             return Err(Problem::new(status, "not_acceptable", detail));
+        }
+        // The layers outside have received it.
+        if !self.takes_body && !request.body().is_end_stream() {
+            let detail = "This path takes no body.";
+            return Err(Problem::bad_request("unexpected_body", detail));
         }
         let query = request.uri().query().unwrap_or_default();
         let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
@@ -169,6 +179,16 @@ mod tests {
         ] {
             let answer = testing::get(&app, path, &[("accept", accept)]).await;
             assert_eq!(answer.status, status, "{path}: {accept}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_no_operation_takes_is_refused() {
+        let app = app();
+        for (body, status) in [("", 200), ("{}", 400), ("{{{not json", 400)] {
+            let body = axum::body::Body::from(body);
+            let request = testing::request(Method::GET, "/v1/things", &[], body);
+            assert_eq!(testing::send(&app, request).await.status, status);
         }
     }
 

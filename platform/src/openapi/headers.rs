@@ -42,8 +42,10 @@ impl Header {
     /// What makes a repeated command act once.
     pub const IDEMPOTENCY_KEY: Self = Self {
         name: "Idempotency-Key",
-        description: "A name that the client makes up for this command. If the same command is sent again under \
-                      the same name, it acts once, and is answered as it was the first time.",
+        description: "A name that the client makes up for this command. If the same request, byte by byte, is sent \
+                      again under the same name within 24 hours, it acts once, and is answered as it was the first \
+                      time. Each user has names of their own, and a refusal is not kept. Another request under the \
+                      name is refused.",
         example: "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
         kind: Kind::Pattern("^(\"[A-Za-z0-9_-]{16,64}\"|[A-Za-z0-9_-]{16,64})$"),
     };
@@ -113,7 +115,7 @@ impl Header {
     /// Where the new thing is.
     pub const LOCATION: Self = Self {
         name: "Location",
-        description: "The path of what was created.",
+        description: "The path of what was created, at the API that shows it.",
         example: "/v1/auctions/0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
         kind: Kind::Text,
     };

@@ -133,6 +133,8 @@ impl<'a> Described<'a> {
         }
         if self.operation.request_body.is_some() {
             self.refuses_kinds(&problems::OF_BODIES);
+        } else {
+            self.refuses_kinds(&problems::OF_UNEXPECTED_BODIES);
         }
         self.refuses([Problem::precondition_failed(
             "what the request is about is at another version",

@@ -119,6 +119,10 @@ pub(super) const OF_BODIES: [Kind; 2] = [
     ),
 ];
 
+/// What is wrong with a body where none is taken.
+pub(super) const OF_UNEXPECTED_BODIES: [Kind; 1] =
+    [(400, "unexpected_body", "This path takes no body.")];
+
 /// What may be wrong with a credential.
 pub(super) const OF_CREDENTIALS: [Kind; 2] = [
     (
