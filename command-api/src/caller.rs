@@ -1,7 +1,7 @@
 //! What every route reads from a request besides its body: who sends it, and on what conditions.
 
 use axum::extract::{FromRequestParts, OriginalUri};
-use axum::http::header::IF_MATCH;
+use axum::http::header::{AUTHORIZATION, IF_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
@@ -15,6 +15,9 @@ use crate::admission::Share;
 
 /// The header in which a service names the event that its command answers. From others it is ignored.
 const CAUSATION_ID: HeaderName = HeaderName::from_static("x-causation-id");
+
+/// The scheme of access tokens.
+const BEARER: &[u8] = b"bearer";
 
 /// The header in which the projector names the reactor whose command it sends. From users it is ignored.
 const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
@@ -161,6 +164,26 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             if_match: parts.headers.get_all(IF_MATCH).iter().cloned().collect(),
             body,
         })
+    }
+}
+
+/// A caller whose access token is not looked at, for the routes by which users come to one: a client whose token has
+/// expired must be able to refresh it, although it sends it with every request. Services have no business there.
+#[derive(Debug)]
+pub struct UnknownCaller(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for UnknownCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let is_token = |value: &HeaderValue| {
+            let scheme = value.as_bytes().get(..BEARER.len());
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(BEARER))
+        };
+        if parts.headers.get(AUTHORIZATION).is_some_and(is_token) {
+            parts.headers.remove(AUTHORIZATION);
+        }
+        Caller::from_request_parts(parts, state).await.map(Self)
     }
 }
 

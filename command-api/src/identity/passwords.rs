@@ -24,6 +24,9 @@ use zxcvbn::{Entropy, Score, zxcvbn};
 use crate::admission::{Admission, Permit, Share};
 use crate::error::Error;
 
+/// The number of characters of a password. The settings can only narrow it (NIST SP 800-63B-4, 3.1.1.2).
+const LENGTH: RangeInclusive<usize> = 15..=128;
+
 /// How many characters of a password are used to estimate how easily it is guessed, which is enough to find
 /// it hard to guess. The time of the estimate grows with the square of their number, and with the ways to
 /// read them: at worst it is 70 ms for 20 characters, as long as a hash takes, and 0.6 s for 64. The
@@ -96,7 +99,7 @@ impl Passwords {
         context: &[&str],
     ) -> Result<String, Problem> {
         let password = normalised(password);
-        self.check_length(&password)?;
+        check_length(&password, &self.length).map_err(refusal)?;
         // What is longer than the head would never be found in it.
         let context: Vec<_> = context.iter().map(|it| head(it)).collect();
         let argon2 = self.argon2.clone();
@@ -108,17 +111,6 @@ impl Passwords {
             Ok(hash(&argon2, &password)?)
         })
         .await?
-    }
-
-    fn check_length(&self, password: &str) -> Result<(), Problem> {
-        let chars = password.chars().count();
-        if self.length.contains(&chars) {
-            return Ok(());
-        }
-        let (min, max) = (self.length.start(), self.length.end());
-        Err(refusal(format!(
-            "must have {min} to {max} characters, has {chars}"
-        )))
     }
 
     /// Whether the password has this hash. Without a hash the answer is no, after the same time.
@@ -163,6 +155,21 @@ impl Passwords {
         .await
         .map_err(Error::internal)
     }
+}
+
+/// The rule of `garde` by which a password that is too short or too long is told together with the other faults of a body.
+pub(crate) fn has_allowed_length<C>(password: &str, _context: &C) -> garde::Result {
+    check_length(&normalised(password), &LENGTH).map_err(garde::Error::new)
+}
+
+/// What is wrong with the length of a normalised password.
+fn check_length(password: &str, length: &RangeInclusive<usize>) -> Result<(), String> {
+    let chars = password.chars().count();
+    if length.contains(&chars) {
+        return Ok(());
+    }
+    let (min, max) = (length.start(), length.end());
+    Err(format!("must have {min} to {max} characters, has {chars}"))
 }
 
 /// Two ways of typing a password give one text (NIST SP 800-63B-4, 3.1.1.2).

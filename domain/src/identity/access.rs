@@ -19,7 +19,7 @@ pub(crate) enum Error {
     #[error("you are logged out; log in again")]
     LoggedOut,
     /// The user lacks the role that this requires.
-    #[error("this requires the role {0:?}")]
+    #[error("this requires the role {0}")]
     Role(Role),
     /// Only a part of the system may do this, and the caller is a user.
     #[error("only a service may do this")]
@@ -37,7 +37,7 @@ impl Reason for Error {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Login => "login_required",
+            Self::Login => "unauthenticated",
             Self::LoggedOut => "logged_out",
             Self::Role(_) => "role_required",
             Self::Service => "service_required",
@@ -121,8 +121,8 @@ mod tests {
     fn callers_are_told_what_they_lack() {
         let codes = |refusals: Vec<Refusal>| refusals.iter().map(|it| it.code).collect::<Vec<_>>();
         let of_users = codes(role_refusals(Role::Buyer));
-        assert_eq!(of_users, ["login_required", "logged_out", "role_required"]);
+        assert_eq!(of_users, ["unauthenticated", "logged_out", "role_required"]);
         let of_services = codes(service_refusals());
-        assert_eq!(of_services, ["login_required", "service_required"]);
+        assert_eq!(of_services, ["unauthenticated", "service_required"]);
     }
 }

@@ -29,8 +29,9 @@ pub struct Auth {
     pub verifying_key: SecretString,
     pub other_verifying_key: SecretString,
     pub keys_max_age_s: u64,
-    #[garde(custom(positive), custom(at_most("auth.password_max", self.password_max)))]
+    #[garde(range(min = 15), custom(at_most("auth.password_max", self.password_max)))]
     pub password_min: usize,
+    #[garde(range(max = 128))]
     pub password_max: usize,
     #[garde(custom(positive))]
     pub hash_concurrency: usize,

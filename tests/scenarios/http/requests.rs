@@ -167,6 +167,10 @@ async fn protected_routes_refuse_missing_and_invalid_credentials() {
             "Service operator:wrong",
             "Service nobody:0123456789abcdef0123456789abcdef",
         ] {
+            // Who logs in or refreshes a session may send a token that has expired.
+            if route.audience == Audience::Anybody && credential.starts_with("Bearer") {
+                continue;
+            }
             let client = app.client.with("authorization", credential);
             assert_refused(&route.send_as(&client).await, 401, route);
         }

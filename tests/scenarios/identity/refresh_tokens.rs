@@ -34,6 +34,21 @@ async fn two_tabs_that_refresh_at_once_get_the_same_token_and_stay_logged_in() {
     }
 }
 
+/// As clients do that send their access token with every request.
+#[tokio::test]
+async fn an_access_token_that_has_expired_keeps_nobody_from_a_fresh_one() {
+    let app = App::start().await;
+    let client = app.client.with_token("expired");
+    let answer = client.post("/v1/products", &json!({})).await;
+    answer.problem(401, "invalid_token");
+    let person = app.person();
+    let registered = client.post("/v1/users", &person.registration()).await;
+    assert_eq!(registered.status, 201, "{registered:?}");
+    let session = client.post("/v1/sessions", &person.login()).await;
+    assert_eq!(session.status, 201, "{session:?}");
+    refresh(&client, &token(&session)).await.ok();
+}
+
 /// Both rest on the session, so each refresh makes the other process decide a bid again.
 #[tokio::test]
 async fn a_session_that_is_refreshed_at_one_process_bids_at_another() {

@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
-use crate::caller::Caller;
+use crate::caller::{Caller, UnknownCaller};
 use crate::error::Error;
 use crate::executor::Accepted;
 use crate::identity::email::normalised_email;
@@ -96,7 +96,7 @@ struct Tokens {
 )]
 async fn log_in(
     State(app): State<App>,
-    caller: Caller,
+    UnknownCaller(caller): UnknownCaller,
     Json(body): Json<Login>,
 ) -> Result<Response, Problem> {
     caller.refuse_idempotency_key()?;
@@ -140,7 +140,7 @@ async fn log_in(
 )]
 async fn refresh(
     State(app): State<App>,
-    caller: Caller,
+    UnknownCaller(caller): UnknownCaller,
     Json(body): Json<RefreshToken>,
 ) -> Result<Response, Problem> {
     caller.refuse_idempotency_key()?;

@@ -24,9 +24,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
-use crate::caller::Caller;
+use crate::caller::{Caller, UnknownCaller};
 use crate::error::Error;
 use crate::identity::email::normalised_email;
+use crate::identity::passwords::has_allowed_length;
 use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -47,6 +48,7 @@ struct NewUser {
     email: EmailAddress,
     /// The password: 15 to 128 characters of any kind, not easily guessed.
     #[schema(format = "password", min_length = 15, max_length = 128)]
+    #[garde(custom(has_allowed_length))]
     password: String,
     /// The name that other people read: one line of 1 to 100 characters. It is stored encrypted.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "Ada Lovelace")]
@@ -62,6 +64,7 @@ struct FirstAdmin {
     email: EmailAddress,
     /// The password, as in any registration.
     #[schema(format = "password", min_length = 15, max_length = 128)]
+    #[garde(custom(has_allowed_length))]
     password: String,
     /// The display name, as in any registration.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "Ada Lovelace")]
@@ -92,7 +95,7 @@ const PROFILE: Location = Location("/v1/me");
 )]
 async fn register(
     State(app): State<App>,
-    caller: Caller,
+    UnknownCaller(caller): UnknownCaller,
     Json(body): Json<NewUser>,
 ) -> Result<Response, Problem> {
     let (command, subject_key) = registration(&app, &caller, &body).await?;

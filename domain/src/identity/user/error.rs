@@ -17,10 +17,10 @@ pub enum Error {
     #[error("there is a first admin already")]
     FirstAdminExists,
     /// The user holds the role that is to be granted.
-    #[error("the user holds the role {0:?} already")]
+    #[error("the user holds the role {0} already")]
     RoleHeld(Role),
     /// The user does not hold the role that is to be revoked.
-    #[error("the user does not hold the role {0:?}")]
+    #[error("the user does not hold the role {0}")]
     RoleNotHeld(Role),
     /// Admins cannot revoke their own admin role, so there is always one left.
     #[error("another admin must revoke your admin role")]
