@@ -113,16 +113,18 @@ impl Executor {
         }
         // Who waits for the command of another request takes as much room as who waits for its own.
         let permit = self.admit(&submission.share)?;
-        let turn = known.map(|sent| self.keys_in_flight.begin(sent));
-        let answer = match turn.transpose()? {
-            None => self.enqueue(submission, None, permit)?,
-            Some(Turn::First(key)) => self.enqueue(submission, Some(key), permit)?,
-            Some(Turn::Later(answer)) => {
-                let answer = answer.await;
-                drop(permit);
-                return answer.map_err(|_| Error::ShuttingDown)?;
+        let mut key = None;
+        while let Some(sent) = known.filter(|_| key.is_none()) {
+            match self.keys_in_flight.begin(sent, submission.session)? {
+                Turn::First(first) => key = Some(first),
+                Turn::Later(earlier) => {
+                    if let Some(answer) = earlier.answer().await {
+                        return answer;
+                    }
+                }
             }
-        };
+        }
+        let answer = self.enqueue(submission, key, permit)?;
         answer.await.map_err(|_| Error::ShuttingDown)?
     }
 

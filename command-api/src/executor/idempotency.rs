@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use tidemark_event_store::{IdempotencyRecord, RecordId};
+use tidemark_events::SessionId;
 use tokio::sync::oneshot;
 
 use super::submission::{Accepted, Answer, Idempotency};
@@ -20,6 +21,7 @@ pub(super) struct KeysInFlight(Arc<Mutex<HashMap<RecordId, InFlight>>>);
 
 struct InFlight {
     request_hash: Vec<u8>,
+    session: Option<SessionId>,
     /// Other requests with the same key, which wait for the answer.
     waiting: Vec<oneshot::Sender<Answer>>,
 }
@@ -29,7 +31,24 @@ pub(super) enum Turn {
     /// To execute its command.
     First(KeyInFlight),
     /// To wait for the answer to the same request, which came before.
-    Later(oneshot::Receiver<Answer>),
+    Later(Earlier),
+}
+
+/// The same request, which came before and is being executed.
+pub(super) struct Earlier {
+    answer: oneshot::Receiver<Answer>,
+    /// Whether it was sent in the same session.
+    is_of_session: bool,
+}
+
+impl Earlier {
+    /// Waits for the answer. None if it is a refusal in another session, which may be about that session: then the request
+    /// has to be executed for itself.
+    pub(super) async fn answer(self) -> Option<Answer> {
+        let answer = self.answer.await.unwrap_or(Err(Error::ShuttingDown));
+        let is_for_both = self.is_of_session || !matches!(answer, Err(Error::Refused(_)));
+        is_for_both.then_some(answer)
+    }
 }
 
 /// The key of a command that is being executed. If it is dropped unanswered, those who wait are given no answer.
@@ -40,11 +59,15 @@ pub(super) struct KeyInFlight {
 }
 
 impl KeysInFlight {
-    /// Whether a request is the first with its key that this process is executing.
+    /// Whether a request, which was sent in this session, is the first with its key that this process is executing.
     ///
     /// # Errors
     /// If another request is being executed under the key.
-    pub(super) fn begin(&self, sent: &Idempotency) -> Result<Turn, Error> {
+    pub(super) fn begin(
+        &self,
+        sent: &Idempotency,
+        session: Option<SessionId>,
+    ) -> Result<Turn, Error> {
         let mut commands = self.lock();
         match commands.entry(sent.id) {
             Entry::Occupied(command) if command.get().request_hash != sent.request_hash => {
@@ -52,15 +75,20 @@ impl KeysInFlight {
             }
             Entry::Occupied(mut command) => {
                 let (sender, answer) = oneshot::channel();
+                let is_of_session = command.get().session == session;
                 let waiting = &mut command.get_mut().waiting;
                 // Those who have gone away leave their places, however often they come again.
                 waiting.retain(|it| !it.is_closed());
                 waiting.push(sender);
-                Ok(Turn::Later(answer))
+                Ok(Turn::Later(Earlier {
+                    answer,
+                    is_of_session,
+                }))
             }
             Entry::Vacant(place) => {
                 place.insert(InFlight {
                     request_hash: sent.request_hash.clone(),
+                    session,
                     waiting: Vec::new(),
                 });
                 Ok(Turn::First(KeyInFlight {
@@ -123,6 +151,7 @@ pub(super) fn replayed_answer(
 
 #[cfg(test)]
 mod tests {
+    use tidemark_domain::identity::session;
     use tokio::sync::oneshot::error::TryRecvError;
     use uuid::Uuid;
 
@@ -137,7 +166,7 @@ mod tests {
     }
 
     fn first(keys: &KeysInFlight) -> KeyInFlight {
-        match keys.begin(&request(1)) {
+        match keys.begin(&request(1), None) {
             Ok(Turn::First(key)) => key,
             Ok(Turn::Later(_)) => panic!("the key is in flight"),
             Err(error) => panic!("{error}"),
@@ -145,8 +174,8 @@ mod tests {
     }
 
     fn later(keys: &KeysInFlight) -> oneshot::Receiver<Answer> {
-        match keys.begin(&request(1)) {
-            Ok(Turn::Later(answer)) => answer,
+        match keys.begin(&request(1), None) {
+            Ok(Turn::Later(earlier)) => earlier.answer,
             Ok(Turn::First(_)) => panic!("the key is not in flight"),
             Err(error) => panic!("{error}"),
         }
@@ -158,7 +187,7 @@ mod tests {
         let key = first(&keys);
         let mut waiting = [later(&keys), later(&keys)];
         assert!(matches!(
-            keys.begin(&request(2)),
+            keys.begin(&request(2), None),
             Err(Error::IdempotencyKeyReused)
         ));
         key.answer(&Err(Error::Contended));
@@ -174,6 +203,27 @@ mod tests {
                 .is_err_and(|error| error == TryRecvError::Closed)
         );
         first(&keys);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_in_one_session_is_no_answer_in_another() {
+        let [own, other] = [1, 2].map(|id| Some(SessionId(Uuid::from_u128(id))));
+        let refused = || Err(Error::Refused(session::Error::InvalidGrant.into()));
+        for (answer, session, is_answered) in [
+            (refused(), own, true),
+            (refused(), other, false),
+            (Err(Error::Contended), other, true),
+        ] {
+            let keys = KeysInFlight::default();
+            let Ok(Turn::First(key)) = keys.begin(&request(1), own) else {
+                panic!("the key is in flight");
+            };
+            let Ok(Turn::Later(earlier)) = keys.begin(&request(1), session) else {
+                panic!("the key is not in flight");
+            };
+            key.answer(&answer);
+            assert_eq!(earlier.answer().await.is_some(), is_answered);
+        }
     }
 
     #[test]

@@ -50,6 +50,30 @@ async fn a_user_who_logged_out_is_refused_through_any_process() {
     again.bid(auction, STARTING_PRICE + 2_000).await.ok();
 }
 
+/// Whoever logs in again may repeat a request that still waits in the old session.
+#[tokio::test]
+async fn a_key_brings_nobody_the_refusal_of_another_session() {
+    let app = App::start().await;
+    let buyer = app.user().await;
+    let again = app.log_in_again(&buyer).await;
+    let auction = app.market().await.auction(json!({})).await;
+    let session = format!("/v1/sessions/{}", buyer.session_id);
+    buyer.delete(&session).await.ok();
+    for attempt in 1..=20 {
+        let key = format!("the-key-of-attempt-{attempt}");
+        let amount = STARTING_PRICE + 1_000 * attempt;
+        let (old, new) = (buyer.with_key(&key), again.with_key(&key));
+        let path = format!("/v1/auctions/{auction}/bids");
+        let body = json!({"amount": {"amount": amount, "currency": "EUR"}});
+        let (old, new) = tokio::join!(old.post(&path, &body), new.post(&path, &body));
+        new.ok();
+        assert!(
+            old.status == 201 || old.body["code"] == "logged_out",
+            "{old:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_user_whose_refresh_token_was_used_twice_is_refused_through_any_process() {
     let app = App::builder()
