@@ -25,6 +25,9 @@ pub(crate) enum Error {
     /// The stream has not reached the version that the client asked for.
     #[error("the version is beyond the end of the stream")]
     FutureVersion,
+    /// The moment that the client asked for has not come.
+    #[error("the moment is in the future")]
+    FutureMoment,
     /// A shard is blocked before it has applied the token's position.
     #[error("the read model is blocked before that position")]
     Blocked,
@@ -89,6 +92,7 @@ impl From<Error> for Problem {
             Error::OtherTimeline => Self::conflict("other_timeline", sentence(&text)),
             Error::FuturePosition => Self::bad_request("future_position", sentence(&text)),
             Error::FutureVersion => Self::bad_request("future_version", sentence(&text)),
+            Error::FutureMoment => Self::bad_request("future_moment", sentence(&text)),
             Error::Blocked => unavailable("blocked"),
             Error::Parked => unavailable("parked"),
             Error::Behind => unavailable("behind"),

@@ -1,5 +1,7 @@
 //! The binary: reads its arguments and its configuration, and runs until it receives a signal to stop.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use tidemark_platform::{Config, shutdown};
 use tidemark_query_api::{StartError, run};
@@ -17,8 +19,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Arguments {}
 
 #[tokio::main]
-async fn main() -> Result<(), StartError> {
+async fn main() -> ExitCode {
     Arguments::parse();
+    shutdown::exit_code(start().await)
+}
+
+async fn start() -> Result<(), StartError> {
     let config = Config::load()?;
     let listener = TcpListener::bind(config.query_api.listen).await?;
     run(config, listener, shutdown::signal()?).await

@@ -60,6 +60,7 @@ fn describe(operation: &mut Described<'_>) {
             Error::LoggedOut,
             Error::NotRecorded(String::new()),
             Error::FutureVersion,
+            Error::FutureMoment,
         ]);
         operation.refuses([error::newer_build()]);
     }

@@ -33,7 +33,7 @@ pub(super) struct AsOf {
     #[garde(range(min = 1))]
     #[param(minimum = 1, maximum = 9_223_372_036_854_775_807i64)]
     version: Option<i64>,
-    /// Show the auction as of this moment (RFC 3339).
+    /// Show the auction as of this moment (RFC 3339), which must have come. In a URL, write `+` as `%2B`, or use `Z`.
     #[param(value_type = Option<String>, format = DateTime)]
     at: Option<Moment>,
 }
@@ -72,6 +72,11 @@ pub(super) async fn state(
     if version.is_some() && at.is_some() {
         let detail = "cannot be combined with version";
         return Err(Problem::invalid(vec![FieldError::parameter("at", detail)]).into());
+    }
+    if let Some(at) = at
+        && at.timestamp() > app.log.now().await?
+    {
+        return Err(Error::FutureMoment);
     }
     let reflected = fresh_head(&app.log, token).await?;
     let row = state_as_of(&app, stream_id, as_of)

@@ -7,9 +7,9 @@ use garde::Validate;
 use serde::Deserialize;
 use sqlx::PgPool;
 use tidemark_events::audit::reading::{Name, Scope};
-use tidemark_events::{Moment, Stored};
+use tidemark_events::{Actor, Aggregate, Moment, Stored};
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Correlation, Json, Query};
+use tidemark_platform::http::{Correlation, FieldError, Json, Problem, Query};
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::audit::history::History;
 use utoipa::IntoParams;
@@ -47,7 +47,7 @@ pub(super) struct Filter {
     /// Only events that were recorded before this moment (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Moment>,
-    /// Whether readings of history are included.
+    /// Whether readings of history are included. Without it, they are if `type` or `aggregate` names them.
     #[serde(default)]
     readings: bool,
     /// The number of items on the page.
@@ -73,6 +73,7 @@ pub(super) async fn events(
     Query(filter): Query<Filter>,
 ) -> Result<Response, Error> {
     require_auditor(&user)?;
+    filter.check()?;
     let limit = app.limit(filter.limit)?;
     let shards = [QueriedShards::all::<History>()];
     let query = || {
@@ -101,6 +102,53 @@ pub(super) async fn events(
 }
 
 impl Filter {
+    /// Refuses what no event can have, or a typing error would look like an event that never happened.
+    fn check(&self) -> Result<(), Problem> {
+        let aggregate_of = |event_type: &Name| {
+            let (aggregate, _) = event_type.as_str().split_once('.')?;
+            Aggregate::from_name(aggregate)
+        };
+        let is_type = |it: &Name| {
+            aggregate_of(it).is_some_and(|aggregate| aggregate.event_types().contains(&it.as_str()))
+        };
+        let is_aggregate = |it: &Name| Aggregate::from_name(it.as_str()).is_some();
+        let is_actor = |it: &Name| it.as_str().parse::<Actor>().is_ok();
+        let faults = [
+            (
+                "type",
+                self.event_type.as_ref().is_none_or(is_type),
+                "is no type of event",
+            ),
+            (
+                "aggregate",
+                self.aggregate.as_ref().is_none_or(is_aggregate),
+                "is no aggregate",
+            ),
+            (
+                "actor",
+                self.actor.as_ref().is_none_or(is_actor),
+                "must be user:<id>, service:<name> or anonymous",
+            ),
+        ];
+        let faults = faults.into_iter().filter(|(_, is_right, _)| !is_right);
+        let faults: Vec<_> = faults
+            .map(|(name, _, fault)| FieldError::parameter(name, fault))
+            .collect();
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::invalid(faults))
+    }
+
+    fn includes_readings(&self) -> bool {
+        let names = [&self.event_type, &self.aggregate].into_iter().flatten();
+        let reading = Aggregate::Reading.name();
+        self.readings
+            || names
+                .map(Name::as_str)
+                .any(|it| it.split('.').next() == Some(reading))
+    }
+
     /// What is recorded of a reading with this filter.
     fn scope(self) -> Scope {
         Scope::Log {
@@ -183,7 +231,7 @@ macro_rules! select_through {
             $filter.actor.as_ref().map(Name::as_str),
             $filter.from.map(Moment::timestamp),
             $filter.until.map(Moment::timestamp),
-            $filter.readings,
+            $filter.includes_readings(),
             $limit,
             $examined_max,
         )
