@@ -21,7 +21,7 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The stream is not at the version that the client expected.
-    #[error("the stream is at version {current}")]
+    #[error("this is at version {current}")]
     VersionMismatch {
         /// The version of the stream.
         current: i64,

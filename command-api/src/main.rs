@@ -1,5 +1,7 @@
 //! The binary: reads the arguments and the configuration, and runs until it is told to stop.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use tidemark_command_api::{ProcessRoles, StartError, run};
 use tidemark_platform::{Config, shutdown};
@@ -21,8 +23,12 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), StartError> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    shutdown::exit_code(start(arguments).await)
+}
+
+async fn start(arguments: Arguments) -> Result<(), StartError> {
     let config = Config::load()?;
     let listener = TcpListener::bind(config.command_api.listen).await?;
     run(config, arguments.roles, listener, shutdown::signal()?).await

@@ -19,10 +19,14 @@ use crate::start_error::StartError;
 /// The connections of the relay; none if this replica has no relay or no broker is configured.
 ///
 /// # Errors
-/// If the URL of the relay's database role is missing or wrong.
+/// If the URL of the relay's database role is missing or wrong, or if no broker is configured and the replica does nothing
+/// else.
 pub(crate) fn pool(config: &Config, roles: ProcessRoles) -> Result<Option<TimedPool>, StartError> {
     if !roles.relay {
         return Ok(None);
+    }
+    if config.kafka.brokers.is_empty() && !roles.api {
+        return Err(StartError::NothingToDo);
     }
     if config.kafka.brokers.is_empty() {
         tracing::warn!("kafka.brokers is empty: the log is not published");

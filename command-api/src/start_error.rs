@@ -22,6 +22,9 @@ pub enum StartError {
     /// The URL of Postgres is not valid.
     #[error("Postgres: {0}")]
     Database(#[from] sqlx::Error),
+    /// A replica that only publishes the log has nowhere to publish it.
+    #[error("kafka.brokers is not set, so a relay alone has nothing to do")]
+    NothingToDo,
     /// Argon2 does not accept the configured cost.
     #[error("passwords: {0}")]
     Passwords(Error),

@@ -1,6 +1,8 @@
 //! The signal to stop, as a token that every long-running task watches, and how a process ends: in time, and
 //! also when a task that it needs has died.
 
+use std::fmt::Display;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -57,6 +59,18 @@ pub async fn run_until_drained<E>(
         () = drained => {
             tracing::warn!("the process ends, although not all of it has stopped within http.drain_ms");
             Ok(())
+        }
+    }
+}
+
+/// The exit code of a process that ended like this. An error is written for people, since it may have come before there
+/// was a log.
+pub fn exit_code<E: Display>(ended: Result<(), E>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error}");
+            ExitCode::FAILURE
         }
     }
 }

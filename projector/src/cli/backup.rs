@@ -34,6 +34,13 @@ pub(super) struct Arguments {
 pub(super) async fn back_up(config: &Config, arguments: Arguments) -> Result<ExitCode, Error> {
     let folder = &arguments.folder;
     std::fs::create_dir_all(folder).map_err(Error::Folder)?;
+    if std::fs::read_dir(folder)
+        .map_err(Error::Folder)?
+        .next()
+        .is_some()
+    {
+        return Err(Error::FolderInUse);
+    }
     let fingerprints = Fingerprints::create(folder).map_err(Error::Folder)?;
     // The dump shows the database at the moment of this snapshot, so it ends with the same event.
     let mut connection = PgConnection::connect(owner_url(config)?).await?;

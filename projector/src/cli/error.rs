@@ -27,6 +27,8 @@ pub(crate) enum Error {
     OwnerUrl,
     #[error("the folder of the backup cannot be written")]
     Folder(#[source] std::io::Error),
+    #[error("the folder is not empty; back up to a new one")]
+    FolderInUse,
     #[error("the folder holds no complete backup, because its file `fingerprints` cannot be read")]
     NoBackup(#[source] std::io::Error),
     #[error("the fingerprints cannot be read or written")]
