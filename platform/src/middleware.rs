@@ -35,6 +35,9 @@ use crate::http::{
 use crate::server::ClientAddress;
 use crate::{config, http, tidemark};
 
+/// About how many headers the layers outside of a route add to its response.
+const ADDED_HEADERS: usize = 16;
+
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Headers for browsers, which every response carries unless its route sets another value.
@@ -111,6 +114,8 @@ async fn admit(
 async fn handle(request: Request, next: Next) -> Response {
     let has_path = request.extensions().get::<MatchedPath>().is_some();
     let mut response = next.run(request).await;
+    // The layers outside add so many that the map would grow twice, and move all of them each time.
+    response.headers_mut().reserve(ADDED_HEADERS);
     if has_path && response.status() != StatusCode::METHOD_NOT_ALLOWED {
         response.extensions_mut().insert(Handled);
     }

@@ -69,8 +69,9 @@ fn shows_nothing(character: char) -> bool {
                 | '\u{180b}'..='\u{180f}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2060}'..='\u{206f}'
-                // A pattern of Braille without dots.
+                // A pattern of Braille without dots, and a note of music without a head.
                 | '\u{2800}'
+                | '\u{1d159}'
                 | '\u{3164}'
                 | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
@@ -132,6 +133,7 @@ mod tests {
             "\u{ad}",
             "\u{3164}",
             "\u{2800}",
+            "\u{1d159}",
             "\u{fe0f}",
             "\u{e0041}",
         ] {

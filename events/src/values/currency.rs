@@ -14,23 +14,32 @@ use utoipa::{PartialSchema, ToSchema};
 /// currency at all. A currency that another one has replaced stays: when it is replaced, auctions in it
 /// still run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Currency")]
+#[serde(try_from = "Cow<'_, str>")]
 pub struct PayableCurrency(Currency);
 
-/// Nobody pays in the currency with this code.
+/// The text is not the code of a currency that people pay in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a currency that people pay in, unlike {}", .0.code())]
-pub struct CurrencyError(Currency);
+#[error("must be the ISO 4217 code of a currency that people pay in, in capitals, such as EUR")]
+pub struct CurrencyError;
 
 impl TryFrom<Currency> for PayableCurrency {
     type Error = CurrencyError;
 
     fn try_from(currency: Currency) -> Result<Self, CurrencyError> {
         if currency.is_special() || currency.is_fund() {
-            Err(CurrencyError(currency))
+            Err(CurrencyError)
         } else {
             Ok(Self(currency))
         }
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for PayableCurrency {
+    type Error = CurrencyError;
+
+    fn try_from(code: Cow<'_, str>) -> Result<Self, CurrencyError> {
+        let currency = Currency::from_code(&code).ok_or(CurrencyError)?;
+        currency.try_into()
     }
 }
 

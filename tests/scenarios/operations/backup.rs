@@ -131,6 +131,20 @@ async fn go_on(restored: &Database, end: i64) {
 }
 
 #[tokio::test]
+async fn a_folder_that_is_not_empty_is_left_as_it_is() {
+    let app = App::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("notes"), "mine").unwrap();
+    let tool = back_up(&app, folder.path()).await;
+    assert_eq!(tool.status.code(), Some(1), "{tool:?}");
+    assert!(
+        String::from_utf8_lossy(&tool.stderr).contains("the folder is not empty"),
+        "{tool:?}"
+    );
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn a_missing_event_is_found() {
     let app = App::start().await;
     app.market().await;

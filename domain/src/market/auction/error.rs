@@ -34,7 +34,7 @@ pub enum Error {
     TooFarAhead,
     /// The auction would end before it starts, or would be too short or too long.
     #[error(
-        "an auction lasts from {} seconds to {} days",
+        "an auction ends {} s to {} days after its start",
         DURATION_MIN.num_seconds(),
         DURATION_MAX.num_days()
     )]
