@@ -21,7 +21,7 @@ use uuid::Uuid;
 use crate::documents::{Document, HotDocuments};
 use crate::error::Error;
 use crate::freshness::{Fetched, Freshness, QueriedShards, on_timeline};
-use crate::live::Followers;
+use crate::live::{FirstDocuments, Followers, Reader};
 use crate::pools::Pools;
 use crate::reading_recorder::ReadingRecorder;
 use crate::start_error::StartError;
@@ -56,8 +56,8 @@ pub(crate) struct Parts {
     pub(crate) live_update_addresses: Shares<IpAddr>,
     /// One permit for each live update that may be open.
     pub(crate) live_update_permits: Arc<Semaphore>,
-    /// One permit for each live update whose first document may be read at once.
-    pub(crate) live_update_turns: Semaphore,
+    /// Reads the documents that live updates begin with.
+    pub(crate) first_documents: FirstDocuments,
     /// The limits of queries.
     pub(crate) limits: config::Query,
 }
@@ -72,7 +72,7 @@ impl Deref for App {
 
 impl App {
     /// Builds all parts. Nothing is connected yet, and checkpoints and live updates come once `watcher`
-    /// runs.
+    /// and `reader` run.
     ///
     /// # Errors
     /// If a setting is missing or cannot be used.
@@ -80,6 +80,7 @@ impl App {
         config: &Config,
         pools: Pools,
         watcher: &Watcher,
+        reader: &Reader,
     ) -> Result<Self, StartError> {
         let limits = config.query.clone();
         required(&config.sealing.lookup_key, "sealing.lookup_key")?;
@@ -95,7 +96,7 @@ impl App {
             reading_recorder: ReadingRecorder::new(config)?,
             live_update_addresses: Shares::default(),
             live_update_permits: Arc::new(Semaphore::new(limits.sse_clients_max)),
-            live_update_turns: Semaphore::new(limits.sse_reads_max),
+            first_documents: reader.first_documents(),
             limits,
             pools,
         })))

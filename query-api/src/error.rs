@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// Too many live updates begin at the moment.
     #[error("too many live updates begin at the moment")]
     TooManyBegin,
+    /// The process is about to end.
+    #[error("this process is about to end")]
+    ShuttingDown,
     /// The user is not an auditor, and only auditors may read history.
     #[error("this requires the role auditor")]
     NotAuditor,
@@ -99,6 +102,7 @@ impl From<Error> for Problem {
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
             Error::TooManyOfAddress => Self::too_many_requests(sentence(&text)),
             Error::TooManyClients | Error::TooManyBegin => unavailable("too_many_clients"),
+            Error::ShuttingDown => unavailable("shutting_down"),
             Error::NotAuditor | Error::NotOperator => {
                 Self::forbidden("role_required", sentence(&text))
             }

@@ -95,12 +95,30 @@ impl Freshness {
     where
         F: Future<Output = sqlx::Result<Fetched<T>>>,
     {
+        let read = || async { Ok(self.pool.read(&query).await?) };
+        self.repeat_before(deadline, token, shards, read).await
+    }
+
+    /// The same for a `read` that does not use the pool of the queries.
+    ///
+    /// # Errors
+    /// As for [`Freshness::fetch_before`].
+    pub(crate) async fn repeat_before<T, F>(
+        &self,
+        deadline: Instant,
+        token: Option<Token>,
+        shards: &[QueriedShards],
+        read: impl Fn() -> F,
+    ) -> Result<Fetched<T>, Error>
+    where
+        F: Future<Output = Result<Fetched<T>, Error>>,
+    {
         let Some(token) = token else {
-            return Ok(self.pool.read(query).await?);
+            return read().await;
         };
         let mut checkpoints = self.checkpoints.subscribe();
         loop {
-            let fetched = self.pool.read(&query).await?;
+            let fetched = read().await?;
             let token = on_timeline(&self.pool, token, fetched.timeline).await?;
             if fetched.is_fresh_enough(Some(token))? {
                 return Ok(fetched);

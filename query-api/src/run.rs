@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
+use crate::live::Reader;
 use crate::pools::Pools;
 use crate::routes;
 use crate::start_error::StartError;
@@ -33,11 +34,14 @@ pub async fn run(
     let log = Log::new(pools.prompt.clone());
     let measuring = database::measure(pools.named());
     let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring));
-    let app = App::new(&config, pools, &watcher)?;
+    let reader = Reader::new(pools.documents.clone(), watcher.followers(), &config.query);
+    let app = App::new(&config, pools, &watcher, &reader)?;
     let clock = Clock::system();
     let router = router(&config, app, log.clone(), clock.clone())?;
     let stop = shutdown.clone();
-    let watching = tokio::spawn(async move { watcher.run(stop).await });
+    let watching = tokio::spawn(async move {
+        tokio::join!(watcher.run(stop.clone()), reader.run(stop));
+    });
     let watching = AbortOnDropHandle::new(watching);
     let following = clock.follow_for_ever(move || {
         let log = log.clone();

@@ -90,6 +90,12 @@ pub fn root() -> Uuid {
     category(ROOT)
 }
 
+/// The id of an auction. There are as many as were asked for, from number 1 on.
+#[must_use]
+pub fn auction(number: i64) -> Uuid {
+    numbered('a', number)
+}
+
 /// The auction in which half of all bids were placed.
 #[must_use]
 pub fn hot_auction() -> Uuid {

@@ -38,16 +38,18 @@ impl Followers {
         self.lock().is_empty()
     }
 
-    /// The auctions that somebody follows.
+    /// The auctions that somebody follows. Forgets those that nobody follows any more.
     pub(crate) fn followed(&self) -> Vec<Uuid> {
-        self.lock().keys().copied().collect()
+        let mut channels = self.lock();
+        retain_followed(&mut channels);
+        channels.keys().copied().collect()
     }
 
     /// Those of these auctions that somebody follows. Forgets the auctions that nobody follows any
     /// more.
     pub(crate) fn retain_followed(&self, auctions: Vec<Uuid>) -> Vec<Uuid> {
         let mut channels = self.lock();
-        channels.retain(|_, updates| updates.receiver_count() > 0);
+        retain_followed(&mut channels);
         let is_followed = |auction: &Uuid| channels.contains_key(auction);
         auctions.into_iter().filter(is_followed).collect()
     }
@@ -77,4 +79,8 @@ impl Followers {
     fn lock(&self) -> MutexGuard<'_, Channels> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn retain_followed(channels: &mut Channels) {
+    channels.retain(|_, updates| updates.receiver_count() > 0);
 }

@@ -206,3 +206,45 @@ async fn live_updates_are_limited_in_number_and_need_an_auction() {
         (503, "too_many_clients")
     );
 }
+
+#[tokio::test]
+async fn a_change_that_the_watcher_does_not_see_is_sent_all_the_same() {
+    let database = Database::new("live_refresh").await;
+    database.set_head(99).await;
+    write_auction(&database, 0, 3).await;
+    database.set_checkpoints(5).await;
+    let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "1")]).await;
+    let mut streams = [Stream::open(&api, &[]).await, Stream::open(&api, &[]).await];
+    for stream in &mut streams {
+        assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+    }
+    // The row changes without its checkpoint, so nobody is told.
+    let unseen = "update auction_rows set position = 6, doc = jsonb_set(doc::jsonb, '{bid_count}', '1')::json";
+    database.execute(unseen).await;
+    for stream in &mut streams {
+        assert_eq!(stream.next().await, Some(("1.6".to_owned(), 1)));
+    }
+}
+
+#[tokio::test]
+async fn clients_who_begin_at_once_are_each_answered_for_their_own_auction() {
+    let database = Database::new("live_together").await;
+    database.set_head(9).await;
+    write_auction(&database, 0, 3).await;
+    database.set_checkpoints(9).await;
+    let one_statement = ("TIDEMARK_QUERY__SSE_READS_MAX", "1");
+    let api = Api::start(&database, &[one_statement]).await;
+    let ask = async |path: String, headers: &[(&str, &str)]| {
+        let answer = api.send(&path, headers).await;
+        answer.status().as_u16()
+    };
+    let nothing = |number: usize| PATH.replace("0001/", &format!("{:04}/", number + 2));
+    let asked = (0..120).map(|number| match number % 3 {
+        0 => ask(PATH.to_owned(), &[]),
+        1 => ask(nothing(number), &[]),
+        _ => ask(PATH.to_owned(), &[("last-event-id", "1.10")]),
+    });
+    let statuses = futures::future::join_all(asked).await;
+    let expected = (0..120).map(|number| [200, 404, 400][number % 3]);
+    assert_eq!(statuses, expected.collect::<Vec<_>>());
+}

@@ -11,7 +11,6 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
-use sqlx::PgPool;
 use tidemark_platform::http::{Path, Problem};
 use tidemark_platform::server::ClientAddress;
 use tidemark_platform::shares::Held;
@@ -19,7 +18,7 @@ use tidemark_platform::shutdown::Shutdown;
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::Auction;
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::{Instant, Interval, interval_at, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -72,17 +71,13 @@ pub(super) async fn live(
     let (reflected, update) = first_update(&app, id, token, seen, &changes).await?;
     let mark = update.mark();
 
-    let refresh = Duration::from_secs(app.limits.sse_refresh_s);
     let keep_alive = Duration::from_secs(app.limits.sse_keep_alive_s);
     let retry = Duration::from_millis(app.limits.sse_retry_ms);
     let client = Client {
         next: Some(update),
         seen,
-        id,
         changes,
-        refresh: interval_at(Instant::now() + refresh, refresh),
         shutdown,
-        app,
         _places: (held, permit),
     };
     let keep_alive = KeepAlive::new().interval(keep_alive);
@@ -90,8 +85,8 @@ pub(super) async fn live(
     Ok((reflected, mark, [UNBUFFERED], events).into_response())
 }
 
-/// The update that a client begins with, and what it reflects. Of many who come at once, a few read it at a time and
-/// all others wait for their turn; whoever comes to an auction that others follow is given what they have.
+/// The update that a client begins with, and what it reflects. Of many who come at once, those who wait are read
+/// together; whoever comes to an auction that others follow is given what they have.
 async fn first_update(
     app: &App,
     id: Uuid,
@@ -99,17 +94,9 @@ async fn first_update(
     seen: Option<Token>,
     changes: &watch::Receiver<Option<Arc<LiveUpdate>>>,
 ) -> Result<(Token, Arc<LiveUpdate>), Error> {
-    let known = || {
-        let newest = changes.borrow().clone();
-        newest.filter(|newest| newest.reaches(token) && newest.reaches(seen))
-    };
-    if let Some(known) = known() {
-        return Ok((known.token(), known));
-    }
-    let wait = Duration::from_millis(app.limits.sse_wait_ms);
-    let turn = timeout(wait, app.live_update_turns.acquire()).await;
-    let _turn = turn.map_err(|_| Error::TooManyBegin)?;
-    if let Some(known) = known() {
+    let known = changes.borrow().clone();
+    let known = known.filter(|newest| newest.reaches(token) && newest.reaches(seen));
+    if let Some(known) = known {
         return Ok((known.token(), known));
     }
     let fetched = fetch(app, token, id).await?;
@@ -150,16 +137,11 @@ async fn refuse_unsent(
 
 /// A client that follows an auction.
 struct Client {
-    app: App,
-    /// The auction.
-    id: Uuid,
     /// The update that is sent next, if it is newer than what the client has.
     next: Option<Arc<LiveUpdate>>,
     /// The newest update that the client has.
     seen: Option<Token>,
     changes: watch::Receiver<Option<Arc<LiveUpdate>>>,
-    /// Reads the document again from time to time, in case the watcher is not able to.
-    refresh: Interval,
     shutdown: CancellationToken,
     _places: (Held<IpAddr>, OwnedSemaphorePermit),
 }
@@ -194,69 +176,21 @@ impl Client {
                     changed.ok()?;
                     self.next.clone_from(&self.changes.borrow_and_update());
                 }
-                // The future is boxed so that each of many idle clients does not reserve memory for it.
-                _ = self.refresh.tick() => self.next = Box::pin(self.refreshed()).await,
             }
         }
     }
-
-    /// The document as it is now. An error is logged only: the next refresh tries again.
-    async fn refreshed(&self) -> Option<Arc<LiveUpdate>> {
-        let fetched = fetch(&self.app, None, self.id).await;
-        let fetched = fetched
-            .inspect_err(|error| tracing::warn!(%error, "cannot refresh a live update"))
-            .ok()?;
-        let update = fetched.items.into_iter().next()?;
-        self.app.followers.publish(vec![(self.id, update.clone())]);
-        Some(Arc::new(update))
-    }
 }
 
+/// The document as it is now, fresh enough for `token`.
 async fn fetch(app: &App, token: Option<Token>, id: Uuid) -> Result<Fetched<LiveUpdate>, Error> {
     let shard = [QueriedShards::of_row::<Auction>(id)];
-    let query = || select(&app.pools.documents, id);
-    app.freshness.fetch(token, shard, query).await
-}
-
-async fn select(pool: &PgPool, id: Uuid) -> sqlx::Result<Fetched<LiveUpdate>> {
-    let found = sqlx::query!(
-        r#"
-        select s.timeline as "timeline!",
-               s.head as "head!",
-               s.position as "position!",
-               s.blocked_at,
-               (select p.position
-                  from parked p
-                 where p.read_model = s.read_model
-                   and p.generation = s.generation
-                   and p.id = $1) as parked_at,
-               r.position as "changed_at?",
-               r.doc::text as "document?"
-          from serving_shards s
-          left join auction_rows r
-            on r.generation = s.generation
-           and r.id = $1
-         where s.read_model = 'auction'
-           and s.shard = shard_of($1, s.shards)
-        "#,
-        id,
-    )
-    .fetch_one(pool)
-    .await?;
-    let row = found.changed_at.zip(found.document);
-    let update = row.map(|(position, document)| LiveUpdate {
-        timeline: found.timeline,
-        position,
-        document,
-        parked_at: found.parked_at,
-    });
-    Ok(Fetched {
-        timeline: found.timeline,
-        head: found.head,
-        position: found.position,
-        blocked_at: found.blocked_at,
-        parked_at: found.parked_at,
-        is_one_row: true,
-        items: update.into_iter().collect(),
-    })
+    let deadline = app.freshness.wait_for_shards(token, &shard).await;
+    let wait = Duration::from_millis(app.limits.sse_wait_ms);
+    let read = || async {
+        let read = timeout(wait, app.first_documents.read(id)).await;
+        read.map_err(|_| Error::TooManyBegin)?
+    };
+    app.freshness
+        .repeat_before(deadline, token, &shard, read)
+        .await
 }
