@@ -1,6 +1,7 @@
 //! What runs before and after every route of an API: checks, limits, authentication, the log line, and
 //! the headers of every response. The order of the layers matters; `apply` puts them in it.
 
+mod event_source;
 mod handler_limits;
 mod representation;
 mod request_checks;
@@ -73,6 +74,7 @@ pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) 
         handler: HandlerLimits::new(http),
         authenticator,
         sampling: Sampling::new(http.read_logged_one_in),
+        event_retry_ms: http.event_retry_ms,
     });
     // A request passes the layers from the first to the last. They are few, and joined to one for the
     // router, since it boxes each layer that it is given and copies what is inside for every request.
@@ -96,6 +98,8 @@ struct Gate {
     handler: HandlerLimits,
     authenticator: Authenticator,
     sampling: Sampling,
+    /// After how long an `EventSource` that was refused connects again.
+    event_retry_ms: u64,
 }
 
 /// Runs the handler if the request passes, and turns every error into a problem.
@@ -151,6 +155,7 @@ impl Gate {
         next: Next,
     ) -> Response {
         let conditions = Conditions::of(&request);
+        let is_event_source = event_source::is_one(&request);
         representation::choose_coding(request.headers_mut());
         let mut response = match self.check_options(&request) {
             Ok(()) => next.run(request).await,
@@ -163,6 +168,9 @@ impl Gate {
         if let Err(problem) = conditions.apply(&mut response) {
             response.extensions_mut().insert(problem);
             request_log::name_problem(&mut response, &correlation);
+        }
+        if is_event_source {
+            event_source::keep_coming(&mut response, &correlation, self.event_retry_ms);
         }
         response
     }

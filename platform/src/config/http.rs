@@ -48,6 +48,8 @@ pub struct Http {
     pub proxies: usize,
     pub retry_after_s: u64,
     #[garde(custom(positive))]
+    pub event_retry_ms: u64,
+    #[garde(custom(positive))]
     pub readiness_timeout_ms: u64,
     #[serde(deserialize_with = "super::list::deserialize")]
     pub cors_origins: Vec<String>,

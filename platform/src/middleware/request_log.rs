@@ -69,7 +69,11 @@ pub(super) async fn log_request<F: Future<Output = Response>>(
         correlation: &correlation,
         method,
         path: path.as_ref().map_or("unmatched", MatchedPath::as_str),
-        status: response.status().as_u16(),
+        // That of a problem is another one where the problem is told as an event.
+        status: problem
+            .as_ref()
+            .map_or(response.status(), Problem::status)
+            .as_u16(),
         seconds: started.elapsed().as_secs_f64(),
         is_handled,
         actor: actor.get().unwrap_or("anonymous"),

@@ -205,6 +205,14 @@ async fn live_updates_are_limited_in_number_and_need_an_auction() {
         api.get(PATH, &[]).await.problem(),
         (503, "too_many_clients")
     );
+    // The browser's own client would not come back after that status.
+    let accept = [("accept", "text/event-stream")];
+    let mut refused = Stream::open(&api, &accept).await;
+    assert_eq!(refused.event().await.as_deref(), Some("retry: 5000"));
+    let end = refused.event().await.unwrap();
+    assert_eq!(field(&end, "event: "), "end");
+    assert!(end.contains(r#""code":"too_many_clients""#), "{end}");
+    assert_eq!(refused.event().await, None);
 }
 
 #[tokio::test]

@@ -105,7 +105,7 @@ impl<'a> ProblemDocument<'a> {
         serde_json::to_value(document).unwrap_or_default()
     }
 
-    pub(super) fn new(problem: &'a Problem, instance: Option<String>) -> Self {
+    pub(crate) fn new(problem: &'a Problem, instance: Option<String>) -> Self {
         let inner = &*problem.0;
         Self {
             r#type: format!("/problems/{}", inner.code),

@@ -185,6 +185,28 @@ async fn requests_over_the_limit_are_refused() {
     assert_eq!(get(&app, "/v1/filter", &[]).await.status, 200);
 }
 
+/// After any other status it would never connect again.
+#[tokio::test(start_paused = true)]
+async fn an_event_source_is_told_of_what_passes_as_an_event() {
+    let app = app_with(&[("TIDEMARK_HTTP__EVENT_RETRY_MS", "1500")]);
+    let accept = [("accept", "text/event-stream"), ("accept-encoding", "gzip")];
+    let answer = get(&app, "/v1/stuck", &accept).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    assert_eq!(answer.header("content-encoding"), "");
+    let text = String::from_utf8(answer.body).unwrap();
+    let begin = "retry: 1500\n\nevent: end\ndata: {\"type\":\"/problems/timeout\"";
+    assert!(text.starts_with(begin), "{text}");
+    assert!(text.ends_with("}\n\n"), "{text}");
+    // What does not pass ends it.
+    let answer = get(&app, "/v1/nothing", &accept[..1]).await;
+    assert_eq!(answer.problem(), (404, "not_found".to_owned()));
+    // Whoever takes problems, too, is answered one.
+    let accept = [("accept", "text/event-stream, application/problem+json")];
+    let answer = get(&app, "/v1/stuck", &accept).await;
+    assert_eq!(answer.problem(), (503, "timeout".to_owned()));
+}
+
 #[tokio::test]
 async fn every_response_has_the_headers_for_browsers() {
     for path in ["/v1/filter", "/v1/nothing", "/v1/broken"] {

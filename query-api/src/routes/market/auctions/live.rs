@@ -39,6 +39,8 @@ const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 /// can be sent as `Last-Event-ID`, which a browser does by itself, and as `Tidemark`. The first line is `retry:`,
 /// after how many milliseconds to connect again. Before the process stops, it sends an event named `end` with
 /// the data `{"code":"shutting_down"}`: connect again. An end without this event means that the connection broke.
+/// Whoever accepts `text/event-stream` and nothing else, as the `EventSource` of a browser does, is not answered 429 or 503,
+/// after which it would never come back, but 200 with `retry:` and the event `end`, whose data is the problem.
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}/live",
