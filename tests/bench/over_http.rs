@@ -4,8 +4,10 @@ mod connection;
 mod copies;
 mod lag;
 mod market;
+mod streams;
 
 pub(crate) use connection::Connection;
 pub(crate) use copies::copy_read_models;
 pub(crate) use lag::{Lag, LagWatch};
 pub(crate) use market::{CLIENTS, Market};
+pub(crate) use streams::Streams;

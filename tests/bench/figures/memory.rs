@@ -1,7 +1,9 @@
 //! What the processes take at rest, and the memory of clients of live updates to which nothing is sent.
 
+use std::iter::repeat_n;
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -11,14 +13,14 @@ use tidemark_tests::{Deployment, Process};
 use uuid::Uuid;
 
 use crate::figures::http::transactions;
-use crate::over_http::Connection;
+use crate::over_http::{Connection, Streams};
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target};
 
 /// Steps of [`measure_at_rest`].
 pub(crate) const STEPS_AT_REST: u64 = 1;
 /// Steps of [`measure_live_updates`].
-pub(crate) const STEPS_OF_LIVE_UPDATES: u64 = 1;
+pub(crate) const STEPS_OF_LIVE_UPDATES: u64 = 2;
 
 /// The most that a process may take at rest.
 const PROCESS_MIB: f64 = 64.0;
@@ -28,6 +30,10 @@ const PROCESS_CPU: f64 = 0.5;
 const WATCHED: u32 = 4;
 /// The most that a client of a live update may take: the HTTP server keeps two buffers of 8 KiB for each connection.
 const CLIENT_KIB: f64 = 18.0;
+/// The most that one may take as a stream of HTTP/2, many of which share the buffers of a connection.
+const STREAM_KIB: f64 = 8.0;
+/// The streams of a connection: as many as a process allows.
+const STREAMS: usize = 100;
 /// How long a process is left alone before it is measured: longer than the interval at which a live
 /// update looks again.
 const REST: Duration = Duration::from_secs(6);
@@ -86,7 +92,24 @@ pub(crate) async fn measure_live_updates(
     progress: &Progress,
     table: &mut Table,
 ) {
+    let name = format!("memory of query-api for each of {clients} idle live updates");
     progress.step("memory of live updates");
+    let open = async |api: &Process, clients| open_live_updates(api, auctions, clients).await;
+    let each = kib_of_each(deployment, clients, open).await;
+    table.add(Figure::new(name.clone(), each, "KiB").target(Target::AtMost(CLIENT_KIB)));
+    progress.step("memory of live updates over HTTP/2");
+    let open = async |api: &Process, clients| open_streams(api, auctions, clients).await;
+    let each = kib_of_each(deployment, clients, open).await;
+    let name = format!("{name} over HTTP/2");
+    table.add(Figure::new(name, each, "KiB").target(Target::AtMost(STREAM_KIB)));
+}
+
+/// How much a query API grows for each of this many live updates.
+async fn kib_of_each<T>(
+    deployment: &Deployment,
+    clients: usize,
+    open: impl AsyncFn(&Process, usize) -> Vec<T>,
+) -> f64 {
     let connections = (clients + WARM_UP_CLIENTS).to_string();
     let changed = [
         (
@@ -101,15 +124,14 @@ pub(crate) async fn measure_live_updates(
         ("TIDEMARK_QUERY__SSE_CLIENTS_MAX", clients.to_string()),
     ];
     let query_api = deployment.another_query_api(&changed).await;
-    drop(open_live_updates(&query_api, auctions, WARM_UP_CLIENTS).await);
+    drop(open(&query_api, WARM_UP_CLIENTS).await);
     tokio::time::sleep(REST).await;
     let before = memory_kib(&query_api);
-    let live_updates = open_live_updates(&query_api, auctions, clients).await;
+    let live_updates = open(&query_api, clients).await;
     tokio::time::sleep(REST).await;
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
     let each = (memory_kib(&query_api) - before) / live_updates.len() as f64;
-    let name = format!("memory of query-api for each of {clients} idle live updates");
-    table.add(Figure::new(name, each, "KiB").target(Target::AtMost(CLIENT_KIB)));
+    each
 }
 
 /// Opens live updates, each a connection that has been sent its first state.
@@ -122,6 +144,29 @@ async fn open_live_updates(
     stream::iter(ids)
         .map(|id| async move {
             let mut connection = Connection::open(&query_api.url).await;
+            let mut response = connection.stream(&format!("/v1/auctions/{id}/live")).await;
+            assert_eq!(response.status(), StatusCode::OK);
+            response.frame().await.unwrap().unwrap();
+            (connection, response)
+        })
+        .buffer_unordered(CONCURRENT)
+        .collect()
+        .await
+}
+
+/// Opens live updates, each a stream that has been sent its first state, on as few connections as possible.
+async fn open_streams(
+    query_api: &Process,
+    auctions: &[Uuid],
+    clients: usize,
+) -> Vec<(Streams, Response<Incoming>)> {
+    let connections = (0..clients.div_ceil(STREAMS)).map(|_| Streams::open(&query_api.url));
+    let connections = join_all(connections).await;
+    let connections = connections.iter().flat_map(|it| repeat_n(it, STREAMS));
+    let ids = auctions.iter().cycle().take(clients);
+    stream::iter(ids.zip(connections))
+        .map(|(id, connection)| async move {
+            let mut connection = connection.clone();
             let mut response = connection.stream(&format!("/v1/auctions/{id}/live")).await;
             assert_eq!(response.status(), StatusCode::OK);
             response.frame().await.unwrap().unwrap();
