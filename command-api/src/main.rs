@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tidemark_command_api::{ProcessRoles, StartError, run};
-use tidemark_platform::{Config, shutdown};
-use tokio::net::TcpListener;
+use tidemark_platform::{Config, server, shutdown};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,6 +29,6 @@ async fn main() -> ExitCode {
 
 async fn start(arguments: Arguments) -> Result<(), StartError> {
     let config = Config::load()?;
-    let listener = TcpListener::bind(config.command_api.listen).await?;
+    let listener = server::listen(config.command_api.listen)?;
     run(config, arguments.roles, listener, shutdown::signal()?).await
 }

@@ -4,11 +4,12 @@
 mod client_address;
 mod http_version;
 mod idle_timeout;
+mod open_files;
 mod stalled_streams;
 
 use std::convert::Infallible;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -39,10 +40,28 @@ use crate::shutdown::Shutdown;
 
 /// The pause after `accept` failed, which happens when the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that may wait to be accepted. The kernel allows as many of them as its `net.core.somaxconn` says.
+const WAITING_MAX: u32 = 4_096;
 /// Streams that an HTTP/2 client may reset before they are answered, without being disconnected.
 const RESET_STREAMS_MAX: usize = 20;
 /// The smallest buffer that hyper accepts.
 const BUFFER_BYTES_MIN: usize = 8192;
+
+/// Listens at an address. More connections may wait to be accepted than most programs allow, so that very many clients who
+/// connect at the same moment, as after a deployment, do not have to try again.
+///
+/// # Errors
+/// If the address is taken, or is not one of this machine.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // Connections of the process before this one may still be closing.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
+}
 
 /// Serves until `shutdown` is cancelled. Requests that are in flight then may go on for `http.drain_ms`.
 /// Handlers get the token by the extractor [`Shutdown`].
@@ -67,6 +86,7 @@ pub async fn serve(
         0 => http.connections_per_address_max,
         _ => usize::MAX,
     };
+    open_files::allow_connections(http.connections_max);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     tracing::info!(%address, "serving");

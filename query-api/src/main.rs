@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tidemark_platform::{Config, shutdown};
+use tidemark_platform::{Config, server, shutdown};
 use tidemark_query_api::{StartError, run};
-use tokio::net::TcpListener;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,6 +25,6 @@ async fn main() -> ExitCode {
 
 async fn start() -> Result<(), StartError> {
     let config = Config::load()?;
-    let listener = TcpListener::bind(config.query_api.listen).await?;
+    let listener = server::listen(config.query_api.listen)?;
     run(config, listener, shutdown::signal()?).await
 }

@@ -196,6 +196,11 @@ impl App {
         Process::projector(&self.settings).await
     }
 
+    /// Starts one more query API as a process of its own.
+    pub async fn spawn_query_api(&self) -> Process {
+        Process::query_api(&self.settings).await
+    }
+
     /// Stops the command API gracefully, and starts another one at the same address.
     pub async fn restart_command_api(&mut self) {
         self.stop_command_api().await;

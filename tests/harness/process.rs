@@ -35,6 +35,12 @@ impl Process {
         Self::ready("tidemark-command-api", &["--roles", "relay"], settings).await
     }
 
+    /// Starts a query API, and waits until it is ready.
+    pub async fn query_api(settings: &Settings) -> Self {
+        let settings = settings.as_service("query-api");
+        Self::ready("tidemark-query-api", &[], &settings).await
+    }
+
     /// Starts a projector, and waits until it is ready.
     pub async fn projector(settings: &Settings) -> Self {
         let settings = settings.as_service("projector");
@@ -207,9 +213,12 @@ impl Process {
     }
 }
 
+/// A binary with the limit of open files that service managers give, which it may raise.
 fn command(binary: &str, arguments: &[&str], settings: &Settings) -> Command {
-    let mut command = Command::new(path_of(binary));
+    let mut command = Command::new("/bin/sh");
     command
+        .args(["-c", r#"ulimit -Sn 1024; exec "$0" "$@""#])
+        .arg(path_of(binary))
         .args(arguments)
         .env_clear()
         .envs(settings.vars())

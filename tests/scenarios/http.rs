@@ -15,3 +15,4 @@ mod requests;
 pub(crate) mod routes;
 mod schemas;
 mod shares;
+mod storms;

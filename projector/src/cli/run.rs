@@ -4,17 +4,14 @@ use std::process::ExitCode;
 
 use sqlx::postgres::PgPoolOptions;
 use tidemark_platform::config::required;
-use tidemark_platform::{Config, shutdown, telemetry};
-use tokio::net::TcpListener;
+use tidemark_platform::{Config, server, shutdown, telemetry};
 
 use super::{Error, print};
 
 pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
     telemetry::init(&config.telemetry)?;
     let address = config.projector.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Listen { address, source })?;
+    let listener = server::listen(address).map_err(|source| Error::Listen { address, source })?;
     let shutdown = shutdown::signal().map_err(Error::Signals)?;
     crate::run(config, listener, shutdown).await?;
     Ok(ExitCode::SUCCESS)
