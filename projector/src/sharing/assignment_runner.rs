@@ -2,6 +2,9 @@
 //! among all running projectors. A lease only avoids double work: what is written is fenced by checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
@@ -71,9 +74,9 @@ impl AssignmentRunner {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                _ = ticks.tick() => {}
+                _ = ticks.tick() => self.tick(&mut held).await,
+                () = self.release_stopped(&mut held) => {}
             }
-            self.tick(&mut held).await;
         }
         self.release_all(held).await;
     }
@@ -88,6 +91,13 @@ impl AssignmentRunner {
 
     const fn lease_duration(&self) -> Duration {
         Duration::from_millis(self.settings.lease_ms)
+    }
+
+    /// Waits until a subscriber that was told to stop has ended, and releases its lease, so that whoever is to go on
+    /// need not wait for the next tick of this process.
+    async fn release_stopped(&self, held: &mut Held) {
+        held.one_stopped().await;
+        self.release_ended(held).await;
     }
 
     /// Releases the leases of subscribers that ended.
@@ -203,17 +213,18 @@ impl AssignmentRunner {
         })
     }
 
-    /// Stops all assignments and releases all leases, so that other projectors continue at once.
+    /// Stops all assignments and releases all leases, so that other projectors continue at once. First they learn that
+    /// this one leaves: else they would leave to it what it has released, and even give it more.
     async fn release_all(&self, held: Held) {
         held.active().for_each(|running| running.stop.cancel());
+        if let Some(presence) = &held.presence {
+            self.release(presence).await;
+        }
         for running in held.running {
             if let Err(error) = running.task.await {
                 tracing::error!(%error, lease = running.lease.name, "a subscriber panicked");
             }
             self.release(&running.lease).await;
-        }
-        if let Some(presence) = held.presence {
-            self.release(&presence).await;
         }
     }
 
@@ -230,6 +241,19 @@ impl Held {
         self.running
             .iter()
             .filter(|running| !running.stop.is_cancelled())
+    }
+
+    /// Waits until a subscriber that was told to stop has ended.
+    async fn one_stopped(&mut self) {
+        poll_fn(|context| {
+            let mut stopping = self.running.iter_mut().filter(|it| it.stop.is_cancelled());
+            if stopping.any(|it| Pin::new(&mut it.task).poll(context).is_ready()) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Reports what no running projector can run: it stands still until one of a build that can is started.

@@ -172,6 +172,37 @@ async fn a_projector_that_leaves_hands_over_at_once() {
 }
 
 #[tokio::test]
+async fn a_projector_that_leaves_says_so_before_anything_is_free() {
+    let database = five_shards("farewell").await;
+    let mut projector = Projector::new(&database, 1, &[1]);
+    projector.tick().await;
+    projector.runner.release_all(projector.held).await;
+    let sql = "
+        select max(expires_at) filter (where starts_with(name, 'projector:'))
+               < min(expires_at) filter (where starts_with(name, 'projection:'))
+          from leases";
+    let is_first: bool = sqlx::query_scalar(sql)
+        .fetch_one(&database.owner)
+        .await
+        .unwrap();
+    assert!(is_first, "others would leave to it what it has released");
+}
+
+#[tokio::test]
+async fn what_another_projector_should_run_is_free_as_soon_as_it_has_stopped() {
+    let database = five_shards("handover").await;
+    let mut first = Projector::new(&database, 1, &[1]);
+    let mut second = Projector::new(&database, 2, &[1]);
+    first.tick().await;
+    second.tick().await;
+    assert_eq!(first.tick().await, 3, "it has told two to stop");
+    while first.held.running.len() > 3 {
+        first.runner.release_stopped(&mut first.held).await;
+    }
+    assert_eq!(second.tick().await, 2);
+}
+
+#[tokio::test]
 async fn a_generation_that_appears_is_run_at_the_next_tick_and_one_that_is_dropped_no_longer() {
     let database = five_shards("appears").await;
     let mut projector = Projector::new(&database, 1, &[1, 2]);
