@@ -121,15 +121,17 @@ chaos_home() {
     fi
 }
 
-# build_failpoints PROFILE: builds programs with crash points, and moves them to a directory beside those of the
-# profile, which have none. This is a debug build, since no release may have crash points.
-build_failpoints() {
-    local target="${CARGO_TARGET_DIR:-target}" name bins=()
-    for name in command-api projector; do bins+=(--bin "tidemark-$name"); done
-    cargo build --workspace "${bins[@]}" --features tidemark-platform/failpoints ||
+# build_beside DIRECTORY PROFILE FEATURE PROGRAM...: builds programs with a feature, and moves them to a directory of
+# their own, so that what is built next is without it.
+build_beside() {
+    local directory=$1 profile=$2 feature=$3 program flags=()
+    shift 3
+    if [[ $profile == release ]]; then flags=(--release); fi
+    for program in "$@"; do flags+=(--bin "tidemark-$program"); done
+    cargo build --workspace "${flags[@]}" --features "$feature" ||
         die "the build failed" "the compiler's message is above"
-    rm -rf "$target/$1/failpoints" && mkdir -p "$target/$1/failpoints"
-    for name in command-api projector; do mv "$target/debug/tidemark-$name" "$target/$1/failpoints/"; done
+    rm -rf "$directory" && mkdir -p "$directory"
+    for program in "$@"; do mv "${CARGO_TARGET_DIR:-target}/$profile/tidemark-$program" "$directory/"; done
 }
 
 # The packages that some faults need. Without them these faults are skipped, each with its reason.
@@ -149,14 +151,19 @@ run_chaos() {
     locked write_environment
     cd "$ROOT" || exit
     export SQLX_OFFLINE=true
-    if [[ $profile == release ]]; then build_failpoints "$profile"; fi
+    local built="${CARGO_TARGET_DIR:-target}/$profile"
+    # No release may have crash points. This is a debug build, which --ci has no time for.
+    if [[ $profile == release ]]; then
+        build_beside "$built/failpoints" debug tidemark-platform/failpoints command-api projector
+    fi
+    build_beside "$built/next-build" "$profile" tidemark-read-models/next-build projector query-api
     cargo build --workspace --bins "${flags[@]}" || die "the build failed" "the compiler's message is above"
     # These control ./dev. A process refuses settings that it does not know.
     for variable in "${!TIDEMARK_DEV_@}"; do unset "$variable"; done
     # shellcheck source=/dev/null
     . "$DEV_DIR/env"
     raise_open_files
-    exec "${CARGO_TARGET_DIR:-target}/$profile/chaos" --postgres-bin "$(postgres_bin)" \
+    exec "$built/chaos" --postgres-bin "$(postgres_bin)" \
         --kafka-libs "$KAFKA_HOME/libs" --deploy "$ROOT/deploy" --directory "$(chaos_home)" "$@"
 }
 

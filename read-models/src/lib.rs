@@ -18,6 +18,8 @@ pub mod storage;
 pub mod audit;
 pub mod identity;
 pub mod market;
+#[cfg(feature = "next-build")]
+pub mod next_build;
 pub mod operations;
 
 #[cfg(test)]
@@ -35,14 +37,34 @@ pub use shard::Shard;
 #[macro_export]
 macro_rules! for_each_read_model {
     ($name:ident $($call:tt)+) => {
-        [
+        $crate::of_this_build!([
             $name::<$crate::market::auction::Auction> $($call)+,
             $name::<$crate::market::bid::Bid> $($call)+,
             $name::<$crate::market::category::Category> $($call)+,
             $name::<$crate::audit::history::History> $($call)+,
             $name::<$crate::market::product::Product> $($call)+,
             $name::<$crate::identity::profile::Profile> $($call)+,
-        ]
+        ], $name $($call)+)
+    };
+}
+
+/// The calls as they are.
+#[doc(hidden)]
+#[cfg(not(feature = "next-build"))]
+#[macro_export]
+macro_rules! of_this_build {
+    ($calls:expr, $($more:tt)+) => {
+        $calls
+    };
+}
+
+/// The calls, and that of the read model which only the next build has.
+#[doc(hidden)]
+#[cfg(feature = "next-build")]
+#[macro_export]
+macro_rules! of_this_build {
+    ([$($calls:expr,)+], $name:ident $($call:tt)+) => {
+        [$($calls,)+ $name::<$crate::next_build::StreamLength> $($call)+]
     };
 }
 

@@ -16,7 +16,7 @@ use crate::servers::Paths;
 /// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// The faults that `--ci` injects.
-const CI_FAULTS: [&str; 20] = [
+const CI_FAULTS: [&str; 21] = [
     "kill-command-api",
     "kill-relay",
     "kill-projector",
@@ -33,6 +33,7 @@ const CI_FAULTS: [&str; 20] = [
     "poison-malformed",
     "poison-refused-row",
     "rolling-restart",
+    "rolling-upgrade",
     "step-clock",
     "slow-commits",
     "two-writers",
@@ -77,7 +78,7 @@ pub(crate) struct Arguments {
     /// Example: --faults kill-relay --times 20
     #[arg(long, value_name = "COUNT")]
     times: Option<u32>,
-    /// A run of about four minutes that is the same each time, of a debug build.
+    /// A run of about five minutes that is the same each time, of a debug build.
     #[arg(long, conflicts_with_all = ["seed", "faults", "times", "controls"])]
     pub(crate) ci: bool,
     /// Begin no further round after this many minutes.

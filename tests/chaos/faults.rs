@@ -15,6 +15,7 @@ mod rebuild;
 mod recovery;
 mod redis;
 mod restart;
+mod rolling_upgrade;
 mod topics;
 mod useless_redis;
 
@@ -119,6 +120,7 @@ pub(crate) fn all() -> Vec<Fault> {
         kill::FAULTS,
         rebuild::FAULTS,
         restart::FAULTS,
+        rolling_upgrade::FAULTS,
         pause::FAULTS,
         redis::FAULTS,
         useless_redis::FAULTS,

@@ -62,7 +62,7 @@ pub(crate) struct Stack {
     /// Three processes `command-api --roles relay`. One runs, the others are held until a fault
     /// releases them.
     pub(crate) relays: Vec<Process>,
-    /// Two projectors. One runs, the other is held.
+    /// Three projectors. One runs, the others are held.
     pub(crate) projectors: Vec<Process>,
     /// Two query APIs.
     pub(crate) query_apis: Vec<Process>,
@@ -104,7 +104,7 @@ impl Stack {
                 starter.start_one(Kind::CommandApi, 2, ports::free(), false),
             ],
             relays: starter.start(Kind::Relay, 1, 3),
-            projectors: starter.start(Kind::Projector, 1, 2),
+            projectors: starter.start(Kind::Projector, 1, 3),
             query_apis: starter.start(Kind::QueryApi, 2, 2),
             pool: PgPoolOptions::new()
                 .max_connections(4)

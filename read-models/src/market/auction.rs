@@ -137,7 +137,8 @@ pub struct Auction;
 
 impl ReadModel for Auction {
     const NAME: &'static str = "auction";
-    const FOLD_VERSION: i32 = 1;
+    // What the feature changes is explained in `next_build.rs`.
+    const FOLD_VERSION: i32 = if cfg!(feature = "next-build") { 2 } else { 1 };
     const EVENTS: EventFilter = EventFilter::Types(&[
         "auction.scheduled",
         "auction.opened",
@@ -286,7 +287,11 @@ fn scheduled(event: &Event) -> Option<Row> {
         product_id: *product_id,
         category_id: *category_id,
         seller_id: *seller_id,
-        title: String::clone(title),
+        title: if cfg!(feature = "next-build") {
+            title.to_uppercase()
+        } else {
+            String::clone(title)
+        },
         status: Status::Scheduled,
         starting_price: **starting_price,
         current_price: **starting_price,
