@@ -226,7 +226,7 @@ impl Cli {
             Ok(code) => code,
             Err(error) => {
                 eprintln!("tidemark-projector: {}", with_causes(&error));
-                ExitCode::FAILURE
+                ExitCode::from(error.exit_code())
             }
         }
     }

@@ -3,6 +3,11 @@
 use sqlx::migrate::MigrateError;
 use tidemark_platform::{auth, config, telemetry};
 
+/// The exit code of most failures.
+const EXIT_FAILURE: u8 = 1;
+/// The exit code if a row cannot be made anew.
+const EXIT_NOT_MADE: u8 = 5;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -79,6 +84,10 @@ pub(crate) enum Error {
     Parked,
     #[error("the shard of the row stands still; `status` shows why")]
     StandsStill,
+    #[error("there is no such row, and no event makes one")]
+    NoSuchRow,
+    #[error("the row cannot be made of its events: {0}")]
+    Unmakeable(String),
     #[error("the row could not be made anew and is as it was; the log of the projector says why")]
     NotMade,
     #[error("no such row is parked")]
@@ -87,4 +96,15 @@ pub(crate) enum Error {
     CommandApi(#[source] reqwest::Error),
     #[error("the command API refused: {0}")]
     Refused(String),
+}
+
+impl Error {
+    /// The exit code of the tool.
+    pub(super) const fn exit_code(&self) -> u8 {
+        if matches!(self, Self::NoSuchRow | Self::Unmakeable(_) | Self::NotMade) {
+            EXIT_NOT_MADE
+        } else {
+            EXIT_FAILURE
+        }
+    }
 }

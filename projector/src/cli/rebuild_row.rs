@@ -1,6 +1,7 @@
 //! Has one row made anew. The record of that in the log is the order: a projector carries it out when it comes to it.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::command_api::CommandApi;
 use super::rebuild::fold_version;
 use super::{Error, Rebuild, connect, print};
-use crate::projecting::ordered_row::EVENTS_MAX;
+use crate::projecting::ordered_row::{EVENTS_MAX, made_of_events};
 
 /// The pause before it is looked again whether the row is made.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ pub(super) async fn rebuild_row(
     let pool = connect(config)?;
     let read_model = arguments.order.read_model.as_str();
     fold_version(read_model)?;
-    check(&pool, read_model, row).await?;
+    let has_events = check(&pool, read_model, row).await?;
     let body = json!({
         "read_model": read_model,
         "row_id": row,
@@ -42,15 +43,15 @@ pub(super) async fn rebuild_row(
         return Ok(ExitCode::SUCCESS);
     }
     match made(&pool, read_model, row, ordered_at).await? {
-        None => print("No event makes such a row, and there is none."),
         Some(position) if position >= ordered_at => print("The row is made anew."),
-        Some(_) => return Err(Error::NotMade),
+        None if !has_events => print("The row is gone: no event makes it."),
+        Some(_) | None => return Err(Error::NotMade),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses what no projector would carry out.
-async fn check(pool: &TimedPool, read_model: &str, row: Uuid) -> Result<(), Error> {
+/// Refuses what no projector would carry out. Returns whether events make such a row; if none do, the order removes it.
+async fn check(pool: &TimedPool, read_model: &str, row: Uuid) -> Result<bool, Error> {
     let sources = for_each_read_model!(row_of());
     let source = sources.iter().find(|(name, _)| *name == read_model);
     if source.is_some_and(|(_, row_of)| *row_of == RowOf::Data) {
@@ -61,11 +62,89 @@ async fn check(pool: &TimedPool, read_model: &str, row: Uuid) -> Result<(), Erro
         return Err(Error::TooManyEvents(EVENTS_MAX));
     }
     let parked = pool.read(|| parked::find(pool, read_model, row)).await?;
-    parked.map_or(Ok(()), |_| Err(Error::Parked))
+    if parked.is_some() {
+        return Err(Error::Parked);
+    }
+    let made = for_each_read_model!(is_made(read_model, &log, row).await?);
+    let is_made = made.into_iter().flatten().next();
+    let is_made = is_made.unwrap_or(Ok(false)).map_err(Error::Unmakeable)?;
+    let shard = serving_shard(pool, read_model, row).await?;
+    if !is_made
+        && position(pool, (read_model, shard.generation), row)
+            .await?
+            .is_none()
+    {
+        return Err(Error::NoSuchRow);
+    }
+    Ok(is_made)
+}
+
+/// Whether events make such a row, or why they cannot; `None` if it is a row of another read model.
+async fn is_made<M: ReadModel>(
+    read_model: &str,
+    log: &Log,
+    row: Uuid,
+) -> sqlx::Result<Option<Result<bool, String>>> {
+    if M::NAME != read_model {
+        return Ok(None);
+    }
+    let made = made_of_events::<M>(log, row, i64::MAX).await?;
+    Ok(Some(made.map(|row| row.is_some())))
 }
 
 const fn row_of<M: ReadModel>() -> (&'static str, RowOf) {
     (M::NAME, M::ROW_OF)
+}
+
+/// The shard of a row in the generation that serves.
+struct ServingShard {
+    generation: i32,
+    position: i64,
+    blocked: Option<String>,
+}
+
+async fn serving_shard(
+    pool: &TimedPool,
+    read_model: &str,
+    row: Uuid,
+) -> sqlx::Result<ServingShard> {
+    let shard = || {
+        sqlx::query_as!(
+            ServingShard,
+            r#"
+            select c.generation,
+                   c.position,
+                   c.blocked
+              from generations g
+              join checkpoints c
+             using (read_model, generation)
+             where g.read_model = $1
+               and g.state = 'serving'
+               and c.shard = shard_of($2, coalesce(g.shards, 1))
+            "#,
+            read_model,
+            row,
+        )
+        .fetch_one(&**pool)
+    };
+    pool.read(shard).await
+}
+
+/// The position of the last event that changed a row of a generation; `None` if there is no such row.
+async fn position(
+    pool: &TimedPool,
+    (read_model, generation): (&str, i32),
+    row: Uuid,
+) -> sqlx::Result<Option<i64>> {
+    let sql = format!("select position from {read_model}_rows where generation = $1 and id = $2");
+    let sql = Arc::<str>::from(sql);
+    let position = || {
+        sqlx::query_scalar(AssertSqlSafe(Arc::clone(&sql)))
+            .bind(generation)
+            .bind(row)
+            .fetch_optional(&**pool)
+    };
+    pool.read(position).await
 }
 
 /// The position of the row that serves once its shard has come to the order; `None` if there is no row.
@@ -76,36 +155,9 @@ async fn made(
     ordered_at: i64,
 ) -> Result<Option<i64>, Error> {
     loop {
-        let shard = || {
-            sqlx::query!(
-                r#"
-                select c.generation,
-                       c.position,
-                       c.blocked
-                  from generations g
-                  join checkpoints c
-                 using (read_model, generation)
-                 where g.read_model = $1
-                   and g.state = 'serving'
-                   and c.shard = shard_of($2, coalesce(g.shards, 1))
-                "#,
-                read_model,
-                row,
-            )
-            .fetch_one(&**pool)
-        };
-        let shard = pool.read(shard).await?;
+        let shard = serving_shard(pool, read_model, row).await?;
         if shard.position >= ordered_at {
-            let sql =
-                format!("select position from {read_model}_rows where generation = $1 and id = $2");
-            let sql = std::sync::Arc::<str>::from(sql);
-            let position = || {
-                sqlx::query_scalar(AssertSqlSafe(std::sync::Arc::clone(&sql)))
-                    .bind(shard.generation)
-                    .bind(row)
-                    .fetch_optional(&**pool)
-            };
-            return Ok(pool.read(position).await?);
+            return Ok(position(pool, (read_model, shard.generation), row).await?);
         }
         if shard.blocked.is_some() {
             return Err(Error::StandsStill);

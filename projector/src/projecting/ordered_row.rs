@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tidemark_event_store::Log;
 use tidemark_events::operations::repair;
 use tidemark_events::{Event, Recorded};
 use tidemark_read_models::{ReadModel, RowOf, Shard};
@@ -63,7 +64,7 @@ impl<M: ReadModel> Worker<M> {
         } else if M::ROW_OF == RowOf::Data {
             Err("its events are in many streams".to_owned())
         } else {
-            self.made_anew(id, position).await?
+            made_of_events::<M>(&self.log, id, position).await?
         };
         match made {
             Ok(row) => {
@@ -76,68 +77,70 @@ impl<M: ReadModel> Worker<M> {
         }
         Ok(())
     }
+}
 
-    /// The row that all events before `position` add up to. The inner error says why it cannot be made.
-    async fn made_anew(
-        &self,
-        id: Uuid,
-        position: i64,
-    ) -> Result<Result<Option<M::Row>, String>, SubscriberError> {
-        let (mut row, mut after_version) = (None, 0);
-        loop {
-            let mut events = self.events_of(id, after_version).await?;
-            let is_last = i64::try_from(events.len()).is_ok_and(|read| read < EVENTS_PER_READ);
-            after_version += EVENTS_PER_READ;
-            events.retain(|event| event.position < position);
-            row = match self.folded(id, row, &events) {
-                Ok(row) => row,
-                Err(reason) => return Ok(Err(reason)),
-            };
-            if is_last {
-                return Ok(Ok(row));
-            }
-            if after_version >= EVENTS_MAX {
-                return Ok(Err("it has too many events".to_owned()));
-            }
-        }
-    }
-
-    /// The next events that the row may take.
-    async fn events_of(
-        &self,
-        id: Uuid,
-        after_version: i64,
-    ) -> Result<Vec<Arc<Recorded>>, SubscriberError> {
-        let events = match M::ROW_OF {
-            RowOf::Stream => self.log.stream(id, after_version, EVENTS_PER_READ).await?,
-            RowOf::Event => {
-                let position = self.log.position_of(id).await?;
-                self.log.at(position.as_slice()).await?
-            }
-            RowOf::Data => Vec::new(),
+/// The row that all events before `position` add up to. The inner error says why it cannot be made.
+///
+/// # Errors
+/// If the log cannot be read.
+pub(crate) async fn made_of_events<M: ReadModel>(
+    log: &Log,
+    id: Uuid,
+    position: i64,
+) -> sqlx::Result<Result<Option<M::Row>, String>> {
+    let (mut row, mut after_version) = (None, 0);
+    loop {
+        let mut events = events_of::<M>(log, id, after_version).await?;
+        let is_last = i64::try_from(events.len()).is_ok_and(|read| read < EVENTS_PER_READ);
+        after_version += EVENTS_PER_READ;
+        events.retain(|event| event.position < position);
+        row = match folded::<M>(id, row, &events) {
+            Ok(row) => row,
+            Err(reason) => return Ok(Err(reason)),
         };
-        Ok(events.into_iter().map(Arc::new).collect())
+        if is_last {
+            return Ok(Ok(row));
+        }
+        if after_version >= EVENTS_MAX {
+            return Ok(Err("it has too many events".to_owned()));
+        }
     }
+}
 
-    fn folded(
-        &self,
-        id: Uuid,
-        mut row: Option<M::Row>,
-        events: &[Arc<Recorded>],
-    ) -> Result<Option<M::Row>, String> {
-        let (wanted, blocked) = decode::<M>(self.storage.shard(), events);
-        for event in wanted {
-            match event {
-                Wanted::Keyed { input, keys } if keys.contains(&id) => {
-                    row = fold_row::<M>(id, row, &input)?;
-                }
-                Wanted::Keyed { .. } => {}
-                Wanted::Unreadable(parked) => return Err(parked.reason),
+/// The next events that the row may take.
+async fn events_of<M: ReadModel>(
+    log: &Log,
+    id: Uuid,
+    after_version: i64,
+) -> sqlx::Result<Vec<Arc<Recorded>>> {
+    let events = match M::ROW_OF {
+        RowOf::Stream => log.stream(id, after_version, EVENTS_PER_READ).await?,
+        RowOf::Event => {
+            let position = log.position_of(id).await?;
+            log.at(position.as_slice()).await?
+        }
+        RowOf::Data => Vec::new(),
+    };
+    Ok(events.into_iter().map(Arc::new).collect())
+}
+
+fn folded<M: ReadModel>(
+    id: Uuid,
+    mut row: Option<M::Row>,
+    events: &[Arc<Recorded>],
+) -> Result<Option<M::Row>, String> {
+    let (wanted, blocked) = decode::<M>(Shard::ONLY, events);
+    for event in wanted {
+        match event {
+            Wanted::Keyed { input, keys } if keys.contains(&id) => {
+                row = fold_row::<M>(id, row, &input)?;
             }
+            Wanted::Keyed { .. } => {}
+            Wanted::Unreadable(parked) => return Err(parked.reason),
         }
-        match blocked {
-            Some((_, error)) => Err(error.to_string()),
-            None => Ok(row),
-        }
+    }
+    match blocked {
+        Some((_, error)) => Err(error.to_string()),
+        None => Ok(row),
     }
 }

@@ -1,15 +1,19 @@
 //! An operator has one row made anew from its events, while clients go on.
 
 use serde_json::json;
+use tidemark_events::Encoded;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::Auction;
 use tidemark_read_models::market::bid::Bid;
-use tidemark_tests::{App, Process, replay};
+use tidemark_tests::{App, Process, append_strange, eventually, replay};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::rebuilds::{bid_and_query, order};
 use super::replay::assert_documents;
+
+/// The exit code if the row cannot be made.
+const NOT_MADE: i32 = 5;
 
 /// Fails unless the documents of a read model are those that a replay makes.
 async fn assert_texts<M: ReadModel>(app: &App) {
@@ -86,6 +90,43 @@ async fn rows_that_should_not_be_go_and_missing_ones_come_back() {
     }
     app.settle().await;
     assert_texts::<Auction>(&app).await;
+}
+
+/// Fails unless the order to make a row anew ends with this text, and is not on record.
+async fn assert_not_made(app: &App, row: Uuid, expected: &str) {
+    let ordered = order(app, &["rebuild", "category", "--row", &row.to_string()]).await;
+    assert_eq!(ordered.status.code(), Some(NOT_MADE), "{ordered:?}");
+    let error = String::from_utf8(ordered.stderr).unwrap();
+    assert!(error.contains(expected), "{error}");
+    let sql = "select count(*) from events where type = 'repair.rebuild_requested'";
+    let orders = sqlx::query_scalar::<_, i64>(sql).fetch_one(&app.database.pool);
+    assert_eq!(orders.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_missing_row_that_cannot_be_made_is_no_success() {
+    let app = App::start_all().await;
+    let (nothing, poisoned) = (Uuid::from_u128(5), Uuid::from_u128(6));
+    app.category(None).await;
+    assert_not_made(&app, nothing, "no event makes one").await;
+
+    let unreadable = Encoded {
+        event_type: "category.created".to_owned(),
+        schema_version: 1,
+        data: r#"{"category_id": 5}"#.to_owned(),
+    };
+    append_strange(&app.settings, poisoned, unreadable).await;
+    app.settle().await;
+    let skipped = order(&app, &["parked", "skip", "category", &poisoned.to_string()]).await;
+    assert!(skipped.status.success(), "{skipped:?}");
+    eventually("the row to be parked no longer", || async {
+        let parked =
+            sqlx::query_scalar("select count(*) from parked where read_model = 'category'");
+        let parked: i64 = parked.fetch_one(&app.database.pool).await.unwrap();
+        (parked == 0).then_some(())
+    })
+    .await;
+    assert_not_made(&app, poisoned, "cannot be made of its events").await;
 }
 
 #[tokio::test]
