@@ -144,6 +144,14 @@ impl Executor {
         self.loader.claim_owner(claim).await
     }
 
+    /// The last position of the log, for what must be known before a command can be made.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn log_end(&self) -> Result<i64, Error> {
+        self.loader.log_end().await
+    }
+
     fn admit(&self, share: &Share) -> Result<Permit, Error> {
         let admission = match share {
             Share::User(_) | Share::Address(_) => &self.admission,

@@ -5,8 +5,34 @@ use tidemark_events::PublicationId;
 use tidemark_events::operations::publication::Event;
 use tidemark_events::operations::rebuild::Reason;
 
+use crate::decision::refusals;
 use crate::identity::access;
-use crate::{AggregateState, Command, Refusal, Stop, View, Write};
+use crate::{AggregateState, Command, Refusal, RefusalKind, Stop, View, Write};
+
+/// Why a command about the relay is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The log has no event yet at the position from which it is to be published again.
+    #[error("the log ends before this position, at {log_end}")]
+    FuturePosition {
+        /// The last position of the log.
+        log_end: i64,
+    },
+}
+
+impl crate::Reason for Error {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::FuturePosition { .. } => RefusalKind::Invalid,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::FuturePosition { .. } => "future_position",
+        }
+    }
+}
 
 /// The state of a publication, which is empty: no rule needs to know of publications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +89,8 @@ pub struct Republish {
     pub publication_id: PublicationId,
     /// The position of the first event that is published again.
     pub from_position: i64,
+    /// A position that the log has reached.
+    pub log_end: i64,
     /// Why the operator orders it.
     pub reason: Reason,
 }
@@ -73,11 +101,16 @@ impl Command for Republish {
     }
 
     fn refusals() -> Vec<Refusal> {
-        access::service_refusals()
+        let own = refusals([Error::FuturePosition { log_end: 4_710 }]);
+        [access::service_refusals(), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
+        let log_end = self.log_end;
+        if self.from_position > log_end {
+            return Err(Error::FuturePosition { log_end }.into());
+        }
         Ok(vec![Write::event(
             self.publication_id.0,
             Event::Repeated {
@@ -110,14 +143,24 @@ mod tests {
 
     #[test]
     fn a_service_republishes_the_log_and_nobody_else_does() {
-        let republish = || Republish {
+        let repeated = given([]).by_service().when(republish(42));
+        assert_eq!(repeated, Ok(writes_of(["publication.repeated"])));
+        let by_user = given([registered(SELLER)]).by(SELLER).when(republish(41));
+        assert_eq!(by_user, Err(access::Error::Service.into()));
+    }
+
+    #[test]
+    fn what_the_log_does_not_hold_yet_is_not_published_again() {
+        let refused = given([]).by_service().when(republish(41));
+        assert_eq!(refused, Err(Error::FuturePosition { log_end: 41 }.into()));
+    }
+
+    fn republish(log_end: i64) -> Republish {
+        Republish {
             publication_id: PUBLICATION,
             from_position: 42,
+            log_end,
             reason: stated("a topic had lost records"),
-        };
-        let repeated = given([]).by_service().when(republish());
-        assert_eq!(repeated, Ok(writes_of(["publication.repeated"])));
-        let by_user = given([registered(SELLER)]).by(SELLER).when(republish());
-        assert_eq!(by_user, Err(access::Error::Service.into()));
+        }
     }
 }

@@ -34,6 +34,28 @@ async fn execute(app: &App, service: &str, arguments: &[&str]) -> Result<(), Str
     }
 }
 
+#[tokio::test]
+async fn what_the_log_does_not_hold_is_not_published_again() {
+    let app = App::start().await;
+    app.user().await;
+    let end = app.database.head().await;
+    let republish = |from: i64| {
+        let from = from.to_string();
+        let app = &app;
+        async move {
+            let arguments = ["relay", "republish", "--from", &from, "--reason", "r"];
+            execute(app, "operator", &arguments).await
+        }
+    };
+    for beyond in [end + 1, 9_007_199_254_740_991] {
+        let refused = republish(beyond).await.unwrap_err();
+        let expected = format!("the log ends before this position, at {end} (future_position)");
+        assert!(refused.contains(&expected), "{refused}");
+        assert_eq!(facts(&app).await, []);
+    }
+    republish(end).await.unwrap();
+}
+
 /// The type, the actor and the data of each event about the relay, without its id.
 async fn facts(app: &App) -> Vec<(String, String, Value)> {
     let facts = sqlx::query_as(

@@ -77,6 +77,11 @@ impl Loader {
         Ok(owners.into_iter().next().flatten())
     }
 
+    /// Reads the last position of the log.
+    pub(in crate::executor) async fn log_end(&self) -> Result<i64, Error> {
+        Ok(self.log.head().await?.position)
+    }
+
     /// Reads everything in `loads`: of each stream the next page. If something that belongs to one of several streams
     /// cannot be read, each of them is to be loaded by itself.
     pub(in crate::executor) async fn load(&self, loads: Vec<ToLoad>) -> Vec<LoadResult> {

@@ -62,7 +62,7 @@ async fn adopt(
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 struct NewRepublication {
-    /// The position of the first event that is published again.
+    /// The position of the first event that is published again, which the log must hold.
     #[garde(range(min = 1))]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64, example = 4_711)]
     from_position: i64,
@@ -91,6 +91,7 @@ async fn republish(
     let command = Republish {
         publication_id: PublicationId(id),
         from_position: body.from_position,
+        log_end: app.executor.log_end().await?,
         reason: body.reason,
     };
     let location = Location("/v1/audit/streams/{id}/events");
