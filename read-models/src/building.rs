@@ -69,7 +69,34 @@ pub async fn finish(
     .map(|_| ())
 }
 
-/// Pauses the build of a generation, or goes on with it. Returns whether it is being built.
+/// Counts that a comparison of a built generation left rows undecided. Returns how many have since the build was begun or
+/// resumed; `None` if the generation is not being built.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn count_undecided(
+    pool: &PgPool,
+    (read_model, generation): (&str, i32),
+) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar!(
+        r#"
+        update generations
+           set undecided_comparisons = undecided_comparisons + 1
+         where read_model = $1
+           and generation = $2
+           and state = 'building'
+           and not paused
+        returning undecided_comparisons
+        "#,
+        read_model,
+        generation,
+    )
+    .fetch_optional(pool)
+    .await
+}
+
+/// Pauses the build of a generation, or goes on with it. If rows of it were left undecided, and none is known to differ, it
+/// is then compared anew. Returns whether it is being built.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -82,7 +109,9 @@ pub async fn pause(
     let paused = sqlx::query!(
         r#"
         update generations
-           set paused = $3
+           set paused = $3,
+               comparison = case when $3 or comparison ->> 'different_rows' <> '0' then comparison end,
+               undecided_comparisons = case when $3 then undecided_comparisons else 0 end
          where read_model = $1
            and generation = $2
            and state = 'building'

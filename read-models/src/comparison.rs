@@ -3,7 +3,8 @@
 //! A **look** is one statement, which sees the rows and the checkpoints of both generations at one moment. At that
 //! moment one of them may have applied events that the other has not. So a row that differs only counts if it is
 //! seen to differ in the same way again once both have applied everything that either had applied at the first look:
-//! then both have seen the same events, and have made different rows of them.
+//! then both have seen the same events, and have made different rows of them. A row that is parked lacks events in one
+//! generation whatever its shard has applied, so it is undecided for as long as it differs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -45,10 +46,32 @@ pub struct Compared {
     pub rows_built: i64,
     /// How many rows are different.
     pub different_rows: u32,
-    /// How many rows changed at every look, so that they could not be compared.
+    /// How many rows are parked, or changed at every look, so that they could not be compared.
     pub undecided_rows: u32,
     /// The first of the rows that are different.
     pub differences: Vec<Difference>,
+    /// The first of the rows that could not be compared.
+    #[serde(default)]
+    pub undecided: Vec<Undecided>,
+}
+
+/// A row that could not be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undecided {
+    /// The id of the row.
+    pub id: Uuid,
+    /// Why it could not be compared.
+    pub because: Obstacle,
+}
+
+/// Why a row could not be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// It is parked in one of the generations, so it lacks events there.
+    Parked,
+    /// It changed at every look, or one of the generations did not apply what the other had.
+    Changing,
 }
 
 /// A row that is not the same in both generations.
@@ -59,6 +82,9 @@ pub struct Difference {
     /// The fields that differ, each as it is in the serving generation and in the other one. A field that is not
     /// there is null.
     pub fields: BTreeMap<String, (Value, Value)>,
+    /// The columns that differ, by which rows are searched and sorted, likewise.
+    #[serde(default)]
+    pub columns: BTreeMap<String, (Value, Value)>,
 }
 
 /// A look at a page of rows.
@@ -77,9 +103,12 @@ struct Page {
 struct Look {
     id: Uuid,
     serving: Option<String>,
+    serving_columns: String,
     serving_position: Option<i64>,
     built: Option<String>,
+    built_columns: String,
     built_position: Option<i64>,
+    is_parked: bool,
     lowest: i64,
     highest: i64,
 }
@@ -104,13 +133,15 @@ impl Comparison<'_> {
     /// # Errors
     /// If Postgres fails.
     pub async fn run(&self, pool: &PgPool) -> sqlx::Result<Compared> {
+        let columns = self.columns(pool).await?;
         let mut compared = Compared::default();
         let mut after = None;
         loop {
-            let page = self.page(pool, after).await?;
+            let page = self.page(pool, &columns, after).await?;
             compared.rows_serving += page.rows_serving;
             compared.rows_built += page.rows_built;
-            self.decide(pool, page.differing, &mut compared).await?;
+            self.decide(pool, &columns, page.differing, &mut compared)
+                .await?;
             if page.up_to.is_none() {
                 return Ok(compared);
             }
@@ -122,6 +153,7 @@ impl Comparison<'_> {
     async fn decide(
         &self,
         pool: &PgPool,
+        columns: &[String],
         mut differing: Vec<Uuid>,
         compared: &mut Compared,
     ) -> sqlx::Result<()> {
@@ -131,11 +163,15 @@ impl Comparison<'_> {
                 return Ok(());
             }
             let mut undecided = Vec::new();
-            for look in self.looks(pool, &differing).await? {
+            for look in self.looks(pool, columns, &differing).await? {
                 if look.is_equal() {
                     continue;
                 }
                 match first_looks.get(&look.id) {
+                    _ if look.is_parked => {
+                        undecided.push(look.id);
+                        first_looks.insert(look.id, look);
+                    }
                     Some(first) if first.is_confirmed_by(&look) => compared.add(&look, self),
                     // Both have not yet applied what one of them had applied at the first look.
                     Some(first) if first.shows_the_same(&look) => undecided.push(look.id),
@@ -148,13 +184,40 @@ impl Comparison<'_> {
             differing = undecided;
             tokio::time::sleep(self.pause).await;
         }
-        compared.undecided_rows += u32::try_from(differing.len()).unwrap_or(u32::MAX);
+        for id in differing {
+            let is_parked = first_looks.get(&id).is_some_and(|look| look.is_parked);
+            compared.leave_undecided(id, is_parked, self);
+        }
         Ok(())
     }
 
+    /// The names of the columns that are compared beside the document.
+    async fn columns(&self, pool: &PgPool) -> sqlx::Result<Vec<String>> {
+        let columns = sqlx::query_scalar!(
+            r#"
+            select attname::text as "name!"
+              from pg_attribute
+             where attrelid = to_regclass($1)
+               and attnum > 0
+               and not attisdropped
+               and attname <> all ('{generation, id, doc, position}')
+             order by attnum
+            "#,
+            format!("{}_rows", self.read_model),
+        );
+        answered(self.response_timeout, columns.fetch_all(pool)).await
+    }
+
     /// Looks at the rows whose ids follow.
-    async fn page(&self, pool: &PgPool, after: Option<Uuid>) -> sqlx::Result<Page> {
+    async fn page(
+        &self,
+        pool: &PgPool,
+        columns: &[String],
+        after: Option<Uuid>,
+    ) -> sqlx::Result<Page> {
         let table = format!("{}_rows", self.read_model);
+        let same = |column| format!(r#" and s."{column}" is not distinct from b."{column}""#);
+        let same: String = columns.iter().map(same).collect();
         let last = format!("'{}'::uuid", Uuid::max());
         let sql = format!(
             "with page as materialized (
@@ -171,7 +234,7 @@ impl Comparison<'_> {
                         s.id is not null as is_serving,
                         b.id is not null as is_built,
                         s.position is not distinct from b.position
-                            and s.doc::text is not distinct from b.doc::text as is_equal
+                            and s.doc::text is not distinct from b.doc::text{same} as is_equal
                    from (select * from {table}
                           where generation = $1 and id > $3 and id <= coalesce((select up_to from bound), {last})) s
                    full join
@@ -195,14 +258,36 @@ impl Comparison<'_> {
     }
 
     /// Looks at rows with these ids.
-    async fn looks(&self, pool: &PgPool, ids: &[Uuid]) -> sqlx::Result<Vec<Look>> {
+    async fn looks(
+        &self,
+        pool: &PgPool,
+        columns: &[String],
+        ids: &[Uuid],
+    ) -> sqlx::Result<Vec<Look>> {
         let table = format!("{}_rows", self.read_model);
+        let columns_of = |side: &str| {
+            let pairs = columns.iter();
+            let pairs = pairs.map(|column| format!(r#"'{column}', {side}."{column}""#));
+            format!(
+                "jsonb_build_object({})::text",
+                pairs.collect::<Vec<_>>().join(", ")
+            )
+        };
         let sql = format!(
             "select wanted.id,
                     s.doc::text as serving,
+                    {} as serving_columns,
                     s.position as serving_position,
                     b.doc::text as built,
+                    {} as built_columns,
                     b.position as built_position,
+                    exists (
+                        select
+                          from parked
+                         where parked.read_model = $4
+                           and parked.generation in ($1, $2)
+                           and parked.id = wanted.id
+                    ) as is_parked,
                     applied.lowest,
                     applied.highest
                from unnest($3::uuid[]) as wanted (id)
@@ -212,7 +297,9 @@ impl Comparison<'_> {
                     select min(position) as lowest, max(position) as highest
                       from checkpoints
                      where read_model = $4 and generation in ($1, $2)
-              ) applied"
+              ) applied",
+            columns_of("s"),
+            columns_of("b"),
         );
         let looks = sqlx::query_as(AssertSqlSafe(sql))
             .bind(self.serving)
@@ -226,14 +313,18 @@ impl Comparison<'_> {
 
 impl Look {
     fn is_equal(&self) -> bool {
-        self.serving == self.built && self.serving_position == self.built_position
+        self.serving == self.built
+            && self.serving_columns == self.built_columns
+            && self.serving_position == self.built_position
     }
 
     fn shows_the_same(&self, later: &Self) -> bool {
         self.serving_position == later.serving_position
             && self.built_position == later.built_position
             && self.serving == later.serving
+            && self.serving_columns == later.serving_columns
             && self.built == later.built
+            && self.built_columns == later.built_columns
     }
 
     /// Whether the row is the same at a later look, at which both generations have applied all that either had.
@@ -242,20 +333,11 @@ impl Look {
     }
 
     fn difference(&self) -> Difference {
-        let (serving, built) = (
-            fields(self.serving.as_deref()),
-            fields(self.built.as_deref()),
-        );
-        let names: BTreeSet<_> = serving.keys().chain(built.keys()).collect();
-        let pairs = names.into_iter().map(|name| {
-            let value = |of: &BTreeMap<String, Value>| of.get(name).cloned().unwrap_or_default();
-            (name.clone(), (value(&serving), value(&built)))
-        });
+        let columns = (Some(&*self.serving_columns), Some(&*self.built_columns));
         Difference {
             id: self.id,
-            fields: pairs
-                .filter(|(_, (serving, built))| serving != built)
-                .collect(),
+            fields: differing(self.serving.as_deref(), self.built.as_deref()),
+            columns: differing(columns.0, columns.1),
         }
     }
 }
@@ -267,10 +349,36 @@ impl Compared {
             self.differences.push(look.difference());
         }
     }
+
+    fn leave_undecided(&mut self, id: Uuid, is_parked: bool, comparison: &Comparison<'_>) {
+        self.undecided_rows += 1;
+        if self.undecided_rows <= comparison.listed_max {
+            let because = if is_parked {
+                Obstacle::Parked
+            } else {
+                Obstacle::Changing
+            };
+            self.undecided.push(Undecided { id, because });
+        }
+    }
 }
 
-/// The fields of a document; none if there is no row.
-fn fields(document: Option<&str>) -> BTreeMap<String, Value> {
-    let document = document.and_then(|text| serde_json::from_str(text).ok());
-    document.unwrap_or_default()
+/// The fields that two objects do not have alike.
+fn differing(serving: Option<&str>, built: Option<&str>) -> BTreeMap<String, (Value, Value)> {
+    let (serving, built) = (fields(serving), fields(built));
+    let names: BTreeSet<_> = serving.keys().chain(built.keys()).collect();
+    let value = |of: &BTreeMap<String, Value>, name| of.get(name).cloned().unwrap_or_default();
+    let pairs = names.into_iter().map(|name| {
+        let pair = (value(&serving, name), value(&built, name));
+        (name.clone(), pair)
+    });
+    pairs
+        .filter(|(_, (serving, built))| serving != built)
+        .collect()
+}
+
+/// The fields of an object; none if there is no row.
+fn fields(object: Option<&str>) -> BTreeMap<String, Value> {
+    let object = object.and_then(|text| serde_json::from_str(text).ok());
+    object.unwrap_or_default()
 }

@@ -22,6 +22,8 @@ pub struct Rebuild {
     #[garde(custom(positive))]
     pub compare_looks_max: u32,
     pub compare_pause_ms: u64,
+    #[garde(custom(positive))]
+    pub compare_attempts_max: u32,
     pub differences_max: u32,
     pub kept_s: u32,
     #[garde(custom(positive))]

@@ -24,6 +24,8 @@ use crate::sharing::snapshot::Snapshot;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// The exit code if the new generation does not serve because its rows are not the same.
 const EXIT_DIFFERENT: u8 = 3;
+/// The exit code if the new generation does not serve because some of its rows could not be compared.
+const EXIT_UNDECIDED: u8 = 4;
 
 /// Begins a build, and shows its progress until the new generation serves.
 pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitCode, Error> {
@@ -182,17 +184,26 @@ async fn follow(pool: &TimedPool, read_model: &str, generation: i32) -> Result<E
 
 /// The exit code and what became of the generation, if its build has ended.
 fn end(progress: &BuildProgress) -> Option<(ExitCode, &'static str)> {
-    let is_compared = progress.comparison.is_some();
     match progress.state.as_str() {
         "serving" | "kept" => Some((ExitCode::SUCCESS, "serves.")),
         "dropped" if progress.differs() => Some((
             ExitCode::from(EXIT_DIFFERENT),
             "is dropped: its rows are not those of the one that serves.",
         )),
+        "dropped" if progress.is_undecided() => Some((
+            ExitCode::from(EXIT_UNDECIDED),
+            "is dropped: some of its rows could not be compared, and none is known to differ.",
+        )),
         "dropped" => Some((ExitCode::SUCCESS, "is dropped.")),
-        "building" if is_compared => Some((
+        "building" if progress.differs() => Some((
             ExitCode::from(EXIT_DIFFERENT),
-            "does not serve: its rows are not those of the one that serves, or could not be compared. \
+            "does not serve: its rows are not those of the one that serves. \
+             `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless.",
+        )),
+        "building" if progress.is_undecided() => Some((
+            ExitCode::from(EXIT_UNDECIDED),
+            "does not serve: some of its rows could not be compared, and none is known to differ. \
+             When those that are parked are made, or change less, `resume` compares all rows anew. \
              `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless.",
         )),
         _ => None,

@@ -203,22 +203,14 @@ impl Controller {
             compared => compared?,
         };
         let is_equal = compared.as_ref().is_none_or(Compared::is_equal);
-        if compared.as_ref().is_some_and(Compared::is_undecided) && !due.expects_changes {
-            tracing::info!(
-                read_model = due.read_model,
-                generation = due.generation,
-                "rows changed whenever they were compared; they are compared again"
-            );
-            return Ok(());
-        }
-        if !is_equal && !due.expects_changes {
-            counter!("tidemark_rebuild_differences_total").increment(1);
-            tracing::error!(
-                read_model = due.read_model,
-                generation = due.generation,
-                different_rows = compared.as_ref().map(|compared| compared.different_rows),
-                "the generation has other rows than the one that serves, and does not serve"
-            );
+        if let Some(compared) = compared
+            .as_ref()
+            .filter(|_| !is_equal && !due.expects_changes)
+        {
+            if compared.is_undecided() && self.may_compare_again(due, compared).await? {
+                return Ok(());
+            }
+            report(due, compared);
         }
         let finished = building::finish(
             &self.pool,
@@ -227,6 +219,26 @@ impl Controller {
             is_equal || due.expects_changes || due.dry_run,
         );
         self.pool.with_timeout(finished).await
+    }
+
+    /// Whether a generation whose rows could not all be compared is to be compared once more.
+    async fn may_compare_again(&self, due: &Due, compared: &Compared) -> sqlx::Result<bool> {
+        let counted = building::count_undecided(&self.pool, (&due.read_model, due.generation));
+        let attempt = self.pool.with_timeout(counted).await?;
+        let attempts_max = self.settings.compare_attempts_max;
+        // A build that was paused or dropped meanwhile is left alone.
+        let is_again = attempt.is_none_or(|attempt| attempt.unsigned_abs() < attempts_max);
+        if is_again {
+            tracing::info!(
+                read_model = due.read_model,
+                generation = due.generation,
+                attempt,
+                undecided_rows = compared.undecided_rows,
+                undecided = ?compared.undecided.first(),
+                "rows could not be compared; all are compared again"
+            );
+        }
+        Ok(is_again)
     }
 
     async fn compare(&self, due: &Due) -> sqlx::Result<Option<Compared>> {
@@ -244,6 +256,28 @@ impl Controller {
             response_timeout: self.database.response_timeout(),
         };
         comparison.run(&self.pool).await.map(Some)
+    }
+}
+
+/// Tells operators that a generation does not serve because of what a comparison found.
+fn report(due: &Due, compared: &Compared) {
+    let (read_model, generation) = (due.read_model.as_str(), due.generation);
+    if compared.is_undecided() {
+        counter!("tidemark_rebuild_undecided_total").increment(1);
+        let undecided_rows = compared.undecided_rows;
+        tracing::error!(
+            read_model, generation, undecided_rows, undecided = ?compared.undecided,
+            "rows of the generation could not be compared, and it does not serve; `resume` compares them anew"
+        );
+    } else {
+        counter!("tidemark_rebuild_differences_total").increment(1);
+        let different_rows = compared.different_rows;
+        tracing::error!(
+            read_model,
+            generation,
+            different_rows,
+            "the generation has other rows than the one that serves, and does not serve"
+        );
     }
 }
 

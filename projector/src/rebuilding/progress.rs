@@ -26,8 +26,17 @@ pub(crate) struct BuildProgress {
 impl BuildProgress {
     /// Whether a comparison found rows that are different.
     pub(crate) fn differs(&self) -> bool {
+        self.has_found("different_rows")
+    }
+
+    /// Whether a comparison left rows undecided.
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.has_found("undecided_rows")
+    }
+
+    fn has_found(&self, rows: &str) -> bool {
         let comparison = self.comparison.as_ref();
-        comparison.is_some_and(|comparison| comparison["different_rows"] != 0)
+        comparison.is_some_and(|comparison| comparison[rows] != 0)
     }
 }
 
