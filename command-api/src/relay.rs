@@ -70,6 +70,7 @@ fn settings(config: &Config) -> Settings {
         lease: Duration::from_millis(relay.lease_ms),
         takeover_wait: Duration::from_millis(relay.takeover_wait_ms),
         page_size: relay.page_size,
+        page_bytes: relay.page_bytes_max,
         page_interval: Duration::from_millis(relay.page_interval_ms),
         idle_poll: Duration::from_millis(relay.idle_poll_ms),
         idle_poll_max: Duration::from_millis(relay.idle_poll_max_ms),

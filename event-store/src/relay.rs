@@ -53,6 +53,8 @@ pub struct Settings {
     pub takeover_wait: Duration,
     /// How many events are read from the log at once.
     pub page_size: i64,
+    /// After how many bytes of data no other event is read at once.
+    pub page_bytes: i64,
     /// The time from one look at the log to the next under load, unless there is a whole page of new events.
     pub page_interval: Duration,
     /// The pause before the log is read again if there was nothing new. It doubles while there is not.

@@ -59,6 +59,15 @@ pub struct ScriptLimits {
 }
 
 impl ScriptLimits {
+    /// Whether rows are as many, or as large, as one script may write.
+    #[must_use]
+    pub fn are_reached_by(self, rows: &[StoredRow]) -> bool {
+        let sizes = rows
+            .iter()
+            .map(|row| row.document.as_ref().map_or(0, String::len));
+        rows.len() >= self.documents || sizes.sum::<usize>() >= self.bytes
+    }
+
     /// Divides rows into parts, each of which one script may write.
     pub fn divide(self, mut rows: &[StoredRow]) -> impl Iterator<Item = &[StoredRow]> {
         std::iter::from_fn(move || {

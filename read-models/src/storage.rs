@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_events::LogPoint;
 use tokio::time::timeout;
@@ -121,19 +122,31 @@ impl Storage {
         self.answered(query.fetch_one(&self.pool)).await
     }
 
-    /// The rows with these ids, as far as they exist.
+    /// The rows with these ids, each without a document if there is no such row. After `bytes_max` of documents the others
+    /// are left out, but for the first.
     ///
     /// # Errors
     /// If Postgres fails.
-    pub async fn rows(&self, ids: &[Uuid]) -> sqlx::Result<Vec<StoredRow>> {
-        let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
+    pub async fn rows(&self, ids: &[Uuid], bytes_max: usize) -> sqlx::Result<Vec<StoredRow>> {
+        let mut found = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.rows)))
             .bind(self.generation.number)
-            .bind(ids);
-        self.answered(query.fetch_all(&self.pool)).await
+            .bind(ids)
+            .fetch(&self.pool);
+        let read = async {
+            let (mut rows, mut bytes) = (Vec::with_capacity(ids.len()), 0);
+            while bytes < bytes_max
+                && let Some(row) = found.try_next().await?
+            {
+                bytes += StoredRow::size(&row);
+                rows.push(row);
+            }
+            Ok(rows)
+        };
+        self.answered(read).await
     }
 
     /// Rows of the shard in the order in which they changed last: at most `limit`, of those that changed after the
-    /// position in `after`, or with it and have a greater id.
+    /// position in `after`, or with it and have a greater id. After `bytes_max` of documents there is no other.
     ///
     /// # Errors
     /// If Postgres fails.
@@ -141,6 +154,7 @@ impl Storage {
         &self,
         (position, id): (i64, Uuid),
         limit: usize,
+        bytes_max: usize,
     ) -> sqlx::Result<Vec<StoredRow>> {
         let query = sqlx::query_as(AssertSqlSafe(Arc::clone(&self.sql.changed)))
             .bind(self.generation.number)
@@ -148,7 +162,8 @@ impl Storage {
             .bind(id)
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(self.shard.count)
-            .bind(self.shard.number);
+            .bind(self.shard.number)
+            .bind(i64::try_from(bytes_max).unwrap_or(i64::MAX));
         self.answered(query.fetch_all(&self.pool)).await
     }
 

@@ -230,9 +230,19 @@ fn command(binary: &str, arguments: &[&str], settings: &Settings) -> Command {
 /// The resident memory of a process, in KiB.
 #[must_use]
 pub fn resident_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmRSS:")
+}
+
+/// The most resident memory that a process has had, in KiB.
+#[must_use]
+pub fn peak_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: u32, field: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = resident.and_then(|kib| kib.trim().strip_suffix(" kB"));
+    let found = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib = found.and_then(|kib| kib.trim().strip_suffix(" kB"));
     kib.unwrap().parse().unwrap()
 }
 

@@ -8,6 +8,7 @@ mod extremes;
 mod failover;
 mod isolation;
 mod lag;
+mod large_events;
 mod other_log;
 mod parking;
 mod plans;

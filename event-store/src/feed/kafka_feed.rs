@@ -22,7 +22,7 @@ use self::counts::Counter;
 use self::merged_session::MergedSession;
 use super::Feed;
 use crate::kafka::Settings;
-use crate::{Backoff, FollowError, Log};
+use crate::{Backoff, FollowError, Log, PageLimits};
 
 pub use counts::FeedCounts;
 
@@ -34,7 +34,7 @@ const PROBES_PER_STALL: (u32, u32) = (10, 2);
 pub struct KafkaFeed {
     log: Log,
     settings: Settings,
-    page_size: i64,
+    page: PageLimits,
     /// The last event that was given.
     last: LogPoint,
     /// The next events, as Kafka has them, which were not compared with the log yet.
@@ -70,13 +70,13 @@ enum Source {
 }
 
 impl KafkaFeed {
-    /// A feed of the events after the point `after`, at most `page_size` at once.
+    /// A feed of the events after the point `after`, at most a `page` at once.
     #[must_use]
-    pub fn new(log: Log, settings: Settings, after: LogPoint, page_size: i64) -> Self {
+    pub fn new(log: Log, settings: Settings, after: LogPoint, page: PageLimits) -> Self {
         let now = Instant::now();
         Self {
             log,
-            page_size,
+            page,
             last: after,
             collected: VecDeque::new(),
             next_ids: VecDeque::new(),
@@ -144,15 +144,16 @@ impl KafkaFeed {
             let until = *log_until;
             return self.read_log(until, Counter::CaughtUp).await;
         }
-        let max = usize::try_from(self.page_size).unwrap_or(1);
-        let collected = session.collect(max, &mut self.counts).and_then(|events| {
-            let missing = if events.is_empty() {
-                session.missing()?
-            } else {
-                None
-            };
-            Ok((events, missing))
-        });
+        let collected = session
+            .collect(self.page, &mut self.counts)
+            .and_then(|events| {
+                let missing = if events.is_empty() {
+                    session.missing()?
+                } else {
+                    None
+                };
+                Ok((events, missing))
+            });
         match collected {
             Ok((_, Some(missing))) => self.read_log(missing, Counter::Backfilled).await,
             Ok((events, None)) => {
@@ -201,14 +202,9 @@ impl KafkaFeed {
         until: i64,
         counter: Counter,
     ) -> Result<Vec<Recorded>, FollowError> {
-        let events = self
-            .log
-            .follow(
-                self.last,
-                until.min(self.last.position.saturating_add(self.page_size)),
-                None,
-            )
-            .await?;
+        let up_to = until.min(self.last.position.saturating_add(self.page.events));
+        let follow = self.log.follow(self.last, up_to, None, self.page.bytes);
+        let events = follow.await?;
         if let Some(event) = events.last() {
             self.last = event.point();
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tidemark_events::{LogPoint, Recorded};
 
 use super::Feed;
-use crate::{Backoff, FollowError, Log};
+use crate::{Backoff, FollowError, Log, PageLimits};
 
 /// Reads the table: to rebuild, to catch up, and where there is no Kafka.
 #[derive(Debug)]
@@ -12,19 +12,19 @@ pub struct LogFeed {
     log: Log,
     /// The last event that was given.
     last: LogPoint,
-    page_size: i64,
+    page: PageLimits,
     idle: Backoff,
 }
 
 impl LogFeed {
-    /// A feed of the events after the point `after`, at most `page_size` at once. While there are none, it
+    /// A feed of the events after the point `after`, at most a `page` at once. While there are none, it
     /// reads again after each pause of `idle`.
     #[must_use]
-    pub const fn new(log: Log, after: LogPoint, page_size: i64, idle: Backoff) -> Self {
+    pub const fn new(log: Log, after: LogPoint, page: PageLimits, idle: Backoff) -> Self {
         Self {
             log,
             last: after,
-            page_size,
+            page,
             idle,
         }
     }
@@ -34,8 +34,9 @@ impl LogFeed {
 impl Feed for LogFeed {
     async fn next(&mut self) -> Result<Vec<Recorded>, FollowError> {
         loop {
-            let up_to = self.last.position.saturating_add(self.page_size);
-            let events = self.log.follow(self.last, up_to, None).await?;
+            let up_to = self.last.position.saturating_add(self.page.events);
+            let follow = self.log.follow(self.last, up_to, None, self.page.bytes);
+            let events = follow.await?;
             if let Some(event) = events.last() {
                 self.last = event.point();
                 self.idle.reset();

@@ -29,8 +29,8 @@ pub struct StatePart {
     pub data: String,
 }
 
-/// How much of a stream one query reads at most. It reads on while it has read fewer events and fewer bytes, so the last
-/// event may exceed the bytes.
+/// How much of a stream, or of the log, is read at once at most. It is read on while fewer events and fewer bytes were
+/// read, so the last event may exceed the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimits {
     /// How many events.

@@ -98,7 +98,8 @@ impl<'a> Publisher<'a> {
         let mut idle = Backoff::new(self.settings.idle_poll, self.settings.idle_poll_max);
         loop {
             let up_to = self.read.position.saturating_add(self.settings.page_size);
-            let page = self.log.follow(self.read, up_to, None).await?;
+            let page_bytes = self.settings.page_bytes;
+            let page = self.log.follow(self.read, up_to, None, page_bytes).await?;
             self.read = page.last().map_or(self.read, Recorded::point);
             fail_point!("relay_read");
             for event in &page {

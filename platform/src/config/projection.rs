@@ -19,7 +19,11 @@ pub struct Projection {
     #[garde(custom(positive))]
     pub batch_max: usize,
     #[garde(custom(positive))]
+    pub batch_bytes_max: i64,
+    #[garde(custom(positive))]
     pub batch_rows_max: usize,
+    #[garde(custom(positive))]
+    pub batch_rows_bytes_max: usize,
     pub batch_ms: u64,
     #[garde(custom(positive))]
     pub together_ms: u64,
@@ -31,6 +35,7 @@ pub struct Projection {
     #[garde(custom(positive))]
     pub ring_bytes_max: usize,
     pub cache_rows_max: usize,
+    pub cache_bytes_max: usize,
     #[garde(custom(positive))]
     pub prompt_connections: u32,
     #[garde(custom(positive))]

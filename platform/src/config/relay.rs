@@ -18,6 +18,8 @@ pub struct Relay {
     pub takeover_wait_ms: u64,
     #[garde(custom(positive))]
     pub page_size: i64,
+    #[garde(custom(positive))]
+    pub page_bytes_max: i64,
     pub page_interval_ms: u64,
     #[garde(custom(positive), custom(at_most("relay.idle_poll_max_ms", self.idle_poll_max_ms)))]
     pub idle_poll_ms: u64,

@@ -10,6 +10,7 @@ use tidemark_platform::config::FeedChoice;
 use tidemark_platform::ops::ReadinessFlag;
 use tokio_util::sync::CancellationToken;
 
+use super::page::page_limits;
 use super::ring::Ring;
 
 /// Fills the ring until `stop`, and sets `started` as soon as it does. Until then, subscribers read
@@ -68,18 +69,18 @@ async fn start(config: &Config, log: &Log, ring: &Ring) -> sqlx::Result<Box<dyn 
     ring.start(head);
     let is_kafka = config.projection.feed == FeedChoice::Kafka && !config.kafka.brokers.is_empty();
     tracing::info!(head = head.position, is_kafka, "the feed starts");
-    let page_max = i64::try_from(config.projection.batch_max).unwrap_or(i64::MAX);
+    let page = page_limits(&config.projection);
     let log = log.clone();
     if is_kafka {
         return Ok(Box::new(KafkaFeed::new(
             log,
             kafka_settings!(config.kafka),
             head,
-            page_max,
+            page,
         )));
     }
     let poll = Duration::from_millis(config.projection.poll_ms);
     let poll_max = Duration::from_millis(config.projection.poll_max_ms);
     let idle = Backoff::new(poll, poll_max);
-    Ok(Box::new(LogFeed::new(log, head, page_max, idle)))
+    Ok(Box::new(LogFeed::new(log, head, page, idle)))
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::{FailureKind, SubscriberError};
 use super::measurements::Measurements;
-use super::page::Page;
+use super::page::{Page, page_limits};
 use super::source::{Reader, Source};
 use super::subscriber::{Subscriber, SubscriberId};
 use super::throttle::Throttle;
@@ -45,7 +45,7 @@ pub(crate) async fn follow(
     tracing::info!(kind, name, generation, shard, "following the log");
     let measurements = Measurements::new(subscriber.id(), source.blocked.clone());
     let pool = source.log.pool().clone();
-    let mut reader = source.reader(subscriber.event_types(), settings.batch_max);
+    let mut reader = source.reader(subscriber.event_types(), page_limits(&settings));
     let check_pause = Duration::from_millis(settings.check_ms);
     loop {
         let ended = apply_pages(

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use tidemark_event_store::PageLimits;
 use tidemark_events::{LogPoint, Recorded};
+use tidemark_platform::config::Projection;
 
 /// The next events of the log, in order.
 #[derive(Debug)]
@@ -13,6 +15,14 @@ pub(crate) struct Page {
     pub(crate) to: LogPoint,
     /// Whether the log had more events after `to` when the page was read.
     pub(crate) has_more: bool,
+}
+
+/// How much of the log is read at once.
+pub(super) fn page_limits(settings: &Projection) -> PageLimits {
+    PageLimits {
+        events: i64::try_from(settings.batch_max).unwrap_or(i64::MAX),
+        bytes: settings.batch_bytes_max,
+    }
 }
 
 impl Page {

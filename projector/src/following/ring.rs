@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::{counter, gauge};
+use tidemark_event_store::PageLimits;
 use tidemark_events::{LogPoint, Recorded};
 use tokio::sync::watch;
 
@@ -90,19 +91,25 @@ impl Ring {
         self.head.send_modify(|it| it.position = head);
     }
 
-    /// At most `max` events after a point, and no events if the feed has given none yet. `None` if they have left the
+    /// The events after a point, as many as `max` allows, and no events if the feed has given none yet. `None` if they have left the
     /// ring, or if the ring holds another event at that position.
-    pub(crate) fn after(&self, point: LogPoint, max: usize) -> Option<Page> {
+    pub(crate) fn after(&self, point: LogPoint, max: PageLimits) -> Option<Page> {
         let buffer = self.buffer();
         let skipped = usize::try_from(point.position - buffer.before?.position).ok()?;
         if buffer.point_after(skipped).is_some_and(|it| it != point) {
             return None;
         }
+        let mut bytes = 0;
         let events: Vec<_> = buffer
             .events
             .iter()
             .skip(skipped)
-            .take(max)
+            .take(usize::try_from(max.events).unwrap_or(usize::MAX))
+            .take_while(|event| {
+                let has_room = bytes < max.bytes;
+                bytes += i64::try_from(event.data.len()).unwrap_or(i64::MAX);
+                has_room
+            })
             .cloned()
             .collect();
         Some(Page {
@@ -169,8 +176,16 @@ mod tests {
     use super::*;
     use crate::testing::recorded;
 
-    fn positions(ring: &Ring, after: i64, max: usize) -> Option<Vec<i64>> {
-        let page = ring.after(recorded(after).point(), max)?;
+    /// So many events of any size.
+    const fn events(max: i64) -> PageLimits {
+        PageLimits {
+            events: max,
+            bytes: i64::MAX,
+        }
+    }
+
+    fn positions(ring: &Ring, after: i64, max: i64) -> Option<Vec<i64>> {
+        let page = ring.after(recorded(after).point(), events(max))?;
         Some(page.events.iter().map(|event| event.position).collect())
     }
 
@@ -197,6 +212,18 @@ mod tests {
     }
 
     #[test]
+    fn a_page_ends_once_it_is_large_and_has_an_event_at_least() {
+        let ring = ring(8, 1 << 20);
+        let size = i64::try_from(recorded(1).data.len()).unwrap();
+        for (bytes, expected) in [(1, 11), (size, 11), (size + 1, 12), (9 * size, 14)] {
+            let page = ring.after(recorded(10).point(), PageLimits { events: 9, bytes });
+            let page = page.unwrap();
+            assert_eq!(page.to.position, expected);
+            assert_eq!(page.has_more, expected < 14);
+        }
+    }
+
+    #[test]
     fn the_oldest_events_leave_when_there_are_too_many() {
         let ring = ring(2, 1 << 20);
         assert_eq!(positions(&ring, 11, 9), None);
@@ -213,7 +240,7 @@ mod tests {
         ring.start(LogPoint::START);
         ring.push(vec![recorded(1)]);
         assert!(
-            ring.after(LogPoint::START, 9).is_none(),
+            ring.after(LogPoint::START, events(9)).is_none(),
             "an event larger than the ring is read from the log"
         );
         assert_eq!(positions(&ring, 1, 9), Some(vec![]));
@@ -237,7 +264,7 @@ mod tests {
                 position,
                 event_id: Some(uuid::Uuid::from_u128(99)),
             };
-            assert!(ring.after(elsewhere, 9).is_none());
+            assert!(ring.after(elsewhere, events(9)).is_none());
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use metrics::counter;
-use tidemark_event_store::{FollowError, Log};
+use tidemark_event_store::{FollowError, Log, PageLimits};
 use tidemark_events::LogPoint;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -29,9 +29,9 @@ pub(crate) struct Source {
 pub(crate) struct Reader {
     source: Source,
     wanted: Option<Arc<[&'static str]>>,
-    page_max: usize,
-    /// The most events in a page, if less than `page_max`.
-    limit: usize,
+    page_max: PageLimits,
+    /// The most events in a page, if less than `page_max` allows.
+    limit: i64,
     read_ahead: Option<ReadAhead>,
     /// How often the ring had been discarded when this reader started.
     discarded: u64,
@@ -44,14 +44,14 @@ struct ReadAhead {
 }
 
 impl Source {
-    /// A reader for a subscriber that wants events of these types, or all, at most `page_max` in a page.
-    pub(crate) fn reader(self, wanted: Option<Vec<&'static str>>, page_max: usize) -> Reader {
+    /// A reader for a subscriber that wants events of these types, or all, in pages of at most `page_max`.
+    pub(crate) fn reader(self, wanted: Option<Vec<&'static str>>, page_max: PageLimits) -> Reader {
         Reader {
             discarded: self.ring.discarded(),
             source: self,
             wanted: wanted.map(Arc::from),
             page_max,
-            limit: usize::MAX,
+            limit: i64::MAX,
             read_ahead: None,
         }
     }
@@ -66,8 +66,7 @@ impl Reader {
 
     /// Gives pages of at most so many events from now on, or as large as they may be.
     pub(crate) fn limit(&mut self, events: Option<u32>) {
-        let limit = events.and_then(|events| usize::try_from(events).ok());
-        self.limit = limit.unwrap_or(usize::MAX);
+        self.limit = events.map_or(i64::MAX, i64::from);
         self.read_ahead = None;
     }
 
@@ -82,7 +81,10 @@ impl Reader {
     /// # Errors
     /// If the log was not read, or is not the one that it was since this reader started.
     pub(crate) async fn next(&mut self, after: LogPoint) -> Result<Page, FollowError> {
-        let page_max = self.page_max.min(self.limit);
+        let page_max = PageLimits {
+            events: self.page_max.events.min(self.limit).max(1),
+            ..self.page_max
+        };
         loop {
             if self.source.ring.discarded() > self.discarded {
                 return Err(FollowError::OtherLog(after.position));
@@ -118,7 +120,7 @@ impl ReadAhead {
         log: Log,
         wanted: Option<Arc<[&'static str]>>,
         after: LogPoint,
-        page_max: usize,
+        page_max: PageLimits,
     ) -> Self {
         let (pages, received) = mpsc::channel(PAGES_AHEAD);
         let reading = async move {
@@ -137,25 +139,24 @@ impl ReadAhead {
 }
 
 /// Reads the wanted events alone: positions have no gaps, so a page is known to end at `to` without the
-/// events that are not wanted, of which only the one at `to` is read.
+/// events that are not wanted, of which at most the one at `to` is read.
 async fn read_to_the_head(
     log: &Log,
     wanted: Option<&[&str]>,
     mut after: LogPoint,
-    page_max: usize,
+    page_max: PageLimits,
     pages: &mpsc::Sender<Result<Page, FollowError>>,
 ) -> Result<(), FollowError> {
     let head = log.head().await?.position;
-    let page_max = i64::try_from(page_max).unwrap_or(i64::MAX).max(1);
     while after.position < head {
-        let up_to = after.position.saturating_add(page_max).min(head);
-        let events = log.follow(after, up_to, wanted).await?;
-        let last = events.last().filter(|event| event.position == up_to);
-        let to = last.ok_or(FollowError::OtherLog(up_to))?.point();
+        let up_to = after.position.saturating_add(page_max.events).min(head);
+        let events = log.follow(after, up_to, wanted, page_max.bytes).await?;
+        let last = events.last().ok_or(FollowError::OtherLog(up_to))?;
+        let to = last.point();
         let page = Page {
             events: events.into_iter().map(Arc::new).collect(),
             to,
-            has_more: up_to < head,
+            has_more: to.position < head,
         };
         if pages.send(Ok(page)).await.is_err() {
             break;

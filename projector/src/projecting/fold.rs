@@ -115,7 +115,7 @@ fn apply<M: ReadModel>(
     }
     let folded = rows.get(key).and_then(|row| fold_row::<M>(key, row, input));
     match folded {
-        Ok(row) => rows.change(key, row, position),
+        Ok(row) => rows.change(key, row, position, input.recorded.data.len()),
         Err(reason) => parking.park(ParkedRow {
             id: key,
             kind: ParkedKind::Row,

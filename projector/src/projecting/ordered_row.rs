@@ -14,14 +14,15 @@ use super::worker::{ORDER_TYPE, Worker};
 use crate::following::failure::SubscriberError;
 use crate::following::page::Page;
 
-/// How many events of a stream are read at once.
-const EVENTS_PER_READ: i64 = 1_000;
+/// How many events of a stream are read at once. Each may be as large as `executor.event_bytes_max`.
+const EVENTS_PER_READ: i64 = 64;
 /// A row of more events than this is not made anew alone, because its shard would wait too long.
 pub(crate) const EVENTS_MAX: i64 = 20_000;
 
-/// The rows of a shard that are to be made anew, each with the position of the order.
-fn in_page<M: ReadModel>(shard: Shard, page: &Page) -> Vec<(i64, Uuid)> {
-    let orders = page.events.iter().filter(|it| it.event_type == ORDER_TYPE);
+/// The rows of a shard that are to be made anew, each with the position of the order, which is after `after`.
+fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Uuid)> {
+    let orders = page.events.iter();
+    let orders = orders.filter(|it| it.position > after && it.event_type == ORDER_TYPE);
     let rows = orders.filter_map(|order| match order.decode() {
         Ok(Event::Repair(repair::Event::RebuildRequested {
             read_model, row_id, ..
@@ -34,16 +35,17 @@ fn in_page<M: ReadModel>(shard: Shard, page: &Page) -> Vec<(i64, Uuid)> {
 }
 
 impl<M: ReadModel> Worker<M> {
-    /// Applies events in order, and makes the rows anew that a page orders to be, before the position where it cannot go
-    /// on.
+    /// Applies the events of a page after `after` in order, and makes the rows anew that it orders to be there, up to the
+    /// position at which this ends.
     pub(super) async fn fold(
         &mut self,
         page: &Page,
+        after: i64,
         mut events: Vec<Wanted<'_>>,
-        stands_at: Option<i64>,
+        ends_at: Option<i64>,
     ) -> Result<(), SubscriberError> {
-        for (position, id) in in_page::<M>(self.storage.shard(), page) {
-            if stands_at.is_some_and(|at| position > at) {
+        for (position, id) in in_page::<M>(self.storage.shard(), page, after) {
+            if ends_at.is_some_and(|at| position > at) {
                 break;
             }
             let before = events.partition_point(|event| event.position() < position);
@@ -69,7 +71,7 @@ impl<M: ReadModel> Worker<M> {
         match made {
             Ok(row) => {
                 tracing::info!(read_model = M::NAME, row = %id, position, "a row is made anew");
-                self.rows.change(id, row, position);
+                self.rows.change(id, row, position, 0);
             }
             Err(reason) => {
                 tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row cannot be made anew");

@@ -15,8 +15,8 @@ use crate::following::panics::catch_panic;
 
 /// How many parked rows are tried before the shard goes on with the log; the others are tried at the next check.
 const ROWS_MAX: i64 = 100;
-/// How many of the events that wait for a row are read at once.
-const EVENTS_MAX: i64 = 1_000;
+/// How many of the events that wait for a row are read at once. Each may be as large as `executor.event_bytes_max`.
+const EVENTS_MAX: i64 = 64;
 
 impl<M: ReadModel> Worker<M> {
     /// Tries each parked row that this build has not tried, or that an operator wants to have tried.
@@ -39,7 +39,8 @@ impl<M: ReadModel> Worker<M> {
         &self,
         Untried { id, mut position }: Untried,
     ) -> Result<Result<StoredRow, String>, SubscriberError> {
-        let stored = self.storage.rows(&[id]).await?.pop();
+        let stored = self.storage.rows(&[id], usize::MAX).await?.pop();
+        let stored = stored.filter(|row| row.document.is_some());
         let mut row = match stored.map(|stored| read_row::<M>(&stored)).transpose() {
             Ok(row) => row,
             Err(RowError::Unreadable(error)) => return Ok(Err(error)),

@@ -2,6 +2,7 @@
 //! changed to the Redis writer.
 
 use std::collections::{HashMap, HashSet};
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use tidemark_read_models::storage::{
 use uuid::Uuid;
 
 use super::fold;
-use super::fold::Wanted;
+use super::fold::{Blocked, Wanted};
 use super::joint_writer::JointWriter;
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
@@ -56,8 +57,12 @@ pub(crate) struct Worker<M: ReadModel> {
 struct Limits {
     /// The number of rows that stay in memory after they are written.
     cached_rows: usize,
+    /// The size of these rows.
+    cached_bytes: usize,
     /// The number of changed rows at which they are written.
     unwritten_rows: usize,
+    /// The size of changed rows at which they are written, and of rows that are read at once.
+    unwritten_bytes: usize,
     /// The longest time that changed rows stay unwritten while the log has more events.
     unwritten_time: Duration,
     /// The most rows that are written together with those of other shards.
@@ -87,7 +92,9 @@ impl<M: ReadModel> Worker<M> {
             unwritten_since: None,
             limits: Limits {
                 cached_rows: settings.cache_rows_max,
+                cached_bytes: settings.cache_bytes_max,
                 unwritten_rows: settings.batch_rows_max,
+                unwritten_bytes: settings.batch_rows_bytes_max,
                 unwritten_time: Duration::from_millis(settings.batch_ms),
                 together_rows: settings.batch_max,
                 together_time: Duration::from_millis(settings.together_ms),
@@ -99,41 +106,81 @@ impl<M: ReadModel> Worker<M> {
         }
     }
 
-    /// Reads the rows that these events touch and that are not in memory. The inner error is that of a row that this
-    /// build must leave alone.
+    /// Reads the rows that these events touch and that are not in memory, until they are large. Returns of how many of the
+    /// events all rows are in memory then: of one at least. The inner error is that of a row that this build must leave
+    /// alone.
     async fn load(
         &mut self,
         events: &[Wanted<'_>],
-    ) -> Result<Result<(), EventError>, SubscriberError> {
-        let mut missing = HashSet::new();
-        for key in events.iter().flat_map(Wanted::keys) {
-            if !self.rows.contains(*key) && !self.parking.contains(*key) {
-                missing.insert(*key);
+    ) -> Result<Result<usize, EventError>, SubscriberError> {
+        loop {
+            let missing = self.missing(events);
+            if missing.is_empty() {
+                return Ok(Ok(events.len()));
+            }
+            let bytes_max = self.limits.unwritten_bytes;
+            for stored in self.storage.rows(&missing, bytes_max).await? {
+                let row = match stored.document.as_ref().map(|_| read_row::<M>(&stored)) {
+                    None => Ok(None),
+                    Some(Ok(row)) => Ok(Some(row)),
+                    Some(Err(RowError::Unreadable(error))) => Err(error),
+                    Some(Err(RowError::Newer)) => {
+                        return Ok(Err(EventError::NewerRow(stored.id)));
+                    }
+                };
+                self.rows.insert_stored(stored.id, row, stored.size());
+            }
+            let is_loaded = |event: &&Wanted<'_>| self.missing(slice::from_ref(*event)).is_empty();
+            let loaded = events.iter().take_while(is_loaded).count();
+            if loaded > 0 {
+                return Ok(Ok(loaded));
             }
         }
-        if missing.is_empty() {
-            return Ok(Ok(()));
-        }
-        let missing: Vec<_> = missing.into_iter().collect();
-        let found = self.storage.rows(&missing).await?;
-        for id in missing {
-            self.rows.insert_stored(id, Ok(None));
-        }
-        for stored in found {
-            let row = match read_row::<M>(&stored) {
-                Ok(row) => Ok(Some(row)),
-                Err(RowError::Unreadable(error)) => Err(error),
-                Err(RowError::Newer) => return Ok(Err(EventError::NewerRow(stored.id))),
+    }
+
+    /// The rows that these events touch and that are not in memory, in the order in which they are needed.
+    fn missing(&self, events: &[Wanted<'_>]) -> Vec<Uuid> {
+        let keys = events.iter().flat_map(Wanted::keys).copied();
+        let is_missing = |key: &Uuid| !self.rows.contains(*key) && !self.parking.contains(*key);
+        let mut seen = HashSet::new();
+        keys.filter(is_missing)
+            .filter(|key| seen.insert(*key))
+            .collect()
+    }
+
+    /// Applies a page, and writes in between where the rows in memory become too large. Returns where it cannot go on, and
+    /// why.
+    async fn apply_parts(
+        &mut self,
+        from: LogPoint,
+        page: &Page,
+    ) -> Result<Option<Blocked>, SubscriberError> {
+        let (mut events, undecodable) = fold::decode::<M>(self.storage.shard(), &page.events);
+        let mut after = from;
+        loop {
+            let loaded = match self.load(&events).await? {
+                Ok(loaded) => loaded,
+                Err(error) => return Ok(Some((after.position + 1, error))),
             };
-            self.rows.insert_stored(stored.id, row);
+            let rest = events.split_off(loaded);
+            let Some(next) = rest.first() else {
+                let ends_at = undecodable.as_ref().map(|(at, _)| *at);
+                self.fold(page, after.position, events, ends_at).await?;
+                return Ok(undecodable);
+            };
+            let to = page.before(next.position()).unwrap_or(after);
+            self.fold(page, after.position, events, Some(to.position))
+                .await?;
+            self.write(to, false).await?;
+            (events, after) = (rest, to);
         }
-        Ok(Ok(()))
     }
 
     /// Whether more pages may be folded before the changed rows are written.
     fn may_defer_writing(&self) -> bool {
         let is_recent = |since: Instant| since.elapsed() < self.limits.unwritten_time;
         self.rows.unwritten() + self.parking.unwritten() < self.limits.unwritten_rows
+            && self.rows.unwritten_bytes() < self.limits.unwritten_bytes
             && self.unwritten_since.is_none_or(is_recent)
     }
 
@@ -189,7 +236,8 @@ impl<M: ReadModel> Worker<M> {
             tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row is parked");
         }
         self.offer(batch, timeline);
-        self.rows.evict(self.limits.cached_rows);
+        self.rows
+            .evict(self.limits.cached_rows, self.limits.cached_bytes);
         Ok(())
     }
 
@@ -293,15 +341,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
     async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError> {
         fail_point!("projector_polled");
         self.unwritten_since.get_or_insert_with(Instant::now);
-        let (events, undecodable) = fold::decode::<M>(self.storage.shard(), &page.events);
-        let blocked = match self.load(&events).await? {
-            Ok(()) => {
-                let stands_at = undecodable.as_ref().map(|(at, _)| *at);
-                self.fold(page, events, stands_at).await?;
-                undecodable
-            }
-            Err(error) => Some((from.position + 1, error)),
-        };
+        let blocked = self.apply_parts(from, page).await?;
         let to = blocked
             .as_ref()
             .map_or(page.to, |(at, _)| page.before(*at).unwrap_or(from));

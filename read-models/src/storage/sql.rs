@@ -24,19 +24,31 @@ impl Sql {
         // This looks the ids up one by one. If the statement compared with all ids at once, Postgres might
         // read the whole generation, by a plan that it made when there were few rows.
         let rows = format!(
-            "select r.id, r.doc::text as doc, r.position
+            "select wanted.id, r.doc::text as doc, coalesce(r.position, 0) as position
                from unnest($2::uuid[]) as wanted (id)
-              cross join lateral (
-                    select id, doc, position from {read_model}_rows
+               left join lateral (
+                    select doc, position from {read_model}_rows
                      where generation = $1 and id = wanted.id
                      limit 1
-              ) as r"
+              ) as r on true"
         );
         let changed = format!(
-            "select id, doc::text as doc, position from {read_model}_rows
-              where generation = $1 and (position, id) > ($2, $3)
-                and shard_of(id, $5) = $6
-              order by position, id limit $4"
+            "select id, doc, position
+               from (
+                    select *,
+                           sum(octet_length(doc)) over (
+                               order by position, id
+                               rows between unbounded preceding and 1 preceding
+                           ) as before
+                      from (
+                           select id, doc::text as doc, position from {read_model}_rows
+                            where generation = $1 and (position, id) > ($2, $3)
+                              and shard_of(id, $5) = $6
+                            order by position, id limit $4
+                      ) as page
+               ) as measured
+              where before is null or before < $7
+              order by position, id"
         );
         let remove =
             format!("delete from {read_model}_rows where generation = $1 and id = any ($2)");

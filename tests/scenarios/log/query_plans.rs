@@ -143,8 +143,9 @@ async fn fold(database: &Database) {
     let first = new_id();
     for (batch, points) in (0..BATCHES).zip(points.windows(2)) {
         let ids: Vec<_> = (1..ROWS).map(|_| new_id()).chain([first]).collect();
-        let found = storage.rows(&ids).await.unwrap();
-        assert_eq!(found.len(), usize::from(batch > 0));
+        let found = storage.rows(&ids, usize::MAX).await.unwrap();
+        let found = found.iter().filter(|row| row.document.is_some());
+        assert_eq!(found.count(), usize::from(batch > 0));
         let rows = ids.into_iter().map(|id| StoredRow {
             id,
             document: Some("{}".to_owned()),

@@ -30,7 +30,7 @@ impl KafkaFeed {
 
     /// Reads which events the log holds next, and drops those from Kafka that are after its end.
     async fn read_next_ids(&mut self) -> Result<(), FollowError> {
-        let next = self.log.next_ids(self.last, self.page_size).await?;
+        let next = self.log.next_ids(self.last, self.page.events).await?;
         self.next_ids = next.event_ids.into();
         let collected = self.collected.len();
         self.collected.retain(|event| event.position <= next.head);

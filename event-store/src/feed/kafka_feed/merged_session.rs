@@ -8,6 +8,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::counts::{Counter, FeedCounts};
 use super::merge::{Merge, Offer};
 use super::session::{ReadRecord, Session};
+use crate::PageLimits;
 use crate::kafka::{Record, Settings, Timeline};
 
 /// A session and the merge of its partitions.
@@ -50,10 +51,10 @@ impl MergedSession {
         })
     }
 
-    /// The next events of the log among the records that have arrived. Reads at most `max` records.
+    /// The next events of the log among the records that have arrived. Reads as many records as `max` allows.
     pub(super) fn collect(
         &mut self,
-        max: usize,
+        max: PageLimits,
         counts: &mut FeedCounts,
     ) -> KafkaResult<Vec<Recorded>> {
         if let Some((partition, read)) = self.session.poll_client()? {
@@ -64,10 +65,12 @@ impl MergedSession {
         let mut events = Vec::new();
         loop {
             for (partition, is_empty) in is_empty.iter_mut().enumerate() {
-                while left > 0 && !*is_empty && self.merge.wants(partition) {
+                while left.events > 0 && left.bytes > 0 && !*is_empty && self.merge.wants(partition)
+                {
                     match self.session.poll(partition)? {
                         Some(read) => {
-                            left -= 1;
+                            left.events -= 1;
+                            left.bytes -= read.size();
                             self.offer(partition, read, counts);
                         }
                         None => *is_empty = true,
@@ -79,7 +82,7 @@ impl MergedSession {
                 None => break,
             }
         }
-        self.is_drained = left > 0;
+        self.is_drained = left.events > 0 && left.bytes > 0;
         Ok(events)
     }
 

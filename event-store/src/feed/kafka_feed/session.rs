@@ -25,6 +25,15 @@ pub(super) struct ReadRecord {
     pub(super) record: Option<Record>,
 }
 
+impl ReadRecord {
+    /// The size of the event's data.
+    pub(super) fn size(&self) -> i64 {
+        let record = self.record.as_ref();
+        let bytes = record.map_or(0, |record| record.event.data.len());
+        i64::try_from(bytes).unwrap_or(i64::MAX)
+    }
+}
+
 /// Reads what is published after the session was opened.
 pub(super) struct Session {
     client: Arc<Consumer>,

@@ -85,6 +85,7 @@ fn settings() -> Settings {
         lease: NEVER,
         takeover_wait: NEVER,
         page_size: 200,
+        page_bytes: 1 << 20,
         page_interval: NEVER,
         idle_poll: NEVER,
         idle_poll_max: NEVER,

@@ -7,7 +7,7 @@
 
 use tidemark_events::LogPoint;
 use tidemark_platform::ids::new_id;
-use tidemark_read_models::redis::Guard;
+use tidemark_read_models::redis::{Guard, ScriptLimits};
 use tidemark_read_models::storage::Checkpoint;
 use uuid::Uuid;
 
@@ -36,9 +36,11 @@ impl RedisWriter {
                 (Guard::Filling(filling), 0)
             }
         };
+        let ScriptLimits { documents, bytes } = self.script;
         let mut after = (changed_after, Uuid::max());
         loop {
-            let page = self.storage.changed(after, self.script.documents).await?;
+            let changed = self.storage.changed(after, documents, bytes);
+            let page = changed.await?;
             let Some(last) = page.last() else {
                 break;
             };
@@ -50,7 +52,7 @@ impl RedisWriter {
                 }
             }
             // No row that changed up to the checkpoint is left, and whoever writes fast is not chased.
-            if page.len() < self.script.documents {
+            if !self.script.are_reached_by(&page) {
                 break;
             }
         }

@@ -336,3 +336,20 @@ async fn a_writer_that_was_overtaken_changes_nothing() {
         "a bucket that is not filled to the end answers nothing"
     );
 }
+
+#[tokio::test]
+async fn a_refill_reads_no_more_documents_at_once_than_one_script_may_write() {
+    let mut case = Case::new("refill_bytes", 0).await;
+    let ids = (1..=5).map(Uuid::from_u128);
+    let rows = ids.clone().map(|id| row(id, r#"{"a": 1}"#, 1));
+    case.commit(0, 1, rows.collect()).await;
+    for (bytes_max, expected) in [(1, 1), (8, 1), (9, 2), (99, 5)] {
+        let changed = case.storage.changed((0, Uuid::max()), 9, bytes_max);
+        assert_eq!(changed.await.unwrap().len(), expected);
+    }
+    case.writer.script.bytes = 9;
+    case.catch_up().await;
+    for id in ids {
+        assert_eq!(case.get(id).await, cached(r#"{"a": 1}"#, 1, 1));
+    }
+}

@@ -194,3 +194,50 @@ async fn a_worker_that_is_behind_folds_several_pages_and_writes_each_row_once() 
         "rows were unwritten for long enough"
     );
 }
+
+/// Each row is as large as what may be read at once, and none stays in memory.
+#[tokio::test]
+async fn rows_that_are_large_together_are_changed_and_written_in_parts() {
+    let database = Database::new("parts").await;
+    let newer = r#"{"count":1,"since":"2026"}"#;
+    sqlx::query("insert into tally_rows values (1, $1, $2::json, 0)")
+        .bind(OTHER.0)
+        .bind(newer)
+        .execute(&database.owner)
+        .await
+        .unwrap();
+    let mut worker = worker(&database);
+    worker.limits.unwritten_bytes = 1;
+    worker.limits.cached_bytes = 0;
+    worker.start().await.unwrap();
+    let events = vec![
+        activated(1, CATEGORY),
+        activated(2, CATEGORY),
+        recorded(3),
+        activated(4, OTHER),
+        activated(5, CATEGORY),
+    ];
+    let events = database.append_shared(events).await;
+    let applied = worker.apply(at(0), &page(&events)).await.unwrap();
+    assert_eq!(
+        applied.point.position, 3,
+        "the row is left to another build"
+    );
+    assert!(applied.blocked_by.is_some());
+    assert_eq!(database.checkpoint("tally").await.0, 3);
+    assert_eq!(database.rows("tally").await[&CATEGORY.0], count(2, 2));
+
+    sqlx::query("delete from tally_rows where id = $1")
+        .bind(OTHER.0)
+        .execute(&database.owner)
+        .await
+        .unwrap();
+    let applied = worker.apply(at(3), &page(&events[3..])).await.unwrap();
+    assert_eq!(applied.checkpoint, 5);
+    let expected = HashMap::from([
+        (CATEGORY.0, count(3, 5)),
+        (OTHER.0, count(1, 4)),
+        (TOTAL, count(4, 5)),
+    ]);
+    assert_eq!(database.rows("tally").await, expected);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::message::OwnedMessage;
 use rdkafka::mocking::MockCluster;
 use tidemark_event_store::feed::{Feed, FeedCounts, KafkaFeed};
-use tidemark_event_store::{Log, kafka};
+use tidemark_event_store::{Log, PageLimits, kafka};
 use tidemark_events::{Aggregate, LogPoint, Recorded};
 use tokio::time::timeout;
 
@@ -20,7 +20,11 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(log: &Log, settings: &kafka::Settings) -> Self {
-        let feed = KafkaFeed::new(log.clone(), settings.clone(), LogPoint::START, 100);
+        let page = PageLimits {
+            events: 100,
+            bytes: 1 << 20,
+        };
+        let feed = KafkaFeed::new(log.clone(), settings.clone(), LogPoint::START, page);
         Self {
             feed,
             given: Vec::new(),

@@ -339,6 +339,7 @@ pub(super) fn settings(topic_prefix: String) -> Settings {
         lease: Duration::from_secs(4),
         takeover_wait: Duration::from_millis(1800),
         page_size: 200,
+        page_bytes: 1 << 20,
         page_interval: Duration::from_millis(2),
         idle_poll: Duration::from_millis(10),
         idle_poll_max: Duration::from_millis(10),
