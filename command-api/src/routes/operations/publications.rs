@@ -64,7 +64,7 @@ async fn adopt(
 struct NewRepublication {
     /// The position of the first event that is published again, which the log must hold.
     #[garde(range(min = 1))]
-    #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64, example = 4_711)]
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64, example = 1)]
     from_position: i64,
     /// Why the operator orders it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "a topic had lost records")]
