@@ -16,7 +16,7 @@ use crate::servers::Paths;
 /// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// The faults that `--ci` injects.
-const CI_FAULTS: [&str; 21] = [
+const CI_FAULTS: [&str; 20] = [
     "kill-command-api",
     "kill-relay",
     "kill-projector",
@@ -33,7 +33,6 @@ const CI_FAULTS: [&str; 21] = [
     "poison-malformed",
     "poison-refused-row",
     "rolling-restart",
-    "rolling-upgrade",
     "step-clock",
     "slow-commits",
     "two-writers",
