@@ -24,40 +24,26 @@ impl Schemas {
 
     /// What the schema refers to; of several schemas the first that is not that of null.
     pub(crate) fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
-        if let Some(reference) = schema["$ref"].as_str() {
-            let name = reference.rsplit('/').next().unwrap_or_default();
-            let named = self.0.get(name);
-            return named.map_or(schema, |named| self.resolve(named));
-        }
-        let alternatives = schema["oneOf"].as_array().into_iter().flatten();
-        let mut others = alternatives.filter(|it| it["type"] != "null");
-        others.next().map_or(schema, |other| self.resolve(other))
+        self.alternatives(schema).first().copied().unwrap_or(schema)
     }
 
     /// What the schema refers to; of several schemas all that are not that of null.
     pub(crate) fn alternatives<'a>(&'a self, schema: &'a Value) -> Vec<&'a Value> {
-        match schema["oneOf"].as_array() {
-            Some(listed) => {
-                let others = listed.iter().filter(|it| it["type"] != "null");
-                others.flat_map(|it| self.alternatives(it)).collect()
-            }
-            None if schema["$ref"].is_string() => {
-                let named = self.resolve(schema);
-                if std::ptr::eq(named, schema) {
-                    vec![schema]
-                } else {
-                    self.alternatives(named)
-                }
-            }
-            None => vec![schema],
+        if let Some(reference) = schema["$ref"].as_str() {
+            let name = reference.rsplit('/').next().unwrap_or_default();
+            let named = self.0.get(name);
+            return named.map_or_else(|| vec![schema], |named| self.alternatives(named));
         }
+        let Some(listed) = schema["oneOf"].as_array() else {
+            return vec![schema];
+        };
+        let others = listed.iter().filter(|it| it["type"] != "null");
+        others.flat_map(|it| self.alternatives(it)).collect()
     }
 
     /// Whether the schema allows values of this type. One that names no type allows all.
     pub(crate) fn allows(schema: &Value, wanted: &str) -> bool {
-        let found = &schema["type"];
-        let listed = found.as_array().into_iter().flatten();
-        let mut types = listed.chain([found]).filter_map(Value::as_str).peekable();
+        let mut types = types_of(schema).peekable();
         types.peek().is_none() || types.any(|it| it == wanted)
     }
 
@@ -101,12 +87,18 @@ fn declared(schema: &Value) -> Option<&Value> {
     example.or_else(|| first("enum"))
 }
 
-/// The type of a value, other than null.
-fn type_of(schema: &Value) -> &str {
+/// The types of the values that the schema names.
+fn types_of(schema: &Value) -> impl Iterator<Item = &str> {
     let found = &schema["type"];
     let listed = found.as_array().into_iter().flatten();
-    let mut types = listed.chain([found]).filter_map(Value::as_str);
-    types.find(|it| *it != "null").unwrap_or_default()
+    listed.chain([found]).filter_map(Value::as_str)
+}
+
+/// The type of a value, other than null.
+fn type_of(schema: &Value) -> &str {
+    types_of(schema)
+        .find(|it| *it != "null")
+        .unwrap_or_default()
 }
 
 fn text(schema: &Value) -> String {

@@ -83,9 +83,7 @@ where
     let text =
         std::str::from_utf8(body).map_err(|e| malformed(format!("The body is not UTF-8: {e}.")))?;
     let mut refused = strict::check(text, depth_max).map_err(malformed)?;
-    if refused.is_empty()
-        && let Ok(body) = serde_json::from_str(text)
-    {
+    if let Ok(body) = serde_json::from_str(text) {
         Schema::of::<T>().tell_misfits(&body, &mut refused);
     }
     if refused.is_empty()

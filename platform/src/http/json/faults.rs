@@ -21,12 +21,6 @@ where
         return found;
     };
     let schema = Schema::of::<T>();
-    if found.len() < FAULTS_MAX {
-        let mut misfits = Vec::new();
-        schema.tell_misfits(&body, &mut misfits);
-        misfits.retain(|it| !found.iter().any(|known| known.place() == it.place()));
-        found.extend(misfits);
-    }
     for fault in &found {
         schema.put_right(&mut body, fault.place());
     }
