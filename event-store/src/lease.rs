@@ -48,28 +48,40 @@ impl Leases {
     /// # Errors
     /// If Postgres does not answer the query.
     pub async fn take(&self, name: &str) -> sqlx::Result<Option<Lease>> {
-        let query = sqlx::query_scalar!(
+        Ok(self.take_all(&[name.to_owned()]).await?.pop())
+    }
+
+    /// Takes those of these leases in one statement that no other process holds, as [`Self::take`] does. A name may
+    /// not be repeated.
+    ///
+    /// # Errors
+    /// If Postgres does not answer the query.
+    pub async fn take_all(&self, names: &[String]) -> sqlx::Result<Vec<Lease>> {
+        // In the order of their names, so that two processes that take the same leases do not wait for each other.
+        let query = sqlx::query_as!(
+            Lease,
             r#"
             insert into leases (name, holder, epoch, expires_at)
-            values ($1, $2, 1, clock_timestamp() + $3)
+            select name,
+                   $2,
+                   1,
+                   clock_timestamp() + $3
+              from unnest($1::text[]) as name
+             order by name
             on conflict (name) do update
                set holder = excluded.holder,
                    epoch = leases.epoch + 1,
                    expires_at = excluded.expires_at
              where leases.expires_at < clock_timestamp()
                 or leases.holder = excluded.holder
-            returning epoch
+            returning name, epoch
             "#,
-            name,
+            names,
             self.holder,
             self.ttl,
         )
-        .fetch_optional(&*self.pool);
-        let epoch = self.pool.with_timeout(query).await?;
-        Ok(epoch.map(|epoch| Lease {
-            name: name.to_owned(),
-            epoch,
-        }))
+        .fetch_all(&*self.pool);
+        self.pool.with_timeout(query).await
     }
 
     /// Prolongs a term. `false` means that the term is over: its holder must stop at once.
@@ -77,23 +89,7 @@ impl Leases {
     /// # Errors
     /// If Postgres does not answer the query.
     pub async fn renew(&self, lease: &Lease) -> sqlx::Result<bool> {
-        let query = sqlx::query!(
-            r#"
-            update leases
-               set expires_at = clock_timestamp() + $4
-             where name = $1
-               and holder = $2
-               and epoch = $3
-               and expires_at > clock_timestamp()
-            "#,
-            lease.name,
-            self.holder,
-            lease.epoch,
-            self.ttl,
-        )
-        .execute(&*self.pool);
-        let renewed = self.pool.with_timeout(query).await?;
-        Ok(renewed.rows_affected() == 1)
+        Ok(!self.renew_all([lease]).await?.is_empty())
     }
 
     /// Prolongs terms in one statement. Returns the names of those that go on; the holder of the others must
@@ -103,11 +99,9 @@ impl Leases {
     /// If Postgres does not answer the query.
     pub async fn renew_all(
         &self,
-        leases: impl Iterator<Item = &Lease>,
+        leases: impl IntoIterator<Item = &Lease>,
     ) -> sqlx::Result<HashSet<String>> {
-        let (names, epochs): (Vec<_>, Vec<_>) = leases
-            .map(|lease| (lease.name.clone(), lease.epoch))
-            .unzip();
+        let (names, epochs) = names_and_epochs(leases);
         let query = sqlx::query_scalar!(
             r#"
             update leases
@@ -129,26 +123,35 @@ impl Leases {
         Ok(renewed.into_iter().collect())
     }
 
-    /// Ends a term early, so that the next holder need not wait until the lease expires.
+    /// Ends terms early in one statement, so that the next holders need not wait until the leases expire.
     ///
     /// # Errors
-    /// If Postgres does not answer the query. Then the lease expires by itself.
-    pub async fn release(&self, lease: &Lease) -> sqlx::Result<()> {
+    /// If Postgres does not answer the query. Then the leases expire by themselves.
+    pub async fn release(&self, leases: impl IntoIterator<Item = &Lease>) -> sqlx::Result<()> {
+        let (names, epochs) = names_and_epochs(leases);
         let query = sqlx::query!(
             r#"
             update leases
                set expires_at = clock_timestamp()
-             where name = $1
-               and holder = $2
-               and epoch = $3
+              from unnest($1::text[], $2::bigint[]) as held (name, epoch)
+             where leases.name = held.name
+               and leases.epoch = held.epoch
+               and leases.holder = $3
             "#,
-            lease.name,
+            &names,
+            &epochs,
             self.holder,
-            lease.epoch,
         )
         .execute(&*self.pool);
         self.pool.with_timeout(query).await.map(drop)
     }
+}
+
+fn names_and_epochs<'a>(leases: impl IntoIterator<Item = &'a Lease>) -> (Vec<String>, Vec<i64>) {
+    let leases = leases.into_iter();
+    leases
+        .map(|lease| (lease.name.clone(), lease.epoch))
+        .unzip()
 }
 
 #[cfg(test)]

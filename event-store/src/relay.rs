@@ -176,7 +176,7 @@ impl Relay {
             let _ = self.pool.with_timeout(saving).await;
         }
         // If this fails, the lease expires by itself.
-        let _ = self.leases.release(&lease).await;
+        let _ = self.leases.release([&lease]).await;
         led.map(|()| Attempt::Led)
     }
 

@@ -96,10 +96,14 @@ impl Log {
             .between(after.position, up_to, types, bytes_max)
             .await?;
         if found.is_empty() {
-            let up_to = self
+            let end = self
                 .end_within(after.position, up_to, types, bytes_max)
                 .await?;
-            found = self.between(after.position, up_to, types, i64::MAX).await?;
+            if end == 0 {
+                // The log is empty, and may stay so for long.
+                return Ok(found);
+            }
+            found = self.between(after.position, end, types, i64::MAX).await?;
         }
         let mut events = found.into_iter();
         let is_in_log = after.position == 0 || events.next().is_some_and(|it| it.point() == after);

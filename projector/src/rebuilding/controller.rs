@@ -76,7 +76,7 @@ impl Controller {
             return Ok(());
         };
         tokio::select! {
-            () = self.advance_all(due, deletes_from) => self.leases.release(&lease).await,
+            () = self.advance_all(due, deletes_from) => self.leases.release([&lease]).await,
             () = self.renew_until_lost(&lease) => {
                 tracing::warn!("the lease is lost, and another projector goes on");
                 Ok(())

@@ -103,6 +103,7 @@ impl AssignmentRunner {
     /// Releases the leases of subscribers that ended.
     async fn release_ended(&self, held: &mut Held) {
         let ended = |running: &mut Running| running.task.is_finished();
+        let mut leases = Vec::new();
         for running in held.running.extract_if(.., ended) {
             if !running.stop.is_cancelled() {
                 // The subscriber ended by itself because it needs a newer build.
@@ -110,8 +111,9 @@ impl AssignmentRunner {
                 let ability = running.assignment.ability();
                 held.given_up.insert(ability, Instant::now() + pause);
             }
-            self.release(&running.lease).await;
+            leases.push(running.lease);
         }
+        self.release(&leases).await;
     }
 
     /// Renews all leases in one statement: that which shows that this process runs, and that of every running
@@ -122,7 +124,7 @@ impl AssignmentRunner {
         if leases.is_empty() {
             return;
         }
-        let renewed = self.leases.renew_all(leases.into_iter()).await;
+        let renewed = self.leases.renew_all(leases).await;
         held.presence.take_if(|presence| match &renewed {
             Ok(renewed) => !renewed.contains(&presence.name),
             Err(_) => false,
@@ -162,18 +164,21 @@ impl AssignmentRunner {
                 running.stop.cancel();
             }
         }
-        let leases: HashSet<_> = held
-            .running
-            .iter()
-            .map(|it| it.lease.name.clone())
+        let running = held.running.iter().map(|it| it.lease.name.clone());
+        let running: HashSet<_> = running.collect();
+        let own: BTreeMap<_, _> = snapshot
+            .free()
+            .map(|assignment| (assignment.lease(), assignment))
+            .filter(|(lease, _)| owners.get(lease) == Some(&self.holder))
+            .filter(|(lease, _)| !running.contains(lease))
             .collect();
-        for assignment in snapshot.free() {
-            let lease = assignment.lease();
-            if owners.get(&lease) == Some(&self.holder) && !leases.contains(&lease) {
-                let lease = self.leases.take(&lease).await?;
-                held.running
-                    .extend(lease.and_then(|lease| self.start(assignment, lease)));
-            }
+        if own.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<_> = own.keys().cloned().collect();
+        for lease in self.leases.take_all(&names).await? {
+            let assignment = own[&lease.name];
+            held.running.extend(self.start(assignment, lease));
         }
         Ok(())
     }
@@ -215,22 +220,21 @@ impl AssignmentRunner {
 
     /// Stops all assignments and releases all leases, so that other projectors continue at once. First they learn that
     /// this one leaves: else they would leave to it what it has released, and even give it more.
-    async fn release_all(&self, held: Held) {
+    async fn release_all(&self, mut held: Held) {
         held.active().for_each(|running| running.stop.cancel());
-        if let Some(presence) = &held.presence {
-            self.release(presence).await;
-        }
-        for running in held.running {
-            if let Err(error) = running.task.await {
-                tracing::error!(%error, lease = running.lease.name, "a subscriber panicked");
-            }
-            self.release(&running.lease).await;
+        self.release(&held.presence).await;
+        while !held.running.is_empty() {
+            self.release_stopped(&mut held).await;
         }
     }
 
-    async fn release(&self, lease: &Lease) {
-        if let Err(error) = self.leases.release(lease).await {
-            tracing::warn!(%error, lease = lease.name, "the lease cannot be released; it will expire");
+    async fn release(&self, leases: impl IntoIterator<Item = &Lease>) {
+        let leases: Vec<_> = leases.into_iter().collect();
+        if leases.is_empty() {
+            return;
+        }
+        if let Err(error) = self.leases.release(leases).await {
+            tracing::warn!(%error, "leases cannot be released; they will expire");
         }
     }
 }
