@@ -92,9 +92,12 @@ impl Log {
         types: Option<&[&str]>,
         bytes_max: i64,
     ) -> Result<Vec<Recorded>, FollowError> {
-        let mut found = self
-            .between(after.position, up_to, types, bytes_max)
-            .await?;
+        let mut found = Vec::new();
+        if after.position > 0 {
+            found = self
+                .between(after.position, up_to, types, bytes_max)
+                .await?;
+        }
         if found.is_empty() {
             let end = self
                 .end_within(after.position, up_to, types, bytes_max)

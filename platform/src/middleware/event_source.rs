@@ -18,24 +18,26 @@ pub(super) fn is_one(request: &Request) -> bool {
     is_alone && *request.method() == Method::GET
 }
 
+/// The problems of an id of an event which the log does not have, because it was set back or is another one.
+const LOST_ID: [&str; 2] = ["other_timeline", "future_position"];
+
 /// Replaces a problem that passes by an event that tells it, and says after how long to connect again. The response
 /// keeps the problem as an extension, so that it is logged and counted as what it is.
 pub(super) fn keep_coming(response: &mut Response, correlation: &Correlation, retry_ms: u64) {
     let Some(problem) = response.extensions().get::<Problem>() else {
         return;
     };
-    let passes = [
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::SERVICE_UNAVAILABLE,
-    ];
-    if !passes.contains(&problem.status()) {
-        return;
-    }
+    let forget = match problem.status() {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "",
+        // A browser sends the id of the last event that it was sent, until it is sent an empty one.
+        _ if LOST_ID.contains(&problem.code()) => "id:\n",
+        _ => return,
+    };
     let id = correlation.correlation_id;
     let document = ProblemDocument::new(problem, Some(format!("urn:uuid:{id}")));
     // Serialising strings, numbers and JSON values never fails, and writes no line break.
     let document = serde_json::to_string(&document).unwrap_or_default();
-    let events = format!("retry: {retry_ms}\n\nevent: end\ndata: {document}\n\n");
+    let events = format!("retry: {retry_ms}\n\nevent: end\n{forget}data: {document}\n\n");
     *response.status_mut() = StatusCode::OK;
     *response.body_mut() = Body::from(events);
     let headers = response.headers_mut();

@@ -136,6 +136,23 @@ async fn the_id_of_an_event_that_is_not_sent_yet_is_refused() {
 }
 
 #[tokio::test]
+async fn a_browser_forgets_the_id_of_an_event_that_the_log_has_lost() {
+    let database = Database::new("live_forget").await;
+    database.set_head(9).await;
+    write_auction(&database, 0, 3).await;
+    let api = Api::start(&database, &[]).await;
+    for (lost, code) in [("2.1", "other_timeline"), ("1.10", "future_position")] {
+        let headers = [("accept", "text/event-stream"), ("last-event-id", lost)];
+        let mut stream = Stream::open(&api, &headers).await;
+        assert_eq!(stream.event().await.as_deref(), Some("retry: 5000"));
+        let end = stream.event().await.unwrap();
+        assert!(end.contains(&format!(r#""code":"{code}""#)), "{end}");
+        assert!(end.lines().any(|line| line == "id:"), "{end}");
+        assert_eq!(stream.event().await, None);
+    }
+}
+
+#[tokio::test]
 async fn the_id_of_an_event_before_a_fork_is_good_and_proxies_do_not_buffer() {
     let database = Database::new("live_timeline").await;
     database.set_head(9).await;

@@ -40,7 +40,8 @@ const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 /// after how many milliseconds to connect again. Before the process stops, it sends an event named `end` with
 /// the data `{"code":"shutting_down"}`: connect again. An end without this event means that the connection broke.
 /// Whoever accepts `text/event-stream` and nothing else, as the `EventSource` of a browser does, is not answered 429 or 503,
-/// after which it would never come back, but 200 with `retry:` and the event `end`, whose data is the problem.
+/// after which it would never come back, but 200 with `retry:` and the event `end`, whose data is the problem. If its
+/// `Last-Event-ID` is of an event that the log has lost, this event has an empty id, so that it begins anew.
 #[utoipa::path(
     get,
     path = "/v1/auctions/{id}/live",
