@@ -1,6 +1,8 @@
 //! Routes for operators and their machines: whether the process lives, whether it is ready, and its metrics.
 //! They are not meant for the public, and the limits of the API do not hold for them.
 
+mod metrics;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::future::Future;
@@ -10,18 +12,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared, join_all};
 use serde_json::json;
 
+use self::metrics::KeptMetrics;
+use crate::config;
 use crate::http::Problem;
 use crate::shutdown::Shutdown;
-use crate::{config, telemetry};
-
-const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
@@ -143,11 +143,9 @@ pub fn router(readiness: Readiness, http: &config::Http) -> Router {
             get(|| async { axum::Json(json!({ "status": "alive" })) }),
         )
         .route("/readyz", get(readyz))
-        .route(
-            "/metrics",
-            get(|| async { ([(CONTENT_TYPE, PROMETHEUS_TEXT)], telemetry::render()) }),
-        )
         .with_state(Arc::new(ops))
+        .route("/metrics", get(metrics::metrics))
+        .with_state(KeptMetrics::new(http))
 }
 
 /// A process that is about to stop is not ready, so that it is sent no new requests.

@@ -8,7 +8,7 @@ use tidemark_platform::Config;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
-const FOR_TESTS: [(&str, &str); 28] = [
+const FOR_TESTS: [(&str, &str); 29] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     // All clients of a test are at one address, from which many people register at once.
@@ -17,6 +17,8 @@ const FOR_TESTS: [(&str, &str); 28] = [
     ("TIDEMARK_AUTH__HASH_QUEUE_MAX", "256"),
     ("TIDEMARK_AUTH__HASH_PER_ADDRESS_MAX", "256"),
     ("TIDEMARK_AUTH__HASH_WAIT_MS", "10000"),
+    // A test looks at what it has just done.
+    ("TIDEMARK_HTTP__METRICS_AGE_MAX_MS", "0"),
     ("TIDEMARK_COMMAND_API__LISTEN", "127.0.0.1:0"),
     ("TIDEMARK_QUERY_API__LISTEN", "127.0.0.1:0"),
     ("TIDEMARK_PROJECTOR__LISTEN", "127.0.0.1:0"),

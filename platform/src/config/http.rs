@@ -51,6 +51,7 @@ pub struct Http {
     pub event_retry_ms: u64,
     #[garde(custom(positive))]
     pub readiness_timeout_ms: u64,
+    pub metrics_age_max_ms: u64,
     #[serde(deserialize_with = "super::list::deserialize")]
     pub cors_origins: Vec<String>,
     pub cors_max_age_s: u64,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::openapi::{OpenApi, RefOr};
 use utoipa::{OpenApi as Describe, ToSchema};
 
+use super::kept::kept;
 use super::problems;
 use super::problems::Described;
 use crate::http::{Json, Path, Problem, tag_content};
@@ -59,11 +60,12 @@ pub(super) fn router(api: &OpenApi) -> Router {
     let others = problems::OF_NO_OPERATION.iter().map(Described::of_kind);
     let kinds = described.chain(others.filter_map(|it| it.example.value));
     let catalogue: Catalogue = Arc::new(kinds.map(entry).collect());
-    Router::new()
+    let routes = Router::new()
         .route("/problems", get(list))
         .route("/problems/{code}", get(find))
         .layer(from_fn(tag_content))
-        .with_state(catalogue)
+        .with_state(catalogue);
+    kept(routes)
 }
 
 fn entry(example: Value) -> (String, ProblemKind) {

@@ -1,5 +1,5 @@
-//! Keeps each file of the description's page as it is sent, plain and compressed. The files are large and never change,
-//! so that to hash and to compress them for each request would only take time of the threads that serve everybody.
+//! Keeps each file of the description's page, and of the catalogue of problems, as it is sent, plain and compressed. The
+//! files are large and never change, so that to hash and to compress them for each request would only take time of the threads that serve everybody.
 
 use std::collections::HashMap;
 use std::io;

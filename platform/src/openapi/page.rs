@@ -161,6 +161,7 @@ mod tests {
         for paths in [
             ["/docs/swagger-ui-bundle.js", "/docs/%73wagger-ui-bundle.js"],
             ["/openapi.json", "/openapi.json?again"],
+            ["/problems", "/problems"],
         ] {
             let first = compressed(&app, paths[0]).await;
             for path in paths {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::middleware;
+use crate::telemetry;
 use crate::testing;
 use crate::testing::{config, config_with, get};
 
@@ -106,7 +107,10 @@ async fn requests_are_measured_by_route() {
     }
 
     let answer = get(&app, "/metrics", &[]).await;
-    assert_eq!(answer.header("content-type"), PROMETHEUS_TEXT);
+    assert_eq!(
+        answer.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
     let text = String::from_utf8(answer.body).unwrap();
     let labels = r#"method="GET",path="/v1/measured/{id}",status="2xx""#;
     let line = format!("tidemark_http_request_duration_seconds_count{{{labels}}} 3");
