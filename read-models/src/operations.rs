@@ -19,6 +19,8 @@ pub const BEHIND_S: f64 = 5.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, sqlx::Type, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
+// Another `Condition` is that of a product, and one name in a description is one schema.
+#[schema(as = FollowerCondition)]
 pub enum Condition {
     /// It stands still before an event.
     Blocked,

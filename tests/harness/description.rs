@@ -1,9 +1,11 @@
 //! Compares the answers that tests get with the descriptions of both APIs: what an API answers, it describes.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use jsonschema::Validator;
 use reqwest::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::client::Answer;
 
@@ -23,6 +25,8 @@ struct Operation {
     method: String,
     template: String,
     responses: Map<String, Value>,
+    /// What the bodies of answers must be, by their status.
+    bodies: BTreeMap<String, Validator>,
 }
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
@@ -32,17 +36,44 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
 });
 
 fn operations(api: &Value) -> Vec<Operation> {
+    let mut components = api["components"].clone();
+    close(&mut components["schemas"]);
     let mut operations = Vec::new();
     for (template, item) in api["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap().clone();
+            let bodies = responses.iter().filter_map(|(status, response)| {
+                let schema = response["content"]["application/json"].get("schema")?;
+                Some((status.clone(), validator(&components, schema)))
+            });
             operations.push(Operation {
                 method: method.to_uppercase(),
                 template: template.clone(),
-                responses: operation["responses"].as_object().unwrap().clone(),
+                bodies: bodies.collect(),
+                responses,
             });
         }
     }
     operations
+}
+
+/// Allows no field that a schema does not have, unless it says which others there may be.
+pub fn close(schemas: &mut Value) {
+    for (name, schema) in schemas.as_object_mut().unwrap() {
+        let is_open = schema["properties"].is_null() || !schema["additionalProperties"].is_null();
+        // A problem has further members, which depend on its code.
+        if !is_open && name != "Problem" {
+            schema["additionalProperties"] = false.into();
+        }
+    }
+}
+
+/// What checks a value against a schema that refers to these components of a description.
+#[must_use]
+pub fn validator(components: &Value, schema: &Value) -> Validator {
+    let document = json!({"allOf": [schema], "components": components});
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&document).unwrap()
 }
 
 /// Fails the test unless the API describes this answer to a request. What no operation answers is not described:
@@ -69,6 +100,11 @@ impl Operation {
         let problems = &described["content"]["application/problem+json"]["examples"];
         if answer.status >= 400 && problems.get(answer.code()).is_none() {
             return Some("the code".to_owned());
+        }
+        if let Some(validator) = self.bodies.get(&answer.status.to_string())
+            && let Err(error) = validator.validate(&answer.body)
+        {
+            return Some(format!("{error} at {}", error.instance_path()));
         }
         let mut headers = HEADERS
             .iter()

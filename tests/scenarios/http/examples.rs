@@ -1,9 +1,8 @@
 //! Every body of both descriptions has an example that fits its schema, and every command accepts the example of its
 //! body.
 
-use jsonschema::Validator;
-use serde_json::{Value, json};
-use tidemark_tests::App;
+use serde_json::Value;
+use tidemark_tests::{App, close, validator};
 
 use super::routes;
 
@@ -56,23 +55,6 @@ fn assert_declared(example: &Value, place: &str) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// Allows no field that a schema does not have, unless it says which others there may be.
-fn close(schemas: &mut Value) {
-    for (name, schema) in schemas.as_object_mut().unwrap() {
-        let is_open = schema["properties"].is_null() || !schema["additionalProperties"].is_null();
-        // A problem has further members, which depend on its code.
-        if !is_open && name != "Problem" {
-            schema["additionalProperties"] = false.into();
-        }
-    }
-}
-
-fn validator(components: &Value, schema: &Value) -> Validator {
-    let document = json!({"allOf": [schema], "components": components});
-    let options = jsonschema::options().should_validate_formats(true);
-    options.build(&document).unwrap()
 }
 
 #[test]
