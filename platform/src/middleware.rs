@@ -21,6 +21,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceBuilder;
+use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
@@ -81,7 +82,8 @@ pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) 
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(Arc::clone(&gate), complete))
         // Compression must be outside of the layer that replaces the bodies of errors, which is `admit`.
-        .layer(CompressionLayer::new())
+        // It is done by the threads that serve everybody, so it may not take long.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(cors(http))
         .layer(from_fn_with_state(gate, admit));
     router

@@ -74,7 +74,10 @@ impl Batch {
             let read = reads.streams.get(&submission.stream_id).copied();
             // A command that creates a stream does not read it: its version is 0.
             let current = read.or_else(|| result.is_ok().then_some(0))?;
-            (!expected.contains(&current)).then_some(Decision::VersionMismatch { current })
+            let is_hidden =
+                matches!(&result, Err(Stop::Refused(refusal)) if refusal.hides_its_object());
+            (!is_hidden && !expected.contains(&current))
+                .then_some(Decision::VersionMismatch { current })
         });
         let (decision, writes) = match (mismatch, result) {
             (_, Err(Stop::Load(load))) => {

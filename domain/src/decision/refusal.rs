@@ -54,6 +54,18 @@ pub struct Refusal {
     pub minimum: Option<Money>,
 }
 
+impl Refusal {
+    /// Whether the caller may not learn the version of what the command is about.
+    #[must_use]
+    pub const fn hides_its_object(&self) -> bool {
+        use RefusalKind::{Forbidden, LoggedOut, NotFound, Unauthenticated};
+        matches!(
+            self.kind,
+            Unauthenticated | LoggedOut | Forbidden | NotFound
+        )
+    }
+}
+
 /// These reasons as refusals.
 pub(crate) fn refusals<R: Reason>(reasons: impl IntoIterator<Item = R>) -> Vec<Refusal> {
     reasons.into_iter().map(Refusal::from).collect()

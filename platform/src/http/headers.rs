@@ -15,7 +15,9 @@ pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotenc
 const IDEMPOTENCY_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// The stream versions that the client accepts, as in `If-Match: "7"` or `If-Match: "7", "8"`. `*` and a
-/// missing header accept any version. A tag that is weak, or that is none of ours, is that of no version.
+/// missing header accept any version, and a tag that is none of ours is that of no version. A weak tag counts: a
+/// document has one if it was compressed, and a command is about the version and not about the bytes that were sent,
+/// for which RFC 9110, section 13.1.1, wants a strong one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub Option<Vec<u64>>);
 
@@ -62,7 +64,7 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<EntityTags>, Proble
 fn version(tag: &EntityTag) -> Option<u64> {
     let opaque = str::from_utf8(&tag.opaque).ok()?;
     let version = opaque.parse::<u64>().ok()?;
-    (!tag.is_weak && version.to_string() == opaque).then_some(version)
+    (version.to_string() == opaque).then_some(version)
 }
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {

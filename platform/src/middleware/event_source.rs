@@ -2,7 +2,7 @@
 //! refusal that passes is an event for it, after which the stream ends and the browser connects again by itself.
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -11,8 +11,15 @@ use crate::http::{Correlation, Problem, ProblemDocument};
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
-/// Whether the client takes nothing but events, as an `EventSource` says of itself.
+/// What the path of every live update ends with.
+const LIVE: &str = "/live";
+
+/// Whether it asks for a live update, and takes nothing but events, as an `EventSource` says of itself.
 pub(super) fn is_one(request: &Request) -> bool {
+    let path = request.extensions().get::<MatchedPath>();
+    if !path.is_some_and(|path| path.as_str().ends_with(LIVE)) {
+        return false;
+    }
     let mut accepted = request.headers().get_all(ACCEPT).iter();
     let is_alone = accepted.next() == Some(&EVENTS) && accepted.next().is_none();
     is_alone && *request.method() == Method::GET

@@ -106,6 +106,7 @@ fn routes() -> Router {
         .route("/v1/broken", get(broken))
         .route("/v1/panicking", get(panicking))
         .route("/v1/stuck", get(stuck))
+        .route("/v1/stuck/live", get(stuck))
         .merge(body_limit(small, 32))
 }
 

@@ -12,7 +12,7 @@ use crate::http::{PROBLEM_MEDIA_TYPE, Problem, ProblemDocument};
 pub(super) type Kind = (u16, &'static str, &'static str);
 
 /// What may be wrong with any request.
-pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
+pub(super) const OF_EVERY_REQUEST: [Kind; 18] = [
     (
         400,
         "repeated_header",
@@ -38,6 +38,11 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
         400,
         "invalid_if_match",
         "If-Match must be a version as an ETag gave it.",
+    ),
+    (
+        400,
+        "unexpected_if_none_match",
+        "A command takes no If-None-Match. If-Match names the version that it expects.",
     ),
     (
         406,

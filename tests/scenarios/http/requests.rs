@@ -259,8 +259,8 @@ async fn stale_and_malformed_if_match_headers_are_refused() {
             continue;
         }
         assert_refused(&answer, 412, route);
-        // A weak tag matches no version, and one that is not ours is that of no version.
-        for other in ["W/\"0\", W/\"1\"", "\"-1\"", "\"98\", \"99\"", "\"a,b\""] {
+        // A tag that is not ours is that of no version.
+        for other in ["W/\"98\"", "\"-1\"", "\"98\", \"99\"", "\"a,b\""] {
             let client = route.client.with("if-match", other);
             assert_refused(&route.send_as(&client).await, 412, route);
         }

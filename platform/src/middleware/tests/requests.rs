@@ -190,7 +190,7 @@ async fn requests_over_the_limit_are_refused() {
 async fn an_event_source_is_told_of_what_passes_as_an_event() {
     let app = app_with(&[("TIDEMARK_HTTP__EVENT_RETRY_MS", "1500")]);
     let accept = [("accept", "text/event-stream"), ("accept-encoding", "gzip")];
-    let answer = get(&app, "/v1/stuck", &accept).await;
+    let answer = get(&app, "/v1/stuck/live", &accept).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), "text/event-stream");
     assert_eq!(answer.header("content-encoding"), "");
@@ -201,9 +201,12 @@ async fn an_event_source_is_told_of_what_passes_as_an_event() {
     // What does not pass ends it.
     let answer = get(&app, "/v1/nothing", &accept[..1]).await;
     assert_eq!(answer.problem(), (404, "not_found".to_owned()));
+    // What is no live update is no stream of events.
+    let answer = get(&app, "/v1/stuck", &accept[..1]).await;
+    assert_eq!(answer.problem(), (503, "timeout".to_owned()));
     // Whoever takes problems, too, is answered one.
     let accept = [("accept", "text/event-stream, application/problem+json")];
-    let answer = get(&app, "/v1/stuck", &accept).await;
+    let answer = get(&app, "/v1/stuck/live", &accept).await;
     assert_eq!(answer.problem(), (503, "timeout".to_owned()));
 }
 
