@@ -164,7 +164,7 @@ async fn check_page(
     Ok(Ok(checked))
 }
 
-/// The first of the checkpoints whose event the log does not hold. A checkpoint that is known to be of another history
+/// The first of the checkpoints whose event the log does not hold. A checkpoint that is known to be of another timeline
 /// is one of them.
 async fn ahead_of_the_log(pool: &PgPool) -> sqlx::Result<Option<Fault>> {
     sqlx::query_as!(

@@ -1,12 +1,14 @@
 //! The command line: runs a projector, and does what operators ask for.
 
 mod actions;
+mod arguments;
 mod backup;
 mod check;
 mod command_api;
 mod create_admin;
 mod error;
 mod parked;
+mod postgres;
 mod rebuild;
 mod rebuild_row;
 mod relay;
@@ -21,10 +23,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::{Shell, generate};
-use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
-use tidemark_platform::config::{FeedChoice, required};
-use tidemark_platform::{Config, database};
+use tidemark_platform::Config;
+use tidemark_platform::config::FeedChoice;
 use uuid::Uuid;
 
 pub(crate) use self::error::Error;
@@ -39,7 +40,7 @@ const NAME: &str = "tidemark-projector";
 /// that `TIDEMARK_CONFIG` names.
 ///
 /// The exit code is 0 after success, 1 after a failure, and 2 if the arguments are wrong or what was looked at needs
-/// help; `rebuild` has another one. An error is printed to standard error.
+/// help; `rebuild` has others, which its help names. An error is printed to standard error.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version)]
 pub struct Cli {
@@ -99,7 +100,7 @@ enum Command {
         after_help = "Example: tidemark-projector create-admin --email ada@example.com --password-file password"
     )]
     CreateAdmin(Admin),
-    /// List the actions of reactors that were refused for good, try one of them again, or drop one
+    /// List the actions of reactors that were given up, try one of them again, or drop one
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
@@ -119,7 +120,10 @@ enum Command {
     ///
     /// The running projectors build it from the beginning of the log, also when this command is stopped.
     /// Where the fold has not changed, all rows are compared before the new generation serves. The one before is
-    /// kept for a rollback. The exit code is 3 if the new generation does not serve because its rows are different.
+    /// kept for a rollback.
+    ///
+    /// The exit code is 3 if the new generation does not serve because its rows are different, 4 if it does not because
+    /// some rows could not be compared, and 5 if the row that `--row` names cannot be made.
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that may `order_rebuild`,
     /// as the commands below do.
@@ -159,7 +163,7 @@ struct Rebuild {
     order: Generations,
     /// Make only this row anew, from all of its events, and put that on record; needs a service that may
     /// `request_repair`
-    #[arg(long, value_name = "ID", conflicts_with_all = ["shards", "throttle", "expect_changes", "dry_run"])]
+    #[arg(long, value_name = "ID", value_parser = arguments::id, conflicts_with_all = ["shards", "throttle", "expect_changes", "dry_run"])]
     row: Option<Uuid>,
     /// Into how many shards the new generation is divided, in place of `projection.shards`
     #[arg(long)]
@@ -268,16 +272,19 @@ impl Command {
     }
 }
 
-/// Connections of the projector's role.
-fn connect(config: &Config) -> Result<TimedPool, Error> {
-    let url = required(&config.database.project_url, "database.project_url")?;
-    let pool = database::pool(&config.database, url)?;
-    Ok(TimedPool::new(pool, config.database.response_timeout()))
-}
-
 /// Prints to standard output. A failure is ignored: the reader of a pipe may have closed it.
 fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints the lines of a list. If there are none, it says so to standard error, where no program takes it for a line.
+fn print_lines(lines: impl Iterator<Item = String>, none: &str) {
+    let lines: Vec<_> = lines.collect();
+    if lines.is_empty() {
+        eprintln!("{none}");
+    } else {
+        print(&lines.join("\n"));
+    }
 }
 
 /// Prints to a terminal in place of what it shows.

@@ -150,6 +150,7 @@ async fn run_assignments(
         return;
     }
     let holder = new_id();
+    tracing::info!(%holder, "takes part in sharing the work");
     let controller = Controller {
         pool: prompt_pool.clone(),
         documents: workers.documents.clone(),

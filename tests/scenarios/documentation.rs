@@ -77,6 +77,33 @@ fn every_test_that_is_named_exists() {
     }
 }
 
+/// The numbers with which lines begin that have this form, such as `| 3 | …` or `3. …`.
+fn numbers(lines: &str, before: &str, after: &str) -> Vec<usize> {
+    let number = |line: &str| {
+        let (number, _) = line.strip_prefix(before)?.split_once(after)?;
+        number.parse().ok()
+    };
+    lines.lines().filter_map(number).collect()
+}
+
+#[test]
+fn every_numbered_row_has_its_tests_below_the_table() {
+    for (path, text) in texts() {
+        for section in text.split("\n### ") {
+            if !section.contains("| | what is sent |") {
+                continue;
+            }
+            let rows = numbers(section, "| ", " | ");
+            let heading = section.lines().next().unwrap_or_default();
+            let expected: Vec<_> = (1..=rows.len()).collect();
+            assert_eq!(rows, expected, "{}: rows of {heading}", path.display());
+            let (_, tests) = section.split_once("The tests of these rows:").unwrap();
+            let tests = numbers(tests, "", ". ");
+            assert_eq!(tests, expected, "{}: tests of {heading}", path.display());
+        }
+    }
+}
+
 /// Every setting as `section.key`, and every section as `section.`.
 fn settings() -> BTreeSet<String> {
     let defaults = fs::read_to_string(repository().join("platform/src/default.toml")).unwrap();
@@ -112,7 +139,8 @@ fn every_setting_that_is_named_has_a_default() {
             let is_known = settings.contains(&name)
                 || (section.contains('.') && settings.contains(&format!("{section}.")))
                 || ["config", "<section>.<key>"].contains(&name.as_str())
-                || name.starts_with("dev_");
+                || name.starts_with("dev_")
+                || name.starts_with("test_");
             assert!(is_known, "{}: no setting {quote}", path.display());
         }
     }

@@ -5,6 +5,7 @@ mod backup;
 mod lists;
 mod relay;
 mod status;
+mod tool;
 
 use serde_json::json;
 use tidemark_tests::App;

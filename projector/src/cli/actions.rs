@@ -1,4 +1,4 @@
-//! Lists the actions that a refusal ended, and has one tried again or drops one, which the log records first.
+//! Lists the actions that were given up, and has one tried again or drops one, which the log records first.
 
 use std::process::ExitCode;
 
@@ -11,10 +11,11 @@ use tidemark_read_models::operations::given_up;
 use tidemark_read_models::operations::given_up::GivenUpAction;
 
 use super::command_api::CommandApi;
-use super::{Error, connect, print};
+use super::postgres::connect;
+use super::{Error, arguments, print, print_lines};
 use crate::reacting;
 
-/// What is done about actions that were refused for good.
+/// What is done about actions that were given up.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List them, the last ended first
@@ -23,8 +24,8 @@ pub(super) enum Command {
         /// How many to list at most
         #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
         limit: u32,
-        /// List those that ended before this time: the time of the last one of the list before
-        #[arg(long, value_name = "TIME")]
+        /// List those that ended before this time, such as 2027-01-31T12:00:00Z: that of the last one of the list before
+        #[arg(long, value_name = "TIME", value_parser = arguments::time)]
         before: Option<DateTime<Utc>>,
         /// Print JSON
         #[arg(long)]
@@ -39,7 +40,7 @@ pub(super) enum Command {
         #[command(flatten)]
         action: Action,
     },
-    /// Drop one that was refused or has not ended, so that it is never tried again, and put that on record
+    /// Drop one that was given up or has not ended, so that it is never tried again, and put that on record
     ///
     /// One that is being sent at this moment may still act. Needs `TIDEMARK_SERVICE_TOKEN` of a service that may
     /// `drop_action`.
@@ -67,7 +68,7 @@ pub(super) struct Action {
 }
 
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
-    let pool = connect(config)?;
+    let pool = connect(config).await?;
     match command {
         Command::List {
             limit,
@@ -80,9 +81,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             if json {
                 print(&serde_json::to_string_pretty(&actions)?);
             } else {
-                for action in &actions {
-                    print(&line(action));
-                }
+                print_lines(actions.iter().map(line), "No action was given up.");
             }
         }
         Command::Drop { action, reason } => drop_action(config, &pool, &action, &reason).await?,

@@ -7,12 +7,13 @@ use std::process::{ExitCode, Stdio};
 
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
-use sqlx::{Connection, PgConnection};
+use sqlx::Connection;
 use tidemark_platform::Config;
 use tokio::process::Command;
 
 use super::Error;
-use super::check::{owner, owner_url, show};
+use super::check::show;
+use super::postgres::{OWNER_URL, owner, owner_connection, owner_url};
 use crate::checking::fingerprints::Fingerprints;
 
 /// The folder of the dump in the folder of a backup.
@@ -43,7 +44,7 @@ pub(super) async fn back_up(config: &Config, arguments: Arguments) -> Result<Exi
     }
     let fingerprints = Fingerprints::create(folder).map_err(Error::Folder)?;
     // The dump shows the database at the moment of this snapshot, so it ends with the same event.
-    let mut connection = PgConnection::connect(owner_url(config)?).await?;
+    let mut connection = owner_connection(config).await?;
     let snapshot = "begin transaction isolation level repeatable read, read only";
     let mut snapshot = connection.begin_with(snapshot).await?;
     let taken = sqlx::query!(
@@ -62,7 +63,7 @@ pub(super) async fn back_up(config: &Config, arguments: Arguments) -> Result<Exi
     run(pg_dump).await?;
     snapshot.rollback().await?;
     let up_to = Some(taken.position);
-    let (code, fingerprints) = show(&owner(config)?, up_to, fingerprints).await?;
+    let (code, fingerprints) = show(&owner(config).await?, up_to, fingerprints).await?;
     if let Some(fingerprints) = fingerprints {
         fingerprints.finish().map_err(Error::Folder)?;
     }
@@ -71,7 +72,7 @@ pub(super) async fn back_up(config: &Config, arguments: Arguments) -> Result<Exi
 
 /// Restores a backup into an empty database, and checks that it holds the same events.
 pub(super) async fn restore(config: &Config, arguments: Arguments) -> Result<ExitCode, Error> {
-    let pool = owner(config)?;
+    let pool = owner(config).await?;
     let fingerprints = Fingerprints::open(&arguments.folder).map_err(Error::NoBackup)?;
     let is_empty = sqlx::query_scalar!(
         r#"select not exists (select from pg_tables where schemaname = 'public') as "is_empty!""#
@@ -95,10 +96,11 @@ pub(super) async fn restore(config: &Config, arguments: Arguments) -> Result<Exi
 /// A program of Postgres that reads or writes a dump. Its password is not among its arguments, which every user of
 /// the machine can read.
 fn program(name: &str, config: &Config, jobs: NonZeroU8) -> Result<Command, Error> {
-    let mut url = Url::parse(owner_url(config)?).map_err(|_| Error::OwnerUrl)?;
+    let mut url = Url::parse(owner_url(config)?).map_err(|_| Error::NoUrl(OWNER_URL))?;
     let mut command = Command::new(name);
     if let Some(password) = url.password().map(str::to_owned) {
-        url.set_password(None).map_err(|()| Error::OwnerUrl)?;
+        url.set_password(None)
+            .map_err(|()| Error::NoUrl(OWNER_URL))?;
         let password = percent_decode_str(&password).decode_utf8_lossy();
         command.env("PGPASSWORD", password.as_ref());
     }

@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use tidemark_platform::Config;
-use tidemark_platform::config::required;
 
+use super::postgres::owner;
 use super::{Error, print};
 use crate::checking::check;
 use crate::checking::fingerprints::Fingerprints;
@@ -26,24 +25,13 @@ pub(super) struct Check {
 }
 
 pub(super) async fn execute(config: &Config, arguments: Check) -> Result<ExitCode, Error> {
-    let pool = owner(config)?;
+    let pool = owner(config).await?;
     let fingerprints = match arguments.backup {
         Some(folder) => Fingerprints::open(&folder).map_err(Error::NoBackup)?,
         None => Fingerprints::Ignored,
     };
     let (code, _) = show(&pool, None, fingerprints).await?;
     Ok(code)
-}
-
-/// A connection of the owner, who has no time limits: the database may be large.
-pub(super) fn owner(config: &Config) -> Result<PgPool, Error> {
-    let options = PgPoolOptions::new().max_connections(1);
-    Ok(options.connect_lazy(owner_url(config)?)?)
-}
-
-pub(super) fn owner_url(config: &Config) -> Result<&str, Error> {
-    let url = required(&config.database.owner_url, "database.owner_url");
-    Ok(url?)
 }
 
 /// Checks the database, and prints the progress and what was found. It gives the fingerprints back if all is well.

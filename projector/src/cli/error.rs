@@ -28,8 +28,14 @@ pub(crate) enum Error {
     Database(#[from] sqlx::Error),
     #[error("the database cannot be migrated")]
     Migrate(#[from] MigrateError),
-    #[error("TIDEMARK_DATABASE__OWNER_URL is not a URL")]
-    OwnerUrl,
+    #[error("cannot connect to PostgreSQL at {server}, which {variable} names")]
+    Unreachable {
+        server: String,
+        variable: &'static str,
+        source: sqlx::Error,
+    },
+    #[error("{0} is not a URL of PostgreSQL")]
+    NoUrl(&'static str),
     #[error("the folder of the backup cannot be written")]
     Folder(#[source] std::io::Error),
     #[error("the folder is not empty; back up to a new one")]
@@ -72,7 +78,7 @@ pub(crate) enum Error {
     OtherFold,
     #[error("the generation has changed meanwhile; `status` shows how it is")]
     Changed,
-    #[error("no refusal has ended such an action")]
+    #[error("no such action was given up")]
     NotGivenUp,
     #[error("there is no such action that was not done yet")]
     NotOpen,

@@ -12,7 +12,9 @@ use tidemark_read_models::operations::parked::ParkedRow;
 use uuid::Uuid;
 
 use super::command_api::CommandApi;
-use super::{Error, connect, print};
+use super::postgres::connect;
+use super::rebuild::fold_version;
+use super::{Error, arguments, print, print_lines};
 use crate::projecting::parked_rows;
 
 /// What is done about parked rows.
@@ -24,8 +26,9 @@ pub(super) enum Command {
         /// How many to list at most
         #[arg(long, default_value_t = 50, value_parser = value_parser!(u32).range(1..=1000))]
         limit: u32,
-        /// List those that were parked before this time: the time of the last one of the list before
-        #[arg(long, value_name = "TIME")]
+        /// List those that were parked before this time, such as 2027-01-31T12:00:00Z: that of the last one of the list
+        /// before
+        #[arg(long, value_name = "TIME", value_parser = arguments::time)]
         before: Option<DateTime<Utc>>,
         /// Print JSON
         #[arg(long)]
@@ -73,11 +76,12 @@ pub(super) struct Row {
     /// The read model of the row
     read_model: String,
     /// The id of the row
+    #[arg(value_parser = arguments::id)]
     id: Uuid,
 }
 
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
-    let pool = connect(config)?;
+    let pool = connect(config).await?;
     match command {
         Command::List {
             limit,
@@ -90,9 +94,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             if json {
                 print(&serde_json::to_string_pretty(&rows)?);
             } else {
-                for row in &rows {
-                    print(&line(row));
-                }
+                print_lines(rows.iter().map(line), "No row is parked.");
             }
         }
         Command::Show { row } => {
@@ -120,7 +122,13 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
 
 async fn find(pool: &TimedPool, row: &Row) -> Result<ParkedRow, Error> {
     let find = || parked::find(pool, &row.read_model, row.id);
-    pool.read(find).await?.ok_or(Error::NotParked)
+    match pool.read(find).await? {
+        Some(found) => Ok(found),
+        // A read model of another build may have parked rows, too, so the name is not looked at before.
+        None => Err(fold_version(&row.read_model)
+            .err()
+            .unwrap_or(Error::NotParked)),
+    }
 }
 
 /// Puts the repair on record. The key names the attempt that failed, so that a command which is repeated because its end

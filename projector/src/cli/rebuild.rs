@@ -15,7 +15,8 @@ use tidemark_read_models::building::{self, Build};
 use tidemark_read_models::folds;
 
 use super::command_api::CommandApi;
-use super::{Error, Generations, Rebuild, connect, print};
+use super::postgres::connect;
+use super::{Error, Generations, Rebuild, print};
 use crate::projecting::shards;
 use crate::rebuilding::progress::{self, BuildProgress};
 use crate::sharing::snapshot::Snapshot;
@@ -29,7 +30,7 @@ const EXIT_UNDECIDED: u8 = 4;
 
 /// Begins a build, and shows its progress until the new generation serves.
 pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitCode, Error> {
-    let pool = connect(config)?;
+    let pool = connect(config).await?;
     let name = arguments.order.read_model.as_str();
     let fold_version = fold_version(name)?;
     let configured = shards::count(&shards::configured(&config.projection)?, name);
@@ -72,7 +73,7 @@ pub(super) async fn execute(
     order: Order,
     arguments: Generations,
 ) -> Result<ExitCode, Error> {
-    let pool = connect(config)?;
+    let pool = connect(config).await?;
     let name = arguments.read_model.as_str();
     fold_version(name)?;
     let generation = match order {
@@ -152,6 +153,8 @@ struct Line<'a> {
     rate: f64,
     /// After how many seconds the end of the log is reached at that rate.
     eta_s: Option<f64>,
+    /// What became of the generation, in the last line.
+    outcome: Option<&'a str>,
 }
 
 /// Shows the progress until the generation serves, does not, or is dropped.
@@ -162,52 +165,63 @@ async fn follow(pool: &TimedPool, read_model: &str, generation: i32) -> Result<E
         let found = progress::of_generation(pool, read_model, generation).await?;
         let progress = found.ok_or(Error::Changed)?;
         show(&bar, &progress);
+        let end = end(read_model, &progress);
+        let outcome = end.as_ref().map(|(_, text)| text.as_str());
         if !is_terminal {
             let rate = bar.per_sec();
             print(&serde_json::to_string(&Line {
                 progress: &progress,
                 rate,
                 eta_s: (rate > 0.0).then(|| bar.eta().as_secs_f64()),
+                outcome,
             })?);
-        }
-        if let Some((code, text)) = end(&progress) {
+        } else if let Some(outcome) = outcome {
             bar.abandon();
-            print(&format!("Generation {generation} of `{read_model}` {text}"));
-            if let Some(comparison) = &progress.comparison {
+            print(outcome);
+            if progress.rows_that_are_the_same().is_none()
+                && let Some(comparison) = &progress.comparison
+            {
                 print(&serde_json::to_string_pretty(comparison)?);
             }
+        }
+        if let Some((code, _)) = end {
             return Ok(code);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
-/// The exit code and what became of the generation, if its build has ended.
-fn end(progress: &BuildProgress) -> Option<(ExitCode, &'static str)> {
-    match progress.state.as_str() {
-        "serving" | "kept" => Some((ExitCode::SUCCESS, "serves.")),
-        "dropped" if progress.differs() => Some((
-            ExitCode::from(EXIT_DIFFERENT),
-            "is dropped: its rows are not those of the one that serves.",
-        )),
-        "dropped" if progress.is_undecided() => Some((
-            ExitCode::from(EXIT_UNDECIDED),
-            "is dropped: some of its rows could not be compared, and none is known to differ.",
-        )),
-        "dropped" => Some((ExitCode::SUCCESS, "is dropped.")),
-        "building" if progress.differs() => Some((
-            ExitCode::from(EXIT_DIFFERENT),
+/// The exit code, and what became of the generation, if its build has ended.
+fn end(read_model: &str, progress: &BuildProgress) -> Option<(ExitCode, String)> {
+    let (code, text) = match progress.state.as_str() {
+        "serving" | "kept" => (0, "serves"),
+        "dropped" if progress.differs() => (
+            EXIT_DIFFERENT,
+            "is dropped: its rows are not those of the one that serves",
+        ),
+        "dropped" if progress.is_undecided() => (
+            EXIT_UNDECIDED,
+            "is dropped: some of its rows could not be compared, and none is known to differ",
+        ),
+        "dropped" => (0, "is dropped"),
+        "building" if progress.differs() => (
+            EXIT_DIFFERENT,
             "does not serve: its rows are not those of the one that serves. \
-             `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless.",
-        )),
-        "building" if progress.is_undecided() => Some((
-            ExitCode::from(EXIT_UNDECIDED),
+             `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless",
+        ),
+        "building" if progress.is_undecided() => (
+            EXIT_UNDECIDED,
             "does not serve: some of its rows could not be compared, and none is known to differ. \
              When those that are parked are made, or change less, `resume` compares all rows anew. \
-             `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless.",
-        )),
-        _ => None,
-    }
+             `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless",
+        ),
+        _ => return None,
+    };
+    let rows = progress.rows_that_are_the_same();
+    let rows = rows.map(|rows| format!(" Rows that were compared: {rows}, all the same."));
+    let (generation, rows) = (progress.generation, rows.unwrap_or_default());
+    let text = format!("Generation {generation} of `{read_model}` {text}.{rows}");
+    Some((ExitCode::from(code), text))
 }
 
 /// The bar, which measures the rate also if it is not shown.

@@ -13,8 +13,9 @@ use tidemark_read_models::{ReadModel, RowOf, for_each_read_model};
 use uuid::Uuid;
 
 use super::command_api::CommandApi;
+use super::postgres::connect;
 use super::rebuild::fold_version;
-use super::{Error, Rebuild, connect, print};
+use super::{Error, Rebuild, print};
 use crate::projecting::ordered_row::{EVENTS_MAX, made_of_events};
 
 /// The pause before it is looked again whether the row is made.
@@ -25,7 +26,7 @@ pub(super) async fn rebuild_row(
     arguments: &Rebuild,
     row: Uuid,
 ) -> Result<ExitCode, Error> {
-    let pool = connect(config)?;
+    let pool = connect(config).await?;
     let read_model = arguments.order.read_model.as_str();
     fold_version(read_model)?;
     let has_events = check(&pool, read_model, row).await?;

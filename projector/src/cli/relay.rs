@@ -12,8 +12,9 @@ use tidemark_read_models::operations::relay;
 use tidemark_read_models::operations::relay::{PartitionStatus, RelayStatus};
 
 use super::command_api::CommandApi;
+use super::postgres::connect;
 use super::status::state;
-use super::{Error, connect, print};
+use super::{Error, print};
 
 /// The exit code if the relay has stopped with an alarm.
 const EXIT_ALARM: u8 = 2;
@@ -74,7 +75,7 @@ struct Status {
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Status { json } => {
-            let status = Status::read(&connect(config)?).await?;
+            let status = Status::read(&connect(config).await?).await?;
             print(&if json {
                 serde_json::to_string_pretty(&status)?
             } else {

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use sqlx::postgres::PgPoolOptions;
-use tidemark_platform::config::required;
 use tidemark_platform::{Config, server, shutdown, telemetry};
 
+use super::postgres::owner;
 use super::{Error, print};
 
 pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
@@ -19,9 +18,7 @@ pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
 
 /// Migrates the database, without the timeouts of other connections: a migration may take long.
 pub(super) async fn migrate(config: &Config) -> Result<ExitCode, Error> {
-    let url = required(&config.database.owner_url, "database.owner_url")?;
-    let owner = PgPoolOptions::new().max_connections(1).connect(url).await?;
-    tidemark_event_store::migrate(&owner).await?;
+    tidemark_event_store::migrate(&owner(config).await?).await?;
     print("The database has the schema of this build.");
     Ok(ExitCode::SUCCESS)
 }

@@ -18,7 +18,8 @@ use tidemark_read_models::operations::{reactors, relay, shards};
 pub(super) use self::table::state;
 
 use self::rates::Rates;
-use super::{Error, connect, print, print_again};
+use super::postgres::{connect, pool};
+use super::{Error, print, print_again};
 use crate::error::with_causes;
 use crate::projecting::shards::{ShardCounts, configured, count};
 
@@ -69,11 +70,11 @@ pub(super) struct Output {
 }
 
 pub(super) async fn status(config: &Config, output: Output) -> Result<ExitCode, Error> {
-    let pool = connect(config)?;
     let configured = configured(&config.projection)?;
     if output.watch {
-        return watch(&pool, &configured, output.json).await;
+        return watch(&pool(config)?, &configured, output.json).await;
     }
+    let pool = connect(config).await?;
     let status = Status::read(&pool, &configured).await?;
     if output.json {
         print(&serde_json::to_string_pretty(&status)?);

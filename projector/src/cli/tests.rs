@@ -48,3 +48,23 @@ fn shells_complete_every_command() {
         }
     }
 }
+
+#[test]
+fn an_argument_of_another_form_is_refused_with_the_form_that_it_needs() {
+    for (arguments, needed) in [
+        (
+            "actions list --before yesterday",
+            "it must be a time such as 2027-01-31T12:00:00Z",
+        ),
+        (
+            "parked list --before 2027-01-31",
+            "it must be a time such as 2027-01-31T12:00:00Z",
+        ),
+        ("parked show auction 42", "it must be a UUID"),
+        ("rebuild auction --reason why --row 42", "it must be a UUID"),
+    ] {
+        let arguments = [NAME].into_iter().chain(arguments.split(' '));
+        let error = Cli::try_parse_from(arguments).unwrap_err().to_string();
+        assert!(error.contains(needed), "{error}");
+    }
+}

@@ -10,7 +10,8 @@ use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
 
 use super::command_api::CommandApi;
-use super::{Error, connect, print};
+use super::postgres::connect;
+use super::{Error, print};
 
 /// What is done about timelines.
 #[derive(Debug, Subcommand)]
@@ -54,7 +55,7 @@ struct Timeline {
 }
 
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
-    let pool = connect(config)?;
+    let pool = connect(config).await?;
     match command {
         Command::List { json } => {
             let timelines = list(&pool).await?;

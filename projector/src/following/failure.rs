@@ -37,9 +37,9 @@ pub(crate) enum SubscriberError {
     /// process runs the same subscriber, or the log was restored from a backup.
     #[error("it cannot go on from position {0}: the checkpoint or the log has changed")]
     Fenced(i64),
-    /// The log does not hold the event of the checkpoint, so what was stored is of another history.
+    /// The log does not hold the event of the checkpoint, so what was stored is of another timeline.
     #[error(
-        "the log has another event, or none, at the checkpoint {0}: what is stored is of another history"
+        "the log has another event, or none, at the checkpoint {0}: what is stored is of another timeline"
     )]
     NotInLog(i64),
     /// The log was not read.

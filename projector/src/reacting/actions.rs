@@ -282,7 +282,7 @@ pub(super) async fn next_due(pool: &PgPool) -> sqlx::Result<Option<Duration>> {
         .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
 }
 
-/// Ends an action, which was done or was refused for good.
+/// Ends an action, which was done or was given up.
 pub(super) async fn end(pool: &PgPool, attempt: &Attempt, outcome: &str) -> sqlx::Result<()> {
     sqlx::query!(
         r#"

@@ -1,4 +1,4 @@
-//! What an answer of the command API means for an action: it is done, refused for good, not due yet, or
+//! What an answer of the command API means for an action: it is done, given up, not due yet, or
 //! the answer decides nothing and the action is sent again.
 
 use chrono::{DateTime, Utc};

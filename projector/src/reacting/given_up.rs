@@ -1,4 +1,4 @@
-//! Letting an action be tried again that a refusal ended, and dropping one.
+//! Letting an action be tried again that was given up, and dropping one.
 
 use sqlx::PgPool;
 use tidemark_read_models::operations::given_up::GivenUpAction;

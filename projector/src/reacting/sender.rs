@@ -172,6 +172,7 @@ impl Sender {
             late_s,
             ..
         } = attempt;
+        let (position, target) = (caused.position, &caused.action.name);
         let path = &caused.action.path;
         let retry_min = Duration::from_millis(self.settings.retry_min_ms);
         let retry_max = Duration::from_millis(self.settings.retry_max_ms);
@@ -184,10 +185,12 @@ impl Sender {
             Verdict::Refused(refusal) => {
                 tracing::info!(
                     reactor,
+                    position,
+                    target,
                     path,
                     attempt = number,
                     refusal,
-                    "action refused for good"
+                    "action given up"
                 );
                 actions::end(&self.pool, attempt, refusal).await?;
                 "refused"
@@ -200,6 +203,8 @@ impl Sender {
             Verdict::Inconclusive(reason) => {
                 tracing::warn!(
                     reactor,
+                    position,
+                    target,
                     path,
                     attempt = number,
                     reason,

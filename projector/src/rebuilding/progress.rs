@@ -34,6 +34,13 @@ impl BuildProgress {
         self.has_found("undecided_rows")
     }
 
+    /// How many rows it has, if a comparison found that all of them are the same.
+    pub(crate) fn rows_that_are_the_same(&self) -> Option<i64> {
+        let is_same = !self.differs() && !self.is_undecided();
+        let comparison = self.comparison.as_ref().filter(|_| is_same)?;
+        comparison["rows_built"].as_i64()
+    }
+
     fn has_found(&self, rows: &str) -> bool {
         let comparison = self.comparison.as_ref();
         comparison.is_some_and(|comparison| comparison[rows] != 0)

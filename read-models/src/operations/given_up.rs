@@ -1,11 +1,11 @@
-//! The actions of reactors that a refusal ended.
+//! The actions of reactors that were given up.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::PgPool;
 use utoipa::ToSchema;
 
-/// An action that a refusal ended.
+/// An action that was given up.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct GivenUpAction {
     /// The name of the reactor.
@@ -22,12 +22,12 @@ pub struct GivenUpAction {
     pub path: String,
     /// When the action was due.
     pub due_at: DateTime<Utc>,
-    /// When the refusal ended it.
+    /// When it was given up.
     pub ended_at: DateTime<Utc>,
     /// How often it was tried.
     #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
     pub attempts: i32,
-    /// The refusal: the status and the code of the answer, or why the event cannot be answered.
+    /// Why: the status and the code of the answer, or why the event cannot be answered.
     #[schema(example = "409 auction_over")]
     pub refusal: String,
 }
@@ -89,7 +89,7 @@ pub async fn list(
     .await
 }
 
-/// One of them; `None` if there is no such action, or no refusal ended it.
+/// One of them; `None` if there is no such action, or it was not given up.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -120,7 +120,7 @@ pub async fn find(
     .await
 }
 
-/// Whether there is an action that was neither done nor dropped, whether or not a refusal ended it.
+/// Whether there is an action that was neither done nor dropped, whether or not it was given up.
 ///
 /// # Errors
 /// If Postgres fails.

@@ -167,7 +167,7 @@ pub struct Checkpoint {
     pub point: LogPoint,
     /// The timeline of the log at the last write.
     pub timeline: i32,
-    /// Whether the log holds that point. If not, the rows are of another history.
+    /// Whether the log holds that point. If not, the rows are of another timeline.
     pub is_in_log: bool,
     /// The checkpoint of the last write that removed a row, or wrote one that had been parked. A copy of the rows as of this checkpoint or a later
     /// one is brought up to date by the rows that changed since. An older copy must be read anew, because a

@@ -1,4 +1,4 @@
-//! Operators find the actions that a refusal ended, and have them tried again, on record.
+//! Operators find the actions that were given up, and have them tried again, on record.
 
 use axum::Router;
 use axum::http::StatusCode;

@@ -137,7 +137,7 @@ async fn a_read_model_that_is_ahead_of_the_log_stands_still_and_says_so() {
         let is_blocked = |it: &Value| {
             it["blocked"]
                 .as_str()
-                .is_some_and(|why| why.contains("another history"))
+                .is_some_and(|why| why.contains("another timeline"))
         };
         let are_blocked = read_models.iter().all(is_blocked);
         are_blocked.then_some(status.status.code())

@@ -19,7 +19,7 @@ const PATH: &str = "/v1/operations/actions";
 
 page_schema!(GivenUpActionPage of GivenUpAction);
 
-/// List the actions of reactors that a refusal ended (for operators)
+/// List the actions of reactors that were given up (for operators)
 #[utoipa::path(
     get,
     path = PATH,
