@@ -93,6 +93,20 @@ pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) 
         .layer(layers)
 }
 
+/// Wraps routes that answer even when the API is overloaded: of all that [`apply`] does, their requests are checked, and
+/// their responses have the headers for browsers.
+pub(crate) fn check_alone(router: Router, http: &config::Http) -> Router {
+    let answer = async |State(limits): State<HeadLimits>, request: Request, next: Next| {
+        let mut response = match request_checks::check(limits, &request) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        };
+        add_security_headers(&mut response);
+        response
+    };
+    router.layer(from_fn_with_state(HeadLimits::new(http), answer))
+}
+
 /// What a request must pass before its handler runs.
 struct Gate {
     head: HeadLimits,
@@ -194,10 +208,14 @@ impl Gate {
 async fn complete(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let respond = |request, correlation| gate.respond(request, correlation, next);
     let mut response = request_log::log_request(request, &gate.sampling, respond).await;
+    add_security_headers(&mut response);
+    response
+}
+
+fn add_security_headers(response: &mut Response) {
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
-    response
 }
 
 /// Origins are compared as whole texts; an entry that is not a header value matches none.

@@ -1,5 +1,5 @@
 //! Routes for operators and their machines: whether the process lives, whether it is ready, and its metrics.
-//! They are not meant for the public, and the limits of the API do not hold for them.
+//! They are not meant for the public, and the limits of the API on how much is handled do not hold for them.
 
 mod metrics;
 
@@ -19,9 +19,9 @@ use futures::future::{BoxFuture, Shared, WeakShared, join_all};
 use serde_json::json;
 
 use self::metrics::KeptMetrics;
-use crate::config;
 use crate::http::Problem;
 use crate::shutdown::Shutdown;
+use crate::{config, middleware};
 
 type Check = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
@@ -137,7 +137,7 @@ pub fn router(readiness: Readiness, http: &config::Http) -> Router {
         timeout: Duration::from_millis(http.readiness_timeout_ms),
         retry_after_s: http.retry_after_s,
     };
-    Router::new()
+    let routes = Router::new()
         .route(
             "/livez",
             get(|| async { axum::Json(json!({ "status": "alive" })) }),
@@ -145,7 +145,8 @@ pub fn router(readiness: Readiness, http: &config::Http) -> Router {
         .route("/readyz", get(readyz))
         .with_state(Arc::new(ops))
         .route("/metrics", get(metrics::metrics))
-        .with_state(KeptMetrics::new(http))
+        .with_state(KeptMetrics::new(http));
+    middleware::check_alone(routes, http)
 }
 
 /// A process that is about to stop is not ready, so that it is sent no new requests.

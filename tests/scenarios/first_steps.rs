@@ -6,11 +6,13 @@ use std::process::Stdio;
 use tidemark_tests::{App, Process, repository};
 use tokio::process::Command;
 
-/// The commands of the documents, in the order in which they are pasted.
+/// The commands of the README's first steps, and then of the guide for clients, in the order in which they are pasted.
 fn pasted() -> String {
-    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let text = |file| fs::read_to_string(repository().join(file)).unwrap();
+    let readme = text("README.md");
     let (_, steps) = readme.split_once("## Five minutes with curl").unwrap();
     let (steps, _) = steps.split_once("\n## ").unwrap();
+    let steps = steps.to_owned() + &text("docs/clients.md");
     let blocks = steps.split("```sh\n").skip(1);
     blocks.map(|it| it.split("```").next().unwrap()).collect()
 }
@@ -64,6 +66,10 @@ async fn the_commands_of_the_documents_succeed() {
         r#"[5,"auction.bid_placed""#,
         "ce_type=tidemark.auction.bid_placed",
         r#""status": "closed""#,
+        r#""code": "invalid""#,
+        "304",
+        r#""code": "precondition_failed""#,
+        "event: state",
     ] {
         assert!(printed.contains(seen), "no {seen} in {printed}\n{errors}");
     }

@@ -121,6 +121,17 @@ async fn requests_are_measured_by_route() {
 }
 
 #[tokio::test]
+async fn requests_of_operators_are_checked_as_all_others() {
+    let app = router(Readiness::new(), &config().http);
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let answer = get(&app, path, &[("host", "a"), ("host", "b")]).await;
+        assert_eq!(answer.problem(), (400, "invalid_host".to_owned()), "{path}");
+        let answer = get(&app, path, &[]).await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+}
+
+#[tokio::test]
 async fn operators_are_answered_when_the_api_is_overloaded() {
     let mut config = config();
     config.http.in_flight_max = 0;
