@@ -22,6 +22,17 @@ pub enum Share {
     Address(IpAddr),
 }
 
+impl Share {
+    /// What it is the share of.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Service(_) => "service",
+            Self::Address(_) => "address",
+        }
+    }
+}
+
 /// Admits work while there is less than a bound, in all and of one share.
 #[derive(Clone)]
 pub(crate) struct Admission {
@@ -56,8 +67,12 @@ impl Admission {
     /// At once, if there is no room: [`Error::TooManyRequests`] if the share is used up, which is the fault
     /// of whose it is, and [`Error::Overloaded`] if there is no room for anybody.
     pub(crate) fn admit(&self, share: Share) -> Result<Permit, Error> {
+        let too_many = Error::TooManyRequests {
+            share: share.kind(),
+            max: self.per_share_max,
+        };
         let held = self.shares.take(share, self.per_share_max);
-        let held = held.ok_or(Error::TooManyRequests)?;
+        let held = held.ok_or(too_many)?;
         let slot = Arc::clone(&self.slots).try_acquire_owned();
         let slot = slot.map_err(|_| Error::Overloaded)?;
         gauge!(self.gauge).increment(1);

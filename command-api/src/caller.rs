@@ -122,6 +122,10 @@ impl Caller {
             "idempotency_key_not_taken",
             "The answer holds secrets and is not stored, so an Idempotency-Key is not accepted.",
         )
+        .explained(
+            "The answer holds secrets and is not stored, so it cannot be given again under an Idempotency-Key.",
+            "Leave Idempotency-Key out.",
+        )
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use tidemark_domain::{Refusal, RefusalKind};
+use tidemark_domain::{Code, Refusal, RefusalKind};
 use tidemark_event_store::SealError;
 use tidemark_events::DecodeError;
-use tidemark_platform::http::Problem;
+use tidemark_platform::http::{FieldError, Problem};
 
 /// What `Retry-After` says, in seconds, wherever a client may try again. It is no setting: one second is the
 /// shortest time that the header can express, and a full queue, a conflict or the stop of one of several
@@ -42,8 +42,13 @@ pub enum Error {
     #[error("the command writes an event that is too large")]
     EventTooLarge,
     /// Too many commands, or passwords, of this principal or address wait already.
-    #[error("too many of your requests are waiting")]
-    TooManyRequests,
+    #[error("at most {max} such requests of one {share} may wait at a time")]
+    TooManyRequests {
+        /// Whose share it is: that of a user, a service or an address.
+        share: &'static str,
+        /// How many may wait at a time.
+        max: usize,
+    },
     /// Too many commands, or too many passwords, wait already, or the log takes them so slowly that this one
     /// waited until its deadline.
     #[error("too many requests are waiting")]
@@ -74,26 +79,82 @@ impl Error {
         Self::Internal(cause.to_string().into())
     }
 
-    /// The stable name of this error in metrics. It is the `code` of its problem too, unless all our APIs
-    /// share another one for its status.
+    /// The stable name of this error, in metrics and as the `code` of its problem, unless all our APIs share another one
+    /// for its status; and what it means.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
             Self::Refused(refusal) => refusal.code,
-            Self::VersionMismatch { .. } => "stale",
-            Self::IdempotencyKeyReused => "idempotency_key_reused",
-            Self::CommandNotAllowed(_) => "command_not_allowed",
-            Self::SubjectErased => "subject_erased",
-            Self::TooManyEvents => "too_many_events",
-            Self::EventTooLarge => "event_too_large",
-            Self::TooManyRequests => "too_many_requests",
-            Self::Overloaded => "overloaded",
-            Self::Contended => "contended",
-            Self::StorageUnavailable => "storage_unavailable",
-            Self::LogSetBack => "log_set_back",
-            Self::NewerBuild => "newer_build",
-            Self::ShuttingDown => "shutting_down",
-            Self::Internal(_) => "internal",
+            Self::VersionMismatch { .. } => Code {
+                name: "stale",
+                meaning: "What the request is about is at no version that If-Match names.",
+                what_to_do: "Read it again, and decide anew whether to send the request. The `version` of a command's problem is the present one.",
+            },
+            Self::IdempotencyKeyReused => Code {
+                name: "idempotency_key_reused",
+                meaning: "Another request was sent under this Idempotency-Key before: another method, path, If-Match or body.",
+                what_to_do: "Send each new command under a key of its own.",
+            },
+            Self::CommandNotAllowed(_) => Code {
+                name: "command_not_allowed",
+                meaning: "A service sent a command that its configuration does not let it send. No user is refused so.",
+                what_to_do: "List the command under the service in `[services]`, if it is to send it.",
+            },
+            Self::SubjectErased => Code {
+                name: "subject_erased",
+                meaning: "The person whose data the command holds was erased, so that nothing can be stored of them.",
+                what_to_do: "Nothing: an erasure cannot be undone.",
+            },
+            Self::TooManyEvents => Code {
+                name: "too_many_events",
+                meaning: "The command would write more events than a command may.",
+                what_to_do: "Ask for less in one command.",
+            },
+            Self::EventTooLarge => Code {
+                name: "event_too_large",
+                meaning: "The command would write an event that is larger than an event may be.",
+                what_to_do: "Send shorter texts and lists.",
+            },
+            Self::TooManyRequests { .. } => Code {
+                name: "too_many_requests",
+                meaning: "Too many requests of this client are being handled, or are waiting, at the moment.",
+                what_to_do: "Wait for answers before you send more: `detail` says how many there may be at a time.",
+            },
+            Self::Overloaded => Code {
+                name: "overloaded",
+                meaning: "Too many requests are being handled, or are waiting, at the moment.",
+                what_to_do: "Send the request again after `Retry-After`, with the same Idempotency-Key.",
+            },
+            Self::Contended => Code {
+                name: "contended",
+                meaning: "Other commands changed what this one decides on, again and again, until its time was over. It did not act.",
+                what_to_do: "Send the request again after `Retry-After`, with the same Idempotency-Key.",
+            },
+            Self::StorageUnavailable => Code {
+                name: "storage_unavailable",
+                meaning: "The database cannot be reached. A command may have taken effect or not.",
+                what_to_do: "Send the request again after `Retry-After`, a command with the same Idempotency-Key.",
+            },
+            Self::LogSetBack => Code {
+                name: "log_set_back",
+                meaning: "The log has lost events, and takes no commands before an operator has declared where it goes on.",
+                what_to_do: "Send the request again later, with the same Idempotency-Key.",
+            },
+            Self::NewerBuild => Code {
+                name: "newer_build",
+                meaning: "An event of a newer build is in the way, which this process does not know.",
+                what_to_do: "Send the request again after `Retry-After`: another process may know the event.",
+            },
+            Self::ShuttingDown => Code {
+                name: "shutting_down",
+                meaning: "This process is stopping.",
+                what_to_do: "Send the request again after `Retry-After`, a command with the same Idempotency-Key: another process takes it.",
+            },
+            Self::Internal(_) => Code {
+                name: "internal",
+                meaning: "Something went wrong on our side.",
+                what_to_do: "Send the request again later, a command with the same Idempotency-Key. If it stays so, report the `instance`.",
+            },
         }
     }
 }
@@ -130,9 +191,13 @@ impl From<SealError> for Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let code = error.code();
+        let Code {
+            name: code,
+            meaning,
+            what_to_do,
+        } = error.code();
         let detail = error.to_string();
-        match error {
+        let problem = match error {
             Error::Refused(refusal) => refusal_problem(&refusal),
             Error::VersionMismatch { current } => {
                 Self::precondition_failed(detail).with("version", current)
@@ -141,7 +206,7 @@ impl From<Error> for Problem {
             Error::EventTooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, detail),
             Error::CommandNotAllowed(_) => Self::forbidden(code, detail),
             Error::SubjectErased => Self::new(StatusCode::GONE, code, detail),
-            Error::TooManyRequests => Self::too_many_requests(detail),
+            Error::TooManyRequests { .. } => Self::too_many_requests(detail),
             Error::Overloaded
             | Error::Contended
             | Error::StorageUnavailable
@@ -149,12 +214,13 @@ impl From<Error> for Problem {
             | Error::NewerBuild
             | Error::ShuttingDown => Self::unavailable(code, detail, RETRY_AFTER_S),
             Error::Internal(cause) => Self::internal(cause),
-        }
+        };
+        problem.explained(meaning, what_to_do)
     }
 }
 
 fn refusal_problem(refusal: &Refusal) -> Problem {
-    let (code, detail) = (refusal.code, refusal.to_string());
+    let (code, detail) = (refusal.code.name, refusal.to_string());
     let problem = match refusal.kind {
         RefusalKind::Invalid => Problem::unprocessable(code, detail),
         RefusalKind::Unauthenticated => Problem::unauthorized(code, detail),
@@ -162,6 +228,13 @@ fn refusal_problem(refusal: &Refusal) -> Problem {
         RefusalKind::Forbidden => Problem::forbidden(code, detail),
         RefusalKind::NotFound => Problem::new(StatusCode::NOT_FOUND, code, detail),
         RefusalKind::Conflict => Problem::conflict(code, detail),
+    };
+    let problem = match refusal.field {
+        Some(field) => {
+            let pointer = format!("/{field}");
+            problem.errors(vec![FieldError::pointer(pointer, refusal.to_string())])
+        }
+        None => problem,
     };
     let problem = match refusal.retry_at {
         Some(at) => problem.with("retry_at", at),

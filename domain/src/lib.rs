@@ -17,7 +17,7 @@ pub mod operations;
 mod given;
 
 pub use decision::{
-    AggregateState, Claim, ClaimScope, Command, Load, LoadedStream, Reads, Reason, Refusal,
+    AggregateState, Claim, ClaimScope, Code, Command, Load, LoadedStream, Reads, Reason, Refusal,
     RefusalKind, StateSnapshot, States, Stop, View, Write,
 };
 pub use process_manager::{Action, ProcessManager};

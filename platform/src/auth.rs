@@ -21,7 +21,8 @@ use crate::config;
 use crate::config::Config;
 use crate::http::Problem;
 
-/// Why a key, a secret or a token cannot be used. Clients learn only that they are not authenticated.
+/// Why a key, a secret or a token cannot be used. Clients learn that they are not authenticated, and whether a token that
+/// was issued here has expired.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A setting is missing.
@@ -86,33 +87,39 @@ impl Authenticator {
             let detail = "The header authorization is sent more than once.";
             return Err(Problem::bad_request("repeated_header", detail));
         }
-        let refuse = || {
-            Problem::invalid_token(
-                "invalid_token",
-                "The token is not valid, or no longer valid.",
-            )
-        };
+        let refuse = |detail| Problem::invalid_token("invalid_token", detail);
+        let of_no_scheme =
+            || refuse("Send `Authorization: Bearer <access token>`, with the token of a log-in.");
         let (scheme, credential) = value
             .to_str()
             .ok()
             .and_then(|text| text.split_once(' '))
-            .ok_or_else(refuse)?;
+            .ok_or_else(of_no_scheme)?;
         // RFC 9110 allows several spaces.
         let credential = credential.trim_start_matches(' ');
         if scheme.eq_ignore_ascii_case("bearer") {
             let verified = self.0.verifier.verify(credential, self.0.clock.now());
             verified
                 .map(|claims| Principal::User(claims.into()))
-                .map_err(|e| refuse().caused_by(e))
+                .map_err(|e| refuse(fault_of_token(&e)).caused_by(e))
         } else if scheme.eq_ignore_ascii_case(services::SCHEME) {
             self.0
                 .services
                 .authenticate(credential)
                 .map(Principal::Service)
-                .ok_or_else(refuse)
+                .ok_or_else(|| refuse("No service has this name and this secret."))
         } else {
-            Err(refuse())
+            Err(of_no_scheme())
         }
+    }
+}
+
+/// What a client is told of a token that is not accepted.
+fn fault_of_token(error: &Error) -> &'static str {
+    if matches!(error, Error::Expired) {
+        "The access token has expired: refresh the session."
+    } else {
+        "The access token was not issued here, or was changed: log in again."
     }
 }
 

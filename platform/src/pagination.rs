@@ -93,7 +93,7 @@ impl Cursors {
             self.signed(scope, value).verify_truncated_left(tag).ok()?;
             serde_json::from_slice(value).ok()
         };
-        let detail = "The cursor does not come from a page of this query.";
+        let detail = "The cursor does not come from a page of this list with these filters. Start again without one.";
         value().ok_or_else(|| Problem::bad_request("invalid_cursor", detail))
     }
 

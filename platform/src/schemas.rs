@@ -48,15 +48,29 @@ impl Schemas {
     }
 
     /// What a value of the schema must be.
-    pub(crate) fn words(schema: &Value) -> &'static str {
-        match type_of(schema) {
+    pub(crate) fn words(schema: &Value) -> String {
+        let name = match type_of(schema) {
             "object" => "an object",
             "array" => "an array",
             "string" => "a string",
-            "integer" | "number" => "a number",
+            "integer" => return integers(schema),
+            "number" => "a number",
             "boolean" => "true or false",
             _ => "as the description says",
-        }
+        };
+        name.to_owned()
+    }
+
+    /// Whether the schema allows integers and nothing else but null.
+    pub(crate) fn is_integer(schema: &Value) -> bool {
+        type_of(schema) == "integer"
+    }
+
+    /// Whether the text is an integer in the range of the schema.
+    pub(crate) fn allows_integer(schema: &Value, text: &str) -> bool {
+        let (min, max) = bounds(schema);
+        text.parse()
+            .is_ok_and(|number| (min..=max).contains(&number))
     }
 
     /// A value that the schema allows.
@@ -99,6 +113,23 @@ fn type_of(schema: &Value) -> &str {
     types_of(schema)
         .find(|it| *it != "null")
         .unwrap_or_default()
+}
+
+/// The lowest and the highest integer that the schema allows.
+fn bounds(schema: &Value) -> (i64, i64) {
+    let min = schema["minimum"].as_i64().unwrap_or(i64::MIN);
+    let max = schema["maximum"].as_i64().unwrap_or(i64::MAX);
+    (min, max)
+}
+
+/// The integers that the schema allows, in words. A bound that only the machine sets is not told.
+fn integers(schema: &Value) -> String {
+    match bounds(schema) {
+        (i64::MIN, i64::MAX) => "an integer".to_owned(),
+        (i64::MIN, max) => format!("an integer of at most {max}"),
+        (min, i64::MAX) => format!("an integer of at least {min}"),
+        (min, max) => format!("an integer from {min} to {max}"),
+    }
 }
 
 fn text(schema: &Value) -> String {

@@ -30,7 +30,7 @@ pub struct Token {
 
 /// The text is not a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Tidemark must be sent exactly as a response gave it")]
+#[error("Tidemark must be sent exactly as an answer gave it")]
 pub struct Malformed;
 
 impl fmt::Display for Token {
@@ -83,8 +83,17 @@ impl<S: Sync> FromRequestParts<S> for Tidemark {
         let token = value.to_str().map_err(|_| Malformed).and_then(str::parse);
         token
             .map(|token| Self(Some(token)))
-            .map_err(|e| Problem::bad_request("invalid_tidemark", e.to_string()))
+            .map_err(|_| malformed())
     }
+}
+
+/// The header of a request is no token.
+#[must_use]
+pub fn malformed() -> Problem {
+    Problem::bad_request("invalid_tidemark", Malformed.to_string()).explained(
+        "The header `Tidemark` is not what an answer gave.",
+        "Send the header of an answer as it is, or none.",
+    )
 }
 
 #[cfg(test)]

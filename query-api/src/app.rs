@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::documents::{Document, HotDocuments};
-use crate::error::Error;
+use crate::error::{Error, NamedBy};
 use crate::freshness::{Fetched, Freshness, QueriedShards, on_timeline};
 use crate::live::{FirstDocuments, Followers, Reader};
 use crate::pools::Pools;
@@ -144,8 +144,9 @@ impl App {
         let mut reflects = Token { timeline, position };
         if let Some(token) = token {
             let newer = timeline.max(token.timeline);
-            let token = on_timeline(&self.pools.prompt, token, newer).await?;
-            reflects = on_timeline(&self.pools.prompt, reflects, newer).await?;
+            let pool = &self.pools.prompt;
+            let token = on_timeline(pool, token, NamedBy::Token, newer).await?;
+            reflects = on_timeline(pool, reflects, NamedBy::Token, newer).await?;
             reflects.position = reflects.position.max(token.position);
         }
         Ok((Some(page_end), Some(reflects)))

@@ -1,5 +1,7 @@
 //! Why a query is not answered, and the problem that its client receives.
 
+use std::fmt;
+
 use axum::response::{IntoResponse, Response};
 use tidemark_event_store::SealError;
 use tidemark_platform::http::Problem;
@@ -13,15 +15,36 @@ const STATEMENT_TIMEOUT: &str = "57014";
 /// system.
 const SERVER_FAULT_CLASSES: [&str; 6] = ["08", "40", "53", "55", "57", "58"];
 
+/// By what a client named a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    /// The `Tidemark` of the request, or its cursor, which holds one.
+    Token,
+    /// The id of the last event of a live stream.
+    LastEventId,
+    /// The parameter of the log's events.
+    AfterPosition,
+}
+
+impl fmt::Display for NamedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token => "the Tidemark, or the cursor,",
+            Self::LastEventId => "Last-Event-ID",
+            Self::AfterPosition => "`after_position`",
+        })
+    }
+}
+
 /// Why a query is not answered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The token names a position in another history of the log.
-    #[error("the Tidemark belongs to another timeline")]
-    OtherTimeline,
+    /// The position that the client named is of another timeline than the log.
+    #[error("{0} belongs to another timeline; send the request without it")]
+    OtherTimeline(NamedBy),
     /// The log has not reached the position that the client named.
-    #[error("the position is beyond the end of the log")]
-    FuturePosition,
+    #[error("{0} names a position beyond the end of the log; send the request without it")]
+    FuturePosition(NamedBy),
     /// The stream has not reached the version that the client asked for.
     #[error("the version is beyond the end of the stream")]
     FutureVersion,
@@ -41,8 +64,8 @@ pub(crate) enum Error {
     #[error("not found")]
     NotFound,
     /// The clients at an address have as many live updates open as they may.
-    #[error("too many live updates of this address are open")]
-    TooManyOfAddress,
+    #[error("at most {0} live updates of one address may be open at a time")]
+    TooManyOfAddress(usize),
     /// The limit of open live updates is reached.
     #[error("too many live updates are open")]
     TooManyClients,
@@ -53,10 +76,14 @@ pub(crate) enum Error {
     #[error("this process is about to end")]
     ShuttingDown,
     /// The user is not an auditor, and only auditors may read history.
-    #[error("this requires the role auditor")]
+    #[error(
+        "this requires the role auditor; if you were granted it since you logged in, refresh the session"
+    )]
     NotAuditor,
     /// The user is not an operator, and only operators may see how the system is.
-    #[error("this requires the role operator")]
+    #[error(
+        "this requires the role operator; if you were granted it since you logged in, refresh the session"
+    )]
     NotOperator,
     /// The session in which the user asks is over.
     #[error("you are logged out; log in again")]
@@ -89,28 +116,56 @@ impl From<Problem> for Error {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let text = format!("{error}.");
-        let unavailable = |code| Self::unavailable(code, sentence(&text), RETRY_AFTER_S);
+        let text = error.to_string();
+        let unavailable = |code| Self::unavailable(code, &*text, RETRY_AFTER_S);
         match error {
-            Error::OtherTimeline => Self::conflict("other_timeline", sentence(&text)),
-            Error::FuturePosition => Self::bad_request("future_position", sentence(&text)),
-            Error::FutureVersion => Self::bad_request("future_version", sentence(&text)),
-            Error::FutureMoment => Self::bad_request("future_moment", sentence(&text)),
-            Error::Blocked => unavailable("blocked"),
-            Error::Parked => unavailable("parked"),
-            Error::Behind => unavailable("behind"),
+            Error::OtherTimeline(_) => Self::conflict("other_timeline", text).explained(
+                "A Tidemark, a cursor or a Last-Event-ID is of a future that the log has lost, or of another log.",
+                "Send the request without it. What it stood for may not have happened: look it up.",
+            ),
+            Error::FuturePosition(_) => Self::bad_request("future_position", text).explained(
+                "A Tidemark, a cursor, a Last-Event-ID or a position is beyond the end of the log.",
+                "Send the request without it, and take positions only from answers.",
+            ),
+            Error::FutureVersion => Self::bad_request("future_version", text).explained(
+                "The stream has not reached the version.",
+                "State a version that an answer gave.",
+            ),
+            Error::FutureMoment => Self::bad_request("future_moment", text).explained(
+                "The moment has not come, so what happened until then is not known.",
+                "State an earlier moment, or none for the present.",
+            ),
+            Error::Blocked => unavailable("blocked").explained(
+                "The read model has stopped before the position that the answer must reflect, and waits for an operator.",
+                "Send the query again later, or without a Tidemark for an answer from before that position.",
+            ),
+            Error::Parked => unavailable("parked").explained(
+                "What is asked for lacks an event that could not be applied, and waits for repair.",
+                "Send the query again later, or without a Tidemark for an answer that lacks the event.",
+            ),
+            Error::Behind => unavailable("behind").explained(
+                "The read model did not reach the position that the answer must reflect in time.",
+                "Send the query again after `Retry-After`.",
+            ),
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
-            Error::TooManyOfAddress => Self::too_many_requests(sentence(&text)),
-            Error::TooManyClients | Error::TooManyBegin => unavailable("too_many_clients"),
-            Error::ShuttingDown => unavailable("shutting_down"),
-            Error::NotAuditor | Error::NotOperator => {
-                Self::forbidden("role_required", sentence(&text))
-            }
-            Error::LoggedOut => Self::invalid_token("logged_out", sentence(&text)),
-            Error::NotRecorded(cause) => {
-                let detail = "Every reading of history is recorded first, and this is not possible right now.";
-                Self::unavailable("not_recorded", detail, RETRY_AFTER_S).caused_by(cause)
-            }
+            Error::TooManyOfAddress(_) => Self::too_many_requests(text),
+            Error::TooManyClients | Error::TooManyBegin => unavailable("too_many_clients").explained(
+                "As many live updates are open, or begin, as this process can serve.",
+                "Connect again after `Retry-After`.",
+            ),
+            Error::ShuttingDown => unavailable("shutting_down").explained(
+                "This process is about to end.",
+                "Send the query again after `Retry-After`: another process answers it.",
+            ),
+            Error::NotAuditor | Error::NotOperator => Self::forbidden("role_required", text).explained(
+                "The user does not hold the role that this requires, or the access token does not say so yet.",
+                "If you were granted the role since you logged in, refresh the session. Else ask an administrator for it.",
+            ),
+            Error::LoggedOut => Self::invalid_token("logged_out", text).explained(
+                "The session of the access token is over: the user logged out, or it has expired.",
+                "Log in again.",
+            ),
+            Error::NotRecorded(cause) => not_recorded().caused_by(cause),
             Error::Storage(error) => storage(&error),
             Error::Sealing(SealError::Storage(error)) => storage(&error),
             Error::Event(error) if error.is_newer_build() => newer_build().caused_by(error),
@@ -130,22 +185,50 @@ impl IntoResponse for Error {
     }
 }
 
+/// `Last-Event-ID` is the id of no event.
+pub(crate) fn malformed_last_event_id() -> Problem {
+    let detail =
+        "Last-Event-ID must be the id of an event of this stream. Send the request without it.";
+    Problem::bad_request("invalid_last_event_id", detail).explained(
+        "Last-Event-ID is not the id of an event of such a stream.",
+        "Send the id of the last event as it was sent, or none.",
+    )
+}
+
+/// A reading of history cannot be put on record.
+fn not_recorded() -> Problem {
+    let detail = "Every reading of history is recorded first, and this is not possible right now.";
+    Problem::unavailable("not_recorded", detail, RETRY_AFTER_S).explained(
+        "Every reading of history is recorded first, and the command API does not take the record.",
+        "Send the query again after `Retry-After`.",
+    )
+}
+
 /// An event was written by a newer build.
 pub(crate) fn newer_build() -> Problem {
     let detail = "The history contains an event that this build does not know.";
-    Problem::unavailable("newer_build", detail, RETRY_AFTER_S)
+    Problem::unavailable("newer_build", detail, RETRY_AFTER_S).explained(
+        "An event of a newer build is in the way, which this process does not know.",
+        "Send the query again after `Retry-After`: another process may know the event.",
+    )
 }
 
 /// A statement took longer than the configuration allows.
 pub(crate) fn too_slow() -> Problem {
     let detail = "The query took too long. Ask for less.";
-    Problem::unavailable("too_slow", detail, RETRY_AFTER_S)
+    Problem::unavailable("too_slow", detail, RETRY_AFTER_S).explained(
+        "The query took longer than it may.",
+        "Ask for less: a smaller page, or a narrower filter.",
+    )
 }
 
 /// Postgres does not answer.
 pub(crate) fn storage_unavailable() -> Problem {
     let detail = "The database cannot be reached right now.";
-    Problem::unavailable("storage_unavailable", detail, RETRY_AFTER_S)
+    Problem::unavailable("storage_unavailable", detail, RETRY_AFTER_S).explained(
+        "The database cannot be reached.",
+        "Send the query again after `Retry-After`.",
+    )
 }
 
 fn storage(error: &sqlx::Error) -> Problem {
@@ -174,14 +257,6 @@ fn storage(error: &sqlx::Error) -> Problem {
     } else {
         Problem::internal(error)
     }
-}
-
-/// The text with its first letter in upper case.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::tidemark::Token;
 use tokio::time::{Instant, timeout_at};
 
-use crate::error::Error;
+use crate::error::{Error, NamedBy};
 
 pub(crate) use checkpoints::Checkpoints;
 pub(crate) use fetched::{Fetched, ParkedMark};
@@ -119,7 +119,7 @@ impl Freshness {
         let mut checkpoints = self.checkpoints.subscribe();
         loop {
             let fetched = read().await?;
-            let token = on_timeline(&self.pool, token, fetched.timeline).await?;
+            let token = on_timeline(&self.pool, token, NamedBy::Token, fetched.timeline).await?;
             if fetched.is_fresh_enough(Some(token))? {
                 return Ok(fetched);
             }
@@ -146,7 +146,7 @@ pub(crate) async fn fresh_head(log: &Log, token: Option<Token>) -> Result<Token,
         items: Vec::new(),
     };
     if let Some(token) = token {
-        let token = on_timeline(log.pool(), token, head.timeline).await?;
+        let token = on_timeline(log.pool(), token, NamedBy::Token, head.timeline).await?;
         fetched.is_fresh_enough(Some(token))?;
     }
     Ok(fetched.token())

@@ -9,6 +9,7 @@ mod operations;
 
 use garde::Validate;
 use serde::Deserialize;
+use tidemark_platform::config;
 use utoipa::IntoParams;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,8 +44,8 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(operations::router())
 }
 
-/// The description of this API for clients.
+/// The description of this API for clients, with its `limits`.
 #[must_use]
-pub fn api() -> OpenApi {
-    description::of(router().into_openapi())
+pub fn api(limits: &config::Query) -> OpenApi {
+    description::of(router().into_openapi(), limits)
 }

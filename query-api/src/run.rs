@@ -69,7 +69,7 @@ fn router(config: &Config, app: App, log: Log, clock: Clock) -> Result<Router, S
     });
     let authenticator = Authenticator::from_config(config, clock)?;
     let queries = axum::Router::from(routes::router()).with_state(app);
-    let queries = openapi::described(queries, routes::api());
+    let queries = openapi::described(queries, routes::api(&config.query));
     Ok(middleware::apply(queries, &config.http, authenticator)
         .merge(ops::router(readiness, &config.http)))
 }

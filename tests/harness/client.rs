@@ -261,6 +261,12 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
+    /// What the problem says is wrong; empty if the answer is none.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        self.body["detail"].as_str().unwrap_or_default()
+    }
+
     /// Fails the test unless the answer is this problem, in the form that every problem has.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) {
@@ -283,6 +289,7 @@ impl Answer {
         for member in ["title", "detail", "instance"] {
             assert!(self.body[member].is_string(), "no {member}: {self:?}");
         }
+        assert!(is_sentence(self.detail()), "{self:?}");
         assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
         assert!(!self.header("x-correlation-id").is_empty(), "{self:?}");
         let says_when = !self.header("retry-after").is_empty();
@@ -306,4 +313,11 @@ impl Answer {
             })
             .collect()
     }
+}
+
+/// Whether a text begins like a sentence, or with a name between backticks, and ends with a stop.
+#[must_use]
+pub fn is_sentence(text: &str) -> bool {
+    let begins = text.starts_with(|it: char| it == '`' || it.is_uppercase());
+    begins && text.ends_with(['.', '!', '?'])
 }

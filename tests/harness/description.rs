@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+use tidemark_platform::Config;
 
 use crate::client::Answer;
 
@@ -29,11 +30,16 @@ struct Operation {
     bodies: BTreeMap<String, Validator>,
 }
 
-static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
-    let apis = [tidemark_command_api::api(), tidemark_query_api::api()];
-    let apis = apis.map(|api| serde_json::to_value(api).unwrap());
-    apis.iter().flat_map(operations).collect()
-});
+static OPERATIONS: LazyLock<Vec<Operation>> =
+    LazyLock::new(|| apis().iter().flat_map(operations).collect());
+
+/// The descriptions of the command API and of the query API, with the default settings.
+#[must_use]
+pub fn apis() -> [Value; 2] {
+    let config = Config::from_vars([]).unwrap();
+    let query = tidemark_query_api::api(&config.query);
+    [tidemark_command_api::api(), query].map(|api| serde_json::to_value(api).unwrap())
+}
 
 fn operations(api: &Value) -> Vec<Operation> {
     let mut components = api["components"].clone();

@@ -37,7 +37,7 @@ pub use client::{Answer, Client};
 pub use collector::Collector;
 pub use database::Database;
 pub use deployment::Deployment;
-pub use description::{close, validator};
+pub use description::{apis, close, validator};
 pub use market::Market;
 pub use people::User;
 pub use process::Process;

@@ -58,7 +58,7 @@ impl QueuedCommand {
     pub(super) fn answer(self, answer: Answer) {
         let outcome = match &answer {
             Ok(_) => "accepted",
-            Err(error) => error.code(),
+            Err(error) => error.code().name,
         };
         let command = self.submission.command.name();
         counter!("tidemark_commands_total", "command" => command, "outcome" => outcome)

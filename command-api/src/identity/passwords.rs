@@ -19,7 +19,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::feedback::Feedback;
-use zxcvbn::{Entropy, Score, zxcvbn};
+use zxcvbn::matching::patterns::MatchPattern;
+use zxcvbn::{Entropy, Match, Score, zxcvbn};
 
 use crate::admission::{Admission, Permit, Share};
 use crate::error::Error;
@@ -105,7 +106,7 @@ impl Passwords {
         let argon2 = self.argon2.clone();
         self.run(admitted, move || {
             let context: Vec<_> = context.iter().map(String::as_str).collect();
-            if let Some(reason) = weakness(estimate(&head(&password), &context)) {
+            if let Some(reason) = weakness(estimate(&head(&password), &context), &context) {
                 return Err(refusal(format!("is too easily guessed: {reason}")));
             }
             Ok(hash(&argon2, &password)?)
@@ -195,15 +196,32 @@ fn estimate(password: &str, context: &[&str]) -> Option<Entropy> {
 ///
 /// A password without an estimate counts as easily guessed. NIST requires that a new password is compared
 /// with those that are commonly used or expected, which this one was not, and its owner can choose another.
-fn weakness(estimate: Option<Entropy>) -> Option<String> {
+fn weakness(estimate: Option<Entropy>, context: &[&str]) -> Option<String> {
     let Some(estimate) = estimate else {
         return Some("It cannot be measured.".to_owned());
     };
     if estimate.score() >= Score::Three {
         return None;
     }
+    if names(estimate.sequence(), context) {
+        return Some("It contains your name, your address or the name of this service.".to_owned());
+    }
     let warning = estimate.feedback().and_then(Feedback::warning);
     Some(warning.map_or_else(|| "It is a common pattern.".to_owned(), |w| w.to_string()))
+}
+
+/// Whether one of the parts of a password, which may be repeated, is among what others know of its owner.
+fn names(parts: &[Match], context: &[&str]) -> bool {
+    parts.iter().any(|part| {
+        if let MatchPattern::Repeat(repeat) = &part.pattern {
+            return names(&repeat.base_matches, context);
+        }
+        let MatchPattern::Dictionary(word) = &part.pattern else {
+            return false;
+        };
+        let mut known = context.iter().map(|it| it.to_lowercase());
+        known.any(|it| it == word.matched_word)
+    })
 }
 
 fn refusal(reason: String) -> Problem {
@@ -224,7 +242,18 @@ mod tests {
     #[test]
     fn a_password_that_cannot_be_measured_counts_as_easily_guessed() {
         let overflowing = "20201010".repeat(8);
-        let reason = weakness(estimate(&overflowing, &[]));
+        let reason = weakness(estimate(&overflowing, &[]), &[]);
         assert_eq!(reason.as_deref(), Some("It cannot be measured."));
+    }
+
+    #[test]
+    fn a_password_of_ones_own_name_is_told_so() {
+        let context = ["Ada Lovelace", "tidemark"];
+        for password in ["Ada Lovelace", "tidemarktidemark"] {
+            let reason = weakness(estimate(password, &context), &context).unwrap();
+            assert!(reason.contains("your name"), "{password}: {reason}");
+        }
+        let common = weakness(estimate("passwordpassword", &context), &context).unwrap();
+        assert!(!common.contains("your name"), "{common}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use tidemark_domain::Command;
-use tidemark_platform::http::Problem;
+use tidemark_platform::http::IdempotencyKey;
 use tidemark_platform::openapi;
 use tidemark_platform::openapi::{Described, Header};
 use utoipa::openapi::{RefOr, Response};
@@ -19,8 +19,7 @@ use crate::error::Error;
         title = "Tidemark command API",
         description = "Accepts commands. Each answer is sent after its events are durable in the log, and \
                        carries the header `Tidemark`. Send that header with a query, and the query reflects \
-                       the command. Where something was created, the header `Location` is the path at \
-                       which the query API shows it."
+                       the command. Where something was created, the header `Location` says where it is."
     ),
     servers((url = "/", description = "The process that this description comes from.")),
     tags(
@@ -49,7 +48,6 @@ fn describe(operation: &mut Described<'_>) {
     operation.reads_credentials();
     operation.refuses([
         Error::CommandNotAllowed("place_bid"),
-        Error::SubjectErased,
         Error::TooManyEvents,
         Error::EventTooLarge,
         Error::Overloaded,
@@ -59,6 +57,9 @@ fn describe(operation: &mut Described<'_>) {
         Error::NewerBuild,
         Error::ShuttingDown,
     ]);
+    if operation.has_path_parameter() {
+        operation.takes(Header::IF_MATCH);
+    }
     operation.answers(Header::TIDEMARK);
     operation.answers_if("201", Header::LOCATION);
     if operation.is_tagged("services") {
@@ -77,10 +78,7 @@ fn describe(operation: &mut Described<'_>) {
 fn describe_idempotency(operation: &mut Described<'_>) {
     operation.takes(Header::IDEMPOTENCY_KEY);
     operation.answers(Header::IDEMPOTENCY_REPLAYED);
-    operation.refuses([Problem::bad_request(
-        "invalid_idempotency_key",
-        "Idempotency-Key must be a UUID, or 16 to 64 letters, digits, '_' and '-'.",
-    )]);
+    operation.refuses([IdempotencyKey::malformed()]);
     operation.refuses([Error::IdempotencyKeyReused]);
 }
 

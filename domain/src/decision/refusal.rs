@@ -19,13 +19,29 @@ pub enum RefusalKind {
     Conflict,
 }
 
+/// The stable name of a kind of refusal, and what a client that meets it wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The name that clients act on, such as `bid_too_low`.
+    pub name: &'static str,
+    /// What it means, in whole sentences that hold of every refusal with this code.
+    pub meaning: &'static str,
+    /// What the client can do, in whole sentences.
+    pub what_to_do: &'static str,
+}
+
 /// The reason for a refusal. Each noun lists its own reasons in an enum named `Error`.
 pub trait Reason: std::error::Error {
     /// What sort of refusal it is.
     fn kind(&self) -> RefusalKind;
 
-    /// The stable name that clients act on, such as `bid_too_low`.
-    fn code(&self) -> &'static str;
+    /// The stable name that clients act on, and what it means.
+    fn code(&self) -> Code;
+
+    /// The field of the command that is to blame, by the name that clients know, if it is one.
+    fn field(&self) -> Option<&'static str> {
+        None
+    }
 
     /// When the same command may succeed, if that is known.
     fn retry_at(&self) -> Option<Timestamp> {
@@ -44,10 +60,12 @@ pub trait Reason: std::error::Error {
 pub struct Refusal {
     /// What sort of refusal it is.
     pub kind: RefusalKind,
-    /// The stable name that clients act on, such as `bid_too_low`.
-    pub code: &'static str,
-    /// The reason as a sentence that people read.
+    /// The stable name that clients act on, and what it means.
+    pub code: Code,
+    /// The reason as people read it.
     pub detail: String,
+    /// The field of the command that is to blame, by the name that clients know, if it is one.
+    pub field: Option<&'static str>,
     /// When the same command may succeed, if that is known.
     pub retry_at: Option<Timestamp>,
     /// The lowest amount that would be accepted, if the amount was too low.
@@ -64,6 +82,12 @@ impl Refusal {
             Unauthenticated | LoggedOut | Forbidden | NotFound
         )
     }
+
+    /// The same, blamed on this field of the command.
+    pub(crate) fn about(self, field: &'static str) -> Self {
+        let field = Some(field);
+        Self { field, ..self }
+    }
 }
 
 /// These reasons as refusals.
@@ -77,6 +101,7 @@ impl<R: Reason> From<R> for Refusal {
             kind: reason.kind(),
             code: reason.code(),
             detail: reason.to_string(),
+            field: reason.field(),
             retry_at: reason.retry_at(),
             minimum: reason.minimum(),
         }

@@ -23,6 +23,16 @@ pub enum Load {
     Claim(Claim),
 }
 
+impl Stop {
+    /// The same, but a refusal is blamed on this field of the command.
+    pub(crate) fn about(self, field: &'static str) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.about(field)),
+            load @ Self::Load(_) => load,
+        }
+    }
+}
+
 impl<R: Reason> From<R> for Stop {
     fn from(reason: R) -> Self {
         Self::Refused(reason.into())

@@ -7,7 +7,7 @@ use tidemark_events::{Actor, SessionId, UserId};
 use crate::decision::refusals;
 use crate::identity::session::Session;
 use crate::identity::user::User;
-use crate::{Reason, Refusal, RefusalKind, Stop, View};
+use crate::{Code, Reason, Refusal, RefusalKind, Stop, View};
 
 /// Why the caller may not do this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,12 +35,28 @@ impl Reason for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            Self::Login => "unauthenticated",
-            Self::LoggedOut => "logged_out",
-            Self::Role(_) => "role_required",
-            Self::Service => "service_required",
+            Self::Login => Code {
+                name: "unauthenticated",
+                meaning: "The request carries no credential of a user who is logged in, or of a service.",
+                what_to_do: "Log in, and send the access token as `Authorization: Bearer`.",
+            },
+            Self::LoggedOut => Code {
+                name: "logged_out",
+                meaning: "The session of the access token is over: the user logged out, or it has expired.",
+                what_to_do: "Log in again.",
+            },
+            Self::Role(_) => Code {
+                name: "role_required",
+                meaning: "The user does not hold the role that this requires.",
+                what_to_do: "Ask an administrator for the role. A role that was granted after the log-in is in the access token once the session is refreshed.",
+            },
+            Self::Service => Code {
+                name: "service_required",
+                meaning: "Only other parts of the system may do this, and a user sent the request.",
+                what_to_do: "Nothing: this is not for users.",
+            },
         }
     }
 }
@@ -119,7 +135,8 @@ mod tests {
 
     #[test]
     fn callers_are_told_what_they_lack() {
-        let codes = |refusals: Vec<Refusal>| refusals.iter().map(|it| it.code).collect::<Vec<_>>();
+        let codes =
+            |refusals: Vec<Refusal>| refusals.iter().map(|it| it.code.name).collect::<Vec<_>>();
         let of_users = codes(role_refusals(Role::Buyer));
         assert_eq!(of_users, ["unauthenticated", "logged_out", "role_required"]);
         let of_services = codes(service_refusals());

@@ -11,7 +11,8 @@ use tidemark_events::{CategoryId, Slug};
 use crate::decision::refusals;
 use crate::identity::access;
 use crate::{
-    AggregateState, Claim, ClaimScope, Command, Reason, Refusal, RefusalKind, Stop, View, Write,
+    AggregateState, Claim, ClaimScope, Code, Command, Reason, Refusal, RefusalKind, Stop, View,
+    Write,
 };
 
 /// Why a command on a category is refused.
@@ -44,13 +45,33 @@ impl Reason for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            Self::NotFound => "category_not_found",
-            Self::Inactive => "category_inactive",
-            Self::TooDeep => "category_too_deep",
-            Self::Active => "category_active",
-            Self::SlugTaken => "slug_taken",
+            Self::NotFound => Code {
+                name: "category_not_found",
+                meaning: "No category has this id.",
+                what_to_do: "Check the id.",
+            },
+            Self::Inactive => Code {
+                name: "category_inactive",
+                meaning: "The category, or one above it, is not active, so that nothing new may be filed under it.",
+                what_to_do: "Choose another category, or have an administrator activate it.",
+            },
+            Self::TooDeep => Code {
+                name: "category_too_deep",
+                meaning: "The new category would be too far down in the tree.",
+                what_to_do: "Choose a parent that is further up.",
+            },
+            Self::Active => Code {
+                name: "category_active",
+                meaning: "The category that is to be activated is active.",
+                what_to_do: "Nothing: it is as wanted.",
+            },
+            Self::SlugTaken => Code {
+                name: "slug_taken",
+                meaning: "Another category has this slug.",
+                what_to_do: "Choose another slug.",
+            },
         }
     }
 }
@@ -169,7 +190,7 @@ impl Command for Create {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require(view, Role::Admin)?;
         if let Some(parent_id) = self.parent_id
-            && active_level(view, parent_id)? >= DEPTH_MAX
+            && active_level(view, parent_id).map_err(|stop| stop.about("parent_id"))? >= DEPTH_MAX
         {
             return Err(Error::TooDeep.into());
         }

@@ -7,7 +7,7 @@ use tidemark_events::operations::rebuild::Reason;
 
 use crate::decision::refusals;
 use crate::identity::access;
-use crate::{AggregateState, Command, Refusal, RefusalKind, Stop, View, Write};
+use crate::{AggregateState, Code, Command, Refusal, RefusalKind, Stop, View, Write};
 
 /// Why a command about the relay is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,9 +27,19 @@ impl crate::Reason for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            Self::FuturePosition { .. } => "future_position",
+            Self::FuturePosition { .. } => Code {
+                name: "position_not_in_log",
+                meaning: "The log holds no event yet at the position from which it is to be published again.",
+                what_to_do: "State a position of the log: `detail` says where it ends.",
+            },
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::FuturePosition { .. } => Some("from_position"),
         }
     }
 }

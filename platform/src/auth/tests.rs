@@ -5,8 +5,10 @@ mod tokens;
 
 use axum::Router;
 use axum::routing::get as on_get;
+use chrono::TimeDelta;
+use uuid::Uuid;
 
-use super::{Authenticated, Principal, Service, User};
+use super::{Authenticated, Issuer, Principal, Service, User};
 use crate::middleware;
 use crate::testing;
 use crate::testing::{config, get, token};
@@ -63,6 +65,26 @@ async fn the_scheme_is_read_in_any_case_and_other_forms_are_refused() {
             (401, "invalid_token".to_owned()),
             "{header}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_send() {
+    let config = config();
+    let before = testing::now() - TimeDelta::days(1);
+    let issuer = Issuer::from_config(&config.auth).unwrap();
+    let expired = issuer.issue(before, Uuid::nil(), &testing::user()).unwrap();
+    for (header, words) in [
+        (token(&config), "Send `Authorization: Bearer"),
+        ("Basic YTpi".to_owned(), "Send `Authorization: Bearer"),
+        (format!("Bearer {expired}"), "The access token has expired"),
+        ("Bearer x".to_owned(), "The access token was not issued"),
+        ("Service mailer:x".to_owned(), "No service has this name"),
+    ] {
+        let answer = get(&app(), "/v1/anyone", &[("authorization", &header)]).await;
+        let problem = answer.json();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(words), "{header}: {detail}");
     }
 }
 

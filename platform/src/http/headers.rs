@@ -67,6 +67,18 @@ fn version(tag: &EntityTag) -> Option<u64> {
     (version.to_string() == opaque).then_some(version)
 }
 
+impl IdempotencyKey {
+    /// The problem with a key of another form.
+    #[must_use]
+    pub fn malformed() -> Problem {
+        let detail = "Idempotency-Key must be a UUID, or 16 to 64 letters, digits, '_' and '-'.";
+        Problem::bad_request("invalid_idempotency_key", detail).explained(
+            "Idempotency-Key does not have the form of a key.",
+            "Send a UUID.",
+        )
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
@@ -84,9 +96,8 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
                         .bytes()
                         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
             });
-        let detail = "Idempotency-Key must be a UUID, or 16 to 64 letters, digits, '_' and '-'.";
         key.map(|key| Self(Some(key.to_owned())))
-            .ok_or_else(|| Problem::bad_request("invalid_idempotency_key", detail))
+            .ok_or_else(Self::malformed)
     }
 }
 

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 
 use self::schema::Schema;
 use super::body::BodyLimits;
-use super::{FieldError, Problem};
+use super::{FieldError, Problem, words};
 
 /// The most faults of a body that are told at once.
 const FAULTS_MAX: usize = 32;
@@ -82,6 +82,9 @@ where
     let malformed = |detail: String| Problem::bad_request("malformed_json", detail);
     let text =
         std::str::from_utf8(body).map_err(|e| malformed(format!("The body is not UTF-8: {e}.")))?;
+    if text.trim_ascii().is_empty() {
+        return Err(malformed("A JSON body is required.".to_owned()));
+    }
     let mut refused = strict::check(text, depth_max).map_err(malformed)?;
     if let Ok(body) = serde_json::from_str(text) {
         Schema::of::<T>().tell_misfits(&body, &mut refused);
@@ -128,6 +131,6 @@ fn violations(report: &garde::Report) -> Vec<FieldError> {
     };
     report
         .iter()
-        .map(|(path, error)| FieldError::pointer(pointer(path), error.message()))
+        .map(|(path, error)| FieldError::pointer(pointer(path), words::of_rule(error.message())))
         .collect()
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
-use axum::extract::FromRequestParts;
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use garde::Validate;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{FieldError, Problem, words};
 
@@ -22,13 +25,36 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        path.map(|axum::extract::Path(value)| Self(value))
-            .map_err(|rejection| {
-                let detail =
-                    "A parameter of the path does not have the form that the description gives.";
-                Problem::bad_request("invalid_path", detail).caused_by(rejection.body_text())
-            })
+        let rejection = match path {
+            Ok(axum::extract::Path(value)) => return Ok(Self(value)),
+            Err(rejection) => rejection,
+        };
+        let given = RawPathParams::from_request_parts(parts, state).await;
+        let detail = given.ok().and_then(|given| misfit(&rejection, &given));
+        let detail = detail.unwrap_or_else(|| {
+            "A parameter of the path does not have the form that the description gives.".to_owned()
+        });
+        Err(Problem::bad_request("invalid_path", detail).caused_by(rejection.body_text()))
     }
+}
+
+/// Which parameter of the path is wrong, and how, if that is known.
+fn misfit(rejection: &PathRejection, given: &RawPathParams) -> Option<String> {
+    let PathRejection::FailedToDeserializePathParams(error) = rejection else {
+        return None;
+    };
+    let (name, message) = if let ErrorKind::DeserializeError { key, message, .. } = error.kind() {
+        (key.as_str(), message)
+    } else if let ErrorKind::Message(message) = error.kind() {
+        // Serde quotes a value that is none of the allowed ones, but axum does not add which parameter has it.
+        let is_quoted = |value: &str| message.contains(&format!("`{value}`"));
+        let (name, _) = given.iter().find(|(_, value)| is_quoted(value))?;
+        (name, message)
+    } else {
+        return None;
+    };
+    let fault = words::of_parser(message, &Value::Null);
+    Some(format!("`{name}` {fault}."))
 }
 
 /// The parameters of the query string. A repeated one is answered 400; one that is unknown (if the type
@@ -58,9 +84,9 @@ fn parse<T: DeserializeOwned + Validate<Context = ()>>(query: &str) -> Result<T,
     let value: T = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs()))
         .map_err(|error| Problem::invalid(vec![unacceptable(&error)]))?;
     value.validate().map_err(|report| {
-        let errors = report
-            .iter()
-            .map(|(path, error)| FieldError::parameter(path.to_string(), error.message()));
+        let errors = report.iter().map(|(path, error)| {
+            FieldError::parameter(path.to_string(), words::of_rule(error.message()))
+        });
         Problem::invalid(errors.collect())
     })?;
     Ok(value)
@@ -74,6 +100,6 @@ fn unacceptable(error: &serde_path_to_error::Error<serde_urlencoded::de::Error>)
         .and_then(|d| d.strip_suffix('`'));
     FieldError::parameter(
         missing.map_or_else(|| error.path().to_string(), str::to_owned),
-        words::of_parser(&detail),
+        words::of_parser(&detail, &Value::Null),
     )
 }

@@ -23,6 +23,8 @@ pub struct Problem(Box<Inner>);
 struct Inner {
     status: StatusCode,
     code: &'static str,
+    /// What problems with this code mean, and what a client can do, where it is declared.
+    explanation: (&'static str, &'static str),
     detail: String,
     errors: Vec<FieldError>,
     members: Map<String, Value>,
@@ -31,12 +33,14 @@ struct Inner {
 }
 
 impl Problem {
-    /// A problem of any kind. `code` is in `snake_case`, and its meaning must never change.
+    /// A problem of any kind. `code` is in `snake_case`, and its meaning must never change. `detail` is made a whole
+    /// sentence.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             status,
             code,
-            detail: detail.into(),
+            explanation: ("", ""),
+            detail: sentence(detail.into()),
             errors: Vec::new(),
             members: Map::new(),
             headers: HeaderMap::new(),
@@ -77,7 +81,11 @@ impl Problem {
 
     /// 404: the resource does not exist, or this principal may not know that it does.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail).explained(
+            "There is nothing at this path, or you may not see it.",
+            "Check the path, and the id in it. What was created a moment ago is found by a query that carries \
+             the `Tidemark` of the command.",
+        )
     }
 
     /// 409: the present state does not allow the request.
@@ -129,15 +137,28 @@ impl Problem {
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {
         let (code, detail) = match status.as_u16() {
-            404 => ("not_found", "There is nothing at this path."),
+            404 => (
+                "not_found",
+                "There is nothing at this path of this API. Queries are answered by the query API, and \
+                 commands by the command API.",
+            ),
             405 => (
                 "method_not_allowed",
-                "This path does not support this method: see Allow.",
+                "This path of this API does not support this method: see Allow. Queries are answered by \
+                 the query API, and commands by the command API.",
             ),
             400..500 => ("refused", "The request was refused."),
             _ => ("internal", "Something went wrong on our side."),
         };
         Self::new(status, code, detail)
+    }
+
+    /// Says for the catalogue of problems, in whole sentences, what every problem with this code means, and what a
+    /// client can do.
+    #[must_use]
+    pub fn explained(mut self, meaning: &'static str, what_to_do: &'static str) -> Self {
+        self.0.explanation = (meaning, what_to_do);
+        self
     }
 
     /// Sets what is wrong with each field.
@@ -188,6 +209,11 @@ impl Problem {
         &self.0.detail
     }
 
+    /// What problems with this code mean, and what a client can do.
+    pub(crate) fn explanation(&self) -> (&'static str, &'static str) {
+        self.0.explanation
+    }
+
     /// The cause, for the log.
     pub(crate) fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()
@@ -205,6 +231,21 @@ impl Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.extend(self.0.headers.clone());
     }
+}
+
+/// The text with its first letter in upper case, and with a stop.
+fn sentence(text: String) -> String {
+    let mut letters = text.chars();
+    let Some(first) = letters.next() else {
+        return text;
+    };
+    let stop = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
+    let rest = letters.as_str();
+    format!("{}{rest}{stop}", first.to_uppercase())
 }
 
 impl IntoResponse for Problem {

@@ -1,8 +1,12 @@
 //! What the parsers of bodies and parameters say, in words of the API. Clients know JSON and the description of
 //! the API; they know neither Rust's types nor serde.
 
-/// What a parser says, for people who do not know it.
-pub(super) fn of_parser(message: &str) -> String {
+use serde_json::Value;
+
+use crate::schemas::Schemas;
+
+/// What a parser says of a value of this schema, for people who do not know it. The schema is null if it is not known.
+pub(super) fn of_parser(message: &str, schema: &Value) -> String {
     let message = message.split(" at line ").next().unwrap_or_default();
     if message.starts_with("missing field ") {
         return "is required".to_owned();
@@ -14,7 +18,7 @@ pub(super) fn of_parser(message: &str) -> String {
         .split_once(", expected ")
         .filter(|_| message.starts_with("unknown variant ") || message.starts_with("invalid "))
     {
-        return format!("must be {}", kind(expected));
+        return format!("must be {}", kind(expected, schema));
     }
     if message.starts_with("UUID parsing failed") {
         return "must be a UUID".to_owned();
@@ -27,20 +31,39 @@ pub(super) fn of_parser(message: &str) -> String {
         || message.starts_with("cannot parse integer")
         || message.starts_with("number too ")
     {
-        return "must be an integer in the range that the description gives".to_owned();
+        return "must be an integer".to_owned();
     }
     message.to_owned()
 }
 
+/// What a rule of `garde` says, in the words of all other faults.
+pub(super) fn of_rule(message: &str) -> String {
+    let rules = [
+        ("length is lower than ", "must have a length of at least "),
+        ("length is greater than ", "must have a length of at most "),
+        ("lower than ", "must be at least "),
+        ("greater than ", "must be at most "),
+    ];
+    let told = rules.iter().find_map(|(said, told)| {
+        let bound = message.strip_prefix(said)?;
+        Some(format!("{told}{bound}"))
+    });
+    told.unwrap_or_else(|| message.to_owned())
+}
+
 /// What serde expects, in words of JSON.
-fn kind(expected: &str) -> String {
+fn kind(expected: &str, schema: &Value) -> String {
     let name = match expected {
         "a string" | "str" | "string" => "a string",
         "a boolean" => "true or false",
         "a sequence" => "an array",
         "a map" => "an object",
         "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => {
-            "an integer in the range that the description gives"
+            return if Schemas::is_integer(schema) {
+                Schemas::words(schema)
+            } else {
+                "an integer".to_owned()
+            };
         }
         _ if expected.starts_with("struct ") => "an object",
         _ if expected.contains("UUID") => "a UUID",
@@ -54,7 +77,9 @@ fn kind(expected: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::of_parser;
+    use serde_json::{Value, json};
+
+    use super::{of_parser, of_rule};
 
     #[test]
     fn parsers_speak_in_words_of_the_api() {
@@ -71,20 +96,43 @@ mod tests {
             ),
             (
                 "invalid type: string \"a\", expected u32",
-                "must be an integer in the range that the description gives",
+                "must be an integer",
             ),
             (
                 "unknown variant `x`, expected one of `new`, `good`",
                 "must be one of new, good",
             ),
             ("UUID parsing failed: invalid length", "must be a UUID"),
-            (
-                "invalid digit found in string",
-                "must be an integer in the range that the description gives",
-            ),
+            ("invalid digit found in string", "must be an integer"),
             ("must not be a leap second", "must not be a leap second"),
         ] {
-            assert_eq!(of_parser(said), told);
+            assert_eq!(of_parser(said, &Value::Null), told);
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_integer_is_told_the_range() {
+        let said = "invalid type: floating point `1.5`, expected i64";
+        let told = |schema| of_parser(said, &schema);
+        let price = json!({"type": ["integer", "null"], "minimum": 1, "maximum": 9});
+        assert_eq!(told(price), "must be an integer from 1 to 9");
+        let version = json!({"type": "integer", "minimum": 1, "maximum": i64::MAX});
+        assert_eq!(told(version), "must be an integer of at least 1");
+    }
+
+    #[test]
+    fn rules_speak_in_words_of_the_api() {
+        for (said, told) in [
+            ("lower than 0", "must be at least 0"),
+            ("greater than 3600", "must be at most 3600"),
+            (
+                "length is greater than 200",
+                "must have a length of at most 200",
+            ),
+            ("length is lower than 1", "must have a length of at least 1"),
+            ("must be a word", "must be a word"),
+        ] {
+            assert_eq!(of_rule(said), told);
         }
     }
 }

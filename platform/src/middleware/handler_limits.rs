@@ -43,7 +43,8 @@ impl HandlerLimits {
         answer: impl Future<Output = Response>,
     ) -> Response {
         let Some(_place) = self.addresses.take(client.0, self.per_address_max) else {
-            let detail = "Too many requests from this address are being handled at the moment.";
+            let max = self.per_address_max;
+            let detail = format!("At most {max} requests of one address are handled at a time.");
             return Problem::too_many_requests(detail).into_response();
         };
         answer.await

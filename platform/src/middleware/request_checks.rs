@@ -190,8 +190,9 @@ fn check_uri(uri: &Uri) -> Result<(), Problem> {
         .find(|(name, _)| SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()));
     match secret {
         Some((name, _)) => {
-            let detail =
-                format!("{name} does not belong in a URL: send it as a header or in the body.");
+            let detail = format!(
+                "The parameter {name} does not belong in a URL: send it as a header or in the body."
+            );
             Err(Problem::bad_request("secret_in_url", detail))
         }
         None => Ok(()),

@@ -9,6 +9,7 @@ use axum::middleware::from_fn;
 use axum::routing::get;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::openapi::example::Example;
 use utoipa::openapi::{OpenApi, RefOr};
 use utoipa::{OpenApi as Describe, ToSchema};
 
@@ -40,10 +41,13 @@ pub(super) struct ProblemKind {
     /// The name that programs compare.
     #[schema(example = "bid_too_low")]
     code: String,
-    /// What it means. Each occurrence has a `detail` of its own.
-    #[schema(example = "the next bid is at least 12000 in minor units of EUR")]
+    /// What it means, whatever the occurrence.
+    #[schema(example = "The bid is lower than the lowest amount that the auction accepts next.")]
     meaning: String,
-    /// An example of such a problem.
+    /// What a client can do.
+    #[schema(example = "Bid at least `minimum`, or give up.")]
+    what_to_do: String,
+    /// An example of such a problem. Each occurrence has a `detail` of its own.
     #[schema(value_type = super::super::http::ProblemDocument)]
     example: Value,
 }
@@ -54,12 +58,12 @@ type Catalogue = Arc<BTreeMap<String, ProblemKind>>;
 pub(super) fn router(api: &OpenApi) -> Router {
     let described = api.components.iter().flat_map(|all| &all.examples);
     let described = described.filter_map(|(_, example)| match example {
-        RefOr::T(example) => example.value.clone(),
+        RefOr::T(example) => Some(example.clone()),
         RefOr::Ref(_) => None,
     });
     let others = problems::OF_NO_OPERATION.iter().map(Described::of_kind);
-    let kinds = described.chain(others.filter_map(|it| it.example.value));
-    let catalogue: Catalogue = Arc::new(kinds.map(entry).collect());
+    let kinds = described.chain(others.map(|it| it.example));
+    let catalogue: Catalogue = Arc::new(kinds.filter_map(|it| entry(&it)).collect());
     let routes = Router::new()
         .route("/problems", get(list))
         .route("/problems/{code}", get(find))
@@ -68,17 +72,20 @@ pub(super) fn router(api: &OpenApi) -> Router {
     kept(routes)
 }
 
-fn entry(example: Value) -> (String, ProblemKind) {
+fn entry(described: &Example) -> Option<(String, ProblemKind)> {
+    let (meaning, what_to_do) = problems::explanation(described);
+    let example = described.value.clone()?;
     let text = |member: &str| example[member].as_str().unwrap_or_default().to_owned();
     let kind = ProblemKind {
         r#type: text("type"),
         title: text("title"),
         status: example["status"].as_u64().unwrap_or_default(),
         code: text("code"),
-        meaning: text("detail"),
+        meaning: meaning.to_owned(),
+        what_to_do: what_to_do.to_owned(),
         example,
     };
-    (kind.code.clone(), kind)
+    Some((kind.code.clone(), kind))
 }
 
 /// List all kinds of problems

@@ -1,7 +1,8 @@
 //! Refuses what the description of an API does not have: a body or parameters in a query string that the operation does not
-//! take, and a client that accepts nothing which the operation answers. No handler runs then, so no command takes effect.
+//! take, integers there that are out of range, and a client that accepts nothing which the operation answers. No handler
+//! runs then, so no command takes effect.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,16 +11,18 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::http::{FieldError, Problem, accepts};
+use crate::schemas::{Schemas, as_json};
 
 /// What an operation takes and answers.
 #[derive(Debug, Default)]
 struct Described {
-    /// The parameters of the query string.
-    parameters: BTreeSet<String>,
+    /// The parameters of the query string, each with its schema.
+    parameters: BTreeMap<String, Value>,
     takes_body: bool,
     /// The media types of the answers that succeed.
     media_types: BTreeSet<String>,
@@ -74,7 +77,8 @@ impl Described {
             if let RefOr::T(parameter) = parameter
                 && parameter.parameter_in == ParameterIn::Query
             {
-                described.parameters.insert(parameter.name.clone());
+                let schema = as_json(&parameter.schema);
+                described.parameters.insert(parameter.name.clone(), schema);
             }
         }
         for (status, response) in &operation.responses.responses {
@@ -102,16 +106,25 @@ impl Described {
             return Err(Problem::bad_request("unexpected_body", detail));
         }
         let query = request.uri().query().unwrap_or_default();
-        let names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
-        let unknown: BTreeSet<_> = names
-            .filter(|name| !self.parameters.contains(&**name))
-            .collect();
-        if unknown.is_empty() {
+        let given: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
+        let faults = given.iter().filter_map(|(name, value)| {
+            let fault = self.fault_of_parameter(name, value)?;
+            Some(FieldError::parameter(&**name, fault))
+        });
+        let faults: Vec<_> = faults.collect();
+        if faults.is_empty() {
             return Ok(());
         }
-        let unknown = unknown.into_iter();
-        let errors = unknown.map(|name| FieldError::parameter(name, "is unknown here"));
-        Err(Problem::invalid(errors.collect()))
+        Err(Problem::invalid(faults))
+    }
+
+    /// What is wrong with a parameter of the query string, as far as the description tells.
+    fn fault_of_parameter(&self, name: &str, value: &str) -> Option<String> {
+        let Some(schema) = self.parameters.get(name) else {
+            return Some("is unknown here".to_owned());
+        };
+        let is_wrong = Schemas::is_integer(schema) && !Schemas::allows_integer(schema, value);
+        is_wrong.then(|| format!("must be {}", Schemas::words(schema)))
     }
 }
 
@@ -129,7 +142,10 @@ mod tests {
     #[utoipa::path(
         get,
         path = "/v1/things",
-        params(("size" = Option<String>, Query)),
+        params(
+            ("size" = Option<String>, Query),
+            ("limit" = Option<i64>, Query, minimum = 1, maximum = 100)
+        ),
         responses((status = 200, body = String, content_type = "application/json"))
     )]
     #[expect(dead_code, reason = "only its description is used")]
@@ -198,6 +214,7 @@ mod tests {
         for method in [Method::GET, Method::HEAD] {
             for (path, status) in [
                 ("/v1/things?size=7", 200),
+                ("/v1/things?limit=100", 200),
                 ("/v1/things?", 200),
                 ("/v1/things?size=7&colour=red&colour=blue", 422),
                 ("/v1/things?%53ize=7", 422),
@@ -213,6 +230,18 @@ mod tests {
                     assert_eq!(answer.pointers(), ["colour"]);
                 }
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_integer_that_is_none_or_out_of_range_is_told_its_range() {
+        let app = app();
+        for value in ["x", "", "1.5", "0", "101", "9223372036854775808"] {
+            let answer = testing::get(&app, &format!("/v1/things?limit={value}"), &[]).await;
+            assert_eq!(answer.problem(), (422, "invalid".to_owned()), "{value}");
+            let fault = &answer.json()["errors"][0];
+            assert_eq!(fault["parameter"], "limit");
+            assert_eq!(fault["detail"], "must be an integer from 1 to 100");
         }
     }
 }

@@ -28,7 +28,7 @@ impl Header {
     /// The request that a log line or an event belongs to.
     pub const CORRELATION_ID: Self = Self {
         name: "X-Correlation-Id",
-        description: "The id under which the request is logged. A new one is made if the client sends none.",
+        description: "The id under which the request is logged. A new one is made if the client sends none, or one that is no UUID.",
         example: "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
         kind: Kind::Uuid,
     };
@@ -44,8 +44,9 @@ impl Header {
         name: "Idempotency-Key",
         description: "A name that the client makes up for this command. If the same request, byte by byte, is sent \
                       again under the same name within 24 hours, it acts once, and is answered as it was the first \
-                      time. Each user has names of their own, and a refusal is not kept. Another request under the \
-                      name is refused.",
+                      time. Each user and each service has names of their own, and all who send no credential share the \
+                      names of a path: a UUID is one that nobody else makes up. A refusal is not kept. Another \
+                      request under the name is refused.",
         example: "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
         kind: Kind::Pattern("^(\"[A-Za-z0-9_-]{16,64}\"|[A-Za-z0-9_-]{16,64})$"),
     };
@@ -115,7 +116,9 @@ impl Header {
     /// Where the new thing is.
     pub const LOCATION: Self = Self {
         name: "Location",
-        description: "The path of what was created, at the API that shows it.",
+        description: "The path of what was created, which the query API shows. A new user is shown at `/v1/me`, and only to \
+                      themselves: log in first. The path of a session is one of the command API, at which it is \
+                      ended; nothing shows it.",
         example: "/v1/auctions/0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
         kind: Kind::Text,
     };
@@ -136,7 +139,8 @@ impl Header {
     /// How to authenticate.
     pub const WWW_AUTHENTICATE: Self = Self {
         name: "WWW-Authenticate",
-        description: "How to authenticate, and what is wrong with the credential (RFC 6750).",
+        description: "How to authenticate, and what is wrong with the credential (RFC 6750). A 403 carries it only with the \
+                      code `insufficient_scope`.",
         example: "Bearer error=\"invalid_token\"",
         kind: Kind::Text,
     };

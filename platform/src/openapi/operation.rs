@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
+use utoipa::Number;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Components, Content, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Components, Content, Ref, RefOr, ResponseBuilder, Schema};
 
 use super::problems::{Described as DescribedProblem, Kind};
 use super::{Header, problems, security_schemes};
@@ -80,6 +81,19 @@ impl<'a> Described<'a> {
         parameters.push(RefOr::Ref(reference));
     }
 
+    /// The parameter of this name is an integer of at most `max`, and is `default` if it is left out.
+    pub fn bound_parameter(&mut self, name: &str, max: i64, default: i64) {
+        for parameter in self.operation.parameters.iter_mut().flatten() {
+            if let RefOr::T(parameter) = parameter
+                && parameter.name == name
+                && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            {
+                schema.maximum = Some(Number::from(max));
+                schema.default = Some(default.into());
+            }
+        }
+    }
+
     /// The answers that succeed carry this header.
     pub fn answers(&mut self, header: Header) {
         self.answers_with(header, |status| status.starts_with(['2', '3']));
@@ -136,12 +150,8 @@ impl<'a> Described<'a> {
         } else {
             self.refuses_kinds(&problems::OF_UNEXPECTED_BODIES);
         }
-        self.refuses([Problem::precondition_failed(
-            "what the request is about is at another version",
-        )
-        .with("version", 7)]);
+        self.refuses_kinds(&problems::OF_CONDITIONS);
         self.describe_security();
-        self.takes(Header::IF_MATCH);
         self.takes(Header::CORRELATION_ID);
         self.takes(Header::TRACEPARENT);
     }

@@ -6,7 +6,7 @@ use axum::http::HeaderValue;
 use axum::response::{IntoResponseParts, ResponseParts};
 use tidemark_platform::tidemark::{PARKED, Token};
 
-use crate::error::Error;
+use crate::error::{Error, NamedBy};
 
 /// Marks an answer from rows that lack the event at this position and later ones, if there are such rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +64,10 @@ impl<T> Fetched<T> {
             return Ok(true);
         };
         if timeline != self.timeline {
-            return Err(Error::OtherTimeline);
+            return Err(Error::OtherTimeline(NamedBy::Token));
         }
         if position > self.head.max(self.position) {
-            return Err(Error::FuturePosition);
+            return Err(Error::FuturePosition(NamedBy::Token));
         }
         if self.is_one_row
             && self
@@ -144,11 +144,11 @@ mod tests {
         assert_eq!(is_fresh_enough(None, "1.9"), Ok(false));
         assert_eq!(
             is_fresh_enough(None, "1.10"),
-            Err(Error::FuturePosition.to_string())
+            Err(Error::FuturePosition(NamedBy::Token).to_string())
         );
         assert_eq!(
             is_fresh_enough(None, "2.5"),
-            Err(Error::OtherTimeline.to_string())
+            Err(Error::OtherTimeline(NamedBy::Token).to_string())
         );
     }
 

@@ -3,15 +3,16 @@
 use tidemark_event_store::TimedPool;
 use tidemark_platform::tidemark::Token;
 
-use crate::error::Error;
+use crate::error::{Error, NamedBy};
 
-/// The same token on the timeline `present` of the log.
+/// The same token, which the client sent as `named_by`, on the timeline `present` of the log.
 ///
 /// # Errors
 /// [`Error::OtherTimeline`] if the token is of a future that the log has lost, or of another log.
 pub(crate) async fn on_timeline(
     pool: &TimedPool,
     token: Token,
+    named_by: NamedBy,
     present: i32,
 ) -> Result<Token, Error> {
     if token.timeline == present {
@@ -36,6 +37,6 @@ pub(crate) async fn on_timeline(
             timeline: present,
             ..token
         }),
-        Some(_) | None => Err(Error::OtherTimeline),
+        Some(_) | None => Err(Error::OtherTimeline(named_by)),
     }
 }

@@ -1,12 +1,13 @@
 //! What the description says of all routes of this API.
 
-use tidemark_platform::http::Problem;
+use tidemark_platform::config;
 use tidemark_platform::openapi;
 use tidemark_platform::openapi::{Described, Header};
+use tidemark_platform::tidemark;
 use utoipa::OpenApi;
 
 use crate::error;
-use crate::error::Error;
+use crate::error::{Error, NamedBy};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,8 +30,14 @@ use crate::error::Error;
 struct Document;
 
 /// The complete description of the routes that `paths` describes.
-pub(super) fn of(paths: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
-    openapi::complete(Document::openapi().merge_from(paths), describe)
+pub(super) fn of(
+    paths: utoipa::openapi::OpenApi,
+    limits: &config::Query,
+) -> utoipa::openapi::OpenApi {
+    openapi::complete(Document::openapi().merge_from(paths), |operation| {
+        operation.bound_parameter("limit", limits.page_max, limits.page_default);
+        describe(operation);
+    })
 }
 
 /// What holds of all queries.
@@ -40,11 +47,11 @@ fn describe(operation: &mut Described<'_>) {
         return;
     }
     operation.takes(Header::TIDEMARK_AT_LEAST);
-    operation.refuses([Problem::bad_request(
-        "invalid_tidemark",
-        "Tidemark must be sent exactly as an answer gave it.",
-    )]);
-    operation.refuses([Error::OtherTimeline, Error::FuturePosition]);
+    operation.refuses([tidemark::malformed()]);
+    operation.refuses([
+        Error::OtherTimeline(NamedBy::Token),
+        Error::FuturePosition(NamedBy::Token),
+    ]);
     if operation.is_tagged("operations") {
         operation.refuses([Error::NotOperator]);
     } else {
@@ -67,12 +74,10 @@ fn describe(operation: &mut Described<'_>) {
     if operation.answers_media_type("text/event-stream") {
         operation.takes(Header::LAST_EVENT_ID);
         operation.refuses([Error::TooManyClients]);
-        operation.refuses([Problem::bad_request(
-            "invalid_last_event_id",
-            "Last-Event-ID must be the id of an event of this stream.",
-        )]);
+        operation.refuses([error::malformed_last_event_id()]);
     } else if !operation.answers_schema(|name| name.ends_with("Page") || name == "RelayStatus") {
         operation.answers_document();
+        operation.takes(Header::IF_MATCH);
     }
     operation.answers(Header::TIDEMARK);
     operation.answers(Header::TIDEMARK_PARKED);

@@ -185,11 +185,25 @@ async fn a_filter_that_no_event_can_match_is_refused() {
         ("aggregate=nope", "aggregate"),
         ("actor=auction-timer", "actor"),
         ("actor=user:seven", "actor"),
+        (
+            "from=2027-01-02T00:00:00Z&until=2027-01-01T00:00:00Z",
+            "until",
+        ),
     ] {
         let path = format!("/audit/events?{filter}");
         let answer = api.get(&path, &[("authorization", &auditor)]).await;
         assert_eq!(answer.problem(), (422, "invalid"), "{filter}");
         assert_eq!(answer.body["errors"][0]["parameter"], parameter, "{filter}");
+    }
+    for (filter, known) in [
+        ("type=auction.nope", "auction.bid_placed"),
+        ("type=nope", "auction"),
+        ("aggregate=nope", "auction"),
+    ] {
+        let path = format!("/audit/events?{filter}");
+        let answer = api.get(&path, &[("authorization", &auditor)]).await;
+        let detail = answer.body["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains(known), "{filter}: {detail}");
     }
     assert!(command_api.readings.lock().unwrap().is_empty());
 }

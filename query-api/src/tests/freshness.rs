@@ -28,8 +28,12 @@ async fn a_token_is_reflected_or_refused() {
     let answer = ask("1.5").await;
     assert_eq!((answer.status, &*answer.tidemark), (200, "1.5"));
     assert_eq!(ask("1.6").await.problem(), (503, "behind"));
-    assert_eq!(ask("1.10").await.problem(), (400, "future_position"));
-    assert_eq!(ask("2.1").await.problem(), (409, "other_timeline"));
+    let future = ask("1.10").await;
+    assert_eq!(future.problem(), (400, "future_position"));
+    assert!(future.detail().ends_with("send the request without it."));
+    let lost = ask("2.1").await;
+    assert_eq!(lost.problem(), (409, "other_timeline"));
+    assert!(lost.detail().ends_with("send the request without it."));
     for forged in ["5", "1.-1", "1.05", "x", "1.99999999999999999999"] {
         assert_eq!(
             ask(forged).await.problem(),

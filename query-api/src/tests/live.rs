@@ -131,6 +131,7 @@ async fn the_id_of_an_event_that_is_not_sent_yet_is_refused() {
     assert_eq!(ask("1.10").await.problem(), (400, "future_position"));
     let last = ask("1.9223372036854775807").await;
     assert_eq!(last.problem(), (400, "future_position"));
+    assert!(last.detail().starts_with("Last-Event-ID "), "{last:?}");
     assert_eq!(ask("2.1").await.problem(), (409, "other_timeline"));
     Stream::open(&api, &[("last-event-id", "1.9")]).await;
 }

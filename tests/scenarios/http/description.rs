@@ -1,16 +1,17 @@
 //! What holds of the descriptions of both APIs. That they describe every answer is checked with every request
 //! that a scenario sends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
+use tidemark_platform::Config;
+use tidemark_tests::client::is_sentence;
 use tidemark_tests::{Answer, App};
 
 /// Both descriptions, each with the name of its API.
 pub(super) fn apis() -> [(&'static str, Value); 2] {
-    let apis = [tidemark_command_api::api(), tidemark_query_api::api()];
-    let [command, query] = apis.map(|api| serde_json::to_value(api).unwrap());
+    let [command, query] = tidemark_tests::apis();
     [("command-api", command), ("query-api", query)]
 }
 
@@ -148,9 +149,12 @@ fn every_operation_lists_the_headers_that_it_takes() {
         for (place, operation) in operations(&api) {
             let place = format!("{name}: {place}");
             let found = parameters(&api, operation);
-            assert!(found.contains("If-Match"), "{place}");
             let answers = &operation["responses"];
             let is_document = place.contains(": get ") && has_one_document(operation);
+            let is_object = !place.contains(": get ") && place.contains('{');
+            let is_of_the_log = name == "query-api" && !place.contains("problems");
+            let has_version = is_object || is_document && is_of_the_log;
+            assert_eq!(found.contains("If-Match"), has_version, "{place}");
             assert_eq!(found.contains("If-None-Match"), is_document, "{place}");
             assert_eq!(answers["304"].is_object(), is_document, "{place}");
             let is_tagged = answers["200"]["headers"]["ETag"].is_object();
@@ -217,6 +221,41 @@ fn an_operation_lists_the_codes_of_its_problems() {
 }
 
 #[test]
+fn a_code_has_one_status_at_both_apis() {
+    let mut known = BTreeMap::new();
+    for (name, api) in apis() {
+        for (place, operation) in operations(&api) {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let examples = &answer["content"]["application/problem+json"]["examples"];
+                for code in examples
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(code, _)| code)
+                {
+                    let first = known.entry(code.clone()).or_insert(status.clone());
+                    assert_eq!(first, status, "{name}: {place}: {code}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_has_the_bounds_of_the_settings() {
+    let [_, (_, query)] = apis();
+    let settings = Config::from_vars([]).unwrap().query;
+    for (place, operation) in operations(&query) {
+        let listed = operation["parameters"].as_array().into_iter().flatten();
+        for limit in listed.filter(|it| it["name"] == "limit") {
+            let bounds = ["minimum", "maximum", "default"].map(|it| &limit["schema"][it]);
+            let expected = [1, settings.page_max, settings.page_default];
+            assert_eq!(bounds, expected.map(Value::from).each_ref(), "{place}");
+        }
+    }
+}
+
+#[test]
 fn what_only_services_may_do_stands_apart() {
     for (name, api) in apis() {
         for (place, operation) in operations(&api) {
@@ -246,7 +285,11 @@ async fn assert_catalogue(api: &Value, request: impl Fn(&str) -> RequestBuilder)
         let path = example["value"]["type"].as_str().unwrap();
         let kind = Answer::to(request(path)).await.ok().body;
         assert_eq!(kind["code"], **code);
-        assert!(kind["meaning"].is_string(), "{kind}");
+        for member in ["meaning", "what_to_do"] {
+            let text = kind[member].as_str().unwrap();
+            assert!(is_sentence(text), "{member}: {kind}");
+        }
+        assert_ne!(kind["meaning"], kind["what_to_do"], "{kind}");
     }
     for of_no_operation in ["method_not_allowed", "not_ready", "not_found"] {
         let path = format!("/problems/{of_no_operation}");

@@ -59,8 +59,7 @@ fn assert_declared(example: &Value, place: &str) {
 
 #[test]
 fn every_body_has_an_example_that_fits_its_schema() {
-    for api in [tidemark_command_api::api(), tidemark_query_api::api()] {
-        let api = serde_json::to_value(api).unwrap();
+    for api in tidemark_tests::apis() {
         let mut components = api["components"].clone();
         close(&mut components["schemas"]);
         for Body { place, content } in bodies(&api) {
@@ -80,7 +79,7 @@ fn every_body_has_an_example_that_fits_its_schema() {
 #[tokio::test]
 async fn every_command_accepts_the_example_of_its_body() {
     let app = App::start().await;
-    let api = serde_json::to_value(tidemark_command_api::api()).unwrap();
+    let [api, _] = tidemark_tests::apis();
     for mut route in routes::with_bodies(&app).await {
         let operation = &api["paths"][route.template]["post"];
         let example = &operation["requestBody"]["content"]["application/json"]["example"];

@@ -22,7 +22,7 @@ const COUNTS: [&str; 11] = [
     "waiting",
 ];
 /// Integers whose upper bound is a setting, so that the description does not know it.
-const SETTINGS: [&str; 3] = ["Retry-After", "expires_in", "limit"];
+const SETTINGS: [&str; 2] = ["Retry-After", "expires_in"];
 
 /// The schemas to which bodies of requests refer, by their names.
 fn stated_schemas(api: &Value) -> BTreeSet<String> {

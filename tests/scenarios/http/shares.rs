@@ -52,7 +52,10 @@ async fn slow_bodies_of_one_address_leave_room_for_another() {
         send_slowly(query_url, "GET /v1/categories").await,
         send_slowly(query_url, "GET /v1/categories").await,
     ];
-    command(SLOW).await.problem(429, "too_many_requests");
+    let refused = command(SLOW).await;
+    refused.problem(429, "too_many_requests");
+    let words = "At most 2 requests of one address";
+    assert!(refused.detail().starts_with(words), "{refused:?}");
     query(SLOW).await.problem(429, "too_many_requests");
     command(OTHER).await.problem(422, "invalid");
     query(OTHER).await.ok();
@@ -74,5 +77,7 @@ async fn live_updates_of_one_address_leave_room_for_another() {
     let _open = follow(SLOW).await.error_for_status().unwrap();
     let refused = Answer::of(follow(SLOW).await).await;
     refused.problem(429, "too_many_requests");
+    let words = "At most 1 live updates of one address";
+    assert!(refused.detail().starts_with(words), "{refused:?}");
     let _other = follow(OTHER).await.error_for_status().unwrap();
 }

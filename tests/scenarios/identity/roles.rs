@@ -84,7 +84,10 @@ async fn roles_are_granted_and_revoked_once() {
         grant(role).await.problem(409, "role_held");
         revoke(role).await.ok();
     }
-    revoke("king").await.problem(400, "invalid_path");
+    let unknown = revoke("king").await;
+    unknown.problem(400, "invalid_path");
+    let words = "`role` must be one of buyer, seller";
+    assert!(unknown.detail().starts_with(words), "{unknown:?}");
 }
 
 #[tokio::test]

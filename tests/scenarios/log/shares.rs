@@ -20,6 +20,11 @@ async fn requests_with_one_key_take_as_much_of_a_share_as_others() {
         are_waiting(&process, 3).await;
         let refused = client.post("/v1/products", &body).await;
         refused.problem(429, "too_many_requests");
+        assert!(
+            refused
+                .detail()
+                .starts_with("At most 3 such requests of one user")
+        );
         held.rollback().await.unwrap();
     };
     let (waited, ()) = tokio::join!(waiting, refused);
@@ -65,6 +70,11 @@ async fn a_log_in_over_the_share_of_its_address_asks_postgres_nothing() {
         shows(&process, "tidemark_passwords 1").await;
         let refused = client.post("/v1/sessions", &body).await;
         refused.problem(429, "too_many_requests");
+        assert!(
+            refused
+                .detail()
+                .starts_with("At most 1 such requests of one address")
+        );
         held.rollback().await.unwrap();
     };
     let (first, ()) = tokio::join!(client.post("/v1/sessions", &body), refused);

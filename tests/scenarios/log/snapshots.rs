@@ -57,8 +57,8 @@ async fn minimum_after_restart(app: &mut App, auction: Uuid) -> i64 {
     app.restart_command_api().await;
     let low = app.user().await.bid(auction, 1).await;
     low.problem(409, "bid_too_low");
-    let words = low.body["detail"].as_str().unwrap();
-    words.split(' ').find_map(|word| word.parse().ok()).unwrap()
+    let mut words = low.detail().split(' ');
+    words.find_map(|word| word.parse().ok()).unwrap()
 }
 
 #[tokio::test]

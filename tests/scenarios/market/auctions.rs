@@ -121,36 +121,62 @@ async fn impossible_terms_are_refused() {
     let id = market.listed().await;
     let at = async |seconds: i64| app.database.in_seconds(seconds).await;
     let head = app.database.head().await;
-    for (terms, code) in [
-        (json!({"starting_price": eur(0)}), "invalid"),
+    for (terms, code, field) in [
+        (
+            json!({"starting_price": eur(0)}),
+            "invalid",
+            "/starting_price/amount",
+        ),
         (
             json!({"reserve_price": STARTING_PRICE - 1}),
             "reserve_too_low",
+            "/reserve_price",
         ),
-        (json!({"buy_now_price": STARTING_PRICE}), "buy_now_too_low"),
+        (
+            json!({"buy_now_price": STARTING_PRICE}),
+            "buy_now_too_low",
+            "/buy_now_price",
+        ),
         (
             json!({"buy_now_price": 4_999, "reserve_price": 5_000}),
             "buy_now_too_low",
+            "/buy_now_price",
         ),
-        (json!({"starts_at": at(-60).await}), "starts_in_the_past"),
-        (json!({"ends_at": at(-1).await}), "duration_out_of_range"),
+        (
+            json!({"starts_at": at(-60).await}),
+            "starts_in_the_past",
+            "/starts_at",
+        ),
+        (
+            json!({"ends_at": at(-1).await}),
+            "duration_out_of_range",
+            "/ends_at",
+        ),
         (
             json!({"ends_at": at(31 * 86_400).await}),
             "duration_out_of_range",
+            "/ends_at",
         ),
-        (json!({"ends_at": at(731 * 86_400).await}), "too_far_ahead"),
+        (
+            json!({"ends_at": at(731 * 86_400).await}),
+            "too_far_ahead",
+            "/ends_at",
+        ),
         (
             json!({"starts_at": at(731 * 86_400).await, "ends_at": at(732 * 86_400).await}),
             "too_far_ahead",
+            "/starts_at",
         ),
         (
             json!({"starts_at": at(60).await, "ends_at": at(60).await}),
             "duration_out_of_range",
+            "/ends_at",
         ),
     ] {
         let body = market.terms(id, terms).await;
         let answer = market.seller.post("/v1/auctions", &body).await;
         answer.problem(422, code);
+        assert_eq!(answer.pointers(), [field], "{answer:?}");
     }
     assert_eq!(app.database.head().await, head);
 }

@@ -18,9 +18,9 @@ async fn categories_are_a_tree_with_unique_slugs() {
     for parent in [None, Some(maps), Some(sea)] {
         create(parent, "maps").await.problem(409, "slug_taken");
     }
-    create(Some(Uuid::nil()), "land-maps")
-        .await
-        .problem(404, "category_not_found");
+    let orphan = create(Some(Uuid::nil()), "land-maps").await;
+    orphan.problem(404, "category_not_found");
+    assert_eq!(orphan.pointers(), ["/parent_id"]);
     // This id is that of a user.
     create(Some(admin.id), "land-maps")
         .await

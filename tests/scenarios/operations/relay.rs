@@ -49,7 +49,8 @@ async fn what_the_log_does_not_hold_is_not_published_again() {
     };
     for beyond in [end + 1, 9_007_199_254_740_991] {
         let refused = republish(beyond).await.unwrap_err();
-        let expected = format!("the log ends before this position, at {end} (future_position)");
+        let expected =
+            format!("The log ends before this position, at {end}. (position_not_in_log)");
         assert!(refused.contains(&expected), "{refused}");
         assert_eq!(facts(&app).await, []);
     }

@@ -178,7 +178,7 @@ fn commands_on_one_stream_share_a_group_and_see_each_other() {
         "checked as before the batch"
     );
     let too_low = &commands[0][1].decision;
-    assert!(matches!(too_low, Decision::Refused(refusal) if refusal.code == "bid_too_low"));
+    assert!(matches!(too_low, Decision::Refused(refusal) if refusal.code.name == "bid_too_low"));
     assert_eq!(cache.version(AUCTION.0), Some(4));
 }
 

@@ -91,7 +91,7 @@ const PROFILE: Location = Location("/v1/me");
     path = "/v1/users",
     operation_id = "register",
     tag = "users",
-    responses((status = 201, body = AcceptedBody), RefusalsOf<Register>)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Register>, Erased)
 )]
 async fn register(
     State(app): State<App>,
@@ -144,6 +144,19 @@ fn wrong_secret() -> Problem {
         "wrong_bootstrap_secret",
         "The secret is not the bootstrap secret of the configuration.",
     )
+    .explained(
+        "The secret is not the bootstrap secret of the configuration, or none is configured.",
+        "Send the secret of the setting `bootstrap_secret`.",
+    )
+}
+
+/// The problem of a command that holds personal data.
+struct Erased;
+
+impl IntoResponses for Erased {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        responses([Error::SubjectErased])
+    }
 }
 
 struct FirstAdminProblems;
@@ -151,7 +164,8 @@ struct FirstAdminProblems;
 impl IntoResponses for FirstAdminProblems {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
         let refusals = CreateFirstAdmin::refusals().into_iter().map(Error::from);
-        responses(refusals.map(Problem::from).chain([wrong_secret()]))
+        let others = [wrong_secret(), Error::SubjectErased.into()];
+        responses(refusals.map(Problem::from).chain(others))
     }
 }
 

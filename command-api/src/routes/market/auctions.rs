@@ -54,7 +54,8 @@ struct NewAuction {
     /// it out to open the auction at once.
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Moment>,
-    /// When the auction ends, unless a late bid extends it: at most 730 days ahead, in whole microseconds.
+    /// When the auction ends, unless a late bid extends it: from 1 second to 30 days after its start, and at most 730
+    /// days ahead, in whole microseconds.
     #[schema(value_type = String, format = DateTime, example = "2027-03-08T18:00:00Z")]
     ends_at: Moment,
     /// If a bid is placed within this many seconds before the end, the auction ends this many seconds after
@@ -111,7 +112,8 @@ async fn schedule(
 /// Place a bid
 ///
 /// Only buyers may do this, and not the seller of the product. A first bid that reaches the buy-now price buys
-/// the product at that price and ends the auction.
+/// the product at that price and ends the auction. The answer and its `Location` are about the auction. The bid itself is
+/// in the lists of bids, with the same `version`.
 #[utoipa::path(
     post,
     path = "/v1/auctions/{id}/bids",

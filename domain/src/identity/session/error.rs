@@ -1,6 +1,6 @@
 //! The reasons for which commands on sessions are refused.
 
-use crate::{Reason, RefusalKind};
+use crate::{Code, Reason, RefusalKind};
 
 /// Why a command on a session is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,12 +28,28 @@ impl Reason for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            Self::NotFound => "session_not_found",
-            Self::Ended => "session_ended",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::InvalidGrant => "invalid_grant",
+            Self::NotFound => Code {
+                name: "session_not_found",
+                meaning: "No session has this id, or it is another user's.",
+                what_to_do: "Send the `session_id` that the log-in answered.",
+            },
+            Self::Ended => Code {
+                name: "session_ended",
+                meaning: "The session is over already.",
+                what_to_do: "Nothing, if the session was to end. Else log in again.",
+            },
+            Self::InvalidCredentials => Code {
+                name: "invalid_credentials",
+                meaning: "No user has this e-mail address and this password.",
+                what_to_do: "Check both, and log in again.",
+            },
+            Self::InvalidGrant => Code {
+                name: "invalid_grant",
+                meaning: "The refresh token is unknown, was used before, or belongs to a session that is over.",
+                what_to_do: "Log in again.",
+            },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tidemark_events::identity::user::Role;
 
-use crate::{Reason, RefusalKind};
+use crate::{Code, Reason, RefusalKind};
 
 /// Why a command on a user is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,14 +39,38 @@ impl Reason for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            Self::NotFound => "user_not_found",
-            Self::EmailTaken => "email_taken",
-            Self::FirstAdminExists => "first_admin_exists",
-            Self::RoleHeld(_) => "role_held",
-            Self::RoleNotHeld(_) => "role_not_held",
-            Self::OwnAdminRole => "own_admin_role",
+            Self::NotFound => Code {
+                name: "user_not_found",
+                meaning: "No user has this id.",
+                what_to_do: "Check the id.",
+            },
+            Self::EmailTaken => Code {
+                name: "email_taken",
+                meaning: "Another user has registered this e-mail address.",
+                what_to_do: "Log in, or register another address.",
+            },
+            Self::FirstAdminExists => Code {
+                name: "first_admin_exists",
+                meaning: "The first administrator was registered already, which is possible once.",
+                what_to_do: "Have an administrator grant the role `admin`.",
+            },
+            Self::RoleHeld(_) => Code {
+                name: "role_held",
+                meaning: "The user holds the role that is to be granted.",
+                what_to_do: "Nothing: it is as wanted.",
+            },
+            Self::RoleNotHeld(_) => Code {
+                name: "role_not_held",
+                meaning: "The user does not hold the role that is to be revoked.",
+                what_to_do: "Nothing: it is as wanted.",
+            },
+            Self::OwnAdminRole => Code {
+                name: "own_admin_role",
+                meaning: "Administrators cannot revoke their own role, so that one is always left.",
+                what_to_do: "Have another administrator revoke it.",
+            },
         }
     }
 }

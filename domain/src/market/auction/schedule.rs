@@ -65,8 +65,13 @@ impl Schedule {
         if starts_at < now {
             return Err(Error::StartsInThePast);
         }
-        if starts_at - now > AHEAD_MAX || ends_at - now > AHEAD_MAX {
-            return Err(Error::TooFarAhead);
+        for (time, field) in [(starts_at, "starts_at"), (ends_at, "ends_at")] {
+            if time - now > AHEAD_MAX {
+                return Err(Error::TooFarAhead(field));
+            }
+        }
+        if ends_at < now {
+            return Err(Error::EndsInThePast);
         }
         if !(DURATION_MIN..=DURATION_MAX).contains(&(ends_at - starts_at)) {
             return Err(Error::DurationOutOfRange);
@@ -92,7 +97,8 @@ impl Command for Schedule {
             Error::ReserveTooLow,
             Error::BuyNowTooLow,
             Error::StartsInThePast,
-            Error::TooFarAhead,
+            Error::TooFarAhead("ends_at"),
+            Error::EndsInThePast,
             Error::DurationOutOfRange,
             Error::WindowTooLong,
         ]);

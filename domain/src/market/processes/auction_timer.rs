@@ -97,14 +97,14 @@ mod tests {
     /// Whether the command was refused in a way that ends its action.
     fn is_ended(decided: Result<Vec<Write>, Refusal>) -> bool {
         let refusal = decided.expect_err("the command is refused");
-        PROCESS_MANAGER.final_refusals.contains(&refusal.code)
+        PROCESS_MANAGER.final_refusals.contains(&refusal.code.name)
     }
 
     #[test]
     fn an_auction_that_a_bid_has_opened_needs_no_opening() {
         let opened = after(["auction.scheduled", "auction.opened"]);
         let refusal = opened.when(OPEN).expect_err("the command is refused");
-        assert_eq!(PROCESS_MANAGER.fulfilled, [refusal.code]);
+        assert_eq!(PROCESS_MANAGER.fulfilled, [refusal.code.name]);
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl Command for Draft {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let seller_id = access::require(view, Role::Seller)?;
-        category::require_active(view, self.category_id)?;
+        category::require_active(view, self.category_id)
+            .map_err(|stop| stop.about("category_id"))?;
         let specifications = self.specifications.clone().into_iter();
         Ok(vec![Write::event(
             self.product_id.0,

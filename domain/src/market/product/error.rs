@@ -1,6 +1,6 @@
 //! The reasons for which commands on products are refused.
 
-use crate::{Reason, RefusalKind};
+use crate::{Code, Reason, RefusalKind};
 
 /// Why a command on a product is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,15 +39,43 @@ impl Reason for Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    fn code(&self) -> Code {
         match self {
-            Self::NotFound => "product_not_found",
-            Self::NotTheSeller => "not_the_seller",
-            Self::NotListed => "product_not_listed",
-            Self::Listed => "product_already_listed",
-            Self::Withdrawn => "product_withdrawn",
-            Self::Sold => "product_sold",
-            Self::Auctioned => "product_already_auctioned",
+            Self::NotFound => Code {
+                name: "product_not_found",
+                meaning: "No product has this id.",
+                what_to_do: "Check the id.",
+            },
+            Self::NotTheSeller => Code {
+                name: "not_the_seller",
+                meaning: "Only the seller may do this, and this is another seller's.",
+                what_to_do: "Nothing: only the seller can.",
+            },
+            Self::NotListed => Code {
+                name: "product_not_listed",
+                meaning: "The product is still a draft.",
+                what_to_do: "List the product first.",
+            },
+            Self::Listed => Code {
+                name: "product_already_listed",
+                meaning: "The product that is to be listed is listed.",
+                what_to_do: "Nothing: it is as wanted.",
+            },
+            Self::Withdrawn => Code {
+                name: "product_withdrawn",
+                meaning: "The seller withdrew the product, which cannot be undone.",
+                what_to_do: "Draft it again as another product.",
+            },
+            Self::Sold => Code {
+                name: "product_sold",
+                meaning: "The product was sold, which cannot be undone.",
+                what_to_do: "Draft another product.",
+            },
+            Self::Auctioned => Code {
+                name: "product_already_auctioned",
+                meaning: "The product is in an auction that is not over.",
+                what_to_do: "Wait for the end of that auction, or cancel it.",
+            },
         }
     }
 }

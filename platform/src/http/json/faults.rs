@@ -42,7 +42,8 @@ where
         };
         let message = error.inner().to_string();
         let pointer = place(error.path(), &message);
-        let fault = FieldError::pointer(pointer.clone(), words::of_parser(&message));
+        let words = words::of_parser(&message, schema.at(&pointer));
+        let fault = FieldError::pointer(pointer.clone(), words);
         let is_known = found.iter().any(|known| known.place() == fault.place());
         if is_known {
             break;

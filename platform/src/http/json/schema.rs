@@ -85,13 +85,18 @@ impl Schema {
         }
     }
 
-    /// Replaces the value at `pointer` by one that its schema allows, or adds it.
-    pub(super) fn put_right(&self, body: &mut Value, pointer: &str) {
+    /// The schema of what stands at `pointer`; null if there is none.
+    pub(super) fn at(&self, pointer: &str) -> &Value {
         let tokens = tokens(pointer);
         let schema = tokens.iter().try_fold(&self.root, |schema, token| {
             member(self.schemas.resolve(schema), token)
         });
-        let value = schema.map_or(Value::Null, |schema| self.schemas.example(schema));
+        schema.map_or(&Value::Null, |schema| self.schemas.resolve(schema))
+    }
+
+    /// Replaces the value at `pointer` by one that its schema allows, or adds it.
+    pub(super) fn put_right(&self, body: &mut Value, pointer: &str) {
+        let value = self.schemas.example(self.at(pointer));
         if let Some(wrong) = body.pointer_mut(pointer) {
             *wrong = value;
         } else if let Some((object, name)) = parent(body, pointer) {

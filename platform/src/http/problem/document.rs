@@ -20,7 +20,7 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
     "title": "Bid too low",
     "status": 409,
     "code": "bid_too_low",
-    "detail": "the next bid is at least 12000 in minor units of EUR",
+    "detail": "The next bid is at least 12000 in minor units of EUR.",
     "instance": "urn:uuid:0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
     "minimum": { "amount": 12_000, "currency": "EUR" },
 }))]

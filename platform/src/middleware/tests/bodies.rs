@@ -45,6 +45,21 @@ async fn a_valid_body_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_missing_is_asked_for() {
+    for body in ["", " \n"] {
+        let answer = post(body).await;
+        assert_eq!(answer.problem(), (400, "malformed_json".to_owned()));
+        assert_eq!(answer.json()["detail"], "A JSON body is required.");
+    }
+}
+
+#[tokio::test]
+async fn a_number_out_of_range_is_told_the_range() {
+    let answer = post(r#"{"name":"a","amount":1,"lines":[{"count":10}]}"#).await;
+    assert_eq!(answer.json()["errors"][0]["detail"], "must be at most 9");
+}
+
+#[tokio::test]
 async fn text_that_is_not_json_is_malformed() {
     for body in [
         "",

@@ -78,10 +78,9 @@ async fn repeated_and_unacceptable_parameters_are_refused() {
         get(&app, "/v1/orders/%00", &[]).await.problem(),
         (400, "malformed_url".to_owned())
     );
-    assert_eq!(
-        get(&app, "/v1/orders/7", &[]).await.problem(),
-        (400, "invalid_path".to_owned())
-    );
+    let misfit = get(&app, "/v1/orders/7", &[]).await;
+    assert_eq!(misfit.problem(), (400, "invalid_path".to_owned()));
+    assert_eq!(misfit.json()["detail"], "`id` must be a UUID.");
 }
 
 #[tokio::test]

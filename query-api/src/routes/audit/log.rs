@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use super::history_event::{EventPage, page};
 use super::{record, require_auditor};
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, NamedBy};
 use crate::freshness::{Fetched, QueriedShards};
 
 /// The events that are asked for.
@@ -44,7 +44,7 @@ pub(super) struct Filter {
     /// Only events that were recorded at this moment (RFC 3339) or later.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Moment>,
-    /// Only events that were recorded before this moment (RFC 3339).
+    /// Only events that were recorded before this moment (RFC 3339), which must not be before `from`.
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Moment>,
     /// Whether readings of history are included. Without it, they are if `type` or `aggregate` names them.
@@ -86,7 +86,7 @@ pub(super) async fn events(
     };
     let examined = app.freshness.fetch(token, shards, query).await?;
     if filter.after_position > examined.head {
-        return Err(Error::FuturePosition);
+        return Err(Error::FuturePosition(NamedBy::AfterPosition));
     }
     let reflected = (examined.token(), examined.mark());
     let cut = examined.items.last().filter(|last| last.is_last);
@@ -104,36 +104,32 @@ pub(super) async fn events(
 impl Filter {
     /// Refuses what no event can have, or a typing error would look like an event that never happened.
     fn check(&self) -> Result<(), Problem> {
-        let aggregate_of = |event_type: &Name| {
-            let (aggregate, _) = event_type.as_str().split_once('.')?;
-            Aggregate::from_name(aggregate)
-        };
-        let is_type = |it: &Name| {
-            aggregate_of(it).is_some_and(|aggregate| aggregate.event_types().contains(&it.as_str()))
-        };
-        let is_aggregate = |it: &Name| Aggregate::from_name(it.as_str()).is_some();
         let is_actor = |it: &Name| it.as_str().parse::<Actor>().is_ok();
+        let names_no_actor = self.actor.as_ref().is_some_and(|it| !is_actor(it));
+        let is_reversed = self
+            .from
+            .zip(self.until)
+            .is_some_and(|(from, until)| until < from);
         let faults = [
-            (
-                "type",
-                self.event_type.as_ref().is_none_or(is_type),
-                "is no type of event",
-            ),
+            ("type", self.event_type.as_ref().and_then(fault_of_type)),
             (
                 "aggregate",
-                self.aggregate.as_ref().is_none_or(is_aggregate),
-                "is no aggregate",
+                self.aggregate.as_ref().and_then(fault_of_aggregate),
             ),
             (
                 "actor",
-                self.actor.as_ref().is_none_or(is_actor),
-                "must be user:<id>, service:<name> or anonymous",
+                names_no_actor.then(|| "must be user:<id>, service:<name> or anonymous".to_owned()),
+            ),
+            (
+                "until",
+                is_reversed.then(|| "must not be before from".to_owned()),
             ),
         ];
-        let faults = faults.into_iter().filter(|(_, is_right, _)| !is_right);
-        let faults: Vec<_> = faults
-            .map(|(name, _, fault)| FieldError::parameter(name, fault))
-            .collect();
+        let faults = faults.into_iter().filter_map(|(name, fault)| {
+            let fault = fault?;
+            Some(FieldError::parameter(name, fault))
+        });
+        let faults: Vec<_> = faults.collect();
         if faults.is_empty() {
             return Ok(());
         }
@@ -160,6 +156,32 @@ impl Filter {
             until: self.until.map(Stored::from),
         }
     }
+}
+
+/// What is wrong with the type of an event, if anything is.
+fn fault_of_type(event_type: &Name) -> Option<String> {
+    let event_type = event_type.as_str();
+    let (aggregate, _) = event_type.split_once('.').unwrap_or((event_type, ""));
+    let Some(aggregate) = Aggregate::from_name(aggregate) else {
+        let listed = names_of_aggregates();
+        return Some(format!(
+            "must begin with an aggregate and a dot; the aggregates are {listed}"
+        ));
+    };
+    let listed = aggregate.event_types();
+    let is_listed = listed.contains(&event_type);
+    (!is_listed).then(|| format!("must be one of {}", listed.join(", ")))
+}
+
+/// What is wrong with the name of an aggregate, if anything is.
+fn fault_of_aggregate(aggregate: &Name) -> Option<String> {
+    let is_unknown = Aggregate::from_name(aggregate.as_str()).is_none();
+    is_unknown.then(|| format!("must be one of {}", names_of_aggregates()))
+}
+
+fn names_of_aggregates() -> String {
+    let names: Vec<_> = Aggregate::ALL.iter().map(|it| it.name()).collect();
+    names.join(", ")
 }
 
 /// A position that was examined.

@@ -93,6 +93,11 @@ impl Answer {
         (self.status, self.body["code"].as_str().unwrap_or_default())
     }
 
+    /// What a problem says is wrong.
+    pub(crate) fn detail(&self) -> &str {
+        self.body["detail"].as_str().unwrap_or_default()
+    }
+
     /// The field with this name of each item of a page.
     pub(crate) fn column(&self, name: &str) -> Vec<&Value> {
         let items = self.body["items"].as_array().unwrap();

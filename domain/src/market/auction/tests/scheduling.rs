@@ -126,7 +126,12 @@ fn times_in_the_past_or_out_of_bounds_are_refused() {
     };
     refused(past, Error::StartsInThePast);
     let longest = DURATION_MAX.num_seconds();
-    for ends_at in [-1, 0, longest + 1] {
+    let ended = Schedule {
+        ends_at: moment(-1),
+        ..schedule()
+    };
+    refused(ended, Error::EndsInThePast);
+    for ends_at in [0, longest + 1] {
         let odd = Schedule {
             ends_at: moment(ends_at),
             ..schedule()
@@ -141,13 +146,16 @@ fn times_in_the_past_or_out_of_bounds_are_refused() {
         assert!(market().by(SELLER).when(bound).is_ok());
     }
     let ahead = AHEAD_MAX.num_seconds();
-    for (starts_at, ends_at) in [(ahead, ahead + 1), (ahead + 1, ahead + 2)] {
+    for (starts_at, ends_at, field) in [
+        (ahead, ahead + 1, "ends_at"),
+        (ahead + 1, ahead + 2, "starts_at"),
+    ] {
         let far = Schedule {
             starts_at: Some(moment(starts_at)),
             ends_at: moment(ends_at),
             ..schedule()
         };
-        refused(far, Error::TooFarAhead);
+        refused(far, Error::TooFarAhead(field));
     }
     let latest = Schedule {
         starts_at: Some(moment(ahead - 1)),

@@ -34,7 +34,7 @@ const FIRST_LOOK: i64 = 10;
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
-    /// Only auctions with this status.
+    /// Only auctions with this status. Without it, auctions of every status are listed, those that are over among them.
     status: Option<Status>,
     /// Only auctions in this category or in one below it.
     category: Option<Uuid>,
@@ -47,15 +47,21 @@ pub(super) struct Filter {
     #[garde(range(min = 0))]
     #[param(minimum = 0, maximum = 9_223_372_036_854_775_807i64)]
     price_min: Option<i64>,
-    /// Only auctions whose price is at most this, in minor units. A currency is required.
+    /// Only auctions whose price is at most this, in minor units, which must not be below `price_min`. A currency is
+    /// required.
     #[garde(range(min = 0))]
     #[param(minimum = 0, maximum = 9_223_372_036_854_775_807i64)]
     price_max: Option<i64>,
-    /// Words of the title. All of them must occur; `-word` must not occur, `"a phrase"` must occur as
-    /// it is, and `or` between two words means that one is enough.
+    /// Words of the title, at least one. All of them must occur; `-word` must not occur, `"a phrase"` must occur as
+    /// it is, and `or` between two words means that one is enough. Whole words are compared, in whatever case: a part of a
+    /// word finds nothing, and neither does another form of it. The search knows no language, so that every word counts,
+    /// `the` as well.
     #[garde(length(chars, max = SEARCH_MAX))]
+    #[param(min_length = 1, max_length = 200)]
     q: Option<String>,
-    /// The order of the list.
+    /// The order of the list. By `ends_at`, which is the default, the auction that ends first comes first: one that is over,
+    /// unless `status` excludes it. By `price` the cheapest comes first, and a `currency` is required; by `bid_count` the one
+    /// with the most bids; by `newest` the one that was scheduled last.
     #[serde(default)]
     #[param(inline)]
     sort: Sort,
@@ -82,7 +88,7 @@ pub(super) async fn list(
     Tidemark(token): Tidemark,
     Query(filter): Query<Filter>,
 ) -> Result<DocumentPage, Error> {
-    filter.require_currency()?;
+    filter.check()?;
     let limit = app.limit(filter.limit)?;
     let scope = format!("auctions {}", serde_json::to_string(&filter)?);
     let (after, token) = app.resume(&scope, filter.cursor.as_deref(), token).await?;
@@ -203,17 +209,38 @@ impl Filter {
         (self.price_min.is_some() || self.price_max.is_some()) && !matches!(self.sort, Sort::Price)
     }
 
-    /// Refuses to compare prices without a currency: amounts in different currencies have no order.
-    fn require_currency(&self) -> Result<(), Problem> {
+    /// Refuses to compare prices without a currency, since amounts in different currencies have no order; and what no
+    /// auction can have, which would look like an empty list.
+    fn check(&self) -> Result<(), Problem> {
         let compares_prices = matches!(self.sort, Sort::Price)
             || self.price_min.is_some()
             || self.price_max.is_some();
-        if compares_prices && self.currency.is_none() {
-            let detail = "is required to compare prices";
-            return Err(Problem::invalid(vec![FieldError::parameter(
-                "currency", detail,
-            )]));
+        let prices = self.price_min.zip(self.price_max);
+        let has_word = |q: &String| q.chars().any(char::is_alphanumeric);
+        let faults = [
+            (
+                compares_prices && self.currency.is_none(),
+                "currency",
+                "is required to compare prices",
+            ),
+            (
+                prices.is_some_and(|(min, max)| max < min),
+                "price_max",
+                "must not be below price_min",
+            ),
+            (
+                self.q.as_ref().is_some_and(|q| !has_word(q)),
+                "q",
+                "must contain a word; leave it out to list all",
+            ),
+        ];
+        let faults = faults.into_iter().filter(|(is_wrong, ..)| *is_wrong);
+        let faults: Vec<_> = faults
+            .map(|(_, name, fault)| FieldError::parameter(name, fault))
+            .collect();
+        if faults.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        Err(Problem::invalid(faults))
     }
 }

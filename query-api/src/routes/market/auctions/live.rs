@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, NamedBy, malformed_last_event_id};
 use crate::freshness::{Fetched, QueriedShards, on_timeline};
 use crate::live::LiveUpdate;
 
@@ -35,7 +35,9 @@ const UNBUFFERED: (&str, &str) = ("x-accel-buffering", "no");
 
 /// Follow an auction live
 ///
-/// Sends server-sent events named `state`, whose data is the auction's document. The id of an event
+/// Sends server-sent events named `state`, whose data is the auction's document: the first at once, unless
+/// `Last-Event-ID` says that the client has it, and one after each change. The stream stays open when the auction is closed
+/// or cancelled: close it when you have seen enough. The id of an event
 /// can be sent as `Last-Event-ID`, which a browser does by itself, and as `Tidemark`. The first line is `retry:`,
 /// after how many milliseconds to connect again. Before the process stops, it sends an event named `end` with
 /// the data `{"code":"shutting_down"}`: connect again. An end without this event means that the connection broke.
@@ -63,10 +65,9 @@ pub(super) async fn live(
     Path(id): Path<Uuid>,
 ) -> Result<Response, Error> {
     let seen = last_event_id(&headers)?;
-    let held = app
-        .live_update_addresses
-        .take(client.0, app.limits.sse_clients_per_address_max);
-    let held = held.ok_or(Error::TooManyOfAddress)?;
+    let max = app.limits.sse_clients_per_address_max;
+    let held = app.live_update_addresses.take(client.0, max);
+    let held = held.ok_or(Error::TooManyOfAddress(max))?;
     let permit = Arc::clone(&app.live_update_permits).try_acquire_owned();
     let permit = permit.map_err(|_| Error::TooManyClients)?;
     // The client follows before the first read, so that no change falls between the two.
@@ -116,10 +117,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Token>, Problem> {
         return Ok(None);
     };
     let token = value.to_str().ok().and_then(|text| text.parse().ok());
-    let detail = "Last-Event-ID must be the id of an event of this stream.";
-    token
-        .map(Some)
-        .ok_or_else(|| Problem::bad_request("invalid_last_event_id", detail))
+    token.map(Some).ok_or_else(malformed_last_event_id)
 }
 
 /// Refuses the id of an event that nobody can have sent yet, and of one that the log has lost.
@@ -131,9 +129,10 @@ async fn refuse_unsent(
     let Some(seen) = seen else {
         return Ok(());
     };
-    let seen = on_timeline(&app.pools.prompt, seen, fetched.timeline).await?;
+    let named_by = NamedBy::LastEventId;
+    let seen = on_timeline(&app.pools.prompt, seen, named_by, fetched.timeline).await?;
     if seen.position > fetched.head {
-        return Err(Error::FuturePosition);
+        return Err(Error::FuturePosition(named_by));
     }
     Ok(())
 }
