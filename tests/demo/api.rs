@@ -72,10 +72,10 @@ impl Api {
         &self,
         path: &str,
         token: &str,
-        body: &Value,
+        body: Option<&Value>,
     ) -> Result<Answer, Failure> {
         let url = format!("{}/v1/{path}", self.command_url);
-        self.send(Method::POST, &url, token, None, Some(body)).await
+        self.send(Method::POST, &url, token, None, body).await
     }
 
     /// Sends a query, whose answer is at least as fresh as a `Tidemark` if one is given.

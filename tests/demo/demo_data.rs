@@ -77,7 +77,7 @@ pub(crate) async fn make_auction(
     });
     let product = seller.command(api, "products", product).await?.id();
     seller
-        .command(api, &format!("products/{product}/list"), json!({}))
+        .command(api, &format!("products/{product}/list"), None)
         .await?;
     let auction = json!({
         "product_id": product,

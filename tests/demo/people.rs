@@ -51,14 +51,15 @@ impl Person {
         &self,
         api: &Api,
         path: &str,
-        body: serde_json::Value,
+        body: impl Into<Option<serde_json::Value>>,
     ) -> Result<Answer, Failure> {
+        let body = body.into();
         let token = self.token.lock().await.clone();
-        match api.command(path, &token, &body).await {
+        match api.command(path, &token, body.as_ref()).await {
             Err(failure) if failure.code == "invalid_token" => {
                 let token = token_of(api, &self.email, &self.password).await?;
                 self.token.lock().await.clone_from(&token);
-                api.command(path, &token, &body).await
+                api.command(path, &token, body.as_ref()).await
             }
             other => other,
         }
@@ -90,7 +91,7 @@ impl Person {
         // The password contains a secret of this installation, so that nobody else knows it.
         let password = format!("demo {name} {secret}");
         let body = json!({"email": email, "password": password, "display_name": name});
-        let id = match api.command("users", "", &body).await {
+        let id = match api.command("users", "", Some(&body)).await {
             Ok(answer) => Some(answer.id()),
             Err(failure) if failure.code == "email_taken" => None,
             Err(failure) => return Err(failure),
@@ -111,7 +112,7 @@ impl Person {
 
 async fn token_of(api: &Api, email: &str, password: &str) -> Result<String, Failure> {
     let body = json!({"email": email, "password": password});
-    let answer = api.command("sessions", "", &body).await?;
+    let answer = api.command("sessions", "", Some(&body)).await?;
     Ok(answer.body["access_token"]
         .as_str()
         .unwrap_or_default()

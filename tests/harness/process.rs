@@ -49,8 +49,12 @@ impl Process {
 
     /// Runs the operators' tool to its end, and returns what it printed and its exit code.
     pub async fn operators_tool(settings: &Settings, arguments: &[&str]) -> Output {
-        let tool = command("tidemark-projector", arguments, settings).output();
-        tool.await.unwrap()
+        Self::run("tidemark-projector", settings, arguments).await
+    }
+
+    /// Runs a program of the tests to its end, and returns what it printed and its exit code.
+    pub async fn run(binary: &str, settings: &Settings, arguments: &[&str]) -> Output {
+        command(binary, arguments, settings).output().await.unwrap()
     }
 
     /// Runs the operators' tool until it has printed so many lines, which it returns.

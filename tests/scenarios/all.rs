@@ -9,6 +9,7 @@
 mod architecture;
 mod audit;
 mod documentation;
+mod first_steps;
 mod http;
 mod identity;
 mod images;
