@@ -4,7 +4,8 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use sqlx::PgPool;
 use tidemark_events::audit::reading::{Name, Scope};
 use tidemark_events::{Actor, Aggregate, Moment, Stored};
@@ -39,6 +40,7 @@ pub(super) struct Filter {
     #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
     aggregate: Option<Name>,
     /// Only events that this actor caused: `user:<id>`, `service:<name>` or `anonymous`.
+    #[serde(default, deserialize_with = "actor")]
     #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
     actor: Option<Name>,
     /// Only events that were recorded at this moment (RFC 3339) or later.
@@ -48,11 +50,20 @@ pub(super) struct Filter {
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Moment>,
     /// Whether readings of history are included. Without it, they are if `type` or `aggregate` names them.
-    #[serde(default)]
-    readings: bool,
+    readings: Option<bool>,
     /// The number of items on the page.
     #[param(minimum = 1)]
     limit: Option<i64>,
+}
+
+/// Reads an actor as the log writes it: the id of a user has other forms.
+fn actor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Name>, D::Error> {
+    let text = Name::deserialize(deserializer)?;
+    let actor: Result<Actor, _> = text.as_str().parse();
+    let must = "must be user:<id>, service:<name> or anonymous";
+    let actor = actor.map_err(|_| D::Error::custom(must))?;
+    let actor = Name::try_from(actor.to_string()).map_err(D::Error::custom)?;
+    Ok(Some(actor))
 }
 
 /// List the events of the log (for auditors)
@@ -112,7 +123,10 @@ impl Filter {
             aggregate_of(it).is_some_and(|aggregate| aggregate.event_types().contains(&it.as_str()))
         };
         let is_aggregate = |it: &Name| Aggregate::from_name(it.as_str()).is_some();
-        let is_actor = |it: &Name| it.as_str().parse::<Actor>().is_ok();
+        let is_of_type = |it: &Name| {
+            let of_type = self.event_type.as_ref().and_then(aggregate_of);
+            of_type.is_none_or(|aggregate| aggregate.name() == it.as_str())
+        };
         let faults = [
             (
                 "type",
@@ -125,9 +139,14 @@ impl Filter {
                 "is no aggregate",
             ),
             (
-                "actor",
-                self.actor.as_ref().is_none_or(is_actor),
-                "must be user:<id>, service:<name> or anonymous",
+                "aggregate",
+                self.aggregate.as_ref().is_none_or(is_of_type),
+                "is not the one that has events of this type",
+            ),
+            (
+                "readings",
+                self.readings != Some(false) || !self.names_readings(),
+                "must not be false if type or aggregate names readings",
             ),
         ];
         let faults = faults.into_iter().filter(|(_, is_right, _)| !is_right);
@@ -141,12 +160,15 @@ impl Filter {
     }
 
     fn includes_readings(&self) -> bool {
+        self.readings.unwrap_or_else(|| self.names_readings())
+    }
+
+    fn names_readings(&self) -> bool {
         let names = [&self.event_type, &self.aggregate].into_iter().flatten();
         let reading = Aggregate::Reading.name();
-        self.readings
-            || names
-                .map(Name::as_str)
-                .any(|it| it.split('.').next() == Some(reading))
+        names
+            .map(Name::as_str)
+            .any(|it| it.split('.').next() == Some(reading))
     }
 
     /// What is recorded of a reading with this filter.
@@ -299,9 +321,7 @@ async fn select(
             "r.aggregate = $3",
             "r.position + 0"
         ),
-        Filter {
-            readings: false, ..
-        } => select_through!(
+        Filter { .. } if !filter.includes_readings() => select_through!(
             pool,
             filter,
             limit,
