@@ -1,6 +1,6 @@
 //! Where commands wait to be decided, from their admission to their answer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use metrics::counter;
@@ -12,6 +12,7 @@ use super::idempotency::KeyInFlight;
 use super::submission::{Answer, Submission};
 use crate::admission::{Permit, Share};
 use crate::error::Error;
+use crate::turns::Turns;
 
 /// A submission that waits for its answer.
 pub(super) struct QueuedCommand {
@@ -105,9 +106,7 @@ pub(super) struct Queue {
     received: mpsc::UnboundedReceiver<QueuedCommand>,
     /// Commands to decide again, before all others: they have had their turn.
     again: VecDeque<QueuedCommand>,
-    waiting: HashMap<Share, VecDeque<QueuedCommand>>,
-    /// The shares of which commands are waiting, in the order of their turns.
-    turns: VecDeque<Share>,
+    waiting: Turns<Share, QueuedCommand>,
 }
 
 impl Queue {
@@ -118,8 +117,7 @@ impl Queue {
         let queue = Self {
             received,
             again: VecDeque::new(),
-            waiting: HashMap::new(),
-            turns: VecDeque::new(),
+            waiting: Turns::default(),
         };
         (sender, queue)
     }
@@ -134,36 +132,21 @@ impl Queue {
 
     /// Whether no more commands can come: all senders are gone, and none waits.
     pub(super) fn is_closed(&self) -> bool {
-        let is_empty = self.again.is_empty() && self.turns.is_empty() && self.received.is_empty();
+        let is_empty = self.again.is_empty() && self.waiting.is_empty() && self.received.is_empty();
         is_empty && self.received.is_closed()
     }
 
     /// Takes the next command, if there is one.
     pub(super) fn pop(&mut self) -> Option<QueuedCommand> {
         self.push_received();
-        if let Some(command) = self.again.pop_front() {
-            return Some(command);
-        }
-        let share = self.turns.pop_front()?;
-        let commands = self.waiting.get_mut(&share)?;
-        let command = commands.pop_front();
-        if commands.is_empty() {
-            self.waiting.remove(&share);
-        } else {
-            self.turns.push_back(share);
-        }
-        command
+        self.again.pop_front().or_else(|| self.waiting.pop())
     }
 
     /// Queues commands whose states have been loaded, before those of the same principals that were not
     /// decided yet.
     pub(super) fn push_loaded(&mut self, commands: Vec<QueuedCommand>) {
         for command in commands.into_iter().rev() {
-            let commands = self.waiting.entry(command.share().clone()).or_default();
-            if commands.is_empty() {
-                self.turns.push_front(command.share().clone());
-            }
-            commands.push_front(command);
+            self.waiting.push_first(command.share().clone(), command);
         }
     }
 
@@ -177,15 +160,11 @@ impl Queue {
     /// Takes all commands out whose deadline has passed.
     pub(super) fn take_overdue(&mut self, now: Instant) -> VecDeque<QueuedCommand> {
         self.push_received();
-        let mut overdue = VecDeque::new();
-        for commands in self.waiting.values_mut().chain([&mut self.again]) {
-            let all = commands.drain(..);
-            let (mut late, rest) = all.partition(|command| command.deadline <= now);
-            *commands = rest;
-            overdue.append(&mut late);
-        }
-        self.waiting.retain(|_, commands| !commands.is_empty());
-        self.turns.retain(|share| self.waiting.contains_key(share));
+        let is_overdue = |command: &QueuedCommand| command.deadline <= now;
+        let mut overdue = self.waiting.take(is_overdue);
+        let (mut again, rest) = self.again.drain(..).partition(is_overdue);
+        self.again = rest;
+        overdue.append(&mut again);
         overdue
     }
 
@@ -196,11 +175,7 @@ impl Queue {
     }
 
     fn push(&mut self, command: QueuedCommand) {
-        let commands = self.waiting.entry(command.share().clone()).or_default();
-        if commands.is_empty() {
-            self.turns.push_back(command.share().clone());
-        }
-        commands.push_back(command);
+        self.waiting.push(command.share().clone(), command);
     }
 }
 

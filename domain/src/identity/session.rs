@@ -40,8 +40,10 @@ pub enum Session {
         current: KeyedHash,
         /// The keyed hashes of the tokens before it, the oldest first, at most `SPENT_MAX`.
         spent: VecDeque<KeyedHash>,
-        /// Until when the last of them is answered once more; none before the first is spent.
+        /// Until when the last of them is answered again; none before the first is spent.
         grace_until: Option<Stored<Moment>>,
+        /// Whether it was, which is on record once.
+        is_repeated: bool,
         /// When the token expires unless it is used before.
         idle_until: Stored<Moment>,
         /// When the session ends, however often its token is refreshed.
@@ -58,7 +60,7 @@ impl AggregateState for Session {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 2;
+    const STATE_VERSION: i16 = 3;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -75,6 +77,7 @@ impl AggregateState for Session {
                     current: token_hash.clone(),
                     spent: VecDeque::new(),
                     grace_until: None,
+                    is_repeated: false,
                     idle_until: *idle_until,
                     ends_at: *ends_at,
                 };
@@ -89,6 +92,7 @@ impl AggregateState for Session {
                     current,
                     spent,
                     grace_until,
+                    is_repeated,
                     idle_until,
                     ..
                 } = self
@@ -98,10 +102,15 @@ impl AggregateState for Session {
                         spent.pop_front();
                     }
                     *grace_until = *next_grace_until;
+                    *is_repeated = false;
                     *idle_until = *next_idle_until;
                 }
             }
-            Event::RefreshRepeated { .. } => {}
+            Event::RefreshRepeated { .. } => {
+                if let Self::Open { is_repeated, .. } = self {
+                    *is_repeated = true;
+                }
+            }
             Event::Ended { user_id, .. } => *self = Self::Ended { user_id: *user_id },
         }
     }

@@ -56,7 +56,7 @@ events! {
             token_hash: KeyedHash,
             /// The time at which the new refresh token expires unless it is used before.
             idle_until: Stored<Moment>,
-            /// The time until which the token before it is answered once more. None in events of older builds.
+            /// The time until which the token before it is answered again. None in events of older builds.
             #[serde(default)]
             grace_until: Option<Stored<Moment>>,
             /// The roles of the user that the access token names. Events of older builds do not say.
@@ -64,7 +64,8 @@ events! {
             roles: BTreeSet<Role>,
         },
         /// The user used the refresh token before the present one soon after it was replaced, as clients do
-        /// that send it twice at once or lost an answer. The present one was given again.
+        /// that send it twice at once or lost an answer. The present one was given again, which is recorded once
+        /// however often.
         #[serde(rename = "session.refresh_repeated")]
         RefreshRepeated {
             /// The session.

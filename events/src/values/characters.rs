@@ -1,11 +1,12 @@
 //! Which characters texts may have.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// The text is empty, or has nothing but blanks and characters that show nothing.
+    /// The text is empty, or has nothing but blanks, marks, and characters that show nothing.
     #[error("must have something to see")]
     NothingToSee,
     /// The text breaks the line, or has a tab, where one line is expected.
@@ -14,6 +15,9 @@ pub enum TextError {
     /// The text has a control character, or one that separates lines in some programs and not in others.
     #[error("must not have the control or separator character U+{0:04X}")]
     Control(u32),
+    /// The text has a code point that Unicode keeps out of texts that are interchanged.
+    #[error("must not have U+{0:04X}, which is no character of a text")]
+    NoCharacter(u32),
     /// The text has a character that turns the direction of what follows it, so that it reads as another.
     #[error("must not have the character U+{0:04X}, which changes the direction of text")]
     Direction(u32),
@@ -32,6 +36,9 @@ pub(super) fn normalised(text: &str, chars_max: usize) -> Result<String, TextErr
         let number = u32::from(character);
         if separates(character) {
             return Err(TextError::Control(number));
+        }
+        if is_kept_out(character) {
+            return Err(TextError::NoCharacter(number));
         }
         if turns(character) {
             return Err(TextError::Direction(number));
@@ -55,32 +62,33 @@ const fn turns(character: char) -> bool {
     matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether the character leaves no trace when it stands alone: blanks, and what Unicode says to ignore by
-/// default (`Default_Ignorable_Code_Point`). Within words and emoji such characters have a meaning.
+/// Whether the code point is a noncharacter, a format character that Unicode has deprecated, or one of those around
+/// annotations, which mean nothing outside the program that sets them (The Unicode Standard, 23.3, 23.7 and 23.8).
+const fn is_kept_out(character: char) -> bool {
+    matches!(character, '\u{206a}'..='\u{206f}' | '\u{fdd0}'..='\u{fdef}' | '\u{fff9}'..='\u{fffb}')
+        || character as u32 & 0xfffe == 0xfffe
+}
+
+/// Whether the character leaves no trace, or none that can be read, when it stands alone: blanks, marks on another one,
+/// what is for formatting, for private use or not assigned, and a few that are blank although they are letters or
+/// symbols. Within words and emoji such characters have a meaning.
 fn shows_nothing(character: char) -> bool {
-    character.is_whitespace()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{17b4}'..='\u{17b5}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2060}'..='\u{206f}'
-                // A pattern of Braille without dots, and a note of music without a head.
-                | '\u{2800}'
-                | '\u{1d159}'
-                | '\u{3164}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{1bca0}'..='\u{1bca3}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
+    let group = character.general_category_group();
+    let is_for_others = matches!(
+        group,
+        GeneralCategoryGroup::Mark | GeneralCategoryGroup::Separator | GeneralCategoryGroup::Other
+    );
+    // Fillers of Hangul and of hieroglyphs, a pattern of Braille without dots, and a note of music without a head.
+    let is_blank = matches!(
+        character,
+        '\u{115f}'..='\u{1160}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{ffa0}'
+            | '\u{13441}'..='\u{13442}'
+            | '\u{1d159}'
+    );
+    is_for_others || is_blank
 }
 
 #[cfg(test)]
@@ -115,6 +123,10 @@ mod tests {
             "A\u{200f}B",
             "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}",
             "\u{2764}\u{fe0f}",
+            "1\u{fe0f}\u{20e3}",
+            "\u{1fae8}",
+            "a\u{e000}",
+            "\u{915}\u{94d}\u{937}",
             " . ",
         ] {
             assert_eq!(line(allowed).as_deref(), Ok(allowed));
@@ -136,6 +148,16 @@ mod tests {
             "\u{1d159}",
             "\u{fe0f}",
             "\u{e0041}",
+            "\u{301}",
+            " \u{301}\u{20dd}",
+            "\u{93e}",
+            "\u{378}",
+            "\u{e000}",
+            "\u{10fffd}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}",
+            "\u{13430}",
+            "\u{13441}",
         ] {
             assert_eq!(line(blank), Err(TextError::NothingToSee), "{blank:?}");
             assert_eq!(text(blank), Err(TextError::NothingToSee), "{blank:?}");
@@ -158,6 +180,27 @@ mod tests {
             assert_eq!(text(&format!("a{separator}b")), refused);
         }
         assert_eq!(text("a\rb"), Err(TextError::Control(0xd)));
+    }
+
+    #[test]
+    fn what_is_no_character_of_a_text_is_refused() {
+        for number in [
+            0xfffe,
+            0xffff,
+            0xfdd0,
+            0xfdef,
+            0x1fffe,
+            0x0010_ffff,
+            0x206a,
+            0x206f,
+            0xfff9,
+            0xfffb,
+        ] {
+            let refused = Err(TextError::NoCharacter(number));
+            let character = char::from_u32(number).unwrap();
+            assert_eq!(line(&format!("a{character}b")), refused);
+            assert_eq!(text(&format!("a{character}b")), refused);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::Value;
 
 /// The alpha-2 code of a country that ISO 3166-1 lists.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CountryCode(String);
 

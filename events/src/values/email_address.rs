@@ -6,6 +6,9 @@ use serde::Deserialize;
 /// The longest address that SMTP carries, in bytes (RFC 5321, section 4.5.3.1.3).
 const BYTES_MAX: usize = 254;
 
+/// What stands before an address of IPv6 in place of a host (RFC 5321, section 4.1.3).
+const IPV6_TAG: &str = "[IPv6:";
+
 /// An e-mail address as its owner writes it, in ASCII. Events hold it sealed, so it is no [`Value`](super::Value) of
 /// theirs.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -38,11 +41,30 @@ impl TryFrom<String> for EmailAddress {
         if text.len() > BYTES_MAX {
             return Err(EmailError::TooLong);
         }
-        match parse_email(&text) {
-            Ok(()) => Ok(Self(text)),
-            Err(_) => Err(EmailError::Malformed),
+        if is_mailbox(&text) {
+            Ok(Self(text))
+        } else {
+            Err(EmailError::Malformed)
         }
     }
+}
+
+/// Whether the text is a mailbox as RFC 5321 has it (section 4.1.2). The parser takes dots in any places, and an address
+/// of IPv6 without its tag only.
+fn is_mailbox(text: &str) -> bool {
+    let Some((local_part, host)) = text.split_once('@') else {
+        return false;
+    };
+    let has_tag = host
+        .get(..IPV6_TAG.len())
+        .is_some_and(|it| it.eq_ignore_ascii_case(IPV6_TAG));
+    let is_parsed = if has_tag {
+        let address = &host[IPV6_TAG.len()..];
+        address.contains(':') && parse_email(&format!("{local_part}@[{address}")).is_ok()
+    } else {
+        !host.contains(':') && parse_email(text).is_ok()
+    };
+    is_parsed && local_part.split('.').all(|atom| !atom.is_empty())
 }
 
 /// It is personal, so it is not shown.
@@ -67,6 +89,8 @@ mod tests {
             "Ada.L+x@mail.example",
             "a@b",
             "a@[192.0.2.1]",
+            "a@[IPv6:2001:db8::1]",
+            "a@[ipv6:::1]",
         ] {
             assert_eq!(parse(good).unwrap().as_str(), good);
         }
@@ -83,6 +107,16 @@ mod tests {
             "a\u{202e}b@example.com",
             "\u{e9}@example.com",
             "a@-.example",
+            "ada.@d.example",
+            ".ada@d.example",
+            "a..da@d.example",
+            ".@d.example",
+            "ada@[::1]",
+            "ada@[2001:db8::1]",
+            "ada@[IPv6:192.0.2.1]",
+            "ada@[IPv6:::1",
+            "ada@[IPv6:]",
+            "ada@IPv6:::1",
             "Ada <ada@example.com>",
         ] {
             assert_eq!(parse(bad), Err(EmailError::Malformed), "{bad:?}");

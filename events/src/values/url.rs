@@ -23,6 +23,12 @@ pub enum UrlError {
     /// The text is no absolute address, or one of another scheme.
     #[error("must be an absolute URL that begins with http:// or https://")]
     NotOfWeb,
+    /// The host is a name that no server can have.
+    #[error("must name a host whose parts between dots have 1 to 63 characters")]
+    Host,
+    /// The address has the character U+0000, at which some programs end a text.
+    #[error("must not have the character %00")]
+    Nul,
     /// The address names a user or a password.
     #[error("must not name a user or a password")]
     Credentials,
@@ -50,12 +56,24 @@ impl<const CHARS_MAX: usize> TryFrom<String> for Url<CHARS_MAX> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(UrlError::Credentials);
         }
+        if !url.domain().is_none_or(is_name) {
+            return Err(UrlError::Host);
+        }
         let text = String::from(url);
+        if text.contains("%00") {
+            return Err(UrlError::Nul);
+        }
         if text.len() > CHARS_MAX {
             return Err(UrlError::TooLong(CHARS_MAX));
         }
         Ok(Self(text))
     }
+}
+
+/// Whether a server can have this name (RFC 1035, section 2.3.4). The URL Standard takes others. A dot may end it.
+fn is_name(domain: &str) -> bool {
+    let name = domain.strip_suffix('.').unwrap_or(domain);
+    name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
 /// Whether the text is an address of the web without what the standard would repair: other slashes than two, and
@@ -126,6 +144,8 @@ mod tests {
             ("https://a.example/\u{202e}", "https://a.example/%E2%80%AE"),
             ("https://192.0.2.1:8443/", "https://192.0.2.1:8443/"),
             ("http://[2001:db8::1]/", "http://[2001:db8::1]/"),
+            ("https://a.example./", "https://a.example./"),
+            ("https://a.example/%2500", "https://a.example/%2500"),
         ] {
             assert_eq!(parse(text).as_deref(), Ok(kept), "{text}");
             assert_eq!(parse(kept).as_deref(), Ok(kept));
@@ -162,6 +182,27 @@ mod tests {
             "ftp://a.example/clock.jpg",
         ] {
             assert_eq!(parse(text), Err(UrlError::NotOfWeb), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_no_server_can_have_and_nul_are_refused() {
+        let long = format!("https://{}.example/", "a".repeat(64));
+        for text in [
+            "https://x..example/",
+            "https://.example/",
+            "https://x.example../",
+            "https://./",
+            &long,
+        ] {
+            assert_eq!(parse(text), Err(UrlError::Host), "{text}");
+        }
+        for text in [
+            "https://a.example/%00",
+            "https://a.example/a?b=%00#c",
+            "https://a.example/#%00",
+        ] {
+            assert_eq!(parse(text), Err(UrlError::Nul), "{text}");
         }
     }
 

@@ -17,22 +17,31 @@ pub(crate) fn elements(headers: &HeaderMap, name: HeaderName) -> impl Iterator<I
         .filter(|element| !element.is_empty())
 }
 
-/// An element without its parameters, and its weight `q`, which is 1 if the element has none.
-pub(crate) fn weighted(element: &str) -> (&str, f32) {
+/// An element without its parameters, and its weight `q`, which is 1 if the element has none. An element whose weight is
+/// malformed counts as one that was not sent.
+pub(crate) fn weighted(element: &str) -> Option<(&str, f32)> {
     let (name, parameters) = element.split_once(';').unwrap_or((element, ""));
-    let weight = parameters.split(';').find_map(|parameter| {
-        let (name, value) = parameter.trim().split_once('=')?;
-        let value = value.parse().ok()?;
-        name.eq_ignore_ascii_case("q").then_some(value)
-    });
-    (name.trim(), weight.unwrap_or(1.0))
+    let parameters = parameters
+        .split(';')
+        .filter_map(|it| it.trim().split_once('='));
+    let weight = { parameters }.find(|(name, _)| name.eq_ignore_ascii_case("q"));
+    let weight = weight.map_or(Some(1.0), |(_, text)| parse_weight(text))?;
+    Some((name.trim(), weight))
+}
+
+/// A number from 0 to 1 with at most three decimals (RFC 9110, section 12.4.2).
+fn parse_weight(text: &str) -> Option<f32> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let is_decimal = decimals.len() <= 3 && decimals.bytes().all(|it| it.is_ascii_digit());
+    let weight = text.parse().ok()?;
+    (matches!(whole, "0" | "1") && is_decimal && weight <= 1.0).then_some(weight)
 }
 
 /// Whether a client takes answers of a media type: the range that names it most closely decides. A client that lists
 /// nothing excludes nothing.
 pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let weight = |range: &str| {
-        let mut ranges = elements(headers, ACCEPT).map(weighted);
+        let mut ranges = elements(headers, ACCEPT).filter_map(weighted);
         let found = ranges.find(|(name, _)| name.eq_ignore_ascii_case(range));
         found.map(|(_, weight)| weight)
     };
@@ -42,6 +51,6 @@ pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
         .or_else(|| weight("*/*"));
     match weight {
         Some(weight) => weight > 0.0,
-        None => elements(headers, ACCEPT).next().is_none(),
+        None => elements(headers, ACCEPT).find_map(weighted).is_none(),
     }
 }

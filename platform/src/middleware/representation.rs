@@ -20,7 +20,7 @@ const GZIP: &str = "gzip";
 /// command is too late.
 pub(super) fn choose_coding(headers: &mut HeaderMap) {
     let weight = |coding: &str| {
-        let mut codings = elements(headers, ACCEPT_ENCODING).map(weighted);
+        let mut codings = elements(headers, ACCEPT_ENCODING).filter_map(weighted);
         let found = codings.find(|(name, _)| name.eq_ignore_ascii_case(coding));
         found.map(|(_, weight)| weight)
     };

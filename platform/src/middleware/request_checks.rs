@@ -10,14 +10,16 @@ use axum::http::header::{
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
+use super::LAST_EVENT_ID;
 use crate::http::{IDEMPOTENCY_KEY, Problem, elements};
 use crate::{config, tidemark};
 
 /// Headers that may be sent only once, since two values would contradict each other.
-const SINGLE_HEADERS: [HeaderName; 4] = [
+const SINGLE_HEADERS: [HeaderName; 5] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     IDEMPOTENCY_KEY,
+    LAST_EVENT_ID,
     tidemark::HEADER,
 ];
 /// Query parameters that hold secrets. Query strings end up in logs, histories and `Referer`.
@@ -96,7 +98,8 @@ fn check_method(method: &Method) -> Result<(), Problem> {
 }
 
 /// A request names one host (RFC 9112, section 3.2; RFC 9113, section 8.3.1), or a proxy in front of us might
-/// have seen another one. Only HTTP/1.0 needs none.
+/// have seen another one. Only HTTP/1.0 needs none. Over HTTP/1.1 a target that names a host stands in place of `Host`;
+/// no user may stand before it, who could make it look like another host (RFC 9110, section 4.2.4).
 fn check_host(request: &Request) -> Result<(), Problem> {
     let authority = request.uri().authority().map(Authority::as_str);
     let mut hosts = request.headers().get_all(HOST).iter();
@@ -104,7 +107,7 @@ fn check_host(request: &Request) -> Result<(), Problem> {
         (Some(host), None) => {
             let is_other =
                 |authority: &str| !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
-            is_host(host)
+            is_host(host.to_str().unwrap_or_default())
                 && !(request.version() == Version::HTTP_2 && authority.is_some_and(is_other))
         }
         (None, _) => match request.version() {
@@ -114,7 +117,7 @@ fn check_host(request: &Request) -> Result<(), Problem> {
         },
         (Some(_), Some(_)) => false,
     };
-    if is_valid {
+    if is_valid && authority.is_none_or(is_host) {
         return Ok(());
     }
     let detail = "The request must name one host, in one valid header Host.";
@@ -122,8 +125,7 @@ fn check_host(request: &Request) -> Result<(), Problem> {
 }
 
 /// Whether this is a host, with or without a port.
-fn is_host(value: &HeaderValue) -> bool {
-    let text = value.to_str().unwrap_or_default();
+fn is_host(text: &str) -> bool {
     let Ok(authority) = text.parse::<Authority>() else {
         return false;
     };

@@ -189,6 +189,9 @@ async fn a_filter_that_no_event_can_match_is_refused() {
             "from=2027-01-02T00:00:00Z&until=2027-01-01T00:00:00Z",
             "until",
         ),
+        ("type=auction.opened&aggregate=product", "aggregate"),
+        ("aggregate=reading&readings=false", "readings"),
+        ("type=reading.recorded&readings=false", "readings"),
     ] {
         let path = format!("/audit/events?{filter}");
         let answer = api.get(&path, &[("authorization", &auditor)]).await;
@@ -250,6 +253,31 @@ async fn the_log_is_filtered() {
     assert_eq!(positions("actor=service:test&limit=2").await, [1, 2]);
     let interval = "from=2027-01-01T00:00:02Z&until=2027-01-01T00:00:04Z";
     assert_eq!(positions(interval).await, [2, 3]);
+}
+
+#[tokio::test]
+async fn every_form_of_the_id_of_a_user_finds_what_the_user_did() {
+    let (database, _command_api, api) = with_history("log_actor").await;
+    let auditor = api.authorization(7, "auditor");
+    let user = Uuid::from_u128(0x00ab_cdef);
+    database
+        .execute(format!(
+            r#"update history_rows set doc = jsonb_set(doc::jsonb, '{{actor}}', '"user:{user}"')::json
+                where position = 3"#
+        ))
+        .await;
+    for form in [
+        user.to_string(),
+        user.to_string().to_uppercase(),
+        user.simple().to_string(),
+        user.urn().to_string(),
+        format!("%7B{user}%7D"),
+    ] {
+        let path = format!("/audit/events?actor=user:{form}");
+        let answer = api.get(&path, &[("authorization", &auditor)]).await;
+        assert_eq!(answer.status, 200, "{form}: {answer:?}");
+        assert_eq!(answer.column("position"), [3], "{form}");
+    }
 }
 
 #[tokio::test]

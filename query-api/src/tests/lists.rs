@@ -197,6 +197,7 @@ async fn invalid_filters_and_cursors_are_refused() {
         "price_min=1",
         "status=gone",
         "currency=EURO",
+        "currency=XAU",
         "category=1",
         "currency=EUR&price_min=998&price_max=997",
         "q=",

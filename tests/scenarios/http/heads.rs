@@ -38,6 +38,16 @@ async fn a_request_names_one_valid_host() {
     }
     let old = send(app.command_url(), "GET /openapi.json HTTP/1.0\r\n").await;
     has_status(&old, 200);
+    for (target, status) in [
+        ("http://b.example", 200),
+        ("http://b.example:80", 200),
+        ("http://user@b.example", 400),
+        ("http://user:secret@a", 400),
+        ("http://@a", 400),
+    ] {
+        let head = format!("GET {target}/openapi.json HTTP/1.1\r\nhost: a\r\n");
+        has_status(&send(app.command_url(), &head).await, status);
+    }
 }
 
 #[tokio::test]
@@ -48,8 +58,8 @@ async fn over_http_2_the_authority_is_the_host() {
         .await
         .unwrap();
     tokio::spawn(connection);
-    let mut status = async |host: Option<&str>| {
-        let request = hyper::Request::get("http://a.example/v1/auctions");
+    let mut status = async |authority: &str, host: Option<&str>| {
+        let request = hyper::Request::get(format!("http://{authority}/v1/auctions"));
         let request = match host {
             Some(host) => request.header("host", host),
             None => request,
@@ -58,9 +68,11 @@ async fn over_http_2_the_authority_is_the_host() {
         let response = sender.send_request(request).await.unwrap();
         response.status().as_u16()
     };
-    assert_eq!(status(None).await, 200);
-    assert_eq!(status(Some("A.example")).await, 200);
-    assert_eq!(status(Some("b.example")).await, 400);
+    assert_eq!(status("a.example", None).await, 200);
+    assert_eq!(status("a.example", Some("A.example")).await, 200);
+    assert_eq!(status("a.example", Some("b.example")).await, 400);
+    assert_eq!(status("user@a.example", None).await, 400);
+    assert_eq!(status("user@a.example", Some("a.example")).await, 400);
 }
 
 #[tokio::test]

@@ -127,10 +127,16 @@ impl Route {
         let unreadable = [
             " ",
             "\u{200b}\u{2060}",
+            "\u{301}",
+            "\u{378}",
+            "\u{e000}",
             "a\u{7}b",
             "a\u{85}b",
             "a\u{2028}b",
             "a\u{202e}b",
+            "a\u{206a}b",
+            "a\u{fff9}b",
+            "\u{ffff}",
             &too_long,
         ];
         self.out_of_range(pointer, unreadable.map(Value::from))

@@ -91,6 +91,14 @@ async fn a_token_whose_answer_was_lost_is_answered_again_until_the_next_one_is_u
     let lost = token(&refresh(&app.client, &user.refresh_token).await.ok());
     let again = refresh(&app.client, &user.refresh_token).await.ok();
     assert_eq!(token(&again), lost);
+    // That is on record once: whoever sends a token often fills no log with it.
+    let head = app.database.head().await;
+    for _ in 0..3 {
+        let again = refresh(&app.client, &user.refresh_token).await.ok();
+        assert_eq!(token(&again), lost);
+        assert_eq!(again.body["user_id"], json!(user.id));
+    }
+    assert_eq!(app.database.head().await, head);
     let access = again.body["access_token"].as_str().unwrap();
     let own = format!("/v1/sessions/{}", user.session_id);
     let next = token(&refresh(&app.client, &lost).await.ok());

@@ -126,6 +126,9 @@ async fn passwords_made_of_the_users_name_or_email_are_refused() {
         "wilhelmina.ostrander-featherstone",
         "Wilhelmina Ostrander-Featherstone",
         "wilhelmina.ostrander-featherstone@tidemark.example",
+        "!wilhelmina.ostrander-featherstone",
+        "enotsrehtaef-rednartso.animlehliw",
+        "wilhelminaostranderfeatherstone1",
     ] {
         let answer = app.client.post("/v1/users", &about(password)).await;
         answer.problem(422, "invalid");

@@ -46,6 +46,10 @@ fn registration(route: Route, body: Value) -> Route {
     let email = [
         json!("no address"),
         json!("a@b@c.example"),
+        json!("a.@c.example"),
+        json!(".a@c.example"),
+        json!("a..b@c.example"),
+        json!("a@[::1]"),
         json!("a@b\r\n.example"),
         json!("a\u{202e}b@c.example"),
         json!(format!("a@{}", vec!["b"; 127].join("."))),

@@ -221,6 +221,54 @@ async fn registrations_from_one_address_leave_room_for_log_ins_from_another() {
     assert!(refused > 0, "the flood met no bound");
 }
 
+/// Each of five addresses takes all that it may, and together they take all places.
+#[tokio::test]
+async fn log_ins_from_many_addresses_leave_room_for_those_from_another() {
+    let app = App::builder()
+        .set("TIDEMARK_HTTP__PROXIES", 1)
+        .set("TIDEMARK_AUTH__HASH_CONCURRENCY", 1)
+        .set("TIDEMARK_AUTH__HASH_QUEUE_MAX", 7)
+        .set("TIDEMARK_AUTH__HASH_PER_ADDRESS_MAX", 2)
+        .set("TIDEMARK_AUTH__ARGON2_ITERATIONS", 200)
+        .start()
+        .await;
+    let from = |last: u8| {
+        let address = format!("192.0.2.{last}");
+        app.client.with("x-forwarded-for", address)
+    };
+    let person = app.person();
+    let registered = from(1).post("/v1/users", &person.registration()).await;
+    registered.ok();
+    let (wrong, over) = (app.person().login(), Cell::new(false));
+    let (compared, refused) = (Cell::new(0), Cell::new(0));
+    let flood = (0..10).map(|number| {
+        let (client, wrong) = (from(2 + number % 5), &wrong);
+        let (over, compared, refused) = (&over, &compared, &refused);
+        async move {
+            while !over.get() {
+                let answer = client.post("/v1/sessions", wrong).await;
+                let counter = match answer.status {
+                    401 => compared,
+                    _ => refused,
+                };
+                counter.set(counter.get() + 1);
+            }
+        }
+    });
+    let log_ins = async {
+        eventually("the flood to be worked on", || async {
+            (compared.get() > 0).then_some(())
+        })
+        .await;
+        for _ in 0..5 {
+            from(1).post("/v1/sessions", &person.login()).await.ok();
+        }
+        over.set(true);
+    };
+    tokio::join!(join_all(flood), log_ins);
+    assert!(refused.get() > 0, "the flood met no bound");
+}
+
 /// A header that no proxy has set says nothing.
 #[tokio::test]
 async fn a_client_cannot_choose_its_address() {

@@ -63,12 +63,20 @@ async fn categories(app: &App, market: &Market<'_>) -> Vec<Route> {
         &id.simple().to_string(),
     ]
     .map(Value::from);
+    let no_ids = [
+        "17",
+        "",
+        &id.simple().to_string(),
+        &id.urn().to_string(),
+        &id.braced().to_string(),
+    ];
+    let no_ids = no_ids.map(Value::from);
     let sort_orders = [json!(1_i64 << 31), json!(-(1_i64 << 31) - 1), json!(1.5)];
     vec![
         Route::post("/v1/categories", ADMIN, admin)
             .with(body)
             .optional(&["/parent_id", "/sort_order"])
-            .out_of_range("/parent_id", [json!("17"), json!("")])
+            .out_of_range("/parent_id", no_ids)
             .line("/name", 100)
             .out_of_range("/slug", slugs)
             .out_of_range("/sort_order", sort_orders),
@@ -83,6 +91,8 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
     let countries = [
         many(0, ""),
         many(251, "DE"),
+        many(2, "DE"),
+        json!(["DE", "DK", "DE"]),
         many(1, "de"),
         many(1, "DEU"),
         many(1, "XX"),
@@ -106,6 +116,8 @@ async fn products(market: &Market<'_>) -> Vec<Route> {
         json!("javascript:alert(1)"),
         json!("data:image/png;base64,AAAA"),
         json!("https://ada:secret@images.example/"),
+        json!("https://images..example/"),
+        json!("https://images.example/%00"),
         json!(format!("https://images.example/{}", "a".repeat(478))),
     ];
     vec![

@@ -1,5 +1,7 @@
 //! Routes of sessions: log in, refresh the tokens, log out.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,7 +10,7 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use tidemark_domain::identity::credential::Credential;
 use tidemark_domain::identity::session;
-use tidemark_domain::identity::session::{End, Open, Refresh};
+use tidemark_domain::identity::session::{End, Open, Refresh, Session};
 use tidemark_domain::identity::user::User;
 use tidemark_domain::{Claim, ClaimScope};
 use tidemark_events::identity::session::Event as SessionEvent;
@@ -121,7 +123,8 @@ async fn log_in(
     };
     let submission = app.submission(&caller, StatusCode::CREATED, session_id.0, command)?;
     let accepted = app.executor.execute(submission).await?;
-    let tokens = answer_tokens(&app, &accepted, refresh_token)?;
+    let user = user_of(&accepted).ok_or_else(|| Problem::internal("a log-in without an event"))?;
+    let tokens = answer_tokens(&app, &accepted, &user, refresh_token)?;
     let location = Location("/v1/sessions/{id}").header(accepted.stream_id);
     Ok((location, tokens).into_response())
 }
@@ -161,7 +164,14 @@ async fn refresh(
         tracing::warn!(%session_id, %user_id, "a refresh token was used twice, so its session is ended");
         return Err(invalid_grant().into());
     }
-    answer_tokens(&app, &accepted, next)
+    let user = match user_of(&accepted) {
+        Some(user) => user,
+        // The same answer was given again before, which is on record.
+        None => load_user(&app, session_id)
+            .await?
+            .ok_or_else(invalid_grant)?,
+    };
+    answer_tokens(&app, &accepted, &user, next)
 }
 
 /// Log out
@@ -237,32 +247,54 @@ async fn find(app: &App, email_hash: KeyedHash) -> Result<Option<Authenticated>,
     })
 }
 
-/// The tokens that were decided on, made from what the decision wrote.
-fn answer_tokens(
-    app: &App,
-    accepted: &Accepted,
-    refresh_token: String,
-) -> Result<Response, Problem> {
-    let Some(Event::Session(
+/// The user whom the access token names, as the decision recorded it; `None` if it recorded nothing.
+fn user_of(accepted: &Accepted) -> Option<auth::User> {
+    let Event::Session(
         SessionEvent::Opened { user_id, roles, .. }
         | SessionEvent::Refreshed { user_id, roles, .. }
         | SessionEvent::RefreshRepeated { user_id, roles, .. },
-    )) = accepted.events.first()
+    ) = accepted.events.first()?
     else {
-        return Err(Problem::internal("tokens are answered without an event"));
+        return None;
     };
-    let user = auth::User {
+    Some(named(*user_id, SessionId(accepted.stream_id), roles))
+}
+
+/// The user of a session with the present roles; `None` if the session is over.
+async fn load_user(app: &App, session_id: SessionId) -> Result<Option<auth::User>, Error> {
+    let session = app.executor.load_stream(session_id.0).await?;
+    let Session::Open { user_id, .. } = *session.state() else {
+        return Ok(None);
+    };
+    let user = app.executor.load_stream(user_id.0).await?;
+    Ok(match user.state() {
+        User::Registered { roles, .. } => Some(named(user_id, session_id, roles)),
+        User::None => None,
+    })
+}
+
+fn named(user_id: UserId, session_id: SessionId, roles: &BTreeSet<Role>) -> auth::User {
+    auth::User {
         id: user_id.0,
-        session_id: accepted.stream_id,
+        session_id: session_id.0,
         roles: roles.iter().map(Role::to_string).collect(),
-    };
+    }
+}
+
+/// The tokens that were decided on.
+fn answer_tokens(
+    app: &App,
+    accepted: &Accepted,
+    user: &auth::User,
+    refresh_token: String,
+) -> Result<Response, Problem> {
     let access_token = app
         .issuer
-        .issue(app.clock.now(), new_id(), &user)
+        .issue(app.clock.now(), new_id(), user)
         .map_err(Problem::internal)?;
     let tokens = Tokens {
         session_id: accepted.stream_id,
-        user_id: user_id.0,
+        user_id: user.id,
         access_token,
         token_type: "Bearer",
         expires_in: app.config.auth.access_token_ttl_s,

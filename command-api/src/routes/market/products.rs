@@ -1,6 +1,6 @@
 //! Routes of products, which their sellers offer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::Response;
@@ -68,10 +68,20 @@ struct NewShipping {
     /// What the buyer pays for shipping.
     #[garde(skip)]
     price: ShippingPrice,
-    /// The countries that the product is sent to.
-    #[garde(length(min = 1, max = 250))]
+    /// The countries that the product is sent to, each once.
+    #[garde(length(min = 1, max = 250), custom(are_distinct))]
     #[schema(min_items = 1, max_items = 250)]
     countries: Vec<CountryCode>,
+}
+
+/// The rule of `garde` that no country stands in a list twice.
+fn are_distinct<C>(countries: &[CountryCode], _context: &C) -> garde::Result {
+    let distinct: BTreeSet<_> = countries.iter().collect();
+    if distinct.len() == countries.len() {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must not have the same country twice"))
+    }
 }
 
 /// Reads names and values. Two names that are one in Unicode's form NFC are refused, as the same key twice is.

@@ -16,8 +16,9 @@ use crate::{Command, Refusal, Stop, View, Write};
 /// [`Event::Refreshed`], and its sender gets no token.
 ///
 /// Clients send a token twice without malice, too: two tabs at once, or one whose answer was lost. So the last
-/// token that was spent is answered once more for a while, with [`Event::RefreshRepeated`] and the same next
-/// token. Whoever has a copy gains nothing by that: both hold the same token, and using it twice ends the session.
+/// token that was spent is answered again for a while, with the same next token. That is on record once, as
+/// [`Event::RefreshRepeated`], or one token could fill the log. Whoever has a copy gains nothing by it: both hold the same
+/// token, and using it twice ends the session.
 #[derive(Clone, Debug)]
 pub struct Refresh {
     /// The session whose token is presented.
@@ -28,7 +29,7 @@ pub struct Refresh {
     pub next: KeyedHash,
     /// For how long the next token is valid unless it is used.
     pub idle_ttl: TimeDelta,
-    /// For how long a token is answered once more after it was spent.
+    /// For how long a token is answered again after it was spent.
     pub grace: TimeDelta,
 }
 
@@ -48,6 +49,7 @@ impl Command for Refresh {
             current,
             spent,
             grace_until,
+            is_repeated,
             idle_until,
             ends_at,
         } = view.get::<Session>(session_id.0)?
@@ -73,6 +75,9 @@ impl Command for Refresh {
                 roles,
             }
         } else if is_last_spent && grace_until.is_some_and(|until| now < *until) {
+            if *is_repeated {
+                return Ok(Vec::new());
+            }
             Event::RefreshRepeated {
                 session_id,
                 user_id,

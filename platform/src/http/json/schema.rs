@@ -6,6 +6,8 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::{FAULTS_MAX, FieldError, strict};
 use crate::schemas::{Schemas, as_json};
@@ -38,8 +40,9 @@ impl Schema {
         Arc::clone(known.entry(id).or_insert(schema))
     }
 
-    /// Adds the objects and arrays of a body that stand where the schema has something else. Serde reads an array as an
-    /// object whose fields stand in the order of the source, and an object as the variant that its key names.
+    /// Adds the objects and arrays of a body that stand where the schema has something else, and UUIDs in other forms than
+    /// its format (RFC 9562, section 4). Serde reads an array as an object whose fields stand in the order of the source,
+    /// an object as the variant that its key names, and a UUID without hyphens, in braces or as a URN.
     pub(super) fn tell_misfits(&self, body: &Value, found: &mut Vec<FieldError>) {
         self.tell_misfits_at(&mut String::new(), &self.root, body, found);
     }
@@ -54,7 +57,8 @@ impl Schema {
         let kind = match value {
             Value::Array(_) => "array",
             Value::Object(_) => "object",
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return,
+            Value::String(text) => return self.tell_uuid(pointer, schema, text, found),
+            Value::Null | Value::Bool(_) | Value::Number(_) => return,
         };
         let alternatives = self.schemas.alternatives(schema);
         let allows = |schema: &&Value| Schemas::allows(schema, kind);
@@ -82,6 +86,21 @@ impl Schema {
                 self.tell_misfits_at(pointer, schema, value, found);
                 pointer.truncate(parent);
             }
+        }
+    }
+
+    /// What is no UUID in any form is told by the parser.
+    fn tell_uuid(&self, pointer: &str, schema: &Value, text: &str, found: &mut Vec<FieldError>) {
+        let is_uuid = |schema: &&Value| schema["format"] == "uuid";
+        if self.schemas.alternatives(schema).iter().any(is_uuid)
+            && text.len() != Hyphenated::LENGTH
+            && Uuid::try_parse(text).is_ok()
+            && found.len() < FAULTS_MAX
+        {
+            found.push(FieldError::pointer(
+                pointer,
+                "must be a UUID with its four hyphens alone",
+            ));
         }
     }
 

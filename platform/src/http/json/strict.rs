@@ -129,6 +129,13 @@ impl Scanner<'_> {
         if string.contains('\0') {
             self.refuse("holds U+0000, which cannot be stored");
         }
+        if let Some(number) = string
+            .chars()
+            .map(u32::from)
+            .find(|&it| is_noncharacter(it))
+        {
+            self.refuse(&format!("holds U+{number:04X}, which is no character"));
+        }
         Ok(string)
     }
 
@@ -163,6 +170,12 @@ impl Scanner<'_> {
         self.at += word.len();
         Ok(())
     }
+}
+
+/// Whether this is a code point that Unicode keeps free for use within programs, so that I-JSON has none (RFC 7493,
+/// section 2.1).
+const fn is_noncharacter(number: u32) -> bool {
+    matches!(number, 0xfdd0..=0xfdef) || number & 0xfffe == 0xfffe
 }
 
 impl<'a> Scanner<'a> {

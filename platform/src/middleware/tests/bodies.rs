@@ -164,6 +164,28 @@ async fn the_character_nul_is_refused() {
 }
 
 #[tokio::test]
+async fn noncharacters_are_refused() {
+    for character in [
+        '\u{fffe}',
+        '\u{ffff}',
+        '\u{fdd0}',
+        '\u{fdef}',
+        '\u{1fffe}',
+        '\u{10ffff}',
+    ] {
+        let body = format!(r#"{{"name":"a{character}b","amount":1}}"#);
+        assert_invalid(&body, &["/name"]).await;
+        let body = format!(r#"{{"name":"a","amount":1,"extra":{{"{character}":1}}}}"#);
+        assert_eq!(post(body).await.status, 422);
+    }
+    assert_invalid(r#"{"name":"\ud83f\udffe","amount":1}"#, &["/name"]).await;
+    for character in ['\u{fffd}', '\u{fdcf}', '\u{fdf0}', '\u{1fffd}'] {
+        let body = format!(r#"{{"name":"a{character}b","amount":1}}"#);
+        assert_eq!(post(body).await.status, 200, "{character:?}");
+    }
+}
+
+#[tokio::test]
 async fn text_that_is_not_unicode_is_malformed() {
     assert_malformed(r#"{"name":"\ud800","amount":1}"#, "lone surrogate").await;
     assert_malformed(

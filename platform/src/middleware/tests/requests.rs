@@ -153,6 +153,18 @@ async fn two_credentials_are_refused() {
     );
 }
 
+#[tokio::test]
+async fn two_marks_of_how_recent_an_answer_must_be_are_refused() {
+    for name in ["tidemark", "last-event-id"] {
+        let answer = get(&app(), "/v1/filter", &[(name, "1.1"), (name, "1.2")]).await;
+        assert_eq!(answer.problem(), (400, "repeated_header".to_owned()));
+        assert_eq!(
+            get(&app(), "/v1/filter", &[(name, "1.1")]).await.status,
+            200
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn failures_of_handlers_are_answered_without_their_cause() {
     let app = app();

@@ -4,7 +4,8 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use sqlx::PgPool;
 use tidemark_events::audit::reading::{Name, Scope};
 use tidemark_events::{Actor, Aggregate, Moment, Stored};
@@ -39,6 +40,7 @@ pub(super) struct Filter {
     #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
     aggregate: Option<Name>,
     /// Only events that this actor caused: `user:<id>`, `service:<name>` or `anonymous`.
+    #[serde(default, deserialize_with = "actor")]
     #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
     actor: Option<Name>,
     /// Only events that were recorded at this moment (RFC 3339) or later.
@@ -48,11 +50,20 @@ pub(super) struct Filter {
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Moment>,
     /// Whether readings of history are included. Without it, they are if `type` or `aggregate` names them.
-    #[serde(default)]
-    readings: bool,
+    readings: Option<bool>,
     /// The number of items on the page.
     #[param(minimum = 1)]
     limit: Option<i64>,
+}
+
+/// Reads an actor as the log writes it: the id of a user has other forms.
+fn actor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Name>, D::Error> {
+    let text = Name::deserialize(deserializer)?;
+    let actor: Result<Actor, _> = text.as_str().parse();
+    let must = "must be user:<id>, service:<name> or anonymous";
+    let actor = actor.map_err(|_| D::Error::custom(must))?;
+    let actor = Name::try_from(actor.to_string()).map_err(D::Error::custom)?;
+    Ok(Some(actor))
 }
 
 /// List the events of the log (for auditors)
@@ -104,26 +115,36 @@ pub(super) async fn events(
 impl Filter {
     /// Refuses what no event can have, or a typing error would look like an event that never happened.
     fn check(&self) -> Result<(), Problem> {
-        let is_actor = |it: &Name| it.as_str().parse::<Actor>().is_ok();
-        let names_no_actor = self.actor.as_ref().is_some_and(|it| !is_actor(it));
+        let aggregate = self.aggregate.as_ref();
+        let event_type = self.event_type.as_ref();
+        let is_of_another = |aggregate: &Name| {
+            let of_type = event_type.and_then(|it| it.as_str().split('.').next());
+            of_type.is_some_and(|it| it != aggregate.as_str())
+        };
+        let hides_all = self.readings == Some(false) && self.names_readings();
         let is_reversed = self
             .from
             .zip(self.until)
             .is_some_and(|(from, until)| until < from);
+        let told = |is_told: bool, fault: &str| is_told.then(|| fault.to_owned());
         let faults = [
-            ("type", self.event_type.as_ref().and_then(fault_of_type)),
+            ("type", event_type.and_then(fault_of_type)),
+            ("aggregate", aggregate.and_then(fault_of_aggregate)),
             (
                 "aggregate",
-                self.aggregate.as_ref().and_then(fault_of_aggregate),
+                told(
+                    aggregate.is_some_and(is_of_another),
+                    "must be the one that has events of this type",
+                ),
             ),
             (
-                "actor",
-                names_no_actor.then(|| "must be user:<id>, service:<name> or anonymous".to_owned()),
+                "readings",
+                told(
+                    hides_all,
+                    "must not be false if type or aggregate names readings",
+                ),
             ),
-            (
-                "until",
-                is_reversed.then(|| "must not be before from".to_owned()),
-            ),
+            ("until", told(is_reversed, "must not be before from")),
         ];
         let faults = faults.into_iter().filter_map(|(name, fault)| {
             let fault = fault?;
@@ -137,12 +158,15 @@ impl Filter {
     }
 
     fn includes_readings(&self) -> bool {
+        self.readings.unwrap_or_else(|| self.names_readings())
+    }
+
+    fn names_readings(&self) -> bool {
         let names = [&self.event_type, &self.aggregate].into_iter().flatten();
         let reading = Aggregate::Reading.name();
-        self.readings
-            || names
-                .map(Name::as_str)
-                .any(|it| it.split('.').next() == Some(reading))
+        names
+            .map(Name::as_str)
+            .any(|it| it.split('.').next() == Some(reading))
     }
 
     /// What is recorded of a reading with this filter.
@@ -321,9 +345,7 @@ async fn select(
             "r.aggregate = $3",
             "r.position + 0"
         ),
-        Filter {
-            readings: false, ..
-        } => select_through!(
+        Filter { .. } if !filter.includes_readings() => select_through!(
             pool,
             filter,
             limit,

@@ -5,7 +5,7 @@ mod statements;
 
 use axum::extract::State;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tidemark_events::{Currency, PayableCurrency};
 use tidemark_platform::http::{FieldError, Problem, Query};
 use tidemark_platform::tidemark::{Tidemark, Token};
@@ -41,6 +41,7 @@ pub(super) struct Filter {
     /// Only auctions of this seller.
     seller: Option<Uuid>,
     /// Only auctions in this currency.
+    #[serde(default, deserialize_with = "payable")]
     #[param(value_type = Option<PayableCurrency>)]
     currency: Option<Currency>,
     /// Only auctions whose price is at least this, in minor units. A currency is required.
@@ -72,6 +73,12 @@ pub(super) struct Filter {
     #[serde(skip_serializing_if = "is_no_filter")]
     #[param(minimum = 1)]
     limit: Option<i64>,
+}
+
+/// Reads a currency that prices can be in.
+fn payable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Currency>, D::Error> {
+    let payable = PayableCurrency::deserialize(deserializer)?;
+    Ok(Some(payable.into()))
 }
 
 /// List auctions
