@@ -2,6 +2,7 @@
 //! records it before anything is shown, and nothing is shown if that fails.
 
 mod auction_state;
+mod filter;
 mod history_event;
 mod log;
 mod stream;
