@@ -17,6 +17,7 @@ pub use content_tag::tag_content;
 pub use correlation::Correlation;
 pub use headers::{IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, etag};
 pub use json::Json;
+pub(crate) use parameters::check_repetition;
 pub use parameters::{Path, Query};
 pub use problem::{FieldError, Problem, ProblemDocument};
 

@@ -50,7 +50,7 @@ impl Reason for Error {
             Self::Role(_) => Code {
                 name: "role_required",
                 meaning: "The user does not hold the role that this requires.",
-                what_to_do: "Ask an administrator for the role. A role that was granted after the log-in is in the access token once the session is refreshed.",
+                what_to_do: "Ask an administrator for the role.",
             },
             Self::Service => Code {
                 name: "service_required",

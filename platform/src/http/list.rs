@@ -29,12 +29,11 @@ pub(crate) fn weighted(element: &str) -> Option<(&str, f32)> {
     Some((name.trim(), weight))
 }
 
-/// A number from 0 to 1 with at most three decimals (RFC 9110, section 12.4.2).
+/// A number from 0 to 1 (RFC 9110, section 12.4.2). Clients also send `.2`, and more than three decimals.
 fn parse_weight(text: &str) -> Option<f32> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let is_decimal = decimals.len() <= 3 && decimals.bytes().all(|it| it.is_ascii_digit());
+    let is_decimal = text.bytes().all(|it| it.is_ascii_digit() || it == b'.');
     let weight = text.parse().ok()?;
-    (matches!(whole, "0" | "1") && is_decimal && weight <= 1.0).then_some(weight)
+    (is_decimal && weight <= 1.0).then_some(weight)
 }
 
 /// Whether a client takes answers of a media type: the range that names it most closely decides. A client that lists

@@ -74,14 +74,21 @@ where
     }
 }
 
-fn parse<T: DeserializeOwned + Validate<Context = ()>>(query: &str) -> Result<T, Problem> {
-    let pairs = || form_urlencoded::parse(query.as_bytes());
+/// Refuses a query string that has a parameter twice.
+pub(crate) fn check_repetition(query: &str) -> Result<(), Problem> {
     let mut seen = HashSet::new();
-    if let Some((name, _)) = pairs().find(|(name, _)| !seen.insert(name.clone())) {
-        let detail = format!("The parameter {name} is sent more than once.");
-        return Err(Problem::bad_request("repeated_parameter", detail));
-    }
-    let value: T = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs()))
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let Some((name, _)) = pairs.find(|(name, _)| !seen.insert(name.clone())) else {
+        return Ok(());
+    };
+    let detail = format!("The parameter {name} is sent more than once.");
+    Err(Problem::bad_request("repeated_parameter", detail))
+}
+
+fn parse<T: DeserializeOwned + Validate<Context = ()>>(query: &str) -> Result<T, Problem> {
+    check_repetition(query)?;
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let value: T = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
         .map_err(|error| Problem::invalid(vec![unacceptable(&error)]))?;
     value.validate().map_err(|report| {
         let errors = report.iter().map(|(path, error)| {

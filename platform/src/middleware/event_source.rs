@@ -8,16 +8,19 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
 use crate::http::{Correlation, Problem, ProblemDocument};
+use crate::tidemark;
 
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 /// What the path of every live update ends with.
 const LIVE: &str = "/live";
 
-/// Whether it asks for a live update, and takes nothing but events, as an `EventSource` says of itself.
+/// Whether it asks for a live update, and takes nothing but events, as an `EventSource` says of itself. That of a browser
+/// sends no `Tidemark`; whoever does can read a refusal.
 pub(super) fn is_one(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>();
-    if !path.is_some_and(|path| path.as_str().ends_with(LIVE)) {
+    let is_live = path.is_some_and(|path| path.as_str().ends_with(LIVE));
+    if !is_live || request.headers().contains_key(tidemark::HEADER) {
         return false;
     }
     let mut accepted = request.headers().get_all(ACCEPT).iter();

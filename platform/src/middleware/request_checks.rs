@@ -4,9 +4,7 @@
 use std::net::Ipv6Addr;
 
 use axum::extract::Request;
-use axum::http::header::{
-    ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, IF_NONE_MATCH, TRANSFER_ENCODING,
-};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
@@ -59,7 +57,6 @@ pub(super) fn check(limits: HeadLimits, request: &Request) -> Result<(), Problem
     check_host(request)?;
     check_transfer_codings(request.headers())?;
     check_repetition(request.headers())?;
-    check_conditions(request)?;
     check_uri(request.uri())
 }
 
@@ -168,16 +165,6 @@ fn check_repetition(headers: &HeaderMap) -> Result<(), Problem> {
         }
         None => Ok(()),
     }
-}
-
-/// RFC 9110, section 13.1.2, forbids to ignore `If-None-Match`, and no command has a use for it.
-fn check_conditions(request: &Request) -> Result<(), Problem> {
-    let reads = [Method::GET, Method::HEAD, Method::OPTIONS];
-    if reads.contains(request.method()) || !request.headers().contains_key(IF_NONE_MATCH) {
-        return Ok(());
-    }
-    let detail = "A command takes no If-None-Match. If-Match names the version that it expects.";
-    Err(Problem::bad_request("unexpected_if_none_match", detail))
 }
 
 fn check_uri(uri: &Uri) -> Result<(), Problem> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::IF_NONE_MATCH;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +16,7 @@ use serde_json::Value;
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use crate::http::{FieldError, Problem, accepts};
+use crate::http::{FieldError, Problem, accepts, check_repetition};
 use crate::schemas::{Schemas, as_json};
 
 /// What an operation takes and answers.
@@ -100,16 +101,24 @@ impl Described {
             let status = StatusCode::NOT_ACCEPTABLE;
             return Err(Problem::new(status, "not_acceptable", detail));
         }
+        // RFC 9110, section 13.1.2, forbids to ignore the header, and no command has a use for it.
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        if !is_read && request.headers().contains_key(IF_NONE_MATCH) {
+            let detail =
+                "A command takes no If-None-Match. If-Match names the version that it expects.";
+            return Err(Problem::bad_request("unexpected_if_none_match", detail));
+        }
         // The layers outside have received it.
         if !self.takes_body && !request.body().is_end_stream() {
             let detail = "This path takes no body.";
             return Err(Problem::bad_request("unexpected_body", detail));
         }
         let query = request.uri().query().unwrap_or_default();
-        let given: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
-        let faults = given.iter().filter_map(|(name, value)| {
-            let fault = self.fault_of_parameter(name, value)?;
-            Some(FieldError::parameter(&**name, fault))
+        check_repetition(query)?;
+        let given = form_urlencoded::parse(query.as_bytes());
+        let faults = given.filter_map(|(name, value)| {
+            let fault = self.fault_of_parameter(&name, &value)?;
+            Some(FieldError::parameter(name.into_owned(), fault))
         });
         let faults: Vec<_> = faults.collect();
         if faults.is_empty() {
@@ -194,7 +203,8 @@ mod tests {
             // Weights that are none: what has one counts as not sent.
             ("/v1/things", "application/json;q=-1", 200),
             ("/v1/things", "application/json;q=nan", 200),
-            ("/v1/things", "application/json;q=0.0000", 200),
+            ("/v1/things", "application/json;q=0.0000", 406),
+            ("/v1/things", "text/html, *; q=.2, */*; q=.2", 200),
             ("/v1/things", "text/html, application/json;q=-1", 406),
             ("/v1/things", "text/html, application/json;q=nan", 406),
             ("/v1/things", "text/html, application/json;q=inf", 406),
@@ -230,7 +240,9 @@ mod tests {
                 ("/v1/things?size=7", 200),
                 ("/v1/things?limit=100", 200),
                 ("/v1/things?", 200),
-                ("/v1/things?size=7&colour=red&colour=blue", 422),
+                ("/v1/things?size=7&colour=red", 422),
+                ("/v1/things?limit=5&limit=x", 400),
+                ("/v1/things?limit=x&limit=5", 400),
                 ("/v1/things?%53ize=7", 422),
                 ("/v1/updates?size=7", 422),
                 ("/problems?size=7", 422),

@@ -151,6 +151,9 @@ impl<'a> Described<'a> {
             self.refuses_kinds(&problems::OF_UNEXPECTED_BODIES);
         }
         self.refuses_kinds(&problems::OF_CONDITIONS);
+        if self.is_command() {
+            self.refuses_kinds(&problems::OF_COMMANDS);
+        }
         self.describe_security();
         self.takes(Header::CORRELATION_ID);
         self.takes(Header::TRACEPARENT);

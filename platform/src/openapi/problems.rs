@@ -12,7 +12,7 @@ use crate::http::{PROBLEM_MEDIA_TYPE, Problem, ProblemDocument};
 pub(super) type Kind = (u16, &'static str, &'static str, &'static str);
 
 /// What may be wrong with any request.
-pub(super) const OF_EVERY_REQUEST: [Kind; 18] = [
+pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
     (
         400,
         "repeated_header",
@@ -48,12 +48,6 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 18] = [
         "invalid_if_match",
         "If-Match must be a version as an ETag gave it.",
         "Send the `ETag` of an answer as it is, or `*`, or leave If-Match out.",
-    ),
-    (
-        400,
-        "unexpected_if_none_match",
-        "A command takes no If-None-Match.",
-        "Leave it out. If-Match names the version that a command expects.",
     ),
     (
         406,
@@ -160,8 +154,8 @@ pub(super) const OF_BODIES: [Kind; 2] = [
     (
         400,
         "malformed_json",
-        "The body is not JSON.",
-        "Send one JSON value: `detail` says where it ends to be one.",
+        "The body is not JSON, or repeats a key of an object.",
+        "Send one JSON value: `detail` says what is wrong, and mostly where.",
     ),
     (
         415,
@@ -170,6 +164,14 @@ pub(super) const OF_BODIES: [Kind; 2] = [
         "Send the body as JSON, with that Content-Type and without Content-Encoding.",
     ),
 ];
+
+/// What may be wrong with the conditions of a command.
+pub(super) const OF_COMMANDS: [Kind; 1] = [(
+    400,
+    "unexpected_if_none_match",
+    "A command takes no If-None-Match.",
+    "Leave it out. If-Match names the version that a command expects.",
+)];
 
 /// What is wrong with a body where none is taken.
 pub(super) const OF_UNEXPECTED_BODIES: [Kind; 1] = [(

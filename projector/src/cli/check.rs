@@ -51,7 +51,7 @@ pub(super) async fn show(
     let findings = check(pool, up_to, &mut fingerprints, progress).await?;
     match bar {
         Some(bar) => {
-            bar.abandon();
+            bar.finish_and_clear();
             for fault in &findings.faults {
                 print(&fault.to_string());
             }

@@ -176,7 +176,7 @@ async fn follow(pool: &TimedPool, read_model: &str, generation: i32) -> Result<E
                 outcome,
             })?);
         } else if let Some(outcome) = outcome {
-            bar.abandon();
+            bar.finish_and_clear();
             print(outcome);
             if progress.rows_that_are_the_same().is_none()
                 && let Some(comparison) = &progress.comparison

@@ -61,6 +61,24 @@ async fn a_command_takes_the_tag_of_a_compressed_document() {
     listed.post_empty(&format!("{path}/list")).await.ok();
 }
 
+#[tokio::test]
+async fn a_command_takes_no_if_none_match() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let product = market.draft().await;
+    let list = format!("/v1/products/{product}/list");
+    for tag in ["*", "\"1\""] {
+        let client = market.seller.with("if-none-match", tag);
+        let answer = client.post_empty(&list).await;
+        answer.problem(400, "unexpected_if_none_match");
+        client
+            .post_empty("/v1/nothing")
+            .await
+            .problem(404, "not_found");
+    }
+    market.seller.post_empty(&list).await.ok();
+}
+
 /// Else the version of anything could be learnt by whoever has its id.
 #[tokio::test]
 async fn who_may_not_know_a_thing_does_not_learn_its_version() {

@@ -1,5 +1,6 @@
 //! How easily a new password is guessed.
 
+use std::cmp::Reverse;
 use std::panic::catch_unwind;
 
 use zxcvbn::feedback::Feedback;
@@ -19,7 +20,7 @@ const KNOWN: &str = "It contains your name, your address or the name of this ser
 
 /// Why a normalised password is easily guessed; `None` if it is not. `context` is what others know of its owner.
 pub(super) fn weakness(password: &str, context: &[String]) -> Option<String> {
-    if context.iter().any(|known| is_made_of(password, known)) {
+    if is_made_of(password, context) {
         return Some(KNOWN.to_owned());
     }
     let context: Vec<_> = context.iter().map(|it| head(it)).collect();
@@ -27,17 +28,26 @@ pub(super) fn weakness(password: &str, context: &[String]) -> Option<String> {
     weakness_of(estimate(&head(password), &context), &context)
 }
 
-/// Whether most of a password is what others know, forwards or backwards, in whatever case and however it is divided. The
-/// estimate compares the heads alone, so it finds nothing long that is moved or turned round.
-fn is_made_of(password: &str, known: &str) -> bool {
-    let (password_chars, known) = (password.chars().count(), letters(known));
-    let password = letters(password);
-    let backwards: String = known.chars().rev().collect();
-    known.chars().count() >= KNOWN_CHARS_MIN
-        && [known, backwards].iter().any(|known| {
-            let found = password.matches(known).count() * known.chars().count();
-            2 * found > password_chars
-        })
+/// Whether most of a password is what others know, in whole or in words, forwards or backwards, in whatever case and
+/// however it is divided. The estimate compares the heads alone, so it finds nothing long that is moved or turned round.
+fn is_made_of(password: &str, context: &[String]) -> bool {
+    let words = context
+        .iter()
+        .flat_map(|known| known.split(|it: char| !it.is_alphanumeric()));
+    let known = context.iter().map(String::as_str).chain(words).map(letters);
+    let mut known: Vec<_> = known
+        .filter(|it| it.chars().count() >= KNOWN_CHARS_MIN)
+        .flat_map(|it| [it.chars().rev().collect(), it])
+        .collect();
+    // A word may be part of a longer one.
+    known.sort_by_key(|it| Reverse(it.len()));
+    let all = letters(password);
+    // What stands around what is taken out must not become a word.
+    let rest = known
+        .iter()
+        .fold(all.clone(), |rest, known| rest.replace(known, " "));
+    let left = rest.chars().filter(|it| *it != ' ').count();
+    2 * (all.chars().count() - left) > password.chars().count()
 }
 
 /// The letters and digits of a text, in lower case.
@@ -135,6 +145,8 @@ mod tests {
             "zaphodbeeblebrox1",
             "1-zaphod-beeblebrox",
             "xorbelbeebdohpaz",
+            "Beeblebrox,Zaphod!",
+            "zaphod marvin android",
             "\u{e5}sa\u{f6}berglindqvist",
         ] {
             assert!(weakness(weak, &context).is_some(), "{weak}");

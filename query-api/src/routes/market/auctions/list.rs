@@ -11,6 +11,7 @@ use tidemark_platform::http::{FieldError, Problem, Query};
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::{Auction, Status};
 use tidemark_read_models::market::category::Category;
+use unicode_normalization::UnicodeNormalization;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -25,6 +26,9 @@ use crate::routes::is_no_filter;
 
 /// The greatest number of characters of a search.
 const SEARCH_MAX: usize = 200;
+/// How many `-` a search may have. Postgres takes each before no word for an operator within the one before, and fails
+/// beyond 32 of them.
+const EXCLUSIONS_MAX: usize = 16;
 /// The part of the rows that may be examined within which a page is looked for first.
 const FIRST_LOOK: i64 = 10;
 
@@ -216,6 +220,21 @@ impl Filter {
         (self.price_min.is_some() || self.price_max.is_some()) && !matches!(self.sort, Sort::Price)
     }
 
+    /// The search in the forms in which the words of titles are found, and with no more `-` than Postgres takes.
+    fn words(&self) -> Option<String> {
+        let mut exclusions = 0;
+        let within_limit = |char| {
+            exclusions += usize::from(char == '-');
+            if char == '-' && exclusions > EXCLUSIONS_MAX {
+                ' '
+            } else {
+                char
+            }
+        };
+        let words = self.q.as_ref()?.nfkc().map(within_limit);
+        Some(words.collect())
+    }
+
     /// Refuses to compare prices without a currency, since amounts in different currencies have no order; and what no
     /// auction can have, which would look like an empty list.
     fn check(&self) -> Result<(), Problem> {
@@ -223,7 +242,6 @@ impl Filter {
             || self.price_min.is_some()
             || self.price_max.is_some();
         let prices = self.price_min.zip(self.price_max);
-        let has_word = |q: &String| q.chars().any(char::is_alphanumeric);
         let faults = [
             (
                 compares_prices && self.currency.is_none(),
@@ -236,7 +254,8 @@ impl Filter {
                 "must not be below price_min",
             ),
             (
-                self.q.as_ref().is_some_and(|q| !has_word(q)),
+                self.words()
+                    .is_some_and(|words| !words.chars().any(char::is_alphanumeric)),
                 "q",
                 "must contain a word; leave it out to list all",
             ),

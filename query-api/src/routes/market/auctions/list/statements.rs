@@ -89,7 +89,7 @@ macro_rules! select_auctions {
             filter.category,
             filter.seller,
             filter.currency.map(|currency| currency.code()),
-            filter.q.as_deref(),
+            filter.words(),
             filter.price_min.unwrap_or(0),
             filter.price_max.unwrap_or(i64::MAX),
             $wanted.after.value,
