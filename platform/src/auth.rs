@@ -9,7 +9,7 @@ pub use access_token::{AccessClaims, Issuer, Verifier};
 pub use principal::{Authenticated, Principal, Service, User};
 pub use services::{ServiceCredential, Services};
 
-pub(crate) use principal::RequestActor;
+pub(crate) use principal::{RequestActor, unauthenticated};
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ mod json;
 mod list;
 mod parameters;
 mod problem;
-mod words;
+pub(crate) mod words;
 
 pub use body::{ReceivedBody, body_limit};
 pub use content_tag::tag_content;

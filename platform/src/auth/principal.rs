@@ -145,7 +145,8 @@ impl<S: Sync> FromRequestParts<S> for Service {
     }
 }
 
-fn unauthenticated() -> Problem {
+/// 401: nobody may do this without a credential, and the request has none.
+pub(crate) fn unauthenticated() -> Problem {
     Problem::unauthorized(
         "unauthenticated",
         "Log in, and send the access token with this request.",

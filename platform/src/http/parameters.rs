@@ -25,17 +25,30 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        let rejection = match path {
-            Ok(axum::extract::Path(value)) => return Ok(Self(value)),
-            Err(rejection) => rejection,
-        };
         let given = RawPathParams::from_request_parts(parts, state).await;
-        let detail = given.ok().and_then(|given| misfit(&rejection, &given));
-        let detail = detail.unwrap_or_else(|| {
-            "A parameter of the path does not have the form that the description gives.".to_owned()
-        });
-        Err(Problem::bad_request("invalid_path", detail).caused_by(rejection.body_text()))
+        let given = given.map_err(Problem::internal)?;
+        let invalid = |detail| Problem::bad_request("invalid_path", detail);
+        match path {
+            Ok(axum::extract::Path(value)) => match other_uuid(&given) {
+                Some(name) => Err(invalid(format!("`{name}` {}.", words::UUID))),
+                None => Ok(Self(value)),
+            },
+            Err(rejection) => {
+                let detail = misfit(&rejection, &given).unwrap_or_else(|| {
+                    "A parameter of the path does not have the form that the description gives."
+                        .to_owned()
+                });
+                Err(invalid(detail).caused_by(rejection.body_text()))
+            }
+        }
     }
+}
+
+/// The parameter that is a UUID in another form than the one that is taken.
+fn other_uuid(given: &RawPathParams) -> Option<&str> {
+    let mut given = given.iter();
+    let (name, _) = given.find(|(_, value)| words::is_uuid_in_another_form(value))?;
+    Some(name)
 }
 
 /// Which parameter of the path is wrong, and how, if that is known.

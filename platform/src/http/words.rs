@@ -2,8 +2,19 @@
 //! the API; they know neither Rust's types nor serde.
 
 use serde_json::Value;
+use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::schemas::Schemas;
+
+/// What a UUID must be.
+pub(crate) const UUID: &str = "must be a UUID with its four hyphens alone";
+
+/// Whether a text is a UUID without hyphens, in braces or as a URN. The parser takes these, too, but the format `uuid` of
+/// descriptions does not (RFC 9562, section 4).
+pub(crate) fn is_uuid_in_another_form(text: &str) -> bool {
+    text.len() != Hyphenated::LENGTH && Uuid::try_parse(text).is_ok()
+}
 
 /// What a parser says of a value of this schema, for people who do not know it. The schema is null if it is not known.
 pub(super) fn of_parser(message: &str, schema: &Value) -> String {

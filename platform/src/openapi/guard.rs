@@ -1,6 +1,6 @@
 //! Refuses what the description of an API does not have: a body or parameters in a query string that the operation does not
-//! take, integers there that are out of range, and a client that accepts nothing which the operation answers. No handler
-//! runs then, so no command takes effect.
+//! take, integers and UUIDs there of another form, a missing credential, and a client that accepts nothing which the
+//! operation answers. No handler runs then, so no command takes effect.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -8,15 +8,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::IF_NONE_MATCH;
+use axum::http::header::{AUTHORIZATION, IF_NONE_MATCH};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi, RefOr};
 
-use crate::http::{FieldError, Problem, accepts, check_repetition};
+use crate::auth::unauthenticated;
+use crate::http::{FieldError, Problem, accepts, check_repetition, words};
 use crate::schemas::{Schemas, as_json};
 
 /// What an operation takes and answers.
@@ -25,6 +27,8 @@ struct Described {
     /// The parameters of the query string, each with its schema.
     parameters: BTreeMap<String, Value>,
     takes_body: bool,
+    /// Whether nobody may do this without a credential.
+    needs_credential: bool,
     /// The media types of the answers that succeed.
     media_types: BTreeSet<String>,
 }
@@ -72,6 +76,9 @@ impl Described {
     fn of(operation: &Operation) -> Self {
         let mut described = Self {
             takes_body: operation.request_body.is_some(),
+            needs_credential: operation.security.as_ref().is_some_and(|ways| {
+                !ways.is_empty() && !ways.contains(&SecurityRequirement::default())
+            }),
             ..Self::default()
         };
         for parameter in operation.parameters.iter().flatten() {
@@ -100,6 +107,10 @@ impl Described {
             let detail = format!("This path answers {}.", media_types.join(" or "));
             let status = StatusCode::NOT_ACCEPTABLE;
             return Err(Problem::new(status, "not_acceptable", detail));
+        }
+        // A client that forgot its token would else correct its fields first.
+        if self.needs_credential && !request.headers().contains_key(AUTHORIZATION) {
+            return Err(unauthenticated());
         }
         // RFC 9110, section 13.1.2, forbids to ignore the header, and no command has a use for it.
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -132,6 +143,9 @@ impl Described {
         let Some(schema) = self.parameters.get(name) else {
             return Some("is unknown here".to_owned());
         };
+        if schema["format"] == "uuid" && words::is_uuid_in_another_form(value) {
+            return Some(words::UUID.to_owned());
+        }
         let is_wrong = Schemas::is_integer(schema) && !Schemas::allows_integer(schema, value);
         is_wrong.then(|| format!("must be {}", Schemas::words(schema)))
     }
@@ -153,6 +167,7 @@ mod tests {
         path = "/v1/things",
         params(
             ("size" = Option<String>, Query),
+            ("owner" = Option<uuid::Uuid>, Query),
             ("limit" = Option<i64>, Query, minimum = 1, maximum = 100)
         ),
         responses((status = 200, body = String, content_type = "application/json"))
@@ -241,6 +256,8 @@ mod tests {
                 ("/v1/things?limit=100", 200),
                 ("/v1/things?", 200),
                 ("/v1/things?size=7&colour=red", 422),
+                ("/v1/things?owner=01890a5d-ac96-774b-bcce-b302099a8057", 200),
+                ("/v1/things?owner=01890a5dac96774bbcceb302099a8057", 422),
                 ("/v1/things?limit=5&limit=x", 400),
                 ("/v1/things?limit=x&limit=5", 400),
                 ("/v1/things?%53ize=7", 422),

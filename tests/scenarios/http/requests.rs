@@ -273,6 +273,20 @@ async fn stale_and_malformed_if_match_headers_are_refused() {
 }
 
 #[tokio::test]
+async fn who_sends_no_credential_is_told_so_before_the_faults_of_the_body() {
+    let app = App::start().await;
+    let for_everybody = ["/v1/users", "/v1/sessions", "/v1/sessions/refresh"];
+    for mut route in routes::with_bodies(&app).await {
+        if for_everybody.contains(&route.template) {
+            continue;
+        }
+        route.body = Some(json!({}));
+        let answer = route.send_as(&app.client).await;
+        answer.problem(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
 async fn a_reactor_is_named_by_the_projector_alone() {
     let app = App::start().await;
     let path = format!("/v1/auctions/{}/open", Uuid::nil());

@@ -209,7 +209,6 @@ async fn history(mut lists: Lists<'_>) -> Vec<String> {
         (format!("actor={actor}"), PAGE),
         // The actor did not, so all of the actor's events are examined.
         (format!("actor={actor}&type=user.registered"), EXAMINED_MAX),
-        ("type=auction.closed&aggregate=user".into(), EXAMINED_MAX),
     ] {
         lists
             .check(&format!("/v1/audit/events?{query}"), most)

@@ -6,10 +6,9 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use uuid::Uuid;
-use uuid::fmt::Hyphenated;
 
 use super::{FAULTS_MAX, FieldError, strict};
+use crate::http::words;
 use crate::schemas::{Schemas, as_json};
 
 /// The schemas that were made before: making one takes longer than reading a body.
@@ -93,14 +92,10 @@ impl Schema {
     fn tell_uuid(&self, pointer: &str, schema: &Value, text: &str, found: &mut Vec<FieldError>) {
         let is_uuid = |schema: &&Value| schema["format"] == "uuid";
         if self.schemas.alternatives(schema).iter().any(is_uuid)
-            && text.len() != Hyphenated::LENGTH
-            && Uuid::try_parse(text).is_ok()
+            && words::is_uuid_in_another_form(text)
             && found.len() < FAULTS_MAX
         {
-            found.push(FieldError::pointer(
-                pointer,
-                "must be a UUID with its four hyphens alone",
-            ));
+            found.push(FieldError::pointer(pointer, words::UUID));
         }
     }
 
