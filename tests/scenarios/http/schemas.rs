@@ -44,6 +44,19 @@ fn stated_schemas(api: &Value) -> BTreeSet<String> {
     found
 }
 
+/// An `EventSource` is known by it, before there is an answer.
+#[test]
+fn what_answers_events_and_nothing_else_does_ends_with_live() {
+    for (name, api) in apis() {
+        for (place, operation) in operations(&api) {
+            let content = &operation["responses"]["200"]["content"];
+            let answers_events = content["text/event-stream"].is_object();
+            let is_live = place.ends_with("/live");
+            assert_eq!(answers_events, is_live, "{name}: {place}");
+        }
+    }
+}
+
 #[test]
 fn every_integer_has_bounds() {
     let mut excepted = BTreeSet::new();

@@ -217,6 +217,10 @@ async fn an_event_source_is_told_of_what_passes_as_an_event() {
     // What does not pass ends it.
     let answer = get(&app, "/v1/nothing", &accept[..1]).await;
     assert_eq!(answer.problem(), (404, "not_found".to_owned()));
+    // That of a browser sends no mark of how recent the answer must be.
+    let marked = [accept[0], ("tidemark", "1.1")];
+    let answer = get(&app, "/v1/stuck/live", &marked).await;
+    assert_eq!(answer.problem(), (503, "timeout".to_owned()));
     // What is no live update is no stream of events.
     let answer = get(&app, "/v1/stuck", &accept[..1]).await;
     assert_eq!(answer.problem(), (503, "timeout".to_owned()));
