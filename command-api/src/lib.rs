@@ -12,7 +12,6 @@ mod relay;
 mod routes;
 mod run;
 mod start_error;
-mod turns;
 
 pub use admission::{Permit, Share};
 pub use process_roles::ProcessRoles;

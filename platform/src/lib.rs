@@ -7,6 +7,7 @@ pub mod config;
 pub mod database;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+pub mod fair_semaphore;
 pub mod http;
 pub mod ids;
 pub mod middleware;
@@ -19,6 +20,7 @@ pub mod shares;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tidemark;
+pub mod turns;
 
 pub use config::Config;
 

@@ -6,13 +6,13 @@ use std::time::Instant;
 use metrics::counter;
 use tidemark_event_store::traces;
 use tidemark_event_store::traces::{KeyValue, Span, SpanKind};
+use tidemark_platform::turns::Turns;
 use tokio::sync::{mpsc, oneshot};
 
 use super::idempotency::KeyInFlight;
 use super::submission::{Answer, Submission};
 use crate::admission::{Permit, Share};
 use crate::error::Error;
-use crate::turns::Turns;
 
 /// A submission that waits for its answer.
 pub(super) struct QueuedCommand {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tidemark_platform::config::Auth as Settings;
 use tidemark_platform::server::ClientAddress;
+use tidemark_platform::turns::Turns;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::{Admission, Permit, Share};
 use crate::error::Error;
-use crate::turns::Turns;
 
 /// The blocking threads that work on passwords, and those who wait for one.
 #[derive(Clone)]

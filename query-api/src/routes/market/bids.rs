@@ -9,6 +9,7 @@ use tidemark_platform::auth::User;
 use tidemark_platform::http::{Path, Query};
 use tidemark_platform::page_schema;
 use tidemark_platform::pagination::Cursors;
+use tidemark_platform::server::ClientAddress;
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::bid::{Bid, Row};
 use utoipa_axum::router::OpenApiRouter;
@@ -41,6 +42,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 )]
 async fn of_auction(
     State(app): State<App>,
+    client: ClientAddress,
     Tidemark(token): Tidemark,
     Path(id): Path<Uuid>,
     Query(paging): Query<Paging>,
@@ -52,7 +54,7 @@ async fn of_auction(
         .await?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
-        query_all_shards!(
+        let query = query_all_shards!(
             String,
             "bid",
             r#"
@@ -69,7 +71,8 @@ async fn of_auction(
             before.unwrap_or(i64::MAX),
             limit + 1,
         )
-        .fetch_one(&*app.pools.lists)
+        .fetch_one(&*app.pools.lists);
+        app.pools.lists.in_turn(client, query)
     });
     let bids = bids.await?;
     if bids.items.is_empty() {
@@ -91,6 +94,7 @@ async fn of_auction(
 )]
 async fn mine(
     State(app): State<App>,
+    client: ClientAddress,
     user: User,
     Tidemark(token): Tidemark,
     Query(paging): Query<Paging>,
@@ -102,7 +106,7 @@ async fn mine(
         .await?;
     let shards = [QueriedShards::all::<Bid>()];
     let bids = app.freshness.fetch(token, shards, || {
-        query_all_shards!(
+        let query = query_all_shards!(
             String,
             "bid",
             r#"
@@ -119,7 +123,8 @@ async fn mine(
             before.unwrap_or(i64::MAX),
             limit + 1,
         )
-        .fetch_one(&*app.pools.lists)
+        .fetch_one(&*app.pools.lists);
+        app.pools.lists.in_turn(client, query)
     });
     page(bids.await?, limit, (&app.cursors, &scope))
 }

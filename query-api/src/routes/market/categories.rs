@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tidemark_platform::http::{Path, Query};
 use tidemark_platform::page_schema;
+use tidemark_platform::server::ClientAddress;
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::category::{Category, Row};
 use utoipa_axum::router::OpenApiRouter;
@@ -85,6 +86,7 @@ impl PageEnd {
 )]
 async fn list(
     State(app): State<App>,
+    client: ClientAddress,
     Tidemark(token): Tidemark,
     Query(paging): Query<Paging>,
 ) -> Result<DocumentPage, Error> {
@@ -94,7 +96,7 @@ async fn list(
     let after = after.unwrap_or(PageEnd::BEFORE_FIRST);
     let shards = [QueriedShards::all::<Category>()];
     let found = app.freshness.fetch(token, shards, || {
-        query_all_shards!(
+        let query = query_all_shards!(
             String,
             "category",
             r#"
@@ -109,7 +111,8 @@ async fn list(
             after.id,
             limit + 1,
         )
-        .fetch_one(&*app.pools.lists)
+        .fetch_one(&*app.pools.lists);
+        app.pools.lists.in_turn(client, query)
     });
     let page_end = |json: &str| serde_json::from_str::<PageEnd>(json);
     DocumentPage::new(found.await?, limit, (&app.cursors, SCOPE), page_end)

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use tidemark_platform::auth::Principal;
 use tidemark_platform::http::{Path, Query};
 use tidemark_platform::page_schema;
+use tidemark_platform::server::ClientAddress;
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::product::{Product, Row, Status};
 use utoipa::IntoParams;
@@ -129,6 +130,7 @@ struct Filter {
 )]
 async fn list(
     State(app): State<App>,
+    client: ClientAddress,
     principal: Principal,
     Tidemark(token): Tidemark,
     Query(filter): Query<Filter>,
@@ -142,7 +144,8 @@ async fn list(
     let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token).await?;
     let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Product>()];
-    let query = || select(&app.pools.lists, &filter, viewer, before, limit + 1);
+    let lists = &app.pools.lists;
+    let query = || lists.in_turn(client, select(lists, &filter, viewer, before, limit + 1));
     let found = app.freshness.fetch(token, shards, query).await?;
     DocumentPage::new(found, limit, (&app.cursors, &scope), id_of)
 }

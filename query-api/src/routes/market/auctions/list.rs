@@ -8,6 +8,7 @@ use garde::Validate;
 use serde::{Deserialize, Deserializer, Serialize};
 use tidemark_events::{Currency, PayableCurrency};
 use tidemark_platform::http::{FieldError, Problem, Query};
+use tidemark_platform::server::ClientAddress;
 use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::auction::{Auction, Status};
 use tidemark_read_models::market::category::Category;
@@ -96,6 +97,7 @@ fn payable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Currency
 )]
 pub(super) async fn list(
     State(app): State<App>,
+    client: ClientAddress,
     Tidemark(token): Tidemark,
     Query(filter): Query<Filter>,
 ) -> Result<DocumentPage, Error> {
@@ -111,7 +113,7 @@ pub(super) async fn list(
         examined_max: app.limits.examined_rows_max,
     };
     let page_end = |json: &str| filter.sort.page_end(json);
-    match find(&app, token, wanted).await? {
+    match find(&app, client, token, wanted).await? {
         Page::Complete(found) => DocumentPage::new(found, limit, (&app.cursors, &scope), page_end),
         Page::Cut(found, last) => {
             DocumentPage::cut(found, (&app.cursors, &scope), &page_end(&last)?)
@@ -129,40 +131,45 @@ enum Page {
 
 /// Walks a short way, which is enough where many auctions match; looks up those that match where they are few; and
 /// else walks as far as it may.
-async fn find(app: &App, token: Option<Token>, wanted: Wanted<'_>) -> Result<Page, Error> {
+async fn find(
+    app: &App,
+    client: ClientAddress,
+    token: Option<Token>,
+    wanted: Wanted<'_>,
+) -> Result<Page, Error> {
     let shards = [
         QueriedShards::all::<Auction>(),
         QueriedShards::all::<Category>(),
     ];
     let deadline = app.freshness.wait_for_shards(token, &shards).await;
-    let pool = &app.pools.lists;
+    let lists = &app.pools.lists;
     let first_look = Wanted {
         examined_max: (wanted.examined_max / FIRST_LOOK).max(wanted.limit),
         ..wanted
     };
     let filter = wanted.filter;
     if filter.names_terms() || filter.names_prices() {
-        let query = || walk(pool, first_look);
+        let query = || lists.in_turn(client, walk(lists, first_look));
         let walked = app.freshness.fetch_before(deadline, token, &shards, query);
         if let Page::Complete(found) = page(walked.await?, wanted.limit) {
             return Ok(Page::Complete(found));
         }
     }
     if filter.names_terms() {
-        let query = || look_up_terms(pool, wanted);
+        let query = || lists.in_turn(client, look_up_terms(lists, wanted));
         let found = app.freshness.fetch_before(deadline, token, &shards, query);
         if let Some(found) = all(found.await?) {
             return Ok(Page::Complete(found));
         }
     }
     if filter.names_prices() {
-        let query = || look_up_prices(pool, wanted);
+        let query = || lists.in_turn(client, look_up_prices(lists, wanted));
         let found = app.freshness.fetch_before(deadline, token, &shards, query);
         if let Some(found) = all(found.await?) {
             return Ok(Page::Complete(found));
         }
     }
-    let query = || walk(pool, wanted);
+    let query = || lists.in_turn(client, walk(lists, wanted));
     let walked = app.freshness.fetch_before(deadline, token, &shards, query);
     Ok(page(walked.await?, wanted.limit))
 }

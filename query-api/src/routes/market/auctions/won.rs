@@ -3,6 +3,7 @@
 use axum::extract::State;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::Query;
+use tidemark_platform::server::ClientAddress;
 use tidemark_platform::tidemark::Tidemark;
 use tidemark_read_models::market::auction::Auction;
 use uuid::Uuid;
@@ -26,6 +27,7 @@ use crate::routes::Paging;
 )]
 pub(super) async fn won(
     State(app): State<App>,
+    client: ClientAddress,
     user: User,
     Tidemark(token): Tidemark,
     Query(paging): Query<Paging>,
@@ -36,7 +38,7 @@ pub(super) async fn won(
     let before = before.unwrap_or(Uuid::max());
     let shards = [QueriedShards::all::<Auction>()];
     let won = app.freshness.fetch(token, shards, || {
-        query_all_shards!(
+        let query = query_all_shards!(
             String,
             "auction",
             r#"
@@ -52,7 +54,8 @@ pub(super) async fn won(
             before,
             limit + 1,
         )
-        .fetch_one(&*app.pools.lists)
+        .fetch_one(&*app.pools.lists);
+        app.pools.lists.in_turn(client, query)
     });
     DocumentPage::new(won.await?, limit, (&app.cursors, &scope), id_of)
 }

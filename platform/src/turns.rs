@@ -5,7 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// What waits, by whose it is. What one has waiting keeps its order.
-pub(crate) struct Turns<S, T> {
+#[derive(Debug)]
+pub struct Turns<S, T> {
     waiting: HashMap<S, VecDeque<T>>,
     /// Those who have something waiting, in the order of their turns.
     turns: VecDeque<S>,
@@ -13,7 +14,7 @@ pub(crate) struct Turns<S, T> {
 
 impl<S: Clone + Eq + Hash, T> Turns<S, T> {
     /// Adds one behind all that `share` has waiting.
-    pub(crate) fn push(&mut self, share: S, item: T) {
+    pub fn push(&mut self, share: S, item: T) {
         let items = self.waiting.entry(share.clone()).or_default();
         if items.is_empty() {
             self.turns.push_back(share);
@@ -22,7 +23,7 @@ impl<S: Clone + Eq + Hash, T> Turns<S, T> {
     }
 
     /// Adds one before all that `share` has waiting. Its turn is the next one if it had nothing.
-    pub(crate) fn push_first(&mut self, share: S, item: T) {
+    pub fn push_first(&mut self, share: S, item: T) {
         let items = self.waiting.entry(share.clone()).or_default();
         if items.is_empty() {
             self.turns.push_front(share);
@@ -31,12 +32,12 @@ impl<S: Clone + Eq + Hash, T> Turns<S, T> {
     }
 
     /// Takes the oldest of the one whose turn it is.
-    pub(crate) fn pop(&mut self) -> Option<T> {
+    pub fn pop(&mut self) -> Option<T> {
         self.pop_if(|_| true)
     }
 
     /// Takes the oldest that `is_wanted` of the first one in turn who has one.
-    pub(crate) fn pop_if(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
+    pub fn pop_if(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
         let wanted = |share| self.waiting.get(share)?.iter().position(&is_wanted);
         let mut turns = self.turns.iter().enumerate();
         let (turn, oldest) = turns.find_map(|(turn, share)| Some((turn, wanted(share)?)))?;
@@ -53,14 +54,14 @@ impl<S: Clone + Eq + Hash, T> Turns<S, T> {
 
     /// Takes the newest of the one who has the most waiting, if that is more than `share` has. Nobody's only one is taken:
     /// whom it were given to would be no worse off without it.
-    pub(crate) fn pop_newest_of_most(&mut self, share: &S) -> Option<T> {
+    pub fn pop_newest_of_most(&mut self, share: &S) -> Option<T> {
         let own = self.waiting.get(share).map_or(0, VecDeque::len);
         let most = self.waiting.values_mut().max_by_key(|items| items.len())?;
         (most.len() > own.max(1)).then(|| most.pop_back())?
     }
 
     /// Takes all out that `is_wanted`.
-    pub(crate) fn take(&mut self, is_wanted: impl Fn(&T) -> bool) -> VecDeque<T> {
+    pub fn take(&mut self, is_wanted: impl Fn(&T) -> bool) -> VecDeque<T> {
         let mut taken = VecDeque::new();
         for items in self.waiting.values_mut() {
             let (mut wanted, rest) = items.drain(..).partition(&is_wanted);
@@ -75,7 +76,8 @@ impl<S: Clone + Eq + Hash, T> Turns<S, T> {
 
 impl<S, T> Turns<S, T> {
     /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.turns.is_empty()
     }
 }
