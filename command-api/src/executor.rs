@@ -17,6 +17,7 @@ mod submission;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tidemark_domain::operations::log_position::LogPosition;
 use tidemark_domain::{Claim, LoadedStream};
 use tidemark_event_store::TimedPool;
 use tidemark_platform::clock::Clock;
@@ -144,12 +145,13 @@ impl Executor {
         self.loader.claim_owner(claim).await
     }
 
-    /// The last position of the log, for what must be known before a command can be made.
+    /// This position beside the last one of the log, for a command that states it.
     ///
     /// # Errors
     /// If Postgres cannot be asked.
-    pub async fn log_end(&self) -> Result<i64, Error> {
-        self.loader.log_end().await
+    pub async fn log_position(&self, stated: i64) -> Result<LogPosition, Error> {
+        let log_end = self.loader.log_end().await?;
+        Ok(LogPosition { stated, log_end })
     }
 
     fn admit(&self, share: &Share) -> Result<Permit, Error> {

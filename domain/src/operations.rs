@@ -1,6 +1,7 @@
 //! Decisions about the running system, which operators take.
 
 pub mod fork;
+pub mod log_position;
 pub mod publication;
 pub mod rebuild;
 pub mod repair;

@@ -5,44 +5,9 @@ use tidemark_events::PublicationId;
 use tidemark_events::operations::publication::Event;
 use tidemark_events::operations::rebuild::Reason;
 
-use crate::decision::refusals;
+use super::log_position::LogPosition;
 use crate::identity::access;
-use crate::{AggregateState, Code, Command, Refusal, RefusalKind, Stop, View, Write};
-
-/// Why a command about the relay is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// The log has no event yet at the position from which it is to be published again.
-    #[error("the log ends before this position, at {log_end}")]
-    FuturePosition {
-        /// The last position of the log.
-        log_end: i64,
-    },
-}
-
-impl crate::Reason for Error {
-    fn kind(&self) -> RefusalKind {
-        match self {
-            Self::FuturePosition { .. } => RefusalKind::Invalid,
-        }
-    }
-
-    fn code(&self) -> Code {
-        match self {
-            Self::FuturePosition { .. } => Code {
-                name: "position_not_in_log",
-                meaning: "The log holds no event yet at the position from which it is to be published again.",
-                what_to_do: "State a position of the log: `detail` says where it ends.",
-            },
-        }
-    }
-
-    fn field(&self) -> Option<&'static str> {
-        match self {
-            Self::FuturePosition { .. } => Some("from_position"),
-        }
-    }
-}
+use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
 /// The state of a publication, which is empty: no rule needs to know of publications.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,9 +63,7 @@ pub struct Republish {
     /// The id of the new publication.
     pub publication_id: PublicationId,
     /// The position of the first event that is published again.
-    pub from_position: i64,
-    /// A position that the log has reached.
-    pub log_end: i64,
+    pub from: LogPosition,
     /// Why the operator orders it.
     pub reason: Reason,
 }
@@ -111,21 +74,16 @@ impl Command for Republish {
     }
 
     fn refusals() -> Vec<Refusal> {
-        let own = refusals([Error::FuturePosition { log_end: 4_710 }]);
-        [access::service_refusals(), own].concat()
+        [access::service_refusals(), LogPosition::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
-        let log_end = self.log_end;
-        if self.from_position > log_end {
-            return Err(Error::FuturePosition { log_end }.into());
-        }
         Ok(vec![Write::event(
             self.publication_id.0,
             Event::Repeated {
                 publication_id: self.publication_id,
-                from_position: self.from_position,
+                from_position: self.from.require_in_log("from_position")?,
                 reason: self.reason.clone().into(),
             },
         )])
@@ -136,6 +94,7 @@ impl Command for Republish {
 mod tests {
     use tidemark_events::samples::{PUBLICATION, SELLER, stated};
 
+    use super::super::log_position;
     use super::*;
     use crate::given::{given, registered, writes_of};
 
@@ -162,14 +121,18 @@ mod tests {
     #[test]
     fn what_the_log_does_not_hold_yet_is_not_published_again() {
         let refused = given([]).by_service().when(republish(41));
-        assert_eq!(refused, Err(Error::FuturePosition { log_end: 41 }.into()));
+        let not_in_log = log_position::Error::NotInLog { log_end: 41 };
+        let refusal = Refusal::from(not_in_log).about("from_position");
+        assert_eq!(refused, Err(refusal));
     }
 
     fn republish(log_end: i64) -> Republish {
         Republish {
             publication_id: PUBLICATION,
-            from_position: 42,
-            log_end,
+            from: LogPosition {
+                stated: 42,
+                log_end,
+            },
             reason: stated("a topic had lost records"),
         }
     }

@@ -5,6 +5,7 @@ use tidemark_events::RepairId;
 use tidemark_events::operations::rebuild::{ReadModelName, Reason};
 use tidemark_events::operations::repair::{Event, RowId};
 
+use super::log_position::LogPosition;
 use crate::identity::access;
 use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
@@ -31,9 +32,9 @@ impl AggregateState for Repair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// It is tried to make the parked row again, which lacks the event at this position first.
-    Retry(i64),
+    Retry(LogPosition),
     /// The parked row goes on without the event at this position, the first that it lacks.
-    Skip(i64),
+    Skip(LogPosition),
     /// The row is made anew from all of its events.
     Rebuild,
 }
@@ -59,7 +60,7 @@ impl Command for Request {
     }
 
     fn refusals() -> Vec<Refusal> {
-        access::service_refusals()
+        [access::service_refusals(), LogPosition::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -72,14 +73,14 @@ impl Command for Request {
                 repair_id,
                 read_model,
                 row_id,
-                position,
+                position: position.require_in_log("position")?,
                 reason,
             },
             Remedy::Skip(position) => Event::SkipRequested {
                 repair_id,
                 read_model,
                 row_id,
-                position,
+                position: position.require_in_log("position")?,
                 reason,
             },
             Remedy::Rebuild => Event::RebuildRequested {
@@ -100,6 +101,11 @@ mod tests {
     use super::*;
     use crate::given::{given, registered, writes_of};
 
+    const PARKED_AT: LogPosition = LogPosition {
+        stated: 42,
+        log_end: 42,
+    };
+
     #[test]
     fn a_service_records_a_repair_and_nobody_else_does() {
         let request = |remedy| Request {
@@ -111,13 +117,13 @@ mod tests {
         };
         let when = |remedy| given([]).by_service().when(request(remedy));
         let retried = Ok(writes_of(["repair.retry_requested"]));
-        assert_eq!(when(Remedy::Retry(42)), retried);
+        assert_eq!(when(Remedy::Retry(PARKED_AT)), retried);
         let skipped = Ok(writes_of(["repair.skip_requested"]));
-        assert_eq!(when(Remedy::Skip(42)), skipped);
+        assert_eq!(when(Remedy::Skip(PARKED_AT)), skipped);
         let rebuilt = Ok(writes_of(["repair.rebuild_requested"]));
         assert_eq!(when(Remedy::Rebuild), rebuilt);
         let by_user = given([registered(SELLER)]).by(SELLER);
-        let by_user = by_user.when(request(Remedy::Skip(42)));
+        let by_user = by_user.when(request(Remedy::Skip(PARKED_AT)));
         assert_eq!(by_user, Err(access::Error::Service.into()));
     }
 }

@@ -5,6 +5,7 @@ use tidemark_events::RetryId;
 use tidemark_events::operations::rebuild::Reason;
 use tidemark_events::operations::retry::{Event, Name};
 
+use super::log_position::LogPosition;
 use crate::identity::access;
 use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
@@ -34,7 +35,7 @@ pub struct Request {
     /// The reactor whose action it is.
     pub reactor: Name,
     /// The position of the event that the action follows from.
-    pub cause_position: i64,
+    pub cause: LogPosition,
     /// What tells the action from others that follow from that event.
     pub target: Name,
     /// The refusal that had ended the action.
@@ -47,7 +48,7 @@ impl Command for Request {
     }
 
     fn refusals() -> Vec<Refusal> {
-        access::service_refusals()
+        [access::service_refusals(), LogPosition::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -57,7 +58,7 @@ impl Command for Request {
             Event::Requested {
                 retry_id: self.retry_id,
                 reactor: self.reactor.clone().into(),
-                cause_position: self.cause_position,
+                cause_position: self.cause.require_in_log("cause_position")?,
                 target: self.target.clone().into(),
                 refusal: self.refusal.clone().into(),
             },
@@ -74,7 +75,7 @@ pub struct DropAction {
     /// The reactor whose action it is.
     pub reactor: Name,
     /// The position of the event that the action follows from.
-    pub cause_position: i64,
+    pub cause: LogPosition,
     /// What tells the action from others that follow from that event.
     pub target: Name,
     /// Why the operator drops it.
@@ -87,7 +88,7 @@ impl Command for DropAction {
     }
 
     fn refusals() -> Vec<Refusal> {
-        access::service_refusals()
+        [access::service_refusals(), LogPosition::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -97,7 +98,7 @@ impl Command for DropAction {
             Event::Dropped {
                 retry_id: self.retry_id,
                 reactor: self.reactor.clone().into(),
-                cause_position: self.cause_position,
+                cause_position: self.cause.require_in_log("cause_position")?,
                 target: self.target.clone().into(),
                 reason: self.reason.clone().into(),
             },
@@ -112,12 +113,17 @@ mod tests {
     use super::*;
     use crate::given::{given, registered, writes_of};
 
+    const CAUSE: LogPosition = LogPosition {
+        stated: 42,
+        log_end: 42,
+    };
+
     #[test]
     fn a_service_records_a_retry_and_nobody_else_does() {
         let request = || Request {
             retry_id: RETRY,
             reactor: stated("auction-timer"),
-            cause_position: 42,
+            cause: CAUSE,
             target: stated("close"),
             refusal: stated("409 auction_over"),
         };
@@ -132,7 +138,7 @@ mod tests {
         let drop_action = || DropAction {
             retry_id: RETRY,
             reactor: stated("auction-timer"),
-            cause_position: 42,
+            cause: CAUSE,
             target: stated("close"),
             reason: stated("The auction was closed by hand."),
         };

@@ -86,7 +86,8 @@ async fn every_command_accepts_the_example_of_its_body() {
         route.body = Some(example.clone());
         let answer = route.send().await;
         // Rules may refuse it, because what it names does not exist, or its time has passed.
-        let is_accepted = ![400, 413, 415, 422].contains(&answer.status);
+        let is_valid = ![400, 413, 415, 422].contains(&answer.status);
+        let is_accepted = is_valid || answer.code() == "position_not_in_log";
         assert!(is_accepted, "{}: {answer:?} to {example}", route.template);
     }
 }

@@ -82,6 +82,50 @@ async fn a_parameter_is_never_the_fault_of_the_server_nor_worth_trying_again() {
 }
 
 #[tokio::test]
+async fn every_command_refuses_a_position_of_the_future_in_the_same_way() {
+    let app = App::start().await;
+    app.user().await;
+    let operator = app.service("operator");
+    let id = Uuid::nil();
+    let end = app.database.head().await;
+    let at = |position: i64| {
+        let repair = |remedy| {
+            json!({
+                "read_model": "auction", "row_id": id, "remedy": remedy, "position": position, "reason": "A test.",
+            })
+        };
+        [
+            (
+                "/v1/republications",
+                "/from_position",
+                json!({ "from_position": position, "reason": "A test." }),
+            ),
+            (
+                "/v1/retries",
+                "/cause_position",
+                json!({ "reactor": "auction-timer", "cause_position": position, "target": "close", "refusal": "409" }),
+            ),
+            (
+                "/v1/drops",
+                "/cause_position",
+                json!({ "reactor": "auction-timer", "cause_position": position, "target": "close", "reason": "A test." }),
+            ),
+            ("/v1/repairs", "/position", repair("retry")),
+            ("/v1/repairs", "/position", repair("skip")),
+        ]
+    };
+    for (path, pointer, body) in at(end + 100) {
+        let refused = operator.post(path, &body).await;
+        refused.problem(422, "position_not_in_log");
+        assert_eq!(refused.body["errors"][0]["pointer"], pointer, "{refused:?}");
+    }
+    assert_eq!(app.database.head().await, end);
+    for (path, _, body) in at(end) {
+        operator.post(path, &body).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn every_query_refuses_a_position_of_the_future_in_the_same_way() {
     let app = App::builder().projector().queries().start().await;
     let auction = app.market().await.auction(json!({})).await;

@@ -90,8 +90,7 @@ async fn republish(
     let id = new_id();
     let command = Republish {
         publication_id: PublicationId(id),
-        from_position: body.from_position,
-        log_end: app.executor.log_end().await?,
+        from: app.executor.log_position(body.from_position).await?,
         reason: body.reason,
     };
     let location = Location("/v1/audit/streams/{id}/events");

@@ -72,8 +72,12 @@ async fn request(
     Json(body): Json<NewRepair>,
 ) -> Result<Response, Problem> {
     let remedy = match (body.remedy, body.position) {
-        (NewRemedy::Retry, Some(position)) => Remedy::Retry(position),
-        (NewRemedy::Skip, Some(position)) => Remedy::Skip(position),
+        (NewRemedy::Retry, Some(position)) => {
+            Remedy::Retry(app.executor.log_position(position).await?)
+        }
+        (NewRemedy::Skip, Some(position)) => {
+            Remedy::Skip(app.executor.log_position(position).await?)
+        }
         (NewRemedy::Rebuild, None) => Remedy::Rebuild,
         (NewRemedy::Retry | NewRemedy::Skip, None) => return Err(invalid("is missing")),
         (NewRemedy::Rebuild, Some(_)) => return Err(invalid("must not be given")),

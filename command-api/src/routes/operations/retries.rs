@@ -63,7 +63,7 @@ async fn request(
     let command = Request {
         retry_id: RetryId(id),
         reactor: body.reactor,
-        cause_position: body.cause_position,
+        cause: app.executor.log_position(body.cause_position).await?,
         target: body.target,
         refusal: body.refusal,
     };
@@ -110,7 +110,7 @@ async fn drop_action(
     let command = DropAction {
         retry_id: RetryId(id),
         reactor: body.reactor,
-        cause_position: body.cause_position,
+        cause: app.executor.log_position(body.cause_position).await?,
         target: body.target,
         reason: body.reason,
     };
