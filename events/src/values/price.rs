@@ -1,7 +1,11 @@
 //! Prices as clients state them.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{PayableCurrency, Stored, Value};
 use crate::Money;
@@ -20,11 +24,10 @@ pub struct Amount<const MIN: i64 = 1>(i64);
 pub struct AmountError(i64);
 
 /// An amount of money, as a client states it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price<const MIN: i64 = 1> {
-    /// The amount in the currency's minor unit, such as cents for EUR. Only shipping may cost 0.
-    #[schema(value_type = i64, example = 12_000, minimum = 0, maximum = 1_000_000_000_000_000i64)]
+    /// The amount in the currency's minor unit, such as cents for EUR.
     amount: Amount<MIN>,
     /// The currency of the amount.
     currency: PayableCurrency,
@@ -72,6 +75,44 @@ impl<const MIN: i64> Price<MIN> {
     }
 }
 
+impl<const MIN: i64> PartialSchema for Price<MIN> {
+    fn schema() -> RefOr<Schema> {
+        let amount = ObjectBuilder::new()
+            .schema_type(SchemaType::new(Type::Integer))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .description(Some(
+                "The amount in the currency's minor unit, such as cents for EUR.",
+            ))
+            .minimum(Some(MIN))
+            .maximum(Some(AMOUNT_MAX))
+            .examples([12_000]);
+        let mut currency = Ref::from_schema_name(PayableCurrency::name());
+        "The currency of the amount.".clone_into(&mut currency.description);
+        ObjectBuilder::new()
+            .description(Some("An amount of money, as a client states it."))
+            .property("amount", amount)
+            .property("currency", currency)
+            .required("amount")
+            .required("currency")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .into()
+    }
+}
+
+impl<const MIN: i64> ToSchema for Price<MIN> {
+    fn name() -> Cow<'static, str> {
+        if MIN == 0 {
+            "PriceOrNothing".into()
+        } else {
+            "Price".into()
+        }
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((PayableCurrency::name().into(), PayableCurrency::schema()));
+    }
+}
+
 impl<const MIN: i64> From<Price<MIN>> for Money {
     fn from(price: Price<MIN>) -> Self {
         Self {
@@ -110,6 +151,17 @@ mod tests {
         assert!(!refused.into_iter().any(is_accepted));
         assert_eq!(Amount::<0>::try_from(0).map(i64::from), Ok(0));
         assert_eq!(Amount::<0>::try_from(-1), Err(AmountError(0)));
+    }
+
+    #[test]
+    fn the_schema_tells_the_bounds_of_the_amount() {
+        let schemas = [Price::<0>::schema(), Price::<1>::schema()];
+        let schemas = schemas.map(|schema| serde_json::to_value(schema).unwrap());
+        let bounds = schemas.map(|schema| {
+            let amount = &schema["properties"]["amount"];
+            [&amount["minimum"], &amount["maximum"]].map(|bound| bound.as_i64().unwrap())
+        });
+        assert_eq!(bounds, [[0, AMOUNT_MAX], [1, AMOUNT_MAX]]);
     }
 
     #[test]
