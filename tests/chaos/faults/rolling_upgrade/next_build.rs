@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, PgPool};
+use tidemark_tests::Process as Tool;
 
 use crate::faults::Outcome;
 use crate::stack::{Process, Stack};
@@ -33,9 +34,9 @@ const MIGRATION: &str = "
     grant select on stream_length_rows to tidemark_append, tidemark_read;
 ";
 
-/// The opposite, once no projector of the next build runs.
+/// The opposite, once no projector of the next build runs. It does nothing where nothing was made.
 const REMOVAL: &str = "
-    drop table stream_length_rows;
+    drop table if exists stream_length_rows;
     delete from checkpoints where read_model = 'stream_length';
     delete from generations where read_model = 'stream_length';
     delete from generations where read_model = 'auction' and fold_version = 2;
@@ -165,8 +166,23 @@ impl NextBuild {
         }
     }
 
-    /// Removes what it has made, so that the database is as if it had never run.
+    /// Lets the old fold serve again as operators do, as soon as a projector of the old build has caught up.
+    pub(super) async fn roll_back(&self) {
+        let settings = self.stack.settings.as_service("operator");
+        let order = ["rollback", CHANGED, "--reason", "It was a test."];
+        wait_until("the old fold serves again", || async {
+            let rolled_back = Tool::operators_tool(&settings, &order).await;
+            rolled_back.status.success()
+        })
+        .await;
+    }
+
+    /// Removes what it has made, if anything, so that the database is as if it had never run. A projector of the old
+    /// build must run, and none of the next one.
     pub(super) async fn remove(&self) {
+        if self.serves().await {
+            self.roll_back().await;
+        }
         let sql = "select drop_generation($1, generation) from generations where read_model = $1 and fold_version = 2";
         let dropped = sqlx::query(sql).bind(CHANGED).execute(&self.stack.pool);
         dropped.await.unwrap();
