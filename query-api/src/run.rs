@@ -29,6 +29,12 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), StartError> {
     telemetry::init(&config.telemetry)?;
+    if config.http.connections_max <= config.query.sse_clients_max {
+        tracing::warn!(
+            "http.connections_max does not exceed query.sse_clients_max, so live updates can take all connections: over \
+             HTTP/1.1 each takes one"
+        );
+    }
     let pools = Pools::new(&config)?;
     let watcher = Watcher::new(pools.prompt.clone(), pools.notified.clone(), &config.query);
     let log = Log::new(pools.prompt.clone());

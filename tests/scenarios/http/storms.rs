@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tidemark_tests::many_rows::{auction, fill};
 use tidemark_tests::proxy::{Direction, Fault, Slowness};
-use tidemark_tests::{App, Proxy};
+use tidemark_tests::{App, Process, Proxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -112,4 +112,28 @@ async fn two_thousand_clients_who_come_at_once_are_all_sent_their_first_state() 
     }
     let slowest = asking.await.unwrap();
     assert!(slowest < LONGEST, "an answer took {slowest:?}");
+}
+
+/// Over HTTP/1.1 each live update takes a connection, so fewer connections than live updates break a promise.
+#[tokio::test]
+async fn a_query_api_warns_if_live_updates_can_take_all_connections() {
+    let app = App::start().await;
+    let warned = async |connections: Option<&str>| {
+        let mut settings = app.settings.as_service("query-api");
+        settings.set("TIDEMARK_TELEMETRY__LOG", "info");
+        settings.set("TIDEMARK_TELEMETRY__LOG_FORMAT", "json");
+        if let Some(connections) = connections {
+            settings.set("TIDEMARK_HTTP__CONNECTIONS_MAX", connections);
+        }
+        let process = Process::printing("tidemark-query-api", &[], &settings).await;
+        let printed = process.printed();
+        let mut lines = printed.lines();
+        lines.any(|line| {
+            let settings = ["http.connections_max", "query.sse_clients_max"];
+            line.contains("WARN") && settings.iter().all(|it| line.contains(it))
+        })
+    };
+    assert!(!warned(None).await, "the defaults leave room");
+    assert!(!warned(Some("10001")).await);
+    assert!(warned(Some("10000")).await);
 }
