@@ -1,6 +1,7 @@
 //! Sets up the log on standard output, the metrics for Prometheus and traces, once per process. The log lines and
 //! metrics of requests are made by `middleware`.
 
+mod series;
 mod traces;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -14,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config;
 use crate::config::LogFormat;
 
+pub use self::series::Series;
 pub(crate) use self::traces::RequestSpan;
 
 /// How often the recorder drains the samples of histograms. Otherwise they would pile up until a scrape.
@@ -125,12 +127,12 @@ fn describe_metrics() {
     }
 }
 
-/// All metrics in the text format of Prometheus, those of the operating system about this process included.
-/// It is empty before `init`.
+/// All metrics in the text format of Prometheus, those of the operating system about this process included, and without
+/// the [`Series`] of what is gone. It is empty before `init`.
 pub(crate) fn render() -> String {
     let Some(recorder) = RECORDER.get() else {
         return String::new();
     };
     Collector::default().collect();
-    recorder.render()
+    series::without_gone(&recorder.render())
 }

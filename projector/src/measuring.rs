@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use metrics::gauge;
+use metrics::{Label, gauge};
 use tidemark_event_store::TimedPool;
 use tidemark_platform::config::Projection;
+use tidemark_platform::telemetry::Series;
 use tidemark_read_models::for_each_read_model;
 
 use crate::error::Error;
@@ -15,6 +16,8 @@ use crate::projecting::shards::name;
 pub(crate) struct Measuring {
     pool: TimedPool,
     pause: Duration,
+    /// The series of what was found last. What an operator has removed since is measured no more.
+    found: Vec<Series>,
 }
 
 impl Measuring {
@@ -40,27 +43,33 @@ impl Measuring {
         Ok(Self {
             pool,
             pause: Duration::from_millis(settings.measure_ms),
+            found: Vec::new(),
         })
     }
 
     /// Measures until it is dropped.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         loop {
-            if let Err(error) = self.pool.with_timeout(self.measure()).await {
-                tracing::warn!(%error, "how far all are behind the log cannot be measured");
+            match self.pool.with_timeout(self.measure()).await {
+                Ok(found) => self.found = found,
+                Err(error) => {
+                    tracing::warn!(%error, "how far all are behind the log cannot be measured");
+                }
             }
             tokio::time::sleep(self.pause).await;
         }
     }
 
-    async fn measure(&self) -> sqlx::Result<()> {
-        self.measure_read_models().await?;
-        self.measure_reactors().await?;
-        self.measure_relay().await
+    /// The series of all that is there.
+    async fn measure(&self) -> sqlx::Result<Vec<Series>> {
+        let mut found = self.measure_read_models().await?;
+        found.extend(self.measure_reactors().await?);
+        self.measure_relay().await?;
+        Ok(found)
     }
 
     /// A read model is as far behind as its slowest shard.
-    async fn measure_read_models(&self) -> sqlx::Result<()> {
+    async fn measure_read_models(&self) -> sqlx::Result<Vec<Series>> {
         let read_models = sqlx::query!(
             r#"
             select read_model,
@@ -74,14 +83,15 @@ impl Measuring {
              group by read_model
             "#
         );
-        for it in read_models.fetch_all(&*self.pool).await? {
-            gauge!("tidemark_read_model_lag_seconds", "read_model" => it.read_model)
-                .set(it.lag.max(0.0));
-        }
-        Ok(())
+        let read_models = read_models.fetch_all(&*self.pool).await?.into_iter();
+        let lags = read_models.map(|it| {
+            let labels = vec![Label::new("read_model", it.read_model)];
+            measured("tidemark_read_model_lag_seconds", labels, it.lag.max(0.0))
+        });
+        Ok(lags.collect())
     }
 
-    async fn measure_reactors(&self) -> sqlx::Result<()> {
+    async fn measure_reactors(&self) -> sqlx::Result<Vec<Series>> {
         let reactors = sqlx::query!(
             r#"
             select name,
@@ -101,13 +111,24 @@ impl Measuring {
                    ) as actions
             "#
         );
-        for it in reactors.fetch_all(&*self.pool).await? {
-            let actions = |state| gauge!("tidemark_reactor_due_actions", "reactor" => it.name.clone(), "state" => state);
-            actions("waiting").set(it.waiting);
-            actions("failing").set(it.failing);
-            gauge!("tidemark_reactor_lag_seconds", "reactor" => it.name).set(it.lag.max(0.0));
-        }
-        Ok(())
+        let reactors = reactors.fetch_all(&*self.pool).await?.into_iter();
+        let measurements = reactors.flat_map(|it| {
+            let reactor = Label::new("reactor", it.name);
+            let actions = |state, count| {
+                let labels = vec![reactor.clone(), Label::new("state", state)];
+                measured("tidemark_reactor_due_actions", labels, count)
+            };
+            [
+                actions("waiting", it.waiting),
+                actions("failing", it.failing),
+                measured(
+                    "tidemark_reactor_lag_seconds",
+                    vec![reactor],
+                    it.lag.max(0.0),
+                ),
+            ]
+        });
+        Ok(measurements.collect())
     }
 
     /// Where no relay ever ran, none is behind.
@@ -132,4 +153,11 @@ impl Measuring {
         }
         Ok(())
     }
+}
+
+/// A gauge that has this value, and the series that shows it.
+fn measured(name: &'static str, labels: Vec<Label>, value: f64) -> Series {
+    let mut series = Series::new(labels);
+    series.gauge(name).set(value);
+    series
 }

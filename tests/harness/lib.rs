@@ -21,6 +21,7 @@ pub mod deployment;
 mod description;
 pub mod many_rows;
 pub mod market;
+mod metrics;
 pub mod people;
 pub mod process;
 pub mod proxy;

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod alerts;
 mod architecture;
 mod audit;
 mod documentation;

@@ -2,7 +2,7 @@
 //! `modules` looks inside the crates.
 
 mod modules;
-mod source;
+pub(crate) mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

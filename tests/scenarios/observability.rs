@@ -13,7 +13,7 @@ fn folder() -> PathBuf {
     repository().join("deploy/observability")
 }
 
-fn read(name: &str) -> String {
+pub(crate) fn read(name: &str) -> String {
     fs::read_to_string(folder().join(name)).unwrap()
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn promtool(arguments: &[&str], input: &str) -> String {
 }
 
 /// The metrics that a text names, as they are measured.
-fn metrics_in(text: &str) -> BTreeSet<&str> {
+pub(crate) fn metrics_in(text: &str) -> BTreeSet<&str> {
     let is_of_name = |c: char| c == '_' || c.is_ascii_lowercase();
     let words = text.split(|c| !is_of_name(c));
     let names = words.filter(|word| word.starts_with("tidemark_"));

@@ -80,7 +80,6 @@ pub(crate) async fn follow(
             () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
         }
     }
-    measurements.stopped();
     tracing::info!(kind, name, generation, shard, "no longer following the log");
 }
 

@@ -1,12 +1,14 @@
 //! What is measured of a subscriber: `tidemark_projection_…` for a shard of a read model,
 //! `tidemark_reactor_…` for a reactor.
 
-use metrics::{Counter, Gauge, Label, counter, gauge};
+use metrics::{Counter, Gauge, Label};
+use tidemark_platform::telemetry::Series;
 
 use super::blocked::Blocked;
 use super::subscriber::SubscriberId;
 
-/// The measurements of one subscriber.
+/// The measurements of one subscriber. They are shown as long as this process runs it: what is dropped is measured no
+/// more, and what another process has taken over is measured there.
 pub(super) struct Measurements {
     id: SubscriberId,
     standing_still: Blocked,
@@ -18,6 +20,7 @@ pub(super) struct Measurements {
     parked: Option<Gauge>,
     events: Counter,
     failures: Counter,
+    _series: Series,
 }
 
 impl Measurements {
@@ -36,18 +39,25 @@ impl Measurements {
         let mut labels = vec![Label::new(kind, name)];
         labels.extend(generation.map(|it| Label::new("generation", it.to_string())));
         labels.extend(shard.map(|shard| Label::new("shard", shard.to_string())));
-        let gauge = |what: &str| gauge!(format!("{prefix}_{what}"), labels.clone());
-        let counter = |what: &str| counter!(format!("{prefix}_{what}"), labels.clone());
+        let mut series = Series::new(labels);
+        let mut gauge = |what: &str| series.gauge(&format!("{prefix}_{what}"));
+        let position = gauge("position");
+        let lag = gauge("lag_events");
+        let batch = gauge("batch_events");
+        let blocked = gauge("blocked");
+        let parked = (kind == "read_model").then(|| gauge("parked_rows"));
+        let mut counter = |what: &str| series.counter(&format!("{prefix}_{what}"));
         Self {
             id,
             standing_still,
-            position: gauge("position"),
-            lag: gauge("lag_events"),
-            batch: gauge("batch_events"),
-            blocked: gauge("blocked"),
-            parked: (kind == "read_model").then(|| gauge("parked_rows")),
+            position,
+            lag,
+            batch,
+            blocked,
+            parked,
             events: counter("events_total"),
             failures: counter("failures_total"),
+            _series: series,
         }
     }
 
@@ -79,14 +89,6 @@ impl Measurements {
     pub(super) fn blocked(&self, reason: &str) {
         self.blocked.set(1.0);
         self.standing_still.set(self.id, Some(reason));
-    }
-
-    /// Records that the subscriber has stopped, for whatever reason. Another process measures it from now on, so
-    /// this one must not go on to report a lag.
-    pub(super) fn stopped(&self) {
-        self.lag.set(0.0);
-        self.blocked.set(0.0);
-        self.parked(0);
     }
 
     /// Records that the subscriber must restart from its checkpoint.

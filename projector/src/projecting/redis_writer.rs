@@ -6,10 +6,11 @@ mod refill;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, Label};
 use redis::RedisError;
 use tidemark_events::LogPoint;
 use tidemark_platform::config;
+use tidemark_platform::telemetry::Series;
 use tidemark_read_models::redis::{Bucket, Documents, ScriptLimits};
 use tidemark_read_models::storage::{RowBatch, Storage, StoredRow};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
@@ -62,6 +63,8 @@ struct Measurements {
     position: Gauge,
     documents: Counter,
     refills: Counter,
+    /// They are shown as long as the writer runs: another process that writes from then on measures that itself.
+    _series: Series,
 }
 
 impl RedisWriterHandle {
@@ -106,10 +109,12 @@ impl RedisWriter {
     ) -> (RedisWriterHandle, Self) {
         let (sender, queue) = mpsc::unbounded_channel();
         let rows_checkpoint = watch::Sender::new((LogPoint::START, 0));
-        let shard = storage.shard().number.to_string();
-        let labels = [("read_model", read_model.to_owned()), ("shard", shard)];
-        let counter = |name: &'static str| counter!(name, &labels);
-        let gauge = |name: &'static str| gauge!(name, &labels);
+        let mut series = Series::new(vec![
+            Label::new("read_model", read_model),
+            Label::new("generation", storage.generation().number.to_string()),
+            Label::new("shard", storage.shard().number.to_string()),
+        ]);
+        let dropped = series.counter("tidemark_redis_writer_dropped_batches_total");
         let writer = Self {
             read_model,
             timeline: 0,
@@ -125,10 +130,11 @@ impl RedisWriter {
             rows_checkpoint: rows_checkpoint.subscribe(),
             checkpoint: None,
             measurements: Measurements {
-                up: gauge("tidemark_redis_writer_up"),
-                position: gauge("tidemark_redis_writer_position"),
-                documents: counter("tidemark_redis_writer_documents_total"),
-                refills: counter("tidemark_redis_writer_refills_total"),
+                up: series.gauge("tidemark_redis_writer_up"),
+                position: series.gauge("tidemark_redis_writer_position"),
+                documents: series.counter("tidemark_redis_writer_documents_total"),
+                refills: series.counter("tidemark_redis_writer_refills_total"),
+                _series: series,
             },
         };
         let handle = RedisWriterHandle {
@@ -137,7 +143,7 @@ impl RedisWriter {
                 settings.queue_bytes_max.min(Semaphore::MAX_PERMITS),
             )),
             rows_checkpoint,
-            dropped: counter("tidemark_redis_writer_dropped_batches_total"),
+            dropped,
         };
         (handle, writer)
     }
@@ -149,11 +155,7 @@ impl RedisWriter {
             // Redis may lose documents while no event arrives, so a quiet bucket is checked at times.
             let is_quiet = match timeout(self.check, self.rows_checkpoint.changed()).await {
                 Ok(Ok(())) => false,
-                Ok(Err(_)) => {
-                    // Another process writes from now on, and measures whether it can.
-                    self.measurements.up.set(1.0);
-                    return;
-                }
+                Ok(Err(_)) => return,
                 Err(_) => true,
             };
             let result = self.catch_up(is_quiet).await;

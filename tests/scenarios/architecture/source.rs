@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tidemark_tests::repository;
 
 /// Every Rust file below a directory.
-pub(super) fn rust_files(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap();
     let mut files = Vec::new();
     for path in entries.map(|entry| entry.unwrap().path()) {

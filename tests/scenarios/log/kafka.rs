@@ -9,10 +9,10 @@
 mod adoption;
 mod compression;
 mod feed;
-mod foreign;
+pub(crate) mod foreign;
 mod forks;
 mod relay;
 mod relayed_log;
 mod republication;
 mod terms;
-mod topics;
+pub(crate) mod topics;

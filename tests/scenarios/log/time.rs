@@ -6,7 +6,7 @@ use tidemark_tests::App;
 use tidemark_tests::market::{INCREMENT, STARTING_PRICE};
 
 /// Makes the last event seem recorded this many seconds from now, as if Postgres's clock had shown that.
-async fn move_time_of_head(pool: &PgPool, seconds: i32) {
+pub(crate) async fn move_time_of_head(pool: &PgPool, seconds: i32) {
     let sql = format!(
         "alter table events disable trigger events_are_for_ever;
          update log_head set recorded_at = clock_timestamp() + interval '{seconds} seconds';

@@ -21,6 +21,15 @@ struct Case {
     lost: Answer,
 }
 
+/// Declares a fork.
+pub(crate) async fn fork(app: &App, arguments: &[&str]) {
+    let fork = ["timeline", "fork", "--reason", "as an exercise"];
+    let arguments = [&fork, arguments].concat();
+    let settings = app.settings.as_service("operator");
+    let forked = Process::operators_tool(&settings, &arguments).await;
+    assert!(forked.status.success(), "{forked:?}");
+}
+
 impl Case {
     async fn new() -> Self {
         let app = App::builder().projector().queries().start().await;
@@ -59,14 +68,7 @@ impl Case {
 
     /// Declares a fork, and returns the number of the new timeline.
     async fn fork(&self, arguments: &[&str]) -> String {
-        let arguments = [
-            &["timeline", "fork", "--reason", "as an exercise"],
-            arguments,
-        ]
-        .concat();
-        let settings = self.app.settings.as_service("operator");
-        let forked = Process::operators_tool(&settings, &arguments).await;
-        assert!(forked.status.success(), "{forked:?}");
+        fork(&self.app, arguments).await;
         let (timeline, _) = self.timelines().await;
         timeline
     }

@@ -14,12 +14,12 @@ use super::replay::{assert_documents, assert_rows};
 use super::trade::trade;
 
 /// The exit code if the rows of the new generation are different.
-const DIFFERENT: i32 = 3;
+pub(crate) const DIFFERENT: i32 = 3;
 /// The exit code if some of its rows could not be compared.
-const UNDECIDED: i32 = 4;
+pub(crate) const UNDECIDED: i32 = 4;
 
 /// Runs the operators' tool on a read model, with a reason.
-pub(super) async fn order(app: &App, arguments: &[&str]) -> Output {
+pub(crate) async fn order(app: &App, arguments: &[&str]) -> Output {
     let settings = app.settings.as_service("operator");
     let arguments = [arguments, &["--reason", "as an exercise"]].concat();
     Process::operators_tool(&settings, &arguments).await
@@ -132,7 +132,7 @@ async fn the_generation_before_serves_again_at_once() {
 }
 
 /// Changes the name of a category in its row, as an error of an earlier fold would have.
-pub(super) async fn change_row(app: &App, category: Uuid) {
+pub(crate) async fn change_row(app: &App, category: Uuid) {
     let sql = "update category_rows
                   set doc = replace(doc::text, '\"active\":true', '\"active\":false')::json
                 where id = $1

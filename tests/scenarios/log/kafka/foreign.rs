@@ -25,12 +25,12 @@ fn forged(record: &OwnedMessage, values: &[(&str, String)]) -> OwnedMessage {
 }
 
 /// A record that claims the position of another one.
-pub(super) fn in_place_of(record: &OwnedMessage) -> OwnedMessage {
+pub(crate) fn in_place_of(record: &OwnedMessage) -> OwnedMessage {
     forged(record, &[("ce_id", new_id().to_string())])
 }
 
 /// A record that is ahead of every log.
-fn far_ahead(record: &OwnedMessage) -> OwnedMessage {
+pub(crate) fn far_ahead(record: &OwnedMessage) -> OwnedMessage {
     forged(record, &[("ce_position", i64::MAX.to_string())])
 }
 

@@ -12,13 +12,13 @@ use tidemark_events::{Aggregate, Recorded};
 use tidemark_tests::records;
 use tidemark_tests::records::Defects;
 
-pub(super) use tidemark_tests::records::{Records, header};
+pub(crate) use tidemark_tests::records::{Records, header};
 
 /// The topics of one prefix. They are deleted when this is dropped.
-pub(super) struct Topics(Settings);
+pub(crate) struct Topics(Settings);
 
 impl Topics {
-    pub(super) fn of(settings: &Settings) -> Self {
+    pub(crate) fn of(settings: &Settings) -> Self {
         Self(settings.clone())
     }
 
@@ -43,7 +43,7 @@ impl Topics {
         AdminOptions::new().operation_timeout(Some(self.0.request_timeout))
     }
 
-    pub(super) async fn create(&self, partitions: i32) {
+    pub(crate) async fn create(&self, partitions: i32) {
         let names: Vec<_> = Aggregate::ALL.iter().map(|a| self.name(a.name())).collect();
         let fixed = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let topics: Vec<_> = names.iter().map(|name| fixed(name)).collect();
@@ -51,21 +51,21 @@ impl Topics {
         assert!(made.unwrap().iter().all(Result::is_ok));
     }
 
-    pub(super) async fn delete(&self, aggregate: &str) {
+    pub(crate) async fn delete(&self, aggregate: &str) {
         let name = self.name(aggregate);
         let gone = self.admin().delete_topics(&[&name], &self.options()).await;
         assert!(gone.unwrap().iter().all(Result::is_ok));
     }
 
     /// Reads all records of the topics.
-    pub(super) async fn records(&self) -> Records {
+    pub(crate) async fn records(&self) -> Records {
         let (config, settings) = (self.config(), self.0.clone());
         let read = move || records::read(&config, &settings.topic_prefix, settings.partitions);
         tokio::task::spawn_blocking(read).await.unwrap()
     }
 
     /// Publishes a record that is no event to each partition.
-    pub(super) async fn publish_junk(&self) {
+    pub(crate) async fn publish_junk(&self) {
         let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
         for aggregate in Aggregate::ALL {
             let topic = self.name(aggregate.name());
@@ -80,7 +80,7 @@ impl Topics {
     }
 
     /// Publishes records unchanged to the partitions that they are listed under.
-    pub(super) async fn publish(&self, records: Records) {
+    pub(crate) async fn publish(&self, records: Records) {
         let producer: ThreadedProducer<DefaultProducerContext> = self.config().create().unwrap();
         for ((aggregate, number), messages) in records {
             for message in messages {
@@ -113,7 +113,7 @@ impl Drop for Topics {
 
 /// What is wrong with the topics of a log: nothing if every event is there once, in the order of the
 /// log, linked to the one before it, with the bytes that were stored.
-pub(super) async fn defects(log: &Log, records: &Records) -> Vec<String> {
+pub(crate) async fn defects(log: &Log, records: &Records) -> Vec<String> {
     let head = log.head().await.unwrap().position;
     let mut events = Vec::new();
     while let last = events.last().map_or(0, |event: &Recorded| event.position)

@@ -1,15 +1,9 @@
 //! How far read models are behind the log is measured in seconds, beside what they may be behind.
 
-use tidemark_tests::{App, Client, Process, eventually};
+use tidemark_tests::{App, eventually};
 
-/// The value of the series of a read model.
-async fn measured(projector: &Process, metric: &str, read_model: &str) -> Option<f64> {
-    let client = Client::anonymous(&projector.url, &projector.url);
-    let metrics = client.get("/metrics").await.ok().text;
-    let series = format!("tidemark_read_model_{metric}{{read_model=\"{read_model}\"}} ");
-    let mut lines = metrics.lines();
-    lines.find_map(|line| line.strip_prefix(&series)?.parse().ok())
-}
+const OBJECTIVE: &str = "tidemark_read_model_lag_objective_seconds";
+const LAG: &str = "tidemark_read_model_lag_seconds";
 
 #[tokio::test]
 async fn a_read_model_that_stands_still_is_measured_against_its_objective() {
@@ -25,11 +19,15 @@ async fn a_read_model_that_stands_still_is_measured_against_its_objective() {
     sqlx::raw_sql(lock).execute(&mut held).await.unwrap();
     app.user().await;
 
-    let objective = measured(&projector, "lag_objective_seconds", "history").await;
+    let measured = async |metric: &str, read_model: &str| {
+        let series = projector.measured(metric).await;
+        let labels = format!("{{read_model=\"{read_model}\"}}");
+        series.get(&labels).copied()
+    };
+    let objective = measured(OBJECTIVE, "history").await;
     assert_eq!(objective, Some(0.1));
-    let default = measured(&projector, "lag_objective_seconds", "auction").await;
-    assert_eq!(default, Some(5.0));
-    let lag = || measured(&projector, "lag_seconds", "history");
+    assert_eq!(measured(OBJECTIVE, "auction").await, Some(5.0));
+    let lag = || measured(LAG, "history");
     let is_late = async || lag().await.filter(|lag| Some(*lag) > objective);
     eventually("the lag to exceed its objective", is_late).await;
     sqlx::raw_sql("rollback").execute(&mut held).await.unwrap();
