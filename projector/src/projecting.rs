@@ -3,7 +3,6 @@
 
 pub(crate) mod catch_up;
 pub(crate) mod joint_writer;
-pub(crate) mod parked_rows;
 pub(crate) mod shards;
 pub(crate) mod worker_factory;
 

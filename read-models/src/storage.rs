@@ -18,7 +18,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use error::{StorageError, refuses_a_row};
-pub use rows::{Checkpoint, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried, document};
+pub use rows::{
+    Checkpoint, Ordered, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried, document,
+};
 pub use write::{ShardBatch, write_together};
 
 use self::sql::Sql;

@@ -1,10 +1,13 @@
-//! Lists parked rows, and has one tried again, which the log records first.
+//! Lists parked rows, and orders in the log that one is tried again, which its workers carry out in every generation.
 
 use std::process::ExitCode;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Subcommand, value_parser};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
 use tidemark_read_models::operations::parked;
@@ -15,7 +18,6 @@ use super::command_api::CommandApi;
 use super::postgres::connect;
 use super::rebuild::fold_version;
 use super::{Error, arguments, print, print_lines};
-use crate::projecting::parked_rows;
 
 /// What is done about parked rows.
 #[derive(Debug, Subcommand)]
@@ -104,13 +106,11 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
         Command::Retry { row, reason } => {
             let row = find(&pool, &row).await?;
             record(config, &row, "retry", &reason).await?;
-            pool.with_timeout(parked_rows::retry(&pool, &row)).await?;
             print("The row is tried again.");
         }
         Command::Skip { row, reason } => {
             let row = find(&pool, &row).await?;
             record(config, &row, "skip", &reason).await?;
-            pool.with_timeout(parked_rows::skip(&pool, &row)).await?;
             let position = row.position;
             print(&format!(
                 "The row is tried without the event at {position}."
@@ -131,24 +131,18 @@ async fn find(pool: &TimedPool, row: &Row) -> Result<ParkedRow, Error> {
     }
 }
 
-/// Puts the repair on record. The key names the attempt that failed, so that a command which is repeated because its end
-/// was not seen records nothing more.
+/// Puts the repair on record. The key names the order and the attempt that failed, so that a command which is repeated
+/// because its end was not seen records nothing more.
 async fn record(config: &Config, row: &ParkedRow, remedy: &str, reason: &str) -> Result<(), Error> {
-    let ParkedRow {
-        read_model,
-        id,
-        position,
-        attempts,
-        ..
-    } = row;
     let body = json!({
-        "read_model": read_model,
-        "row_id": id,
-        "position": position,
+        "read_model": row.read_model,
+        "row_id": row.id,
+        "position": row.position,
         "remedy": remedy,
         "reason": reason,
     });
-    let key = format!("{remedy}-{read_model}-{id}-{position}-{attempts}");
+    let order = format!("{body} {} {}", row.generation, row.attempts);
+    let key = URL_SAFE_NO_PAD.encode(Sha256::digest(order));
     CommandApi::new(config)?
         .record("/v1/repairs", Some(key), &body)
         .await
@@ -158,6 +152,7 @@ async fn record(config: &Config, row: &ParkedRow, remedy: &str, reason: &str) ->
 fn line(row: &ParkedRow) -> String {
     let ParkedRow {
         read_model,
+        generation,
         id,
         position,
         reason,
@@ -168,6 +163,6 @@ fn line(row: &ParkedRow) -> String {
     } = row;
     let parked_at = parked_at.to_rfc3339_opts(SecondsFormat::Micros, true);
     format!(
-        "{read_model} {id}: lacks {position} since {parked_at}, attempt {attempts}, {waiting} events wait: {reason}"
+        "{read_model} {id} in generation {generation}: lacks {position} since {parked_at}, attempt {attempts}, {waiting} events wait: {reason}"
     )
 }

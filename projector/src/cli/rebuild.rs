@@ -25,7 +25,7 @@ use crate::sharing::snapshot::Snapshot;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// The exit code if the new generation does not serve because its rows are not the same.
 const EXIT_DIFFERENT: u8 = 3;
-/// The exit code if the new generation does not serve because some of its rows could not be compared.
+/// The exit code if the new generation does not serve because some of its rows could not be compared, or are parked.
 const EXIT_UNDECIDED: u8 = 4;
 
 /// Begins a build, and shows its progress until the new generation serves.
@@ -214,6 +214,11 @@ fn end(read_model: &str, progress: &BuildProgress) -> Option<(ExitCode, String)>
             "does not serve: some of its rows could not be compared, and none is known to differ. \
              When those that are parked are made, or change less, `resume` compares all rows anew. \
              `cancel` deletes it; after that, a rebuild with --expect-changes serves nevertheless",
+        ),
+        "ready" if progress.parked > 0 => (
+            EXIT_UNDECIDED,
+            "does not serve yet: it has parked rows that the one that serves has not. It serves by itself once they are made. \
+             `parked list` shows them; `cancel` deletes it",
         ),
         _ => return None,
     };

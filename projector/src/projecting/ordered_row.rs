@@ -1,16 +1,18 @@
-//! Making one row anew from all of its events, because an operator ordered it. The order is an event of the log, and is
-//! carried out when a worker comes to it: so the row has all events before it, once, whatever happens meanwhile.
+//! Operators' orders about one row: to make it anew from all of its events, or to try a parked one again. An order is an
+//! event of the log, and is carried out when a worker comes to it. So the row has all events before it, once, whatever
+//! happens meanwhile; every generation carries it out, also one that is built later.
 
 use std::sync::Arc;
 
 use tidemark_event_store::Log;
 use tidemark_events::operations::repair;
 use tidemark_events::{Event, Recorded};
+use tidemark_read_models::storage::Ordered;
 use tidemark_read_models::{ReadModel, RowOf, Shard};
 use uuid::Uuid;
 
 use super::fold::{Wanted, decode, fold, fold_row};
-use super::worker::{ORDER_TYPE, Worker};
+use super::worker::{ORDER_TYPES, Worker};
 use crate::following::failure::SubscriberError;
 use crate::following::page::Page;
 
@@ -19,24 +21,52 @@ const EVENTS_PER_READ: i64 = 64;
 /// A row of more events than this is not made anew alone, because its shard would wait too long.
 pub(crate) const EVENTS_MAX: i64 = 20_000;
 
-/// The rows of a shard that are to be made anew, each with the position of the order, which is after `after`.
-fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Uuid)> {
-    let orders = page.events.iter();
-    let orders = orders.filter(|it| it.position > after && it.event_type == ORDER_TYPE);
-    let rows = orders.filter_map(|order| match order.decode() {
-        Ok(Event::Repair(repair::Event::RebuildRequested {
-            read_model, row_id, ..
-        })) if read_model.as_str() == M::NAME && shard.holds(row_id.0) => {
-            Some((order.position, row_id.0))
-        }
-        Ok(_) | Err(_) => None,
+/// What an operator orders about a row.
+enum Order {
+    /// It is made anew from all of its events.
+    MakeAnew(Uuid),
+    /// It is tried again, if it is parked.
+    TryAgain(Ordered),
+}
+
+/// The orders of a page after `after` about rows of a shard, each with its position.
+fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Order)> {
+    let is_order = |event: &&Arc<Recorded>| ORDER_TYPES.contains(&event.event_type.as_str());
+    let events = page.events.iter().filter(is_order);
+    let orders = events.filter(|event| event.position > after);
+    let orders = orders.filter_map(|event| {
+        let Ok(Event::Repair(repair)) = event.decode() else {
+            return None;
+        };
+        let (read_model, id, order) = match repair {
+            repair::Event::RebuildRequested {
+                read_model, row_id, ..
+            } => (read_model, row_id.0, Order::MakeAnew(row_id.0)),
+            repair::Event::RetryRequested {
+                read_model, row_id, ..
+            } => {
+                let (id, without) = (row_id.0, None);
+                (read_model, id, Order::TryAgain(Ordered { id, without }))
+            }
+            repair::Event::SkipRequested {
+                read_model,
+                row_id,
+                position,
+                ..
+            } => {
+                let (id, without) = (row_id.0, Some(position));
+                (read_model, id, Order::TryAgain(Ordered { id, without }))
+            }
+        };
+        let is_here = read_model.as_str() == M::NAME && shard.holds(id);
+        is_here.then_some((event.position, order))
     });
-    rows.collect()
+    orders.collect()
 }
 
 impl<M: ReadModel> Worker<M> {
-    /// Applies the events of a page after `after` in order, and makes the rows anew that it orders to be there, up to the
-    /// position at which this ends.
+    /// Applies the events of a page after `after` in order, and carries out the orders among them, up to the position at
+    /// which this ends.
     pub(super) async fn fold(
         &mut self,
         page: &Page,
@@ -44,14 +74,17 @@ impl<M: ReadModel> Worker<M> {
         mut events: Vec<Wanted<'_>>,
         ends_at: Option<i64>,
     ) -> Result<(), SubscriberError> {
-        for (position, id) in in_page::<M>(self.storage.shard(), page, after) {
+        for (position, order) in in_page::<M>(self.storage.shard(), page, after) {
             if ends_at.is_some_and(|at| position > at) {
                 break;
             }
             let before = events.partition_point(|event| event.position() < position);
             let after = events.split_off(before);
             fold::<M>(&mut self.rows, &mut self.parking, events);
-            self.make_anew(id, position).await?;
+            match order {
+                Order::MakeAnew(id) => self.make_anew(id, position).await?,
+                Order::TryAgain(ordered) => self.parking.order(ordered),
+            }
             events = after;
         }
         fold::<M>(&mut self.rows, &mut self.parking, events);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use tidemark_read_models::storage::{Parked, ParkedRow};
+use tidemark_read_models::storage::{Ordered, Parked, ParkedRow};
 use uuid::Uuid;
 
 /// The parked rows of a shard.
@@ -52,6 +52,11 @@ impl Parking {
     /// Lets an event wait for a parked row.
     pub(super) fn wait(&mut self, id: Uuid, position: i64) {
         self.unwritten.events.push((id, position));
+    }
+
+    /// Has the next write carry out an order. The row may be parked only then, since Postgres may refuse it.
+    pub(super) fn order(&mut self, ordered: Ordered) {
+        self.unwritten.ordered.push(ordered);
     }
 
     /// Notes that a row is parked no longer.

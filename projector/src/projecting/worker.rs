@@ -28,8 +28,12 @@ use crate::following::failure::{EventError, SubscriberError};
 use crate::following::page::Page;
 use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
 
-/// The stored type of the order to make one row anew.
-pub(super) const ORDER_TYPE: &str = "repair.rebuild_requested";
+/// The stored types of operators' orders about one row.
+pub(super) const ORDER_TYPES: [&str; 3] = [
+    "repair.rebuild_requested",
+    "repair.retry_requested",
+    "repair.skip_requested",
+];
 
 /// The subscriber that keeps one shard of a read model.
 pub(crate) struct Worker<M: ReadModel> {
@@ -315,7 +319,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
 
     fn event_types(&self) -> Option<Vec<&'static str>> {
         let types = M::EVENTS.types()?;
-        Some([types, &[ORDER_TYPE]].concat())
+        Some([types, &ORDER_TYPES].concat())
     }
 
     async fn start(&mut self) -> Result<LogPoint, SubscriberError> {

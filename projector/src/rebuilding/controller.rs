@@ -117,8 +117,9 @@ impl Controller {
         }
     }
 
-    /// The generations that are built up to the end of the log and not compared yet, that are ready to serve, that
-    /// have been kept for long enough, or that are dropped, and that nobody writes any more.
+    /// The generations that are built as far as the one that serves and not compared yet, with no order about a parked row
+    /// left to be carried out; that are ready to serve; that have been kept for long enough; or that are dropped, and that
+    /// nobody writes any more.
     async fn due(&self) -> sqlx::Result<Vec<Due>> {
         sqlx::query_as!(
             Due,
@@ -146,7 +147,22 @@ impl Controller {
                 or (g.state = 'building'
                     and not g.paused
                     and g.comparison is null
-                    and can_serve(g.read_model, g.generation, $1))
+                    and is_level(g.read_model, g.generation, $1)
+                    and (select min(c.position)
+                           from checkpoints c
+                          where c.read_model = g.read_model
+                            and c.generation = g.generation)
+                        >= (select coalesce(min(c.position), 0)
+                              from checkpoints c
+                             where c.read_model = s.read_model
+                               and c.generation = s.generation
+                               and c.in_log)
+                    and not exists (
+                        select
+                          from parked p
+                         where p.read_model = g.read_model
+                           and p.generation = g.generation
+                           and p.tried_by = ''))
                 or (g.state = 'dropped'
                     and exists (
                         select

@@ -17,7 +17,7 @@ pub(crate) struct BuildProgress {
     pub(crate) head: i64,
     /// Why a shard cannot go on, if one cannot.
     pub(crate) blocked: Option<String>,
-    /// How many of its rows are parked. It does not serve as long as the one that serves does not lack them too.
+    /// How many rows are parked in it and not in the one that serves. It does not serve as long as there are any.
     pub(crate) parked: i64,
     /// What the comparison with the serving generation found.
     pub(crate) comparison: Option<Value>,
@@ -81,10 +81,7 @@ pub(crate) async fn of_generation(
                    coalesce(min(c.position), 0) as "position!",
                    h.position as "head!",
                    max(c.blocked) as blocked,
-                   (select count(*)
-                      from parked p
-                     where p.read_model = $1
-                       and p.generation = $2) as "parked!",
+                   parked_beyond_serving($1, $2) as "parked!",
                    g.comparison
               from generations g
              cross join log_head h

@@ -101,8 +101,8 @@ pub async fn list(pool: &PgPool, after: Option<Place>, limit: i64) -> sqlx::Resu
     .await
 }
 
-/// The parked row with this id; `None` if no such row is parked. If it is in several generations, the one that was
-/// parked last.
+/// The parked row with this id; `None` if no such row is parked. If it is in several generations, that of the one that
+/// serves, or else the one that was parked last.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -125,7 +125,8 @@ pub async fn find(pool: &PgPool, read_model: &str, id: Uuid) -> sqlx::Result<Opt
            and p.id = $2
          where g.read_model = $1
            and g.state <> 'dropped'
-         order by p.parked_at desc
+         order by g.state = 'serving' desc,
+                  p.parked_at desc
          limit 1
         "#,
         read_model,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{Parked, RowBatch, Storage, StorageError, StoredRow, Untried};
+use super::{Ordered, Parked, RowBatch, Storage, StorageError, StoredRow, Untried};
 
 impl Storage {
     /// The parked rows of the shard, each without its document and with the first event that it lacks.
@@ -93,13 +93,20 @@ impl Storage {
     pub async fn keep_parked(&self, id: Uuid, reason: &str) -> sqlx::Result<()> {
         let query = sqlx::query!(
             r#"
-            update parked
-               set reason = $4,
-                   attempts = attempts + 1,
+            update parked p
+               set position = coalesce(
+                       (select min(e.position)
+                          from parked_events e
+                         where e.read_model = $1
+                           and e.generation = $2
+                           and e.id = $3),
+                       p.position),
+                   reason = $4,
+                   attempts = p.attempts + 1,
                    tried_by = $5
-             where read_model = $1
-               and generation = $2
-               and id = $3
+             where p.read_model = $1
+               and p.generation = $2
+               and p.id = $3
             "#,
             self.read_model,
             self.generation.number,
@@ -159,7 +166,7 @@ impl Storage {
         Ok(refused)
     }
 
-    /// Parks rows and lets events wait, or forgets what is parked no longer.
+    /// Parks rows and lets events wait, carries out what is ordered about them, or forgets what is parked no longer.
     pub(super) async fn park(
         &self,
         connection: &mut PgConnection,
@@ -169,6 +176,7 @@ impl Storage {
             rows,
             events,
             released,
+            ordered,
         } = parked;
         if !released.is_empty() {
             sqlx::query!(
@@ -221,7 +229,58 @@ impl Storage {
             .execute(&mut *connection)
             .await?;
         }
+        if !ordered.is_empty() {
+            self.carry_out(connection, ordered).await?;
+        }
         Ok(())
+    }
+
+    /// Has rows tried again, some of them without an event, if they are parked.
+    async fn carry_out(
+        &self,
+        connection: &mut PgConnection,
+        ordered: &[Ordered],
+    ) -> sqlx::Result<()> {
+        let ids: Vec<_> = ordered.iter().map(|it| it.id).collect();
+        let without: Vec<_> = ordered.iter().map(|it| it.without).collect();
+        sqlx::query!(
+            r#"
+            delete from parked_events e
+             using unnest($3::uuid[], $4::bigint[]) as ordered (id, without)
+             where e.read_model = $1
+               and e.generation = $2
+               and e.id = ordered.id
+               and e.position = ordered.without
+            "#,
+            self.read_model,
+            self.generation.number,
+            &ids,
+            &without as &[Option<i64>],
+        )
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query!(
+            r#"
+            update parked p
+               set tried_by = '',
+                   position = coalesce(
+                       (select min(e.position)
+                          from parked_events e
+                         where e.read_model = $1
+                           and e.generation = $2
+                           and e.id = p.id),
+                       p.position)
+             where p.read_model = $1
+               and p.generation = $2
+               and p.id = any ($3)
+            "#,
+            self.read_model,
+            self.generation.number,
+            &ids,
+        )
+        .execute(connection)
+        .await
+        .map(drop)
     }
 }
 

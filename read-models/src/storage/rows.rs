@@ -134,6 +134,17 @@ pub struct Parked {
     pub events: Vec<(Uuid, i64)>,
     /// Rows that have all their events now. Nothing waits for them any more.
     pub released: Vec<Uuid>,
+    /// What operators have ordered about rows that are parked here or not.
+    pub ordered: Vec<Ordered>,
+}
+
+/// An operator's order to try a parked row again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    /// The id of the row.
+    pub id: Uuid,
+    /// The event that the row is to do without, if any.
+    pub without: Option<i64>,
 }
 
 /// A parked row that another build than this one tried last.
@@ -156,7 +167,10 @@ impl ParkedKind {
 
 impl Parked {
     pub(super) const fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.events.is_empty() && self.released.is_empty()
+        self.rows.is_empty()
+            && self.events.is_empty()
+            && self.released.is_empty()
+            && self.ordered.is_empty()
     }
 }
 

@@ -278,6 +278,51 @@ async fn a_row_that_is_parked_ends_the_comparison_and_is_compared_anew_once_it_i
     .await;
 }
 
+/// Queries for the row would fail.
+#[tokio::test]
+async fn a_generation_with_more_parked_rows_does_not_serve_and_says_so() {
+    let app = impatient().await;
+    let category = app.category(None).await;
+    app.settle().await;
+    let poison = "alter table category_rows add constraint poison check (generation = 1) not valid";
+    let repair = "alter table category_rows drop constraint poison";
+    for (arguments, outcome) in [
+        (&["rebuild", "category"][..], "could not be compared"),
+        (
+            &["rebuild", "category", "--expect-changes"],
+            "does not serve yet",
+        ),
+    ] {
+        sqlx::query(poison)
+            .execute(&app.database.pool)
+            .await
+            .unwrap();
+        let ended = order(&app, arguments).await;
+        assert_eq!(ended.status.code(), Some(UNDECIDED), "{ended:?}");
+        let output = String::from_utf8(ended.stdout).unwrap();
+        assert!(output.contains(outcome), "{output}");
+        sqlx::query(repair)
+            .execute(&app.database.pool)
+            .await
+            .unwrap();
+        let retry = order(
+            &app,
+            &["parked", "retry", "category", &category.to_string()],
+        )
+        .await;
+        assert!(retry.status.success(), "{retry:?}");
+        if outcome == "could not be compared" {
+            let cancelled = order(&app, &["cancel", "category"]).await;
+            assert!(cancelled.status.success(), "{cancelled:?}");
+        }
+    }
+    eventually("the new generation to serve", || async {
+        let expected = states(&["kept", "dropped", "serving"]);
+        (generations(&app, "category").await == expected).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_row_that_always_changes_ends_the_comparison() {
     let app = impatient().await;
