@@ -1,7 +1,7 @@
 //! A circuit breaker: calls to a dependency that fails or is silent are not made for a while, so that a few of them
 //! wait for it and all others go on without it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,10 +17,11 @@ pub(super) struct Limits {
     pub(super) silence: Duration,
 }
 
-/// Decides which calls are made.
+/// Decides which calls are made. Clones share it.
+#[derive(Clone)]
 pub(super) struct Breaker {
     limits: Limits,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -36,8 +37,9 @@ struct State {
 }
 
 /// A call that is made. If it is dropped without an outcome, it says nothing of the dependency.
-pub(super) struct Call<'a> {
-    breaker: &'a Breaker,
+pub(super) struct Call {
+    breaker: Breaker,
+    is_probe: bool,
 }
 
 /// What an outcome has changed.
@@ -53,12 +55,12 @@ impl Breaker {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            state: Mutex::default(),
+            state: Arc::default(),
         }
     }
 
     /// A call, unless it must not be made now.
-    pub(super) fn call(&self) -> Option<Call<'_>> {
+    pub(super) fn call(&self) -> Option<Call> {
         let now = Instant::now();
         let mut state = self.lock();
         let is_admitted = match (state.open_until, state.silent_since) {
@@ -71,7 +73,10 @@ impl Breaker {
         }
         state.pending += 1;
         state.silent_since.get_or_insert(now);
-        Some(Call { breaker: self })
+        Some(Call {
+            breaker: self.clone(),
+            is_probe: state.open_until.is_some(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -79,7 +84,12 @@ impl Breaker {
     }
 }
 
-impl Call<'_> {
+impl Call {
+    /// Whether it only finds out if the dependency is back, and is likely to fail.
+    pub(super) const fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
     /// The dependency has answered.
     pub(super) fn succeeded(self) -> Option<Change> {
         let mut state = self.breaker.lock();
@@ -101,7 +111,7 @@ impl Call<'_> {
     }
 }
 
-impl Drop for Call<'_> {
+impl Drop for Call {
     fn drop(&mut self) {
         let mut state = self.breaker.lock();
         state.pending -= 1;
@@ -123,7 +133,7 @@ mod tests {
         silence: Duration::from_millis(50),
     };
 
-    fn call(breaker: &Breaker) -> Call<'_> {
+    fn call(breaker: &Breaker) -> Call {
         breaker.call().unwrap()
     }
 
@@ -131,19 +141,22 @@ mod tests {
     async fn failures_in_a_row_open_it_and_one_call_closes_it() {
         let breaker = Breaker::new(LIMITS);
         assert_eq!(call(&breaker).failed(), None);
+        assert!(!call(&breaker).is_probe());
         assert_eq!(call(&breaker).succeeded(), None);
         assert_eq!(call(&breaker).failed(), None);
         assert_eq!(call(&breaker).failed(), Some(Change::Opened));
         assert!(breaker.call().is_none());
         advance(LIMITS.open).await;
         let probe = call(&breaker);
+        assert!(probe.is_probe());
         assert!(breaker.call().is_none(), "one call is let through");
         assert_eq!(probe.failed(), None);
         assert!(breaker.call().is_none(), "it failed");
         advance(LIMITS.open).await;
         drop(call(&breaker));
         assert_eq!(call(&breaker).succeeded(), Some(Change::Closed));
-        let _calls = [call(&breaker), call(&breaker)];
+        let calls = [call(&breaker), call(&breaker)];
+        assert!(!calls.iter().any(Call::is_probe));
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,10 +9,10 @@ use tidemark_platform::config;
 use tidemark_platform::tidemark::Token;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::redis::{CachedDocument, Documents};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::breaker::{Breaker, Change, Limits};
+use super::breaker::{Breaker, Call, Change, Limits};
 use super::document::Document;
 use crate::freshness::{Checkpoints, ShardStatus};
 
@@ -46,6 +46,8 @@ struct Wait {
 struct Redis {
     documents: Documents,
     breaker: Breaker,
+    /// How long a query waits for an answer.
+    patience: Duration,
 }
 
 impl HotDocuments {
@@ -154,55 +156,45 @@ impl Wait {
 impl Redis {
     /// `None` if no URL is configured.
     fn new(settings: &config::Redis) -> redis::RedisResult<Option<Self>> {
-        let timeout = Duration::from_millis(settings.response_timeout_ms);
+        let response_timeout = Duration::from_millis(settings.response_timeout_ms);
+        let silence = Duration::from_millis(settings.breaker_silence_ms);
         let url = Some(settings.url.expose_secret()).filter(|url| !url.is_empty());
         let Some(url) = url else {
             return Ok(None);
         };
         metrics::gauge!("tidemark_query_redis_given_up").set(0.0);
         Ok(Some(Self {
-            documents: Documents::new(url, &settings.key_prefix, timeout)?,
+            documents: Documents::new(url, &settings.key_prefix, response_timeout)?,
             breaker: Breaker::new(Limits {
                 failures: settings.breaker_failures,
                 open: Duration::from_millis(settings.breaker_open_ms),
-                silence: Duration::from_millis(settings.breaker_silence_ms),
+                silence,
             }),
+            patience: silence,
         }))
     }
 
-    /// What Redis holds of a row of this shard and what that reflects, if it answers and the bucket is filled.
+    /// What Redis holds of a row of this shard and what that reflects, if it answers soon and the bucket is filled. A
+    /// query that has waited long enough leaves the call, which goes on without it, because its outcome decides
+    /// whether others are made. No query waits to see whether Redis is back.
     async fn get(&self, shard: &ShardStatus, id: Uuid) -> Option<(CachedDocument, Token)> {
         let Some(call) = self.breaker.call() else {
             count("skipped");
             return None;
         };
-        let cached = self
-            .documents
-            .get(
-                shard.timeline,
-                &shard.read_model,
-                shard.generation,
-                shard.shards,
-                id,
-            )
-            .await;
-        let change = match &cached {
-            Ok(_) => call.succeeded(),
-            Err(_) => call.failed(),
-        };
-        match (change, &cached) {
-            (Some(Change::Opened), Err(error)) => {
-                tracing::warn!(%error, "Redis does not answer, so documents are read from the rows for now");
-                metrics::gauge!("tidemark_query_redis_given_up").set(1.0);
-            }
-            (Some(Change::Closed), _) => {
-                tracing::info!("Redis answers again");
-                metrics::gauge!("tidemark_query_redis_given_up").set(0.0);
-            }
-            (_, Err(error)) => tracing::debug!(%error, "Redis does not answer"),
-            (_, Ok(_)) => {}
+        let is_probe = call.is_probe();
+        let mut asked = Box::pin(ask(self.documents.clone(), call, shard.clone(), id));
+        if is_probe {
+            tokio::spawn(asked);
+            count("skipped");
+            return None;
         }
-        match cached {
+        let Ok(answer) = timeout(self.patience, &mut asked).await else {
+            tokio::spawn(asked);
+            count("failed");
+            return None;
+        };
+        match answer {
             Ok(Some(cached)) => {
                 let reflected = Token {
                     timeline: shard.timeline,
@@ -220,6 +212,41 @@ impl Redis {
             }
         }
     }
+}
+
+/// What Redis holds of a row of this shard. The breaker is told whether it answers.
+async fn ask(
+    documents: Documents,
+    call: Call,
+    shard: ShardStatus,
+    id: Uuid,
+) -> redis::RedisResult<Option<CachedDocument>> {
+    let cached = documents
+        .get(
+            shard.timeline,
+            &shard.read_model,
+            shard.generation,
+            shard.shards,
+            id,
+        )
+        .await;
+    let change = match &cached {
+        Ok(_) => call.succeeded(),
+        Err(_) => call.failed(),
+    };
+    match (change, &cached) {
+        (Some(Change::Opened), Err(error)) => {
+            tracing::warn!(%error, "Redis does not answer, so documents are read from the rows for now");
+            metrics::gauge!("tidemark_query_redis_given_up").set(1.0);
+        }
+        (Some(Change::Closed), _) => {
+            tracing::info!("Redis answers again");
+            metrics::gauge!("tidemark_query_redis_given_up").set(0.0);
+        }
+        (_, Err(error)) => tracing::debug!(%error, "Redis does not answer"),
+        (_, Ok(_)) => {}
+    }
+    cached
 }
 
 /// Counts where a document was found: in `memory` or in Redis (`hit`); or why not: Redis has no document that is
