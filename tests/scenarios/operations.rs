@@ -95,6 +95,7 @@ pub(crate) fn retry(app: &App) -> Route {
         "cause_position": 1,
         "target": "close",
         "refusal": "409 auction_over",
+        "reason": "The command API refused in error.",
     });
     let operator = "operator";
     Route::post(
@@ -106,6 +107,8 @@ pub(crate) fn retry(app: &App) -> Route {
     .line("/reactor", 100)
     .line("/target", 100)
     .line("/refusal", 100)
+    .line("/reason", 500)
+    .optional(&["/reason"])
     .out_of_range("/cause_position", [json!(0), json!(-1)])
 }
 

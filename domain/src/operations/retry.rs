@@ -40,6 +40,8 @@ pub struct Request {
     pub target: Name,
     /// The refusal that had ended the action.
     pub refusal: Name,
+    /// Why the operator has it tried again. A tool of the build before states none.
+    pub reason: Option<Reason>,
 }
 
 impl Command for Request {
@@ -61,6 +63,7 @@ impl Command for Request {
                 cause_position: self.cause.require_in_log("cause_position")?,
                 target: self.target.clone().into(),
                 refusal: self.refusal.clone().into(),
+                reason: self.reason.clone().map(Into::into),
             },
         )])
     }
@@ -126,6 +129,7 @@ mod tests {
             cause: CAUSE,
             target: stated("close"),
             refusal: stated("409 auction_over"),
+            reason: Some(stated("The command API refused in error.")),
         };
         let recorded = given([]).by_service().when(request());
         assert_eq!(recorded, Ok(writes_of(["retry.requested"])));

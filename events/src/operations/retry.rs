@@ -27,6 +27,9 @@ events! {
             target: Stored<Name>,
             /// The refusal that had ended the action.
             refusal: Stored<Name>,
+            /// Why the operator had it tried again. None in events of older builds, which did not ask.
+            #[serde(default)]
+            reason: Option<Stored<Reason>>,
         },
         /// An operator dropped an action, which is not tried again.
         #[serde(rename = "retry.dropped")]
@@ -57,6 +60,7 @@ pub(crate) fn samples() -> Vec<Event> {
             cause_position: 42,
             target: stored("close"),
             refusal: stored("409 auction_over"),
+            reason: Some(stored("The command API refused in error.")),
         },
         Event::Dropped {
             retry_id: RETRY,

@@ -35,10 +35,15 @@ pub(super) enum Command {
     ///
     /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_retry`. REACTOR, POSITION and TARGET are
     /// those that `list` prints.
-    #[command(after_help = "Example: tidemark-projector actions retry auction-timer 42 close")]
+    #[command(
+        after_help = "Example: tidemark-projector actions retry auction-timer 42 close --reason 'the rule was mended'"
+    )]
     Retry {
         #[command(flatten)]
         action: Action,
+        /// Why it is to be tried again; the log records it
+        #[arg(long)]
+        reason: String,
     },
     /// Drop one that was given up or has not ended, so that it is never tried again, and put that on record
     ///
@@ -50,7 +55,7 @@ pub(super) enum Command {
     Drop {
         #[command(flatten)]
         action: Action,
-        /// Why it need not be done
+        /// Why it need not be done; the log records it
         #[arg(long)]
         reason: String,
     },
@@ -85,7 +90,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             }
         }
         Command::Drop { action, reason } => drop_action(config, &pool, &action, &reason).await?,
-        Command::Retry { action } => {
+        Command::Retry { action, reason } => {
             let Action {
                 reactor,
                 position,
@@ -94,7 +99,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
             let find = || given_up::find(&pool, &reactor, position, &target);
             let action = pool.read(find).await?;
             let action = action.ok_or(Error::NotGivenUp)?;
-            record(config, &action).await?;
+            record(config, &action, &reason).await?;
             let retried = reacting::given_up::retry(&pool, &action);
             pool.with_timeout(retried).await?;
             print("The action is tried again.");
@@ -137,7 +142,7 @@ async fn drop_action(
 
 /// Puts the retry on record. The key names the attempt that was refused, so that a command which is repeated
 /// because its end was not seen records nothing more.
-async fn record(config: &Config, action: &GivenUpAction) -> Result<(), Error> {
+async fn record(config: &Config, action: &GivenUpAction, reason: &str) -> Result<(), Error> {
     let GivenUpAction {
         reactor,
         position,
@@ -151,6 +156,7 @@ async fn record(config: &Config, action: &GivenUpAction) -> Result<(), Error> {
         "cause_position": position,
         "target": target,
         "refusal": refusal,
+        "reason": reason,
     });
     let key = format!("{reactor}-{position:016}-{target}-{attempts}");
     CommandApi::new(config)?

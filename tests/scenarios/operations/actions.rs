@@ -69,6 +69,9 @@ async fn an_action_that_was_given_up_is_listed_retried_and_done() {
     let settings = app.settings.as_service("operator");
     let position = listed_action["position"].to_string();
     let retry = ["actions", "retry", "auction-timer", &position, "close"];
+    let unexplained = Process::operators_tool(&settings, &retry).await;
+    assert!(!unexplained.status.success(), "{unexplained:?}");
+    let retry = [&retry[..], &["--reason", "as an exercise"]].concat();
     let tool = Process::operators_tool(&settings, &retry).await;
     assert!(tool.status.success(), "{tool:?}");
     eventually("the auction to close", || async {
@@ -93,6 +96,7 @@ async fn an_action_that_was_given_up_is_listed_retried_and_done() {
         "cause_position": listed_action["position"],
         "target": "close",
         "refusal": "409 auction_over",
+        "reason": "as an exercise",
     });
     assert_eq!(on_record, ("service:operator".to_owned(), expected));
 

@@ -271,7 +271,15 @@ async fn an_event_that_a_reactor_cannot_answer_delays_no_other_and_is_listed() {
 
     let settings = app.settings.as_service("operator");
     let position = position.to_string();
-    let retry = ["actions", "retry", "auction-timer", &position, "answer"];
+    let retry = [
+        "actions",
+        "retry",
+        "auction-timer",
+        &position,
+        "answer",
+        "--reason",
+        "It was a test.",
+    ];
     let tool = Process::operators_tool(&settings, &retry).await;
     assert!(tool.status.success(), "{tool:?}");
     eventually("the event to be tried again in vain", || async {

@@ -41,6 +41,9 @@ struct NewRetry {
     /// The refusal that had ended the action.
     #[schema(value_type = String, min_length = 1, max_length = 100, example = "409 auction_over")]
     refusal: Name,
+    /// Why the operator has it tried again. The tool of the build before states none.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, example = "The command API refused in error.")]
+    reason: Option<Reason>,
 }
 
 /// Record that an operator has an action tried again
@@ -66,6 +69,7 @@ async fn request(
         cause: app.executor.log_position(body.cause_position).await?,
         target: body.target,
         refusal: body.refusal,
+        reason: body.reason,
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await
