@@ -1,11 +1,12 @@
-//! What operators are shown of everything that follows the log: read models, reactors and the relay, and what waits
-//! for them. The operators' tool and the query API show the same, so both ask here. Nothing here changes anything.
+//! What operators are shown of the log's timelines and of everything that follows the log: read models, reactors and the
+//! relay, and what waits for them. The operators' tool and the query API show the same, so both ask here. Nothing here changes anything.
 
 pub mod given_up;
 pub mod parked;
 pub mod reactors;
 pub mod relay;
 pub mod shards;
+pub mod timelines;
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::SecondsFormat;
 use clap::{Subcommand, value_parser};
-use serde::Serialize;
 use serde_json::json;
 use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
+use tidemark_read_models::operations::timelines;
+use tidemark_read_models::operations::timelines::Timeline;
 
 use super::command_api::CommandApi;
 use super::postgres::connect;
@@ -42,18 +43,6 @@ pub(super) enum Command {
     },
 }
 
-/// A timeline, and the fork that began it; the first one has none.
-#[derive(Debug, Serialize)]
-struct Timeline {
-    id: i32,
-    parent: Option<i32>,
-    /// The last position that it shares with its parent.
-    forked_at: Option<i64>,
-    declared_at: Option<DateTime<Utc>>,
-    declared_by: Option<String>,
-    reason: Option<String>,
-}
-
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
     let pool = connect(config).await?;
     match command {
@@ -85,23 +74,9 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+/// All timelines, the present one first.
 async fn list(pool: &TimedPool) -> sqlx::Result<Vec<Timeline>> {
-    let query = sqlx::query_as!(
-        Timeline,
-        r#"
-        select t.id,
-               t.parent,
-               t.forked_at,
-               e.recorded_at as "declared_at?",
-               e.metadata ->> 'actor' as declared_by,
-               e.data ->> 'reason' as reason
-          from timelines t
-          left join events e
-            on e.position = t.position
-         order by t.id desc
-        "#
-    );
-    pool.with_timeout(query.fetch_all(&**pool)).await
+    pool.read(|| timelines::list(pool, None, i64::MAX)).await
 }
 
 fn line(timeline: &Timeline) -> String {

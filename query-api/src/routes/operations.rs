@@ -1,4 +1,5 @@
-//! How everything is that follows the log, and what waits for it, as the operators' tool shows it too. Only operators
+//! How everything is that follows the log, what waits for it, and the timelines of the log, as the operators' tool shows
+//! it too. Only operators
 //! see it. The role in the access token decides, because this must be answered also when read models stand still.
 
 mod given_up;
@@ -6,6 +7,7 @@ mod parked;
 mod reactors;
 mod relay;
 mod shards;
+mod timelines;
 
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -33,6 +35,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(relay::get))
         .routes(routes!(parked::list))
         .routes(routes!(given_up::list))
+        .routes(routes!(timelines::list))
 }
 
 /// The head of the log, for users who are operators.

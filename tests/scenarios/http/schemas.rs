@@ -120,7 +120,7 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 13] = [
+const LISTS: [(&str, &str); 14] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
@@ -133,6 +133,7 @@ const LISTS: [(&str, &str); 13] = [
     ("list_products", "Product"),
     ("list_reactors", "ReactorStatus"),
     ("list_read_models", "ShardStatus"),
+    ("list_timelines", "Timeline"),
     ("list_won_auctions", "Auction"),
 ];
 

@@ -146,6 +146,7 @@ async fn commands_are_refused_from_when_the_log_was_set_back_until_a_fork_is_dec
         "id": listed["id"],
         "parent": 1,
         "forked_at": head,
+        "position": head + 1,
         "declared_at": listed["declared_at"],
         "declared_by": "service:operator",
         "reason": "as an exercise",

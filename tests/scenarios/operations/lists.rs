@@ -1,15 +1,18 @@
 //! What operators list in the query API: who may, and that no page loses or repeats anything.
 
-use serde_json::Value;
-use tidemark_tests::{App, User};
+use serde_json::{Value, json};
+use tidemark_tests::{App, Process, User};
+
+use crate::log::timelines::fork;
 
 /// The lists, and the relay.
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 6] = [
     "/v1/operations/read-models",
     "/v1/operations/reactors",
     "/v1/operations/relay",
     "/v1/operations/parked-rows",
     "/v1/operations/actions",
+    "/v1/operations/timelines",
 ];
 /// How many rows are parked at one moment, and as many actions given up.
 const ROWS: usize = 5;
@@ -95,4 +98,36 @@ async fn each_list_is_read_in_pages() {
     let cursor = cursor.body["next"].as_str().unwrap();
     let other = format!("/v1/operations/parked-rows?cursor={cursor}");
     operator.get(&other).await.problem(400, "invalid_cursor");
+}
+
+#[tokio::test]
+async fn timelines_are_listed_as_the_tool_lists_them() {
+    let app = App::builder().queries().start().await;
+    let operator = app.user_with("operator").await;
+    for _ in 0..2 {
+        fork(&app, &[]).await;
+    }
+    let listed = read_all(&operator, "/v1/operations/timelines").await;
+    let tool = ["timeline", "list", "--json"];
+    let tool = Process::operators_tool(&app.settings, &tool).await;
+    assert_eq!(
+        serde_json::from_slice::<Vec<Value>>(&tool.stdout).unwrap(),
+        listed
+    );
+    let head = app.database.head().await;
+    let [present, before, first] = &listed[..] else {
+        panic!("{listed:?}");
+    };
+    let expected = json!({
+        "id": present["id"],
+        "parent": before["id"],
+        "forked_at": head - 1,
+        "position": head,
+        "declared_at": present["declared_at"],
+        "declared_by": "service:operator",
+        "reason": "as an exercise",
+    });
+    assert_eq!(*present, expected);
+    assert!(present["declared_at"].is_string(), "{present}");
+    assert_eq!((&first["id"], &first["parent"]), (&json!(1), &Value::Null));
 }
