@@ -21,3 +21,4 @@ mod shards;
 mod slow_queries;
 mod throttle;
 mod trade;
+mod undisturbed_by_rebuilds;

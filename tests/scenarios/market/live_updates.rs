@@ -25,7 +25,7 @@ pub(crate) struct LiveUpdate {
 }
 
 impl LiveUpdate {
-    fn position(&self) -> i64 {
+    pub(crate) fn position(&self) -> i64 {
         let (_, position) = self.id.split_once('.').unwrap();
         position.parse().unwrap()
     }
@@ -81,7 +81,7 @@ impl Watcher {
 }
 
 #[track_caller]
-fn assert_positions_rise(updates: &[LiveUpdate]) {
+pub(crate) fn assert_positions_rise(updates: &[LiveUpdate]) {
     let rises = |pair: &[LiveUpdate]| pair[0].position() < pair[1].position();
     assert!(updates.windows(2).all(rises), "{updates:#?}");
     let counts: Vec<_> = updates
