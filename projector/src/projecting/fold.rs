@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use fail::fail_point;
 use tidemark_events::Recorded;
 use tidemark_read_models::storage::{ParkedKind, ParkedRow};
 use tidemark_read_models::{FoldInput, ReadModel, Shard};
@@ -134,5 +135,12 @@ pub(super) fn fold_row<M: ReadModel>(
     row: Option<M::Row>,
     input: &FoldInput<'_>,
 ) -> Result<Option<M::Row>, String> {
-    catch_panic("fold", || M::fold(key, row, input))
+    catch_panic("fold", || {
+        // A panic that is begun like this is not reported, and so does not end the process as others do where
+        // failpoints are built in.
+        fail_point!(&format!("projector_fold_{key}"), |_| {
+            std::panic::resume_unwind(Box::new("a failpoint"))
+        });
+        M::fold(key, row, input)
+    })
 }

@@ -94,9 +94,10 @@ async fn crash(mut injection: Injection, kind: Kind, point: &str, action: &str) 
     };
     let passes = injection.rng.random_range(1..=most);
     let starts = process.supervised.starts();
-    if let Err(skipped) = restart_armed(process, &format!("{point}={passes}*off->{action}")) {
+    if let Err(skipped) = arm(process, &format!("{point}={passes}*off->{action}")) {
         return skipped;
     }
+    process.supervised.kill();
     // The first start is that of the armed process, the second one comes after its death.
     wait_until(&format!("a crash at {point}"), || async {
         process.supervised.starts() > starts + 1
@@ -113,9 +114,10 @@ async fn lose_lease(mut injection: Injection) -> Outcome {
     let stack = injection.stack.clone();
     let relay = running(&mut injection, &stack, Kind::Relay);
     let offset = relay.log_length();
-    if let Err(skipped) = restart_armed(relay, "relay_lease_lost=1*off->return") {
+    if let Err(skipped) = arm(relay, "relay_lease_lost=1*off->return") {
         return skipped;
     }
+    relay.supervised.kill();
     wait_until("the relay logs that its lease is lost", || async {
         relay.log_since(offset).contains("lease")
     })
@@ -162,8 +164,8 @@ fn running<'a>(injection: &mut Injection, stack: &'a Stack, kind: Kind) -> &'a P
     injection.one_of::<&Process>(&running)
 }
 
-/// Kills a process, so that it is started again with the failpoints that `FAILPOINTS` arms.
-fn restart_armed(process: &Process, failpoints: &str) -> Result<(), Outcome> {
+/// Has the next start of a process arm failpoints.
+pub(super) fn arm(process: &Process, failpoints: &str) -> Result<(), Outcome> {
     let binary = with_failpoints(&process.supervised.program().command[0]);
     if !binary.exists() {
         let binary = binary.display();
@@ -176,7 +178,6 @@ fn restart_armed(process: &Process, failpoints: &str) -> Result<(), Outcome> {
         let (name, value) = ("FAILPOINTS".to_owned(), failpoints.to_owned());
         program.environment.insert(name, value);
     });
-    process.supervised.kill();
     Ok(())
 }
 

@@ -11,9 +11,11 @@ use tidemark_events::Encoded;
 use tidemark_tests::{Process, append_strange};
 use uuid::Uuid;
 
+use super::crash_points::arm;
 use super::recovery::PROJECTOR_RESUMES;
 use super::{Fault, Injection, Outcome};
 use crate::stack::Stack;
+use crate::supervisor::Program;
 use crate::wait::wait_until;
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -35,6 +37,9 @@ pub(super) const FAULTS: &[Fault] = &[
         5,
         |i| poison(i, &REFUSED_ROW).boxed(),
     ),
+    Fault::new("poison-panic", "the fold of an event panics", 5, |i| {
+        poison(i, &PANIC).boxed()
+    }),
 ];
 
 /// For how long queries are measured.
@@ -46,45 +51,52 @@ const DELAY_MAX: Duration = Duration::from_secs(1);
 struct Poison {
     event_type: &'static str,
     data: fn(Uuid) -> Value,
-    /// Whether Postgres is made to refuse the row.
-    is_refused: bool,
-    /// What an operator does about the parked row; nothing if no row is parked.
-    remedy: Option<&'static str>,
+    cause: Cause,
+}
+
+/// Why the event cannot be applied.
+#[derive(Clone, Copy, PartialEq)]
+enum Cause {
+    /// Its data cannot be read.
+    Data,
+    /// The build does not know its type, and no row is parked.
+    Type,
+    /// The table refuses the row.
+    Constraint,
+    /// The build's fold panics.
+    Fold,
 }
 
 const MALFORMED: Poison = Poison {
     event_type: "category.activated",
     data: |_| json!({"category_id": 5}),
-    is_refused: false,
-    remedy: Some("skip"),
+    cause: Cause::Data,
 };
 const UNKNOWN_TYPE: Poison = Poison {
     event_type: "category.exploded",
     data: |_| json!({}),
-    is_refused: false,
-    remedy: None,
+    cause: Cause::Type,
 };
 const REFUSED_ROW: Poison = Poison {
     event_type: "category.activated",
     data: |id| json!({"category_id": id}),
-    is_refused: true,
-    remedy: Some("retry"),
+    cause: Cause::Constraint,
+};
+const PANIC: Poison = Poison {
+    event_type: "category.activated",
+    data: |id| json!({"category_id": id}),
+    cause: Cause::Fold,
 };
 
 /// Everybody else goes on as if nothing had happened. The row waits, and has all further events once
-/// an operator has helped.
+/// the cause is gone.
 async fn poison(mut injection: Injection, poison: &Poison) -> Outcome {
     let (stack, load) = (injection.stack.clone(), injection.load.clone());
     let id = Uuid::from_u128(injection.rng.random());
-    let refusal = format!("poison_{}", id.simple());
+    let program = stack.projectors[0].supervised.program();
     create(&stack, id).await;
-    if poison.is_refused {
-        let condition = format!("id <> '{id}' or (doc ->> 'version')::bigint < 2");
-        change_rows(
-            &stack,
-            &format!("add constraint {refusal} check ({condition})"),
-        )
-        .await;
+    if let Err(skipped) = poison.cause.begin(&injection, id).await {
+        return skipped;
     }
     let before = load.tally();
     let position = append(&stack, id, poison.event_type, &(poison.data)(id)).await;
@@ -104,19 +116,61 @@ async fn poison(mut injection: Injection, poison: &Poison) -> Outcome {
     );
     assert_nothing_is_blocked(&stack).await;
 
-    if let Some(remedy) = poison.remedy {
+    if poison.cause != Cause::Type {
         wait_until("the row is listed as parked", || async {
             is_listed(&stack, id, position).await
         })
         .await;
-        if poison.is_refused {
-            change_rows(&stack, &format!("drop constraint {refusal}")).await;
-        }
-        repair(&stack, id, remedy).await;
     }
+    poison.cause.end(&stack, id, program).await;
     let recovered = wait_until("the row has its last event", || has_last_event(&stack, id)).await;
     assert_eq!(parked(&stack).await, 0, "rows are parked");
     Outcome::Recovered(recovered + injection.wait_for_read_models(PROJECTOR_RESUMES).await)
+}
+
+impl Cause {
+    /// Makes sure that the event will not be applied, where the event alone does not.
+    async fn begin(self, injection: &Injection, id: Uuid) -> Result<(), Outcome> {
+        let stack = &injection.stack;
+        match self {
+            Self::Data | Self::Type => {}
+            Self::Constraint => {
+                let condition = format!("id <> '{id}' or (doc ->> 'version')::bigint < 2");
+                let constraint = constraint(id);
+                let change = format!("add constraint {constraint} check ({condition})");
+                change_rows(stack, &change).await;
+            }
+            Self::Fold => {
+                let projector = &stack.projectors[0];
+                arm(projector, &format!("projector_fold_{id}=return"))?;
+                projector.restart_with(|_| ()).await;
+                injection.wait_for_read_models(PROJECTOR_RESUMES).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what has the row made again, as an operator does.
+    async fn end(self, stack: &Stack, id: Uuid, program: Program) {
+        match self {
+            Self::Data => repair(stack, id, "skip").await,
+            Self::Type => {}
+            Self::Constraint => {
+                change_rows(stack, &format!("drop constraint {}", constraint(id))).await;
+                repair(stack, id, "retry").await;
+            }
+            // Another build tries again by itself.
+            Self::Fold => {
+                let projector = &stack.projectors[0];
+                projector.restart_with(|it| *it = program).await;
+            }
+        }
+    }
+}
+
+/// The name of the constraint that refuses the row.
+fn constraint(id: Uuid) -> String {
+    format!("poison_{}", id.simple())
 }
 
 /// Makes a category, and waits for its row.
