@@ -3,6 +3,7 @@
 //! The invariants are checked elsewhere, after each round.
 
 mod clock;
+mod come_and_go;
 mod connection;
 mod crash_points;
 mod disk;
@@ -16,6 +17,7 @@ mod recovery;
 mod redis;
 mod restart;
 mod rolling_upgrade;
+mod shards;
 mod topics;
 mod useless_redis;
 
@@ -121,6 +123,7 @@ pub(crate) fn all() -> Vec<Fault> {
         rebuild::FAULTS,
         restart::FAULTS,
         rolling_upgrade::FAULTS,
+        come_and_go::FAULTS,
         pause::FAULTS,
         redis::FAULTS,
         useless_redis::FAULTS,

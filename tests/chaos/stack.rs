@@ -41,6 +41,8 @@ pub(crate) struct Layout {
     pub(crate) postgres: ServerOptions,
     pub(crate) redis: ServerOptions,
     pub(crate) kafka: ServerOptions,
+    /// Projectors besides the three that every stack has. They stand by too.
+    pub(crate) more_projectors: usize,
     /// More settings of Tidemark's processes, `TIDEMARK_…`.
     pub(crate) settings: Vec<(String, String)>,
     /// Mounted disks that the servers use. They are dropped after the servers have ended.
@@ -62,7 +64,7 @@ pub(crate) struct Stack {
     /// Three processes `command-api --roles relay`. One runs, the others are held until a fault
     /// releases them.
     pub(crate) relays: Vec<Process>,
-    /// Three projectors. One runs, the others are held.
+    /// Three projectors, or more if the layout says so. One runs, the others are held.
     pub(crate) projectors: Vec<Process>,
     /// Two query APIs.
     pub(crate) query_apis: Vec<Process>,
@@ -104,7 +106,7 @@ impl Stack {
                 starter.start_one(Kind::CommandApi, 2, ports::free(), false),
             ],
             relays: starter.start(Kind::Relay, 1, 3),
-            projectors: starter.start(Kind::Projector, 1, 3),
+            projectors: starter.start(Kind::Projector, 1, 3 + layout.more_projectors),
             query_apis: starter.start(Kind::QueryApi, 2, 2),
             pool: PgPoolOptions::new()
                 .max_connections(4)

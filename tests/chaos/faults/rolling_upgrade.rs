@@ -3,7 +3,6 @@
 
 mod next_build;
 mod pages;
-mod shards;
 
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use futures::FutureExt;
 
 use self::next_build::NextBuild;
 use self::pages::Pages;
-use self::shards::{Shards, Step};
 use super::recovery::{PROJECTOR_RESUMES, SLOWNESS};
+use super::shards::{STANDSTILL, Shards, Step};
 use super::{Fault, Injection, Outcome};
 use crate::stack::Process;
 use crate::wait::wait_until;
@@ -26,9 +25,6 @@ pub(super) const FAULTS: &[Fault] = &[Fault::new(
 
 /// Until the generation of the new fold serves after the first projector of the next build was started.
 const SERVES: Duration = Duration::from_secs(20 * SLOWNESS);
-
-/// How long anything may stand still while projectors join and leave.
-const STANDSTILL: Duration = Duration::from_secs(5);
 
 /// What is under way while processes are replaced.
 struct Upgrade {

@@ -11,6 +11,9 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::stack::Stack;
 use crate::wait::wait_until;
 
+/// How long anything may stand still while projectors join and leave.
+pub(super) const STANDSTILL: Duration = Duration::from_secs(5);
+
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// Longer than it takes until all projectors know that one has joined or left, and those have stopped that are to hand
