@@ -9,3 +9,4 @@ pub(crate) mod live;
 pub(crate) mod memory;
 pub(crate) mod reads;
 pub(crate) mod rebuild;
+pub(crate) mod rebuilding;

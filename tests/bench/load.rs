@@ -5,9 +5,9 @@
 //! clients.
 
 use std::mem::take;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -31,7 +31,7 @@ pub(crate) trait Client: Send + 'static {
 /// Has each client send requests without a pause, for `duration` after a warm-up of a quarter of
 /// it.
 pub(crate) async fn saturate<C: Client>(clients: &mut Vec<C>, duration: Duration) -> Measured {
-    run(clients, Schedule::new(duration, None)).await
+    run(clients, Schedule::lasting(duration, None)).await
 }
 
 /// Has requests arrive at a fixed rate, each sent by a client that is free.
@@ -41,11 +41,26 @@ pub(crate) async fn at_rate<C: Client>(
     duration: Duration,
 ) -> Measured {
     let interval = Duration::from_secs_f64(1.0 / per_second);
-    run(clients, Schedule::new(duration, Some(interval))).await
+    run(clients, Schedule::lasting(duration, Some(interval))).await
 }
 
-async fn run<C: Client>(clients: &mut Vec<C>, schedule: Schedule) -> Measured {
-    let schedule = Arc::new(schedule);
+/// Has requests arrive at a fixed rate while something else is done, without a warm-up; also returns the result of
+/// what was done.
+pub(crate) async fn at_rate_during<C: Client, T>(
+    clients: &mut Vec<C>,
+    per_second: f64,
+    done: impl Future<Output = T>,
+) -> (Measured, T) {
+    let schedule = Schedule::open(Duration::from_secs_f64(1.0 / per_second));
+    let done = async {
+        let result = done.await;
+        let _ = schedule.until.set(Instant::now());
+        result
+    };
+    tokio::join!(run(clients, Arc::clone(&schedule)), done)
+}
+
+async fn run<C: Client>(clients: &mut Vec<C>, schedule: Arc<Schedule>) -> Measured {
     let work = |client| tokio::spawn(work(client, Arc::clone(&schedule)));
     let tasks: Vec<_> = take(clients).into_iter().map(work).collect();
     let mut all = Counts::default();
@@ -56,7 +71,8 @@ async fn run<C: Client>(clients: &mut Vec<C>, schedule: Schedule) -> Measured {
         all.failed += counts.failed;
         all.latencies.add(counts.latencies).unwrap();
     }
-    let seconds = (schedule.until - schedule.from).as_secs_f64();
+    let until = schedule.until.get().copied().unwrap_or_else(Instant::now);
+    let seconds = (until - schedule.from).as_secs_f64();
     Measured {
         per_second: f64::from(all.done) / seconds,
         latencies: all.latencies,
@@ -91,7 +107,7 @@ async fn work<C: Client>(mut client: C, schedule: Arc<Schedule>) -> (C, Counts) 
         if succeeded {
             counts.latencies.saturating_record(micros(now - due));
             // Only what was answered within the time counts for the rate.
-            counts.done += u32::from(now < schedule.until);
+            counts.done += u32::from(!schedule.is_over(now));
         } else {
             counts.failed += 1;
         }
@@ -114,23 +130,41 @@ struct Schedule {
     start: Instant,
     /// The end of the warm-up.
     from: Instant,
-    until: Instant,
+    /// The end, once it is known.
+    until: OnceLock<Instant>,
     /// The time between two requests. Without it a request is due when a client is free.
     interval: Option<Duration>,
     arrived: AtomicU32,
 }
 
 impl Schedule {
-    fn new(duration: Duration, interval: Option<Duration>) -> Self {
+    /// Requests for this long after a warm-up.
+    fn lasting(duration: Duration, interval: Option<Duration>) -> Arc<Self> {
         let start = Instant::now();
         let from = start + duration / 4;
-        Self {
+        Arc::new(Self {
             start,
             from,
-            until: from + duration,
+            until: OnceLock::from(from + duration),
             interval,
             arrived: AtomicU32::new(0),
-        }
+        })
+    }
+
+    /// Requests until somebody sets the end.
+    fn open(interval: Duration) -> Arc<Self> {
+        let start = Instant::now();
+        Arc::new(Self {
+            start,
+            from: start,
+            until: OnceLock::new(),
+            interval: Some(interval),
+            arrived: AtomicU32::new(0),
+        })
+    }
+
+    fn is_over(&self, at: Instant) -> bool {
+        self.until.get().is_some_and(|until| at >= *until)
     }
 
     /// Waits until the next request is due, and returns when that was; none when the time is over.
@@ -139,7 +173,7 @@ impl Schedule {
         let due = self.interval.map_or(now, |interval| {
             self.start + interval * self.arrived.fetch_add(1, Relaxed)
         });
-        if due >= self.until {
+        if self.is_over(due) {
             return None;
         }
         if due > now {

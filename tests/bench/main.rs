@@ -25,7 +25,7 @@ use serde_json::json;
 use tidemark_tests::Deployment;
 
 use environment::Environment;
-use figures::{commands, expiry, growth, http, lists, live, memory, reads, rebuild};
+use figures::{commands, expiry, growth, http, lists, live, memory, reads, rebuild, rebuilding};
 use progress::Progress;
 use table::Table;
 
@@ -78,6 +78,8 @@ enum Group {
     Lists,
     /// Building a read model from the log, against COPY
     Rebuild,
+    /// Queries while every read model is rebuilt, against queries before
+    Rebuilding,
     /// Appending to a long log, against a short one
     Growth,
     /// Commands while millions of idempotency records are removed, against commands alone
@@ -90,6 +92,8 @@ struct Scale {
     duration: Duration,
     /// Events of the log that a read model is built from.
     rebuild_events: i64,
+    /// Events of the log from which all read models are rebuilt while everything runs.
+    rebuilding_events: i64,
     /// Events of the long log.
     long_log_events: i64,
     /// Idempotency records that have expired.
@@ -103,6 +107,7 @@ struct Scale {
 const FULL: Scale = Scale {
     duration: Duration::from_secs(15),
     rebuild_events: 2_000_000,
+    rebuilding_events: 300_000,
     long_log_events: 10_000_000,
     expired_records: 5_000_000,
     live_updates: 10_000,
@@ -111,6 +116,7 @@ const FULL: Scale = Scale {
 const QUICK: Scale = Scale {
     duration: Duration::from_secs(3),
     rebuild_events: 200_000,
+    rebuilding_events: 30_000,
     long_log_events: 1_000_000,
     expired_records: 500_000,
     live_updates: 2_000,
@@ -152,6 +158,10 @@ async fn measure(groups: &[Group], scale: &Scale, fdatasync_per_second: f64) -> 
     }
     if groups.contains(&Group::Rebuild) {
         rebuild::measure(scale.rebuild_events, &progress, &mut table).await;
+    }
+    if groups.contains(&Group::Rebuilding) {
+        let events = scale.rebuilding_events;
+        rebuilding::measure(events, scale.duration, &progress, &mut table).await;
     }
     if groups.contains(&Group::Growth) {
         let events = scale.long_log_events;
@@ -207,6 +217,7 @@ impl Group {
             Self::Live => live::STEPS,
             Self::Lists => lists::STEPS,
             Self::Rebuild => rebuild::STEPS,
+            Self::Rebuilding => rebuilding::STEPS,
             Self::Growth => growth::STEPS,
             Self::Expiry => expiry::STEPS,
         }
@@ -216,7 +227,12 @@ impl Group {
     fn needs_deployment(self) -> bool {
         match self {
             Self::Memory | Self::Http | Self::Visible | Self::Reads | Self::Live => true,
-            Self::Commands | Self::Lists | Self::Rebuild | Self::Growth | Self::Expiry => false,
+            Self::Commands
+            | Self::Lists
+            | Self::Rebuild
+            | Self::Rebuilding
+            | Self::Growth
+            | Self::Expiry => false,
         }
     }
 }

@@ -27,7 +27,11 @@ impl Deployment {
 
     /// Starts all processes with other values of some settings, and waits until each is ready.
     pub async fn start_with(changed: &[(&str, &str)]) -> Self {
-        let database = Database::fresh().await;
+        Self::start_on(Database::fresh().await, changed).await
+    }
+
+    /// The same on a database that may have events.
+    pub async fn start_on(database: Database, changed: &[(&str, &str)]) -> Self {
         let mut settings = Settings::in_production(&database);
         for (name, value) in changed {
             settings.set(name, *value);

@@ -14,7 +14,6 @@ use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
 use uuid::Uuid;
 
 use super::Connection;
-use super::connection::Answer;
 use crate::load::Client;
 
 /// Clients, each with a connection.
@@ -96,6 +95,15 @@ impl Market {
     }
 }
 
+/// A bid that was sent.
+pub(super) struct Bid {
+    pub(super) auction: Uuid,
+    /// In cents.
+    pub(super) amount: i64,
+    pub(super) is_accepted: bool,
+    pub(super) tidemark: Option<String>,
+}
+
 /// A client that bids.
 pub(crate) struct Bidder {
     connection: Connection,
@@ -106,8 +114,8 @@ pub(crate) struct Bidder {
 }
 
 impl Bidder {
-    /// Sends the next bid, and returns its auction and the answer.
-    async fn bid(&mut self) -> (Uuid, Answer) {
+    /// Sends the next bid.
+    pub(super) async fn bid(&mut self) -> Bid {
         let (id, price) = &self.user.auctions[self.sent % self.user.auctions.len()];
         self.sent += 1;
         let amount = price.fetch_add(INCREMENT, Relaxed);
@@ -123,14 +131,18 @@ impl Bidder {
         if let Some((_, position)) = tidemark.and_then(|text| text.split_once('.')) {
             self.head.fetch_max(position.parse().unwrap(), Relaxed);
         }
-        (*id, answer)
+        Bid {
+            auction: *id,
+            amount,
+            is_accepted: answer.status == StatusCode::CREATED,
+            tidemark: answer.tidemark,
+        }
     }
 }
 
 impl Client for Bidder {
     async fn send_next(&mut self) -> bool {
-        let (_, answer) = self.bid().await;
-        answer.status == StatusCode::CREATED
+        self.bid().await.is_accepted
     }
 }
 
@@ -142,9 +154,9 @@ pub(crate) struct ReadingBidder {
 
 impl Client for ReadingBidder {
     async fn send_next(&mut self) -> bool {
-        let (id, accepted) = self.bidder.bid().await;
-        let path = format!("/v1/auctions/{id}");
-        let read = self.connection.get(&path, accepted.tidemark.as_deref());
-        accepted.status == StatusCode::CREATED && read.await.status == StatusCode::OK
+        let bid = self.bidder.bid().await;
+        let path = format!("/v1/auctions/{}", bid.auction);
+        let read = self.connection.get(&path, bid.tidemark.as_deref());
+        bid.is_accepted && read.await.status == StatusCode::OK
     }
 }
