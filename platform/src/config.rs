@@ -12,6 +12,7 @@ mod keys;
 mod list;
 mod listener;
 mod market;
+mod object_store;
 mod projection;
 mod query;
 mod reactor;
@@ -29,6 +30,7 @@ pub use http::Http;
 pub use kafka::Kafka;
 pub use listener::Listener;
 pub use market::Market;
+pub use object_store::ObjectStore;
 pub use projection::{FeedChoice, Projection};
 pub use query::Query;
 pub use reactor::Reactor;
@@ -93,6 +95,8 @@ pub struct Config {
     pub market: Market,
     #[garde(dive)]
     pub query: Query,
+    #[garde(dive)]
+    pub object_store: ObjectStore,
     #[garde(dive)]
     pub telemetry: Telemetry,
 }

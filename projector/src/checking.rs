@@ -46,7 +46,7 @@ impl Fault {
 /// the position that was reached.
 ///
 /// # Errors
-/// If Postgres does not answer, or the file of the fingerprints cannot be read or written.
+/// If Postgres does not answer, or the fingerprints cannot be read or written.
 pub(crate) async fn check(
     pool: &PgPool,
     up_to: Option<i64>,
@@ -75,7 +75,7 @@ pub(crate) async fn check(
         }
     }
     progress(checked, end);
-    if checked == end && fingerprints.next()?.is_some() {
+    if checked == end && fingerprints.next().await?.is_some() {
         let lacks = "the backup has this event, and the log ends before it".to_owned();
         faults.push(Fault::new(end + 1, lacks));
     }
@@ -152,7 +152,7 @@ async fn check_page(
                 event.version, event.stream_id
             ));
         }
-        if !fingerprints.take(&event.fingerprint)? {
+        if !fingerprints.take(&event.fingerprint).await? {
             return fault("the event is not the one that the backup has".to_owned());
         }
         checked = position;

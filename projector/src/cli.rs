@@ -8,6 +8,7 @@ mod command_api;
 mod create_admin;
 mod error;
 mod parked;
+mod place;
 mod postgres;
 mod rebuild;
 mod rebuild_row;
@@ -66,19 +67,25 @@ enum Command {
     /// Needs `TIDEMARK_DATABASE__OWNER_URL`. A second run changes nothing.
     #[command(after_help = "Example: tidemark-projector migrate")]
     Migrate,
-    /// Back the database up to a folder while it is in use
+    /// Back the database up to a folder or an object store while it is in use
     ///
     /// Runs `pg_dump`, which must be as new as the server. Then the log is checked, as `check` does, and a fingerprint
     /// of each event is stored. The exit code is 2 if the database is not whole; then the backup is not complete.
-    /// Needs `TIDEMARK_DATABASE__OWNER_URL`.
-    #[command(after_help = "Example: tidemark-projector backup /backups/2026-11-26 --jobs 4")]
-    Backup(backup::Arguments),
+    /// Needs `TIDEMARK_DATABASE__OWNER_URL`, and for an object store the settings of the section `object_store`.
+    #[command(
+        after_help = "Examples: tidemark-projector backup /backups/2026-11-26 --jobs 4\n          \
+                            tidemark-projector backup --to s3://backups/tidemark/2026-11-26"
+    )]
+    Backup(backup::BackUp),
     /// Restore a backup into an empty database, and check it
     ///
     /// Runs `pg_restore`, and then checks the log and compares each event with the backup. The exit code is 2 if the
-    /// database is not whole. Needs `TIDEMARK_DATABASE__OWNER_URL`.
-    #[command(after_help = "Example: tidemark-projector restore /backups/2026-11-26")]
-    Restore(backup::Arguments),
+    /// database is not whole. Needs the same settings as `backup`.
+    #[command(
+        after_help = "Examples: tidemark-projector restore /backups/2026-11-26\n          \
+                            tidemark-projector restore --from s3://backups/tidemark/2026-11-26"
+    )]
+    Restore(backup::Restore),
     /// Check that the log of a database is whole and that nothing is ahead of it
     ///
     /// Positions and the versions of each stream have no gaps, the head is the last event, and checkpoints and

@@ -3,6 +3,7 @@
 mod actions;
 mod backup;
 mod lists;
+mod object_store;
 mod relay;
 mod status;
 mod tool;

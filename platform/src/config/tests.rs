@@ -107,6 +107,22 @@ fn every_setting_out_of_bounds_is_named() {
     );
 }
 
+#[test]
+fn an_object_store_is_reached_in_clear_only_if_that_is_allowed() {
+    let endpoint = |url| ("TIDEMARK_OBJECT_STORE__ENDPOINT", url);
+    let allowed = ("TIDEMARK_OBJECT_STORE__ALLOW_HTTP", "true");
+    assert!(load(&[endpoint("https://s3.example")]).is_ok());
+    assert!(load(&[endpoint("http://127.0.0.1:9000"), allowed]).is_ok());
+    assert!(load(&[endpoint("127.0.0.1:9000"), allowed]).is_err());
+    assert_eq!(
+        load(&[endpoint("http://127.0.0.1:9000")])
+            .unwrap_err()
+            .to_string(),
+        "`object_store.endpoint` must begin with https:// unless `object_store.allow_http` is true"
+    );
+    assert!(load(&[("TIDEMARK_OBJECT_STORE__PART_MIB", "4")]).is_err());
+}
+
 /// The compiler does not find unread settings, because the fields are public.
 #[test]
 fn every_setting_is_read() {

@@ -9,6 +9,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use tidemark_platform::Config;
 
+use super::place::Place;
 use super::postgres::owner;
 use super::{Error, print};
 use crate::checking::check;
@@ -19,15 +20,15 @@ const EXIT_NOT_WHOLE: u8 = 2;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
-    /// Also compare each event with this backup
-    #[arg(long, value_name = "FOLDER")]
+    /// Also compare each event with this backup, in a folder or an object store
+    #[arg(long, value_name = "FOLDER|s3://BUCKET/PREFIX")]
     backup: Option<PathBuf>,
 }
 
 pub(super) async fn execute(config: &Config, arguments: Check) -> Result<ExitCode, Error> {
     let pool = owner(config).await?;
     let fingerprints = match arguments.backup {
-        Some(folder) => Fingerprints::open(&folder).map_err(Error::NoBackup)?,
+        Some(name) => Place::named(&name, config)?.fingerprints().await?,
         None => Fingerprints::Ignored,
     };
     let (code, _) = show(&pool, None, fingerprints).await?;

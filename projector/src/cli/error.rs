@@ -1,10 +1,14 @@
 //! Why a command of the command line failed.
 
+use std::error::Error as StdError;
+
 use sqlx::migrate::MigrateError;
 use tidemark_platform::{auth, config, telemetry};
 
 /// The exit code of most failures.
 const EXIT_FAILURE: u8 = 1;
+/// The exit code if the arguments do not have the right form.
+const EXIT_ARGUMENTS: u8 = 2;
 /// The exit code if a row cannot be made anew.
 const EXIT_NOT_MADE: u8 = 5;
 
@@ -36,14 +40,16 @@ pub(crate) enum Error {
     },
     #[error("{0} is not a URL of PostgreSQL")]
     NoUrl(&'static str),
-    #[error("the folder of the backup cannot be written")]
-    Folder(#[source] std::io::Error),
-    #[error("the folder is not empty; back up to a new one")]
-    FolderInUse,
-    #[error("the folder holds no complete backup, because its file `fingerprints` cannot be read")]
-    NoBackup(#[source] std::io::Error),
-    #[error("the fingerprints cannot be read or written")]
-    Fingerprints(#[from] std::io::Error),
+    #[error("{at} cannot be read or written: {cause}")]
+    Backup { at: String, cause: String },
+    #[error("{0} is not empty; back up to a new place")]
+    InUse(String),
+    #[error("{0} holds no complete backup, because there is no `fingerprints`")]
+    NoBackup(String),
+    #[error("{0} is no place in an object store, which has the form s3://BUCKET/PREFIX")]
+    NoObjectStore(String),
+    #[error("an object store is sent the dump as one stream; leave out --jobs")]
+    OneStream,
     #[error("the database is not empty; restore into a new one")]
     NotEmpty,
     #[error("{0}")]
@@ -105,12 +111,37 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The file or the object of a backup that has this name cannot be read or written.
+    pub(crate) fn backup(name: &str, error: &(dyn StdError + 'static)) -> Self {
+        let at = name.to_owned();
+        let cause = cause(error);
+        Self::Backup { at, cause }
+    }
+
     /// The exit code of the tool.
     pub(super) const fn exit_code(&self) -> u8 {
         if matches!(self, Self::NoSuchRow | Self::Unmakeable(_) | Self::NotMade) {
             EXIT_NOT_MADE
+        } else if matches!(self, Self::NoObjectStore(_) | Self::OneStream) {
+            EXIT_ARGUMENTS
         } else {
             EXIT_FAILURE
         }
+    }
+}
+
+/// What was wrong in the first place. An object store says it in XML.
+fn cause(error: &(dyn StdError + 'static)) -> String {
+    let innermost = std::iter::successors(Some(error), |&error| error.source()).last();
+    let text = innermost.unwrap_or(error).to_string();
+    let element = |name: &str| {
+        let (_, from) = text.split_once(&format!("<{name}>"))?;
+        let (value, _) = from.split_once(&format!("</{name}>"))?;
+        Some(value)
+    };
+    match (element("Code"), element("Message")) {
+        (Some(code), Some(message)) => format!("the object store answered {code}, {message}"),
+        (Some(code), None) => format!("the object store answered {code}"),
+        (None, _) => text.trim_end_matches([':', ' ']).to_owned(),
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const NOT_WHOLE: i32 = 2;
 
 /// What the tool printed last, as JSON.
-fn findings(tool: &Output) -> Value {
+pub(super) fn findings(tool: &Output) -> Value {
     let text = std::str::from_utf8(&tool.stdout).unwrap();
     let last = text.lines().last().unwrap_or_else(|| panic!("{tool:?}"));
     serde_json::from_str(last).unwrap()
@@ -25,14 +25,19 @@ async fn back_up(app: &App, folder: &Path) -> Output {
     Process::operators_tool(&app.settings, &arguments).await
 }
 
-/// What the check says of the database of a test that was damaged by this SQL, compared with a backup or not.
-async fn found_after(app: &App, damage: &str, backup: Option<&Path>) -> Vec<(i64, String)> {
+/// Damages the database of a test by this SQL, in spite of its triggers.
+pub(super) async fn damage(app: &App, damage: &str) {
     let damage = format!("set session_replication_role = replica; {damage}");
     let mut connection = app.database.pool.acquire().await.unwrap().detach();
     let damaged = sqlx::raw_sql(AssertSqlSafe(damage))
         .execute(&mut connection)
         .await;
     damaged.unwrap();
+}
+
+/// What the check says of the database of a test that was damaged by this SQL, compared with a backup or not.
+async fn found_after(app: &App, sql: &str, backup: Option<&Path>) -> Vec<(i64, String)> {
+    damage(app, sql).await;
     let mut arguments = vec!["check"];
     if let Some(folder) = backup {
         arguments.extend(["--backup", folder.to_str().unwrap()]);
@@ -137,8 +142,9 @@ async fn a_folder_that_is_not_empty_is_left_as_it_is() {
     std::fs::write(folder.path().join("notes"), "mine").unwrap();
     let tool = back_up(&app, folder.path()).await;
     assert_eq!(tool.status.code(), Some(1), "{tool:?}");
+    let says = format!("the folder {} is not empty", folder.path().display());
     assert!(
-        String::from_utf8_lossy(&tool.stderr).contains("the folder is not empty"),
+        String::from_utf8_lossy(&tool.stderr).contains(&says),
         "{tool:?}"
     );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
