@@ -143,7 +143,7 @@ fn every_metric_is_in_the_list_that_describes_it() {
 }
 
 /// What metrics are measured in: units, and kinds of things that they count.
-const UNITS: [&str; 12] = [
+const UNITS: [&str; 13] = [
     "actions",
     "assignments",
     "bytes",
@@ -151,6 +151,7 @@ const UNITS: [&str; 12] = [
     "connections",
     "epoch",
     "events",
+    "lists",
     "passwords",
     "position",
     "rows",
