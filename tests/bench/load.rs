@@ -45,7 +45,8 @@ pub(crate) async fn at_rate<C: Client>(
 }
 
 /// Has requests arrive at a fixed rate while something else is done, without a warm-up; also returns the result of
-/// what was done.
+/// what was done. Requests that wait when it is done are not sent any more: where more arrive than can be answered, they
+/// would keep the load up for as long again.
 pub(crate) async fn at_rate_during<C: Client, T>(
     clients: &mut Vec<C>,
     per_second: f64,
@@ -135,6 +136,8 @@ struct Schedule {
     /// The time between two requests. Without it a request is due when a client is free.
     interval: Option<Duration>,
     arrived: AtomicU32,
+    /// Whether requests that were due before the end are sent after it.
+    sends_late: bool,
 }
 
 impl Schedule {
@@ -148,6 +151,7 @@ impl Schedule {
             until: OnceLock::from(from + duration),
             interval,
             arrived: AtomicU32::new(0),
+            sends_late: true,
         })
     }
 
@@ -160,6 +164,7 @@ impl Schedule {
             until: OnceLock::new(),
             interval: Some(interval),
             arrived: AtomicU32::new(0),
+            sends_late: false,
         })
     }
 
@@ -173,7 +178,7 @@ impl Schedule {
         let due = self.interval.map_or(now, |interval| {
             self.start + interval * self.arrived.fetch_add(1, Relaxed)
         });
-        if self.is_over(due) {
+        if self.is_over(due) || !self.sends_late && self.is_over(now) {
             return None;
         }
         if due > now {
