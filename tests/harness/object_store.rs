@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -163,6 +164,8 @@ async fn answer(
         std::future::pending::<()>().await;
     }
     if is(&watch.refused) {
+        // A client that is still sending would see a closed connection, and no answer.
+        let _ = request.into_body().collect().await;
         let mut refusal = Response::new(Body::empty());
         *refusal.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         return Ok(refusal);
