@@ -73,8 +73,7 @@ enum Command {
     /// of each event is stored. The exit code is 2 if the database is not whole; then the backup is not complete.
     /// Needs `TIDEMARK_DATABASE__OWNER_URL`, and for an object store the settings of the section `object_store`.
     #[command(
-        after_help = "Examples: tidemark-projector backup /backups/2026-11-26 --jobs 4\n          \
-                            tidemark-projector backup --to s3://backups/tidemark/2026-11-26"
+        after_help = "Example: tidemark-projector backup --to s3://backups/tidemark/2026-11-26"
     )]
     Backup(backup::BackUp),
     /// Restore a backup into an empty database, and check it
@@ -82,8 +81,7 @@ enum Command {
     /// Runs `pg_restore`, and then checks the log and compares each event with the backup. The exit code is 2 if the
     /// database is not whole. Needs the same settings as `backup`.
     #[command(
-        after_help = "Examples: tidemark-projector restore /backups/2026-11-26\n          \
-                            tidemark-projector restore --from s3://backups/tidemark/2026-11-26"
+        after_help = "Example: tidemark-projector restore --from s3://backups/tidemark/2026-11-26"
     )]
     Restore(backup::Restore),
     /// Check that the log of a database is whole and that nothing is ahead of it
