@@ -108,8 +108,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Drops an action. The key names it, so that a command which is repeated because its end was not seen records nothing
-/// more.
+/// Drops an action, which is put on record first.
 async fn drop_action(
     config: &Config,
     pool: &TimedPool,
@@ -131,17 +130,15 @@ async fn drop_action(
         "target": target,
         "reason": reason,
     });
-    let key = format!("drop-{reactor}-{position:016}-{target}");
     let command_api = CommandApi::new(config)?;
-    command_api.record("/v1/drops", Some(key), &body).await?;
+    command_api.record_once("/v1/drops", &body, "").await?;
     let dropped = reacting::given_up::drop_action(pool, reactor, *position, target);
     pool.with_timeout(dropped).await?;
     print("The action is dropped.");
     Ok(())
 }
 
-/// Puts the retry on record. The key names the attempt that was refused, so that a command which is repeated
-/// because its end was not seen records nothing more.
+/// Puts the retry of the attempt that was refused on record.
 async fn record(config: &Config, action: &GivenUpAction, reason: &str) -> Result<(), Error> {
     let GivenUpAction {
         reactor,
@@ -158,9 +155,8 @@ async fn record(config: &Config, action: &GivenUpAction, reason: &str) -> Result
         "refusal": refusal,
         "reason": reason,
     });
-    let key = format!("{reactor}-{position:016}-{target}-{attempts}");
     CommandApi::new(config)?
-        .record("/v1/retries", Some(key), &body)
+        .record_once("/v1/retries", &body, &attempts.to_string())
         .await
         .map(drop)
 }

@@ -176,7 +176,7 @@ fn program(name: &str, config: &Config, place: &Place, jobs: NonZeroU8) -> Resul
     Ok(command)
 }
 
-/// Starts a program.
+/// Starts `pg_dump` or `pg_restore`.
 fn spawn(command: &mut Command) -> Result<Child, Error> {
     command.spawn().map_err(|error| {
         let name = command.as_std().get_program().to_string_lossy();

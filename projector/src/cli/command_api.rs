@@ -3,10 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tidemark_platform::Config;
 use tidemark_platform::auth::ServiceCredential;
 use tidemark_platform::tidemark::{HEADER, Token};
@@ -75,15 +78,29 @@ impl<'a> CommandApi<'a> {
     ///
     /// # Errors
     /// If it is not answered, or refused: then nothing may be done.
-    pub(super) async fn record(
+    pub(super) async fn record(&self, path: &str, body: &Value) -> Result<i64, Error> {
+        accepted(self.post(path, None, body).await?)
+    }
+
+    /// The same for a command that an operator repeats because its end was not seen, and that then records nothing more.
+    /// `attempt` is what tells it from the same command after another failure.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub(super) async fn record_once(
         &self,
         path: &str,
-        key: Option<String>,
         body: &Value,
+        attempt: &str,
     ) -> Result<i64, Error> {
-        let answer = self.post(path, key, body).await?;
-        answer.map_err(|refusal| Error::Refused(refusal.to_string()))
+        // Names of reactors and targets may be longer than a key.
+        let key = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{path} {body} {attempt}")));
+        accepted(self.post(path, Some(key), body).await?)
     }
+}
+
+fn accepted(answer: Result<i64, Refusal>) -> Result<i64, Error> {
+    answer.map_err(|refusal| Error::Refused(refusal.to_string()))
 }
 
 #[derive(Deserialize)]

@@ -2,12 +2,9 @@
 
 use std::process::ExitCode;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Subcommand, value_parser};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
 use tidemark_read_models::operations::parked;
@@ -131,8 +128,7 @@ async fn find(pool: &TimedPool, row: &Row) -> Result<ParkedRow, Error> {
     }
 }
 
-/// Puts the repair on record. The key names the order and the attempt that failed, so that a command which is repeated
-/// because its end was not seen records nothing more.
+/// Puts the repair of the attempt that failed on record.
 async fn record(config: &Config, row: &ParkedRow, remedy: &str, reason: &str) -> Result<(), Error> {
     let body = json!({
         "read_model": row.read_model,
@@ -141,10 +137,9 @@ async fn record(config: &Config, row: &ParkedRow, remedy: &str, reason: &str) ->
         "remedy": remedy,
         "reason": reason,
     });
-    let order = format!("{body} {} {}", row.generation, row.attempts);
-    let key = URL_SAFE_NO_PAD.encode(Sha256::digest(order));
+    let attempt = format!("{} {}", row.generation, row.attempts);
     CommandApi::new(config)?
-        .record("/v1/repairs", Some(key), &body)
+        .record_once("/v1/repairs", &body, &attempt)
         .await
         .map(drop)
 }

@@ -139,7 +139,7 @@ async fn record(config: &Config, order: Order, arguments: &Generations) -> Resul
         "reason": arguments.reason,
     });
     CommandApi::new(config)?
-        .record("/v1/rebuilds", None, &body)
+        .record("/v1/rebuilds", &body)
         .await
         .map(drop)
 }

@@ -37,7 +37,7 @@ pub(super) async fn rebuild_row(
         "reason": arguments.order.reason,
     });
     let ordered_at = CommandApi::new(config)?
-        .record("/v1/repairs", None, &body)
+        .record("/v1/repairs", &body)
         .await?;
     if arguments.detach {
         print("The row is made anew when its projector comes to the order.");

@@ -88,7 +88,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
         Command::Adopt { reason } => {
             let api = CommandApi::new(config)?;
             let body = json!({ "reason": reason });
-            api.record("/v1/adoptions", None, &body).await?;
+            api.record("/v1/adoptions", &body).await?;
             print(
                 "The relay adopts what the topics hold when it comes to this order, if the fork is declared.",
             );
@@ -96,7 +96,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
         Command::Republish { reason, from } => {
             let api = CommandApi::new(config)?;
             let body = json!({ "from_position": from, "reason": reason });
-            api.record("/v1/republications", None, &body).await?;
+            api.record("/v1/republications", &body).await?;
             print(&format!(
                 "The relay publishes the log again from position {from} when it comes to this order."
             ));

@@ -65,7 +65,7 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
                 body["shared_up_to"] = position.into();
             }
             let api = CommandApi::new(config)?;
-            api.record("/v1/forks", None, &body).await?;
+            api.record("/v1/forks", &body).await?;
             if let Some(present) = list(&pool).await?.first() {
                 print(&line(present));
             }
