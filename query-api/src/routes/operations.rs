@@ -1,6 +1,6 @@
 //! How everything is that follows the log, what waits for it, and the timelines of the log, as the operators' tool shows
-//! it too. Only operators
-//! see it. The role in the access token decides, because this must be answered also when read models stand still.
+//! it too. Only operators see it. The role in the access token decides, because this must be answered also when read
+//! models stand still.
 
 mod given_up;
 mod parked;

@@ -25,7 +25,7 @@ pub struct Timeline {
     /// The service by which the operator did.
     #[schema(example = "service:operator")]
     pub declared_by: Option<String>,
-    /// Why.
+    /// Why the operator declared it.
     #[schema(example = "the backup of Monday was restored")]
     pub reason: Option<String>,
 }

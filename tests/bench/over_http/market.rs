@@ -98,7 +98,7 @@ impl Market {
 /// A bid that was sent.
 pub(super) struct Bid {
     pub(super) auction: Uuid,
-    /// In cents.
+    /// The amount of the bid in cents.
     pub(super) amount: i64,
     pub(super) is_accepted: bool,
     pub(super) tidemark: Option<String>,

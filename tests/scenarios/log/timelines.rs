@@ -21,7 +21,7 @@ struct Case {
     lost: Answer,
 }
 
-/// Declares a fork.
+/// Has the operators' tool declare a fork with these arguments.
 pub(crate) async fn fork(app: &App, arguments: &[&str]) {
     let fork = ["timeline", "fork", "--reason", "as an exercise"];
     let arguments = [&fork, arguments].concat();

@@ -71,13 +71,13 @@ async fn request(
     caller: Caller,
     Json(body): Json<NewRepair>,
 ) -> Result<Response, Problem> {
-    let remedy = match (body.remedy, body.position) {
-        (NewRemedy::Retry, Some(position)) => {
-            Remedy::Retry(app.executor.log_position(position).await?)
-        }
-        (NewRemedy::Skip, Some(position)) => {
-            Remedy::Skip(app.executor.log_position(position).await?)
-        }
+    let position = match body.position {
+        Some(stated) => Some(app.executor.log_position(stated).await?),
+        None => None,
+    };
+    let remedy = match (body.remedy, position) {
+        (NewRemedy::Retry, Some(position)) => Remedy::Retry(position),
+        (NewRemedy::Skip, Some(position)) => Remedy::Skip(position),
         (NewRemedy::Rebuild, None) => Remedy::Rebuild,
         (NewRemedy::Retry | NewRemedy::Skip, None) => return Err(invalid("is missing")),
         (NewRemedy::Rebuild, Some(_)) => return Err(invalid("must not be given")),
