@@ -169,11 +169,7 @@ async fn run_assignments(
         pool: prompt_pool,
         holder,
         build: Build::new(&workers, PROCESS_MANAGERS),
-        source: Source {
-            ring,
-            log: Log::new(workers.pool),
-            blocked,
-        },
+        source: Source::new(ring, Log::new(workers.pool), blocked, &workers.config),
         settings,
     };
     tokio::join!(runner.run(stop.clone()), controller.run(stop));

@@ -39,6 +39,7 @@ pub(crate) fn page(events: &[Arc<Recorded>]) -> Page {
         events: events.to_vec(),
         to: events.last().unwrap().point(),
         has_more: false,
+        is_to_be_written: false,
     }
 }
 

@@ -86,7 +86,8 @@ impl Storage {
                    coalesce(timeline, (select timeline from log_head)) as "timeline!",
                    last_removal,
                    log_holds(position, event_id) as "is_in_log!",
-                   case when state = 'building' then throttle end as throttle
+                   state = 'building' as "is_building!",
+                   throttle
               from checkpoints
               join generations
              using (read_model, generation)
@@ -107,6 +108,7 @@ impl Storage {
             timeline: found.timeline,
             is_in_log: found.is_in_log,
             last_removal: found.last_removal,
+            is_building: found.is_building,
             throttle: found.throttle,
         })
     }

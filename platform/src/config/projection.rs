@@ -34,6 +34,7 @@ pub struct Projection {
     pub ring_events_max: usize,
     #[garde(custom(positive))]
     pub ring_bytes_max: usize,
+    pub pages_bytes_max: usize,
     pub cache_rows_max: usize,
     pub cache_bytes_max: usize,
     #[garde(custom(positive))]

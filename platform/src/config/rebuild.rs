@@ -17,6 +17,13 @@ pub struct Rebuild {
     #[garde(custom(positive))]
     pub lease_ms: u64,
     pub level_events: u32,
+    #[garde(range(min = 1, max = 1024))]
+    pub at_once: u32,
+    pub gives_way_ms: u64,
+    #[garde(range(min = 1, max = 100))]
+    pub share_percent: u32,
+    #[garde(custom(positive))]
+    pub batch_max: usize,
     #[garde(custom(positive))]
     pub compare_rows_max: u32,
     #[garde(custom(positive))]

@@ -10,12 +10,12 @@ use tidemark_platform::config::Projection;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::build_pace::BuildPace;
 use super::failure::{FailureKind, SubscriberError};
 use super::measurements::Measurements;
 use super::page::{Page, page_limits};
 use super::source::{Reader, Source};
 use super::subscriber::{Subscriber, SubscriberId};
-use super::throttle::Throttle;
 
 /// Why a subscriber no longer applies the log.
 enum Ended {
@@ -44,7 +44,7 @@ pub(crate) async fn follow(
     } = subscriber.id();
     tracing::info!(kind, name, generation, shard, "following the log");
     let measurements = Measurements::new(subscriber.id(), source.blocked.clone());
-    let pool = source.log.pool().clone();
+    let pool = source.pages.pool().clone();
     let mut reader = source.reader(subscriber.event_types(), page_limits(&settings));
     let check_pause = Duration::from_millis(settings.check_ms);
     loop {
@@ -133,9 +133,9 @@ async fn apply_pages(
     reader.restart();
     let mut point = pool.with_timeout(subscriber.start()).await?;
     let mut checkpoint = point.position;
-    let events_per_second = subscriber.events_per_second();
-    reader.limit(events_per_second);
-    let mut throttle = events_per_second.map(|events| Throttle::new(events, checkpoint));
+    let building = subscriber.building();
+    reader.limit(building.and_then(|it| it.events_per_second));
+    let mut pace = building.map(|it| BuildPace::new(it, reader.build_turns(), checkpoint));
     let mut checks = interval(check_pause);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -144,7 +144,7 @@ async fn apply_pages(
         if until.is_some_and(|until| checkpoint >= until) {
             return Ok(Ended::Stopped);
         }
-        let page = tokio::select! {
+        let mut page = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Ended::Stopped),
             _ = checks.tick(), if subscriber.needs_check() => {
@@ -154,6 +154,17 @@ async fn apply_pages(
             }
             page = reader.next(point) => page?,
         };
+        let turn = match &pace {
+            Some(pace) if page.has_more => {
+                let Some((turn, rest)) = stop.run_until_cancelled(pace.begin(&mut page)).await
+                else {
+                    return Ok(Ended::Stopped);
+                };
+                reader.put_back(rest);
+                Some(turn)
+            }
+            _ => None,
+        };
         let began = Instant::now();
         let applied = pool.with_timeout(subscriber.apply(point, &page)).await?;
         if !page.has_more && applied.checkpoint == page.to.position {
@@ -162,13 +173,13 @@ async fn apply_pages(
         measurements.applied(applied.point.position - point.position);
         point = applied.point;
         checkpoint = applied.checkpoint;
-        if !page.has_more && point.position >= reader.head() && throttle.take().is_some() {
+        if !page.has_more && point.position >= reader.head() && pace.take().is_some() {
             reader.limit(None);
         }
-        if let Some(throttle) = &throttle {
-            tokio::select! {
-                () = stop.cancelled() => return Ok(Ended::Stopped),
-                () = throttle.wait(point.position) => {}
+        if let Some(pace) = &pace {
+            let waiting = pace.end(turn, point.position);
+            if stop.run_until_cancelled(waiting).await.is_none() {
+                return Ok(Ended::Stopped);
             }
         }
         if let Some(error) = applied.blocked_by {

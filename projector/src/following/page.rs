@@ -15,6 +15,8 @@ pub(crate) struct Page {
     pub(crate) to: LogPoint,
     /// Whether the log had more events after `to` when the page was read.
     pub(crate) has_more: bool,
+    /// Whether what it changes is to be written at once, although the log has more.
+    pub(crate) is_to_be_written: bool,
 }
 
 /// How much of the log is read at once.
@@ -26,6 +28,19 @@ pub(super) fn page_limits(settings: &Projection) -> PageLimits {
 }
 
 impl Page {
+    /// Keeps so many events, and returns a page with the others, if there are any.
+    pub(super) fn split_off(&mut self, events: usize) -> Option<Self> {
+        let others = self.events.split_off(events.min(self.events.len()));
+        let last = self.events.last().filter(|_| !others.is_empty())?.point();
+        let rest = Self {
+            events: others,
+            ..*self
+        };
+        self.to = last;
+        self.has_more = true;
+        Some(rest)
+    }
+
     /// The last event of the page before a position.
     pub(crate) fn before(&self, position: i64) -> Option<LogPoint> {
         let mut earlier = self

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
 use tidemark_event_store::PageLimits;
@@ -25,6 +26,8 @@ pub(crate) struct Ring {
 struct Head {
     /// The last position that the feed gave.
     position: i64,
+    /// When the feed gave it.
+    at: Option<Instant>,
     /// How often the ring was discarded.
     discarded: u64,
 }
@@ -88,7 +91,10 @@ impl Ring {
             }
             measure(&buffer);
         }
-        self.head.send_modify(|it| it.position = head);
+        self.head.send_modify(|it| {
+            it.position = head;
+            it.at = Some(Instant::now());
+        });
     }
 
     /// The events after a point, as many as `max` allows, and no events if the feed has given none yet. `None` if they have left the
@@ -115,6 +121,7 @@ impl Ring {
         Some(Page {
             to: events.last().map_or(point, |event| event.point()),
             has_more: skipped + events.len() < buffer.events.len(),
+            is_to_be_written: false,
             events,
         })
     }
@@ -122,6 +129,11 @@ impl Ring {
     /// The last position that the feed gave.
     pub(crate) fn head(&self) -> i64 {
         self.head.borrow().position
+    }
+
+    /// Whether the feed has given an event within this time.
+    pub(super) fn has_grown_within(&self, time: Duration) -> bool {
+        self.head.borrow().at.is_some_and(|at| at.elapsed() < time)
     }
 
     /// How often the ring was discarded because the log was not the one that it was.

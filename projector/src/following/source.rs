@@ -6,10 +6,13 @@ use std::sync::Arc;
 use metrics::counter;
 use tidemark_event_store::{FollowError, Log, PageLimits};
 use tidemark_events::LogPoint;
+use tidemark_platform::Config;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::blocked::Blocked;
+use super::build_turns::BuildTurns;
+use super::log_pages::{LogPages, PageReader, Types};
 use super::page::Page;
 use super::ring::Ring;
 
@@ -19,19 +22,22 @@ const PAGES_AHEAD: usize = 2;
 /// The log from any position on, for many subscribers at once, none of which delays another.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
-    pub(crate) ring: Arc<Ring>,
-    pub(crate) log: Log,
+    ring: Arc<Ring>,
+    pub(super) pages: Arc<LogPages>,
+    build_turns: Arc<BuildTurns>,
     /// Where a subscriber that cannot go on says so.
-    pub(crate) blocked: Blocked,
+    pub(super) blocked: Blocked,
 }
 
 /// Reads the log for one subscriber.
 pub(crate) struct Reader {
     source: Source,
-    wanted: Option<Arc<[&'static str]>>,
+    wanted: Types,
     page_max: PageLimits,
     /// The most events in a page, if less than `page_max` allows.
     limit: i64,
+    /// What was cut off the last page.
+    rest: Option<Page>,
     read_ahead: Option<ReadAhead>,
     /// How often the ring had been discarded when this reader started.
     discarded: u64,
@@ -44,6 +50,16 @@ struct ReadAhead {
 }
 
 impl Source {
+    /// Subscribers that take what is new from this ring.
+    pub(crate) fn new(ring: Arc<Ring>, log: Log, blocked: Blocked, config: &Config) -> Self {
+        Self {
+            pages: Arc::new(LogPages::new(log, config.projection.pages_bytes_max)),
+            build_turns: Arc::new(BuildTurns::new(&config.rebuild, Arc::clone(&ring))),
+            ring,
+            blocked,
+        }
+    }
+
     /// A reader for a subscriber that wants events of these types, or all, in pages of at most `page_max`.
     pub(crate) fn reader(self, wanted: Option<Vec<&'static str>>, page_max: PageLimits) -> Reader {
         Reader {
@@ -52,6 +68,7 @@ impl Source {
             wanted: wanted.map(Arc::from),
             page_max,
             limit: i64::MAX,
+            rest: None,
             read_ahead: None,
         }
     }
@@ -60,6 +77,7 @@ impl Source {
 impl Reader {
     /// Discards the pages that were read ahead, so that reading may continue at any point.
     pub(crate) fn restart(&mut self) {
+        self.rest = None;
         self.read_ahead = None;
         self.discarded = self.source.ring.discarded();
     }
@@ -68,6 +86,16 @@ impl Reader {
     pub(crate) fn limit(&mut self, events: Option<u32>) {
         self.limit = events.map_or(i64::MAX, i64::from);
         self.read_ahead = None;
+    }
+
+    /// Takes back what was cut off the last page.
+    pub(crate) fn put_back(&mut self, rest: Option<Page>) {
+        self.rest = rest;
+    }
+
+    /// The turns of what this process builds.
+    pub(crate) fn build_turns(&self) -> Arc<BuildTurns> {
+        Arc::clone(&self.source.build_turns)
     }
 
     /// The last position that the feed of this process gave.
@@ -89,6 +117,9 @@ impl Reader {
             if self.source.ring.discarded() > self.discarded {
                 return Err(FollowError::OtherLog(after.position));
             }
+            if let Some(rest) = self.rest.take() {
+                return Ok(rest);
+            }
             if let Some(page) = self.source.ring.after(after, page_max) {
                 self.read_ahead = None;
                 if page.to != after {
@@ -96,8 +127,8 @@ impl Reader {
                 }
             } else {
                 let read_ahead = self.read_ahead.get_or_insert_with(|| {
-                    let (log, wanted) = (self.source.log.clone(), self.wanted.clone());
-                    ReadAhead::start(log, wanted, after, page_max)
+                    let pages = Arc::clone(&self.source.pages);
+                    ReadAhead::start(pages.reader(self.wanted.clone()), after, page_max)
                 });
                 if let Some(page) = read_ahead.pages.recv().await {
                     let page = page?;
@@ -116,18 +147,11 @@ impl Reader {
 }
 
 impl ReadAhead {
-    fn start(
-        log: Log,
-        wanted: Option<Arc<[&'static str]>>,
-        after: LogPoint,
-        page_max: PageLimits,
-    ) -> Self {
+    fn start(reader: PageReader, after: LogPoint, page_max: PageLimits) -> Self {
         let (pages, received) = mpsc::channel(PAGES_AHEAD);
         let reading = async move {
-            if let Err(error) =
-                read_to_the_head(&log, wanted.as_deref(), after, page_max, &pages).await
-            {
-                // Sending fails only if the reader was dropped, which then needs no error either.
+            if let Err(error) = read_to_the_head(&reader, after, page_max, &pages).await {
+                // Sending fails only if the subscriber was dropped, which then needs no error either.
                 let _ = pages.send(Err(error)).await;
             }
         };
@@ -138,25 +162,26 @@ impl ReadAhead {
     }
 }
 
-/// Reads the wanted events alone: positions have no gaps, so a page is known to end at `to` without the
-/// events that are not wanted, of which at most the one at `to` is read.
+/// Reads the wanted events, and perhaps others: positions have no gaps, so a page is known to end at `to` without the
+/// events that are not wanted.
 async fn read_to_the_head(
-    log: &Log,
-    wanted: Option<&[&str]>,
+    reader: &PageReader,
     mut after: LogPoint,
     page_max: PageLimits,
     pages: &mpsc::Sender<Result<Page, FollowError>>,
 ) -> Result<(), FollowError> {
-    let head = log.head().await?.position;
+    let head = reader.head().await?;
     while after.position < head {
-        let up_to = after.position.saturating_add(page_max.events).min(head);
-        let events = log.follow(after, up_to, wanted, page_max.bytes).await?;
-        let last = events.last().ok_or(FollowError::OtherLog(up_to))?;
-        let to = last.point();
+        let events = reader.page(after, head, page_max).await?;
+        let to = match events.last() {
+            Some(last) => last.point(),
+            None => return Err(FollowError::OtherLog(head)),
+        };
         let page = Page {
-            events: events.into_iter().map(Arc::new).collect(),
+            events,
             to,
             has_more: to.position < head,
+            is_to_be_written: false,
         };
         if pages.send(Ok(page)).await.is_err() {
             break;

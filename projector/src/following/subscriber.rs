@@ -22,8 +22,8 @@ pub(crate) trait Subscriber: Send {
     /// checkpoint. Storing may be left to the next page, or to [`Subscriber::check`].
     async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError>;
 
-    /// How many events it may apply in a second until it has reached the end of the log; `None` if as many as it can.
-    fn events_per_second(&self) -> Option<u32> {
+    /// How it may apply the log until it has reached its end, if it belongs to a generation that is built.
+    fn building(&self) -> Option<Building> {
         None
     }
 
@@ -44,6 +44,13 @@ pub(crate) trait Subscriber: Send {
 
     /// Stores why nothing after the checkpoint `at` can be applied, for operators.
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError>;
+}
+
+/// How a generation is built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Building {
+    /// How many events may be applied in a second; `None` if as many as can be.
+    pub(crate) events_per_second: Option<u32>,
 }
 
 /// The id of a subscriber in measurements and logs.

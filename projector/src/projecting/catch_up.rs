@@ -40,11 +40,8 @@ pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<()
     };
     let followed = shards::actual(&pool, &workers.shards).await?;
     // A ring that is never started sends every worker to the log.
-    let source = Source {
-        ring: Arc::new(Ring::new(0, 0)),
-        log: Log::new(pool),
-        blocked: Blocked::default(),
-    };
+    let ring = Arc::new(Ring::new(0, 0));
+    let source = Source::new(ring, Log::new(pool), Blocked::default(), config);
     let mut running = JoinSet::new();
     for followed in shards::of::<M>(&followed) {
         for shard in Shard::all(followed.shards) {

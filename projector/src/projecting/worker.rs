@@ -26,7 +26,7 @@ use super::redis_writer::RedisWriterHandle;
 use super::rows::{Changed, RowError, Rows, read_row};
 use crate::following::failure::{EventError, SubscriberError};
 use crate::following::page::Page;
-use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
+use crate::following::subscriber::{Applied, Building, Subscriber, SubscriberId};
 
 /// The stored types of operators' orders about one row.
 pub(super) const ORDER_TYPES: [&str; 3] = [
@@ -46,8 +46,8 @@ pub(crate) struct Worker<M: ReadModel> {
     pub(super) rows: Rows<M>,
     /// The stored checkpoint.
     pub(super) checkpoint: LogPoint,
-    /// How many events may be applied in a second.
-    throttle: Option<u32>,
+    /// Whether the shard belongs to a generation that is built, and how.
+    building: Option<Building>,
     /// When the first event after the checkpoint was applied.
     unwritten_since: Option<Instant>,
     limits: Limits,
@@ -92,7 +92,7 @@ impl<M: ReadModel> Worker<M> {
             parking: Parking::default(),
             rows: Rows::new(),
             checkpoint: LogPoint::START,
-            throttle: None,
+            building: None,
             unwritten_since: None,
             limits: Limits {
                 cached_rows: settings.cache_rows_max,
@@ -327,7 +327,9 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         self.unwritten_since = None;
         let stored = self.storage.checkpoint().await?;
         self.checkpoint = stored.point;
-        self.throttle = stored.throttle.map(i32::unsigned_abs);
+        self.building = stored.is_building.then(|| Building {
+            events_per_second: stored.throttle.map(i32::unsigned_abs),
+        });
         if !stored.is_in_log {
             let error = SubscriberError::NotInLog(stored.point.position);
             let reason = error.to_string();
@@ -349,7 +351,8 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         let to = blocked
             .as_ref()
             .map_or(page.to, |(at, _)| page.before(*at).unwrap_or(from));
-        if blocked.is_some() || !page.has_more || !self.may_defer_writing() {
+        let may_defer = page.has_more && !page.is_to_be_written && self.may_defer_writing();
+        if blocked.is_some() || !may_defer {
             self.write(to, !page.has_more).await?;
         }
         Ok(Applied {
@@ -359,8 +362,8 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         })
     }
 
-    fn events_per_second(&self) -> Option<u32> {
-        self.throttle
+    fn building(&self) -> Option<Building> {
+        self.building
     }
 
     fn parked(&self) -> usize {

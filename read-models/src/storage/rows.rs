@@ -187,6 +187,8 @@ pub struct Checkpoint {
     /// one is brought up to date by the rows that changed since. An older copy must be read anew, because a
     /// removed row leaves no trace.
     pub last_removal: i64,
+    /// Whether the generation is built, and does not serve yet.
+    pub is_building: bool,
     /// How many events the shard may apply in a second while its generation is built; `None` if as many as it can.
     pub throttle: Option<i32>,
 }

@@ -64,6 +64,7 @@ const OTHER: CategoryId = CategoryId(Uuid::from_u128(12));
 fn page_with_more(events: &[Arc<Recorded>]) -> Page {
     Page {
         has_more: true,
+        is_to_be_written: false,
         ..page(events)
     }
 }

@@ -60,12 +60,10 @@ struct Projector {
 impl Projector {
     /// A projector of a build that folds the read model `idle` by these versions of its fold.
     fn new(database: &Database, holder: u128, fold_versions: &[i32]) -> Self {
-        let settings = database
-            .config(&[
-                ("TIDEMARK_PROJECTION__LEASE_MS", "60000"),
-                ("TIDEMARK_PROJECTION__BLOCKED_RETRY_MS", "1"),
-            ])
-            .projection;
+        let config = database.config(&[
+            ("TIDEMARK_PROJECTION__LEASE_MS", "60000"),
+            ("TIDEMARK_PROJECTION__BLOCKED_RETRY_MS", "1"),
+        ]);
         let holder = Uuid::from_u128(holder);
         let pool = database.pool.clone();
         let fold = |version: &i32| -> (String, MakeWorker) {
@@ -76,20 +74,21 @@ impl Projector {
             leases: Leases::new(
                 pool.clone(),
                 holder,
-                Duration::from_millis(settings.lease_ms),
+                Duration::from_millis(config.projection.lease_ms),
             ),
             holder,
             build: Build {
                 folds: fold_versions.iter().map(fold).collect(),
                 reactors: BTreeMap::new(),
             },
-            source: Source {
-                ring: Arc::new(Ring::new(1, 1)),
-                log: Log::new(pool.clone()),
-                blocked: Blocked::default(),
-            },
+            source: Source::new(
+                Arc::new(Ring::new(1, 1)),
+                Log::new(pool.clone()),
+                Blocked::default(),
+                &config,
+            ),
             pool,
-            settings,
+            settings: config.projection,
         };
         Self {
             runner,

@@ -94,6 +94,13 @@ async fn an_event_that_cannot_be_read_blocks_where_only_its_data_tells_its_rows(
     assert_eq!(database.parked().await, []);
 }
 
+/// The log, which no feed follows.
+fn source(database: &Database, blocked: Blocked) -> Source {
+    let ring = Arc::new(Ring::new(10, 1 << 20));
+    let log = Log::new(database.pool.clone());
+    Source::new(ring, log, blocked, &database.config(&[]))
+}
+
 #[tokio::test]
 async fn a_worker_stops_at_an_event_that_needs_a_newer_build() {
     let database = Database::new("newer").await;
@@ -102,11 +109,7 @@ async fn a_worker_stops_at_an_event_that_needs_a_newer_build() {
         ..activated(2, CATEGORY)
     };
     database.append(&[activated(1, CATEGORY), newer]).await;
-    let source = Source {
-        ring: Arc::new(Ring::new(10, 1 << 20)),
-        log: Log::new(database.pool.clone()),
-        blocked: Blocked::default(),
-    };
+    let source = source(&database, Blocked::default());
     let settings = database.config(&[]).projection;
     follow(
         Box::new(worker(&database)),
@@ -132,11 +135,7 @@ async fn a_row_that_a_newer_build_has_written_is_left_to_it() {
         .await
         .unwrap();
     database.append(&[activated(1, CATEGORY)]).await;
-    let source = Source {
-        ring: Arc::new(Ring::new(10, 1 << 20)),
-        log: Log::new(database.pool.clone()),
-        blocked: Blocked::default(),
-    };
+    let source = source(&database, Blocked::default());
     let settings = database.config(&[]).projection;
     let worker = Box::new(worker(&database));
     follow(worker, source, settings, None, CancellationToken::new()).await;
@@ -162,11 +161,7 @@ async fn a_batch_that_postgres_refuses_as_a_whole_blocks_the_worker_and_is_shown
         .unwrap();
     database.append(&[activated(1, CATEGORY)]).await;
     let blocked = Blocked::default();
-    let source = Source {
-        ring: Arc::new(Ring::new(10, 1 << 20)),
-        log: Log::new(database.pool.clone()),
-        blocked: blocked.clone(),
-    };
+    let source = source(&database, blocked.clone());
     let (settings, stop) = (database.config(&[]).projection, CancellationToken::new());
     let worker = Box::new(worker(&database));
     let following = tokio::spawn(follow(worker, source, settings, None, stop.clone()));
