@@ -34,6 +34,26 @@ pub(crate) async fn saturate<C: Client>(clients: &mut Vec<C>, duration: Duration
     run(clients, Schedule::lasting(duration, None)).await
 }
 
+/// Does the same with two groups of clients at once, and returns what was measured with the one whose latencies are
+/// longer, with the failures of both.
+pub(crate) async fn saturate_two<C: Client>(
+    [mut first, mut second]: [Vec<C>; 2],
+    duration: Duration,
+) -> Measured {
+    let (first, second) = tokio::join!(
+        saturate(&mut first, duration),
+        saturate(&mut second, duration)
+    );
+    let failed = first.failed + second.failed;
+    let p99 = |of: &Measured| of.latencies.value_at_quantile(0.99);
+    let slower = if p99(&first) > p99(&second) {
+        first
+    } else {
+        second
+    };
+    Measured { failed, ..slower }
+}
+
 /// Has requests arrive at a fixed rate, each sent by a client that is free.
 pub(crate) async fn at_rate<C: Client>(
     clients: &mut Vec<C>,

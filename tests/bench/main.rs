@@ -12,6 +12,7 @@ mod figures;
 mod in_process;
 mod load;
 mod over_http;
+mod postgres_server;
 mod progress;
 mod table;
 
@@ -64,9 +65,9 @@ struct Arguments {
 enum Group {
     /// The executor in this process, against the append function, COPY and plain transactions
     Commands,
-    /// Memory and CPU of the processes at rest, and memory of clients of live updates
+    /// Memory and CPU of the processes at rest, CPU of Postgres meanwhile, and memory of clients of live updates
     Memory,
-    /// Commands over HTTP while everything runs, and how far read models lag meanwhile
+    /// Commands over HTTP while everything runs, how far read models lag meanwhile, and two command APIs on one auction
     Http,
     /// The time from a command until a query shows it
     Visible,
@@ -194,6 +195,7 @@ async fn measure_deployment(
     }
     if groups.contains(&Group::Http) {
         http::measure_commands(both, scale.duration, progress, table).await;
+        http::measure_two_command_apis(both, scale.duration, progress, table).await;
     }
     if groups.contains(&Group::Visible) {
         http::measure_visibility(both, scale.duration, progress, table).await;
@@ -211,7 +213,7 @@ impl Group {
         match self {
             Self::Commands => commands::STEPS,
             Self::Memory => memory::STEPS_AT_REST + memory::STEPS_OF_LIVE_UPDATES,
-            Self::Http => http::STEPS_OF_COMMANDS,
+            Self::Http => http::STEPS_OF_COMMANDS + http::STEPS_OF_TWO_COMMAND_APIS,
             Self::Visible => http::STEPS_OF_VISIBILITY,
             Self::Reads => reads::STEPS,
             Self::Live => live::STEPS,

@@ -75,6 +75,11 @@ impl Figure {
         }
     }
 
+    /// A figure that is the 99th percentile of latencies, which are in microseconds.
+    pub(crate) fn p99(name: impl Into<Cow<'static, str>>, latencies: &Histogram<u64>) -> Self {
+        Self::new(name, quantile_ms(latencies, 0.99), "ms").with_latencies(latencies)
+    }
+
     /// Adds the baseline.
     pub(crate) fn against(mut self, other: &Self) -> Self {
         self.baseline = Some(Baseline {

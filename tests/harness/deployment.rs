@@ -50,6 +50,13 @@ impl Deployment {
         }
     }
 
+    /// Starts one more command API, whose relay waits to take over.
+    pub async fn another_command_api(&self) -> Process {
+        let mut settings = self.app.settings.clone();
+        listen_anywhere(&mut settings, "COMMAND_API");
+        command_api(&settings).await
+    }
+
     /// Starts one more query API, with other values of some settings.
     pub async fn another_query_api(&self, changed: &[(&str, String)]) -> Process {
         let mut settings = self.app.settings.clone();

@@ -5,13 +5,15 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tidemark_tests::Deployment;
 
-use crate::load::{at_rate, saturate};
-use crate::over_http::{Lag, LagWatch, Market, copy_read_models};
+use crate::load::{Measured, at_rate, saturate, saturate_two};
+use crate::over_http::{CLIENTS, Lag, LagWatch, Market, copy_read_models};
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target, quantile_ms};
 
 /// Steps of [`measure_commands`].
 pub(crate) const STEPS_OF_COMMANDS: u64 = 2;
+/// Steps of [`measure_two_command_apis`].
+pub(crate) const STEPS_OF_TWO_COMMAND_APIS: u64 = 2;
 /// Steps of [`measure_visibility`].
 pub(crate) const STEPS_OF_VISIBILITY: u64 = 2;
 
@@ -75,6 +77,43 @@ fn figures_of_lag(lag: &Lag) -> [Figure; 2] {
         largest,
         Figure::new("until no read model lags, after the last", catch_up, "s"),
     ]
+}
+
+/// Measures bids on one auction through two command APIs, against the same through one.
+pub(crate) async fn measure_two_command_apis(
+    (deployment, market): (&Deployment, &Market),
+    duration: Duration,
+    progress: &Progress,
+    table: &mut Table,
+) {
+    let p99 = |name, measured: &Measured| Figure {
+        failed: measured.failed,
+        ..Figure::p99(name, &measured.latencies)
+    };
+    let first = &deployment.command_api;
+    progress.step("bids on one auction over HTTP");
+    let mut rivals = market.rivals(first, 0..CLIENTS).await;
+    let of_one = saturate(&mut rivals, duration).await;
+    let name = "p99 of bids on one auction over HTTP, 64 connections";
+    let of_one = table.add(p99(name, &of_one)).clone();
+    wait_for_read_models(deployment, market).await;
+
+    progress.step("bids on one auction through two command APIs");
+    let second = deployment.another_command_api().await;
+    let rivals = [
+        market.rivals(first, 0..CLIENTS / 2).await,
+        market.rivals(&second, CLIENTS / 2..CLIENTS).await,
+    ];
+    let slower = saturate_two(rivals, duration).await;
+    let name = "p99 of bids on one auction through the slower of two command APIs";
+    let of_two = p99(name, &slower).against(&of_one);
+    table.add(of_two.target(Target::AtMost(3.0)));
+    wait_for_read_models(deployment, market).await;
+}
+
+/// Waits until no read model is behind, which what is measured next would notice.
+async fn wait_for_read_models(deployment: &Deployment, market: &Market) {
+    LagWatch::start(deployment, &market.head).await.end().await;
 }
 
 /// Measures how long a command takes until a query shows it, also with so many read models more that each is there

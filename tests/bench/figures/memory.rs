@@ -1,4 +1,4 @@
-//! What the processes take at rest, and the memory of clients of live updates to which nothing is sent.
+//! What the processes and Postgres take at rest, and the memory of clients of live updates to which nothing is sent.
 
 use std::iter::repeat_n;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::figures::http::transactions;
 use crate::over_http::{Connection, Streams};
+use crate::postgres_server::PostgresServer;
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target};
 
@@ -24,7 +25,7 @@ pub(crate) const STEPS_OF_LIVE_UPDATES: u64 = 2;
 
 /// The most that a process may take at rest.
 const PROCESS_MIB: f64 = 64.0;
-/// The most of a core that a process may take at rest, in percent.
+/// The most of a core that a process, or the Postgres server, may take at rest, in percent.
 const PROCESS_CPU: f64 = 0.5;
 /// For how many times the duration of a figure the CPU is watched, since there is little of it.
 const WATCHED: u32 = 4;
@@ -68,15 +69,25 @@ pub(crate) async fn measure_at_rest(
         table.add(figure.target(Target::AtMost(PROCESS_MIB)));
     }
     let pool = &deployment.app.database.pool;
+    let postgres = PostgresServer::find(pool).await;
+    // What was written before would else be written to the disk meanwhile.
+    sqlx::query("checkpoint").execute(pool).await.unwrap();
+    let cpu_of_postgres = || postgres.as_ref().map(PostgresServer::cpu_time);
+    let postgres_before = cpu_of_postgres();
     let cpu_before = processes.map(|(_, of)| cpu_time(of.pid()));
     let transactions_before = transactions(pool).await;
     let watched = duration * WATCHED;
     tokio::time::sleep(watched).await;
-    for ((process, of), before) in processes.into_iter().zip(cpu_before) {
-        let cpu = cpu_time(of.pid()).saturating_sub(before);
-        let name = format!("CPU of {process} at rest");
+    let mut add_cpu = |of: &str, cpu: Duration| {
+        let name = format!("CPU of {of} at rest");
         let percent = cpu.as_secs_f64() / watched.as_secs_f64() * 100.0;
         table.add(Figure::new(name, percent, "% of a core").target(Target::AtMost(PROCESS_CPU)));
+    };
+    for ((process, of), before) in processes.into_iter().zip(cpu_before) {
+        add_cpu(process, cpu_time(of.pid()).saturating_sub(before));
+    }
+    if let (Some(before), Some(after)) = (postgres_before, cpu_of_postgres()) {
+        add_cpu("PostgreSQL", after.saturating_sub(before));
     }
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
     let made = (transactions(pool).await - transactions_before) as f64;

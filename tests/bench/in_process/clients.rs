@@ -8,7 +8,7 @@ use tidemark_command_api::executor::{Executor, Submission};
 
 use super::Market;
 use super::market::{AUCTIONS, BIDDERS};
-use crate::load::{Client, Measured, at_rate, saturate};
+use crate::load::{Client, Measured, at_rate, saturate, saturate_two};
 
 /// Bids on every auction once, so that no figure includes the first load of a stream.
 pub(crate) async fn warm_up(market: &Market) {
@@ -30,23 +30,19 @@ pub(crate) async fn closed_loop(
     saturate(&mut executor_clients(market, clients, next), duration).await
 }
 
-/// The same with half of the clients at the second executor. Returns what was measured at each.
+/// The same with half of the clients at the second executor. Returns what was measured at the slower of the two.
 pub(crate) async fn closed_loop_of_two(
     market: &Arc<Market>,
     clients: usize,
     duration: Duration,
     next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
-) -> [Measured; 2] {
+) -> Measured {
     let mut first = executor_clients(market, clients, next);
     let mut second = first.split_off(clients / 2);
     for client in &mut second {
         client.executor = market.second_executor.clone();
     }
-    tokio::join!(
-        saturate(&mut first, duration),
-        saturate(&mut second, duration)
-    )
-    .into()
+    saturate_two([first, second], duration).await
 }
 
 /// The same at one executor with commands that arrive at a fixed rate.

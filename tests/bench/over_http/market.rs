@@ -1,16 +1,18 @@
 //! A market behind the public API, and clients that bid there. Each client bids on auctions of its
-//! own, so that no bid is overtaken and every bid is accepted.
+//! own, so that no bid is overtaken and every bid is accepted, unless all are to bid on one auction.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use serde_json::json;
-use tidemark_tests::Deployment;
 use tidemark_tests::market::{INCREMENT, STARTING_PRICE, eur};
+use tidemark_tests::{Deployment, Process};
 use uuid::Uuid;
 
 use super::Connection;
@@ -70,18 +72,31 @@ impl Market {
 
     /// Connects a bidder for each user.
     pub(crate) async fn bidders(&self, deployment: &Deployment) -> Vec<Bidder> {
-        let connect = |user: &User| {
-            let (user, head) = (user.clone(), Arc::clone(&self.head));
-            async {
-                Bidder {
-                    connection: Connection::open(&deployment.command_api.url).await,
-                    user,
-                    sent: 0,
-                    head,
-                }
-            }
+        let url = &deployment.command_api.url;
+        let connect = |user: &User| self.bidder(url, user.clone());
+        join_all(self.users.iter().map(connect)).await
+    }
+
+    /// Connects a bidder for each of these users to this command API. All bid on one auction.
+    pub(crate) async fn rivals(&self, command_api: &Process, users: Range<usize>) -> Vec<Rival> {
+        let auction = &self.users[0].auctions[..1];
+        let connect = async |user: &User| {
+            let (token, auctions) = (user.token.clone(), auction.to_vec());
+            Rival(
+                self.bidder(&command_api.url, User { token, auctions })
+                    .await,
+            )
         };
-        futures::future::join_all(self.users.iter().map(connect)).await
+        join_all(self.users[users].iter().map(connect)).await
+    }
+
+    async fn bidder(&self, command_api: &str, user: User) -> Bidder {
+        Bidder {
+            connection: Connection::open(command_api).await,
+            user,
+            sent: 0,
+            head: Arc::clone(&self.head),
+        }
     }
 
     /// Connects a bidder for each user who reads the auction after each bid.
@@ -91,7 +106,7 @@ impl Market {
             connection: Connection::open(&deployment.query_api.url).await,
         };
         let bidders = self.bidders(deployment).await;
-        futures::future::join_all(bidders.into_iter().map(connect)).await
+        join_all(bidders.into_iter().map(connect)).await
     }
 }
 
@@ -101,6 +116,8 @@ pub(super) struct Bid {
     /// The amount of the bid in cents.
     pub(super) amount: i64,
     pub(super) is_accepted: bool,
+    /// Whether it was refused, as one is that another bid has overtaken.
+    is_refused: bool,
     pub(super) tidemark: Option<String>,
 }
 
@@ -135,6 +152,7 @@ impl Bidder {
             auction: *id,
             amount,
             is_accepted: answer.status == StatusCode::CREATED,
+            is_refused: answer.status == StatusCode::CONFLICT,
             tidemark: answer.tidemark,
         }
     }
@@ -143,6 +161,16 @@ impl Bidder {
 impl Client for Bidder {
     async fn send_next(&mut self) -> bool {
         self.bid().await.is_accepted
+    }
+}
+
+/// A client that bids on an auction on which others bid too. To be refused is an answer as expected.
+pub(crate) struct Rival(Bidder);
+
+impl Client for Rival {
+    async fn send_next(&mut self) -> bool {
+        let bid = self.0.bid().await;
+        bid.is_accepted || bid.is_refused
     }
 }
 
