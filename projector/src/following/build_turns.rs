@@ -28,7 +28,7 @@ pub(crate) struct BuildTurns {
 
 /// The turn of one build.
 pub(super) struct Turn {
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
     began: Instant,
     /// How long it rests, in percent of the time that it worked; `None` if it gives way to nobody.
     rests: Option<u32>,
@@ -52,9 +52,9 @@ impl BuildTurns {
         let gives_way = self.ring.has_grown_within(self.gives_way);
         let permits = if gives_way { self.at_once } else { 1 };
         let permit = Arc::clone(&self.permits).acquire_many_owned(permits).await;
-        let permit = permit.expect("the semaphore is never closed");
         let turn = Turn {
-            _permit: permit,
+            // It is refused only by a semaphore that was closed, which nobody does.
+            _permit: permit.ok(),
             began: Instant::now(),
             rests: gives_way.then(|| 100 * 100 / self.share - 100),
         };

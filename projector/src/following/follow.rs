@@ -135,7 +135,7 @@ async fn apply_pages(
     let mut checkpoint = point.position;
     let building = subscriber.building();
     reader.limit(building.and_then(|it| it.events_per_second));
-    let mut pace = building.map(|it| BuildPace::new(it, reader.build_turns(), checkpoint));
+    let mut build = building.map(|it| BuildPace::new(it, reader.build_turns(), checkpoint));
     let mut checks = interval(check_pause);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -154,9 +154,9 @@ async fn apply_pages(
             }
             page = reader.next(point) => page?,
         };
-        let turn = match &pace {
-            Some(pace) if page.has_more => {
-                let Some((turn, rest)) = stop.run_until_cancelled(pace.begin(&mut page)).await
+        let turn = match &build {
+            Some(build) if page.has_more => {
+                let Some((turn, rest)) = stop.run_until_cancelled(build.begin(&mut page)).await
                 else {
                     return Ok(Ended::Stopped);
                 };
@@ -173,11 +173,11 @@ async fn apply_pages(
         measurements.applied(applied.point.position - point.position);
         point = applied.point;
         checkpoint = applied.checkpoint;
-        if !page.has_more && point.position >= reader.head() && pace.take().is_some() {
+        if !page.has_more && point.position >= reader.head() && build.take().is_some() {
             reader.limit(None);
         }
-        if let Some(pace) = &pace {
-            let waiting = pace.end(turn, point.position);
+        if let Some(build) = &build {
+            let waiting = build.end(turn, point.position);
             if stop.run_until_cancelled(waiting).await.is_none() {
                 return Ok(Ended::Stopped);
             }
