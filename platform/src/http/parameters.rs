@@ -25,9 +25,13 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        let invalid = |detail| Problem::bad_request("invalid_path", detail);
+        // No parameter can be looked at then.
+        if let Some(name) = path.as_ref().err().and_then(not_utf8) {
+            return Err(invalid(format!("`{name}` must be UTF-8.")));
+        }
         let given = RawPathParams::from_request_parts(parts, state).await;
         let given = given.map_err(Problem::internal)?;
-        let invalid = |detail| Problem::bad_request("invalid_path", detail);
         match path {
             Ok(axum::extract::Path(value)) => match other_uuid(&given) {
                 Some(name) => Err(invalid(format!("`{name}` {}.", words::UUID))),
@@ -41,6 +45,17 @@ where
                 Err(invalid(detail).caused_by(rejection.body_text()))
             }
         }
+    }
+}
+
+/// The parameter whose bytes are no text, if the path was refused for that.
+fn not_utf8(rejection: &PathRejection) -> Option<&str> {
+    if let PathRejection::FailedToDeserializePathParams(error) = rejection
+        && let ErrorKind::InvalidUtf8InPathParam { key } = error.kind()
+    {
+        Some(key)
+    } else {
+        None
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -39,7 +40,7 @@ pub(super) fn kept(routes: Router) -> Router {
 async fn send(
     State(files): State<Files>,
     path: MatchedPath,
-    parameters: RawPathParams,
+    parameters: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -48,6 +49,10 @@ async fn send(
     }
     // `middleware` leaves the header only where it has chosen to compress.
     let is_compressed = request.headers().contains_key(ACCEPT_ENCODING);
+    // What is no text names no file, which the route says in the words of the API.
+    let Ok(parameters) = parameters else {
+        return next.run(request).await;
+    };
     // The parameters are decoded, so that a file has one name however a client writes it.
     let parameters = parameters.iter().map(|(_, value)| value);
     let name: String = [path.as_str()].into_iter().chain(parameters).collect();

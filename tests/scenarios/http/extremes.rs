@@ -1,8 +1,11 @@
-//! Values at the ends of their types and beyond, in every parameter of every query.
+//! Values at the ends of their types and beyond, in every parameter of every query, and in every path.
 
-use serde_json::json;
-use tidemark_tests::{App, User};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tidemark_tests::{Answer, App, Client, User};
 use uuid::Uuid;
+
+use super::description::{operations, resolve};
 
 /// Of each type some values that the type, a column or Postgres does not hold, as a URL has them.
 const EXTREMES: [&str; 20] = [
@@ -27,6 +30,10 @@ const EXTREMES: [&str; 20] = [
     "%ED%A0%80",
     "%F4%8F%BF%BF%27%25%5C",
 ];
+
+/// Bytes that are no UTF-8: one that never occurs, a NUL that is longer than it may be, a surrogate, and a character that is
+/// cut off.
+const NO_UTF8: [&str; 4] = ["%FF", "%C0%80", "%ED%A0%80", "%C3"];
 
 /// A query of the description.
 struct Query {
@@ -76,6 +83,82 @@ async fn a_parameter_is_never_the_fault_of_the_server_nor_worth_trying_again() {
                 let answer = reader.get(&query).await;
                 assert!(answer.status < 500, "{query}: {answer:?}");
                 assert_eq!(answer.header("retry-after"), "", "{query}: {answer:?}");
+            }
+        }
+    }
+}
+
+/// An operation of one of the APIs with parameters in its path, and a client that asks that API.
+struct Operation {
+    method: Method,
+    template: String,
+    /// The names of these parameters.
+    parameters: Vec<String>,
+    client: Client,
+}
+
+impl Operation {
+    /// Sends the operation with a value as it is in a URL for one of the parameters, and a fitting one for each other.
+    async fn send(&self, parameter: &str, value: &str) -> Answer {
+        let path = self.template.replace(&format!("{{{parameter}}}"), value);
+        let path = path.replace("{id}", &Uuid::nil().to_string());
+        let path = path.replace("{role}", "seller");
+        assert!(!path.contains('{'), "nothing is known for {path}");
+        Answer::to(self.client.command(self.method.clone(), &path)).await
+    }
+}
+
+/// Every operation of both APIs that has parameters in its path. Users send them who hold all roles, but for those that only
+/// services may send.
+async fn operations_with_paths(app: &App) -> Vec<Operation> {
+    let [command, query] = tidemark_tests::apis();
+    let user = reader(app).await;
+    let mut found = Vec::new();
+    for (api, url) in [(command, app.command_url()), (query, app.query_url())] {
+        for (place, operation) in operations(&api) {
+            let (method, template) = place.split_once(' ').unwrap();
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let parameters = parameters.map(|parameter| resolve(&api, parameter));
+            let in_path = parameters.filter(|parameter| parameter["in"] == "path");
+            let name = |parameter: &Value| parameter["name"].as_str().unwrap().to_owned();
+            let is_of_services = operation["tags"] == json!(["services"]);
+            let client = if is_of_services {
+                app.service("projector").with("x-reactor", "auction-timer")
+            } else {
+                (*user).clone()
+            };
+            found.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                template: template.to_owned(),
+                parameters: in_path.map(name).collect(),
+                client: client.via_command_api(url),
+            });
+        }
+    }
+    found.retain(|operation| !operation.parameters.is_empty());
+    found
+}
+
+#[tokio::test]
+async fn a_path_is_never_the_fault_of_the_server_nor_worth_trying_again() {
+    let app = App::builder().projector().queries().start().await;
+    let operations = operations_with_paths(&app).await;
+    app.settle().await;
+    assert!(operations.len() >= 20, "{}", operations.len());
+    for operation in &operations {
+        let place = format!("{} {}", operation.method, operation.template);
+        for parameter in &operation.parameters {
+            for value in NO_UTF8 {
+                let answer = operation.send(parameter, value).await;
+                let is_refused = (answer.status, answer.code()) == (400, "invalid_path");
+                assert!(is_refused, "{place} {value}: {answer:?}");
+                let detail = answer.body["detail"].as_str().unwrap();
+                assert_eq!(detail, format!("`{parameter}` must be UTF-8."), "{place}");
+            }
+            for value in EXTREMES {
+                let answer = operation.send(parameter, value).await;
+                assert!(answer.status < 500, "{place} {value}: {answer:?}");
+                assert_eq!(answer.header("retry-after"), "", "{place} {value}");
             }
         }
     }

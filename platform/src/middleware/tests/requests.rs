@@ -81,6 +81,15 @@ async fn repeated_and_unacceptable_parameters_are_refused() {
     let misfit = get(&app, "/v1/orders/7", &[]).await;
     assert_eq!(misfit.problem(), (400, "invalid_path".to_owned()));
     assert_eq!(misfit.json()["detail"], "`id` must be a UUID.");
+    for bytes in ["%FF", "%C0%80", "%ED%A0%80", "%C3"] {
+        let answer = get(&app, &format!("/v1/orders/{bytes}"), &[]).await;
+        assert_eq!(
+            answer.problem(),
+            (400, "invalid_path".to_owned()),
+            "{bytes}"
+        );
+        assert_eq!(answer.json()["detail"], "`id` must be UTF-8.");
+    }
     let id = "01890a5dac96774bbcceb302099a8057";
     for form in [id, &format!("urn:uuid:{id}"), &format!("%7B{id}%7D")] {
         let answer = get(&app, &format!("/v1/orders/{form}"), &[]).await;
