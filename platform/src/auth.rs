@@ -11,15 +11,20 @@ pub use services::{ServiceCredential, Services};
 
 pub(crate) use principal::{RequestActor, unauthenticated};
 
+use principal::unknown_scheme;
+
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderValue};
 
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
 use crate::http::Problem;
+
+/// The scheme of access tokens.
+const BEARER: &[u8] = b"Bearer";
 
 /// Why a key, a secret or a token cannot be used. Clients learn that they are not authenticated, and whether a token that
 /// was issued here has expired.
@@ -88,30 +93,32 @@ impl Authenticator {
             return Err(Problem::bad_request("repeated_header", detail));
         }
         let refuse = |detail| Problem::invalid_token("invalid_token", detail);
-        let of_no_scheme =
-            || refuse("Send `Authorization: Bearer <access token>`, with the token of a log-in.");
-        let (scheme, credential) = value
-            .to_str()
-            .ok()
-            .and_then(|text| text.split_once(' '))
-            .ok_or_else(of_no_scheme)?;
-        // RFC 9110 allows several spaces.
-        let credential = credential.trim_start_matches(' ');
-        if scheme.eq_ignore_ascii_case("bearer") {
+        let (scheme, credential) = parts_of(value);
+        if scheme.eq_ignore_ascii_case(BEARER) {
             let verified = self.0.verifier.verify(credential, self.0.clock.now());
             verified
                 .map(|claims| Principal::User(claims.into()))
                 .map_err(|e| refuse(fault_of_token(&e)).caused_by(e))
-        } else if scheme.eq_ignore_ascii_case(services::SCHEME) {
+        } else if scheme.eq_ignore_ascii_case(services::SCHEME.as_bytes()) {
             self.0
                 .services
                 .authenticate(credential)
                 .map(Principal::Service)
                 .ok_or_else(|| refuse("No service has this name and this secret."))
         } else {
-            Err(of_no_scheme())
+            Err(unknown_scheme())
         }
     }
+}
+
+/// The scheme of a credential, and what follows it. RFC 9110 allows several spaces between them. What is no text is no
+/// credential that was issued here.
+fn parts_of(value: &HeaderValue) -> (&[u8], &str) {
+    let value = value.as_bytes();
+    let end = value.iter().position(|&byte| byte == b' ');
+    let (scheme, rest) = value.split_at(end.unwrap_or(value.len()));
+    let credential = str::from_utf8(rest).unwrap_or_default();
+    (scheme, credential.trim_start_matches(' '))
 }
 
 /// What a client is told of a token that is not accepted.

@@ -153,6 +153,16 @@ pub(crate) fn unauthenticated() -> Problem {
     )
 }
 
+/// 401: the request tries another way to authenticate than those there are. That is answered as if there were no
+/// credential (RFC 6750, section 3.1), because there is no token that could be at fault.
+pub(super) fn unknown_scheme() -> Problem {
+    Problem::unauthorized(
+        "unauthenticated",
+        "The scheme in the header authorization is not taken here. Send `Authorization: Bearer <access token>`, \
+         with the token of a log-in.",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::RequestActor;

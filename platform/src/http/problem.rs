@@ -53,8 +53,8 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// 401: the request carries no credential, or the body holds one that is not valid. The challenge names
-    /// no error, since the client has not used the scheme (RFC 6750, section 3.1).
+    /// 401: the request carries no credential or one of a scheme that is not taken, or the body holds one that is not
+    /// valid. The challenge names no error, since the client has not used the scheme (RFC 6750, section 3.1).
     pub fn unauthorized(code: &'static str, detail: impl Into<String>) -> Self {
         let challenge = HeaderValue::from_static("Bearer");
         Self::new(StatusCode::UNAUTHORIZED, code, detail).header(WWW_AUTHENTICATE, challenge)

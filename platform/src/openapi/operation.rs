@@ -166,16 +166,12 @@ impl<'a> Described<'a> {
             security.push(SecurityRequirement::default());
             return;
         }
-        let is_required = !security.contains(&SecurityRequirement::default());
         for (name, scheme) in security_schemes() {
             if security.contains(&SecurityRequirement::new::<_, [&str; 0], _>(name, [])) {
                 self.components.add_security_scheme(name, scheme);
             }
         }
         self.refuses_kinds(&problems::OF_CREDENTIALS);
-        if is_required {
-            self.refuses_kinds(&problems::OF_REQUIRED_CREDENTIALS);
-        }
     }
 
     /// Puts the problems among the answers, and gives each answer a description and its headers.

@@ -182,7 +182,13 @@ pub(super) const OF_UNEXPECTED_BODIES: [Kind; 1] = [(
 )];
 
 /// What may be wrong with a credential.
-pub(super) const OF_CREDENTIALS: [Kind; 2] = [
+pub(super) const OF_CREDENTIALS: [Kind; 3] = [
+    (
+        401,
+        "unauthenticated",
+        "The request carries no credential and this requires one, or it carries one of a scheme that is not taken.",
+        "Log in, and send the access token as `Authorization: Bearer`.",
+    ),
     (
         401,
         "invalid_token",
@@ -196,14 +202,6 @@ pub(super) const OF_CREDENTIALS: [Kind; 2] = [
         "Send the credential that this is for.",
     ),
 ];
-
-/// What else may be wrong where a credential is required.
-pub(super) const OF_REQUIRED_CREDENTIALS: [Kind; 1] = [(
-    401,
-    "unauthenticated",
-    "The request carries no credential, and this requires one.",
-    "Log in, and send the access token as `Authorization: Bearer`.",
-)];
 
 /// What is answered where no operation is, beside `not_found`, which operations answer too.
 pub(super) const OF_NO_OPERATION: [Kind; 3] = [

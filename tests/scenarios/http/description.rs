@@ -211,7 +211,7 @@ fn an_operation_lists_the_codes_of_its_problems() {
     assert_eq!(codes(&command, bids, "404"), ["auction_not_found"]);
     assert_eq!(
         codes(&command, "/v1/sessions", "401"),
-        ["invalid_credentials", "invalid_token"]
+        ["invalid_credentials", "invalid_token", "unauthenticated"]
     );
     for (name, api) in apis() {
         for (code, example) in api["components"]["examples"].as_object().unwrap() {

@@ -164,6 +164,7 @@ async fn protected_routes_refuse_missing_and_invalid_credentials() {
             "Bearer nonsense",
             "Bearer eyJhbGciOiJub25lIn0.e30.",
             "Basic YTpi",
+            "Negotiate YII=",
             "Service operator:wrong",
             "Service nobody:0123456789abcdef0123456789abcdef",
         ] {
@@ -172,7 +173,16 @@ async fn protected_routes_refuse_missing_and_invalid_credentials() {
                 continue;
             }
             let client = app.client.with("authorization", credential);
-            assert_refused(&route.send_as(&client).await, 401, route);
+            let answer = route.send_as(&client).await;
+            assert_refused(&answer, 401, route);
+            let is_taken = credential.starts_with("Bearer") || credential.starts_with("Service");
+            let challenge = if is_taken {
+                ("invalid_token", "Bearer error=\"invalid_token\"")
+            } else {
+                ("unauthenticated", "Bearer")
+            };
+            let found = (answer.code(), answer.header("www-authenticate"));
+            assert_eq!(found, challenge, "{credential}: {answer:?}");
         }
     }
     assert_eq!(app.database.head().await, head);
