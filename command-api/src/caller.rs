@@ -102,31 +102,6 @@ impl Caller {
             traceparent: self.correlation.traceparent.clone(),
         }
     }
-
-    /// Refuses an `Idempotency-Key`, for routes whose answers hold secrets: an answer can only be given
-    /// again if it was stored, and secrets must not be.
-    ///
-    /// # Errors
-    /// 400 if the client sent a key.
-    pub fn refuse_idempotency_key(&self) -> Result<(), Problem> {
-        match self.idempotency_key {
-            None => Ok(()),
-            Some(_) => Err(Self::secret_answer()),
-        }
-    }
-
-    /// The problem with an `Idempotency-Key` whose answer would hold secrets.
-    #[must_use]
-    pub fn secret_answer() -> Problem {
-        Problem::bad_request(
-            "idempotency_key_not_taken",
-            "The answer holds secrets and is not stored, so an Idempotency-Key is not accepted.",
-        )
-        .explained(
-            "The answer holds secrets and is not stored, so it cannot be given again under an Idempotency-Key.",
-            "Leave Idempotency-Key out.",
-        )
-    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -188,6 +163,37 @@ impl<S: Send + Sync> FromRequestParts<S> for UnknownCaller {
             parts.headers.remove(AUTHORIZATION);
         }
         Caller::from_request_parts(parts, state).await.map(Self)
+    }
+}
+
+/// No `Idempotency-Key`, for routes whose answers hold secrets: an answer can only be given again if it was stored, and
+/// secrets must not be. Of whatever form a key is, it is refused, and before anything else is read.
+#[derive(Debug)]
+pub struct NoIdempotencyKey;
+
+impl NoIdempotencyKey {
+    /// The problem with an `Idempotency-Key` whose answer would hold secrets.
+    #[must_use]
+    pub fn key_sent() -> Problem {
+        Problem::bad_request(
+            "idempotency_key_not_taken",
+            "The answer holds secrets and is not stored, so an Idempotency-Key is not accepted.",
+        )
+        .explained(
+            "The answer holds secrets and is not stored, so it cannot be given again under an Idempotency-Key.",
+            "Leave Idempotency-Key out.",
+        )
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NoIdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match IdempotencyKey::from_request_parts(parts, state).await {
+            Ok(IdempotencyKey(None)) => Ok(Self),
+            Ok(IdempotencyKey(Some(_))) | Err(_) => Err(Self::key_sent()),
+        }
     }
 }
 

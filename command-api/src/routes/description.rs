@@ -10,7 +10,7 @@ use tidemark_platform::openapi::{Described, Header};
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, OpenApi};
 
-use crate::caller::Caller;
+use crate::caller::NoIdempotencyKey;
 use crate::error::Error;
 
 #[derive(OpenApi)]
@@ -70,7 +70,7 @@ fn describe(operation: &mut Described<'_>) {
         describe_idempotency(operation);
         operation.answers(Header::ETAG);
     } else {
-        operation.refuses([Caller::secret_answer()]);
+        operation.refuses([NoIdempotencyKey::key_sent()]);
     }
 }
 

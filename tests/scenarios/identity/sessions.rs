@@ -192,10 +192,12 @@ async fn a_session_of_another_user_is_not_found() {
 async fn commands_that_answer_tokens_take_no_idempotency_key() {
     let app = App::start().await;
     let user = app.user().await;
-    let client = app.client.with_key("0123456789abcdef");
     let login = json!({"email": user.email, "password": user.password});
-    let answer = client.post("/v1/sessions", &login).await;
-    answer.problem(400, "idempotency_key_not_taken");
-    let answer = refresh(&client, &user.refresh_token).await;
-    answer.problem(400, "idempotency_key_not_taken");
+    for key in ["0123456789abcdef", "x", ""] {
+        let client = app.client.with_key(key);
+        let answer = client.post("/v1/sessions", &login).await;
+        answer.problem(400, "idempotency_key_not_taken");
+        let answer = refresh(&client, &user.refresh_token).await;
+        answer.problem(400, "idempotency_key_not_taken");
+    }
 }

@@ -26,7 +26,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
-use crate::caller::{Caller, UnknownCaller};
+use crate::caller::{Caller, NoIdempotencyKey, UnknownCaller};
 use crate::error::Error;
 use crate::executor::Accepted;
 use crate::identity::email::normalised_email;
@@ -101,9 +101,9 @@ async fn log_in(
     UnknownCaller(caller): UnknownCaller,
     Json(body): Json<Login>,
 ) -> Result<Response, Problem> {
-    caller.refuse_idempotency_key()?;
     let Authenticated {
         user_id,
+    _: NoIdempotencyKey,
         email_hash,
         credential_id,
         password_hash,
@@ -146,9 +146,9 @@ async fn refresh(
     UnknownCaller(caller): UnknownCaller,
     Json(body): Json<RefreshToken>,
 ) -> Result<Response, Problem> {
-    caller.refuse_idempotency_key()?;
     let invalid_grant = || Error::Refused(session::Error::InvalidGrant.into());
     let session_id = session_of(&body.refresh_token).ok_or_else(invalid_grant)?;
+    _: NoIdempotencyKey,
     let next = next_refresh_token(session_id, &body.refresh_token, &app.lookup_key);
     let command = Refresh {
         session_id,
