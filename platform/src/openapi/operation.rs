@@ -6,7 +6,7 @@ use axum::http::Method;
 use utoipa::Number;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{Components, Content, Ref, RefOr, ResponseBuilder, Schema};
+use utoipa::openapi::{Components, Content, Object, Ref, RefOr, ResponseBuilder, Schema};
 
 use super::problems::{Described as DescribedProblem, Kind};
 use super::{Header, problems, security_schemes};
@@ -83,15 +83,29 @@ impl<'a> Described<'a> {
 
     /// The parameter of this name is an integer of at most `max`, and is `default` if it is left out.
     pub fn bound_parameter(&mut self, name: &str, max: i64, default: i64) {
-        for parameter in self.operation.parameters.iter_mut().flatten() {
-            if let RefOr::T(parameter) = parameter
-                && parameter.name == name
-                && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
-            {
-                schema.maximum = Some(Number::from(max));
-                schema.default = Some(default.into());
-            }
+        if let Some(schema) = self.schema_of_parameter(name) {
+            schema.maximum = Some(Number::from(max));
+            schema.default = Some(default.into());
         }
+    }
+
+    /// The parameter of this name is one of these texts.
+    pub fn list_parameter(&mut self, name: &str, values: impl IntoIterator<Item = &'static str>) {
+        if let Some(schema) = self.schema_of_parameter(name) {
+            schema.enum_values = Some(values.into_iter().map(Into::into).collect());
+        }
+    }
+
+    fn schema_of_parameter(&mut self, name: &str) -> Option<&mut Object> {
+        let mut parameters = self.operation.parameters.iter_mut().flatten();
+        parameters.find_map(|parameter| match parameter {
+            RefOr::T(Parameter {
+                name: found,
+                schema: Some(RefOr::T(Schema::Object(schema))),
+                ..
+            }) if found == name => Some(schema),
+            RefOr::T(_) | RefOr::Ref(_) => None,
+        })
     }
 
     /// The answers that succeed carry this header.

@@ -1,5 +1,6 @@
 //! What the description says of all routes of this API.
 
+use tidemark_events::Aggregate;
 use tidemark_platform::config;
 use tidemark_platform::openapi;
 use tidemark_platform::openapi::{Described, Header};
@@ -62,6 +63,9 @@ fn describe(operation: &mut Described<'_>) {
         operation.refuses([Error::NotFound]);
     }
     if operation.is_tagged("audit") {
+        let types = Aggregate::ALL.iter().flat_map(|it| it.event_types());
+        operation.list_parameter("aggregate", Aggregate::ALL.iter().map(|it| it.name()));
+        operation.list_parameter("type", types.copied());
         operation.refuses([
             Error::NotAuditor,
             Error::LoggedOut,

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::COUNTED_MAX;
+use crate::storage::ParkedKind;
 
 /// A row that waits because an event could not be applied to it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -20,8 +21,9 @@ pub struct ParkedRow {
     /// The id of the row.
     pub id: Uuid,
     /// What could not be applied: `row` if the fold failed or Postgres refuses what it made, `stream` if the event
-    /// cannot be read.
-    #[schema(example = "row")]
+    /// cannot be read. It is shown as it is stored, so that a kind which only a newer build has breaks no answer of
+    /// this one.
+    #[schema(value_type = ParkedKind)]
     pub kind: String,
     /// The first event that the row lacks.
     #[schema(minimum = 1, example = 4_711)]

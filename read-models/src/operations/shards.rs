@@ -22,8 +22,9 @@ pub struct ShardStatus {
     /// Into how many shards the generation is divided; null until the first projector divides it.
     #[schema(minimum = 1, maximum = 255, example = 3)]
     pub shards: Option<i32>,
-    /// The state of the generation: `building`, `ready`, `serving` or `kept`.
-    #[schema(example = "serving")]
+    /// The state of the generation. It is shown as it is stored, so that a state which only a newer build has breaks
+    /// no answer of this one.
+    #[schema(value_type = GenerationState)]
     pub state: String,
     /// The version of the fold that makes the rows.
     #[schema(minimum = 0, maximum = 2_147_483_647, example = 1)]
@@ -62,6 +63,20 @@ pub struct ShardStatus {
     pub holder: Option<Uuid>,
     /// Whether some running projector can run it, if one must.
     pub can_run: bool,
+}
+
+/// The states of a generation that is not dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum GenerationState {
+    /// It follows the log to its end for the first time.
+    Building,
+    /// It may serve.
+    Ready,
+    /// Queries read it.
+    Serving,
+    /// It served before, and may serve again.
+    Kept,
 }
 
 /// At most `limit` shards of all generations that are not dropped, in the order of read models, generations and shards,

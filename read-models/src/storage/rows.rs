@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tidemark_events::LogPoint;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{Column, ReadModel};
@@ -104,7 +105,8 @@ pub struct RowBatch {
 }
 
 /// What of an event could not be applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub enum ParkedKind {
     /// The row that follows from it cannot be made, or Postgres refuses it.
     Row,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use tidemark_events::Aggregate;
 
 use super::description::{apis, names, operations, parameters, resolve, walk};
 
@@ -180,4 +181,27 @@ fn what_has_few_values_is_an_enum() {
         of(&query, "AuctionResult"),
         ["sold", "unsold", "reserve_not_met"]
     );
+    let states = ["building", "ready", "serving", "kept"];
+    assert_eq!(of(&query, "GenerationState"), states);
+    assert_eq!(of(&query, "ParkedKind"), ["row", "stream"]);
+    assert_eq!(of(&command, "TokenType"), ["Bearer"]);
+    for (schema, field, named) in [
+        (&query, "ShardStatus", "state", "GenerationState"),
+        (&query, "ParkedRow", "kind", "ParkedKind"),
+        (&command, "Tokens", "token_type", "TokenType"),
+    ]
+    .map(|(api, schema, field, named)| (&api["components"]["schemas"][schema], field, named))
+    {
+        let field = &schema["properties"][field];
+        let reference = format!("#/components/schemas/{named}");
+        assert!(field.to_string().contains(&reference), "{field}");
+    }
+    let parameters = query["paths"]["/v1/audit/events"]["get"]["parameters"].as_array();
+    let listed = |name: &str| {
+        let found = parameters.unwrap().iter().find(|it| it["name"] == name);
+        names(&found.unwrap()["schema"]["enum"])
+    };
+    let aggregates: Vec<_> = Aggregate::ALL.iter().map(|it| it.name()).collect();
+    assert_eq!(listed("aggregate"), aggregates);
+    assert!(listed("type").contains(&"auction.opened"));
 }

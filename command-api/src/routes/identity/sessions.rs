@@ -63,6 +63,13 @@ struct RefreshToken {
     refresh_token: String,
 }
 
+/// The ways to send an access token (RFC 6749, section 7.1).
+#[derive(Serialize, ToSchema)]
+enum TokenType {
+    /// In the header `Authorization: Bearer`.
+    Bearer,
+}
+
 /// The tokens of a session.
 #[derive(Serialize, ToSchema)]
 struct Tokens {
@@ -75,9 +82,8 @@ struct Tokens {
         example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovLyJ9.c2lnbmF0dXJl"
     )]
     access_token: String,
-    /// Always `Bearer`.
-    #[schema(example = "Bearer")]
-    token_type: &'static str,
+    /// How to send the access token.
+    token_type: TokenType,
     /// Seconds until the access token expires.
     #[schema(minimum = 1, example = 900)]
     expires_in: i64,
@@ -98,12 +104,12 @@ struct Tokens {
 )]
 async fn log_in(
     State(app): State<App>,
+    _: NoIdempotencyKey,
     UnknownCaller(caller): UnknownCaller,
     Json(body): Json<Login>,
 ) -> Result<Response, Problem> {
     let Authenticated {
         user_id,
-    _: NoIdempotencyKey,
         email_hash,
         credential_id,
         password_hash,
@@ -143,12 +149,12 @@ async fn log_in(
 )]
 async fn refresh(
     State(app): State<App>,
+    _: NoIdempotencyKey,
     UnknownCaller(caller): UnknownCaller,
     Json(body): Json<RefreshToken>,
 ) -> Result<Response, Problem> {
     let invalid_grant = || Error::Refused(session::Error::InvalidGrant.into());
     let session_id = session_of(&body.refresh_token).ok_or_else(invalid_grant)?;
-    _: NoIdempotencyKey,
     let next = next_refresh_token(session_id, &body.refresh_token, &app.lookup_key);
     let command = Refresh {
         session_id,
@@ -296,7 +302,7 @@ fn answer_tokens(
         session_id: accepted.stream_id,
         user_id: user.id,
         access_token,
-        token_type: "Bearer",
+        token_type: TokenType::Bearer,
         expires_in: app.config.auth.access_token_ttl_s,
         refresh_token,
     };

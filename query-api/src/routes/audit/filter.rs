@@ -19,12 +19,12 @@ pub(super) struct Filter {
     #[garde(range(min = 0))]
     #[param(minimum = 0, maximum = 9_223_372_036_854_775_807i64)]
     pub(super) after_position: i64,
-    /// Only events of this type, such as `auction.opened`.
+    /// Only events of this type.
     #[serde(rename = "type")]
     #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
     pub(super) event_type: Option<Name>,
-    /// Only events of this aggregate, such as `auction`.
-    #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
+    /// Only events of this aggregate.
+    #[param(value_type = Option<String>)]
     pub(super) aggregate: Option<Name>,
     /// Only events that this actor caused: `user:<id>`, `service:<name>` or `anonymous`.
     #[serde(default, deserialize_with = "actor")]

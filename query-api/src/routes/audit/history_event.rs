@@ -44,10 +44,11 @@ pub(super) struct HistoryEvent {
     /// The version within the stream.
     #[schema(minimum = 1, example = 7)]
     version: i64,
-    /// The name of the aggregate.
+    /// The name of the aggregate. The log may hold events of a newer build, so it may be one that the parameter
+    /// `aggregate` does not list.
     #[schema(example = "auction")]
     aggregate: String,
-    /// The type, which says what happened.
+    /// The type, which says what happened. It may be one that the parameter `type` does not list, as the aggregate may.
     #[serde(rename = "type")]
     #[schema(example = "auction.opened")]
     event_type: String,
