@@ -1,4 +1,4 @@
-//! Tags of documents that have no version, because they follow from the build and the configuration.
+//! Tags of documents that have no version.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -16,8 +16,8 @@ use super::Problem;
 /// How much of the hash a tag has, in bytes: enough that no two documents have the same.
 const TAG_BYTES: usize = 16;
 
-/// A layer for routes that answer such documents: gives each an `ETag` made of its bytes, so that all processes of one
-/// build and configuration give it the same. The document is read as a whole, so it should be small or be kept.
+/// A layer for routes that answer such documents: gives each an `ETag` made of its bytes, so that all processes give the
+/// same document the same. The document is read as a whole, so it should be small or be kept.
 pub async fn tag_content(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if response.status() != StatusCode::OK {

@@ -79,7 +79,7 @@ fn describe(operation: &mut Described<'_>) {
         operation.takes(Header::LAST_EVENT_ID);
         operation.refuses([Error::TooManyClients]);
         operation.refuses([error::malformed_last_event_id()]);
-    } else if !operation.answers_schema(|name| name.ends_with("Page") || name == "RelayStatus") {
+    } else if !operation.answers_schema(|name| name.ends_with("Page")) {
         operation.answers_document();
         operation.takes(Header::IF_MATCH);
     }

@@ -32,7 +32,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(shards::list))
         .routes(routes!(reactors::list))
-        .routes(routes!(relay::get))
+        .merge(relay::router())
         .routes(routes!(parked::list))
         .routes(routes!(given_up::list))
         .routes(routes!(timelines::list))

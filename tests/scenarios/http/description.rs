@@ -180,12 +180,12 @@ fn every_operation_lists_the_headers_that_it_takes() {
     );
 }
 
-/// Whether a query answers one document: neither a page, nor a stream of updates, nor a measurement of this moment.
-fn has_one_document(operation: &Value) -> bool {
+/// Whether a query answers one document: neither a page, nor a stream of updates.
+pub(super) fn has_one_document(operation: &Value) -> bool {
     let content = &operation["responses"]["200"]["content"];
     let schema = content["application/json"]["schema"]["$ref"].as_str();
-    let is_other = |name: &str| name.ends_with("Page") || name.ends_with("/RelayStatus");
-    content["application/json"].is_object() && !schema.is_some_and(is_other)
+    let is_page = schema.is_some_and(|name| name.ends_with("Page"));
+    content["application/json"].is_object() && !is_page
 }
 
 /// The codes that an operation lists with a status.
