@@ -8,6 +8,11 @@ async fn the_issuer_leads_to_keys_that_may_be_kept() {
     let app = App::start().await;
     let get = |path: &str| Answer::to(app.client.command(Method::GET, path));
     let metadata = get("/.well-known/oauth-authorization-server").await.ok();
+    // RFC 8414, section 3.2.
+    for (claim, value) in metadata.body.as_object().unwrap() {
+        let elements = value.as_array();
+        assert!(elements.is_none_or(|it| !it.is_empty()), "{claim}");
+    }
     let issuer = metadata.body["issuer"].as_str().unwrap();
     let keys = metadata.body["jwks_uri"].as_str().unwrap();
     let keys = get(keys.strip_prefix(issuer).unwrap()).await.ok();

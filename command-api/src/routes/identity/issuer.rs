@@ -24,6 +24,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 /// The issuer of access tokens (RFC 8414).
+///
+/// Users log in by `POST /v1/sessions`, which is no grant of OAuth, and there is no authorization endpoint. So there are
+/// neither response types nor grant types, and claims with zero elements must be omitted (section 3.2). That goes for
+/// `response_types_supported`, too: section 2 requires it, but no value of it would be true here. Nobody is misled by the
+/// grants that a missing `grant_types_supported` stands for, because there is no endpoint at which to ask for them.
 #[derive(Serialize, ToSchema)]
 struct Metadata {
     /// The issuer, which is `iss` of access tokens.
@@ -38,12 +43,6 @@ struct Metadata {
     /// Where the API is described.
     #[schema(format = "uri", example = "https://auctions.example/docs")]
     service_documentation: String,
-    /// There is no authorization endpoint, so there are no response types.
-    #[schema(example = json!([]))]
-    response_types_supported: [String; 0],
-    /// Users log in by `POST /v1/sessions`, which is no grant of OAuth.
-    #[schema(example = json!([]))]
-    grant_types_supported: [String; 0],
 }
 
 /// Get the public keys that access tokens are verified with
@@ -81,8 +80,6 @@ async fn metadata(State(app): State<App>) -> Response {
         jwks_uri: format!("{issuer}{KEYS_PATH}"),
         service_documentation: format!("{issuer}/docs"),
         issuer: issuer.clone(),
-        response_types_supported: [],
-        grant_types_supported: [],
     };
     (caching(&app), Json(metadata)).into_response()
 }
