@@ -3,6 +3,12 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
+/// The one emoji that tags may follow: they make it the flag of a part of a country (UTS #51, annex C).
+const BLACK_FLAG: char = '\u{1f3f4}';
+/// The first and the last of the characters that are tags of emoji.
+const TAGS_FIRST: char = '\u{e0020}';
+const TAGS_LAST: char = '\u{e007f}';
+
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
@@ -21,6 +27,9 @@ pub enum TextError {
     /// The text has a character that turns the direction of what follows it, so that it reads as another.
     #[error("must not have the character U+{0:04X}, which changes the direction of text")]
     Direction(u32),
+    /// The text has a character that nobody sees and no script needs, so that it looks like another text.
+    #[error("must not have the character U+{0:04X}, which nobody sees")]
+    Unseen(u32),
     /// The text has too many characters.
     #[error("must have at most {0} characters")]
     TooLong(usize),
@@ -48,6 +57,40 @@ pub(super) fn normalised(text: &str, chars_max: usize) -> Result<String, TextErr
         return Err(TextError::NothingToSee);
     }
     Ok(text)
+}
+
+/// Refuses characters that nobody sees and nothing needs, for texts by which people tell things apart: `An\u{200b}na` would
+/// look like `Anna`, and a search for one would not find the other.
+pub(super) fn check_seen(text: &str) -> Result<(), TextError> {
+    let mut is_tagged = false;
+    for character in text.chars() {
+        let is_tag = matches!(character, TAGS_FIRST..=TAGS_LAST);
+        if is_unseen(character) || (is_tag && !is_tagged) {
+            return Err(TextError::Unseen(character.into()));
+        }
+        is_tagged = character == BLACK_FLAG || (is_tag && is_tagged);
+    }
+    Ok(())
+}
+
+/// Whether the character is one that programs do not show (`Default_Ignorable_Code_Point`), which RFC 8264, section 9.13,
+/// keeps out of texts. Those that scripts or emoji need are let in: joiners, variation selectors, the marks of direction, the
+/// separator of Mongolian vowels, and what joins strokes of shorthand. The fillers of Hangul are not: Korean is written without
+/// them. Tags are let in where an emoji needs them.
+const fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        // The soft hyphen, what keeps marks in their order, and fillers.
+        '\u{ad}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{3164}' | '\u{ffa0}'
+            // Vowels of Khmer that are not written.
+            | '\u{17b4}'..='\u{17b5}'
+            // Spaces without width, and operators that are not written.
+            | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff0}'..='\u{fff8}'
+            // Beams and slurs of music.
+            | '\u{1d173}'..='\u{1d17a}'
+            // The tag of a language, and what is kept free around the tags and the variation selectors.
+            | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
+    )
 }
 
 fn separates(character: char) -> bool {
@@ -127,6 +170,9 @@ mod tests {
             "\u{1fae8}",
             "a\u{e000}",
             "\u{915}\u{94d}\u{937}",
+            "\u{1820}\u{180b}\u{180e}\u{1820}",
+            "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
+            "\u{845b}\u{e0100}",
             " . ",
         ] {
             assert_eq!(line(allowed).as_deref(), Ok(allowed));
@@ -201,6 +247,51 @@ mod tests {
             assert_eq!(line(&format!("a{character}b")), refused);
             assert_eq!(text(&format!("a{character}b")), refused);
         }
+    }
+
+    /// A text of many lines, by which nobody tells things apart, may say where its words are broken.
+    #[test]
+    fn a_line_has_nothing_that_nobody_sees() {
+        for unseen in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{17b5}',
+            '\u{200b}',
+            '\u{2060}',
+            '\u{2064}',
+            '\u{2065}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{fff0}',
+            '\u{1d173}',
+            '\u{1d17a}',
+            '\u{e0000}',
+            '\u{e0001}',
+            '\u{e0061}',
+            '\u{e007f}',
+            '\u{e0080}',
+            '\u{e01f0}',
+            '\u{e0fff}',
+        ] {
+            let given = format!("An{unseen}na");
+            assert_eq!(line(&given), Err(TextError::Unseen(unseen.into())));
+            assert_eq!(text(&given), Ok(given));
+        }
+        for (given, tag) in [
+            ("\u{1f600}\u{e0067}\u{e007f}", 0xe0067),
+            ("\u{1f3f4}\u{e0067}\u{e007f}a\u{e0068}", 0xe0068),
+        ] {
+            assert_eq!(line(given), Err(TextError::Unseen(tag)));
+        }
+        let message = TextError::Unseen(0xad).to_string();
+        assert_eq!(
+            message,
+            "must not have the character U+00AD, which nobody sees"
+        );
     }
 
     #[test]

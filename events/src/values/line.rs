@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use super::Value;
-use super::characters::{TextError, normalised};
+use super::characters::{TextError, check_seen, normalised};
 
 /// One line of text of at most so many characters, in Unicode's form NFC.
 ///
-/// It has something to see, and no character that ends a line, controls a device or turns the direction of
-/// what follows it.
+/// It has something to see, and no character that ends a line, controls a device, turns the direction of
+/// what follows it, or is there without being seen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Line<const CHARS_MAX: usize>(String);
@@ -31,7 +31,9 @@ impl<const CHARS_MAX: usize> TryFrom<String> for Line<CHARS_MAX> {
         if text.contains(['\n', '\r', '\t']) {
             return Err(TextError::LineBreak);
         }
-        normalised(&text, CHARS_MAX).map(Self)
+        let text = normalised(&text, CHARS_MAX)?;
+        check_seen(&text)?;
+        Ok(Self(text))
     }
 }
 

@@ -117,7 +117,8 @@ impl Route {
 
     /// At the pointer stands a line that people read, of at most so many characters.
     pub(crate) fn line(self, pointer: &'static str, chars_max: usize) -> Self {
-        self.out_of_range(pointer, ["", "a\nb", "a\r\nb", "a\tb"].map(Value::from))
+        let no_lines = ["", "a\nb", "a\r\nb", "a\tb", "a\u{200b}b", "a\u{ad}b"];
+        self.out_of_range(pointer, no_lines.map(Value::from))
             .text(pointer, chars_max)
     }
 
