@@ -11,11 +11,20 @@ use utoipa::{PartialSchema, ToSchema};
 /// A currency that people pay in.
 ///
 /// ISO 4217 also has codes for metals, for units of account between banks, for funds, for tests, and for no
-/// currency at all. A currency that another one has replaced stays: when it is replaced, auctions in it
-/// still run.
+/// currency at all. Those that it has withdrawn are listed here, one by one: when a currency is replaced, auctions in it
+/// still run, so it is listed once none does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Cow<'_, str>")]
 pub struct PayableCurrency(Currency);
+
+/// The currencies that are withdrawn and that the list of all currencies still has.
+const WITHDRAWN: [Currency; 5] = [
+    Currency::BGN,
+    Currency::CUC,
+    Currency::HRK,
+    Currency::SLL,
+    Currency::ZWL,
+];
 
 /// The text is not the code of a currency that people pay in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +35,8 @@ impl TryFrom<Currency> for PayableCurrency {
     type Error = CurrencyError;
 
     fn try_from(currency: Currency) -> Result<Self, CurrencyError> {
-        if currency.is_special() || currency.is_fund() {
+        let is_withdrawn = WITHDRAWN.contains(&currency);
+        if currency.is_special() || currency.is_fund() || is_withdrawn {
             Err(CurrencyError)
         } else {
             Ok(Self(currency))
@@ -83,6 +93,15 @@ mod tests {
             "XBC", "XBD", "BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW",
         ] {
             assert!(!is_payable(code), "{code}");
+        }
+    }
+
+    /// The list of all currencies says which others replace, but also of VES, in which people pay.
+    #[test]
+    fn nobody_pays_in_what_is_withdrawn() {
+        for currency in Currency::iter().filter(|it| it.is_superseded().is_some()) {
+            let code = currency.code();
+            assert_eq!(is_payable(code), code == "VES", "{code}");
         }
     }
 

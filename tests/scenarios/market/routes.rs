@@ -31,7 +31,7 @@ const NO_TIMES: [&str; 12] = [
 ];
 
 /// What is no currency, and what is one that nobody pays in: none, one for tests, gold, a fund.
-const NO_CURRENCIES: [&str; 7] = ["eur", "EURO", "", "XXX", "XTS", "XAU", "CHE"];
+const NO_CURRENCIES: [&str; 8] = ["eur", "EURO", "", "XXX", "XTS", "XAU", "CHE", "HRK"];
 
 pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let market = app.market().await;
