@@ -23,6 +23,7 @@ use crate::app::App;
 #[into_params(parameter_in = Query)]
 struct Paging {
     /// `next` of the previous page. Without it, the list starts at its beginning.
+    #[param(example = "WzEsNDcxMSwiMDE5OWIzYTQiXZ0s3m")]
     cursor: Option<String>,
     /// The number of items on the page.
     #[param(minimum = 1)]

@@ -1,9 +1,10 @@
-//! Every body of both descriptions has an example that fits its schema, and every command accepts the example of its
+//! Every body and every parameter of both descriptions has an example that fits its schema, and every command accepts the example of its
 //! body.
 
 use serde_json::Value;
 use tidemark_tests::{App, close, validator};
 
+use super::description::{operations, resolve};
 use super::routes;
 
 /// A body that an API describes.
@@ -70,6 +71,36 @@ fn every_body_has_an_example_that_fits_its_schema() {
                 assert_declared(example, &place);
                 if let Err(error) = validator.validate(example) {
                     panic!("{place}: {error} at {} of {example}", error.instance_path());
+                }
+            }
+        }
+    }
+}
+
+/// The examples of a parameter, which it states, or which its schema states or refers to.
+fn examples_of_parameter<'a>(api: &'a Value, parameter: &'a Value) -> Vec<&'a Value> {
+    let schema = resolve(api, &parameter["schema"]);
+    let listed = [&schema["examples"], &schema["enum"]].map(Value::as_array);
+    let listed = listed.into_iter().flatten().flatten();
+    let stated = parameter.get("example").or_else(|| schema.get("example"));
+    listed.chain(stated).collect()
+}
+
+#[test]
+fn every_parameter_has_an_example_that_fits_its_schema() {
+    for api in tidemark_tests::apis() {
+        for (place, operation) in operations(&api) {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let parameter = resolve(&api, parameter);
+                let place = format!("{place} {}", parameter["name"]);
+                let examples = examples_of_parameter(&api, parameter);
+                assert!(!examples.is_empty(), "{place}");
+                let validator = validator(&api["components"], &parameter["schema"]);
+                for example in examples {
+                    assert_declared(example, &place);
+                    if let Err(error) = validator.validate(example) {
+                        panic!("{place}: {error} of {example}");
+                    }
                 }
             }
         }

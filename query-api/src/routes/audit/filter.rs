@@ -21,14 +21,14 @@ pub(super) struct Filter {
     pub(super) after_position: i64,
     /// Only events of this type.
     #[serde(rename = "type")]
-    #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[param(value_type = Option<String>)]
     pub(super) event_type: Option<Name>,
     /// Only events of this aggregate.
     #[param(value_type = Option<String>)]
     pub(super) aggregate: Option<Name>,
     /// Only events that this actor caused: `user:<id>`, `service:<name>` or `anonymous`.
     #[serde(default, deserialize_with = "actor")]
-    #[param(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[param(value_type = Option<String>, min_length = 1, max_length = 100, example = "service:auction-timer")]
     pub(super) actor: Option<Name>,
     /// Only events that were recorded at this moment (RFC 3339) or later.
     #[param(value_type = Option<String>, format = DateTime)]

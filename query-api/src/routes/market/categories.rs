@@ -31,7 +31,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     path = "/v1/categories/{id_or_slug}",
     operation_id = "get_category",
     tag = "categories",
-    params(("id_or_slug" = String, Path, description = "The id or the slug of the category", min_length = 1, max_length = 60)),
+    params(("id_or_slug" = String, Path, description = "The id or the slug of the category", min_length = 1, max_length = 60, example = "sextants")),
     responses((status = 200, body = Row))
 )]
 async fn get(

@@ -111,6 +111,7 @@ struct Filter {
     status: Option<Status>,
     /// `next` of the previous page. Without it, the list starts at its beginning.
     #[serde(skip_serializing_if = "is_no_filter")]
+    #[param(example = "WzEsNDcxMSwiMDE5OWIzYTQiXZ0s3m")]
     cursor: Option<String>,
     /// The number of items on the page.
     #[serde(skip_serializing_if = "is_no_filter")]

@@ -63,7 +63,7 @@ pub(super) struct Filter {
     /// word finds nothing, and neither does another form of it. The search knows no language, so that every word counts,
     /// `the` as well.
     #[garde(length(chars, max = SEARCH_MAX))]
-    #[param(min_length = 1, max_length = 200)]
+    #[param(min_length = 1, max_length = 200, example = "brass sextant -replica")]
     q: Option<String>,
     /// The order of the list. By `ends_at`, which is the default, the auction that ends first comes first: one that is over,
     /// unless `status` excludes it. By `price` the cheapest comes first, and a `currency` is required; by `bid_count` the one
@@ -73,6 +73,7 @@ pub(super) struct Filter {
     sort: Sort,
     /// `next` of the previous page. Without it, the list starts at its beginning.
     #[serde(skip_serializing_if = "is_no_filter")]
+    #[param(example = "WzEsNDcxMSwiMDE5OWIzYTQiXZ0s3m")]
     cursor: Option<String>,
     /// The number of items on the page.
     #[serde(skip_serializing_if = "is_no_filter")]
