@@ -5,6 +5,7 @@ mod audit;
 mod description;
 mod identity;
 mod market;
+mod messaging;
 mod operations;
 
 use axum::Router;
@@ -36,6 +37,7 @@ fn routes() -> (OpenApiRouter<App>, OpenApiRouter<App>) {
     let others = OpenApiRouter::default()
         .merge(market::router())
         .merge(audit::router())
+        .merge(messaging::router())
         .merge(operations::router());
     (OpenApiRouter::default().merge(identity::router()), others)
 }

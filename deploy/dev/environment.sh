@@ -20,7 +20,7 @@ may_know() {
                 SEALING__MASTER_KEY SEALING__LOOKUP_KEY SERVICE_TOKENS BOOTSTRAP_SECRET
             ;;
         query-api) echo DATABASE__READ_URL SEALING__MASTER_KEY SEALING__LOOKUP_KEY SERVICE_TOKEN ;;
-        projector) echo DATABASE__PROJECT_URL SERVICE_TOKEN ;;
+        projector) echo DATABASE__PROJECT_URL SEALING__MASTER_KEY SERVICE_TOKEN ;;
         migrate) echo DATABASE__OWNER_URL ;;
         operator) echo SERVICE_TOKEN BOOTSTRAP_SECRET ;;
         demo) echo TEST_ADMIN_PASSWORD ;;
@@ -43,6 +43,10 @@ enter_environment() {
             export TIDEMARK_SERVICE_TOKEN
             ;;
     esac
+    if [[ $name == projector ]]; then
+        # What the environment says of mails holds; else they are files, which './dev mail' shows.
+        if [[ -z ${TIDEMARK_MAIL__SMTP_HOST:-} ]]; then export TIDEMARK_MAIL__FOLDER=$DEV_DIR/outbox; fi
+    fi
 }
 
 service_token() { echo "$1=$(secret "service_$1")"; }

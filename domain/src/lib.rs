@@ -11,6 +11,7 @@ mod registry;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod messaging;
 pub mod operations;
 
 #[cfg(test)]
@@ -20,5 +21,5 @@ pub use decision::{
     AggregateState, Claim, ClaimScope, Code, Command, Load, LoadedStream, Reads, Reason, Refusal,
     RefusalKind, StateSnapshot, States, Stop, View, Write,
 };
-pub use process_manager::{Action, ProcessManager};
+pub use process_manager::{Action, ProcessManager, What};
 pub use registry::PROCESS_MANAGERS;

@@ -1,6 +1,7 @@
 //! Process managers: pure code that says which actions follow from an event. A reactor of the projector
 //! stores the actions of each, and sends them to the command API when they are due.
 
+use serde_json::Value;
 use tidemark_events::{Event, Timestamp};
 
 /// Decides which actions follow from an event.
@@ -23,13 +24,40 @@ pub struct ProcessManager {
     pub react: fn(&Event) -> Vec<Action>,
 }
 
-/// A command to be sent at its due time.
+/// Something to be done at its due time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// Tells the actions that follow from one event apart, for ever: it is part of the idempotency key.
     pub name: String,
-    /// The action is not sent before this time.
-    pub due_at: Timestamp,
-    /// The path of the command API to which the command is posted, without a body.
-    pub path: String,
+    /// The action is not done before this time; none if it is due at once.
+    pub due_at: Option<Timestamp>,
+    /// What is done.
+    pub what: What,
+}
+
+/// What an action does. A body holds ids and sealed values, and no personal data in clear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A command is posted to the command API. It acts once, however often it is posted.
+    Command {
+        /// The path.
+        path: String,
+        /// The body; none if the command takes none.
+        body: Option<Value>,
+    },
+    /// Something is done outside, at least once. What came of it is then posted as a command.
+    Effect {
+        /// The name of the effect, for ever.
+        name: String,
+        /// What it is done with.
+        body: Value,
+    },
+}
+
+impl What {
+    /// A command without a body.
+    #[must_use]
+    pub const fn command(path: String) -> Self {
+        Self::Command { path, body: None }
+    }
 }

@@ -5,11 +5,15 @@ use tidemark_events::{Aggregate, Event, Timestamp};
 
 use crate::decision::{AggregateState, AnyState, LoadedStream, StateOf, StateSnapshot};
 use crate::market;
+use crate::messaging;
 use crate::process_manager::ProcessManager;
 
 /// All process managers.
-pub const PROCESS_MANAGERS: &[ProcessManager] =
-    &[market::processes::auction_timer::PROCESS_MANAGER];
+pub const PROCESS_MANAGERS: &[ProcessManager] = &[
+    market::processes::auction_timer::PROCESS_MANAGER,
+    messaging::processes::mailer::PROCESS_MANAGER,
+    messaging::processes::notifier::PROCESS_MANAGER,
+];
 
 impl LoadedStream {
     /// Applies the next event of the stream. The first one tells which aggregate the stream is.
@@ -54,6 +58,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Product => state::<crate::market::product::Product>(),
         Aggregate::Auction => state::<crate::market::auction::Auction>(),
         Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
+        Aggregate::Message => state::<crate::messaging::message::Message>(),
         Aggregate::Reading => state::<crate::audit::reading::Reading>(),
         Aggregate::Repair => state::<crate::operations::repair::Repair>(),
         Aggregate::Retry => state::<crate::operations::retry::Retry>(),

@@ -19,6 +19,7 @@ mod values;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod messaging;
 pub mod operations;
 
 #[cfg(any(test, feature = "samples"))]
@@ -54,6 +55,8 @@ aggregates! {
     Auction(market::auction, AuctionId) = "auction", Public;
     /// The hidden reserve: the price below which an auction does not sell.
     Reserve(market::reserve, ReserveId) = "reserve", Internal;
+    /// A message: what one person is told over one channel.
+    Message(messaging::message, MessageId) = "message", Public;
     /// A reading: the record that an auditor looked at history.
     Reading(audit::reading, ReadingId) = "reading", Public;
     /// A repair: the record of what an operator did about a row that is parked.

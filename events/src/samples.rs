@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
-    Metadata, Moment, Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId,
-    ReserveId, RetryId, Sealed, SessionId, Stored, Timestamp, UserId, Value,
+    MessageId, Metadata, Moment, Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded,
+    RepairId, ReserveId, RetryId, Sealed, SessionId, Stored, Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -66,6 +66,9 @@ pub const CREDENTIAL: CredentialId = CredentialId(Uuid::from_u128(7));
 pub const SESSION: SessionId = SessionId(Uuid::from_u128(8));
 /// The reading in the samples.
 pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
+
+/// The message in the samples.
+pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));
 
 /// The repair in the samples.
 pub const REPAIR: RepairId = RepairId(Uuid::from_u128(12));

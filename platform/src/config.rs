@@ -11,6 +11,7 @@ mod kafka;
 mod keys;
 mod list;
 mod listener;
+mod mail;
 mod market;
 mod object_store;
 mod projection;
@@ -29,6 +30,7 @@ pub use executor::Executor;
 pub use http::Http;
 pub use kafka::Kafka;
 pub use listener::Listener;
+pub use mail::{Mail, MailTls};
 pub use market::Market;
 pub use object_store::ObjectStore;
 pub use projection::{FeedChoice, Projection};
@@ -97,6 +99,8 @@ pub struct Config {
     pub query: Query,
     #[garde(dive)]
     pub object_store: ObjectStore,
+    #[garde(dive)]
+    pub mail: Mail,
     #[garde(dive)]
     pub telemetry: Telemetry,
 }

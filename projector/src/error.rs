@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use tidemark_event_store::SealError;
 use tidemark_platform::{auth, config, shutdown};
 
 /// Why a projector cannot run.
@@ -25,6 +26,12 @@ pub enum Error {
     /// The HTTP client that sends the commands of reactors cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     HttpClient(#[from] reqwest::Error),
+    /// `mail.from` is not an address that mails can come from.
+    #[error("TIDEMARK_MAIL__FROM cannot be used: {0}")]
+    MailFrom(lettre::address::AddressError),
+    /// `sealing.master_key` is wrong.
+    #[error("sealing.master_key: {0}")]
+    Sealing(#[from] SealError),
     /// The listener failed.
     #[error("cannot serve: {0}")]
     Serve(#[from] std::io::Error),

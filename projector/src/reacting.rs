@@ -1,6 +1,7 @@
-//! Answering events with commands: a reactor stores the actions that a process manager asks for, and
-//! a sender sends them to the command API when they are due.
+//! Answering events with commands and effects: a reactor stores the actions that a process manager asks for, and
+//! senders do what is due.
 
+pub(crate) mod effects;
 pub(crate) mod given_up;
 pub(crate) mod reactor;
 pub(crate) mod registration;
@@ -8,6 +9,8 @@ pub(crate) mod sender;
 
 mod actions;
 mod answer;
+mod attempts;
+mod command_client;
 mod reaction;
 mod unanswered;
 

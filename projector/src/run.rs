@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::join_all;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tidemark_domain::PROCESS_MANAGERS;
@@ -24,9 +26,11 @@ use crate::following::feed;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
 use crate::measuring::Measuring;
+use crate::messaging::mail::SendMail;
 use crate::projecting::joint_writer::JointWriter;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
+use crate::reacting::effects::Effects;
 use crate::reacting::registration;
 use crate::reacting::sender::Sender;
 use crate::rebuilding::controller::Controller;
@@ -63,6 +67,7 @@ async fn serve(
     ));
     let actions_stored = Arc::new(Notify::new());
     let sender = Sender::new(config, prompt_pool.clone(), Arc::clone(&actions_stored))?;
+    let effects = effects(config, &prompt_pool)?;
     let workers = WorkerFactory {
         pool: rows_pool.clone(),
         documents: documents(&config.redis)?,
@@ -96,7 +101,10 @@ async fn serve(
         let stop = stop.clone();
         async move { feed::fill(&ring, &config, log, &feed_started, &stop).await }
     }));
-    let sender = AbortOnDropHandle::new(tokio::spawn(sender.run(stop.clone())));
+    let performing = effects.into_iter().map(|it| sender.clone().performing(it));
+    let senders: Vec<_> = performing.chain([sender.clone()]).collect();
+    let senders = join_all(senders.into_iter().map(|it| it.run(stop.clone())));
+    let sender = AbortOnDropHandle::new(tokio::spawn(senders.map(drop)));
     let served = async {
         let router = ops::router(readiness, &config.http);
         let served = server::serve(listener, router, &config.http, shutdown.clone()).await;
@@ -179,6 +187,15 @@ async fn run_assignments(
 async fn prepare(workers: &WorkerFactory) -> sqlx::Result<()> {
     shards::actual(&workers.pool, &workers.shards).await?;
     registration::register(&workers.pool, PROCESS_MANAGERS).await
+}
+
+/// The effects that the configuration has a destination for. Those of others wait in the table of actions.
+fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
+    let Some(mail) = SendMail::from_config(config, pool.clone())? else {
+        tracing::info!("mails wait, since neither mail.smtp_host nor mail.folder is set");
+        return Ok(Effects::new());
+    };
+    Ok(vec![Arc::new(mail)])
 }
 
 fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {

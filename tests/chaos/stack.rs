@@ -91,7 +91,7 @@ impl Stack {
         owner.close().await;
         wait_until("Redis is ready", || redis.is_ready()).await;
         wait_until("Kafka is ready", || kafka.is_ready()).await;
-        let mut settings = settings(&postgres, &redis, &kafka, &layout);
+        let mut settings = settings(&postgres, &redis, &kafka, (directory, &layout));
         let first_port = ports::free();
         settings.set("TIDEMARK_COMMAND_API__URL", url(first_port));
         let starter = Starter {
@@ -190,8 +190,17 @@ impl Stack {
 }
 
 /// The settings that `./dev` would run the processes with, on these servers and with [`SETTINGS`].
-fn settings(postgres: &Postgres, redis: &Redis, kafka: &Kafka, layout: &Layout) -> Settings {
+fn settings(
+    postgres: &Postgres,
+    redis: &Redis,
+    kafka: &Kafka,
+    (directory, layout): (&Path, &Layout),
+) -> Settings {
     let mut settings = Settings::from_variables();
+    settings.set(
+        "TIDEMARK_MAIL__FOLDER",
+        directory.join("outbox").display().to_string(),
+    );
     for (name, value) in SETTINGS {
         settings.set(name, value);
     }

@@ -37,7 +37,7 @@ pub fn eventually<T, F: Future<Output = Option<T>>>(
 
 impl App {
     /// Waits until the relay, all read models and all reactors have followed the log to its end and no
-    /// action is due any more, including everything that is appended meanwhile.
+    /// command is due any more, including everything that is appended meanwhile. Effects may wait for a destination.
     #[track_caller]
     pub fn settle(&self) -> impl Future<Output = ()> {
         eventually("everything to follow the log", || async {
@@ -70,6 +70,7 @@ impl App {
              where $2
                and done_at is null
                and due_at <= clock_timestamp()
+               and (effect is null or path <> '')
             ",
         )
         .bind(self.relay)

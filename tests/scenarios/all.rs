@@ -17,6 +17,7 @@ mod images;
 mod journey;
 mod log;
 mod market;
+mod messaging;
 mod observability;
 mod operations;
 mod projection;

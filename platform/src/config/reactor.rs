@@ -24,4 +24,10 @@ pub struct Reactor {
     #[garde(custom(positive), custom(at_most("reactor.retry_max_ms", self.retry_max_ms)))]
     pub retry_min_ms: u64,
     pub retry_max_ms: u64,
+    #[garde(custom(positive))]
+    pub effects_in_flight_max: usize,
+    #[garde(custom(positive))]
+    pub effect_timeout_ms: u64,
+    #[garde(custom(longer_than("reactor.effect_timeout_ms", self.effect_timeout_ms)))]
+    pub effect_lease_ms: u64,
 }

@@ -1,14 +1,12 @@
-//! The actions of reactors in Postgres: stored together with the checkpoint, taken by a sender when they
-//! are due, and ended by its result. Each step is committed before anybody acts on it.
-//!
-//! An action that has ended is kept for ever, as events are: it records when it was tried and what came
-//! of it. The index of due actions does not contain it.
-
-use std::time::Duration;
+//! The actions of reactors in Postgres: what follows from events is stored together with the checkpoint, before anybody
+//! acts on it.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
 use sqlx::PgPool;
-use tidemark_domain::Action;
+use sqlx::types::Json;
+use tidemark_domain::{Action, What};
 use tidemark_events::LogPoint;
 use uuid::Uuid;
 
@@ -26,6 +24,19 @@ pub(super) struct CausedAction {
     pub(super) event_id: Uuid,
     /// The correlation id of the event, which the command carries on.
     pub(super) correlation_id: Uuid,
+}
+
+/// An action as its row begins.
+#[derive(Debug, Serialize)]
+pub(super) struct PlannedRow<'a> {
+    position: i64,
+    target: &'a str,
+    path: &'a str,
+    effect: Option<&'a str>,
+    body: Option<&'a Value>,
+    event_id: Uuid,
+    correlation_id: Uuid,
+    due_at: Option<DateTime<Utc>>,
 }
 
 /// An event that could not be answered. It is kept as an action that was given up.
@@ -53,19 +64,24 @@ impl Reactions {
     }
 }
 
-/// One attempt to send an action that is due.
-#[derive(Clone, Debug)]
-pub(super) struct Attempt {
-    /// The name of the reactor.
-    pub(super) reactor: String,
-    pub(super) caused: CausedAction,
-    /// The number of this attempt, from 1 on. The result of an attempt is recorded only while no later
-    /// one was made.
-    pub(super) number: i32,
-    /// Seconds between the due time and this attempt.
-    pub(super) late_s: f64,
-    /// The `traceparent` of the event, if it has one.
-    pub(super) traceparent: Option<String>,
+impl CausedAction {
+    /// Its row.
+    pub(super) fn planned(&self) -> PlannedRow<'_> {
+        let (path, effect, body) = match &self.action.what {
+            What::Command { path, body } => (path.as_str(), None, body.as_ref()),
+            What::Effect { name, body } => ("", Some(name.as_str()), Some(body)),
+        };
+        PlannedRow {
+            position: self.position,
+            target: &self.action.name,
+            path,
+            effect,
+            body,
+            event_id: self.event_id,
+            correlation_id: self.correlation_id,
+            due_at: self.action.due_at,
+        }
+    }
 }
 
 /// The point up to which a reactor has answered the log.
@@ -113,10 +129,7 @@ pub(super) async fn write(
         actions,
         unanswered,
     } = reactions;
-    let (paths, names): (Vec<_>, Vec<_>) = actions
-        .iter()
-        .map(|it| (it.action.path.clone(), it.action.name.clone()))
-        .unzip();
+    let planned: Vec<_> = actions.iter().map(CausedAction::planned).collect();
     let advanced = sqlx::query_scalar!(
         r#"
         with advanced as (
@@ -134,19 +147,21 @@ pub(super) async fn write(
             returning reactors.name
         ), stored as (
             insert into reactor_actions
-                   (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
-            select advanced.name, planned.position, target, path, event_id, correlation_id, due_at, due_at
+                   (reactor, position, target, path, effect, body, event_id, correlation_id, due_at, next_attempt_at)
+            select advanced.name, planned.position, target, path, effect, body, event_id, correlation_id,
+                   coalesce(due_at, statement_timestamp()), coalesce(due_at, statement_timestamp())
               from advanced,
-                   unnest($6::bigint[], $7::text[], $8::text[], $9::uuid[], $10::uuid[], $11::timestamptz[])
-                as planned (position, target, path, event_id, correlation_id, due_at)
+                   jsonb_to_recordset($6) as planned
+                       (position bigint, target text, path text, effect text, body json, event_id uuid,
+                        correlation_id uuid, due_at timestamptz)
         ), given_up as (
             insert into reactor_actions
                    (reactor, position, target, path, event_id, correlation_id,
                     due_at, next_attempt_at, attempts, done_at, outcome)
-            select advanced.name, unanswered.position, $12, '', event_id, correlation_id,
+            select advanced.name, unanswered.position, $7, '', event_id, correlation_id,
                    statement_timestamp(), statement_timestamp(), 1, statement_timestamp(), reason
               from advanced,
-                   unnest($13::bigint[], $14::uuid[], $15::uuid[], $16::text[])
+                   unnest($8::bigint[], $9::uuid[], $10::uuid[], $11::text[])
                 as unanswered (position, event_id, correlation_id, reason)
         )
         select count(*) as "count!" from advanced
@@ -156,12 +171,7 @@ pub(super) async fn write(
         from.event_id,
         to.position,
         to.event_id,
-        &actions.iter().map(|it| it.position).collect::<Vec<_>>(),
-        &names,
-        &paths,
-        &actions.iter().map(|it| it.event_id).collect::<Vec<_>>(),
-        &actions.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
-        &actions.iter().map(|it| it.action.due_at).collect::<Vec<_>>(),
+        Json(&planned) as _,
         ANSWER,
         &unanswered.iter().map(|it| it.position).collect::<Vec<_>>(),
         &unanswered.iter().map(|it| it.event_id).collect::<Vec<_>>(),
@@ -206,168 +216,4 @@ fn fence(rows_affected: u64, at: LogPoint) -> Result<(), SubscriberError> {
     } else {
         Err(SubscriberError::Fenced(at.position))
     }
-}
-
-/// Takes at most `limit` actions that are due. Nobody else can take them while the lease lasts.
-pub(super) async fn take(
-    pool: &PgPool,
-    limit: usize,
-    lease: Duration,
-) -> sqlx::Result<Vec<Attempt>> {
-    let taken = sqlx::query!(
-        r#"
-        with due as (
-            select reactor, position, target
-              from reactor_actions
-             where done_at is null
-               and next_attempt_at <= clock_timestamp()
-             order by next_attempt_at
-             limit $1
-               for update skip locked
-        )
-        update reactor_actions action
-           set attempts = action.attempts + 1,
-               next_attempt_at = clock_timestamp() + make_interval(secs => $2)
-          from due
-         where action.reactor = due.reactor
-           and action.position = due.position
-           and action.target = due.target
-        returning action.reactor,
-                  action.position,
-                  action.target,
-                  action.path,
-                  action.due_at,
-                  action.event_id,
-                  action.correlation_id,
-                  action.attempts,
-                  (select metadata ->> 'traceparent' from events where events.position = action.position) as traceparent,
-                  extract(epoch from clock_timestamp() - action.due_at)::float8 as "late_s!"
-        "#,
-        i64::try_from(limit).unwrap_or(i64::MAX),
-        lease.as_secs_f64(),
-    )
-    .fetch_all(pool)
-    .await?;
-    let attempts = taken.into_iter().map(|row| Attempt {
-        reactor: row.reactor,
-        caused: CausedAction {
-            action: Action {
-                name: row.target,
-                due_at: row.due_at,
-                path: row.path,
-            },
-            position: row.position,
-            event_id: row.event_id,
-            correlation_id: row.correlation_id,
-        },
-        number: row.attempts,
-        late_s: row.late_s,
-        traceparent: row.traceparent,
-    });
-    Ok(attempts.collect())
-}
-
-/// The time until the next action is due; `None` if no action waits.
-pub(super) async fn next_due(pool: &PgPool) -> sqlx::Result<Option<Duration>> {
-    let seconds = sqlx::query_scalar!(
-        r#"
-        select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8
-          from reactor_actions
-         where done_at is null
-        "#
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(seconds
-        .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
-}
-
-/// Ends an action, which was done or was given up.
-pub(super) async fn end(pool: &PgPool, attempt: &Attempt, outcome: &str) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        update reactor_actions
-           set done_at = clock_timestamp(),
-               outcome = $5
-         where reactor = $1
-           and position = $2
-           and target = $3
-           and attempts = $4
-           and done_at is null
-        "#,
-        attempt.reactor,
-        attempt.caused.position,
-        attempt.caused.action.name,
-        attempt.number,
-        outcome,
-    )
-    .execute(pool)
-    .await
-    .map(drop)
-}
-
-/// Lets an action be tried again at `at`, but not before `retry_min` has passed.
-pub(super) async fn put_off(
-    pool: &PgPool,
-    attempt: &Attempt,
-    at: DateTime<Utc>,
-    retry_min: Duration,
-    outcome: &str,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        update reactor_actions
-           set next_attempt_at = greatest($5, clock_timestamp() + make_interval(secs => $6)),
-               outcome = $7
-         where reactor = $1
-           and position = $2
-           and target = $3
-           and attempts = $4
-           and done_at is null
-        "#,
-        attempt.reactor,
-        attempt.caused.position,
-        attempt.caused.action.name,
-        attempt.number,
-        at,
-        retry_min.as_secs_f64(),
-        outcome,
-    )
-    .execute(pool)
-    .await
-    .map(drop)
-}
-
-/// Lets an action be tried again after a wait that doubles with every attempt, from `retry.0` to
-/// `retry.1`, with jitter.
-pub(super) async fn back_off(
-    pool: &PgPool,
-    attempt: &Attempt,
-    retry: (Duration, Duration),
-    outcome: &str,
-) -> sqlx::Result<()> {
-    let (min, max) = retry;
-    sqlx::query!(
-        r#"
-        update reactor_actions
-           set next_attempt_at = clock_timestamp() + make_interval(
-                   secs => least($6, $5 * 2 ^ least(attempts - 1, 30)) * (0.5 + random() / 2)),
-               outcome = $7
-         where reactor = $1
-           and position = $2
-           and target = $3
-           and attempts = $4
-           and done_at is null
-        "#,
-        attempt.reactor,
-        attempt.caused.position,
-        attempt.caused.action.name,
-        attempt.number,
-        min.as_secs_f64(),
-        max.as_secs_f64(),
-        outcome,
-    )
-    .execute(pool)
-    .await
-    .map(drop)
 }

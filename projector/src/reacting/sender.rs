@@ -1,63 +1,74 @@
-//! Sends due actions to the command API. Every projector has a sender. An action is taken by one sender
-//! at a time, and its idempotency key lets it act once however often it is sent.
+//! Does what is due: posts commands to the command API, or performs the effects of one kind. An action is taken by one
+//! sender at a time, and each kind has a sender of its own, so that none holds up another.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use fail::fail_point;
 use metrics::{counter, histogram};
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder};
-use tidemark_event_store::traces::{Span, SpanKind};
-use tidemark_event_store::{Backoff, Log, TimedPool, traces};
-use tidemark_platform::auth::ServiceCredential;
+use serde_json::Value;
+use tidemark_event_store::{Backoff, Log, TimedPool};
 use tidemark_platform::{Config, config};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::actions::{Attempt, CausedAction};
 use super::answer::Verdict;
-use super::reaction::process_manager;
-use super::{actions, answer, unanswered};
+use super::attempts::{Attempt, Work};
+use super::command_client::CommandClient;
+use super::effects::{AnyEffect, Performed};
+use super::{attempts, unanswered};
 use crate::error::{Error, with_causes};
 
 /// The shortest pause between two searches for due actions.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
-/// Names the reactor under whose name the command acts.
-const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
 
-/// Sends the actions of all reactors.
+/// Does the actions of all reactors that are of one kind.
 #[derive(Clone)]
 pub(crate) struct Sender {
     pool: TimedPool,
-    client: Client,
-    url: Arc<str>,
-    authorization: HeaderValue,
+    commands: CommandClient,
+    /// The effect that it performs; with none it posts commands.
+    effect: Option<Arc<dyn AnyEffect>>,
     settings: config::Reactor,
     /// Notified by the reactors of this process when they have stored actions.
     stored: Arc<Notify>,
 }
 
+/// What came of an attempt.
+enum Tried {
+    /// What the command API has answered.
+    Answered(Verdict),
+    /// The effect was not performed, and is to be tried again after this time, for this reason.
+    Later(Duration, String),
+}
+
 impl Sender {
-    /// A sender that looks for due actions at once whenever `stored` is notified.
+    /// A sender of commands that looks for due actions at once whenever `stored` is notified.
+    ///
+    /// # Errors
+    /// If the configuration has no credential for the command API.
     pub(crate) fn new(
         config: &Config,
         pool: TimedPool,
         stored: Arc<Notify>,
     ) -> Result<Self, Error> {
-        let timeout = Duration::from_millis(config.reactor.request_timeout_ms);
         Ok(Self {
             pool,
-            client: Client::builder()
-                .timeout(timeout)
-                .redirect(Policy::none())
-                .build()?,
-            url: config.command_api.url.as_str().into(),
-            authorization: ServiceCredential::from_config(config)?.authorization()?,
+            commands: CommandClient::new(config)?,
+            effect: None,
             settings: config.reactor.clone(),
             stored,
         })
+    }
+
+    /// A sender that performs this effect.
+    pub(crate) fn performing(self, effect: Arc<dyn AnyEffect>) -> Self {
+        Self {
+            effect: Some(effect),
+            ..self
+        }
     }
 
     /// Sends due actions until `stop`, then waits for the answers to those in flight.
@@ -67,7 +78,7 @@ impl Sender {
         let poll_max = Duration::from_millis(self.settings.poll_max_ms);
         let mut idle = Backoff::new(poll, poll_max);
         while !stop.is_cancelled() {
-            let free = self.settings.in_flight_max.saturating_sub(in_flight.len());
+            let free = self.in_flight_max().saturating_sub(in_flight.len());
             let pause = match self.start(&mut in_flight, free).await {
                 Ok(Some(wait)) => wait.clamp(PAUSE_MIN, idle.take()),
                 Ok(None) => idle.take(),
@@ -99,132 +110,159 @@ impl Sender {
         if free == 0 {
             return Ok(None);
         }
-        let lease = Duration::from_millis(self.settings.lease_ms);
-        let taken = actions::take(&self.pool, free, lease);
+        let effect = self.effect.as_ref().map(|it| it.name());
+        let taken = attempts::take(&self.pool, effect, free, self.lease());
         for attempt in self.pool.with_timeout(taken).await? {
             let sender = self.clone();
             in_flight.spawn(async move { sender.send(attempt).await });
         }
-        self.pool.with_timeout(actions::next_due(&self.pool)).await
+        self.pool
+            .with_timeout(attempts::next_due(&self.pool, effect))
+            .await
+    }
+
+    const fn in_flight_max(&self) -> usize {
+        match self.effect {
+            Some(_) => self.settings.effects_in_flight_max,
+            None => self.settings.in_flight_max,
+        }
+    }
+
+    /// How long an action belongs to the process that has taken it.
+    const fn lease(&self) -> Duration {
+        Duration::from_millis(match self.effect {
+            Some(_) => self.settings.effect_lease_ms,
+            None => self.settings.lease_ms,
+        })
     }
 
     /// Tries an action once and records the result.
     async fn send(&self, attempt: Attempt) {
-        let verdict = if unanswered::is_answer(&attempt) {
-            let log = Log::new(self.pool.clone());
-            let answer = unanswered::answer(&log, &attempt).await;
-            answer.unwrap_or_else(|error| Verdict::Inconclusive(with_causes(&error)))
-        } else {
-            self.post(&attempt).await
-        };
-        let recording = self.record(&attempt, &verdict);
-        if let Err(error) = self.pool.with_timeout(recording).await {
-            let path = attempt.caused.action.path;
-            tracing::warn!(%error, path, "the result of an action cannot be recorded; it is sent again");
-        }
-    }
-
-    /// Sends an action to the command API.
-    async fn post(&self, attempt: &Attempt) -> Verdict {
         if attempt.number == 1 {
             histogram!("tidemark_reactor_late_seconds", "reactor" => attempt.reactor.clone())
                 .record(attempt.late_s);
         }
-        let began = Instant::now();
-        let verdict = match self.request(attempt).send().await {
-            Ok(response) => {
-                let status = response.status();
-                match response.bytes().await {
-                    Ok(body) => answer::verdict(status, &body, process_manager(&attempt.reactor)),
-                    Err(error) => Verdict::Inconclusive(with_causes(&error)),
-                }
+        let tried = self.try_once(&attempt).await;
+        let recording = self.record(&attempt, tried);
+        if let Err(error) = self.pool.with_timeout(recording).await {
+            let Attempt {
+                reactor,
+                position,
+                target,
+                ..
+            } = attempt;
+            tracing::warn!(reactor, position, target, %error, "the result of an action cannot be recorded; it is tried again");
+        }
+    }
+
+    async fn try_once(&self, attempt: &Attempt) -> Tried {
+        match &attempt.work {
+            Work::Command { path, body } => {
+                Tried::Answered(self.commands.post(attempt, path, body.as_ref()).await)
             }
-            Err(error) => Verdict::Inconclusive(with_causes(&error)),
+            Work::Effect(body) => self.perform(attempt, body).await,
+            Work::Answer => {
+                let log = Log::new(self.pool.clone());
+                let answer = unanswered::answer(&log, attempt).await;
+                Tried::Answered(
+                    answer.unwrap_or_else(|error| Verdict::Inconclusive(with_causes(&error))),
+                )
+            }
+        }
+    }
+
+    /// Performs an effect, and posts the command that records what came of it.
+    async fn perform(&self, attempt: &Attempt, body: &Value) -> Tried {
+        let inconclusive = |reason| Tried::Answered(Verdict::Inconclusive(reason));
+        let Some(effect) = &self.effect else {
+            return inconclusive("this sender posts commands only".to_owned());
         };
-        if let Some(parent) = &attempt.traceparent {
-            let name = format!("send {} {}", attempt.reactor, attempt.caused.action.name);
-            traces::span(SpanKind::Client, name, parent, began.elapsed()).end();
-        }
-        verdict
-    }
-
-    fn request(&self, attempt: &Attempt) -> RequestBuilder {
-        let caused = &attempt.caused;
-        let request = self
-            .client
-            .post(format!("{}{}", self.url, caused.action.path))
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(REACTOR, &attempt.reactor)
-            .header("Idempotency-Key", idempotency_key(attempt))
-            .header("X-Correlation-Id", caused.correlation_id.to_string())
-            .header("X-Causation-Id", caused.event_id.to_string());
-        match &attempt.traceparent {
-            Some(parent) => request.header("traceparent", parent),
-            None => request,
+        let time_limit = Duration::from_millis(self.settings.effect_timeout_ms);
+        let performing = effect.perform(body.clone(), attempt.number);
+        let (path, body) = match timeout(time_limit, performing).await {
+            Err(_) => return inconclusive(format!("it takes longer than {time_limit:?}")),
+            Ok(Err(error)) => return inconclusive(format!("the body cannot be read: {error}")),
+            Ok(Ok(Performed::Later { after, reason })) => return Tried::Later(after, reason),
+            Ok(Ok(Performed::Over { path, body })) => (path, body),
+        };
+        fail_point!("projector_effect_performed");
+        let recording = attempts::record_performed(&self.pool, attempt, &path, &body);
+        match self.pool.with_timeout(recording).await {
+            Ok(true) => Tried::Answered(self.commands.post(attempt, &path, Some(&body)).await),
+            Ok(false) => inconclusive("it was tried again meanwhile".to_owned()),
+            Err(error) => inconclusive(with_causes(&error)),
         }
     }
 
-    async fn record(&self, attempt: &Attempt, verdict: &Verdict) -> sqlx::Result<()> {
+    async fn record(&self, attempt: &Attempt, tried: Tried) -> sqlx::Result<()> {
         let Attempt {
             reactor,
-            caused,
+            position,
+            target,
             number,
             late_s,
             ..
         } = attempt;
-        let (position, target) = (caused.position, &caused.action.name);
-        let path = &caused.action.path;
         let retry_min = Duration::from_millis(self.settings.retry_min_ms);
         let retry_max = Duration::from_millis(self.settings.retry_max_ms);
-        let outcome = match verdict {
-            Verdict::Done => {
-                tracing::info!(reactor, path, attempt = number, late_s, "action done");
-                actions::end(&self.pool, attempt, "done").await?;
-                "done"
-            }
-            Verdict::Refused(refusal) => {
+        let outcome = match tried {
+            Tried::Answered(Verdict::Done) => {
                 tracing::info!(
                     reactor,
                     position,
                     target,
-                    path,
+                    attempt = number,
+                    late_s,
+                    "action done"
+                );
+                attempts::end(&self.pool, attempt, "done").await?;
+                "done"
+            }
+            Tried::Answered(Verdict::Refused(refusal)) => {
+                tracing::info!(
+                    reactor,
+                    position,
+                    target,
                     attempt = number,
                     refusal,
                     "action given up"
                 );
-                actions::end(&self.pool, attempt, refusal).await?;
+                attempts::end(&self.pool, attempt, &refusal).await?;
                 "refused"
             }
-            Verdict::NotYet(at) => {
-                tracing::info!(reactor, path, attempt = number, %at, "action not due yet");
-                actions::put_off(&self.pool, attempt, *at, retry_min, "not yet").await?;
+            Tried::Answered(Verdict::NotYet(at)) => {
+                tracing::info!(reactor, position, target, attempt = number, %at, "action not due yet");
+                attempts::put_off(&self.pool, attempt, at, retry_min, "not yet").await?;
                 "not_yet"
             }
-            Verdict::Inconclusive(reason) => {
+            Tried::Answered(Verdict::Inconclusive(reason)) => {
                 tracing::warn!(
                     reactor,
                     position,
                     target,
-                    path,
                     attempt = number,
                     reason,
-                    "action is sent again"
+                    "action is tried again"
                 );
-                actions::back_off(&self.pool, attempt, (retry_min, retry_max), reason).await?;
+                attempts::back_off(&self.pool, attempt, (retry_min, retry_max), &reason).await?;
                 "inconclusive"
+            }
+            Tried::Later(after, reason) => {
+                tracing::warn!(
+                    reactor,
+                    position,
+                    target,
+                    attempt = number,
+                    reason,
+                    ?after,
+                    "action is tried again"
+                );
+                attempts::back_off(&self.pool, attempt, (after, after), &reason).await?;
+                "later"
             }
         };
         counter!("tidemark_reactor_answers_total", "reactor" => reactor.clone(), "outcome" => outcome)
             .increment(1);
         Ok(())
     }
-}
-
-/// The idempotency key of an action, the same at every attempt. The position is padded so that the key
-/// of no reactor is too short.
-fn idempotency_key(attempt: &Attempt) -> String {
-    let CausedAction {
-        action, position, ..
-    } = &attempt.caused;
-    format!("{}-{position:016}-{}", attempt.reactor, action.name)
 }

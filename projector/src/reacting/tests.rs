@@ -2,6 +2,7 @@
 //! prepared answers.
 
 mod checkpoints;
+mod effects;
 mod names;
 mod sending;
 mod unanswered;
@@ -10,12 +11,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use chrono::TimeDelta;
 use sqlx::PgPool;
 use tidemark_domain::market::processes::auction_timer;
-use tidemark_domain::{Action, ProcessManager};
+use tidemark_domain::{Action, ProcessManager, What};
 use tidemark_events::market::auction;
 use tidemark_events::{Event, Moment, Recorded, samples};
 use tokio::net::TcpListener;
@@ -35,6 +37,7 @@ const TIMER: &ProcessManager = &auction_timer::PROCESS_MANAGER;
 struct Received {
     path: String,
     headers: HeaderMap,
+    body: String,
 }
 
 type Answers = VecDeque<(u16, String)>;
@@ -52,7 +55,14 @@ async fn command_api(answers: Answers) -> (String, mpsc::UnboundedReceiver<Recei
         let received: mpsc::UnboundedSender<Received> = received;
         let path = request.uri().path().to_owned();
         let headers = request.headers().clone();
-        received.send(Received { path, headers }).unwrap();
+        let body = to_bytes(request.into_body(), 10_000).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        let request = Received {
+            path,
+            headers,
+            body,
+        };
+        received.send(request).unwrap();
         let (status, body) = answers
             .lock()
             .unwrap()
@@ -154,8 +164,8 @@ const AUDITOR: ProcessManager = ProcessManager {
         };
         vec![Action {
             name: "audit".to_owned(),
-            due_at: **starts_at,
-            path: "/v1/audits".to_owned(),
+            due_at: Some(**starts_at),
+            what: What::command("/v1/audits".to_owned()),
         }]
     },
 };

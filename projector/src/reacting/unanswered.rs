@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
+use sqlx::types::Json;
 use tidemark_domain::ProcessManager;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
 use uuid::Uuid;
 
-use super::actions::{ANSWER, Attempt, CausedAction, Unanswered};
+use super::actions::{ANSWER, CausedAction, Unanswered};
 use super::answer::Verdict;
+use super::attempts::Attempt;
 use super::reaction::{process_manager, react};
 use crate::following::failure::{EventError, FailureKind};
 
@@ -41,11 +43,6 @@ fn reason(error: &EventError) -> String {
     line.chars().take(REASON_CHARS_MAX).collect()
 }
 
-/// Whether an action stands for the answer to its event.
-pub(super) const fn is_answer(attempt: &Attempt) -> bool {
-    attempt.caused.action.path.is_empty()
-}
-
 /// Runs the process manager again on the event of this attempt, and stores the actions that follow.
 ///
 /// # Errors
@@ -56,7 +53,7 @@ pub(super) async fn answer(log: &Log, attempt: &Attempt) -> sqlx::Result<Verdict
             "only a newer build has the reactor".to_owned(),
         ));
     };
-    let events = log.at(&[attempt.caused.position]).await?;
+    let events = log.at(&[attempt.position]).await?;
     let Some(event) = events.first() else {
         return Ok(Verdict::Refused("the log has no such event".to_owned()));
     };
@@ -143,12 +140,7 @@ async fn store(
     attempt: i32,
     actions: &[CausedAction],
 ) -> sqlx::Result<()> {
-    let (paths, names): (Vec<_>, Vec<_>) = actions
-        .iter()
-        .map(|it| (it.action.path.clone(), it.action.name.clone()))
-        .unzip();
-    let due: Vec<_> = actions.iter().map(|it| it.action.due_at).collect();
-    let correlation_id = actions.first().map(|it| it.correlation_id);
+    let planned: Vec<_> = actions.iter().map(CausedAction::planned).collect();
     sqlx::query!(
         r#"
         with ended as (
@@ -160,22 +152,22 @@ async fn store(
                and target = $3
                and attempts = $4
                and (done_at is null or outcome not in ('done', 'dropped'))
-            returning reactor, position, event_id
+            returning reactor
         )
         insert into reactor_actions
-               (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
-        select ended.reactor, ended.position, planned.target, planned.path, ended.event_id, $5, due_at, due_at
+               (reactor, position, target, path, effect, body, event_id, correlation_id, due_at, next_attempt_at)
+        select ended.reactor, planned.position, target, path, effect, body, event_id, correlation_id,
+               coalesce(due_at, statement_timestamp()), coalesce(due_at, statement_timestamp())
           from ended,
-               unnest($6::text[], $7::text[], $8::timestamptz[]) as planned (target, path, due_at)
+               jsonb_to_recordset($5) as planned
+                   (position bigint, target text, path text, effect text, body json, event_id uuid,
+                    correlation_id uuid, due_at timestamptz)
         "#,
         reactor,
         event.position,
         ANSWER,
         attempt,
-        correlation_id,
-        &names,
-        &paths,
-        &due,
+        Json(&planned) as _,
     )
     .execute(pool)
     .await

@@ -113,7 +113,8 @@ async fn the_log_becomes_rows_documents_and_actions() {
         (cached.document.as_deref(), cached.position),
         (Some(&*document), position)
     );
-    let actions: i64 = sqlx::query_scalar("select count(*) from reactor_actions")
+    let timers = "select count(*) from reactor_actions where reactor = 'auction-timer'";
+    let actions: i64 = sqlx::query_scalar(timers)
         .fetch_one(&database.owner)
         .await
         .unwrap();

@@ -16,6 +16,7 @@ const CONTEXTS: &[(&str, &[&str])] = &[
     ("market", &["identity"]),
     // An auditor is a user, and may ask for the state of an auction as of a version or a moment.
     ("audit", &["identity", "market"]),
+    ("messaging", &["identity"]),
     ("operations", &["identity"]),
 ];
 

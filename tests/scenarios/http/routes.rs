@@ -8,7 +8,7 @@ use serde_json::Value;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
-use crate::{audit, identity, market, operations};
+use crate::{audit, identity, market, messaging, operations};
 
 /// The largest body that a route takes unless it says otherwise.
 const BODY_BYTES_MAX: usize = 65_536;
@@ -184,6 +184,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     let mut routes = identity::routes(app).await;
     routes.extend(market::routes(app).await);
     routes.extend(audit::routes(app).await);
+    routes.extend(messaging::routes(app).await);
     routes.push(operations::repair(app));
     routes.push(operations::retry(app));
     routes.push(operations::drop_action(app));

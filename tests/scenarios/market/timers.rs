@@ -80,7 +80,7 @@ async fn attempts(app: &App) -> Vec<(i32, bool)> {
 async fn wait_for_all_timers(app: &App) {
     app.settle().await;
     eventually("every timer to have fired", || async {
-        let open = sqlx::query_scalar("select count(*) from reactor_actions where done_at is null");
+        let open = sqlx::query_scalar("select count(*) from reactor_actions where reactor = 'auction-timer' and done_at is null");
         let open: i64 = open.fetch_one(&app.database.pool).await.unwrap();
         (open == 0).then_some(())
     })

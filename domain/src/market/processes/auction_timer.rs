@@ -6,7 +6,7 @@
 use tidemark_events::Event;
 use tidemark_events::market::auction;
 
-use crate::process_manager::{Action, ProcessManager};
+use crate::process_manager::{Action, ProcessManager, What};
 
 /// Opens and closes auctions on time.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
@@ -33,13 +33,13 @@ fn react(event: &Event) -> Vec<Action> {
     vec![
         Action {
             name: "open".to_owned(),
-            due_at: **starts_at,
-            path: format!("/v1/auctions/{auction_id}/open"),
+            due_at: Some(**starts_at),
+            what: What::command(format!("/v1/auctions/{auction_id}/open")),
         },
         Action {
             name: "close".to_owned(),
-            due_at: **ends_at,
-            path: format!("/v1/auctions/{auction_id}/close"),
+            due_at: Some(**ends_at),
+            what: What::command(format!("/v1/auctions/{auction_id}/close")),
         },
     ]
 }
@@ -71,13 +71,13 @@ mod tests {
         let actions: Vec<_> = samples::all().iter().flat_map(react).collect();
         let open = Action {
             name: "open".to_owned(),
-            due_at: at(0),
-            path: format!("/v1/auctions/{AUCTION}/open"),
+            due_at: Some(at(0)),
+            what: What::command(format!("/v1/auctions/{AUCTION}/open")),
         };
         let close = Action {
             name: "close".to_owned(),
-            due_at: at(3_600),
-            path: format!("/v1/auctions/{AUCTION}/close"),
+            due_at: Some(at(3_600)),
+            what: What::command(format!("/v1/auctions/{AUCTION}/close")),
         };
         assert_eq!(actions, [open, close]);
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::*;
-use crate::reacting::actions;
+use crate::reacting::attempts;
 
 #[tokio::test]
 async fn an_action_that_is_due_is_sent_and_another_waits() {
@@ -16,7 +16,7 @@ async fn an_action_that_is_due_is_sent_and_another_waits() {
     react(&database, 0, vec![event.clone()]).await;
     let received = send(sender(&database, &url), &mut requests, 1).await;
 
-    let [Received { path, headers }] = &received[..] else {
+    let [Received { path, headers, .. }] = &received[..] else {
         unreachable!()
     };
     assert_eq!(*path, format!("/v1/auctions/{}/open", samples::AUCTION));
@@ -132,11 +132,16 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         vec![scheduled(&database, 1, PAST, FUTURE).await],
     )
     .await;
-    let taken = actions::take(&database.pool, 9, std::time::Duration::from_millis(200))
-        .await
-        .unwrap();
+    let taken = attempts::take(
+        &database.pool,
+        None,
+        9,
+        std::time::Duration::from_millis(200),
+    )
+    .await
+    .unwrap();
     assert_eq!(taken.len(), 1);
-    let none = actions::take(&database.pool, 9, std::time::Duration::from_secs(9))
+    let none = attempts::take(&database.pool, None, 9, std::time::Duration::from_secs(9))
         .await
         .unwrap();
     assert!(none.is_empty(), "another sender has taken it");
@@ -146,7 +151,7 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         [("open".to_owned(), 2, "done".to_owned())]
     );
 
-    actions::end(&database.pool, &taken[0], "by a zombie")
+    attempts::end(&database.pool, &taken[0], "by a zombie")
         .await
         .unwrap();
     assert_eq!(

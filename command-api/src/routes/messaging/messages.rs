@@ -1,0 +1,162 @@
+//! The routes by which reactors have messages sent, and record how that ended.
+
+use std::ops::RangeInclusive;
+
+use axum::extract::State;
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_domain::messaging::message::{End, Request};
+use tidemark_events::messaging::message::{Outcome, Status, Template};
+use tidemark_events::{MessageId, Sealed, UserId};
+use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::ids::new_id;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::{AcceptedBody, App, Location};
+use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
+
+/// The size of the tag that ends a ciphertext.
+const TAG_BYTES: usize = 16;
+/// The size of the largest ciphertext: no personal value of a client is as long.
+const SEALED_BYTES_MAX: usize = 1_536;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(request))
+        .routes(routes!(end))
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct NewMessage {
+    /// What the message says.
+    template: Template,
+    /// The e-mail address, sealed as `email`. Its subject is the recipient.
+    #[garde(dive)]
+    to: SealedValue,
+    /// The name of the recipient, sealed as `display_name`.
+    #[garde(dive)]
+    name: SealedValue,
+}
+
+/// A personal value, as an event holds it: encrypted under the key of the person it is about.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct SealedValue {
+    /// The person whom the value is about.
+    subject: Uuid,
+    /// The version of that person's key.
+    #[garde(range(min = 1))]
+    #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
+    key_version: i32,
+    /// 24 bytes, in base64url without padding.
+    #[garde(custom(encodes(24..=24)))]
+    #[schema(
+        pattern = "^[A-Za-z0-9_-]{32}$",
+        example = "bm9uY2Vub25jZW5vbmNlbm9uY2Vub25j"
+    )]
+    nonce: String,
+    /// The ciphertext and its tag, in base64url without padding.
+    #[garde(custom(encodes(TAG_BYTES..=SEALED_BYTES_MAX)))]
+    #[schema(
+        pattern = "^[A-Za-z0-9_-]{22,2048}$",
+        example = "Y2lwaGVydGV4dC1hbmQtaXRzLXRhZw"
+    )]
+    ciphertext: String,
+}
+
+/// The text must encode so many bytes in base64url.
+fn encodes(bytes: RangeInclusive<usize>) -> impl Fn(&String, &()) -> garde::Result {
+    move |text, ()| match URL_SAFE_NO_PAD.decode(text) {
+        Ok(decoded) if bytes.contains(&decoded.len()) => Ok(()),
+        _ => Err(garde::Error::new(format!(
+            "must be {} to {} bytes in base64url without padding",
+            bytes.start(),
+            bytes.end()
+        ))),
+    }
+}
+
+impl From<SealedValue> for Sealed {
+    fn from(value: SealedValue) -> Self {
+        Self {
+            subject: UserId(value.subject),
+            key_version: value.key_version,
+            nonce: value.nonce,
+            ciphertext: value.ciphertext,
+        }
+    }
+}
+
+/// Have a message sent
+///
+/// Only services may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/messages",
+    operation_id = "request_message",
+    tag = "services",
+    security(("service" = [])),
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Request>)
+)]
+async fn request(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<NewMessage>,
+) -> Result<Response, Problem> {
+    let id = new_id();
+    let command = Request {
+        message_id: MessageId(id),
+        template: body.template,
+        to: body.to.into(),
+        name: body.name.into(),
+    };
+    let location = Location("/v1/audit/streams/{id}/events");
+    app.create(&caller, id, command, location).await
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct MessageEnd {
+    /// How the sending of the message ended.
+    outcome: Outcome,
+    /// The codes of the server's answer; leave them out if there was none.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 20, example = "250 2.0.0")]
+    status: Option<Status>,
+}
+
+/// Record how the sending of a message ended
+///
+/// Only services may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/messages/{id}/end",
+    operation_id = "end_message",
+    tag = "services",
+    security(("service" = [])),
+    params(("id" = Uuid, Path, description = "The message.")),
+    responses((status = 200, body = AcceptedBody), RefusalsOf<End>)
+)]
+async fn end(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(body): Json<MessageEnd>,
+) -> Result<Response, Problem> {
+    let command = End {
+        message_id: MessageId(id),
+        outcome: body.outcome,
+        status: body.status,
+    };
+    app.change(&caller, id, command).await
+}

@@ -1,0 +1,4 @@
+//! Decisions about what people are told.
+
+pub mod message;
+pub mod processes;

@@ -1,0 +1,4 @@
+//! What follows from events by telling people of them.
+
+pub mod mailer;
+pub mod notifier;

@@ -1,0 +1,97 @@
+//! Events of messages: what one person is told over one channel, and what became of it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{EventField, Line, Moment, Sealed, Stored, UserId};
+
+id! {
+    /// The id of a message. The time in it is the one that the message bears.
+    MessageId
+}
+
+/// The codes with which a mail server took a message, or refused it: that of SMTP, and where it gave one that of RFC 3463.
+/// The rest of what servers say may name the recipient.
+pub type Status = Line<20>;
+
+/// What a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Template {
+    /// Greets somebody who has registered.
+    Welcome,
+}
+
+impl EventField for Template {}
+
+/// How the sending of a message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A server has taken the message, and answers for it from now on.
+    Accepted,
+    /// The whole message was sent, and no answer came: the server may have taken it.
+    Uncertain,
+    /// The server refused the message for good.
+    Bounced,
+    /// No server took the message while it was of use.
+    Expired,
+    /// The recipient was erased, so that nobody knows the address any more.
+    RecipientErased,
+}
+
+impl EventField for Outcome {}
+
+events! {
+    /// The events of a message.
+    pub enum Event {
+        /// A message is to be sent.
+        #[serde(rename = "message.requested")]
+        Requested {
+            /// The message.
+            message_id: MessageId,
+            /// The user whom it is for.
+            user_id: UserId,
+            /// What it says.
+            template: Template,
+            /// The address, sealed as `email`.
+            to: Sealed,
+            /// The name of the user, sealed as `display_name`.
+            name: Sealed,
+            /// After this time it is of no use, and is not sent.
+            not_after: Stored<Moment>,
+        },
+        /// The sending of the message has ended.
+        #[serde(rename = "message.ended")]
+        Ended {
+            /// The message.
+            message_id: MessageId,
+            /// How.
+            outcome: Outcome,
+            /// The codes of the server's answer; none if there was none.
+            status: Option<Stored<Status>>,
+        },
+    }
+}
+
+/// A sample of each event.
+#[cfg(any(test, feature = "samples"))]
+pub(crate) fn samples() -> Vec<Event> {
+    use crate::samples::{MESSAGE, SELLER, moment, sealed, stored};
+
+    vec![
+        Event::Requested {
+            message_id: MESSAGE,
+            user_id: SELLER,
+            template: Template::Welcome,
+            to: sealed("ZW1haWw"),
+            name: sealed("bmFtZQ"),
+            not_after: moment(86_400).into(),
+        },
+        Event::Ended {
+            message_id: MESSAGE,
+            outcome: Outcome::Accepted,
+            status: Some(stored("250 2.0.0")),
+        },
+    ]
+}

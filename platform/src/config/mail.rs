@@ -1,0 +1,44 @@
+//! Section `[mail]`.
+
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
+
+use garde::Validate;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::bounds::positive;
+
+/// Where mails go.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    pub smtp_host: String,
+    #[garde(custom(positive))]
+    pub smtp_port: u16,
+    pub tls: MailTls,
+    pub username: String,
+    pub password: SecretString,
+    #[garde(length(min = 1))]
+    pub hello_name: String,
+    pub from: String,
+    pub folder: String,
+    #[garde(custom(positive))]
+    pub dialog_timeout_ms: u64,
+    #[garde(custom(positive))]
+    pub answer_timeout_ms: u64,
+    #[garde(custom(positive))]
+    pub quit_timeout_ms: u64,
+}
+
+/// How a connection to a mail server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTls {
+    /// It begins without encryption, which the server must then offer.
+    Starttls,
+    /// It is encrypted from the beginning.
+    Implicit,
+    /// It is never encrypted.
+    None,
+}

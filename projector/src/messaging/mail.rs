@@ -1,0 +1,154 @@
+//! The effect that sends a mail.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lettre::message::Mailbox;
+use lettre::{Address, Message};
+use serde_json::json;
+use tidemark_domain::messaging::processes::mailer;
+use tidemark_event_store::{Log, SealError, SubjectKeys, TimedPool};
+use tidemark_events::Sealed;
+use tidemark_events::messaging::message::Outcome;
+use tidemark_platform::Config;
+use tidemark_platform::config::required;
+
+use super::smtp::{Delivery, SmtpServer};
+use super::text;
+use crate::error::{Error, with_causes};
+use crate::reacting::effects::{Effect, Performed};
+
+/// The pauses after the first attempts, in minutes. The last of them follows all later ones.
+const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
+
+/// The most keys that are kept in memory.
+const KEYS_CACHED_MAX: u64 = 10_000;
+
+/// Where mails go.
+#[derive(Clone, Debug)]
+pub(super) enum Destination {
+    /// To a mail server.
+    Server(SmtpServer),
+    /// Into a folder, a file each.
+    Folder(PathBuf),
+}
+
+/// Sends mails.
+#[derive(Clone)]
+pub(crate) struct SendMail {
+    pub(super) destination: Destination,
+    pub(super) from: Mailbox,
+    pub(super) keys: SubjectKeys,
+    pub(super) log: Log,
+}
+
+#[async_trait]
+impl Effect for SendMail {
+    const NAME: &'static str = mailer::MAIL;
+    type Body = mailer::Mail;
+
+    async fn perform(&self, mail: mailer::Mail, attempt: i32) -> Performed {
+        let over = |outcome: Outcome, status: Option<String>| Performed::Over {
+            path: format!("/v1/messages/{}/end", mail.message_id),
+            body: json!({"outcome": outcome, "status": status}),
+        };
+        match self.try_to_send(&mail).await {
+            Ok(Delivery::Accepted(status)) => over(Outcome::Accepted, status),
+            Ok(Delivery::Refused(status)) => over(Outcome::Bounced, status),
+            Ok(Delivery::Uncertain) => over(Outcome::Uncertain, None),
+            Err(Unsent::Expired) => over(Outcome::Expired, None),
+            Err(Unsent::Erased) => over(Outcome::RecipientErased, None),
+            Ok(Delivery::NotNow(reason)) | Err(Unsent::Failed(reason)) => Performed::Later {
+                after: pause(attempt),
+                reason,
+            },
+        }
+    }
+}
+
+/// Why no attempt was made.
+enum Unsent {
+    Expired,
+    Erased,
+    Failed(String),
+}
+
+impl SendMail {
+    /// What the configuration says; none if it names neither a server nor a folder.
+    ///
+    /// # Errors
+    /// If the address that mails come from, or a key, is none.
+    pub(crate) fn from_config(config: &Config, pool: TimedPool) -> Result<Option<Self>, Error> {
+        let settings = &config.mail;
+        let destination = if !settings.smtp_host.is_empty() {
+            Destination::Server(SmtpServer::new(settings.clone()))
+        } else if !settings.folder.is_empty() {
+            Destination::Folder(settings.folder.clone().into())
+        } else {
+            return Ok(None);
+        };
+        let master = required(&config.sealing.master_key, "sealing.master_key")?;
+        let master = STANDARD.decode(master).map_err(|_| SealError::KeyLength)?;
+        let ttl = Duration::from_secs(config.sealing.key_cache_s);
+        Ok(Some(Self {
+            destination,
+            from: settings.from.parse().map_err(Error::MailFrom)?,
+            keys: SubjectKeys::new(pool.clone(), &master, ttl, KEYS_CACHED_MAX)?,
+            log: Log::new(pool),
+        }))
+    }
+
+    async fn try_to_send(&self, mail: &mailer::Mail) -> Result<Delivery, Unsent> {
+        let failed = |error: &dyn std::error::Error| Unsent::Failed(with_causes(error));
+        let now = self.log.now().await.map_err(|error| failed(&error))?;
+        if now > *mail.not_after {
+            return Err(Unsent::Expired);
+        }
+        let address = self.unseal("email", &mail.to).await?;
+        let name = self.unseal("display_name", &mail.name).await?;
+        // What is no address for mails will not become one.
+        let Ok(address) = address.parse::<Address>() else {
+            return Ok(Delivery::Refused(None));
+        };
+        let to = Mailbox::new(Some(name), address);
+        let written = text::write(&self.from, to, mail.message_id, mail.template);
+        let written = written.map_err(|error| failed(&error))?;
+        match &self.destination {
+            Destination::Server(server) => Ok(server.deliver(&written).await),
+            Destination::Folder(folder) => {
+                let file = folder.join(format!("{}.eml", mail.message_id));
+                let putting = put(&written, file).await;
+                putting.map_err(|error| failed(&error))?;
+                Ok(Delivery::Accepted(None))
+            }
+        }
+    }
+
+    async fn unseal(&self, field: &str, sealed: &Sealed) -> Result<String, Unsent> {
+        match self.keys.unseal(field, sealed).await {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(Unsent::Erased),
+            Err(error) => Err(Unsent::Failed(with_causes(&error))),
+        }
+    }
+}
+
+/// Writes a mail as a file, under another name until it is whole.
+async fn put(mail: &Message, file: PathBuf) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        tokio::fs::create_dir_all(folder).await?;
+    }
+    let partial = file.with_extension("partial");
+    tokio::fs::write(&partial, mail.formatted()).await?;
+    tokio::fs::rename(partial, file).await
+}
+
+/// The pause after the attempt with this number.
+fn pause(attempt: i32) -> Duration {
+    let attempt = usize::try_from(attempt).unwrap_or(1).max(1);
+    let minutes = PAUSES_MIN[(attempt - 1).min(PAUSES_MIN.len() - 1)];
+    Duration::from_secs(60 * minutes)
+}

@@ -1,0 +1,254 @@
+//! Attempts at actions that are due: each is taken by one sender under a lease, and its result is recorded while no later
+//! attempt was made.
+//!
+//! An action that has ended is kept for ever, as events are: it records when it was tried and what came
+//! of it. The index of due actions does not contain it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// One attempt at an action that is due.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    /// The name of the reactor.
+    pub(super) reactor: String,
+    /// The position of the event that caused the action.
+    pub(super) position: i64,
+    /// Tells the actions of the event apart.
+    pub(super) target: String,
+    pub(super) work: Work,
+    pub(super) event_id: Uuid,
+    pub(super) correlation_id: Uuid,
+    /// The number of this attempt, from 1 on. The result of an attempt is recorded only while no later
+    /// one was made.
+    pub(super) number: i32,
+    /// Seconds between the due time and this attempt.
+    pub(super) late_s: f64,
+    /// The `traceparent` of the event, if it has one.
+    pub(super) traceparent: Option<String>,
+}
+
+/// What is left to do of an action.
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    /// To post a command: that of the action, or the one that records what came of its effect.
+    Command { path: String, body: Option<Value> },
+    /// To perform an effect.
+    Effect(Value),
+    /// To find out what follows from the event.
+    Answer,
+}
+
+impl Work {
+    fn new(path: String, effect: Option<&str>, body: Option<Value>) -> Self {
+        match effect {
+            Some(_) if path.is_empty() => Self::Effect(body.unwrap_or_default()),
+            None if path.is_empty() => Self::Answer,
+            _ => Self::Command { path, body },
+        }
+    }
+}
+
+/// Takes at most `limit` actions that are due: effects with a name, or with none everything else. Nobody else can take them
+/// while the lease lasts.
+pub(super) async fn take(
+    pool: &PgPool,
+    effect: Option<&str>,
+    limit: usize,
+    lease: Duration,
+) -> sqlx::Result<Vec<Attempt>> {
+    let taken = sqlx::query!(
+        r#"
+        with due as (
+            select reactor, position, target
+              from reactor_actions
+             where done_at is null
+               and coalesce(case when path = '' then effect end, '') = coalesce($3, '')
+               and next_attempt_at <= clock_timestamp()
+             order by next_attempt_at
+             limit $1
+               for update skip locked
+        )
+        update reactor_actions action
+           set attempts = action.attempts + 1,
+               next_attempt_at = clock_timestamp() + make_interval(secs => $2)
+          from due
+         where action.reactor = due.reactor
+           and action.position = due.position
+           and action.target = due.target
+        returning action.reactor,
+                  action.position,
+                  action.target,
+                  action.path,
+                  action.effect,
+                  action.body,
+                  action.event_id,
+                  action.correlation_id,
+                  action.attempts,
+                  (select metadata ->> 'traceparent' from events where events.position = action.position) as traceparent,
+                  extract(epoch from clock_timestamp() - action.due_at)::float8 as "late_s!"
+        "#,
+        i64::try_from(limit).unwrap_or(i64::MAX),
+        lease.as_secs_f64(),
+        effect,
+    )
+    .fetch_all(pool)
+    .await?;
+    let attempts = taken.into_iter().map(|row| Attempt {
+        reactor: row.reactor,
+        position: row.position,
+        target: row.target,
+        work: Work::new(row.path, row.effect.as_deref(), row.body),
+        event_id: row.event_id,
+        correlation_id: row.correlation_id,
+        number: row.attempts,
+        late_s: row.late_s,
+        traceparent: row.traceparent,
+    });
+    Ok(attempts.collect())
+}
+
+/// The time until the next action of this kind is due; `None` if none waits.
+pub(super) async fn next_due(
+    pool: &PgPool,
+    effect: Option<&str>,
+) -> sqlx::Result<Option<Duration>> {
+    let seconds = sqlx::query_scalar!(
+        r#"
+        select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8
+          from reactor_actions
+         where done_at is null
+           and coalesce(case when path = '' then effect end, '') = coalesce($1, '')
+        "#,
+        effect,
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(seconds
+        .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+}
+
+/// Makes an action whose effect was performed the command that records what came of it, which is due at once. Returns
+/// whether that was done, since nothing is if a later attempt was made.
+pub(super) async fn record_performed(
+    pool: &PgPool,
+    attempt: &Attempt,
+    path: &str,
+    body: &Value,
+) -> sqlx::Result<bool> {
+    let recorded = sqlx::query!(
+        r#"
+        update reactor_actions
+           set path = $5,
+               body = $6
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.position,
+        attempt.target,
+        attempt.number,
+        path,
+        body,
+    )
+    .execute(pool)
+    .await?;
+    Ok(recorded.rows_affected() == 1)
+}
+
+/// Ends an action, which was done or was given up.
+pub(super) async fn end(pool: &PgPool, attempt: &Attempt, outcome: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set done_at = clock_timestamp(),
+               outcome = $5
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.position,
+        attempt.target,
+        attempt.number,
+        outcome,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Lets an action be tried again at `at`, but not before `retry_min` has passed.
+pub(super) async fn put_off(
+    pool: &PgPool,
+    attempt: &Attempt,
+    at: DateTime<Utc>,
+    retry_min: Duration,
+    outcome: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set next_attempt_at = greatest($5, clock_timestamp() + make_interval(secs => $6)),
+               outcome = $7
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.position,
+        attempt.target,
+        attempt.number,
+        at,
+        retry_min.as_secs_f64(),
+        outcome,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Lets an action be tried again after a wait that doubles with every attempt, from `retry.0` to
+/// `retry.1`, with jitter.
+pub(super) async fn back_off(
+    pool: &PgPool,
+    attempt: &Attempt,
+    retry: (Duration, Duration),
+    outcome: &str,
+) -> sqlx::Result<()> {
+    let (min, max) = retry;
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set next_attempt_at = clock_timestamp() + make_interval(
+                   secs => least($6, $5 * 2 ^ least(attempts - 1, 30)) * (0.5 + random() / 2)),
+               outcome = $7
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.position,
+        attempt.target,
+        attempt.number,
+        min.as_secs_f64(),
+        max.as_secs_f64(),
+        outcome,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,68 @@
+//! Effects: what reactors have done outside, such as sending a mail. Each is a file, and a line in the list of those that
+//! the configuration allows. What an effect has done is put on record by a command.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Something that is done outside, at least once: after a crash it is done again with the same body.
+#[async_trait]
+pub(crate) trait Effect: Send + Sync + 'static {
+    /// The name that actions have, for ever.
+    const NAME: &'static str;
+    /// What it is done with.
+    type Body: DeserializeOwned + Send;
+
+    /// Tries to do it, for the attempt with this number, from 1 on.
+    async fn perform(&self, body: Self::Body, attempt: i32) -> Performed;
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Performed {
+    /// The effect is over, whether it succeeded or not. This command puts on record what came of it.
+    Over {
+        /// The path of the command.
+        path: String,
+        /// The body of the command.
+        body: Value,
+    },
+    /// It was not done, and is to be tried again after this time.
+    Later {
+        /// From now on.
+        after: Duration,
+        /// Why, for operators.
+        reason: String,
+    },
+}
+
+/// An [`Effect`] of any kind.
+#[async_trait]
+pub(crate) trait AnyEffect: Send + Sync {
+    /// Its name.
+    fn name(&self) -> &'static str;
+
+    /// Tries to do it.
+    ///
+    /// # Errors
+    /// If this build cannot read the body.
+    async fn perform(&self, body: Value, attempt: i32) -> serde_json::Result<Performed>;
+}
+
+#[async_trait]
+impl<E: Effect> AnyEffect for E {
+    fn name(&self) -> &'static str {
+        E::NAME
+    }
+
+    async fn perform(&self, body: Value, attempt: i32) -> serde_json::Result<Performed> {
+        let body = serde_json::from_value(body)?;
+        Ok(Effect::perform(self, body, attempt).await)
+    }
+}
+
+/// The effects that a process performs.
+pub(crate) type Effects = Vec<Arc<dyn AnyEffect>>;

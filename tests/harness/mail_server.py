@@ -1,0 +1,50 @@
+"""A mail server for tests, made of aiosmtpd. What it answers depends on how a recipient's address begins:
+
+busy   450 to RCPT, as a server that is overloaded
+gone   550 to RCPT, as a server that knows no such recipient
+silent no answer after the final dot
+drops  the connection ends after the final dot
+
+Each mail that it was sent is a line of JSON on the standard output. The first line tells the port.
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+
+from aiosmtpd.smtp import SMTP
+
+
+class Handler:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("busy"):
+            return f"450 4.2.1 <{address}> try again later"
+        if address.startswith("gone"):
+            return f"550 5.1.1 <{address}> no such recipient"
+        envelope.rcpt_tos.append(address)
+        return "250 recipient ok"
+
+    async def handle_DATA(self, server, session, envelope):
+        mail = {
+            "from": envelope.mail_from,
+            "to": envelope.rcpt_tos,
+            "content": envelope.content.decode(),
+        }
+        print(json.dumps(mail), flush=True)
+        recipient = envelope.rcpt_tos[0]
+        if recipient.startswith("silent"):
+            await asyncio.sleep(3600)
+        if recipient.startswith("drops"):
+            server.transport.abort()
+        return "250 2.0.0 queued as 4711"
+
+
+async def serve():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(Handler(), enable_SMTPUTF8=True), "127.0.0.1", 0)
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    await server.serve_forever()
+
+
+with suppress(KeyboardInterrupt):
+    asyncio.run(serve())

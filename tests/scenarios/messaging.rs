@@ -1,0 +1,6 @@
+//! The scenarios of the context `messaging`, and its routes.
+
+mod mail;
+mod routes;
+
+pub(crate) use routes::routes;

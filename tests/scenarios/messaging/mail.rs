@@ -1,0 +1,176 @@
+//! Who registers is sent a mail through a real mail server, and what became of it is in the log.
+
+use serde_json::Value;
+use sqlx::Row;
+use tidemark_tests::{App, MailServer, Process, eventually};
+use uuid::Uuid;
+
+/// An application whose mails go to this server.
+async fn mailing(server: &MailServer) -> App {
+    let app = App::builder()
+        .set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1")
+        .set("TIDEMARK_MAIL__SMTP_PORT", server.port)
+        .set("TIDEMARK_MAIL__TLS", "none")
+        .set("TIDEMARK_MAIL__ANSWER_TIMEOUT_MS", 500)
+        .set(
+            "TIDEMARK_MAIL__FROM",
+            "Tidemark <no-reply@tidemark.example>",
+        )
+        .projector();
+    ready(app.start().await).await
+}
+
+/// Waits until the reactors have begun to answer what happens.
+async fn ready(app: App) -> App {
+    eventually("the reactors to begin", || async {
+        let sql = "select count(*) from reactors where name in ('notifier', 'mailer')";
+        let begun: i64 = sqlx::query_scalar(sql)
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap();
+        (begun == 2).then_some(())
+    })
+    .await;
+    app
+}
+
+/// Registers somebody whose address begins like this, and returns the address and the name.
+async fn register(app: &App, begins: &str) -> (String, String) {
+    let mut person = app.person();
+    person.email = format!("{begins}-{}", person.email);
+    let registered = app.client.post("/v1/users", &person.registration()).await;
+    registered.ok();
+    (person.email, person.display_name)
+}
+
+/// The id of the message that is on record, and how it ended, once it has.
+async fn ended(app: &App) -> (Uuid, Value) {
+    eventually("the message to end", || async {
+        let sql = "select stream_id, data::text from events where type = 'message.ended'";
+        let row = sqlx::query(sql)
+            .fetch_optional(&app.database.pool)
+            .await
+            .unwrap()?;
+        let data: Value = serde_json::from_str(row.get(1)).unwrap();
+        Some((row.get(0), data))
+    })
+    .await
+}
+
+/// The attempts at the mail, and what was told of the last one, once there was one.
+async fn tried(app: &App) -> (i32, String) {
+    eventually("an attempt to send the mail", || async {
+        let sql = "select attempts, outcome from reactor_actions where effect = 'mail' and outcome is not null";
+        sqlx::query_as(sql)
+            .fetch_optional(&app.database.pool)
+            .await
+            .unwrap()
+    })
+    .await
+}
+
+#[tokio::test]
+async fn who_registers_is_sent_a_mail_and_that_is_on_record() {
+    let mut server = MailServer::start().await;
+    let app = mailing(&server).await;
+    let (email, name) = register(&app, "ottilie").await;
+    let mail = server.received().await;
+    assert_eq!(mail.from, "no-reply@tidemark.example");
+    assert_eq!(mail.to, [email.as_str()]);
+    let (message_id, end) = ended(&app).await;
+    for line in [
+        format!("Message-ID: <{message_id}@tidemark.example>"),
+        "Auto-Submitted: auto-generated".to_owned(),
+        "Subject: Welcome to Tidemark".to_owned(),
+        format!("Hello {name},"),
+    ] {
+        assert!(
+            mail.content.lines().any(|it| it == line),
+            "{line}: {}",
+            mail.content
+        );
+    }
+    assert_eq!(end["outcome"], "accepted");
+    assert_eq!(end["status"], "250 2.0.0");
+
+    let sql = "select data::text || metadata::text from events where aggregate = 'message'
+                union all
+               select coalesce(body::text, '') from reactor_actions";
+    let kept: Vec<String> = sqlx::query_scalar(sql)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
+    assert!(kept.len() > 2, "{kept:?}");
+    let clear = kept
+        .iter()
+        .find(|it| it.contains(&email) || it.contains(&name));
+    assert_eq!(clear, None, "nothing personal is kept in clear");
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_such_recipient_ends_the_message() {
+    let server = MailServer::start().await;
+    let app = mailing(&server).await;
+    register(&app, "gone").await;
+    let (_, end) = ended(&app).await;
+    assert_eq!(end["outcome"], "bounced");
+    assert_eq!(end["status"], "550 5.1.1", "the answer names the recipient");
+}
+
+#[tokio::test]
+async fn a_mail_that_a_server_does_not_take_now_waits_and_says_why() {
+    let server = MailServer::start().await;
+    let app = mailing(&server).await;
+    register(&app, "busy").await;
+    let tried = tried(&app).await;
+    assert_eq!(
+        tried,
+        (1, "450 4.2.1".to_owned()),
+        "the answer names the recipient"
+    );
+}
+
+#[tokio::test]
+async fn after_the_final_dot_it_is_uncertain_whether_a_silent_server_has_the_mail() {
+    for begins in ["silent", "drops"] {
+        let mut server = MailServer::start().await;
+        let app = mailing(&server).await;
+        register(&app, begins).await;
+        server.received().await;
+        let (_, end) = ended(&app).await;
+        assert_eq!(end["outcome"], "uncertain");
+    }
+}
+
+#[tokio::test]
+async fn without_a_mail_server_mails_are_files_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::builder().set("TIDEMARK_MAIL__FOLDER", folder.path().display());
+    let app = ready(app.projector().start().await).await;
+    let (email, _) = register(&app, "ottilie").await;
+    let (message_id, end) = ended(&app).await;
+    assert_eq!(end["outcome"], "accepted");
+    let file = folder.path().join(format!("{message_id}.eml"));
+    let mail = std::fs::read_to_string(file).unwrap();
+    assert!(mail.contains(&email), "{mail}");
+}
+
+#[tokio::test]
+async fn a_mail_to_somebody_who_was_erased_is_not_sent() {
+    let app = ready(App::builder().projector().start().await).await;
+    // Nothing says where mails go, so they wait.
+    register(&app, "ottilie").await;
+    app.settle().await;
+    sqlx::query("select destroy_subject_keys(subject) from subject_keys")
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    let server = MailServer::start().await;
+    let mut settings = app.settings.clone();
+    settings.set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1");
+    settings.set("TIDEMARK_MAIL__SMTP_PORT", server.port.to_string());
+    settings.set("TIDEMARK_MAIL__TLS", "none");
+    let _mailer = Process::projector(&settings).await;
+    let (_, end) = ended(&app).await;
+    assert_eq!(end["outcome"], "recipient_erased");
+}
