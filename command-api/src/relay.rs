@@ -33,8 +33,7 @@ pub(crate) fn pool(config: &Config, roles: ProcessRoles) -> Result<Option<TimedP
         return Ok(None);
     }
     let url = required(&config.database.relay_url, "database.relay_url")?;
-    // Postgres would plan each look for new events anew: it takes any part of a log for a large one.
-    let pool = database::planned_once_pool(&config.database, url)?;
+    let pool = database::pool(&config.database, url)?;
     Ok(Some(TimedPool::new(
         pool,
         config.database.response_timeout(),
