@@ -201,6 +201,12 @@ impl Config {
                 "database.statement_timeout_ms",
                 self.database.statement_timeout_ms,
             ),
+            (
+                "reactor.effect_timeout_ms",
+                self.reactor.effect_timeout_ms,
+                "mail.dialog_timeout_ms` + `mail.answer_timeout_ms` + `mail.quit_timeout_ms",
+                self.mail.longest_ms(),
+            ),
         ] {
             if let Err(error) = longer_than(shorter, limit)(&value, &()) {
                 errors.push(format!("`{longer}` {error}"));

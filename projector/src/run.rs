@@ -16,7 +16,7 @@ use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{Config, config, database, ops, server};
 use tidemark_read_models::redis::Documents;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -65,8 +65,8 @@ async fn serve(
         config.projection.ring_events_max,
         config.projection.ring_bytes_max,
     ));
-    let actions_stored = Arc::new(Notify::new());
-    let sender = Sender::new(config, prompt_pool.clone(), Arc::clone(&actions_stored))?;
+    let actions_stored = watch::Sender::default();
+    let sender = Sender::new(config, prompt_pool.clone(), actions_stored.clone())?;
     let effects = effects(config, &prompt_pool)?;
     let workers = WorkerFactory {
         pool: rows_pool.clone(),

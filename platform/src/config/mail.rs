@@ -31,6 +31,16 @@ pub struct Mail {
     pub quit_timeout_ms: u64,
 }
 
+impl Mail {
+    /// How long an attempt to send a mail takes at most.
+    pub(super) const fn longest_ms(&self) -> u64 {
+        let dialog_and_answer = self
+            .dialog_timeout_ms
+            .saturating_add(self.answer_timeout_ms);
+        dialog_and_answer.saturating_add(self.quit_timeout_ms)
+    }
+}
+
 /// How a connection to a mail server is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -98,12 +98,15 @@ fn every_setting_out_of_bounds_is_named() {
         ("TIDEMARK_EXECUTOR__BATCH_MAX", "0"),
         ("TIDEMARK_QUERY__PAGE_DEFAULT", "101"),
         ("TIDEMARK_KAFKA__MESSAGE_TIMEOUT_MS", "3000"),
+        ("TIDEMARK_MAIL__QUIT_TIMEOUT_MS", "10000"),
     ]);
     assert_eq!(
         error.unwrap_err().to_string(),
         "`executor.batch_max` must be at least 1; \
          `query.page_default` must not exceed `query.page_max`, which is 100; \
-         `relay.takeover_wait_ms` must be longer than `kafka.message_timeout_ms`"
+         `relay.takeover_wait_ms` must be longer than `kafka.message_timeout_ms`; \
+         `reactor.effect_timeout_ms` must be longer than \
+         `mail.dialog_timeout_ms` + `mail.answer_timeout_ms` + `mail.quit_timeout_ms`"
     );
 }
 

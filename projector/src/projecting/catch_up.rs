@@ -8,6 +8,7 @@ use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::{Config, database};
 use tidemark_read_models::{ReadModel, Shard};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +37,7 @@ pub async fn catch_up<M: ReadModel>(config: &Config, position: i64) -> Result<()
         shards: shards::configured(&config.projection)?,
         config: config.clone(),
         joint_writer: JointWriter::spawn(&config.projection),
-        actions_stored: Arc::default(),
+        actions_stored: watch::Sender::default(),
     };
     let followed = shards::actual(&pool, &workers.shards).await?;
     // A ring that is never started sends every worker to the log.

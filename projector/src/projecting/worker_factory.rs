@@ -8,7 +8,7 @@ use tidemark_platform::Config;
 use tidemark_read_models::redis::Documents;
 use tidemark_read_models::storage::Storage;
 use tidemark_read_models::{Generation, ReadModel, Shard};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::build_id::BUILD_ID;
 use super::joint_writer::JointWriter;
@@ -28,8 +28,8 @@ pub(crate) struct WorkerFactory {
     pub(crate) config: Config,
     /// What the workers that are level with the log write with.
     pub(crate) joint_writer: JointWriter,
-    /// Notified by reactors when they have stored actions.
-    pub(crate) actions_stored: Arc<Notify>,
+    /// Changed by reactors when they have stored actions.
+    pub(crate) actions_stored: watch::Sender<()>,
 }
 
 impl WorkerFactory {

@@ -3,13 +3,11 @@
 //! nothing it stores seldom: reading them again causes nothing either. An event that cannot be answered delays no
 //! other: it is stored as an action that was given up.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use tidemark_domain::ProcessManager;
 use tidemark_event_store::{Log, TimedPool};
 use tidemark_events::LogPoint;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::actions;
 use super::actions::Reactions;
@@ -23,7 +21,7 @@ use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
 pub(crate) struct Reactor {
     pool: TimedPool,
     process_manager: &'static ProcessManager,
-    stored: Arc<Notify>,
+    stored: watch::Sender<()>,
     /// The stored checkpoint.
     checkpoint: LogPoint,
     /// Up to where it has read the log.
@@ -31,11 +29,11 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    /// A reactor that notifies `stored` when it has stored actions.
+    /// A reactor that changes `stored` when it has stored actions.
     pub(crate) const fn new(
         pool: TimedPool,
         process_manager: &'static ProcessManager,
-        stored: Arc<Notify>,
+        stored: watch::Sender<()>,
     ) -> Self {
         Self {
             pool,
@@ -53,12 +51,12 @@ impl Reactor {
             self.process_manager.name,
             self.checkpoint,
         );
-        let stored = Arc::clone(&self.stored);
+        let stored = self.stored.clone();
         let write = async move {
             let write = actions::write(&pool, name, from, to, &reactions);
             pool.with_timeout(write).await?;
             if !reactions.actions.is_empty() {
-                stored.notify_one();
+                stored.send_replace(());
             }
             Ok::<_, SubscriberError>(())
         };

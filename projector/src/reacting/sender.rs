@@ -9,7 +9,7 @@ use metrics::{counter, histogram};
 use serde_json::Value;
 use tidemark_event_store::{Backoff, Log, TimedPool};
 use tidemark_platform::{Config, config};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -32,8 +32,8 @@ pub(crate) struct Sender {
     /// The effect that it performs; with none it posts commands.
     effect: Option<Arc<dyn AnyEffect>>,
     settings: config::Reactor,
-    /// Notified by the reactors of this process when they have stored actions.
-    stored: Arc<Notify>,
+    /// Changed by the reactors of this process when they have stored actions.
+    stored: watch::Sender<()>,
 }
 
 /// What came of an attempt.
@@ -45,14 +45,14 @@ enum Tried {
 }
 
 impl Sender {
-    /// A sender of commands that looks for due actions at once whenever `stored` is notified.
+    /// A sender of commands that looks for due actions at once whenever `stored` is changed.
     ///
     /// # Errors
     /// If the configuration has no credential for the command API.
     pub(crate) fn new(
         config: &Config,
         pool: TimedPool,
-        stored: Arc<Notify>,
+        stored: watch::Sender<()>,
     ) -> Result<Self, Error> {
         Ok(Self {
             pool,
@@ -77,6 +77,7 @@ impl Sender {
         let poll = Duration::from_millis(self.settings.poll_ms);
         let poll_max = Duration::from_millis(self.settings.poll_max_ms);
         let mut idle = Backoff::new(poll, poll_max);
+        let mut stored = self.stored.subscribe();
         while !stop.is_cancelled() {
             let free = self.in_flight_max().saturating_sub(in_flight.len());
             let pause = match self.start(&mut in_flight, free).await {
@@ -93,7 +94,7 @@ impl Sender {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(pause) => {}
-                () = self.stored.notified() => {}
+                Ok(()) = stored.changed() => {}
                 Some(_) = in_flight.join_next() => {}
             }
         }

@@ -21,7 +21,7 @@ use tidemark_domain::{Action, ProcessManager, What};
 use tidemark_events::market::auction;
 use tidemark_events::{Event, Moment, Recorded, samples};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::reactor::Reactor;
@@ -103,7 +103,7 @@ async fn scheduled(
 }
 
 fn reactor(database: &Database) -> Reactor {
-    Reactor::new(database.pool.clone(), TIMER, Arc::default())
+    Reactor::new(database.pool.clone(), TIMER, watch::Sender::default())
 }
 
 /// Lets the reactor apply events, and returns the position that it reached.
@@ -119,7 +119,7 @@ fn sender(database: &Database, url: &str) -> Sender {
         ("TIDEMARK_REACTOR__RETRY_MIN_MS", "10"),
         ("TIDEMARK_REACTOR__RETRY_MAX_MS", "20"),
     ]);
-    Sender::new(&config, database.pool.clone(), Arc::default()).unwrap()
+    Sender::new(&config, database.pool.clone(), watch::Sender::default()).unwrap()
 }
 
 /// The targets of the actions that have ended, with the number of attempts and the outcome.

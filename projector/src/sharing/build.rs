@@ -1,7 +1,6 @@
 //! What this build of the program can run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use tidemark_domain::ProcessManager;
 use tidemark_read_models::{Generation, ReadModel, Shard, for_each_read_model};
@@ -70,9 +69,9 @@ fn reactor(
     workers: &WorkerFactory,
     process_manager: &'static ProcessManager,
 ) -> (String, MakeReactor) {
-    let (pool, stored) = (workers.pool.clone(), Arc::clone(&workers.actions_stored));
+    let (pool, stored) = (workers.pool.clone(), workers.actions_stored.clone());
     let make = move || -> Box<dyn Subscriber> {
-        let (pool, stored) = (pool.clone(), Arc::clone(&stored));
+        let (pool, stored) = (pool.clone(), stored.clone());
         Box::new(Reactor::new(pool, process_manager, stored))
     };
     (assignment::reactor(process_manager.name), Box::new(make))

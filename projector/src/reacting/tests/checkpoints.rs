@@ -53,7 +53,7 @@ async fn a_new_reactor_starts_at_the_head_and_the_others_keep_their_checkpoints(
     react(&database, 0, vec![history]).await;
     database.append(&[recorded(2)]).await;
     register_both(&database.pool).await;
-    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, Arc::default());
+    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, watch::Sender::default());
     assert_eq!(auditor.start().await.unwrap(), at(2));
     assert_eq!(reactor(&database).start().await.unwrap(), at(1));
 

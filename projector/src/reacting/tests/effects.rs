@@ -71,7 +71,7 @@ async fn with_ring(test: &str) -> Database {
     register(&database.pool, &[RINGER]).await.unwrap();
     let event = scheduled(&database, 1, PAST, FUTURE).await;
     let events = database.append_shared(vec![event]).await;
-    let mut reactor = Reactor::new(database.pool.clone(), &RINGER, Arc::default());
+    let mut reactor = Reactor::new(database.pool.clone(), &RINGER, watch::Sender::default());
     reactor.start().await.unwrap();
     reactor.apply(at(0), &page(&events)).await.unwrap();
     database
@@ -134,6 +134,45 @@ async fn an_outcome_that_is_not_taken_is_posted_again_and_the_effect_is_not_perf
     assert_eq!(attempts, [1]);
     let done = [("ring".to_owned(), 3, "done".to_owned())];
     assert_eq!(ended(&database).await, done);
+}
+
+#[tokio::test]
+async fn what_is_stored_wakes_the_senders_of_all_kinds() {
+    let database = Database::new("wakes").await;
+    register(&database.pool, &[RINGER]).await.unwrap();
+    let (url, mut received) = command_api(Answers::new()).await;
+    let (attempts, mut told) = mpsc::unbounded_channel();
+    let (stored, stop) = (watch::Sender::default(), CancellationToken::new());
+    // They look by themselves once, and then not before the test is over.
+    let config = database.config(&[
+        ("TIDEMARK_COMMAND_API__URL", &url),
+        ("TIDEMARK_REACTOR__POLL_MS", "600000"),
+        ("TIDEMARK_REACTOR__POLL_MAX_MS", "600000"),
+    ]);
+    let commands = Sender::new(&config, database.pool.clone(), stored.clone()).unwrap();
+    let effects = commands
+        .clone()
+        .performing(Arc::new(Ring { attempts, fails: 0 }));
+    let senders = [commands, effects].map(|it| tokio::spawn(it.run(stop.clone())));
+    while stored.receiver_count() < senders.len() {
+        tokio::task::yield_now().await;
+    }
+
+    let event = scheduled(&database, 1, PAST, FUTURE).await;
+    let events = database.append_shared(vec![event]).await;
+    for process_manager in [TIMER, &RINGER] {
+        let mut reactor = Reactor::new(database.pool.clone(), process_manager, stored.clone());
+        reactor.start().await.unwrap();
+        reactor.apply(at(0), &page(&events)).await.unwrap();
+    }
+    assert_eq!(told.recv().await, Some(1));
+    for _ in 0..2 {
+        received.recv().await.unwrap();
+    }
+    stop.cancel();
+    for sender in senders {
+        sender.await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn each_reactor_sends_commands_under_its_own_name() {
     register_both(&database.pool).await;
     let event = scheduled(&database, 1, PAST, FUTURE).await;
     react(&database, 0, vec![event.clone()]).await;
-    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, Arc::default());
+    let mut auditor = Reactor::new(database.pool.clone(), &AUDITOR, watch::Sender::default());
     auditor
         .apply(at(0), &page(&[Arc::new(event)]))
         .await

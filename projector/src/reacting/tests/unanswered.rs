@@ -117,7 +117,7 @@ async fn a_process_manager_that_panics_at_an_event_answers_the_next() {
     register(&database.pool, &[FRAGILE]).await.unwrap();
     let event = scheduled(&database, 1, PAST, FUTURE).await;
     let events = database.append_shared(vec![event]).await;
-    let mut fragile = Reactor::new(database.pool.clone(), &FRAGILE, Arc::default());
+    let mut fragile = Reactor::new(database.pool.clone(), &FRAGILE, watch::Sender::default());
     let from = fragile.start().await.unwrap();
     let applied = fragile.apply(from, &page(&events)).await.unwrap();
     assert_eq!(applied.point, at(1));
