@@ -11,6 +11,8 @@ package_present() {
         default-jre-headless) have java ;;
         maven) have mvn ;;
         nodejs) have node ;;
+        # The Python that apt installs modules for, which need not be the first in the path.
+        python3-aiosmtpd) /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         golang-go) have go ;;
         libnbd-bin) have nbdfuse ;;
