@@ -74,3 +74,22 @@ const fn state<A: AggregateState>() -> Registered {
         restore: StateSnapshot::restore::<A>,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples;
+
+    use super::*;
+
+    #[test]
+    fn process_managers_react_to_the_events_that_they_declare_and_to_no_others() {
+        for process_manager in PROCESS_MANAGERS {
+            for event in samples::all() {
+                let event_type = event.encode().unwrap().event_type;
+                let is_declared = process_manager.event_types.contains(&event_type.as_str());
+                let reacts = !(process_manager.react)(&event).is_empty();
+                assert_eq!(reacts, is_declared, "{}: {event:?}", process_manager.name);
+            }
+        }
+    }
+}

@@ -55,18 +55,6 @@ mod tests {
     use crate::{Refusal, Write};
 
     #[test]
-    fn it_reacts_to_the_events_that_it_declares_and_to_no_others() {
-        for event in samples::all() {
-            let is_declared = event.encode().is_ok_and(|encoded| {
-                PROCESS_MANAGER
-                    .event_types
-                    .contains(&encoded.event_type.as_str())
-            });
-            assert_eq!(!react(&event).is_empty(), is_declared, "{event:?}");
-        }
-    }
-
-    #[test]
     fn an_auction_is_opened_at_its_start_and_closed_at_its_end() {
         let actions: Vec<_> = samples::all().iter().flat_map(react).collect();
         let open = Action {
