@@ -27,9 +27,8 @@ const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
 /// The most keys that are kept in memory.
 const KEYS_CACHED_MAX: u64 = 10_000;
 
-/// Where mails go.
-#[derive(Clone, Debug)]
-pub(super) enum Destination {
+/// Where mails are handed over.
+enum Destination {
     /// To a mail server.
     Server(SmtpServer),
     /// Into a folder, a file each.
@@ -37,12 +36,11 @@ pub(super) enum Destination {
 }
 
 /// Sends mails.
-#[derive(Clone)]
 pub(crate) struct SendMail {
-    pub(super) destination: Destination,
-    pub(super) from: Mailbox,
-    pub(super) keys: SubjectKeys,
-    pub(super) log: Log,
+    destination: Destination,
+    from: Mailbox,
+    keys: SubjectKeys,
+    log: Log,
 }
 
 #[async_trait]

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::error::with_causes;
 
 /// A server that takes mails.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct SmtpServer(config::Mail);
 
 /// What became of a mail.
@@ -98,9 +98,9 @@ impl SmtpServer {
         if settings.tls == MailTls::Starttls {
             connection.starttls(tls, &hello).await?;
         }
-        let password = settings.password.expose_secret();
         if !settings.username.is_empty() {
-            let credentials = Credentials::new(settings.username.clone(), password.to_owned());
+            let password = settings.password.expose_secret().to_owned();
+            let credentials = Credentials::new(settings.username.clone(), password);
             connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
         }
         Ok(connection)

@@ -1,6 +1,8 @@
 //! What an answer of the command API means for an action: it is done, given up, not due yet, or
 //! the answer decides nothing and the action is sent again.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -17,6 +19,8 @@ pub(super) enum Verdict {
     NotYet(DateTime<Utc>),
     /// The answer does not say whether the command acted or ever will. Holds what was answered.
     Inconclusive(String),
+    /// An effect was not performed, and is to be tried again after this time, for this reason.
+    Later(Duration, String),
 }
 
 /// What the command API answers: the version of the changed stream, or a problem.

@@ -36,14 +36,6 @@ pub(crate) struct Sender {
     stored: watch::Sender<()>,
 }
 
-/// What came of an attempt.
-enum Tried {
-    /// What the command API has answered.
-    Answered(Verdict),
-    /// The effect was not performed, and is to be tried again after this time, for this reason.
-    Later(Duration, String),
-}
-
 impl Sender {
     /// A sender of commands that looks for due actions at once whenever `stored` is changed.
     ///
@@ -143,8 +135,8 @@ impl Sender {
             histogram!("tidemark_reactor_late_seconds", "reactor" => attempt.reactor.clone())
                 .record(attempt.late_s);
         }
-        let tried = self.try_once(&attempt).await;
-        let recording = self.record(&attempt, tried);
+        let verdict = self.try_once(&attempt).await;
+        let recording = self.record(&attempt, verdict);
         if let Err(error) = self.pool.with_timeout(recording).await {
             let Attempt {
                 reactor,
@@ -156,46 +148,45 @@ impl Sender {
         }
     }
 
-    async fn try_once(&self, attempt: &Attempt) -> Tried {
+    async fn try_once(&self, attempt: &Attempt) -> Verdict {
         match &attempt.work {
-            Work::Command { path, body } => {
-                Tried::Answered(self.commands.post(attempt, path, body.as_ref()).await)
-            }
+            Work::Command { path, body } => self.commands.post(attempt, path, body.as_ref()).await,
             Work::Effect(body) => self.perform(attempt, body).await,
             Work::Answer => {
                 let log = Log::new(self.pool.clone());
                 let answer = unanswered::answer(&log, attempt).await;
-                Tried::Answered(
-                    answer.unwrap_or_else(|error| Verdict::Inconclusive(with_causes(&error))),
-                )
+                answer.unwrap_or_else(|error| Verdict::Inconclusive(with_causes(&error)))
             }
         }
     }
 
     /// Performs an effect, and posts the command that records what came of it.
-    async fn perform(&self, attempt: &Attempt, body: &Value) -> Tried {
-        let inconclusive = |reason| Tried::Answered(Verdict::Inconclusive(reason));
+    async fn perform(&self, attempt: &Attempt, body: &Value) -> Verdict {
         let Some(effect) = &self.effect else {
-            return inconclusive("this sender posts commands only".to_owned());
+            return Verdict::Inconclusive("this sender posts commands only".to_owned());
         };
         let time_limit = Duration::from_millis(self.settings.effect_timeout_ms);
         let performing = effect.perform(body.clone(), attempt.number);
         let (path, body) = match timeout(time_limit, performing).await {
-            Err(_) => return inconclusive(format!("it takes longer than {time_limit:?}")),
-            Ok(Err(error)) => return inconclusive(format!("the body cannot be read: {error}")),
-            Ok(Ok(Performed::Later { after, reason })) => return Tried::Later(after, reason),
+            Err(_) => {
+                return Verdict::Inconclusive(format!("it takes longer than {time_limit:?}"));
+            }
+            Ok(Err(error)) => {
+                return Verdict::Inconclusive(format!("the body cannot be read: {error}"));
+            }
+            Ok(Ok(Performed::Later { after, reason })) => return Verdict::Later(after, reason),
             Ok(Ok(Performed::Over { path, body })) => (path, body),
         };
         fail_point!("projector_effect_performed");
         let recording = attempts::record_performed(&self.pool, attempt, &path, &body);
         match self.pool.with_timeout(recording).await {
-            Ok(true) => Tried::Answered(self.commands.post(attempt, &path, Some(&body)).await),
-            Ok(false) => inconclusive("it was tried again meanwhile".to_owned()),
-            Err(error) => inconclusive(with_causes(&error)),
+            Ok(true) => self.commands.post(attempt, &path, Some(&body)).await,
+            Ok(false) => Verdict::Inconclusive("it was tried again meanwhile".to_owned()),
+            Err(error) => Verdict::Inconclusive(with_causes(&error)),
         }
     }
 
-    async fn record(&self, attempt: &Attempt, tried: Tried) -> sqlx::Result<()> {
+    async fn record(&self, attempt: &Attempt, verdict: Verdict) -> sqlx::Result<()> {
         let Attempt {
             reactor,
             position,
@@ -206,8 +197,8 @@ impl Sender {
         } = attempt;
         let retry_min = Duration::from_millis(self.settings.retry_min_ms);
         let retry_max = Duration::from_millis(self.settings.retry_max_ms);
-        let outcome = match tried {
-            Tried::Answered(Verdict::Done) => {
+        let outcome = match verdict {
+            Verdict::Done => {
                 tracing::info!(
                     reactor,
                     position,
@@ -219,7 +210,7 @@ impl Sender {
                 attempts::end(&self.pool, attempt, "done").await?;
                 "done"
             }
-            Tried::Answered(Verdict::Refused(refusal)) => {
+            Verdict::Refused(refusal) => {
                 tracing::info!(
                     reactor,
                     position,
@@ -231,39 +222,48 @@ impl Sender {
                 attempts::end(&self.pool, attempt, &refusal).await?;
                 "refused"
             }
-            Tried::Answered(Verdict::NotYet(at)) => {
+            Verdict::NotYet(at) => {
                 tracing::info!(reactor, position, target, attempt = number, %at, "action not due yet");
                 attempts::put_off(&self.pool, attempt, at, retry_min, "not yet").await?;
                 "not_yet"
             }
-            Tried::Answered(Verdict::Inconclusive(reason)) => {
-                tracing::warn!(
-                    reactor,
-                    position,
-                    target,
-                    attempt = number,
-                    reason,
-                    "action is tried again"
-                );
-                attempts::back_off(&self.pool, attempt, (retry_min, retry_max), &reason).await?;
+            Verdict::Inconclusive(reason) => {
+                self.try_again(attempt, (retry_min, retry_max), &reason)
+                    .await?;
                 "inconclusive"
             }
-            Tried::Later(after, reason) => {
-                tracing::warn!(
-                    reactor,
-                    position,
-                    target,
-                    attempt = number,
-                    reason,
-                    ?after,
-                    "action is tried again"
-                );
-                attempts::back_off(&self.pool, attempt, (after, after), &reason).await?;
+            Verdict::Later(after, reason) => {
+                self.try_again(attempt, (after, after), &reason).await?;
                 "later"
             }
         };
         counter!("tidemark_reactor_answers_total", "reactor" => reactor.clone(), "outcome" => outcome)
             .increment(1);
         Ok(())
+    }
+
+    /// Has an action tried again after a wait from one time to another.
+    async fn try_again(
+        &self,
+        attempt: &Attempt,
+        wait: (Duration, Duration),
+        reason: &str,
+    ) -> sqlx::Result<()> {
+        let Attempt {
+            reactor,
+            position,
+            target,
+            number,
+            ..
+        } = attempt;
+        tracing::warn!(
+            reactor,
+            position,
+            target,
+            attempt = number,
+            reason,
+            "action is tried again"
+        );
+        attempts::back_off(&self.pool, attempt, wait, reason).await
     }
 }
