@@ -1,11 +1,12 @@
 //! Runs the relay in this process, which publishes the log to Kafka. What the relay does is the event
 //! store's; here are only its settings.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tidemark_event_store::relay::{Relay, Settings};
+use tidemark_event_store::relay::{Relay, Settings, wake_leader};
 use tidemark_event_store::{TimedPool, kafka_settings};
 use tidemark_platform::config::{Config, required};
 use tidemark_platform::database;
@@ -61,6 +62,11 @@ pub(crate) fn start(
             }
         }
     }
+}
+
+/// Wakes the relay, which runs in another process, whenever `appended` is notified.
+pub(crate) async fn wake_other(pool: TimedPool, appended: Arc<Notify>) {
+    wake_leader(&pool, &appended, pending()).await;
 }
 
 fn settings(config: &Config) -> Settings {

@@ -66,7 +66,7 @@ async fn serve(
     let relay = needed("the relay", spawn(relay), shutdown);
     let served = async {
         if roles.api {
-            return serve_api(config, listener, appended, shutdown).await;
+            return serve_api(config, roles, listener, appended, shutdown).await;
         }
         let router = ops::router(readiness, &config.http);
         Ok(server::serve(listener, router, &config.http, shutdown.clone()).await?)
@@ -77,6 +77,7 @@ async fn serve(
 
 async fn serve_api(
     config: &Arc<Config>,
+    roles: ProcessRoles,
     listener: TcpListener,
     appended: Arc<Notify>,
     shutdown: &CancellationToken,
@@ -92,6 +93,8 @@ async fn serve_api(
         let log = log.clone();
         async move { log.now().await }
     }));
+    let _waking = (!roles.relay && !config.kafka.brokers.is_empty())
+        .then(|| spawn(relay::wake_other(pool.clone(), Arc::clone(&appended))));
     // The executor has a clock of its own: decisions rest on the time of the log, which may stand still.
     let (executor, commit_loop) = Executor::start(
         pool.clone(),

@@ -18,6 +18,7 @@ mod publisher;
 mod reader;
 mod recovery;
 mod topics;
+mod waking;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 use fail::fail_point;
 use sqlx::PgPool;
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -36,6 +37,7 @@ use self::progress::Progress;
 use self::publisher::{Publisher, as_metric};
 use self::recovery::recover;
 use self::topics::Topics;
+pub use self::waking::wake_leader;
 use crate::{Lease, Leases, Log, TimedPool, kafka};
 
 /// The name of the lease of the relay that leads.
@@ -150,10 +152,10 @@ impl Relay {
             if let Err(error) = attempt {
                 self.report_failure(&error);
             }
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = shutdown.cancelled() => {}
-            }
+            let pausing = async {
+                let _ = timeout(pause, shutdown.cancelled()).await;
+            };
+            wake_leader(&self.pool, &self.appended, pausing).await;
         }
     }
 
@@ -192,6 +194,7 @@ impl Relay {
         tokio::select! {
             ended = publisher.publish() => ended?,
             error = topics.watch(self.settings.topics_check) => return Err(error),
+            _ = self.be_woken() => {}
             () = shutdown.cancelled() => {}
         }
         publisher.finish().await

@@ -6,7 +6,6 @@ mod documents;
 mod error;
 mod freshness;
 mod live;
-mod notifications;
 mod pools;
 mod reading_recorder;
 mod routes;

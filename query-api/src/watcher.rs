@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tidemark_event_store::TimedPool;
+use tidemark_event_store::{Notifications, TimedPool};
 use tidemark_platform::config;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::Auction;
+use tidemark_read_models::notification;
 use tidemark_read_models::notification::Advanced;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
@@ -17,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::freshness::{Checkpoints, ShardStatus};
 use crate::live::{Followers, PublishedPositions, changed_auctions, live_updates};
-use crate::notifications::Notifications;
 
 /// How many notifications may wait until the watcher sees them.
 const NOTIFICATIONS_MAX: usize = 1_024;
@@ -45,6 +45,7 @@ impl Watcher {
         Self {
             notifications: Notifications {
                 pool: notified,
+                channel: notification::CHANNEL,
                 silence_max: Duration::from_millis(limits.notification_silence_ms),
             },
             pool,
@@ -73,12 +74,11 @@ impl Watcher {
     /// Watches until `stop` is cancelled.
     pub(crate) async fn run(&self, stop: CancellationToken) {
         let (sender, notified) = mpsc::channel(NOTIFICATIONS_MAX);
-        let watching = async {
-            tokio::join!(
-                self.notifications.hand_on(sender),
-                self.poll_for_ever(notified)
-            )
-        };
+        // Those that wait have been overtaken if the channel is full, and the next look tells the rest.
+        let receiving = self.notifications.receive(|payload| {
+            let _ = sender.try_send(notification::parse(payload));
+        });
+        let watching = async { tokio::join!(receiving, self.poll_for_ever(notified)) };
         stop.run_until_cancelled(watching).await;
     }
 

@@ -1,6 +1,7 @@
 //! Who appends wakes those who wait for it in the same process: nothing is late, however seldom they look.
 
 use serde_json::json;
+use tidemark_command_api::ProcessRoles;
 use tidemark_tests::{App, eventually};
 
 /// Longer than any test waits.
@@ -17,6 +18,26 @@ async fn a_relay_publishes_at_once_what_its_process_appends() {
     for _ in 0..3 {
         app.user().await;
         app.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_relay_publishes_at_once_what_another_process_appends() {
+    let app = App::builder()
+        .relay()
+        .set("TIDEMARK_RELAY__IDLE_POLL_MS", SELDOM_MS)
+        .set("TIDEMARK_RELAY__IDLE_POLL_MAX_MS", SELDOM_MS)
+        .start()
+        .await;
+    for relay in [true, false] {
+        let roles = ProcessRoles { api: true, relay };
+        let other = app.another_command_api(roles).await;
+        let admin = app.admin().await.via_command_api(&other.url);
+        for number in 0..3 {
+            let category = json!({"name": "Clocks", "slug": format!("clocks-{relay}-{number}")});
+            admin.post("/v1/categories", &category).await.ok();
+            app.settle().await;
+        }
     }
 }
 
