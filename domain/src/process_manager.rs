@@ -49,6 +49,8 @@ pub enum What {
     Effect {
         /// The name of the effect, for ever.
         name: String,
+        /// Where it acts, such as a host; empty if the effect has one destination. Each destination has a bound of its own.
+        destination: String,
         /// What it is done with.
         body: Value,
     },

@@ -29,7 +29,7 @@ pub use backoff::Backoff;
 pub use idempotency::{IdempotencyRecord, RecordId, RemovedRecords};
 pub use lease::{Lease, Leases};
 pub use log::{FollowError, Head, Log, PageLimits, Published, StatePart};
-pub use notifications::Notifications;
+pub use notifications::{Notifications, notify};
 pub use pace::Pace;
 pub use pool::TimedPool;
 pub use schema::migrate;

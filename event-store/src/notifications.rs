@@ -21,6 +21,19 @@ pub struct Notifications {
     pub silence_max: Duration,
 }
 
+/// Notifies those who listen to a channel.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn notify(pool: &PgPool, channel: &str, payload: &str) -> sqlx::Result<()> {
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(channel)
+        .bind(payload)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
 impl Notifications {
     /// Gives the payload of each notification to `take`, for ever.
     pub async fn receive(&self, mut take: impl FnMut(&str)) -> Infallible {

@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 pub(crate) use self::error::Error;
 use crate::error::with_causes;
+use crate::roles::Role;
 
 /// The name of the program.
 const NAME: &str = "tidemark-projector";
@@ -56,11 +57,14 @@ enum Command {
     /// Any number of projectors share the read models and reactors. If one is killed, the others have its work
     /// within seconds. Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN`
     /// for the commands that reactors send to the command API.
-    #[command(after_help = "Example: tidemark-projector run --feed log")]
+    #[command(after_help = "Example: tidemark-projector run --roles projections,reactors")]
     Run {
         /// Where events are read from, in place of `projection.feed`
         #[arg(long, value_enum)]
         feed: Option<Feed>,
+        /// Which parts run, joined by commas
+        #[arg(long, value_enum, value_delimiter = ',', num_args = 1, default_values_t = Role::ALL)]
+        roles: Vec<Role>,
     },
     /// Migrate the database to the schema of this build
     ///
@@ -249,11 +253,11 @@ impl Command {
                 generate(shell, &mut Cli::command(), NAME, &mut std::io::stdout());
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Run { feed } => {
+            Self::Run { feed, roles } => {
                 if let Some(feed) = feed {
                     config.projection.feed = feed.into();
                 }
-                run::run(config).await
+                run::run(config, &roles).await
             }
             Self::Migrate => run::migrate(&config).await,
             Self::Status(output) => status::status(&config, output).await,

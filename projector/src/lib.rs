@@ -9,6 +9,7 @@ mod messaging;
 mod projecting;
 mod reacting;
 mod rebuilding;
+mod roles;
 mod run;
 mod sharing;
 
@@ -19,4 +20,5 @@ mod testing;
 
 pub use error::Error;
 pub use projecting::catch_up::catch_up;
+pub use roles::Role;
 pub use run::run;

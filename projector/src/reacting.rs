@@ -6,11 +6,13 @@ pub(crate) mod given_up;
 pub(crate) mod reactor;
 pub(crate) mod registration;
 pub(crate) mod sender;
+pub(crate) mod waking;
 
 mod actions;
 mod answer;
 mod attempts;
 mod command_client;
+mod destinations;
 mod reaction;
 mod unanswered;
 

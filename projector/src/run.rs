@@ -31,13 +31,14 @@ use crate::projecting::joint_writer::JointWriter;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::effects::Effects;
-use crate::reacting::registration;
 use crate::reacting::sender::Sender;
+use crate::reacting::{registration, waking};
 use crate::rebuilding::controller::Controller;
+use crate::roles::Role;
 use crate::sharing::assignment_runner::AssignmentRunner;
 use crate::sharing::build::Build;
 
-/// Runs a projector until `shutdown`, and then gives its assignments back to the other projectors, within
+/// Runs these parts of a projector until `shutdown`, and then gives its assignments back to the other projectors, within
 /// `http.drain_ms`. The listener serves `/livez`, `/readyz` and `/metrics`.
 ///
 /// # Errors
@@ -45,15 +46,17 @@ use crate::sharing::build::Build;
 /// Postgres, Redis or Kafka is no error: the projector waits until they are back.
 pub async fn run(
     config: Config,
+    roles: &[Role],
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let projector = serve(&config, listener, &shutdown);
+    let projector = serve(&config, roles, listener, &shutdown);
     run_until_drained(&config.http, &shutdown, projector).await
 }
 
 async fn serve(
     config: &Config,
+    roles: &[Role],
     listener: TcpListener,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
@@ -66,8 +69,13 @@ async fn serve(
         config.projection.ring_bytes_max,
     ));
     let actions_stored = watch::Sender::default();
-    let sender = Sender::new(config, prompt_pool.clone(), actions_stored.clone())?;
-    let effects = effects(config, &prompt_pool)?;
+    let senders = senders(config, roles, &prompt_pool, &actions_stored)?;
+    let _waking = AbortOnDropHandle::new(tokio::spawn(wake(
+        config,
+        roles,
+        &prompt_pool,
+        &actions_stored,
+    )));
     let workers = WorkerFactory {
         pool: rows_pool.clone(),
         documents: documents(&config.redis)?,
@@ -76,6 +84,7 @@ async fn serve(
         joint_writer: JointWriter::spawn(&config.projection),
         actions_stored,
     };
+    let follows = roles.iter().any(|it| *it != Role::Effects);
     let measuring = Measuring::new(prompt_pool.clone(), &config.projection)?;
     let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring.run()));
     let _pools = AbortOnDropHandle::new(tokio::spawn(database::measure(vec![
@@ -84,27 +93,34 @@ async fn serve(
     ])));
     let feed_started = ReadinessFlag::default();
     let blocked = Blocked::default();
-    let readiness = readiness(&prompt_pool, &feed_started, &blocked);
+    let readiness = readiness(&prompt_pool, follows.then_some(&feed_started), &blocked);
 
     let stop = shutdown.child_token();
     // The handles abort their tasks when they are dropped, so that dropping this future leaves nothing
     // of the projector running.
     let assignments = run_assignments(
         workers,
+        roles.to_vec(),
         prompt_pool.clone(),
         (Arc::clone(&ring), blocked),
         stop.clone(),
     );
-    let assignments = AbortOnDropHandle::new(tokio::spawn(assignments));
+    let assignments = AbortOnDropHandle::new(tokio::spawn(async move {
+        if follows {
+            assignments.await;
+        }
+    }));
     let feed = AbortOnDropHandle::new(tokio::spawn({
         let (config, log) = (config.clone(), Log::new(prompt_pool.clone()));
         let stop = stop.clone();
-        async move { feed::fill(&ring, &config, log, &feed_started, &stop).await }
+        async move {
+            if follows {
+                feed::fill(&ring, &config, log, &feed_started, &stop).await;
+            }
+        }
     }));
-    let performing = effects.into_iter().map(|it| sender.clone().performing(it));
-    let senders: Vec<_> = performing.chain([sender.clone()]).collect();
-    let senders = join_all(senders.into_iter().map(|it| it.run(stop.clone())));
-    let sender = AbortOnDropHandle::new(tokio::spawn(senders.map(drop)));
+    let sending = join_all(senders.into_iter().map(|it| it.run(stop.clone())));
+    let sending = AbortOnDropHandle::new(tokio::spawn(sending.map(drop)));
     let served = async {
         let router = ops::router(readiness, &config.http);
         let served = server::serve(listener, router, &config.http, shutdown.clone()).await;
@@ -112,15 +128,15 @@ async fn serve(
         stop.cancel();
         served
     };
-    let (served, assignments, feed, sender) = tokio::join!(
+    let (served, assignments, feed, sending) = tokio::join!(
         served,
         needed("the runner of assignments", assignments, shutdown),
         needed("the feed", feed, shutdown),
-        needed("the sender", sender, shutdown),
+        needed("the sending of actions", sending, shutdown),
     );
     tokio::join!(rows_pool.close(), prompt_pool.close());
     served?;
-    Ok(assignments.and(feed).and(sender)?)
+    Ok(assignments.and(feed).and(sending)?)
 }
 
 /// A pool of its own for leases, the feed and due actions, which must not wait for connections that
@@ -137,6 +153,7 @@ fn prompt_pool(config: &Config, url: &str) -> sqlx::Result<TimedPool> {
 /// Divides and registers what is new as soon as Postgres answers, and runs this process's share of all work.
 async fn run_assignments(
     workers: WorkerFactory,
+    roles: Vec<Role>,
     prompt_pool: TimedPool,
     (ring, blocked): (Arc<Ring>, Blocked),
     stop: CancellationToken,
@@ -176,17 +193,61 @@ async fn run_assignments(
         leases: Leases::new(prompt_pool.clone(), holder, lease_duration),
         pool: prompt_pool,
         holder,
-        build: Build::new(&workers, PROCESS_MANAGERS),
+        build: Build::new(&workers, &roles),
         source: Source::new(ring, Log::new(workers.pool), blocked, &workers.config),
         settings,
     };
-    tokio::join!(runner.run(stop.clone()), controller.run(stop));
+    let controlling = async {
+        if roles.contains(&Role::Projections) {
+            controller.run(stop.clone()).await;
+        }
+    };
+    tokio::join!(runner.run(stop.clone()), controlling);
 }
 
 /// Divides read models that have no shards yet, and registers reactors that are new.
 async fn prepare(workers: &WorkerFactory) -> sqlx::Result<()> {
     shards::actual(&workers.pool, &workers.shards).await?;
     registration::register(&workers.pool, PROCESS_MANAGERS).await
+}
+
+/// The senders of what is due: of commands where reactors run, and one of each effect where these are performed.
+fn senders(
+    config: &Config,
+    roles: &[Role],
+    pool: &TimedPool,
+    stored: &watch::Sender<()>,
+) -> Result<Vec<Sender>, Error> {
+    let sender = Sender::new(config, pool.clone(), stored.clone())?;
+    let mut senders = Vec::new();
+    if roles.contains(&Role::Effects) {
+        let effects = effects(config, pool)?.into_iter();
+        senders.extend(effects.map(|it| sender.clone().performing(it)));
+    }
+    if roles.contains(&Role::Reactors) {
+        senders.push(sender);
+    }
+    Ok(senders)
+}
+
+/// Wakes the senders of effects when reactors of another process have stored actions, or has those of other processes woken
+/// if this one performs no effects.
+fn wake(
+    config: &Config,
+    roles: &[Role],
+    pool: &TimedPool,
+    stored: &watch::Sender<()>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let (pool, stored) = (pool.clone(), stored.clone());
+    let silence_max = Duration::from_millis(config.reactor.lease_ms);
+    let performs = roles.contains(&Role::Effects);
+    async move {
+        if performs {
+            waking::be_woken(PgPool::clone(&pool), silence_max, stored).await;
+        } else {
+            waking::wake_others(pool, stored.subscribe()).await;
+        }
+    }
 }
 
 /// The effects that the configuration has a destination for. Those of others wait in the table of actions.
@@ -207,13 +268,17 @@ fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {
     Ok(Some(Documents::new(url, &settings.key_prefix, timeout)?))
 }
 
-fn readiness(pool: &PgPool, feed_started: &ReadinessFlag, blocked: &Blocked) -> Readiness {
+/// What makes the process ready; `feed_started` is none where nothing follows the log.
+fn readiness(pool: &PgPool, feed_started: Option<&ReadinessFlag>, blocked: &Blocked) -> Readiness {
     let (pool, blocked) = (PgPool::clone(pool), blocked.clone());
-    Readiness::new()
-        .check("database", move || {
-            let pool = pool.clone();
-            async move { sqlx::query("select 1").execute(&pool).await.map(drop) }
-        })
+    let readiness = Readiness::new().check("database", move || {
+        let pool = pool.clone();
+        async move { sqlx::query("select 1").execute(&pool).await.map(drop) }
+    });
+    let Some(feed_started) = feed_started else {
+        return readiness;
+    };
+    readiness
         .flag("feed", feed_started)
         .check("subscribers", move || std::future::ready(blocked.check()))
 }

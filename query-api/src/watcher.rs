@@ -75,9 +75,9 @@ impl Watcher {
     pub(crate) async fn run(&self, stop: CancellationToken) {
         let (sender, notified) = mpsc::channel(NOTIFICATIONS_MAX);
         // Those that wait have been overtaken if the channel is full, and the next look tells the rest.
-        let receiving = self.notifications.receive(|payload| {
+        let receiving = Box::pin(self.notifications.receive(|payload| {
             let _ = sender.try_send(notification::parse(payload));
-        });
+        }));
         let watching = async { tokio::join!(receiving, self.poll_for_ever(notified)) };
         stop.run_until_cancelled(watching).await;
     }

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tidemark_command_api::ProcessRoles;
+use tidemark_projector::Role;
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
@@ -196,6 +197,12 @@ impl App {
         Process::projector(&self.settings).await
     }
 
+    /// Starts these parts of a projector as a process of its own, with these settings.
+    pub async fn spawn_projector_as(&self, roles: &str, settings: &Settings) -> Process {
+        self.projector.store(true, Ordering::Relaxed);
+        Process::projector_as(roles, settings).await
+    }
+
     /// Starts one more query API as a process of its own.
     pub async fn spawn_query_api(&self) -> Process {
         Process::query_api(&self.settings).await
@@ -262,7 +269,7 @@ fn command_api(settings: &Settings, roles: ProcessRoles, listener: TcpListener) 
 fn projector(settings: &Settings, listener: TcpListener) -> InProcess {
     let config = settings.as_service("projector").config();
     InProcess::start(listener, |listener, stop| {
-        tidemark_projector::run(config, listener, stop)
+        tidemark_projector::run(config, &Role::ALL, listener, stop)
     })
 }
 

@@ -47,6 +47,12 @@ impl Process {
         Self::ready("tidemark-projector", &["run"], &settings).await
     }
 
+    /// Starts these parts of a projector, and waits until it is ready.
+    pub async fn projector_as(roles: &str, settings: &Settings) -> Self {
+        let settings = settings.as_service("projector");
+        Self::ready("tidemark-projector", &["run", "--roles", roles], &settings).await
+    }
+
     /// Runs the operators' tool to its end, and returns what it printed and its exit code.
     pub async fn operators_tool(settings: &Settings, arguments: &[&str]) -> Output {
         Self::run("tidemark-projector", settings, arguments).await

@@ -143,12 +143,13 @@ fn every_metric_is_in_the_list_that_describes_it() {
 }
 
 /// What metrics are measured in: units, and kinds of things that they count.
-const UNITS: [&str; 13] = [
+const UNITS: [&str; 14] = [
     "actions",
     "assignments",
     "bytes",
     "commands",
     "connections",
+    "destinations",
     "epoch",
     "events",
     "lists",

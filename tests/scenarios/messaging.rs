@@ -1,6 +1,7 @@
 //! The scenarios of the context `messaging`, and its routes.
 
 mod mail;
+mod roles;
 mod routes;
 
 pub(crate) use routes::routes;

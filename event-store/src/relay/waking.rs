@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::Relay;
 use crate::TimedPool;
-use crate::notifications::Notifications;
+use crate::notifications::{Notifications, notify};
 
 /// The channel of Postgres on which processes notify the relay.
 const CHANNEL: &str = "appended";
@@ -22,9 +22,7 @@ pub async fn wake_leader(pool: &TimedPool, appended: &Notify, end: impl Future<O
             () = &mut end => return,
             () = appended.notified() => {}
         }
-        let notifying = sqlx::query("select pg_notify($1, '')")
-            .bind(CHANNEL)
-            .execute(&**pool);
+        let notifying = notify(pool, CHANNEL, "");
         if let Err(error) = pool.with_timeout(notifying).await {
             tracing::debug!(%error, "the relay was not woken");
         }

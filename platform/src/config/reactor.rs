@@ -30,4 +30,11 @@ pub struct Reactor {
     pub effect_timeout_ms: u64,
     #[garde(custom(longer_than("reactor.effect_timeout_ms", self.effect_timeout_ms)))]
     pub effect_lease_ms: u64,
+    #[garde(custom(positive), custom(at_most("reactor.effects_in_flight_max", self.effects_in_flight_max)))]
+    pub destination_in_flight_max: usize,
+    #[garde(custom(positive))]
+    pub destination_failures_max: u32,
+    #[garde(custom(positive), custom(at_most("reactor.destination_pause_max_ms", self.destination_pause_max_ms)))]
+    pub destination_pause_min_ms: u64,
+    pub destination_pause_max_ms: u64,
 }

@@ -6,13 +6,14 @@ use tidemark_platform::{Config, server, shutdown, telemetry};
 
 use super::postgres::owner;
 use super::{Error, print};
+use crate::roles::Role;
 
-pub(super) async fn run(config: Config) -> Result<ExitCode, Error> {
+pub(super) async fn run(config: Config, roles: &[Role]) -> Result<ExitCode, Error> {
     telemetry::init(&config.telemetry)?;
     let address = config.projector.listen;
     let listener = server::listen(address).map_err(|source| Error::Listen { address, source })?;
     let shutdown = shutdown::signal().map_err(Error::Signals)?;
-    crate::run(config, listener, shutdown).await?;
+    crate::run(config, roles, listener, shutdown).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,14 +12,14 @@ use serde_json::json;
 use tidemark_domain::messaging::processes::mailer;
 use tidemark_event_store::{Log, SealError, SubjectKeys, TimedPool};
 use tidemark_events::Sealed;
-use tidemark_events::messaging::message::Outcome;
+use tidemark_events::messaging::message;
 use tidemark_platform::Config;
 use tidemark_platform::config::required;
 
 use super::smtp::{Delivery, SmtpServer};
 use super::text;
 use crate::error::{Error, with_causes};
-use crate::reacting::effects::{Effect, Performed};
+use crate::reacting::effects::{Effect, Outcome, Performed};
 
 /// The pauses after the first attempts, in minutes. The last of them follows all later ones.
 const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
@@ -49,20 +49,27 @@ impl Effect for SendMail {
     type Body = mailer::Mail;
 
     async fn perform(&self, mail: mailer::Mail, attempt: i32) -> Performed {
-        let over = |outcome: Outcome, status: Option<String>| Performed::Over {
+        let delivery = self.try_to_send(&mail).await;
+        let has_answered = !matches!(delivery, Ok(Delivery::Uncertain | Delivery::Unreachable(_)));
+        let over = |outcome: message::Outcome, status: Option<String>| Outcome::Over {
             path: format!("/v1/messages/{}/end", mail.message_id),
             body: json!({"outcome": outcome, "status": status}),
         };
-        match self.try_to_send(&mail).await {
-            Ok(Delivery::Accepted(status)) => over(Outcome::Accepted, status),
-            Ok(Delivery::Refused(status)) => over(Outcome::Bounced, status),
-            Ok(Delivery::Uncertain) => over(Outcome::Uncertain, None),
-            Err(Unsent::Expired) => over(Outcome::Expired, None),
-            Err(Unsent::Erased) => over(Outcome::RecipientErased, None),
-            Ok(Delivery::NotNow(reason)) | Err(Unsent::Failed(reason)) => Performed::Later {
+        let outcome = match delivery {
+            Ok(Delivery::Accepted(status)) => over(message::Outcome::Accepted, status),
+            Ok(Delivery::Refused(status)) => over(message::Outcome::Bounced, status),
+            Ok(Delivery::Uncertain) => over(message::Outcome::Uncertain, None),
+            Err(Unsent::Expired) => over(message::Outcome::Expired, None),
+            Err(Unsent::Erased) => over(message::Outcome::RecipientErased, None),
+            Ok(Delivery::NotNow(reason) | Delivery::Unreachable(reason))
+            | Err(Unsent::Failed(reason)) => Outcome::Later {
                 after: pause(attempt),
                 reason,
             },
+        };
+        Performed {
+            outcome,
+            has_answered,
         }
     }
 }

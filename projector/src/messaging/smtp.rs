@@ -31,6 +31,8 @@ pub(super) enum Delivery {
     Uncertain,
     /// The server did not take it now, for this reason.
     NotNow(String),
+    /// The server did not answer, for this reason. It has not got it.
+    Unreachable(String),
 }
 
 impl SmtpServer {
@@ -45,7 +47,7 @@ impl SmtpServer {
         let mut connection = match timeout(time_limit, self.begin(mail)).await {
             Ok(Ok(connection)) => connection,
             Ok(Err(delivery)) => return delivery,
-            Err(_) => return Delivery::NotNow(format!("it takes longer than {time_limit:?}")),
+            Err(_) => return Delivery::Unreachable(format!("it takes longer than {time_limit:?}")),
         };
         let time_limit = Duration::from_millis(self.0.answer_timeout_ms);
         let formatted = mail.formatted();
@@ -68,7 +70,11 @@ impl SmtpServer {
 
     /// Everything before the mail itself.
     async fn begin(&self, mail: &Message) -> Result<AsyncSmtpConnection, Delivery> {
-        let not_now = |error: Error| Delivery::NotNow(without_names(&error));
+        // Until then the server speaks of this host, and not of the mail.
+        let not_now = |error: Error| match error.status() {
+            Some(_) => Delivery::NotNow(without_names(&error)),
+            None => Delivery::Unreachable(without_names(&error)),
+        };
         let mut connection = self.connect().await.map_err(not_now)?;
         let envelope = mail.envelope();
         let from = Mail::new(envelope.from().cloned(), Vec::new());
@@ -112,6 +118,8 @@ impl SmtpServer {
 fn answered(error: &Error) -> Delivery {
     if error.is_permanent() {
         Delivery::Refused(Some(without_names(error)))
+    } else if error.status().is_none() {
+        Delivery::Unreachable(without_names(error))
     } else {
         Delivery::NotNow(without_names(error))
     }

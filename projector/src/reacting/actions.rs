@@ -33,6 +33,7 @@ pub(super) struct PlannedRow<'a> {
     target: &'a str,
     path: &'a str,
     effect: Option<&'a str>,
+    destination: &'a str,
     body: Option<&'a Value>,
     event_id: Uuid,
     correlation_id: Uuid,
@@ -67,15 +68,20 @@ impl Reactions {
 impl CausedAction {
     /// Its row.
     pub(super) fn planned(&self) -> PlannedRow<'_> {
-        let (path, effect, body) = match &self.action.what {
-            What::Command { path, body } => (path.as_str(), None, body.as_ref()),
-            What::Effect { name, body } => ("", Some(name.as_str()), Some(body)),
+        let (path, effect, destination, body) = match &self.action.what {
+            What::Command { path, body } => (path.as_str(), None, "", body.as_ref()),
+            What::Effect {
+                name,
+                destination,
+                body,
+            } => ("", Some(name.as_str()), destination.as_str(), Some(body)),
         };
         PlannedRow {
             position: self.position,
             target: &self.action.name,
             path,
             effect,
+            destination,
             body,
             event_id: self.event_id,
             correlation_id: self.correlation_id,
@@ -147,12 +153,12 @@ pub(super) async fn write(
             returning reactors.name
         ), stored as (
             insert into reactor_actions
-                   (reactor, position, target, path, effect, body, event_id, correlation_id, due_at, next_attempt_at)
-            select advanced.name, planned.position, target, path, effect, body, event_id, correlation_id,
+                   (reactor, position, target, path, effect, destination, body, event_id, correlation_id, due_at, next_attempt_at)
+            select advanced.name, planned.position, target, path, effect, destination, body, event_id, correlation_id,
                    coalesce(due_at, statement_timestamp()), coalesce(due_at, statement_timestamp())
               from advanced,
                    jsonb_to_recordset($6) as planned
-                       (position bigint, target text, path text, effect text, body json, event_id uuid,
+                       (position bigint, target text, path text, effect text, destination text, body json, event_id uuid,
                         correlation_id uuid, due_at timestamptz)
         ), given_up as (
             insert into reactor_actions

@@ -11,6 +11,8 @@ use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::destinations::Room;
+
 /// One attempt at an action that is due.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -21,6 +23,8 @@ pub(super) struct Attempt {
     /// Tells the actions of the event apart.
     pub(super) target: String,
     pub(super) work: Work,
+    /// Where its effect acts; empty if the effect has one destination, and for a command.
+    pub(super) destination: String,
     pub(super) event_id: Uuid,
     pub(super) correlation_id: Uuid,
     /// The number of this attempt, from 1 on. The result of an attempt is recorded only while no later
@@ -53,25 +57,33 @@ impl Work {
     }
 }
 
-/// Takes at most `limit` actions that are due: effects with a name, or with none everything else. Nobody else can take them
-/// while the lease lasts.
+/// Takes at most `limit` actions that are due: effects with a name, or with none everything else; of each destination at most
+/// so many as it has room for, or else `each_max`. Nobody else can take them while the lease lasts.
 pub(super) async fn take(
     pool: &PgPool,
     effect: Option<&str>,
-    limit: usize,
+    (limit, each_max): (usize, usize),
+    room: &Room,
     lease: Duration,
 ) -> sqlx::Result<Vec<Attempt>> {
     let taken = sqlx::query!(
         r#"
         with due as (
-            select reactor, position, target
-              from reactor_actions
-             where done_at is null
-               and coalesce(case when path = '' then effect end, '') = coalesce($3, '')
-               and next_attempt_at <= clock_timestamp()
-             order by next_attempt_at
+            select action.*
+              from (select name from waiting_destinations(coalesce($3, '')) as name order by random()) as destination
+              left join unnest($4::text[], $5::bigint[]) as room (name, calls) on room.name = destination.name
+             cross join lateral (
+                select reactor, position, target
+                  from reactor_actions
+                 where done_at is null
+                   and coalesce(case when path = '' then effect end, '') = coalesce($3, '')
+                   and reactor_actions.destination = destination.name
+                   and next_attempt_at <= clock_timestamp()
+                 order by next_attempt_at
+                 limit coalesce(room.calls, $6)
+                   for update skip locked
+             ) as action
              limit $1
-               for update skip locked
         )
         update reactor_actions action
            set attempts = action.attempts + 1,
@@ -85,6 +97,7 @@ pub(super) async fn take(
                   action.target,
                   action.path,
                   action.effect,
+                  action.destination,
                   action.body,
                   action.event_id,
                   action.correlation_id,
@@ -95,6 +108,9 @@ pub(super) async fn take(
         i64::try_from(limit).unwrap_or(i64::MAX),
         lease.as_secs_f64(),
         effect,
+        &room.destinations,
+        &room.calls,
+        i64::try_from(each_max).unwrap_or(i64::MAX),
     )
     .fetch_all(pool)
     .await?;
@@ -103,6 +119,7 @@ pub(super) async fn take(
         position: row.position,
         target: row.target,
         work: Work::new(row.path, row.effect.as_deref(), row.body),
+        destination: row.destination,
         event_id: row.event_id,
         correlation_id: row.correlation_id,
         number: row.attempts,
@@ -112,19 +129,33 @@ pub(super) async fn take(
     Ok(attempts.collect())
 }
 
-/// The time until the next action of this kind is due; `None` if none waits.
+/// The time until the next action of this kind is due whose destination has room; `None` if none waits.
 pub(super) async fn next_due(
     pool: &PgPool,
     effect: Option<&str>,
+    room: &Room,
 ) -> sqlx::Result<Option<Duration>> {
     let seconds = sqlx::query_scalar!(
         r#"
-        select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8
-          from reactor_actions
-         where done_at is null
-           and coalesce(case when path = '' then effect end, '') = coalesce($1, '')
+        select extract(epoch from min(next.attempt_at) - clock_timestamp())::float8
+          from waiting_destinations(coalesce($1, '')) as destination (name)
+         cross join lateral (
+            select min(next_attempt_at) as attempt_at
+              from reactor_actions
+             where done_at is null
+               and coalesce(case when path = '' then effect end, '') = coalesce($1, '')
+               and reactor_actions.destination = destination.name
+         ) as next
+         where not exists (
+            select
+              from unnest($2::text[], $3::bigint[]) as room (name, calls)
+             where room.name = destination.name
+               and calls = 0
+         )
         "#,
         effect,
+        &room.destinations,
+        &room.calls,
     )
     .fetch_one(pool)
     .await?;

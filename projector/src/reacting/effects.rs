@@ -22,7 +22,15 @@ pub(crate) trait Effect: Send + Sync + 'static {
 
 /// What came of an attempt.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Performed {
+pub(crate) struct Performed {
+    pub(crate) outcome: Outcome,
+    /// Whether the destination answered, whatever it said. One that does not answer is left alone for a while.
+    pub(crate) has_answered: bool,
+}
+
+/// What is to be done after an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome {
     /// The effect is over, whether it succeeded or not. This command puts on record what came of it.
     Over {
         /// The path of the command.

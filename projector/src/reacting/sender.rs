@@ -11,13 +11,14 @@ use tidemark_event_store::{Backoff, Log, TimedPool};
 use tidemark_platform::{Config, config};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Verdict;
 use super::attempts::{Attempt, Work};
 use super::command_client::CommandClient;
-use super::effects::{AnyEffect, Performed};
+use super::destinations::{Call, Destinations, Limits};
+use super::effects::{AnyEffect, Outcome};
 use super::{attempts, unanswered};
 use crate::error::{Error, with_causes};
 
@@ -31,6 +32,7 @@ pub(crate) struct Sender {
     commands: CommandClient,
     /// The effect that it performs; with none it posts commands.
     effect: Option<Arc<dyn AnyEffect>>,
+    destinations: Destinations,
     settings: config::Reactor,
     /// Changed by the reactors of this process when they have stored actions.
     stored: watch::Sender<()>,
@@ -46,11 +48,17 @@ impl Sender {
         pool: TimedPool,
         stored: watch::Sender<()>,
     ) -> Result<Self, Error> {
+        let settings = config.reactor.clone();
+        let limits = Limits {
+            in_flight_max: settings.in_flight_max,
+            ..limits(&settings)
+        };
         Ok(Self {
             pool,
             commands: CommandClient::new(config)?,
             effect: None,
-            settings: config.reactor.clone(),
+            destinations: Destinations::new("", limits),
+            settings,
             stored,
         })
     }
@@ -58,6 +66,7 @@ impl Sender {
     /// A sender that performs this effect.
     pub(crate) fn performing(self, effect: Arc<dyn AnyEffect>) -> Self {
         Self {
+            destinations: Destinations::new(effect.name(), limits(&self.settings)),
             effect: Some(effect),
             ..self
         }
@@ -104,14 +113,19 @@ impl Sender {
             return Ok(None);
         }
         let effect = self.effect.as_ref().map(|it| it.name());
-        let taken = attempts::take(&self.pool, effect, free, self.lease());
+        let room = self.destinations.room();
+        let most = (free, self.destinations.in_flight_max());
+        let taken = attempts::take(&self.pool, effect, most, &room, self.lease());
         for attempt in self.pool.with_timeout(taken).await? {
             let sender = self.clone();
-            in_flight.spawn(async move { sender.send(attempt).await });
+            let call = self.destinations.call(attempt.destination.clone());
+            in_flight.spawn(async move { sender.send(attempt, call).await });
         }
-        self.pool
-            .with_timeout(attempts::next_due(&self.pool, effect))
-            .await
+        let room = self.destinations.room();
+        let next_due = attempts::next_due(&self.pool, effect, &room);
+        let next_due = self.pool.with_timeout(next_due).await?;
+        let more_in = room.more_at.map(|at| at.duration_since(Instant::now()));
+        Ok(next_due.into_iter().chain(more_in).min())
     }
 
     const fn in_flight_max(&self) -> usize {
@@ -130,12 +144,12 @@ impl Sender {
     }
 
     /// Tries an action once and records the result.
-    async fn send(&self, attempt: Attempt) {
+    async fn send(&self, attempt: Attempt, call: Call) {
         if attempt.number == 1 {
             histogram!("tidemark_reactor_late_seconds", "reactor" => attempt.reactor.clone())
                 .record(attempt.late_s);
         }
-        let verdict = self.try_once(&attempt).await;
+        let verdict = self.try_once(&attempt, call).await;
         let recording = self.record(&attempt, verdict);
         if let Err(error) = self.pool.with_timeout(recording).await {
             let Attempt {
@@ -148,10 +162,10 @@ impl Sender {
         }
     }
 
-    async fn try_once(&self, attempt: &Attempt) -> Verdict {
+    async fn try_once(&self, attempt: &Attempt, call: Call) -> Verdict {
         match &attempt.work {
             Work::Command { path, body } => self.commands.post(attempt, path, body.as_ref()).await,
-            Work::Effect(body) => self.perform(attempt, body).await,
+            Work::Effect(body) => self.perform(attempt, body, call).await,
             Work::Answer => {
                 let log = Log::new(self.pool.clone());
                 let answer = unanswered::answer(&log, attempt).await;
@@ -160,22 +174,28 @@ impl Sender {
         }
     }
 
-    /// Performs an effect, and posts the command that records what came of it.
-    async fn perform(&self, attempt: &Attempt, body: &Value) -> Verdict {
+    /// Performs an effect, and posts the command that records what came of it. The destination's call is over before that.
+    async fn perform(&self, attempt: &Attempt, body: &Value, call: Call) -> Verdict {
         let Some(effect) = &self.effect else {
             return Verdict::Inconclusive("this sender posts commands only".to_owned());
         };
         let time_limit = Duration::from_millis(self.settings.effect_timeout_ms);
         let performing = effect.perform(body.clone(), attempt.number);
-        let (path, body) = match timeout(time_limit, performing).await {
+        let performed = match timeout(time_limit, performing).await {
             Err(_) => {
+                call.tell(false);
                 return Verdict::Inconclusive(format!("it takes longer than {time_limit:?}"));
             }
             Ok(Err(error)) => {
                 return Verdict::Inconclusive(format!("the body cannot be read: {error}"));
             }
-            Ok(Ok(Performed::Later { after, reason })) => return Verdict::Later(after, reason),
-            Ok(Ok(Performed::Over { path, body })) => (path, body),
+            Ok(Ok(performed)) => performed,
+        };
+        call.tell(performed.has_answered);
+        drop(call);
+        let (path, body) = match performed.outcome {
+            Outcome::Over { path, body } => (path, body),
+            Outcome::Later { after, reason } => return Verdict::Later(after, reason),
         };
         fail_point!("projector_effect_performed");
         let recording = attempts::record_performed(&self.pool, attempt, &path, &body);
@@ -265,5 +285,15 @@ impl Sender {
             "action is tried again"
         );
         attempts::back_off(&self.pool, attempt, wait, reason).await
+    }
+}
+
+/// What each destination of an effect is granted.
+const fn limits(settings: &config::Reactor) -> Limits {
+    Limits {
+        in_flight_max: settings.destination_in_flight_max,
+        failures_max: settings.destination_failures_max,
+        pause_min: Duration::from_millis(settings.destination_pause_min_ms),
+        pause_max: Duration::from_millis(settings.destination_pause_max_ms),
     }
 }

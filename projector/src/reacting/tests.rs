@@ -2,6 +2,7 @@
 //! prepared answers.
 
 mod checkpoints;
+mod destinations;
 mod effects;
 mod names;
 mod sending;

@@ -20,7 +20,10 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(config, listener, stop.clone()));
+        let task = tokio::spawn({
+            let stop = stop.clone();
+            async move { run(config, &Role::ALL, listener, stop).await }
+        });
         Self {
             address,
             stop,
@@ -181,7 +184,7 @@ async fn a_projector_without_its_database_waits_and_is_not_ready() {
 async fn a_missing_setting_is_named_by_its_variable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = Config::from_vars([]).unwrap();
-    let error = run(config, listener, CancellationToken::new())
+    let error = run(config, &Role::ALL, listener, CancellationToken::new())
         .await
         .unwrap_err();
     assert!(

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidemark_domain::ProcessManager;
+use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
 use tidemark_read_models::{Generation, ReadModel, Shard, for_each_read_model};
 
 use super::assignment::{self, Assignment};
 use crate::following::subscriber::Subscriber;
 use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::reactor::Reactor;
+use crate::roles::Role;
 
 /// Makes the worker of a shard.
 pub(super) type MakeWorker = Box<dyn Fn(Generation, Shard) -> Box<dyn Subscriber> + Send + Sync>;
@@ -22,16 +23,16 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// Everything that this build can run.
-    pub(crate) fn new(
-        workers: &WorkerFactory,
-        process_managers: &'static [ProcessManager],
-    ) -> Self {
+    /// Everything that this build can run in these roles.
+    pub(crate) fn new(workers: &WorkerFactory, roles: &[Role]) -> Self {
+        let folds = for_each_read_model!(fold(workers)).into_iter();
+        let reactors = PROCESS_MANAGERS.iter().map(|it| reactor(workers, it));
         Self {
-            folds: for_each_read_model!(fold(workers)).into_iter().collect(),
-            reactors: process_managers
-                .iter()
-                .map(|process_manager| reactor(workers, process_manager))
+            folds: folds
+                .filter(|_| roles.contains(&Role::Projections))
+                .collect(),
+            reactors: reactors
+                .filter(|_| roles.contains(&Role::Reactors))
                 .collect(),
         }
     }

@@ -21,7 +21,7 @@ async fn mailing(server: &MailServer) -> App {
 }
 
 /// Waits until the reactors have begun to answer what happens.
-async fn ready(app: App) -> App {
+pub(super) async fn ready(app: App) -> App {
     eventually("the reactors to begin", || async {
         let sql = "select count(*) from reactors where name in ('notifier', 'mailer')";
         let begun: i64 = sqlx::query_scalar(sql)
@@ -35,7 +35,7 @@ async fn ready(app: App) -> App {
 }
 
 /// Registers somebody whose address begins like this, and returns the address and the name.
-async fn register(app: &App, begins: &str) -> (String, String) {
+pub(super) async fn register(app: &App, begins: &str) -> (String, String) {
     let mut person = app.person();
     person.email = format!("{begins}-{}", person.email);
     let registered = app.client.post("/v1/users", &person.registration()).await;
@@ -44,7 +44,7 @@ async fn register(app: &App, begins: &str) -> (String, String) {
 }
 
 /// The id of the message that is on record, and how it ended, once it has.
-async fn ended(app: &App) -> (Uuid, Value) {
+pub(super) async fn ended(app: &App) -> (Uuid, Value) {
     eventually("the message to end", || async {
         let sql = "select stream_id, data::text from events where type = 'message.ended'";
         let row = sqlx::query(sql)

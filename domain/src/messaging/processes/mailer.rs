@@ -60,6 +60,7 @@ fn react(event: &Event) -> Vec<Action> {
         due_at: None,
         what: What::Effect {
             name: MAIL.to_owned(),
+            destination: String::new(),
             body: json!(mail),
         },
     }]
@@ -77,7 +78,7 @@ mod tests {
         let actions: Vec<_> = samples::all().iter().flat_map(react).collect();
         let [
             Action {
-                what: What::Effect { name, body },
+                what: What::Effect { name, body, .. },
                 due_at: None,
                 ..
             },

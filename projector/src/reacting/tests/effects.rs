@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::*;
-use crate::reacting::effects::{Effect, Performed};
+use crate::reacting::effects::{Effect, Outcome, Performed};
 
 /// A process manager that has something rung for each auction.
 const RINGER: ProcessManager = ProcessManager {
@@ -26,6 +26,7 @@ const RINGER: ProcessManager = ProcessManager {
             due_at: None,
             what: What::Effect {
                 name: "ring".to_owned(),
+                destination: String::new(),
                 body: json!({"times": 3}),
             },
         }]
@@ -51,16 +52,20 @@ impl Effect for Ring {
 
     async fn perform(&self, Times { times }: Times, attempt: i32) -> Performed {
         self.attempts.send(attempt).unwrap();
-        if attempt > self.fails {
-            Performed::Over {
+        let outcome = if attempt > self.fails {
+            Outcome::Over {
                 path: "/v1/rings".to_owned(),
                 body: json!({"rung": times}),
             }
         } else {
-            Performed::Later {
+            Outcome::Later {
                 after: Duration::from_millis(20),
                 reason: "nobody hears it".to_owned(),
             }
+        };
+        Performed {
+            outcome,
+            has_answered: true,
         }
     }
 }

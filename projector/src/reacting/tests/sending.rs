@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::reacting::attempts;
+use crate::reacting::destinations::Room;
 
 #[tokio::test]
 async fn an_action_that_is_due_is_sent_and_another_waits() {
@@ -135,15 +136,22 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
     let taken = attempts::take(
         &database.pool,
         None,
-        9,
+        (9, 9),
+        &Room::default(),
         std::time::Duration::from_millis(200),
     )
     .await
     .unwrap();
     assert_eq!(taken.len(), 1);
-    let none = attempts::take(&database.pool, None, 9, std::time::Duration::from_secs(9))
-        .await
-        .unwrap();
+    let none = attempts::take(
+        &database.pool,
+        None,
+        (9, 9),
+        &Room::default(),
+        std::time::Duration::from_secs(9),
+    )
+    .await
+    .unwrap();
     assert!(none.is_empty(), "another sender has taken it");
     send(sender(&database, &url), &mut requests, 1).await;
     assert_eq!(

@@ -1,0 +1,114 @@
+//! Effects with many destinations, some of which do not answer.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::*;
+use crate::reacting::effects::{Effect, Outcome, Performed};
+
+/// How many calls each destination gets of one event.
+const CALLS: usize = 20;
+
+/// A process manager that has three destinations called for each auction, all of them often.
+const CALLER: ProcessManager = ProcessManager {
+    name: "caller",
+    event_types: &["auction.scheduled"],
+    commands: &[],
+    fulfilled: &[],
+    final_refusals: &[],
+    react: |event| {
+        let Event::Auction(auction::Event::Scheduled { .. }) = event else {
+            return Vec::new();
+        };
+        let call = |host: &str, number| Action {
+            name: format!("{host}-{number}"),
+            due_at: None,
+            what: What::Effect {
+                name: "call".to_owned(),
+                destination: host.to_owned(),
+                body: json!({"host": host}),
+            },
+        };
+        let hosts = ["hangs", "refuses", "works"];
+        let calls = hosts.map(|host| (0..CALLS).map(move |number| call(host, number)));
+        calls.into_iter().flatten().collect()
+    },
+};
+
+/// An effect that tells each call when it begins.
+struct CallHost(UnboundedSender<String>);
+
+#[derive(Deserialize)]
+struct Host {
+    host: String,
+}
+
+#[async_trait]
+impl Effect for CallHost {
+    const NAME: &'static str = "call";
+    type Body = Host;
+
+    async fn perform(&self, Host { host }: Host, _: i32) -> Performed {
+        self.0.send(host.clone()).unwrap();
+        match &*host {
+            "hangs" => pending().await,
+            "refuses" => Performed {
+                outcome: Outcome::Later {
+                    after: Duration::ZERO,
+                    reason: "nobody listens".to_owned(),
+                },
+                has_answered: false,
+            },
+            _ => Performed {
+                outcome: Outcome::Over {
+                    path: "/v1/calls".to_owned(),
+                    body: json!({}),
+                },
+                has_answered: true,
+            },
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_alone() {
+    let database = Database::new("destinations").await;
+    register(&database.pool, &[CALLER]).await.unwrap();
+    let event = scheduled(&database, 1, PAST, FUTURE).await;
+    let events = database.append_shared(vec![event]).await;
+    let mut reactor = Reactor::new(database.pool.clone(), &CALLER, watch::Sender::default());
+    reactor.start().await.unwrap();
+    reactor.apply(at(0), &page(&events)).await.unwrap();
+
+    let (url, mut requests) = command_api(Answers::new()).await;
+    let config = database.config(&[
+        ("TIDEMARK_COMMAND_API__URL", &url),
+        ("TIDEMARK_REACTOR__EFFECTS_IN_FLIGHT_MAX", "4"),
+        ("TIDEMARK_REACTOR__DESTINATION_IN_FLIGHT_MAX", "2"),
+        ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "3"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
+    ]);
+    let (begun, mut calls) = mpsc::unbounded_channel();
+    let sender = Sender::new(&config, database.pool.clone(), watch::Sender::default()).unwrap();
+    let sending = sender.performing(Arc::new(CallHost(begun)));
+    let sending = tokio::spawn(sending.run(CancellationToken::new()));
+    for _ in 0..CALLS {
+        requests.recv().await.unwrap();
+    }
+    // Two calls to one that refuses were under way when the third failed.
+    sending.abort();
+    let _ = sending.await;
+    let mut called = BTreeMap::<String, usize>::new();
+    while let Some(host) = calls.recv().await {
+        *called.entry(host).or_default() += 1;
+    }
+    assert_eq!((called["hangs"], called["works"]), (2, CALLS));
+    assert!((3..=4).contains(&called["refuses"]), "{called:?}");
+}
