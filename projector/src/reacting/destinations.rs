@@ -250,7 +250,9 @@ mod tests {
     async fn calls_that_were_in_flight_when_it_was_left_alone_make_it_no_longer() {
         let destinations = destinations();
         let calls: Vec<_> = (0..3).map(|_| destinations.call("a".to_owned())).collect();
-        calls.iter().for_each(|it| it.tell(false));
+        for call in &calls {
+            call.tell(false);
+        }
         assert_eq!(destinations.room().more_at, Some(Instant::now() + SECOND));
     }
 
