@@ -145,7 +145,7 @@ run_chaos() {
     local flags=(--release) profile=release packages=("${CHAOS_PACKAGES[@]}") variable
     if [[ " $* " == *' --ci '* ]]; then flags=() profile=debug packages=("${CHAOS_CI_PACKAGES[@]}"); fi
     need_rust
-    need_packages "${PACKAGES[@]}"
+    need_packages "${PACKAGES[@]}" python3-aiosmtpd
     if is_root && have apt-get; then need_packages "${packages[@]}"; fi
     locked fetch_kafka || die "Maven could not fetch Kafka" "see $LOG_DIR/maven.log"
     locked write_environment

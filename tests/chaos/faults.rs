@@ -9,6 +9,7 @@ mod crash_points;
 mod disk;
 mod failover;
 mod kill;
+mod mail;
 mod overload;
 mod pause;
 mod poison;
@@ -127,6 +128,7 @@ pub(crate) fn all() -> Vec<Fault> {
         pause::FAULTS,
         redis::FAULTS,
         useless_redis::FAULTS,
+        mail::FAULTS,
         overload::FAULTS,
         connection::FAULTS,
         disk::FAULTS,

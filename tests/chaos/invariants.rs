@@ -4,6 +4,7 @@
 
 pub(crate) mod commands;
 pub(crate) mod log;
+pub(crate) mod messages;
 pub(crate) mod observed;
 pub(crate) mod read_models;
 pub(crate) mod topics;
@@ -61,6 +62,8 @@ invariants! {
         "a query's answer is older than the Tidemark that was sent with it"
     AUCTION_RULE_BROKEN "auction-rule-broken"
         "an auction's bids, winner or end are not as the rules want"
+    MAIL_LOST_OR_REPEATED "mail-lost-or-repeated"
+        "a mail was not sent, or more often than crashes explain"
     UNEXPECTED_ERROR "unexpected-error"
         "a 5xx without a fault, or one that is not 503 with Retry-After"
 }
@@ -93,6 +96,7 @@ pub(crate) fn assert_enough_happened(observed: &Observed) {
         events.any(|event| event.event_type == "auction.closed"),
         "no auction ended",
     );
+    assert_some(!observed.mails.is_empty(), "no mail arrived");
     let mut partitions = observed.records.values();
     assert_some(
         partitions.any(|records| !records.is_empty()),
@@ -115,6 +119,7 @@ pub(crate) fn check(observed: &Observed) -> Vec<Checked> {
         log,
         repeats,
         records,
+        mails,
         ..
     } = observed;
     let commands = SentCommands::of(journal, log);
@@ -132,6 +137,7 @@ pub(crate) fn check(observed: &Observed) -> Vec<Checked> {
         read_models::wrong_checkpoints(observed),
         commands::stale_reads(journal),
         log::broken_auction_rules(log),
+        messages::lost_or_repeated(journal, log, mails),
         commands::unexpected_errors(journal),
     ];
     let checked = |(invariant, violations)| Checked {

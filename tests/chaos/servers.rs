@@ -1,7 +1,8 @@
-//! Postgres, Redis and Kafka of the run's own: each a process under supervision, with the same
+//! Postgres, Redis, Kafka and a mail server of the run's own: each a process under supervision, with the same
 //! configuration that `./dev` uses, and its data in a directory of the run.
 
 pub(crate) mod kafka;
+pub(crate) mod mail;
 pub(crate) mod postgres;
 pub(crate) mod redis;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 pub(crate) use kafka::Kafka;
+pub(crate) use mail::Mail;
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
 

@@ -12,7 +12,7 @@ use sqlx::postgres::PgPoolOptions;
 use tidemark_tests::Settings;
 
 use crate::ports;
-use crate::servers::{Kafka, Paths, Postgres, Redis, ServerOptions};
+use crate::servers::{Kafka, Mail, Paths, Postgres, Redis, ServerOptions};
 use crate::supervisor::{Signal, Supervised, Supervisor};
 use crate::wait::wait_until;
 
@@ -20,7 +20,7 @@ pub(crate) use process::Process;
 use process::{Kind, Starter, url};
 
 /// All settings that are not as in production.
-const SETTINGS: [(&str, &str); 10] = [
+const SETTINGS: [(&str, &str); 12] = [
     // The load logs in all the time, and the cost of password hashes is not what is tested.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
@@ -30,6 +30,8 @@ const SETTINGS: [(&str, &str); 10] = [
     ("TIDEMARK_HTTP__CONNECTIONS_PER_ADDRESS_MAX", "4096"),
     ("TIDEMARK_HTTP__IN_FLIGHT_PER_ADDRESS_MAX", "512"),
     ("TIDEMARK_KAFKA__PARTITIONS", "2"),
+    ("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1"),
+    ("TIDEMARK_MAIL__TLS", "none"),
     ("TIDEMARK_PROJECTION__FEED", "kafka"),
     ("TIDEMARK_TELEMETRY__LOG", "info"),
     ("TIDEMARK_TELEMETRY__LOG_FORMAT", "text"),
@@ -59,6 +61,7 @@ pub(crate) struct Stack {
     pub(crate) postgres: Postgres,
     pub(crate) redis: Redis,
     pub(crate) kafka: Kafka,
+    pub(crate) mail: Mail,
     /// Two processes `command-api --roles api`.
     pub(crate) command_apis: Vec<Process>,
     /// Three processes `command-api --roles relay`. One runs, the others are held until a fault
@@ -82,6 +85,7 @@ impl Stack {
         let supervisor = Supervisor::new();
         let kafka = Kafka::start(&supervisor, paths, directory, &layout.kafka);
         let redis = Redis::start(&supervisor, directory, &layout.redis);
+        let mail = Mail::start(&supervisor, directory);
         let postgres = Postgres::start(&supervisor, "postgres", paths, directory, &layout.postgres);
         wait_until("Postgres is ready", || postgres.is_ready()).await;
         postgres.make_roles(paths);
@@ -91,7 +95,7 @@ impl Stack {
         owner.close().await;
         wait_until("Redis is ready", || redis.is_ready()).await;
         wait_until("Kafka is ready", || kafka.is_ready()).await;
-        let mut settings = settings(&postgres, &redis, &kafka, (directory, &layout));
+        let mut settings = settings(&postgres, &redis, &kafka, (mail.port, &layout));
         let first_port = ports::free();
         settings.set("TIDEMARK_COMMAND_API__URL", url(first_port));
         let starter = Starter {
@@ -118,6 +122,7 @@ impl Stack {
             postgres,
             redis,
             kafka,
+            mail,
             settings,
             _disks: layout.disks,
         };
@@ -137,12 +142,13 @@ impl Stack {
         .flatten()
     }
 
-    /// Postgres, Redis and Kafka.
-    pub(crate) fn servers(&self) -> [&Arc<Supervised>; 3] {
+    /// Postgres, Redis, Kafka and the mail server.
+    pub(crate) fn servers(&self) -> [&Arc<Supervised>; 4] {
         [
             &self.postgres.process,
             &self.redis.process,
             &self.kafka.process,
+            &self.mail.process,
         ]
     }
 
@@ -181,6 +187,7 @@ impl Stack {
         wait_until("Postgres is ready", || self.postgres.is_ready()).await;
         wait_until("Redis is ready", || self.redis.is_ready()).await;
         wait_until("Kafka is ready", || self.kafka.is_ready()).await;
+        wait_until("the mail server is ready", || self.mail.is_ready()).await;
         for process in self.processes() {
             if !process.supervised.is_held() {
                 process.ready().await;
@@ -194,13 +201,10 @@ fn settings(
     postgres: &Postgres,
     redis: &Redis,
     kafka: &Kafka,
-    (directory, layout): (&Path, &Layout),
+    (mail_port, layout): (u16, &Layout),
 ) -> Settings {
     let mut settings = Settings::from_variables();
-    settings.set(
-        "TIDEMARK_MAIL__FOLDER",
-        directory.join("outbox").display().to_string(),
-    );
+    settings.set("TIDEMARK_MAIL__SMTP_PORT", mail_port.to_string());
     for (name, value) in SETTINGS {
         settings.set(name, value);
     }

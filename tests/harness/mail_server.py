@@ -5,11 +5,13 @@ gone   550 to RCPT, as a server that knows no such recipient
 silent no answer after the final dot
 drops  the connection ends after the final dot
 
-Each mail that it was sent is a line of JSON on the standard output. The first line tells the port.
+Each mail that it was sent is a line of JSON on the standard output. The first line tells the port, which is the argument unless that
+is 0.
 """
 
 import asyncio
 import json
+import sys
 from contextlib import suppress
 
 from aiosmtpd.smtp import SMTP
@@ -41,7 +43,8 @@ class Handler:
 
 async def serve():
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Handler(), enable_SMTPUTF8=True), "127.0.0.1", 0)
+    port = int(sys.argv[1])
+    server = await loop.create_server(lambda: SMTP(Handler(), enable_SMTPUTF8=True), "127.0.0.1", port)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await server.serve_forever()
 

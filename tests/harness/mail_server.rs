@@ -5,6 +5,7 @@ use std::process::Stdio;
 use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use uuid::Uuid;
 
 use crate::repository;
 
@@ -28,6 +29,32 @@ pub struct ReceivedMail {
     pub content: String,
 }
 
+/// The command that starts a server at this port of the loopback interface; 0 chooses one.
+#[must_use]
+pub fn command(port: u16) -> [String; 3] {
+    let script = repository().join("tests/harness/mail_server.py");
+    [
+        // The one that apt installs modules for, which need not be the first in the path.
+        "/usr/bin/python3".to_owned(),
+        script.display().to_string(),
+        port.to_string(),
+    ]
+}
+
+impl ReceivedMail {
+    /// The id of the message, with which `Message-ID` begins.
+    ///
+    /// # Panics
+    /// If it is no mail of Tidemark's.
+    #[must_use]
+    pub fn message_id(&self) -> Uuid {
+        let mut lines = self.content.lines();
+        let id = lines.find_map(|line| line.strip_prefix("Message-ID: <"));
+        let (id, _) = id.unwrap().split_once('@').unwrap();
+        id.parse().unwrap()
+    }
+}
+
 impl MailServer {
     /// Starts a server.
     ///
@@ -39,9 +66,9 @@ impl MailServer {
             port: u16,
         }
 
-        // The one that apt installs modules for, which need not be the first in the path.
-        let mut process = Command::new("/usr/bin/python3")
-            .arg(repository().join("tests/harness/mail_server.py"))
+        let [program, arguments @ ..] = command(0);
+        let mut process = Command::new(program)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -1,5 +1,7 @@
 //! What stand-ins are made of: a log in memory, a Postgres, and data for the invariants to check.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -87,6 +89,7 @@ pub(super) fn observed(
         log,
         repeats: Repeats::Forbidden,
         records: Records::new(),
+        mails: BTreeMap::new(),
         read_models: vec![ObservedReadModel {
             name,
             replayed,

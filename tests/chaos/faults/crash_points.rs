@@ -19,8 +19,9 @@ use crate::wait::wait_until;
 const BINARIES: &str = "failpoints";
 /// How often a point is passed at most before the process dies there.
 const PASSES_MAX: u32 = 60;
-/// A point that is passed only when a client refreshes its session.
-const RARE_POINT: &str = "refreshed";
+/// Points that are passed seldom: when a client refreshes its session, or somebody is sent a mail.
+const RARE_POINTS: [&str; 2] = ["refreshed", MAIL_POINT];
+const MAIL_POINT: &str = "projector_effect_performed";
 const RARE_PASSES_MAX: u32 = 4;
 /// How often a full run hits each point.
 const TIMES: u32 = 20;
@@ -48,7 +49,7 @@ crash_points! {
         |i| crash(i, Kind::CommandApi, "half_an_answer", "return");
     "crash-after-refresh"
         "a command API dies with a new refresh token stored and its owner not told"
-        |i| crash(i, Kind::CommandApi, RARE_POINT, "panic");
+        |i| crash(i, Kind::CommandApi, "refreshed", "panic");
     "crash-relay-batch-read"
         "the relay dies with a batch read"
         |i| crash(i, Kind::Relay, "relay_read", "panic");
@@ -70,6 +71,9 @@ crash_points! {
     "crash-projector-committed"
         "the projector dies with rows committed and no document written"
         |i| crash(i, Kind::Projector, "projector_committed", "panic");
+    "crash-projector-mail-sent"
+        "the projector dies with a mail sent and nothing stored of that"
+        |i| crash(i, Kind::Projector, MAIL_POINT, "panic");
     "crash-projector-redis-sent"
         "the projector dies with a script sent to Redis and its answer not read"
         |i| swallow_answer(i, Link::ProjectorToRedis);
@@ -87,7 +91,7 @@ enum Kind {
 async fn crash(mut injection: Injection, kind: Kind, point: &str, action: &str) -> Outcome {
     let stack = injection.stack.clone();
     let process = running(&mut injection, &stack, kind);
-    let most = if point == RARE_POINT {
+    let most = if RARE_POINTS.contains(&point) {
         RARE_PASSES_MAX
     } else {
         PASSES_MAX

@@ -15,6 +15,7 @@ use tidemark_tests::records::Records;
 use tidemark_tests::replay::Rows;
 use tidemark_tests::{records, replay};
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::topics::Repeats;
 use crate::journal::Entry;
@@ -32,6 +33,8 @@ pub(crate) struct Observed {
     /// Whether the round's faults allow records to come again in the topics.
     pub(crate) repeats: Repeats,
     pub(crate) records: Records,
+    /// How often the mail server was sent each mail.
+    pub(crate) mails: BTreeMap<Uuid, usize>,
     pub(crate) read_models: Vec<ObservedReadModel>,
     pub(crate) checkpoints: Vec<Checkpoint>,
     /// What had not followed the log to its end in time.
@@ -65,6 +68,7 @@ impl Observed {
         let read_models = for_each_read_model!(read_model(stack, &log).await).into();
         Self {
             records: read_records(stack).await,
+            mails: stack.mail.received(),
             checkpoints: checkpoints(stack).await,
             journal,
             log,

@@ -1,16 +1,19 @@
 //! Each check sees the violation that it is for, and accepts a log without one.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use serde_json::json;
 use tidemark_events::market::{auction, category};
-use tidemark_events::samples::{amount, euro_cents, stored};
+use tidemark_events::samples;
+use tidemark_events::samples::{MESSAGE, amount, euro_cents, stored};
 use tidemark_events::{
     Actor, AuctionId, CategoryId, Event, Metadata, Moment, ProductId, Recorded, UserId,
 };
 use uuid::Uuid;
 
 use super::commands::SentCommands;
-use super::{commands, log};
+use super::{commands, log, messages};
 use crate::journal::{Entry, ExpectedEvent};
 
 const fn id(number: u128) -> Uuid {
@@ -293,4 +296,56 @@ fn events_against_the_rules_of_auctions_are_found() {
         1,
         "unsold although there were bids"
     );
+}
+
+#[test]
+fn mails_that_are_lost_or_repeated_are_found() {
+    let samples = samples::all();
+    let sample = |of_type: &str| {
+        let found = samples
+            .iter()
+            .find(|it| it.encode().unwrap().event_type == of_type);
+        found.unwrap().clone()
+    };
+    let [registered, requested, ended] =
+        ["user.registered", "message.requested", "message.ended"].map(sample);
+    let mut asked = recorded(2, 2, id(8), &requested);
+    asked.metadata = caused_by(1);
+    let log = vec![
+        recorded(1, 1, id(7), &registered),
+        asked.clone(),
+        recorded(3, 3, id(9), &ended),
+    ];
+    let arrived = |times| BTreeMap::from([(MESSAGE.0, times)]);
+    let fault = Entry::FaultBegins {
+        at_ms: 0,
+        fault: "kill-projector".to_owned(),
+    };
+    let found = |faults: usize, log: &[Recorded], mails| {
+        let journal = vec![fault.clone(); faults];
+        messages::lost_or_repeated(&journal, log, &mails).len()
+    };
+    assert_eq!(found(0, &log, arrived(1)), 0);
+    assert_eq!(found(0, &log, BTreeMap::new()), 1, "it did not arrive");
+    assert_eq!(found(1, &log, arrived(2)), 0, "a crash explains that");
+    assert_eq!(found(1, &log, arrived(3)), 1, "one crash does not");
+    assert_eq!(found(0, &log[..2], arrived(1)), 1, "it has not ended");
+
+    let again = [&log[..], &[asked]].concat();
+    assert_eq!(found(0, &again, arrived(1)), 2, "and has not ended again");
+    let mut unnoticed = recorded(4, 4, id(10), &registered);
+    unnoticed.event_id = id(4);
+    let unnoticed = [&log[..], &[unnoticed]].concat();
+    assert_eq!(found(0, &unnoticed, arrived(1)), 1);
+}
+
+/// The metadata of an event that this position caused.
+fn caused_by(position: u128) -> String {
+    let metadata = Metadata {
+        actor: Actor::Service("test".to_owned()),
+        correlation_id: id(8),
+        causation_id: Some(id(position)),
+        traceparent: None,
+    };
+    serde_json::to_string(&metadata).unwrap()
 }

@@ -164,14 +164,14 @@ async fn execute(client: &client::Client, path: &str, body: &Value) -> Answer {
     }
 }
 
-fn credentials(name: &str) -> Credentials {
+pub(super) fn credentials(name: &str) -> Credentials {
     Credentials {
         password: format!("slow tides carry {name} home again"),
         email: format!("{name}@tidemark.example"),
     }
 }
 
-fn registration(credentials: &Credentials) -> Value {
+pub(super) fn registration(credentials: &Credentials) -> Value {
     let mut body = credentials.body();
     body["display_name"] = "Ottilie Sommerfeld".into();
     body

@@ -19,9 +19,11 @@ use session::Session;
 use trade::Trade;
 
 /// Of a hundred commands, how many change a category.
-const CATEGORY_SHARE: u32 = 62;
+const CATEGORY_SHARE: u32 = 61;
 /// Of a hundred commands, how many bid on a shared auction.
 const BID_SHARE: u32 = 16;
+/// Of a hundred commands, how many register somebody.
+const REGISTRATION_SHARE: u32 = 1;
 /// Of a hundred commands, how many are steps of a trade. The rest are log-ins and log-outs.
 const TRADE_SHARE: u32 = 11;
 /// Of a hundred commands, how many are followed by a query for what they wrote.
@@ -84,6 +86,8 @@ impl Participant {
             self.bid().await
         } else if dice < CATEGORY_SHARE + BID_SHARE + TRADE_SHARE {
             self.trade().await
+        } else if dice < CATEGORY_SHARE + BID_SHARE + TRADE_SHARE + REGISTRATION_SHARE {
+            self.register_somebody().await
         } else {
             self.log_in_or_out().await
         };

@@ -1,4 +1,4 @@
-//! Log-ins, refreshes and log-outs.
+//! Registrations, log-ins, refreshes and log-outs.
 
 use rand::RngExt;
 use reqwest::Method;
@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Participant;
 use crate::load::client::{Command, Outcome};
+use crate::load::market::{credentials, registration};
 
 /// A session of the client's buyer, besides the one that the client works with.
 #[derive(Debug)]
@@ -19,6 +20,15 @@ pub(super) enum Session {
 }
 
 impl Participant {
+    /// Registers somebody, who is sent a mail.
+    pub(super) async fn register_somebody(&mut self) -> Outcome {
+        let name = format!("somebody-{}", self.client.shared.market.next_number());
+        let body = registration(&credentials(&name));
+        let path = "/v1/users".to_owned();
+        let command = Command::post(path, "", body, "user.registered", json!({}));
+        self.client.execute(command).await
+    }
+
     /// Logs in if nobody is, else refreshes the session or ends it.
     pub(super) async fn log_in_or_out(&mut self) -> Outcome {
         let session = std::mem::replace(&mut self.session, Session::LoggedOut);
