@@ -16,7 +16,7 @@ use crate::servers::Paths;
 /// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// The faults that `--ci` injects.
-const CI_FAULTS: [&str; 22] = [
+const CI_FAULTS: [&str; 21] = [
     "kill-command-api",
     "kill-relay",
     "kill-projector",
@@ -38,7 +38,6 @@ const CI_FAULTS: [&str; 22] = [
     "slow-commits",
     "two-writers",
     "kill-rebuilding-projector",
-    "rolling-upgrade",
 ];
 /// The positive controls of `--ci`.
 const CI_CONTROLS: [&str; 2] = ["checkpoint-apart-from-rows", "poll-by-sequence"];
