@@ -31,6 +31,9 @@ pub struct Action {
     pub name: String,
     /// The action is not done before this time; none if it is due at once.
     pub due_at: Option<Timestamp>,
+    /// What it is about, if one action is enough that looks how things are then: it is left out while another one about the same
+    /// waits that nobody has tried yet.
+    pub about: Option<String>,
     /// What is done.
     pub what: What,
 }

@@ -38,6 +38,7 @@ pub(super) struct PlannedRow<'a> {
     event_id: Uuid,
     correlation_id: Uuid,
     due_at: Option<DateTime<Utc>>,
+    about: Option<&'a str>,
 }
 
 /// An event that could not be answered. It is kept as an action that was given up.
@@ -86,6 +87,7 @@ impl CausedAction {
             event_id: self.event_id,
             correlation_id: self.correlation_id,
             due_at: self.action.due_at,
+            about: self.action.about.as_deref(),
         }
     }
 }
@@ -151,15 +153,6 @@ pub(super) async fn write(
                and reactors.event_id is not distinct from $3
                and log_holds($4, $5)
             returning reactors.name
-        ), stored as (
-            insert into reactor_actions
-                   (reactor, position, target, path, effect, destination, body, event_id, correlation_id, due_at, next_attempt_at)
-            select advanced.name, planned.position, target, path, effect, destination, body, event_id, correlation_id,
-                   coalesce(due_at, statement_timestamp()), coalesce(due_at, statement_timestamp())
-              from advanced,
-                   jsonb_to_recordset($6) as planned
-                       (position bigint, target text, path text, effect text, destination text, body json, event_id uuid,
-                        correlation_id uuid, due_at timestamptz)
         ), given_up as (
             insert into reactor_actions
                    (reactor, position, target, path, event_id, correlation_id,
@@ -170,7 +163,7 @@ pub(super) async fn write(
                    unnest($8::bigint[], $9::uuid[], $10::uuid[], $11::text[])
                 as unanswered (position, event_id, correlation_id, reason)
         )
-        select count(*) as "count!" from advanced
+        select count(store_actions(name, $6)) as "count!" from advanced
         "#,
         reactor,
         from.position,
@@ -181,8 +174,14 @@ pub(super) async fn write(
         ANSWER,
         &unanswered.iter().map(|it| it.position).collect::<Vec<_>>(),
         &unanswered.iter().map(|it| it.event_id).collect::<Vec<_>>(),
-        &unanswered.iter().map(|it| it.correlation_id).collect::<Vec<_>>(),
-        &unanswered.iter().map(|it| it.reason.clone()).collect::<Vec<_>>(),
+        &unanswered
+            .iter()
+            .map(|it| it.correlation_id)
+            .collect::<Vec<_>>(),
+        &unanswered
+            .iter()
+            .map(|it| it.reason.clone())
+            .collect::<Vec<_>>(),
     )
     .fetch_one(pool)
     .await?;

@@ -5,6 +5,7 @@ mod checkpoints;
 mod destinations;
 mod effects;
 mod names;
+mod repeated;
 mod sending;
 mod unanswered;
 
@@ -166,6 +167,7 @@ const AUDITOR: ProcessManager = ProcessManager {
         vec![Action {
             name: "audit".to_owned(),
             due_at: Some(**starts_at),
+            about: None,
             what: What::command("/v1/audits".to_owned()),
         }]
     },

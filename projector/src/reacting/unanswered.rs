@@ -154,14 +154,7 @@ async fn store(
                and (done_at is null or outcome not in ('done', 'dropped'))
             returning reactor
         )
-        insert into reactor_actions
-               (reactor, position, target, path, effect, body, event_id, correlation_id, due_at, next_attempt_at)
-        select ended.reactor, planned.position, target, path, effect, body, event_id, correlation_id,
-               coalesce(due_at, statement_timestamp()), coalesce(due_at, statement_timestamp())
-          from ended,
-               jsonb_to_recordset($5) as planned
-                   (position bigint, target text, path text, effect text, body json, event_id uuid,
-                    correlation_id uuid, due_at timestamptz)
+        select store_actions(reactor, $5) from ended
         "#,
         reactor,
         event.position,
@@ -169,7 +162,7 @@ async fn store(
         attempt,
         Json(&planned) as _,
     )
-    .execute(pool)
+    .fetch_optional(pool)
     .await
     .map(drop)
 }

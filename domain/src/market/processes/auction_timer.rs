@@ -34,11 +34,13 @@ fn react(event: &Event) -> Vec<Action> {
         Action {
             name: "open".to_owned(),
             due_at: Some(**starts_at),
+            about: None,
             what: What::command(format!("/v1/auctions/{auction_id}/open")),
         },
         Action {
             name: "close".to_owned(),
             due_at: Some(**ends_at),
+            about: None,
             what: What::command(format!("/v1/auctions/{auction_id}/close")),
         },
     ]
@@ -60,11 +62,13 @@ mod tests {
         let open = Action {
             name: "open".to_owned(),
             due_at: Some(at(0)),
+            about: None,
             what: What::command(format!("/v1/auctions/{AUCTION}/open")),
         };
         let close = Action {
             name: "close".to_owned(),
             due_at: Some(at(3_600)),
+            about: None,
             what: What::command(format!("/v1/auctions/{AUCTION}/close")),
         };
         assert_eq!(actions, [open, close]);

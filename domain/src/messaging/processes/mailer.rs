@@ -58,6 +58,7 @@ fn react(event: &Event) -> Vec<Action> {
     vec![Action {
         name: MAIL.to_owned(),
         due_at: None,
+        about: None,
         what: What::Effect {
             name: MAIL.to_owned(),
             destination: String::new(),

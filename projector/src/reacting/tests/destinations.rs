@@ -29,6 +29,7 @@ const CALLER: ProcessManager = ProcessManager {
         let call = |host: &str, number| Action {
             name: format!("{host}-{number}"),
             due_at: None,
+            about: None,
             what: What::Effect {
                 name: "call".to_owned(),
                 destination: host.to_owned(),

@@ -24,6 +24,7 @@ const RINGER: ProcessManager = ProcessManager {
         vec![Action {
             name: "ring".to_owned(),
             due_at: None,
+            about: None,
             what: What::Effect {
                 name: "ring".to_owned(),
                 destination: String::new(),
