@@ -11,12 +11,12 @@ use tidemark_events::identity::{session, user};
 use tidemark_events::{Actor, Event, KeyedHash, SessionId, Timestamp, UserId, samples};
 use uuid::Uuid;
 
+pub(crate) use tidemark_events::samples::RIVAL;
+
 use crate::{Claim, Command, Load, LoadedStream, Reads, Refusal, States, Stop, View, Write};
 
 /// An admin, once [`granted`] the role.
 pub(crate) const ADMIN: UserId = UserId(Uuid::from_u128(0xad));
-/// A bidder besides the one of the samples.
-pub(crate) const RIVAL: UserId = UserId(Uuid::from_u128(0x12));
 
 /// The sample event of a type.
 pub(crate) fn sample(event_type: &str) -> Event {

@@ -52,6 +52,8 @@ pub fn before_rules() -> Vec<Event> {
 pub const SELLER: UserId = UserId(Uuid::from_u128(1));
 /// The bidder in the samples.
 pub const BIDDER: UserId = UserId(Uuid::from_u128(2));
+/// Another bidder in the samples, who is outbid.
+pub const RIVAL: UserId = UserId(Uuid::from_u128(0x12));
 /// The category in the samples.
 pub const CATEGORY: CategoryId = CategoryId(Uuid::from_u128(3));
 /// The product in the samples.

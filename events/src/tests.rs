@@ -132,3 +132,20 @@ fn the_hash_covers_data_and_metadata() {
         .hash()
     );
 }
+
+/// The samples without fields that builds before did not write.
+#[test]
+fn events_of_builds_before_are_read() {
+    for (event_type, added) in [
+        ("auction.scheduled", "latest_end_at"),
+        ("auction.bid_placed", "outbid_id"),
+        ("auction.closed", "runners_up"),
+    ] {
+        let encoded = samples::all().into_iter().map(|it| it.encode().unwrap());
+        let encoded = { encoded }.find(|it| it.event_type == event_type).unwrap();
+        let mut data: Value = serde_json::from_str(&encoded.data).unwrap();
+        let removed = data.as_object_mut().unwrap().remove(added);
+        assert!(removed.is_some(), "{event_type} has no {added}");
+        Event::decode(event_type, 1, &data.to_string()).unwrap();
+    }
+}

@@ -51,6 +51,9 @@ pub struct Terms {
     pub latest_end_at: Option<Stored<Moment>>,
 }
 
+/// How many of those who did not get the product the close of an auction names.
+const RUNNERS_UP_MAX: usize = 20;
+
 /// A bid that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bid {
@@ -77,6 +80,8 @@ pub enum Auction {
         terms: Terms,
         /// The highest bid so far; none if nobody has bid.
         leading: Option<Bid>,
+        /// The best bid of each other bidder, the highest first: of as many as the close will name.
+        others: Vec<Bid>,
     },
     /// The auction was closed or cancelled.
     Over,
@@ -86,7 +91,7 @@ impl AggregateState for Auction {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 2;
+    const STATE_VERSION: i16 = 3;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -124,17 +129,22 @@ impl AggregateState for Auction {
                     *self = Self::Open {
                         terms: terms.clone(),
                         leading: None,
+                        others: Vec::new(),
                     };
                 }
             }
             Event::BidPlaced {
                 bidder_id, amount, ..
             } => {
-                if let Self::Open { leading, .. } = self {
-                    *leading = Some(Bid {
+                if let Self::Open {
+                    leading, others, ..
+                } = self
+                {
+                    let bid = Bid {
                         bidder_id: *bidder_id,
                         amount: *amount,
-                    });
+                    };
+                    take_lead(bid, leading, others);
                 }
             }
             Event::Extended { ends_at, .. } => {
@@ -145,5 +155,24 @@ impl AggregateState for Auction {
             Event::BoughtNow { .. } => {}
             Event::Closed { .. } | Event::Cancelled { .. } => *self = Self::Over,
         }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Open { others, .. } => others.capacity() * size_of::<Bid>(),
+            Self::None | Self::Scheduled { .. } | Self::Over => 0,
+        }
+    }
+}
+
+/// Places a bid above all others. Bids rise, so what led before is the highest of the rest; and since nobody leaves the
+/// rest without another coming in, what is cut off is never missed.
+fn take_lead(bid: Bid, leading: &mut Option<Bid>, others: &mut Vec<Bid>) {
+    others.retain(|other| other.bidder_id != bid.bidder_id);
+    if let Some(before) = leading.replace(bid)
+        && before.bidder_id != bid.bidder_id
+    {
+        others.insert(0, before);
+        others.truncate(RUNNERS_UP_MAX);
     }
 }

@@ -29,6 +29,17 @@ event_field! {
     }
 }
 
+event_field! {
+    /// The best bid of a bidder who did not get the product.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct RunnerUp {
+        /// The user who bid.
+        pub bidder_id: UserId,
+        /// The highest amount that this user bid.
+        pub amount: Stored<Price>,
+    }
+}
+
 events! {
     /// The events of an auction.
     pub enum Event {
@@ -91,6 +102,10 @@ events! {
             amount: Stored<Price>,
             /// Whether the bid reaches the hidden reserve. True if there is no reserve.
             reserve_met: bool,
+            /// Another user, whose bid was the highest until this one. None if there is no such user, and in
+            /// events of older builds.
+            #[serde(default)]
+            outbid_id: Option<UserId>,
         },
         /// A bid within the anti-sniping window moved the end of the auction.
         #[serde(rename = "auction.extended")]
@@ -129,6 +144,10 @@ events! {
             seller_id: UserId,
             /// How the auction ended.
             outcome: Outcome,
+            /// The best bids of those who did not get the product, the highest first. There are at most 20, and
+            /// none in events of older builds.
+            #[serde(default)]
+            runners_up: Vec<RunnerUp>,
         },
         /// The seller cancelled the auction before anybody bid.
         #[serde(rename = "auction.cancelled")]
@@ -147,7 +166,8 @@ events! {
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{
-        AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, SELLER, amount, euro_cents, moment, stored,
+        AUCTION, BIDDER, CATEGORY, PRODUCT, RESERVE, RIVAL, SELLER, amount, euro_cents, moment,
+        stored,
     };
 
     vec![
@@ -178,6 +198,7 @@ pub(crate) fn samples() -> Vec<Event> {
             bidder_id: BIDDER,
             amount: euro_cents(12_000).into(),
             reserve_met: true,
+            outbid_id: Some(RIVAL),
         },
         Event::Extended {
             auction_id: AUCTION,
@@ -200,6 +221,10 @@ pub(crate) fn samples() -> Vec<Event> {
                 winner_id: BIDDER,
                 price: euro_cents(12_000).into(),
             },
+            runners_up: vec![RunnerUp {
+                bidder_id: RIVAL,
+                amount: euro_cents(11_500).into(),
+            }],
         },
         Event::Cancelled {
             auction_id: AUCTION,

@@ -104,6 +104,7 @@ mod tests {
             bidder_id: BIDDER,
             amount: euro_cents(amount).into(),
             reserve_met: true,
+            outbid_id: None,
         };
         let rows = given::<Bid>([bid(100), bid(200)]);
         let amounts: Vec<_> = rows

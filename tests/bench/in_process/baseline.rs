@@ -56,6 +56,7 @@ fn bid(stream_id: Uuid, version: i64, bidder: Uuid, is_keyed: bool) -> Group {
         bidder_id: samples::BIDDER,
         amount: euro_cents(1_000).into(),
         reserve_met: true,
+        outbid_id: None,
     });
     let record = is_keyed.then(|| NewIdempotencyRecord {
         id: RecordId::of(&format!("user:{bidder}"), &new_id().to_string()),

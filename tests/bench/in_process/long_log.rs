@@ -92,6 +92,7 @@ fn templates(at: DateTime<Utc>) -> [Event; 3] {
         bidder_id: samples::BIDDER,
         amount: euro_cents(PRICE).into(),
         reserve_met: true,
+        outbid_id: None,
     };
     [first.next().unwrap(), first.next().unwrap(), bid.into()]
 }

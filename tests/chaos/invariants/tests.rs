@@ -253,12 +253,14 @@ fn events_against_the_rules_of_auctions_are_found() {
         bidder_id,
         amount: euro_cents(amount).into(),
         reserve_met: true,
+        outbid_id: None,
     };
     let closed = |outcome| Closed {
         auction_id,
         product_id,
         seller_id,
         outcome,
+        runners_up: Vec::new(),
     };
     let sold = |amount| {
         closed(Outcome::Sold {

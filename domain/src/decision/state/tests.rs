@@ -112,6 +112,7 @@ fn long_auction(bids: usize) -> Vec<Event> {
                 bidder_id: BIDDER,
                 amount: euro_cents(amount).into(),
                 reserve_met: false,
+                outbid_id: None,
             }
             .into(),
         );

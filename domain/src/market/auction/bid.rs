@@ -103,6 +103,7 @@ impl Command for PlaceBid {
             bidder_id,
             amount,
             reserve_met,
+            outbid_id: auction.outbid_by(bidder_id),
         });
         let ends_at = view.now() + TimeDelta::seconds(terms.anti_sniping_window_s.into());
         let ends_at = Stored::from(Moment::nearest(ends_at));

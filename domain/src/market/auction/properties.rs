@@ -1,5 +1,7 @@
 //! What holds for every auction, whatever buyers, the seller and the timer do and when.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -72,6 +74,8 @@ fn play(steps: Vec<Step>) -> Given {
 struct Seen {
     ends_at: Timestamp,
     highest: Option<Bid>,
+    /// The best bid of each bidder.
+    best: BTreeMap<UserId, i64>,
     bought: Option<Bid>,
     over: bool,
 }
@@ -80,6 +84,15 @@ impl Seen {
     fn winner(&self) -> Option<Bid> {
         let reached = |bid: &Bid| bid.amount.amount >= RESERVE;
         self.bought.or(self.highest.filter(reached))
+    }
+
+    /// The best bids of all but the winner, the highest first.
+    fn runners_up(&self) -> Vec<(i64, UserId)> {
+        let winner = self.winner().map(|bid| bid.bidder_id);
+        let lost = self.best.iter().filter(|(id, _)| Some(**id) != winner);
+        let mut bids: Vec<_> = lost.map(|(id, amount)| (*amount, *id)).collect();
+        bids.sort_unstable_by(|a, b| b.cmp(a));
+        bids
     }
 
     fn outcome(&self) -> Outcome {
@@ -102,6 +115,7 @@ impl Seen {
                 bidder_id,
                 amount,
                 reserve_met,
+                outbid_id,
                 ..
             } => {
                 let rises = |bid: Bid| bid.amount.amount + INCREMENT;
@@ -109,10 +123,13 @@ impl Seen {
                 prop_assert!((at(0)..self.ends_at).contains(&now), "outside the time");
                 prop_assert!(amount.amount >= self.highest.map_or(10_000, rises));
                 prop_assert_eq!(*reserve_met, amount.amount >= RESERVE);
+                let leader = self.highest.map(|bid| bid.bidder_id);
+                prop_assert_eq!(*outbid_id, leader.filter(|it| it != bidder_id));
                 self.highest = Some(Bid {
                     bidder_id: *bidder_id,
                     amount: *amount,
                 });
+                self.best.insert(*bidder_id, amount.amount);
             }
             Event::Extended { ends_at, .. } => {
                 prop_assert!(**ends_at > self.ends_at, "the end never moves back");
@@ -127,9 +144,15 @@ impl Seen {
                     amount: *price,
                 });
             }
-            Event::Closed { outcome, .. } => {
+            Event::Closed {
+                outcome,
+                runners_up,
+                ..
+            } => {
                 prop_assert!(self.bought.is_some() || now >= self.ends_at, "closed early");
                 prop_assert_eq!(*outcome, self.outcome());
+                let named = runners_up.iter().map(|it| (it.amount.amount, it.bidder_id));
+                prop_assert_eq!(named.collect::<Vec<_>>(), self.runners_up());
                 self.over = true;
             }
             Event::Cancelled { .. } => {
@@ -145,6 +168,7 @@ fn check(given: &Given) -> Result<(), TestCaseError> {
     let mut seen = Seen {
         ends_at: at(3_600),
         highest: None,
+        best: BTreeMap::new(),
         bought: None,
         over: false,
     };

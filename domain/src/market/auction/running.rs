@@ -1,10 +1,10 @@
 //! What the commands on an auction share: finding it while it is not over, and the events that open and
 //! close it.
 
-use tidemark_events::market::auction::{Event, Outcome};
-use tidemark_events::{AuctionId, Price, Stored};
+use tidemark_events::market::auction::{Event, Outcome, RunnerUp};
+use tidemark_events::{AuctionId, Price, Stored, UserId};
 
-use super::{Auction, Bid, Error, Terms};
+use super::{Auction, Bid, Error, RUNNERS_UP_MAX, Terms};
 use crate::decision::refusals;
 use crate::market::product;
 use crate::{Refusal, Stop, View, Write};
@@ -16,6 +16,8 @@ pub(super) struct Running<'a> {
     pub(super) terms: &'a Terms,
     /// The highest bid so far; none if nobody has bid.
     pub(super) leading: Option<Bid>,
+    /// The best bids of other bidders, the highest first.
+    others: &'a [Bid],
     is_opened: bool,
 }
 
@@ -28,12 +30,18 @@ impl<'a> Running<'a> {
                 id,
                 terms,
                 leading: None,
+                others: &[],
                 is_opened: false,
             }),
-            Auction::Open { terms, leading } => Ok(Self {
+            Auction::Open {
+                terms,
+                leading,
+                others,
+            } => Ok(Self {
                 id,
                 terms,
                 leading: *leading,
+                others,
                 is_opened: true,
             }),
         }
@@ -74,6 +82,26 @@ impl<'a> Running<'a> {
         })
     }
 
+    /// Whom a bid of this user outbids, if anybody else leads.
+    pub(super) fn outbid_by(&self, bidder_id: UserId) -> Option<UserId> {
+        let leader = self.leading.map(|bid| bid.bidder_id);
+        leader.filter(|leader| *leader != bidder_id)
+    }
+
+    /// The best bids of those who do not get the product: without a sale that of the leader is among them.
+    fn runners_up(&self, outcome: &Outcome) -> Vec<RunnerUp> {
+        let unlucky_leader = match outcome {
+            Outcome::Sold { .. } => None,
+            Outcome::Unsold {} | Outcome::ReserveNotMet {} => self.leading,
+        };
+        let bids = unlucky_leader.iter().chain(self.others);
+        let runner_up = |bid: &Bid| RunnerUp {
+            bidder_id: bid.bidder_id,
+            amount: bid.amount,
+        };
+        bids.take(RUNNERS_UP_MAX).map(runner_up).collect()
+    }
+
     /// The close, the sale of the product if there is one, and the release of the product.
     pub(super) fn closing(&self, view: &View<'_>, outcome: Outcome) -> Result<Vec<Write>, Stop> {
         let product_id = self.terms.product_id;
@@ -82,6 +110,7 @@ impl<'a> Running<'a> {
             product_id,
             seller_id: self.terms.seller_id,
             outcome,
+            runners_up: self.runners_up(&outcome),
         })];
         match outcome {
             Outcome::Sold { winner_id, price } => {

@@ -6,7 +6,7 @@ mod ending;
 mod scheduling;
 
 use tidemark_events::identity::user::Role;
-use tidemark_events::market::auction::Outcome;
+use tidemark_events::market::auction::{Outcome, RunnerUp};
 use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, at, euro_cents, moment};
 
 use super::*;
@@ -67,7 +67,17 @@ fn over() -> Given {
     with_bid().and([sample("auction.closed")])
 }
 
+/// A bid that outbids nobody.
 fn placed(bidder_id: UserId, amount: i64, reserve_met: bool) -> Write {
+    placed_over(None, bidder_id, amount, reserve_met)
+}
+
+fn placed_over(
+    outbid_id: Option<UserId>,
+    bidder_id: UserId,
+    amount: i64,
+    reserve_met: bool,
+) -> Write {
     Write::event(
         AUCTION.0,
         Event::BidPlaced {
@@ -77,6 +87,7 @@ fn placed(bidder_id: UserId, amount: i64, reserve_met: bool) -> Write {
             bidder_id,
             amount: euro_cents(amount).into(),
             reserve_met,
+            outbid_id,
         },
     )
 }
@@ -93,7 +104,7 @@ fn extended(seconds: i64) -> Write {
     )
 }
 
-fn closed(outcome: Outcome) -> Write {
+fn closed<const N: usize>(outcome: Outcome, runners_up: [(UserId, i64); N]) -> Write {
     Write::event(
         AUCTION.0,
         Event::Closed {
@@ -101,8 +112,16 @@ fn closed(outcome: Outcome) -> Write {
             product_id: PRODUCT,
             seller_id: SELLER,
             outcome,
+            runners_up: runners_up.map(runner_up).into(),
         },
     )
+}
+
+fn runner_up((bidder_id, amount): (UserId, i64)) -> RunnerUp {
+    RunnerUp {
+        bidder_id,
+        amount: euro_cents(amount).into(),
+    }
 }
 
 fn release() -> Write {

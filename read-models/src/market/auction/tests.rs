@@ -42,6 +42,7 @@ fn bid(amount: i64, reserve_met: bool) -> Event {
         bidder_id: BIDDER,
         amount: euro_cents(amount).into(),
         reserve_met,
+        outbid_id: None,
     }
 }
 
@@ -51,6 +52,7 @@ fn closed(outcome: Outcome) -> Event {
         product_id: PRODUCT,
         seller_id: SELLER,
         outcome,
+        runners_up: Vec::new(),
     }
 }
 

@@ -16,7 +16,10 @@ fn bids_rise_by_the_increment() {
     let first = opened().by(BIDDER).when(bid(10_000));
     assert_eq!(first, Ok(vec![placed(BIDDER, 10_000, false)]));
     let next = with_bid().by(RIVAL).when(bid(12_500));
-    assert_eq!(next, Ok(vec![placed(RIVAL, 12_500, true)]));
+    assert_eq!(
+        next,
+        Ok(vec![placed_over(Some(BIDDER), RIVAL, 12_500, true)])
+    );
     let own = with_bid().by(BIDDER).when(bid(12_500));
     assert_eq!(own, Ok(vec![placed(BIDDER, 12_500, true)]));
 }
@@ -50,11 +53,15 @@ fn no_bid_follows_one_that_leaves_no_higher_amount() {
             bidder_id: BIDDER,
             amount: euro_cents(highest).into(),
             reserve_met: true,
+            outbid_id: None,
         };
         opened().and([bid.into()])
     };
     let last = after(largest - 500).by(RIVAL).when(bid(largest));
-    assert_eq!(last, Ok(vec![placed(RIVAL, largest, true)]));
+    assert_eq!(
+        last,
+        Ok(vec![placed_over(Some(BIDDER), RIVAL, largest, true)])
+    );
     refused(after(largest - 499), largest, Error::NoHigherBid);
     refused(after(largest - 499), 1, Error::NoHigherBid);
     refused(after(largest), largest, Error::NoHigherBid);
@@ -133,7 +140,7 @@ fn a_bid_ahead_of_the_timer_opens_the_auction() {
 #[test]
 fn a_late_bid_moves_the_end() {
     let bid_at = |second| with_bid().at(at(second)).by(RIVAL).when(bid(12_500));
-    let accepted = || vec![placed(RIVAL, 12_500, true)];
+    let accepted = || vec![placed_over(Some(BIDDER), RIVAL, 12_500, true)];
     assert_eq!(
         bid_at(3_540),
         Ok(accepted()),
@@ -145,7 +152,10 @@ fn a_late_bid_moves_the_end() {
     let mut auction = with_bid().at(at(3_599)).by(RIVAL);
     assert!(auction.execute(bid(12_500)).is_ok());
     let auction = auction.at(at(3_658)).by(BIDDER);
-    let writes = vec![placed(BIDDER, 13_000, true), extended(3_718)];
+    let writes = vec![
+        placed_over(Some(RIVAL), BIDDER, 13_000, true),
+        extended(3_718),
+    ];
     assert_eq!(auction.when(bid(13_000)), Ok(writes));
 }
 
@@ -177,7 +187,7 @@ fn buying_now_ends_the_auction_at_once() {
     );
     let purchase = [
         writes_of(["auction.bought_now"]),
-        vec![closed(sold), product, release()],
+        vec![closed(sold, []), product, release()],
     ]
     .concat();
     assert_eq!(opened().by(BIDDER).when(BUY_NOW), Ok(purchase.clone()));
@@ -203,7 +213,10 @@ fn a_first_bid_that_reaches_the_buy_now_price_buys_at_that_price() {
     let below = opened().by(BIDDER).when(bid(49_999));
     assert_eq!(below, Ok(vec![placed(BIDDER, 49_999, true)]));
     let later = with_bid().by(RIVAL).when(bid(60_000));
-    assert_eq!(later, Ok(vec![placed(RIVAL, 60_000, true)]));
+    assert_eq!(
+        later,
+        Ok(vec![placed_over(Some(BIDDER), RIVAL, 60_000, true)])
+    );
 }
 
 #[test]
@@ -220,7 +233,10 @@ fn late_bids_do_not_move_the_end_beyond_the_latest_one() {
     }
     auction = auction.at(at(7_199)).by(BIDDER);
     let last = auction.when(bid(200_000));
-    assert_eq!(last, Ok(vec![placed(BIDDER, 200_000, true)]));
+    assert_eq!(
+        last,
+        Ok(vec![placed_over(Some(RIVAL), BIDDER, 200_000, true)])
+    );
     let over = auction.at(at(7_200)).when(bid(200_000));
     assert_eq!(over, Err(Error::Over.into()));
 }
@@ -255,5 +271,8 @@ fn without_a_buy_now_price_nobody_can_buy_now() {
         "no reserve is a met one"
     );
     let no_window = plain.at(at(59)).by(RIVAL).when(bid(101));
-    assert_eq!(no_window, Ok(vec![placed(RIVAL, 101, true)]));
+    assert_eq!(
+        no_window,
+        Ok(vec![placed_over(Some(BIDDER), RIVAL, 101, true)])
+    );
 }
