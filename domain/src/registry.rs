@@ -11,6 +11,7 @@ use crate::process_manager::ProcessManager;
 /// All process managers.
 pub const PROCESS_MANAGERS: &[ProcessManager] = &[
     market::processes::auction_timer::PROCESS_MANAGER,
+    messaging::processes::auction_notifier::PROCESS_MANAGER,
     messaging::processes::mailer::PROCESS_MANAGER,
     messaging::processes::notifier::PROCESS_MANAGER,
 ];
@@ -59,6 +60,8 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Auction => state::<crate::market::auction::Auction>(),
         Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
         Aggregate::Message => state::<crate::messaging::message::Message>(),
+        Aggregate::Notification => state::<crate::messaging::notification::Notification>(),
+        Aggregate::Preferences => state::<crate::messaging::preferences::Preferences>(),
         Aggregate::Reading => state::<crate::audit::reading::Reading>(),
         Aggregate::Repair => state::<crate::operations::repair::Repair>(),
         Aggregate::Retry => state::<crate::operations::retry::Retry>(),
@@ -89,6 +92,22 @@ mod tests {
                 let is_declared = process_manager.event_types.contains(&event_type.as_str());
                 let reacts = !(process_manager.react)(&event).is_empty();
                 assert_eq!(reacts, is_declared, "{}: {event:?}", process_manager.name);
+            }
+        }
+    }
+
+    /// The key of an action is the name of its process manager, a position of up to 19 digits, and its own name.
+    #[test]
+    fn the_idempotency_key_of_every_action_is_one() {
+        for process_manager in PROCESS_MANAGERS {
+            let actions = samples::all().into_iter();
+            for action in actions.flat_map(|event| (process_manager.react)(&event)) {
+                let name = format!("{}--{}", process_manager.name, action.name);
+                let is_allowed = |it: u8| it.is_ascii_alphanumeric() || b"-_".contains(&it);
+                assert!(
+                    name.len() + 19 <= 64 && name.bytes().all(is_allowed),
+                    "{name}"
+                );
             }
         }
     }

@@ -57,6 +57,10 @@ aggregates! {
     Reserve(market::reserve, ReserveId) = "reserve", Internal;
     /// A message: what one person is told over one channel.
     Message(messaging::message, MessageId) = "message", Public;
+    /// A notification: what a user is told once, by the channels that the user wants.
+    Notification(messaging::notification, NotificationId) = "notification", Public;
+    /// The preferences of a user: by which channels the user wants to be notified of what.
+    Preferences(messaging::preferences, PreferencesId) = "preferences", Public;
     /// A reading: the record that an auditor looked at history.
     Reading(audit::reading, ReadingId) = "reading", Public;
     /// A repair: the record of what an operator did about a row that is parked.

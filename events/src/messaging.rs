@@ -1,3 +1,6 @@
 //! Events about what people are told, and whether it reached them.
 
+pub mod channels;
 pub mod message;
+pub mod notification;
+pub mod preferences;

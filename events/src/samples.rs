@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
-    MessageId, Metadata, Moment, Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded,
-    RepairId, ReserveId, RetryId, Sealed, SessionId, Stored, Timestamp, UserId, Value,
+    MessageId, Metadata, Moment, NotificationId, Price, ProductId, PublicationId, ReadingId,
+    RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed, SessionId, Stored, Timestamp,
+    UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -71,6 +72,9 @@ pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
 
 /// The message in the samples.
 pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));
+
+/// The notification in the samples.
+pub const NOTIFICATION: NotificationId = NotificationId(Uuid::from_u128(0x21));
 
 /// The repair in the samples.
 pub const REPAIR: RepairId = RepairId(Uuid::from_u128(12));

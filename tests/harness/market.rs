@@ -75,6 +75,13 @@ impl Market<'_> {
         self.seller.post("/v1/auctions", &body).await.ok().id()
     }
 
+    /// Tells a user that they have won an auction of a new product. Returns the notification.
+    pub async fn notification(&self, user_id: Uuid) -> Uuid {
+        let body = won(user_id, self.draft().await);
+        let notifier = self.app.reactor("auction-notifier");
+        notifier.post("/v1/notifications", &body).await.ok().id()
+    }
+
     /// The body that schedules an auction of a product for an hour, changed by `terms`.
     pub async fn terms(&self, product_id: Uuid, terms: Value) -> Value {
         let mut body = json!({
@@ -109,6 +116,18 @@ pub fn product(category_id: Uuid) -> Value {
         "images": ["https://images.example/chronometer.jpg"],
         "specifications": {"weight": "2 kg"},
         "shipping": {"price": eur(1_200), "countries": ["DE", "DK"]},
+    })
+}
+
+/// The body of a request that tells a user that they have won an auction of this product.
+#[must_use]
+pub fn won(user_id: Uuid, product_id: Uuid) -> Value {
+    json!({
+        "user_id": user_id,
+        "category": "won",
+        "about": {"kind": "auction", "auction_id": Uuid::from_u128(5), "product_id": product_id},
+        "amount": eur(STARTING_PRICE),
+        "dedupe_key": product_id,
     })
 }
 

@@ -1,6 +1,8 @@
-//! Routes of commands about what people are told, which reactors send.
+//! Routes of commands about what people are told: services send most of them, and users say what they have seen and want.
 
 mod messages;
+mod notifications;
+mod preferences;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -8,5 +10,8 @@ use crate::app::App;
 
 /// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(messages::router())
+    OpenApiRouter::new()
+        .merge(messages::router())
+        .merge(notifications::router())
+        .merge(preferences::router())
 }

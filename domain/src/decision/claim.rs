@@ -14,6 +14,8 @@ pub enum ClaimScope {
     AuctionedProduct,
     /// There is one first admin.
     FirstAdmin,
+    /// Of the notifications that tell one user of the same, the last one holds it.
+    Notification,
 }
 
 impl ClaimScope {
@@ -25,6 +27,7 @@ impl ClaimScope {
             Self::CategorySlug => "category_slug",
             Self::AuctionedProduct => "auctioned_product",
             Self::FirstAdmin => "first_admin",
+            Self::Notification => "notification",
         }
     }
 }

@@ -10,14 +10,23 @@ mod tests;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::CredentialId;
 use tidemark_events::identity::user::{Event, Role};
+use tidemark_events::{CredentialId, Sealed};
 
 pub use error::Error;
 pub use register::{CreateFirstAdmin, Register};
 pub use roles::{GrantRole, RevokeRole};
 
 use crate::AggregateState;
+
+/// How a user is addressed and reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The e-mail address, sealed as `email`.
+    pub email: Sealed,
+    /// The name that others see, sealed as `display_name`.
+    pub display_name: Sealed,
+}
 
 /// The state of a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +40,8 @@ pub enum User {
         credential_id: CredentialId,
         /// The roles that the user holds now.
         roles: BTreeSet<Role>,
+        /// How the user is addressed and reached.
+        contact: Contact,
     },
 }
 
@@ -49,14 +60,26 @@ impl AggregateState for User {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match (self, event) {
-            (user, Event::Registered { credential_id, .. }) => {
+            (
+                user,
+                Event::Registered {
+                    credential_id,
+                    email,
+                    display_name,
+                    ..
+                },
+            ) => {
                 *user = Self::Registered {
                     credential_id: *credential_id,
                     roles: BTreeSet::from([Role::Buyer]),
+                    contact: Contact {
+                        email: email.clone(),
+                        display_name: display_name.clone(),
+                    },
                 };
             }
             (Self::Registered { roles, .. }, Event::RoleGranted { role, .. }) => {
@@ -72,7 +95,11 @@ impl AggregateState for User {
     fn heap_bytes(&self) -> usize {
         match self {
             Self::None => 0,
-            Self::Registered { roles, .. } => roles.len() * size_of::<Role>(),
+            Self::Registered { roles, contact, .. } => {
+                let sealed = |value: &Sealed| value.nonce.len() + value.ciphertext.len();
+                let contact = sealed(&contact.email) + sealed(&contact.display_name);
+                roles.len() * size_of::<Role>() + contact
+            }
         }
     }
 }

@@ -86,6 +86,23 @@ pub struct Request {
     pub name: Sealed,
 }
 
+impl Request {
+    /// The request itself.
+    pub(super) fn write(&self, view: &View<'_>) -> Write {
+        Write::event(
+            self.message_id.0,
+            Event::Requested {
+                message_id: self.message_id,
+                user_id: self.to.subject,
+                template: self.template.clone(),
+                to: self.to.clone(),
+                name: self.name.clone(),
+                not_after: Moment::nearest(view.now() + OF_USE).into(),
+            },
+        )
+    }
+}
+
 impl Command for Request {
     fn name(&self) -> &'static str {
         "request_message"
@@ -97,17 +114,7 @@ impl Command for Request {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
-        Ok(vec![Write::event(
-            self.message_id.0,
-            Event::Requested {
-                message_id: self.message_id,
-                user_id: self.to.subject,
-                template: self.template,
-                to: self.to.clone(),
-                name: self.name.clone(),
-                not_after: Moment::nearest(view.now() + OF_USE).into(),
-            },
-        )])
+        Ok(vec![self.write(view)])
     }
 }
 

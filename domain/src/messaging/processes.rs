@@ -1,4 +1,5 @@
 //! What follows from events by telling people of them.
 
+pub mod auction_notifier;
 pub mod mailer;
 pub mod notifier;

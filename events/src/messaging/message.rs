@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{EventField, Line, Moment, Sealed, Stored, UserId};
+use crate::messaging::channels::Category;
+use crate::messaging::notification::Subject;
+use crate::{EventField, Line, Moment, NotificationId, Sealed, Stored, UserId};
 
 id! {
     /// The id of a message. The time in it is the one that the message bears.
@@ -14,12 +16,27 @@ id! {
 /// The rest of what servers say may name the recipient.
 pub type Status = Line<20>;
 
+event_field! {
+    /// The notification that a message brings to a user.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Notice {
+        /// The notification.
+        pub notification_id: NotificationId,
+        /// What it is of.
+        pub category: Category,
+        /// What it is about.
+        pub subject: Subject,
+    }
+}
+
 /// What a message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Template {
     /// Greets somebody who has registered.
     Welcome,
+    /// Brings a notification.
+    Notification(Box<Notice>),
 }
 
 impl EventField for Template {}

@@ -119,7 +119,7 @@ impl SendMail {
             return Ok(Delivery::Refused(None));
         };
         let to = Mailbox::new(Some(name), address);
-        let written = text::write(&self.from, to, mail.message_id, mail.template);
+        let written = text::write(&self.from, to, mail.message_id, &mail.template);
         let written = written.map_err(|error| failed(&error))?;
         match &self.destination {
             Destination::Server(server) => Ok(server.deliver(&written).await),

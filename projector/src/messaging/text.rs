@@ -5,8 +5,10 @@ use std::time::{Duration, SystemTime};
 use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use tidemark_events::MessageId;
-use tidemark_events::messaging::message::Template;
+use tidemark_events::messaging::channels::Category;
+use tidemark_events::messaging::message::{Notice, Template};
+use tidemark_events::messaging::notification;
+use tidemark_events::{MessageId, Money};
 
 /// Says that no person has written the mail, so that nothing answers it by itself (RFC 3834, section 5).
 #[derive(Clone, Debug)]
@@ -34,11 +36,17 @@ pub(super) fn write(
     from: &Mailbox,
     to: Mailbox,
     message_id: MessageId,
-    template: Template,
+    template: &Template,
 ) -> Result<Message, lettre::error::Error> {
-    let (subject, body) = match template {
-        Template::Welcome => ("Welcome to Tidemark", welcome(to.name.as_deref())),
+    let (subject, text) = match template {
+        Template::Welcome => (
+            "Welcome to Tidemark".to_owned(),
+            "welcome. You can log in with this e-mail address, and bid.".to_owned(),
+        ),
+        Template::Notification(notice) => notification(notice),
     };
+    let name = to.name.as_deref().unwrap_or("there");
+    let body = format!("Hello {name},\r\n\r\n{text}\r\n");
     let id = format!("<{}@{}>", message_id.0, from.email.domain());
     Message::builder()
         .message_id(Some(id))
@@ -51,9 +59,75 @@ pub(super) fn write(
         .body(body)
 }
 
-fn welcome(name: Option<&str>) -> String {
-    let name = name.unwrap_or("there");
-    format!("Hello {name},\r\n\r\nwelcome. You can log in with this e-mail address, and bid.\r\n")
+/// The subject and the text of a mail that brings a notification.
+fn notification(notice: &Notice) -> (String, String) {
+    let notification::Subject::Auction {
+        auction_id,
+        title,
+        amount,
+        ..
+    } = &notice.subject;
+    let title = one_line(title);
+    let amount = amount.as_ref().map(|amount| money(**amount));
+    let (what, text) = match (notice.category, amount) {
+        (Category::Outbid, Some(bid)) => (
+            "You were outbid",
+            format!(
+                "somebody else has bid {bid} for \"{title}\". You can bid again until the auction ends."
+            ),
+        ),
+        (Category::Outbid, None) => (
+            "You were outbid",
+            format!(
+                "somebody else has bid more for \"{title}\". You can bid again until the auction ends."
+            ),
+        ),
+        (Category::Won, price) => (
+            "You have won",
+            format!("\"{title}\" is yours{}.", at(price)),
+        ),
+        (Category::NotWon, Some(price)) => (
+            "You have not won",
+            format!("\"{title}\" was sold to somebody else for {price}."),
+        ),
+        (Category::NotWon, None) => (
+            "You have not won",
+            format!(
+                "the auction of \"{title}\" has ended, and nothing was sold: no bid was high enough."
+            ),
+        ),
+        (Category::Sold, price) => (
+            "Your product is sold",
+            format!("\"{title}\" is sold{}.", at(price)),
+        ),
+        (Category::Unsold, _) => (
+            "Your product is not sold",
+            format!(
+                "the auction of \"{title}\" has ended, and nothing was sold. You can offer it again."
+            ),
+        ),
+    };
+    let text = format!("{text}\r\n\r\nAuction {auction_id}");
+    (format!("{what}: {title}"), text)
+}
+
+fn at(price: Option<String>) -> String {
+    price.map_or_else(String::new, |price| format!(" for {price}"))
+}
+
+/// A title as a line. The rules before may have accepted titles that break lines, and none may begin a header.
+fn one_line(title: &str) -> String {
+    title.replace(|char: char| char.is_control(), " ")
+}
+
+/// An amount with the digits that its currency has after the point.
+fn money(money: Money) -> String {
+    let digits = usize::from(money.currency.exponent().unwrap_or(0));
+    let code = money.currency.code();
+    let text = format!("{:0width$}", money.amount, width = digits + 1);
+    let (whole, fraction) = text.split_at(text.len() - digits);
+    let point = if digits == 0 { "" } else { "." };
+    format!("{whole}{point}{fraction} {code}")
 }
 
 /// The time in an id.
@@ -63,4 +137,61 @@ fn time_of(message_id: MessageId) -> SystemTime {
         .get_timestamp()
         .map_or((0, 0), |time| time.to_unix());
     SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::{self, AUCTION, euro_cents};
+    use tidemark_events::{Currency, Event, Stored};
+
+    use super::*;
+
+    fn notice(category: Category) -> Notice {
+        let raised = samples::all().into_iter().find_map(|event| {
+            if let Event::Notification(notification::Event::Raised {
+                notification_id,
+                subject,
+                ..
+            }) = event
+            {
+                Some((notification_id, subject))
+            } else {
+                None
+            }
+        });
+        let (notification_id, subject) = raised.unwrap();
+        Notice {
+            notification_id,
+            category,
+            subject,
+        }
+    }
+
+    #[test]
+    fn every_notification_names_the_product_and_the_auction() {
+        for category in Category::ALL {
+            let (subject, text) = notification(&notice(category));
+            assert!(subject.ends_with(": Field camera"), "{subject}");
+            assert!(text.contains("\"Field camera\""), "{text}");
+            assert!(text.ends_with(&format!("Auction {AUCTION}")), "{text}");
+        }
+        let (subject, text) = notification(&notice(Category::Outbid));
+        assert_eq!(subject, "You were outbid: Field camera");
+        assert!(text.contains("has bid 120.00 EUR"), "{text}");
+    }
+
+    #[test]
+    fn an_amount_has_the_digits_of_its_currency() {
+        let amount = |amount, currency| money(Money { amount, currency });
+        assert_eq!(amount(5, Currency::EUR), "0.05 EUR");
+        assert_eq!(amount(120, Currency::EUR), "1.20 EUR");
+        assert_eq!(amount(120, Currency::JPY), "120 JPY");
+        assert_eq!(amount(1_234, Currency::KWD), "1.234 KWD");
+        assert_eq!(money(*Stored::from(euro_cents(1))), "0.01 EUR");
+    }
+
+    #[test]
+    fn no_title_begins_a_header() {
+        assert_eq!(one_line("a\r\nBcc: b"), "a  Bcc: b");
+    }
 }

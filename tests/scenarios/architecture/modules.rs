@@ -16,7 +16,8 @@ const CONTEXTS: &[(&str, &[&str])] = &[
     ("market", &["identity"]),
     // An auditor is a user, and may ask for the state of an auction as of a version or a moment.
     ("audit", &["identity", "market"]),
-    ("messaging", &["identity"]),
+    // People are told of what happens in auctions.
+    ("messaging", &["identity", "market"]),
     ("operations", &["identity"]),
 ];
 

@@ -6,7 +6,7 @@ use tidemark_tests::{App, MailServer, Process, eventually};
 use uuid::Uuid;
 
 /// An application whose mails go to this server.
-async fn mailing(server: &MailServer) -> App {
+pub(super) async fn mailing(server: &MailServer) -> App {
     let app = App::builder()
         .set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1")
         .set("TIDEMARK_MAIL__SMTP_PORT", server.port)
@@ -16,19 +16,20 @@ async fn mailing(server: &MailServer) -> App {
             "TIDEMARK_MAIL__FROM",
             "Tidemark <no-reply@tidemark.example>",
         )
-        .projector();
+        .projector()
+        .queries();
     ready(app.start().await).await
 }
 
 /// Waits until the reactors have begun to answer what happens.
 pub(super) async fn ready(app: App) -> App {
     eventually("the reactors to begin", || async {
-        let sql = "select count(*) from reactors where name in ('notifier', 'mailer')";
+        let sql = "select count(*) from reactors where name in ('notifier', 'auction-notifier', 'mailer')";
         let begun: i64 = sqlx::query_scalar(sql)
             .fetch_one(&app.database.pool)
             .await
             .unwrap();
-        (begun == 2).then_some(())
+        (begun == 3).then_some(())
     })
     .await;
     app

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tidemark_tests::App;
+use tidemark_tests::market::won;
 use uuid::Uuid;
 
 use crate::http::routes::{Audience, Route};
@@ -11,7 +12,44 @@ const NOTIFIER: &str = "notifier";
 /// The reactor that sends mails.
 const MAILER: &str = "mailer";
 
+/// The reactor that notifies users of what happens in auctions.
+const AUCTION_NOTIFIER: &str = "auction-notifier";
+
 pub(crate) async fn routes(app: &App) -> Vec<Route> {
+    let mut routes = messages(app).await;
+    routes.extend(notifications(app).await);
+    routes
+}
+
+async fn notifications(app: &App) -> Vec<Route> {
+    let (market, user) = (app.market().await, app.user().await);
+    let notifier = app.reactor(AUCTION_NOTIFIER);
+    let preferences = json!({"category": "outbid", "inbox": true, "mail": false});
+    let body = won(user.id, market.draft().await);
+    let categories = ["", "lost", "Outbid"];
+    vec![
+        Route::post(
+            "/v1/notifications",
+            Audience::Service(AUCTION_NOTIFIER),
+            &notifier,
+        )
+        .with(body)
+        .optional(&["/amount"])
+        .out_of_range("/category", categories.map(Value::from))
+        .out_of_range("/about/kind", ["", "product"].map(Value::from))
+        .line("/dedupe_key", 100),
+        Route::post("/v1/notifications/{id}/read", Audience::Owner, &user)
+            .about(market.notification(user.id).await),
+        Route::post("/v1/notifications/{id}/archive", Audience::Owner, &user)
+            .about(market.notification(user.id).await),
+        Route::post("/v1/users/{id}/preferences", Audience::Owner, &user)
+            .about(user.id)
+            .with(preferences)
+            .out_of_range("/category", categories.map(Value::from)),
+    ]
+}
+
+async fn messages(app: &App) -> Vec<Route> {
     let sealed = |ciphertext: &str| {
         json!({
             "subject": Uuid::from_u128(1),

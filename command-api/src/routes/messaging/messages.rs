@@ -38,13 +38,29 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[garde(allow_unvalidated)]
 struct NewMessage {
     /// What the message says.
-    template: Template,
+    template: MessageTemplate,
     /// The e-mail address, sealed as `email`. Its subject is the recipient.
     #[garde(dive)]
     to: SealedValue,
     /// The name of the recipient, sealed as `display_name`.
     #[garde(dive)]
     name: SealedValue,
+}
+
+/// What a message says that brings no notification.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MessageTemplate {
+    /// Greets somebody who has registered.
+    Welcome,
+}
+
+impl From<MessageTemplate> for Template {
+    fn from(template: MessageTemplate) -> Self {
+        match template {
+            MessageTemplate::Welcome => Self::Welcome,
+        }
+    }
 }
 
 /// A personal value, as an event holds it: encrypted under the key of the person it is about.
@@ -116,7 +132,7 @@ async fn request(
     let id = new_id();
     let command = Request {
         message_id: MessageId(id),
-        template: body.template,
+        template: body.template.into(),
         to: body.to.into(),
         name: body.name.into(),
     };

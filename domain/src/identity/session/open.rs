@@ -50,6 +50,7 @@ impl Command for Open {
                 User::Registered {
                     credential_id,
                     roles,
+                    ..
                 },
                 Credential::Password { hash },
             ) if owner == Some(self.user_id.0)

@@ -50,7 +50,7 @@ fn react(event: &Event) -> Vec<Action> {
     };
     let mail = Mail {
         message_id: *message_id,
-        template: *template,
+        template: template.clone(),
         to: to.clone(),
         name: name.clone(),
         not_after: *not_after,

@@ -1,0 +1,151 @@
+//! The routes by which a service notifies users, and by which these read notifications and put them away.
+
+use axum::extract::State;
+use axum::response::Response;
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_domain::messaging::notification::{About, Archive, Raise, Read};
+use tidemark_events::messaging::channels::Category;
+use tidemark_events::messaging::notification::DedupeKey;
+use tidemark_events::{AuctionId, MessageId, NotificationId, Price, ProductId, UserId};
+use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::ids::new_id;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::{AcceptedBody, App, Location};
+use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(raise))
+        .routes(routes!(read))
+        .routes(routes!(archive))
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct NewNotification {
+    /// The user who is notified.
+    user_id: Uuid,
+    /// What the notification is of.
+    category: Category,
+    /// What the notification is about.
+    about: NotificationAbout,
+    /// The bid that outbids the user, or the price that the buyer pays; leave it out if nothing was sold.
+    // It does not stand in `about`, because no problem could point into an object within an enum.
+    amount: Option<Price>,
+    /// What it has in common with other notifications of the user and the category that tell of the same, such as the
+    /// id of the auction: one of them is enough.
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "0193a1f0-5f0e-7cc3-9d54-1f2a9c6b7e10")]
+    dedupe_key: DedupeKey,
+}
+
+/// What a notification is about.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum NotificationAbout {
+    /// An auction.
+    Auction {
+        /// The auction.
+        auction_id: Uuid,
+        /// The product that is or was auctioned.
+        product_id: Uuid,
+    },
+}
+
+impl NotificationAbout {
+    fn with(self, amount: Option<Price>) -> About {
+        match self {
+            Self::Auction {
+                auction_id,
+                product_id,
+            } => About::Auction {
+                auction_id: AuctionId(auction_id),
+                product_id: ProductId(product_id),
+                amount,
+            },
+        }
+    }
+}
+
+/// Notify a user
+///
+/// Whether the notification is in the user's inbox, and whether a mail is sent, the user has chosen. Only services may
+/// do this.
+#[utoipa::path(
+    post,
+    path = "/v1/notifications",
+    operation_id = "raise_notification",
+    tag = "services",
+    security(("service" = [])),
+    responses((status = 201, body = AcceptedBody), RefusalsOf<Raise>)
+)]
+async fn raise(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<NewNotification>,
+) -> Result<Response, Problem> {
+    let id = new_id();
+    let command = Raise {
+        notification_id: NotificationId(id),
+        message_id: MessageId(new_id()),
+        user_id: UserId(body.user_id),
+        category: body.category,
+        about: body.about.with(body.amount),
+        dedupe_key: body.dedupe_key,
+    };
+    let location = Location("/v1/audit/streams/{id}/events");
+    app.create(&caller, id, command, location).await
+}
+
+/// Mark a notification as read
+///
+/// Only the user whose inbox it is in may do this; for everybody else it does not exist.
+#[utoipa::path(
+    post,
+    path = "/v1/notifications/{id}/read",
+    operation_id = "read_notification",
+    tag = "notifications",
+    params(("id" = Uuid, Path, description = "The notification")),
+    security(("user" = [])),
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Read>)
+)]
+async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let command = Read {
+        notification_id: NotificationId(id),
+    };
+    app.change(&caller, id, command).await
+}
+
+/// Archive a notification
+///
+/// It is marked as read, too, unless it is. Only the user whose inbox it is in may do this; for everybody else it does
+/// not exist.
+#[utoipa::path(
+    post,
+    path = "/v1/notifications/{id}/archive",
+    operation_id = "archive_notification",
+    tag = "notifications",
+    params(("id" = Uuid, Path, description = "The notification")),
+    security(("user" = [])),
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Archive>)
+)]
+async fn archive(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let command = Archive {
+        notification_id: NotificationId(id),
+    };
+    app.change(&caller, id, command).await
+}

@@ -1,0 +1,177 @@
+//! How a user is notified: the inbox and the mail follow from one decision.
+
+use chrono::TimeDelta;
+use tidemark_events::messaging::channels::Category;
+use tidemark_events::messaging::message::{Notice, Template};
+use tidemark_events::messaging::notification::{DedupeKey, Event, Subject};
+use tidemark_events::{
+    AuctionId, MessageId, Moment, NotificationId, Price, ProductId, Stored, UserId,
+};
+
+use super::{Error, Notification};
+use crate::decision::refusals;
+use crate::identity::access;
+use crate::identity::user;
+use crate::identity::user::User;
+use crate::market::auction::Auction;
+use crate::market::product;
+use crate::market::product::Product;
+use crate::messaging::message::Request;
+use crate::messaging::preferences;
+use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
+
+/// For how long a user who was outbid in an auction is not told that it has happened again there.
+const OUTBID_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(60);
+
+/// What a notification is about, as far as its sender says.
+#[derive(Clone, Debug)]
+pub enum About {
+    /// An auction.
+    Auction {
+        /// The auction.
+        auction_id: AuctionId,
+        /// The product that is or was auctioned.
+        product_id: ProductId,
+        /// The bid that outbids the user, or the price that the buyer pays; none if nothing was sold.
+        amount: Option<Price>,
+    },
+}
+
+/// Notifies a user of something, unless the user was told of the same before. Only a service sends it.
+#[derive(Clone, Debug)]
+pub struct Raise {
+    /// The id of the new notification.
+    pub notification_id: NotificationId,
+    /// The id of the mail, if there is to be one.
+    pub message_id: MessageId,
+    /// The user.
+    pub user_id: UserId,
+    /// What it is of.
+    pub category: Category,
+    /// What it is about.
+    pub about: About,
+    /// What it has in common with others that tell of the same.
+    pub dedupe_key: DedupeKey,
+}
+
+impl Raise {
+    /// The claim of the notifications that tell of the same, which the last of them holds.
+    fn claim(&self) -> Claim {
+        let category = self.category.name();
+        let key = format!("{} {category} {}", self.user_id, self.dedupe_key.as_str());
+        Claim::new(ClaimScope::Notification, key)
+    }
+
+    /// The time until which the same is not raised again; none if it never is.
+    fn quiet_until(&self, view: &View<'_>) -> Option<Stored<Moment>> {
+        match self.category {
+            Category::Outbid => Some(Moment::nearest(view.now() + OUTBID_AGAIN_AFTER).into()),
+            Category::Won | Category::NotWon | Category::Sold | Category::Unsold => None,
+        }
+    }
+
+    /// Takes the claim, unless the notification that holds it is not to be repeated yet.
+    fn take_claim(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let claim = self.claim();
+        let taken = Write::Claim(claim.clone(), self.notification_id.0);
+        let Some(before) = view.owner(&claim)? else {
+            return Ok(vec![taken]);
+        };
+        match view.get::<Notification>(before)? {
+            Notification::Raised {
+                quiet_until: Some(until),
+                ..
+            } if view.now() >= **until => Ok(vec![Write::Release(claim), taken]),
+            Notification::None | Notification::Raised { .. } => Err(Error::Raised.into()),
+        }
+    }
+
+    /// Refuses if the user leads again, or the auction is over, of which the user is told anyway.
+    fn require_so_still(&self, view: &View<'_>) -> Result<(), Stop> {
+        let About::Auction { auction_id, .. } = self.about;
+        let is_so = match self.category {
+            Category::Outbid => match view.get::<Auction>(auction_id.0)? {
+                Auction::Open { leading, .. } => {
+                    leading.is_some_and(|bid| bid.bidder_id != self.user_id)
+                }
+                Auction::None | Auction::Scheduled { .. } | Auction::Over => false,
+            },
+            Category::Won | Category::NotWon | Category::Sold | Category::Unsold => true,
+        };
+        if is_so {
+            Ok(())
+        } else {
+            Err(Error::Moot.into())
+        }
+    }
+
+    fn subject(&self, view: &View<'_>) -> Result<Subject, Stop> {
+        let About::Auction {
+            auction_id,
+            product_id,
+            amount,
+        } = self.about;
+        match view.get::<Product>(product_id.0)? {
+            Product::None => Err(product::Error::NotFound.into()),
+            Product::Described { offer, .. } => Ok(Subject::Auction {
+                auction_id,
+                product_id,
+                title: offer.title.clone(),
+                amount: amount.map(Stored::from),
+            }),
+        }
+    }
+}
+
+impl Command for Raise {
+    fn name(&self) -> &'static str {
+        "raise_notification"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::Raised, Error::Unwanted, Error::Moot]);
+        let absent = refusals([user::Error::NotFound]);
+        let no_product = refusals([product::Error::NotFound]);
+        [access::service_refusals(), own, absent, no_product].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        let User::Registered { contact, .. } = view.get::<User>(self.user_id.0)? else {
+            return Err(user::Error::NotFound.into());
+        };
+        let channels = preferences::channels(view, self.user_id, self.category)?;
+        if !channels.is_any() {
+            return Err(Error::Unwanted.into());
+        }
+        self.require_so_still(view)?;
+        let subject = self.subject(view)?;
+        let mut writes = self.take_claim(view)?;
+        writes.push(Write::event(
+            self.notification_id.0,
+            Event::Raised {
+                notification_id: self.notification_id,
+                user_id: self.user_id,
+                category: self.category,
+                subject: subject.clone(),
+                dedupe_key: self.dedupe_key.clone().into(),
+                channels,
+                quiet_until: self.quiet_until(view),
+            },
+        ));
+        if channels.mail {
+            let mail = Request {
+                message_id: self.message_id,
+                template: Template::Notification(Box::new(Notice {
+                    notification_id: self.notification_id,
+                    category: self.category,
+                    subject,
+                })),
+                to: contact.email.clone(),
+                name: contact.display_name.clone(),
+            };
+            writes.push(mail.write(view));
+        }
+        Ok(writes)
+    }
+}

@@ -1,0 +1,202 @@
+//! Who is notified, once, and by which channels.
+
+use chrono::TimeDelta;
+use tidemark_events::messaging::channels::{Category, Channels};
+use tidemark_events::messaging::message::Event as MessageEvent;
+use tidemark_events::messaging::preferences;
+use tidemark_events::samples::{
+    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, at, euro_cents, stated,
+};
+use tidemark_events::{Event as AnyEvent, NotificationId, PreferencesId};
+use uuid::Uuid;
+
+use super::*;
+use crate::given::{Given, given, registered, sample, writes_of};
+use crate::identity::{access, user};
+use crate::market::product;
+use crate::{Claim, ClaimScope, Refusal, Write};
+
+fn raise() -> Raise {
+    Raise {
+        notification_id: NOTIFICATION,
+        message_id: MESSAGE,
+        user_id: RIVAL,
+        category: Category::Outbid,
+        about: About::Auction {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            amount: Some(euro_cents(12_000)),
+        },
+        dedupe_key: stated(&AUCTION.to_string()),
+    }
+}
+
+fn of(category: Category) -> Raise {
+    Raise {
+        category,
+        ..raise()
+    }
+}
+
+/// The bidder leads in an open auction, whose rival is to be told.
+fn outbid() -> Given {
+    let auction = ["product.drafted", "auction.scheduled", "auction.opened"];
+    given([registered(SELLER), registered(BIDDER), registered(RIVAL)])
+        .and(auction.map(sample))
+        .and([sample("auction.bid_placed")])
+        .by_service()
+}
+
+fn claim(category: &str) -> Claim {
+    let key = format!("{RIVAL} {category} {AUCTION}");
+    Claim::new(ClaimScope::Notification, key)
+}
+
+/// The user chose these channels.
+fn chose(category: Category, inbox: bool, mail: bool) -> AnyEvent {
+    preferences::Event::Changed {
+        preferences_id: PreferencesId::of(RIVAL),
+        user_id: RIVAL,
+        category,
+        channels: Channels { inbox, mail },
+    }
+    .into()
+}
+
+/// The stored types of the events that were written.
+fn types(decided: Result<Vec<Write>, Refusal>) -> Vec<String> {
+    let events = decided.unwrap().into_iter().filter_map(|it| match it {
+        Write::Event(_, event) => Some(event.encode().unwrap().event_type),
+        Write::Claim(..) | Write::Release(_) => None,
+    });
+    events.collect()
+}
+
+const BOTH: [&str; 2] = ["notification.raised", "message.requested"];
+
+#[test]
+fn who_is_outbid_finds_it_in_the_inbox_and_gets_a_mail() {
+    let writes = outbid().when(raise()).unwrap();
+    let claimed = Write::Claim(claim("outbid"), NOTIFICATION.0);
+    let raised = writes_of(["notification.raised"]).remove(0);
+    assert_eq!(writes[..2], [claimed, raised]);
+    let Write::Event(_, AnyEvent::Message(MessageEvent::Requested { user_id, .. })) = &writes[2]
+    else {
+        panic!("no mail: {writes:?}")
+    };
+    // The sample's address is sealed for the seller.
+    assert_eq!((writes.len(), *user_id), (3, SELLER));
+}
+
+#[test]
+fn the_same_is_told_once_and_an_outbid_again_after_a_minute() {
+    let told = |category: &str| {
+        outbid()
+            .and([sample("notification.raised")])
+            .claimed(claim(category), NOTIFICATION.0)
+    };
+    let again = Raise {
+        notification_id: NotificationId(Uuid::from_u128(0x22)),
+        ..raise()
+    };
+    let raised = Err(Error::Raised.into());
+    let instant = TimeDelta::microseconds(1);
+    let early = told("outbid").at(at(60) - instant).when(again.clone());
+    assert_eq!(early, raised);
+    let writes = told("outbid").at(at(60)).when(again).unwrap();
+    let released = Write::Release(claim("outbid"));
+    let claimed = Write::Claim(claim("outbid"), Uuid::from_u128(0x22));
+    assert_eq!(writes[..2], [released, claimed]);
+
+    let mut won = outbid();
+    assert!(won.execute(of(Category::Won)).is_ok());
+    assert_eq!(won.at(at(1_000_000)).when(of(Category::Won)), raised);
+}
+
+#[test]
+fn a_user_is_told_by_the_channels_that_they_chose() {
+    let raised = |inbox, mail| {
+        outbid()
+            .and([chose(Category::Outbid, inbox, mail)])
+            .when(raise())
+    };
+    assert_eq!(types(raised(true, true)), BOTH);
+    assert_eq!(types(raised(true, false)), ["notification.raised"]);
+    assert_eq!(types(raised(false, true)), BOTH);
+    assert_eq!(raised(false, false), Err(Error::Unwanted.into()));
+    let other = outbid().and([chose(Category::Unsold, false, false)]);
+    assert_eq!(types(other.when(raise())), BOTH);
+    let not_won = types(outbid().when(of(Category::NotWon)));
+    assert_eq!(not_won, ["notification.raised"], "by default");
+    // A build before may have let users choose so.
+    let required = outbid().and([chose(Category::Won, false, false)]);
+    assert_eq!(types(required.when(of(Category::Won))), BOTH);
+}
+
+#[test]
+fn nobody_is_told_that_they_were_outbid_if_they_lead_or_the_auction_is_over() {
+    let moot = Err(Error::Moot.into());
+    let leader = Raise {
+        user_id: BIDDER,
+        ..raise()
+    };
+    assert_eq!(outbid().when(leader), moot);
+    let over = outbid().and([sample("auction.closed")]);
+    assert_eq!(over.when(raise()), moot);
+    assert_eq!(types(over.when(of(Category::Unsold))), BOTH);
+}
+
+#[test]
+fn only_a_service_notifies_and_only_somebody_of_something() {
+    let user = outbid().by(RIVAL).when(raise());
+    assert_eq!(user, Err(access::Error::Service.into()));
+    let nobody = Raise {
+        user_id: tidemark_events::UserId(Uuid::from_u128(0x99)),
+        ..raise()
+    };
+    let absent = outbid().when(nobody);
+    assert_eq!(absent, Err(user::Error::NotFound.into()));
+    let nothing = given([registered(RIVAL)]).by_service();
+    let nothing = nothing.when(of(Category::Won));
+    assert_eq!(nothing, Err(product::Error::NotFound.into()));
+}
+
+const READ: Read = Read {
+    notification_id: NOTIFICATION,
+};
+const ARCHIVE: Archive = Archive {
+    notification_id: NOTIFICATION,
+};
+
+fn told() -> Given {
+    given([registered(RIVAL), sample("notification.raised")]).by(RIVAL)
+}
+
+#[test]
+fn users_read_notifications_and_put_them_away() {
+    assert_eq!(told().when(READ), Ok(writes_of(["notification.read"])));
+    let read = || told().and([sample("notification.read")]);
+    assert_eq!(read().when(READ), Err(Error::Read.into()));
+    let archived = Ok(writes_of(["notification.archived"]));
+    assert_eq!(read().when(ARCHIVE), archived);
+    let both = writes_of(["notification.read", "notification.archived"]);
+    assert_eq!(told().when(ARCHIVE), Ok(both));
+    let away = || read().and([sample("notification.archived")]);
+    assert_eq!(away().when(READ), Err(Error::Archived.into()));
+    assert_eq!(away().when(ARCHIVE), Err(Error::Archived.into()));
+}
+
+#[test]
+fn nobody_sees_what_is_not_in_their_inbox() {
+    let not_found = || Err(Error::NotFound.into());
+    let nothing = given([registered(RIVAL)]).by(RIVAL);
+    let others = given([registered(BIDDER), sample("notification.raised")]).by(BIDDER);
+    let mut by_mail = outbid().and([chose(Category::Outbid, false, true)]);
+    assert!(by_mail.execute(raise()).is_ok());
+    for given in [nothing, others, by_mail.by(RIVAL)] {
+        assert_eq!(given.when(READ), not_found());
+        assert_eq!(given.when(ARCHIVE), not_found());
+    }
+    let service = told().by_service().when(READ);
+    assert_eq!(service, Err(access::Error::Login.into()));
+}

@@ -1,0 +1,51 @@
+//! Which channels users may choose.
+
+use tidemark_events::samples::{BIDDER, SELLER};
+
+use super::*;
+use crate::given::{given, registered, sample, writes_of};
+
+const CHANGE: Change = Change {
+    user_id: SELLER,
+    category: Category::NotWon,
+    channels: Channels {
+        inbox: false,
+        mail: true,
+    },
+};
+
+#[test]
+fn users_choose_their_own_channels() {
+    let user = || given([registered(SELLER)]).by(SELLER);
+    let changed = || Ok(writes_of(["preferences.changed"]));
+    assert_eq!(user().when(CHANGE), changed());
+    let again = user().and([sample("preferences.changed")]);
+    assert_eq!(again.when(CHANGE), changed());
+    let other = given([registered(BIDDER)]).by(BIDDER).when(CHANGE);
+    assert_eq!(other, Err(user::Error::NotFound.into()));
+    let service = given([]).by_service().when(CHANGE);
+    assert_eq!(service, Err(access::Error::Login.into()));
+}
+
+#[test]
+fn nobody_switches_off_what_a_contract_comes_about_by() {
+    let user = given([registered(SELLER)]).by(SELLER);
+    for category in Category::ALL {
+        for (inbox, mail) in [(false, true), (true, false), (false, false)] {
+            let channels = Channels { inbox, mail };
+            let chosen = user.when(Change {
+                category,
+                channels,
+                ..CHANGE
+            });
+            let required = Err(Error::Required.into());
+            assert_eq!(chosen == required, category.is_required(), "{category:?}");
+        }
+        let all = Change {
+            category,
+            channels: Channels::ALL,
+            ..CHANGE
+        };
+        assert!(user.when(all).is_ok());
+    }
+}

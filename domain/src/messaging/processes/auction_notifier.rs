@@ -1,0 +1,195 @@
+//! Tells bidders and sellers what has become of their auctions.
+
+use serde_json::{Value, json};
+use tidemark_events::market::auction;
+use tidemark_events::market::auction::{Outcome, RunnerUp};
+use tidemark_events::messaging::channels::Category;
+use tidemark_events::{AuctionId, Event, Price, ProductId, Stored, UserId};
+
+use crate::process_manager::{Action, ProcessManager, What};
+
+/// Has users notified of what happens in auctions.
+pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
+    name: "auction-notifier",
+    event_types: &["auction.bid_placed", "auction.closed"],
+    commands: &["raise_notification"],
+    // Whoever was told, wants not to be, or need not be any more is not told again.
+    fulfilled: &[
+        "notification_raised",
+        "notification_unwanted",
+        "notification_moot",
+    ],
+    final_refusals: &[],
+    react,
+};
+
+/// The auction that users are told of, and the bid or the price.
+#[derive(Clone, Copy)]
+struct Told {
+    auction_id: AuctionId,
+    product_id: ProductId,
+    amount: Option<Stored<Price>>,
+}
+
+impl Told {
+    /// Has this user told. The name tells the actions of one event apart.
+    fn tell(self, name: String, user_id: UserId, category: Category) -> Action {
+        Action {
+            name,
+            due_at: None,
+            what: What::Command {
+                path: "/v1/notifications".to_owned(),
+                body: Some(self.body(user_id, category)),
+            },
+        }
+    }
+
+    fn body(self, user_id: UserId, category: Category) -> Value {
+        json!({
+            "user_id": user_id,
+            "category": category,
+            "about": {
+                "kind": "auction",
+                "auction_id": self.auction_id,
+                "product_id": self.product_id,
+            },
+            "amount": self.amount,
+            "dedupe_key": self.auction_id.to_string(),
+        })
+    }
+}
+
+fn react(event: &Event) -> Vec<Action> {
+    let Event::Auction(event) = event else {
+        return Vec::new();
+    };
+    if let auction::Event::BidPlaced {
+        auction_id,
+        product_id,
+        amount,
+        outbid_id: Some(outbid_id),
+        ..
+    } = event
+    {
+        let told = Told {
+            auction_id: *auction_id,
+            product_id: *product_id,
+            amount: Some(*amount),
+        };
+        return vec![told.tell("outbid".to_owned(), *outbid_id, Category::Outbid)];
+    }
+    let auction::Event::Closed {
+        auction_id,
+        product_id,
+        seller_id,
+        outcome,
+        runners_up,
+    } = event
+    else {
+        return Vec::new();
+    };
+    let told = Told {
+        auction_id: *auction_id,
+        product_id: *product_id,
+        amount: match outcome {
+            Outcome::Sold { price, .. } => Some(*price),
+            Outcome::Unsold {} | Outcome::ReserveNotMet {} => None,
+        },
+    };
+    // The order in the fact is for ever, as names have to be.
+    let not_won = |(place, it): (usize, &RunnerUp)| {
+        told.tell(format!("not_won-{place}"), it.bidder_id, Category::NotWon)
+    };
+    let mut actions = parties(told, *seller_id, outcome);
+    actions.extend((1..).zip(runners_up).map(not_won));
+    actions
+}
+
+/// Has the seller told, and the winner if there is one.
+fn parties(told: Told, seller_id: UserId, outcome: &Outcome) -> Vec<Action> {
+    match outcome {
+        Outcome::Sold { winner_id, .. } => vec![
+            told.tell("won".to_owned(), *winner_id, Category::Won),
+            told.tell("sold".to_owned(), seller_id, Category::Sold),
+        ],
+        Outcome::Unsold {} | Outcome::ReserveNotMet {} => {
+            vec![told.tell("unsold".to_owned(), seller_id, Category::Unsold)]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, RIVAL, SELLER, euro_cents};
+
+    use super::*;
+    use crate::given::sample;
+
+    /// The name of each action, who is told, and of what.
+    fn told(event: &Event) -> Vec<(String, Value, Value)> {
+        let actions = react(event).into_iter();
+        let told = actions.map(|action| {
+            let What::Command {
+                path,
+                body: Some(body),
+            } = action.what
+            else {
+                panic!("a command with a body")
+            };
+            assert_eq!((path.as_str(), action.due_at), ("/v1/notifications", None));
+            assert_eq!(body["about"]["auction_id"], json!(AUCTION));
+            assert_eq!(body["dedupe_key"], json!(AUCTION));
+            (
+                action.name,
+                body["user_id"].clone(),
+                body["category"].clone(),
+            )
+        });
+        told.collect()
+    }
+
+    fn of(name: &str, user_id: UserId, category: &str) -> (String, Value, Value) {
+        (name.to_owned(), json!(user_id), json!(category))
+    }
+
+    #[test]
+    fn whoever_is_outbid_is_told_and_nobody_else() {
+        let outbid = told(&sample("auction.bid_placed"));
+        assert_eq!(outbid, [of("outbid", RIVAL, "outbid")]);
+        let first = auction::Event::BidPlaced {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            seller_id: SELLER,
+            bidder_id: BIDDER,
+            amount: euro_cents(10_000).into(),
+            reserve_met: true,
+            outbid_id: None,
+        };
+        assert_eq!(told(&first.into()), []);
+    }
+
+    #[test]
+    fn the_end_is_told_to_the_seller_the_winner_and_those_who_lost() {
+        let lost = || of("not_won-1", RIVAL, "not_won");
+        let sold = [of("won", BIDDER, "won"), of("sold", SELLER, "sold"), lost()];
+        assert_eq!(told(&sample("auction.closed")), sold);
+        let closed = |outcome, runners_up| {
+            let closed = auction::Event::Closed {
+                auction_id: AUCTION,
+                product_id: PRODUCT,
+                seller_id: SELLER,
+                outcome,
+                runners_up,
+            };
+            told(&closed.into())
+        };
+        let unsold = || of("unsold", SELLER, "unsold");
+        assert_eq!(closed(Outcome::Unsold {}, Vec::new()), [unsold()]);
+        let rival = RunnerUp {
+            bidder_id: RIVAL,
+            amount: euro_cents(10_000).into(),
+        };
+        let not_met = closed(Outcome::ReserveNotMet {}, vec![rival]);
+        assert_eq!(not_met, [unsold(), lost()]);
+    }
+}

@@ -1,0 +1,119 @@
+//! By which channels users are notified of what. Decisions and folds share what holds until a user chooses otherwise.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::EventField;
+
+/// What a notification is of.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = NotificationCategory, example = "outbid")]
+pub enum Category {
+    /// Somebody else has bid more than the user.
+    Outbid,
+    /// The user has won an auction, or bought its product.
+    Won,
+    /// An auction in which the user bid has ended, and the user did not get the product.
+    NotWon,
+    /// An auction of the user has sold its product.
+    Sold,
+    /// An auction of the user has ended without selling its product.
+    Unsold,
+}
+
+impl EventField for Category {}
+
+event_field! {
+    /// The channels by which a user is notified.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+    #[schema(as = NotificationChannels)]
+    pub struct Channels {
+        /// Whether the user finds the notification in the inbox.
+        pub inbox: bool,
+        /// Whether the user is sent a mail.
+        pub mail: bool,
+    }
+}
+
+impl Channels {
+    /// Every channel.
+    pub const ALL: Self = Self {
+        inbox: true,
+        mail: true,
+    };
+
+    /// Whether there is any.
+    #[must_use]
+    pub const fn is_any(self) -> bool {
+        self.inbox || self.mail
+    }
+}
+
+impl Category {
+    /// Every category.
+    pub const ALL: [Self; 5] = [
+        Self::Outbid,
+        Self::Won,
+        Self::NotWon,
+        Self::Sold,
+        Self::Unsold,
+    ];
+
+    /// Whether the user is told by every channel, and cannot choose otherwise: a contract has come about.
+    #[must_use]
+    pub const fn is_required(self) -> bool {
+        match self {
+            Self::Won | Self::Sold => true,
+            Self::Outbid | Self::NotWon | Self::Unsold => false,
+        }
+    }
+
+    /// The channels until the user chooses others.
+    #[must_use]
+    pub const fn default_channels(self) -> Channels {
+        match self {
+            Self::Outbid | Self::Won | Self::Sold | Self::Unsold => Channels::ALL,
+            Self::NotWon => Channels {
+                inbox: true,
+                mail: false,
+            },
+        }
+    }
+
+    /// The name in events, requests and documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Outbid => "outbid",
+            Self::Won => "won",
+            Self::NotWon => "not_won",
+            Self::Sold => "sold",
+            Self::Unsold => "unsold",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_required_category_has_every_channel() {
+        for category in Category::ALL {
+            if category.is_required() {
+                assert_eq!(category.default_channels(), Channels::ALL);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_those_in_json() {
+        for category in Category::ALL {
+            let json = serde_json::to_value(category).unwrap();
+            assert_eq!(json, category.name());
+        }
+    }
+}
