@@ -5,6 +5,7 @@ mod audit;
 mod description;
 mod identity;
 mod market;
+mod messaging;
 mod operations;
 
 use garde::Validate;
@@ -42,6 +43,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(audit::router())
         .merge(identity::router())
         .merge(market::router())
+        .merge(messaging::router())
         .merge(operations::router())
 }
 

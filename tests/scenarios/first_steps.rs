@@ -70,6 +70,8 @@ async fn the_commands_of_the_documents_succeed() {
         "304",
         r#""code": "precondition_failed""#,
         "event: state",
+        "outbid: Lens, 11000",
+        r#"{"category":"won","inbox":true,"mail":true,"required":true}"#,
     ] {
         assert!(printed.contains(seen), "no {seen} in {printed}\n{errors}");
     }

@@ -2,6 +2,7 @@
 
 mod mail;
 mod roles;
+mod notifications;
 mod routes;
 
 pub(crate) use routes::routes;

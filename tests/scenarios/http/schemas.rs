@@ -9,7 +9,7 @@ use tidemark_events::Aggregate;
 use super::description::{apis, names, operations, parameters, resolve, walk};
 
 /// Integers that have no upper bound of their own: counts of what the log holds, which grow as long as it does.
-const COUNTS: [&str; 11] = [
+const COUNTS: [&str; 12] = [
     "bid_count",
     "due",
     "epoch",
@@ -19,6 +19,7 @@ const COUNTS: [&str; 11] = [
     "parked",
     "pending",
     "position",
+    "unread",
     "version",
     "waiting",
 ];
@@ -121,7 +122,7 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 14] = [
+const LISTS: [(&str, &str); 15] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
@@ -130,6 +131,7 @@ const LISTS: [(&str, &str); 14] = [
     ("list_events_of_stream", "HistoryEvent"),
     ("list_my_auctions", "Auction"),
     ("list_my_bids", "Bid"),
+    ("list_my_notifications", "Notification"),
     ("list_parked_rows", "ParkedRow"),
     ("list_products", "Product"),
     ("list_reactors", "ReactorStatus"),

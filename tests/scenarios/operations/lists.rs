@@ -91,7 +91,15 @@ async fn each_list_is_read_in_pages() {
     let read_models = read_all(&operator, "/v1/operations/read-models").await;
     let found = column(read_models, "name");
     let expected = [
-        "auction", "bid", "category", "history", "product", "profile",
+        "auction",
+        "bid",
+        "category",
+        "history",
+        "inbox",
+        "notification",
+        "preferences",
+        "product",
+        "profile",
     ];
     assert_eq!(found, expected.map(|it| format!("\"{it}\"")));
     let cursor = operator.get("/v1/operations/actions?limit=1").await.ok();

@@ -127,13 +127,17 @@ async fn a_row_that_differs_from_a_replay_is_detected() {
     let (market, buyer) = (app.market().await, app.user().await);
     let auction = market.auction(json!({})).await;
     buyer.bid(auction, 1_000).await.ok();
+    market.notification(buyer.id).await;
     app.settle().await;
     assert_all_have_rows(&app).await;
     assert_rows(&app).await;
     let wrongs = [
         "update auction_rows set position = position + 1",
-        "update product_rows set doc = replace(doc::text, 'good', 'fair')::json",
+        "update product_rows set doc = replace(doc::text, 'good', 'fair')::json where status = 'listed'",
         "delete from bid_rows",
+        "update inbox_rows set position = position + 1 where doc ->> 'unread' = '1'",
+        "update notification_rows set position = position + 1",
+        "delete from preferences_rows where position = (select min(position) from preferences_rows)",
         "insert into category_rows (generation, id, doc, position)
          select generation, gen_random_uuid(), doc, position from category_rows",
     ];
