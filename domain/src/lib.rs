@@ -13,6 +13,7 @@ pub mod identity;
 pub mod market;
 pub mod messaging;
 pub mod operations;
+pub mod tasks;
 
 #[cfg(test)]
 mod given;

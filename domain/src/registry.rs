@@ -7,6 +7,7 @@ use crate::decision::{AggregateState, AnyState, LoadedStream, StateOf, StateSnap
 use crate::market;
 use crate::messaging;
 use crate::process_manager::ProcessManager;
+use crate::tasks;
 
 /// All process managers.
 pub const PROCESS_MANAGERS: &[ProcessManager] = &[
@@ -14,6 +15,8 @@ pub const PROCESS_MANAGERS: &[ProcessManager] = &[
     messaging::processes::auction_notifier::PROCESS_MANAGER,
     messaging::processes::mailer::PROCESS_MANAGER,
     messaging::processes::notifier::PROCESS_MANAGER,
+    tasks::processes::task_caller::PROCESS_MANAGER,
+    tasks::processes::task_clock::PROCESS_MANAGER,
 ];
 
 impl LoadedStream {
@@ -62,6 +65,8 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Message => state::<crate::messaging::message::Message>(),
         Aggregate::Notification => state::<crate::messaging::notification::Notification>(),
         Aggregate::Preferences => state::<crate::messaging::preferences::Preferences>(),
+        Aggregate::Task => state::<crate::tasks::task::Task>(),
+        Aggregate::TaskRun => state::<crate::tasks::task_run::TaskRun>(),
         Aggregate::Reading => state::<crate::audit::reading::Reading>(),
         Aggregate::Repair => state::<crate::operations::repair::Repair>(),
         Aggregate::Retry => state::<crate::operations::retry::Retry>(),

@@ -21,6 +21,7 @@ pub mod identity;
 pub mod market;
 pub mod messaging;
 pub mod operations;
+pub mod tasks;
 
 #[cfg(any(test, feature = "samples"))]
 pub mod samples;
@@ -61,6 +62,10 @@ aggregates! {
     Notification(messaging::notification, NotificationId) = "notification", Public;
     /// The preferences of a user: by which channels the user wants to be notified of what.
     Preferences(messaging::preferences, PreferencesId) = "preferences", Public;
+    /// A task: a call of a URL that a user schedules.
+    Task(tasks::task, TaskId) = "task", Public;
+    /// A run of a task: the attempts to call the URL for one slot.
+    TaskRun(tasks::task_run, TaskRunId) = "task_run", Public;
     /// A reading: the record that an auditor looked at history.
     Reading(audit::reading, ReadingId) = "reading", Public;
     /// A repair: the record of what an operator did about a row that is parked.

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
     MessageId, Metadata, Moment, NotificationId, Price, ProductId, PublicationId, ReadingId,
-    RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed, SessionId, Stored, Timestamp,
-    UserId, Value,
+    RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed, SessionId, Stored, TaskId, TaskRunId,
+    Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -75,6 +75,11 @@ pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));
 
 /// The notification in the samples.
 pub const NOTIFICATION: NotificationId = NotificationId(Uuid::from_u128(0x21));
+
+/// The task in the samples.
+pub const TASK: TaskId = TaskId(Uuid::from_u128(0x30));
+/// The run of a task in the samples.
+pub const TASK_RUN: TaskRunId = TaskRunId(Uuid::from_u128(0x31));
 
 /// The repair in the samples.
 pub const REPAIR: RepairId = RepairId(Uuid::from_u128(12));

@@ -12,6 +12,10 @@ pub enum ClaimScope {
     CategorySlug,
     /// A product is in at most one auction that is not over.
     AuctionedProduct,
+    /// The keyed hash of an owner and a URL belongs to one task that is not retired.
+    TaskUrl,
+    /// A place for a task, of which each user has a number, belongs to one task that is not retired.
+    TaskPlace,
     /// There is one first admin.
     FirstAdmin,
     /// Of the notifications that tell one user of the same, the last one holds it.
@@ -26,6 +30,8 @@ impl ClaimScope {
             Self::Email => "email",
             Self::CategorySlug => "category_slug",
             Self::AuctionedProduct => "auctioned_product",
+            Self::TaskUrl => "task_url",
+            Self::TaskPlace => "task_place",
             Self::FirstAdmin => "first_admin",
             Self::Notification => "notification",
         }

@@ -19,6 +19,7 @@ const CONTEXTS: &[(&str, &[&str])] = &[
     // People are told of what happens in auctions.
     ("messaging", &["identity", "market"]),
     ("operations", &["identity"]),
+    ("tasks", &["identity"]),
 ];
 
 /// The context whose folder a path leads into, if any.
@@ -131,7 +132,8 @@ fn has_nested_import(code: &str) -> bool {
     let code = code.collect::<Vec<_>>().join("\n");
     let is_import = |start: &str| {
         let before = start.rsplit('\n').next().unwrap_or_default().trim();
-        before.is_empty() || before.starts_with("pub")
+        let is_visibility = before == "pub" || before.starts_with("pub(") && before.ends_with(')');
+        before.is_empty() || is_visibility
     };
     code.match_indices("use ")
         .filter(|(at, _)| is_import(&code[..*at]))

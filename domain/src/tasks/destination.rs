@@ -1,0 +1,226 @@
+//! What tasks may call: servers of the public internet, and hosts that the deployment names.
+//!
+//! Names are checked when a task is defined, and addresses too, since those that a name stands for are known only when it is
+//! called.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use tidemark_events::tasks::task::Host;
+use url::Url;
+
+/// Ports from 1024 on at which other things than web servers listen.
+const FORBIDDEN_PORTS: [u16; 17] = [
+    1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379, 6443, 9092, 9200,
+    11211, 27017,
+];
+
+/// Names that stand for the machine itself or for its network, whatever they resolve to.
+const PRIVATE_SUFFIXES: [&str; 4] = ["localhost", "local", "internal", "home.arpa"];
+
+/// Where a task calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// The URL.
+    pub url: Url,
+    /// Its host, without a dot at the end.
+    pub host: Host,
+}
+
+/// Why a task must not call a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DestinationError {
+    /// The URL is not encrypted.
+    #[error("must begin with https://")]
+    NotEncrypted,
+    /// Something else than a web server may listen at the port.
+    #[error("must have the port 443, or one from 1024 on that no other protocol is known for")]
+    Port,
+    /// The host is not one of the public internet.
+    #[error("must name a host of the public internet")]
+    Private,
+}
+
+impl Destination {
+    /// The destination of a URL of the web. Hosts that are `allowed` may be private, at any port, and without encryption.
+    ///
+    /// # Errors
+    /// If tasks must not call it.
+    pub fn new(url: &str, allowed: &[String]) -> Result<Self, DestinationError> {
+        let url = Url::parse(url).map_err(|_| DestinationError::Private)?;
+        let name = url.host_str().ok_or(DestinationError::Private)?;
+        let name = name.trim_end_matches('.').to_owned();
+        let host = Host::try_from(name.clone()).map_err(|_| DestinationError::Private)?;
+        if is_allowed(&name, allowed) {
+            return Ok(Self { url, host });
+        }
+        if url.scheme() != "https" {
+            return Err(DestinationError::NotEncrypted);
+        }
+        let port = url.port_or_known_default().unwrap_or_default();
+        if (port < 1_024 && port != 443) || FORBIDDEN_PORTS.contains(&port) {
+            return Err(DestinationError::Port);
+        }
+        match address(&name) {
+            Some(address) if is_public(address) => Ok(Self { url, host }),
+            Some(_) => Err(DestinationError::Private),
+            None if is_private_name(&name) => Err(DestinationError::Private),
+            None => Ok(Self { url, host }),
+        }
+    }
+}
+
+/// Whether the deployment allows this host, although it may be private.
+#[must_use]
+pub fn is_allowed(host: &str, allowed: &[String]) -> bool {
+    allowed.iter().any(|it| it.eq_ignore_ascii_case(host))
+}
+
+/// The address that a host of a URL is, if it is none that must be looked up.
+fn address(host: &str) -> Option<IpAddr> {
+    let literal = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    literal.unwrap_or(host).parse().ok()
+}
+
+/// Whether the name stands for the machine itself or for its network. A name without a dot is one of the network.
+fn is_private_name(name: &str) -> bool {
+    let is_below = |suffix: &&str| {
+        let rest = name.strip_suffix(*suffix);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    !name.contains('.') || PRIVATE_SUFFIXES.iter().any(|suffix| is_below(&suffix))
+}
+
+/// Whether an address is one of the public internet, of a single host.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_special = matches!(
+        (a, b, c),
+        (0 | 10 | 127 | 224..=255, ..)
+            | (100, 64..=127, _)
+            | (169, 254, _)
+            | (172, 16..=31, _)
+            | (192, 0, 0 | 2)
+            | (192, 88, 99)
+            | (192, 168, _)
+            | (198, 18 | 19, _)
+            | (198, 51, 100)
+            | (203, 0, 113)
+    );
+    !is_special
+}
+
+/// Only the addresses that are given out so far are public, without those within that lead to addresses of version 4, or are
+/// for examples.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, ..] = address.segments();
+    let is_global = a & 0xe000 == 0x2000;
+    let is_special = matches!(
+        (a, b),
+        (0x2001, 0..=0x1ff | 0xdb8) | (0x2002, _) | (0x3fff, 0..=0xfff)
+    );
+    is_global && !is_special
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::Url;
+
+    use super::*;
+
+    /// What becomes of a URL as a client writes it.
+    fn destination(url: &str) -> Option<Result<String, DestinationError>> {
+        let url = Url::<2_000>::try_from(url.to_owned()).ok()?;
+        let found = Destination::new(url.as_str(), &[]);
+        Some(found.map(|it| it.host.as_str().to_owned()))
+    }
+
+    #[test]
+    fn servers_of_the_public_internet_may_be_called() {
+        for (url, host) in [
+            ("https://hooks.example/a?b=c", "hooks.example"),
+            ("https://hooks.example.:8443/", "hooks.example"),
+            ("https://1.1.1.1/", "1.1.1.1"),
+            ("https://[2606:4700::1111]/", "[2606:4700::1111]"),
+        ] {
+            assert_eq!(destination(url), Some(Ok(host.to_owned())), "{url}");
+        }
+    }
+
+    #[test]
+    fn ports_of_other_protocols_and_what_is_not_encrypted_are_refused() {
+        for port in [22, 25, 80, 5_432, 6_379, 9_092] {
+            let refused = destination(&format!("https://hooks.example:{port}/"));
+            assert_eq!(refused, Some(Err(DestinationError::Port)), "{port}");
+        }
+        let refused = destination("http://hooks.example/");
+        assert_eq!(refused, Some(Err(DestinationError::NotEncrypted)));
+    }
+
+    #[test]
+    fn addresses_that_are_not_public_are_refused_however_they_are_written() {
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127\u{3002}0\u{3002}0\u{3002}1",
+            "127.0.0.1.",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "198.18.0.1",
+            "192.0.0.8",
+            "192.88.99.1",
+            "240.0.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:8.8.8.8]",
+            "[fc00::1]",
+            "[fd00::1]",
+            "[fe80::1]",
+            "[ff02::1]",
+            "[64:ff9b::7f00:1]",
+            "[64:ff9b:1::1]",
+            "[2002:7f00:1::]",
+            "[100::1]",
+            "[2001:db8::1]",
+            "[2001::1]",
+            "[5f00::1]",
+            "localhost",
+            "localhost.",
+            "LOCALHOST",
+            "a.localhost",
+            "db.internal",
+            "printer.local",
+            "intranet",
+        ] {
+            let refused = destination(&format!("https://{host}/"));
+            let is_refused = matches!(refused, None | Some(Err(DestinationError::Private)));
+            assert!(is_refused, "{host}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_deployment_may_allow_hosts_that_are_private() {
+        let allowed = ["127.0.0.1".to_owned()];
+        let found = Destination::new("http://127.0.0.1:8080/", &allowed).unwrap();
+        assert_eq!(found.host.as_str(), "127.0.0.1");
+        assert!(Destination::new("http://127.0.0.2:8080/", &allowed).is_err());
+    }
+}

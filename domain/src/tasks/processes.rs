@@ -1,0 +1,4 @@
+//! The process managers of tasks.
+
+pub mod task_caller;
+pub mod task_clock;

@@ -1,0 +1,114 @@
+//! Has the URL of a task called for each run, and again while the decision on the last attempt says so.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tidemark_events::tasks::task_run;
+use tidemark_events::{Event, TaskId, TaskRunId, Timestamp};
+
+use crate::process_manager::{Action, ProcessManager, What};
+
+/// Has the URLs of tasks called.
+pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
+    name: "task-caller",
+    event_types: &["task_run.requested", "task_run.attempted"],
+    commands: &["record_task_attempt"],
+    fulfilled: &["task_attempt_recorded", "task_run_over"],
+    final_refusals: &[],
+    react,
+};
+
+/// The name of the effect that calls the URL of a task.
+pub const WEBHOOK: &str = "webhook";
+
+/// Which call is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The task.
+    pub task_id: TaskId,
+    /// The run.
+    pub run_id: TaskRunId,
+    /// The number of the attempt, from 1 on.
+    pub attempt: u32,
+}
+
+fn react(event: &Event) -> Vec<Action> {
+    let Some((due_at, call)) = next_call(event) else {
+        return Vec::new();
+    };
+    vec![Action {
+        name: "call".to_owned(),
+        due_at,
+        what: What::Effect {
+            name: WEBHOOK.to_owned(),
+            body: json!(call),
+        },
+    }]
+}
+
+/// The call that follows from an event, and when it is made.
+fn next_call(event: &Event) -> Option<(Option<Timestamp>, Call)> {
+    let Event::TaskRun(event) = event else {
+        return None;
+    };
+    match event {
+        task_run::Event::Requested {
+            task_run_id,
+            task_id,
+            ..
+        } => {
+            let call = Call {
+                task_id: *task_id,
+                run_id: *task_run_id,
+                attempt: 1,
+            };
+            Some((None, call))
+        }
+        task_run::Event::Attempted {
+            task_run_id,
+            task_id,
+            attempt,
+            next_at,
+            ..
+        } => {
+            let call = Call {
+                task_id: *task_id,
+                run_id: *task_run_id,
+                attempt: attempt + 1,
+            };
+            next_at.map(|next_at| (Some(*next_at), call))
+        }
+        task_run::Event::Succeeded { .. }
+        | task_run::Event::Failed { .. }
+        | task_run::Event::Cancelled { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::{TASK, TASK_RUN, at};
+
+    use super::*;
+    use crate::given::sample;
+
+    #[test]
+    fn a_run_is_called_at_once_and_then_when_the_last_attempt_says() {
+        for (event_type, due_at, attempt) in [
+            ("task_run.requested", None, 1),
+            ("task_run.attempted", Some(at(65)), 2),
+        ] {
+            let [action] = &react(&sample(event_type))[..] else {
+                panic!("one action");
+            };
+            let call = Call {
+                task_id: TASK,
+                run_id: TASK_RUN,
+                attempt,
+            };
+            let what = What::Effect {
+                name: WEBHOOK.to_owned(),
+                body: json!(call),
+            };
+            assert_eq!((action.due_at, &action.what), (due_at, &what));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Has the slots of tasks taken when they are due.
+
+use serde_json::json;
+use tidemark_events::Event;
+use tidemark_events::tasks::task;
+
+use crate::process_manager::{Action, ProcessManager, What};
+
+/// Has the slots of tasks taken when they are due.
+pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
+    name: "task-clock",
+    event_types: &[
+        "task.defined",
+        "task.slot_taken",
+        "task.slots_skipped",
+        "task.resumed",
+    ],
+    commands: &["take_task_slot"],
+    fulfilled: &["task_slot_over"],
+    final_refusals: &["task_paused", "task_retired"],
+    react,
+};
+
+fn react(event: &Event) -> Vec<Action> {
+    let Event::Task(
+        task::Event::Defined { task_id, next, .. }
+        | task::Event::SlotTaken { task_id, next, .. }
+        | task::Event::SlotsSkipped { task_id, next, .. }
+        | task::Event::Resumed { task_id, next, .. },
+    ) = event
+    else {
+        return Vec::new();
+    };
+    let take = |next: &task::NextSlot| Action {
+        name: "take-slot".to_owned(),
+        due_at: Some(*next.due_at),
+        what: What::Command {
+            path: format!("/v1/tasks/{task_id}/take-slot"),
+            body: Some(json!({"slot": next.slot})),
+        },
+    };
+    next.iter().map(take).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::{TASK, at};
+
+    use super::*;
+    use crate::given::sample;
+
+    #[test]
+    fn each_slot_is_taken_when_it_is_due() {
+        let [action] = &react(&sample("task.defined"))[..] else {
+            panic!("one action");
+        };
+        assert_eq!(action.due_at, Some(at(60)));
+        let take = What::Command {
+            path: format!("/v1/tasks/{TASK}/take-slot"),
+            body: Some(json!({"slot": "2027-01-01T00:01:00Z"})),
+        };
+        assert_eq!(action.what, take);
+    }
+}

@@ -1,0 +1,112 @@
+//! The times that expressions name where clocks are set, and what is no expression.
+
+use tidemark_events::samples::stated;
+
+use super::*;
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn schedule(expression: &str, zone: &str) -> Schedule {
+    Schedule::read(expression, zone).unwrap()
+}
+
+/// The first slots after a time.
+fn slots<const N: usize>(expression: &str, zone: &str, after: &str) -> [String; N] {
+    let schedule = schedule(expression, zone);
+    let mut last = time(after);
+    [(); N].map(|()| {
+        last = schedule.next_after(last).unwrap();
+        last.format("%m-%d %H:%M").to_string()
+    })
+}
+
+#[test]
+fn a_local_time_that_is_left_out_runs_at_the_first_moment_after_it() {
+    // New York goes from 02:00 to 03:00, which is 07:00 UTC.
+    let daily = slots("30 2 * * *", "America/New_York", "2027-03-13T00:00:00Z");
+    assert_eq!(daily, ["03-13 07:30", "03-14 07:00", "03-15 06:30"]);
+    // Cairo goes from midnight to 01:00.
+    let midnight = slots("0 0 * * *", "Africa/Cairo", "2027-04-29T00:00:00Z");
+    assert_eq!(midnight, ["04-29 22:00", "04-30 21:00"]);
+}
+
+#[test]
+fn a_local_time_that_comes_twice_runs_the_first_time() {
+    // New York goes from 02:00 back to 01:00, which is 06:00 UTC.
+    let daily = slots("30 1 * * *", "America/New_York", "2026-10-31T12:00:00Z");
+    assert_eq!(daily, ["11-01 05:30", "11-02 06:30"]);
+    // Lord Howe goes back by half an hour, from 02:00 to 01:30, which is 15:00 UTC of the day before.
+    let half = slots("45 1 * * *", "Australia/Lord_Howe", "2027-04-03T00:00:00Z");
+    assert_eq!(half, ["04-03 14:45", "04-04 15:15"]);
+}
+
+#[test]
+fn an_hour_with_a_star_or_a_step_runs_whenever_the_clock_shows_it() {
+    let every = slots("30 * * * *", "America/New_York", "2026-11-01T05:00:00Z");
+    assert_eq!(every, ["11-01 05:30", "11-01 06:30", "11-01 07:30"]);
+    let spring = slots("30 * * * *", "America/New_York", "2027-03-14T06:00:00Z");
+    assert_eq!(spring, ["03-14 06:30", "03-14 07:30", "03-14 08:30"]);
+    let whole = slots("0 * * * *", "America/New_York", "2027-03-14T05:30:00Z");
+    assert_eq!(whole, ["03-14 06:00", "03-14 07:00", "03-14 08:00"]);
+    let steps = slots(
+        "*/15 * * * *",
+        "Australia/Lord_Howe",
+        "2027-04-03T14:40:00Z",
+    );
+    assert_eq!(steps, ["04-03 14:45", "04-03 15:00", "04-03 15:15"]);
+}
+
+#[test]
+fn named_hours_run_once_each_although_a_clock_is_set_between_them() {
+    let midnight = slots("0 0 * * *", "Europe/London", "2027-03-27T12:00:00Z");
+    assert_eq!(midnight, ["03-28 00:00", "03-28 23:00", "03-29 23:00"]);
+    let two = slots("0 1,13 * * *", "Europe/London", "2027-03-27T12:00:00Z");
+    assert_eq!(two, ["03-27 13:00", "03-28 01:00", "03-28 12:00"]);
+    let back = slots("0 1,13 * * *", "Europe/London", "2026-10-24T14:00:00Z");
+    assert_eq!(back, ["10-25 00:00", "10-25 13:00"]);
+}
+
+#[test]
+fn six_fields_begin_with_seconds() {
+    let schedule = schedule("*/20 * * * * *", "UTC");
+    let next = schedule.next_after(time("2027-01-01T00:00:19.5Z"));
+    assert_eq!(next, Some(time("2027-01-01T00:00:20Z")));
+}
+
+#[test]
+fn the_newest_slot_and_those_before_it_are_found() {
+    let schedule = schedule("* * * * * *", "UTC");
+    let (from, until) = (time("2027-01-01T00:00:00Z"), time("2027-02-01T00:00:00.7Z"));
+    let newest = schedule.newest(from, until);
+    assert_eq!(newest, Some(time("2027-02-01T00:00:00Z")));
+    assert_eq!(schedule.count(from, until, 1_000), 1_000);
+    assert_eq!(schedule.count(from, time("2027-01-01T00:00:07Z"), 1_000), 7);
+    assert_eq!(schedule.newest(from, from), None);
+}
+
+#[test]
+fn what_names_no_time_is_refused() {
+    let refused = |expression: &str, zone: &str| {
+        let (expression, zone) = (stated(expression), stated(zone));
+        Schedule::new(&expression, &zone, time("2027-01-01T00:00:00Z")).unwrap_err()
+    };
+    assert_eq!(refused("0 0 30 2 *", "UTC"), ScheduleError::NeverDue);
+    assert_eq!(refused("0 0 1 * MON", "UTC"), ScheduleError::TwoDays);
+    assert_eq!(refused("0 0 * * *", "Mars/Base"), ScheduleError::Zone);
+    for expression in [
+        "@daily",
+        "* * * *",
+        "60 * * * *",
+        "0 0 * * * * 2027",
+        "a b * * *",
+        "* * * * * * *",
+    ] {
+        let error = refused(expression, "UTC");
+        assert!(
+            matches!(error, ScheduleError::Expression(_)),
+            "{expression}: {error}"
+        );
+    }
+}

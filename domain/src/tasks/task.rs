@@ -1,0 +1,216 @@
+//! Tasks: the state, and what rules know of it. The commands are in files of their own.
+
+mod control;
+mod define;
+mod error;
+mod slot;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use tidemark_events::tasks::task::{Event, NextSlot, Plan, RunResult, Trigger, Tzdb};
+use tidemark_events::{KeyedHash, Moment, Stored, TaskId, TaskRunId, Timestamp, UserId};
+
+pub use control::{Pause, Resume, Retire};
+pub use define::{Define, NewPlan};
+pub use error::Error;
+pub use slot::{RunNow, TakeSlot};
+
+use crate::decision::refusals;
+use crate::identity::access;
+use crate::tasks::schedule::{Schedule, tzdb};
+use crate::{AggregateState, Claim, ClaimScope, Refusal, Stop, View};
+
+/// What the rules know of a task that is not retired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The task.
+    pub id: TaskId,
+    /// The user whose task it is.
+    pub owner_id: UserId,
+    /// The keyed hash of the owner and the URL.
+    pub url_hash: KeyedHash,
+    /// Which of the owner's places it takes.
+    pub place: u32,
+    /// When it is due; none if it runs on request only.
+    pub plan: Option<Plan>,
+    /// The slot that is due next.
+    pub next: Option<NextSlot>,
+    /// The run that is not over; none if there is none.
+    pub open_run: Option<TaskRunId>,
+    /// Since when all runs have failed; none if the last one did not.
+    pub failing_since: Option<Stored<Moment>>,
+    /// Whether it waits to be resumed.
+    pub is_paused: bool,
+}
+
+/// The state of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// There is no such task.
+    #[default]
+    None,
+    /// The task runs, or is paused.
+    Defined(Box<Terms>),
+    /// The task never runs again.
+    Retired {
+        /// The user whose task it was.
+        owner_id: UserId,
+    },
+}
+
+impl AggregateState for Task {
+    type Event = Event;
+
+    const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Defined {
+                task_id,
+                owner_id,
+                url_hash,
+                place,
+                plan,
+                next,
+                ..
+            } => {
+                *self = Self::Defined(Box::new(Terms {
+                    id: *task_id,
+                    owner_id: *owner_id,
+                    url_hash: url_hash.clone(),
+                    place: *place,
+                    plan: plan.clone(),
+                    next: next.clone(),
+                    open_run: None,
+                    failing_since: None,
+                    is_paused: false,
+                }));
+            }
+            Event::Retired { owner_id, .. } => {
+                *self = Self::Retired {
+                    owner_id: *owner_id,
+                };
+            }
+            Event::SlotTaken { .. }
+            | Event::SlotsSkipped { .. }
+            | Event::RunEnded { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. } => {
+                if let Self::Defined(terms) = self {
+                    terms.evolve(event);
+                }
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::None | Self::Retired { .. } => 0,
+            Self::Defined(terms) => {
+                let of_plan = |plan: &Plan| plan.cron.len() + plan.zone.len();
+                size_of::<Terms>() + terms.url_hash.0.len() + terms.plan.as_ref().map_or(0, of_plan)
+            }
+        }
+    }
+}
+
+impl Terms {
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::SlotTaken {
+                run_id,
+                trigger,
+                next,
+                ..
+            } => {
+                self.open_run = Some(*run_id);
+                if *trigger == Trigger::Schedule {
+                    self.next.clone_from(next);
+                }
+            }
+            Event::SlotsSkipped { next, .. } => self.next.clone_from(next),
+            Event::RunEnded {
+                result,
+                failing_since,
+                ..
+            } => {
+                self.open_run = None;
+                self.failing_since = match result {
+                    RunResult::Succeeded => None,
+                    RunResult::Failed => *failing_since,
+                };
+            }
+            Event::Paused { .. } => {
+                self.is_paused = true;
+                self.open_run = None;
+            }
+            Event::Resumed { next, .. } => {
+                self.is_paused = false;
+                self.failing_since = None;
+                self.next.clone_from(next);
+            }
+            Event::Defined { .. } | Event::Retired { .. } => {}
+        }
+    }
+
+    /// The claim that the URL has one task.
+    fn url_claim(&self) -> Claim {
+        url_claim(&self.url_hash)
+    }
+
+    /// The claim on its place.
+    fn place_claim(&self) -> Claim {
+        place_claim(self.owner_id, self.place)
+    }
+}
+
+/// The claim of a task on its URL, of which its owner has one task at a time.
+fn url_claim(url_hash: &KeyedHash) -> Claim {
+    Claim::new(ClaimScope::TaskUrl, &url_hash.0)
+}
+
+/// The claim of a task on one of the places that its owner has.
+fn place_claim(owner_id: UserId, place: u32) -> Claim {
+    Claim::new(ClaimScope::TaskPlace, format_args!("{owner_id}/{place}"))
+}
+
+/// The slot of a plan after a time; `None` if there is none.
+fn next_slot(plan: &Plan, schedule: &Schedule, after: Timestamp) -> Option<NextSlot> {
+    let slot = schedule.next_after(after)?;
+    let due_at = slot + TimeDelta::milliseconds(i64::from(plan.delay_ms));
+    let tzdb = Tzdb::try_from(tzdb().to_owned()).ok()?;
+    Some(NextSlot {
+        slot: Moment::nearest(slot).into(),
+        due_at: Moment::nearest(due_at).into(),
+        tzdb: tzdb.into(),
+    })
+}
+
+/// The task, unless it is none or retired.
+pub(crate) fn find<'a>(view: &View<'a>, id: TaskId) -> Result<&'a Terms, Stop> {
+    match view.get::<Task>(id.0)? {
+        Task::None => Err(Error::NotFound.into()),
+        Task::Retired { .. } => Err(Error::Retired.into()),
+        Task::Defined(terms) => Ok(terms),
+    }
+}
+
+/// The task, if it is the caller's own. Of others nobody learns that they exist.
+fn find_own<'a>(view: &View<'a>, id: TaskId) -> Result<&'a Terms, Stop> {
+    let user = access::user(view)?;
+    match view.get::<Task>(id.0)? {
+        Task::Defined(terms) if terms.owner_id == user => Ok(terms),
+        Task::Retired { owner_id } if *owner_id == user => Err(Error::Retired.into()),
+        Task::None | Task::Defined(_) | Task::Retired { .. } => Err(Error::NotFound.into()),
+    }
+}
+
+/// How [`find_own`] refuses.
+fn own_refusals() -> Vec<Refusal> {
+    let own = refusals([Error::NotFound, Error::Retired]);
+    [access::user_refusals(), own].concat()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! How owners pause, resume and retire their tasks.
+
+use tidemark_events::TaskId;
+use tidemark_events::tasks::task::{Event, PauseReason, SkipReason};
+
+use super::slot::{Skipped, read_schedule};
+use super::{Error, Terms, find_own, next_slot, own_refusals};
+use crate::decision::refusals;
+use crate::tasks::task_run;
+use crate::{Command, Refusal, Stop, View, Write};
+
+/// Pauses a task of the user who sends the command. A run that is not over is cancelled.
+#[derive(Clone, Debug)]
+pub struct Pause {
+    /// The task.
+    pub task_id: TaskId,
+}
+
+impl Command for Pause {
+    fn name(&self) -> &'static str {
+        "pause_task"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        [own_refusals(), refusals([Error::Paused])].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let task = find_own(view, self.task_id)?;
+        if task.is_paused {
+            return Err(Error::Paused.into());
+        }
+        let paused = Event::Paused {
+            task_id: task.id,
+            owner_id: task.owner_id,
+            reason: PauseReason::Owner,
+        };
+        Ok(cancelling(view, task)?
+            .into_iter()
+            .chain([Write::event(task.id.0, paused)])
+            .collect())
+    }
+}
+
+/// Resumes a task of the user who sends the command. The slots since it was paused are skipped.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    /// The task.
+    pub task_id: TaskId,
+}
+
+impl Command for Resume {
+    fn name(&self) -> &'static str {
+        "resume_task"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        [own_refusals(), refusals([Error::NotPaused])].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let task = find_own(view, self.task_id)?;
+        if !task.is_paused {
+            return Err(Error::NotPaused.into());
+        }
+        let mut writes = Vec::new();
+        let mut next = None;
+        if let Some(plan) = &task.plan {
+            let schedule = read_schedule(plan)?;
+            let skipped = Skipped::until(view.now(), task, &schedule);
+            writes.extend(skipped.map(|it| it.write(task, SkipReason::Paused, None)));
+            next = next_slot(plan, &schedule, view.now());
+        }
+        let resumed = Event::Resumed {
+            task_id: task.id,
+            owner_id: task.owner_id,
+            next,
+        };
+        writes.push(Write::event(task.id.0, resumed));
+        Ok(writes)
+    }
+}
+
+/// Retires a task of the user who sends the command, for ever. A run that is not over is cancelled.
+#[derive(Clone, Debug)]
+pub struct Retire {
+    /// The task.
+    pub task_id: TaskId,
+}
+
+impl Command for Retire {
+    fn name(&self) -> &'static str {
+        "retire_task"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        own_refusals()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let task = find_own(view, self.task_id)?;
+        let mut writes: Vec<_> = cancelling(view, task)?.into_iter().collect();
+        let retired = Event::Retired {
+            task_id: task.id,
+            owner_id: task.owner_id,
+        };
+        writes.push(Write::event(task.id.0, retired));
+        for claim in [task.url_claim(), task.place_claim()] {
+            view.owner(&claim)?;
+            writes.push(Write::Release(claim));
+        }
+        Ok(writes)
+    }
+}
+
+/// The write that cancels the run of a task that is not over, if there is one.
+fn cancelling(view: &View<'_>, task: &Terms) -> Result<Option<Write>, Stop> {
+    let cancel = |run_id| task_run::cancellation(view, run_id, task.id, task.owner_id);
+    task.open_run.map(cancel).transpose()
+}

@@ -1,0 +1,159 @@
+//! How users define tasks.
+
+use chrono::TimeDelta;
+use tidemark_events::tasks::task::{Event, Method, Missed, Name, Plan};
+use tidemark_events::{KeyedHash, Sealed, TaskId, Timestamp, UserId};
+
+use super::{Error, next_slot, place_claim, url_claim};
+use crate::decision::refusals;
+use crate::identity::access;
+use crate::tasks::destination::{Destination, DestinationError};
+use crate::tasks::schedule::{Schedule, ScheduleError};
+use crate::{Command, Refusal, Stop, View, Write};
+
+/// The least time for which a missed slot is of use unless the owner says otherwise, in seconds.
+const WINDOW_S: u32 = 3_600;
+/// The longest delay of a run, in milliseconds.
+const DELAY_MAX_MS: u32 = 15 * 60 * 1_000;
+
+/// When a task that somebody defines is due.
+#[derive(Clone, Debug)]
+pub struct NewPlan {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// What happens with slots that nobody took on time.
+    pub missed: Missed,
+    /// How long after its slot a run is of use, in seconds; none for the longer of the period and an hour.
+    pub window_s: Option<u32>,
+    /// The longest delay of a run, in seconds; none for a tenth of the period, and a quarter of an hour at most.
+    pub delay_max_s: Option<u32>,
+}
+
+/// Defines a task of the user who sends the command.
+#[derive(Clone, Debug)]
+pub struct Define {
+    /// The id of the new task.
+    pub task_id: TaskId,
+    /// The name.
+    pub name: Name,
+    /// What it calls.
+    pub destination: Destination,
+    /// The method of its calls.
+    pub method: Method,
+    /// The URL, the headers and the body of its calls, sealed as `task_call`.
+    pub call: Sealed,
+    /// The secret that signs its calls, sealed as `task_secret`.
+    pub secret: Sealed,
+    /// The keyed hash of the owner and the URL.
+    pub url_hash: KeyedHash,
+    /// When it is due; none if it runs on request only.
+    pub plan: Option<NewPlan>,
+    /// How many tasks a user may have.
+    pub tasks_max: u32,
+}
+
+impl Define {
+    /// The refusal of somebody who is not logged in, for whom nothing can be sealed.
+    #[must_use]
+    pub fn unauthenticated() -> Refusal {
+        access::Error::Login.into()
+    }
+
+    /// A place that the owner has left. The search begins at one that the id chooses, so that it seldom takes long.
+    fn place(&self, view: &View<'_>, owner_id: UserId) -> Result<u32, Stop> {
+        let first = hash(self.task_id) % self.tasks_max.max(1);
+        let places = (0..self.tasks_max).map(|step| (first + step) % self.tasks_max);
+        for place in places {
+            if view.owner(&place_claim(owner_id, place))?.is_none() {
+                return Ok(place);
+            }
+        }
+        Err(Error::TooMany(self.tasks_max).into())
+    }
+
+    fn plan(&self, now: Timestamp) -> Option<Plan> {
+        let new = self.plan.as_ref()?;
+        let period_ms = period_ms(&new.schedule, now);
+        let period_s = u32::try_from(period_ms / 1_000).unwrap_or(u32::MAX);
+        let tenth = u32::try_from(period_ms / 10).unwrap_or(u32::MAX);
+        let stated = new.delay_max_s.map(|it| it.saturating_mul(1_000));
+        let delay_max_ms = stated.unwrap_or(tenth).min(tenth).min(DELAY_MAX_MS);
+        Some(Plan {
+            cron: new.schedule.expression.clone().into(),
+            zone: new.schedule.zone_name.clone().into(),
+            missed: new.missed,
+            window_s: new.window_s.unwrap_or(period_s.max(WINDOW_S)),
+            delay_ms: hash(self.task_id) % (delay_max_ms + 1),
+        })
+    }
+}
+
+impl Command for Define {
+    fn name(&self) -> &'static str {
+        "define_task"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([
+            Error::TooMany(0),
+            Error::Duplicate(TaskId(uuid::Uuid::nil())),
+            Error::Destination(DestinationError::Private),
+            Error::Schedule(ScheduleError::Expression(String::new())),
+            Error::Schedule(ScheduleError::Zone),
+            Error::Schedule(ScheduleError::TwoDays),
+            Error::Schedule(ScheduleError::NeverDue),
+        ]);
+        [access::user_refusals(), own].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let owner_id = access::user(view)?;
+        let url_claim = url_claim(&self.url_hash);
+        if let Some(task) = view.owner(&url_claim)? {
+            return Err(Error::Duplicate(TaskId(task)).into());
+        }
+        let place = self.place(view, owner_id)?;
+        let plan = self.plan(view.now());
+        let next = match (&plan, &self.plan) {
+            (Some(plan), Some(new)) => next_slot(plan, &new.schedule, view.now()),
+            _ => None,
+        };
+        let id = self.task_id.0;
+        let defined = Event::Defined {
+            task_id: self.task_id,
+            owner_id,
+            name: self.name.clone().into(),
+            method: self.method,
+            host: self.destination.host.clone().into(),
+            call: self.call.clone(),
+            secret: self.secret.clone(),
+            url_hash: self.url_hash.clone(),
+            place,
+            plan,
+            next,
+        };
+        Ok(vec![
+            Write::event(id, defined),
+            Write::Claim(url_claim, id),
+            Write::Claim(place_claim(owner_id, place), id),
+        ])
+    }
+}
+
+/// The time between the next two slots, in milliseconds; 0 if there are no two.
+fn period_ms(schedule: &Schedule, now: Timestamp) -> u64 {
+    let first = schedule.next_after(now);
+    let second = first.and_then(|first| schedule.next_after(first));
+    let period = match (first, second) {
+        (Some(first), Some(second)) => second - first,
+        _ => TimeDelta::zero(),
+    };
+    u64::try_from(period.num_milliseconds()).unwrap_or(0)
+}
+
+/// A number that the id of a task stands for, spread over all numbers.
+fn hash(id: TaskId) -> u32 {
+    // The end of an id is random.
+    let [.., a, b, c, d] = *id.0.as_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}

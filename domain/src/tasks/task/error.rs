@@ -1,0 +1,172 @@
+//! Why a command on a task is refused.
+
+use tidemark_events::{TaskId, Timestamp};
+
+use crate::tasks::destination::DestinationError;
+use crate::tasks::schedule::ScheduleError;
+use crate::{Code, Reason, RefusalKind};
+
+/// Why a command on a task is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No task of the caller has that id.
+    #[error("you have no such task")]
+    NotFound,
+    /// The task never runs again.
+    #[error("the task is retired")]
+    Retired,
+    /// The task waits to be resumed.
+    #[error("the task is paused")]
+    Paused,
+    /// The task is not paused.
+    #[error("the task is not paused")]
+    NotPaused,
+    /// A run of the task is not over.
+    #[error("a run of the task is not over yet")]
+    Running,
+    /// The slot was taken or skipped, or the task does not wait for it.
+    #[error("the task does not wait for this slot")]
+    SlotOver,
+    /// The slot is taken at this time at the earliest.
+    #[error("the slot is not due before {0}")]
+    NotDue(Timestamp),
+    /// This task of the same owner calls the same URL.
+    #[error("the task {0} calls this URL already")]
+    Duplicate(TaskId),
+    /// The owner has as many tasks as a user may have.
+    #[error("you have {0} tasks, and may have no more")]
+    TooMany(u32),
+    /// The task must not call the URL.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// There is no such schedule.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+}
+
+impl Reason for Error {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::NotFound => RefusalKind::NotFound,
+            Self::Destination(_) | Self::Schedule(_) => RefusalKind::Invalid,
+            Self::Retired
+            | Self::Paused
+            | Self::NotPaused
+            | Self::Running
+            | Self::SlotOver
+            | Self::NotDue(_)
+            | Self::Duplicate(_)
+            | Self::TooMany(_) => RefusalKind::Conflict,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::NotFound => code(
+                "task_not_found",
+                "The caller has no task with this id.",
+                "Check the id.",
+            ),
+            Self::Retired => code(
+                "task_retired",
+                "The task is retired and never runs again.",
+                "Define another task.",
+            ),
+            Self::Paused => code("task_paused", "The task is paused.", "Resume it first."),
+            Self::NotPaused => code(
+                "task_not_paused",
+                "The task is not paused.",
+                "Nothing: it runs.",
+            ),
+            Self::Running => code(
+                "task_running",
+                "A run of the task is not over yet, and runs of one task do not overlap.",
+                "Wait until the run is over.",
+            ),
+            Self::SlotOver => code(
+                "task_slot_over",
+                "The slot was taken or skipped before, or the task does not wait for it.",
+                "Nothing: no slot runs twice.",
+            ),
+            Self::NotDue(_) => code(
+                "not_due",
+                "A timer came before the moment at which this may be done.",
+                "Send it again at `retry_at`.",
+            ),
+            Self::Duplicate(_) => code(
+                "task_exists",
+                "The caller has a task that calls this URL.",
+                "Use that task, which the detail names, or retire it first.",
+            ),
+            Self::TooMany(_) => code(
+                "too_many_tasks",
+                "The caller has as many tasks as a user may have.",
+                "Retire a task first.",
+            ),
+            Self::Destination(_) => code(
+                "destination_forbidden",
+                "Tasks must not call this URL: it is not encrypted, or its host or port is not one of the public web.",
+                "Name an https URL of the public internet.",
+            ),
+            Self::Schedule(error) => of_schedule(error),
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Destination(_) => Some("url"),
+            Self::Schedule(ScheduleError::Zone) => Some("zone"),
+            Self::Schedule(_) => Some("cron"),
+            Self::NotFound
+            | Self::Retired
+            | Self::Paused
+            | Self::NotPaused
+            | Self::Running
+            | Self::SlotOver
+            | Self::NotDue(_)
+            | Self::Duplicate(_)
+            | Self::TooMany(_) => None,
+        }
+    }
+
+    fn retry_at(&self) -> Option<Timestamp> {
+        if let Self::NotDue(at) = self {
+            Some(*at)
+        } else {
+            None
+        }
+    }
+}
+
+const fn code(name: &'static str, meaning: &'static str, what_to_do: &'static str) -> Code {
+    Code {
+        name,
+        meaning,
+        what_to_do,
+    }
+}
+
+const fn of_schedule(error: &ScheduleError) -> Code {
+    match error {
+        ScheduleError::Expression(_) => code(
+            "invalid_schedule",
+            "The text is no expression of cron with five fields, or with six that begin with seconds.",
+            "Correct the expression.",
+        ),
+        ScheduleError::Zone => code(
+            "unknown_time_zone",
+            "The database of IANA has no time zone of this name.",
+            "Name one that it has, such as Europe/Berlin.",
+        ),
+        ScheduleError::TwoDays => code(
+            "day_of_month_with_weekday",
+            "The expression names both a day of the month and a day of the week, which not everybody reads alike.",
+            "Name one of them, and write * for the other.",
+        ),
+        ScheduleError::NeverDue => code(
+            "never_due",
+            "The expression names no time within the next two years.",
+            "Correct the expression.",
+        ),
+    }
+}

@@ -1,0 +1,251 @@
+//! How slots are taken, by the clock and by owners, and which of them are skipped.
+
+use chrono::TimeDelta;
+use tidemark_events::tasks::task::{Event, Missed, NextSlot, Plan, SkipReason, Trigger};
+use tidemark_events::{Moment, Stored, TaskId, TaskRunId, Timestamp};
+
+use super::{Error, Terms, find, find_own, next_slot, own_refusals};
+use crate::decision::refusals;
+use crate::identity::access;
+use crate::tasks::schedule::{Schedule, ScheduleError};
+use crate::tasks::task_run;
+use crate::{Command, Refusal, Stop, View, Write};
+
+/// How late a run may begin where missed slots do not run: whoever takes slots is never on time to the second.
+const GRACE: TimeDelta = TimeDelta::seconds(10);
+/// The most missed slots that run one after another.
+const CATCH_UP_MAX: u32 = 100;
+/// Slots that are skipped are counted up to this number.
+const COUNTED_MAX: u32 = 1_000;
+/// When a slot is tried again that must wait for the run before it.
+const AFTER_RUN: TimeDelta = TimeDelta::seconds(1);
+
+/// The shortest time by which two slots differ.
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
+/// Takes a slot of a task once it is due. Only a service sends it.
+#[derive(Clone, Debug)]
+pub struct TakeSlot {
+    /// The task.
+    pub task_id: TaskId,
+    /// The slot that the task waits for.
+    pub slot: Moment,
+    /// The id of the new run.
+    pub run_id: TaskRunId,
+}
+
+impl Command for TakeSlot {
+    fn name(&self) -> &'static str {
+        "take_task_slot"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([
+            Error::NotFound,
+            Error::Retired,
+            Error::Paused,
+            Error::SlotOver,
+            Error::NotDue(Timestamp::UNIX_EPOCH),
+            Error::Schedule(ScheduleError::Zone),
+        ]);
+        [access::service_refusals(), own].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        let task = find(view, self.task_id)?;
+        if task.is_paused {
+            return Err(Error::Paused.into());
+        }
+        let (Some(plan), Some(next)) = (&task.plan, &task.next) else {
+            return Err(Error::SlotOver.into());
+        };
+        // The next slot is always above the last one that was taken or skipped, so none is taken twice.
+        if *next.slot != self.slot.timestamp() {
+            return Err(Error::SlotOver.into());
+        }
+        if view.now() < *next.due_at {
+            return Err(Error::NotDue(*next.due_at).into());
+        }
+        let due = Due {
+            schedule: read_schedule(plan)?,
+            task,
+            plan,
+            first: *next.slot,
+            now: view.now() - TimeDelta::milliseconds(i64::from(plan.delay_ms)),
+        };
+        due.take(self.run_id, view.now())
+    }
+}
+
+/// The slots of a task that are due.
+struct Due<'a> {
+    schedule: Schedule,
+    task: &'a Terms,
+    plan: &'a Plan,
+    /// The first of them.
+    first: Timestamp,
+    /// The time, without the delay by which the runs of this task begin after their slots.
+    now: Timestamp,
+}
+
+impl Due<'_> {
+    fn take(&self, run_id: TaskRunId, now: Timestamp) -> Result<Vec<Write>, Stop> {
+        let newest = self.schedule.newest(self.first - SECOND, self.now);
+        let newest = newest.unwrap_or(self.first);
+        let taken = match self.plan.missed {
+            Missed::Latest => self.in_time(newest, self.window()),
+            Missed::None => self.in_time(newest, GRACE),
+            Missed::All => self.oldest(newest),
+        };
+        if self.task.open_run.is_some() {
+            return match self.plan.missed {
+                Missed::All => Err(Error::NotDue(now + AFTER_RUN).into()),
+                Missed::Latest | Missed::None => Ok(self.skip(newest, SkipReason::Overlap)),
+            };
+        }
+        let Some(slot) = taken else {
+            return Ok(self.skip(newest, SkipReason::Missed));
+        };
+        let mut writes = Vec::new();
+        if slot > self.first
+            && let Some(last) = self.schedule.newest(self.first - SECOND, slot - SECOND)
+        {
+            let skipped = Skipped::between(self.first, last, &self.schedule);
+            writes.push(skipped.write(self.task, SkipReason::Missed, None));
+        }
+        let next = next_slot(self.plan, &self.schedule, slot);
+        writes.extend(taking(self.task, run_id, slot, Trigger::Schedule, next));
+        Ok(writes)
+    }
+
+    fn window(&self) -> TimeDelta {
+        TimeDelta::seconds(i64::from(self.plan.window_s))
+    }
+
+    fn in_time(&self, slot: Timestamp, late_max: TimeDelta) -> Option<Timestamp> {
+        (self.now - slot <= late_max).then_some(slot)
+    }
+
+    /// The oldest slot in the window, of as many as may run one after another.
+    fn oldest(&self, newest: Timestamp) -> Option<Timestamp> {
+        self.in_time(newest, self.window())?;
+        let earliest = (self.now - self.window()).max(self.first) - SECOND;
+        let count = |after| self.schedule.count(after, newest, CATCH_UP_MAX + 1);
+        if count(earliest) <= CATCH_UP_MAX {
+            return self.schedule.next_after(earliest);
+        }
+        let (mut too_many, mut few_enough) = (earliest, newest);
+        while few_enough - too_many > SECOND {
+            let middle = too_many + (few_enough - too_many) / 2;
+            if count(middle) > CATCH_UP_MAX {
+                too_many = middle;
+            } else {
+                few_enough = middle;
+            }
+        }
+        self.schedule.next_after(few_enough)
+    }
+
+    /// Skips all of them.
+    fn skip(&self, newest: Timestamp, reason: SkipReason) -> Vec<Write> {
+        let skipped = Skipped::between(self.first, newest, &self.schedule);
+        let next = next_slot(self.plan, &self.schedule, newest);
+        vec![skipped.write(self.task, reason, next)]
+    }
+}
+
+/// Slots that do not run.
+pub(super) struct Skipped {
+    from: Timestamp,
+    to: Timestamp,
+    count: u32,
+}
+
+impl Skipped {
+    fn between(from: Timestamp, to: Timestamp, schedule: &Schedule) -> Self {
+        let count = schedule.count(from - SECOND, to, COUNTED_MAX);
+        Self { from, to, count }
+    }
+
+    /// Those that the task has waited for, up to a time; `None` if none was due by then.
+    pub(super) fn until(now: Timestamp, task: &Terms, schedule: &Schedule) -> Option<Self> {
+        let from = *task.next.as_ref()?.slot;
+        let to = schedule.newest(from - SECOND, now)?;
+        Some(Self::between(from, to, schedule))
+    }
+
+    pub(super) fn write(self, task: &Terms, reason: SkipReason, next: Option<NextSlot>) -> Write {
+        let moment = |time| Stored::from(Moment::nearest(time));
+        Write::event(
+            task.id.0,
+            Event::SlotsSkipped {
+                task_id: task.id,
+                owner_id: task.owner_id,
+                from: moment(self.from),
+                to: moment(self.to),
+                count: self.count,
+                reason,
+                next,
+            },
+        )
+    }
+}
+
+/// Runs a task of the user who sends the command now, besides its schedule.
+#[derive(Clone, Debug)]
+pub struct RunNow {
+    /// The task.
+    pub task_id: TaskId,
+    /// The id of the new run.
+    pub run_id: TaskRunId,
+}
+
+impl Command for RunNow {
+    fn name(&self) -> &'static str {
+        "run_task"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        [own_refusals(), refusals([Error::Paused, Error::Running])].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let task = find_own(view, self.task_id)?;
+        if task.is_paused {
+            return Err(Error::Paused.into());
+        }
+        if task.open_run.is_some() {
+            return Err(Error::Running.into());
+        }
+        Ok(taking(task, self.run_id, view.now(), Trigger::Request, None).into())
+    }
+}
+
+/// The writes that request a run for a slot.
+fn taking(
+    task: &Terms,
+    run_id: TaskRunId,
+    slot: Timestamp,
+    trigger: Trigger,
+    next: Option<NextSlot>,
+) -> [Write; 2] {
+    let slot = Stored::from(Moment::nearest(slot));
+    let taken = Event::SlotTaken {
+        task_id: task.id,
+        owner_id: task.owner_id,
+        run_id,
+        slot,
+        trigger,
+        next,
+    };
+    [
+        Write::event(task.id.0, taken),
+        task_run::request(run_id, task.id, task.owner_id, slot, trigger),
+    ]
+}
+
+/// The schedule of a plan that was accepted before.
+pub(super) fn read_schedule(plan: &Plan) -> Result<Schedule, Stop> {
+    Schedule::read(&plan.cron, &plan.zone).map_err(|error| Error::from(error).into())
+}

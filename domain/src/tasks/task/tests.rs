@@ -1,0 +1,293 @@
+//! Which tasks may be defined, which slots run, and which are skipped.
+
+use tidemark_events::Event as AnyEvent;
+use tidemark_events::samples::{BIDDER, SELLER, TASK, TASK_RUN, at, moment, stated};
+use tidemark_events::tasks::task::{Missed, Plan, SkipReason, Trigger};
+
+use super::*;
+use crate::given::{Given, given, registered, sample, writes_of};
+use crate::tasks::destination::Destination;
+use crate::{Command, Reason, Write};
+
+/// The task of the sample, which is due at each full minute, with another rule for missed slots.
+fn defined(missed: Missed) -> AnyEvent {
+    let mut event = sample("task.defined");
+    if let AnyEvent::Task(Event::Defined {
+        plan: Some(plan), ..
+    }) = &mut event
+    {
+        plan.missed = missed;
+    }
+    event
+}
+
+fn task(missed: Missed) -> Given {
+    given([registered(SELLER), defined(missed)])
+}
+
+fn define() -> Define {
+    let AnyEvent::Task(Event::Defined {
+        call,
+        secret,
+        url_hash,
+        method,
+        ..
+    }) = sample("task.defined")
+    else {
+        panic!("not a definition")
+    };
+    let schedule = Schedule::new(&stated("* * * * *"), &stated("europe/berlin"), at(0));
+    Define {
+        task_id: TASK,
+        name: stated("Fetch prices"),
+        destination: Destination::new("https://hooks.example/", &[]).unwrap(),
+        method,
+        call,
+        secret,
+        url_hash,
+        plan: Some(define::NewPlan {
+            schedule: schedule.unwrap(),
+            missed: Missed::Latest,
+            window_s: None,
+            delay_max_s: Some(0),
+        }),
+        tasks_max: 2,
+    }
+}
+
+/// Takes the slot at so many seconds.
+fn take(second: i64) -> TakeSlot {
+    TakeSlot {
+        task_id: TASK,
+        slot: moment(second),
+        run_id: TASK_RUN,
+    }
+}
+
+/// The slots that were skipped by the writes, and the one that was taken, in seconds.
+fn slots(writes: &[Write]) -> (Vec<(i64, i64, u32, SkipReason)>, Option<i64>) {
+    let second = |time: &Stored<Moment>| (**time - at(0)).num_seconds();
+    let mut skipped = Vec::new();
+    let mut taken = None;
+    for write in writes {
+        match write {
+            Write::Event(
+                _,
+                AnyEvent::Task(Event::SlotsSkipped {
+                    from,
+                    to,
+                    count,
+                    reason,
+                    ..
+                }),
+            ) => {
+                skipped.push((second(from), second(to), *count, *reason));
+            }
+            Write::Event(_, AnyEvent::Task(Event::SlotTaken { slot, .. })) => {
+                taken = Some(second(slot));
+            }
+            Write::Event(..) | Write::Claim(..) | Write::Release(..) => {}
+        }
+    }
+    (skipped, taken)
+}
+
+#[test]
+fn a_user_defines_a_task_with_its_first_slot() {
+    let writes = given([registered(SELLER)])
+        .by(SELLER)
+        .when(define())
+        .unwrap();
+    assert_eq!(writes[..1], writes_of(["task.defined"]));
+    assert!(matches!(writes[1..], [Write::Claim(..), Write::Claim(..)]));
+}
+
+#[test]
+fn a_url_has_one_task_of_an_owner_and_an_owner_a_bounded_number() {
+    let user = || given([registered(SELLER)]).by(SELLER);
+    let url = url_claim(&define().url_hash);
+    let again = user().claimed(url, TASK.0).when(define());
+    assert_eq!(again, Err(Error::Duplicate(TASK).into()));
+    let first = user().claimed(place_claim(SELLER, 0), TASK_RUN.0);
+    assert!(first.when(define()).is_ok());
+    let both = user()
+        .claimed(place_claim(SELLER, 0), TASK_RUN.0)
+        .claimed(place_claim(SELLER, 1), TASK.0);
+    assert_eq!(both.when(define()), Err(Error::TooMany(2).into()));
+}
+
+#[test]
+fn a_slot_is_taken_when_it_is_due_and_once() {
+    let clock = || task(Missed::Latest).by_service();
+    let taken = clock().at(at(60)).when(take(60));
+    assert_eq!(
+        taken,
+        Ok(writes_of(["task.slot_taken", "task_run.requested"]))
+    );
+    let early = clock().at(at(59)).when(take(60)).unwrap_err();
+    assert_eq!((early.code.name, early.retry_at), ("not_due", Some(at(60))));
+    let again = clock()
+        .and([sample("task.slot_taken")])
+        .at(at(200))
+        .when(take(60));
+    assert_eq!(again, Err(Error::SlotOver.into()));
+}
+
+#[test]
+fn the_clock_takes_no_slot_of_a_task_that_is_paused_or_retired() {
+    for (event_type, error) in [
+        ("task.paused", Error::Paused),
+        ("task.retired", Error::Retired),
+    ] {
+        let task = task(Missed::Latest).and([sample(event_type)]);
+        assert_eq!(
+            task.by_service().at(at(60)).when(take(60)),
+            Err(error.into())
+        );
+    }
+}
+
+#[test]
+fn of_missed_slots_the_newest_runs_unless_the_owner_wants_none_or_all() {
+    let after = |missed, second| {
+        let given = task(missed).by_service().at(at(second));
+        slots(&given.when(take(60)).unwrap())
+    };
+    let missed = SkipReason::Missed;
+    assert_eq!(
+        after(Missed::Latest, 200),
+        (vec![(60, 120, 2, missed)], Some(180))
+    );
+    // Nobody can take a slot on time to the second.
+    assert_eq!(
+        after(Missed::None, 185),
+        (vec![(60, 120, 2, missed)], Some(180))
+    );
+    assert_eq!(after(Missed::None, 200), (vec![(60, 180, 3, missed)], None));
+    assert_eq!(after(Missed::All, 200), (vec![], Some(60)));
+    // The window is an hour, and at most 100 run.
+    assert_eq!(
+        after(Missed::All, 7_230),
+        (vec![(60, 3_600, 60, missed)], Some(3_660))
+    );
+    assert_eq!(
+        after(Missed::Latest, 90_000),
+        (vec![(60, 89_940, 1_000, missed)], Some(90_000))
+    );
+}
+
+#[test]
+fn at_most_a_hundred_missed_slots_run_one_after_another() {
+    let mut event = defined(Missed::All);
+    if let AnyEvent::Task(Event::Defined {
+        plan: Some(Plan { window_s, .. }),
+        ..
+    }) = &mut event
+    {
+        *window_s = 86_400;
+    }
+    let task = given([event]).by_service().at(at(12_000));
+    let found = slots(&task.when(take(60)).unwrap());
+    assert_eq!(
+        found,
+        (vec![(60, 6_000, 100, SkipReason::Missed)], Some(6_060))
+    );
+}
+
+#[test]
+fn runs_do_not_overlap() {
+    let running = |missed| task(missed).and([sample("task.slot_taken")]);
+    let skipped = running(Missed::Latest)
+        .by_service()
+        .at(at(120))
+        .when(take(120));
+    assert_eq!(skipped, Ok(writes_of(["task.slots_skipped"])));
+    let waits = running(Missed::All)
+        .by_service()
+        .at(at(120))
+        .when(take(120));
+    assert_eq!(waits.unwrap_err().retry_at, Some(at(121)));
+    let run = RunNow {
+        task_id: TASK,
+        run_id: TASK_RUN,
+    };
+    let refused = running(Missed::Latest).by(SELLER).when(run);
+    assert_eq!(refused, Err(Error::Running.into()));
+}
+
+#[test]
+fn an_owner_runs_a_task_besides_its_schedule() {
+    let run = RunNow {
+        task_id: TASK,
+        run_id: TASK_RUN,
+    };
+    let mut task = task(Missed::Latest).by(SELLER).at(at(7));
+    let writes = task.execute(run).unwrap();
+    let [
+        Write::Event(_, AnyEvent::Task(Event::SlotTaken { trigger, next, .. })),
+        _,
+    ] = &writes[..]
+    else {
+        panic!("a slot and a run: {writes:?}");
+    };
+    assert_eq!((*trigger, next), (Trigger::Request, &None));
+    // The schedule goes on, and its slot is skipped while the run is not over.
+    let scheduled = task.by_service().at(at(60)).when(take(60)).unwrap();
+    assert_eq!(slots(&scheduled).0, [(60, 60, 1, SkipReason::Overlap)]);
+}
+
+#[test]
+fn a_task_that_is_paused_skips_its_slots_until_it_is_resumed() {
+    let running = || {
+        let run = [sample("task.slot_taken"), sample("task_run.requested")];
+        task(Missed::Latest).and(run).by(SELLER)
+    };
+    let paused = running().when(Pause { task_id: TASK });
+    assert_eq!(paused, Ok(writes_of(["task_run.cancelled", "task.paused"])));
+    let again = running()
+        .and([sample("task.paused")])
+        .when(Pause { task_id: TASK });
+    assert_eq!(again, Err(Error::Paused.into()));
+
+    let mut paused = task(Missed::Latest)
+        .and([sample("task.paused")])
+        .by(SELLER)
+        .at(at(130));
+    let writes = paused.execute(Resume { task_id: TASK }).unwrap();
+    assert_eq!(slots(&writes).0, [(60, 120, 2, SkipReason::Paused)]);
+    assert_eq!(writes[1..], writes_of(["task.resumed"]));
+    let again = paused.when(Resume { task_id: TASK });
+    assert_eq!(again, Err(Error::NotPaused.into()));
+}
+
+#[test]
+fn a_task_that_is_retired_leaves_its_claims_and_never_runs_again() {
+    let AnyEvent::Task(Event::Defined { url_hash, .. }) = sample("task.defined") else {
+        panic!("not a definition")
+    };
+    let mut task = task(Missed::Latest)
+        .claimed(url_claim(&url_hash), TASK.0)
+        .claimed(place_claim(SELLER, 0), TASK.0)
+        .by(SELLER);
+    let writes = task.execute(Retire { task_id: TASK }).unwrap();
+    assert_eq!(writes[..1], writes_of(["task.retired"]));
+    assert!(task.claims.is_empty());
+    let again = task.when(Retire { task_id: TASK });
+    assert_eq!(again, Err(Error::Retired.into()));
+}
+
+#[test]
+fn nobody_else_learns_of_a_task() {
+    fn assert_hidden<C: Command>(command: C) {
+        let stranger = given([registered(BIDDER), sample("task.defined")]).by(BIDDER);
+        let code = stranger.when(command).unwrap_err().code;
+        assert_eq!(code, Error::NotFound.code());
+    }
+    assert_hidden(Pause { task_id: TASK });
+    assert_hidden(Resume { task_id: TASK });
+    assert_hidden(Retire { task_id: TASK });
+    assert_hidden(RunNow {
+        task_id: TASK,
+        run_id: TASK_RUN,
+    });
+}

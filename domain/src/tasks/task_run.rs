@@ -1,0 +1,316 @@
+//! Runs of tasks: what came of each attempt to call the URL, and whether another one follows.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use tidemark_events::tasks::task;
+use tidemark_events::tasks::task::{PauseReason, RunResult, Trigger};
+use tidemark_events::tasks::task_run::{Event, Outcome};
+use tidemark_events::{Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, UserId};
+
+use crate::decision::refusals;
+use crate::identity::access;
+use crate::tasks::task::{Terms, find};
+use crate::{AggregateState, Code, Command, Reason, Refusal, RefusalKind, Stop, View, Write};
+
+/// After so many days of nothing but failures a task is paused.
+const FAILING_MAX: TimeDelta = TimeDelta::days(5);
+/// What a server may ask for as the pause before the next attempt, in seconds.
+const RETRY_AFTER_S: std::ops::RangeInclusive<u32> = 1..=86_400;
+
+/// Why a command on a run is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No run has that id.
+    #[error("there is no such run")]
+    NotFound,
+    /// The run is over.
+    #[error("the run is over")]
+    Over,
+    /// The attempt is on record.
+    #[error("what came of the attempt is on record")]
+    Recorded,
+}
+
+impl Reason for Error {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::NotFound => RefusalKind::NotFound,
+            Self::Over | Self::Recorded => RefusalKind::Conflict,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::NotFound => Code {
+                name: "task_run_not_found",
+                meaning: "No run of a task has this id.",
+                what_to_do: "Check the id.",
+            },
+            Self::Over => Code {
+                name: "task_run_over",
+                meaning: "The run of the task is over.",
+                what_to_do: "Nothing: no further attempt counts.",
+            },
+            Self::Recorded => Code {
+                name: "task_attempt_recorded",
+                meaning: "What came of this attempt is on record, or it does not follow the one before.",
+                what_to_do: "Nothing: the first record counts.",
+            },
+        }
+    }
+}
+
+/// The state of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskRun {
+    /// There is no such run.
+    #[default]
+    None,
+    /// Attempts are made.
+    Open {
+        /// The task.
+        task_id: TaskId,
+        /// Why the run was requested.
+        trigger: Trigger,
+        /// The attempts so far.
+        attempts: u32,
+    },
+    /// No attempt is made any more.
+    Over,
+}
+
+impl AggregateState for TaskRun {
+    type Event = Event;
+
+    const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Requested {
+                task_id, trigger, ..
+            } => {
+                *self = Self::Open {
+                    task_id: *task_id,
+                    trigger: *trigger,
+                    attempts: 0,
+                };
+            }
+            Event::Attempted { attempt, .. } => {
+                if let Self::Open { attempts, .. } = self {
+                    *attempts = *attempt;
+                }
+            }
+            Event::Succeeded { .. } | Event::Failed { .. } | Event::Cancelled { .. } => {
+                *self = Self::Over;
+            }
+        }
+    }
+}
+
+/// Records what came of a call. Only a service sends it: the one that has called.
+#[derive(Clone, Debug)]
+pub struct RecordAttempt {
+    /// The run.
+    pub run_id: TaskRunId,
+    /// The number of the attempt, from 1 on.
+    pub attempt: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The HTTP status of the answer; none if there was no answer.
+    pub status: Option<u32>,
+    /// How long it took, in milliseconds.
+    pub ms: u32,
+    /// The beginning of the answer, sealed as `task_answer`.
+    pub answer: Option<Sealed>,
+    /// After how many seconds the server asks to be called again; none if it does not say.
+    pub retry_after_s: Option<u32>,
+    /// The pauses before the attempts after the first, in milliseconds.
+    pub pauses_ms: Vec<u64>,
+}
+
+impl Command for RecordAttempt {
+    fn name(&self) -> &'static str {
+        "record_task_attempt"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::Over, Error::Recorded]);
+        let of_task = refusals([
+            crate::tasks::task::Error::NotFound,
+            crate::tasks::task::Error::Retired,
+        ]);
+        [access::service_refusals(), own, of_task].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        let (task_id, trigger, attempts) = match view.get::<TaskRun>(self.run_id.0)? {
+            TaskRun::None => return Err(Error::NotFound.into()),
+            TaskRun::Over => return Err(Error::Over.into()),
+            TaskRun::Open {
+                task_id,
+                trigger,
+                attempts,
+            } => (*task_id, *trigger, *attempts),
+        };
+        if self.attempt != attempts + 1 {
+            return Err(Error::Recorded.into());
+        }
+        let task = find(view, task_id)?;
+        let next_at = self.next_at(view.now(), task, trigger);
+        let mut writes = vec![self.attempted(task, next_at)];
+        if self.outcome == Outcome::Delivered {
+            writes.extend(self.succeeded(task));
+        } else if next_at.is_none() {
+            writes.extend(self.failed(task, view.now()));
+        }
+        Ok(writes)
+    }
+}
+
+impl RecordAttempt {
+    /// When the next attempt is made; `None` if none is. Those of a run that the schedule asked for are made before the next
+    /// slot.
+    fn next_at(&self, now: Timestamp, task: &Terms, trigger: Trigger) -> Option<Timestamp> {
+        match self.outcome {
+            Outcome::Delivered | Outcome::Gone | Outcome::OwnerErased => return None,
+            Outcome::Refused
+            | Outcome::TimedOut
+            | Outcome::Unreachable
+            | Outcome::AddressForbidden => {}
+        }
+        let index = usize::try_from(self.attempt).ok()?.checked_sub(1)?;
+        let pause = *self.pauses_ms.get(index)?;
+        let pause = pause + pause / 100 * u64::from(self.percent());
+        let asked = self.retry_after_s.map(|asked| {
+            let seconds = asked.clamp(*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end());
+            u64::from(seconds) * 1_000
+        });
+        let pause = i64::try_from(asked.unwrap_or(pause)).ok()?;
+        let at = now.checked_add_signed(TimeDelta::milliseconds(pause))?;
+        let is_too_late = task.next.as_ref().is_some_and(|next| at >= *next.slot);
+        match trigger {
+            Trigger::Schedule if is_too_late => None,
+            Trigger::Schedule | Trigger::Request => Some(at),
+        }
+    }
+
+    /// By how many percent the pause is longer, from 0 to 20, so that runs that failed together are not tried together.
+    fn percent(&self) -> u32 {
+        let [.., last] = *self.run_id.0.as_bytes();
+        (u32::from(last) + 7 * self.attempt) % 21
+    }
+
+    fn attempted(&self, task: &Terms, next_at: Option<Timestamp>) -> Write {
+        let attempted = Event::Attempted {
+            task_run_id: self.run_id,
+            task_id: task.id,
+            owner_id: task.owner_id,
+            attempt: self.attempt,
+            outcome: self.outcome,
+            status: self.status,
+            ms: self.ms,
+            answer: self.answer.clone(),
+            next_at: next_at.map(|at| Moment::nearest(at).into()),
+        };
+        Write::event(self.run_id.0, attempted)
+    }
+
+    fn succeeded(&self, task: &Terms) -> [Write; 2] {
+        let succeeded = Event::Succeeded {
+            task_run_id: self.run_id,
+            task_id: task.id,
+            owner_id: task.owner_id,
+        };
+        [
+            Write::event(self.run_id.0, succeeded),
+            self.ended(task, RunResult::Succeeded, None),
+        ]
+    }
+
+    fn failed(&self, task: &Terms, now: Timestamp) -> Vec<Write> {
+        let failed = Event::Failed {
+            task_run_id: self.run_id,
+            task_id: task.id,
+            owner_id: task.owner_id,
+        };
+        let since = task.failing_since.unwrap_or(Moment::nearest(now).into());
+        let reason = match self.outcome {
+            Outcome::Gone => Some(PauseReason::Gone),
+            Outcome::OwnerErased => Some(PauseReason::OwnerErased),
+            Outcome::Delivered
+            | Outcome::Refused
+            | Outcome::TimedOut
+            | Outcome::Unreachable
+            | Outcome::AddressForbidden => {
+                (now - *since >= FAILING_MAX).then_some(PauseReason::Failing)
+            }
+        };
+        let pause = reason.map(|reason| task::Event::Paused {
+            task_id: task.id,
+            owner_id: task.owner_id,
+            reason,
+        });
+        [
+            Write::event(self.run_id.0, failed),
+            self.ended(task, RunResult::Failed, Some(since)),
+        ]
+        .into_iter()
+        .chain(pause.map(|pause| Write::event(task.id.0, pause)))
+        .collect()
+    }
+
+    fn ended(
+        &self,
+        task: &Terms,
+        result: RunResult,
+        failing_since: Option<Stored<Moment>>,
+    ) -> Write {
+        let ended = task::Event::RunEnded {
+            task_id: task.id,
+            owner_id: task.owner_id,
+            run_id: self.run_id,
+            result,
+            failing_since,
+        };
+        Write::event(task.id.0, ended)
+    }
+}
+
+/// The write that requests a run.
+pub(crate) fn request(
+    task_run_id: TaskRunId,
+    task_id: TaskId,
+    owner_id: UserId,
+    slot: Stored<Moment>,
+    trigger: Trigger,
+) -> Write {
+    let requested = Event::Requested {
+        task_run_id,
+        task_id,
+        owner_id,
+        slot,
+        trigger,
+    };
+    Write::event(task_run_id.0, requested)
+}
+
+/// The write that cancels a run. The run is read first, so that an attempt that is recorded meanwhile is seen.
+pub(crate) fn cancellation(
+    view: &View<'_>,
+    task_run_id: TaskRunId,
+    task_id: TaskId,
+    owner_id: UserId,
+) -> Result<Write, Stop> {
+    view.get::<TaskRun>(task_run_id.0)?;
+    let cancelled = Event::Cancelled {
+        task_run_id,
+        task_id,
+        owner_id,
+    };
+    Ok(Write::event(task_run_id.0, cancelled))
+}
+
+#[cfg(test)]
+mod tests;

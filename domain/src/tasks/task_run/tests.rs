@@ -1,0 +1,148 @@
+//! When a run is tried again, and when it is over.
+
+use tidemark_events::Event as AnyEvent;
+use tidemark_events::samples::{SELLER, TASK, TASK_RUN, at, moment};
+
+use super::*;
+use crate::given::{Given, given, sample, writes_of};
+
+fn attempt(outcome: Outcome) -> RecordAttempt {
+    RecordAttempt {
+        run_id: TASK_RUN,
+        attempt: 1,
+        outcome,
+        status: Some(503),
+        ms: 12,
+        answer: None,
+        retry_after_s: None,
+        pauses_ms: vec![5_000, 10_000],
+    }
+}
+
+/// A run that the owner asked for, besides a schedule with a slot at second 60.
+fn requested(trigger: Trigger) -> Given {
+    let mut run = sample("task_run.requested");
+    if let AnyEvent::TaskRun(Event::Requested {
+        trigger: of_run, ..
+    }) = &mut run
+    {
+        *of_run = trigger;
+    }
+    given([sample("task.defined"), run]).by_service().at(at(10))
+}
+
+/// In how many milliseconds the next attempt is made.
+fn next_ms(given: &Given, command: RecordAttempt) -> Option<i64> {
+    let writes = given.when(command).unwrap();
+    let Write::Event(_, AnyEvent::TaskRun(Event::Attempted { next_at, .. })) = &writes[0] else {
+        panic!("an attempt: {writes:?}")
+    };
+    next_at.map(|next_at| (*next_at - at(10)).num_milliseconds())
+}
+
+fn ended(result: RunResult, failing_since: Option<i64>) -> Write {
+    let ended = task::Event::RunEnded {
+        task_id: TASK,
+        owner_id: SELLER,
+        run_id: TASK_RUN,
+        result,
+        failing_since: failing_since.map(|second| moment(second).into()),
+    };
+    Write::event(TASK.0, ended)
+}
+
+#[test]
+fn a_run_succeeds_with_the_first_call_that_does() {
+    let run = requested(Trigger::Schedule);
+    let writes = run.when(attempt(Outcome::Delivered)).unwrap();
+    assert_eq!(writes[1..2], writes_of(["task_run.succeeded"]));
+    assert_eq!(writes[2..], [ended(RunResult::Succeeded, None)]);
+}
+
+#[test]
+fn a_call_that_fails_is_made_again_after_a_pause_that_is_up_to_a_fifth_longer() {
+    let run = requested(Trigger::Request);
+    let next = next_ms(&run, attempt(Outcome::TimedOut)).unwrap();
+    assert!((5_000..=6_000).contains(&next), "{next}");
+    let asked = RecordAttempt {
+        retry_after_s: Some(3_600),
+        ..attempt(Outcome::Refused)
+    };
+    assert_eq!(next_ms(&run, asked), Some(3_600_000));
+    for (asked, used) in [(0, 1_000), (u32::MAX, 86_400_000)] {
+        let asked = RecordAttempt {
+            retry_after_s: Some(asked),
+            ..attempt(Outcome::Refused)
+        };
+        assert_eq!(next_ms(&run, asked), Some(used));
+    }
+}
+
+#[test]
+fn a_run_of_the_schedule_is_tried_again_before_the_next_slot_only() {
+    let run = requested(Trigger::Schedule);
+    assert!(next_ms(&run, attempt(Outcome::Unreachable)).is_some());
+    let late = requested(Trigger::Schedule).at(at(56));
+    let writes = late.when(attempt(Outcome::Unreachable)).unwrap();
+    assert_eq!(writes[1..2], writes_of(["task_run.failed"]));
+    assert_eq!(writes[2..], [ended(RunResult::Failed, Some(56))]);
+}
+
+#[test]
+fn a_run_fails_when_no_attempt_is_left() {
+    let last = RecordAttempt {
+        pauses_ms: Vec::new(),
+        ..attempt(Outcome::Refused)
+    };
+    let writes = requested(Trigger::Request).when(last).unwrap();
+    assert_eq!(writes[1..2], writes_of(["task_run.failed"]));
+}
+
+#[test]
+fn a_server_that_is_gone_an_owner_who_is_and_days_of_failure_pause_the_task() {
+    let pause = |given: Given, outcome, attempt: fn(Outcome) -> RecordAttempt| {
+        let writes = given.when(attempt(outcome)).unwrap();
+        match writes.last() {
+            Some(Write::Event(_, AnyEvent::Task(task::Event::Paused { reason, .. }))) => {
+                Some(*reason)
+            }
+            _ => None,
+        }
+    };
+    let run = || requested(Trigger::Request);
+    assert_eq!(
+        pause(run(), Outcome::Gone, attempt),
+        Some(PauseReason::Gone)
+    );
+    let erased = pause(run(), Outcome::OwnerErased, attempt);
+    assert_eq!(erased, Some(PauseReason::OwnerErased));
+    let last = |outcome| RecordAttempt {
+        pauses_ms: Vec::new(),
+        ..attempt(outcome)
+    };
+    // The sample has failed since second 150.
+    let failing = |seconds: i64| run().and([sample("task.run_ended")]).at(at(150 + seconds));
+    assert_eq!(
+        pause(failing(432_000), Outcome::Refused, last),
+        Some(PauseReason::Failing)
+    );
+    assert_eq!(pause(failing(431_999), Outcome::Refused, last), None);
+}
+
+#[test]
+fn each_attempt_is_recorded_once_and_none_after_the_end() {
+    let tried = requested(Trigger::Request).and([sample("task_run.attempted")]);
+    let again = tried.when(attempt(Outcome::Delivered));
+    assert_eq!(again, Err(Error::Recorded.into()));
+    for end in [
+        "task_run.succeeded",
+        "task_run.failed",
+        "task_run.cancelled",
+    ] {
+        let over = requested(Trigger::Request).and([sample(end)]);
+        let late = over.when(attempt(Outcome::Delivered));
+        assert_eq!(late, Err(Error::Over.into()));
+    }
+    let unknown = given([]).by_service().when(attempt(Outcome::Delivered));
+    assert_eq!(unknown, Err(Error::NotFound.into()));
+}
