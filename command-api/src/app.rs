@@ -112,6 +112,22 @@ impl App {
         Ok((location.header(accepted.stream_id), response(&accepted)).into_response())
     }
 
+    /// Executes a submission that creates something, and answers as [`Self::answer_created`] does, with what `show` makes of it
+    /// in place of the usual body.
+    ///
+    /// # Errors
+    /// The problem to answer.
+    pub async fn answer_created_with<B: Serialize>(
+        &self,
+        submission: Submission,
+        location: Location,
+        show: impl FnOnce(AcceptedBody) -> B,
+    ) -> Result<Response, Problem> {
+        let accepted = self.executor.execute(submission).await?;
+        let headers = location.header(accepted.stream_id);
+        Ok((headers, response_with(&accepted, show)).into_response())
+    }
+
     /// A command with what the request says about it. `status` is what is answered if it is accepted.
     ///
     /// # Errors
@@ -155,6 +171,13 @@ impl App {
 }
 
 fn response(accepted: &Accepted) -> Response {
+    response_with(accepted, |body| body)
+}
+
+fn response_with<B: Serialize>(
+    accepted: &Accepted,
+    show: impl FnOnce(AcceptedBody) -> B,
+) -> Response {
     let token = Token {
         timeline: accepted.timeline,
         position: accepted.position,
@@ -164,7 +187,7 @@ fn response(accepted: &Accepted) -> Response {
         id: accepted.stream_id,
         version: accepted.version,
     };
-    let mut response = (accepted.status, token, [etag(version)], Json(body)).into_response();
+    let mut response = (accepted.status, token, [etag(version)], Json(show(body))).into_response();
     if accepted.replayed {
         response
             .headers_mut()

@@ -7,6 +7,8 @@ mod identity;
 mod market;
 mod messaging;
 mod operations;
+mod sealed_value;
+mod tasks;
 
 use axum::Router;
 use tidemark_platform::{http, openapi};
@@ -38,6 +40,7 @@ fn routes() -> (OpenApiRouter<App>, OpenApiRouter<App>) {
         .merge(market::router())
         .merge(audit::router())
         .merge(messaging::router())
-        .merge(operations::router());
+        .merge(operations::router())
+        .merge(tasks::router());
     (OpenApiRouter::default().merge(identity::router()), others)
 }

@@ -179,6 +179,14 @@ impl SubjectKeys {
         })
     }
 
+    /// The key of a subject that exists. `None` if it was destroyed, because the subject was erased.
+    ///
+    /// # Errors
+    /// [`SealError::Storage`] if Postgres does not answer; [`SealError::Broken`] if the key was altered.
+    pub async fn key_of(&self, subject: UserId) -> Result<Option<SubjectKey>, SealError> {
+        self.cached((subject, FIRST_VERSION)).await
+    }
+
     /// Unseals a value of the field with this name. `None` means that its key was destroyed, because
     /// the subject was erased.
     ///
@@ -187,13 +195,16 @@ impl SubjectKeys {
     /// answer.
     pub async fn unseal(&self, field: &str, sealed: &Sealed) -> Result<Option<String>, SealError> {
         let id = (sealed.subject, sealed.key_version);
-        let key = self.cache.try_get_with(id, self.fetch(id)).await.map_err(
-            |error: Arc<SealError>| match &*error {
-                SealError::Storage(error) => SealError::Storage(Arc::clone(error)),
-                SealError::Broken | SealError::KeyLength => SealError::Broken,
-            },
-        )?;
+        let key = self.cached(id).await?;
         key.map(|key| key.unseal(field, sealed)).transpose()
+    }
+
+    async fn cached(&self, id: (UserId, i32)) -> Result<Option<SubjectKey>, SealError> {
+        let found = self.cache.try_get_with(id, self.fetch(id)).await;
+        found.map_err(|error: Arc<SealError>| match &*error {
+            SealError::Storage(error) => SealError::Storage(Arc::clone(error)),
+            SealError::Broken | SealError::KeyLength => SealError::Broken,
+        })
     }
 
     async fn fetch(

@@ -22,6 +22,7 @@ mod redis;
 mod relay;
 mod sealing;
 mod services;
+mod tasks;
 mod telemetry;
 
 pub use auth::Auth;
@@ -41,6 +42,7 @@ pub use redis::Redis;
 pub use relay::Relay;
 pub use sealing::Sealing;
 pub use services::ServiceGrant;
+pub use tasks::Tasks;
 pub use telemetry::{LogFormat, Telemetry};
 
 use std::collections::{BTreeMap, HashMap};
@@ -101,6 +103,8 @@ pub struct Config {
     pub object_store: ObjectStore,
     #[garde(dive)]
     pub mail: Mail,
+    #[garde(dive)]
+    pub tasks: Tasks,
     #[garde(dive)]
     pub telemetry: Telemetry,
 }
@@ -206,6 +210,12 @@ impl Config {
                 self.reactor.effect_timeout_ms,
                 "mail.dialog_timeout_ms` + `mail.answer_timeout_ms` + `mail.quit_timeout_ms",
                 self.mail.longest_ms(),
+            ),
+            (
+                "reactor.effect_timeout_ms",
+                self.reactor.effect_timeout_ms,
+                "tasks.call_timeout_ms",
+                self.tasks.call_timeout_ms,
             ),
         ] {
             if let Err(error) = longer_than(shorter, limit)(&value, &()) {

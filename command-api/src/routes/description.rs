@@ -30,6 +30,7 @@ use crate::error::Error;
         (name = "services", description = "What only other parts of Tidemark may send. A service authenticates \
                                           by a secret of the configuration."),
         (name = "sessions", description = "Users log in, refresh their tokens, and log out."),
+        (name = "tasks", description = "Users have URLs called on a schedule or on request."),
         (name = "users", description = "People register, and admins grant and revoke roles.")
     )
 )]
@@ -67,7 +68,8 @@ fn describe(operation: &mut Described<'_>) {
         operation.takes(Header::CAUSATION_ID);
         operation.takes(Header::REACTOR);
     }
-    if operation.answers_schema(|name| name == "Accepted") {
+    // The secret of a task follows from its id, so that the answer can be given again without having been stored.
+    if operation.answers_schema(|name| matches!(name, "Accepted" | "DefinedTask")) {
         describe_idempotency(operation);
         operation.answers(Header::ETAG);
     } else {

@@ -1,0 +1,46 @@
+//! Section `[tasks]`.
+
+#![expect(missing_docs, reason = "`default.toml` documents each setting")]
+
+use garde::Validate;
+use serde::Deserialize;
+
+use super::bounds::positive;
+use super::list;
+
+/// The most pauses between attempts that can be configured.
+const PAUSES_MAX: usize = 50;
+
+/// What tasks may call, and how often.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+pub struct Tasks {
+    #[garde(range(min = 1, max = 10_000))]
+    pub per_user_max: u32,
+    #[serde(deserialize_with = "list::deserialize")]
+    pub allowed_private_hosts: Vec<String>,
+    #[serde(deserialize_with = "list::deserialize")]
+    #[garde(length(max = PAUSES_MAX), custom(are_numbers))]
+    pub retry_pauses_ms: Vec<String>,
+    #[garde(custom(positive))]
+    pub call_timeout_ms: u64,
+}
+
+impl Tasks {
+    /// The pauses before the attempts after the first, in milliseconds.
+    #[must_use]
+    pub fn pauses_ms(&self) -> Vec<u64> {
+        let pauses = self.retry_pauses_ms.iter();
+        pauses.filter_map(|it| it.parse().ok()).collect()
+    }
+}
+
+fn are_numbers(texts: &[String], (): &()) -> garde::Result {
+    match texts.iter().find(|it| it.parse::<u32>().is_err()) {
+        Some(text) => Err(garde::Error::new(format!(
+            "must hold numbers, and {text} is none"
+        ))),
+        None => Ok(()),
+    }
+}
