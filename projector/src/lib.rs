@@ -12,6 +12,7 @@ mod rebuilding;
 mod roles;
 mod run;
 mod sharing;
+mod tasks;
 
 pub mod cli;
 

@@ -37,6 +37,7 @@ use crate::rebuilding::controller::Controller;
 use crate::roles::Role;
 use crate::sharing::assignment_runner::AssignmentRunner;
 use crate::sharing::build::Build;
+use crate::tasks::webhook::CallUrl;
 
 /// Runs these parts of a projector until `shutdown`, and then gives its assignments back to the other projectors, within
 /// `http.drain_ms`. The listener serves `/livez`, `/readyz` and `/metrics`.
@@ -252,11 +253,16 @@ fn wake(
 
 /// The effects that the configuration has a destination for. Those of others wait in the table of actions.
 fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
-    let Some(mail) = SendMail::from_config(config, pool.clone())? else {
-        tracing::info!("mails wait, since neither mail.smtp_host nor mail.folder is set");
-        return Ok(Effects::new());
-    };
-    Ok(vec![Arc::new(mail)])
+    let mut effects = Effects::new();
+    match CallUrl::from_config(config, pool.clone())? {
+        Some(call) => effects.push(Arc::new(call)),
+        None => tracing::info!("calls of tasks wait, since sealing.master_key is not set"),
+    }
+    match SendMail::from_config(config, pool.clone())? {
+        Some(mail) => effects.push(Arc::new(mail)),
+        None => tracing::info!("mails wait, since neither mail.smtp_host nor mail.folder is set"),
+    }
+    Ok(effects)
 }
 
 fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {

@@ -1,0 +1,5 @@
+//! The effect of tasks: calls of the URLs that users named.
+
+mod http_client;
+mod signature;
+pub(crate) mod webhook;

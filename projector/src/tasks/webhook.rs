@@ -1,0 +1,309 @@
+//! The effect that calls the URL of a task. It tries once; whether it is tried again is decided by the command that records
+//! what came of it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::DateTime;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Method, Response};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use serde_json::json;
+use tidemark_domain::tasks::destination::Destination;
+use tidemark_domain::tasks::processes::task_caller;
+use tidemark_domain::tasks::processes::task_caller::Call;
+use tidemark_event_store::{Log, SealError, SubjectKeys, TimedPool};
+use tidemark_events::tasks::task_run::Outcome;
+use tidemark_events::tasks::{task, task_run};
+use tidemark_events::{Event, Sealed, Timestamp, UserId};
+use tidemark_platform::Config;
+use uuid::Uuid;
+
+use super::http_client::{client, is_forbidden};
+use super::signature::sign;
+use crate::error::{Error, with_causes};
+use crate::reacting::effects::{Effect, Performed};
+
+/// The most that is read of an answer.
+const READ_BYTES_MAX: usize = 64 * 1_024;
+/// The most that is kept of it.
+const KEPT_BYTES_MAX: usize = 1_024;
+/// The most keys that are kept in memory.
+const KEYS_CACHED_MAX: u64 = 10_000;
+/// More events than a run has.
+const RUN_EVENTS_MAX: i64 = 200;
+/// The pause after a failure of Postgres.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Calls the URLs of tasks.
+pub(crate) struct CallUrl {
+    client: Client,
+    keys: SubjectKeys,
+    log: Log,
+    allowed: Vec<String>,
+}
+
+/// What a task calls, as it was sealed.
+#[derive(Deserialize)]
+struct Request {
+    url: String,
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+}
+
+/// What came of a call.
+struct Attempt {
+    outcome: Outcome,
+    status: Option<u16>,
+    answer: Vec<u8>,
+    retry_after_s: Option<u32>,
+}
+
+impl Attempt {
+    const fn without_answer(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            status: None,
+            answer: Vec::new(),
+            retry_after_s: None,
+        }
+    }
+}
+
+/// The events of a task that say what it calls.
+struct Defined {
+    owner_id: UserId,
+    method: task::Method,
+    call: Sealed,
+    secret: Sealed,
+}
+
+#[async_trait]
+impl Effect for CallUrl {
+    const NAME: &'static str = task_caller::WEBHOOK;
+    type Body = Call;
+
+    async fn perform(&self, call: Call, _: i32) -> Performed {
+        let begun = Instant::now();
+        match self.attempt(&call).await {
+            Ok((attempt, answer)) => Performed::Over {
+                path: format!("/v1/task-runs/{}/attempts", call.run_id),
+                body: json!({
+                    "attempt": call.attempt,
+                    "outcome": attempt.outcome,
+                    "status": attempt.status,
+                    "ms": u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX),
+                    "answer": answer,
+                    "retry_after_s": attempt.retry_after_s,
+                }),
+            },
+            Err(reason) => Performed::Later {
+                after: PAUSE,
+                reason,
+            },
+        }
+    }
+}
+
+impl CallUrl {
+    /// What the configuration says; none if it has no key by which URLs are unsealed.
+    ///
+    /// # Errors
+    /// If the key is none, or TLS cannot be set up.
+    pub(crate) fn from_config(config: &Config, pool: TimedPool) -> Result<Option<Self>, Error> {
+        let settings = &config.tasks;
+        let master = config.sealing.master_key.expose_secret();
+        if master.is_empty() {
+            return Ok(None);
+        }
+        let master = STANDARD.decode(master).map_err(|_| SealError::KeyLength)?;
+        let ttl = Duration::from_secs(config.sealing.key_cache_s);
+        let timeout = Duration::from_millis(settings.call_timeout_ms);
+        Ok(Some(Self {
+            client: client(&settings.allowed_private_hosts, timeout)?,
+            keys: SubjectKeys::new(pool.clone(), &master, ttl, KEYS_CACHED_MAX)?,
+            log: Log::new(pool),
+            allowed: settings.allowed_private_hosts.clone(),
+        }))
+    }
+
+    /// Calls once, unless the run is over, and returns what came of it with the sealed beginning of the answer. What fails
+    /// within Tidemark is no attempt.
+    async fn attempt(&self, call: &Call) -> Result<(Attempt, Option<Sealed>), String> {
+        if !self.is_awaited(call).await? {
+            // The command is refused, since the run is over or has the attempt, and with that the action is done.
+            return Ok((Attempt::without_answer(Outcome::Unreachable), None));
+        }
+        let defined = self.defined(call.task_id.0).await?;
+        let request = self.unseal("task_call", &defined.call).await?;
+        let secret = self.unseal("task_secret", &defined.secret).await?;
+        let (Some(request), Some(secret)) = (request, secret) else {
+            return Ok((Attempt::without_answer(Outcome::OwnerErased), None));
+        };
+        let request: Request = serde_json::from_str(&request).map_err(|it| it.to_string())?;
+        let now = self.log.now().await.map_err(|it| with_causes(&it))?;
+        let attempt = self
+            .send(call, defined.method, request, &secret, now)
+            .await?;
+        let answer = self.sealed_answer(&defined, &attempt).await?;
+        Ok((attempt, answer))
+    }
+
+    /// Whether the attempt is the next one of a run that is not over.
+    async fn is_awaited(&self, call: &Call) -> Result<bool, String> {
+        let events = self.log.stream(call.run_id.0, 0, RUN_EVENTS_MAX).await;
+        let events = events.map_err(|error| with_causes(&error))?;
+        let mut attempts = 0;
+        for recorded in events {
+            let event = recorded.decode().map_err(|error| with_causes(&error))?;
+            if let Event::TaskRun(event) = event {
+                match event {
+                    task_run::Event::Requested { .. } => {}
+                    task_run::Event::Attempted { attempt, .. } => attempts = attempt,
+                    task_run::Event::Succeeded { .. }
+                    | task_run::Event::Failed { .. }
+                    | task_run::Event::Cancelled { .. } => return Ok(false),
+                }
+            }
+        }
+        Ok(call.attempt == attempts + 1)
+    }
+
+    /// What the first event of a task says.
+    async fn defined(&self, task_id: Uuid) -> Result<Defined, String> {
+        let events = self.log.stream(task_id, 0, 1).await;
+        let events = events.map_err(|error| with_causes(&error))?;
+        let first = events.first().map(tidemark_events::Recorded::decode);
+        match first.transpose().map_err(|error| with_causes(&error))? {
+            Some(Event::Task(task::Event::Defined {
+                owner_id,
+                method,
+                call,
+                secret,
+                ..
+            })) => Ok(Defined {
+                owner_id,
+                method,
+                call,
+                secret,
+            }),
+            _ => Err("the log has no such task".to_owned()),
+        }
+    }
+
+    async fn unseal(&self, field: &str, sealed: &Sealed) -> Result<Option<String>, String> {
+        let unsealed = self.keys.unseal(field, sealed).await;
+        unsealed.map_err(|error| with_causes(&error))
+    }
+
+    async fn send(
+        &self,
+        call: &Call,
+        method: task::Method,
+        request: Request,
+        secret: &str,
+        now: Timestamp,
+    ) -> Result<Attempt, String> {
+        // The client asks no resolver about addresses, and settings may have changed since the task was defined.
+        let Ok(destination) = Destination::new(&request.url, &self.allowed) else {
+            return Ok(Attempt::without_answer(Outcome::AddressForbidden));
+        };
+        let method = match method {
+            task::Method::Get => Method::GET,
+            task::Method::Post => Method::POST,
+            task::Method::Put => Method::PUT,
+            task::Method::Delete => Method::DELETE,
+        };
+        let id = call.run_id.to_string();
+        let body = request.body.unwrap_or_default();
+        let second = now.timestamp();
+        let signature = sign(secret, &id, second, &body).ok_or("the secret is none")?;
+        let mut sending = self.client.request(method, destination.url);
+        for (name, value) in request.headers {
+            sending = sending.header(name, value);
+        }
+        sending = sending
+            .header("webhook-id", id)
+            .header("webhook-timestamp", second)
+            .header("webhook-signature", signature);
+        if !body.is_empty() {
+            sending = sending.body(body);
+        }
+        Ok(match sending.send().await {
+            Ok(response) => answered(response, now).await,
+            Err(error) => Attempt::without_answer(failure(&error)),
+        })
+    }
+
+    /// The beginning of the answer, sealed; none if it is empty or the owner was erased meanwhile.
+    async fn sealed_answer(
+        &self,
+        defined: &Defined,
+        attempt: &Attempt,
+    ) -> Result<Option<Sealed>, String> {
+        let answer = String::from_utf8_lossy(&attempt.answer);
+        let kept = &answer[..answer.floor_char_boundary(KEPT_BYTES_MAX)];
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let key = self.keys.key_of(defined.owner_id).await;
+        let key = key.map_err(|error| with_causes(&error))?;
+        let seal = |key: tidemark_event_store::SubjectKey| key.seal("task_answer", kept);
+        let sealed = key.map(seal).transpose();
+        sealed.map_err(|error| with_causes(&error))
+    }
+}
+
+/// What came of a call that was answered.
+async fn answered(mut response: Response, now: Timestamp) -> Attempt {
+    let status = response.status();
+    let retry_after_s = retry_after_s(response.headers(), now);
+    let mut answer = Vec::new();
+    let mut read = 0;
+    while read < READ_BYTES_MAX {
+        match response.chunk().await {
+            Ok(None) => break,
+            Ok(Some(chunk)) => {
+                read += chunk.len();
+                let room = KEPT_BYTES_MAX.saturating_sub(answer.len());
+                answer.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            }
+            Err(error) => return Attempt::without_answer(failure(&error)),
+        }
+    }
+    let outcome = match status.as_u16() {
+        200..=299 => Outcome::Delivered,
+        410 => Outcome::Gone,
+        _ => Outcome::Refused,
+    };
+    Attempt {
+        outcome,
+        status: Some(status.as_u16()),
+        answer,
+        retry_after_s,
+    }
+}
+
+fn failure(error: &reqwest::Error) -> Outcome {
+    if is_forbidden(error) {
+        Outcome::AddressForbidden
+    } else if error.is_timeout() {
+        Outcome::TimedOut
+    } else {
+        Outcome::Unreachable
+    }
+}
+
+/// After how many seconds the server asks to be called again: a number, or a date.
+fn retry_after_s(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let seconds = match text.parse::<i64>() {
+        Ok(seconds) => seconds,
+        Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now).num_seconds(),
+    };
+    u32::try_from(seconds).ok()
+}
