@@ -7,6 +7,7 @@ mod identity;
 mod market;
 mod messaging;
 mod operations;
+mod tasks;
 
 use garde::Validate;
 use serde::Deserialize;
@@ -45,6 +46,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(market::router())
         .merge(messaging::router())
         .merge(operations::router())
+        .merge(tasks::router())
 }
 
 /// The description of this API for clients, with its `limits`.

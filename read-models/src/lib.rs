@@ -22,6 +22,7 @@ pub mod messaging;
 #[cfg(feature = "next-build")]
 pub mod next_build;
 pub mod operations;
+pub mod tasks;
 
 #[cfg(test)]
 mod testing;
@@ -48,6 +49,8 @@ macro_rules! for_each_read_model {
             $name::<$crate::messaging::preferences::Preferences> $($call)+,
             $name::<$crate::market::product::Product> $($call)+,
             $name::<$crate::identity::profile::Profile> $($call)+,
+            $name::<$crate::tasks::task::Task> $($call)+,
+            $name::<$crate::tasks::task_run::TaskRun> $($call)+,
         ], $name $($call)+)
     };
 }

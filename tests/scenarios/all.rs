@@ -21,4 +21,5 @@ mod messaging;
 mod observability;
 mod operations;
 mod projection;
+mod tasks;
 mod traces;

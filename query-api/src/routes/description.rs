@@ -26,6 +26,7 @@ use crate::error::{Error, NamedBy};
         (name = "notifications", description = "What the user who asks is told, and by which channels."),
         (name = "operations", description = "How everything is that follows the log, for operators."),
         (name = "products", description = "What is or was for sale."),
+        (name = "tasks", description = "Users see their tasks, and what came of each run."),
         (name = "users", description = "What users may know of themselves and of others.")
     )
 )]

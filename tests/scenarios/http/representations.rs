@@ -4,6 +4,7 @@ use serde_json::json;
 use tidemark_tests::{Answer, App, Client, eventually};
 
 use super::description::has_one_document;
+use crate::tasks;
 
 /// The path of every document that one of the APIs describes, and of the descriptions themselves, each with a client that
 /// asks the API which has it.
@@ -14,6 +15,7 @@ async fn documents(app: &App) -> Vec<(Client, String)> {
     let reader = app.auditor().await;
     app.grant(&reader, "operator").await;
     let reader = app.log_in_again(&reader).await;
+    let (task, run) = tasks::cancelled_run(&reader).await;
     app.settle().await;
     let of_paths = [
         ("/v1/auctions/{id}", auction),
@@ -21,6 +23,8 @@ async fn documents(app: &App) -> Vec<(Client, String)> {
         ("/v1/products/{id}", product),
         ("/v1/categories/{id_or_slug}", market.category_id),
         ("/v1/sellers/{id}", market.seller.id),
+        ("/v1/tasks/{id}", task),
+        ("/v1/task-runs/{id}", run),
     ];
     let filled = |path: &str| {
         let path = path.replace("{code}", "internal");

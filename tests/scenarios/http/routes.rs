@@ -8,7 +8,7 @@ use serde_json::Value;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
-use crate::{audit, identity, market, messaging, operations};
+use crate::{audit, identity, market, messaging, operations, tasks};
 
 /// The largest body that a route takes unless it says otherwise.
 const BODY_BYTES_MAX: usize = 65_536;
@@ -21,6 +21,8 @@ pub(crate) enum Audience {
     Role(&'static str),
     /// The user that the object belongs to. All others are told that it does not exist.
     Owner,
+    /// Everybody who is logged in.
+    User,
     /// The service of this name.
     Service(&'static str),
 }
@@ -185,6 +187,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     routes.extend(market::routes(app).await);
     routes.extend(audit::routes(app).await);
     routes.extend(messaging::routes(app).await);
+    routes.extend(tasks::routes(app).await);
     routes.push(operations::repair(app));
     routes.push(operations::retry(app));
     routes.push(operations::drop_action(app));

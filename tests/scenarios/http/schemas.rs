@@ -122,7 +122,7 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 15] = [
+const LISTS: [(&str, &str); 17] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
@@ -136,6 +136,8 @@ const LISTS: [(&str, &str); 15] = [
     ("list_products", "Product"),
     ("list_reactors", "ReactorStatus"),
     ("list_read_models", "ShardStatus"),
+    ("list_task_runs", "TaskRun"),
+    ("list_tasks", "Task"),
     ("list_timelines", "Timeline"),
     ("list_won_auctions", "Auction"),
 ];

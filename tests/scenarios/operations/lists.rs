@@ -100,6 +100,8 @@ async fn each_list_is_read_in_pages() {
         "preferences",
         "product",
         "profile",
+        "task",
+        "task_run",
     ];
     assert_eq!(found, expected.map(|it| format!("\"{it}\"")));
     let cursor = operator.get("/v1/operations/actions?limit=1").await.ok();

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::replay::{assert_all_have_rows, assert_documents, assert_rows, differences};
 use super::shards::with_shards;
 use super::trade::trade;
+use crate::tasks::cancelled_run;
 
 const KILLS: usize = 5;
 /// A projector is killed once it has applied this many events.
@@ -128,6 +129,7 @@ async fn a_row_that_differs_from_a_replay_is_detected() {
     let auction = market.auction(json!({})).await;
     buyer.bid(auction, 1_000).await.ok();
     market.notification(buyer.id).await;
+    cancelled_run(&buyer).await;
     app.settle().await;
     assert_all_have_rows(&app).await;
     assert_rows(&app).await;

@@ -5,6 +5,8 @@ use serde_json::json;
 use tidemark_tests::{App, Market, User};
 use tokio_util::sync::CancellationToken;
 
+use crate::tasks::cancelled_run;
+
 const MARKETS: usize = 3;
 const BIDS: i64 = 4;
 
@@ -15,6 +17,7 @@ pub(super) async fn trade(app: &App, stop: &CancellationToken) {
 
 async fn trade_in_a_market(app: &App, stop: &CancellationToken) {
     let (market, buyer) = (app.market().await, app.user().await);
+    cancelled_run(&buyer).await;
     while !stop.is_cancelled() {
         app.category(Some(market.category_id)).await;
         market.draft().await;

@@ -1,0 +1,4 @@
+//! Read models of tasks and their runs.
+
+pub mod task;
+pub mod task_run;

@@ -1,0 +1,156 @@
+//! What a call says, and what becomes of its answer.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tidemark_tests::eventually;
+
+use super::receiver::{Receiver, application, define, outcomes, run};
+
+#[tokio::test]
+async fn a_task_calls_its_url_and_the_run_can_be_read() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let body = json!({
+        "headers": {"x-api-key": "k-4711", "content-type": "application/json"},
+        "body": "{\"prices\":true}",
+    });
+    let task = define(&user, &server.url("well"), body).await;
+    let run = run(&user, task).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(run["trigger"], "request");
+    assert_eq!(outcomes(&run), ["delivered 200"]);
+    let [call] = &server.calls(1).await[..] else {
+        panic!("one call");
+    };
+    assert_eq!((&*call.method, &*call.path), ("POST", "well"));
+    assert_eq!(call.body, "{\"prices\":true}");
+    assert_eq!(call.headers["x-api-key"], "k-4711");
+    assert_eq!(call.headers["webhook-id"], run["id"].as_str().unwrap());
+    let signature = call.headers["webhook-signature"].strip_prefix("v1,");
+    assert_eq!(STANDARD.decode(signature.unwrap()).unwrap().len(), 32);
+
+    let sql = "select data::text from events
+                union all
+               select coalesce(body::text, '') from reactor_actions
+                union all
+               select doc::text from task_rows
+                union all
+               select doc::text from task_run_rows";
+    let kept: Vec<String> = sqlx::query_scalar(sql)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
+    for secret in ["k-4711", "prices\\\"", "/well", "all is well", "whsec_"] {
+        let clear = kept.iter().find(|it| it.contains(secret));
+        assert_eq!(clear, None, "{secret} is kept in clear");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_fails_is_made_again_with_the_same_id() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("fails-twice"), json!({})).await;
+    let run = run(&user, task).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(
+        outcomes(&run),
+        ["refused 502", "refused 502", "delivered 200"]
+    );
+    let calls = server.calls(3).await;
+    let ids: Vec<_> = calls.iter().map(|it| &it.headers["webhook-id"]).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+#[tokio::test]
+async fn what_never_succeeds_fails_after_the_last_attempt() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("fails"), json!({})).await;
+    let run = run(&user, task).await;
+    assert_eq!(run["status"], "failed");
+    assert_eq!(outcomes(&run), ["refused 503"; 4]);
+    app.settle().await;
+    let task = user.get(&format!("/v1/tasks/{task}")).await.ok().body;
+    assert_eq!(task["last_result"], "failed");
+    assert_eq!(server.received().len(), 4);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed_and_silence_is_a_failure() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    for (how, outcome) in [("redirects", "refused 302"), ("silent", "timed_out null")] {
+        let task = define(&user, &server.url(how), json!({})).await;
+        let run = run(&user, task).await;
+        assert_eq!(outcomes(&run), [outcome; 4], "{how}");
+    }
+    assert!(server.received().iter().all(|call| call.path != "well"));
+}
+
+#[tokio::test]
+async fn a_long_answer_is_a_success_and_not_kept() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("long"), json!({})).await;
+    assert_eq!(outcomes(&run(&user, task).await), ["delivered 200"]);
+    let sql = "select max(length(data::text)) from events where type = 'task_run.attempted'";
+    let longest: i32 = sqlx::query_scalar(sql)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+    assert!(longest < 3_000, "{longest}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_pauses_its_task() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("gone"), json!({})).await;
+    assert_eq!(outcomes(&run(&user, task).await), ["gone 410"]);
+    let path = format!("/v1/tasks/{task}");
+    let paused = eventually("the pause", || async {
+        let task = user.get(&path).await.ok().body;
+        (task["status"] == "paused").then_some(task)
+    })
+    .await;
+    assert_eq!(paused["paused_for"], "gone");
+    let again = user.post_empty(&format!("{path}/run")).await;
+    again.problem(409, "task_paused");
+}
+
+#[tokio::test]
+async fn a_task_of_somebody_who_was_erased_calls_nobody() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("well"), json!({})).await;
+    sqlx::query("select destroy_subject_keys(subject) from subject_keys")
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(outcomes(&run(&user, task).await), ["owner_erased null"]);
+    assert_eq!(server.received().len(), 0);
+}
+
+#[tokio::test]
+async fn private_addresses_are_called_only_where_the_deployment_allows_it() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    for url in [
+        "https://127.0.0.2/".to_owned(),
+        "https://2130706434/".to_owned(),
+        "https://[::1]/".to_owned(),
+        "https://169.254.169.254/".to_owned(),
+        "https://localhost/".to_owned(),
+        "https://hooks.example:5432/".to_owned(),
+        "http://hooks.example/".to_owned(),
+    ] {
+        let task = json!({"name": "Inward", "url": url});
+        let answer = user.post("/v1/tasks", &task).await;
+        answer.problem(422, "destination_forbidden");
+        assert_eq!(answer.pointers(), ["/url"], "{url}");
+    }
+    let allowed = define(&user, &server.url("well"), json!({})).await;
+    assert_eq!(run(&user, allowed).await["status"], "succeeded");
+}

@@ -1,0 +1,173 @@
+//! When tasks run, and who may have them run.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tidemark_tests::eventually;
+
+use super::receiver::{Receiver, application, define, ready, run};
+
+const EACH_SECOND: &str = "* * * * * *";
+
+#[tokio::test]
+async fn a_task_runs_each_second_once_although_two_projectors_run() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let _second = app.another_projector().await;
+    let user = app.user().await;
+    let schedule = json!({"cron": EACH_SECOND, "zone": "Europe/Berlin", "delay_max_s": 0});
+    let task = define(&user, &server.url("well"), schedule).await;
+    server.calls(5).await;
+    let path = format!("/v1/tasks/{task}");
+    user.post_empty(&format!("{path}/pause")).await.ok();
+    app.settle().await;
+
+    let sql = "select data ->> 'slot' from events where type = 'task.slot_taken' order by position";
+    let slots: Vec<String> = sqlx::query_scalar(sql)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
+    let distinct: BTreeSet<_> = slots.iter().collect();
+    assert_eq!(distinct.len(), slots.len(), "{slots:?}");
+    let ids: Vec<_> = server
+        .received()
+        .into_iter()
+        .map(|it| it.headers["webhook-id"].clone())
+        .collect();
+    let distinct: BTreeSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "{ids:?}");
+
+    let runs = user
+        .get(&format!("{path}/runs?status=succeeded&limit=2"))
+        .await
+        .ok()
+        .body;
+    let runs_of = |page: &serde_json::Value| page["items"].as_array().unwrap().len();
+    assert_eq!(runs_of(&runs), 2, "{runs}");
+    let next = format!(
+        "{path}/runs?status=succeeded&limit=2&cursor={}",
+        runs["next"].as_str().unwrap()
+    );
+    assert_eq!(runs_of(&user.get(&next).await.ok().body), 2);
+    let listed = user.get("/v1/tasks").await.ok().body;
+    assert_eq!(listed["items"][0]["status"], "paused");
+}
+
+#[tokio::test]
+async fn a_slot_that_comes_while_a_run_goes_on_is_skipped_and_says_so() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let schedule = json!({"cron": EACH_SECOND, "zone": "UTC"});
+    let task = define(&user, &server.url("silent"), schedule).await;
+    let path = format!("/v1/tasks/{task}");
+    let skipped = eventually("a slot that is skipped", || async {
+        let answer = user.get(&path).await;
+        let skipped = answer.body["last_skipped"].clone();
+        skipped.is_object().then_some(skipped)
+    })
+    .await;
+    assert_eq!(skipped["reason"], "overlap");
+}
+
+#[tokio::test]
+async fn owners_pause_resume_and_retire_their_tasks() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let url = server.url("well");
+    let task = define(&user, &url, json!({"cron": EACH_SECOND, "zone": "UTC"})).await;
+    let path = format!("/v1/tasks/{task}");
+    server.calls(1).await;
+    user.post_empty(&format!("{path}/pause")).await.ok();
+    app.settle().await;
+    let before = server.received().len();
+    user.post_empty(&format!("{path}/run"))
+        .await
+        .problem(409, "task_paused");
+    user.post_empty(&format!("{path}/resume")).await.ok();
+    server.calls(before + 2).await;
+
+    let again = json!({"name": "Again", "url": url});
+    let refused = user.post("/v1/tasks", &again).await;
+    refused.problem(409, "task_exists");
+    assert!(refused.detail().contains(&task.to_string()), "{refused:?}");
+    let stranger = app.user().await;
+    for command in ["run", "pause", "resume", "retire"] {
+        let answer = stranger.post_empty(&format!("{path}/{command}")).await;
+        answer.problem(404, "task_not_found");
+    }
+    stranger.get(&path).await.problem(404, "not_found");
+    stranger
+        .get(&format!("{path}/runs"))
+        .await
+        .problem(404, "not_found");
+    // The same URL is another's own matter.
+    stranger.post("/v1/tasks", &again).await.ok();
+
+    user.post_empty(&format!("{path}/retire")).await.ok();
+    user.post_empty(&format!("{path}/resume"))
+        .await
+        .problem(409, "task_retired");
+    user.post("/v1/tasks", &again).await.ok();
+    app.settle().await;
+    let retired = user.get(&path).await.ok().body;
+    assert_eq!(
+        (&retired["status"], &retired["next_slot"]),
+        (&json!("retired"), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn schedules_that_name_no_time_and_tasks_over_the_bound_are_refused() {
+    let app = tidemark_tests::App::builder()
+        .set("TIDEMARK_TASKS__PER_USER_MAX", 2)
+        .start()
+        .await;
+    let user = app.user().await;
+    for (cron, zone, code, pointer) in [
+        ("0 0 30 2 *", "UTC", "never_due", "/cron"),
+        ("0 0 1 * MON", "UTC", "day_of_month_with_weekday", "/cron"),
+        ("0 0 * * *", "Mars/Base", "unknown_time_zone", "/zone"),
+        ("@daily", "UTC", "invalid_schedule", "/cron"),
+    ] {
+        let task =
+            json!({"name": "No", "url": "https://hooks.example/", "cron": cron, "zone": zone});
+        let answer = user.post("/v1/tasks", &task).await;
+        answer.problem(422, code);
+        assert_eq!(answer.pointers(), [pointer], "{cron}");
+    }
+    for path in ["a", "b"] {
+        define(&user, &format!("https://hooks.example/{path}"), json!({})).await;
+    }
+    let third = json!({"name": "Third", "url": "https://hooks.example/c"});
+    user.post("/v1/tasks", &third)
+        .await
+        .problem(409, "too_many_tasks");
+}
+
+#[tokio::test]
+async fn the_same_definition_sent_again_is_answered_with_the_same_secret() {
+    let app = application().await;
+    ready(&app).await;
+    let user = app.user().await.with_key("the-key-of-a-task");
+    let task = json!({"name": "Fetch prices", "url": "https://hooks.example/"});
+    let first = user.post("/v1/tasks", &task).await.ok();
+    let again = user.post("/v1/tasks", &task).await.ok();
+    assert_eq!(first.body, again.body);
+    assert!(first.body["secret"].as_str().unwrap().starts_with("whsec_"));
+}
+
+#[tokio::test]
+async fn a_run_while_one_goes_on_is_refused() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("slow"), json!({})).await;
+    let path = format!("/v1/tasks/{task}/run");
+    user.post_empty(&path).await.ok();
+    user.post_empty(&path).await.problem(409, "task_running");
+    server.calls(1).await;
+    eventually("the end of the run", || async {
+        let path = format!("/v1/tasks/{task}");
+        (user.get(&path).await.body["last_result"] == "succeeded").then_some(())
+    })
+    .await;
+    assert_eq!(run(&user, task).await["status"], "succeeded");
+}
