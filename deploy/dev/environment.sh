@@ -43,6 +43,8 @@ enter_environment() {
             export TIDEMARK_SERVICE_TOKEN
             ;;
     esac
+    # Tasks may call servers on this machine, so that they can be tried out.
+    export TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS=${TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS:-$HOST,localhost}
     if [[ $name == projector ]]; then
         # What the environment says of mails holds; else they are files, which './dev mail' shows.
         if [[ -z ${TIDEMARK_MAIL__SMTP_HOST:-} ]]; then export TIDEMARK_MAIL__FOLDER=$DEV_DIR/outbox; fi
