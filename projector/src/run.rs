@@ -254,13 +254,15 @@ fn wake(
 /// The effects that the configuration has a destination for. Those of others wait in the table of actions.
 fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
     let mut effects = Effects::new();
-    match CallUrl::from_config(config, pool.clone())? {
-        Some(call) => effects.push(Arc::new(call)),
-        None => tracing::info!("calls of tasks wait, since sealing.master_key is not set"),
+    if let Some(call) = CallUrl::from_config(config, pool.clone())? {
+        effects.push(Arc::new(call));
+    } else {
+        tracing::info!("calls of tasks wait, since sealing.master_key is not set");
     }
-    match SendMail::from_config(config, pool.clone())? {
-        Some(mail) => effects.push(Arc::new(mail)),
-        None => tracing::info!("mails wait, since neither mail.smtp_host nor mail.folder is set"),
+    if let Some(mail) = SendMail::from_config(config, pool.clone())? {
+        effects.push(Arc::new(mail));
+    } else {
+        tracing::info!("mails wait, since neither mail.smtp_host nor mail.folder is set");
     }
     Ok(effects)
 }

@@ -79,7 +79,8 @@ impl Watcher {
             let _ = sender.try_send(notification::parse(payload));
         }));
         let watching = async { tokio::join!(receiving, self.poll_for_ever(notified)) };
-        stop.run_until_cancelled(watching).await;
+        // The queries of all read models make it large.
+        stop.run_until_cancelled(Box::pin(watching)).await;
     }
 
     async fn poll_for_ever(&self, mut notified: mpsc::Receiver<Vec<Advanced>>) {

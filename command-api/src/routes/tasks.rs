@@ -1,8 +1,8 @@
 //! Routes of commands about tasks, which owners send, and about their runs, which reactors do.
 
 mod new_task;
+mod own_tasks;
 mod task_runs;
-mod tasks;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -12,6 +12,6 @@ use crate::app::App;
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(new_task::router())
-        .merge(tasks::router())
+        .merge(own_tasks::router())
         .merge(task_runs::router())
 }

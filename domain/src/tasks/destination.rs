@@ -87,7 +87,7 @@ fn is_private_name(name: &str) -> bool {
         let rest = name.strip_suffix(*suffix);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    !name.contains('.') || PRIVATE_SUFFIXES.iter().any(|suffix| is_below(&suffix))
+    !name.contains('.') || PRIVATE_SUFFIXES.iter().any(is_below)
 }
 
 /// Whether an address is one of the public internet, of a single host.

@@ -86,12 +86,9 @@ impl Schedule {
     /// If this build knows the zone no more, or reads expressions in another way.
     pub fn read(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
         let fields: Vec<_> = expression.split_whitespace().collect();
-        let (hour, day, weekday) = match fields[..] {
-            [_, hour, day, _, weekday] | [_, _, hour, day, _, weekday] => (hour, day, weekday),
-            _ => {
-                let told = format!("it has {} fields", fields.len());
-                return Err(ScheduleError::Expression(told));
-            }
+        let ([_, hour, day, _, weekday] | [_, _, hour, day, _, weekday]) = fields[..] else {
+            let told = format!("it has {} fields", fields.len());
+            return Err(ScheduleError::Expression(told));
         };
         let is_any = |field: &str| matches!(field, "*" | "?");
         if !is_any(day) && !is_any(weekday) {

@@ -32,7 +32,7 @@ pub struct Terms {
     /// Which of the owner's places it takes.
     pub place: u32,
     /// When it is due; none if it runs on request only.
-    pub plan: Option<Plan>,
+    pub plan: Option<Box<Plan>>,
     /// The slot that is due next.
     pub next: Option<NextSlot>,
     /// The run that is not over; none if there is none.
@@ -109,7 +109,9 @@ impl AggregateState for Task {
             Self::None | Self::Retired { .. } => 0,
             Self::Defined(terms) => {
                 let of_plan = |plan: &Plan| plan.cron.len() + plan.zone.len();
-                size_of::<Terms>() + terms.url_hash.0.len() + terms.plan.as_ref().map_or(0, of_plan)
+                size_of::<Terms>()
+                    + terms.url_hash.0.len()
+                    + terms.plan.as_deref().map_or(0, of_plan)
             }
         }
     }

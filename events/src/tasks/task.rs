@@ -158,15 +158,15 @@ events! {
             /// The host that it calls.
             host: Stored<Host>,
             /// The URL, the headers and the body of its calls, sealed as `task_call`.
-            call: Sealed,
+            call: Box<Sealed>,
             /// The secret that signs its calls, sealed as `task_secret`.
-            secret: Sealed,
+            secret: Box<Sealed>,
             /// The keyed hash of the owner and the URL, of which there is one task at a time.
             url_hash: KeyedHash,
             /// Which of the places that its owner has for tasks it takes, from 0 on.
             place: u32,
             /// When it is due; none if it runs on request only.
-            plan: Option<Plan>,
+            plan: Option<Box<Plan>>,
             /// The first slot; none if it runs on request only.
             next: Option<NextSlot>,
         },
@@ -268,17 +268,17 @@ pub(crate) fn samples() -> Vec<Event> {
             name: stored("Fetch prices"),
             method: Method::Post,
             host: stored("hooks.example"),
-            call: sealed("Y2FsbA"),
-            secret: sealed("c2VjcmV0"),
+            call: Box::new(sealed("Y2FsbA")),
+            secret: Box::new(sealed("c2VjcmV0")),
             url_hash: hash("e"),
             place: 0,
-            plan: Some(Plan {
+            plan: Some(Box::new(Plan {
                 cron: stored("* * * * *"),
                 zone: stored("Europe/Berlin"),
                 missed: Missed::Latest,
                 window_s: 3_600,
                 delay_ms: 0,
-            }),
+            })),
             next: next(60),
         },
         Event::SlotTaken {

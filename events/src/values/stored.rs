@@ -72,6 +72,7 @@ macro_rules! event_fields {
 event_fields!(bool, i32, u32, i64, Uuid, KeyedHash, Sealed);
 
 impl<V: Value> EventField for Stored<V> {}
+impl<T: EventField> EventField for Box<T> {}
 impl<T: EventField> EventField for Option<T> {}
 impl<T: EventField> EventField for Vec<T> {}
 impl<T: EventField> EventField for BTreeSet<T> {}

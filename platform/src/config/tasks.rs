@@ -36,7 +36,7 @@ impl Tasks {
     }
 }
 
-fn are_numbers(texts: &[String], (): &()) -> garde::Result {
+fn are_numbers<C>(texts: &[String], _context: &C) -> garde::Result {
     match texts.iter().find(|it| it.parse::<u32>().is_err()) {
         Some(text) => Err(garde::Error::new(format!(
             "must hold numbers, and {text} is none"

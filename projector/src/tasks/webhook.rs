@@ -188,8 +188,8 @@ impl CallUrl {
             })) => Ok(Defined {
                 owner_id,
                 method,
-                call,
-                secret,
+                call: *call,
+                secret: *secret,
             }),
             _ => Err("the log has no such task".to_owned()),
         }

@@ -1,7 +1,7 @@
 //! Queries about tasks and their runs. Each user sees their own; those of others do not exist for them.
 
+mod own_tasks;
 mod task_runs;
-mod tasks;
 
 use serde::Deserialize;
 use tidemark_platform::auth::User;
@@ -15,7 +15,7 @@ use crate::error::Error;
 /// The routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .merge(tasks::router())
+        .merge(own_tasks::router())
         .merge(task_runs::router())
 }
 

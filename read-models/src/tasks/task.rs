@@ -222,7 +222,7 @@ fn defined(event: &Event, at: DateTime<Utc>) -> Option<Row> {
         name: String::clone(name),
         host: String::clone(host),
         method: *method,
-        schedule: plan.as_ref().map(schedule),
+        schedule: plan.as_deref().map(schedule),
         status: Status::Active,
         paused_for: None,
         next_slot: slot(next.as_ref()),
@@ -256,9 +256,12 @@ mod tests {
 
     /// The row after so many of the samples.
     fn row(events: usize) -> Row {
-        let of_task = |event| match event {
-            AnyEvent::Task(event) => Some(event),
-            _ => None,
+        let of_task = |event| {
+            if let AnyEvent::Task(event) = event {
+                Some(event)
+            } else {
+                None
+            }
         };
         let events = samples::all().into_iter().filter_map(of_task).take(events);
         given::<Task>(events).remove(&TASK.0).unwrap()

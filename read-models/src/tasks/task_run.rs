@@ -211,9 +211,12 @@ mod tests {
 
     #[test]
     fn a_run_keeps_its_attempts_and_how_it_ended() {
-        let of_run = |event| match event {
-            AnyEvent::TaskRun(event) => Some(event),
-            _ => None,
+        let of_run = |event| {
+            if let AnyEvent::TaskRun(event) = event {
+                Some(event)
+            } else {
+                None
+            }
         };
         let events: Vec<_> = samples::all().into_iter().filter_map(of_run).collect();
         let row = |events: &[Event]| {

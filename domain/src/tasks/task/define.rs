@@ -74,7 +74,7 @@ impl Define {
     fn plan(&self, now: Timestamp) -> Option<Plan> {
         let new = self.plan.as_ref()?;
         let period_ms = period_ms(&new.schedule, now);
-        let period_s = u32::try_from(period_ms / 1_000).unwrap_or(u32::MAX);
+        let seconds = u32::try_from(period_ms / 1_000).unwrap_or(u32::MAX);
         let tenth = u32::try_from(period_ms / 10).unwrap_or(u32::MAX);
         let stated = new.delay_max_s.map(|it| it.saturating_mul(1_000));
         let delay_max_ms = stated.unwrap_or(tenth).min(tenth).min(DELAY_MAX_MS);
@@ -82,7 +82,7 @@ impl Define {
             cron: new.schedule.expression.clone().into(),
             zone: new.schedule.zone_name.clone().into(),
             missed: new.missed,
-            window_s: new.window_s.unwrap_or(period_s.max(WINDOW_S)),
+            window_s: new.window_s.unwrap_or(seconds.max(WINDOW_S)),
             delay_ms: hash(self.task_id) % (delay_max_ms + 1),
         })
     }
@@ -125,11 +125,11 @@ impl Command for Define {
             name: self.name.clone().into(),
             method: self.method,
             host: self.destination.host.clone().into(),
-            call: self.call.clone(),
-            secret: self.secret.clone(),
+            call: Box::new(self.call.clone()),
+            secret: Box::new(self.secret.clone()),
             url_hash: self.url_hash.clone(),
             place,
-            plan,
+            plan: plan.map(Box::new),
             next,
         };
         Ok(vec![

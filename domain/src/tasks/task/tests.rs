@@ -2,7 +2,7 @@
 
 use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{BIDDER, SELLER, TASK, TASK_RUN, at, moment, stated};
-use tidemark_events::tasks::task::{Missed, Plan, SkipReason, Trigger};
+use tidemark_events::tasks::task::{Missed, SkipReason, Trigger};
 
 use super::*;
 use crate::given::{Given, given, registered, sample, writes_of};
@@ -42,8 +42,8 @@ fn define() -> Define {
         name: stated("Fetch prices"),
         destination: Destination::new("https://hooks.example/", &[]).unwrap(),
         method,
-        call,
-        secret,
+        call: *call,
+        secret: *secret,
         url_hash,
         plan: Some(define::NewPlan {
             schedule: schedule.unwrap(),
@@ -64,8 +64,11 @@ fn take(second: i64) -> TakeSlot {
     }
 }
 
+/// The first and the last of slots that were skipped, in seconds, how many, and why.
+type Skip = (i64, i64, u32, SkipReason);
+
 /// The slots that were skipped by the writes, and the one that was taken, in seconds.
-fn slots(writes: &[Write]) -> (Vec<(i64, i64, u32, SkipReason)>, Option<i64>) {
+fn slots(writes: &[Write]) -> (Vec<Skip>, Option<i64>) {
     let second = |time: &Stored<Moment>| (**time - at(0)).num_seconds();
     let mut skipped = Vec::new();
     let mut taken = None;
@@ -180,11 +183,10 @@ fn of_missed_slots_the_newest_runs_unless_the_owner_wants_none_or_all() {
 fn at_most_a_hundred_missed_slots_run_one_after_another() {
     let mut event = defined(Missed::All);
     if let AnyEvent::Task(Event::Defined {
-        plan: Some(Plan { window_s, .. }),
-        ..
+        plan: Some(plan), ..
     }) = &mut event
     {
-        *window_s = 86_400;
+        plan.window_s = 86_400;
     }
     let task = given([event]).by_service().at(at(12_000));
     let found = slots(&task.when(take(60)).unwrap());

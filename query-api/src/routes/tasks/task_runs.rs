@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::{own, tasks};
+use super::{own, own_tasks};
 use crate::app::App;
 use crate::documents::{Document, DocumentPage, id_of};
 use crate::error::Error;
@@ -103,7 +103,7 @@ async fn list(
     let scope = format!("runs of {id} {}", serde_json::to_string(&filter)?);
     let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token).await?;
     let before = before.unwrap_or(Uuid::max());
-    tasks::find_own(&app, &user, token, id).await?;
+    own_tasks::find_own(&app, &user, token, id).await?;
     let shards = [QueriedShards::all::<TaskRun>()];
     let lists = &app.pools.lists;
     let query = || lists.in_turn(client, select(lists, id, filter.status, before, limit + 1));
