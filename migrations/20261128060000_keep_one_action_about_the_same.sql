@@ -20,10 +20,11 @@ as $$
                (reactor, position, target, path, effect, destination, body, event_id, correlation_id, about,
                 due_at, next_attempt_at)
         select store_actions.reactor, action.position, target, path, effect, destination, body, event_id, correlation_id, about,
-               coalesce(due_at, statement_timestamp()), coalesce(due_at, statement_timestamp())
+               coalesce(due_at, statement_timestamp() + make_interval(secs => wait_s)),
+               coalesce(due_at, statement_timestamp() + make_interval(secs => wait_s))
           from jsonb_to_recordset(store_actions.planned) as action
                    (position bigint, target text, path text, effect text, destination text, body json, event_id uuid,
-                    correlation_id uuid, about text, due_at timestamptz)
+                    correlation_id uuid, about text, wait_s integer, due_at timestamptz)
             on conflict (reactor, about) where done_at is null and attempts = 0 and about is not null do nothing
         returning 1
     )

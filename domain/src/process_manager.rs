@@ -31,11 +31,20 @@ pub struct Action {
     pub name: String,
     /// The action is not done before this time; none if it is due at once.
     pub due_at: Option<Timestamp>,
-    /// What it is about, if one action is enough that looks how things are then: it is left out while another one about the same
-    /// waits that nobody has tried yet.
-    pub about: Option<String>,
+    /// What it is about, if one action is enough for several events.
+    pub about: Option<About>,
     /// What is done.
     pub what: What,
+}
+
+/// What several actions of a reactor are about, of which one is enough that looks how things are when it is tried. The others
+/// are left out while one waits that nobody has tried yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// What they are about.
+    pub what: String,
+    /// How long the first of them waits for others, after it was stored.
+    pub wait_s: u32,
 }
 
 /// What an action does. A body holds ids and sealed values, and no personal data in clear.

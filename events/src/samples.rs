@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
-    MessageId, Metadata, Moment, NotificationId, Price, ProductId, PublicationId, ReadingId,
-    RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed, SessionId, Stored, TaskId, TaskRunId,
-    Timestamp, UserId, Value,
+    MessageId, Metadata, Moment, NotificationId, PreferencesId, Price, ProductId, PublicationId,
+    ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed, SessionId, Stored,
+    TaskId, TaskRunId, Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -75,6 +75,9 @@ pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));
 
 /// The notification in the samples.
 pub const NOTIFICATION: NotificationId = NotificationId(Uuid::from_u128(0x21));
+
+/// The preferences in the samples.
+pub const PREFERENCES: PreferencesId = PreferencesId(Uuid::from_u128(0x22));
 
 /// The task in the samples.
 pub const TASK: TaskId = TaskId(Uuid::from_u128(0x30));

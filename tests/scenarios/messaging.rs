@@ -1,8 +1,8 @@
 //! The scenarios of the context `messaging`, and its routes.
 
 mod mail;
-mod roles;
 mod notifications;
+mod roles;
 mod routes;
 
 pub(crate) use routes::routes;

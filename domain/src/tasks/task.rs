@@ -7,7 +7,7 @@ mod slot;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tidemark_events::tasks::task::{Event, NextSlot, Plan, RunResult, Trigger, Tzdb};
+use tidemark_events::tasks::task::{Event, Host, NextSlot, Plan, RunResult, Trigger, Tzdb};
 use tidemark_events::{KeyedHash, Moment, Stored, TaskId, TaskRunId, Timestamp, UserId};
 
 pub use control::{Pause, Resume, Retire};
@@ -27,6 +27,8 @@ pub struct Terms {
     pub id: TaskId,
     /// The user whose task it is.
     pub owner_id: UserId,
+    /// The host that it calls.
+    pub host: Stored<Host>,
     /// The keyed hash of the owner and the URL.
     pub url_hash: KeyedHash,
     /// Which of the owner's places it takes.
@@ -69,6 +71,7 @@ impl AggregateState for Task {
             Event::Defined {
                 task_id,
                 owner_id,
+                host,
                 url_hash,
                 place,
                 plan,
@@ -78,6 +81,7 @@ impl AggregateState for Task {
                 *self = Self::Defined(Box::new(Terms {
                     id: *task_id,
                     owner_id: *owner_id,
+                    host: host.clone(),
                     url_hash: url_hash.clone(),
                     place: *place,
                     plan: plan.clone(),
@@ -110,6 +114,7 @@ impl AggregateState for Task {
             Self::Defined(terms) => {
                 let of_plan = |plan: &Plan| plan.cron.len() + plan.zone.len();
                 size_of::<Terms>()
+                    + terms.host.len()
                     + terms.url_hash.0.len()
                     + terms.plan.as_deref().map_or(0, of_plan)
             }

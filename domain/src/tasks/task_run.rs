@@ -213,6 +213,7 @@ impl RecordAttempt {
             ms: self.ms,
             answer: self.answer.clone(),
             next_at: next_at.map(|at| Moment::nearest(at).into()),
+            host: task.host.clone(),
         };
         Write::event(self.run_id.0, attempted)
     }
@@ -281,17 +282,17 @@ impl RecordAttempt {
 /// The write that requests a run.
 pub(crate) fn request(
     task_run_id: TaskRunId,
-    task_id: TaskId,
-    owner_id: UserId,
+    task: &Terms,
     slot: Stored<Moment>,
     trigger: Trigger,
 ) -> Write {
     let requested = Event::Requested {
         task_run_id,
-        task_id,
-        owner_id,
+        task_id: task.id,
+        owner_id: task.owner_id,
         slot,
         trigger,
+        host: task.host.clone(),
     };
     Write::event(task_run_id.0, requested)
 }

@@ -42,10 +42,10 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::SELLER;
+    use crate::samples::{PREFERENCES, SELLER};
 
     vec![Event::Changed {
-        preferences_id: PreferencesId::of(SELLER),
+        preferences_id: PREFERENCES,
         user_id: SELLER,
         category: Category::NotWon,
         channels: Channels {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::tasks::task::Trigger;
+use crate::tasks::task::{Host, Trigger};
 use crate::{EventField, Moment, Sealed, Stored, TaskId, UserId};
 
 id! {
@@ -50,6 +50,8 @@ events! {
             slot: Stored<Moment>,
             /// Why the run was requested.
             trigger: Trigger,
+            /// The host that is called.
+            host: Stored<Host>,
         },
         /// The URL was called.
         #[serde(rename = "task_run.attempted")]
@@ -72,6 +74,8 @@ events! {
             answer: Option<Sealed>,
             /// When the next attempt is made; none if none is.
             next_at: Option<Stored<Moment>>,
+            /// The host that was called.
+            host: Stored<Host>,
         },
         /// The run succeeded.
         #[serde(rename = "task_run.succeeded")]
@@ -109,7 +113,7 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{SELLER, TASK, TASK_RUN, moment, sealed};
+    use crate::samples::{SELLER, TASK, TASK_RUN, moment, sealed, stored};
 
     vec![
         Event::Requested {
@@ -118,6 +122,7 @@ pub(crate) fn samples() -> Vec<Event> {
             owner_id: SELLER,
             slot: moment(60).into(),
             trigger: Trigger::Schedule,
+            host: stored("hooks.example"),
         },
         Event::Attempted {
             task_run_id: TASK_RUN,
@@ -129,6 +134,7 @@ pub(crate) fn samples() -> Vec<Event> {
             ms: 12,
             answer: Some(sealed("YW5zd2Vy")),
             next_at: Some(moment(65).into()),
+            host: stored("hooks.example"),
         },
         Event::Succeeded {
             task_run_id: TASK_RUN,

@@ -39,6 +39,7 @@ pub(super) struct PlannedRow<'a> {
     correlation_id: Uuid,
     due_at: Option<DateTime<Utc>>,
     about: Option<&'a str>,
+    wait_s: u32,
 }
 
 /// An event that could not be answered. It is kept as an action that was given up.
@@ -77,6 +78,7 @@ impl CausedAction {
                 body,
             } => ("", Some(name.as_str()), destination.as_str(), Some(body)),
         };
+        let about = self.action.about.as_ref();
         PlannedRow {
             position: self.position,
             target: &self.action.name,
@@ -87,7 +89,8 @@ impl CausedAction {
             event_id: self.event_id,
             correlation_id: self.correlation_id,
             due_at: self.action.due_at,
-            about: self.action.about.as_deref(),
+            about: about.map(|it| it.what.as_str()),
+            wait_s: about.map_or(0, |it| it.wait_s),
         }
     }
 }

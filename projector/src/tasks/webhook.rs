@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::http_client::{client, is_forbidden};
 use super::signature::sign;
 use crate::error::{Error, with_causes};
+use crate::reacting::effects;
 use crate::reacting::effects::{Effect, Performed};
 
 /// The most that is read of an answer.
@@ -72,6 +73,13 @@ impl Attempt {
             retry_after_s: None,
         }
     }
+
+    /// Whether the server has answered, and not that it or one behind it has too much to do.
+    fn is_answered(&self) -> bool {
+        self.outcome != Outcome::TimedOut
+            && self.outcome != Outcome::Unreachable
+            && !matches!(self.status, Some(429 | 502 | 504))
+    }
 }
 
 /// The events of a task that say what it calls.
@@ -89,8 +97,11 @@ impl Effect for CallUrl {
 
     async fn perform(&self, call: Call, _: i32) -> Performed {
         let begun = Instant::now();
-        match self.attempt(&call).await {
-            Ok((attempt, answer)) => Performed::Over {
+        let attempted = self.attempt(&call).await;
+        // A failure within Tidemark says nothing about the server.
+        let has_answered = !matches!(&attempted, Ok((it, _)) if !it.is_answered());
+        let outcome = match attempted {
+            Ok((attempt, answer)) => effects::Outcome::Over {
                 path: format!("/v1/task-runs/{}/attempts", call.run_id),
                 body: json!({
                     "attempt": call.attempt,
@@ -101,10 +112,14 @@ impl Effect for CallUrl {
                     "retry_after_s": attempt.retry_after_s,
                 }),
             },
-            Err(reason) => Performed::Later {
+            Err(reason) => effects::Outcome::Later {
                 after: PAUSE,
                 reason,
             },
+        };
+        Performed {
+            outcome,
+            has_answered,
         }
     }
 }

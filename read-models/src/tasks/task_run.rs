@@ -160,6 +160,7 @@ fn requested(event: &Event, at: DateTime<Utc>) -> Option<Row> {
         owner_id,
         slot,
         trigger,
+        ..
     } = event
     else {
         return None;

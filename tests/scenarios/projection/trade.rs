@@ -22,6 +22,7 @@ async fn trade_in_a_market(app: &App, stop: &CancellationToken) {
         app.category(Some(market.category_id)).await;
         market.draft().await;
         bid(&market, &buyer).await;
+        market.notification(buyer.id).await;
         let sold = market.auction(json!({"buy_now_price": 9_000})).await;
         let path = format!("/v1/auctions/{sold}/buy-now");
         buyer.post_empty(&path).await.ok();

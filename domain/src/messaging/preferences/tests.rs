@@ -3,7 +3,7 @@
 use tidemark_events::samples::{BIDDER, SELLER};
 
 use super::*;
-use crate::given::{given, registered, sample, writes_of};
+use crate::given::{given, registered};
 
 const CHANGE: Change = Change {
     user_id: SELLER,
@@ -17,9 +17,16 @@ const CHANGE: Change = Change {
 #[test]
 fn users_choose_their_own_channels() {
     let user = || given([registered(SELLER)]).by(SELLER);
-    let changed = || Ok(writes_of(["preferences.changed"]));
+    let preferences_id = PreferencesId::of(SELLER);
+    let event = Event::Changed {
+        preferences_id,
+        user_id: SELLER,
+        category: CHANGE.category,
+        channels: CHANGE.channels,
+    };
+    let changed = || Ok(vec![Write::event(preferences_id.0, event.clone())]);
     assert_eq!(user().when(CHANGE), changed());
-    let again = user().and([sample("preferences.changed")]);
+    let again = user().and([event.clone().into()]);
     assert_eq!(again.when(CHANGE), changed());
     let other = given([registered(BIDDER)]).by(BIDDER).when(CHANGE);
     assert_eq!(other, Err(user::Error::NotFound.into()));

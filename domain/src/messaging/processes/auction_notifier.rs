@@ -6,7 +6,7 @@ use tidemark_events::market::auction::{Outcome, RunnerUp};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::{AuctionId, Event, Price, ProductId, Stored, UserId};
 
-use crate::process_manager::{Action, ProcessManager, What};
+use crate::process_manager::{About, Action, ProcessManager, What};
 
 /// Has users notified of what happens in auctions.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
@@ -23,6 +23,10 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     react,
 };
 
+/// For so long a user who is outbid is not told, because who bids back at once need not be, and to tell of each bid would take as
+/// many commands as there are bids.
+const BIDS_SETTLE_IN_S: u32 = 3;
+
 /// The auction that users are told of, and the bid or the price.
 #[derive(Clone, Copy)]
 struct Told {
@@ -37,6 +41,7 @@ impl Told {
         Action {
             name,
             due_at: None,
+            about: None,
             what: What::Command {
                 path: "/v1/notifications".to_owned(),
                 body: Some(self.body(user_id, category)),
@@ -76,7 +81,13 @@ fn react(event: &Event) -> Vec<Action> {
             product_id: *product_id,
             amount: Some(*amount),
         };
-        return vec![told.tell("outbid".to_owned(), *outbid_id, Category::Outbid)];
+        return vec![Action {
+            about: Some(About {
+                what: format!("{auction_id} {outbid_id}"),
+                wait_s: BIDS_SETTLE_IN_S,
+            }),
+            ..told.tell("outbid".to_owned(), *outbid_id, Category::Outbid)
+        }];
     }
     let auction::Event::Closed {
         auction_id,

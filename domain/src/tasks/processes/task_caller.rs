@@ -32,21 +32,23 @@ pub struct Call {
 }
 
 fn react(event: &Event) -> Vec<Action> {
-    let Some((due_at, call)) = next_call(event) else {
+    let Some((due_at, host, call)) = next_call(event) else {
         return Vec::new();
     };
     vec![Action {
         name: "call".to_owned(),
         due_at,
+        about: None,
         what: What::Effect {
             name: WEBHOOK.to_owned(),
+            destination: host.to_owned(),
             body: json!(call),
         },
     }]
 }
 
-/// The call that follows from an event, and when it is made.
-fn next_call(event: &Event) -> Option<(Option<Timestamp>, Call)> {
+/// The call that follows from an event, when it is made, and the host that is called.
+fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
     let Event::TaskRun(event) = event else {
         return None;
     };
@@ -54,6 +56,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, Call)> {
         task_run::Event::Requested {
             task_run_id,
             task_id,
+            host,
             ..
         } => {
             let call = Call {
@@ -61,13 +64,14 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, Call)> {
                 run_id: *task_run_id,
                 attempt: 1,
             };
-            Some((None, call))
+            Some((None, host.as_str(), call))
         }
         task_run::Event::Attempted {
             task_run_id,
             task_id,
             attempt,
             next_at,
+            host,
             ..
         } => {
             let call = Call {
@@ -75,7 +79,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, Call)> {
                 run_id: *task_run_id,
                 attempt: attempt + 1,
             };
-            next_at.map(|next_at| (Some(*next_at), call))
+            next_at.map(|next_at| (Some(*next_at), host.as_str(), call))
         }
         task_run::Event::Succeeded { .. }
         | task_run::Event::Failed { .. }
@@ -106,6 +110,7 @@ mod tests {
             };
             let what = What::Effect {
                 name: WEBHOOK.to_owned(),
+                destination: "hooks.example".to_owned(),
                 body: json!(call),
             };
             assert_eq!((action.due_at, &action.what), (due_at, &what));

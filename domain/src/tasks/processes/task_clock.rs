@@ -34,6 +34,7 @@ fn react(event: &Event) -> Vec<Action> {
     let take = |next: &task::NextSlot| Action {
         name: "take-slot".to_owned(),
         due_at: Some(*next.due_at),
+        about: None,
         what: What::Command {
             path: format!("/v1/tasks/{task_id}/take-slot"),
             body: Some(json!({"slot": next.slot})),

@@ -241,7 +241,7 @@ fn taking(
     };
     [
         Write::event(task.id.0, taken),
-        task_run::request(run_id, task.id, task.owner_id, slot, trigger),
+        task_run::request(run_id, task, slot, trigger),
     ]
 }
 

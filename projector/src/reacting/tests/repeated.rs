@@ -1,5 +1,7 @@
 //! Actions that are about the same.
 
+use tidemark_domain::About;
+
 use super::*;
 use crate::reacting::attempts;
 use crate::reacting::destinations::Room;
@@ -18,7 +20,10 @@ const TELLER: ProcessManager = ProcessManager {
         vec![Action {
             name: "tell".to_owned(),
             due_at: None,
-            about: Some("auctions".to_owned()),
+            about: Some(About {
+                what: "auctions".to_owned(),
+                wait_s: 0,
+            }),
             what: What::command("/v1/tellings".to_owned()),
         }]
     },
