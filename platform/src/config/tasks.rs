@@ -27,15 +27,6 @@ pub struct Tasks {
     pub call_timeout_ms: u64,
 }
 
-impl Tasks {
-    /// The pauses before the attempts after the first, in milliseconds.
-    #[must_use]
-    pub fn pauses_ms(&self) -> Vec<u64> {
-        let pauses = self.retry_pauses_ms.iter();
-        pauses.filter_map(|it| it.parse().ok()).collect()
-    }
-}
-
 fn are_numbers<C>(texts: &[String], _context: &C) -> garde::Result {
     match texts.iter().find(|it| it.parse::<u32>().is_err()) {
         Some(text) => Err(garde::Error::new(format!(

@@ -115,9 +115,11 @@ fn are_headers<C>(headers: &BTreeMap<String, String>, _context: &C) -> garde::Re
     }
     let is_header = |(name, value): (&String, &String)| {
         let is_own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        // Of other characters servers make different things.
+        let is_plain = value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
         let is_short = name.len() <= 100 && value.len() <= 1_000;
         let is_valid = name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
-        is_valid && is_short && !is_own
+        is_valid && is_plain && is_short && !is_own
     };
     match headers.iter().find(|header| !is_header(*header)) {
         Some(_) => Err(garde::Error::new(

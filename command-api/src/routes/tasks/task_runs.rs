@@ -66,6 +66,9 @@ async fn record(
     Path(id): Path<Uuid>,
     Json(body): Json<AttemptOfRun>,
 ) -> Result<Response, Problem> {
+    // The configuration has checked that these are numbers.
+    let pauses = app.config.tasks.retry_pauses_ms.iter();
+    let pauses_ms = pauses.filter_map(|it| it.parse().ok()).collect();
     let command = RecordAttempt {
         run_id: TaskRunId(id),
         attempt: body.attempt,
@@ -74,7 +77,7 @@ async fn record(
         ms: body.ms,
         answer: body.answer.map(Into::into),
         retry_after_s: body.retry_after_s,
-        pauses_ms: app.config.tasks.pauses_ms(),
+        pauses_ms,
     };
     app.change(&caller, id, command).await
 }
