@@ -12,7 +12,10 @@ comment on table task_rows is 'A row for each task, also for those that are reti
 
 create table task_rows_1 partition of task_rows for values in (1);
 
-create index on task_rows (owner_id, id);
+create index on task_rows (owner_id, id desc nulls last);
+
+-- The order of these indexes is one that the primary key has not, or Postgres might read that one backwards, past the rows of
+-- others.
 
 create table task_run_rows (
     generation integer     not null,
@@ -29,8 +32,8 @@ comment on table task_run_rows is 'A row for each run. Ids are in the order in w
 
 create table task_run_rows_1 partition of task_run_rows for values in (1);
 
-create index on task_run_rows (task_id, id);
-create index on task_run_rows (task_id, status, id);
+create index on task_run_rows (task_id, id desc nulls last);
+create index on task_run_rows (task_id, status, id desc nulls last);
 
 -- A build that writes documents alone would leave the columns to these, as with all read models.
 

@@ -63,6 +63,33 @@ const MAKE_HISTORY: &str = "
            ), n
       from generate_series(1::bigint, {rows}) n";
 
+/// A few of each 5,003 are the user's.
+const MAKE_NOTIFICATIONS: &str = "
+    select 1, numbered('7', n)::uuid, json_build_object(
+               'id', numbered('7', n),
+               'user_id', case when n % 5003 < 3 then '{user}' else numbered('d', n % 5003) end,
+               'status', case n % 3 when 0 then 'unread' when 1 then 'read' else 'archived' end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+const MAKE_TASKS: &str = "
+    select 1, numbered('8', n)::uuid, json_build_object(
+               'id', numbered('8', n),
+               'owner_id', case when n % 5003 = 1 then '{user}' else numbered('d', n % 5003) end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+/// Half of all runs are of one task.
+const MAKE_TASK_RUNS: &str = "
+    select 1, numbered('9', n)::uuid, json_build_object(
+               'id', numbered('9', n),
+               'owner_id', '{user}',
+               'task_id', numbered('8', case when n % 2 = 0 then 1 else n end),
+               'status', case n % 5000 when 0 then 'failed' else 'succeeded' end,
+               'slot', '2026-01-01T00:00:00Z'
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
 const MAKE_CATEGORIES: &str = "
     select 1, numbered('c', n)::uuid, json_build_object(
                'id', numbered('c', n),
@@ -102,6 +129,12 @@ pub fn hot_auction() -> Uuid {
     numbered('a', 0)
 }
 
+/// The task of which half of all runs are.
+#[must_use]
+pub fn busy_task() -> Uuid {
+    numbered('8', 1)
+}
+
 fn numbered(kind: char, number: i64) -> Uuid {
     format!("{kind}0000000-0000-7000-8000-{number:012x}")
         .parse()
@@ -118,6 +151,9 @@ pub async fn fill(app: &App, user: Uuid, auctions: i64) {
         ("product_rows", others, MAKE_PRODUCTS),
         ("bid_rows", others, MAKE_BIDS),
         ("history_rows", others, MAKE_HISTORY),
+        ("notification_rows", others, MAKE_NOTIFICATIONS),
+        ("task_rows", others, MAKE_TASKS),
+        ("task_run_rows", others, MAKE_TASK_RUNS),
         ("category_rows", ROOT, MAKE_CATEGORIES),
     ];
     join_all(tables.map(|(table, rows, made)| {

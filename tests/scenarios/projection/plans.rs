@@ -1,6 +1,6 @@
 //! No list and no search fetches more rows than its page needs, or than it may examine, however many there are.
 
-use tidemark_tests::many_rows::{category, fill, hot_auction, person, root};
+use tidemark_tests::many_rows::{busy_task, category, fill, hot_auction, person, root};
 use tidemark_tests::{Answer, App, Client, eventually};
 
 /// The number of auctions.
@@ -106,6 +106,9 @@ async fn lists_and_searches_fetch_few_of_a_million_rows() {
         products(Lists::of(&app, &user, "product_rows_1")).await,
         bids(Lists::of(&app, &user, "bid_rows_1")).await,
         history(Lists::of(&app, &auditor, "history_rows_1")).await,
+        notifications(Lists::of(&app, &user, "notification_rows_1")).await,
+        tasks(Lists::of(&app, &user, "task_rows_1")).await,
+        task_runs(Lists::of(&app, &user, "task_run_rows_1")).await,
     ];
     assert_eq!(excesses.concat(), Vec::<String>::new());
 }
@@ -194,6 +197,27 @@ async fn bids(mut lists: Lists<'_>) -> Vec<String> {
         lists.check(&path, PAGE).await;
     }
     let path = format!("/v1/auctions/{hot}/bids?");
+    lists.check_deep(&path).await;
+    lists.excesses
+}
+
+async fn notifications(mut lists: Lists<'_>) -> Vec<String> {
+    for query in ["", "status=unread", "status=archived"] {
+        let path = format!("/v1/me/notifications?{query}");
+        lists.check(&path, PAGE).await;
+    }
+    lists.excesses
+}
+
+async fn tasks(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/tasks", PAGE).await;
+    lists.excesses
+}
+
+async fn task_runs(mut lists: Lists<'_>) -> Vec<String> {
+    let path = format!("/v1/tasks/{}/runs?", busy_task());
+    lists.check(&path, PAGE).await;
+    lists.check(&format!("{path}status=failed"), PAGE).await;
     lists.check_deep(&path).await;
     lists.excesses
 }

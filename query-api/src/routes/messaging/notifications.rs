@@ -97,7 +97,7 @@ async fn select(
                    and r.user_id = $1
                    and r.id < $2
                    and "# $status r#"
-                 order by r.id desc
+                 order by r.id desc nulls last
                  limit $3
                 "#,
                 user_id,

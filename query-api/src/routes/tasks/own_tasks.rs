@@ -101,7 +101,7 @@ async fn list(
              where r.generation = s.generation
                and r.owner_id = $1
                and r.id < $2
-             order by r.id desc
+             order by r.id desc nulls last
              limit $3
             "#,
             user.id,

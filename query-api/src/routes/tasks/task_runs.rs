@@ -131,7 +131,7 @@ async fn select(
                    and r.task_id = $1
                    and "# $status r#"
                    and r.id < $3
-                 order by r.id desc
+                 order by r.id desc nulls last
                  limit $4
                 "#,
                 task_id,
