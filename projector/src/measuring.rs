@@ -103,7 +103,7 @@ impl Measuring {
                 on next.position = reactors.position + 1
              cross join lateral (
                    select count(*) as due,
-                          count(*) filter (where attempts > 0) as failing
+                          count(*) filter (where attempts > 0 and outcome is distinct from 'not yet') as failing
                      from reactor_actions
                     where reactor = name
                       and done_at is null

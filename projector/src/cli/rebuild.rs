@@ -28,6 +28,9 @@ const EXIT_DIFFERENT: u8 = 3;
 /// The exit code if the new generation does not serve because some of its rows could not be compared, or are parked.
 const EXIT_UNDECIDED: u8 = 4;
 
+/// The exit code if another command has cancelled the build.
+const EXIT_CANCELLED: u8 = 1;
+
 /// Begins a build, and shows its progress until the new generation serves.
 pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitCode, Error> {
     let pool = connect(config).await?;
@@ -203,7 +206,8 @@ fn end(read_model: &str, progress: &BuildProgress) -> Option<(ExitCode, String)>
             EXIT_UNDECIDED,
             "is dropped: some of its rows could not be compared, and none is known to differ",
         ),
-        "dropped" => (0, "is dropped"),
+        "dropped" if progress.rows_that_are_the_same().is_some() => (0, "is dropped"),
+        "dropped" => (EXIT_CANCELLED, "is dropped: its build was cancelled"),
         "building" if progress.differs() => (
             EXIT_DIFFERENT,
             "does not serve: its rows are not those of the one that serves. \

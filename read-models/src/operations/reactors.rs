@@ -97,9 +97,10 @@ pub async fn list(
          cross join lateral (
                select count(*) as pending,
                       count(*) filter (where due_at <= clock_timestamp()) as due,
-                      count(*) filter (where attempts > 0 and due_at <= clock_timestamp()) as failing,
+                      count(*) filter (where attempts > 0 and due_at <= clock_timestamp() and outcome is distinct from 'not yet')
+                          as failing,
                       min(next_attempt_at) as next_due_at
-                 from (select due_at, attempts, next_attempt_at
+                 from (select due_at, attempts, next_attempt_at, outcome
                          from reactor_actions a
                         where a.reactor = r.name
                           and a.done_at is null

@@ -154,3 +154,25 @@ async fn who_watches_sees_rates_in_a_line_for_each_look() {
         assert_eq!(rate(look).unwrap() > 0.0, has_moved, "{looks:?}");
     }
 }
+
+#[tokio::test]
+async fn an_action_that_is_to_be_sent_later_does_not_fail() {
+    let app = App::builder().queries().start().await;
+    let sql = "
+        insert into reactors (name) values ('auction-timer') on conflict do nothing;
+        insert into reactor_actions
+               (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at, attempts, outcome)
+        select 'auction-timer', n, 'close', '/v1/auctions', gen_random_uuid(), gen_random_uuid(),
+               clock_timestamp(), clock_timestamp() + interval '1 hour', 1, outcome
+          from (values (1, 'not yet'), (2, '503 overloaded')) as tried (n, outcome)";
+    sqlx::raw_sql(sql)
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    let operator = app.user_with("operator").await;
+    let reactors = items(&operator, "reactors").await;
+    assert_eq!(
+        (&reactors[0]["due"], &reactors[0]["failing"]),
+        (&json!(2), &json!(1))
+    );
+}

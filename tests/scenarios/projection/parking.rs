@@ -306,3 +306,26 @@ async fn an_event_that_a_reactor_cannot_answer_delays_no_other_and_is_listed() {
     let listed = Process::operators_tool(&app.settings, &["actions", "list"]).await;
     assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
 }
+
+#[tokio::test]
+async fn a_category_is_parked_under_its_id_and_under_its_slug() {
+    let app = App::start_all().await;
+    let id = app.category(None).await;
+    app.settle().await;
+    let unreadable = Encoded {
+        event_type: "category.activated".to_owned(),
+        schema_version: 1,
+        data: r#"{"category_id": 5}"#.to_owned(),
+    };
+    let position = append_strange(&app.settings, id, unreadable).await;
+    app.settle().await;
+    let by_id = app.client.get(&format!("/v1/categories/{id}")).await.ok();
+    let slug = by_id.body["slug"].as_str().unwrap();
+    let has_seen = app.client.with_tidemark(&format!("1.{position}"));
+    for name in [id.to_string(), slug.to_owned()] {
+        let path = format!("/v1/categories/{name}");
+        let old = app.client.get(&path).await.ok();
+        assert_eq!(old.header("tidemark-parked"), format!("1.{position}"));
+        has_seen.get(&path).await.problem(503, "parked");
+    }
+}

@@ -53,7 +53,7 @@ async fn one_action_about_the_same_waits_until_it_is_taken() {
     };
     assert_eq!(waiting().await, [1]);
 
-    let lease = std::time::Duration::from_secs(60);
+    let lease = std::time::Duration::from_mins(1);
     let room = Room::default();
     let taken = attempts::take(&database.pool, None, (9, 9), &room, lease).await;
     assert_eq!(taken.unwrap().len(), 1);

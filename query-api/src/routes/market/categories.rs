@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tidemark_platform::http::{Path, Query};
 use tidemark_platform::page_schema;
 use tidemark_platform::server::ClientAddress;
-use tidemark_platform::tidemark::Tidemark;
+use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::market::category::{Category, Row};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::documents::{Document, DocumentPage};
 use crate::error::Error;
-use crate::freshness::{QueriedShards, query_all_shards};
+use crate::freshness::{QueriedShards, query_all_shards, query_shard_of_row};
 use crate::routes::Paging;
 
 page_schema!(CategoryPage of Row);
@@ -39,25 +39,45 @@ async fn get(
     Tidemark(token): Tidemark,
     Path(id_or_slug): Path<String>,
 ) -> Result<Document, Error> {
-    let id = Uuid::try_parse(&id_or_slug).ok();
-    let shards = [QueriedShards::all::<Category>()];
-    let found = app.freshness.fetch(token, shards, || {
-        query_all_shards!(
+    let id = match Uuid::try_parse(&id_or_slug) {
+        Ok(id) => id,
+        Err(_) => find_id(&app, token, &id_or_slug).await?,
+    };
+    let category = app.document::<Category, _>(id, token, || {
+        query_shard_of_row!(
             String,
             "category",
             r#"
             select r.doc::text
               from category_rows r
              where r.generation = s.generation
-               and (r.id = $1 or r.slug = $2)
-             limit 1
+               and r.id = $1
             "#,
             id,
-            id_or_slug,
         )
         .fetch_one(&*app.pools.documents)
     });
-    Document::from_fetched(found.await?)
+    category.await
+}
+
+/// The id of the category with a slug.
+async fn find_id(app: &App, token: Option<Token>, slug: &str) -> Result<Uuid, Error> {
+    let shards = [QueriedShards::all::<Category>()];
+    let found = app.freshness.fetch(token, shards, || {
+        query_all_shards!(
+            Uuid,
+            "category",
+            r#"
+            select r.id
+              from category_rows r
+             where r.generation = s.generation
+               and r.slug = $1
+            "#,
+            slug,
+        )
+        .fetch_one(&*app.pools.documents)
+    });
+    found.await?.items.first().copied().ok_or(Error::NotFound)
 }
 
 /// Where a page ends.

@@ -138,10 +138,10 @@ async fn find(
     token: Option<Token>,
     wanted: Wanted<'_>,
 ) -> Result<Page, Error> {
-    let shards = [
-        QueriedShards::all::<Auction>(),
-        QueriedShards::all::<Category>(),
-    ];
+    let mut shards = vec![QueriedShards::all::<Auction>()];
+    if wanted.filter.category.is_some() {
+        shards.push(QueriedShards::all::<Category>());
+    }
     let deadline = app.freshness.wait_for_shards(token, &shards).await;
     let lists = &app.pools.lists;
     let first_look = Wanted {

@@ -58,7 +58,7 @@ macro_rules! select_auctions {
                    i.*
               from serving s
               join serving c
-                on c.read_model = 'category'
+                on c.read_model = case when $2::uuid is null then s.read_model else 'category' end
              cross join lateral (
                    select auction_query(
                               case when cardinality($1::text[]) = 1 then $1 end,
