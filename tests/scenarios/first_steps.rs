@@ -19,7 +19,14 @@ fn pasted() -> String {
 
 #[tokio::test]
 async fn the_commands_of_the_documents_succeed() {
-    let app = App::start_all().await;
+    let app = App::builder()
+        .relay()
+        .projector()
+        .queries()
+        // As `./dev` does.
+        .set("TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS", "127.0.0.1")
+        .start()
+        .await;
     let admin = app.admin().await;
     let home = tempfile::tempdir().unwrap();
     let secrets = home.path().join(".dev/secrets");
@@ -62,6 +69,8 @@ async fn the_commands_of_the_documents_succeed() {
     assert!(bash.status.success(), "{printed}\n{errors}");
     for seen in [
         r#""bid_count": 3"#,
+        r#"["outbid","Field camera",12000]"#,
+        r#""succeeded",200]"#,
         "idempotency-replayed: true",
         r#"[5,"auction.bid_placed""#,
         "ce_type=tidemark.auction.bid_placed",

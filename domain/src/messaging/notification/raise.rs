@@ -86,30 +86,33 @@ impl Raise {
         }
     }
 
-    /// Refuses if the user leads again, or the auction is over, of which the user is told anyway.
-    fn require_so_still(&self, view: &View<'_>) -> Result<(), Stop> {
-        let About::Auction { auction_id, .. } = self.about;
-        let is_so = match self.category {
+    /// The bid that leads now, or the price. Refuses if the user leads again, or the auction is over, of which the user is
+    /// told anyway.
+    fn amount_now(&self, view: &View<'_>) -> Result<Option<Stored<Price>>, Stop> {
+        let About::Auction {
+            auction_id, amount, ..
+        } = self.about;
+        match self.category {
             Category::Outbid => match view.get::<Auction>(auction_id.0)? {
-                Auction::Open { leading, .. } => {
-                    leading.is_some_and(|bid| bid.bidder_id != self.user_id)
-                }
-                Auction::None | Auction::Scheduled { .. } | Auction::Over => false,
+                Auction::Open {
+                    leading: Some(bid), ..
+                } if bid.bidder_id != self.user_id => Ok(Some(bid.amount)),
+                Auction::None
+                | Auction::Scheduled { .. }
+                | Auction::Open { .. }
+                | Auction::Over => Err(Error::Moot.into()),
             },
-            Category::Won | Category::NotWon | Category::Sold | Category::Unsold => true,
-        };
-        if is_so {
-            Ok(())
-        } else {
-            Err(Error::Moot.into())
+            Category::Won | Category::NotWon | Category::Sold | Category::Unsold => {
+                Ok(amount.map(Stored::from))
+            }
         }
     }
 
-    fn subject(&self, view: &View<'_>) -> Result<Subject, Stop> {
+    fn subject(&self, view: &View<'_>, amount: Option<Stored<Price>>) -> Result<Subject, Stop> {
         let About::Auction {
             auction_id,
             product_id,
-            amount,
+            ..
         } = self.about;
         match view.get::<Product>(product_id.0)? {
             Product::None => Err(product::Error::NotFound.into()),
@@ -117,7 +120,7 @@ impl Raise {
                 auction_id,
                 product_id,
                 title: offer.title.clone(),
-                amount: amount.map(Stored::from),
+                amount,
             }),
         }
     }
@@ -144,8 +147,8 @@ impl Command for Raise {
         if !channels.is_any() {
             return Err(Error::Unwanted.into());
         }
-        self.require_so_still(view)?;
-        let subject = self.subject(view)?;
+        let amount = self.amount_now(view)?;
+        let subject = self.subject(view, amount)?;
         let mut writes = self.take_claim(view)?;
         writes.push(Write::event(
             self.notification_id.0,
