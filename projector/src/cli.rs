@@ -152,6 +152,8 @@ enum Command {
     )]
     Cancel(Generations),
     /// Let the generation that served before serve again
+    ///
+    /// Of several that are kept, it is the one that served last.
     #[command(
         after_help = "Example: tidemark-projector rollback auction --reason 'the new rows are wrong'"
     )]

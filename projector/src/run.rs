@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt;
 use futures::future::join_all;
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use tidemark_domain::PROCESS_MANAGERS;
-use tidemark_event_store::{Leases, Log, TimedPool};
+use tidemark_event_store::{Leases, Log, SealError, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::ids::new_id;
 use tidemark_platform::ops::{Readiness, ReadinessFlag};
@@ -38,6 +40,9 @@ use crate::roles::Role;
 use crate::sharing::assignment_runner::AssignmentRunner;
 use crate::sharing::build::Build;
 use crate::tasks::webhook::CallUrl;
+
+/// The most unwrapped keys of subjects that are kept in memory.
+const SUBJECT_KEYS_CACHED_MAX: u64 = 10_000;
 
 /// Runs these parts of a projector until `shutdown`, and then gives its assignments back to the other projectors, within
 /// `http.drain_ms`. The listener serves `/livez`, `/readyz` and `/metrics`.
@@ -251,20 +256,32 @@ fn wake(
     }
 }
 
-/// The effects that the configuration has a destination for. Those of others wait in the table of actions.
+/// The effects that the configuration has keys and destinations for. Those of others wait in the table of actions.
 fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
-    let mut effects = Effects::new();
-    if let Some(call) = CallUrl::from_config(config, pool.clone())? {
-        effects.push(Arc::new(call));
-    } else {
-        tracing::info!("calls of tasks wait, since sealing.master_key is not set");
-    }
-    if let Some(mail) = SendMail::from_config(config, pool.clone())? {
+    let Some(keys) = subject_keys(config, pool)? else {
+        tracing::warn!("calls of tasks and mails wait, since sealing.master_key is not set");
+        return Ok(Effects::new());
+    };
+    let call = CallUrl::new(config, pool.clone(), keys.clone())?;
+    let mut effects: Effects = vec![Arc::new(call)];
+    if let Some(mail) = SendMail::from_config(config, pool.clone(), keys)? {
         effects.push(Arc::new(mail));
     } else {
         tracing::info!("mails wait, since neither mail.smtp_host nor mail.folder is set");
     }
     Ok(effects)
+}
+
+/// The keys with which effects unseal what is personal; none without a master key.
+fn subject_keys(config: &Config, pool: &TimedPool) -> Result<Option<SubjectKeys>, Error> {
+    let master = config.sealing.master_key.expose_secret();
+    if master.is_empty() {
+        return Ok(None);
+    }
+    let master = STANDARD.decode(master).map_err(|_| SealError::KeyLength)?;
+    let ttl = Duration::from_secs(config.sealing.key_cache_s);
+    let keys = SubjectKeys::new(pool.clone(), &master, ttl, SUBJECT_KEYS_CACHED_MAX)?;
+    Ok(Some(keys))
 }
 
 fn documents(settings: &config::Redis) -> Result<Option<Documents>, Error> {

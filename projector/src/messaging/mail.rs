@@ -4,17 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use lettre::message::Mailbox;
 use lettre::{Address, Message};
 use serde_json::json;
 use tidemark_domain::messaging::processes::mailer;
-use tidemark_event_store::{Log, SealError, SubjectKeys, TimedPool};
+use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_events::Sealed;
 use tidemark_events::messaging::message;
 use tidemark_platform::Config;
-use tidemark_platform::config::required;
 
 use super::smtp::{Delivery, SmtpServer};
 use super::text;
@@ -23,9 +20,6 @@ use crate::reacting::effects::{Effect, Outcome, Performed};
 
 /// The pauses after the first attempts, in minutes. The last of them follows all later ones.
 const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
-
-/// The most keys that are kept in memory.
-const KEYS_CACHED_MAX: u64 = 10_000;
 
 /// Where mails are handed over.
 enum Destination {
@@ -82,11 +76,15 @@ enum Unsent {
 }
 
 impl SendMail {
-    /// What the configuration says; none if it names neither a server nor a folder.
+    /// What the configuration says, with what these keys unseal; none if it names neither a server nor a folder.
     ///
     /// # Errors
-    /// If the address that mails come from, or a key, is none.
-    pub(crate) fn from_config(config: &Config, pool: TimedPool) -> Result<Option<Self>, Error> {
+    /// If the address that mails come from is none.
+    pub(crate) fn from_config(
+        config: &Config,
+        pool: TimedPool,
+        keys: SubjectKeys,
+    ) -> Result<Option<Self>, Error> {
         let settings = &config.mail;
         let destination = if !settings.smtp_host.is_empty() {
             Destination::Server(SmtpServer::new(settings.clone()))
@@ -95,13 +93,10 @@ impl SendMail {
         } else {
             return Ok(None);
         };
-        let master = required(&config.sealing.master_key, "sealing.master_key")?;
-        let master = STANDARD.decode(master).map_err(|_| SealError::KeyLength)?;
-        let ttl = Duration::from_secs(config.sealing.key_cache_s);
         Ok(Some(Self {
             destination,
             from: settings.from.parse().map_err(Error::MailFrom)?,
-            keys: SubjectKeys::new(pool.clone(), &master, ttl, KEYS_CACHED_MAX)?,
+            keys,
             log: Log::new(pool),
         }))
     }

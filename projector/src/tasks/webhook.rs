@@ -5,18 +5,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Response};
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::json;
 use tidemark_domain::tasks::destination::Destination;
 use tidemark_domain::tasks::processes::task_caller;
 use tidemark_domain::tasks::processes::task_caller::Call;
-use tidemark_event_store::{Log, SealError, SubjectKeys, TimedPool};
+use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_events::tasks::task_run::Outcome;
 use tidemark_events::tasks::{task, task_run};
 use tidemark_events::{Event, Sealed, Timestamp, UserId};
@@ -33,8 +30,6 @@ use crate::reacting::effects::{Effect, Performed};
 const READ_BYTES_MAX: usize = 64 * 1_024;
 /// The most that is kept of it.
 const KEPT_BYTES_MAX: usize = 1_024;
-/// The most keys that are kept in memory.
-const KEYS_CACHED_MAX: u64 = 10_000;
 /// More events than a run has.
 const RUN_EVENTS_MAX: i64 = 200;
 /// The pause after a failure of Postgres.
@@ -125,25 +120,19 @@ impl Effect for CallUrl {
 }
 
 impl CallUrl {
-    /// What the configuration says; none if it has no key by which URLs are unsealed.
+    /// Calls as the configuration says, with what these keys unseal.
     ///
     /// # Errors
-    /// If the key is none, or TLS cannot be set up.
-    pub(crate) fn from_config(config: &Config, pool: TimedPool) -> Result<Option<Self>, Error> {
+    /// If TLS cannot be set up.
+    pub(crate) fn new(config: &Config, pool: TimedPool, keys: SubjectKeys) -> Result<Self, Error> {
         let settings = &config.tasks;
-        let master = config.sealing.master_key.expose_secret();
-        if master.is_empty() {
-            return Ok(None);
-        }
-        let master = STANDARD.decode(master).map_err(|_| SealError::KeyLength)?;
-        let ttl = Duration::from_secs(config.sealing.key_cache_s);
         let timeout = Duration::from_millis(settings.call_timeout_ms);
-        Ok(Some(Self {
+        Ok(Self {
             client: client(&settings.allowed_private_hosts, timeout)?,
-            keys: SubjectKeys::new(pool.clone(), &master, ttl, KEYS_CACHED_MAX)?,
+            keys,
             log: Log::new(pool),
             allowed: settings.allowed_private_hosts.clone(),
-        }))
+        })
     }
 
     /// Calls once, unless the run is over, and returns what came of it with the sealed beginning of the answer. What fails

@@ -162,7 +162,11 @@ async fn a_list_of_two_read_models_reflects_the_one_that_is_behind() {
     let behind = "update checkpoints set position = 4 where read_model = 'category'";
     database.execute(behind).await;
     let api = Api::start(&database, &SHORT_WAIT).await;
-    assert_eq!(api.get("/auctions", &[]).await.tidemark, "1.4");
-    let answer = api.get("/auctions", &[("tidemark", "1.5")]).await;
+    let below = format!("/auctions?category={}", Uuid::from_u128(3));
+    assert_eq!(api.get(&below, &[]).await.tidemark, "1.4");
+    let seen = [("tidemark", "1.5")];
+    let answer = api.get(&below, &seen).await;
     assert_eq!(answer.problem(), (503, "behind"));
+    // Without the filter nothing of the categories is read.
+    assert_eq!(api.get("/auctions", &seen).await.tidemark, "1.5");
 }
