@@ -47,7 +47,10 @@ async fn a_relay_that_is_behind_or_finds_foreign_records_is_measured() {
     projector.measures(backlog, "", |it| it == 0.0).await;
     app.user().await;
     projector.measures(backlog, "", |it| it > 0.0).await;
+    let broken = "tidemark_feed_broken_total";
+    projector.measures(broken, "", |it| it == 0.0).await;
     topics.publish_junk().await;
+    projector.measures(broken, "", |it| it > 0.0).await;
     let relay = Process::relay(&app.settings).await;
     relay
         .measures("tidemark_relay_foreign_records_total", "", |it| it > 0.0)
