@@ -33,13 +33,14 @@ const COUNTS: [f64; 12] = [
 ];
 
 /// Counters that an alert watches. They are 0 from the start, because no rise is seen of one that is not there yet.
-const WATCHED: [&str; 8] = [
+const WATCHED: [&str; 9] = [
     "tidemark_executor_unknown_outcomes_total",
     "tidemark_executor_early_batches_total",
     "tidemark_executor_late_batches_total",
     "tidemark_rebuild_differences_total",
     "tidemark_rebuild_undecided_total",
     "tidemark_relay_foreign_records_total",
+    "tidemark_feed_broken_total",
     "tidemark_feed_foreign_total",
     "tidemark_ring_discarded_total",
 ];
