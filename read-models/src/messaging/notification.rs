@@ -36,26 +36,32 @@ impl Status {
     }
 }
 
+/// What notifications can be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// An auction.
+    Auction,
+}
+
 /// What a notification is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
 #[schema(as = NotificationSubject)]
-pub enum Subject {
-    /// An auction.
-    Auction {
-        /// The auction.
-        #[schema(value_type = Uuid)]
-        auction_id: AuctionId,
-        /// The product that is or was auctioned.
-        #[schema(value_type = Uuid)]
-        product_id: ProductId,
-        /// The title of the product.
-        #[schema(example = "Brass sextant")]
-        title: String,
-        /// The bid that outbids the user, or the price that the buyer pays; none if nothing was sold.
-        #[schema(value_type = Option<schema::Money>)]
-        amount: Option<Money>,
-    },
+pub struct Subject {
+    /// What that is.
+    pub kind: SubjectKind,
+    /// The auction.
+    #[schema(value_type = Uuid)]
+    pub auction_id: AuctionId,
+    /// The product that is or was auctioned.
+    #[schema(value_type = Uuid)]
+    pub product_id: ProductId,
+    /// The title of the product.
+    #[schema(example = "Brass sextant")]
+    pub title: String,
+    /// The bid that outbids the user, or the price that the buyer pays; none if nothing was sold.
+    #[schema(value_type = Option<schema::Money>)]
+    pub amount: Option<Money>,
 }
 
 /// A notification in the inbox of a user.
@@ -170,7 +176,8 @@ fn about(subject: &notification::Subject) -> Subject {
             product_id,
             title,
             amount,
-        } => Subject::Auction {
+        } => Subject {
+            kind: SubjectKind::Auction,
             auction_id: *auction_id,
             product_id: *product_id,
             title: String::clone(title),

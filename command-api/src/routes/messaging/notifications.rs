@@ -47,26 +47,30 @@ struct NewNotification {
 
 /// What a notification is about.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum NotificationAbout {
+#[serde(deny_unknown_fields)]
+struct NotificationAbout {
+    /// What that is.
+    kind: SubjectKind,
+    /// The auction.
+    auction_id: Uuid,
+    /// The product that is or was auctioned.
+    product_id: Uuid,
+}
+
+/// What notifications can be about.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum SubjectKind {
     /// An auction.
-    Auction {
-        /// The auction.
-        auction_id: Uuid,
-        /// The product that is or was auctioned.
-        product_id: Uuid,
-    },
+    Auction,
 }
 
 impl NotificationAbout {
     fn with(self, amount: Option<Price>) -> About {
-        match self {
-            Self::Auction {
-                auction_id,
-                product_id,
-            } => About::Auction {
-                auction_id: AuctionId(auction_id),
-                product_id: ProductId(product_id),
+        match self.kind {
+            SubjectKind::Auction => About::Auction {
+                auction_id: AuctionId(self.auction_id),
+                product_id: ProductId(self.product_id),
                 amount,
             },
         }
