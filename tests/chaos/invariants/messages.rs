@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::Outcome;
-use tidemark_events::{Event, Metadata, Recorded};
+use tidemark_events::{Event, Metadata, Recorded, UserId};
 use uuid::Uuid;
 
 use crate::journal::Entry;
@@ -51,10 +51,10 @@ pub(crate) fn lost_or_repeated(
 /// What the log says of mails.
 #[derive(Default)]
 struct Mails {
-    /// The events that mails were asked for.
-    causes: BTreeSet<Uuid>,
+    /// The events that mails were asked for, and whom each mail is for.
+    asked: BTreeSet<(Uuid, UserId)>,
     outcomes: BTreeMap<Uuid, Option<Outcome>>,
-    /// One line for each event that several mails were asked for.
+    /// One line for each event of which somebody was asked several mails for.
     asked_twice: Vec<String>,
 }
 
@@ -63,10 +63,14 @@ impl Mails {
         let mut mails = Self::default();
         for recorded in log {
             match recorded.decode() {
-                Ok(Event::Message(message::Event::Requested { message_id, .. })) => {
+                Ok(Event::Message(message::Event::Requested {
+                    message_id,
+                    user_id,
+                    ..
+                })) => {
                     let metadata: Metadata = serde_json::from_str(&recorded.metadata).unwrap();
                     let cause = metadata.causation_id.unwrap_or_default();
-                    if !mails.causes.insert(cause) {
+                    if !mails.asked.insert((cause, user_id)) {
                         let position = recorded.position;
                         let again = format!("position {position} asks for the same mail again");
                         mails.asked_twice.push(again);
@@ -88,12 +92,13 @@ impl Mails {
 
     /// Whoever registered since the first of whom somebody took notice, and is sent nothing.
     fn unasked(&self, log: &[Recorded]) -> Vec<String> {
+        let noticed: BTreeSet<_> = self.asked.iter().map(|(cause, _)| *cause).collect();
         let registered = log
             .iter()
             .filter(|event| event.event_type == "user.registered")
-            .skip_while(|event| !self.causes.contains(&event.event_id));
+            .skip_while(|event| !noticed.contains(&event.event_id));
         registered
-            .filter(|event| !self.causes.contains(&event.event_id))
+            .filter(|event| !noticed.contains(&event.event_id))
             .map(|event| format!("nobody welcomes who registered at {}", event.position))
             .collect()
     }
