@@ -52,7 +52,7 @@ func main() {
 	}
 
 	// Two pages of one auction each, and nothing twice.
-	open, one := queryapi.Open, int64(1)
+	open, one := queryapi.AuctionStatusOpen, int64(1)
 	first, err := queries.ListAuctionsWithResponse(ctx, &queryapi.ListAuctionsParams{Status: &open, Limit: &one})
 	check(err)
 	require(first.JSON200 != nil && first.JSON200.Next != nil, "first page", first.Status())
