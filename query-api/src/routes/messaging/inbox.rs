@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::documents::Document;
 use crate::error::Error;
-use crate::freshness::{QueriedShards, query_shard_of_row};
+use crate::freshness::query_shard_of_row;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(mine))
@@ -30,8 +30,7 @@ async fn mine(
     user: User,
     Tidemark(token): Tidemark,
 ) -> Result<Document, Error> {
-    let shard = [QueriedShards::of_row::<Inbox>(user.id)];
-    let found = app.freshness.fetch(token, shard, || {
+    let inbox = app.document::<Inbox, _>(user.id, token, || {
         query_shard_of_row!(
             String,
             "inbox",
@@ -45,5 +44,5 @@ async fn mine(
         )
         .fetch_one(&*app.pools.documents)
     });
-    Document::from_fetched(found.await?)
+    inbox.await
 }
