@@ -20,6 +20,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::{Accepted, Executor, Idempotency, Submission};
 use crate::identity::passwords::Passwords;
+use crate::media::Media;
 
 /// The parts of the process that routes share.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct App {
     pub lookup_key: Arc<LookupKey>,
     /// Checks and hashes passwords.
     pub passwords: Passwords,
+    /// Receives and keeps what users upload; none if this deployment keeps nothing.
+    pub media: Option<Media>,
     /// Signs access tokens.
     pub issuer: Arc<Issuer>,
     /// Verifies access tokens, and publishes the keys for it.
@@ -156,6 +159,25 @@ impl App {
             idempotency: self.idempotency(caller),
             subject_keys: Vec::new(),
         })
+    }
+
+    /// Answers as the submission was answered that has created this before, whatever has become of it since.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn answer_again(
+        &self,
+        opened: Accepted,
+        version: i64,
+        location: Location,
+    ) -> Result<Response, Problem> {
+        let position = self.executor.log_position(0).await?.log_end;
+        let accepted = Accepted {
+            version,
+            position,
+            ..opened
+        };
+        Ok((location.header(accepted.stream_id), response(&accepted)).into_response())
     }
 
     fn idempotency(&self, caller: &Caller) -> Option<Idempotency> {

@@ -92,6 +92,11 @@ impl Caller {
         [self.request.as_bytes(), &if_match, &self.body.0].join(&b'\n')
     }
 
+    /// States what stands for a body that is still on its way, for an `Idempotency-Key`.
+    pub fn describe_body(&mut self, description: String) {
+        self.body = ReceivedBody(description.into());
+    }
+
     /// The metadata of the events that a command of this request writes.
     #[must_use]
     pub fn metadata(&self) -> Metadata {

@@ -7,6 +7,7 @@ pub mod caller;
 pub mod error;
 pub mod executor;
 pub mod identity;
+pub mod media;
 mod process_roles;
 mod relay;
 mod routes;

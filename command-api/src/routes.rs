@@ -5,13 +5,16 @@ mod audit;
 mod description;
 mod identity;
 mod market;
+mod media;
 mod messaging;
 mod operations;
 mod sealed_value;
 mod tasks;
 
+use std::time::Duration;
+
 use axum::Router;
-use tidemark_platform::{http, openapi};
+use tidemark_platform::{config, http, openapi};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,6 +30,14 @@ pub(crate) fn router(app: App) -> Router {
     openapi::described(routes, api())
 }
 
+/// The routes that receive files.
+pub(crate) fn streamed(settings: &config::Media) -> http::Streamed {
+    http::Streamed {
+        paths: media::STREAMED,
+        timeout: Duration::from_millis(settings.request_ms),
+    }
+}
+
 /// The description of this API for clients.
 #[must_use]
 pub fn api() -> OpenApi {
@@ -39,6 +50,7 @@ fn routes() -> (OpenApiRouter<App>, OpenApiRouter<App>) {
     let others = OpenApiRouter::default()
         .merge(market::router())
         .merge(audit::router())
+        .merge(media::router())
         .merge(messaging::router())
         .merge(operations::router())
         .merge(tasks::router());

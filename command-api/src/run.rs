@@ -13,6 +13,7 @@ use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
+use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::ops::Readiness;
 use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{database, middleware, ops, server, telemetry};
@@ -24,6 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::app::App;
 use crate::executor::{Executor, remove_expired};
 use crate::identity::passwords::Passwords;
+use crate::media::Media;
 use crate::process_roles::ProcessRoles;
 use crate::start_error::StartError;
 use crate::{relay, routes};
@@ -142,6 +144,8 @@ fn router(
             SUBJECT_KEYS_CACHED_MAX,
         )?,
         lookup_key: Arc::new(LookupKey::new(lookup_key)?),
+        media: MediaStore::from_config(config)?
+            .map(|store| Media::new(store, config.media.clone())),
         passwords: Passwords::new(&config.auth).map_err(StartError::Passwords)?,
         issuer: Arc::new(Issuer::from_config(&config.auth)?),
         verifier: Arc::new(Verifier::from_config(&config.auth)?),
@@ -153,7 +157,9 @@ fn router(
         async move { is_running.then_some(()).ok_or("decides no commands") }
     });
     let authenticator = Authenticator::from_config(config, clock)?;
-    let router = middleware::apply(routes::router(app), &config.http, authenticator);
+    let streamed = routes::streamed(&config.media);
+    let router = routes::router(app);
+    let router = middleware::apply_streaming(router, &config.http, authenticator, streamed);
     Ok(router.merge(ops::router(readiness, &config.http)))
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use tidemark_event_store::SealError;
-use tidemark_platform::{auth, config, shutdown, telemetry};
+use tidemark_platform::{auth, config, object_store, shutdown, telemetry};
 
 use crate::error::Error;
 
@@ -28,6 +28,9 @@ pub enum StartError {
     /// Argon2 does not accept the configured cost.
     #[error("passwords: {0}")]
     Passwords(Error),
+    /// The place of media cannot be used.
+    #[error("media.place: {0}")]
+    MediaPlace(#[from] object_store::Error),
     /// Telemetry cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] telemetry::Error),

@@ -103,6 +103,7 @@ write_environment() {
         service_line postgres DATABASE__READ_URL "$(postgres_url tidemark_read tidemark)"
         service_line redis REDIS__URL "redis://:$(secret redis)@$HOST:$REDIS_PORT"
         kafka_lines
+        line MEDIA__PLACE "${TIDEMARK_MEDIA__PLACE:-$DEV_DIR/media}"
         listener_lines COMMAND_API "$COMMAND_API_PORT"
         listener_lines QUERY_API "$QUERY_API_PORT"
         listener_lines PROJECTOR "$PROJECTOR_PORT"

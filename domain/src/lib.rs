@@ -11,6 +11,7 @@ mod registry;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod media;
 pub mod messaging;
 pub mod operations;
 pub mod tasks;

@@ -5,6 +5,7 @@ use tidemark_events::{Aggregate, Event, Timestamp};
 
 use crate::decision::{AggregateState, AnyState, LoadedStream, StateOf, StateSnapshot};
 use crate::market;
+use crate::media;
 use crate::messaging;
 use crate::process_manager::ProcessManager;
 use crate::tasks;
@@ -12,6 +13,7 @@ use crate::tasks;
 /// All process managers.
 pub const PROCESS_MANAGERS: &[ProcessManager] = &[
     market::processes::auction_timer::PROCESS_MANAGER,
+    media::processes::media_keeper::PROCESS_MANAGER,
     messaging::processes::auction_notifier::PROCESS_MANAGER,
     messaging::processes::mailer::PROCESS_MANAGER,
     messaging::processes::notifier::PROCESS_MANAGER,
@@ -62,6 +64,8 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Product => state::<crate::market::product::Product>(),
         Aggregate::Auction => state::<crate::market::auction::Auction>(),
         Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
+        Aggregate::Media => state::<media::media::Media>(),
+        Aggregate::MediaAccount => state::<media::media_account::MediaAccount>(),
         Aggregate::Message => state::<crate::messaging::message::Message>(),
         Aggregate::Notification => state::<crate::messaging::notification::Notification>(),
         Aggregate::Preferences => state::<crate::messaging::preferences::Preferences>(),

@@ -19,6 +19,7 @@ mod values;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod media;
 pub mod messaging;
 pub mod operations;
 pub mod tasks;
@@ -56,6 +57,10 @@ aggregates! {
     Auction(market::auction, AuctionId) = "auction", Public;
     /// The hidden reserve: the price below which an auction does not sell.
     Reserve(market::reserve, ReserveId) = "reserve", Internal;
+    /// Media: a file that a user uploads.
+    Media(media::media, MediaId) = "media", Public;
+    /// A media account: how many bytes of media a user has.
+    MediaAccount(media::media_account, MediaAccountId) = "media_account", Internal;
     /// A message: what one person is told over one channel.
     Message(messaging::message, MessageId) = "message", Public;
     /// A notification: what a user is told once, by the channels that the user wants.

@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
-    MessageId, Metadata, Moment, NotificationId, PreferencesId, Price, ProductId, PublicationId,
-    ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed, SessionId, Stored,
-    TaskId, TaskRunId, Timestamp, UserId, Value,
+    MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId, PreferencesId, Price,
+    ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed,
+    SessionId, Stored, TaskId, TaskRunId, Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -69,6 +69,11 @@ pub const CREDENTIAL: CredentialId = CredentialId(Uuid::from_u128(7));
 pub const SESSION: SessionId = SessionId(Uuid::from_u128(8));
 /// The reading in the samples.
 pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
+
+/// The media in the samples.
+pub const MEDIA: MediaId = MediaId(Uuid::from_u128(0x40));
+/// The media account in the samples, which is that of the seller.
+pub const MEDIA_ACCOUNT: MediaAccountId = MediaAccountId::of(SELLER);
 
 /// The message in the samples.
 pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));

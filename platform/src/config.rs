@@ -13,6 +13,7 @@ mod list;
 mod listener;
 mod mail;
 mod market;
+mod media;
 mod object_store;
 mod projection;
 mod query;
@@ -33,6 +34,7 @@ pub use kafka::Kafka;
 pub use listener::Listener;
 pub use mail::{Mail, MailTls};
 pub use market::Market;
+pub use media::Media;
 pub use object_store::ObjectStore;
 pub use projection::{FeedChoice, Projection};
 pub use query::Query;
@@ -101,6 +103,8 @@ pub struct Config {
     pub query: Query,
     #[garde(dive)]
     pub object_store: ObjectStore,
+    #[garde(dive)]
+    pub media: Media,
     #[garde(dive)]
     pub mail: Mail,
     #[garde(dive)]

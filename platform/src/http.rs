@@ -12,7 +12,7 @@ mod parameters;
 mod problem;
 pub(crate) mod words;
 
-pub use body::{ReceivedBody, body_limit};
+pub use body::{ReceivedBody, Streamed, body_limit};
 pub use content_tag::tag_content;
 pub use correlation::Correlation;
 pub use headers::{IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, etag};
@@ -21,7 +21,7 @@ pub(crate) use parameters::check_repetition;
 pub use parameters::{Path, Query};
 pub use problem::{FieldError, Problem, ProblemDocument};
 
-pub(crate) use body::{BodyLimits, receive_body};
+pub(crate) use body::{BodyLimits, leave_body, receive_body};
 pub(crate) use correlation::{CORRELATION_ID, TRACEPARENT};
 pub(crate) use entity_tags::{EntityTags, weakened};
 pub(crate) use headers::{IDEMPOTENCY_KEY, if_match};

@@ -32,7 +32,7 @@ use self::request_log::{Handled, Sampling};
 use crate::auth::Authenticator;
 use crate::http::{
     BodyLimits, CORRELATION_ID, Correlation, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, Problem,
-    TRACEPARENT,
+    Streamed, TRACEPARENT,
 };
 use crate::server::ClientAddress;
 use crate::{config, http, tidemark};
@@ -69,10 +69,21 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 8] = [
 /// Wraps an API in the layers that all APIs have in common. The routes for operators (`ops`) must be
 /// merged afterwards, so that they answer even when the API is overloaded.
 pub fn apply(router: Router, http: &config::Http, authenticator: Authenticator) -> Router {
+    apply_streaming(router, http, authenticator, Streamed::default())
+}
+
+/// As [`apply`], with routes that receive the bodies of their requests themselves.
+pub fn apply_streaming(
+    router: Router,
+    http: &config::Http,
+    authenticator: Authenticator,
+    streamed: Streamed,
+) -> Router {
     let gate = Arc::new(Gate {
         head: HeadLimits::new(http),
         body: BodyLimits::new(http),
         handler: HandlerLimits::new(http),
+        streamed,
         authenticator,
         sampling: Sampling::new(http.read_logged_one_in),
         event_retry_ms: http.event_retry_ms,
@@ -112,6 +123,7 @@ struct Gate {
     head: HeadLimits,
     body: BodyLimits,
     handler: HandlerLimits,
+    streamed: Streamed,
     authenticator: Authenticator,
     sampling: Sampling,
     /// After how long an `EventSource` that was refused connects again.
@@ -152,10 +164,17 @@ impl Gate {
             Err(problem) => return problem.into_response(),
         };
         let answer = async {
-            match http::receive_body(self.body, request).await {
+            let (received, timeout) = if self.streamed.has(&request) {
+                let request = http::leave_body(self.body, request);
+                (Ok(request), self.streamed.timeout)
+            } else {
+                let received = http::receive_body(self.body, request).await;
+                (received, self.handler.timeout)
+            };
+            match received {
                 Ok(mut request) => {
                     request.extensions_mut().insert(self.authenticator.clone());
-                    self.handler.run(handle(request, next)).await
+                    self.handler.run(timeout, handle(request, next)).await
                 }
                 Err(refusal) => refusal,
             }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use tidemark_event_store::SealError;
-use tidemark_platform::{auth, config, shutdown};
+use tidemark_platform::{auth, config, object_store, shutdown};
 
 /// Why a projector cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// `mail.from` is not an address that mails can come from.
     #[error("TIDEMARK_MAIL__FROM cannot be used: {0}")]
     MailFrom(lettre::address::AddressError),
+    /// The place of media cannot be used.
+    #[error("media.place: {0}")]
+    MediaPlace(#[from] object_store::Error),
     /// `sealing.master_key` is wrong.
     #[error("sealing.master_key: {0}")]
     Sealing(#[from] SealError),

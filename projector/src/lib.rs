@@ -5,6 +5,7 @@ mod checking;
 mod error;
 mod following;
 mod measuring;
+mod media;
 mod messaging;
 mod projecting;
 mod reacting;

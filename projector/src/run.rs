@@ -13,6 +13,7 @@ use tidemark_domain::PROCESS_MANAGERS;
 use tidemark_event_store::{Leases, Log, SealError, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::ids::new_id;
+use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::ops::{Readiness, ReadinessFlag};
 use tidemark_platform::shutdown::{needed, run_until_drained};
 use tidemark_platform::{Config, config, database, ops, server};
@@ -28,6 +29,7 @@ use crate::following::feed;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
 use crate::measuring::Measuring;
+use crate::media::removal::{RemoveMedia, RemoveUpload};
 use crate::messaging::mail::SendMail;
 use crate::projecting::joint_writer::JointWriter;
 use crate::projecting::shards;
@@ -258,12 +260,16 @@ fn wake(
 
 /// The effects that the configuration has keys and destinations for. Those of others wait in the table of actions.
 fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
+    let mut effects = Effects::new();
+    if let Some(store) = MediaStore::from_config(config)? {
+        effects.push(Arc::new(RemoveUpload(store.clone())));
+        effects.push(Arc::new(RemoveMedia(store)));
+    }
     let Some(keys) = subject_keys(config, pool)? else {
         tracing::warn!("calls of tasks and mails wait, since sealing.master_key is not set");
-        return Ok(Effects::new());
+        return Ok(effects);
     };
-    let call = CallUrl::new(config, pool.clone(), keys.clone())?;
-    let mut effects: Effects = vec![Arc::new(call)];
+    effects.push(Arc::new(CallUrl::new(config, pool.clone(), keys.clone())?));
     if let Some(mail) = SendMail::from_config(config, pool.clone(), keys)? {
         effects.push(Arc::new(mail));
     } else {

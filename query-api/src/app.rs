@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
+use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::pagination::Cursors;
 use tidemark_platform::shares::Shares;
 use tidemark_platform::tidemark::Token;
@@ -44,6 +45,10 @@ pub(crate) struct Parts {
     hot_documents: HotDocuments,
     /// The log, for the audit trail.
     pub(crate) log: Log,
+    /// The bytes of media; none if this deployment keeps none.
+    pub(crate) media: Option<MediaStore>,
+    /// For how long browsers and proxies may keep media without asking, in seconds.
+    pub(crate) media_cached_s: u32,
     /// Opens sealed personal data.
     pub(crate) subject_keys: SubjectKeys,
     /// Signs and reads the cursors of pages.
@@ -90,6 +95,8 @@ impl App {
             freshness: Freshness::new(pools.prompt.clone(), checkpoints.clone(), wait),
             hot_documents: HotDocuments::new(&config.redis, &limits, checkpoints)?,
             log: Log::new(pools.audit.clone()),
+            media: MediaStore::from_config(config)?,
+            media_cached_s: config.media.cached_s,
             subject_keys: subject_keys(config, pools.documents.clone())?,
             cursors: Cursors::new(&config.sealing.lookup_key),
             followers: watcher.followers(),

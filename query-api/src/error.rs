@@ -231,6 +231,15 @@ pub(crate) fn storage_unavailable() -> Problem {
     )
 }
 
+/// The store of media does not answer, or this deployment keeps none.
+pub(crate) fn media_unavailable() -> Problem {
+    let detail = "The bytes of media cannot be read right now.";
+    Problem::unavailable("media_store_unavailable", detail, RETRY_AFTER_S).explained(
+        "The store of media does not answer, or not as it should.",
+        "Send the query again after `Retry-After`.",
+    )
+}
+
 fn storage(error: &sqlx::Error) -> Problem {
     let code = error
         .as_database_error()

@@ -5,6 +5,7 @@ mod audit;
 mod description;
 mod identity;
 mod market;
+mod media;
 mod messaging;
 mod operations;
 mod tasks;
@@ -44,6 +45,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .merge(audit::router())
         .merge(identity::router())
         .merge(market::router())
+        .merge(media::router())
         .merge(messaging::router())
         .merge(operations::router())
         .merge(tasks::router())

@@ -1,7 +1,7 @@
 //! Why the process cannot start, or had to stop.
 
 use tidemark_event_store::SealError;
-use tidemark_platform::{auth, config, shutdown, telemetry};
+use tidemark_platform::{auth, config, object_store, shutdown, telemetry};
 
 /// Why the process cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum StartError {
     /// The HTTP client for the command API cannot be built.
     #[error("the client of the command API: {0}")]
     Client(#[from] reqwest::Error),
+    /// The place of media cannot be used.
+    #[error("media.place: {0}")]
+    MediaPlace(#[from] object_store::Error),
     /// Telemetry cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] telemetry::Error),

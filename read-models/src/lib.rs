@@ -18,6 +18,7 @@ pub mod storage;
 pub mod audit;
 pub mod identity;
 pub mod market;
+pub mod media;
 pub mod messaging;
 #[cfg(feature = "next-build")]
 pub mod next_build;
@@ -44,6 +45,7 @@ macro_rules! for_each_read_model {
             $name::<$crate::market::bid::Bid> $($call)+,
             $name::<$crate::market::category::Category> $($call)+,
             $name::<$crate::audit::history::History> $($call)+,
+            $name::<$crate::media::media::Media> $($call)+,
             $name::<$crate::messaging::inbox::Inbox> $($call)+,
             $name::<$crate::messaging::notification::Notification> $($call)+,
             $name::<$crate::messaging::preferences::Preferences> $($call)+,

@@ -1,6 +1,7 @@
 //! How the description of the API describes the values that `events` defines. These types only describe; no
 //! value of them is ever made.
 
+use tidemark_events::media::media::{PictureType, Variant};
 use tidemark_events::{CountryCode, PayableCurrency};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -45,4 +46,57 @@ pub struct Shipping {
     pub price: Money,
     /// The countries that the product is sent to.
     pub countries: Vec<CountryCode>,
+}
+
+/// An uploaded picture of a product. Its bytes are at `/v1/media/{media_id}/{variant}`.
+#[derive(Debug, ToSchema)]
+pub struct ProductPicture {
+    /// The id of the media.
+    pub media_id: Uuid,
+    /// The width in pixels.
+    #[schema(minimum = 1, maximum = 65_535, example = 1_200)]
+    pub width: u32,
+    /// The height in pixels.
+    #[schema(minimum = 1, maximum = 65_535, example = 900)]
+    pub height: u32,
+}
+
+/// A picture in one of its sizes. Its bytes are at `/v1/media/{id}/{variant}`.
+#[derive(Debug, ToSchema)]
+pub struct StoredVariant {
+    /// Which one it is.
+    pub variant: Variant,
+    /// Its format.
+    pub picture_type: PictureType,
+    /// Its width in pixels.
+    #[schema(minimum = 1, maximum = 65_535, example = 1_200)]
+    pub width: u32,
+    /// Its height in pixels.
+    #[schema(minimum = 1, maximum = 65_535, example = 900)]
+    pub height: u32,
+    /// How many bytes it has.
+    #[schema(minimum = 1, example = 118_000)]
+    pub bytes: i64,
+    /// The SHA-256 of them, in hexadecimal digits.
+    #[schema(example = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a")]
+    pub sha256: String,
+}
+
+/// What shows media.
+#[derive(Debug, ToSchema)]
+pub struct ShownBy {
+    /// What kind of thing it is.
+    pub kind: ShownByKind,
+    /// Its id.
+    pub id: Uuid,
+}
+
+/// What can show media.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case", example = "product")]
+pub enum ShownByKind {
+    /// A product.
+    Product,
+    /// A category.
+    Category,
 }

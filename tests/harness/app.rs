@@ -11,8 +11,9 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::object_store::BUCKET;
 use crate::topics::Topics;
-use crate::{Client, Database, Process, Settings, User};
+use crate::{Client, Database, ObjectStore, Process, Settings, User};
 
 /// A Tidemark of one test. Its processes, database and topics end when it is dropped.
 #[derive(Debug)]
@@ -78,6 +79,15 @@ impl AppBuilder {
     pub fn set(mut self, name: &str, value: impl Display) -> Self {
         self.changed.push((name.to_owned(), value.to_string()));
         self
+    }
+
+    /// Keeps media in a bucket of this store.
+    #[must_use]
+    pub fn media_in(mut self, store: &ObjectStore) -> Self {
+        for (name, value) in store.settings() {
+            self = self.set(name, value);
+        }
+        self.set("TIDEMARK_MEDIA__PLACE", format!("s3://{BUCKET}/media"))
     }
 
     /// Starts all processes that were asked for.

@@ -1,12 +1,12 @@
 //! A database for each test. It is copied from a template that is migrated once a run, and dropped
 //! after the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::postgres::PgPoolOptions;
@@ -61,6 +61,22 @@ impl Database {
         &self.name
     }
 
+    /// Where processes that use this database keep media.
+    #[must_use]
+    pub fn media_folder(&self) -> PathBuf {
+        media_folder(&self.name)
+    }
+
+    /// How many events of this type the log holds.
+    pub async fn count_of(&self, event_type: &str) -> i64 {
+        let counting = sqlx::query_scalar("select count(*) from events where type = $1");
+        counting
+            .bind(event_type)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
     /// A URL that leads to this database with the credentials of the given one.
     #[must_use]
     pub fn url_like(&self, url: &str) -> String {
@@ -102,10 +118,15 @@ impl Drop for Database {
     }
 }
 
+/// Where processes that use a database keep media.
+fn media_folder(name: &str) -> PathBuf {
+    std::env::temp_dir().join("tidemark-media").join(name)
+}
+
 /// Starts a thread that drops databases one after the other. What is left when the tests end is dropped
 /// by the next run.
 fn drop_unused() -> Sender<String> {
-    let (sender, unused) = channel();
+    let (sender, unused) = channel::<String>();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -119,6 +140,8 @@ fn drop_unused() -> Sender<String> {
             if let Err(error) = dropped {
                 eprintln!("{name} was not dropped: {error}");
             }
+            // Most tests keep no media.
+            let _ = fs::remove_dir_all(media_folder(&name));
         }
     });
     sender

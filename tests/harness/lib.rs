@@ -25,6 +25,7 @@ pub mod market;
 mod metrics;
 pub mod object_store;
 pub mod people;
+pub mod pictures;
 pub mod process;
 pub mod proxy;
 pub mod records;

@@ -69,16 +69,22 @@ impl ObjectStore {
     }
 
     /// Settings by which processes use it.
+    #[must_use]
+    pub fn settings(&self) -> [(&'static str, &str); 6] {
+        [
+            ("TIDEMARK_OBJECT_STORE__ENDPOINT", &*self.url),
+            ("TIDEMARK_OBJECT_STORE__ALLOW_HTTP", "true"),
+            ("TIDEMARK_OBJECT_STORE__ACCESS_KEY_ID", KEY_ID),
+            ("TIDEMARK_OBJECT_STORE__SECRET_ACCESS_KEY", SECRET),
+            ("TIDEMARK_OBJECT_STORE__PART_MIB", "5"),
+            ("TIDEMARK_OBJECT_STORE__RETRY_S", "1"),
+        ]
+    }
+
+    /// Has processes with these settings use it.
     pub fn configure(&self, settings: &mut Settings) {
-        for (key, value) in [
-            ("ENDPOINT", &*self.url),
-            ("ALLOW_HTTP", "true"),
-            ("ACCESS_KEY_ID", KEY_ID),
-            ("SECRET_ACCESS_KEY", SECRET),
-            ("PART_MIB", "5"),
-            ("RETRY_S", "1"),
-        ] {
-            settings.set(&format!("TIDEMARK_OBJECT_STORE__{key}"), value);
+        for (name, value) in self.settings() {
+            settings.set(name, value);
         }
     }
 

@@ -76,6 +76,8 @@ impl Settings {
         }
         all.set("TIDEMARK_KAFKA__TOPIC_PREFIX", database.name());
         all.set("TIDEMARK_REDIS__KEY_PREFIX", database.name());
+        let media = database.media_folder();
+        all.set("TIDEMARK_MEDIA__PLACE", media.to_str().unwrap());
         all
     }
 

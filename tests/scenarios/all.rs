@@ -17,6 +17,7 @@ mod images;
 mod journey;
 mod log;
 mod market;
+mod media;
 mod messaging;
 mod observability;
 mod operations;

@@ -25,6 +25,7 @@ use crate::error::Error;
     tags(
         (name = "auctions", description = "Sellers schedule and cancel auctions, and buyers bid and buy."),
         (name = "categories", description = "Admins keep the tree that products are filed under."),
+        (name = "media", description = "Users upload pictures, which what they belong to shows."),
         (name = "notifications", description = "Users read notifications, and choose how they are notified."),
         (name = "products", description = "Sellers describe and list what they want to sell."),
         (name = "services", description = "What only other parts of Tidemark may send. A service authenticates \

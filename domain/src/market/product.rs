@@ -3,18 +3,22 @@
 mod draft;
 mod error;
 mod listing;
+mod pictures;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::product::{Event, Title};
-use tidemark_events::{AuctionId, CategoryId, Price, ProductId, Stored, UserId};
+use tidemark_events::{AuctionId, CategoryId, MediaId, Price, ProductId, Stored, UserId};
 
 pub use draft::Draft;
 pub use error::Error;
 pub use listing::{List, Withdraw};
+pub use pictures::ChoosePictures;
 
 use crate::decision::refusals;
 use crate::identity::access;
@@ -29,6 +33,8 @@ pub struct Offer {
     pub category_id: CategoryId,
     /// The title, one line, which auctions show.
     pub title: Stored<Title>,
+    /// The uploaded pictures.
+    pub pictures: BTreeSet<MediaId>,
 }
 
 /// Where a product is in its life.
@@ -71,7 +77,7 @@ impl AggregateState for Product {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -86,9 +92,15 @@ impl AggregateState for Product {
                         seller_id: *seller_id,
                         category_id: *category_id,
                         title: title.clone(),
+                        pictures: BTreeSet::new(),
                     },
                     status: Status::Draft,
                 };
+            }
+            Event::PicturesChosen { pictures, .. } => {
+                if let Self::Described { offer, .. } = self {
+                    offer.pictures = pictures.iter().map(|it| it.media_id).collect();
+                }
             }
             Event::Listed { .. } => self.set_status(Status::Listed),
             Event::Withdrawn { .. } => self.set_status(Status::Withdrawn),
@@ -99,7 +111,9 @@ impl AggregateState for Product {
     fn heap_bytes(&self) -> usize {
         match self {
             Self::None => 0,
-            Self::Described { offer, .. } => offer.title.len(),
+            Self::Described { offer, .. } => {
+                offer.title.len() + offer.pictures.len() * size_of::<MediaId>()
+            }
         }
     }
 }

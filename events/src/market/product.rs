@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    AuctionId, CategoryId, CountryCode, EventField, Line, Price, Stored, Text, Url, UserId,
+    AuctionId, CategoryId, CountryCode, EventField, Line, MediaId, Price, Stored, Text, Url, UserId,
 };
 
 id! {
@@ -20,6 +20,8 @@ pub type Title = Line<200>;
 pub type Description = Text<10_000>;
 /// The address of a picture of a product.
 pub type Image = Url<500>;
+/// The address of a video of a product.
+pub type Video = Url<500>;
 /// The name or the value of a property of a product.
 pub type Specification = Line<200>;
 /// The price of shipping, which may be nothing.
@@ -54,6 +56,19 @@ event_field! {
     }
 }
 
+event_field! {
+    /// An uploaded picture of a product, with what is needed to leave room for it on a page.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Picture {
+        /// The media.
+        pub media_id: MediaId,
+        /// Its width in pixels.
+        pub width: u32,
+        /// Its height in pixels.
+        pub height: u32,
+    }
+}
+
 events! {
     /// The events of a product.
     pub enum Event {
@@ -78,6 +93,20 @@ events! {
             specifications: BTreeMap<Stored<Specification>, Stored<Specification>>,
             /// How the product is sent. None if the buyer must collect it.
             shipping: Option<Shipping>,
+        },
+        /// The seller chose the pictures of the product anew.
+        #[serde(rename = "product.pictures_chosen")]
+        PicturesChosen {
+            /// The product.
+            product_id: ProductId,
+            /// The seller of the product.
+            seller_id: UserId,
+            /// The category that the product is filed under.
+            category_id: CategoryId,
+            /// Pictures that the seller has uploaded, the main picture first: up to 20.
+            pictures: Vec<Picture>,
+            /// The address of a video; none if there is none.
+            video: Option<Stored<Video>>,
         },
         /// The seller listed the product, and everybody sees it.
         #[serde(rename = "product.listed")]
@@ -121,7 +150,9 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{AUCTION, BIDDER, CATEGORY, PRODUCT, SELLER, euro_cents, price, stored};
+    use crate::samples::{
+        AUCTION, BIDDER, CATEGORY, MEDIA, PRODUCT, SELLER, euro_cents, price, stored,
+    };
 
     vec![
         Event::Drafted {
@@ -137,6 +168,17 @@ pub(crate) fn samples() -> Vec<Event> {
                 price: price::<0>(900).into(),
                 countries: vec![stored("DE")],
             }),
+        },
+        Event::PicturesChosen {
+            product_id: PRODUCT,
+            seller_id: SELLER,
+            category_id: CATEGORY,
+            pictures: vec![Picture {
+                media_id: MEDIA,
+                width: 1_200,
+                height: 900,
+            }],
+            video: Some(stored("https://videos.example/1")),
         },
         Event::Listed {
             product_id: PRODUCT,

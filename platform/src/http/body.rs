@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::CONNECTION;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderValue, StatusCode, Version};
@@ -47,12 +47,29 @@ impl BodyLimits {
     }
 }
 
+/// Which requests are handled while their bodies are still on their way, as those are that send files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Streamed {
+    /// The paths of their routes.
+    pub paths: &'static [&'static str],
+    /// How long such a request may take, which its handler may narrow.
+    pub timeout: Duration,
+}
+
+impl Streamed {
+    pub(crate) fn has(self, request: &Request) -> bool {
+        let path = request.extensions().get::<MatchedPath>();
+        path.is_some_and(|path| self.paths.contains(&path.as_str()))
+    }
+}
+
 /// Gives the routes of `router` a limit on the body that is smaller than the server's.
 pub fn body_limit<S: Clone + Send + Sync + 'static>(router: Router<S>, bytes: usize) -> Router<S> {
     router.layer(from_fn_with_state(bytes, refuse_larger))
 }
 
-/// The bytes of a request's body as they were received, whatever a handler reads from them.
+/// The bytes of a request's body as they were received, whatever a handler reads from them. There are none of a body that a
+/// handler receives itself.
 #[derive(Clone, Debug)]
 pub struct ReceivedBody(pub Bytes);
 
@@ -100,6 +117,13 @@ pub(crate) async fn receive_body(
             Err(response)
         }
     }
+}
+
+/// Leaves the body of a request to its handler.
+pub(crate) fn leave_body(limits: BodyLimits, mut request: Request) -> Request {
+    request.extensions_mut().insert(limits);
+    request.extensions_mut().insert(ReceivedBody(Bytes::new()));
+    request
 }
 
 async fn collect(body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {

@@ -21,7 +21,7 @@ pub(super) struct HandlerLimits {
     addresses: Shares<IpAddr>,
     per_address_max: usize,
     slots: Semaphore,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     retry_after_s: u64,
 }
 
@@ -50,15 +50,19 @@ impl HandlerLimits {
         answer.await
     }
 
-    /// Runs a handler within the limits. They hold until it returns its response: a body that is a stream
+    /// Runs a handler within this time and the limits. They hold until it returns its response: a body that is a stream
     /// is sent outside of them.
-    pub(super) async fn run(&self, handler: impl Future<Output = Response>) -> Response {
+    pub(super) async fn run(
+        &self,
+        timeout: Duration,
+        handler: impl Future<Output = Response>,
+    ) -> Response {
         let Ok(_slot) = self.slots.try_acquire() else {
             let detail = "Too many requests are being handled at the moment.";
             return Problem::unavailable("overloaded", detail, self.retry_after_s).into_response();
         };
         let handler = AssertUnwindSafe(handler).catch_unwind();
-        match tokio::time::timeout(self.timeout, handler).await {
+        match tokio::time::timeout(timeout, handler).await {
             Ok(Ok(response)) => response,
             Ok(Err(panic)) => Problem::internal(describe(&*panic)).into_response(),
             Err(_) => {

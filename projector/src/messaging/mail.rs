@@ -47,7 +47,7 @@ impl Effect for SendMail {
         let has_answered = !matches!(delivery, Ok(Delivery::Uncertain | Delivery::Unreachable(_)));
         let over = |outcome: message::Outcome, status: Option<String>| Outcome::Over {
             path: format!("/v1/messages/{}/end", mail.message_id),
-            body: json!({"outcome": outcome, "status": status}),
+            body: Some(json!({"outcome": outcome, "status": status})),
         };
         let outcome = match delivery {
             Ok(Delivery::Accepted(status)) => over(message::Outcome::Accepted, status),

@@ -169,7 +169,7 @@ pub(super) async fn record_performed(
     pool: &PgPool,
     attempt: &Attempt,
     path: &str,
-    body: &Value,
+    body: Option<&Value>,
 ) -> sqlx::Result<bool> {
     let recorded = sqlx::query!(
         r#"

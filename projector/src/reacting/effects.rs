@@ -35,8 +35,8 @@ pub(crate) enum Outcome {
     Over {
         /// The path of the command.
         path: String,
-        /// The body of the command.
-        body: Value,
+        /// The body of the command; none if it takes none.
+        body: Option<Value>,
     },
     /// It was not done, and is to be tried again after this time.
     Later {

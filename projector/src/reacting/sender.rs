@@ -198,9 +198,9 @@ impl Sender {
             Outcome::Later { after, reason } => return Verdict::Later(after, reason),
         };
         fail_point!("projector_effect_performed");
-        let recording = attempts::record_performed(&self.pool, attempt, &path, &body);
+        let recording = attempts::record_performed(&self.pool, attempt, &path, body.as_ref());
         match self.pool.with_timeout(recording).await {
-            Ok(true) => self.commands.post(attempt, &path, Some(&body)).await,
+            Ok(true) => self.commands.post(attempt, &path, body.as_ref()).await,
             Ok(false) => Verdict::Inconclusive("it was tried again meanwhile".to_owned()),
             Err(error) => Verdict::Inconclusive(with_causes(&error)),
         }

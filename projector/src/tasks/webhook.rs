@@ -98,14 +98,14 @@ impl Effect for CallUrl {
         let outcome = match attempted {
             Ok((attempt, answer)) => effects::Outcome::Over {
                 path: format!("/v1/task-runs/{}/attempts", call.run_id),
-                body: json!({
+                body: Some(json!({
                     "attempt": call.attempt,
                     "outcome": attempt.outcome,
                     "status": attempt.status,
                     "ms": u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX),
                     "answer": answer,
                     "retry_after_s": attempt.retry_after_s,
-                }),
+                })),
             },
             Err(reason) => effects::Outcome::Later {
                 after: PAUSE,

@@ -23,6 +23,7 @@ use crate::error::{Error, NamedBy};
         (name = "audit", description = "What ever happened, for auditors. Each reading is put on record first."),
         (name = "bids", description = "The bids of an auction, and those of the user who asks."),
         (name = "categories", description = "The tree that products are filed under."),
+        (name = "media", description = "Pictures: what a user has uploaded, and their bytes for everybody."),
         (name = "notifications", description = "What the user who asks is told, and by which channels."),
         (name = "operations", description = "How everything is that follows the log, for operators."),
         (name = "products", description = "What is or was for sale."),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidemark_events::market::product::{Condition, Event, Shipping};
+use tidemark_events::market::product::{Condition, Event, Picture, Shipping};
 use tidemark_events::{AuctionId, CategoryId, ProductId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -62,6 +62,12 @@ pub struct Row {
     /// The URLs of pictures, the main picture first.
     #[schema(example = json!(["https://images.example/sextant.jpg"]))]
     pub images: Vec<String>,
+    /// Pictures that the seller has uploaded, the main picture first.
+    #[schema(value_type = Vec<schema::ProductPicture>)]
+    pub pictures: Vec<Picture>,
+    /// The URL of a video; none if there is none.
+    #[schema(example = "https://videos.example/sextant")]
+    pub video: Option<String>,
     /// Properties by name, such as `weight` with the value `2 kg`.
     #[schema(example = json!({ "weight": "2 kg" }))]
     pub specifications: BTreeMap<String, String>,
@@ -84,9 +90,10 @@ pub struct Product;
 
 impl ReadModel for Product {
     const NAME: &'static str = "product";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "product.drafted",
+        "product.pictures_chosen",
         "product.listed",
         "product.withdrawn",
         "product.sold",
@@ -119,6 +126,12 @@ impl ReadModel for Product {
         let mut row = row.or_else(|| drafted(event))?;
         match event {
             Event::Drafted { .. } => {}
+            Event::PicturesChosen {
+                pictures, video, ..
+            } => {
+                row.pictures.clone_from(pictures);
+                row.video = video.as_deref().cloned();
+            }
             Event::Listed { .. } => row.status = Status::Listed,
             Event::Withdrawn { .. } => row.status = Status::Withdrawn,
             Event::Sold { auction_id, .. } => {
@@ -134,6 +147,7 @@ impl ReadModel for Product {
 fn id(event: &Event) -> ProductId {
     match event {
         Event::Drafted { product_id, .. }
+        | Event::PicturesChosen { product_id, .. }
         | Event::Listed { product_id, .. }
         | Event::Withdrawn { product_id, .. }
         | Event::Sold { product_id, .. } => *product_id,
@@ -164,6 +178,8 @@ fn drafted(event: &Event) -> Option<Row> {
         description: String::clone(description),
         condition: *condition,
         images: images.iter().map(|it| String::clone(it)).collect(),
+        pictures: Vec::new(),
+        video: None,
         specifications: specifications
             .iter()
             .map(|(name, value)| (String::clone(name), String::clone(value)))

@@ -13,7 +13,9 @@ use super::source::{CodePath, Crate, rust_files};
 /// stand outside of all contexts and may use every one.
 const CONTEXTS: &[(&str, &[&str])] = &[
     ("identity", &[]),
-    ("market", &["identity"]),
+    // What is for sale shows pictures, and a decision that shows one must know that it is there.
+    ("market", &["identity", "media"]),
+    ("media", &["identity"]),
     // An auditor is a user, and may ask for the state of an auction as of a version or a moment.
     ("audit", &["identity", "market"]),
     // People are told of what happens in auctions.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tidemark_tests::{Answer, App, Client};
 use uuid::Uuid;
 
-use crate::{audit, identity, market, messaging, operations, tasks};
+use crate::{audit, identity, market, media, messaging, operations, tasks};
 
 /// The largest body that a route takes unless it says otherwise.
 const BODY_BYTES_MAX: usize = 65_536;
@@ -35,8 +35,10 @@ pub(crate) struct Route {
     pub(crate) template: &'static str,
     /// The path of the request, with ids of objects that exist.
     pub(crate) path: String,
-    /// The body of the request; none for a route that takes none.
+    /// The body of the request; none for a route that takes none, or a file.
     pub(crate) body: Option<Value>,
+    /// The media type and the bytes of the file that the request sends.
+    pub(crate) file: Option<(&'static str, Vec<u8>)>,
     pub(crate) audience: Audience,
     /// A caller who may send the request.
     pub(crate) client: Client,
@@ -64,6 +66,7 @@ impl Route {
             template,
             path: template.to_owned(),
             body: None,
+            file: None,
             audience,
             client: client.clone(),
             body_bytes_max: BODY_BYTES_MAX,
@@ -89,6 +92,15 @@ impl Route {
     pub(crate) fn with(self, body: Value) -> Self {
         let body = Some(body);
         Self { body, ..self }
+    }
+
+    /// The request sends a file, and has this query string.
+    pub(crate) fn sending(self, query: &str, media_type: &'static str, file: Vec<u8>) -> Self {
+        Self {
+            path: format!("{}?{query}", self.path),
+            file: Some((media_type, file)),
+            ..self
+        }
     }
 
     pub(crate) fn body_bytes_max(self, body_bytes_max: usize) -> Self {
@@ -153,9 +165,13 @@ impl Route {
     /// Sends the same request as another caller.
     pub(crate) async fn send_as(&self, client: &Client) -> Answer {
         let request = client.command(self.method.clone(), &self.path);
-        match &self.body {
-            Some(body) => Answer::to(request.json(body)).await,
-            None => Answer::to(request).await,
+        match (&self.body, &self.file) {
+            (Some(body), _) => Answer::to(request.json(body)).await,
+            (None, Some((media_type, file))) => {
+                let request = request.header("content-type", *media_type);
+                Answer::to(request.body(file.clone())).await
+            }
+            (None, None) => Answer::to(request).await,
         }
     }
 
@@ -186,6 +202,7 @@ pub(crate) async fn all(app: &App) -> Vec<Route> {
     let mut routes = identity::routes(app).await;
     routes.extend(market::routes(app).await);
     routes.extend(audit::routes(app).await);
+    routes.extend(media::routes(app).await);
     routes.extend(messaging::routes(app).await);
     routes.extend(tasks::routes(app).await);
     routes.push(operations::repair(app));

@@ -130,6 +130,7 @@ async fn a_row_that_differs_from_a_replay_is_detected() {
     buyer.bid(auction, 1_000).await.ok();
     market.notification(buyer.id).await;
     cancelled_run(&buyer).await;
+    market.picture().await;
     app.settle().await;
     assert_all_have_rows(&app).await;
     assert_rows(&app).await;

@@ -7,11 +7,11 @@ use axum::response::Response;
 use garde::Validate;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use tidemark_domain::market::product::{Draft, List, Withdraw};
+use tidemark_domain::market::product::{ChoosePictures, Draft, List, Withdraw};
 use tidemark_events::market::product::{
-    Condition, Description, Image, Shipping, ShippingPrice, Specification, Title,
+    Condition, Description, Image, Shipping, ShippingPrice, Specification, Title, Video,
 };
-use tidemark_events::{CategoryId, CountryCode, ProductId, Stored};
+use tidemark_events::{CategoryId, CountryCode, MediaId, ProductId, Stored};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -21,11 +21,13 @@ use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::media::periods;
 use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(draft))
+        .routes(routes!(choose_pictures))
         .routes(routes!(list))
         .routes(routes!(withdraw))
 }
@@ -74,13 +76,13 @@ struct NewShipping {
     countries: Vec<CountryCode>,
 }
 
-/// The rule of `garde` that no country stands in a list twice.
-fn are_distinct<C>(countries: &[CountryCode], _context: &C) -> garde::Result {
-    let distinct: BTreeSet<_> = countries.iter().collect();
-    if distinct.len() == countries.len() {
+/// The rule of `garde` that nothing stands in a list twice.
+fn are_distinct<T: Ord, C>(listed: &[T], _context: &C) -> garde::Result {
+    let distinct: BTreeSet<_> = listed.iter().collect();
+    if distinct.len() == listed.len() {
         Ok(())
     } else {
-        Err(garde::Error::new("must not have the same country twice"))
+        Err(garde::Error::new("must not have the same twice"))
     }
 }
 
@@ -131,6 +133,47 @@ async fn draft(
     };
     let location = Location("/v1/products/{id}");
     app.create(&caller, id, command, location).await
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct Pictures {
+    /// The ids of pictures that the seller has uploaded as `product_picture`, each once, the main picture first: up to 20.
+    #[garde(length(max = 20), custom(are_distinct))]
+    #[schema(max_items = 20)]
+    pictures: Vec<Uuid>,
+    /// The URL of a video: absolute, with `http` or `https` and at most 500 characters. Leave it out if there is none.
+    #[schema(value_type = Option<String>, format = "uri", max_length = 500, example = "https://videos.example/sextant")]
+    video: Option<Video>,
+}
+
+/// Choose the pictures of a product
+///
+/// They take the place of those that the product shows, which are deleted a day later unless something else shows them. Only the
+/// seller may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/products/{id}/pictures",
+    operation_id = "choose_product_pictures",
+    tag = "products",
+    params(("id" = Uuid, Path, description = "The product")),
+    security(("user" = [])),
+    responses((status = 200, body = AcceptedBody), RefusalsOf<ChoosePictures>)
+)]
+async fn choose_pictures(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(body): Json<Pictures>,
+) -> Result<Response, Problem> {
+    let command = ChoosePictures {
+        product_id: ProductId(id),
+        pictures: body.pictures.into_iter().map(MediaId).collect(),
+        video: body.video,
+        periods: periods(&app.config.media),
+    };
+    app.change(&caller, id, command).await
 }
 
 /// List a product

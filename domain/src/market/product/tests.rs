@@ -1,11 +1,16 @@
 //! The life of a product, and who may not change it.
 
+use chrono::TimeDelta;
 use tidemark_events::Event as AnyEvent;
-use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, SELLER, stated};
+use tidemark_events::media::media;
+use tidemark_events::media::media::ShownBy;
+use tidemark_events::samples::{AUCTION, BIDDER, CATEGORY, MEDIA, PRODUCT, SELLER, stated};
+use uuid::Uuid;
 
 use super::*;
 use crate::given::{Given, given, granted, registered, sample, writes_of};
 use crate::market::category;
+use crate::media::media::Periods;
 
 const LIST: List = List {
     product_id: PRODUCT,
@@ -148,4 +153,57 @@ fn no_step_is_taken_twice_or_backwards() {
 fn a_product_in_an_auction_cannot_be_withdrawn() {
     let bound = product(["product.listed"]).claimed(auction_claim(PRODUCT), AUCTION.0);
     assert_eq!(bound.when(WITHDRAW), Err(Error::Auctioned.into()));
+}
+
+/// The sample product, and a picture of its seller.
+fn with_picture<const N: usize>(event_types: [&str; N]) -> Given {
+    let stored = ["media.upload_opened", "media.stored"].map(sample);
+    product(event_types).and(stored)
+}
+
+fn choose(pictures: &[MediaId]) -> ChoosePictures {
+    ChoosePictures {
+        product_id: PRODUCT,
+        pictures: pictures.to_vec(),
+        video: Some(stated("https://videos.example/1")),
+        periods: Periods {
+            upload: TimeDelta::days(1),
+            unshown: TimeDelta::days(3),
+            removal: TimeDelta::days(10),
+        },
+    }
+}
+
+#[test]
+fn a_product_shows_pictures_that_its_seller_has_uploaded() {
+    let writes = writes_of(["media.attached", "product.pictures_chosen"]);
+    assert_eq!(with_picture([]).when(choose(&[MEDIA])), Ok(writes));
+    let refused = |given: Given| given.when(choose(&[MEDIA])).unwrap_err().code.name;
+    assert_eq!(refused(product([])), "media_not_found");
+    assert_eq!(refused(with_picture([]).by(BIDDER)), "not_the_seller");
+    let uploading = product([]).and([sample("media.upload_opened")]);
+    assert_eq!(refused(uploading), "media_not_stored");
+    let elsewhere = with_picture([]).and([shown_by(CATEGORY.0)]);
+    assert_eq!(refused(elsewhere), "media_shown");
+    let sold = with_picture(["product.listed", "product.sold"]);
+    assert_eq!(refused(sold), "product_sold");
+}
+
+#[test]
+fn a_picture_that_is_chosen_no_longer_is_let_go() {
+    let shown = || with_picture(["product.pictures_chosen"]).and([sample("media.attached")]);
+    let writes = shown().when(choose(&[])).unwrap();
+    assert_eq!(writes[0], writes_of(["media.detached"])[0]);
+    // It stays as it is if it is chosen again.
+    let again = writes_of(["product.pictures_chosen"]);
+    assert_eq!(shown().when(choose(&[MEDIA])), Ok(again));
+}
+
+/// The event that something else shows the picture.
+fn shown_by(id: Uuid) -> AnyEvent {
+    let mut event = sample("media.attached");
+    if let AnyEvent::Media(media::Event::Attached { shown_by, .. }) = &mut event {
+        *shown_by = ShownBy::Category { id };
+    }
+    event
 }

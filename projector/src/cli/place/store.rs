@@ -2,16 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
-use object_store::buffered::{BufReader, BufWriter};
-use object_store::path::Path;
-use object_store::{
-    ClientOptions, Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-    RetryConfig,
-};
-use tidemark_platform::config;
+use ::object_store::buffered::{BufReader, BufWriter};
+use ::object_store::path::Path;
+use ::object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use tidemark_platform::{config, object_store};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{FINGERPRINTS, UNFINISHED};
@@ -35,15 +30,12 @@ impl Store {
     pub(super) fn named(name: &str, settings: &config::ObjectStore) -> Result<Self, Error> {
         let no_place = || Error::NoObjectStore(name.to_owned());
         let name = name.trim_end_matches('/');
-        let place = name.strip_prefix("s3://").and_then(|it| it.split_once('/'));
-        let (bucket, prefix) = place.ok_or_else(no_place)?;
-        if bucket.is_empty() {
-            return Err(no_place());
-        }
+        let (bucket, prefix) = object_store::bucket_and_prefix(name).ok_or_else(no_place)?;
+        let client = object_store::connect(bucket, settings);
         Ok(Self {
-            client: Arc::new(connect(name, bucket, settings)?),
+            client: Arc::new(client.map_err(|error| Error::backup(name, &error))?),
             name: name.to_owned(),
-            prefix: Path::parse(prefix).map_err(|_| no_place())?,
+            prefix,
             part_bytes: settings.part_mib * 1024 * 1024,
         })
     }
@@ -103,36 +95,4 @@ impl Store {
     fn path_of(&self, object: &str) -> Path {
         self.prefix.clone().join(object)
     }
-}
-
-fn connect(
-    name: &str,
-    bucket: &str,
-    settings: &config::ObjectStore,
-) -> Result<impl ObjectStore, Error> {
-    let id = config::required(&settings.access_key_id, "object_store.access_key_id")?;
-    let secret = &settings.secret_access_key;
-    let secret = config::required(secret, "object_store.secret_access_key")?;
-    let timeout = Duration::from_secs(settings.request_timeout_s);
-    let options = ClientOptions::new()
-        .with_allow_http(settings.allow_http)
-        .with_timeout(timeout);
-    let retry = RetryConfig {
-        max_retries: usize::MAX,
-        retry_timeout: Duration::from_secs(settings.retry_s),
-        ..RetryConfig::default()
-    };
-    let mut store = AmazonS3Builder::new()
-        .with_bucket_name(bucket)
-        .with_region(&settings.region)
-        .with_access_key_id(id)
-        .with_secret_access_key(secret)
-        .with_client_options(options)
-        .with_retry(retry)
-        // Not every store deletes several objects at once.
-        .with_disable_bulk_delete(true);
-    if !settings.endpoint.is_empty() {
-        store = store.with_endpoint(&settings.endpoint);
-    }
-    store.build().map_err(|error| Error::backup(name, &error))
 }

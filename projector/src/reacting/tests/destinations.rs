@@ -69,7 +69,7 @@ impl Effect for CallHost {
             _ => Performed {
                 outcome: Outcome::Over {
                     path: "/v1/calls".to_owned(),
-                    body: json!({}),
+                    body: Some(json!({})),
                 },
                 has_answered: true,
             },

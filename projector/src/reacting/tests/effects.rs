@@ -56,7 +56,7 @@ impl Effect for Ring {
         let outcome = if attempt > self.fails {
             Outcome::Over {
                 path: "/v1/rings".to_owned(),
-                body: json!({"rung": times}),
+                body: Some(json!({"rung": times})),
             }
         } else {
             Outcome::Later {

@@ -1,0 +1,78 @@
+//! Receives what users upload, looks at it, and keeps it. What it is kept as is decided in `domain`, as everything is.
+
+mod inspection;
+mod problems;
+mod receiving;
+mod storing;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tidemark_domain::media::media::Periods;
+use tidemark_domain::media::media_account::Quota;
+use tidemark_events::media::media::Purpose;
+use tidemark_platform::config;
+use tidemark_platform::fair_semaphore::FairSemaphore;
+use tidemark_platform::media_store::MediaStore;
+
+pub(crate) use self::problems::{length_required, not_kept, problems, too_large, unsupported_type};
+pub use self::receiving::{Mode, Receiving};
+pub use self::storing::Unstored;
+
+use crate::admission::{Admission, Share};
+
+/// What uploads share in a process.
+#[derive(Clone)]
+pub struct Media {
+    store: MediaStore,
+    settings: config::Media,
+    receiving: Arc<Admission>,
+    /// One picture is looked at at a time: it takes a core, and much memory.
+    inspections: Arc<FairSemaphore<Share>>,
+}
+
+impl Media {
+    /// Uploads that are kept in this store, within the limits of the settings.
+    #[must_use]
+    pub fn new(store: MediaStore, settings: config::Media) -> Self {
+        let receiving = Admission::new(
+            "tidemark_uploads_receiving",
+            settings.receiving_max,
+            settings.receiving_per_user_max,
+        );
+        Self {
+            store,
+            settings,
+            receiving: Arc::new(receiving),
+            inspections: Arc::new(FairSemaphore::new(1)),
+        }
+    }
+}
+
+/// The most bytes that may be uploaded for this.
+#[must_use]
+pub const fn bytes_max(settings: &config::Media, purpose: Purpose) -> i64 {
+    match purpose {
+        Purpose::ProductPicture => settings.product_picture_bytes_max,
+        Purpose::CategoryPicture => settings.category_picture_bytes_max,
+    }
+}
+
+/// How much a user may have.
+#[must_use]
+pub const fn quota(settings: &config::Media) -> Quota {
+    Quota {
+        bytes_max: settings.per_user_bytes_max,
+        uploads_max: settings.uploads_per_user_max,
+    }
+}
+
+/// How long media are kept.
+#[must_use]
+pub const fn periods(settings: &config::Media) -> Periods {
+    Periods {
+        upload: TimeDelta::seconds(settings.upload_s),
+        unshown: TimeDelta::seconds(settings.unshown_s),
+        removal: TimeDelta::seconds(settings.removal_s),
+    }
+}

@@ -1,0 +1,96 @@
+//! The problems of uploads that are none of the domain's.
+
+use axum::http::StatusCode;
+use tidemark_platform::http::Problem;
+use tidemark_platform::media_store::Error;
+
+/// After how many seconds a client may try again that the store did not answer.
+const RETRY_AFTER_S: u64 = 5;
+/// After how many seconds a client may ask again whether the deployment keeps media.
+const NOT_KEPT_RETRY_AFTER_S: u64 = 3_600;
+
+/// The problems of a route that receives files.
+pub(crate) fn problems() -> [Problem; 7] {
+    [
+        not_kept(),
+        length_required(),
+        too_large(10_485_760),
+        unsupported_type(),
+        rejected("the picture cannot be read: unexpected end of file"),
+        of_store(Error::Full),
+        unavailable(),
+    ]
+}
+
+/// The problem where the deployment keeps no media.
+pub(crate) fn not_kept() -> Problem {
+    let detail = "This deployment keeps no media.";
+    Problem::unavailable("media_not_kept", detail, NOT_KEPT_RETRY_AFTER_S).explained(
+        "The deployment is not configured to keep media.",
+        "Ask its operator to set `media.place`.",
+    )
+}
+
+/// The problem with a file of unknown length.
+pub(crate) fn length_required() -> Problem {
+    let detail =
+        "The request must say by Content-Length how many bytes the file has: at least one.";
+    Problem::new(StatusCode::LENGTH_REQUIRED, "length_required", detail).explained(
+        "The request does not say how large the file is, or it is empty.",
+        "Send Content-Length, and no Transfer-Encoding.",
+    )
+}
+
+/// The problem with a file of a type that is not taken.
+pub(crate) fn unsupported_type() -> Problem {
+    let detail = "Pictures are taken as image/jpeg, image/png and image/webp.";
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        detail,
+    )
+}
+
+/// The problem with a file that is too large for its purpose, or longer than it was said to be.
+pub(crate) fn too_large(bytes_max: u64) -> Problem {
+    let detail = format!("The body is larger than {bytes_max} bytes.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+}
+
+/// The problem with a file that is no picture that is taken.
+pub(super) fn rejected(reason: &str) -> Problem {
+    Problem::unprocessable("picture_rejected", reason).explained(
+        "The file is not a picture of the stated type, has too many pixels, or is broken.",
+        "Send another file, or state its true type.",
+    )
+}
+
+/// The problem with a store that did not do what it was asked for.
+pub(super) fn of_store(error: Error) -> Problem {
+    match error {
+        Error::Full => {
+            let detail = "There is no room left for media.";
+            let status = StatusCode::INSUFFICIENT_STORAGE;
+            Problem::new(status, "media_store_full", detail).explained(
+                "The store of media has no room left.",
+                "Try again later. The operator sees it too.",
+            )
+        }
+        Error::Exists | Error::Missing | Error::Unavailable(_) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the media store fails"
+            );
+            metrics::counter!("tidemark_media_store_failures_total").increment(1);
+            unavailable()
+        }
+    }
+}
+
+fn unavailable() -> Problem {
+    let detail = "The store of media does not answer.";
+    Problem::unavailable("media_store_unavailable", detail, RETRY_AFTER_S).explained(
+        "The store of media does not answer, or not as it should.",
+        "Send the request again after `Retry-After`, with the same Idempotency-Key.",
+    )
+}

@@ -1,0 +1,111 @@
+//! Stores an upload of which all bytes have arrived: looks at it, writes it in all sizes, and returns what is to be put on record.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use sha2::{Digest, Sha256};
+use tidemark_domain::media::media::{CompleteUpload, Upload};
+use tidemark_events::media::media::StoredVariant;
+use tidemark_events::{MediaId, Stored};
+use tidemark_platform::http::Problem;
+
+use super::inspection::{Size, Written, inspect};
+use super::problems::{of_store, rejected};
+use super::{Media, periods};
+use crate::admission::Share;
+
+/// Why nothing was stored.
+#[derive(Debug)]
+pub enum Unstored {
+    /// The file is none that is taken.
+    Rejected(Problem),
+    /// The bytes could not be read or kept, for now.
+    Failed(Problem),
+}
+
+impl Media {
+    /// Stores what has arrived of an upload, if that is all of it.
+    ///
+    /// # Errors
+    /// Why nothing was stored.
+    pub async fn store(
+        &self,
+        id: MediaId,
+        upload: &Upload,
+        share: Share,
+    ) -> Result<CompleteUpload, Unstored> {
+        let permit = self.inspections.acquire(share).await;
+        let file = self.arrived(id).await.map_err(Unstored::Failed)?;
+        let sha256 = hash(&file);
+        let (picture_type, size) = (upload.picture_type, Size::of(&self.settings));
+        let inspecting = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            inspect(&file, picture_type, size)
+        });
+        let time = Duration::from_millis(self.settings.inspection_ms);
+        let inspected = match tokio::time::timeout(time, inspecting).await {
+            Ok(Ok(inspected)) => {
+                inspected.map_err(|error| Unstored::Rejected(rejected(&error.to_string())))?
+            }
+            Ok(Err(panic)) => return Err(Unstored::Failed(Problem::internal(panic))),
+            Err(_) => {
+                let problem = rejected("it takes too long to look at the picture");
+                return Err(Unstored::Rejected(problem));
+            }
+        };
+        let mut variants = Vec::new();
+        for written in inspected {
+            let stored = self.keep(id, written).await;
+            variants.push(stored.map_err(Unstored::Failed)?);
+        }
+        Ok(CompleteUpload {
+            media_id: id,
+            uploaded_sha256: text(sha256).map_err(Unstored::Failed)?,
+            variants,
+            periods: periods(&self.settings),
+        })
+    }
+
+    /// Removes what has arrived of an upload that is over. What is left over here is removed when the upload would have expired.
+    pub async fn forget_upload(&self, id: MediaId) {
+        if let Err(error) = self.store.remove_upload(id.0).await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "parts of an upload stay for now"
+            );
+        }
+    }
+
+    /// All bytes that have arrived.
+    async fn arrived(&self, id: MediaId) -> Result<Vec<u8>, Problem> {
+        let mut file = Vec::new();
+        for part in self.store.parts(id.0).await.map_err(of_store)? {
+            let bytes = self.store.read_part(id.0, part.offset).await;
+            file.extend_from_slice(&bytes.map_err(of_store)?);
+        }
+        Ok(file)
+    }
+
+    async fn keep(&self, id: MediaId, written: Written) -> Result<StoredVariant, Problem> {
+        let sha256 = hash(&written.bytes);
+        let bytes = i64::try_from(written.bytes.len()).map_err(Problem::internal)?;
+        let kept = self.store.put(id.0, &sha256, Bytes::from(written.bytes));
+        kept.await.map_err(of_store)?;
+        Ok(StoredVariant {
+            variant: written.variant,
+            picture_type: written.picture_type,
+            width: written.width,
+            height: written.height,
+            bytes,
+            sha256: Stored::from(text(sha256)?),
+        })
+    }
+}
+
+fn hash(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn text(sha256: String) -> Result<tidemark_events::media::media::Sha256, Problem> {
+    sha256.try_into().map_err(Problem::internal)
+}

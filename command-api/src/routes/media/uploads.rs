@@ -1,0 +1,173 @@
+//! The route that takes a whole file in one request.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_domain::Command;
+use tidemark_domain::media::media::{
+    CompleteUpload, EndUpload, Media as MediaState, OpenUpload, Upload,
+};
+use tidemark_events::MediaId;
+use tidemark_events::media::media::{EndReason, PictureType, Purpose};
+use tidemark_platform::http::{Problem, Query};
+use tidemark_platform::ids::new_id;
+use tidemark_platform::openapi::responses;
+use utoipa::openapi::RefOr;
+use utoipa::{IntoParams, IntoResponses, ToSchema, openapi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{AcceptedBody, App, Location};
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::media;
+use crate::media::{Media, Mode, Unstored};
+
+/// Where the answer to an upload is found.
+const LOCATION: Location = Location("/v1/media/{id}");
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(upload))
+}
+
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Parameters {
+    /// What the file is for.
+    #[param(inline)]
+    purpose: Purpose,
+}
+
+/// The bytes of a picture.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its description is used")]
+struct PictureFile(Vec<u8>);
+
+/// Every way in which an upload in one request is refused.
+struct Refused;
+
+impl IntoResponses for Refused {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let refusals = [OpenUpload::refusals(), CompleteUpload::refusals()].concat();
+        let refusals = refusals.into_iter().map(|it| Error::from(it).into());
+        responses(refusals.chain(media::problems()))
+    }
+}
+
+/// Upload a picture
+///
+/// The body is the file. It is looked at before the answer: what is no picture of its type is refused, and what is kept is written
+/// anew in several sizes, without metadata. Only sellers may upload pictures of products, and only admins those of categories.
+/// What nothing shows within a day is deleted.
+///
+/// An `Idempotency-Key` stands for the purpose, the type and the length of the file.
+#[utoipa::path(
+    post,
+    path = "/v1/media",
+    operation_id = "upload_media",
+    tag = "media",
+    params(Parameters),
+    request_body(content(
+        (PictureFile = "image/jpeg"),
+        (PictureFile = "image/png"),
+        (PictureFile = "image/webp"),
+    )),
+    security(("user" = [])),
+    responses(
+        (status = 201, body = AcceptedBody),
+        Refused,
+    )
+)]
+async fn upload(
+    State(app): State<App>,
+    mut caller: Caller,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let media = app.media.clone().ok_or_else(media::not_kept)?;
+    let purpose = parameters.purpose;
+    let picture_type = picture_type(&headers)?;
+    let bytes = length(&headers, media::bytes_max(&app.config.media, purpose))?;
+    let receiving = media.receiving(caller.share())?;
+    let id = new_id();
+    let open = OpenUpload {
+        media_id: MediaId(id),
+        purpose,
+        picture_type,
+        bytes,
+        quota: media::quota(&app.config.media),
+        periods: media::periods(&app.config.media),
+    };
+    caller.describe_body(format!("{purpose:?} {picture_type:?} {bytes}"));
+    let submission = app.submission(&caller, StatusCode::CREATED, id, open)?;
+    let opened = app.executor.execute(submission).await?;
+    let id = MediaId(opened.stream_id);
+    let loaded = app.executor.load_stream(id.0).await?;
+    let upload = match loaded.state::<MediaState>() {
+        MediaState::Uploading(upload) => upload,
+        MediaState::Stored(_) => return app.answer_again(opened, loaded.version, LOCATION).await,
+        MediaState::None | MediaState::Over { .. } | MediaState::Removed => {
+            let over = tidemark_domain::media::media::Error::UploadOver;
+            return Err(Error::Refused(over.into()).into());
+        }
+    };
+    let total = bytes.unsigned_abs();
+    receiving.receive(id, (0, total), body, Mode::Whole).await?;
+    complete(&app, &media, caller, (id, upload)).await
+}
+
+/// Stores an upload of which everything has arrived, and answers.
+async fn complete(
+    app: &App,
+    media: &Media,
+    mut caller: Caller,
+    (id, upload): (MediaId, &Upload),
+) -> Result<Response, Problem> {
+    // The key belongs to the command that has opened the upload.
+    caller.idempotency_key = None;
+    match media.store(id, upload, caller.share()).await {
+        Ok(command) => {
+            let submission = app.submission(&caller, StatusCode::CREATED, id.0, command)?;
+            let answer = app.answer_created(submission, LOCATION).await?;
+            media.forget_upload(id).await;
+            Ok(answer)
+        }
+        Err(Unstored::Rejected(problem)) => {
+            let reason = EndReason::Rejected;
+            let command = EndUpload {
+                media_id: id,
+                reason,
+            };
+            app.change(&caller, id.0, command).await?;
+            media.forget_upload(id).await;
+            Err(problem)
+        }
+        Err(Unstored::Failed(problem)) => Err(problem),
+    }
+}
+
+fn picture_type(headers: &HeaderMap) -> Result<PictureType, Problem> {
+    let stated = headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
+    let stated = stated.and_then(Result::ok).unwrap_or_default();
+    PictureType::of(&stated.to_ascii_lowercase()).ok_or_else(media::unsupported_type)
+}
+
+/// How many bytes the file has.
+fn length(headers: &HeaderMap, bytes_max: i64) -> Result<i64, Problem> {
+    let stated = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+    match stated.and_then(|it| it.parse().ok()) {
+        None | Some(0) => Err(media::length_required()),
+        Some(bytes) if bytes > bytes_max => Err(media::too_large(bytes_max.unsigned_abs())),
+        Some(bytes) => Ok(bytes),
+    }
+}

@@ -1,0 +1,261 @@
+//! The life of media: within a quota, shown by one thing at a time, and deleted if nothing shows them.
+
+use tidemark_events::identity::user::Role;
+use tidemark_events::media::media::EndReason;
+use tidemark_events::samples::{BIDDER, MEDIA, SELLER, at, moment, stated};
+use tidemark_events::{Event as AnyEvent, MediaId};
+use uuid::Uuid;
+
+use super::*;
+use crate::given::{Given, given, granted, registered, sample, writes_of};
+use crate::media::media_account::Quota;
+use crate::{Refusal, Write};
+
+/// What a decision came to.
+trait Decided {
+    fn accepted(self) -> Vec<Write>;
+    fn writes(self, writes: Vec<Write>);
+    fn refused(self, code: &str);
+}
+
+impl Decided for Result<Vec<Write>, Refusal> {
+    #[track_caller]
+    fn accepted(self) -> Vec<Write> {
+        self.unwrap()
+    }
+
+    #[track_caller]
+    fn writes(self, writes: Vec<Write>) {
+        assert_eq!(self, Ok(writes));
+    }
+
+    #[track_caller]
+    fn refused(self, code: &str) {
+        assert_eq!(self.unwrap_err().code.name, code);
+    }
+}
+
+const PERIODS: Periods = Periods {
+    upload: TimeDelta::days(1),
+    unshown: TimeDelta::days(2),
+    removal: TimeDelta::days(10),
+};
+
+fn seller<const N: usize>(event_types: [&str; N]) -> Given {
+    given([
+        registered(SELLER),
+        granted(SELLER, Role::Seller),
+        registered(BIDDER),
+    ])
+    .and(event_types.map(sample))
+    .by(SELLER)
+}
+
+fn open(bytes: i64) -> OpenUpload {
+    OpenUpload {
+        media_id: MEDIA,
+        purpose: Purpose::ProductPicture,
+        picture_type: PictureType::Jpeg,
+        bytes,
+        quota: Quota {
+            bytes_max: 200_000,
+            uploads_max: 2,
+        },
+        periods: PERIODS,
+    }
+}
+
+fn complete() -> CompleteUpload {
+    let AnyEvent::Media(Event::MediaStored { variants, .. }) = sample("media.stored") else {
+        panic!("not stored")
+    };
+    CompleteUpload {
+        media_id: MEDIA,
+        uploaded_sha256: stated(&"a5".repeat(32)),
+        variants,
+        periods: PERIODS,
+    }
+}
+
+const OPENED: [&str; 2] = ["media.upload_opened", "media_account.reserved"];
+const STORED: [&str; 4] = [
+    "media.upload_opened",
+    "media_account.reserved",
+    "media.stored",
+    "media_account.settled",
+];
+
+#[test]
+fn an_upload_takes_its_bytes_from_the_quota_of_its_owner() {
+    seller([]).when(open(150_000)).writes(writes_of(OPENED));
+    seller([])
+        .when(open(200_001))
+        .refused("media_quota_exceeded");
+    // What is stored counts with the bytes that it has.
+    let another = |bytes| OpenUpload {
+        media_id: MediaId(Uuid::from_u128(99)),
+        ..open(bytes)
+    };
+    seller(OPENED)
+        .when(another(60_000))
+        .refused("media_quota_exceeded");
+    seller(STORED).when(another(80_000)).accepted();
+    seller(STORED)
+        .when(another(80_001))
+        .refused("media_quota_exceeded");
+    seller(STORED)
+        .and(["media.deleted", "media_account.released"].map(sample))
+        .when(another(200_000))
+        .accepted();
+}
+
+#[test]
+fn a_user_has_few_uploads_that_are_not_complete() {
+    let one = OpenUpload {
+        quota: Quota {
+            bytes_max: 200_000,
+            uploads_max: 1,
+        },
+        media_id: MediaId(Uuid::from_u128(99)),
+        ..open(1)
+    };
+    seller(OPENED).when(one.clone()).refused("too_many_uploads");
+    seller(STORED).when(one).accepted();
+}
+
+#[test]
+fn only_sellers_upload_pictures_of_products_and_only_admins_those_of_categories() {
+    seller([]).by(BIDDER).when(open(1)).refused("role_required");
+    let of_category = OpenUpload {
+        purpose: Purpose::CategoryPicture,
+        ..open(1)
+    };
+    seller([]).when(of_category).refused("role_required");
+}
+
+#[test]
+fn an_upload_is_completed_once_in_time_and_by_its_owner() {
+    let stored = writes_of(["media.stored", "media_account.settled"]);
+    seller(OPENED).when(complete()).writes(stored);
+    seller(OPENED)
+        .by(BIDDER)
+        .when(complete())
+        .refused("media_not_found");
+    seller(STORED).when(complete()).refused("upload_over");
+    seller(OPENED)
+        .at(at(86_400))
+        .when(complete())
+        .refused("upload_over");
+}
+
+#[test]
+fn an_upload_that_comes_to_nothing_gives_its_bytes_back() {
+    let reason = EndReason::Rejected;
+    let end = EndUpload {
+        media_id: MEDIA,
+        reason,
+    };
+    let writes = seller(OPENED).when(end.clone()).accepted();
+    assert_eq!(released(&writes), Some(150_000));
+    seller(STORED).when(end).refused("upload_over");
+}
+
+#[test]
+fn an_upload_expires_at_its_time() {
+    let expire = || ExpireUpload { media_id: MEDIA };
+    seller(OPENED)
+        .by_service()
+        .when(expire())
+        .refused("not_due");
+    let writes = seller(OPENED)
+        .at(at(86_400))
+        .by_service()
+        .when(expire())
+        .accepted();
+    assert_eq!(released(&writes), Some(150_000));
+    seller(STORED)
+        .at(at(86_400))
+        .by_service()
+        .when(expire())
+        .refused("upload_over");
+    seller(OPENED).when(expire()).refused("service_required");
+}
+
+/// The bytes that count no longer.
+fn released(writes: &[Write]) -> Option<i64> {
+    use tidemark_events::media::media_account::Event;
+    writes.iter().find_map(|write| match write {
+        Write::Event(_, AnyEvent::MediaAccount(Event::Released { bytes, .. })) => Some(*bytes),
+        _ => None,
+    })
+}
+
+#[test]
+fn media_that_nothing_shows_are_deleted_when_they_were_to_be() {
+    let delete = |seconds| DeleteUnshown {
+        media_id: MEDIA,
+        unshown_until: moment(seconds),
+        periods: PERIODS,
+    };
+    let at_time = |given: Given| given.at(at(172_800)).by_service();
+    let writes = at_time(seller(STORED)).when(delete(172_800)).accepted();
+    assert_eq!(released(&writes), Some(120_000));
+    seller(STORED)
+        .by_service()
+        .when(delete(172_800))
+        .refused("not_due");
+    let shown = || seller(STORED).and([sample("media.attached")]);
+    at_time(shown()).when(delete(172_800)).refused("media_kept");
+    // The timer of before is not that of now.
+    let detached = shown().and([sample("media.detached")]);
+    at_time(detached)
+        .when(delete(172_800))
+        .refused("media_kept");
+}
+
+#[test]
+fn an_owner_deletes_what_nothing_shows() {
+    let delete = || Delete {
+        media_id: MEDIA,
+        periods: PERIODS,
+    };
+    let writes = seller(STORED).at(at(0)).when(delete()).accepted();
+    assert_eq!(released(&writes), Some(120_000));
+    seller(STORED)
+        .by(BIDDER)
+        .when(delete())
+        .refused("media_not_found");
+    seller(OPENED).when(delete()).refused("media_not_stored");
+    let shown = seller(STORED).and([sample("media.attached")]);
+    shown.when(delete()).refused("media_shown");
+}
+
+#[test]
+fn a_removal_is_recorded_once_and_of_nothing_that_is_kept() {
+    let record = || RecordRemoval { media_id: MEDIA };
+    let deleted = || seller(STORED).and(["media.deleted", "media_account.released"].map(sample));
+    deleted()
+        .by_service()
+        .when(record())
+        .writes(writes_of(["media.removed"]));
+    let removed = deleted().and([sample("media.removed")]);
+    removed.by_service().when(record()).refused("media_removed");
+    seller(STORED)
+        .by_service()
+        .when(record())
+        .refused("media_kept");
+}
+
+#[test]
+fn a_state_has_the_size_of_the_full_picture() {
+    let mut media = Media::default();
+    for event_type in STORED {
+        if let AnyEvent::Media(event) = sample(event_type) {
+            media.evolve(&event);
+        }
+    }
+    let Media::Stored(file) = media else {
+        panic!("not stored")
+    };
+    assert_eq!((file.width, file.height, file.bytes), (1_200, 900, 120_000));
+}

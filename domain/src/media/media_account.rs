@@ -1,0 +1,180 @@
+//! Media accounts: how many bytes of uploads and media a user has. Only decisions about media write here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tidemark_events::media::media_account::Event;
+use tidemark_events::{MediaAccountId, MediaId, UserId};
+
+use crate::decision::refusals;
+use crate::{AggregateState, Code, Reason, Refusal, RefusalKind, Stop, View, Write};
+
+/// Why a user may upload no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The user would have more bytes than a user may have.
+    #[error("you have {used} bytes of media, and may have {max}")]
+    Full {
+        /// What the user has.
+        used: i64,
+        /// What a user may have.
+        max: i64,
+    },
+    /// Too many uploads of the user are not over.
+    #[error("{0} of your uploads are not complete, and no more may be")]
+    TooManyUploads(u32),
+}
+
+impl Reason for Error {
+    fn kind(&self) -> RefusalKind {
+        match self {
+            Self::Full { .. } | Self::TooManyUploads(_) => RefusalKind::Conflict,
+        }
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Full { .. } => Code {
+                name: "media_quota_exceeded",
+                meaning: "With this upload the caller would have more bytes of media than a user may have.",
+                what_to_do: "Delete media that nothing shows.",
+            },
+            Self::TooManyUploads(_) => Code {
+                name: "too_many_uploads",
+                meaning: "The caller has as many uploads that are not complete as a user may have.",
+                what_to_do: "Complete one of them, or abort it.",
+            },
+        }
+    }
+}
+
+/// How much a user may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// In bytes, of uploads and of what is stored.
+    pub bytes_max: i64,
+    /// Uploads that are not over.
+    pub uploads_max: u32,
+}
+
+/// The state of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaAccount {
+    /// The bytes of each upload that is not over.
+    uploads: BTreeMap<MediaId, i64>,
+    /// The bytes of everything that is stored.
+    stored: i64,
+}
+
+impl MediaAccount {
+    fn used(&self) -> i64 {
+        self.uploads
+            .values()
+            .fold(self.stored, |sum, bytes| sum.saturating_add(*bytes))
+    }
+}
+
+impl AggregateState for MediaAccount {
+    type Event = Event;
+
+    const NONE: &'static Self = &Self {
+        uploads: BTreeMap::new(),
+        stored: 0,
+    };
+    const STATE_VERSION: i16 = 1;
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Reserved {
+                media_id, bytes, ..
+            } => {
+                self.uploads.insert(*media_id, *bytes);
+            }
+            Event::Settled {
+                media_id, bytes, ..
+            } => {
+                self.uploads.remove(media_id);
+                self.stored = self.stored.saturating_add(*bytes);
+            }
+            Event::Released {
+                media_id, bytes, ..
+            } => {
+                if self.uploads.remove(media_id).is_none() {
+                    self.stored = self.stored.saturating_sub(*bytes);
+                }
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.uploads.len() * size_of::<(MediaId, i64)>()
+    }
+}
+
+/// The write by which the bytes of an upload count from now on, if the user may have them.
+pub(super) fn reserve(
+    view: &View<'_>,
+    user_id: UserId,
+    media_id: MediaId,
+    bytes: i64,
+    quota: Quota,
+) -> Result<Write, Stop> {
+    let id = MediaAccountId::of(user_id);
+    let account = view.get::<MediaAccount>(id.0)?;
+    if account.uploads.len() >= quota.uploads_max as usize {
+        return Err(Error::TooManyUploads(quota.uploads_max).into());
+    }
+    let used = account.used();
+    if used.saturating_add(bytes) > quota.bytes_max {
+        let max = quota.bytes_max;
+        return Err(Error::Full { used, max }.into());
+    }
+    let event = Event::Reserved {
+        media_account_id: id,
+        user_id,
+        media_id,
+        bytes,
+    };
+    Ok(Write::event(id.0, event))
+}
+
+/// How [`reserve`] refuses.
+pub(super) fn refusals_of_quota() -> Vec<Refusal> {
+    refusals([Error::Full { used: 0, max: 0 }, Error::TooManyUploads(0)])
+}
+
+/// The write by which what is stored counts in place of the upload.
+pub(super) fn settle(
+    view: &View<'_>,
+    user_id: UserId,
+    media_id: MediaId,
+    bytes: i64,
+) -> Result<Write, Stop> {
+    let id = MediaAccountId::of(user_id);
+    view.get::<MediaAccount>(id.0)?;
+    let event = Event::Settled {
+        media_account_id: id,
+        user_id,
+        media_id,
+        bytes,
+    };
+    Ok(Write::event(id.0, event))
+}
+
+/// The write by which an upload, or what is stored, counts no longer.
+pub(super) fn release(
+    view: &View<'_>,
+    user_id: UserId,
+    media_id: MediaId,
+    bytes: i64,
+) -> Result<Write, Stop> {
+    let id = MediaAccountId::of(user_id);
+    view.get::<MediaAccount>(id.0)?;
+    let event = Event::Released {
+        media_account_id: id,
+        user_id,
+        media_id,
+        bytes,
+    };
+    Ok(Write::event(id.0, event))
+}

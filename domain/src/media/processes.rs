@@ -1,0 +1,3 @@
+//! The process managers of media.
+
+pub mod media_keeper;

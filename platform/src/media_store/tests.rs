@@ -1,0 +1,69 @@
+//! What a store keeps, on a folder. That a bucket keeps the same is shown by a scenario.
+
+use std::path::Path as FilePath;
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn store() -> (TempDir, MediaStore) {
+    let root = tempfile::tempdir().unwrap();
+    let store = folder(root.path().to_owned()).unwrap();
+    (root, MediaStore(Arc::new(store)))
+}
+
+/// The number of files below a folder.
+fn files(folder: &FilePath) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| match entry.file_type().unwrap().is_dir() {
+            true => files(&entry.path()),
+            false => 1,
+        })
+        .sum()
+}
+
+const ID: Uuid = Uuid::from_u128(7);
+
+#[tokio::test]
+async fn parts_follow_each_other_and_are_never_overwritten() {
+    let (_root, store) = store();
+    let put = |offset, bytes: &'static [u8]| store.put_part(ID, offset, bytes.into());
+    assert_eq!(store.parts(ID).await.unwrap(), []);
+    put(0, b"abc").await.unwrap();
+    put(10, b"z").await.unwrap();
+    let part = |offset, bytes| Part { offset, bytes };
+    assert_eq!(store.parts(ID).await.unwrap(), [part(0, 3)]);
+    // Another request has sent the same in other pieces.
+    put(2, b"cde").await.unwrap();
+    put(3, b"defghij").await.unwrap();
+    let parts = store.parts(ID).await.unwrap();
+    assert_eq!(parts, [part(0, 3), part(3, 7), part(10, 1)]);
+    assert!(matches!(put(3, b"other").await, Err(Error::Exists)));
+    assert_eq!(&store.read_part(ID, 3).await.unwrap()[..], b"defghij");
+}
+
+#[tokio::test]
+async fn what_is_complete_is_read_in_ranges() {
+    let (_root, store) = store();
+    store.put(ID, "5a", "0123456789".into()).await.unwrap();
+    store.put(ID, "5a", "0123456789".into()).await.unwrap();
+    let read = store.read(ID, "5a", 2..5).await.unwrap();
+    let read: Vec<Bytes> = read.try_collect().await.unwrap();
+    assert_eq!(read.concat(), b"234");
+    let missing = store.read(ID, "5b", 0..1).await.map(drop);
+    assert!(matches!(missing, Err(Error::Missing)));
+}
+
+#[tokio::test]
+async fn what_is_removed_leaves_nothing() {
+    let (root, store) = store();
+    store.put_part(ID, 0, "a".into()).await.unwrap();
+    store.put(ID, "5a", "b".into()).await.unwrap();
+    store.remove_upload(ID).await.unwrap();
+    assert_eq!(files(root.path()), 1);
+    store.put_part(ID, 0, "a".into()).await.unwrap();
+    store.remove_media(ID).await.unwrap();
+    assert_eq!(files(root.path()), 0);
+    store.remove_media(ID).await.unwrap();
+}

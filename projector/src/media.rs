@@ -1,0 +1,3 @@
+//! The effects of media: bytes are removed that are not needed any more.
+
+pub(crate) mod removal;

@@ -1,0 +1,157 @@
+//! The bytes of pictures, which everybody may see who knows the id.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tidemark_events::media::media::{PictureType, StoredVariant, Variant};
+use tidemark_platform::http::{Path, Problem};
+use tidemark_platform::media_store::MediaStore;
+use tidemark_platform::openapi::responses;
+use tidemark_platform::tidemark::Tidemark;
+use utoipa::openapi::RefOr;
+use utoipa::{IntoResponses, ToSchema, openapi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::own_media::find;
+use super::range::Asked;
+use crate::app::App;
+use crate::error::{Error, media_unavailable};
+
+/// Nothing in a picture is run, should a browser take it for a document.
+const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
+/// Pages of other origins may show pictures.
+const CROSS_ORIGIN: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("cross-origin-resource-policy"),
+    HeaderValue::from_static("cross-origin"),
+);
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get))
+}
+
+/// The bytes of a picture.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only its description is used")]
+struct PictureBytes(Vec<u8>);
+
+/// How a picture is refused beside what every document is refused for.
+struct Refused;
+
+impl IntoResponses for Refused {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        responses([beyond(118_000), media_unavailable()])
+    }
+}
+
+/// Get the bytes of a picture
+///
+/// Everybody may. `Range` may ask for one range of the bytes, with `If-Range` for one of the same picture only.
+#[utoipa::path(
+    get,
+    path = "/v1/media/{id}/{variant}",
+    operation_id = "get_picture",
+    tag = "media",
+    params(
+        ("id" = Uuid, Path, description = "The media"),
+        ("variant" = Variant, Path, description = "The size")
+    ),
+    responses(
+        (status = 200, content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"))),
+        (status = 206, content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"))),
+        Refused
+    )
+)]
+async fn get(
+    State(app): State<App>,
+    Tidemark(token): Tidemark,
+    Path((id, variant)): Path<(Uuid, Variant)>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let (document, row) = find(&app, token, id).await?;
+    let picture = row.variant(variant).ok_or(Error::NotFound)?;
+    let store = app.media.as_ref().ok_or_else(media_unavailable)?;
+    let bytes = picture.bytes.unsigned_abs();
+    let tag = HeaderValue::try_from(format!("\"{}\"", picture.sha256.as_str()));
+    let tag = tag.map_err(Problem::internal)?;
+    let (status, range) = match Asked::of(&headers, &tag, bytes) {
+        Asked::All => (StatusCode::OK, 0..bytes),
+        Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Asked::Beyond => return Err(beyond(bytes).into()),
+    };
+    let mut response = (status, document.token, SANDBOXED, [CROSS_ORIGIN]).into_response();
+    let headers = response.headers_mut();
+    headers.insert(ETAG, tag);
+    headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
+    headers.insert(CONTENT_TYPE, media_type(picture.picture_type));
+    let cached = format!("public, max-age={}", app.media_cached_s);
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::try_from(cached).map_err(Problem::internal)?,
+    );
+    if status == StatusCode::PARTIAL_CONTENT {
+        let (first, last) = (range.start, range.end - 1);
+        let range = format!("bytes {first}-{last}/{bytes}");
+        headers.insert(
+            CONTENT_RANGE,
+            HeaderValue::try_from(range).map_err(Problem::internal)?,
+        );
+    }
+    *response.body_mut() = read(store, id, picture, range).await?;
+    Ok(response)
+}
+
+/// The headers of every picture.
+const SANDBOXED: [(HeaderName, HeaderValue); 3] = [
+    (CONTENT_SECURITY_POLICY, SANDBOX),
+    (CONTENT_DISPOSITION, HeaderValue::from_static("inline")),
+    (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+];
+
+const fn media_type(picture_type: PictureType) -> HeaderValue {
+    HeaderValue::from_static(picture_type.media_type())
+}
+
+async fn read(
+    store: &MediaStore,
+    id: Uuid,
+    picture: &StoredVariant,
+    range: Range<u64>,
+) -> Result<Body, Error> {
+    match store.read(id, &picture.sha256, range).await {
+        Ok(stream) => Ok(Body::from_stream(stream)),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, %id, "the media store fails");
+            metrics::counter!("tidemark_media_store_failures_total").increment(1);
+            Err(media_unavailable().into())
+        }
+    }
+}
+
+fn beyond(bytes: u64) -> Problem {
+    let detail = format!("The picture has {bytes} bytes.");
+    let range = HeaderValue::try_from(format!("bytes */{bytes}"));
+    let problem = Problem::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range_not_satisfiable",
+        detail,
+    )
+    .explained(
+        "The range begins after the end of what is there.",
+        "Ask for a range within the bytes that `Content-Range` names.",
+    );
+    match range {
+        Ok(range) => problem.header(CONTENT_RANGE, range),
+        Err(_) => problem,
+    }
+}

@@ -1,0 +1,10 @@
+//! The scenarios of the context `media`, and its routes.
+
+mod greed;
+mod pictures;
+mod removal;
+mod routes;
+mod store;
+mod uploads;
+
+pub(crate) use routes::routes;

@@ -1,0 +1,62 @@
+//! What one user uploads takes nothing from others, beyond what a user may have.
+
+use image::ImageFormat;
+use reqwest::Method;
+use tidemark_tests::App;
+use tidemark_tests::pictures::{UPLOADS, picture};
+
+#[tokio::test]
+async fn a_user_has_a_quota_and_gets_it_back_by_deleting() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", "20000")
+        .start()
+        .await;
+    let market = app.market().await;
+    let file = picture(90, 90, ImageFormat::Png);
+    let first = market
+        .seller
+        .upload("image/png", file.clone())
+        .await
+        .ok()
+        .id();
+    let mut last = market.seller.upload("image/png", file.clone()).await;
+    for _ in 0..20 {
+        if last.status != 201 {
+            break;
+        }
+        last = market.seller.upload("image/png", file.clone()).await;
+    }
+    last.problem(409, "media_quota_exceeded");
+    let delete = format!("/v1/media/{first}/delete");
+    market.seller.post_empty(&delete).await.ok();
+    market.seller.upload("image/png", file.clone()).await.ok();
+    app.seller().await.upload("image/png", file).await.ok();
+}
+
+#[tokio::test]
+async fn slow_uploads_of_one_user_leave_room_for_those_of_others() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__RECEIVING_PER_USER_MAX", "2")
+        .start()
+        .await;
+    let (greedy, modest) = (app.seller().await, app.seller().await);
+    let file = picture(8, 8, ImageFormat::Png);
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        // It says that it sends a file, and sends nothing.
+        let (sender, body) = futures::channel::mpsc::channel::<std::io::Result<Vec<u8>>>(1);
+        let request = greedy.command(Method::POST, UPLOADS);
+        let request = request.header("content-type", "image/png");
+        let request = request.header("content-length", 1_000);
+        let sending = request.body(reqwest::Body::wrap_stream(body)).send();
+        held.push((sender, tokio::spawn(sending)));
+    }
+    tidemark_tests::eventually("both to be received", || async {
+        let opened = app.database.count_of("media.upload_opened").await;
+        (opened == 2).then_some(())
+    })
+    .await;
+    let refused = greedy.upload("image/png", file.clone()).await;
+    refused.problem(429, "too_many_requests");
+    modest.upload("image/png", file).await.ok();
+}

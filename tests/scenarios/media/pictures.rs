@@ -1,0 +1,109 @@
+//! Pictures that products show, and how their bytes are answered.
+
+use image::ImageFormat;
+use reqwest::Response;
+use serde_json::json;
+use tidemark_tests::App;
+use tidemark_tests::client::Answer;
+use tidemark_tests::pictures::picture;
+
+#[tokio::test]
+async fn a_product_shows_the_pictures_that_its_seller_chose() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let product = market.listed().await;
+    let (front, back) = (market.picture().await, market.picture().await);
+    let shown = market.show(product, &[front, back]).await.ok();
+    let reader = app.client.with_tidemark(shown.tidemark());
+    let document = reader.get(&format!("/v1/products/{product}")).await.ok();
+    let pictures = json!([
+        {"media_id": front, "width": 40, "height": 30},
+        {"media_id": back, "width": 40, "height": 30},
+    ]);
+    assert_eq!(document.body["pictures"], pictures);
+    let seller = market.seller.with_tidemark(shown.tidemark());
+    let media = seller.get(&format!("/v1/media/{front}")).await.ok();
+    let shown_by = json!({"kind": "product", "id": product});
+    assert_eq!(media.body["shown_by"], shown_by);
+    assert_eq!(media.body["unshown_until"], json!(null));
+    let delete = format!("/v1/media/{front}/delete");
+    market
+        .seller
+        .post_empty(&delete)
+        .await
+        .problem(409, "media_shown");
+    let other = market.listed().await;
+    market
+        .show(other, &[front])
+        .await
+        .problem(409, "media_shown");
+    market.show(product, &[back]).await.ok();
+    market.show(other, &[front]).await.ok();
+}
+
+#[tokio::test]
+async fn a_picture_is_answered_with_what_keeps_browsers_from_running_it() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let id = market.picture().await;
+    app.settle().await;
+    let path = format!("/v1/media/{id}/full");
+    let response = app.client.query(&path).send().await.unwrap();
+    for (name, value) in [
+        ("content-type", "image/png"),
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; sandbox"),
+        ("content-disposition", "inline"),
+        ("cache-control", "public, max-age=300"),
+        ("accept-ranges", "bytes"),
+        ("cross-origin-resource-policy", "cross-origin"),
+    ] {
+        assert_eq!(response.headers()[name], value);
+    }
+    let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+    let client = app.client.with("if-none-match", &tag);
+    assert_eq!(client.query(&path).send().await.unwrap().status(), 304);
+    let small = format!("/v1/media/{id}/huge");
+    app.client.get(&small).await.problem(400, "invalid_path");
+}
+
+#[tokio::test]
+async fn one_range_of_a_picture_is_answered_and_one_beyond_its_end_refused() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let file = picture(300, 300, ImageFormat::Png);
+    let id = market.seller.upload("image/png", file).await.ok().id();
+    app.settle().await;
+    let path = format!("/v1/media/{id}/full");
+    let get = async |name: &'static str, value: &str| -> Response {
+        app.client
+            .with(name, value)
+            .query(&path)
+            .send()
+            .await
+            .unwrap()
+    };
+    let whole = app.client.query(&path).send().await.unwrap();
+    let tag = whole.headers()["etag"].to_str().unwrap().to_owned();
+    let whole = whole.bytes().await.unwrap();
+    let part = get("range", "bytes=100-199").await;
+    assert_eq!(part.status(), 206);
+    let content_range = format!("bytes 100-199/{}", whole.len());
+    assert_eq!(part.headers()["content-range"], content_range);
+    assert_eq!(part.bytes().await.unwrap(), whole[100..200]);
+    let several = get("range", "bytes=0-1,4-5").await;
+    assert_eq!(several.status(), 200);
+    assert_eq!(several.bytes().await.unwrap(), whole);
+    let beyond = app.client.with("range", "bytes=99999999-");
+    let beyond = Answer::to(beyond.query(&path)).await;
+    beyond.problem(416, "range_not_satisfiable");
+    assert_eq!(
+        beyond.header("content-range"),
+        format!("bytes */{}", whole.len())
+    );
+    let ranged = app.client.with("range", "bytes=0-0");
+    for (tag, status) in [(&*tag, 206), ("\"another\"", 200)] {
+        let response = ranged.with("if-range", tag).query(&path).send().await;
+        assert_eq!(response.unwrap().status(), status);
+    }
+}

@@ -1,0 +1,60 @@
+//! What is not needed any more is removed: uploads that nobody completes, media that nothing shows, and deleted media.
+
+use tidemark_tests::pictures::noise;
+use tidemark_tests::{App, eventually};
+
+use super::uploads::{break_off, files};
+
+async fn until(app: &App, event_type: &str) {
+    eventually(event_type, || async {
+        (app.database.count_of(event_type).await > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn media_that_nothing_shows_are_deleted_and_then_their_bytes_removed() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__UNSHOWN_S", "1")
+        .set("TIDEMARK_MEDIA__REMOVAL_S", "0")
+        .relay()
+        .projector()
+        .queries()
+        .start()
+        .await;
+    let market = app.market().await;
+    let product = market.draft().await;
+    let kept = market.picture().await;
+    market.show(product, &[kept]).await.ok();
+    let shown = files(&app);
+    market.picture().await;
+    until(&app, "media.removed").await;
+    assert_eq!(files(&app), shown, "what is shown is kept");
+    assert_eq!(app.database.count_of("media.deleted").await, 1);
+    // It is let go, and then removed as well.
+    market.show(product, &[]).await.ok();
+    eventually("the other picture to be removed", || async {
+        (app.database.count_of("media.removed").await == 2).then_some(())
+    })
+    .await;
+    assert_eq!(files(&app), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_completes_expires_and_leaves_nothing() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__UPLOAD_S", "2")
+        .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
+        .relay()
+        .projector()
+        .queries()
+        .start()
+        .await;
+    let market = app.market().await;
+    let file = noise(500, 500);
+    break_off(&app, &market.seller, &file).await;
+    until(&app, "media.upload_ended").await;
+    until(&app, "media.removed").await;
+    assert_eq!(app.database.count_of("media_account.released").await, 1);
+    assert_eq!(files(&app), 0);
+}

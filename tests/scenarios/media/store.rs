@@ -1,0 +1,56 @@
+//! Stores: a bucket does what a folder does, and a store that does not answer harms nothing else.
+
+use image::ImageFormat;
+use tidemark_tests::pictures::picture;
+use tidemark_tests::{App, ObjectStore, eventually};
+
+#[tokio::test]
+async fn media_are_kept_in_a_bucket_and_removed_from_it() {
+    let store = ObjectStore::start().await;
+    let app = App::builder()
+        .media_in(&store)
+        .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
+        .set("TIDEMARK_MEDIA__REMOVAL_S", "0")
+        .relay()
+        .projector()
+        .queries()
+        .start()
+        .await;
+    let market = app.market().await;
+    let file = picture(400, 300, ImageFormat::Png);
+    let id = market.seller.upload("image/png", file).await.ok().id();
+    app.settle().await;
+    let response = app.client.query(&format!("/v1/media/{id}/full")).send();
+    let found = response.await.unwrap().bytes().await.unwrap();
+    assert_eq!(image::load_from_memory(&found).unwrap().width(), 400);
+    let ranged = app.client.with("range", "bytes=1-3");
+    let response = ranged.query(&format!("/v1/media/{id}/full")).send().await;
+    assert_eq!(response.unwrap().bytes().await.unwrap(), found[1..4]);
+    assert_eq!(store.objects("media/media"), [id.to_string()]);
+    market
+        .seller
+        .post_empty(&format!("/v1/media/{id}/delete"))
+        .await
+        .ok();
+    eventually("the bytes to be removed", || async {
+        let objects = store.objects(&format!("media/media/{id}"));
+        objects.is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_the_store_is_down_uploads_are_refused_and_other_commands_go_on() {
+    let store = ObjectStore::start().await;
+    let app = App::builder().media_in(&store).start().await;
+    let market = app.market().await;
+    store.refuse(|_| true);
+    let file = picture(40, 30, ImageFormat::Png);
+    let seller = market.seller.with_key("an-upload-while-it-is-down");
+    let refused = seller.upload("image/png", file.clone()).await;
+    refused.problem(503, "media_store_unavailable");
+    assert!(refused.headers.contains_key("retry-after"));
+    market.draft().await;
+    store.refuse(|_| false);
+    seller.upload("image/png", file).await.ok();
+}
