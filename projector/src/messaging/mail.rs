@@ -44,7 +44,8 @@ impl Effect for SendMail {
 
     async fn perform(&self, mail: mailer::Mail, attempt: i32) -> Performed {
         let delivery = self.try_to_send(&mail).await;
-        let has_answered = !matches!(delivery, Ok(Delivery::Uncertain | Delivery::Unreachable(_)));
+        let is_answer = |it: &_| !matches!(it, Delivery::Uncertain | Delivery::Unreachable(_));
+        let has_answered = delivery.as_ref().ok().map(is_answer);
         let over = |outcome: message::Outcome, status: Option<String>| Outcome::Over {
             path: format!("/v1/messages/{}/end", mail.message_id),
             body: Some(json!({"outcome": outcome, "status": status})),

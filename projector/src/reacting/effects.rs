@@ -24,8 +24,9 @@ pub(crate) trait Effect: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Performed {
     pub(crate) outcome: Outcome,
-    /// Whether the destination answered, whatever it said. One that does not answer is left alone for a while.
-    pub(crate) has_answered: bool,
+    /// Whether the destination answered, whatever it said; none if it was not called. One that does not answer is left alone
+    /// for a while.
+    pub(crate) has_answered: Option<bool>,
 }
 
 /// What is to be done after an attempt.
@@ -45,6 +46,8 @@ pub(crate) enum Outcome {
         /// Why, for operators.
         reason: String,
     },
+    /// It was not done, and need not be any more. Nothing is recorded.
+    NotNeeded,
 }
 
 /// An [`Effect`] of any kind.

@@ -191,11 +191,14 @@ impl Sender {
             }
             Ok(Ok(performed)) => performed,
         };
-        call.tell(performed.has_answered);
+        if let Some(has_answered) = performed.has_answered {
+            call.tell(has_answered);
+        }
         drop(call);
         let (path, body) = match performed.outcome {
             Outcome::Over { path, body } => (path, body),
             Outcome::Later { after, reason } => return Verdict::Later(after, reason),
+            Outcome::NotNeeded => return Verdict::Done,
         };
         fail_point!("projector_effect_performed");
         let recording = attempts::record_performed(&self.pool, attempt, &path, body.as_ref());

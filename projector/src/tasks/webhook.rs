@@ -69,11 +69,15 @@ impl Attempt {
         }
     }
 
-    /// Whether the server has answered, and not that it or one behind it has too much to do.
-    fn is_answered(&self) -> bool {
-        self.outcome != Outcome::TimedOut
-            && self.outcome != Outcome::Unreachable
-            && !matches!(self.status, Some(429 | 502 | 504))
+    /// Whether the server has answered, and not that it or one behind it has too much to do; none if it was not called.
+    const fn has_answered(&self) -> Option<bool> {
+        match self.outcome {
+            Outcome::AddressForbidden | Outcome::OwnerErased => None,
+            Outcome::TimedOut | Outcome::Unreachable => Some(false),
+            Outcome::Delivered | Outcome::Refused | Outcome::Gone => {
+                Some(!matches!(self.status, Some(429 | 502 | 504)))
+            }
+        }
     }
 }
 
@@ -93,10 +97,11 @@ impl Effect for CallUrl {
     async fn perform(&self, call: Call, _: i32) -> Performed {
         let begun = Instant::now();
         let attempted = self.attempt(&call).await;
-        // A failure within Tidemark says nothing about the server.
-        let has_answered = !matches!(&attempted, Ok((it, _)) if !it.is_answered());
+        let attempt = attempted.as_ref().ok().and_then(Option::as_ref);
+        let has_answered = attempt.and_then(|(it, _)| it.has_answered());
         let outcome = match attempted {
-            Ok((attempt, answer)) => effects::Outcome::Over {
+            Ok(None) => effects::Outcome::NotNeeded,
+            Ok(Some((attempt, answer))) => effects::Outcome::Over {
                 path: format!("/v1/task-runs/{}/attempts", call.run_id),
                 body: Some(json!({
                     "attempt": call.attempt,
@@ -135,18 +140,18 @@ impl CallUrl {
         })
     }
 
-    /// Calls once, unless the run is over, and returns what came of it with the sealed beginning of the answer. What fails
-    /// within Tidemark is no attempt.
-    async fn attempt(&self, call: &Call) -> Result<(Attempt, Option<Sealed>), String> {
+    /// Calls once, and returns what came of it with the sealed beginning of the answer; none if the run is over or has the
+    /// attempt. What fails within Tidemark is no attempt.
+    async fn attempt(&self, call: &Call) -> Result<Option<(Attempt, Option<Sealed>)>, String> {
         if !self.is_awaited(call).await? {
-            // The command is refused, since the run is over or has the attempt, and with that the action is done.
-            return Ok((Attempt::without_answer(Outcome::Unreachable), None));
+            return Ok(None);
         }
         let defined = self.defined(call.task_id.0).await?;
         let request = self.unseal("task_call", &defined.call).await?;
         let secret = self.unseal("task_secret", &defined.secret).await?;
         let (Some(request), Some(secret)) = (request, secret) else {
-            return Ok((Attempt::without_answer(Outcome::OwnerErased), None));
+            let attempt = Attempt::without_answer(Outcome::OwnerErased);
+            return Ok(Some((attempt, None)));
         };
         let request: Request = serde_json::from_str(&request).map_err(|it| it.to_string())?;
         let now = self.log.now().await.map_err(|it| with_causes(&it))?;
@@ -154,7 +159,7 @@ impl CallUrl {
             .send(call, defined.method, request, &secret, now)
             .await?;
         let answer = self.sealed_answer(&defined, &attempt).await?;
-        Ok((attempt, answer))
+        Ok(Some((attempt, answer)))
     }
 
     /// Whether the attempt is the next one of a run that is not over.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tidemark_tests::eventually;
 
-use super::receiver::{Receiver, application, define, outcomes, run};
+use super::receiver::{Receiver, application, application_with, define, outcomes, run};
 
 #[tokio::test]
 async fn a_task_calls_its_url_and_the_run_can_be_read() {
@@ -131,6 +131,38 @@ async fn a_task_of_somebody_who_was_erased_calls_nobody() {
         .unwrap();
     assert_eq!(outcomes(&run(&user, task).await), ["owner_erased null"]);
     assert_eq!(server.received().len(), 0);
+}
+
+#[tokio::test]
+async fn an_attempt_at_a_run_that_is_over_says_nothing_about_the_server() {
+    let app = application_with(&[
+        ("TIDEMARK_TASKS__RETRY_PAUSES_MS", "2000"),
+        ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "1"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
+    ])
+    .await;
+    let (server, user) = (Receiver::start().await, app.user().await);
+    let fails = define(&user, &server.url("fails"), json!({})).await;
+    let path = format!("/v1/tasks/{fails}");
+    user.post_empty(&format!("{path}/run")).await.ok();
+    let actions = async |done: i64| {
+        let sql = "select count(*) filter (where done_at is not null) = $1 and count(*) = 2
+                     from reactor_actions
+                    where effect = 'webhook'";
+        eventually("both attempts", || async {
+            let found = sqlx::query_scalar(sql).bind(done);
+            let found: bool = found.fetch_one(&app.database.pool).await.unwrap();
+            found.then_some(())
+        })
+        .await;
+    };
+    actions(1).await;
+    user.post_empty(&format!("{path}/pause")).await.ok();
+    actions(2).await;
+    assert_eq!(server.received().len(), 1);
+    let well = define(&user, &server.url("well"), json!({})).await;
+    assert_eq!(run(&user, well).await["status"], "succeeded");
 }
 
 #[tokio::test]

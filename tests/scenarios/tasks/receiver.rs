@@ -99,15 +99,22 @@ async fn answer(
 
 /// An application that may call servers on this machine, and tries again soon.
 pub(super) async fn application() -> App {
-    let app = App::builder()
+    application_with(&[]).await
+}
+
+/// The same with other values of some settings.
+pub(super) async fn application_with(changed: &[(&str, &str)]) -> App {
+    let mut builder = App::builder()
         .relay()
         .projector()
         .queries()
         .set("TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS", "127.0.0.1")
         .set("TIDEMARK_TASKS__RETRY_PAUSES_MS", "200,200,200")
-        .set("TIDEMARK_TASKS__CALL_TIMEOUT_MS", 1_000)
-        .start()
-        .await;
+        .set("TIDEMARK_TASKS__CALL_TIMEOUT_MS", 1_000);
+    for (name, value) in changed {
+        builder = builder.set(name, *value);
+    }
+    let app = builder.start().await;
     ready(&app).await;
     app
 }

@@ -64,14 +64,14 @@ impl Effect for CallHost {
                     after: Duration::ZERO,
                     reason: "nobody listens".to_owned(),
                 },
-                has_answered: false,
+                has_answered: Some(false),
             },
             _ => Performed {
                 outcome: Outcome::Over {
                     path: "/v1/calls".to_owned(),
                     body: Some(json!({})),
                 },
-                has_answered: true,
+                has_answered: Some(true),
             },
         }
     }

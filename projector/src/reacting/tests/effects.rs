@@ -66,7 +66,7 @@ impl Effect for Ring {
         };
         Performed {
             outcome,
-            has_answered: true,
+            has_answered: Some(true),
         }
     }
 }
