@@ -14,11 +14,14 @@ mod overload;
 mod pause;
 mod poison;
 mod rebuild;
+mod receiver;
 mod recovery;
 mod redis;
 mod restart;
 mod rolling_upgrade;
+mod runs;
 mod shards;
+mod tasks;
 mod topics;
 mod useless_redis;
 
@@ -129,6 +132,8 @@ pub(crate) fn all() -> Vec<Fault> {
         redis::FAULTS,
         useless_redis::FAULTS,
         mail::FAULTS,
+        receiver::FAULTS,
+        tasks::FAULTS,
         overload::FAULTS,
         connection::FAULTS,
         disk::FAULTS,

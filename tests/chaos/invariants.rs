@@ -7,6 +7,7 @@ pub(crate) mod log;
 pub(crate) mod messages;
 pub(crate) mod observed;
 pub(crate) mod read_models;
+pub(crate) mod tasks;
 pub(crate) mod topics;
 
 #[cfg(test)]
@@ -64,6 +65,10 @@ invariants! {
         "an auction's bids, winner or end are not as the rules want"
     MAIL_LOST_OR_REPEATED "mail-lost-or-repeated"
         "a mail was not sent, or more often than crashes explain"
+    SLOT_LOST_OR_REPEATED "slot-lost-or-repeated"
+        "a slot of a task was neither taken nor skipped, or more than once"
+    CALL_LOST_OR_REPEATED "call-lost-or-repeated"
+        "a run of a task was not called as itself, did not end, or its calls are not on record"
     UNEXPECTED_ERROR "unexpected-error"
         "a 5xx without a fault, or one that is not 503 with Retry-After"
 }
@@ -97,6 +102,7 @@ pub(crate) fn assert_enough_happened(observed: &Observed) {
         "no auction ended",
     );
     assert_some(!observed.mails.is_empty(), "no mail arrived");
+    assert_some(!observed.calls.is_empty(), "no task called anybody");
     let mut partitions = observed.records.values();
     assert_some(
         partitions.any(|records| !records.is_empty()),
@@ -120,6 +126,7 @@ pub(crate) fn check(observed: &Observed) -> Vec<Checked> {
         repeats,
         records,
         mails,
+        calls,
         ..
     } = observed;
     let commands = SentCommands::of(journal, log);
@@ -138,6 +145,8 @@ pub(crate) fn check(observed: &Observed) -> Vec<Checked> {
         commands::stale_reads(journal),
         log::broken_auction_rules(log),
         messages::lost_or_repeated(journal, log, mails),
+        tasks::slots_lost_or_repeated(log),
+        tasks::calls_lost_or_repeated(journal, log, calls),
         commands::unexpected_errors(journal),
     ];
     let checked = |(invariant, violations)| Checked {

@@ -5,6 +5,7 @@ mod crowd;
 mod market;
 mod participant;
 mod tally;
+mod tasks;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -23,21 +24,22 @@ use client::Client;
 use market::Market;
 use participant::Participant;
 use tally::Counters;
+use tasks::Tasks;
 
 pub(crate) use crowd::{CrowdBidder, keep_bidding};
 pub(crate) use tally::Tally;
 
 /// Clients that work at the same time.
 const CLIENTS: usize = 16;
-/// How often each client sends a command: 400 per second in all, if they are answered in time.
-const SEND_INTERVAL: Duration = Duration::from_millis(40);
 /// Longer than any fault keeps commands from being accepted, recovery included.
 const OUTAGE_MAX: Duration = Duration::from_secs(90);
 
 /// Clients at work, until [`Load::finish`].
 pub(crate) struct Load {
     shared: Arc<Shared>,
-    tasks: Mutex<JoinSet<()>>,
+    /// The clients.
+    working: Mutex<JoinSet<()>>,
+    tasks: Tasks,
 }
 
 /// What the clients share.
@@ -47,6 +49,8 @@ struct Shared {
     market: Market,
     command_urls: Vec<String>,
     query_urls: Vec<String>,
+    /// How often each client sends a command, if it is answered in time.
+    send_interval: Duration,
     counters: Counters,
     /// When the latest command was sent that was accepted.
     last_accepted: watch::Sender<Instant>,
@@ -67,6 +71,7 @@ impl Load {
         };
         let (command_urls, query_urls) = (urls(&stack.command_apis), urls(&stack.query_apis));
         let people = market::register(&command_urls[0], &stack.settings).await;
+        let tasks = Tasks::define(stack, stack.size.tasks).await;
         let started = Instant::now();
         let shared = Arc::new(Shared {
             journal: Journal::create(directory),
@@ -74,6 +79,7 @@ impl Load {
             market: Market::default(),
             command_urls,
             query_urls,
+            send_interval: stack.size.send_interval,
             counters: Counters::default(),
             last_accepted: watch::Sender::new(started),
             last_answered: watch::Sender::new(started),
@@ -82,7 +88,8 @@ impl Load {
         });
         let load = Self {
             shared,
-            tasks: Mutex::new(JoinSet::new()),
+            working: Mutex::new(JoinSet::new()),
+            tasks,
         };
         for (number, people) in people.into_iter().enumerate() {
             let rng = StdRng::seed_from_u64(seed.wrapping_add(number.try_into().unwrap()));
@@ -159,19 +166,20 @@ impl Load {
         self.shared.journal.write(Entry::FaultEnds { at_ms, fault });
     }
 
-    /// Lets every client finish the command that it has begun, and returns the journal.
+    /// Lets every client finish the command that it has begun and every task its run, and returns the journal.
     pub(crate) async fn finish(self) -> Vec<Entry> {
         self.shared.stop.cancel();
-        let mut tasks = self.tasks.into_inner().unwrap();
-        while let Some(ended) = tasks.join_next().await {
+        let mut working = self.working.into_inner().unwrap();
+        while let Some(ended) = working.join_next().await {
             ended.unwrap();
         }
+        self.tasks.pause(&self.shared.command_urls[0]).await;
         let shared = Arc::into_inner(self.shared).expect("all clients and bidders have ended");
         shared.journal.finish()
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.lock().unwrap().spawn(work);
+        self.working.lock().unwrap().spawn(work);
     }
 }
 

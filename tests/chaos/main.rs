@@ -36,9 +36,14 @@ use tokio::signal::ctrl_c;
 use arguments::Arguments;
 use plan::Round;
 use report::{RoundReport, Summary};
+use servers::receiver;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if let Some(address) = receiver::address() {
+        receiver::serve(address).await;
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::parse();
     // A fault fails by a panic, which is to be one line of the report and not a backtrace.
     panic::set_hook(Box::new(|panic| eprintln!("  {panic}")));

@@ -24,7 +24,7 @@ use crate::servers::Paths;
 use crate::stack::Stack;
 
 /// Longer than any fault and the recovery from it.
-const INJECTION_TIMEOUT: Duration = Duration::from_mins(6);
+const INJECTION_TIMEOUT: Duration = Duration::from_mins(8);
 /// Commands that are accepted between two faults.
 const COMMANDS_BETWEEN: u64 = 150;
 /// How many violations of an invariant the report shows.

@@ -6,13 +6,14 @@ mod process;
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tidemark_tests::Settings;
 
 use crate::ports;
-use crate::servers::{Kafka, Mail, Paths, Postgres, Redis, ServerOptions};
+use crate::servers::{Kafka, Mail, Paths, Postgres, Receiver, Redis, ServerOptions};
 use crate::supervisor::{Signal, Supervised, Supervisor};
 use crate::wait::wait_until;
 
@@ -20,7 +21,7 @@ pub(crate) use process::Process;
 use process::{Kind, Starter, url};
 
 /// All settings that are not as in production.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 14] = [
     // The load logs in all the time, and the cost of password hashes is not what is tested.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
@@ -33,6 +34,9 @@ const SETTINGS: [(&str, &str); 12] = [
     ("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1"),
     ("TIDEMARK_MAIL__TLS", "none"),
     ("TIDEMARK_PROJECTION__FEED", "kafka"),
+    // Tasks with periods of a second are tried again, and receivers that are silent found out, within a test.
+    ("TIDEMARK_TASKS__CALL_TIMEOUT_MS", "2000"),
+    ("TIDEMARK_TASKS__RETRY_PAUSES_MS", "100,100,100"),
     ("TIDEMARK_TELEMETRY__LOG", "info"),
     ("TIDEMARK_TELEMETRY__LOG_FORMAT", "text"),
 ];
@@ -47,8 +51,30 @@ pub(crate) struct Layout {
     pub(crate) more_projectors: usize,
     /// More settings of Tidemark's processes, `TIDEMARK_…`.
     pub(crate) settings: Vec<(String, String)>,
+    pub(crate) size: LoadSize,
     /// Mounted disks that the servers use. They are dropped after the servers have ended.
     pub(crate) disks: Vec<Box<dyn Any + Send + Sync>>,
+}
+
+/// How much is done while faults are injected.
+#[derive(Clone, Copy)]
+pub(crate) struct LoadSize {
+    /// How often each client sends a command, if it is answered in time.
+    pub(crate) send_interval: Duration,
+    /// The tasks that run by schedules of 1 to 5 s.
+    pub(crate) tasks: usize,
+    /// The servers that they call. Every second one fails the first call of each run.
+    pub(crate) receivers: u8,
+}
+
+impl Default for LoadSize {
+    fn default() -> Self {
+        Self {
+            send_interval: Duration::from_millis(40),
+            tasks: 10,
+            receivers: 2,
+        }
+    }
 }
 
 /// A running Tidemark. When it is dropped, everything ends.
@@ -62,6 +88,9 @@ pub(crate) struct Stack {
     pub(crate) redis: Redis,
     pub(crate) kafka: Kafka,
     pub(crate) mail: Mail,
+    /// The servers that tasks call.
+    pub(crate) receivers: Vec<Receiver>,
+    pub(crate) size: LoadSize,
     /// Two processes `command-api --roles api`.
     pub(crate) command_apis: Vec<Process>,
     /// Three processes `command-api --roles relay`. One runs, the others are held until a fault
@@ -86,6 +115,10 @@ impl Stack {
         let kafka = Kafka::start(&supervisor, paths, directory, &layout.kafka);
         let redis = Redis::start(&supervisor, directory, &layout.redis);
         let mail = Mail::start(&supervisor, directory);
+        let receivers = 1..=layout.size.receivers;
+        let receivers: Vec<_> = receivers
+            .map(|number| Receiver::start(&supervisor, directory, number))
+            .collect();
         let postgres = Postgres::start(&supervisor, "postgres", paths, directory, &layout.postgres);
         wait_until("Postgres is ready", || postgres.is_ready()).await;
         postgres.make_roles(paths);
@@ -98,6 +131,8 @@ impl Stack {
         let mut settings = settings(&postgres, &redis, &kafka, (mail.port, &layout));
         let first_port = ports::free();
         settings.set("TIDEMARK_COMMAND_API__URL", url(first_port));
+        let hosts: Vec<_> = receivers.iter().map(|it| &*it.host).collect();
+        settings.set("TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS", hosts.join(","));
         let starter = Starter {
             supervisor: &supervisor,
             paths,
@@ -123,6 +158,8 @@ impl Stack {
             redis,
             kafka,
             mail,
+            receivers,
+            size: layout.size,
             settings,
             _disks: layout.disks,
         };
@@ -142,20 +179,23 @@ impl Stack {
         .flatten()
     }
 
-    /// Postgres, Redis, Kafka and the mail server.
-    pub(crate) fn servers(&self) -> [&Arc<Supervised>; 4] {
+    /// Postgres, Redis, Kafka, the mail server and those that tasks call.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Arc<Supervised>> {
+        let receivers = self.receivers.iter().map(|it| &it.process);
         [
             &self.postgres.process,
             &self.redis.process,
             &self.kafka.process,
             &self.mail.process,
         ]
+        .into_iter()
+        .chain(receivers)
     }
 
     /// All servers and processes.
     pub(crate) fn everything(&self) -> Vec<&Arc<Supervised>> {
         let processes = self.processes().map(|process| &process.supervised);
-        self.servers().into_iter().chain(processes).collect()
+        self.servers().chain(processes).collect()
     }
 
     /// The position of the last event in the log.
@@ -188,6 +228,9 @@ impl Stack {
         wait_until("Redis is ready", || self.redis.is_ready()).await;
         wait_until("Kafka is ready", || self.kafka.is_ready()).await;
         wait_until("the mail server is ready", || self.mail.is_ready()).await;
+        for receiver in &self.receivers {
+            wait_until("a receiver is ready", || receiver.is_ready()).await;
+        }
         for process in self.processes() {
             if !process.supervised.is_held() {
                 process.ready().await;

@@ -200,7 +200,7 @@ impl Sender {
             Outcome::Later { after, reason } => return Verdict::Later(after, reason),
             Outcome::NotNeeded => return Verdict::Done,
         };
-        fail_point!("projector_effect_performed");
+        fail_point!(&format!("projector_{}_performed", effect.name()));
         let recording = attempts::record_performed(&self.pool, attempt, &path, body.as_ref());
         match self.pool.with_timeout(recording).await {
             Ok(true) => self.commands.post(attempt, &path, body.as_ref()).await,

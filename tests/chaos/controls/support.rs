@@ -90,6 +90,7 @@ pub(super) fn observed(
         repeats: Repeats::Forbidden,
         records: Records::new(),
         mails: BTreeMap::new(),
+        calls: Vec::new(),
         read_models: vec![ObservedReadModel {
             name,
             replayed,

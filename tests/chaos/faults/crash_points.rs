@@ -19,9 +19,10 @@ use crate::wait::wait_until;
 const BINARIES: &str = "failpoints";
 /// How often a point is passed at most before the process dies there.
 const PASSES_MAX: u32 = 60;
-/// Points that are passed seldom: when a client refreshes its session, or somebody is sent a mail.
-const RARE_POINTS: [&str; 2] = ["refreshed", MAIL_POINT];
-const MAIL_POINT: &str = "projector_effect_performed";
+/// Points that are passed seldom: when a client refreshes its session, somebody is sent a mail, or a task calls its URL.
+const RARE_POINTS: [&str; 3] = ["refreshed", MAIL_POINT, WEBHOOK_POINT];
+const MAIL_POINT: &str = "projector_mail_performed";
+const WEBHOOK_POINT: &str = "projector_webhook_performed";
 const RARE_PASSES_MAX: u32 = 4;
 /// How often a full run hits each point.
 const TIMES: u32 = 20;
@@ -74,6 +75,9 @@ crash_points! {
     "crash-projector-mail-sent"
         "the projector dies with a mail sent and nothing stored of that"
         |i| crash(i, Kind::Projector, MAIL_POINT, "panic");
+    "crash-projector-webhook-sent"
+        "the projector dies with a task's URL called and nothing stored of that"
+        |i| crash(i, Kind::Projector, WEBHOOK_POINT, "panic");
     "crash-projector-redis-sent"
         "the projector dies with a script sent to Redis and its answer not read"
         |i| swallow_answer(i, Link::ProjectorToRedis);

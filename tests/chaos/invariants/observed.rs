@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 use super::topics::Repeats;
 use crate::journal::Entry;
+use crate::servers::Receiver;
+use crate::servers::receiver::ReceivedCall;
 use crate::stack::Stack;
 
 /// Longer than everything takes to follow the log to its end while nobody appends.
@@ -35,6 +37,8 @@ pub(crate) struct Observed {
     pub(crate) records: Records,
     /// How often the mail server was sent each mail.
     pub(crate) mails: BTreeMap<Uuid, usize>,
+    /// The calls of tasks that arrived.
+    pub(crate) calls: Vec<ReceivedCall>,
     pub(crate) read_models: Vec<ObservedReadModel>,
     pub(crate) checkpoints: Vec<Checkpoint>,
     /// What had not followed the log to its end in time.
@@ -69,6 +73,11 @@ impl Observed {
         Self {
             records: read_records(stack).await,
             mails: stack.mail.received(),
+            calls: stack
+                .receivers
+                .iter()
+                .flat_map(Receiver::received)
+                .collect(),
             checkpoints: checkpoints(stack).await,
             journal,
             log,

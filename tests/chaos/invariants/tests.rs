@@ -1,5 +1,7 @@
 //! Each check sees the violation that it is for, and accepts a log without one.
 
+mod tasks;
+
 use std::collections::BTreeMap;
 
 use chrono::DateTime;

@@ -22,7 +22,7 @@ pub(super) const STARTING_PRICE: i64 = 1_000;
 /// The time between two new shared auctions: each is replaced by another about when it ends.
 const NEW_AUCTION_INTERVAL: Duration = Duration::from_secs(2);
 /// The pause before a busy API is asked again.
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// What all clients know.
 #[derive(Debug, Default)]
@@ -154,7 +154,7 @@ async fn register_client(
 }
 
 /// Sends a command, and again for as long as it is answered 503.
-async fn execute(client: &client::Client, path: &str, body: &Value) -> Answer {
+pub(super) async fn execute(client: &client::Client, path: &str, body: &Value) -> Answer {
     loop {
         let answer = client.post(path, body).await;
         if answer.status != 503 {

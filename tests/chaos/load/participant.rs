@@ -11,7 +11,6 @@ use std::time::Instant;
 use rand::RngExt;
 use tokio::time::sleep;
 
-use super::SEND_INTERVAL;
 use super::client::{Client, Outcome};
 use super::market::People;
 use category::Category;
@@ -58,12 +57,13 @@ impl Participant {
     /// Sends commands until the load is stopped, and finishes the last one.
     pub(super) async fn work(mut self) {
         self.log_in().await;
+        let interval = self.client.shared.send_interval;
         let mut next = Instant::now();
         while !self.client.shared.stop.is_cancelled() {
             self.act().await;
-            next += SEND_INTERVAL;
+            next += interval;
             // After an outage there is no burst of all commands that were not sent meanwhile.
-            let earliest = Instant::now().checked_sub(SEND_INTERVAL);
+            let earliest = Instant::now().checked_sub(interval);
             next = next.max(earliest.unwrap_or(next));
             sleep(next.saturating_duration_since(Instant::now())).await;
         }
