@@ -10,3 +10,4 @@ pub(crate) mod memory;
 pub(crate) mod reads;
 pub(crate) mod rebuild;
 pub(crate) mod rebuilding;
+pub(crate) mod tasks;

@@ -26,7 +26,9 @@ use serde_json::json;
 use tidemark_tests::Deployment;
 
 use environment::Environment;
-use figures::{commands, expiry, growth, http, lists, live, memory, reads, rebuild, rebuilding};
+use figures::{
+    commands, expiry, growth, http, lists, live, memory, reads, rebuild, rebuilding, tasks,
+};
 use progress::Progress;
 use table::Table;
 
@@ -85,6 +87,8 @@ enum Group {
     Growth,
     /// Commands while millions of idempotency records are removed, against commands alone
     Expiry,
+    /// Very many tasks, of which many are due in the same second
+    Tasks,
 }
 
 /// How much is measured.
@@ -103,6 +107,10 @@ struct Scale {
     live_updates: usize,
     /// Auctions among which lists are read.
     listed_auctions: i64,
+    /// Tasks that run by schedules.
+    tasks: i64,
+    /// Those of them that are due in the same second.
+    due_tasks: i64,
 }
 
 const FULL: Scale = Scale {
@@ -113,6 +121,8 @@ const FULL: Scale = Scale {
     expired_records: 5_000_000,
     live_updates: 10_000,
     listed_auctions: 1_000_000,
+    tasks: 100_000,
+    due_tasks: 1_000,
 };
 const QUICK: Scale = Scale {
     duration: Duration::from_secs(3),
@@ -122,6 +132,8 @@ const QUICK: Scale = Scale {
     expired_records: 500_000,
     live_updates: 2_000,
     listed_auctions: 100_000,
+    tasks: 10_000,
+    due_tasks: 100,
 };
 
 #[tokio::main]
@@ -171,6 +183,9 @@ async fn measure(groups: &[Group], scale: &Scale, fdatasync_per_second: f64) -> 
     if groups.contains(&Group::Expiry) {
         let records = scale.expired_records;
         expiry::measure(records, scale.duration, &progress, &mut table).await;
+    }
+    if groups.contains(&Group::Tasks) {
+        tasks::measure(scale.tasks, scale.due_tasks, &progress, &mut table).await;
     }
     progress.end();
     table
@@ -222,6 +237,7 @@ impl Group {
             Self::Rebuilding => rebuilding::STEPS,
             Self::Growth => growth::STEPS,
             Self::Expiry => expiry::STEPS,
+            Self::Tasks => tasks::STEPS,
         }
     }
 
@@ -234,7 +250,8 @@ impl Group {
             | Self::Rebuild
             | Self::Rebuilding
             | Self::Growth
-            | Self::Expiry => false,
+            | Self::Expiry
+            | Self::Tasks => false,
         }
     }
 }
