@@ -1,5 +1,7 @@
 //! Runs of tasks: what came of each attempt to call the URL, and whether another one follows.
 
+mod next_attempt;
+
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task;
@@ -14,8 +16,6 @@ use crate::{AggregateState, Code, Command, Reason, Refusal, RefusalKind, Stop, V
 
 /// After so many days of nothing but failures a task is paused.
 const FAILING_MAX: TimeDelta = TimeDelta::days(5);
-/// What a server may ask for as the pause before the next attempt, in seconds.
-const RETRY_AFTER_S: std::ops::RangeInclusive<u32> = 1..=86_400;
 
 /// Why a command on a run is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +60,21 @@ impl Reason for Error {
     }
 }
 
+/// What the rules know of a run that is not over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// The task.
+    pub task_id: TaskId,
+    /// Why the run was requested.
+    pub trigger: Trigger,
+    /// The slot; for a run that the owner asked for, when that was.
+    pub slot: Stored<Moment>,
+    /// The attempts so far.
+    pub attempts: u32,
+    /// How long their calls took, in milliseconds.
+    pub calls_ms: u64,
+}
+
 /// The state of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskRun {
@@ -67,14 +82,7 @@ pub enum TaskRun {
     #[default]
     None,
     /// Attempts are made.
-    Open {
-        /// The task.
-        task_id: TaskId,
-        /// Why the run was requested.
-        trigger: Trigger,
-        /// The attempts so far.
-        attempts: u32,
-    },
+    Open(Open),
     /// No attempt is made any more.
     Over,
 }
@@ -83,22 +91,28 @@ impl AggregateState for TaskRun {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Requested {
-                task_id, trigger, ..
+                task_id,
+                trigger,
+                slot,
+                ..
             } => {
-                *self = Self::Open {
+                *self = Self::Open(Open {
                     task_id: *task_id,
                     trigger: *trigger,
+                    slot: *slot,
                     attempts: 0,
-                };
+                    calls_ms: 0,
+                });
             }
-            Event::Attempted { attempt, .. } => {
-                if let Self::Open { attempts, .. } = self {
-                    *attempts = *attempt;
+            Event::Attempted { attempt, ms, .. } => {
+                if let Self::Open(run) = self {
+                    run.attempts = *attempt;
+                    run.calls_ms += u64::from(*ms);
                 }
             }
             Event::Succeeded { .. } | Event::Failed { .. } | Event::Cancelled { .. } => {
@@ -145,20 +159,16 @@ impl Command for RecordAttempt {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
-        let (task_id, trigger, attempts) = match view.get::<TaskRun>(self.run_id.0)? {
+        let run = match view.get::<TaskRun>(self.run_id.0)? {
             TaskRun::None => return Err(Error::NotFound.into()),
             TaskRun::Over => return Err(Error::Over.into()),
-            TaskRun::Open {
-                task_id,
-                trigger,
-                attempts,
-            } => (*task_id, *trigger, *attempts),
+            TaskRun::Open(run) => run,
         };
-        if self.attempt != attempts + 1 {
+        if self.attempt != run.attempts + 1 {
             return Err(Error::Recorded.into());
         }
-        let task = find(view, task_id)?;
-        let next_at = self.next_at(view.now(), task, trigger);
+        let task = find(view, run.task_id)?;
+        let next_at = self.next_at(view.now(), task, run);
         let mut writes = vec![self.attempted(task, next_at)];
         if self.outcome == Outcome::Delivered {
             writes.extend(self.succeeded(task));
@@ -170,38 +180,6 @@ impl Command for RecordAttempt {
 }
 
 impl RecordAttempt {
-    /// When the next attempt is made; `None` if none is. Those of a run that the schedule asked for are made before the next
-    /// slot.
-    fn next_at(&self, now: Timestamp, task: &Terms, trigger: Trigger) -> Option<Timestamp> {
-        match self.outcome {
-            Outcome::Delivered | Outcome::Gone | Outcome::OwnerErased => return None,
-            Outcome::Refused
-            | Outcome::TimedOut
-            | Outcome::Unreachable
-            | Outcome::AddressForbidden => {}
-        }
-        let index = usize::try_from(self.attempt).ok()?.checked_sub(1)?;
-        let pause = *self.pauses_ms.get(index)?;
-        let pause = pause + pause / 100 * u64::from(self.percent());
-        let asked = self.retry_after_s.map(|asked| {
-            let seconds = asked.clamp(*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end());
-            u64::from(seconds) * 1_000
-        });
-        let pause = i64::try_from(asked.unwrap_or(pause)).ok()?;
-        let at = now.checked_add_signed(TimeDelta::milliseconds(pause))?;
-        let is_too_late = task.next.as_ref().is_some_and(|next| at >= *next.slot);
-        match trigger {
-            Trigger::Schedule if is_too_late => None,
-            Trigger::Schedule | Trigger::Request => Some(at),
-        }
-    }
-
-    /// By how many percent the pause is longer, from 0 to 20, so that runs that failed together are not tried together.
-    fn percent(&self) -> u32 {
-        let [.., last] = *self.run_id.0.as_bytes();
-        (u32::from(last) + 7 * self.attempt) % 21
-    }
-
     fn attempted(&self, task: &Terms, next_at: Option<Timestamp>) -> Write {
         let attempted = Event::Attempted {
             task_run_id: self.run_id,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::servers::Receiver;
@@ -11,8 +11,6 @@ use crate::stack::Stack;
 
 /// The attempts that a run has: one more than there are pauses in the configuration of the stack.
 const ATTEMPTS: i64 = 4;
-/// A run that begins so much after its slot has no time for another attempt before the next slot, if that comes soon.
-const BEGAN_LATE: TimeDelta = TimeDelta::milliseconds(500);
 
 /// Runs that the schedule asked for after a position.
 const RUNS: &str = "
@@ -50,9 +48,9 @@ struct Run {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ends {
     pub(super) succeeded: usize,
-    /// Runs that began late because processes were away, so that their next slot came before another attempt.
-    pub(super) cut_short: usize,
     pub(super) failed: usize,
+    /// Those of them that had attempts left, and no time before their next slot.
+    pub(super) cut_short: usize,
     /// Runs that are not over.
     pub(super) open: usize,
     /// Attempts on record.
@@ -103,12 +101,11 @@ impl Runs {
         let mut ends = Ends::default();
         for run in self.of(receiver) {
             ends.attempts += run.attempts;
-            let began_late = run.requested_at - run.slot > BEGAN_LATE;
+            ends.cut_short += usize::from(run.failed && run.attempts < ATTEMPTS);
             let counter = match (run.succeeded, run.failed) {
                 (true, _) => &mut ends.succeeded,
-                (false, false) => &mut ends.open,
-                (false, true) if began_late && run.attempts < ATTEMPTS => &mut ends.cut_short,
                 (false, true) => &mut ends.failed,
+                (false, false) => &mut ends.open,
             };
             *counter += 1;
         }

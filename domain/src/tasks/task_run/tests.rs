@@ -19,7 +19,7 @@ fn attempt(outcome: Outcome) -> RecordAttempt {
     }
 }
 
-/// A run that the owner asked for, besides a schedule with a slot at second 60.
+/// A run for the slot at second 60, after which the next one is at second 120. The time is second 70.
 fn requested(trigger: Trigger) -> Given {
     let mut run = sample("task_run.requested");
     if let AnyEvent::TaskRun(Event::Requested {
@@ -28,7 +28,9 @@ fn requested(trigger: Trigger) -> Given {
     {
         *of_run = trigger;
     }
-    given([sample("task.defined"), run]).by_service().at(at(10))
+    given([sample("task.defined"), sample("task.slot_taken"), run])
+        .by_service()
+        .at(at(70))
 }
 
 /// In how many milliseconds the next attempt is made.
@@ -37,7 +39,7 @@ fn next_ms(given: &Given, command: RecordAttempt) -> Option<i64> {
     let Write::Event(_, AnyEvent::TaskRun(Event::Attempted { next_at, .. })) = &writes[0] else {
         panic!("an attempt: {writes:?}")
     };
-    next_at.map(|next_at| (*next_at - at(10)).num_milliseconds())
+    next_at.map(|next_at| (*next_at - at(70)).num_milliseconds())
 }
 
 fn ended(result: RunResult, failing_since: Option<i64>) -> Write {
@@ -82,10 +84,38 @@ fn a_call_that_fails_is_made_again_after_a_pause_that_is_up_to_a_fifth_longer() 
 fn a_run_of_the_schedule_is_tried_again_before_the_next_slot_only() {
     let run = requested(Trigger::Schedule);
     assert!(next_ms(&run, attempt(Outcome::Unreachable)).is_some());
-    let late = requested(Trigger::Schedule).at(at(56));
-    let writes = late.when(attempt(Outcome::Unreachable)).unwrap();
+    let slow = RecordAttempt {
+        ms: 55_500,
+        ..attempt(Outcome::TimedOut)
+    };
+    let late = requested(Trigger::Schedule).at(at(116));
+    let writes = late.when(slow).unwrap();
     assert_eq!(writes[1..2], writes_of(["task_run.failed"]));
-    assert_eq!(writes[2..], [ended(RunResult::Failed, Some(56))]);
+    assert_eq!(writes[2..], [ended(RunResult::Failed, Some(116))]);
+}
+
+#[test]
+fn a_run_with_which_only_tidemark_was_late_is_tried_again_although_its_next_slot_has_come() {
+    let next_at = |second| {
+        let late = requested(Trigger::Schedule).at(at(second));
+        next_ms(&late, attempt(Outcome::Refused)).is_some()
+    };
+    assert!(next_at(116), "the slot at second 120 is skipped");
+    assert!(next_at(123));
+    assert!(!next_at(126), "that is too late");
+    let last = RecordAttempt {
+        attempt: 2,
+        ..attempt(Outcome::Refused)
+    };
+    // The call before, and the pause after it, count as well.
+    for (ms, is_tried) in [(40_000, true), (46_000, false)] {
+        let mut first = sample("task_run.attempted");
+        if let AnyEvent::TaskRun(Event::Attempted { ms: of_call, .. }) = &mut first {
+            *of_call = ms;
+        }
+        let late = requested(Trigger::Schedule).and([first]).at(at(116));
+        assert_eq!(next_ms(&late, last.clone()).is_some(), is_tried, "{ms}");
+    }
 }
 
 #[test]
