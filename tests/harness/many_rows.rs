@@ -86,7 +86,8 @@ const MAKE_TASK_RUNS: &str = "
                'owner_id', '{user}',
                'task_id', numbered('8', case when n % 2 = 0 then 1 else n end),
                'status', case n % 5000 when 0 then 'failed' else 'succeeded' end,
-               'slot', '2026-01-01T00:00:00Z'
+               'slot', '2026-01-01T00:00:00Z',
+               'requested_at', '2026-01-01T00:00:00Z'
            ), n
       from generate_series(1::bigint, {rows}) n";
 

@@ -218,6 +218,9 @@ async fn task_runs(mut lists: Lists<'_>) -> Vec<String> {
     let path = format!("/v1/tasks/{}/runs?", busy_task());
     lists.check(&path, PAGE).await;
     lists.check(&format!("{path}status=failed"), PAGE).await;
+    lists
+        .check(&format!("{path}from=1970-01-01T00:00:00Z"), PAGE)
+        .await;
     lists.check_deep(&path).await;
     lists.excesses
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use serde_json::json;
 use tidemark_tests::eventually;
 
@@ -47,7 +48,20 @@ async fn a_task_runs_each_second_once_although_two_projectors_run() {
         "{path}/runs?status=succeeded&limit=2&cursor={}",
         runs["next"].as_str().unwrap()
     );
-    assert_eq!(runs_of(&user.get(&next).await.ok().body), 2);
+    let earlier = user.get(&next).await.ok().body;
+    assert_eq!(runs_of(&earlier), 2);
+
+    let newest = &runs["items"][0];
+    let until = newest["requested_at"].as_str().unwrap();
+    let from = earlier["items"][1]["requested_at"].as_str().unwrap();
+    let between = format!("{path}/runs?from={from}&until={until}&status=succeeded");
+    let between = user.get(&between).await.ok().body;
+    assert_eq!(runs_of(&between), 3, "{between}");
+    assert_eq!(between["items"][0], runs["items"][1]);
+    let reversed = user
+        .get(&format!("{path}/runs?from={until}&until={from}"))
+        .await;
+    reversed.problem(422, "invalid");
     let listed = user.get("/v1/tasks").await.ok().body;
     assert_eq!(listed["items"][0]["status"], "paused");
 }
@@ -59,13 +73,12 @@ async fn a_slot_that_comes_while_a_run_goes_on_is_skipped_and_says_so() {
     let schedule = json!({"cron": EACH_SECOND, "zone": "UTC"});
     let task = define(&user, &server.url("silent"), schedule).await;
     let path = format!("/v1/tasks/{task}");
-    let skipped = eventually("a slot that is skipped", || async {
+    // On a busy machine others are missed.
+    eventually("a slot that is skipped", || async {
         let answer = user.get(&path).await;
-        let skipped = answer.body["last_skipped"].clone();
-        skipped.is_object().then_some(skipped)
+        (answer.body["last_skipped"]["reason"] == "overlap").then_some(())
     })
     .await;
-    assert_eq!(skipped["reason"], "overlap");
 }
 
 #[tokio::test]
@@ -144,15 +157,27 @@ async fn schedules_that_name_no_time_and_tasks_over_the_bound_are_refused() {
 }
 
 #[tokio::test]
-async fn the_same_definition_sent_again_is_answered_with_the_same_secret() {
+async fn the_same_definition_sent_again_is_answered_with_the_same_secret_and_slots() {
     let app = application().await;
     ready(&app).await;
     let user = app.user().await.with_key("the-key-of-a-task");
-    let task = json!({"name": "Fetch prices", "url": "https://hooks.example/"});
+    let task = json!({
+        "name": "Fetch prices",
+        "url": "https://hooks.example/",
+        "cron": "0 7 * * *",
+        "zone": "Asia/Tokyo",
+    });
     let first = user.post("/v1/tasks", &task).await.ok();
     let again = user.post("/v1/tasks", &task).await.ok();
     assert_eq!(first.body, again.body);
     assert!(first.body["secret"].as_str().unwrap().starts_with("whsec_"));
+    let slots: Vec<DateTime<Utc>> =
+        serde_json::from_value(first.body["next_slots"].clone()).unwrap();
+    let [slot, ..] = slots[..] else {
+        panic!("no slots");
+    };
+    let days: Vec<_> = (0..5).map(|day| slot + TimeDelta::days(day)).collect();
+    assert_eq!((slots, slot.hour()), (days, 22));
 }
 
 #[tokio::test]

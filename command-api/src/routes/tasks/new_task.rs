@@ -7,17 +7,18 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tidemark_domain::tasks::destination::Destination;
+use tidemark_domain::tasks::destination::{Destination, Hosts};
 use tidemark_domain::tasks::schedule::Schedule;
 use tidemark_domain::tasks::task::{self, Define, NewPlan};
 use tidemark_events::tasks::task::{Cron, Method, Missed, Name, Zone};
 use tidemark_events::{TaskId, Url, UserId};
 use tidemark_platform::auth::Principal;
 use tidemark_platform::http::{Json, Problem};
-use tidemark_platform::ids::new_id;
+use tidemark_platform::ids::{made_at, new_id};
 use tidemark_platform::openapi::responses;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema, openapi};
@@ -47,6 +48,9 @@ const OWN_HEADERS: [&str; 14] = [
     "webhook-signature",
     "webhook-timestamp",
 ];
+
+/// How many of the next slots the answer shows.
+const NEXT_SLOTS: usize = 5;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(define))
@@ -178,6 +182,9 @@ struct DefinedTask {
     /// The secret that signs its calls, as Standard Webhooks has it. It is shown only here.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw0000000000A=")]
     secret: String,
+    /// The next five slots, or as many as there are; none if it runs on request only.
+    #[schema(max_items = 5, example = json!(["2027-01-31T06:00:00Z"]))]
+    next_slots: Vec<DateTime<Utc>>,
 }
 
 struct Erased;
@@ -211,12 +218,14 @@ async fn define(
     };
     let id = new_id();
     let command = command(&app, owner_id, TaskId(id), body).await?;
+    let plan = command.plan.clone();
     let submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     let location = Location("/v1/tasks/{id}");
     let show = |accepted: AcceptedBody| DefinedTask {
         id: accepted.id,
         version: accepted.version,
         secret: secret(&app, accepted.id),
+        next_slots: next_slots(plan.as_ref(), made_at(accepted.id)),
     };
     app.answer_created_with(submission, location, show).await
 }
@@ -228,8 +237,11 @@ async fn command(
     task_id: TaskId,
     body: NewTask,
 ) -> Result<Define, Problem> {
-    let allowed = &app.config.tasks.allowed_private_hosts;
-    let destination = Destination::new(body.url.as_str(), allowed);
+    let hosts = Hosts {
+        allowed: &app.config.tasks.allowed_private_hosts,
+        own: &app.config.tasks.own_hosts,
+    };
+    let destination = Destination::new(body.url.as_str(), hosts);
     let destination = destination.map_err(|error| refused(error.into()))?;
     let plan = match (body.cron, body.zone) {
         (Some(cron), Some(zone)) => Some(NewPlan {
@@ -270,6 +282,17 @@ async fn schedule(app: &App, cron: Cron, zone: Zone) -> Result<Schedule, Problem
 
 fn refused(error: task::Error) -> Problem {
     Error::Refused(error.into()).into()
+}
+
+/// The first slots of a plan after the time at which the task was defined, which are the same if the request is sent again.
+fn next_slots(plan: Option<&NewPlan>, defined_at: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    let Some(NewPlan { schedule, .. }) = plan else {
+        return Vec::new();
+    };
+    let slots = std::iter::successors(schedule.next_after(defined_at), |last| {
+        schedule.next_after(*last)
+    });
+    slots.take(NEXT_SLOTS).collect()
 }
 
 /// The secret of a task. It follows from the id, so that the same request sent again is answered with the same one although no

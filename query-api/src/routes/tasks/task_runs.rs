@@ -1,11 +1,14 @@
 //! The runs of a task, the newest first, and one run by its id.
 
 use axum::extract::State;
+use chrono::TimeDelta;
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sqlx::PgPool;
+use tidemark_events::Moment;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::{Path, Query};
+use tidemark_platform::http::{FieldError, Path, Problem, Query};
+use tidemark_platform::ids::first_made_at;
 use tidemark_platform::page_schema;
 use tidemark_platform::server::ClientAddress;
 use tidemark_platform::tidemark::Tidemark;
@@ -20,9 +23,12 @@ use crate::app::App;
 use crate::documents::{Document, DocumentPage, id_of};
 use crate::error::Error;
 use crate::freshness::{Fetched, QueriedShards, query_all_shards, query_shard_of_row};
-use crate::routes::is_no_filter;
 
 page_schema!(TaskRunPage of Row);
+
+/// By how much the time in the id of a run may differ from that at which the run was requested: commands wait, and the clocks of
+/// processes differ. So many more runs are examined.
+const ID_OFF_BY_MAX: TimeDelta = TimeDelta::minutes(5);
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -64,21 +70,58 @@ async fn get(
 }
 
 /// The runs that are asked for.
-#[derive(Debug, Deserialize, Serialize, Validate, IntoParams)]
+#[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 struct Filter {
     /// Only runs with this status.
     status: Option<Status>,
+    /// Only runs that were requested at this moment (RFC 3339) or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Moment>,
+    /// Only runs that were requested before this moment (RFC 3339), which must not be before `from`.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Moment>,
     /// `next` of the previous page. Without it, the list starts at its beginning.
-    #[serde(skip_serializing_if = "is_no_filter")]
     #[param(example = "WzEsNDcxMSwiMDE5OWIzYTQiXZ0s3m")]
     cursor: Option<String>,
     /// The number of items on the page.
-    #[serde(skip_serializing_if = "is_no_filter")]
     #[param(minimum = 1)]
     limit: Option<i64>,
+}
+
+impl Filter {
+    fn check(&self) -> Result<(), Problem> {
+        match (self.from, self.until) {
+            (Some(from), Some(until)) if until < from => {
+                let fault = FieldError::parameter("until", "must not be before from");
+                Err(Problem::invalid(vec![fault]))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a cursor of the list belongs to.
+    fn scope(&self, task_id: Uuid) -> String {
+        let Self {
+            status,
+            from,
+            until,
+            ..
+        } = self;
+        format!("runs of {task_id} {status:?} {from:?} {until:?}")
+    }
+
+    /// The ids between which those of the runs are, of which the second is none of them.
+    fn ids(&self) -> (Uuid, Uuid) {
+        let from = self.from.map(|it| it.timestamp() - ID_OFF_BY_MAX);
+        let until = self.until.map(|it| it.timestamp() + ID_OFF_BY_MAX);
+        (
+            from.map_or(Uuid::nil(), first_made_at),
+            until.map_or(Uuid::max(), first_made_at),
+        )
+    }
 }
 
 /// List the runs of a task of mine, the newest first
@@ -99,14 +142,14 @@ async fn list(
     Path(id): Path<Uuid>,
     Query(filter): Query<Filter>,
 ) -> Result<DocumentPage, Error> {
+    filter.check()?;
     let limit = app.limit(filter.limit)?;
-    let scope = format!("runs of {id} {}", serde_json::to_string(&filter)?);
+    let scope = filter.scope(id);
     let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token).await?;
-    let before = before.unwrap_or(Uuid::max());
     own_tasks::find_own(&app, &user, token, id).await?;
     let shards = [QueriedShards::all::<TaskRun>()];
     let lists = &app.pools.lists;
-    let query = || lists.in_turn(client, select(lists, id, filter.status, before, limit + 1));
+    let query = || lists.in_turn(client, select(lists, id, &filter, before, limit + 1));
     let runs = app.freshness.fetch(token, shards, query).await?;
     DocumentPage::new(runs, limit, (&app.cursors, &scope), id_of)
 }
@@ -115,10 +158,13 @@ async fn list(
 async fn select(
     pool: &PgPool,
     task_id: Uuid,
-    status: Option<Status>,
-    before: Uuid,
+    filter: &Filter,
+    before: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Fetched<String>> {
+    let (first, end) = filter.ids();
+    let before = before.map_or(end, |it| it.min(end));
+    let [from, until] = [filter.from, filter.until].map(|it| it.map(Moment::timestamp));
     macro_rules! select_of {
         ($status:literal) => {
             query_all_shards!(
@@ -131,19 +177,25 @@ async fn select(
                    and r.task_id = $1
                    and "# $status r#"
                    and r.id < $3
+                   and r.id >= $5
+                   and ($6::timestamptz is null or instant(r.doc ->> 'requested_at') >= $6)
+                   and ($7::timestamptz is null or instant(r.doc ->> 'requested_at') < $7)
                  order by r.id desc nulls last
                  limit $4
                 "#,
                 task_id,
-                status.map(Status::name),
+                filter.status.map(Status::name),
                 before,
                 limit,
+                first,
+                from,
+                until,
             )
             .fetch_one(pool)
             .await
         };
     }
-    match status {
+    match filter.status {
         None => select_of!("$2::text is null"),
         Some(_) => select_of!("r.status = $2"),
     }
