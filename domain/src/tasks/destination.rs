@@ -26,6 +26,15 @@ pub struct Destination {
     pub host: Host,
 }
 
+/// What a deployment says of hosts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hosts<'a> {
+    /// Hosts that tasks may call although they are private, at any port, and without encryption.
+    pub allowed: &'a [String],
+    /// Hosts of its own APIs, which tasks must not call.
+    pub own: &'a [String],
+}
+
 /// Why a task must not call a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
@@ -38,19 +47,25 @@ pub enum DestinationError {
     /// The host is not one of the public internet.
     #[error("must name a host of the public internet")]
     Private,
+    /// The host is that of the deployment itself.
+    #[error("must not name a host of the APIs by which tasks are defined")]
+    Own,
 }
 
 impl Destination {
-    /// The destination of a URL of the web. Hosts that are `allowed` may be private, at any port, and without encryption.
+    /// The destination of a URL of the web.
     ///
     /// # Errors
     /// If tasks must not call it.
-    pub fn new(url: &str, allowed: &[String]) -> Result<Self, DestinationError> {
+    pub fn new(url: &str, hosts: Hosts<'_>) -> Result<Self, DestinationError> {
         let url = Url::parse(url).map_err(|_| DestinationError::Private)?;
         let name = url.host_str().ok_or(DestinationError::Private)?;
         let name = name.trim_end_matches('.').to_owned();
         let host = Host::try_from(name.clone()).map_err(|_| DestinationError::Private)?;
-        if is_allowed(&name, allowed) {
+        if is_listed(&name, hosts.own) {
+            return Err(DestinationError::Own);
+        }
+        if is_listed(&name, hosts.allowed) {
             return Ok(Self { url, host });
         }
         if url.scheme() != "https" {
@@ -69,10 +84,10 @@ impl Destination {
     }
 }
 
-/// Whether the deployment allows this host, although it may be private.
+/// Whether a list of the deployment has this host.
 #[must_use]
-pub fn is_allowed(host: &str, allowed: &[String]) -> bool {
-    allowed.iter().any(|it| it.eq_ignore_ascii_case(host))
+pub fn is_listed(host: &str, hosts: &[String]) -> bool {
+    hosts.iter().any(|it| it.eq_ignore_ascii_case(host))
 }
 
 /// The address that a host of a URL is, if it is none that must be looked up.
@@ -138,7 +153,7 @@ mod tests {
     /// What becomes of a URL as a client writes it.
     fn destination(url: &str) -> Option<Result<String, DestinationError>> {
         let url = Url::<2_000>::try_from(url.to_owned()).ok()?;
-        let found = Destination::new(url.as_str(), &[]);
+        let found = Destination::new(url.as_str(), Hosts::default());
         Some(found.map(|it| it.host.as_str().to_owned()))
     }
 
@@ -218,9 +233,26 @@ mod tests {
 
     #[test]
     fn a_deployment_may_allow_hosts_that_are_private() {
-        let allowed = ["127.0.0.1".to_owned()];
-        let found = Destination::new("http://127.0.0.1:8080/", &allowed).unwrap();
+        let allowed = &["127.0.0.1".to_owned()];
+        let hosts = Hosts { allowed, own: &[] };
+        let found = Destination::new("http://127.0.0.1:8080/", hosts).unwrap();
         assert_eq!(found.host.as_str(), "127.0.0.1");
-        assert!(Destination::new("http://127.0.0.2:8080/", &allowed).is_err());
+        assert!(Destination::new("http://127.0.0.2:8080/", hosts).is_err());
+    }
+
+    #[test]
+    fn the_deployment_itself_is_refused_even_where_it_is_allowed() {
+        let listed = &["api.example".to_owned()];
+        for allowed in [&[][..], listed] {
+            let own = Hosts {
+                allowed,
+                own: listed,
+            };
+            for host in ["api.example", "API.example.", "api.example:8443"] {
+                let refused = Destination::new(&format!("https://{host}/v1/tasks"), own);
+                assert_eq!(refused, Err(DestinationError::Own), "{host}");
+            }
+            assert!(Destination::new("https://hooks.example/", own).is_ok());
+        }
     }
 }

@@ -21,6 +21,8 @@ pub struct Tasks {
     #[serde(deserialize_with = "list::deserialize")]
     pub allowed_private_hosts: Vec<String>,
     #[serde(deserialize_with = "list::deserialize")]
+    pub own_hosts: Vec<String>,
+    #[serde(deserialize_with = "list::deserialize")]
     #[garde(length(max = PAUSES_MAX), custom(are_numbers))]
     pub retry_pauses_ms: Vec<String>,
     #[garde(custom(positive))]

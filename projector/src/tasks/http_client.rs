@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use tidemark_domain::tasks::destination::{is_allowed, is_public};
+use tidemark_domain::tasks::destination::{is_listed, is_public};
 use tokio::net::lookup_host;
 
 /// A host all of whose addresses are not of the public internet.
@@ -29,7 +29,7 @@ impl Resolve for PublicAddresses {
         Box::pin(async move {
             let host = name.as_str().trim_end_matches('.');
             let found: Vec<SocketAddr> = lookup_host((host, 0)).await?.collect();
-            let may_be_private = is_allowed(host, &allowed);
+            let may_be_private = is_listed(host, &allowed);
             let admitted: Vec<_> = found
                 .into_iter()
                 .filter(|address| may_be_private || is_public(address.ip()))

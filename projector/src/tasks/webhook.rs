@@ -10,14 +10,14 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Response};
 use serde::Deserialize;
 use serde_json::json;
-use tidemark_domain::tasks::destination::Destination;
+use tidemark_domain::tasks::destination::{Destination, Hosts};
 use tidemark_domain::tasks::processes::task_caller;
 use tidemark_domain::tasks::processes::task_caller::Call;
 use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_events::tasks::task_run::Outcome;
 use tidemark_events::tasks::{task, task_run};
 use tidemark_events::{Event, Sealed, Timestamp, UserId};
-use tidemark_platform::Config;
+use tidemark_platform::{Config, config};
 use uuid::Uuid;
 
 use super::http_client::{client, is_forbidden};
@@ -40,7 +40,7 @@ pub(crate) struct CallUrl {
     client: Client,
     keys: SubjectKeys,
     log: Log,
-    allowed: Vec<String>,
+    settings: config::Tasks,
 }
 
 /// What a task calls, as it was sealed.
@@ -136,7 +136,7 @@ impl CallUrl {
             client: client(&settings.allowed_private_hosts, timeout)?,
             keys,
             log: Log::new(pool),
-            allowed: settings.allowed_private_hosts.clone(),
+            settings: settings.clone(),
         })
     }
 
@@ -218,7 +218,11 @@ impl CallUrl {
         now: Timestamp,
     ) -> Result<Attempt, String> {
         // The client asks no resolver about addresses, and settings may have changed since the task was defined.
-        let Ok(destination) = Destination::new(&request.url, &self.allowed) else {
+        let hosts = Hosts {
+            allowed: &self.settings.allowed_private_hosts,
+            own: &self.settings.own_hosts,
+        };
+        let Ok(destination) = Destination::new(&request.url, hosts) else {
             return Ok(Attempt::without_answer(Outcome::AddressForbidden));
         };
         let method = match method {

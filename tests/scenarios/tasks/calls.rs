@@ -1,8 +1,13 @@
 //! What a call says, and what becomes of its answer.
 
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use standardwebhooks::Webhook;
 use tidemark_tests::eventually;
 
 use super::receiver::{Receiver, application, application_with, define, outcomes, run};
@@ -48,11 +53,14 @@ async fn a_task_calls_its_url_and_the_run_can_be_read() {
 }
 
 #[tokio::test]
-async fn a_call_that_fails_is_made_again_with_the_same_id() {
-    let (app, server) = (application().await, Receiver::start().await);
+async fn a_call_that_fails_is_made_again_with_the_same_id_and_signed_anew() {
+    // Timestamps are of seconds.
+    let pauses = [("TIDEMARK_TASKS__RETRY_PAUSES_MS", "1100,1100")];
+    let (app, server) = (application_with(&pauses).await, Receiver::start().await);
     let user = app.user().await;
-    let task = define(&user, &server.url("fails-twice"), json!({})).await;
-    let run = run(&user, task).await;
+    let task = json!({"name": "Sync", "url": server.url("fails-twice"), "body": "{\"a\": 1}"});
+    let defined = user.post("/v1/tasks", &task).await.ok();
+    let run = run(&user, defined.id()).await;
     assert_eq!(run["status"], "succeeded", "{run}");
     assert_eq!(
         outcomes(&run),
@@ -61,6 +69,30 @@ async fn a_call_that_fails_is_made_again_with_the_same_id() {
     let calls = server.calls(3).await;
     let ids: Vec<_> = calls.iter().map(|it| &it.headers["webhook-id"]).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    let library = Webhook::new(defined.body["secret"].as_str().unwrap()).unwrap();
+    let mut times = BTreeSet::new();
+    for call in &calls {
+        let headers: HashMap<_, _> = call.headers.clone().into_iter().collect();
+        let headers = HeaderMap::try_from(&headers).unwrap();
+        library.verify(call.body.as_bytes(), &headers).unwrap();
+        let altered = call.body.replace('1', "2");
+        library.verify(altered.as_bytes(), &headers).unwrap_err();
+        times.insert(&call.headers["webhook-timestamp"]);
+    }
+    assert_eq!(times.len(), 3, "{times:?}");
+}
+
+#[tokio::test]
+async fn a_server_says_when_it_is_called_again() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("busy"), json!({})).await;
+    let run = run(&user, task).await;
+    assert_eq!(outcomes(&run), ["refused 429", "delivered 200"]);
+    let [first, second] = &server.received()[..] else {
+        panic!("two calls");
+    };
+    assert!(second.at - first.at >= Duration::from_secs(1));
 }
 
 #[tokio::test]
@@ -78,10 +110,14 @@ async fn what_never_succeeds_fails_after_the_last_attempt() {
 }
 
 #[tokio::test]
-async fn redirects_are_not_followed_and_silence_is_a_failure() {
+async fn redirects_are_not_followed_and_silence_and_answers_without_end_are_failures() {
     let (app, server) = (application().await, Receiver::start().await);
     let user = app.user().await;
-    for (how, outcome) in [("redirects", "refused 302"), ("silent", "timed_out null")] {
+    for (how, outcome) in [
+        ("redirects", "refused 302"),
+        ("silent", "timed_out null"),
+        ("drips", "timed_out null"),
+    ] {
         let task = define(&user, &server.url(how), json!({})).await;
         let run = run(&user, task).await;
         assert_eq!(outcomes(&run), [outcome; 4], "{how}");
@@ -90,11 +126,13 @@ async fn redirects_are_not_followed_and_silence_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_long_answer_is_a_success_and_not_kept() {
+async fn a_long_answer_is_a_success_and_not_kept_and_so_is_an_empty_one() {
     let (app, server) = (application().await, Receiver::start().await);
     let user = app.user().await;
     let task = define(&user, &server.url("long"), json!({})).await;
     assert_eq!(outcomes(&run(&user, task).await), ["delivered 200"]);
+    let empty = define(&user, &server.url("no-content"), json!({})).await;
+    assert_eq!(outcomes(&run(&user, empty).await), ["delivered 204"]);
     let sql = "select max(length(data::text)) from events where type = 'task_run.attempted'";
     let longest: i32 = sqlx::query_scalar(sql)
         .fetch_one(&app.database.pool)
@@ -185,4 +223,18 @@ async fn private_addresses_are_called_only_where_the_deployment_allows_it() {
     }
     let allowed = define(&user, &server.url("well"), json!({})).await;
     assert_eq!(run(&user, allowed).await["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn no_task_leads_back_to_the_apis() {
+    let own = [("TIDEMARK_TASKS__OWN_HOSTS", "api.example,127.0.0.1")];
+    let app = application_with(&own).await;
+    let user = app.user().await;
+    for url in ["https://api.example/v1/tasks", app.command_url()] {
+        let task = json!({"name": "Loop", "url": url});
+        let answer = user.post("/v1/tasks", &task).await;
+        answer.problem(422, "destination_forbidden");
+        assert_eq!(answer.pointers(), ["/url"], "{url}");
+    }
+    define(&user, "https://hooks.example/", json!({})).await;
 }

@@ -1,15 +1,17 @@
 //! A server that tasks call, which keeps what it received.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use futures::stream;
 use serde_json::{Value, json};
 use tidemark_tests::{App, Client, eventually};
 use tokio::net::TcpListener;
@@ -22,6 +24,7 @@ pub(super) struct Call {
     pub(super) path: String,
     pub(super) headers: BTreeMap<String, String>,
     pub(super) body: String,
+    pub(super) at: Instant,
 }
 
 /// A server whose paths say how it answers.
@@ -79,6 +82,7 @@ async fn answer(
             path: how.clone(),
             headers: headers.iter().map(header).collect(),
             body: String::from_utf8(body.to_vec()).unwrap(),
+            at: Instant::now(),
         });
         earlier
     };
@@ -86,6 +90,11 @@ async fn answer(
         "gone" => StatusCode::GONE.into_response(),
         "fails" => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         "fails-twice" if earlier < 2 => StatusCode::BAD_GATEWAY.into_response(),
+        "busy" if earlier < 1 => {
+            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response()
+        }
+        "no-content" => StatusCode::NO_CONTENT.into_response(),
+        "drips" => Body::from_stream(stream::unfold((), drip)).into_response(),
         "redirects" => (StatusCode::FOUND, [("location", "/well")]).into_response(),
         "silent" => std::future::pending().await,
         "long" => "a".repeat(10 * 1_024 * 1_024).into_response(),
@@ -95,6 +104,12 @@ async fn answer(
         }
         _ => (StatusCode::OK, "all is well").into_response(),
     }
+}
+
+/// The next byte of an answer that never ends.
+async fn drip((): ()) -> Option<(Result<&'static str, Infallible>, ())> {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    Some((Ok("a"), ()))
 }
 
 /// An application that may call servers on this machine, and tries again soon.

@@ -105,7 +105,7 @@ impl Reason for Error {
             ),
             Self::Destination(_) => code(
                 "destination_forbidden",
-                "Tasks must not call this URL: it is not encrypted, or its host or port is not one of the public web.",
+                "Tasks must not call this URL: it is not encrypted, its host or port is not one of the public web, or it leads back to these APIs.",
                 "Name an https URL of the public internet.",
             ),
             Self::Schedule(error) => of_schedule(error),

@@ -6,7 +6,7 @@ use tidemark_events::tasks::task::{Missed, SkipReason, Trigger};
 
 use super::*;
 use crate::given::{Given, given, registered, sample, writes_of};
-use crate::tasks::destination::Destination;
+use crate::tasks::destination::{Destination, Hosts};
 use crate::{Command, Reason, Write};
 
 /// The task of the sample, which is due at each full minute, with another rule for missed slots.
@@ -40,7 +40,7 @@ fn define() -> Define {
     Define {
         task_id: TASK,
         name: stated("Fetch prices"),
-        destination: Destination::new("https://hooks.example/", &[]).unwrap(),
+        destination: Destination::new("https://hooks.example/", Hosts::default()).unwrap(),
         method,
         call: *call,
         secret: *secret,
