@@ -55,6 +55,8 @@ struct Request {
 struct Attempt {
     outcome: Outcome,
     status: Option<u16>,
+    /// How long the call took, without what Tidemark did before and afterwards.
+    ms: u32,
     answer: Vec<u8>,
     retry_after_s: Option<u32>,
 }
@@ -64,6 +66,7 @@ impl Attempt {
         Self {
             outcome,
             status: None,
+            ms: 0,
             answer: Vec::new(),
             retry_after_s: None,
         }
@@ -95,7 +98,6 @@ impl Effect for CallUrl {
     type Body = Call;
 
     async fn perform(&self, call: Call, _: i32) -> Performed {
-        let begun = Instant::now();
         let attempted = self.attempt(&call).await;
         let attempt = attempted.as_ref().ok().and_then(Option::as_ref);
         let has_answered = attempt.and_then(|(it, _)| it.has_answered());
@@ -107,7 +109,7 @@ impl Effect for CallUrl {
                     "attempt": call.attempt,
                     "outcome": attempt.outcome,
                     "status": attempt.status,
-                    "ms": u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX),
+                    "ms": attempt.ms,
                     "answer": answer,
                     "retry_after_s": attempt.retry_after_s,
                 })),
@@ -246,10 +248,13 @@ impl CallUrl {
         if !body.is_empty() {
             sending = sending.body(body);
         }
-        Ok(match sending.send().await {
+        let begun = Instant::now();
+        let attempt = match sending.send().await {
             Ok(response) => answered(response, now).await,
             Err(error) => Attempt::without_answer(failure(&error)),
-        })
+        };
+        let ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
+        Ok(Attempt { ms, ..attempt })
     }
 
     /// The beginning of the answer, sealed; none if it is empty or the owner was erased meanwhile.
@@ -296,6 +301,7 @@ async fn answered(mut response: Response, now: Timestamp) -> Attempt {
     Attempt {
         outcome,
         status: Some(status.as_u16()),
+        ms: 0,
         answer,
         retry_after_s,
     }

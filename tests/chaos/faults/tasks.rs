@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use tokio::time::sleep;
 
-use super::recovery::SLOWNESS;
+use super::recovery::{PROJECTOR_RESUMES, SLOWNESS};
 use super::runs::{Ends, Runs};
 use super::{Fault, Injection, Outcome};
 use crate::load::p99;
@@ -79,10 +79,13 @@ async fn kill_beside_tasks(mut injection: Injection) -> Outcome {
     for receiver in &stack.receivers {
         report(&runs, receiver);
     }
+    for standby in [&stack.relays[1], &stack.projectors[1]] {
+        standby.stop().await;
+    }
+    let resumed = injection.wait_for_read_models(PROJECTOR_RESUMES).await;
     let ends: Vec<_> = living.iter().map(|it| runs.ends(it)).collect();
     assert_succeeded(&ends);
-    let lost = injection.load.wait_for_accepted_command().await;
-    Outcome::Recovered(lost)
+    Outcome::Recovered(resumed)
 }
 
 /// Measures for a while how late calls are, prints it for each receiver, and returns the largest p99.
