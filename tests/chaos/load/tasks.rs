@@ -129,6 +129,6 @@ fn task(stack: &Stack, number: usize) -> Value {
         "zone": "UTC",
         "delay_max_s": 0,
         // Slots that come while processes are away are missed.
-        "missed": if number % 2 == 0 { "latest" } else { "none" },
+        "missed": if number.is_multiple_of(2) { "latest" } else { "none" },
     })
 }

@@ -62,7 +62,7 @@ async fn a_name_that_stands_for_a_private_address_later_or_besides_leads_to_publ
 }
 
 /// Runs a test of this file again, in a network in which this machine has a public address and is its own resolver.
-fn in_own_network(test: &str) {
+fn in_own_network(name: &str) {
     let mut resolver = tempfile::NamedTempFile::new().unwrap();
     resolver.write_all(b"nameserver 127.0.0.1\n").unwrap();
     let [a, b, c, d] = PUBLIC;
@@ -70,7 +70,7 @@ fn in_own_network(test: &str) {
         "ip link set lo up
          ip address add {a}.{b}.{c}.{d}/32 dev lo
          mount --bind {resolver} /etc/resolv.conf
-         exec {this} --exact tasks::http_client::tests::{test}",
+         exec {this} --exact tasks::http_client::tests::{name}",
         resolver = resolver.path().display(),
         this = std::env::current_exe().unwrap().display()
     );

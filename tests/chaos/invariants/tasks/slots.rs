@@ -61,7 +61,11 @@ pub(crate) fn lost_or_repeated(log: &[Recorded]) -> Vec<String> {
                     format!("task {task_id}: slots since {since} were neither taken nor skipped")
                 }));
             }
-            _ => {}
+            task::Event::Defined { .. }
+            | task::Event::SlotTaken { .. }
+            | task::Event::RunEnded { .. }
+            | task::Event::Resumed { .. }
+            | task::Event::Retired { .. } => {}
         }
     }
     let left = clocks.keys();

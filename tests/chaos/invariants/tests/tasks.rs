@@ -85,10 +85,8 @@ fn log(events: impl IntoIterator<Item = Event>, end: i64) -> Vec<Recorded> {
     let events = (1..).zip(events);
     let mut log: Vec<_> = events
         .map(|(position, event)| {
-            let stream = match event {
-                Event::TaskRun(_) => TASK_RUN.0,
-                _ => TASK.0,
-            };
+            let is_of_run = matches!(event, Event::TaskRun(_));
+            let stream = if is_of_run { TASK_RUN.0 } else { TASK.0 };
             let mut recorded = recorded(position, position, id(1), &event);
             recorded.stream_id = stream;
             recorded
