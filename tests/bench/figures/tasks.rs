@@ -178,12 +178,12 @@ select $1 + number,
        'task',
        'task.defined',
        1,
-       ($3[template]::jsonb || jsonb_build_object(
+       (($3::text[])[template]::jsonb || jsonb_build_object(
            'task_id', id,
            'plan', jsonb_build_object('cron', $5::text, 'zone', 'UTC', 'missed', 'latest', 'window_s', 3600, 'delay_ms', 0),
            'next', jsonb_build_object('slot', slot.at, 'due_at', slot.at, 'tzdb', 'bench')
        ))::json,
-       $4::text[][template]::json,
+       ($4::text[])[template]::json,
        clock_timestamp()
   from numbered, slot
 "#;
