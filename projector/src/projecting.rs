@@ -8,9 +8,11 @@ pub(crate) mod worker_factory;
 
 mod build_id;
 mod fold;
-pub(crate) mod ordered_row;
+pub(crate) mod made_row;
+mod ordered_row;
 mod parking;
 mod redis_writer;
 mod remaking;
 mod rows;
+mod skips;
 mod worker;

@@ -4,6 +4,7 @@
 mod error;
 mod parked;
 mod rows;
+mod skips;
 mod sql;
 mod write;
 
@@ -21,6 +22,7 @@ pub use error::{StorageError, refuses_a_row};
 pub use rows::{
     Checkpoint, Ordered, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried, document,
 };
+pub use skips::{Skip, SkippedEvents, skipped_in_row};
 pub use write::{ShardBatch, write_together};
 
 use self::sql::Sql;

@@ -18,6 +18,7 @@ pub(crate) mod replay;
 mod row_rebuilds;
 mod series;
 mod shards;
+mod skips;
 mod slow_queries;
 mod throttle;
 mod trade;

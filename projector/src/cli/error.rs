@@ -92,7 +92,7 @@ pub(crate) enum Error {
     ManyStreams,
     #[error("the row takes more than {0} events; rebuild the read model")]
     TooManyEvents(i64),
-    #[error("the row is parked; have it tried again with `parked retry`")]
+    #[error("the row cannot be made, because it is parked; have it tried again with `parked retry`")]
     Parked,
     #[error("the shard of the row stands still; `status` shows why")]
     StandsStill,

@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::Config;
 use tidemark_read_models::operations::parked;
+use tidemark_read_models::storage::skipped_in_row;
 use tidemark_read_models::{ReadModel, RowOf, for_each_read_model};
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use super::command_api::CommandApi;
 use super::postgres::connect;
 use super::rebuild::fold_version;
 use super::{Error, Rebuild, print};
-use crate::projecting::ordered_row::{EVENTS_MAX, made_of_events};
+use crate::projecting::made_row::{EVENTS_MAX, Events, made_row};
 
 /// The pause before it is looked again whether the row is made.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -66,7 +67,10 @@ async fn check(pool: &TimedPool, read_model: &str, row: Uuid) -> Result<bool, Er
     if parked.is_some() {
         return Err(Error::Parked);
     }
-    let made = for_each_read_model!(is_made(read_model, &log, row).await?);
+    let skipped = pool
+        .read(|| skipped_in_row(pool, read_model, row))
+        .await?;
+    let made = for_each_read_model!(is_made(read_model, &log, row, &skipped).await?);
     let is_made = made.into_iter().flatten().next();
     let is_made = is_made.unwrap_or(Ok(false)).map_err(Error::Unmakeable)?;
     let shard = serving_shard(pool, read_model, row).await?;
@@ -85,11 +89,17 @@ async fn is_made<M: ReadModel>(
     read_model: &str,
     log: &Log,
     row: Uuid,
+    skipped: &[i64],
 ) -> sqlx::Result<Option<Result<bool, String>>> {
     if M::NAME != read_model {
         return Ok(None);
     }
-    let made = made_of_events::<M>(log, row, i64::MAX).await?;
+    let events = Events {
+        before: i64::MAX,
+        without: skipped,
+        max: Some(EVENTS_MAX),
+    };
+    let made = made_row::<M>(log, row, events).await?;
     Ok(Some(made.map(|row| row.is_some())))
 }
 

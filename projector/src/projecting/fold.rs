@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::parking::Parking;
 use super::rows::Rows;
+use super::skips::Skips;
 use crate::following::failure::{EventError, FailureKind};
 use crate::following::panics::catch_panic;
 
@@ -85,16 +86,19 @@ fn decode_one<M: ReadModel>(
     Ok((!keys.is_empty()).then_some(Wanted::Keyed { input, keys }))
 }
 
-/// Applies events in order. A row to which an event cannot be applied is parked.
+/// Applies events in order, but for those that a row does without. A row to which an event cannot be applied is parked.
 pub(super) fn fold<M: ReadModel>(
     rows: &mut Rows<M>,
     parking: &mut Parking,
+    skips: &Skips,
     events: Vec<Wanted<'_>>,
 ) {
     for event in events {
         match event {
+            Wanted::Unreadable(row) if skips.leave_out(row.id, row.position) => {}
             Wanted::Unreadable(row) => parking.park(row),
-            Wanted::Keyed { input, keys } => {
+            Wanted::Keyed { input, mut keys } => {
+                keys.retain(|key| !skips.leave_out(*key, input.recorded.position));
                 for key in keys {
                     apply(rows, parking, &input, key);
                 }

@@ -1,32 +1,30 @@
-//! Operators' orders about one row: to make it anew from all of its events, or to try a parked one again. An order is an
-//! event of the log, and is carried out when a worker comes to it. So the row has all events before it, once, whatever
-//! happens meanwhile; every generation carries it out, also one that is built later.
+//! Operators' orders about one row: to make it anew from all of its events, to try a parked one again, or to leave an event
+//! out of it. An order is an event of the log, and is carried out when a worker comes to it. So the row has all events
+//! before it, once, whatever happens meanwhile; every generation carries it out, also one that is built later.
 
 use std::sync::Arc;
 
-use tidemark_event_store::Log;
 use tidemark_events::operations::repair;
 use tidemark_events::{Event, Recorded};
-use tidemark_read_models::storage::Ordered;
-use tidemark_read_models::{ReadModel, RowOf, Shard};
+use tidemark_read_models::storage::{Ordered, ParkedKind, ParkedRow, Skip};
+use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 
-use super::fold::{Wanted, decode, fold, fold_row};
+use super::fold::{Wanted, fold};
+use super::made_row::{EVENTS_MAX, Events, made_row};
+use super::rows::{RowError, read_row};
 use super::worker::{ORDER_TYPES, Worker};
 use crate::following::failure::SubscriberError;
 use crate::following::page::Page;
-
-/// How many events of a stream are read at once. Each may be as large as `executor.event_bytes_max`.
-const EVENTS_PER_READ: i64 = 64;
-/// A row of more events than this is not made anew alone, because its shard would wait too long.
-pub(crate) const EVENTS_MAX: i64 = 20_000;
 
 /// What an operator orders about a row.
 enum Order {
     /// It is made anew from all of its events.
     MakeAnew(Uuid),
     /// It is tried again, if it is parked.
-    TryAgain(Ordered),
+    TryAgain(Uuid),
+    /// It does without an event, and is tried again if it is parked.
+    Skip(Skip),
 }
 
 /// The orders of a page after `after` about rows of a shard, each with its position.
@@ -44,18 +42,19 @@ fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Ord
             } => (read_model, row_id.0, Order::MakeAnew(row_id.0)),
             repair::Event::RetryRequested {
                 read_model, row_id, ..
-            } => {
-                let (id, without) = (row_id.0, None);
-                (read_model, id, Order::TryAgain(Ordered { id, without }))
-            }
+            } => (read_model, row_id.0, Order::TryAgain(row_id.0)),
             repair::Event::SkipRequested {
                 read_model,
                 row_id,
                 position,
                 ..
             } => {
-                let (id, without) = (row_id.0, Some(position));
-                (read_model, id, Order::TryAgain(Ordered { id, without }))
+                let skip = Skip {
+                    id: row_id.0,
+                    position,
+                    ordered_at: event.position,
+                };
+                (read_model, row_id.0, Order::Skip(skip))
             }
         };
         let is_here = read_model.as_str() == M::NAME && shard.holds(id);
@@ -80,28 +79,100 @@ impl<M: ReadModel> Worker<M> {
             }
             let before = events.partition_point(|event| event.position() < position);
             let after = events.split_off(before);
-            fold::<M>(&mut self.rows, &mut self.parking, events);
+            fold::<M>(&mut self.rows, &mut self.parking, &self.skips, events);
             match order {
-                Order::MakeAnew(id) => self.make_anew(id, position).await?,
-                Order::TryAgain(ordered) => self.parking.order(ordered),
+                Order::MakeAnew(id) => self.make_anew_as_ordered(id, position).await?,
+                Order::TryAgain(id) => self.parking.order(Ordered { id, without: None }),
+                Order::Skip(skip) => self.skip(skip).await?,
             }
             events = after;
         }
-        fold::<M>(&mut self.rows, &mut self.parking, events);
+        fold::<M>(&mut self.rows, &mut self.parking, &self.skips, events);
         Ok(())
     }
 
-    /// Puts a row that is made of all of its events before `position` in the place of the one that there is. If it cannot
-    /// be made, or is parked, the row stays as it is.
-    async fn make_anew(&mut self, id: Uuid, position: i64) -> Result<(), SubscriberError> {
-        let made = if self.parking.contains(id) {
-            Err("it is parked".to_owned())
-        } else if M::ROW_OF == RowOf::Data {
-            Err("its events are in many streams".to_owned())
-        } else {
-            made_of_events::<M>(&self.log, id, position).await?
+    /// Has a row go on without an event. Whether the row is parked, has the event, or never had it, the order is the last
+    /// event of the row afterwards, so that it is the same row in every generation.
+    async fn skip(&mut self, skip: Skip) -> Result<(), SubscriberError> {
+        let Skip {
+            id,
+            position,
+            ordered_at,
+        } = skip;
+        let has_left_out = self.skips.has_left_out(skip);
+        self.skips.add(skip);
+        // Postgres may refuse the row only when it is written, with what has been changed until now.
+        self.parking.order(Ordered {
+            id,
+            without: Some(position),
+        });
+        if self.parking.contains(id) {
+            self.parking.wait(id, ordered_at);
+            return Ok(());
+        }
+        if has_left_out {
+            return self.touch(id, ordered_at).await;
+        }
+        tracing::info!(read_model = M::NAME, row = %id, position, "an event is taken out of a row");
+        self.make_anew(id, ordered_at, None).await
+    }
+
+    /// Notes an event that leaves a row as it is.
+    async fn touch(&mut self, id: Uuid, position: i64) -> Result<(), SubscriberError> {
+        if !self.rows.contains(id) {
+            for stored in self.storage.rows(&[id], usize::MAX).await? {
+                let row = match stored.document.as_ref().map(|_| read_row::<M>(&stored)) {
+                    None => Ok(None),
+                    Some(Ok(row)) => Ok(Some(row)),
+                    Some(Err(RowError::Unreadable(error))) => Err(error),
+                    // The build that wrote it has it as it should be, and this one leaves it alone.
+                    Some(Err(RowError::Newer)) => return Ok(()),
+                };
+                self.rows.insert_stored(id, row, stored.size());
+            }
+        }
+        match self.rows.get(id) {
+            Ok(Some(row)) => self.rows.change(id, Some(row), position, 0),
+            Ok(None) => {}
+            Err(reason) => self.parking.park(ParkedRow {
+                id,
+                kind: ParkedKind::Row,
+                position,
+                reason,
+            }),
+        }
+        Ok(())
+    }
+
+    /// Makes a row anew that an operator wants to have made anew, unless it is parked.
+    async fn make_anew_as_ordered(
+        &mut self,
+        id: Uuid,
+        position: i64,
+    ) -> Result<(), SubscriberError> {
+        if self.parking.contains(id) {
+            let reason = "it is parked";
+            tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row cannot be made anew");
+            return Ok(());
+        }
+        self.make_anew(id, position, Some(EVENTS_MAX)).await
+    }
+
+    /// Puts a row that is made of all of its events before `position` in the place of the one that there is, without those
+    /// that operators have skipped. If it cannot be made, the row stays as it is.
+    async fn make_anew(
+        &mut self,
+        id: Uuid,
+        position: i64,
+        max: Option<i64>,
+    ) -> Result<(), SubscriberError> {
+        let without = self.skips.in_row(id, position);
+        let events = Events {
+            before: position,
+            without: &without,
+            max,
         };
-        match made {
+        match made_row::<M>(&self.log, id, events).await? {
             Ok(row) => {
                 tracing::info!(read_model = M::NAME, row = %id, position, "a row is made anew");
                 self.rows.change(id, row, position, 0);
@@ -111,71 +182,5 @@ impl<M: ReadModel> Worker<M> {
             }
         }
         Ok(())
-    }
-}
-
-/// The row that all events before `position` add up to. The inner error says why it cannot be made.
-///
-/// # Errors
-/// If the log cannot be read.
-pub(crate) async fn made_of_events<M: ReadModel>(
-    log: &Log,
-    id: Uuid,
-    position: i64,
-) -> sqlx::Result<Result<Option<M::Row>, String>> {
-    let (mut row, mut after_version) = (None, 0);
-    loop {
-        let mut events = events_of::<M>(log, id, after_version).await?;
-        let is_last = i64::try_from(events.len()).is_ok_and(|read| read < EVENTS_PER_READ);
-        after_version += EVENTS_PER_READ;
-        events.retain(|event| event.position < position);
-        row = match folded::<M>(id, row, &events) {
-            Ok(row) => row,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        if is_last {
-            return Ok(Ok(row));
-        }
-        if after_version >= EVENTS_MAX {
-            return Ok(Err("it has too many events".to_owned()));
-        }
-    }
-}
-
-/// The next events that the row may take.
-async fn events_of<M: ReadModel>(
-    log: &Log,
-    id: Uuid,
-    after_version: i64,
-) -> sqlx::Result<Vec<Arc<Recorded>>> {
-    let events = match M::ROW_OF {
-        RowOf::Stream => log.stream(id, after_version, EVENTS_PER_READ).await?,
-        RowOf::Event => {
-            let position = log.position_of(id).await?;
-            log.at(position.as_slice()).await?
-        }
-        RowOf::Data => Vec::new(),
-    };
-    Ok(events.into_iter().map(Arc::new).collect())
-}
-
-fn folded<M: ReadModel>(
-    id: Uuid,
-    mut row: Option<M::Row>,
-    events: &[Arc<Recorded>],
-) -> Result<Option<M::Row>, String> {
-    let (wanted, blocked) = decode::<M>(Shard::ONLY, events);
-    for event in wanted {
-        match event {
-            Wanted::Keyed { input, keys } if keys.contains(&id) => {
-                row = fold_row::<M>(id, row, &input)?;
-            }
-            Wanted::Keyed { .. } => {}
-            Wanted::Unreadable(parked) => return Err(parked.reason),
-        }
-    }
-    match blocked {
-        Some((_, error)) => Err(error.to_string()),
-        None => Ok(row),
     }
 }

@@ -8,6 +8,7 @@ use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
 use uuid::Uuid;
 
 use super::fold::fold_row;
+use super::made_row::{Events, made_row};
 use super::rows::{RowError, read_row};
 use super::worker::Worker;
 use crate::following::failure::{EventError, SubscriberError};
@@ -41,10 +42,21 @@ impl<M: ReadModel> Worker<M> {
     ) -> Result<Result<StoredRow, String>, SubscriberError> {
         let stored = self.storage.rows(&[id], usize::MAX).await?.pop();
         let stored = stored.filter(|row| row.document.is_some());
-        let mut row = match stored.map(|stored| read_row::<M>(&stored)).transpose() {
+        let last = stored.as_ref().map(|row| row.position);
+        let at = self.checkpoint.position;
+        let before = if self.skips.may_be_in(id, last, at) {
+            let events = Events {
+                before: position,
+                without: &self.skips.in_row(id, at),
+                max: None,
+            };
+            made_row::<M>(&self.log, id, events).await?
+        } else {
+            stored_row::<M>(id, stored.as_ref())
+        };
+        let mut row = match before {
             Ok(row) => row,
-            Err(RowError::Unreadable(error)) => return Ok(Err(error)),
-            Err(RowError::Newer) => return Ok(Err(EventError::NewerRow(id).to_string())),
+            Err(reason) => return Ok(Err(reason)),
         };
         let mut after = 0;
         loop {
@@ -89,14 +101,29 @@ impl<M: ReadModel> Worker<M> {
     }
 }
 
-/// The row after an event that waited for it.
+/// The row as it is stored, if there is one.
+fn stored_row<M: ReadModel>(
+    id: Uuid,
+    stored: Option<&StoredRow>,
+) -> Result<Option<M::Row>, String> {
+    match stored.map(read_row::<M>).transpose() {
+        Ok(row) => Ok(row),
+        Err(RowError::Unreadable(error)) => Err(error),
+        Err(RowError::Newer) => Err(EventError::NewerRow(id).to_string()),
+    }
+}
+
+/// The row after an event that waited for it. An operator's order waits for its row, too, and changes nothing in it.
 fn next_row<M: ReadModel>(
     id: Uuid,
     row: Option<M::Row>,
     event: &Recorded,
 ) -> Result<Option<M::Row>, String> {
     match M::EVENTS.fold_input(event) {
-        Ok(Some(input)) => fold_row::<M>(id, row, &input),
+        Ok(Some(input)) if catch_panic("fold", || M::keys(&input))?.contains(&id) => {
+            fold_row::<M>(id, row, &input)
+        }
+        Ok(Some(_)) => Ok(row),
         Ok(None) => Ok(row),
         Err(error) => Err(error.to_string()),
     }

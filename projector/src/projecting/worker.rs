@@ -24,6 +24,7 @@ use super::joint_writer::JointWriter;
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
 use super::rows::{Changed, RowError, Rows, read_row};
+use super::skips::Skips;
 use crate::following::failure::{EventError, SubscriberError};
 use crate::following::page::Page;
 use crate::following::subscriber::{Applied, Building, Subscriber, SubscriberId};
@@ -38,9 +39,10 @@ pub(super) const ORDER_TYPES: [&str; 3] = [
 /// The subscriber that keeps one shard of a read model.
 pub(crate) struct Worker<M: ReadModel> {
     pub(super) storage: Storage,
-    /// Where the events are read that wait for parked rows.
+    /// Where the events are read that wait for parked rows, and those of rows that are made anew.
     pub(super) log: Log,
     pub(super) parking: Parking,
+    pub(super) skips: Skips,
     /// The rows as they are after the last event that was applied. While this process holds the lease
     /// nobody else writes them, and if somebody did, the checkpoint has moved.
     pub(super) rows: Rows<M>,
@@ -90,6 +92,7 @@ impl<M: ReadModel> Worker<M> {
             storage,
             log,
             parking: Parking::default(),
+            skips: Skips::default(),
             rows: Rows::new(),
             checkpoint: LogPoint::START,
             building: None,
@@ -338,6 +341,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         }
         let parked = self.storage.parked().await?;
         self.parking = Parking::of(parked.into_iter().map(|row| row.id));
+        self.skips = Skips::of(self.storage.skipped().await?);
         if let Some(redis_writer) = &self.redis_writer {
             redis_writer.start_at(self.checkpoint, stored.timeline);
         }

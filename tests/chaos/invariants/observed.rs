@@ -1,14 +1,13 @@
 //! Everything that the invariants are checked on, read directly from the stores when everything is
 //! quiet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use redis::AsyncCommands;
 use tidemark_event_store::{Log, TimedPool};
-use tidemark_events::operations::repair;
-use tidemark_events::{Event, Recorded};
+use tidemark_events::Recorded;
 use tidemark_read_models::{ReadModel, for_each_read_model};
 use tidemark_tests::database::RESPONSE_TIMEOUT;
 use tidemark_tests::records::Records;
@@ -162,10 +161,7 @@ async fn read_records(stack: &Stack) -> Records {
 }
 
 async fn read_model<M: ReadModel>(stack: &Stack, log: &[Recorded]) -> ObservedReadModel {
-    let skipped = skipped::<M>(log);
-    let events = log.iter();
-    let events = events.filter(|event| !skipped.contains(&event.position));
-    let replayed = replay::replay::<M>(events);
+    let replayed = replay::replay::<M>(log);
     let rows = replay::rows::<M>(&stack.pool).await;
     ObservedReadModel {
         name: M::NAME,
@@ -178,24 +174,6 @@ async fn read_model<M: ReadModel>(stack: &Stack, log: &[Recorded]) -> ObservedRe
         replayed,
         rows,
     }
-}
-
-/// The positions of the events that operators had rows of a read model go on without, as the log
-/// says. Each could not be read, and was about one row.
-fn skipped<M: ReadModel>(log: &[Recorded]) -> BTreeSet<i64> {
-    let repairs = log.iter().filter(|event| event.aggregate == "repair");
-    let skipped = repairs.filter_map(|event| {
-        let Event::Repair(repair::Event::SkipRequested {
-            read_model,
-            position,
-            ..
-        }) = event.decode().unwrap()
-        else {
-            return None;
-        };
-        (**read_model == *M::NAME).then_some(position)
-    });
-    skipped.collect()
 }
 
 /// The keys of a read model's buckets in Redis, of the log's present timeline.

@@ -3,6 +3,7 @@
 mod failures;
 mod parked;
 mod shards;
+mod skipped;
 mod together;
 
 use std::collections::HashMap;
