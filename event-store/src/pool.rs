@@ -52,9 +52,9 @@ impl TimedPool {
         }
     }
 
-    /// Awaits a query that only reads, as [`Self::with_timeout`] does. Connections are lent untested, and one that was
-    /// cut since its last query is noticed only now. So the query is sent again on another one, as often as there may
-    /// be such connections.
+    /// Awaits a query on this pool that only reads, as [`Self::with_timeout`] does. Connections are lent untested, and one
+    /// that was cut since its last query is noticed only now. So the query is sent again on another one, as often as there
+    /// may be such connections.
     ///
     /// # Errors
     /// As [`Self::with_timeout`].
@@ -62,8 +62,20 @@ impl TimedPool {
     where
         F: Future<Output = sqlx::Result<T>>,
     {
+        let connections = self.pool.options().get_max_connections();
+        self.read_over(connections, query).await
+    }
+
+    /// The same for a query on another pool, which has so many connections at most.
+    ///
+    /// # Errors
+    /// As [`Self::with_timeout`].
+    pub async fn read_over<T, F>(&self, connections: u32, query: impl Fn() -> F) -> sqlx::Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
         let answered = async {
-            for _ in 0..self.pool.options().get_max_connections() {
+            for _ in 0..connections {
                 match query().await {
                     Err(error) if is_cut(&error) => {}
                     answer => return answer,

@@ -92,7 +92,7 @@ impl App {
         let checkpoints = watcher.checkpoints();
         let wait = Duration::from_millis(limits.wait_ms);
         Ok(Self(Arc::new(Parts {
-            freshness: Freshness::new(pools.prompt.clone(), checkpoints.clone(), wait),
+            freshness: Freshness::new(&pools, checkpoints.clone(), wait),
             hot_documents: HotDocuments::new(&config.redis, &limits, checkpoints)?,
             log: Log::new(pools.audit.clone()),
             media: MediaStore::from_config(config)?,

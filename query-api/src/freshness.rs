@@ -18,6 +18,7 @@ use tidemark_platform::tidemark::Token;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, NamedBy};
+use crate::pools::Pools;
 
 pub(crate) use checkpoints::Checkpoints;
 pub(crate) use fetched::{Fetched, ParkedMark};
@@ -28,16 +29,19 @@ pub(crate) use timelines::on_timeline;
 /// Repeats queries until what they fetch is fresh enough.
 pub(crate) struct Freshness {
     pool: TimedPool,
+    /// The most connections of any pool that queries use.
+    connections: u32,
     checkpoints: Checkpoints,
     /// How long a query waits at most for the position of its token.
     wait: Duration,
 }
 
 impl Freshness {
-    /// `checkpoints` tell when a query is worth repeating. `pool` is that of the queries.
-    pub(crate) const fn new(pool: TimedPool, checkpoints: Checkpoints, wait: Duration) -> Self {
+    /// `checkpoints` tell when a query is worth repeating.
+    pub(crate) fn new(pools: &Pools, checkpoints: Checkpoints, wait: Duration) -> Self {
         Self {
-            pool,
+            pool: pools.prompt.clone(),
+            connections: pools.most_connections(),
             checkpoints,
             wait,
         }
@@ -95,7 +99,7 @@ impl Freshness {
     where
         F: Future<Output = sqlx::Result<Fetched<T>>>,
     {
-        let read = || async { Ok(self.pool.read(&query).await?) };
+        let read = || async { Ok(self.pool.read_over(self.connections, &query).await?) };
         self.repeat_before(deadline, token, shards, read).await
     }
 

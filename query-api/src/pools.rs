@@ -116,6 +116,13 @@ impl Pools {
         })
     }
 
+    /// The most connections that any of the pools may have.
+    pub(crate) fn most_connections(&self) -> u32 {
+        let pools = self.named().into_iter();
+        let connections = pools.map(|(_, pool)| pool.options().get_max_connections());
+        connections.max().unwrap_or_default()
+    }
+
     /// The pools with their names, for measurements.
     pub(crate) fn named(&self) -> Vec<(&'static str, PgPool)> {
         let pools = [

@@ -57,3 +57,26 @@ async fn no_query_is_refused_because_idle_connections_were_cut() {
     }
     assert!(ended > 5, "{ended} connections");
 }
+
+/// A query tries no connection twice, and there may be more that were cut in its pool than another pool has.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_query_is_refused_because_all_connections_of_its_pool_were_cut() {
+    let app = App::builder()
+        .set("TIDEMARK_QUERY__PROMPT_CONNECTIONS", 1)
+        .projector()
+        .queries();
+    let app = app.start().await;
+    let category = app.category(None).await;
+    app.settle().await;
+    let document = format!("/v1/categories/{category}");
+    let paths = [&*document, "/v1/categories", "/v1/auctions", "/v1/products"];
+    for _ in 0..3 {
+        let at_once = paths.iter().cycle().take(AT_ONCE * AT_ONCE);
+        join_all(at_once.map(|path| async { app.client.get(path).await.ok() })).await;
+        let ended = cut(&app, "tidemark_read").await;
+        assert!(ended > 6, "{ended} connections");
+        for path in paths {
+            app.client.get(path).await.ok();
+        }
+    }
+}
