@@ -35,6 +35,13 @@ pub async fn run(
              HTTP/1.1 each takes one"
         );
     }
+    let live_updates = config.query.sse_clients_per_address_max;
+    if config.http.proxies == 0 && config.http.connections_per_address_max <= live_updates {
+        tracing::warn!(
+            "http.connections_per_address_max does not exceed query.sse_clients_per_address_max, so live updates of one address \
+             can take all of its connections: over HTTP/1.1 each takes one"
+        );
+    }
     let pools = Pools::new(&config)?;
     let watcher = Watcher::new(pools.prompt.clone(), pools.notified.clone(), &config.query);
     let log = Log::new(pools.prompt.clone());

@@ -26,6 +26,15 @@ fn the_defaults_are_complete() {
     assert!(!config.services["operator"].acts_as_reactors);
 }
 
+/// Over HTTP/1.1 each live update takes a connection.
+#[test]
+fn the_defaults_leave_connections_beside_those_of_live_updates() {
+    let config = load(&[]).unwrap();
+    assert!(config.http.connections_max > config.query.sse_clients_max);
+    let of_one = config.http.connections_per_address_max;
+    assert!(of_one > config.query.sse_clients_per_address_max);
+}
+
 #[test]
 fn the_environment_overrides_every_kind_of_value() {
     let config = load(&[

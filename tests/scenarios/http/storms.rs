@@ -114,26 +114,45 @@ async fn two_thousand_clients_who_come_at_once_are_all_sent_their_first_state() 
     assert!(slowest < LONGEST, "an answer took {slowest:?}");
 }
 
-/// Over HTTP/1.1 each live update takes a connection, so fewer connections than live updates break a promise.
+/// Over HTTP/1.1 each live update takes a connection, so fewer connections than live updates break a promise, of all
+/// addresses together and of one.
 #[tokio::test]
 async fn a_query_api_warns_if_live_updates_can_take_all_connections() {
     let app = App::start().await;
-    let warned = async |connections: Option<&str>| {
+    let warned = async |set: &[(&str, &str)]| {
         let mut settings = app.settings.as_service("query-api");
         settings.set("TIDEMARK_TELEMETRY__LOG", "info");
         settings.set("TIDEMARK_TELEMETRY__LOG_FORMAT", "json");
-        if let Some(connections) = connections {
-            settings.set("TIDEMARK_HTTP__CONNECTIONS_MAX", connections);
+        for (name, value) in set {
+            settings.set(name, *value);
         }
         let process = Process::printing("tidemark-query-api", &[], &settings).await;
-        let printed = process.printed();
-        let mut lines = printed.lines();
-        lines.any(|line| {
-            let settings = ["http.connections_max", "query.sse_clients_max"];
-            line.contains("WARN") && settings.iter().all(|it| line.contains(it))
-        })
+        let warning = |names: [&str; 2]| {
+            let printed = process.printed();
+            let mut lines = printed.lines();
+            lines.any(|line| line.contains("WARN") && names.iter().all(|it| line.contains(it)))
+        };
+        let of_all = ["http.connections_max", "query.sse_clients_max"];
+        let of_one = [
+            "http.connections_per_address_max",
+            "query.sse_clients_per_address_max",
+        ];
+        (warning(of_all), warning(of_one))
     };
-    assert!(!warned(None).await, "the defaults leave room");
-    assert!(!warned(Some("10001")).await);
-    assert!(warned(Some("10000")).await);
+    let of_all = "TIDEMARK_HTTP__CONNECTIONS_MAX";
+    let of_one = "TIDEMARK_HTTP__CONNECTIONS_PER_ADDRESS_MAX";
+    for (set, expected) in [
+        // The defaults leave room.
+        (&[][..], (false, false)),
+        (&[(of_all, "10001"), (of_one, "1001")], (false, false)),
+        (&[(of_all, "10000")], (true, false)),
+        (&[(of_one, "1000")], (false, true)),
+        // The connections are those of proxies.
+        (
+            &[(of_one, "1000"), ("TIDEMARK_HTTP__PROXIES", "1")],
+            (false, false),
+        ),
+    ] {
+        assert_eq!(warned(set).await, expected, "{set:?}");
+    }
 }
