@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Settings;
@@ -63,14 +63,16 @@ impl Process {
         command(binary, arguments, settings).output().await.unwrap()
     }
 
-    /// Runs the operators' tool until it has printed so many lines, which it returns.
+    /// Runs the operators' tool until it has printed so many lines, and returns these and what it has printed to standard
+    /// error.
     pub async fn lines_of_operators_tool(
         settings: &Settings,
         arguments: &[&str],
         count: usize,
-    ) -> Vec<String> {
+    ) -> (Vec<String>, String) {
         let mut tool = command("tidemark-projector", arguments, settings)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(tool.stdout.take().unwrap()).lines();
@@ -79,7 +81,11 @@ impl Process {
             let line = lines.next_line().await.unwrap();
             printed.push(line.unwrap());
         }
-        printed
+        tool.kill().await.unwrap();
+        let mut errors = String::new();
+        let mut stderr = tool.stderr.take().unwrap();
+        stderr.read_to_string(&mut errors).await.unwrap();
+        (printed, errors)
     }
 
     async fn ready(binary: &str, arguments: &[&str], settings: &Settings) -> Self {

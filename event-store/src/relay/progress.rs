@@ -247,12 +247,14 @@ impl Progress {
                  where epoch = $1
                 returning epoch
             ), moved as (
-                insert into relay_partitions (topic, partition, position, next_offset, adopted_until)
-                select place.*
+                insert into relay_partitions (epoch, topic, partition, position, next_offset, adopted_until)
+                select term.epoch,
+                       place.*
                   from term,
                        unnest($4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[]) as place
                 on conflict (topic, partition) do update
-                   set position = excluded.position,
+                   set epoch = excluded.epoch,
+                       position = excluded.position,
                        next_offset = excluded.next_offset,
                        adopted_until = excluded.adopted_until
             )

@@ -4,12 +4,10 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::{Subcommand, value_parser};
-use serde::Serialize;
 use serde_json::json;
-use tidemark_event_store::TimedPool;
 use tidemark_platform::Config;
 use tidemark_read_models::operations::relay;
-use tidemark_read_models::operations::relay::{PartitionStatus, RelayStatus};
+use tidemark_read_models::operations::relay::RelayStatus;
 
 use super::command_api::CommandApi;
 use super::postgres::connect;
@@ -64,24 +62,17 @@ pub(super) enum Command {
     },
 }
 
-/// How far the relay is, and each partition that it has published to.
-#[derive(Debug, Serialize)]
-struct Status {
-    #[serde(flatten)]
-    relay: RelayStatus,
-    partitions: Vec<PartitionStatus>,
-}
-
 pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Status { json } => {
-            let status = Status::read(&connect(config).await?).await?;
+            let pool = connect(config).await?;
+            let status = pool.read(|| relay::get(&pool)).await?;
             print(&if json {
                 serde_json::to_string_pretty(&status)?
             } else {
-                status.text()
+                text(&status)
             });
-            if status.relay.alarm.is_some() {
+            if status.alarm.is_some() {
                 return Ok(ExitCode::from(EXIT_ALARM));
             }
         }
@@ -105,58 +96,48 @@ pub(super) async fn execute(config: &Config, command: Command) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-impl Status {
-    async fn read(pool: &TimedPool) -> Result<Self, Error> {
-        Ok(Self {
-            relay: pool.read(|| relay::get(pool)).await?,
-            partitions: pool.read(|| relay::partitions(pool)).await?,
-        })
-    }
-
-    fn text(&self) -> String {
-        let it = &self.relay;
-        let holder = it.holder.map(|holder| format!(", held by {holder}"));
-        let asked = if it.is_asked {
-            "; an operator wants something that it has not done yet"
-        } else {
-            ""
-        };
-        let mut text = format!(
-            "relay  {}{asked}\nterm   {}{}\nlog    published up to {} of {}, {} behind\n",
-            state(it.condition, it.alarm.as_deref(), true),
-            it.epoch,
-            holder.unwrap_or_default(),
-            it.position.unwrap_or(0),
-            it.head,
-            it.lag,
-        );
+fn text(it: &RelayStatus) -> String {
+    let holder = it.holder.map(|holder| format!(", held by {holder}"));
+    let asked = if it.is_asked {
+        "; an operator wants something that it has not done yet"
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "relay  {}{asked}\nterm   {}{}\nlog    published up to {} of {}, {} behind\n",
+        state(it.condition, it.alarm.as_deref(), true),
+        it.epoch,
+        holder.unwrap_or_default(),
+        it.position.unwrap_or(0),
+        it.head,
+        it.lag,
+    );
+    line(
+        &mut text,
+        [
+            "TOPIC",
+            "PARTITION",
+            "POSITION",
+            "NEXT OFFSET",
+            "ADOPTED UNTIL",
+        ],
+    );
+    for it in &it.partitions {
+        let numbers = [
+            it.partition.into(),
+            it.position,
+            it.next_offset,
+            it.adopted_until,
+        ];
+        let [partition, position, next_offset, adopted] =
+            numbers.map(|number: i64| number.to_string());
         line(
             &mut text,
-            [
-                "TOPIC",
-                "PARTITION",
-                "POSITION",
-                "NEXT OFFSET",
-                "ADOPTED UNTIL",
-            ],
+            [&it.topic, &partition, &position, &next_offset, &adopted],
         );
-        for it in &self.partitions {
-            let numbers = [
-                it.partition.into(),
-                it.position,
-                it.next_offset,
-                it.adopted_until,
-            ];
-            let [partition, position, next_offset, adopted] =
-                numbers.map(|number: i64| number.to_string());
-            line(
-                &mut text,
-                [&it.topic, &partition, &position, &next_offset, &adopted],
-            );
-        }
-        text.truncate(text.trim_end().len());
-        text
     }
+    text.truncate(text.trim_end().len());
+    text
 }
 
 fn line(text: &mut String, [topic, partition, position, next_offset, adopted]: [&str; 5]) {

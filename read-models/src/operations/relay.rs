@@ -35,20 +35,27 @@ pub struct RelayStatus {
     /// Whether an operator wants something of the relay that it has not done yet.
     #[schema(example = false)]
     pub is_asked: bool,
+    /// How far each partition is to which the log is published, by topic and number; none if no relay ever ran.
+    pub partitions: Vec<PartitionStatus>,
 }
 
 /// How far one partition holds the events that belong into it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct PartitionStatus {
     /// The topic of the partition.
+    #[schema(example = "tidemark.auction")]
     pub topic: String,
     /// The number of the partition within its topic.
+    #[schema(minimum = 0, example = 0)]
     pub partition: i32,
     /// The position of the last event that Kafka has acknowledged; 0 before the first.
+    #[schema(minimum = 0, example = 4_711)]
     pub position: i64,
     /// The offset right after the record of that event.
+    #[schema(minimum = 0, example = 42)]
     pub next_offset: i64,
-    /// Records before this offset are not compared with the log.
+    /// Records before this offset are not compared with the log, because an operator had the topics adopted.
+    #[schema(minimum = 0, example = 0)]
     pub adopted_until: i64,
 }
 
@@ -57,8 +64,8 @@ pub struct PartitionStatus {
 /// # Errors
 /// If Postgres fails.
 pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
-    sqlx::query_as!(
-        RelayStatus,
+    let partitions = partitions(pool).await?;
+    let found = sqlx::query!(
         r#"
         select case when present.alarm is not null then 'blocked'
                     when l.holder is null then 'not_running'
@@ -92,14 +99,24 @@ pub async fn get(pool: &PgPool) -> sqlx::Result<RelayStatus> {
         BEHIND_S,
     )
     .fetch_one(pool)
-    .await
+    .await?;
+    Ok(RelayStatus {
+        condition: found.condition,
+        head: found.head,
+        position: found.position,
+        lag: found.lag,
+        lag_s: found.lag_s,
+        epoch: found.epoch,
+        holder: found.holder,
+        alarm: found.alarm,
+        is_asked: found.is_asked,
+        partitions,
+    })
 }
 
-/// How far each partition is, by topic and number.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn partitions(pool: &PgPool) -> sqlx::Result<Vec<PartitionStatus>> {
+/// How far each partition is to which the log is published, by topic and number. Topics that it was published to before are
+/// left out, such as those of another prefix.
+async fn partitions(pool: &PgPool) -> sqlx::Result<Vec<PartitionStatus>> {
     sqlx::query_as!(
         PartitionStatus,
         r#"
@@ -109,6 +126,7 @@ pub async fn partitions(pool: &PgPool) -> sqlx::Result<Vec<PartitionStatus>> {
                next_offset,
                adopted_until
           from relay_partitions
+         where epoch = (select max(epoch) from relay_partitions)
          order by topic, partition
         "#
     )

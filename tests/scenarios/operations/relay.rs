@@ -213,3 +213,32 @@ async fn an_alarm_that_no_present_term_has_raised_is_none() {
     assert_eq!((&none["alarm"], code), (&Value::Null, Some(0)));
     assert_eq!(none["condition"], "not_running");
 }
+
+#[tokio::test]
+async fn topics_that_the_log_is_no_longer_published_to_are_not_listed() {
+    let mut app = App::builder().relay().start().await;
+    app.user().await;
+    app.settle().await;
+    let prefix = |status: &Value| {
+        let partitions = status["partitions"].as_array().unwrap();
+        let topics = partitions.iter().map(|it| it["topic"].as_str().unwrap());
+        let prefixes = topics.map(|it| it.rsplit_once('.').unwrap().0.to_owned());
+        prefixes.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (before, _) = status(&app).await;
+    let old = app.settings.get("TIDEMARK_KAFKA__TOPIC_PREFIX").to_owned();
+    assert_eq!(prefix(&before), [old.clone()].into());
+    let new = format!("{old}-next");
+    app.stop_command_api().await;
+    app.settings.set("TIDEMARK_KAFKA__TOPIC_PREFIX", &new);
+    app.start_command_api().await;
+    let after = eventually("the log to be published to other topics", || async {
+        let (status, _) = status(&app).await;
+        (prefix(&status) == [new.clone()].into()).then_some(status)
+    })
+    .await;
+    assert_eq!(
+        after["partitions"].as_array().unwrap().len(),
+        before["partitions"].as_array().unwrap().len()
+    );
+}

@@ -54,6 +54,12 @@ async fn the_tool_and_the_api_show_the_same() {
     }
     let relay = operator.get("/v1/operations/relay").await.ok();
     assert_eq!(lasting(relay.body), lasting(shown["relay"].clone()));
+    let partitions = shown["relay"]["partitions"].as_array().unwrap();
+    let positions = partitions.iter().map(|it| it["position"].as_i64());
+    assert_eq!(positions.max(), Some(shown["head"].as_i64()));
+    let tool = Process::operators_tool(&app.settings, &["relay", "status", "--json"]).await;
+    let alone: Value = serde_json::from_slice(&tool.stdout).unwrap();
+    assert_eq!(&alone["partitions"], &shown["relay"]["partitions"]);
     let shard = shard(&app, "auction", 1).await;
     assert_eq!(shard["position"], shown["head"]);
     assert_eq!((&shard["lag"], &shard["lag_s"]), (&json!(0), &Value::Null));
@@ -123,6 +129,11 @@ async fn a_build_shows_how_far_it_is() {
     assert_eq!(built["state"], "building", "{built}");
     assert!(built["rate"].as_f64().unwrap() > 0.0, "{built}");
     assert_eq!(built["eta_s"], 0.0, "{built}");
+    let table = Process::operators_tool(&app.settings, &["status"]).await;
+    let table = String::from_utf8(table.stdout).unwrap();
+    let mut lines = table.lines();
+    let line = lines.find(|line| line.contains("building")).unwrap();
+    assert_eq!(line.matches("building").count(), 1, "{line}");
     let pause = ["pause", "category", "--reason", "as an exercise"];
     assert!(
         Process::operators_tool(&settings, &pause)
@@ -138,7 +149,7 @@ async fn who_watches_sees_rates_in_a_line_for_each_look() {
     let app = App::builder().projector().start().await;
     let watch = ["status", "--watch", "--json"];
     let trade = async { app.market().await.auction(json!({})).await };
-    let (lines, _) = tokio::join!(
+    let ((lines, _), _) = tokio::join!(
         Process::lines_of_operators_tool(&app.settings, &watch, 3),
         trade
     );

@@ -91,7 +91,6 @@ async fn a_skipped_event_stays_out_of_later_generations_and_of_a_row_that_is_mad
     case.order(&["rebuild", "auction", "--row"]).await;
     case.assert_bids(2, "after the row was made anew there")
         .await;
-    assert_rows(&case.app).await;
     assert_documents(&case.app).await;
     case.order_about_all("rollback").await;
     case.assert_bids(2, "in the generation that served before")
