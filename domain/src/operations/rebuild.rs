@@ -34,6 +34,8 @@ pub struct Record {
     pub read_model: ReadModelName,
     /// What the operator orders.
     pub order: Order,
+    /// The generation that is to be dropped, if that is the order.
+    pub generation: Option<i32>,
     /// Why the operator orders it.
     pub reason: Reason,
 }
@@ -55,6 +57,7 @@ impl Command for Record {
                 rebuild_id: self.rebuild_id,
                 read_model: self.read_model.clone().into(),
                 order: self.order,
+                generation: self.generation,
                 reason: self.reason.clone().into(),
             },
         )])
@@ -73,7 +76,8 @@ mod tests {
         let record = || Record {
             rebuild_id: REBUILD,
             read_model: stated("auction"),
-            order: Order::Build,
+            order: Order::Drop,
+            generation: Some(1),
             reason: stated("the fold was mended"),
         };
         let recorded = given([]).by_service().when(record());

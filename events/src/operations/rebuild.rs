@@ -29,6 +29,8 @@ pub enum Order {
     Cancel,
     /// Let the generation serve again that served before.
     RollBack,
+    /// Drop a generation that is kept, before its time.
+    Drop,
 }
 
 impl EventField for Order {}
@@ -45,6 +47,9 @@ events! {
             read_model: Stored<ReadModelName>,
             /// What was ordered.
             order: Order,
+            /// The number of the generation that was to be dropped. Other orders name none.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            generation: Option<i32>,
             /// Why the operator ordered it.
             reason: Stored<Reason>,
         },
@@ -59,7 +64,8 @@ pub(crate) fn samples() -> Vec<Event> {
     vec![Event::Ordered {
         rebuild_id: REBUILD,
         read_model: stored("auction"),
-        order: Order::Build,
+        order: Order::Drop,
+        generation: Some(1),
         reason: stored("the fold was mended"),
     }]
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use tidemark_domain::operations::rebuild::Record;
 use tidemark_events::RebuildId;
 use tidemark_events::operations::rebuild::{Order, ReadModelName, Reason};
-use tidemark_platform::http::{Json, Problem};
+use tidemark_platform::http::{FieldError, Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +30,10 @@ struct NewRebuild {
     read_model: ReadModelName,
     /// What the operator orders.
     order: Order,
+    /// The number of the generation that is to be dropped; none with another order.
+    #[garde(inner(range(min = 1)))]
+    #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
+    generation: Option<i32>,
     /// Why the operator orders it.
     #[schema(value_type = String, min_length = 1, max_length = 500, example = "the fold shows what late bids changed")]
     reason: Reason,
@@ -51,13 +55,23 @@ async fn order(
     caller: Caller,
     Json(body): Json<NewRebuild>,
 ) -> Result<Response, Problem> {
+    match (body.order == Order::Drop, body.generation) {
+        (true, None) => return Err(invalid("is missing")),
+        (false, Some(_)) => return Err(invalid("must not be given")),
+        (true, Some(_)) | (false, None) => {}
+    }
     let id = new_id();
     let command = Record {
         rebuild_id: RebuildId(id),
         read_model: body.read_model,
         order: body.order,
+        generation: body.generation,
         reason: body.reason,
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::invalid(vec![FieldError::pointer("/generation", detail)])
 }
