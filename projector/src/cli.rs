@@ -5,8 +5,10 @@ mod arguments;
 mod backup;
 mod check;
 mod command_api;
+mod completions;
 mod create_admin;
 mod error;
+mod generations;
 mod parked;
 mod place;
 mod postgres;
@@ -18,16 +20,13 @@ mod status;
 mod timeline;
 
 use std::io::Write;
-use std::num::NonZeroU8;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
-use clap_complete::{Shell, generate};
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use tidemark_events::operations::rebuild::Order;
 use tidemark_platform::Config;
 use tidemark_platform::config::FeedChoice;
-use uuid::Uuid;
 
 pub(crate) use self::error::Error;
 use crate::error::with_causes;
@@ -108,7 +107,7 @@ enum Command {
     #[command(
         after_help = "Example: tidemark-projector create-admin --email ada@example.com --password-file password"
     )]
-    CreateAdmin(Admin),
+    CreateAdmin(create_admin::Admin),
     /// List the actions of reactors that were given up, try one of them again, or drop one
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
@@ -134,30 +133,53 @@ enum Command {
     /// The exit code is 3 if the new generation does not serve because its rows are different, 4 if it does not because
     /// some rows could not be compared, and 5 if the row that `--row` names cannot be made.
     ///
-    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that may `order_rebuild`,
-    /// as the commands below do.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `order_rebuild`.
     #[command(
         after_help = "Example: tidemark-projector rebuild auction --reason 'search was mended'"
     )]
-    Rebuild(Rebuild),
+    Rebuild(rebuild::Rebuild),
     /// Pause the build of a generation
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `order_rebuild`.
     #[command(after_help = "Example: tidemark-projector pause auction --reason 'it is busy'")]
-    Pause(Generations),
+    Pause(generations::Generations),
     /// Go on with the build of a generation that was paused
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `order_rebuild`.
     #[command(after_help = "Example: tidemark-projector resume auction --reason 'it is quiet'")]
-    Resume(Generations),
+    Resume(generations::Generations),
     /// Give up the build of a generation; a projector deletes what was built
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `order_rebuild`.
     #[command(
         after_help = "Example: tidemark-projector cancel auction --reason 'the fold is wrong'"
     )]
-    Cancel(Generations),
+    Cancel(generations::Generations),
     /// Let the generation that served before serve again
     ///
-    /// Of several that are kept, it is the one that served last.
+    /// Of several that are kept, it is the one that served last. It must be at the end of the log, which it is as long as a
+    /// projector runs that has its fold.
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `order_rebuild`.
     #[command(
         after_help = "Example: tidemark-projector rollback auction --reason 'the new rows are wrong'"
     )]
-    Rollback(Generations),
+    Rollback(generations::Generations),
+    /// Drop a generation that is kept, before its time; a projector deletes its rows
+    ///
+    /// `rollback` cannot let it serve any more. A generation that serves cannot be dropped.
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `order_rebuild`.
+    #[command(
+        after_help = "Example: tidemark-projector drop auction --generation 3 --reason 'the disk is full'"
+    )]
+    Drop(generations::Drop),
     /// Print a script by which a shell completes the arguments of this tool
     #[command(
         after_help = "Example: tidemark-projector completions bash > /etc/bash_completion.d/tidemark-projector"
@@ -166,55 +188,6 @@ enum Command {
         /// The shell
         shell: Shell,
     },
-}
-
-#[derive(Debug, clap::Args)]
-struct Rebuild {
-    #[command(flatten)]
-    order: Generations,
-    /// Make only this row anew, from all of its events, and put that on record; needs a service that may
-    /// `request_repair`
-    #[arg(long, value_name = "ID", value_parser = arguments::id, conflicts_with_all = ["shards", "throttle", "expect_changes", "dry_run"])]
-    row: Option<Uuid>,
-    /// Into how many shards the new generation is divided, in place of `projection.shards`
-    #[arg(long)]
-    shards: Option<NonZeroU8>,
-    /// How many events of the log each shard applies in a second at most while it is built
-    #[arg(long, value_name = "EVENTS_PER_SECOND", value_parser = value_parser!(i32).range(1..))]
-    throttle: Option<i32>,
-    /// Let the new generation serve also if its rows are different
-    #[arg(long)]
-    expect_changes: bool,
-    /// Only compare the new generation with the one that serves, and drop it
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not wait until the new generation serves
-    #[arg(long)]
-    detach: bool,
-}
-
-/// A read model, and why something is done to its generations.
-#[derive(Debug, clap::Args)]
-struct Generations {
-    /// The name of the read model, such as `auction`
-    read_model: String,
-    /// Why; the log records it
-    #[arg(long)]
-    reason: String,
-}
-
-/// The first administrator.
-#[derive(Debug, clap::Args)]
-struct Admin {
-    /// The e-mail address to log in with
-    #[arg(long)]
-    email: String,
-    /// The name that others see
-    #[arg(long, default_value = "Administrator")]
-    display_name: String,
-    /// The file that holds the password; without it, the password is read from standard input
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -252,7 +225,8 @@ impl Command {
         let mut config = Config::load()?;
         match self {
             Self::Completions { shell } => {
-                generate(shell, &mut Cli::command(), NAME, &mut std::io::stdout());
+                // A failure is ignored, as `print` does.
+                let _ = std::io::stdout().write_all(&completions::script(shell));
                 Ok(ExitCode::SUCCESS)
             }
             Self::Run { feed, roles } => {
@@ -270,10 +244,11 @@ impl Command {
                 Some(row) => rebuild_row::rebuild_row(&config, &arguments, row).await,
                 None => rebuild::rebuild(&config, arguments).await,
             },
-            Self::Pause(of) => rebuild::execute(&config, Order::Pause, of).await,
-            Self::Resume(of) => rebuild::execute(&config, Order::Resume, of).await,
-            Self::Cancel(of) => rebuild::execute(&config, Order::Cancel, of).await,
-            Self::Rollback(of) => rebuild::execute(&config, Order::RollBack, of).await,
+            Self::Pause(of) => generations::change_build(&config, Order::Pause, &of).await,
+            Self::Resume(of) => generations::change_build(&config, Order::Resume, &of).await,
+            Self::Cancel(of) => generations::change_build(&config, Order::Cancel, &of).await,
+            Self::Rollback(of) => generations::roll_back(&config, &of).await,
+            Self::Drop(of) => generations::drop(&config, &of).await,
             Self::Actions(command) => actions::execute(&config, command).await,
             Self::Timeline(command) => timeline::execute(&config, command).await,
             Self::Relay(command) => relay::execute(&config, command).await,

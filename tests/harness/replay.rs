@@ -32,7 +32,10 @@ pub fn replay<'a, M: ReadModel>(events: impl IntoIterator<Item = &'a Recorded>) 
         };
         let Some(input) = input else { continue };
         for key in M::keys(&input) {
-            if skips.iter().any(|(id, skipped, _)| (*id, *skipped) == (key, at)) {
+            if skips
+                .iter()
+                .any(|(id, skipped, _)| (*id, *skipped) == (key, at))
+            {
                 continue;
             }
             let row = rows.remove(&key).map(|(_, row)| row);

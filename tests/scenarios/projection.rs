@@ -8,6 +8,7 @@ mod extremes;
 mod failover;
 mod isolation;
 mod large_events;
+mod orders;
 mod other_log;
 mod parking;
 mod plans;

@@ -1,6 +1,11 @@
 //! The arguments that several commands take, each with what is said of one that is none.
 
+use std::ffi::OsStr;
+
 use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command, Error};
+use tidemark_read_models::folds;
 use uuid::Uuid;
 
 /// A moment, in RFC 3339.
@@ -12,4 +17,29 @@ pub(super) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
 /// The id of a row.
 pub(super) fn id(text: &str) -> Result<Uuid, &'static str> {
     text.parse().map_err(|_| "it must be a UUID")
+}
+
+/// The name of a read model. Shells complete those of this build; any other name is taken, too, since another build may have
+/// more, and whoever uses it says which there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReadModelName;
+
+impl TypedValueParser for ReadModelName {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = folds()
+            .into_iter()
+            .map(|(name, _)| PossibleValue::new(name));
+        Some(Box::new(names))
+    }
 }

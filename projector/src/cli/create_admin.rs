@@ -1,6 +1,7 @@
 //! Creates the first administrator. The command API decides whether that is allowed.
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -9,7 +10,21 @@ use tidemark_platform::Config;
 use tidemark_platform::config::required;
 
 use super::command_api::CommandApi;
-use super::{Admin, Error, print};
+use super::{Error, print};
+
+/// The first administrator.
+#[derive(Debug, clap::Args)]
+pub(super) struct Admin {
+    /// The e-mail address to log in with
+    #[arg(long)]
+    pub(super) email: String,
+    /// The name that others see
+    #[arg(long, default_value = "Administrator")]
+    pub(super) display_name: String,
+    /// The file that holds the password; without it, the password is read from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
+}
 
 pub(super) async fn create_admin(config: &Config, admin: Admin) -> Result<ExitCode, Error> {
     let secret = required(&config.bootstrap_secret, "bootstrap_secret")?;

@@ -70,10 +70,12 @@ pub(crate) enum Error {
     NoneBuilt,
     #[error("no generation of this read model is kept that served before")]
     NoneKept,
-    #[error(
-        "no projector runs the generation, it is not at the end of the log, stands still, or has parked rows; `status` shows how it is"
-    )]
-    NotLevel,
+    #[error("generation {0} cannot serve now: {1}")]
+    CannotServe(i32, String),
+    #[error("generation {0} {1}; only one that is kept can be dropped")]
+    NotKept(i32, &'static str),
+    #[error("several generations of this read model are kept ({0}); name one with --generation")]
+    SeveralKept(String),
     #[error(
         "a newer version of the fold makes the generation that serves; use the tool of that build"
     )]
@@ -92,7 +94,9 @@ pub(crate) enum Error {
     ManyStreams,
     #[error("the row takes more than {0} events; rebuild the read model")]
     TooManyEvents(i64),
-    #[error("the row cannot be made, because it is parked; have it tried again with `parked retry`")]
+    #[error(
+        "the row cannot be made, because it is parked; have it tried again with `parked retry`"
+    )]
     Parked,
     #[error("the shard of the row stands still; `status` shows why")]
     StandsStill,
@@ -118,9 +122,29 @@ impl Error {
         Self::Backup { at, cause }
     }
 
+    /// A generation in this state is not kept.
+    pub(crate) fn not_kept(generation: i32, state: Option<&str>) -> Self {
+        let what = match state {
+            Some("serving") => "serves",
+            Some("building" | "ready") => "is being built, and `cancel` gives that up",
+            Some("dropped") => "is dropped already",
+            Some(_) => "is in a state that only a newer build knows",
+            None => "does not exist",
+        };
+        Self::NotKept(generation, what)
+    }
+
     /// The exit code of the tool.
     pub(super) const fn exit_code(&self) -> u8 {
-        if matches!(self, Self::NoSuchRow | Self::Unmakeable(_) | Self::NotMade) {
+        if matches!(
+            self,
+            Self::ManyStreams
+                | Self::TooManyEvents(_)
+                | Self::Parked
+                | Self::NoSuchRow
+                | Self::Unmakeable(_)
+                | Self::NotMade
+        ) {
             EXIT_NOT_MADE
         } else if matches!(self, Self::NoObjectStore(_) | Self::OneStream) {
             EXIT_ARGUMENTS

@@ -73,6 +73,7 @@ pub(super) enum Command {
 #[derive(Debug, clap::Args)]
 pub(super) struct Row {
     /// The read model of the row
+    #[arg(value_parser = arguments::ReadModelName)]
     read_model: String,
     /// The id of the row
     #[arg(value_parser = arguments::id)]

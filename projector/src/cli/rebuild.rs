@@ -1,25 +1,25 @@
-//! Builds a read model anew, and what else operators do to its generations. Each order is recorded in the log before
-//! it is carried out, so that one that could not be recorded changes nothing.
+//! Builds a read model anew, and shows how far it is.
 
 use std::io::IsTerminal;
+use std::num::NonZeroU8;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::value_parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use serde_json::json;
 use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
 use tidemark_platform::Config;
 use tidemark_read_models::building::{self, Build};
 use tidemark_read_models::folds;
+use uuid::Uuid;
 
-use super::command_api::CommandApi;
+use super::generations::{Generations, record};
 use super::postgres::connect;
-use super::{Error, Generations, Rebuild, print};
+use super::{Error, arguments, print};
 use crate::projecting::shards;
 use crate::rebuilding::progress::{self, BuildProgress};
-use crate::sharing::snapshot::Snapshot;
 
 /// The pause before the progress is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -30,6 +30,32 @@ const EXIT_UNDECIDED: u8 = 4;
 
 /// The exit code if another command has cancelled the build.
 const EXIT_CANCELLED: u8 = 1;
+
+/// What is built, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Rebuild {
+    #[command(flatten)]
+    pub(super) order: Generations,
+    /// Make only this row anew, from all of its events, and put that on record; needs a service that may
+    /// `request_repair`
+    #[arg(long, value_name = "ID", value_parser = arguments::id, conflicts_with_all = ["shards", "throttle", "expect_changes", "dry_run"])]
+    pub(super) row: Option<Uuid>,
+    /// Into how many shards the new generation is divided, in place of `projection.shards`
+    #[arg(long)]
+    pub(super) shards: Option<NonZeroU8>,
+    /// How many events of the log each shard applies in a second at most while it is built
+    #[arg(long, value_name = "EVENTS_PER_SECOND", value_parser = value_parser!(i32).range(1..))]
+    pub(super) throttle: Option<i32>,
+    /// Let the new generation serve also if its rows are different
+    #[arg(long)]
+    pub(super) expect_changes: bool,
+    /// Only compare the new generation with the one that serves, and drop it
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Do not wait until the new generation serves
+    #[arg(long)]
+    pub(super) detach: bool,
+}
 
 /// Begins a build, and shows its progress until the new generation serves.
 pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitCode, Error> {
@@ -47,7 +73,7 @@ pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitC
     if fold_version > serving && !arguments.expect_changes {
         return Err(Error::OtherFold);
     }
-    record(config, Order::Build, &arguments.order).await?;
+    record(config, Order::Build, &arguments.order, None).await?;
     let build = Build {
         fold_version,
         shards: arguments
@@ -70,61 +96,6 @@ pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitC
     follow(&pool, name, generation).await
 }
 
-/// Carries out another order.
-pub(super) async fn execute(
-    config: &Config,
-    order: Order,
-    arguments: Generations,
-) -> Result<ExitCode, Error> {
-    let pool = connect(config).await?;
-    let name = arguments.read_model.as_str();
-    fold_version(name)?;
-    let generation = match order {
-        Order::RollBack => progress::kept(&pool, name).await?.ok_or(Error::NoneKept)?,
-        Order::Build | Order::Pause | Order::Resume | Order::Cancel => {
-            progress::being_built(&pool, name)
-                .await?
-                .ok_or(Error::NoneBuilt)?
-        }
-    };
-    if order == Order::RollBack {
-        let snapshot = pool.with_timeout(Snapshot::read(&pool)).await?;
-        if !snapshot.is_followed(name, generation) {
-            return Err(Error::NotLevel);
-        }
-    }
-    record(config, order, &arguments).await?;
-    let carried_out = async {
-        match order {
-            Order::RollBack => {
-                let level_events = config.rebuild.level_events;
-                building::serve(&pool, (name, generation), level_events).await
-            }
-            Order::Cancel => building::drop(&pool, name, generation).await,
-            Order::Build | Order::Pause | Order::Resume => {
-                building::pause(&pool, name, generation, order == Order::Pause).await
-            }
-        }
-    };
-    if !pool.with_timeout(carried_out).await? {
-        return Err(match order {
-            Order::RollBack => Error::NotLevel,
-            Order::Build | Order::Pause | Order::Resume | Order::Cancel => Error::Changed,
-        });
-    }
-    print(&match order {
-        Order::RollBack => format!("Generation {generation} of `{name}` serves again."),
-        Order::Cancel => format!(
-            "The build of generation {generation} of `{name}` is cancelled. A projector deletes what was built."
-        ),
-        Order::Pause => format!("The build of generation {generation} of `{name}` is paused."),
-        Order::Build | Order::Resume => {
-            format!("The build of generation {generation} of `{name}` goes on.")
-        }
-    });
-    Ok(ExitCode::SUCCESS)
-}
-
 /// The version of this build's fold of a read model.
 pub(super) fn fold_version(read_model: &str) -> Result<i32, Error> {
     let folds = folds();
@@ -133,18 +104,6 @@ pub(super) fn fold_version(read_model: &str) -> Result<i32, Error> {
         let names: Vec<_> = folds.iter().map(|(name, _)| *name).collect();
         Error::UnknownReadModel(read_model.to_owned(), names.join(", "))
     })
-}
-
-async fn record(config: &Config, order: Order, arguments: &Generations) -> Result<(), Error> {
-    let body = json!({
-        "read_model": arguments.read_model,
-        "order": order,
-        "reason": arguments.reason,
-    });
-    CommandApi::new(config)?
-        .record("/v1/rebuilds", &body)
-        .await
-        .map(drop)
 }
 
 /// A line of JSON that shows the progress.
@@ -160,13 +119,23 @@ struct Line<'a> {
     outcome: Option<&'a str>,
 }
 
-/// Shows the progress until the generation serves, does not, or is dropped.
+/// Shows the progress until the generation serves, does not, or is dropped. Whenever no projector can build it any more, it
+/// says so, and goes on waiting for one.
 async fn follow(pool: &TimedPool, read_model: &str, generation: i32) -> Result<ExitCode, Error> {
     let is_terminal = std::io::stderr().is_terminal();
     let bar = bar(read_model, generation, is_terminal);
+    let mut could_run = true;
     loop {
         let found = progress::of_generation(pool, read_model, generation).await?;
         let progress = found.ok_or(Error::Changed)?;
+        let can_run = progress.can_run || progress.state != "building" || progress.paused;
+        if could_run && !can_run {
+            let hint = format!(
+                "tidemark-projector: no running projector can build generation {generation} of `{read_model}`; it waits for one"
+            );
+            bar.suspend(|| eprintln!("{hint}"));
+        }
+        could_run = can_run;
         show(&bar, &progress);
         let end = end(read_model, &progress);
         let outcome = end.as_ref().map(|(_, text)| text.as_str());
@@ -254,6 +223,7 @@ fn show(bar: &ProgressBar, progress: &BuildProgress) {
         match (&progress.blocked, progress.paused, progress.parked) {
             (Some(reason), ..) => format!("blocked: {reason}"),
             (None, true, _) => "paused".to_owned(),
+            (None, false, _) if !progress.can_run => "waits for a projector".to_owned(),
             (None, false, 0) => String::new(),
             (None, false, parked) => format!("waits: {parked} rows are parked"),
         },

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::command_api::CommandApi;
 use super::postgres::connect;
-use super::rebuild::fold_version;
-use super::{Error, Rebuild, print};
+use super::rebuild::{Rebuild, fold_version};
+use super::{Error, print};
 use crate::projecting::made_row::{EVENTS_MAX, Events, made_row};
 
 /// The pause before it is looked again whether the row is made.
@@ -67,9 +67,7 @@ async fn check(pool: &TimedPool, read_model: &str, row: Uuid) -> Result<bool, Er
     if parked.is_some() {
         return Err(Error::Parked);
     }
-    let skipped = pool
-        .read(|| skipped_in_row(pool, read_model, row))
-        .await?;
+    let skipped = pool.read(|| skipped_in_row(pool, read_model, row)).await?;
     let made = for_each_read_model!(is_made(read_model, &log, row, &skipped).await?);
     let is_made = made.into_iter().flatten().next();
     let is_made = is_made.unwrap_or(Ok(false)).map_err(Error::Unmakeable)?;

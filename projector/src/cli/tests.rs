@@ -1,8 +1,9 @@
 //! What the tool says of itself.
 
 use clap::{Command, CommandFactory, Parser};
-use clap_complete::{Shell, generate};
+use clap_complete::Shell;
 
+use super::completions::script;
 use super::{Cli, NAME};
 
 /// Every command that does something, without those that only group others.
@@ -40,11 +41,46 @@ fn every_command_shows_an_example_that_it_takes() {
 #[test]
 fn shells_complete_every_command() {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let mut script = Vec::new();
-        generate(shell, &mut Cli::command(), NAME, &mut script);
-        let script = String::from_utf8(script).unwrap();
+        let script = String::from_utf8(script(shell)).unwrap();
         for command in commands(&Cli::command()) {
             assert!(script.contains(command.get_name()), "{shell}: {command}");
+        }
+    }
+}
+
+#[test]
+fn shells_complete_the_names_of_read_models_and_others_are_taken() {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let script = String::from_utf8(script(shell)).unwrap();
+        for (read_model, _) in tidemark_read_models::folds() {
+            assert!(script.contains(read_model), "{shell}: {read_model}");
+        }
+    }
+    let of_another_build = [NAME, "pause", "of_another_build", "--reason", "why"];
+    assert!(Cli::try_parse_from(of_another_build).is_ok());
+}
+
+/// The settings without which a command cannot do anything, but for those that show only what the tool itself knows.
+#[test]
+fn every_command_says_which_settings_it_needs() {
+    let without = ["completions"];
+    for command in Cli::command().get_subcommands() {
+        let groups = command.has_subcommands();
+        let group = command
+            .get_long_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let parts: Vec<_> = if groups {
+            command.get_subcommands().collect()
+        } else {
+            vec![command]
+        };
+        for command in parts {
+            let name = command.get_name();
+            let about = command.get_long_about().map(ToString::to_string);
+            let about = format!("{group} {}", about.unwrap_or_default());
+            let is_said = about.contains("TIDEMARK_") || about.contains("same settings as");
+            assert!(is_said || without.contains(&name), "{name}: {about}");
         }
     }
 }

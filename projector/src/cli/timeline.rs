@@ -18,6 +18,8 @@ use super::{Error, print};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List them, the present one first
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(after_help = "Example: tidemark-projector timeline list --json")]
     List {
         /// Print JSON

@@ -17,6 +17,8 @@ pub(crate) struct BuildProgress {
     pub(crate) head: i64,
     /// Why a shard cannot go on, if one cannot.
     pub(crate) blocked: Option<String>,
+    /// Whether a projector is running that can build it.
+    pub(crate) can_run: bool,
     /// How many rows are parked in it and not in the one that serves. It does not serve as long as there are any.
     pub(crate) parked: i64,
     /// What the comparison with the serving generation found.
@@ -81,6 +83,13 @@ pub(crate) async fn of_generation(
                    coalesce(min(c.position), 0) as "position!",
                    h.position as "head!",
                    max(c.blocked) as blocked,
+                   exists (
+                       select
+                         from leases p
+                        where starts_with(p.name, 'projector:')
+                          and p.expires_at > clock_timestamp()
+                          and p.runs @> array[format('fold:%s:%s', $1::text, g.fold_version)]
+                   ) as "can_run!",
                    parked_beyond_serving($1, $2) as "parked!",
                    g.comparison
               from generations g
@@ -89,7 +98,7 @@ pub(crate) async fn of_generation(
              using (read_model, generation)
              where read_model = $1
                and generation = $2
-             group by g.generation, g.state, g.paused, h.position, g.comparison
+             group by g.generation, g.state, g.paused, g.fold_version, h.position, g.comparison
             "#,
             read_model,
             generation,
@@ -114,11 +123,11 @@ pub(crate) async fn being_built(pool: &TimedPool, read_model: &str) -> sqlx::Res
     pool.read(query).await
 }
 
-/// The generation that served before the one that serves now, if it is kept still.
+/// The generations that are kept, the one first that served last.
 ///
 /// # Errors
 /// If Postgres fails.
-pub(crate) async fn kept(pool: &TimedPool, read_model: &str) -> sqlx::Result<Option<i32>> {
+pub(crate) async fn kept(pool: &TimedPool, read_model: &str) -> sqlx::Result<Vec<i32>> {
     let query = || {
         sqlx::query_scalar!(
             r#"
@@ -127,11 +136,10 @@ pub(crate) async fn kept(pool: &TimedPool, read_model: &str) -> sqlx::Result<Opt
              where read_model = $1
                and state = 'kept'
              order by state_since desc
-             limit 1
             "#,
             read_model,
         )
-        .fetch_optional(&**pool)
+        .fetch_all(&**pool)
     };
     pool.read(query).await
 }

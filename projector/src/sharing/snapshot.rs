@@ -76,20 +76,6 @@ impl Snapshot {
         free.map(|task| &task.assignment)
     }
 
-    /// Whether projectors run all shards of a generation.
-    pub(crate) fn is_followed(&self, name: &str, number: i32) -> bool {
-        let of_generation = |task: &&Task| match &task.assignment {
-            Assignment::Shard {
-                read_model,
-                generation,
-                ..
-            } => read_model == name && generation.number == number,
-            Assignment::Reactor(_) => false,
-        };
-        let mut shards = self.tasks.iter().filter(of_generation);
-        shards.all(|task| task.holder.is_some())
-    }
-
     /// What no running projector can run, although it is needed.
     pub(crate) fn beyond_all(&self) -> impl Iterator<Item = &Assignment> {
         let beyond_all = |task: &&Task| !task.is_kept && self.able(task).next().is_none();

@@ -84,7 +84,10 @@ fn of_shard(shard: &Shard) -> Line<'_> {
     let rebuild = shard
         .shards_configured
         .map(|configured| format!("; {configured} shards are configured, which takes a rebuild"));
-    let generation = Some(&it.state).filter(|state| *state != "serving");
+    // What is being built says so already, unless something else is to be said first.
+    let is_said =
+        it.state == "serving" || (it.state == "building" && it.condition == Condition::Building);
+    let generation = Some(&it.state).filter(|_| !is_said);
     let generation = generation.map(|state| format!("; {state}"));
     let parked = (it.parked > 0).then(|| format!("; {} rows parked", it.parked));
     let details = [progress(it), generation, parked, rebuild];
