@@ -25,7 +25,7 @@ fn read_models_in_fish() -> String {
         let mut arguments = command.get_arguments();
         arguments.any(|argument| argument.get_id() == "read_model")
     };
-    let mut script = String::new();
+    let mut lines = Vec::new();
     for command in Cli::command().get_subcommands() {
         let under = format!(
             "__fish_tidemark_projector_using_subcommand {}",
@@ -39,8 +39,10 @@ fn read_models_in_fish() -> String {
         });
         let whole = Some(under.clone()).filter(|_| takes_one(&command));
         for condition in parts.chain(whole) {
-            script += &format!("complete -c {NAME} -n \"{condition}\" -f -a \"{names}\"\n");
+            lines.push(format!(
+                "complete -c {NAME} -n \"{condition}\" -f -a \"{names}\"\n"
+            ));
         }
     }
-    script
+    lines.concat()
 }

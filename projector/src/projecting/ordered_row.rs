@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidemark_events::operations::repair;
 use tidemark_events::{Event, Recorded};
 use tidemark_read_models::storage::{Ordered, ParkedKind, ParkedRow, Skip};
-use tidemark_read_models::{ReadModel, Shard};
+use tidemark_read_models::{ReadModel, RowOf, Shard};
 use uuid::Uuid;
 
 use super::fold::{Wanted, fold};
@@ -81,7 +81,7 @@ impl<M: ReadModel> Worker<M> {
             let after = events.split_off(before);
             fold::<M>(&mut self.rows, &mut self.parking, &self.skips, events);
             match order {
-                Order::MakeAnew(id) => self.make_anew_as_ordered(id, position).await?,
+                Order::MakeAnew(id) => self.make_anew(id, position).await?,
                 Order::TryAgain(id) => self.parking.order(Ordered { id, without: None }),
                 Order::Skip(skip) => self.skip(skip).await?,
             }
@@ -113,8 +113,21 @@ impl<M: ReadModel> Worker<M> {
         if has_left_out {
             return self.touch(id, ordered_at).await;
         }
-        tracing::info!(read_model = M::NAME, row = %id, position, "an event is taken out of a row");
-        self.make_anew(id, ordered_at, None).await
+        let made = match M::ROW_OF {
+            RowOf::Stream | RowOf::Event => self.made_anew(id, ordered_at).await?,
+            RowOf::Data => Err("its events are in many streams".to_owned()),
+        };
+        match made {
+            Ok(row) => self.rows.change(id, row, ordered_at, 0),
+            // What takes longer than a page may, is done when parked rows are tried.
+            Err(reason) => self.parking.park(ParkedRow {
+                id,
+                kind: ParkedKind::Row,
+                position: ordered_at,
+                reason: format!("it has the event at {position}, which is skipped: {reason}"),
+            }),
+        }
+        Ok(())
     }
 
     /// Notes an event that leaves a row as it is.
@@ -144,35 +157,15 @@ impl<M: ReadModel> Worker<M> {
         Ok(())
     }
 
-    /// Makes a row anew that an operator wants to have made anew, unless it is parked.
-    async fn make_anew_as_ordered(
-        &mut self,
-        id: Uuid,
-        position: i64,
-    ) -> Result<(), SubscriberError> {
-        if self.parking.contains(id) {
-            let reason = "it is parked";
-            tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row cannot be made anew");
-            return Ok(());
-        }
-        self.make_anew(id, position, Some(EVENTS_MAX)).await
-    }
-
-    /// Puts a row that is made of all of its events before `position` in the place of the one that there is, without those
-    /// that operators have skipped. If it cannot be made, the row stays as it is.
-    async fn make_anew(
-        &mut self,
-        id: Uuid,
-        position: i64,
-        max: Option<i64>,
-    ) -> Result<(), SubscriberError> {
-        let without = self.skips.in_row(id, position);
-        let events = Events {
-            before: position,
-            without: &without,
-            max,
+    /// Puts a row that is made anew in the place of the one that there is. If it cannot be made, or is parked, the row stays
+    /// as it is.
+    async fn make_anew(&mut self, id: Uuid, position: i64) -> Result<(), SubscriberError> {
+        let made = if self.parking.contains(id) {
+            Err("it is parked".to_owned())
+        } else {
+            self.made_anew(id, position).await?
         };
-        match made_row::<M>(&self.log, id, events).await? {
+        match made {
             Ok(row) => {
                 tracing::info!(read_model = M::NAME, row = %id, position, "a row is made anew");
                 self.rows.change(id, row, position, 0);
@@ -182,5 +175,20 @@ impl<M: ReadModel> Worker<M> {
             }
         }
         Ok(())
+    }
+
+    /// The row that is made of all of its events before `position`, without those that operators have skipped, or why it
+    /// cannot be made while others wait.
+    async fn made_anew(
+        &self,
+        id: Uuid,
+        position: i64,
+    ) -> Result<Result<Option<M::Row>, String>, SubscriberError> {
+        let events = Events {
+            before: position,
+            without: &self.skips.in_row(id, position),
+            max: Some(EVENTS_MAX),
+        };
+        Ok(made_row::<M>(&self.log, id, events).await?)
     }
 }

@@ -123,8 +123,7 @@ fn next_row<M: ReadModel>(
         Ok(Some(input)) if catch_panic("fold", || M::keys(&input))?.contains(&id) => {
             fold_row::<M>(id, row, &input)
         }
-        Ok(Some(_)) => Ok(row),
-        Ok(None) => Ok(row),
+        Ok(Some(_) | None) => Ok(row),
         Err(error) => Err(error.to_string()),
     }
 }

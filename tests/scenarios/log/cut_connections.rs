@@ -71,10 +71,10 @@ async fn open_all(app: &App, document: &str) {
     let unlocking = async {
         eventually("all connections to be used", || async {
             let waiting: i64 = sqlx::query_scalar(
-                "select count(*) from pg_stat_activity
-                  where datname = current_database()
-                    and usename = 'tidemark_read'
-                    and wait_event_type = 'Lock'",
+                "select count(distinct pid)
+                   from pg_locks
+                  where relation = 'category_rows'::regclass
+                    and not granted",
             )
             .fetch_one(&app.database.pool)
             .await

@@ -47,10 +47,10 @@ async fn a_rebuild_says_at_once_that_no_projector_can_build_it_and_waits() {
     assert_eq!(errors.matches(hint).count(), 1, "{errors}");
 
     let _projector = app.another_projector().await;
-    let rebuilt = eventually("the generation to serve", || async {
+    eventually("the generation to serve", || async {
         (generations(&app, "category").await == states(&["kept", "serving"])).then_some(())
-    });
-    rebuilt.await;
+    })
+    .await;
     let again = order(&app, &["rebuild", "category"]).await;
     assert!(again.status.success(), "{again:?}");
     assert_eq!(String::from_utf8(again.stderr).unwrap(), "");
