@@ -43,3 +43,13 @@ impl TypedValueParser for ReadModelName {
         Some(Box::new(names))
     }
 }
+
+/// The version of this build's fold of a read model.
+pub(super) fn fold_version(read_model: &str) -> Result<i32, super::Error> {
+    let folds = folds();
+    let mut found = folds.iter().filter(|(name, _)| *name == read_model);
+    found.next().map(|(_, version)| *version).ok_or_else(|| {
+        let names: Vec<_> = folds.iter().map(|(name, _)| *name).collect();
+        super::Error::UnknownReadModel(read_model.to_owned(), names.join(", "))
+    })
+}

@@ -11,9 +11,9 @@ use tidemark_platform::Config;
 use tidemark_read_models::building;
 use tidemark_read_models::operations::shards;
 
+use super::arguments::fold_version;
 use super::command_api::CommandApi;
 use super::postgres::connect;
-use super::rebuild::fold_version;
 use super::{Error, arguments, print};
 use crate::rebuilding::progress;
 

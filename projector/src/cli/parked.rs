@@ -11,9 +11,9 @@ use tidemark_read_models::operations::parked;
 use tidemark_read_models::operations::parked::ParkedRow;
 use uuid::Uuid;
 
+use super::arguments::fold_version;
 use super::command_api::CommandApi;
 use super::postgres::connect;
-use super::rebuild::fold_version;
 use super::{Error, arguments, print, print_lines};
 
 /// What is done about parked rows.

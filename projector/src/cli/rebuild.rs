@@ -12,9 +12,9 @@ use tidemark_event_store::TimedPool;
 use tidemark_events::operations::rebuild::Order;
 use tidemark_platform::Config;
 use tidemark_read_models::building::{self, Build};
-use tidemark_read_models::folds;
 use uuid::Uuid;
 
+use super::arguments::fold_version;
 use super::generations::{Generations, record};
 use super::postgres::connect;
 use super::{Error, arguments, print};
@@ -94,16 +94,6 @@ pub(super) async fn rebuild(config: &Config, arguments: Rebuild) -> Result<ExitC
         return Ok(ExitCode::SUCCESS);
     }
     follow(&pool, name, generation).await
-}
-
-/// The version of this build's fold of a read model.
-pub(super) fn fold_version(read_model: &str) -> Result<i32, Error> {
-    let folds = folds();
-    let mut found = folds.iter().filter(|(name, _)| *name == read_model);
-    found.next().map(|(_, version)| *version).ok_or_else(|| {
-        let names: Vec<_> = folds.iter().map(|(name, _)| *name).collect();
-        Error::UnknownReadModel(read_model.to_owned(), names.join(", "))
-    })
 }
 
 /// A line of JSON that shows the progress.

@@ -13,9 +13,10 @@ use tidemark_read_models::storage::skipped_in_row;
 use tidemark_read_models::{ReadModel, RowOf, for_each_read_model};
 use uuid::Uuid;
 
+use super::arguments::fold_version;
 use super::command_api::CommandApi;
 use super::postgres::connect;
-use super::rebuild::{Rebuild, fold_version};
+use super::rebuild::Rebuild;
 use super::{Error, print};
 use crate::projecting::made_row::{EVENTS_MAX, Events, made_row};
 

@@ -46,7 +46,7 @@ pub struct PartitionStatus {
     #[schema(example = "tidemark.auction")]
     pub topic: String,
     /// The number of the partition within its topic.
-    #[schema(minimum = 0, example = 0)]
+    #[schema(minimum = 0, maximum = 2_147_483_647, example = 0)]
     pub partition: i32,
     /// The position of the last event that Kafka has acknowledged; 0 before the first.
     #[schema(minimum = 0, example = 4_711)]

@@ -48,6 +48,12 @@ struct NewRebuild {
     operation_id = "order_rebuild",
     tag = "services",
     security(("service" = [])),
+    request_body(content = NewRebuild, example = json!({
+        "read_model": "auction",
+        "order": "drop",
+        "generation": 1,
+        "reason": "the disk is full"
+    })),
     responses((status = 201, body = AcceptedBody), RefusalsOf<Record>)
 )]
 async fn order(
