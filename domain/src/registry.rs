@@ -67,6 +67,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Media => state::<media::media::Media>(),
         Aggregate::MediaAccount => state::<media::media_account::MediaAccount>(),
         Aggregate::Message => state::<crate::messaging::message::Message>(),
+        Aggregate::ContactPoint => state::<crate::messaging::contact_point::ContactPoint>(),
         Aggregate::Notification => state::<crate::messaging::notification::Notification>(),
         Aggregate::Preferences => state::<crate::messaging::preferences::Preferences>(),
         Aggregate::Task => state::<crate::tasks::task::Task>(),

@@ -18,7 +18,7 @@ use moka::future::Cache;
 use rand::Rng;
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
-use tidemark_events::{KeyedHash, Sealed, UserId};
+use tidemark_events::{EmailAddress, KeyedHash, Sealed, UserId};
 
 use crate::TimedPool;
 
@@ -63,6 +63,12 @@ impl LookupKey {
     #[must_use]
     pub fn hash(&self, domain: &str, value: &str) -> KeyedHash {
         KeyedHash(hex::encode(self.mac(domain, value.as_bytes())))
+    }
+
+    /// The keyed hash of an e-mail address, which all spellings of one mailbox have in common.
+    #[must_use]
+    pub fn hash_of_email(&self, address: &str) -> KeyedHash {
+        self.hash("email", &EmailAddress::normalise(address))
     }
 
     /// The HMAC-SHA-256 of a value, which is what [`Self::hash`] writes as text.

@@ -63,6 +63,8 @@ aggregates! {
     MediaAccount(media::media_account, MediaAccountId) = "media_account", Internal;
     /// A message: what one person is told over one channel.
     Message(messaging::message, MessageId) = "message", Public;
+    /// A contact point: an address that messages are for, and for how long none are sent to it.
+    ContactPoint(messaging::contact_point, ContactPointId) = "contact_point", Public;
     /// A notification: what a user is told once, by the channels that the user wants.
     Notification(messaging::notification, NotificationId) = "notification", Public;
     /// The preferences of a user: by which channels the user wants to be notified of what.

@@ -1,6 +1,7 @@
 //! Events about what people are told, and whether it reached them.
 
 pub mod channels;
+pub mod contact_point;
 pub mod message;
 pub mod notification;
 pub mod preferences;

@@ -10,10 +10,10 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 use crate::{
-    Actor, Amount, AuctionId, CategoryId, CredentialId, Currency, Event, ForkId, KeyedHash,
-    MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId, PreferencesId, Price,
-    ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId, Sealed,
-    SessionId, Stored, TaskId, TaskRunId, Timestamp, UserId, Value,
+    Actor, Amount, AuctionId, CategoryId, ContactPointId, CredentialId, Currency, Event, ForkId,
+    KeyedHash, MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId, PreferencesId,
+    Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId,
+    Sealed, SessionId, Stored, TaskId, TaskRunId, Timestamp, UserId, Value,
 };
 
 pub use crate::all_samples as all;
@@ -77,6 +77,12 @@ pub const MEDIA_ACCOUNT: MediaAccountId = MediaAccountId::of(SELLER);
 
 /// The message in the samples.
 pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));
+
+/// The message in the samples that is not sent.
+pub const UNSENT_MESSAGE: MessageId = MessageId(Uuid::from_u128(0x23));
+
+/// The contact point in the samples.
+pub const CONTACT_POINT: ContactPointId = ContactPointId(Uuid::from_u128(0x24));
 
 /// The notification in the samples.
 pub const NOTIFICATION: NotificationId = NotificationId(Uuid::from_u128(0x21));

@@ -140,6 +140,7 @@ fn events_of_builds_before_are_read() {
         ("auction.scheduled", "latest_end_at"),
         ("auction.bid_placed", "outbid_id"),
         ("auction.closed", "runners_up"),
+        ("message.requested", "to_hash"),
     ] {
         let encoded = samples::all().into_iter().map(|it| it.encode().unwrap());
         let encoded = { encoded }.find(|it| it.event_type == event_type).unwrap();

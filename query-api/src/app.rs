@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
-use tidemark_event_store::{Log, SubjectKeys, TimedPool};
+use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::config::required;
 use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::pagination::Cursors;
@@ -51,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) media_cached_s: u32,
     /// Opens sealed personal data.
     pub(crate) subject_keys: SubjectKeys,
+    /// Makes the keyed hashes by which addresses are looked up.
+    pub(crate) lookup_key: LookupKey,
     /// Signs and reads the cursors of pages.
     pub(crate) cursors: Cursors,
     /// The clients that follow auctions.
@@ -88,7 +90,6 @@ impl App {
         reader: &Reader,
     ) -> Result<Self, StartError> {
         let limits = config.query.clone();
-        required(&config.sealing.lookup_key, "sealing.lookup_key")?;
         let checkpoints = watcher.checkpoints();
         let wait = Duration::from_millis(limits.wait_ms);
         Ok(Self(Arc::new(Parts {
@@ -98,6 +99,7 @@ impl App {
             media: MediaStore::from_config(config)?,
             media_cached_s: config.media.cached_s,
             subject_keys: subject_keys(config, pools.documents.clone())?,
+            lookup_key: lookup_key(config)?,
             cursors: Cursors::new(&config.sealing.lookup_key),
             followers: watcher.followers(),
             reading_recorder: ReadingRecorder::new(config)?,
@@ -166,6 +168,12 @@ impl App {
     pub(crate) fn limit(&self, asked: Option<i64>) -> Result<i64, Error> {
         Ok(pagination::limit(asked, &self.limits)?)
     }
+}
+
+fn lookup_key(config: &Config) -> Result<LookupKey, StartError> {
+    let key = required(&config.sealing.lookup_key, "sealing.lookup_key")?;
+    let key = STANDARD.decode(key).map_err(|_| StartError::LookupKey)?;
+    LookupKey::new(key).map_err(|_| StartError::LookupKey)
 }
 
 fn subject_keys(config: &Config, pool: TimedPool) -> Result<SubjectKeys, StartError> {

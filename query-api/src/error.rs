@@ -195,6 +195,15 @@ pub(crate) fn malformed_last_event_id() -> Problem {
     )
 }
 
+/// `Email-Address` is none.
+pub(crate) fn malformed_address() -> Problem {
+    let detail = "Email-Address must be one e-mail address, such as ada@example.com.";
+    Problem::bad_request("invalid_email_address", detail).explained(
+        "The header `Email-Address` is not one e-mail address.",
+        "Send one address, or leave the header out.",
+    )
+}
+
 /// A reading of history cannot be put on record.
 fn not_recorded() -> Problem {
     let detail = "Every reading of history is recorded first, and this is not possible right now.";

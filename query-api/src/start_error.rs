@@ -15,6 +15,9 @@ pub enum StartError {
     /// `sealing.master_key` is wrong.
     #[error("sealing.master_key must be base64 of 32 bytes")]
     SealingKey,
+    /// `sealing.lookup_key` is wrong.
+    #[error("sealing.lookup_key must be base64 of 32 bytes")]
+    LookupKey,
     /// The URL of Postgres is not valid.
     #[error("Postgres: {0}")]
     Database(#[from] sqlx::Error),

@@ -2,7 +2,11 @@
 //! not by Postgres, which would read the document once for each of them.
 
 use chrono::{DateTime, TimeZone, Utc};
+use tidemark_events::KeyedHash;
 use uuid::Uuid;
+
+/// The length of a keyed hash.
+const HASH_CHARS: usize = 64;
 
 /// A column of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,18 @@ impl Column {
         let shown = |text: &str| text.replace('\0', "\u{fffd}");
         let value = Value::Text(value.into().map(shown));
         Self { name, value }
+    }
+
+    /// A column of keyed hashes. An index takes no text of any length, so that it is cut off after as many characters as these
+    /// have.
+    #[must_use]
+    pub fn hash<'a>(name: &'static str, value: impl Into<Option<&'a KeyedHash>>) -> Self {
+        let hash = value.into().map(|hash| hash.0.as_str());
+        let cut = |text: &'a str| match text.char_indices().nth(HASH_CHARS) {
+            Some((end, _)) => &text[..end],
+            None => text,
+        };
+        Self::text(name, hash.map(cut))
     }
 
     /// A column of moments. Postgres knows none before 4713 BC, which is in the place of earlier ones.

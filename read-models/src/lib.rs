@@ -44,6 +44,7 @@ macro_rules! for_each_read_model {
             $name::<$crate::market::auction::Auction> $($call)+,
             $name::<$crate::market::bid::Bid> $($call)+,
             $name::<$crate::market::category::Category> $($call)+,
+            $name::<$crate::messaging::delivery::Delivery> $($call)+,
             $name::<$crate::audit::history::History> $($call)+,
             $name::<$crate::media::media::Media> $($call)+,
             $name::<$crate::messaging::inbox::Inbox> $($call)+,
@@ -51,6 +52,7 @@ macro_rules! for_each_read_model {
             $name::<$crate::messaging::preferences::Preferences> $($call)+,
             $name::<$crate::market::product::Product> $($call)+,
             $name::<$crate::identity::profile::Profile> $($call)+,
+            $name::<$crate::messaging::suppression::Suppression> $($call)+,
             $name::<$crate::tasks::task::Task> $($call)+,
             $name::<$crate::tasks::task_run::TaskRun> $($call)+,
         ], $name $($call)+)

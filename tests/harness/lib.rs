@@ -22,6 +22,7 @@ mod description;
 pub mod mail_server;
 pub mod many_rows;
 pub mod market;
+pub mod messages;
 mod metrics;
 pub mod object_store;
 pub mod people;

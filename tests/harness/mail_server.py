@@ -2,6 +2,8 @@
 
 busy   450 to RCPT, as a server that is overloaded
 gone   550 to RCPT, as a server that knows no such recipient
+full   552 to RCPT, as a server whose recipient has no space left
+policy 554 to RCPT, as a server that wants no mails from here
 silent no answer after the final dot
 drops  the connection ends after the final dot
 
@@ -23,6 +25,10 @@ class Handler:
             return f"450 4.2.1 <{address}> try again later"
         if address.startswith("gone"):
             return f"550 5.1.1 <{address}> no such recipient"
+        if address.startswith("full"):
+            return f"552 5.2.2 <{address}> has no space left"
+        if address.startswith("policy"):
+            return f"554 5.7.1 <{address}> is not for you"
         envelope.rcpt_tos.append(address)
         return "250 recipient ok"
 

@@ -1,11 +1,17 @@
 //! Very many auctions, and a fifth as many rows of other read models that have lists, without the events that would make
 //! them.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use sqlx::{AssertSqlSafe, PgPool};
+use tidemark_event_store::LookupKey;
 use uuid::Uuid;
 
 use crate::App;
+
+/// The address that half of all messages are for.
+pub const BUSY_ADDRESS: &str = "busy@tidemark.example";
 
 /// The number of the category above all others.
 const ROOT: i64 = 1_000;
@@ -69,6 +75,23 @@ const MAKE_NOTIFICATIONS: &str = "
                'id', numbered('7', n),
                'user_id', case when n % 5003 < 3 then '{user}' else numbered('d', n % 5003) end,
                'status', case n % 3 when 0 then 'unread' when 1 then 'read' else 'archived' end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+/// Of each 5,003, one is the user's, and one address gets every second message.
+const MAKE_DELIVERIES: &str = "
+    select 1, numbered('6', n)::uuid, json_build_object(
+               'id', numbered('6', n),
+               'address_hash', case when n % 2 = 0 then '{address}' else n::text end,
+               'user_id', case when n % 5003 = 1 then '{user}' else numbered('d', n % 5003) end,
+               'status', case n % 5000 when 0 then 'bounced' else 'accepted' end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+const MAKE_SUPPRESSIONS: &str = "
+    select 1, numbered('5', n)::uuid, json_build_object(
+               'id', numbered('5', n),
+               'address_hash', case when n = 7 then '{address}' else n::text end
            ), n
       from generate_series(1::bigint, {rows}) n";
 
@@ -143,8 +166,14 @@ fn numbered(kind: char, number: i64) -> Uuid {
 }
 
 /// Fills the read models with so many auctions, of which `user` has a share.
+///
+/// # Panics
+/// If the settings lack the lookup key.
 pub async fn fill(app: &App, user: Uuid, auctions: i64) {
     let others = auctions / 5;
+    let key = STANDARD.decode(app.settings.get("TIDEMARK_SEALING__LOOKUP_KEY"));
+    let lookup_key = LookupKey::new(key.unwrap()).unwrap();
+    let address_hash = lookup_key.hash_of_email(BUSY_ADDRESS).0;
     let pool = &app.database.pool;
     run(pool, FUNCTIONS.to_owned()).await;
     let tables = [
@@ -153,12 +182,15 @@ pub async fn fill(app: &App, user: Uuid, auctions: i64) {
         ("bid_rows", others, MAKE_BIDS),
         ("history_rows", others, MAKE_HISTORY),
         ("notification_rows", others, MAKE_NOTIFICATIONS),
+        ("delivery_rows", others, MAKE_DELIVERIES),
+        ("suppression_rows", others, MAKE_SUPPRESSIONS),
         ("task_rows", others, MAKE_TASKS),
         ("task_run_rows", others, MAKE_TASK_RUNS),
         ("category_rows", ROOT, MAKE_CATEGORIES),
     ];
     join_all(tables.map(|(table, rows, made)| {
         let made = made.replace("{user}", &user.to_string());
+        let made = made.replace("{address}", &address_hash);
         run(
             pool,
             filling(table, &made.replace("{rows}", &rows.to_string())),

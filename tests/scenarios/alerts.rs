@@ -2,6 +2,7 @@
 
 mod commands;
 mod lag;
+mod mails;
 mod queries;
 mod read_models;
 mod relay;

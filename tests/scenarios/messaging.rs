@@ -1,8 +1,9 @@
 //! The scenarios of the context `messaging`, and its routes.
 
-mod mail;
+pub(crate) mod mail;
 mod notifications;
 mod roles;
 mod routes;
+mod suppressions;
 
 pub(crate) use routes::routes;

@@ -27,6 +27,7 @@ use crate::error::Error;
         (name = "categories", description = "Admins keep the tree that products are filed under."),
         (name = "media", description = "Users upload pictures, which what they belong to shows."),
         (name = "notifications", description = "Users read notifications, and choose how they are notified."),
+        (name = "operations", description = "Operators let messages be sent again that something had stopped."),
         (name = "products", description = "Sellers describe and list what they want to sell."),
         (name = "services", description = "What only other parts of Tidemark may send. A service authenticates \
                                           by a secret of the configuration."),

@@ -20,6 +20,8 @@ pub enum ClaimScope {
     FirstAdmin,
     /// Of the notifications that tell one user of the same, the last one holds it.
     Notification,
+    /// The keyed hash of a normalised e-mail address belongs to the contact point that knows how mails fare there.
+    ContactPoint,
 }
 
 impl ClaimScope {
@@ -34,6 +36,7 @@ impl ClaimScope {
             Self::TaskPlace => "task_place",
             Self::FirstAdmin => "first_admin",
             Self::Notification => "notification",
+            Self::ContactPoint => "contact_point",
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::{Event, Role};
-use tidemark_events::{CredentialId, Sealed};
+use tidemark_events::{CredentialId, KeyedHash, Sealed};
 
 pub use error::Error;
 pub use register::{CreateFirstAdmin, Register};
@@ -24,6 +24,8 @@ use crate::AggregateState;
 pub struct Contact {
     /// The e-mail address, sealed as `email`.
     pub email: Sealed,
+    /// The keyed hash of the normalised e-mail address.
+    pub email_hash: KeyedHash,
     /// The name that others see, sealed as `display_name`.
     pub display_name: Sealed,
 }
@@ -60,7 +62,7 @@ impl AggregateState for User {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 2;
+    const STATE_VERSION: i16 = 3;
 
     fn evolve(&mut self, event: &Event) {
         match (self, event) {
@@ -69,6 +71,7 @@ impl AggregateState for User {
                 Event::Registered {
                     credential_id,
                     email,
+                    email_hash,
                     display_name,
                     ..
                 },
@@ -78,6 +81,7 @@ impl AggregateState for User {
                     roles: BTreeSet::from([Role::Buyer]),
                     contact: Contact {
                         email: email.clone(),
+                        email_hash: email_hash.clone(),
                         display_name: display_name.clone(),
                     },
                 };
@@ -97,8 +101,8 @@ impl AggregateState for User {
             Self::None => 0,
             Self::Registered { roles, contact, .. } => {
                 let sealed = |value: &Sealed| value.nonce.len() + value.ciphertext.len();
-                let contact = sealed(&contact.email) + sealed(&contact.display_name);
-                roles.len() * size_of::<Role>() + contact
+                let sealed = sealed(&contact.email) + sealed(&contact.display_name);
+                roles.len() * size_of::<Role>() + sealed + contact.email_hash.0.len()
             }
         }
     }

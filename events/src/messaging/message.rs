@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::messaging::channels::Category;
 use crate::messaging::notification::Subject;
-use crate::{EventField, Line, Moment, NotificationId, Sealed, Stored, UserId};
+use crate::{EventField, KeyedHash, Line, Moment, NotificationId, Sealed, Stored, UserId};
 
 id! {
     /// The id of a message. The time in it is the one that the message bears.
@@ -41,6 +41,16 @@ pub enum Template {
 
 impl EventField for Template {}
 
+/// Why a message is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Suppression {
+    /// Nothing is sent to the address now.
+    Address,
+}
+
+impl EventField for Suppression {}
+
 /// How the sending of a message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -73,10 +83,26 @@ events! {
             template: Template,
             /// The address, sealed as `email`.
             to: Sealed,
+            /// The keyed hash of the normalised address. Builds before did not write it.
+            to_hash: Option<KeyedHash>,
             /// The name of the user, sealed as `display_name`.
             name: Sealed,
             /// After this time it is of no use, and is not sent.
             not_after: Stored<Moment>,
+        },
+        /// A message would have been sent, and is not.
+        #[serde(rename = "message.suppressed")]
+        Suppressed {
+            /// The message.
+            message_id: MessageId,
+            /// The user whom it would have been for.
+            user_id: UserId,
+            /// What it would have said.
+            template: Template,
+            /// The keyed hash of the normalised address.
+            to_hash: KeyedHash,
+            /// Why it is not sent.
+            reason: Suppression,
         },
         /// The sending of the message has ended.
         #[serde(rename = "message.ended")]
@@ -94,7 +120,7 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{MESSAGE, SELLER, moment, sealed, stored};
+    use crate::samples::{MESSAGE, SELLER, UNSENT_MESSAGE, hash, moment, sealed, stored};
 
     vec![
         Event::Requested {
@@ -102,6 +128,7 @@ pub(crate) fn samples() -> Vec<Event> {
             user_id: SELLER,
             template: Template::Welcome,
             to: sealed("ZW1haWw"),
+            to_hash: Some(hash("a")),
             name: sealed("bmFtZQ"),
             not_after: moment(86_400).into(),
         },
@@ -109,6 +136,13 @@ pub(crate) fn samples() -> Vec<Event> {
             message_id: MESSAGE,
             outcome: Outcome::Accepted,
             status: Some(stored("250 2.0.0")),
+        },
+        Event::Suppressed {
+            message_id: UNSENT_MESSAGE,
+            user_id: SELLER,
+            template: Template::Welcome,
+            to_hash: hash("a"),
+            reason: Suppression::Address,
         },
     ]
 }

@@ -2,6 +2,7 @@
 
 use garde::rules::email::parse_email;
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization;
 
 /// The longest address that SMTP carries, in bytes (RFC 5321, section 4.5.3.1.3).
 const BYTES_MAX: usize = 254;
@@ -31,6 +32,12 @@ impl EmailAddress {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// An address in the form that is hashed and looked up: two spellings of one mailbox give one text.
+    #[must_use]
+    pub fn normalise(address: &str) -> String {
+        address.nfkc().collect::<String>().to_lowercase()
     }
 }
 

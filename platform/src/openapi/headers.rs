@@ -78,6 +78,14 @@ impl Header {
         example: "1.4711",
         kind: Kind::Text,
     };
+    /// Whose messages an operator looks for.
+    pub const EMAIL_ADDRESS: Self = Self {
+        name: "Email-Address",
+        description: "Only what is of this e-mail address. It is a header because addresses of pages are logged and kept, \
+                      and a header is not.",
+        example: "ada@example.com",
+        kind: Kind::Text,
+    };
     /// The event that a command answers.
     pub const CAUSATION_ID: Self = Self {
         name: "X-Causation-Id",

@@ -6,11 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lettre::message::Mailbox;
 use lettre::{Address, Message};
+use metrics::counter;
 use serde_json::json;
+use tidemark_domain::messaging::bounce::Bounce;
 use tidemark_domain::messaging::processes::mailer;
 use tidemark_event_store::{Log, SubjectKeys, TimedPool};
 use tidemark_events::Sealed;
 use tidemark_events::messaging::message;
+use tidemark_events::messaging::message::Status;
 use tidemark_platform::Config;
 
 use super::smtp::{Delivery, SmtpServer};
@@ -52,11 +55,21 @@ impl Effect for SendMail {
         };
         let outcome = match delivery {
             Ok(Delivery::Accepted(status)) => over(message::Outcome::Accepted, status),
-            Ok(Delivery::Refused(status)) => over(message::Outcome::Bounced, status),
+            Ok(Delivery::Refused(status)) => {
+                count_refusal(status.as_deref());
+                over(message::Outcome::Bounced, status)
+            }
+            Ok(Delivery::Deferred(status)) if self.is_last(&mail, attempt).await => {
+                over(message::Outcome::Expired, Some(status))
+            }
             Ok(Delivery::Uncertain) => over(message::Outcome::Uncertain, None),
             Err(Unsent::Expired) => over(message::Outcome::Expired, None),
             Err(Unsent::Erased) => over(message::Outcome::RecipientErased, None),
-            Ok(Delivery::NotNow(reason) | Delivery::Unreachable(reason))
+            Ok(
+                Delivery::Deferred(reason)
+                | Delivery::NotNow(reason)
+                | Delivery::Unreachable(reason),
+            )
             | Err(Unsent::Failed(reason)) => Outcome::Later {
                 after: pause(attempt),
                 reason,
@@ -102,6 +115,13 @@ impl SendMail {
         }))
     }
 
+    /// Whether the mail is of no use any more when it would be tried again. Then what the server says now is the last that is
+    /// known of it.
+    async fn is_last(&self, mail: &mailer::Mail, attempt: i32) -> bool {
+        let now = self.log.now().await;
+        now.is_ok_and(|now| now + pause(attempt) > *mail.not_after)
+    }
+
     async fn try_to_send(&self, mail: &mailer::Mail) -> Result<Delivery, Unsent> {
         let failed = |error: &dyn std::error::Error| Unsent::Failed(with_causes(error));
         let now = self.log.now().await.map_err(|error| failed(&error))?;
@@ -134,6 +154,14 @@ impl SendMail {
             Ok(None) => Err(Unsent::Erased),
             Err(error) => Err(Unsent::Failed(with_causes(&error))),
         }
+    }
+}
+
+/// Counts a mail that was refused because the server wants none from here: it refuses more than one.
+fn count_refusal(status: Option<&str>) {
+    let status = status.and_then(|it| Status::try_from(it.to_owned()).ok());
+    if status.is_some_and(|it| Bounce::of(&it) == Bounce::Policy) {
+        counter!("tidemark_mails_refused_by_policy_total").increment(1);
     }
 }
 

@@ -29,7 +29,9 @@ pub(super) enum Delivery {
     Refused(Option<String>),
     /// All of it was sent, and no answer came.
     Uncertain,
-    /// The server did not take it now, for this reason.
+    /// The server did not take it for this recipient now. These are the codes of its answer.
+    Deferred(String),
+    /// The server takes no mails now, for this reason.
     NotNow(String),
     /// The server did not answer, for this reason. It has not got it.
     Unreachable(String),
@@ -121,7 +123,7 @@ fn answered(error: &Error) -> Delivery {
     } else if error.status().is_none() {
         Delivery::Unreachable(without_names(error))
     } else {
-        Delivery::NotNow(without_names(error))
+        Delivery::Deferred(without_names(error))
     }
 }
 

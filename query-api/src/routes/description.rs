@@ -24,6 +24,7 @@ use crate::error::{Error, NamedBy};
         (name = "bids", description = "The bids of an auction, and those of the user who asks."),
         (name = "categories", description = "The tree that products are filed under."),
         (name = "media", description = "Pictures: what a user has uploaded, and their bytes for everybody."),
+        (name = "messages", description = "What was sent to people, and to whom nothing is sent, for operators."),
         (name = "notifications", description = "What the user who asks is told, and by which channels."),
         (name = "operations", description = "How everything is that follows the log, for operators."),
         (name = "products", description = "What is or was for sale."),
@@ -60,6 +61,11 @@ fn describe(operation: &mut Described<'_>) {
         operation.refuses([Error::NotOperator]);
     } else {
         operation.refuses([Error::Blocked, Error::Parked, Error::Behind]);
+    }
+    if operation.is_tagged("messages") {
+        operation.refuses([Error::NotOperator]);
+        operation.takes(Header::EMAIL_ADDRESS);
+        operation.refuses([error::malformed_address()]);
     }
     operation.refuses([error::storage_unavailable(), error::too_slow()]);
     if operation.has_path_parameter() {

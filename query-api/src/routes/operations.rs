@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::freshness::fresh_head;
 
 /// The role whose holders may see this.
-const OPERATOR: &str = "operator";
+pub(super) const OPERATOR: &str = "operator";
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

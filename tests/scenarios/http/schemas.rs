@@ -122,11 +122,12 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 17] = [
+const LISTS: [(&str, &str); 19] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
     ("list_categories", "Category"),
+    ("list_deliveries", "Delivery"),
     ("list_events", "HistoryEvent"),
     ("list_events_of_stream", "HistoryEvent"),
     ("list_my_auctions", "Auction"),
@@ -136,6 +137,7 @@ const LISTS: [(&str, &str); 17] = [
     ("list_products", "Product"),
     ("list_reactors", "ReactorStatus"),
     ("list_read_models", "ShardStatus"),
+    ("list_suppressions", "Suppression"),
     ("list_task_runs", "TaskRun"),
     ("list_tasks", "Task"),
     ("list_timelines", "Timeline"),

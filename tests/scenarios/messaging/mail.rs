@@ -6,7 +6,7 @@ use tidemark_tests::{App, MailServer, Process, eventually};
 use uuid::Uuid;
 
 /// An application whose mails go to this server.
-pub(super) async fn mailing(server: &MailServer) -> App {
+pub(crate) async fn mailing(server: &MailServer) -> App {
     let app = App::builder()
         .set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1")
         .set("TIDEMARK_MAIL__SMTP_PORT", server.port)
@@ -22,7 +22,7 @@ pub(super) async fn mailing(server: &MailServer) -> App {
 }
 
 /// Waits until the reactors have begun to answer what happens.
-pub(super) async fn ready(app: App) -> App {
+pub(crate) async fn ready(app: App) -> App {
     eventually("the reactors to begin", || async {
         let sql = "select count(*) from reactors where name in ('notifier', 'auction-notifier', 'mailer')";
         let begun: i64 = sqlx::query_scalar(sql)
@@ -36,7 +36,7 @@ pub(super) async fn ready(app: App) -> App {
 }
 
 /// Registers somebody whose address begins like this, and returns the address and the name.
-pub(super) async fn register(app: &App, begins: &str) -> (String, String) {
+pub(crate) async fn register(app: &App, begins: &str) -> (String, String) {
     let mut person = app.person();
     person.email = format!("{begins}-{}", person.email);
     let registered = app.client.post("/v1/users", &person.registration()).await;
@@ -45,7 +45,7 @@ pub(super) async fn register(app: &App, begins: &str) -> (String, String) {
 }
 
 /// The id of the message that is on record, and how it ended, once it has.
-pub(super) async fn ended(app: &App) -> (Uuid, Value) {
+pub(crate) async fn ended(app: &App) -> (Uuid, Value) {
     eventually("the message to end", || async {
         let sql = "select stream_id, data::text from events where type = 'message.ended'";
         let row = sqlx::query(sql)

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tidemark_tests::App;
 use tidemark_tests::market::won;
-use uuid::Uuid;
+use tidemark_tests::messages::welcome;
 
 use crate::http::routes::{Audience, Route};
 
@@ -18,6 +18,7 @@ const AUCTION_NOTIFIER: &str = "auction-notifier";
 pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let mut routes = messages(app).await;
     routes.extend(notifications(app).await);
+    routes.push(release(app).await);
     routes
 }
 
@@ -49,25 +50,21 @@ async fn notifications(app: &App) -> Vec<Route> {
     ]
 }
 
+async fn release(app: &App) -> Route {
+    let (_, contact_point) = app.unreachable_user().await;
+    let operator = app.user_with("operator").await;
+    let template = "/v1/contact-points/{id}/release";
+    Route::post(template, Audience::Role("operator"), &operator).about(contact_point)
+}
+
 async fn messages(app: &App) -> Vec<Route> {
-    let sealed = |ciphertext: &str| {
-        json!({
-            "subject": Uuid::from_u128(1),
-            "key_version": 1,
-            "nonce": "bm9uY2Vub25jZW5vbmNlbm9uY2Vub25j",
-            "ciphertext": ciphertext,
-        })
-    };
-    let ciphertext = "Y2lwaGVydGV4dC1hbmQtaXRzLXRhZw";
-    let message =
-        json!({"template": "welcome", "to": sealed(ciphertext), "name": sealed(ciphertext)});
+    let user = app.user().await;
     let notifier = app.reactor(NOTIFIER);
     let mailer = app.reactor(MAILER);
-    let requested = notifier.post("/v1/messages", &message).await.ok();
-    let to_end = requested.body["id"].as_str().unwrap().parse().unwrap();
+    let to_end = app.message(user.id).await;
     let no_bytes = || ["", "a", "not base64url!", &"A".repeat(4_000)].map(Value::from);
     let request = Route::post("/v1/messages", Audience::Service(NOTIFIER), &notifier)
-        .with(message)
+        .with(welcome(user.id))
         .out_of_range("/template", ["", "goodbye"].map(Value::from))
         .out_of_range("/to/key_version", [json!(0), json!(-1)])
         .out_of_range("/to/nonce", no_bytes())

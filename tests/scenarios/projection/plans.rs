@@ -1,7 +1,10 @@
 //! No list and no search fetches more rows than its page needs, or than it may examine, however many there are.
 
-use tidemark_tests::many_rows::{busy_task, category, fill, hot_auction, person, root};
+use tidemark_tests::many_rows::{
+    BUSY_ADDRESS, busy_task, category, fill, hot_auction, person, root,
+};
 use tidemark_tests::{Answer, App, Client, eventually};
+use uuid::Uuid;
 
 /// The number of auctions.
 const AUCTIONS: i64 = 1_000_000;
@@ -100,6 +103,8 @@ async fn read(client: &Client, path: &str) -> Answer {
 async fn lists_and_searches_fetch_few_of_a_million_rows() {
     let app = App::start().await;
     let (user, auditor) = (app.user().await, app.auditor().await);
+    let operator = app.user_with("operator").await;
+    let of_busy = operator.with("email-address", BUSY_ADDRESS);
     fill(&app, user.id, AUCTIONS).await;
     let excesses = [
         auctions(Lists::of(&app, &user, "auction_rows_1")).await,
@@ -107,6 +112,10 @@ async fn lists_and_searches_fetch_few_of_a_million_rows() {
         bids(Lists::of(&app, &user, "bid_rows_1")).await,
         history(Lists::of(&app, &auditor, "history_rows_1")).await,
         notifications(Lists::of(&app, &user, "notification_rows_1")).await,
+        deliveries(Lists::of(&app, &operator, "delivery_rows_1"), user.id).await,
+        of_address(Lists::of(&app, &of_busy, "delivery_rows_1")).await,
+        suppressions(Lists::of(&app, &operator, "suppression_rows_1")).await,
+        suppressions(Lists::of(&app, &of_busy, "suppression_rows_1")).await,
         tasks(Lists::of(&app, &user, "task_rows_1")).await,
         task_runs(Lists::of(&app, &user, "task_run_rows_1")).await,
     ];
@@ -206,6 +215,26 @@ async fn notifications(mut lists: Lists<'_>) -> Vec<String> {
         let path = format!("/v1/me/notifications?{query}");
         lists.check(&path, PAGE).await;
     }
+    lists.excesses
+}
+
+async fn deliveries(mut lists: Lists<'_>, user_id: Uuid) -> Vec<String> {
+    let of_user = format!("user_id={user_id}");
+    for query in ["", &of_user, "status=bounced", "status=accepted"] {
+        let path = format!("/v1/operations/deliveries?{query}");
+        lists.check(&path, PAGE).await;
+    }
+    lists.excesses
+}
+
+async fn of_address(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/operations/deliveries", PAGE).await;
+    lists.check_deep("/v1/operations/deliveries?").await;
+    lists.excesses
+}
+
+async fn suppressions(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/operations/suppressions", PAGE).await;
     lists.excesses
 }
 

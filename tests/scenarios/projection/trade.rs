@@ -18,6 +18,7 @@ pub(super) async fn trade(app: &App, stop: &CancellationToken) {
 async fn trade_in_a_market(app: &App, stop: &CancellationToken) {
     let (market, buyer) = (app.market().await, app.user().await);
     cancelled_run(&buyer).await;
+    app.unreachable_user().await;
     while !stop.is_cancelled() {
         app.category(Some(market.category_id)).await;
         market.draft().await;

@@ -29,7 +29,6 @@ use crate::app::{AcceptedBody, App, Location};
 use crate::caller::{Caller, NoIdempotencyKey, UnknownCaller};
 use crate::error::Error;
 use crate::executor::Accepted;
-use crate::identity::email::normalised_email;
 use crate::identity::refresh_token::{new_refresh_token, next_refresh_token, session_of};
 use crate::routes::description::RefusalsOf;
 
@@ -213,8 +212,7 @@ struct Authenticated {
 /// that nobody learns which addresses are registered.
 async fn authenticate(app: &App, caller: &Caller, login: &Login) -> Result<Authenticated, Error> {
     let admitted = app.passwords.admit(caller.address)?;
-    let email = normalised_email(&login.email);
-    let found = find(app, app.lookup_key.hash("email", &email)).await?;
+    let found = find(app, app.lookup_key.hash_of_email(&login.email)).await?;
     let hash = match &found {
         Some(user) => {
             let sealed = &user.password_hash;

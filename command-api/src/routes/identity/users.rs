@@ -26,7 +26,6 @@ use uuid::Uuid;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::{Caller, UnknownCaller};
 use crate::error::Error;
-use crate::identity::email::normalised_email;
 use crate::identity::passwords::has_allowed_length;
 use crate::routes::description::RefusalsOf;
 
@@ -176,7 +175,7 @@ async fn registration(
     user: &NewUser,
 ) -> Result<(Register, SubjectKeyUse), Problem> {
     let admitted = app.passwords.admit(caller.address)?;
-    let email = normalised_email(user.email.as_str());
+    let email = EmailAddress::normalise(user.email.as_str());
     let local_part = email.split('@').next().unwrap_or_default();
     let context = [&*email, local_part, user.display_name.as_str(), "tidemark"];
     let hashing = app.passwords.hash_new(admitted, &user.password, &context);
@@ -190,7 +189,7 @@ async fn registration(
     let register = Register {
         user_id,
         credential_id: CredentialId(new_id()),
-        email_hash: app.lookup_key.hash("email", &email),
+        email_hash: app.lookup_key.hash_of_email(&email),
         email: seal("email", user.email.as_str())?,
         display_name: seal("display_name", user.display_name.as_str())?,
         password_hash: seal("password_hash", &password_hash)?,

@@ -5,8 +5,8 @@ use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::messaging::message::{End, Request};
-use tidemark_events::MessageId;
 use tidemark_events::messaging::message::{Outcome, Status, Template};
+use tidemark_events::{ContactPointId, MessageId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -57,7 +57,7 @@ impl From<MessageTemplate> for Template {
 
 /// Have a message sent
 ///
-/// Only services may do this.
+/// It is not sent if nothing is sent to the address now, and that is put on record. Only services may do this.
 #[utoipa::path(
     post,
     path = "/v1/messages",
@@ -115,6 +115,7 @@ async fn end(
         message_id: MessageId(id),
         outcome: body.outcome,
         status: body.status,
+        contact_point_id: ContactPointId(new_id()),
     };
     app.change(&caller, id, command).await
 }

@@ -1,10 +1,13 @@
 //! Who has messages sent, and what is on record of them.
 
 use tidemark_events::Event as AnyEvent;
-use tidemark_events::samples::{MESSAGE, SELLER, stated};
+use tidemark_events::messaging::contact_point;
+use tidemark_events::samples;
+use tidemark_events::samples::{CONTACT_POINT, MESSAGE, SELLER, UNSENT_MESSAGE, stated};
 
 use super::*;
 use crate::given::{given, registered, sample, writes_of};
+use crate::{Claim, ClaimScope};
 
 fn request() -> Request {
     let AnyEvent::Message(Event::Requested {
@@ -30,13 +33,104 @@ fn end() -> End {
         message_id: MESSAGE,
         outcome: Outcome::Accepted,
         status: Some(stated("250 2.0.0")),
+        contact_point_id: CONTACT_POINT,
     }
+}
+
+/// The claim of the contact point of the address in the samples.
+fn claim() -> Claim {
+    Claim::new(ClaimScope::ContactPoint, "a".repeat(64))
 }
 
 #[test]
 fn a_service_has_a_message_sent_that_is_of_use_for_a_day() {
-    let requested = given([]).by_service().when(request());
+    let requested = given([registered(SELLER)]).by_service().when(request());
     assert_eq!(requested, Ok(writes_of(["message.requested"])));
+    let unknown = given([]).by_service().when(request());
+    assert_eq!(unknown, Err(user::Error::NotFound.into()));
+}
+
+#[test]
+fn nothing_is_sent_to_an_address_that_is_suppressed() {
+    let unsent = || Request {
+        message_id: UNSENT_MESSAGE,
+        ..request()
+    };
+    let suppressed = given([registered(SELLER), sample("contact_point.suppressed")]);
+    let suppressed = suppressed.claimed(claim(), CONTACT_POINT.0).by_service();
+    let not_sent = Ok(writes_of(["message.suppressed"]));
+    assert_eq!(suppressed.when(unsent()), not_sent);
+    let over = suppressed.at(samples::at(30 * 86_400));
+    assert_ne!(over.when(unsent()), not_sent);
+    let released = over
+        .at(samples::at(0))
+        .and([sample("contact_point.released")]);
+    assert_ne!(released.when(unsent()), not_sent);
+}
+
+#[test]
+fn an_address_that_does_not_exist_is_suppressed_with_the_end_of_the_message() {
+    let refused = |status| End {
+        outcome: Outcome::Bounced,
+        status: Some(stated(status)),
+        ..end()
+    };
+    let types = |command| {
+        let sent = given([sample("message.requested")]).by_service();
+        let writes = sent.when(command).unwrap().into_iter();
+        let types = writes.filter_map(|write| match write {
+            Write::Event(_, event) => Some(event.encode().unwrap().event_type),
+            Write::Claim(..) | Write::Release(_) => None,
+        });
+        types.collect::<Vec<_>>()
+    };
+    let ended = "message.ended";
+    let hard = types(refused("550 5.1.1"));
+    assert_eq!(hard, [ended, "contact_point.suppressed"]);
+    let soft = types(refused("552 5.2.2"));
+    assert_eq!(soft, [ended, "contact_point.soft_bounced"]);
+    assert_eq!(types(refused("550 5.7.1")), [ended]);
+    assert_eq!(types(end()), [ended]);
+}
+
+#[test]
+fn five_soft_bounces_in_two_weeks_suppress_an_address() {
+    let soft = |seconds: i64| {
+        let event = contact_point::Event::SoftBounced {
+            contact_point_id: CONTACT_POINT,
+            address_hash: tidemark_events::KeyedHash("a".repeat(64)),
+            message_id: MESSAGE,
+            status: Status::try_from("552 5.2.2".to_owned()).unwrap().into(),
+            bounced_at: samples::moment(seconds).into(),
+        };
+        AnyEvent::from(event)
+    };
+    let bounced = || End {
+        outcome: Outcome::Expired,
+        status: Some(stated("450 4.2.1")),
+        ..end()
+    };
+    let after = |times: &[i64]| {
+        let before = times.iter().map(|it| soft(*it));
+        let given = given(before).and([sample("message.requested")]);
+        let given = given.claimed(claim(), CONTACT_POINT.0).by_service();
+        let writes = given.at(samples::at(14 * 86_400)).when(bounced());
+        writes.unwrap().iter().any(|write| {
+            matches!(
+                write,
+                Write::Event(
+                    _,
+                    AnyEvent::ContactPoint(contact_point::Event::Suppressed {
+                        reason: contact_point::Reason::SoftBounces,
+                        ..
+                    })
+                )
+            )
+        })
+    };
+    assert!(after(&[1, 2, 3, 4]));
+    assert!(!after(&[2, 3, 4]));
+    assert!(!after(&[-1, 2, 3, 4]), "the first was too long ago");
 }
 
 #[test]

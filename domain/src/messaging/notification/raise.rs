@@ -173,7 +173,7 @@ impl Command for Raise {
                 to: contact.email.clone(),
                 name: contact.display_name.clone(),
             };
-            writes.push(mail.write(view));
+            writes.push(mail.write(view)?);
         }
         Ok(writes)
     }

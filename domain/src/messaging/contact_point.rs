@@ -1,0 +1,206 @@
+//! Contact points: the addresses that messages are for, each known by its keyed hash. An address that servers refuse gets
+//! nothing for a while.
+
+mod error;
+mod release;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use tidemark_events::messaging::contact_point::{Event, Reason, Scope};
+use tidemark_events::messaging::message::Status;
+use tidemark_events::{ContactPointId, KeyedHash, MessageId, Moment, Stored, Timestamp};
+
+pub use error::Error;
+pub use release::Release;
+
+use crate::messaging::bounce::Bounce;
+use crate::{AggregateState, Claim, ClaimScope, Stop, View, Write};
+
+/// For how long nothing is sent to an address that does not exist.
+const AFTER_HARD_BOUNCE: TimeDelta = TimeDelta::days(30);
+/// So many soft bounces within [`SOFT_BOUNCES_WITHIN`] suppress an address.
+const SOFT_BOUNCES_MAX: usize = 5;
+/// The time within which soft bounces are counted.
+const SOFT_BOUNCES_WITHIN: TimeDelta = TimeDelta::days(14);
+/// For how long nothing is sent to an address after that.
+const AFTER_SOFT_BOUNCES: TimeDelta = TimeDelta::days(7);
+
+/// The state of a contact point.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ContactPoint {
+    /// Nothing is known of the address.
+    #[default]
+    None,
+    /// Something is.
+    Known {
+        /// The keyed hash of the address.
+        address_hash: KeyedHash,
+        /// The suppressions, each with its end if it has one. They may be over.
+        suppressed: BTreeMap<Scope, Option<Stored<Moment>>>,
+        /// The times of the last soft bounces.
+        soft_bounces: Vec<Stored<Moment>>,
+    },
+}
+
+impl ContactPoint {
+    /// Whether a message is not sent to the address at this time.
+    #[must_use]
+    pub fn is_suppressed(&self, now: Timestamp) -> bool {
+        let Self::Known { suppressed, .. } = self else {
+            return false;
+        };
+        suppressed
+            .values()
+            .any(|until| until.is_none_or(|until| now < *until))
+    }
+
+    /// How many soft bounces count at this time.
+    fn soft_bounces(&self, now: Timestamp) -> usize {
+        let Self::Known { soft_bounces, .. } = self else {
+            return 0;
+        };
+        let counts = |at: &&Stored<Moment>| now - ***at < SOFT_BOUNCES_WITHIN;
+        soft_bounces.iter().filter(counts).count()
+    }
+
+    fn know(&mut self, hash: &KeyedHash) {
+        if matches!(self, Self::None) {
+            *self = Self::Known {
+                address_hash: hash.clone(),
+                suppressed: BTreeMap::new(),
+                soft_bounces: Vec::new(),
+            };
+        }
+    }
+}
+
+impl AggregateState for ContactPoint {
+    type Event = Event;
+
+    const NONE: &'static Self = &Self::None;
+    const STATE_VERSION: i16 = 1;
+
+    fn evolve(&mut self, event: &Event) {
+        let (Event::SoftBounced { address_hash, .. }
+        | Event::Suppressed { address_hash, .. }
+        | Event::Released { address_hash, .. }) = event;
+        self.know(address_hash);
+        let Self::Known {
+            suppressed,
+            soft_bounces,
+            ..
+        } = self
+        else {
+            return;
+        };
+        match event {
+            Event::SoftBounced { bounced_at, .. } => {
+                soft_bounces.push(*bounced_at);
+                let surplus = soft_bounces.len().saturating_sub(SOFT_BOUNCES_MAX);
+                soft_bounces.drain(..surplus);
+            }
+            Event::Suppressed { scope, until, .. } => {
+                suppressed.insert(*scope, *until);
+                soft_bounces.clear();
+            }
+            Event::Released { .. } => {
+                suppressed.clear();
+                soft_bounces.clear();
+            }
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Known {
+                address_hash,
+                suppressed,
+                soft_bounces,
+            } => {
+                let times = suppressed.len() + soft_bounces.len();
+                address_hash.0.len() + times * size_of::<(Scope, Option<Stored<Moment>>)>()
+            }
+        }
+    }
+}
+
+fn claim(address_hash: &KeyedHash) -> Claim {
+    Claim::new(ClaimScope::ContactPoint, &address_hash.0)
+}
+
+/// Whether a message is not sent to an address now.
+pub(super) fn is_suppressed(view: &View<'_>, address_hash: &KeyedHash) -> Result<bool, Stop> {
+    let Some(id) = view.owner(&claim(address_hash))? else {
+        return Ok(false);
+    };
+    let point = view.get::<ContactPoint>(id)?;
+    Ok(point.is_suppressed(view.now()))
+}
+
+/// A message that was refused.
+pub(super) struct Refused<'a> {
+    /// The message.
+    pub(super) message_id: MessageId,
+    /// The keyed hash of the address that it was for.
+    pub(super) address_hash: &'a KeyedHash,
+    /// The codes with which it was refused.
+    pub(super) status: &'a Status,
+    /// The id of the contact point, if nothing is known of the address yet.
+    pub(super) new_id: ContactPointId,
+}
+
+impl Refused<'_> {
+    /// What follows for the address.
+    pub(super) fn writes(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let bounce = Bounce::of(self.status);
+        if bounce == Bounce::Policy {
+            return Ok(Vec::new());
+        }
+        let claim = claim(self.address_hash);
+        let (id, mut writes) = match view.owner(&claim)? {
+            Some(owner) => (ContactPointId(owner), Vec::new()),
+            None => (self.new_id, vec![Write::Claim(claim, self.new_id.0)]),
+        };
+        let point = view.get::<ContactPoint>(id.0)?;
+        let now = view.now();
+        if bounce == Bounce::Hard {
+            writes.push(self.suppress(id, Reason::HardBounce, now + AFTER_HARD_BOUNCE));
+            return Ok(writes);
+        }
+        writes.push(Write::event(
+            id.0,
+            Event::SoftBounced {
+                contact_point_id: id,
+                address_hash: self.address_hash.clone(),
+                message_id: self.message_id,
+                status: self.status.clone().into(),
+                bounced_at: Moment::nearest(now).into(),
+            },
+        ));
+        // Nothing that suppresses for longer is made shorter.
+        if point.soft_bounces(now) + 1 >= SOFT_BOUNCES_MAX && !point.is_suppressed(now) {
+            writes.push(self.suppress(id, Reason::SoftBounces, now + AFTER_SOFT_BOUNCES));
+        }
+        Ok(writes)
+    }
+
+    fn suppress(&self, id: ContactPointId, reason: Reason, until: Timestamp) -> Write {
+        Write::event(
+            id.0,
+            Event::Suppressed {
+                contact_point_id: id,
+                address_hash: self.address_hash.clone(),
+                message_id: self.message_id,
+                scope: Scope::All,
+                reason,
+                until: Some(Moment::nearest(until).into()),
+            },
+        )
+    }
+}

@@ -1,0 +1,36 @@
+//! Who lets messages be sent to an address again.
+
+use tidemark_events::identity::user::Role;
+use tidemark_events::samples::{CONTACT_POINT, SELLER, at};
+
+use super::*;
+use crate::given::{ADMIN, given, granted, registered, sample, writes_of};
+use crate::identity::access;
+
+const RELEASE: Release = Release {
+    contact_point_id: CONTACT_POINT,
+};
+
+#[test]
+fn an_operator_releases_an_address_while_it_is_suppressed() {
+    let operator = || {
+        let known = [registered(ADMIN), granted(ADMIN, Role::Operator)];
+        given(known).by(ADMIN)
+    };
+    let suppressed = || operator().and([sample("contact_point.suppressed")]);
+    let released = Ok(writes_of(["contact_point.released"]));
+    assert_eq!(suppressed().when(RELEASE), released);
+    let over = suppressed().at(at(31 * 86_400)).when(RELEASE);
+    assert_eq!(over, Err(Error::NotSuppressed.into()));
+    let again = suppressed().and([sample("contact_point.released")]);
+    assert_eq!(again.when(RELEASE), Err(Error::NotSuppressed.into()));
+    let unknown = operator().when(RELEASE);
+    assert_eq!(unknown, Err(Error::NotFound.into()));
+}
+
+#[test]
+fn nobody_else_releases_an_address() {
+    let user = given([registered(SELLER), sample("contact_point.suppressed")]).by(SELLER);
+    let refused = Err(access::Error::Role(Role::Operator).into());
+    assert_eq!(user.when(RELEASE), refused);
+}

@@ -1,0 +1,209 @@
+//! Messages as operators look for them: whom each is for, what it tells of, and what became of it. The address is known by its
+//! keyed hash alone, and no document holds it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tidemark_events::messaging::channels::Category;
+use tidemark_events::messaging::message::{Event, Outcome, Template};
+use tidemark_events::{KeyedHash, MessageId, UserId};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = DeliveryStatus, example = "accepted")]
+pub enum Status {
+    /// It is to be sent.
+    Waiting,
+    /// It is not sent, because nothing is sent to the address for the time.
+    Suppressed,
+    /// A server has taken it, and answers for it from then on.
+    Accepted,
+    /// All of it was sent, and no answer came: the server may have taken it.
+    Uncertain,
+    /// A server refused it for good.
+    Bounced,
+    /// No server took it while it was of use.
+    Expired,
+    /// The recipient was erased before it was sent.
+    RecipientErased,
+}
+
+impl Status {
+    /// The name of the status in documents and queries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Suppressed => "suppressed",
+            Self::Accepted => "accepted",
+            Self::Uncertain => "uncertain",
+            Self::Bounced => "bounced",
+            Self::Expired => "expired",
+            Self::RecipientErased => "recipient_erased",
+        }
+    }
+}
+
+impl From<Outcome> for Status {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::Uncertain => Self::Uncertain,
+            Outcome::Bounced => Self::Bounced,
+            Outcome::Expired => Self::Expired,
+            Outcome::RecipientErased => Self::RecipientErased,
+        }
+    }
+}
+
+/// A message to a user, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Delivery)]
+pub struct Row {
+    /// The id of the message.
+    #[schema(value_type = Uuid)]
+    pub id: MessageId,
+    /// The user whom it is for.
+    #[schema(value_type = Uuid)]
+    pub user_id: UserId,
+    /// The keyed hash of the address. None if a build before had the message sent.
+    #[schema(
+        value_type = Option<String>,
+        example = "8720b056a2bdf508e6185b09fd39ac562a48504de456d0f57578b844e0cd5fd0"
+    )]
+    pub address_hash: Option<KeyedHash>,
+    /// What the notification is of that it brings. None if it brings none.
+    pub category: Option<Category>,
+    /// What became of it.
+    pub status: Status,
+    /// The codes of the server's last answer: that of SMTP, and where it gave one that of RFC 3463.
+    #[schema(example = "250 2.0.0")]
+    pub codes: Option<String>,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+    /// When it was put on record what became of it.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// The version of the message: the number of its changes.
+    #[schema(minimum = 1, example = 2)]
+    pub version: i64,
+}
+
+/// The read model whose rows are messages, each under its own id.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery;
+
+impl ReadModel for Delivery {
+    const NAME: &'static str = "delivery";
+    const FOLD_VERSION: i32 = 1;
+    const EVENTS: EventFilter =
+        EventFilter::Types(&["message.requested", "message.suppressed", "message.ended"]);
+    const ROW_OF: RowOf = RowOf::Stream;
+    const IN_REDIS: bool = false;
+
+    type Row = Row;
+
+    fn columns(row: &Row) -> Vec<Column> {
+        vec![
+            Column::hash("address_hash", row.address_hash.as_ref()),
+            Column::uuid("user_id", row.user_id.0),
+            Column::text("status", row.status.name()),
+        ]
+    }
+
+    fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
+        let id = input.event_of().map(|event| id(event).0);
+        id.into_iter().collect()
+    }
+
+    fn fold(_: Uuid, row: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
+        let Some(event) = input.event_of() else {
+            return row;
+        };
+        let at = input.recorded.recorded_at;
+        let mut row = match row {
+            Some(row) => row,
+            None => new(event, at)?,
+        };
+        match event {
+            Event::Requested { .. } => {}
+            Event::Suppressed { .. } => row.ended_at = Some(at),
+            Event::Ended {
+                outcome, status, ..
+            } => {
+                row.status = (*outcome).into();
+                row.codes = status.as_ref().map(|it| String::clone(it));
+                row.ended_at = Some(at);
+            }
+        }
+        row.version = input.recorded.version;
+        Some(row)
+    }
+}
+
+const fn id(event: &Event) -> MessageId {
+    match event {
+        Event::Requested { message_id, .. }
+        | Event::Suppressed { message_id, .. }
+        | Event::Ended { message_id, .. } => *message_id,
+    }
+}
+
+/// The row of a message that begins with this event.
+fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
+    let (user_id, template, address_hash, status) = match event {
+        Event::Requested {
+            user_id,
+            template,
+            to_hash,
+            ..
+        } => (user_id, template, to_hash.clone(), Status::Waiting),
+        Event::Suppressed {
+            user_id,
+            template,
+            to_hash,
+            ..
+        } => (user_id, template, Some(to_hash.clone()), Status::Suppressed),
+        Event::Ended { .. } => return None,
+    };
+    Some(Row {
+        id: id(event),
+        user_id: *user_id,
+        address_hash,
+        category: category(template),
+        status,
+        codes: None,
+        requested_at,
+        ended_at: None,
+        version: 0,
+    })
+}
+
+fn category(template: &Template) -> Option<Category> {
+    match template {
+        Template::Welcome => None,
+        Template::Notification(notice) => Some(notice.category),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemark_events::samples::{MESSAGE, UNSENT_MESSAGE, all};
+
+    use super::*;
+    use crate::testing::given;
+
+    #[test]
+    fn a_message_has_the_outcome_that_is_on_record() {
+        let rows = given::<Delivery>(all());
+        let sent = &rows[&MESSAGE.0];
+        assert_eq!(sent.status, Status::Accepted);
+        assert_eq!(sent.codes.as_deref(), Some("250 2.0.0"));
+        assert!(sent.ended_at > Some(sent.requested_at));
+        let unsent = &rows[&UNSENT_MESSAGE.0];
+        assert_eq!((unsent.status, &unsent.codes), (Status::Suppressed, &None));
+    }
+}

@@ -1,0 +1,41 @@
+//! Messages that a test has sent to users, as the reactors have it done.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{App, User};
+
+/// The body of a request that has a message sent to a user. Nothing opens what it holds.
+#[must_use]
+pub fn welcome(user_id: Uuid) -> Value {
+    let sealed = json!({
+        "subject": user_id,
+        "key_version": 1,
+        "nonce": "bm9uY2Vub25jZW5vbmNlbm9uY2Vub25j",
+        "ciphertext": "Y2lwaGVydGV4dC1hbmQtaXRzLXRhZw",
+    });
+    json!({"template": "welcome", "to": sealed, "name": sealed})
+}
+
+impl App {
+    /// Has a message sent to a user. Returns the message.
+    pub async fn message(&self, user_id: Uuid) -> Uuid {
+        let notifier = self.reactor("notifier");
+        let requested = notifier.post("/v1/messages", &welcome(user_id)).await;
+        requested.ok().id()
+    }
+
+    /// Makes a user whose address does not exist, as a server has said. Returns the contact point, too.
+    ///
+    /// # Panics
+    /// If nothing is suppressed.
+    pub async fn unreachable_user(&self) -> (User, Uuid) {
+        let user = self.user().await;
+        let path = format!("/v1/messages/{}/end", self.message(user.id).await);
+        let bounced = json!({"outcome": "bounced", "status": "550 5.1.1"});
+        self.reactor("mailer").post(&path, &bounced).await.ok();
+        let sql = "select stream_id from events where type = 'contact_point.suppressed' order by position desc limit 1";
+        let suppressed = sqlx::query_scalar(sql).fetch_one(&self.database.pool);
+        (user, suppressed.await.unwrap())
+    }
+}
