@@ -26,6 +26,7 @@ pub(crate) fn router(app: App) -> Router {
     let (identity, others) = routes();
     let routes = http::body_limit(identity.into(), limits.auth_body_bytes_max)
         .merge(others)
+        .merge(messaging::unsubscribe::router())
         .with_state(app);
     openapi::described(routes, api())
 }

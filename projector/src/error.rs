@@ -32,8 +32,8 @@ pub enum Error {
     /// The place of media cannot be used.
     #[error("media.place: {0}")]
     MediaPlace(#[from] object_store::Error),
-    /// `sealing.master_key` is wrong.
-    #[error("sealing.master_key: {0}")]
+    /// `sealing.master_key` or `sealing.lookup_key` is wrong.
+    #[error("sealing.master_key or sealing.lookup_key: {0}")]
     Sealing(#[from] SealError),
     /// The listener failed.
     #[error("cannot serve: {0}")]

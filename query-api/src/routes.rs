@@ -19,6 +19,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
+/// The role whose holders see how the system is, and what was sent to people.
+const OPERATOR: &str = "operator";
+
 /// The page of a list.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]

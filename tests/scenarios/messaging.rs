@@ -5,5 +5,6 @@ mod notifications;
 mod roles;
 mod routes;
 mod suppressions;
+mod unsubscribing;
 
 pub(crate) use routes::routes;

@@ -4,6 +4,7 @@ mod contact_points;
 mod messages;
 mod notifications;
 mod preferences;
+pub(super) mod unsubscribe;
 
 use utoipa_axum::router::OpenApiRouter;
 

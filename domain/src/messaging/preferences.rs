@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::messaging::channels::{Category, Channels};
-use tidemark_events::messaging::preferences::Event;
+use tidemark_events::messaging::preferences::{Event, Via};
 use tidemark_events::{PreferencesId, UserId};
 
 use crate::decision::refusals;
@@ -17,12 +17,15 @@ pub enum Error {
     /// Users are told of this by every channel.
     #[error("of this everybody is told by every channel")]
     Required,
+    /// The user gets no mails of the category.
+    #[error("the user gets no such mails")]
+    Unsubscribed,
 }
 
 impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::Required => RefusalKind::Conflict,
+            Self::Required | Self::Unsubscribed => RefusalKind::Conflict,
         }
     }
 
@@ -32,6 +35,11 @@ impl Reason for Error {
                 name: "notification_required",
                 meaning: "A contract comes about by what the notification tells of, so that everybody is told of it by every channel.",
                 what_to_do: "Leave the channels of this category as they are.",
+            },
+            Self::Unsubscribed => Code {
+                name: "notification_unsubscribed",
+                meaning: "The user gets no mails of the category already.",
+                what_to_do: "Nothing: it is as wanted.",
             },
         }
     }
@@ -58,11 +66,27 @@ impl AggregateState for Preferences {
             } => {
                 self.chosen.insert(*category, *channels);
             }
+            Event::Unsubscribed { category, .. } => {
+                let channels = self.channels(*category);
+                let without = Channels {
+                    mail: false,
+                    ..channels
+                };
+                self.chosen.insert(*category, without);
+            }
         }
     }
 
     fn heap_bytes(&self) -> usize {
         self.chosen.len() * size_of::<(Category, Channels)>()
+    }
+}
+
+impl Preferences {
+    /// The channels of a category: those that the user has chosen, or those that hold by default.
+    fn channels(&self, category: Category) -> Channels {
+        let chosen = self.chosen.get(&category).copied();
+        chosen.unwrap_or_else(|| category.default_channels())
     }
 }
 
@@ -76,8 +100,7 @@ pub(super) fn channels(
         return Ok(Channels::ALL);
     }
     let preferences = view.get::<Preferences>(PreferencesId::of(user_id).0)?;
-    let chosen = preferences.chosen.get(&category).copied();
-    Ok(chosen.unwrap_or_else(|| category.default_channels()))
+    Ok(preferences.channels(category))
 }
 
 /// Chooses the channels by which the user who sends the command is told of a category.
@@ -119,6 +142,48 @@ impl Command for Change {
                 user_id,
                 category: self.category,
                 channels: self.channels,
+            },
+        )])
+    }
+}
+
+/// Stops the mails of a category. Who sends it need not be known: that the user may be named is proven by the mail that names
+/// them.
+#[derive(Clone, Debug)]
+pub struct Unsubscribe {
+    /// The user who gets no more mails.
+    pub user_id: UserId,
+    /// The category.
+    pub category: Category,
+    /// How the user has done it.
+    pub via: Via,
+}
+
+impl Command for Unsubscribe {
+    fn name(&self) -> &'static str {
+        "unsubscribe"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        refusals([Error::Required, Error::Unsubscribed])
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let preferences_id = PreferencesId::of(self.user_id);
+        let preferences = view.get::<Preferences>(preferences_id.0)?;
+        if self.category.is_required() {
+            return Err(Error::Required.into());
+        }
+        if !preferences.channels(self.category).mail {
+            return Err(Error::Unsubscribed.into());
+        }
+        Ok(vec![Write::event(
+            preferences_id.0,
+            Event::Unsubscribed {
+                preferences_id,
+                user_id: self.user_id,
+                category: self.category,
+                via: self.via,
             },
         )])
     }

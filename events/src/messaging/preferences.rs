@@ -1,9 +1,10 @@
 //! Events of preferences: by which channels a user wants to be notified.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::UserId;
 use crate::messaging::channels::{Category, Channels};
+use crate::{EventField, UserId};
 
 id! {
     /// The id of the preferences of a user.
@@ -21,6 +22,18 @@ impl PreferencesId {
     }
 }
 
+/// How a user has unsubscribed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// By the button of a mail program.
+    OneClick,
+    /// By the page that a mail names.
+    Page,
+}
+
+impl EventField for Via {}
+
 events! {
     /// The events of preferences.
     pub enum Event {
@@ -36,6 +49,18 @@ events! {
             /// The channels by which the user is told from now on.
             channels: Channels,
         },
+        /// The user wants no more mails of a category. The other channels stay as they are.
+        #[serde(rename = "preferences.unsubscribed")]
+        Unsubscribed {
+            /// The preferences.
+            preferences_id: PreferencesId,
+            /// The user.
+            user_id: UserId,
+            /// The category.
+            category: Category,
+            /// How the user has done it.
+            via: Via,
+        },
     }
 }
 
@@ -44,13 +69,21 @@ events! {
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{PREFERENCES, SELLER};
 
-    vec![Event::Changed {
-        preferences_id: PREFERENCES,
-        user_id: SELLER,
-        category: Category::NotWon,
-        channels: Channels {
-            inbox: false,
-            mail: true,
+    vec![
+        Event::Changed {
+            preferences_id: PREFERENCES,
+            user_id: SELLER,
+            category: Category::NotWon,
+            channels: Channels {
+                inbox: false,
+                mail: true,
+            },
         },
-    }]
+        Event::Unsubscribed {
+            preferences_id: PREFERENCES,
+            user_id: SELLER,
+            category: Category::Unsold,
+            via: Via::OneClick,
+        },
+    ]
 }

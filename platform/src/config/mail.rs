@@ -23,6 +23,7 @@ pub struct Mail {
     pub hello_name: String,
     pub from: String,
     pub folder: String,
+    pub public_url: String,
     #[garde(custom(positive))]
     pub dialog_timeout_ms: u64,
     #[garde(custom(positive))]

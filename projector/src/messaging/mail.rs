@@ -4,20 +4,24 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lettre::message::Mailbox;
 use lettre::{Address, Message};
 use metrics::counter;
 use serde_json::json;
 use tidemark_domain::messaging::bounce::Bounce;
 use tidemark_domain::messaging::processes::mailer;
-use tidemark_event_store::{Log, SubjectKeys, TimedPool};
+use tidemark_event_store::{Log, LookupKey, SealError, SubjectKeys, TimedPool, Unsubscription};
 use tidemark_events::Sealed;
 use tidemark_events::messaging::message;
-use tidemark_events::messaging::message::Status;
+use tidemark_events::messaging::message::{Status, Template};
 use tidemark_platform::Config;
+use tidemark_platform::config::required;
 
 use super::smtp::{Delivery, SmtpServer};
 use super::text;
+use super::text::Envelope;
 use crate::error::{Error, with_causes};
 use crate::reacting::effects::{Effect, Outcome, Performed};
 
@@ -37,7 +41,31 @@ pub(crate) struct SendMail {
     destination: Destination,
     from: Mailbox,
     keys: SubjectKeys,
+    links: Option<Links>,
     log: Log,
+}
+
+/// What links in mails are made of.
+struct Links {
+    /// What they begin with.
+    public_url: String,
+    key: LookupKey,
+}
+
+impl Links {
+    /// The link by which the recipient stops such mails; none if everybody gets them.
+    fn unsubscribe(&self, mail: &mailer::Mail) -> Option<String> {
+        let category = match &mail.template {
+            Template::Notification(notice) if !notice.category.is_required() => notice.category,
+            Template::Notification(_) | Template::Welcome => return None,
+        };
+        let unsubscription = Unsubscription {
+            user_id: mail.to.subject,
+            category,
+        };
+        let token = unsubscription.token(&self.key);
+        Some(format!("{}/unsubscribe/{token}", self.public_url))
+    }
 }
 
 #[async_trait]
@@ -111,6 +139,7 @@ impl SendMail {
             destination,
             from: settings.from.parse().map_err(Error::MailFrom)?,
             keys,
+            links: links(config)?,
             log: Log::new(pool),
         }))
     }
@@ -135,7 +164,14 @@ impl SendMail {
             return Ok(Delivery::Refused(None));
         };
         let to = Mailbox::new(Some(name), address);
-        let written = text::write(&self.from, to, mail.message_id, &mail.template);
+        let unsubscribe = self.links.as_ref().and_then(|it| it.unsubscribe(mail));
+        let envelope = Envelope {
+            from: self.from.clone(),
+            to,
+            message_id: mail.message_id,
+            unsubscribe,
+        };
+        let written = text::write(envelope, &mail.template);
         let written = written.map_err(|error| failed(&error))?;
         match &self.destination {
             Destination::Server(server) => Ok(server.deliver(&written).await),
@@ -155,6 +191,20 @@ impl SendMail {
             Err(error) => Err(Unsent::Failed(with_causes(&error))),
         }
     }
+}
+
+/// What links are made of, if the configuration says where they lead.
+fn links(config: &Config) -> Result<Option<Links>, Error> {
+    let public_url = config.mail.public_url.trim_end_matches('/').to_owned();
+    if public_url.is_empty() {
+        return Ok(None);
+    }
+    let key = required(&config.sealing.lookup_key, "sealing.lookup_key")?;
+    let key = STANDARD.decode(key).map_err(|_| SealError::KeyLength)?;
+    Ok(Some(Links {
+        public_url,
+        key: LookupKey::new(key)?,
+    }))
 }
 
 /// Counts a mail that was refused because the server wants none from here: it refuses more than one.

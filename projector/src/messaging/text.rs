@@ -28,16 +28,65 @@ impl Header for AutoSubmitted {
     }
 }
 
+/// The URL by which a recipient stops mails (RFC 2369, section 3.2).
+#[derive(Clone, Debug)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(text: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(text.trim_matches(['<', '>']).to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), format!("<{}>", self.0))
+    }
+}
+
+/// Says that one request to that URL is enough (RFC 8058, section 3.1).
+#[derive(Clone, Debug)]
+struct ListUnsubscribePost;
+
+impl Header for ListUnsubscribePost {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe-Post")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".to_owned())
+    }
+}
+
+/// Whom a mail comes from and is for, and what it is known by.
+pub(super) struct Envelope {
+    pub(super) from: Mailbox,
+    pub(super) to: Mailbox,
+    pub(super) message_id: MessageId,
+    /// The link by which the recipient stops such mails, if that is possible.
+    pub(super) unsubscribe: Option<String>,
+}
+
 /// Writes a mail. Its date is the time in the message's id.
 ///
 /// # Errors
 /// If a header cannot be written.
 pub(super) fn write(
-    from: &Mailbox,
-    to: Mailbox,
-    message_id: MessageId,
+    envelope: Envelope,
     template: &Template,
 ) -> Result<Message, lettre::error::Error> {
+    let Envelope {
+        from,
+        to,
+        message_id,
+        unsubscribe,
+    } = envelope;
     let (subject, text) = match template {
         Template::Welcome => (
             "Welcome to Tidemark".to_owned(),
@@ -46,12 +95,18 @@ pub(super) fn write(
         Template::Notification(notice) => notification(notice),
     };
     let name = to.name.as_deref().unwrap_or("there");
-    let body = format!("Hello {name},\r\n\r\n{text}\r\n");
+    let mut body = format!("Hello {name},\r\n\r\n{text}\r\n");
     let id = format!("<{}@{}>", message_id.0, from.email.domain());
-    Message::builder()
-        .message_id(Some(id))
+    let mut mail = Message::builder();
+    if let Some(url) = unsubscribe {
+        body.push_str(&format!("\r\nNo more mails like this: {url}\r\n"));
+        mail = mail
+            .header(ListUnsubscribe(url))
+            .header(ListUnsubscribePost);
+    }
+    mail.message_id(Some(id))
         .date(time_of(message_id))
-        .from(from.clone())
+        .from(from)
         .to(to)
         .subject(subject)
         .header(AutoSubmitted)

@@ -10,7 +10,7 @@ mod suppressions;
 use tidemark_platform::auth::User;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::operations::OPERATOR;
+use super::OPERATOR;
 use crate::app::App;
 use crate::error::Error;
 

@@ -20,13 +20,10 @@ use tidemark_platform::tidemark::Token;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Paging;
+use super::{OPERATOR, Paging};
 use crate::app::App;
 use crate::error::Error;
 use crate::freshness::fresh_head;
-
-/// The role whose holders may see this.
-pub(super) const OPERATOR: &str = "operator";
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

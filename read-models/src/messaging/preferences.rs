@@ -47,24 +47,29 @@ pub struct Preferences;
 
 impl ReadModel for Preferences {
     const NAME: &'static str = "preferences";
-    const FOLD_VERSION: i32 = 1;
-    const EVENTS: EventFilter = EventFilter::Types(&["user.registered", "preferences.changed"]);
+    const FOLD_VERSION: i32 = 2;
+    const EVENTS: EventFilter = EventFilter::Types(&[
+        "user.registered",
+        "preferences.changed",
+        "preferences.unsubscribed",
+    ]);
     const ROW_OF: RowOf = RowOf::Data;
     const IN_REDIS: bool = false;
 
     type Row = Row;
 
     fn keys(input: &FoldInput<'_>) -> Vec<Uuid> {
-        let user_id = registered(input).or_else(|| changed(input).map(|(user_id, ..)| user_id));
+        let user_id = registered(input).or_else(|| changed(input).map(|it| it.user_id));
         user_id.map(|id| id.0).into_iter().collect()
     }
 
     fn fold(key: Uuid, row: Option<Row>, input: &FoldInput<'_>) -> Option<Row> {
         let mut row = row.unwrap_or_else(|| by_default(UserId(key)));
-        if let Some((_, category, channels)) = changed(input) {
+        if let Some(change) = changed(input) {
             let mut categories = row.categories.iter_mut();
-            if let Some(found) = categories.find(|it| it.category == category) {
-                *found = preference(category, channels);
+            if let Some(found) = categories.find(|it| it.category == change.category) {
+                found.inbox = change.inbox.unwrap_or(found.inbox);
+                found.mail = change.mail;
             }
             row.version = input.recorded.version;
         }
@@ -79,14 +84,37 @@ fn registered(input: &FoldInput<'_>) -> Option<UserId> {
     }
 }
 
-fn changed(input: &FoldInput<'_>) -> Option<(UserId, Category, Channels)> {
-    let preferences::Event::Changed {
-        user_id,
-        category,
-        channels,
-        ..
-    } = input.event_of()?;
-    Some((*user_id, *category, *channels))
+/// What changes of the preferences of a user.
+struct Change {
+    user_id: UserId,
+    category: Category,
+    /// None if it stays as it is.
+    inbox: Option<bool>,
+    mail: bool,
+}
+
+fn changed(input: &FoldInput<'_>) -> Option<Change> {
+    Some(match input.event_of()? {
+        preferences::Event::Changed {
+            user_id,
+            category,
+            channels,
+            ..
+        } => Change {
+            user_id: *user_id,
+            category: *category,
+            inbox: Some(channels.inbox),
+            mail: channels.mail,
+        },
+        preferences::Event::Unsubscribed {
+            user_id, category, ..
+        } => Change {
+            user_id: *user_id,
+            category: *category,
+            inbox: None,
+            mail: false,
+        },
+    })
 }
 
 fn preference(category: Category, channels: Channels) -> Preference {
@@ -122,8 +150,11 @@ mod tests {
         let row = &rows[&SELLER.0];
         assert!(row.version > 0);
         for (now, before) in row.categories.iter().zip(&new.categories) {
-            let is_changed = now.category == Category::NotWon;
+            let is_changed = matches!(now.category, Category::NotWon | Category::Unsold);
             assert_eq!(now != before, is_changed, "{:?}", now.category);
+            if now.category == Category::Unsold {
+                assert_eq!((now.inbox, now.mail), (true, false));
+            }
         }
     }
 }

@@ -2,12 +2,18 @@
 
 use serde_json::Value;
 use sqlx::Row;
+use tidemark_tests::app::AppBuilder;
 use tidemark_tests::{App, MailServer, Process, eventually};
 use uuid::Uuid;
 
 /// An application whose mails go to this server.
 pub(crate) async fn mailing(server: &MailServer) -> App {
-    let app = App::builder()
+    ready(mailing_to(server).start().await).await
+}
+
+/// The parts of such an application.
+pub(super) fn mailing_to(server: &MailServer) -> AppBuilder {
+    App::builder()
         .set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1")
         .set("TIDEMARK_MAIL__SMTP_PORT", server.port)
         .set("TIDEMARK_MAIL__TLS", "none")
@@ -17,8 +23,7 @@ pub(crate) async fn mailing(server: &MailServer) -> App {
             "Tidemark <no-reply@tidemark.example>",
         )
         .projector()
-        .queries();
-    ready(app.start().await).await
+        .queries()
 }
 
 /// Waits until the reactors have begun to answer what happens.

@@ -58,7 +58,11 @@ async fn unsubscribe(
     let command = Unsubscribe {
         user_id: read.user_id,
         category: read.category,
-        via: if is_one_click { Via::OneClick } else { Via::Page },
+        via: if is_one_click {
+            Via::OneClick
+        } else {
+            Via::Page
+        },
     };
     let preferences_id = PreferencesId::of(read.user_id);
     let submission = app.submission(&caller, StatusCode::OK, preferences_id.0, command)?;

@@ -56,3 +56,34 @@ fn nobody_switches_off_what_a_contract_comes_about_by() {
         assert!(user.when(all).is_ok());
     }
 }
+
+#[test]
+fn whoever_unsubscribes_gets_no_mails_and_is_told_in_the_inbox_as_before() {
+    let unsubscribe = |category| Unsubscribe {
+        user_id: SELLER,
+        category,
+        via: Via::OneClick,
+    };
+    let done = given([]).when(unsubscribe(Category::Unsold)).unwrap();
+    let [Write::Event(_, event)] = &done[..] else {
+        panic!("one event: {done:?}")
+    };
+    let mut preferences = Preferences::default();
+    let event = tidemark_events::AggregateEvent::from_event(event).unwrap();
+    preferences.evolve(event);
+    let channels = preferences.channels(Category::Unsold);
+    assert_eq!((channels.inbox, channels.mail), (true, false));
+}
+
+#[test]
+fn nobody_unsubscribes_twice_or_from_what_everybody_is_told() {
+    let unsubscribe = |category| Unsubscribe {
+        user_id: SELLER,
+        category,
+        via: Via::Page,
+    };
+    let required = given([]).when(unsubscribe(Category::Won));
+    assert_eq!(required, Err(Error::Required.into()));
+    let again = given([]).when(unsubscribe(Category::NotWon));
+    assert_eq!(again, Err(Error::Unsubscribed.into()));
+}
