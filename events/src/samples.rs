@@ -78,6 +78,9 @@ pub const MEDIA_ACCOUNT: MediaAccountId = MediaAccountId::of(SELLER);
 /// The message in the samples.
 pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));
 
+/// The message in the samples that is sent later.
+pub const LATER_MESSAGE: MessageId = MessageId(Uuid::from_u128(0x25));
+
 /// The message in the samples that is not sent.
 pub const UNSENT_MESSAGE: MessageId = MessageId(Uuid::from_u128(0x23));
 

@@ -21,7 +21,7 @@ pub(crate) use process::Process;
 use process::{Kind, Starter, url};
 
 /// All settings that are not as in production.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     // The load logs in all the time, and the cost of password hashes is not what is tested.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
@@ -33,6 +33,8 @@ const SETTINGS: [(&str, &str); 14] = [
     ("TIDEMARK_KAFKA__PARTITIONS", "2"),
     ("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1"),
     ("TIDEMARK_MAIL__TLS", "none"),
+    // Every mail is to arrive before the end.
+    ("TIDEMARK_MAIL__PER_HOUR_MAX", "100"),
     ("TIDEMARK_PROJECTION__FEED", "kafka"),
     // Tasks with periods of a second are tried again, and receivers that are silent found out, within a test.
     ("TIDEMARK_TASKS__CALL_TIMEOUT_MS", "2000"),

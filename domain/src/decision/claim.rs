@@ -20,6 +20,9 @@ pub enum ClaimScope {
     FirstAdmin,
     /// Of the notifications that tell one user of the same, the last one holds it.
     Notification,
+    /// A place for a message of one kind to one user, of which there are as many as are sent in an hour, belongs to the message
+    /// that took it last.
+    MessagePlace,
     /// The keyed hash of a normalised e-mail address belongs to the contact point that knows how mails fare there.
     ContactPoint,
 }
@@ -36,6 +39,7 @@ impl ClaimScope {
             Self::TaskPlace => "task_place",
             Self::FirstAdmin => "first_admin",
             Self::Notification => "notification",
+            Self::MessagePlace => "message_place",
             Self::ContactPoint => "contact_point",
         }
     }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tidemark_events::messaging::message::{Event, Outcome, Status, Suppression, Template};
-use tidemark_events::{ContactPointId, KeyedHash, MessageId, Moment, Sealed};
+use tidemark_events::{ContactPointId, KeyedHash, MessageId, Moment, Sealed, Timestamp};
 use uuid::Uuid;
 
 use crate::decision::refusals;
@@ -11,10 +11,15 @@ use crate::identity::user::User;
 use crate::identity::{access, user};
 use crate::messaging::contact_point;
 use crate::messaging::contact_point::Refused;
-use crate::{AggregateState, Code, Command, Reason, Refusal, RefusalKind, Stop, View, Write};
+use crate::{
+    AggregateState, Claim, ClaimScope, Code, Command, Reason, Refusal, RefusalKind, Stop, View,
+    Write,
+};
 
 /// How long a message that holds no code is of use.
 const OF_USE: TimeDelta = TimeDelta::hours(24);
+/// The time between two messages of one kind to one user that take the same place.
+const SPACING: TimeDelta = TimeDelta::hours(1);
 
 /// Why a command on a message is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,9 +66,25 @@ pub enum Message {
     Requested {
         /// The keyed hash of the address; none if a build before had it sent.
         to_hash: Option<KeyedHash>,
+        /// From when on.
+        from: Timestamp,
     },
     /// Its sending has ended, or never began.
-    Over,
+    Over {
+        /// From when on it was to be sent; none if it was not.
+        from: Option<Timestamp>,
+    },
+}
+
+impl Message {
+    /// From when on it is or was to be sent.
+    const fn from(&self) -> Option<Timestamp> {
+        match self {
+            Self::None => None,
+            Self::Requested { from, .. } => Some(*from),
+            Self::Over { from } => *from,
+        }
+    }
 }
 
 impl AggregateState for Message {
@@ -74,10 +95,22 @@ impl AggregateState for Message {
 
     fn evolve(&mut self, event: &Event) {
         *self = match event {
-            Event::Requested { to_hash, .. } => Self::Requested {
+            Event::Requested {
+                to_hash, not_after, ..
+            } => Self::Requested {
                 to_hash: to_hash.clone(),
+                // It was asked for so long before.
+                from: **not_after - OF_USE,
             },
-            Event::Ended { .. } | Event::Suppressed { .. } => Self::Over,
+            Event::Deferred {
+                to_hash,
+                not_before,
+                ..
+            } => Self::Requested {
+                to_hash: Some(to_hash.clone()),
+                from: **not_before,
+            },
+            Event::Ended { .. } | Event::Suppressed { .. } => Self::Over { from: self.from() },
         };
     }
 
@@ -85,8 +118,9 @@ impl AggregateState for Message {
         match self {
             Self::Requested {
                 to_hash: Some(hash),
+                ..
             } => hash.0.len(),
-            Self::None | Self::Requested { to_hash: None } | Self::Over => 0,
+            Self::None | Self::Requested { to_hash: None, .. } | Self::Over { .. } => 0,
         }
     }
 }
@@ -102,36 +136,108 @@ pub struct Request {
     pub to: Sealed,
     /// The name of the recipient, sealed as `display_name`.
     pub name: Sealed,
+    /// How many messages of one kind a user is sent in an hour.
+    pub per_hour_max: u32,
 }
 
 impl Request {
-    /// The request itself, or that the message is not sent.
-    pub(super) fn write(&self, view: &View<'_>) -> Result<Write, Stop> {
-        let user_id = self.to.subject;
-        let User::Registered { contact, .. } = view.get::<User>(user_id.0)? else {
+    /// The request itself, or that the message is sent later or not at all.
+    pub(super) fn writes(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let User::Registered { contact, .. } = view.get::<User>(self.to.subject.0)? else {
             return Err(user::Error::NotFound.into());
         };
-        let to_hash = contact.email_hash.clone();
-        let event = if contact_point::is_suppressed(view, &to_hash)? {
+        let to_hash = &contact.email_hash;
+        if contact_point::is_suppressed(view, to_hash)? {
+            return Ok(vec![self.suppressed(to_hash, Suppression::Address)]);
+        }
+        let (place, holder) = self.place(view)?;
+        let now = view.now();
+        let from = holder.map_or(now, |before| now.max(before + SPACING));
+        if from >= now + OF_USE && !self.template.is_critical() {
+            return Ok(vec![self.suppressed(to_hash, Suppression::TooMany)]);
+        }
+        let event = if from > now {
+            self.deferred(to_hash, from, now)
+        } else {
+            self.requested(to_hash, now)
+        };
+        let mut writes = vec![Write::event(self.message_id.0, event)];
+        if view.owner(&place)?.is_some() {
+            writes.push(Write::Release(place.clone()));
+        }
+        writes.push(Write::Claim(place, self.message_id.0));
+        Ok(writes)
+    }
+
+    /// A place that is free, or the one that is free first, with the time from which on the message that holds it is sent.
+    fn place(&self, view: &View<'_>) -> Result<(Claim, Option<Timestamp>), Stop> {
+        let mut found = self.held(view, 0)?;
+        for number in 1..self.per_hour_max {
+            let is_free = found.1.is_none_or(|from| from + SPACING <= view.now());
+            if is_free {
+                break;
+            }
+            let next = self.held(view, number)?;
+            if next.1 < found.1 {
+                found = next;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A place, and the time from which on the message that holds it is sent; none if nobody holds it.
+    fn held(&self, view: &View<'_>, number: u32) -> Result<(Claim, Option<Timestamp>), Stop> {
+        let key = format!("{} {} {number}", self.to.subject, self.template.kind());
+        let place = Claim::new(ClaimScope::MessagePlace, key);
+        let from = match view.owner(&place)? {
+            Some(holder) => view.get::<Message>(holder)?.from(),
+            None => None,
+        };
+        Ok((place, from))
+    }
+
+    fn requested(&self, to_hash: &KeyedHash, now: Timestamp) -> Event {
+        Event::Requested {
+            message_id: self.message_id,
+            user_id: self.to.subject,
+            template: self.template.clone(),
+            to: self.to.clone(),
+            to_hash: Some(to_hash.clone()),
+            name: self.name.clone(),
+            not_after: Moment::nearest(now + OF_USE).into(),
+        }
+    }
+
+    fn deferred(&self, to_hash: &KeyedHash, from: Timestamp, now: Timestamp) -> Event {
+        // What must be told is of use also if it is told late.
+        let begin = if self.template.is_critical() {
+            from
+        } else {
+            now
+        };
+        Event::Deferred {
+            message_id: self.message_id,
+            user_id: self.to.subject,
+            template: self.template.clone(),
+            to: self.to.clone(),
+            to_hash: to_hash.clone(),
+            name: self.name.clone(),
+            not_before: Moment::nearest(from).into(),
+            not_after: Moment::nearest(begin + OF_USE).into(),
+        }
+    }
+
+    fn suppressed(&self, to_hash: &KeyedHash, reason: Suppression) -> Write {
+        Write::event(
+            self.message_id.0,
             Event::Suppressed {
                 message_id: self.message_id,
-                user_id,
+                user_id: self.to.subject,
                 template: self.template.clone(),
-                to_hash,
-                reason: Suppression::Address,
-            }
-        } else {
-            Event::Requested {
-                message_id: self.message_id,
-                user_id,
-                template: self.template.clone(),
-                to: self.to.clone(),
-                to_hash: Some(to_hash),
-                name: self.name.clone(),
-                not_after: Moment::nearest(view.now() + OF_USE).into(),
-            }
-        };
-        Ok(Write::event(self.message_id.0, event))
+                to_hash: to_hash.clone(),
+                reason,
+            },
+        )
     }
 }
 
@@ -151,7 +257,7 @@ impl Command for Request {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
-        Ok(vec![self.write(view)?])
+        self.writes(view)
     }
 }
 
@@ -203,8 +309,8 @@ impl Command for End {
         access::require_service(view)?;
         match view.get::<Message>(self.message_id.0)? {
             Message::None => Err(Error::NotFound.into()),
-            Message::Over => Err(Error::Over.into()),
-            Message::Requested { to_hash } => {
+            Message::Over { .. } => Err(Error::Over.into()),
+            Message::Requested { to_hash, .. } => {
                 let ended = Write::event(
                     self.message_id.0,
                     Event::Ended {

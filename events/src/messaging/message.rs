@@ -41,12 +41,35 @@ pub enum Template {
 
 impl EventField for Template {}
 
+impl Template {
+    /// Whether the message must be told: a contract has come about. Such a message waits as long as it must, and nobody unsubscribes
+    /// from it.
+    #[must_use]
+    pub const fn is_critical(&self) -> bool {
+        match self {
+            Self::Welcome => false,
+            Self::Notification(notice) => notice.category.is_required(),
+        }
+    }
+
+    /// What messages have in common of which a user is sent only so many in an hour.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Welcome => "welcome",
+            Self::Notification(notice) => notice.category.name(),
+        }
+    }
+}
+
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Suppression {
     /// Nothing is sent to the address now.
     Address,
+    /// So many messages of its kind wait for the user that it would not be sent while it is of use.
+    TooMany,
 }
 
 impl EventField for Suppression {}
@@ -90,6 +113,26 @@ events! {
             /// After this time it is of no use, and is not sent.
             not_after: Stored<Moment>,
         },
+        /// A message is to be sent later, because the user has been sent enough of its kind for now.
+        #[serde(rename = "message.deferred")]
+        Deferred {
+            /// The message.
+            message_id: MessageId,
+            /// The user whom it is for.
+            user_id: UserId,
+            /// What it says.
+            template: Template,
+            /// The address, sealed as `email`.
+            to: Sealed,
+            /// The keyed hash of the normalised address.
+            to_hash: KeyedHash,
+            /// The name of the user, sealed as `display_name`.
+            name: Sealed,
+            /// Before this time it is not sent.
+            not_before: Stored<Moment>,
+            /// After this time it is of no use, and is not sent.
+            not_after: Stored<Moment>,
+        },
         /// A message would have been sent, and is not.
         #[serde(rename = "message.suppressed")]
         Suppressed {
@@ -120,7 +163,9 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{MESSAGE, SELLER, UNSENT_MESSAGE, hash, moment, sealed, stored};
+    use crate::samples::{
+        LATER_MESSAGE, MESSAGE, SELLER, UNSENT_MESSAGE, hash, moment, sealed, stored,
+    };
 
     vec![
         Event::Requested {
@@ -136,6 +181,16 @@ pub(crate) fn samples() -> Vec<Event> {
             message_id: MESSAGE,
             outcome: Outcome::Accepted,
             status: Some(stored("250 2.0.0")),
+        },
+        Event::Deferred {
+            message_id: LATER_MESSAGE,
+            user_id: SELLER,
+            template: Template::Welcome,
+            to: sealed("ZW1haWw"),
+            to_hash: hash("a"),
+            name: sealed("bmFtZQ"),
+            not_before: moment(3_600).into(),
+            not_after: moment(86_400).into(),
         },
         Event::Suppressed {
             message_id: UNSENT_MESSAGE,

@@ -24,6 +24,8 @@ pub struct Mail {
     pub from: String,
     pub folder: String,
     pub public_url: String,
+    #[garde(range(min = 1, max = 100))]
+    pub per_hour_max: u32,
     #[garde(custom(positive))]
     pub dialog_timeout_ms: u64,
     #[garde(custom(positive))]

@@ -56,7 +56,7 @@ impl Links {
     /// The link by which the recipient stops such mails; none if everybody gets them.
     fn unsubscribe(&self, mail: &mailer::Mail) -> Option<String> {
         let category = match &mail.template {
-            Template::Notification(notice) if !notice.category.is_required() => notice.category,
+            Template::Notification(notice) if !mail.template.is_critical() => notice.category,
             Template::Notification(_) | Template::Welcome => return None,
         };
         let unsubscription = Unsubscription {

@@ -18,7 +18,10 @@ use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf};
 pub enum Status {
     /// It is to be sent.
     Waiting,
-    /// It is not sent, because nothing is sent to the address for the time.
+    /// It is to be sent later, because the user has been sent enough of its kind for now.
+    Deferred,
+    /// It is not sent, because nothing is sent to the address for the time, or so many wait for the user that it would come too
+    /// late.
     Suppressed,
     /// A server has taken it, and answers for it from then on.
     Accepted,
@@ -38,6 +41,7 @@ impl Status {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Deferred => "deferred",
             Self::Suppressed => "suppressed",
             Self::Accepted => "accepted",
             Self::Uncertain => "uncertain",
@@ -83,6 +87,8 @@ pub struct Row {
     /// The codes of the server's last answer: that of SMTP, and where it gave one that of RFC 3463.
     #[schema(example = "250 2.0.0")]
     pub codes: Option<String>,
+    /// Before this time it is not sent. None if it could be sent at once.
+    pub not_before: Option<DateTime<Utc>>,
     /// When it was asked for.
     pub requested_at: DateTime<Utc>,
     /// When it was put on record what became of it.
@@ -99,8 +105,12 @@ pub struct Delivery;
 impl ReadModel for Delivery {
     const NAME: &'static str = "delivery";
     const FOLD_VERSION: i32 = 1;
-    const EVENTS: EventFilter =
-        EventFilter::Types(&["message.requested", "message.suppressed", "message.ended"]);
+    const EVENTS: EventFilter = EventFilter::Types(&[
+        "message.requested",
+        "message.deferred",
+        "message.suppressed",
+        "message.ended",
+    ]);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
 
@@ -130,6 +140,7 @@ impl ReadModel for Delivery {
         };
         match event {
             Event::Requested { .. } => {}
+            Event::Deferred { not_before, .. } => row.not_before = Some(**not_before),
             Event::Suppressed { .. } => row.ended_at = Some(at),
             Event::Ended {
                 outcome, status, ..
@@ -147,6 +158,7 @@ impl ReadModel for Delivery {
 const fn id(event: &Event) -> MessageId {
     match event {
         Event::Requested { message_id, .. }
+        | Event::Deferred { message_id, .. }
         | Event::Suppressed { message_id, .. }
         | Event::Ended { message_id, .. } => *message_id,
     }
@@ -161,6 +173,12 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
             to_hash,
             ..
         } => (user_id, template, to_hash.clone(), Status::Waiting),
+        Event::Deferred {
+            user_id,
+            template,
+            to_hash,
+            ..
+        } => (user_id, template, Some(to_hash.clone()), Status::Deferred),
         Event::Suppressed {
             user_id,
             template,
@@ -176,6 +194,7 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
         category: category(template),
         status,
         codes: None,
+        not_before: None,
         requested_at,
         ended_at: None,
         version: 0,
@@ -191,7 +210,7 @@ fn category(template: &Template) -> Option<Category> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{MESSAGE, UNSENT_MESSAGE, all};
+    use tidemark_events::samples::{LATER_MESSAGE, MESSAGE, UNSENT_MESSAGE, all, at};
 
     use super::*;
     use crate::testing::given;
@@ -203,6 +222,9 @@ mod tests {
         assert_eq!(sent.status, Status::Accepted);
         assert_eq!(sent.codes.as_deref(), Some("250 2.0.0"));
         assert!(sent.ended_at > Some(sent.requested_at));
+        let later = &rows[&LATER_MESSAGE.0];
+        let expected = (Status::Deferred, Some(at(3_600)));
+        assert_eq!((later.status, later.not_before), expected);
         let unsent = &rows[&UNSENT_MESSAGE.0];
         assert_eq!((unsent.status, &unsent.codes), (Status::Suppressed, &None));
     }

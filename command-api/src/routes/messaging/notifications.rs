@@ -102,6 +102,7 @@ async fn raise(
         category: body.category,
         about: body.about.with(body.amount),
         dedupe_key: body.dedupe_key,
+        mails_per_hour_max: app.config.mail.per_hour_max,
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await

@@ -6,7 +6,7 @@ use tidemark_events::samples;
 use tidemark_events::samples::{CONTACT_POINT, MESSAGE, SELLER, UNSENT_MESSAGE, stated};
 
 use super::*;
-use crate::given::{given, registered, sample, writes_of};
+use crate::given::{RIVAL, given, registered, sample, writes_of};
 use crate::{Claim, ClaimScope};
 
 fn request() -> Request {
@@ -25,6 +25,7 @@ fn request() -> Request {
         template,
         to,
         name,
+        per_hour_max: 2,
     }
 }
 
@@ -45,7 +46,10 @@ fn claim() -> Claim {
 #[test]
 fn a_service_has_a_message_sent_that_is_of_use_for_a_day() {
     let requested = given([registered(SELLER)]).by_service().when(request());
-    assert_eq!(requested, Ok(writes_of(["message.requested"])));
+    let first = Claim::new(ClaimScope::MessagePlace, format!("{SELLER} welcome 0"));
+    let mut expected = writes_of(["message.requested"]);
+    expected.push(Write::Claim(first, MESSAGE.0));
+    assert_eq!(requested, Ok(expected));
     let unknown = given([]).by_service().when(request());
     assert_eq!(unknown, Err(user::Error::NotFound.into()));
 }
@@ -151,4 +155,68 @@ fn no_user_has_messages_sent_or_ends_them() {
     let refused = Err(access::Error::Service.into());
     assert_eq!(user().when(request()), refused);
     assert_eq!(user().when(end()), refused);
+}
+
+/// The types of the events that follow from requests for so many messages, one every ten minutes.
+fn requested_every_ten_minutes(count: i64, template: &Template) -> Vec<String> {
+    let mut log = given([registered(SELLER)]).by_service();
+    let mut types = Vec::new();
+    for number in 0..count {
+        log = log.at(samples::at(number * 600));
+        let message_id = MessageId(Uuid::from_u128(0x1000 + u128::try_from(number).unwrap()));
+        let request = Request {
+            message_id,
+            template: template.clone(),
+            ..request()
+        };
+        let writes = log.execute(request).unwrap().into_iter();
+        types.extend(writes.filter_map(|write| match write {
+            Write::Event(_, event) => Some(event.encode().unwrap().event_type),
+            Write::Claim(..) | Write::Release(_) => None,
+        }));
+    }
+    types
+}
+
+#[test]
+fn beyond_a_number_in_an_hour_messages_of_a_kind_wait_and_none_is_sent_earlier_than_that() {
+    let per_hour_max = request().per_hour_max;
+    assert_eq!(per_hour_max, 2);
+    let (now, later) = ("message.requested", "message.deferred");
+    let types = requested_every_ten_minutes(8, &Template::Welcome);
+    // At minute 0 and 10; those of minute 20 to 50 are sent at minute 60 and 70, 120 and 130; and so on.
+    assert_eq!(types[..3], [now, now, later]);
+    assert!(types[2..].iter().all(|it| it == later), "{types:?}");
+}
+
+#[test]
+fn messages_that_would_wait_for_a_day_are_not_sent() {
+    let types = requested_every_ten_minutes(75, &Template::Welcome);
+    let count = |wanted: &str| types.iter().filter(|it| *it == wanted).count();
+    assert_eq!(count("message.requested"), 2);
+    assert!(count("message.suppressed") > 0, "{types:?}");
+}
+
+#[test]
+fn messages_of_another_kind_and_to_another_user_do_not_wait() {
+    let mut log = given([registered(SELLER), registered(RIVAL)]).by_service();
+    for number in 0..3 {
+        let message_id = MessageId(Uuid::from_u128(0x1000 + number));
+        let request = Request {
+            message_id,
+            ..request()
+        };
+        log.execute(request).unwrap();
+    }
+    let mut other = request();
+    other.message_id = MessageId(Uuid::from_u128(0x2000));
+    other.to.subject = RIVAL;
+    let writes = log.when(other).unwrap();
+    assert!(
+        writes.iter().any(|write| matches!(
+            write,
+            Write::Event(_, AnyEvent::Message(Event::Requested { .. }))
+        )),
+        "{writes:?}"
+    );
 }

@@ -52,6 +52,8 @@ pub struct Raise {
     pub about: About,
     /// What it has in common with others that tell of the same.
     pub dedupe_key: DedupeKey,
+    /// How many mails of one category a user is sent in an hour.
+    pub mails_per_hour_max: u32,
 }
 
 impl Raise {
@@ -172,8 +174,9 @@ impl Command for Raise {
                 })),
                 to: contact.email.clone(),
                 name: contact.display_name.clone(),
+                per_hour_max: self.mails_per_hour_max,
             };
-            writes.push(mail.write(view)?);
+            writes.extend(mail.writes(view)?);
         }
         Ok(writes)
     }

@@ -28,6 +28,7 @@ fn raise() -> Raise {
             amount: Some(euro_cents(12_000)),
         },
         dedupe_key: stated(&AUCTION.to_string()),
+        mails_per_hour_max: 5,
     }
 }
 
@@ -85,7 +86,10 @@ fn who_is_outbid_finds_it_in_the_inbox_and_gets_a_mail() {
         panic!("no mail: {writes:?}")
     };
     // The sample's address is sealed for the seller.
-    assert_eq!((writes.len(), *user_id), (3, SELLER));
+    assert_eq!(*user_id, SELLER);
+    let place = format!("{SELLER} outbid 0");
+    let place = Claim::new(ClaimScope::MessagePlace, place);
+    assert_eq!(writes[3..], [Write::Claim(place, MESSAGE.0)]);
 }
 
 #[test]

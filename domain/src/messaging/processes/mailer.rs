@@ -11,7 +11,7 @@ use crate::process_manager::{Action, ProcessManager, What};
 /// Has the messages that are requested sent as mails.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "mailer",
-    event_types: &["message.requested"],
+    event_types: &["message.requested", "message.deferred"],
     commands: &["end_message"],
     fulfilled: &["message_over"],
     final_refusals: &[],
@@ -37,27 +37,50 @@ pub struct Mail {
 }
 
 fn react(event: &Event) -> Vec<Action> {
-    let Event::Message(message::Event::Requested {
-        message_id,
-        template,
-        to,
-        name,
-        not_after,
-        ..
-    }) = event
-    else {
+    let Event::Message(event) = event else {
         return Vec::new();
     };
-    let mail = Mail {
-        message_id: *message_id,
-        template: template.clone(),
-        to: to.clone(),
-        name: name.clone(),
-        not_after: *not_after,
+    let (due_at, mail) = match event {
+        message::Event::Requested {
+            message_id,
+            template,
+            to,
+            name,
+            not_after,
+            ..
+        } => {
+            let mail = Mail {
+                message_id: *message_id,
+                template: template.clone(),
+                to: to.clone(),
+                name: name.clone(),
+                not_after: *not_after,
+            };
+            (None, mail)
+        }
+        message::Event::Deferred {
+            message_id,
+            template,
+            to,
+            name,
+            not_before,
+            not_after,
+            ..
+        } => {
+            let mail = Mail {
+                message_id: *message_id,
+                template: template.clone(),
+                to: to.clone(),
+                name: name.clone(),
+                not_after: *not_after,
+            };
+            (Some(**not_before), mail)
+        }
+        message::Event::Suppressed { .. } | message::Event::Ended { .. } => return Vec::new(),
     };
     vec![Action {
         name: MAIL.to_owned(),
-        due_at: None,
+        due_at,
         about: None,
         what: What::Effect {
             name: MAIL.to_owned(),
@@ -69,26 +92,27 @@ fn react(event: &Event) -> Vec<Action> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples;
-    use tidemark_events::samples::MESSAGE;
+    use tidemark_events::samples::{LATER_MESSAGE, MESSAGE, at};
 
     use super::*;
+    use crate::given::sample;
 
     #[test]
-    fn a_message_that_is_requested_is_sent_as_a_mail() {
-        let actions: Vec<_> = samples::all().iter().flat_map(react).collect();
-        let [
-            Action {
-                what: What::Effect { name, body, .. },
-                due_at: None,
-                ..
-            },
-        ] = &actions[..]
-        else {
-            panic!("one effect: {actions:?}");
-        };
-        assert_eq!(name, MAIL);
-        let mail: Mail = serde_json::from_value(body.clone()).unwrap();
-        assert_eq!(mail.message_id, MESSAGE);
+    fn a_message_is_sent_as_a_mail_at_once_or_when_it_may_be() {
+        for (event_type, message_id, due_at) in [
+            ("message.requested", MESSAGE, None),
+            ("message.deferred", LATER_MESSAGE, Some(at(3_600))),
+        ] {
+            let actions = react(&sample(event_type));
+            let [action] = &actions[..] else {
+                panic!("one action: {actions:?}");
+            };
+            let What::Effect { name, body, .. } = &action.what else {
+                panic!("an effect: {action:?}");
+            };
+            assert_eq!((name.as_str(), action.due_at), (MAIL, due_at));
+            let mail: Mail = serde_json::from_value(body.clone()).unwrap();
+            assert_eq!(mail.message_id, message_id);
+        }
     }
 }
