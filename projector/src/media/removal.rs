@@ -49,7 +49,7 @@ impl Effect for RemoveMedia {
 
 /// The command with this path puts on record that bytes were removed.
 fn performed(removed: Result<(), Error>, path: String, attempt: i32) -> Performed {
-    let has_answered = removed.is_ok();
+    let has_answered = Some(removed.is_ok());
     let outcome = match removed {
         Ok(()) => Outcome::Over { path, body: None },
         Err(error) => Outcome::Later {
