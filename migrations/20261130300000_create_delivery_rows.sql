@@ -16,7 +16,6 @@ comment on column delivery_rows.address_hash is 'The keyed hash of the address. 
 create table delivery_rows_1 partition of delivery_rows for values in (1);
 
 -- In an order that the primary key has not, or Postgres might read that one backwards, past the rows of others.
-create index on delivery_rows (id desc nulls last);
 create index on delivery_rows (address_hash, id desc nulls last);
 create index on delivery_rows (user_id, id desc nulls last);
 create index on delivery_rows (status, id desc nulls last);

@@ -12,7 +12,6 @@ comment on table suppression_rows is 'A row for each contact point that is suppr
 
 create table suppression_rows_1 partition of suppression_rows for values in (1);
 
-create index on suppression_rows (id desc nulls last);
 create index on suppression_rows (address_hash, id desc nulls last);
 
 -- A build that writes documents alone would leave the columns to this, as with all read models.

@@ -36,7 +36,7 @@ impl Media {
     #[must_use]
     pub fn new(store: MediaStore, settings: config::Media) -> Self {
         let receiving = Admission::new(
-            "tidemark_uploads_receiving",
+            "tidemark_uploads",
             settings.receiving_max,
             settings.receiving_per_user_max,
         );

@@ -72,8 +72,8 @@ pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
 
 /// The media in the samples.
 pub const MEDIA: MediaId = MediaId(Uuid::from_u128(0x40));
-/// The media account in the samples, which is that of the seller.
-pub const MEDIA_ACCOUNT: MediaAccountId = MediaAccountId::of(SELLER);
+/// The media account in the samples.
+pub const MEDIA_ACCOUNT: MediaAccountId = MediaAccountId(Uuid::from_u128(0x41));
 
 /// The message in the samples.
 pub const MESSAGE: MessageId = MessageId(Uuid::from_u128(0x20));

@@ -75,7 +75,7 @@ pub struct StoredVariant {
     #[schema(minimum = 1, maximum = 65_535, example = 900)]
     pub height: u32,
     /// How many bytes it has.
-    #[schema(minimum = 1, example = 118_000)]
+    #[schema(minimum = 1, maximum = 1_073_741_824, example = 118_000)]
     pub bytes: i64,
     /// The SHA-256 of them, in hexadecimal digits.
     #[schema(example = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a")]

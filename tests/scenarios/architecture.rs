@@ -143,7 +143,7 @@ fn every_metric_is_in_the_list_that_describes_it() {
 }
 
 /// What metrics are measured in: units, and kinds of things that they count.
-const UNITS: [&str; 14] = [
+const UNITS: [&str; 15] = [
     "actions",
     "assignments",
     "bytes",
@@ -158,6 +158,7 @@ const UNITS: [&str; 14] = [
     "rows",
     "seconds",
     "shards",
+    "uploads",
 ];
 
 #[test]

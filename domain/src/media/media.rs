@@ -9,7 +9,7 @@ mod tests;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tidemark_events::media::media::{Event, PictureType, Purpose, ShownBy, Variant};
+use tidemark_events::media::media::{Event, PictureType, Purpose, ShownBy, StoredVariant, Variant};
 use tidemark_events::{MediaId, Moment, Stored, UserId};
 
 pub use error::Error;
@@ -128,7 +128,7 @@ impl AggregateState for Media {
                     purpose: *purpose,
                     width: full.map_or(0, |it| it.width),
                     height: full.map_or(0, |it| it.height),
-                    bytes: variants.iter().map(|it| it.bytes).sum(),
+                    bytes: bytes_of(variants),
                     shown_by: None,
                     unshown_until: *unshown_until,
                 });
@@ -150,6 +150,12 @@ impl AggregateState for Media {
             Event::Removed { .. } => *self = Self::Removed,
         }
     }
+}
+
+/// The bytes of all variants.
+fn bytes_of(variants: &[StoredVariant]) -> i64 {
+    let bytes = variants.iter().map(|it| it.bytes);
+    bytes.fold(0, i64::saturating_add)
 }
 
 /// The media with this id, if the caller may know of them.

@@ -67,20 +67,25 @@ impl PictureType {
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
-#[serde(rename_all = "snake_case")]
 #[schema(as = PictureVariant, example = "within_320")]
 pub enum Variant {
     /// As it was uploaded.
+    #[serde(rename = "full")]
     Full,
     /// A square of 32 pixels at most, cut out of the middle.
+    #[serde(rename = "square_32")]
     Square32,
     /// A square of 96 pixels at most, cut out of the middle.
+    #[serde(rename = "square_96")]
     Square96,
     /// The whole picture, within 320 × 240 pixels.
+    #[serde(rename = "within_320")]
     Within320,
     /// The whole picture, within 640 × 480 pixels.
+    #[serde(rename = "within_640")]
     Within640,
     /// The whole picture, within 800 × 600 pixels.
+    #[serde(rename = "within_800")]
     Within800,
 }
 

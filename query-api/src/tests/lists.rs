@@ -255,7 +255,7 @@ async fn only_its_seller_sees_a_draft() {
     let draft: product::Row = serde_json::from_value(json!({
         "id": Uuid::from_u128(1), "seller_id": Uuid::from_u128(7), "category_id": Uuid::from_u128(10),
         "title": "Camera", "description": "", "condition": "good", "images": [],
-        "specifications": {}, "shipping": null, "status": "draft", "sold_in": null, "version": 1
+        "pictures": [], "video": null, "specifications": {}, "shipping": null, "status": "draft", "sold_in": null, "version": 1
     }))
     .unwrap();
     database.write::<Product>(draft.id.0, 3, &draft).await;

@@ -50,7 +50,9 @@ async fn queries(app: &App, id: Uuid) -> Vec<Query> {
         let path = path.replace("{id}", &id.to_string());
         let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
         Query {
-            path: path.replace("{id_or_slug}", "clocks"),
+            path: path
+                .replace("{id_or_slug}", "clocks")
+                .replace("{variant}", "full"),
             parameters: parameters
                 .filter(|parameter| parameter["in"] == "query")
                 .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
@@ -102,7 +104,9 @@ impl Operation {
     async fn send(&self, parameter: &str, value: &str) -> Answer {
         let path = self.template.replace(&format!("{{{parameter}}}"), value);
         let path = path.replace("{id}", &Uuid::nil().to_string());
-        let path = path.replace("{role}", "seller");
+        let path = path
+            .replace("{role}", "seller")
+            .replace("{variant}", "full");
         assert!(!path.contains('{'), "nothing is known for {path}");
         Answer::to(self.client.command(self.method.clone(), &path)).await
     }

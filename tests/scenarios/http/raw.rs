@@ -41,7 +41,8 @@ pub(super) async fn every_route(app: &App) -> Vec<RequestLine> {
             let path = path.replace("{id}", &id).replace("{id_or_slug}", "clocks");
             let path = path
                 .replace("{role}", "buyer")
-                .replace("{code}", "internal");
+                .replace("{code}", "internal")
+                .replace("{variant}", "full");
             let options = ("options".to_owned(), Value::Null);
             for (method, operation) in item
                 .as_object()

@@ -1,6 +1,8 @@
 //! Documents with an `ETag`: a client that has one is not sent it again, and one that wants another is sent none.
 
+use image::ImageFormat;
 use serde_json::json;
+use tidemark_tests::pictures::picture;
 use tidemark_tests::{Answer, App, Client, eventually};
 
 use super::description::has_one_document;
@@ -14,8 +16,11 @@ async fn documents(app: &App) -> Vec<(Client, String)> {
     let product = market.listed().await;
     let reader = app.auditor().await;
     app.grant(&reader, "operator").await;
+    app.grant(&reader, "seller").await;
     let reader = app.log_in_again(&reader).await;
     let (task, run) = tasks::cancelled_run(&reader).await;
+    let file = picture(4, 3, ImageFormat::Png);
+    let media = reader.upload("image/png", file).await.ok().id();
     app.settle().await;
     let of_paths = [
         ("/v1/auctions/{id}", auction),
@@ -23,6 +28,7 @@ async fn documents(app: &App) -> Vec<(Client, String)> {
         ("/v1/products/{id}", product),
         ("/v1/categories/{id_or_slug}", market.category_id),
         ("/v1/sellers/{id}", market.seller.id),
+        ("/v1/media/{id}", media),
         ("/v1/tasks/{id}", task),
         ("/v1/task-runs/{id}", run),
     ];

@@ -9,13 +9,15 @@ use tidemark_events::Aggregate;
 use super::description::{apis, names, operations, parameters, resolve, walk};
 
 /// Integers that have no upper bound of their own: counts of what the log holds, which grow as long as it does.
-const COUNTS: [&str; 12] = [
+const COUNTS: [&str; 14] = [
+    "adopted_until",
     "bid_count",
     "due",
     "epoch",
     "failing",
     "head",
     "lag",
+    "next_offset",
     "parked",
     "pending",
     "position",
@@ -122,7 +124,7 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 19] = [
+const LISTS: [(&str, &str); 20] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
@@ -130,6 +132,7 @@ const LISTS: [(&str, &str); 19] = [
     ("list_deliveries", "Delivery"),
     ("list_events", "HistoryEvent"),
     ("list_events_of_stream", "HistoryEvent"),
+    ("list_media", "Media"),
     ("list_my_auctions", "Auction"),
     ("list_my_bids", "Bid"),
     ("list_my_notifications", "Notification"),

@@ -95,6 +95,8 @@ async fn open_all(app: &App, document: &str) {
 async fn no_query_is_refused_because_all_connections_of_its_pool_were_cut() {
     let app = App::builder()
         .set("TIDEMARK_QUERY__PROMPT_CONNECTIONS", 1)
+        .set("TIDEMARK_QUERY__DOCUMENT_CONNECTIONS", 6)
+        .set("TIDEMARK_QUERY__LIST_CONNECTIONS", 4)
         .set("TIDEMARK_DATABASE__LOCK_TIMEOUT_MS", 4_500)
         .projector()
         .queries();

@@ -159,7 +159,7 @@ async fn an_upload_that_is_sent_again_acts_once() {
     seller
         .upload("image/png", other)
         .await
-        .problem(409, "idempotency_key_reused");
+        .problem(422, "idempotency_key_reused");
     let stored = app.database.count_of("media.stored").await;
     assert_eq!(stored, 1);
 }

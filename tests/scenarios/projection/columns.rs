@@ -22,6 +22,7 @@ async fn what_a_projector_writes_beside_a_document_is_what_postgres_makes_of_it(
         stop.cancel();
     };
     tokio::join!(trade(&app, &stop), traded);
+    app.market().await.picture().await;
     app.settle().await;
     replay::assert_rows(&app).await;
     for_each_read_model!(assert_columns(&app).await);

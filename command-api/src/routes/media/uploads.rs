@@ -48,7 +48,7 @@ struct Parameters {
 
 /// The bytes of a picture.
 #[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
+#[schema(value_type = String, format = Binary, example = "the bytes of the file")]
 #[expect(dead_code, reason = "only its description is used")]
 struct PictureFile(Vec<u8>);
 

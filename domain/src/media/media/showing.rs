@@ -136,7 +136,8 @@ impl Command for DeleteUnshown {
     }
 
     fn refusals() -> Vec<Refusal> {
-        let own = refusals([Error::Kept, Error::NotDue(Timestamp::UNIX_EPOCH)]);
+        let not_due = Error::NotDue(Timestamp::UNIX_EPOCH);
+        let own = refusals([Error::NotFound, Error::Kept, not_due]);
         [access::service_refusals(), own].concat()
     }
 
@@ -152,6 +153,7 @@ impl Command for DeleteUnshown {
                 }
                 delete(view, self.media_id, file, self.periods)
             }
+            Media::None => Err(Error::NotFound.into()),
             _ => Err(Error::Kept.into()),
         }
     }

@@ -2,8 +2,8 @@
 
 use tidemark_events::identity::user::Role;
 use tidemark_events::media::media::EndReason;
-use tidemark_events::samples::{BIDDER, MEDIA, SELLER, at, moment, stated};
-use tidemark_events::{Event as AnyEvent, MediaId};
+use tidemark_events::samples::{BIDDER, MEDIA, MEDIA_ACCOUNT, SELLER, at, moment, stated};
+use tidemark_events::{Event as AnyEvent, MediaAccountId, MediaId};
 use uuid::Uuid;
 
 use super::*;
@@ -26,13 +26,38 @@ impl Decided for Result<Vec<Write>, Refusal> {
 
     #[track_caller]
     fn writes(self, writes: Vec<Write>) {
-        assert_eq!(self, Ok(writes));
+        assert_eq!(self.map(with_sample_account), Ok(writes));
     }
 
     #[track_caller]
     fn refused(self, code: &str) {
         assert_eq!(self.unwrap_err().code.name, code);
     }
+}
+
+/// The same writes, as if the account of the seller were that of the samples.
+fn with_sample_account(mut writes: Vec<Write>) -> Vec<Write> {
+    use tidemark_events::media::media_account::Event;
+    for write in &mut writes {
+        let Write::Event(stream, AnyEvent::MediaAccount(event)) = write else {
+            continue;
+        };
+        let (Event::Reserved {
+            media_account_id: id,
+            ..
+        }
+        | Event::Settled {
+            media_account_id: id,
+            ..
+        }
+        | Event::Released {
+            media_account_id: id,
+            ..
+        }) = event;
+        assert_eq!((*id, *stream), (MediaAccountId::of(SELLER), id.0));
+        (*id, *stream) = (MEDIA_ACCOUNT, MEDIA_ACCOUNT.0);
+    }
+    writes
 }
 
 const PERIODS: Periods = Periods {

@@ -6,7 +6,7 @@ use tidemark_events::media::media::{
 };
 use tidemark_events::{MediaId, Moment, Stored, Timestamp};
 
-use super::{Error, Media, Periods, find_own, own_refusals};
+use super::{Error, Media, Periods, bytes_of, find_own, own_refusals};
 use crate::decision::refusals;
 use crate::identity::access;
 use crate::media::media_account;
@@ -87,7 +87,7 @@ impl Command for CompleteUpload {
         let Media::Uploading(upload) = media else {
             return Err(Error::UploadOver.into());
         };
-        let bytes = self.variants.iter().map(|it| it.bytes).sum();
+        let bytes = bytes_of(&self.variants);
         let settled = media_account::settle(view, owner_id, self.media_id, bytes)?;
         if view.now() >= *upload.expires_at {
             return Err(Error::UploadOver.into());

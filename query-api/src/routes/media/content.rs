@@ -41,7 +41,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// The bytes of a picture.
 #[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
+#[schema(value_type = String, format = Binary, example = "the bytes of the file")]
 #[expect(dead_code, reason = "only its description is used")]
 struct PictureBytes(Vec<u8>);
 

@@ -110,7 +110,7 @@ async fn list(
     DocumentPage::new(found, limit, (&app.cursors, &scope), id_of)
 }
 
-/// Each shape of the filter has a statement and an index.
+/// Each shape of the filter has a statement and an index, whose order is that of the statement.
 async fn select(
     pool: &PgPool,
     of: &Of<'_>,
@@ -128,7 +128,6 @@ async fn select(
                  where r.generation = s.generation
                    and r.id < $1
                    "# $of r#"
-                 order by r.id desc nulls last
                  limit $2
                 "#,
                 before,
@@ -138,17 +137,23 @@ async fn select(
         };
     }
     match of {
-        Of::Everybody => select_of!("").fetch_one(pool).await,
+        Of::Everybody => select_of!("order by r.id desc").fetch_one(pool).await,
         Of::Address(hash) => {
-            let of_address = select_of!("and r.address_hash = $3", *hash);
+            let of_address = select_of!(
+                "and r.address_hash = $3 order by r.id desc nulls last",
+                *hash
+            );
             of_address.fetch_one(pool).await
         }
         Of::User(id) => {
-            let of_user = select_of!("and r.user_id = $3", *id);
+            let of_user = select_of!("and r.user_id = $3 order by r.id desc nulls last", *id);
             of_user.fetch_one(pool).await
         }
         Of::Status(status) => {
-            let of_status = select_of!("and r.status = $3", status.name());
+            let of_status = select_of!(
+                "and r.status = $3 order by r.id desc nulls last",
+                status.name()
+            );
             of_status.fetch_one(pool).await
         }
     }

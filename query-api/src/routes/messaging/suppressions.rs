@@ -76,7 +76,7 @@ async fn select(
               from suppression_rows r
              where r.generation = s.generation
                and r.id < $1
-             order by r.id desc nulls last
+             order by r.id desc
              limit $2
             "#,
             before,
