@@ -48,11 +48,14 @@ pub enum Error {
 
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
-        match error {
-            object_store::Error::AlreadyExists { .. } => Self::Exists,
-            object_store::Error::NotFound { .. } => Self::Missing,
-            other if is_full(&other) => Self::Full,
-            other => Self::Unavailable(other),
+        if matches!(error, object_store::Error::AlreadyExists { .. }) {
+            Self::Exists
+        } else if matches!(error, object_store::Error::NotFound { .. }) {
+            Self::Missing
+        } else if is_full(&error) {
+            Self::Full
+        } else {
+            Self::Unavailable(error)
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn problems() -> [Problem; 7] {
         too_large(10_485_760),
         unsupported_type(),
         rejected("the picture cannot be read: unexpected end of file"),
-        of_store(Error::Full),
+        of_store(&Error::Full),
         unavailable(),
     ]
 }
@@ -66,7 +66,7 @@ pub(super) fn rejected(reason: &str) -> Problem {
 }
 
 /// The problem with a store that did not do what it was asked for.
-pub(super) fn of_store(error: Error) -> Problem {
+pub(super) fn of_store(error: &Error) -> Problem {
     match error {
         Error::Full => {
             let detail = "There is no room left for media.";
@@ -78,7 +78,7 @@ pub(super) fn of_store(error: Error) -> Problem {
         }
         Error::Exists | Error::Missing | Error::Unavailable(_) => {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = error as &dyn std::error::Error,
                 "the media store fails"
             );
             metrics::counter!("tidemark_media_store_failures_total").increment(1);

@@ -97,7 +97,7 @@ impl Receiving<'_> {
         match self.media.store.put_part(id.0, offset, part).await {
             Ok(()) => Ok(()),
             Err(Error::Exists) if mode == Mode::Whole => Ok(()),
-            Err(error) => Err(of_store(error)),
+            Err(error) => Err(of_store(&error)),
         }
     }
 

@@ -79,9 +79,14 @@ impl Media {
     /// All bytes that have arrived.
     async fn arrived(&self, id: MediaId) -> Result<Vec<u8>, Problem> {
         let mut file = Vec::new();
-        for part in self.store.parts(id.0).await.map_err(of_store)? {
+        for part in self
+            .store
+            .parts(id.0)
+            .await
+            .map_err(|error| of_store(&error))?
+        {
             let bytes = self.store.read_part(id.0, part.offset).await;
-            file.extend_from_slice(&bytes.map_err(of_store)?);
+            file.extend_from_slice(&bytes.map_err(|error| of_store(&error))?);
         }
         Ok(file)
     }
@@ -90,7 +95,7 @@ impl Media {
         let sha256 = hash(&written.bytes);
         let bytes = i64::try_from(written.bytes.len()).map_err(Problem::internal)?;
         let kept = self.store.put(id.0, &sha256, Bytes::from(written.bytes));
-        kept.await.map_err(of_store)?;
+        kept.await.map_err(|error| of_store(&error))?;
         Ok(StoredVariant {
             variant: written.variant,
             picture_type: written.picture_type,

@@ -43,7 +43,7 @@ pub enum User {
         /// The roles that the user holds now.
         roles: BTreeSet<Role>,
         /// How the user is addressed and reached.
-        contact: Contact,
+        contact: Box<Contact>,
     },
 }
 
@@ -79,11 +79,11 @@ impl AggregateState for User {
                 *user = Self::Registered {
                     credential_id: *credential_id,
                     roles: BTreeSet::from([Role::Buyer]),
-                    contact: Contact {
+                    contact: Box::new(Contact {
                         email: email.clone(),
                         email_hash: email_hash.clone(),
                         display_name: display_name.clone(),
-                    },
+                    }),
                 };
             }
             (Self::Registered { roles, .. }, Event::RoleGranted { role, .. }) => {

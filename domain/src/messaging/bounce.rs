@@ -21,9 +21,8 @@ impl Bounce {
         let numbers: Vec<&str> = enhanced.split('.').collect();
         match numbers[..] {
             // 5.1.5 says that the address is valid, and 5.1.7 and 5.1.8 are about that of the sender.
-            ["5", "1", "5" | "7" | "8"] => Self::Policy,
+            ["5", "1", "5" | "7" | "8"] | ["5", "7", _] => Self::Policy,
             ["5", "1", _] => Self::Hard,
-            ["5", "7", _] => Self::Policy,
             _ => Self::Soft,
         }
     }

@@ -16,9 +16,9 @@ fn store() -> (TempDir, MediaStore) {
 fn files(folder: &FilePath) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
     entries
-        .map(|entry| match entry.file_type().unwrap().is_dir() {
-            true => files(&entry.path()),
-            false => 1,
+        .map(|entry| {
+            let path = entry.path();
+            if path.is_dir() { files(&path) } else { 1 }
         })
         .sum()
 }

@@ -13,8 +13,8 @@ use crate::reacting::effects::{Effect, Outcome, Performed};
 /// The pauses after the first attempts. The last of them follows all later ones.
 const PAUSES: [Duration; 3] = [
     Duration::from_secs(10),
-    Duration::from_secs(60),
-    Duration::from_secs(600),
+    Duration::from_mins(1),
+    Duration::from_mins(10),
 ];
 
 /// Removes what has arrived of an upload. If it is not complete by then, it has expired.

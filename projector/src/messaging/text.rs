@@ -99,7 +99,9 @@ pub(super) fn write(
     let id = format!("<{}@{}>", message_id.0, from.email.domain());
     let mut mail = Message::builder();
     if let Some(url) = unsubscribe {
-        body.push_str(&format!("\r\nNo more mails like this: {url}\r\n"));
+        body += "\r\nNo more mails like this: ";
+        body += &url;
+        body += "\r\n";
         mail = mail
             .header(ListUnsubscribe(url))
             .header(ListUnsubscribePost);

@@ -16,6 +16,10 @@ use crate::following::failure::{EventError, FailureKind};
 use crate::following::panics::catch_panic;
 
 /// An event that a read model wants, and that concerns rows of the shard.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are keyed, and a box would cost each an allocation"
+)]
 pub(super) enum Wanted<'a> {
     /// An event with the rows that it touches.
     Keyed {

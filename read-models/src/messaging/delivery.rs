@@ -146,7 +146,7 @@ impl ReadModel for Delivery {
                 outcome, status, ..
             } => {
                 row.status = (*outcome).into();
-                row.codes = status.as_ref().map(|it| String::clone(it));
+                row.codes = status.as_deref().cloned();
                 row.ended_at = Some(at);
             }
         }

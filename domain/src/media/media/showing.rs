@@ -34,7 +34,11 @@ pub(crate) fn attach(
         {
             return Err(Error::NotStored.into());
         }
-        _ => return Err(Error::NotFound.into()),
+        Media::None
+        | Media::Uploading(_)
+        | Media::Stored(_)
+        | Media::Over { .. }
+        | Media::Removed => return Err(Error::NotFound.into()),
     };
     if file.purpose != purpose {
         return Err(Error::OtherPurpose.into());
@@ -114,7 +118,9 @@ impl Command for Delete {
                 delete(view, self.media_id, file, self.periods)
             }
             (_, Media::Stored(_)) => Err(Error::Shown.into()),
-            _ => Err(Error::NotStored.into()),
+            (_, Media::None | Media::Uploading(_) | Media::Over { .. } | Media::Removed) => {
+                Err(Error::NotStored.into())
+            }
         }
     }
 }
@@ -154,7 +160,9 @@ impl Command for DeleteUnshown {
                 delete(view, self.media_id, file, self.periods)
             }
             Media::None => Err(Error::NotFound.into()),
-            _ => Err(Error::Kept.into()),
+            Media::Uploading(_) | Media::Stored(_) | Media::Over { .. } | Media::Removed => {
+                Err(Error::Kept.into())
+            }
         }
     }
 }

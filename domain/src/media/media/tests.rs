@@ -2,12 +2,12 @@
 
 use tidemark_events::identity::user::Role;
 use tidemark_events::media::media::EndReason;
-use tidemark_events::samples::{BIDDER, MEDIA, MEDIA_ACCOUNT, SELLER, at, moment, stated};
+use tidemark_events::samples::{BIDDER, MEDIA, SELLER, at, moment, stated};
 use tidemark_events::{Event as AnyEvent, MediaAccountId, MediaId};
 use uuid::Uuid;
 
 use super::*;
-use crate::given::{Given, given, granted, registered, sample, writes_of};
+use crate::given::{Given, given, granted, registered, sample};
 use crate::media::media_account::Quota;
 use crate::{Refusal, Write};
 
@@ -26,7 +26,7 @@ impl Decided for Result<Vec<Write>, Refusal> {
 
     #[track_caller]
     fn writes(self, writes: Vec<Write>) {
-        assert_eq!(self.map(with_sample_account), Ok(writes));
+        assert_eq!(self, Ok(writes));
     }
 
     #[track_caller]
@@ -35,14 +35,12 @@ impl Decided for Result<Vec<Write>, Refusal> {
     }
 }
 
-/// The same writes, as if the account of the seller were that of the samples.
-fn with_sample_account(mut writes: Vec<Write>) -> Vec<Write> {
+/// The sample event of a type, of the account of the seller if it is one of an account.
+fn own_sample(event_type: &str) -> AnyEvent {
     use tidemark_events::media::media_account::Event;
-    for write in &mut writes {
-        let Write::Event(stream, AnyEvent::MediaAccount(event)) = write else {
-            continue;
-        };
-        let (Event::Reserved {
+    let mut event = sample(event_type);
+    if let AnyEvent::MediaAccount(
+        Event::Reserved {
             media_account_id: id,
             ..
         }
@@ -53,11 +51,23 @@ fn with_sample_account(mut writes: Vec<Write>) -> Vec<Write> {
         | Event::Released {
             media_account_id: id,
             ..
-        }) = event;
-        assert_eq!((*id, *stream), (MediaAccountId::of(SELLER), id.0));
-        (*id, *stream) = (MEDIA_ACCOUNT, MEDIA_ACCOUNT.0);
+        },
+    ) = &mut event
+    {
+        *id = MediaAccountId::of(SELLER);
     }
-    writes
+    event
+}
+
+/// The writes that append the sample events of these types.
+fn own_writes_of<const N: usize>(event_types: [&str; N]) -> Vec<Write> {
+    let write = |event_type: &str| {
+        let event = own_sample(event_type);
+        let is_account = matches!(event, AnyEvent::MediaAccount(_));
+        let account = MediaAccountId::of(SELLER).0;
+        Write::event(if is_account { account } else { MEDIA.0 }, event)
+    };
+    event_types.map(write).into()
 }
 
 const PERIODS: Periods = Periods {
@@ -72,7 +82,7 @@ fn seller<const N: usize>(event_types: [&str; N]) -> Given {
         granted(SELLER, Role::Seller),
         registered(BIDDER),
     ])
-    .and(event_types.map(sample))
+    .and(event_types.map(own_sample))
     .by(SELLER)
 }
 
@@ -112,7 +122,7 @@ const STORED: [&str; 4] = [
 
 #[test]
 fn an_upload_takes_its_bytes_from_the_quota_of_its_owner() {
-    seller([]).when(open(150_000)).writes(writes_of(OPENED));
+    seller([]).when(open(150_000)).writes(own_writes_of(OPENED));
     seller([])
         .when(open(200_001))
         .refused("media_quota_exceeded");
@@ -129,7 +139,7 @@ fn an_upload_takes_its_bytes_from_the_quota_of_its_owner() {
         .when(another(80_001))
         .refused("media_quota_exceeded");
     seller(STORED)
-        .and(["media.deleted", "media_account.released"].map(sample))
+        .and(["media.deleted", "media_account.released"].map(own_sample))
         .when(another(200_000))
         .accepted();
 }
@@ -160,7 +170,7 @@ fn only_sellers_upload_pictures_of_products_and_only_admins_those_of_categories(
 
 #[test]
 fn an_upload_is_completed_once_in_time_and_by_its_owner() {
-    let stored = writes_of(["media.stored", "media_account.settled"]);
+    let stored = own_writes_of(["media.stored", "media_account.settled"]);
     seller(OPENED).when(complete()).writes(stored);
     seller(OPENED)
         .by(BIDDER)
@@ -209,9 +219,12 @@ fn an_upload_expires_at_its_time() {
 /// The bytes that count no longer.
 fn released(writes: &[Write]) -> Option<i64> {
     use tidemark_events::media::media_account::Event;
-    writes.iter().find_map(|write| match write {
-        Write::Event(_, AnyEvent::MediaAccount(Event::Released { bytes, .. })) => Some(*bytes),
-        _ => None,
+    writes.iter().find_map(|write| {
+        if let Write::Event(_, AnyEvent::MediaAccount(Event::Released { bytes, .. })) = write {
+            Some(*bytes)
+        } else {
+            None
+        }
     })
 }
 
@@ -258,11 +271,12 @@ fn an_owner_deletes_what_nothing_shows() {
 #[test]
 fn a_removal_is_recorded_once_and_of_nothing_that_is_kept() {
     let record = || RecordRemoval { media_id: MEDIA };
-    let deleted = || seller(STORED).and(["media.deleted", "media_account.released"].map(sample));
+    let deleted =
+        || seller(STORED).and(["media.deleted", "media_account.released"].map(own_sample));
     deleted()
         .by_service()
         .when(record())
-        .writes(writes_of(["media.removed"]));
+        .writes(own_writes_of(["media.removed"]));
     let removed = deleted().and([sample("media.removed")]);
     removed.by_service().when(record()).refused("media_removed");
     seller(STORED)

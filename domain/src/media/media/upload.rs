@@ -154,7 +154,9 @@ impl Command for ExpireUpload {
             Media::Uploading(upload) if view.now() < *upload.expires_at => {
                 Err(Error::NotDue(*upload.expires_at).into())
             }
-            _ => end(view, self.media_id, media, EndReason::Expired),
+            Media::Uploading(_) | Media::Stored(_) | Media::Over { .. } | Media::Removed => {
+                end(view, self.media_id, media, EndReason::Expired)
+            }
         }
     }
 }
