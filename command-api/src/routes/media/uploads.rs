@@ -65,7 +65,7 @@ impl IntoResponses for Refused {
 
 /// Upload a picture
 ///
-/// The body is the file. It is looked at before the answer: what is no picture of its type is refused, and what is kept is written
+/// The body is the file, and `Content-Type` its type: `image/jpeg`, `image/png` or `image/webp`. It is looked at before the answer: what is no picture of its type is refused, and what is kept is written
 /// anew in several sizes, without metadata. Only sellers may upload pictures of products, and only admins those of categories.
 /// What nothing shows within a day is deleted.
 ///
@@ -76,11 +76,7 @@ impl IntoResponses for Refused {
     operation_id = "upload_media",
     tag = "media",
     params(Parameters),
-    request_body(content(
-        (PictureFile = "image/jpeg"),
-        (PictureFile = "image/png"),
-        (PictureFile = "image/webp"),
-    )),
+    request_body(content = PictureFile, content_type = "application/octet-stream"),
     security(("user" = [])),
     responses(
         (status = 201, body = AcceptedBody),
