@@ -16,7 +16,7 @@ use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::media_store::MediaStore;
 
 pub(crate) use self::problems::{length_required, not_kept, problems, too_large, unsupported_type};
-pub use self::receiving::{Mode, Receiving};
+pub use self::receiving::Receiving;
 pub use self::storing::Unstored;
 
 use crate::admission::{Admission, Share};

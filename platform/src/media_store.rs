@@ -46,6 +46,17 @@ pub enum Error {
     Unavailable(#[source] object_store::Error),
 }
 
+impl Error {
+    /// Logs and counts a failure of the store, or that it lacks what is on record.
+    pub fn report(&self) {
+        tracing::warn!(
+            error = self as &dyn std::error::Error,
+            "the media store fails"
+        );
+        metrics::counter!("tidemark_media_store_failures_total").increment(1);
+    }
+}
+
 impl From<object_store::Error> for Error {
     fn from(error: object_store::Error) -> Self {
         if matches!(error, object_store::Error::AlreadyExists { .. }) {

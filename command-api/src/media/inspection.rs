@@ -5,7 +5,6 @@
 mod tests;
 
 use std::io::Cursor;
-use std::num::NonZeroU32;
 use std::panic::catch_unwind;
 
 use fast_image_resize::{ResizeOptions, Resizer};
@@ -189,8 +188,7 @@ impl Fit {
 
 /// A side, as long as it is when another one becomes `new` that was `old`.
 fn scaled(side: u32, new: u32, old: u32) -> u32 {
-    let old = NonZeroU32::new(old).map_or(1, NonZeroU32::get);
-    let scaled = u64::from(side) * u64::from(new) / u64::from(old);
+    let scaled = u64::from(side) * u64::from(new) / u64::from(old.max(1));
     u32::try_from(scaled).unwrap_or(side).max(1)
 }
 

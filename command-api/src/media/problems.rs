@@ -77,11 +77,7 @@ pub(super) fn of_store(error: &Error) -> Problem {
             )
         }
         Error::Exists | Error::Missing | Error::Unavailable(_) => {
-            tracing::warn!(
-                error = error as &dyn std::error::Error,
-                "the media store fails"
-            );
-            metrics::counter!("tidemark_media_store_failures_total").increment(1);
+            error.report();
             unavailable()
         }
     }

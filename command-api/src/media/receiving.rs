@@ -33,70 +33,38 @@ impl Media {
     }
 }
 
-/// What becomes of the bytes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The request sends the whole file. A part that is there was sent by the same request before, whose answer was lost.
-    Whole,
-    /// The request goes on from an offset. What has arrived is kept if it breaks off, and a part that is there was sent by
-    /// somebody else.
-    Resumed,
-}
-
 impl Receiving<'_> {
-    /// Keeps the bytes that a request sends, from an offset of the file on, whose whole length is `total`. Returns where the bytes
-    /// end.
+    /// Keeps all bytes of a file of this length. A part that is there already was sent by the same request before, whose answer
+    /// was lost.
     ///
     /// # Errors
-    /// 400 if the body breaks off, 408 if it pauses for too long, 409 if another request sends the same, 413 if it is longer than
-    /// the file, and 503 or 507 if it cannot be kept.
-    pub async fn receive(
-        &self,
-        id: MediaId,
-        (from, total): (u64, u64),
-        body: Body,
-        mode: Mode,
-    ) -> Result<u64, Problem> {
+    /// 400 if the body breaks off, 408 if it pauses for too long, 413 if it is longer than the file, and 503 or 507 if it cannot
+    /// be kept.
+    pub async fn receive(&self, id: MediaId, total: u64, body: Body) -> Result<(), Problem> {
+        let part_bytes = self.media.settings.part_bytes;
         let mut body = body.into_data_stream();
         let mut waiting = BytesMut::new();
-        let mut offset = from;
-        loop {
-            let next = self.next(&mut body).await;
-            if let Ok(Some(bytes)) = &next {
-                if offset + (waiting.len() + bytes.len()) as u64 > total {
-                    return Err(too_large(total));
-                }
-                waiting.extend_from_slice(bytes);
+        let mut offset = 0;
+        while let Some(bytes) = self.next(&mut body).await? {
+            if offset + (waiting.len() + bytes.len()) as u64 > total {
+                return Err(too_large(total));
             }
-            let goes_on = matches!(next, Ok(Some(_)));
-            let keeps_rest = !goes_on && (next.is_ok() || mode == Mode::Resumed);
-            while let Some(part) = self.part(&mut waiting, keeps_rest) {
-                let end = offset + part.len() as u64;
-                self.keep(id, offset, part, mode).await?;
-                offset = end;
-            }
-            if !goes_on {
-                return next.map(|_| offset);
+            waiting.extend_from_slice(&bytes);
+            while waiting.len() >= part_bytes {
+                let part = waiting.split_to(part_bytes).freeze();
+                self.keep(id, offset, part).await?;
+                offset += part_bytes as u64;
             }
         }
-    }
-
-    /// The next part of what waits: a whole one, or the rest.
-    fn part(&self, waiting: &mut BytesMut, keeps_rest: bool) -> Option<Bytes> {
-        let part_bytes = self.media.settings.part_bytes;
-        if waiting.len() >= part_bytes {
-            Some(waiting.split_to(part_bytes).freeze())
-        } else if keeps_rest && !waiting.is_empty() {
-            Some(waiting.split().freeze())
-        } else {
-            None
+        if waiting.is_empty() {
+            return Ok(());
         }
+        self.keep(id, offset, waiting.freeze()).await
     }
 
-    async fn keep(&self, id: MediaId, offset: u64, part: Bytes, mode: Mode) -> Result<(), Problem> {
+    async fn keep(&self, id: MediaId, offset: u64, part: Bytes) -> Result<(), Problem> {
         match self.media.store.put_part(id.0, offset, part).await {
-            Ok(()) => Ok(()),
-            Err(Error::Exists) if mode == Mode::Whole => Ok(()),
+            Ok(()) | Err(Error::Exists) => Ok(()),
             Err(error) => Err(of_store(&error)),
         }
     }

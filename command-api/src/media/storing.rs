@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
-use tidemark_domain::media::media::{CompleteUpload, Upload};
-use tidemark_events::media::media::StoredVariant;
+use tidemark_domain::media::media::CompleteUpload;
+use tidemark_events::media::media::{PictureType, StoredVariant};
 use tidemark_events::{MediaId, Stored};
 use tidemark_platform::http::Problem;
 
@@ -31,13 +31,13 @@ impl Media {
     pub async fn store(
         &self,
         id: MediaId,
-        upload: &Upload,
+        picture_type: PictureType,
         share: Share,
     ) -> Result<CompleteUpload, Unstored> {
         let permit = self.inspections.acquire(share).await;
         let file = self.arrived(id).await.map_err(Unstored::Failed)?;
         let sha256 = hash(&file);
-        let (picture_type, size) = (upload.picture_type, Size::of(&self.settings));
+        let size = Size::of(&self.settings);
         let inspecting = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             inspect(&file, picture_type, size)

@@ -150,15 +150,12 @@ pub(super) fn settle(
     media_id: MediaId,
     bytes: i64,
 ) -> Result<Write, Stop> {
-    let id = MediaAccountId::of(user_id);
-    view.get::<MediaAccount>(id.0)?;
-    let event = Event::Settled {
-        media_account_id: id,
+    write(view, user_id, |media_account_id| Event::Settled {
+        media_account_id,
         user_id,
         media_id,
         bytes,
-    };
-    Ok(Write::event(id.0, event))
+    })
 }
 
 /// The write by which an upload, or what is stored, counts no longer.
@@ -168,13 +165,21 @@ pub(super) fn release(
     media_id: MediaId,
     bytes: i64,
 ) -> Result<Write, Stop> {
-    let id = MediaAccountId::of(user_id);
-    view.get::<MediaAccount>(id.0)?;
-    let event = Event::Released {
-        media_account_id: id,
+    write(view, user_id, |media_account_id| Event::Released {
+        media_account_id,
         user_id,
         media_id,
         bytes,
-    };
-    Ok(Write::event(id.0, event))
+    })
+}
+
+/// A write to the account of a user, which is read first, so that two of them conflict.
+fn write(
+    view: &View<'_>,
+    user_id: UserId,
+    event: impl FnOnce(MediaAccountId) -> Event,
+) -> Result<Write, Stop> {
+    let id = MediaAccountId::of(user_id);
+    view.get::<MediaAccount>(id.0)?;
+    Ok(Write::event(id.0, event(id)))
 }

@@ -10,9 +10,7 @@ use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::Command;
-use tidemark_domain::media::media::{
-    CompleteUpload, EndUpload, Media as MediaState, OpenUpload, Upload,
-};
+use tidemark_domain::media::media::{CompleteUpload, EndUpload, Media as MediaState, OpenUpload};
 use tidemark_events::MediaId;
 use tidemark_events::media::media::{EndReason, PictureType, Purpose};
 use tidemark_platform::http::{Problem, Query};
@@ -27,7 +25,7 @@ use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::media;
-use crate::media::{Media, Mode, Unstored};
+use crate::media::{Media, Unstored};
 
 /// Where the answer to an upload is found.
 const LOCATION: Location = Location("/v1/media/{id}");
@@ -65,9 +63,9 @@ impl IntoResponses for Refused {
 
 /// Upload a picture
 ///
-/// The body is the file, and `Content-Type` its type: `image/jpeg`, `image/png` or `image/webp`. It is looked at before the answer: what is no picture of its type is refused, and what is kept is written
-/// anew in several sizes, without metadata. Only sellers may upload pictures of products, and only admins those of categories.
-/// What nothing shows within a day is deleted.
+/// The body is the file, and `Content-Type` its type: `image/jpeg`, `image/png` or `image/webp`. It is looked at before the
+/// answer: what is no picture of its type is refused, and what is kept is written anew in several sizes, without metadata. Only
+/// sellers may upload pictures of products, and only admins those of categories. What nothing shows within a day is deleted.
 ///
 /// An `Idempotency-Key` stands for the purpose, the type and the length of the file.
 #[utoipa::path(
@@ -108,18 +106,21 @@ async fn upload(
     let submission = app.submission(&caller, StatusCode::CREATED, id, open)?;
     let opened = app.executor.execute(submission).await?;
     let id = MediaId(opened.stream_id);
-    let loaded = app.executor.load_stream(id.0).await?;
-    let upload = match loaded.state::<MediaState>() {
-        MediaState::Uploading(upload) => upload,
-        MediaState::Stored(_) => return app.answer_again(opened, loaded.version, LOCATION).await,
-        MediaState::None | MediaState::Over { .. } | MediaState::Removed => {
-            let over = tidemark_domain::media::media::Error::UploadOver;
-            return Err(Error::Refused(over.into()).into());
+    if opened.replayed {
+        let loaded = app.executor.load_stream(id.0).await?;
+        match loaded.state::<MediaState>() {
+            MediaState::Uploading(_) => {}
+            MediaState::Stored(_) => {
+                return app.answer_again(opened, loaded.version, LOCATION).await;
+            }
+            MediaState::None | MediaState::Over { .. } | MediaState::Removed => {
+                let over = tidemark_domain::media::media::Error::UploadOver;
+                return Err(Error::Refused(over.into()).into());
+            }
         }
-    };
-    let total = bytes.unsigned_abs();
-    receiving.receive(id, (0, total), body, Mode::Whole).await?;
-    complete(&app, &media, caller, (id, upload)).await
+    }
+    receiving.receive(id, bytes.unsigned_abs(), body).await?;
+    complete(&app, &media, caller, (id, picture_type)).await
 }
 
 /// Stores an upload of which everything has arrived, and answers.
@@ -127,11 +128,11 @@ async fn complete(
     app: &App,
     media: &Media,
     mut caller: Caller,
-    (id, upload): (MediaId, &Upload),
+    (id, picture_type): (MediaId, PictureType),
 ) -> Result<Response, Problem> {
     // The key belongs to the command that has opened the upload.
     caller.idempotency_key = None;
-    match media.store(id, upload, caller.share()).await {
+    match media.store(id, picture_type, caller.share()).await {
         Ok(command) => {
             let submission = app.submission(&caller, StatusCode::CREATED, id.0, command)?;
             let answer = app.answer_created(submission, LOCATION).await?;

@@ -131,8 +131,7 @@ async fn read(
     match store.read(id, &picture.sha256, range).await {
         Ok(stream) => Ok(Body::from_stream(stream)),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, %id, "the media store fails");
-            metrics::counter!("tidemark_media_store_failures_total").increment(1);
+            error.report();
             Err(media_unavailable().into())
         }
     }
