@@ -102,8 +102,8 @@ impl Sender {
         while in_flight.join_next().await.is_some() {}
     }
 
-    /// Starts to send at most `free` actions that are due, and returns in what time the next one is due that is
-    /// known.
+    /// Starts to send at most `free` actions that are due, and returns in what time to look again: at once if there may be
+    /// more. While nothing is due, that takes one statement.
     async fn start(
         &self,
         in_flight: &mut JoinSet<()>,
@@ -114,6 +114,12 @@ impl Sender {
         }
         let effect = self.effect.as_ref().map(|it| it.name());
         let room = self.destinations.room();
+        let next_due = attempts::next_due(&self.pool, effect, &room);
+        let next_due = self.pool.with_timeout(next_due).await?;
+        if next_due.is_none_or(|wait| !wait.is_zero()) {
+            let more_in = room.more_at.map(|at| at.duration_since(Instant::now()));
+            return Ok(next_due.into_iter().chain(more_in).min());
+        }
         let most = (free, self.destinations.in_flight_max());
         let taken = attempts::take(&self.pool, effect, most, &room, self.lease());
         for attempt in self.pool.with_timeout(taken).await? {
@@ -121,11 +127,7 @@ impl Sender {
             let call = self.destinations.call(attempt.destination.clone());
             in_flight.spawn(async move { sender.send(attempt, call).await });
         }
-        let room = self.destinations.room();
-        let next_due = attempts::next_due(&self.pool, effect, &room);
-        let next_due = self.pool.with_timeout(next_due).await?;
-        let more_in = room.more_at.map(|at| at.duration_since(Instant::now()));
-        Ok(next_due.into_iter().chain(more_in).min())
+        Ok(next_due)
     }
 
     const fn in_flight_max(&self) -> usize {
