@@ -23,7 +23,7 @@ pub use rows::{
     Checkpoint, Ordered, Parked, ParkedKind, ParkedRow, RowBatch, StoredRow, Untried, document,
 };
 pub use skips::{Skip, SkippedEvents, skipped_in_row};
-pub use write::{ShardBatch, write_together};
+pub use write::{NotWritten, ShardBatch, write_together};
 
 use self::sql::Sql;
 use crate::{Generation, ReadModel, Shard};
@@ -218,11 +218,15 @@ impl Storage {
     fn fence(&self, rows_affected: u64, at: LogPoint) -> Result<(), StorageError> {
         match rows_affected {
             1 => Ok(()),
-            _ => Err(StorageError::Fenced {
-                read_model: self.read_model,
-                shard: self.shard.number,
-                position: at.position,
-            }),
+            _ => Err(self.fenced(at)),
+        }
+    }
+
+    const fn fenced(&self, at: LogPoint) -> StorageError {
+        StorageError::Fenced {
+            read_model: self.read_model,
+            shard: self.shard.number,
+            position: at.position,
         }
     }
 }

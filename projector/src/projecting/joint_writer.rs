@@ -7,10 +7,13 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tidemark_event_store::Pace;
 use tidemark_platform::config::Projection;
-use tidemark_read_models::storage::{RowBatch, ShardBatch, Storage, write_together};
+use tidemark_read_models::storage::{NotWritten, RowBatch, ShardBatch, Storage, write_together};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::sleep_until;
+
+/// How often batches are written together before each is written alone: once more without the one that is at fault.
+const ATTEMPTS_MAX: usize = 2;
 
 /// Takes what workers have changed. Its task ends with the last of its clones.
 #[derive(Clone)]
@@ -19,7 +22,14 @@ pub(crate) struct JointWriter(mpsc::UnboundedSender<Waiting>);
 /// A batch that waits to be written, and who waits for it. There is at most one of each worker.
 struct Waiting {
     batch: ShardBatch,
-    written: oneshot::Sender<Option<i32>>,
+    written: oneshot::Sender<Result<i32, WriteAlone>>,
+}
+
+/// A batch was not written together with others, and must be written alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WriteAlone {
+    /// Whether that is the fault of this batch, and not of another, or of none.
+    pub(super) is_at_fault: bool,
 }
 
 impl JointWriter {
@@ -27,29 +37,33 @@ impl JointWriter {
     pub(crate) fn spawn(settings: &Projection) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         // No shard delays the others for longer.
-        let time_limit = Duration::from_millis(settings.together_ms);
+        let statement_timeout = Duration::from_millis(settings.together_ms);
         let interval = Duration::from_millis(settings.together_interval_ms);
-        tokio::spawn(write_for_ever(waiting, time_limit, interval));
+        tokio::spawn(write_for_ever(waiting, statement_timeout, interval));
         Self(queue)
     }
 
-    /// Writes a batch, and returns the timeline of the log, or none if the batch may not be written. That may be the fault
-    /// of any of the batches that were written together, and each must be written alone.
-    pub(super) async fn write(&self, storage: Storage, batch: Arc<RowBatch>) -> Option<i32> {
+    /// Writes a batch, and returns the timeline of the log.
+    pub(super) async fn write(
+        &self,
+        storage: Storage,
+        batch: Arc<RowBatch>,
+    ) -> Result<i32, WriteAlone> {
         let (sender, written) = oneshot::channel();
         let waiting = Waiting {
             batch: (storage, batch),
             written: sender,
         };
         // Either fails only if the process ends.
-        self.0.send(waiting).ok()?;
-        written.await.ok()?
+        let not_written = WriteAlone { is_at_fault: false };
+        self.0.send(waiting).map_err(|_| not_written)?;
+        written.await.map_err(|_| not_written)?
     }
 }
 
 async fn write_for_ever(
     mut queue: mpsc::UnboundedReceiver<Waiting>,
-    time_limit: Duration,
+    statement_timeout: Duration,
     interval: Duration,
 ) {
     let mut pace = Pace::new(interval);
@@ -67,35 +81,40 @@ async fn write_for_ever(
             continue;
         }
         pace.take();
-        let (batches, written): (Vec<_>, Vec<_>) =
-            waiting.into_iter().map(|it| (it.batch, it.written)).unzip();
-        let timeline = write(batches, time_limit).await;
-        for written in written {
-            // Nobody may wait any more.
-            let _ = written.send(timeline);
-        }
+        write(waiting, statement_timeout).await;
     }
 }
 
-/// Writes the batches, and returns the timeline of the log, or none if they may not be written.
-async fn write(batches: Vec<ShardBatch>, time_limit: Duration) -> Option<i32> {
-    let shards = batches.len();
-    let write = write_together(batches, Some(time_limit));
-    let problem = match timeout(time_limit, write).await {
-        Ok(Ok(timeline)) => {
-            #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-            histogram!("tidemark_projection_write_shards").record(shards as f64);
-            return Some(timeline);
+/// Writes the batches, and tells those who wait for it. A batch of which a statement fails, or takes longer than
+/// `statement_timeout`, is left out. How long all of them take together says nothing about any of them: if the machine is
+/// slow, they would take longer apart.
+async fn write(mut waiting: Vec<Waiting>, statement_timeout: Duration) {
+    for _ in 0..ATTEMPTS_MAX {
+        if waiting.is_empty() {
+            return;
         }
-        Ok(Err(error)) => error.to_string(),
-        // Whatever becomes of it, the checkpoints tell.
-        Err(_) => format!("it takes longer than {time_limit:?}"),
-    };
-    counter!("tidemark_projection_write_failures_total").increment(1);
-    tracing::warn!(
-        shards,
-        problem,
-        "shards cannot be written together, and are written one by one"
-    );
-    None
+        let batches = waiting.iter().map(|it| it.batch.clone()).collect();
+        match write_together(batches, Some(statement_timeout)).await {
+            Ok(timeline) => {
+                #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+                histogram!("tidemark_projection_write_shards").record(waiting.len() as f64);
+                return tell(waiting, Ok(timeline));
+            }
+            Err(NotWritten { at_fault, error }) => {
+                counter!("tidemark_projection_write_failures_total").increment(1);
+                tracing::warn!(shards = waiting.len(), at_fault, %error, "shards cannot be written together");
+                let Some(at_fault) = at_fault else { break };
+                let at_fault = waiting.swap_remove(at_fault);
+                tell([at_fault], Err(WriteAlone { is_at_fault: true }));
+            }
+        }
+    }
+    tell(waiting, Err(WriteAlone { is_at_fault: false }));
+}
+
+fn tell(waiting: impl IntoIterator<Item = Waiting>, written: Result<i32, WriteAlone>) {
+    for waiting in waiting {
+        // Nobody may wait any more.
+        let _ = waiting.written.send(written);
+    }
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::fold;
 use super::fold::{Blocked, Wanted};
-use super::joint_writer::JointWriter;
+use super::joint_writer::{JointWriter, WriteAlone};
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
 use super::rows::{Changed, RowError, Rows, read_row};
@@ -73,7 +73,7 @@ struct Limits {
     unwritten_time: Duration,
     /// The most rows that are written together with those of other shards.
     together_rows: usize,
-    /// How long a write may take that does not delay other shards.
+    /// How long a write of a shard may take that delays others.
     together_time: Duration,
     /// How long the shard is written alone after a write that failed or took longer.
     alone_time: Duration,
@@ -250,23 +250,24 @@ impl<M: ReadModel> Worker<M> {
 
     /// Stores a batch, together with those of other shards if it can delay none of them. Returns the timeline of the log.
     async fn store(&mut self, batch: &Arc<RowBatch>, is_level: bool) -> Result<i32, StorageError> {
-        let began = Instant::now();
+        let is_alone = self.alone_until.is_some_and(|until| Instant::now() < until);
         let is_small =
             batch.parked == Parked::default() && batch.rows.len() <= self.limits.together_rows;
-        if is_level
-            && is_small
-            && self.alone_until.is_none_or(|until| began >= until)
-            && let Some(timeline) = self
+        let mut may_delay_others = is_alone;
+        if is_level && is_small && !is_alone {
+            let together = self
                 .joint_writer
-                .write(self.storage.clone(), Arc::clone(batch))
-                .await
-        {
-            return Ok(timeline);
+                .write(self.storage.clone(), Arc::clone(batch));
+            match together.await {
+                Ok(timeline) => return Ok(timeline),
+                Err(WriteAlone { is_at_fault }) => may_delay_others = is_at_fault,
+            }
         }
         let began = Instant::now();
         let stored = self.storage.write(Arc::clone(batch)).await;
+        let is_slow = began.elapsed() > self.limits.together_time;
         // Large batches, such as of a generation that is built, take long by nature, and are written alone in any case.
-        if is_level && (stored.is_err() || began.elapsed() > self.limits.together_time) {
+        if is_level && (stored.is_err() || (may_delay_others && is_slow)) {
             tracing::warn!(
                 read_model = M::NAME,
                 shard = self.storage.shard().number,

@@ -19,17 +19,36 @@ const STATEMENT_ROWS_MAX: usize = 1_000;
 /// A batch, and the storage of its shard.
 pub type ShardBatch = (Storage, Arc<RowBatch>);
 
+/// Why batches were not written.
+#[derive(Debug)]
+pub struct NotWritten {
+    /// The index of the batch that is at fault, if one is.
+    pub at_fault: Option<usize>,
+    /// What is wrong.
+    pub error: StorageError,
+}
+
+impl<E: Into<StorageError>> From<E> for NotWritten {
+    fn from(error: E) -> Self {
+        Self {
+            at_fault: None,
+            error: error.into(),
+        }
+    }
+}
+
 /// Writes the batches of several shards of one database together: all of them, or none. A statement may take
 /// `statement_timeout`, if there is one, in place of what the connection allows. A write that has begun continues if the
 /// caller stops waiting for it. Returns the timeline of the log.
 ///
 /// # Errors
 /// [`StorageError::Fenced`] if the checkpoint of a shard is not at `from`, or the log does not hold `to`. After any
-/// error the callers must forget their rows in memory, because they do not know what was written.
+/// error the callers must forget their rows in memory, because they do not know what was written, unless one of the batches
+/// is at fault: then nothing was.
 pub async fn write_together(
     batches: Vec<ShardBatch>,
     statement_timeout: Option<Duration>,
-) -> Result<i32, StorageError> {
+) -> Result<i32, NotWritten> {
     let Some((
         Storage {
             pool,
@@ -58,15 +77,16 @@ async fn write_in_transaction(
     connection: &mut PgConnection,
     batches: &[ShardBatch],
     statement_timeout: Option<Duration>,
-) -> Result<i32, StorageError> {
+) -> Result<i32, NotWritten> {
     let begin = begin(batches, statement_timeout);
     let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
     let timeline = advance_checkpoints(&mut transaction, batches).await?;
-    for (storage, batch) in batches {
-        for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
-            storage.write_rows(&mut transaction, rows).await?;
-        }
-        storage.park(&mut transaction, &batch.parked).await?;
+    for (index, (storage, batch)) in batches.iter().enumerate() {
+        let written = storage.write_batch(&mut transaction, batch).await;
+        written.map_err(|error| NotWritten {
+            at_fault: Some(index),
+            error,
+        })?;
     }
     fail_point!("projector_in_transaction");
     transaction.commit().await?;
@@ -98,7 +118,7 @@ fn begin(batches: &[ShardBatch], statement_timeout: Option<Duration>) -> String 
 async fn advance_checkpoints(
     transaction: &mut Transaction<'_, Postgres>,
     batches: &[ShardBatch],
-) -> Result<i32, StorageError> {
+) -> Result<i32, NotWritten> {
     let column = |value: fn(&Storage) -> i32| -> Vec<i32> {
         batches.iter().map(|(storage, _)| value(storage)).collect()
     };
@@ -186,9 +206,11 @@ async fn advance_checkpoints(
         })
     };
     // If none is found, two of the batches are of the same shard.
-    let fenced = batches.iter().find(is_fenced).or(batches.first());
-    fenced.map_or(Ok(0), |(storage, batch)| {
-        storage.fence(0, batch.from).map(|()| 0)
+    let at_fault = batches.iter().position(|batch| is_fenced(&batch));
+    let (storage, batch) = &batches[at_fault.unwrap_or_default()];
+    Err(NotWritten {
+        at_fault,
+        error: storage.fenced(batch.from),
     })
 }
 
@@ -198,7 +220,19 @@ impl Storage {
     /// # Errors
     /// As for [`write_together`].
     pub async fn write(&self, batch: Arc<RowBatch>) -> Result<i32, StorageError> {
-        write_together(vec![(self.clone(), batch)], None).await
+        let written = write_together(vec![(self.clone(), batch)], None).await;
+        written.map_err(|it| it.error)
+    }
+
+    async fn write_batch(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        batch: &RowBatch,
+    ) -> Result<(), StorageError> {
+        for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
+            self.write_rows(transaction, rows).await?;
+        }
+        Ok(self.park(transaction, &batch.parked).await?)
     }
 
     pub(super) async fn write_rows(

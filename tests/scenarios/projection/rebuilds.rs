@@ -64,12 +64,7 @@ fn name<M: ReadModel>() -> &'static str {
 
 #[tokio::test]
 async fn every_read_model_is_rebuilt_under_load_and_no_query_fails_or_goes_back() {
-    // How fast read models follow is for the benchmark: beside this, other tests write a million rows to the same disk.
-    let app = App::builder()
-        .set("TIDEMARK_QUERY__WAIT_MS", 8_000)
-        .projector()
-        .queries();
-    let app = app.start().await;
+    let app = App::builder().projector().queries().start().await;
     let (market, buyer) = (app.market().await, app.user().await);
     let auction = market.auction(json!({})).await;
     let stop = CancellationToken::new();

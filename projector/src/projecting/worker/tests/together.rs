@@ -98,6 +98,36 @@ async fn under_load_what_comes_within_the_interval_is_written_in_one_transaction
     assert_eq!(transactions(&database).await, 1);
 }
 
+/// As on a machine that is busy with something else: to write apart what takes long together would take longer.
+#[tokio::test]
+async fn shards_are_written_together_although_that_takes_long_if_none_of_them_does() {
+    let database = Database::new("together_slow").await;
+    let settings = [("TIDEMARK_PROJECTION__TOGETHER_MS", "1000")];
+    let joint_writer = JointWriter::spawn(&database.config(&settings).projection);
+    let mut workers = three_workers_with(&database, &joint_writer).await;
+    // Each shard has one of these categories, whose row it has in memory when it is changed again.
+    let activated = (1_i64..=6).map(|position| {
+        let category = Uuid::from_u128(u128::from(position.unsigned_abs()) % 3);
+        activated(position, CategoryId(category))
+    });
+    let events = database.append_shared(activated.collect()).await;
+    for worker in &mut workers {
+        worker.apply(at(0), &page(&events[..3])).await.unwrap();
+    }
+    let slow = "create function wait() returns trigger language plpgsql
+                    as 'begin perform pg_sleep(0.4); return null; end';
+                create trigger wait after insert on tally_rows
+                    for each statement execute function wait()";
+    sqlx::raw_sql(slow).execute(&database.owner).await.unwrap();
+    let from = events[2].point();
+    let began = Instant::now();
+    for applied in apply_all(&mut workers, from, &page(&events[3..])).await {
+        applied.unwrap();
+    }
+    assert!(began.elapsed() > Duration::from_secs(1));
+    assert_eq!(transactions(&database).await, 1);
+}
+
 #[tokio::test]
 async fn a_shard_that_is_fenced_keeps_no_other_from_being_written() {
     let database = Database::new("together_fenced").await;
@@ -129,9 +159,8 @@ async fn a_shard_that_is_fenced_keeps_no_other_from_being_written() {
 async fn a_read_model_whose_table_is_locked_delays_no_other_and_is_then_written_alone() {
     let database = Database::new("together_locked").await;
     let joint_writer = joint_writer(&database);
-    let mut free = worker_of_process::<Tally>(&database, Shard::ONLY, "this", &joint_writer);
+    let mut free = three_workers_with(&database, &joint_writer).await;
     let mut locked = worker_of_process::<Category>(&database, Shard::ONLY, "this", &joint_writer);
-    free.start().await.unwrap();
     locked.start().await.unwrap();
     let created = samples::all()
         .into_iter()
@@ -148,18 +177,19 @@ async fn a_read_model_whose_table_is_locked_delays_no_other_and_is_then_written_
     lock.execute("lock table category_rows in exclusive mode")
         .await
         .unwrap();
-    let (first, second) = (free.apply(at(0), &events), locked.apply(at(0), &events));
     let (freed, refused) = tokio::join!(
         async {
-            first.await.unwrap();
+            for applied in apply_all(&mut free, at(0), &events).await {
+                applied.unwrap();
+            }
             database.checkpoint("category").await
         },
-        second
+        locked.apply(at(0), &events)
     );
     assert_eq!(freed, (0, None), "it was written before the other");
     assert!(refused.is_err(), "the lock was not released in time");
-    assert_eq!(database.checkpoint("tally").await, (2, None));
-    assert!(free.alone_until.is_none());
+    assert_eq!(database.checkpoints("tally").await, [2, 2, 2]);
+    assert!(free.iter().all(|it| it.alone_until.is_none()));
     assert!(locked.alone_until.is_some());
     lock.rollback().await.unwrap();
     locked.start().await.unwrap();
