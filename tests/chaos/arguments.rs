@@ -16,7 +16,7 @@ use crate::servers::Paths;
 /// The seed of `--ci`, so that it does the same each time.
 const CI_SEED: u64 = 20_261_121;
 /// The faults that `--ci` injects.
-const CI_FAULTS: [&str; 22] = [
+const CI_FAULTS: [&str; 23] = [
     "kill-command-api",
     "kill-relay",
     "kill-projector",
@@ -31,6 +31,7 @@ const CI_FAULTS: [&str; 22] = [
     "flush-redis",
     "fill-redis",
     "kill-mail-server",
+    "kill-object-store",
     "kill-receiver",
     "poison-malformed",
     "poison-refused-row",

@@ -10,6 +10,7 @@ mod disk;
 mod failover;
 mod kill;
 mod mail;
+mod object_store;
 mod overload;
 mod pause;
 mod poison;
@@ -132,6 +133,7 @@ pub(crate) fn all() -> Vec<Fault> {
         redis::FAULTS,
         useless_redis::FAULTS,
         mail::FAULTS,
+        object_store::FAULTS,
         receiver::FAULTS,
         tasks::FAULTS,
         overload::FAULTS,

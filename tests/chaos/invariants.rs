@@ -6,6 +6,7 @@ pub(crate) mod commands;
 pub(crate) mod log;
 pub(crate) mod messages;
 pub(crate) mod observed;
+pub(crate) mod pictures;
 pub(crate) mod read_models;
 pub(crate) mod tasks;
 pub(crate) mod topics;
@@ -69,6 +70,8 @@ invariants! {
         "a slot of a task was neither taken nor skipped, or more than once"
     CALL_LOST_OR_REPEATED "call-lost-or-repeated"
         "a run of a task was not called as itself, did not end, or its calls are not on record"
+    PICTURE_LOST_OR_ALTERED "picture-lost-or-altered"
+        "an upload was answered, and its picture is not in the log once, or the bytes of one in the log are others"
     UNEXPECTED_ERROR "unexpected-error"
         "a 5xx without a fault, or one that is not 503 with Retry-After"
 }
@@ -103,6 +106,7 @@ pub(crate) fn assert_enough_happened(observed: &Observed) {
     );
     assert_some(!observed.mails.is_empty(), "no mail arrived");
     assert_some(!observed.calls.is_empty(), "no task called anybody");
+    assert_some(!observed.pictures.is_empty(), "no picture was uploaded");
     let mut partitions = observed.records.values();
     assert_some(
         partitions.any(|records| !records.is_empty()),
@@ -127,6 +131,7 @@ pub(crate) fn check(observed: &Observed) -> Vec<Checked> {
         records,
         mails,
         calls,
+        pictures,
         ..
     } = observed;
     let commands = SentCommands::of(journal, log);
@@ -147,6 +152,7 @@ pub(crate) fn check(observed: &Observed) -> Vec<Checked> {
         messages::lost_or_repeated(journal, log, mails),
         tasks::slots_lost_or_repeated(log),
         tasks::calls_lost_or_repeated(journal, log, calls),
+        pictures::lost_or_altered(journal, log, pictures),
         commands::unexpected_errors(journal),
     ];
     let checked = |(invariant, violations)| Checked {

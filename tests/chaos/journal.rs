@@ -40,6 +40,8 @@ pub(crate) enum Entry {
     Refused { id: Uuid, status: u16, code: String },
     /// The outcome of a command is unknown, and it is not sent again.
     Unknown { id: Uuid },
+    /// A picture was uploaded.
+    Uploaded { media: Uuid },
     /// A query was answered.
     Read {
         client: usize,

@@ -4,6 +4,7 @@ mod client;
 mod crowd;
 mod market;
 mod participant;
+mod pictures;
 mod tally;
 mod tasks;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tidemark_tests::Answer;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -23,10 +25,12 @@ use crate::stack::{Process, Stack};
 use client::Client;
 use market::Market;
 use participant::Participant;
+use pictures::Uploader;
 use tally::Counters;
 use tasks::Tasks;
 
 pub(crate) use crowd::{CrowdBidder, keep_bidding};
+pub(crate) use pictures::Uploads;
 pub(crate) use tally::Tally;
 
 /// Clients that work at the same time.
@@ -56,6 +60,7 @@ struct Shared {
     last_accepted: watch::Sender<Instant>,
     /// When the latest query was sent that was answered 2xx.
     last_answered: watch::Sender<Instant>,
+    uploads: watch::Sender<Uploads>,
     /// How long the queries took that were answered since [`Load::p99_of_queries`] began.
     query_latencies: Mutex<Vec<Duration>>,
     stop: CancellationToken,
@@ -83,6 +88,7 @@ impl Load {
             counters: Counters::default(),
             last_accepted: watch::Sender::new(started),
             last_answered: watch::Sender::new(started),
+            uploads: watch::Sender::default(),
             query_latencies: Mutex::default(),
             stop: CancellationToken::new(),
         });
@@ -91,6 +97,8 @@ impl Load {
             working: Mutex::new(JoinSet::new()),
             tasks,
         };
+        let seller = people[0].owner.clone();
+        load.spawn(Uploader::new(load.shared.clone(), seller).work());
         for (number, people) in people.into_iter().enumerate() {
             let rng = StdRng::seed_from_u64(seed.wrapping_add(number.try_into().unwrap()));
             let client = Client::new(load.shared.clone(), number, rng);
@@ -114,6 +122,20 @@ impl Load {
     /// for; returns how long that took.
     pub(crate) async fn wait_for_answered_query(&self) -> Duration {
         wait_for_later(&self.shared.last_answered, "query was answered").await
+    }
+
+    /// Waits until uploads were answered like that so often more that `is_enough`, which is told the difference; returns how
+    /// long that took.
+    pub(crate) async fn wait_for_uploads(&self, is_enough: impl Fn(Uploads) -> bool) -> Duration {
+        let (began, mut uploads) = (Instant::now(), self.shared.uploads.subscribe());
+        let before = *uploads.borrow();
+        let answered = uploads.wait_for(|now| is_enough(*now - before));
+        let answered = timeout(OUTAGE_MAX, answered).await;
+        assert!(
+            answered.is_ok(),
+            "no upload was answered like that for {OUTAGE_MAX:?}"
+        );
+        began.elapsed()
     }
 
     /// Waits until this many more commands have been accepted.
@@ -199,6 +221,16 @@ async fn wait_for_later(latest: &watch::Sender<Instant>, what: &str) -> Duration
 }
 
 impl Shared {
+    /// Writes into the journal that an attempt was answered 5xx.
+    fn note_server_error(&self, answer: &Answer) {
+        self.journal.write(Entry::ServerError {
+            at_ms: self.now_ms(),
+            status: answer.status,
+            code: answer.code().to_owned(),
+            retry_after: !answer.header("retry-after").is_empty(),
+        });
+    }
+
     /// Milliseconds since the load began.
     fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis().try_into().unwrap()

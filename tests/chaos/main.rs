@@ -36,12 +36,16 @@ use tokio::signal::ctrl_c;
 use arguments::Arguments;
 use plan::Round;
 use report::{RoundReport, Summary};
-use servers::receiver;
+use servers::{object_store, receiver};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     if let Some(address) = receiver::address() {
         receiver::serve(address).await;
+        return ExitCode::SUCCESS;
+    }
+    if let Some(place) = object_store::place() {
+        object_store::serve(place).await;
         return ExitCode::SUCCESS;
     }
     let arguments = Arguments::parse();

@@ -1,8 +1,9 @@
-//! Postgres, Redis, Kafka, a mail server and servers that tasks call, of the run's own: each a process under supervision, with
+//! Postgres, Redis, Kafka, a mail server, an object store and servers that tasks call, of the run's own: each a process under supervision, with
 //! the same configuration that `./dev` uses, and its data in a directory of the run.
 
 pub(crate) mod kafka;
 pub(crate) mod mail;
+pub(crate) mod object_store;
 pub(crate) mod postgres;
 pub(crate) mod receiver;
 pub(crate) mod redis;
@@ -12,6 +13,7 @@ use std::process::Command;
 
 pub(crate) use kafka::Kafka;
 pub(crate) use mail::Mail;
+pub(crate) use object_store::ObjectStore;
 pub(crate) use postgres::Postgres;
 pub(crate) use receiver::Receiver;
 pub(crate) use redis::Redis;

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
-use tidemark_tests::Settings;
+use tidemark_tests::{Settings, object_store};
 
 use crate::ports;
-use crate::servers::{Kafka, Mail, Paths, Postgres, Receiver, Redis, ServerOptions};
+use crate::servers::{Kafka, Mail, ObjectStore, Paths, Postgres, Receiver, Redis, ServerOptions};
 use crate::supervisor::{Signal, Supervised, Supervisor};
 use crate::wait::wait_until;
 
@@ -21,7 +21,7 @@ pub(crate) use process::Process;
 use process::{Kind, Starter, url};
 
 /// All settings that are not as in production.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 16] = [
     // The load logs in all the time, and the cost of password hashes is not what is tested.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
@@ -35,6 +35,8 @@ const SETTINGS: [(&str, &str); 15] = [
     ("TIDEMARK_MAIL__TLS", "none"),
     // Every mail is to arrive before the end.
     ("TIDEMARK_MAIL__PER_HOUR_MAX", "100"),
+    // An upload that the store does not answer is refused before its client gives up.
+    ("TIDEMARK_OBJECT_STORE__REQUEST_TIMEOUT_S", "2"),
     ("TIDEMARK_PROJECTION__FEED", "kafka"),
     // Tasks with periods of a second are tried again, and receivers that are silent found out, within a test.
     ("TIDEMARK_TASKS__CALL_TIMEOUT_MS", "2000"),
@@ -49,6 +51,8 @@ pub(crate) struct Layout {
     pub(crate) postgres: ServerOptions,
     pub(crate) redis: ServerOptions,
     pub(crate) kafka: ServerOptions,
+    /// The folder of uploaded files; without one they are in an object store.
+    pub(crate) media_folder: Option<PathBuf>,
     /// Projectors besides the three that every stack has. They stand by too.
     pub(crate) more_projectors: usize,
     /// More settings of Tidemark's processes, `TIDEMARK_…`.
@@ -90,6 +94,7 @@ pub(crate) struct Stack {
     pub(crate) redis: Redis,
     pub(crate) kafka: Kafka,
     pub(crate) mail: Mail,
+    pub(crate) object_store: ObjectStore,
     /// The servers that tasks call.
     pub(crate) receivers: Vec<Receiver>,
     pub(crate) size: LoadSize,
@@ -117,6 +122,7 @@ impl Stack {
         let kafka = Kafka::start(&supervisor, paths, directory, &layout.kafka);
         let redis = Redis::start(&supervisor, directory, &layout.redis);
         let mail = Mail::start(&supervisor, directory);
+        let object_store = ObjectStore::start(&supervisor, directory);
         let receivers = 1..=layout.size.receivers;
         let receivers: Vec<_> = receivers
             .map(|number| Receiver::start(&supervisor, directory, number))
@@ -130,7 +136,11 @@ impl Stack {
         owner.close().await;
         wait_until("Redis is ready", || redis.is_ready()).await;
         wait_until("Kafka is ready", || kafka.is_ready()).await;
-        let mut settings = settings(&postgres, &redis, &kafka, (mail.port, &layout));
+        let mut settings = settings(&postgres, &redis, &kafka, &layout);
+        settings.set("TIDEMARK_MAIL__SMTP_PORT", mail.port.to_string());
+        for (name, value) in object_store::settings(&object_store.url()) {
+            settings.set(name, value);
+        }
         let first_port = ports::free();
         settings.set("TIDEMARK_COMMAND_API__URL", url(first_port));
         let hosts: Vec<_> = receivers.iter().map(|it| &*it.host).collect();
@@ -160,6 +170,7 @@ impl Stack {
             redis,
             kafka,
             mail,
+            object_store,
             receivers,
             size: layout.size,
             settings,
@@ -181,7 +192,7 @@ impl Stack {
         .flatten()
     }
 
-    /// Postgres, Redis, Kafka, the mail server and those that tasks call.
+    /// Postgres, Redis, Kafka, the mail server, the object store and the servers that tasks call.
     pub(crate) fn servers(&self) -> impl Iterator<Item = &Arc<Supervised>> {
         let receivers = self.receivers.iter().map(|it| &it.process);
         [
@@ -189,6 +200,7 @@ impl Stack {
             &self.redis.process,
             &self.kafka.process,
             &self.mail.process,
+            &self.object_store.process,
         ]
         .into_iter()
         .chain(receivers)
@@ -230,6 +242,7 @@ impl Stack {
         wait_until("Redis is ready", || self.redis.is_ready()).await;
         wait_until("Kafka is ready", || self.kafka.is_ready()).await;
         wait_until("the mail server is ready", || self.mail.is_ready()).await;
+        wait_until("the object store is ready", || self.object_store.is_ready()).await;
         for receiver in &self.receivers {
             wait_until("a receiver is ready", || receiver.is_ready()).await;
         }
@@ -242,14 +255,14 @@ impl Stack {
 }
 
 /// The settings that `./dev` would run the processes with, on these servers and with [`SETTINGS`].
-fn settings(
-    postgres: &Postgres,
-    redis: &Redis,
-    kafka: &Kafka,
-    (mail_port, layout): (u16, &Layout),
-) -> Settings {
+fn settings(postgres: &Postgres, redis: &Redis, kafka: &Kafka, layout: &Layout) -> Settings {
     let mut settings = Settings::from_variables();
-    settings.set("TIDEMARK_MAIL__SMTP_PORT", mail_port.to_string());
+    let bucket = format!("s3://{}/files", object_store::BUCKET);
+    let place = layout
+        .media_folder
+        .as_ref()
+        .map_or(bucket, |it| it.display().to_string());
+    settings.set("TIDEMARK_MEDIA__PLACE", place);
     for (name, value) in SETTINGS {
         settings.set(name, value);
     }

@@ -1,7 +1,8 @@
 //! A server of S3 that keeps objects in a folder, refuses who does not know its secret, and fails where a test wants it to.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use http_body_util::BodyExt;
@@ -53,13 +54,10 @@ impl ObjectStore {
     /// Starts it at a port of its own.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let watch = Arc::<Watch>::default();
-        let serving = serve(listener, service.build(), Arc::clone(&watch));
+        let serving = serve(listener, service(folder.path()), Arc::clone(&watch));
         Self {
             url,
             folder,
@@ -71,14 +69,7 @@ impl ObjectStore {
     /// Settings by which processes use it.
     #[must_use]
     pub fn settings(&self) -> [(&'static str, &str); 6] {
-        [
-            ("TIDEMARK_OBJECT_STORE__ENDPOINT", &*self.url),
-            ("TIDEMARK_OBJECT_STORE__ALLOW_HTTP", "true"),
-            ("TIDEMARK_OBJECT_STORE__ACCESS_KEY_ID", KEY_ID),
-            ("TIDEMARK_OBJECT_STORE__SECRET_ACCESS_KEY", SECRET),
-            ("TIDEMARK_OBJECT_STORE__PART_MIB", "5"),
-            ("TIDEMARK_OBJECT_STORE__RETRY_S", "1"),
-        ]
+        settings(&self.url)
     }
 
     /// Has processes with these settings use it.
@@ -130,6 +121,36 @@ impl fmt::Debug for ObjectStore {
             .field("url", &self.url)
             .finish_non_exhaustive()
     }
+}
+
+/// Settings by which processes use a server at this URL.
+#[must_use]
+pub fn settings(url: &str) -> [(&'static str, &str); 6] {
+    [
+        ("TIDEMARK_OBJECT_STORE__ENDPOINT", url),
+        ("TIDEMARK_OBJECT_STORE__ALLOW_HTTP", "true"),
+        ("TIDEMARK_OBJECT_STORE__ACCESS_KEY_ID", KEY_ID),
+        ("TIDEMARK_OBJECT_STORE__SECRET_ACCESS_KEY", SECRET),
+        ("TIDEMARK_OBJECT_STORE__PART_MIB", "5"),
+        ("TIDEMARK_OBJECT_STORE__RETRY_S", "1"),
+    ]
+}
+
+/// Serves the objects in a folder at this address, until the process is killed.
+///
+/// # Panics
+/// If the address is taken.
+pub async fn serve_folder(address: SocketAddr, folder: &Path) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    serve(listener, service(folder), Arc::default()).await;
+}
+
+/// The objects in a folder, which is given the bucket if it lacks it.
+fn service(folder: &Path) -> S3Service {
+    std::fs::create_dir_all(folder.join(BUCKET)).unwrap();
+    let mut service = S3ServiceBuilder::new(FileSystem::new(folder).unwrap());
+    service.set_auth(SimpleAuth::from_single(KEY_ID, SECRET));
+    service.build()
 }
 
 fn names(folder: PathBuf) -> Vec<String> {

@@ -85,6 +85,7 @@ pub(super) fn observed(
     documents: Option<Rows>,
 ) -> Observed {
     Observed {
+        pictures: BTreeMap::new(),
         journal: Vec::new(),
         log,
         repeats: Repeats::Forbidden,

@@ -76,7 +76,8 @@ impl<'a> SentCommands<'a> {
                     }
                     continue;
                 }
-                Entry::Read { .. }
+                Entry::Uploaded { .. }
+                | Entry::Read { .. }
                 | Entry::ServerError { .. }
                 | Entry::FaultBegins { .. }
                 | Entry::FaultEnds { .. } => continue,
@@ -223,6 +224,7 @@ pub(crate) fn unexpected_errors(journal: &[Entry]) -> Vec<String> {
             }
             Entry::Sent { .. }
             | Entry::Accepted { .. }
+            | Entry::Uploaded { .. }
             | Entry::Refused { .. }
             | Entry::Unknown { .. }
             | Entry::LogSetBack { .. }

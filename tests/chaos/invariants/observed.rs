@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use redis::AsyncCommands;
+use sha2::{Digest, Sha256};
 use tidemark_event_store::{Log, TimedPool};
 use tidemark_events::Recorded;
+use tidemark_events::media::media::StoredVariant;
 use tidemark_read_models::{ReadModel, for_each_read_model};
 use tidemark_tests::database::RESPONSE_TIMEOUT;
 use tidemark_tests::records::Records;
@@ -16,6 +18,7 @@ use tidemark_tests::{records, replay};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::pictures;
 use super::topics::Repeats;
 use crate::journal::Entry;
 use crate::servers::Receiver;
@@ -38,6 +41,7 @@ pub(crate) struct Observed {
     pub(crate) mails: BTreeMap<Uuid, usize>,
     /// The calls of tasks that arrived.
     pub(crate) calls: Vec<ReceivedCall>,
+    pub(crate) pictures: pictures::Bytes,
     pub(crate) read_models: Vec<ObservedReadModel>,
     pub(crate) checkpoints: Vec<Checkpoint>,
     /// What had not followed the log to its end in time.
@@ -77,6 +81,7 @@ impl Observed {
                 .iter()
                 .flat_map(Receiver::received)
                 .collect(),
+            pictures: read_pictures(stack, &log).await,
             checkpoints: checkpoints(stack).await,
             journal,
             log,
@@ -158,6 +163,25 @@ async fn read_records(stack: &Stack) -> Records {
     })
     .await
     .unwrap()
+}
+
+async fn read_pictures(stack: &Stack, log: &[Recorded]) -> pictures::Bytes {
+    let mut found = pictures::Bytes::new();
+    for (media, variants) in pictures::stored(log) {
+        for StoredVariant { variant, .. } in variants {
+            let name = serde_json::to_value(variant).unwrap();
+            let name = name.as_str().unwrap();
+            let url = format!("{}/v1/media/{media}/{name}", stack.query_apis[0].url);
+            let answer = reqwest::get(url).await.unwrap();
+            let sha256 = if answer.status().is_success() {
+                Some(hex::encode(Sha256::digest(answer.bytes().await.unwrap())))
+            } else {
+                None
+            };
+            found.insert((media, variant), sha256);
+        }
+    }
+    found
 }
 
 async fn read_model<M: ReadModel>(stack: &Stack, log: &[Recorded]) -> ObservedReadModel {

@@ -1,5 +1,6 @@
 //! Each check sees the violation that it is for, and accepts a log without one.
 
+mod pictures;
 mod tasks;
 
 use std::collections::BTreeMap;

@@ -19,12 +19,12 @@ use super::tally::count;
 use crate::journal::{Entry, ExpectedEvent};
 
 /// A little longer than the APIs allow themselves to answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(11);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(11);
 /// The pause before a command is sent again. It doubles each time.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(20);
 const RETRY_PAUSE_MAX: Duration = Duration::from_millis(500);
 /// For how long a command is sent again.
-const RETRY_TIME: Duration = Duration::from_mins(2);
+pub(super) const RETRY_TIME: Duration = Duration::from_mins(2);
 
 /// A client.
 pub(super) struct Client {
@@ -272,12 +272,7 @@ impl Client {
             } else {
                 &counters.other_errors
             });
-            self.shared.journal.write(Entry::ServerError {
-                at_ms: self.shared.now_ms(),
-                status: answer.status,
-                code: answer.code().to_owned(),
-                retry_after: !answer.header("retry-after").is_empty(),
-            });
+            self.shared.note_server_error(&answer);
         }
         Some(answer)
     }
