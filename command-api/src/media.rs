@@ -10,9 +10,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tidemark_domain::media::media::Periods;
 use tidemark_domain::media::media_account::Quota;
-use tidemark_events::media::media::Purpose;
+use tidemark_events::media::media::{PictureType, Purpose};
 use tidemark_platform::config;
 use tidemark_platform::fair_semaphore::FairSemaphore;
+use tidemark_platform::http::Problem;
 use tidemark_platform::media_store::MediaStore;
 
 pub(crate) use self::problems::{length_required, not_kept, problems, too_large, unsupported_type};
@@ -20,6 +21,9 @@ pub use self::receiving::Receiving;
 pub use self::storing::Unstored;
 
 use crate::admission::{Admission, Share};
+
+/// The media type of files of any kind.
+const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// What uploads share in a process.
 #[derive(Clone)]
@@ -55,6 +59,21 @@ pub const fn bytes_max(settings: &config::Media, purpose: Purpose) -> i64 {
     match purpose {
         Purpose::ProductPicture => settings.product_picture_bytes_max,
         Purpose::CategoryPicture => settings.category_picture_bytes_max,
+    }
+}
+
+/// The type of a picture with this media type; none if that says only that it is a file.
+///
+/// # Errors
+/// 415 if it is a type that is not taken.
+pub fn picture_type(media_type: &str) -> Result<Option<PictureType>, Problem> {
+    let media_type = media_type.to_ascii_lowercase();
+    if media_type == UNKNOWN_TYPE {
+        return Ok(None);
+    }
+    match PictureType::of(&media_type) {
+        Some(picture_type) => Ok(Some(picture_type)),
+        None => Err(unsupported_type()),
     }
 }
 

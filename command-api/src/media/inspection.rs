@@ -25,6 +25,9 @@ pub(super) enum Error {
     /// It begins as no file of this format does.
     #[error("the file is not of the type {0}")]
     OtherType(&'static str),
+    /// It begins as no file does of a format that is taken.
+    #[error("the file is of none of the types image/jpeg, image/png and image/webp")]
+    UnknownType,
     /// It has too many pixels, or is too long or too high.
     #[error("the picture has {width} × {height} pixels, which is more than {max}")]
     TooLarge {
@@ -87,21 +90,36 @@ impl Size {
     }
 }
 
-/// Looks at a file that is said to have this type, and writes it in all sizes, the full one first. A decoder that panics is one
-/// that does not take the file.
-pub(super) fn inspect(file: &[u8], stated: PictureType, size: Size) -> Result<Vec<Written>, Error> {
+/// Looks at a file, and writes it in all sizes, the full one first. What is said to have a type must have it. A decoder that
+/// panics is one that does not take the file.
+pub(super) fn inspect(
+    file: &[u8],
+    stated: Option<PictureType>,
+    size: Size,
+) -> Result<Vec<Written>, Error> {
     let inspecting = catch_unwind(|| {
-        let picture = decode(file, stated, size)?;
-        write_all(&picture, stated)
+        let picture_type = detect(file, stated)?;
+        let picture = decode(file, picture_type, size)?;
+        write_all(&picture, picture_type)
     });
     inspecting.unwrap_or_else(|_| Err(Error::Broken("its decoder failed".to_owned())))
 }
 
-fn decode(file: &[u8], stated: PictureType, size: Size) -> Result<DynamicImage, Error> {
-    let format = format(stated);
-    if image::guess_format(file).ok() != Some(format) {
-        return Err(Error::OtherType(stated.media_type()));
+/// The type of a file, by how it begins.
+fn detect(file: &[u8], stated: Option<PictureType>) -> Result<PictureType, Error> {
+    let found = image::guess_format(file).ok();
+    let mut taken = PictureType::ALL.into_iter();
+    let detected = taken.find(|it| found == Some(format(*it)));
+    match (stated, detected) {
+        (Some(stated), detected) if detected != Some(stated) => {
+            Err(Error::OtherType(stated.media_type()))
+        }
+        (_, detected) => detected.ok_or(Error::UnknownType),
     }
+}
+
+fn decode(file: &[u8], picture_type: PictureType, size: Size) -> Result<DynamicImage, Error> {
+    let format = format(picture_type);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(size.bytes_max());
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
@@ -132,13 +150,13 @@ const fn format(picture_type: PictureType) -> ImageFormat {
     }
 }
 
-fn write_all(picture: &DynamicImage, stated: PictureType) -> Result<Vec<Written>, Error> {
+fn write_all(picture: &DynamicImage, uploaded: PictureType) -> Result<Vec<Written>, Error> {
     let small_type = if picture.color().has_alpha() {
         PictureType::Png
     } else {
         PictureType::Jpeg
     };
-    let full_type = match stated {
+    let full_type = match uploaded {
         PictureType::Png => PictureType::Png,
         PictureType::Jpeg | PictureType::Webp => small_type,
     };

@@ -43,7 +43,7 @@ pub(crate) fn length_required() -> Problem {
 
 /// The problem with a file of a type that is not taken.
 pub(crate) fn unsupported_type() -> Problem {
-    let detail = "Pictures are taken as image/jpeg, image/png and image/webp.";
+    let detail = "Pictures are taken as image/jpeg, image/png and image/webp, and as application/octet-stream if their type is to be found out.";
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",

@@ -24,14 +24,14 @@ pub enum Unstored {
 }
 
 impl Media {
-    /// Stores what has arrived of an upload, if that is all of it.
+    /// Stores what has arrived of an upload, if that is all of it, and a picture of the stated type.
     ///
     /// # Errors
     /// Why nothing was stored.
     pub async fn store(
         &self,
         id: MediaId,
-        picture_type: PictureType,
+        stated: Option<PictureType>,
         share: Share,
     ) -> Result<CompleteUpload, Unstored> {
         let permit = self.inspections.acquire(share).await;
@@ -40,7 +40,7 @@ impl Media {
         let size = Size::of(&self.settings);
         let inspecting = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            inspect(&file, picture_type, size)
+            inspect(&file, stated, size)
         });
         let time = Duration::from_millis(self.settings.inspection_ms);
         let inspected = match tokio::time::timeout(time, inspecting).await {

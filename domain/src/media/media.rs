@@ -39,8 +39,8 @@ pub struct Upload {
     pub owner_id: UserId,
     /// What it is for.
     pub purpose: Purpose,
-    /// Its format, as the user stated it.
-    pub picture_type: PictureType,
+    /// Its format, as the user stated it; none if it is to be found out.
+    pub picture_type: Option<PictureType>,
     /// How many bytes are to come.
     pub bytes: i64,
     /// The upload must be complete before this.

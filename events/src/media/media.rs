@@ -45,6 +45,9 @@ pub enum PictureType {
 impl EventField for PictureType {}
 
 impl PictureType {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Png, Self::Jpeg, Self::Webp];
+
     /// The media type, as in `Content-Type`.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
@@ -58,8 +61,8 @@ impl PictureType {
     /// The format with this media type.
     #[must_use]
     pub fn of(media_type: &str) -> Option<Self> {
-        let all = [Self::Png, Self::Jpeg, Self::Webp];
-        all.into_iter().find(|it| it.media_type() == media_type)
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| it.media_type() == media_type)
     }
 }
 
@@ -155,8 +158,8 @@ events! {
             owner_id: UserId,
             /// What it is for.
             purpose: Purpose,
-            /// Its format, as the user stated it.
-            picture_type: PictureType,
+            /// Its format, as the user stated it; none if it is to be found out.
+            picture_type: Option<PictureType>,
             /// How many bytes are to come.
             bytes: i64,
             /// The upload must be complete before this.
@@ -250,7 +253,7 @@ pub(crate) fn samples() -> Vec<Event> {
             media_id: MEDIA,
             owner_id: SELLER,
             purpose: Purpose::ProductPicture,
-            picture_type: PictureType::Jpeg,
+            picture_type: Some(PictureType::Jpeg),
             bytes: 150_000,
             expires_at: moment(86_400).into(),
         },

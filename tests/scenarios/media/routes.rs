@@ -73,7 +73,7 @@ async fn expired(app: &App, owner: Uuid) -> Uuid {
         media_id: MediaId(id),
         owner_id: UserId(owner),
         purpose: Purpose::ProductPicture,
-        picture_type: PictureType::Png,
+        picture_type: Some(PictureType::Png),
         bytes: 1,
         expires_at: past().into(),
     };

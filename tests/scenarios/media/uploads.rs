@@ -51,6 +51,23 @@ async fn a_picture_is_seen_by_everybody_in_all_sizes_and_its_document_by_its_own
 }
 
 #[tokio::test]
+async fn the_type_of_a_file_is_found_out_if_it_is_not_stated() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let file = picture(40, 30, ImageFormat::Png);
+    let of_any_type = "Application/Octet-Stream";
+    let stored = market.seller.upload(of_any_type, file.clone()).await.ok();
+    let reader = market.seller.with_tidemark(stored.tidemark());
+    let media = reader.get(&format!("/v1/media/{}", stored.id())).await.ok();
+    assert_eq!(media.body["variants"][0]["picture_type"], "image/png");
+    let untyped = market.seller.command(Method::POST, UPLOADS).body(file);
+    Answer::to(untyped).await.ok();
+    let text = b"plain text".to_vec();
+    let refused = market.seller.upload(of_any_type, text).await;
+    refused.problem(422, "picture_rejected");
+}
+
+#[tokio::test]
 async fn what_is_no_picture_is_refused_and_leaves_nothing() {
     let app = App::start().await;
     let market = app.market().await;

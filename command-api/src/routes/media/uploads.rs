@@ -63,8 +63,9 @@ impl IntoResponses for Refused {
 
 /// Upload a picture
 ///
-/// The body is the file, and `Content-Type` its type: `image/jpeg`, `image/png` or `image/webp`. It is looked at before the
-/// answer: what is no picture of its type is refused, and what is kept is written anew in several sizes, without metadata. Only
+/// The body is the file, and `Content-Type` its type: `image/jpeg`, `image/png` or `image/webp`; with
+/// `application/octet-stream`, or without one, it is found out. The file is looked at before the answer: what is no picture of
+/// its type is refused, and what is kept is written anew in several sizes, without metadata. Only
 /// sellers may upload pictures of products, and only admins those of categories. What nothing shows within a day is deleted.
 ///
 /// An `Idempotency-Key` stands for the purpose, the type and the length of the file.
@@ -128,7 +129,7 @@ async fn complete(
     app: &App,
     media: &Media,
     mut caller: Caller,
-    (id, picture_type): (MediaId, PictureType),
+    (id, picture_type): (MediaId, Option<PictureType>),
 ) -> Result<Response, Problem> {
     // The key belongs to the command that has opened the upload.
     caller.idempotency_key = None;
@@ -153,10 +154,12 @@ async fn complete(
     }
 }
 
-fn picture_type(headers: &HeaderMap) -> Result<PictureType, Problem> {
-    let stated = headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
-    let stated = stated.and_then(Result::ok).unwrap_or_default();
-    PictureType::of(&stated.to_ascii_lowercase()).ok_or_else(media::unsupported_type)
+/// The type that a client states of its file; none if the client does not know it.
+fn picture_type(headers: &HeaderMap) -> Result<Option<PictureType>, Problem> {
+    let Some(stated) = headers.get(CONTENT_TYPE) else {
+        return Ok(None);
+    };
+    media::picture_type(stated.to_str().unwrap_or_default())
 }
 
 /// How many bytes the file has.

@@ -90,7 +90,7 @@ fn open(bytes: i64) -> OpenUpload {
     OpenUpload {
         media_id: MEDIA,
         purpose: Purpose::ProductPicture,
-        picture_type: PictureType::Jpeg,
+        picture_type: Some(PictureType::Jpeg),
         bytes,
         quota: Quota {
             bytes_max: 200_000,

@@ -20,8 +20,8 @@ pub struct OpenUpload {
     pub media_id: MediaId,
     /// What they are for.
     pub purpose: Purpose,
-    /// The format of the file.
-    pub picture_type: PictureType,
+    /// The format of the file, as the user states it; none if it is to be found out.
+    pub picture_type: Option<PictureType>,
     /// How many bytes it has.
     pub bytes: i64,
     /// How much the user may have.
