@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::http::header::LOCATION;
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -111,8 +112,7 @@ impl App {
         submission: Submission,
         location: Location,
     ) -> Result<Response, Problem> {
-        let accepted = self.executor.execute(submission).await?;
-        Ok((location.header(accepted.stream_id), response(&accepted)).into_response())
+        Ok(created(&self.executor.execute(submission).await?, location))
     }
 
     /// Executes a submission that creates something, and answers as [`Self::answer_created`] does, with what `show` makes of it
@@ -177,7 +177,7 @@ impl App {
             position,
             ..opened
         };
-        Ok((location.header(accepted.stream_id), response(&accepted)).into_response())
+        Ok(created(&accepted, location))
     }
 
     fn idempotency(&self, caller: &Caller) -> Option<Idempotency> {
@@ -190,6 +190,21 @@ impl App {
             request_hash: self.lookup_key.mac("request", &caller.request_bytes()),
         })
     }
+}
+
+/// Answers a command that has created something with the id, the version and the location of its stream.
+pub(crate) fn created(accepted: &Accepted, location: Location) -> Response {
+    (location.header(accepted.stream_id), response(accepted)).into_response()
+}
+
+/// Answers a command with what its headers say alone.
+pub(crate) fn answer_without_body(accepted: &Accepted) -> Response {
+    let mut response = response(accepted);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.body_mut() = Body::empty();
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response
 }
 
 fn response(accepted: &Accepted) -> Response {

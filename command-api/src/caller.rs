@@ -172,7 +172,7 @@ impl<S: Send + Sync> FromRequestParts<S> for UnknownCaller {
 }
 
 /// No `Idempotency-Key`, for routes whose answers hold secrets: an answer can only be given again if it was stored, and
-/// secrets must not be. Of whatever form a key is, it is refused, and before anything else is read.
+/// secrets must not be. Nor do routes take one whose requests say themselves what they go on with. Of whatever form a key is, it is refused, and before anything else is read.
 #[derive(Debug)]
 pub struct NoIdempotencyKey;
 
@@ -182,10 +182,11 @@ impl NoIdempotencyKey {
     pub fn key_sent() -> Problem {
         Problem::bad_request(
             "idempotency_key_not_taken",
-            "The answer holds secrets and is not stored, so an Idempotency-Key is not accepted.",
+            "An Idempotency-Key is not accepted here.",
         )
         .explained(
-            "The answer holds secrets and is not stored, so it cannot be given again under an Idempotency-Key.",
+            "The answer holds secrets and is not stored, so it cannot be given again under an Idempotency-Key; or the request \
+             acts once anyway, since it says from where on an upload goes on.",
             "Leave Idempotency-Key out.",
         )
     }

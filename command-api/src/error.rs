@@ -227,6 +227,7 @@ fn refusal_problem(refusal: &Refusal) -> Problem {
         RefusalKind::LoggedOut => Problem::invalid_token(code, detail),
         RefusalKind::Forbidden => Problem::forbidden(code, detail),
         RefusalKind::NotFound => Problem::new(StatusCode::NOT_FOUND, code, detail),
+        RefusalKind::Gone => Problem::new(StatusCode::GONE, code, detail),
         RefusalKind::Conflict => Problem::conflict(code, detail),
     };
     let problem = match refusal.field {

@@ -3,6 +3,7 @@
 mod inspection;
 mod problems;
 mod receiving;
+mod resuming;
 mod storing;
 
 use std::sync::Arc;
@@ -16,8 +17,12 @@ use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::http::Problem;
 use tidemark_platform::media_store::MediaStore;
 
-pub(crate) use self::problems::{length_required, not_kept, problems, too_large, unsupported_type};
+pub(crate) use self::problems::{
+    invalid_header, length_required, not_kept, problems, problems_of_resumed, too_large,
+    unavailable, unsupported_type, unsupported_type_of_bytes, wrong_offset,
+};
 pub use self::receiving::Receiving;
+pub use self::resuming::{Checksum, Progress};
 pub use self::storing::Unstored;
 
 use crate::admission::{Admission, Share};
@@ -60,6 +65,13 @@ pub const fn bytes_max(settings: &config::Media, purpose: Purpose) -> i64 {
         Purpose::ProductPicture => settings.product_picture_bytes_max,
         Purpose::CategoryPicture => settings.category_picture_bytes_max,
     }
+}
+
+/// The most bytes that may be uploaded for anything.
+#[must_use]
+pub fn largest_bytes_max(settings: &config::Media) -> i64 {
+    let all = Purpose::ALL.map(|purpose| bytes_max(settings, purpose));
+    all.into_iter().fold(0, i64::max)
 }
 
 /// The type of a picture with this media type; none if that says only that it is a file.

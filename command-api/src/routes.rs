@@ -14,11 +14,13 @@ mod tasks;
 use std::time::Duration;
 
 use axum::Router;
+use tidemark_platform::http::tus::Resumable;
 use tidemark_platform::{config, http, openapi};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::media::largest_bytes_max;
 
 /// All routes, and their description for clients. Bodies that may hold passwords have a lower limit of their own.
 pub(crate) fn router(app: App) -> Router {
@@ -36,6 +38,10 @@ pub(crate) fn streamed(settings: &config::Media) -> http::Streamed {
     http::Streamed {
         paths: media::STREAMED,
         timeout: Duration::from_millis(settings.request_ms),
+        resumable: Resumable {
+            paths: media::RESUMABLE,
+            bytes_max: largest_bytes_max(settings).unsigned_abs(),
+        },
     }
 }
 

@@ -10,6 +10,7 @@ mod json;
 mod list;
 mod parameters;
 mod problem;
+pub mod tus;
 pub(crate) mod words;
 
 pub use body::{ReceivedBody, Streamed, body_limit};

@@ -30,6 +30,9 @@ use self::representation::Conditions;
 use self::request_checks::HeadLimits;
 use self::request_log::{Handled, Sampling};
 use crate::auth::Authenticator;
+use crate::http::tus::{
+    TUS_RESUMABLE, UPLOAD_CHECKSUM, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
+};
 use crate::http::{
     BodyLimits, CORRELATION_ID, Correlation, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, Problem,
     Streamed, TRACEPARENT,
@@ -225,8 +228,15 @@ impl Gate {
 
 /// Logs the request, and gives its response the headers that every response has.
 async fn complete(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let resumable = gate.streamed.resumable;
+    let resumed = resumable
+        .has(request.extensions().get::<MatchedPath>())
+        .then(|| request.method().clone());
     let respond = |request, correlation| gate.respond(request, correlation, next);
     let mut response = request_log::log_request(request, &gate.sampling, respond).await;
+    if let Some(method) = resumed {
+        resumable.describe(&method, response.headers_mut());
+    }
     add_security_headers(&mut response);
     response
 }
@@ -262,6 +272,11 @@ fn cors(http: &config::Http) -> CorsLayer {
             CORRELATION_ID,
             TRACEPARENT,
             tidemark::HEADER,
+            TUS_RESUMABLE,
+            UPLOAD_LENGTH,
+            UPLOAD_OFFSET,
+            UPLOAD_METADATA,
+            UPLOAD_CHECKSUM,
         ])
         .expose_headers([
             ETAG,
@@ -271,6 +286,10 @@ fn cors(http: &config::Http) -> CorsLayer {
             CORRELATION_ID,
             tidemark::HEADER,
             tidemark::PARKED,
+            TUS_RESUMABLE,
+            UPLOAD_LENGTH,
+            UPLOAD_OFFSET,
+            UPLOAD_EXPIRES,
         ])
         .max_age(Duration::from_secs(http.cors_max_age_s))
 }

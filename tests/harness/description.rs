@@ -127,7 +127,8 @@ fn fits(template: &str, path: &str) -> bool {
     loop {
         match (template.next(), path.next()) {
             (None, None) => return true,
-            (Some(part), Some(found)) if part == found || part.starts_with('{') => {}
+            (Some(part), Some(found)) if part == found => {}
+            (Some(part), Some(found)) if part.starts_with('{') && !found.is_empty() => {}
             _ => return false,
         }
     }

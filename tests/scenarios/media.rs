@@ -3,6 +3,7 @@
 mod greed;
 mod pictures;
 mod removal;
+mod resumed;
 mod routes;
 mod store;
 mod uploads;

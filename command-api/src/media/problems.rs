@@ -2,10 +2,13 @@
 
 use axum::http::StatusCode;
 use tidemark_platform::http::Problem;
+use tidemark_platform::http::tus::SpeaksTus;
 use tidemark_platform::media_store::Error;
 
 /// After how many seconds a client may try again that the store did not answer.
 const RETRY_AFTER_S: u64 = 5;
+/// The status by which tus says that a checksum does not match.
+const CHECKSUM_MISMATCH: u16 = 460;
 /// After how many seconds a client may ask again whether the deployment keeps media.
 const NOT_KEPT_RETRY_AFTER_S: u64 = 3_600;
 
@@ -20,6 +23,43 @@ pub(crate) fn problems() -> [Problem; 7] {
         of_store(&Error::Full),
         unavailable(),
     ]
+}
+
+/// The problems of a route by which an upload goes on, beside those of receiving files.
+pub(crate) fn problems_of_resumed() -> [Problem; 4] {
+    [
+        wrong_offset(65_536),
+        checksum_mismatch(),
+        invalid_header("Upload-Offset must be a number of bytes."),
+        SpeaksTus::version_not_supported(),
+    ]
+}
+
+/// The problem with bytes that do not follow those that are kept.
+pub(crate) fn wrong_offset(offset: u64) -> Problem {
+    let detail = format!("The upload does not go on there. It went on at {offset} a moment ago.");
+    Problem::conflict("wrong_upload_offset", detail).explained(
+        "The bytes do not follow those that have arrived: they were sent already, or others are missing.",
+        "Ask by HEAD for the `Upload-Offset` at which the upload goes on.",
+    )
+}
+
+/// The problem with bytes that are not those that the client meant to send.
+pub(super) fn checksum_mismatch() -> Problem {
+    let detail = "The bytes do not have the checksum, and none of them was kept.";
+    let status = StatusCode::from_u16(CHECKSUM_MISMATCH).unwrap_or(StatusCode::BAD_REQUEST);
+    Problem::new(status, "checksum_mismatch", detail).explained(
+        "The bytes of the request do not have the checksum that Upload-Checksum names. None of them was kept.",
+        "Send them again.",
+    )
+}
+
+/// The problem with a header that says something of an upload.
+pub(crate) fn invalid_header(detail: &'static str) -> Problem {
+    Problem::bad_request("invalid_upload_header", detail).explained(
+        "A header that says something of an upload is missing, or has another form than it must have.",
+        "Send the header that `detail` names as it says.",
+    )
 }
 
 /// The problem where the deployment keeps no media.
@@ -44,6 +84,17 @@ pub(crate) fn length_required() -> Problem {
 /// The problem with a file of a type that is not taken.
 pub(crate) fn unsupported_type() -> Problem {
     let detail = "Pictures are taken as image/jpeg, image/png and image/webp, and as application/octet-stream if their type is to be found out.";
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        detail,
+    )
+}
+
+/// The problem with bytes that are not said to follow others.
+pub(crate) fn unsupported_type_of_bytes() -> Problem {
+    let detail =
+        "The bytes of an upload that goes on are taken as application/offset+octet-stream.";
     Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
@@ -83,7 +134,8 @@ pub(super) fn of_store(error: &Error) -> Problem {
     }
 }
 
-fn unavailable() -> Problem {
+/// The problem with a store that does not answer.
+pub(crate) fn unavailable() -> Problem {
     let detail = "The store of media does not answer.";
     Problem::unavailable("media_store_unavailable", detail, RETRY_AFTER_S).explained(
         "The store of media does not answer, or not as it should.",

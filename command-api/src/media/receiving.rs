@@ -8,15 +8,16 @@ use bytes::BytesMut;
 use futures::StreamExt;
 use tidemark_events::MediaId;
 use tidemark_platform::http::Problem;
-use tidemark_platform::media_store::Error;
+use tidemark_platform::media_store::{Error, MediaStore};
+use tokio::time::Instant;
 
 use super::Media;
 use super::problems::{of_store, too_large};
 use crate::admission::{Permit, Share};
 
 /// The right to send bytes.
-pub struct Receiving<'a> {
-    media: &'a Media,
+pub struct Receiving {
+    media: Media,
     _permit: Permit,
 }
 
@@ -25,15 +26,15 @@ impl Media {
     ///
     /// # Errors
     /// 429 if the user sends by too many requests already, 503 if too many are sent by all.
-    pub fn receiving(&self, share: Share) -> Result<Receiving<'_>, Problem> {
+    pub fn receiving(&self, share: Share) -> Result<Receiving, Problem> {
         Ok(Receiving {
-            media: self,
+            media: self.clone(),
             _permit: self.receiving.admit(share)?,
         })
     }
 }
 
-impl Receiving<'_> {
+impl Receiving {
     /// Keeps all bytes of a file of this length. A part that is there already was sent by the same request before, whose answer
     /// was lost.
     ///
@@ -41,11 +42,11 @@ impl Receiving<'_> {
     /// 400 if the body breaks off, 408 if it pauses for too long, 413 if it is longer than the file, and 503 or 507 if it cannot
     /// be kept.
     pub async fn receive(&self, id: MediaId, total: u64, body: Body) -> Result<(), Problem> {
-        let part_bytes = self.media.settings.part_bytes;
-        let mut body = body.into_data_stream();
+        let part_bytes = self.part_bytes();
+        let mut arriving = self.arriving(body);
         let mut waiting = BytesMut::new();
         let mut offset = 0;
-        while let Some(bytes) = self.next(&mut body).await? {
+        while let Some(bytes) = arriving.next().await? {
             if offset + (waiting.len() + bytes.len()) as u64 > total {
                 return Err(too_large(total));
             }
@@ -69,10 +70,42 @@ impl Receiving<'_> {
         }
     }
 
+    pub(super) const fn part_bytes(&self) -> usize {
+        self.media.settings.part_bytes
+    }
+
+    pub(super) const fn store(&self) -> &MediaStore {
+        &self.media.store
+    }
+
+    /// The bytes of a request, as they arrive.
+    pub(super) fn arriving(&self, body: Body) -> Arriving {
+        let settings = &self.media.settings;
+        Arriving {
+            body: body.into_data_stream(),
+            silence: Duration::from_millis(settings.silence_ms),
+            deadline: Instant::now() + Duration::from_millis(settings.request_ms),
+        }
+    }
+}
+
+/// The body of a request that is still on its way.
+pub(super) struct Arriving {
+    body: BodyDataStream,
+    /// How long it may pause.
+    silence: Duration,
+    /// When it must be complete.
+    deadline: Instant,
+}
+
+impl Arriving {
     /// The next bytes; none at the end.
-    async fn next(&self, body: &mut BodyDataStream) -> Result<Option<Bytes>, Problem> {
-        let silence = Duration::from_millis(self.media.settings.silence_ms);
-        match tokio::time::timeout(silence, body.next()).await {
+    ///
+    /// # Errors
+    /// 400 if the body breaks off, and 408 if it pauses or goes on for too long.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let until = self.deadline.min(Instant::now() + self.silence);
+        match tokio::time::timeout_at(until, self.body.next()).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
             Ok(Some(Err(_))) => Err(Problem::bad_request(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use axum::http::Method;
 use tidemark_domain::Command;
 use tidemark_platform::http::IdempotencyKey;
 use tidemark_platform::openapi;
@@ -32,6 +33,7 @@ use crate::error::Error;
         (name = "services", description = "What only other parts of Tidemark may send. A service authenticates \
                                           by a secret of the configuration."),
         (name = "sessions", description = "Users log in, refresh their tokens, and log out."),
+        (name = "tus", description = "Uploads that go on after they were interrupted, by tus 1.0."),
         (name = "tasks", description = "Users have URLs called on a schedule or on request."),
         (name = "users", description = "People register, and admins grant and revoke roles.")
     )
@@ -45,6 +47,9 @@ pub(super) fn of(paths: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
 
 /// What holds of all commands, and of the documents that tell about this process.
 fn describe(operation: &mut Described<'_>) {
+    if operation.is_tagged("tus") {
+        describe_tus(operation);
+    }
     if !operation.is_command() {
         operation.answers_document();
         return;
@@ -74,8 +79,36 @@ fn describe(operation: &mut Described<'_>) {
     if operation.answers_schema(|name| matches!(name, "Accepted" | "DefinedTask")) {
         describe_idempotency(operation);
         operation.answers(Header::ETAG);
+    } else if operation.is_tagged("tus") {
+        // What sends bytes says from where on, and so acts once without a key.
+        if operation.method() == Method::DELETE {
+            describe_idempotency(operation);
+        }
+        operation.answers(Header::ETAG);
     } else {
         operation.refuses([NoIdempotencyKey::key_sent()]);
+    }
+}
+
+/// What requests and answers of uploads that go on say in headers.
+fn describe_tus(operation: &mut Described<'_>) {
+    operation.takes(Header::TUS_RESUMABLE);
+    operation.answers(Header::TUS_RESUMABLE);
+    match operation.method().as_str() {
+        "POST" => {
+            operation.takes(Header::UPLOAD_LENGTH);
+            operation.takes(Header::UPLOAD_METADATA);
+        }
+        "PATCH" => {
+            operation.takes(Header::UPLOAD_OFFSET);
+            operation.takes(Header::UPLOAD_CHECKSUM);
+        }
+        _ => {}
+    }
+    if matches!(operation.method().as_str(), "GET" | "PATCH") {
+        operation.answers(Header::UPLOAD_OFFSET);
+        operation.answers(Header::UPLOAD_LENGTH);
+        operation.answers(Header::UPLOAD_EXPIRES);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Routes of commands about media: uploads, and what becomes of what was uploaded.
 
+mod resumed;
 mod stored;
 mod uploads;
 
@@ -8,11 +9,15 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 
 /// The routes that receive files.
-pub(super) const STREAMED: &[&str] = &["/v1/media"];
+pub(super) const STREAMED: &[&str] = &["/v1/media", "/v1/uploads/{id}"];
+
+/// The routes by which interrupted uploads go on.
+pub(super) const RESUMABLE: &[&str] = &["/v1/uploads", "/v1/uploads/{id}"];
 
 /// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(uploads::router())
+        .merge(resumed::router())
         .merge(stored::router())
 }

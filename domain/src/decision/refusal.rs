@@ -15,6 +15,8 @@ pub enum RefusalKind {
     Forbidden,
     /// The thing that the command is about does not exist.
     NotFound,
+    /// The thing that the command is about was there, and never will be again.
+    Gone,
     /// The current state does not allow the command.
     Conflict,
 }

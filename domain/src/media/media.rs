@@ -15,7 +15,7 @@ use tidemark_events::{MediaId, Moment, Stored, UserId};
 pub use error::Error;
 pub use showing::{Delete, DeleteUnshown, RecordRemoval};
 pub(crate) use showing::{Shown, attach, attach_refusals, detach};
-pub use upload::{CompleteUpload, EndUpload, ExpireUpload, OpenUpload};
+pub use upload::{CompleteUpload, ContinueUpload, EndUpload, ExpireUpload, OpenUpload};
 
 use crate::decision::refusals;
 use crate::identity::access;
@@ -60,6 +60,8 @@ pub struct File {
     pub height: u32,
     /// The bytes of all variants.
     pub bytes: i64,
+    /// How many bytes were uploaded.
+    pub uploaded_bytes: i64,
     /// What shows it; none if nothing does.
     pub shown_by: Option<ShownBy>,
     /// When it is deleted if nothing shows it by then.
@@ -95,7 +97,7 @@ impl AggregateState for Media {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -122,6 +124,10 @@ impl AggregateState for Media {
                 unshown_until,
                 ..
             } => {
+                let uploaded_bytes = match self {
+                    Self::Uploading(upload) => upload.bytes,
+                    Self::None | Self::Stored(_) | Self::Over { .. } | Self::Removed => 0,
+                };
                 let full = variants.iter().find(|it| it.variant == Variant::Full);
                 *self = Self::Stored(File {
                     owner_id: *owner_id,
@@ -129,6 +135,7 @@ impl AggregateState for Media {
                     width: full.map_or(0, |it| it.width),
                     height: full.map_or(0, |it| it.height),
                     bytes: bytes_of(variants),
+                    uploaded_bytes,
                     shown_by: None,
                     unshown_until: *unshown_until,
                 });

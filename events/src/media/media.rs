@@ -27,6 +27,11 @@ pub enum Purpose {
 
 impl EventField for Purpose {}
 
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 2] = [Self::ProductPicture, Self::CategoryPicture];
+}
+
 /// The format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = PictureType, example = "image/jpeg")]

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::Problem;
+use super::tus::Resumable;
 use crate::config;
 
 /// The deepest nesting that `serde_json` itself parses.
@@ -54,6 +55,8 @@ pub struct Streamed {
     pub paths: &'static [&'static str],
     /// How long such a request may take, which its handler may narrow.
     pub timeout: Duration,
+    /// The routes by which interrupted uploads go on.
+    pub resumable: Resumable,
 }
 
 impl Streamed {

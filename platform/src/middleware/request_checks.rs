@@ -9,16 +9,24 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::LAST_EVENT_ID;
+use crate::http::tus::{
+    TUS_RESUMABLE, UPLOAD_CHECKSUM, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
+};
 use crate::http::{IDEMPOTENCY_KEY, Problem, elements};
 use crate::{config, tidemark};
 
 /// Headers that may be sent only once, since two values would contradict each other.
-const SINGLE_HEADERS: [HeaderName; 5] = [
+const SINGLE_HEADERS: [HeaderName; 10] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     IDEMPOTENCY_KEY,
     LAST_EVENT_ID,
     tidemark::HEADER,
+    TUS_RESUMABLE,
+    UPLOAD_LENGTH,
+    UPLOAD_OFFSET,
+    UPLOAD_METADATA,
+    UPLOAD_CHECKSUM,
 ];
 /// Query parameters that hold secrets. Query strings end up in logs, histories and `Referer`.
 const SECRET_PARAMETERS: [&str; 5] = [

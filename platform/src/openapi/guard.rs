@@ -102,7 +102,8 @@ impl Described {
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
         let accepts = |media_type: &String| accepts(request.headers(), media_type);
-        if !self.media_types.iter().any(accepts) {
+        // What answers nothing is acceptable to everybody.
+        if !self.media_types.is_empty() && !self.media_types.iter().any(accepts) {
             let media_types: Vec<_> = self.media_types.iter().map(String::as_str).collect();
             let detail = format!("This path answers {}.", media_types.join(" or "));
             let status = StatusCode::NOT_ACCEPTABLE;

@@ -20,6 +20,8 @@ enum Kind {
     Text,
     /// Text that a regular expression describes.
     Pattern(&'static str),
+    /// The same, without which a request is refused.
+    RequiredPattern(&'static str),
     Uuid,
     Seconds,
 }
@@ -126,7 +128,7 @@ impl Header {
         name: "Location",
         description: "The path of what was created, which the query API shows. A new user is shown at `/v1/me`, and only to \
                       themselves: log in first. The path of a session is one of the command API, at which it is \
-                      ended; nothing shows it.",
+                      ended; nothing shows it. That of an upload is one of the command API too, at which it goes on.",
         example: "/v1/auctions/0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
         kind: Kind::Text,
     };
@@ -153,11 +155,57 @@ impl Header {
         kind: Kind::Text,
     };
 
+    /// The version of tus that a request speaks.
+    pub const TUS_RESUMABLE: Self = Self {
+        name: "Tus-Resumable",
+        description: "The version of tus, which is 1.0.0. Every answer says it too, and requests that only read need not.",
+        example: "1.0.0",
+        kind: Kind::Pattern("^1\\.0\\.0$"),
+    };
+    /// How many bytes a file has.
+    pub const UPLOAD_LENGTH: Self = Self {
+        name: "Upload-Length",
+        description: "How many bytes the file has.",
+        example: "150000",
+        kind: Kind::RequiredPattern("^[0-9]{1,18}$"),
+    };
+    /// What a client says of a file.
+    pub const UPLOAD_METADATA: Self = Self {
+        name: "Upload-Metadata",
+        description: "Names, each with a blank and a value in Base64, separated by commas. `purpose` is what the file is for, as at \
+                      `POST /v1/media`, and `filetype` its media type, which is found out if it is left out. All others are \
+                      ignored.",
+        example: "purpose cHJvZHVjdF9waWN0dXJl,filetype aW1hZ2UvanBlZw==",
+        kind: Kind::RequiredPattern("purpose "),
+    };
+    /// How many bytes of a file have arrived.
+    pub const UPLOAD_OFFSET: Self = Self {
+        name: "Upload-Offset",
+        description: "How many bytes of the file have arrived. A request sends those that follow.",
+        example: "65536",
+        kind: Kind::RequiredPattern("^[0-9]{1,18}$"),
+    };
+    /// What the bytes of a request must have.
+    pub const UPLOAD_CHECKSUM: Self = Self {
+        name: "Upload-Checksum",
+        description: "The algorithm, `sha1` or `sha256`, a blank, and the checksum of the bytes of the request in Base64. If they \
+                      have another one, none is kept. Such a request has few bytes.",
+        example: "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+        kind: Kind::Text,
+    };
+    /// When an upload ends that is not complete.
+    pub const UPLOAD_EXPIRES: Self = Self {
+        name: "Upload-Expires",
+        description: "When the upload ends if it is not complete by then.",
+        example: "Wed, 27 Jan 2027 12:00:00 GMT",
+        kind: Kind::Text,
+    };
+
     pub(super) fn parameter(self) -> Parameter {
         ParameterBuilder::new()
             .name(self.name)
             .parameter_in(ParameterIn::Header)
-            .required(Required::False)
+            .required(self.required())
             .description(Some(self.description))
             .schema(Some(self.schema()))
             .build()
@@ -170,11 +218,20 @@ impl Header {
             .build()
     }
 
+    const fn required(self) -> Required {
+        match self.kind {
+            Kind::RequiredPattern(_) => Required::True,
+            Kind::Text | Kind::Pattern(_) | Kind::Uuid | Kind::Seconds => Required::False,
+        }
+    }
+
     fn schema(self) -> Object {
         let text = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
         match self.kind {
             Kind::Text => text.examples([self.example]).build(),
-            Kind::Pattern(pattern) => text.pattern(Some(pattern)).examples([self.example]).build(),
+            Kind::Pattern(pattern) | Kind::RequiredPattern(pattern) => {
+                text.pattern(Some(pattern)).examples([self.example]).build()
+            }
             Kind::Uuid => text
                 .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
                 .examples([self.example])

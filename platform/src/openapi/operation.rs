@@ -38,6 +38,12 @@ impl<'a> Described<'a> {
         }
     }
 
+    /// The method of the operation.
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        self.method
+    }
+
     /// Whether the operation changes something.
     #[must_use]
     pub fn is_command(&self) -> bool {

@@ -133,7 +133,7 @@ async fn two_accept_lines_are_one_list_and_an_empty_one_excludes_nothing() {
             format!("accept: video/mp4\r\naccept: {answers};q=0\r\n"),
             "accept:\r\naccept: video/mp4\r\n".to_owned(),
         ] {
-            if route.method != "OPTIONS" {
+            if !answers.is_empty() {
                 is_problem(&send(&excluding).await, 406, "not_acceptable");
             }
         }
@@ -145,7 +145,7 @@ async fn two_accept_lines_are_one_list_and_an_empty_one_excludes_nothing() {
 async fn a_client_that_excludes_what_a_route_answers_is_refused() {
     let app = app().await;
     for route in every_route(&app).await {
-        if route.method != "OPTIONS" {
+        if !route.media_type.is_empty() {
             let excluded =
                 "accept: */*, application/json;q=0, text/event-stream;q=0, image/*;q=0\r\n";
             let answer = route.send(&format!("host: a\r\n{excluded}")).await;

@@ -17,7 +17,7 @@ pub(super) struct RequestLine {
     pub(super) url: String,
     pub(super) method: String,
     pub(super) path: String,
-    /// What it answers if it succeeds. OPTIONS answers nothing.
+    /// What it answers if it succeeds. OPTIONS answers nothing, and some routes say all in headers.
     pub(super) media_type: String,
 }
 

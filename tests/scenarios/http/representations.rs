@@ -21,6 +21,8 @@ async fn documents(app: &App) -> Vec<(Client, String)> {
     let (task, run) = tasks::cancelled_run(&reader).await;
     let file = picture(4, 3, ImageFormat::Png);
     let media = reader.upload("image/png", file).await.ok().id();
+    // The id of an upload is that of its media.
+    let upload = media;
     app.settle().await;
     let of_paths = [
         ("/v1/auctions/{id}", auction),
@@ -29,6 +31,7 @@ async fn documents(app: &App) -> Vec<(Client, String)> {
         ("/v1/categories/{id_or_slug}", market.category_id),
         ("/v1/sellers/{id}", market.seller.id),
         ("/v1/media/{id}", media),
+        ("/v1/uploads/{id}", upload),
         ("/v1/tasks/{id}", task),
         ("/v1/task-runs/{id}", run),
     ];

@@ -70,6 +70,7 @@ async fn unknown_paths_are_not_found() {
 async fn other_methods_are_refused_with_those_that_are_allowed() {
     let app = App::start().await;
     let documented = routes::documented(&app).await;
+    let operations = routes::operations(&app).await;
     let head = app.database.head().await;
     for (path, _) in &documented {
         let id = Uuid::nil().to_string();
@@ -82,7 +83,7 @@ async fn other_methods_are_refused_with_those_that_are_allowed() {
             Method::DELETE,
         ] {
             let name = method.as_str().to_lowercase();
-            if documented.contains(&(path.clone(), name)) {
+            if operations.contains(&(path.clone(), name)) {
                 continue;
             }
             let answer = Answer::to(app.client.command(method.clone(), &url)).await;
@@ -130,7 +131,7 @@ async fn an_accept_header_that_excludes_json_is_refused() {
     let app = App::start().await;
     let routes = routes::all(&app).await;
     let head = app.database.head().await;
-    for route in &routes {
+    for route in routes.iter().filter(|route| route.answers_body()) {
         for media_type in ["text/html", "application/xml", "application/json;q=0"] {
             let client = route.client.with("accept", media_type);
             assert_refused(&route.send_as(&client).await, 406, route);

@@ -37,6 +37,8 @@ pub(crate) struct Route {
     pub(crate) path: String,
     /// The body of the request; none for a route that takes none, or a file.
     pub(crate) body: Option<Value>,
+    /// What the request says in headers beside what every request does.
+    headers: Vec<(&'static str, String)>,
     /// The media type and the bytes of the file that the request sends.
     pub(crate) file: Option<(&'static str, Vec<u8>)>,
     pub(crate) audience: Audience,
@@ -60,12 +62,18 @@ impl Route {
         Self::new(Method::DELETE, template, audience, client)
     }
 
-    fn new(method: Method, template: &'static str, audience: Audience, client: &Client) -> Self {
+    pub(crate) fn new(
+        method: Method,
+        template: &'static str,
+        audience: Audience,
+        client: &Client,
+    ) -> Self {
         Self {
             method,
             template,
             path: template.to_owned(),
             body: None,
+            headers: Vec::new(),
             file: None,
             audience,
             client: client.clone(),
@@ -94,13 +102,22 @@ impl Route {
         Self { body, ..self }
     }
 
-    /// The request sends a file, and has this query string.
-    pub(crate) fn sending(self, query: &str, media_type: &'static str, file: Vec<u8>) -> Self {
-        Self {
-            path: format!("{}?{query}", self.path),
-            file: Some((media_type, file)),
-            ..self
-        }
+    /// The request has this query string.
+    pub(crate) fn query(self, query: &str) -> Self {
+        let path = format!("{}?{query}", self.path);
+        Self { path, ..self }
+    }
+
+    /// The request says this in a header.
+    pub(crate) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    /// The request sends a file.
+    pub(crate) fn sending(self, media_type: &'static str, file: Vec<u8>) -> Self {
+        let file = Some((media_type, file));
+        Self { file, ..self }
     }
 
     pub(crate) fn body_bytes_max(self, body_bytes_max: usize) -> Self {
@@ -164,7 +181,10 @@ impl Route {
 
     /// Sends the same request as another caller.
     pub(crate) async fn send_as(&self, client: &Client) -> Answer {
-        let request = client.command(self.method.clone(), &self.path);
+        let mut request = client.command(self.method.clone(), &self.path);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
         match (&self.body, &self.file) {
             (Some(body), _) => Answer::to(request.json(body)).await,
             (None, Some((media_type, file))) => {
@@ -180,6 +200,11 @@ impl Route {
         let request = self.client.command(self.method.clone(), &self.path);
         let request = request.header("content-type", "application/json");
         Answer::to(request.body(text.into())).await
+    }
+
+    /// Whether the answer has a body.
+    pub(crate) fn answers_body(&self) -> bool {
+        self.template != "/v1/uploads/{id}"
     }
 
     /// Whether the path names an object.
@@ -235,6 +260,13 @@ pub(crate) async fn with_bodies(app: &App) -> Vec<Route> {
 
 /// The path and the method of every command in the `OpenAPI` document.
 pub(crate) async fn documented(app: &App) -> BTreeSet<(String, String)> {
+    let mut operations = operations(app).await;
+    operations.retain(|(_, method)| method != "get");
+    operations
+}
+
+/// The path and the method of every operation in the `OpenAPI` document.
+pub(crate) async fn operations(app: &App) -> BTreeSet<(String, String)> {
     let request = app.client.command(Method::GET, "/openapi.json");
     let document = Answer::to(request).await.ok().body;
     assert_eq!(document["openapi"], "3.1.0");
@@ -248,6 +280,5 @@ pub(crate) async fn documented(app: &App) -> BTreeSet<(String, String)> {
     paths
         .iter()
         .flat_map(|(path, item)| methods(path, item))
-        .filter(|(_, method)| method != "get")
         .collect()
 }

@@ -1,14 +1,16 @@
 //! The routes of media, with a request that each accepts.
 
 use image::ImageFormat;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tidemark_events::media::media::{EndReason, Event, PictureType, Purpose, Sha256};
 use tidemark_events::{Event as AnyEvent, MediaId, Moment, Stored, UserId};
 use tidemark_platform::ids::new_id;
 use tidemark_tests::pictures::picture;
-use tidemark_tests::{App, append_strange};
+use tidemark_tests::{App, Client, append_strange};
 use uuid::Uuid;
 
+use super::resumed::{metadata, open};
 use crate::http::routes::{Audience, Route};
 
 /// The reactor that has media removed that are not needed any more.
@@ -30,11 +32,23 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     });
     let twice = json!([product, product]);
     vec![
-        Route::post("/v1/media", Audience::Role("seller"), seller).sending(
-            "purpose=product_picture",
-            "image/png",
-            file,
-        ),
+        Route::post("/v1/media", Audience::Role("seller"), seller)
+            .query("purpose=product_picture")
+            .sending("image/png", file.clone()),
+        of_tus(
+            Method::POST,
+            "/v1/uploads",
+            Audience::Role("seller"),
+            seller,
+        )
+        .header("upload-length", file.len())
+        .header("upload-metadata", metadata("image/png")),
+        of_tus(Method::PATCH, "/v1/uploads/{id}", Audience::Owner, seller)
+            .about(opened(seller, file.len()).await)
+            .header("upload-offset", 0)
+            .sending("application/offset+octet-stream", file.clone()),
+        of_tus(Method::DELETE, "/v1/uploads/{id}", Audience::Owner, seller)
+            .about(opened(seller, file.len()).await),
         Route::post("/v1/media/{id}/delete", Audience::Owner, seller).about(market.picture().await),
         Route::post(
             "/v1/products/{id}/pictures",
@@ -55,6 +69,17 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
             .with(json!({"unshown_until": PAST})),
         of_keeper("/v1/media/{id}/record-removal").about(aborted(app, seller.id).await),
     ]
+}
+
+/// A route that speaks tus.
+fn of_tus(method: Method, template: &'static str, audience: Audience, client: &Client) -> Route {
+    Route::new(method, template, audience, client).header("tus-resumable", "1.0.0")
+}
+
+/// An upload of so many bytes that goes on.
+async fn opened(client: &Client, bytes: usize) -> Uuid {
+    let location = open(client, bytes).await;
+    location.rsplit('/').next().unwrap().parse().unwrap()
 }
 
 fn past() -> Moment {

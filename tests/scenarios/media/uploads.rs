@@ -1,5 +1,7 @@
 //! Uploads in one request: what is kept of them, what is refused, and what a request that is sent again does.
 
+use std::path::Path;
+
 use futures::SinkExt;
 use futures::channel::mpsc;
 use image::ImageFormat;
@@ -128,18 +130,25 @@ pub(super) async fn break_off(app: &App, client: &Client, file: &[u8]) {
 
 /// How many files the store keeps.
 pub(super) fn files(app: &App) -> usize {
-    fn below(folder: &std::path::Path) -> usize {
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            return 0;
-        };
-        entries
-            .map(|entry| {
-                let path = entry.unwrap().path();
-                if path.is_dir() { below(&path) } else { 1 }
-            })
-            .sum()
-    }
     below(&app.database.media_folder())
+}
+
+/// How many parts of uploads the store keeps.
+pub(super) fn parts(app: &App) -> usize {
+    below(&app.database.media_folder().join("uploads"))
+}
+
+/// The number of files below a folder.
+fn below(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
+    entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { below(&path) } else { 1 }
+        })
+        .sum()
 }
 
 #[tokio::test]

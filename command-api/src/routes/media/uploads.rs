@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
@@ -21,9 +21,10 @@ use utoipa::{IntoParams, IntoResponses, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::{AcceptedBody, App, Location};
+use crate::app::{AcceptedBody, App, Location, created};
 use crate::caller::Caller;
 use crate::error::Error;
+use crate::executor::Accepted;
 use crate::media;
 use crate::media::{Media, Unstored};
 
@@ -48,7 +49,7 @@ struct Parameters {
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary, example = "the bytes of the file")]
 #[expect(dead_code, reason = "only its description is used")]
-struct PictureFile(Vec<u8>);
+pub(super) struct PictureFile(Vec<u8>);
 
 /// Every way in which an upload in one request is refused.
 struct Refused;
@@ -121,24 +122,25 @@ async fn upload(
         }
     }
     receiving.receive(id, bytes.unsigned_abs(), body).await?;
-    complete(&app, &media, caller, (id, picture_type)).await
+    let stored = store(&app, &media, caller, (id, picture_type)).await?;
+    Ok(created(&stored, LOCATION))
 }
 
-/// Stores an upload of which everything has arrived, and answers.
-async fn complete(
+/// Stores an upload of which everything has arrived, and puts that on record.
+pub(super) async fn store(
     app: &App,
     media: &Media,
     mut caller: Caller,
     (id, picture_type): (MediaId, Option<PictureType>),
-) -> Result<Response, Problem> {
+) -> Result<Accepted, Problem> {
     // The key belongs to the command that has opened the upload.
     caller.idempotency_key = None;
     match media.store(id, picture_type, caller.share()).await {
         Ok(command) => {
             let submission = app.submission(&caller, StatusCode::CREATED, id.0, command)?;
-            let answer = app.answer_created(submission, LOCATION).await?;
+            let stored = app.executor.execute(submission).await?;
             media.forget_upload(id).await;
-            Ok(answer)
+            Ok(stored)
         }
         Err(Unstored::Rejected(problem)) => {
             let reason = EndReason::Rejected;

@@ -38,12 +38,10 @@ impl Reason for Error {
         match self {
             Self::NotFound => RefusalKind::NotFound,
             Self::OtherPurpose => RefusalKind::Invalid,
-            Self::UploadOver
-            | Self::NotStored
-            | Self::Shown
-            | Self::Kept
-            | Self::Removed
-            | Self::NotDue(_) => RefusalKind::Conflict,
+            Self::UploadOver => RefusalKind::Gone,
+            Self::NotStored | Self::Shown | Self::Kept | Self::Removed | Self::NotDue(_) => {
+                RefusalKind::Conflict
+            }
         }
     }
 

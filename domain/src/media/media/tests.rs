@@ -184,6 +184,22 @@ fn an_upload_is_completed_once_in_time_and_by_its_owner() {
 }
 
 #[test]
+fn an_upload_goes_on_until_it_is_over_or_its_time_is() {
+    let go_on = || ContinueUpload { media_id: MEDIA };
+    seller(OPENED).when(go_on()).writes(Vec::new());
+    seller(OPENED)
+        .by(BIDDER)
+        .when(go_on())
+        .refused("media_not_found");
+    seller([]).when(go_on()).refused("media_not_found");
+    seller(STORED).when(go_on()).refused("upload_over");
+    seller(OPENED)
+        .at(at(86_400))
+        .when(go_on())
+        .refused("upload_over");
+}
+
+#[test]
 fn an_upload_that_comes_to_nothing_gives_its_bytes_back() {
     let reason = EndReason::Rejected;
     let end = EndUpload {
@@ -297,4 +313,5 @@ fn a_state_has_the_size_of_the_full_picture() {
         panic!("not stored")
     };
     assert_eq!((file.width, file.height, file.bytes), (1_200, 900, 120_000));
+    assert_eq!(file.uploaded_bytes, 150_000);
 }

@@ -60,6 +60,35 @@ impl Command for OpenUpload {
     }
 }
 
+/// Lets the user who sends the command go on with an upload. Nothing is put on record of what arrives before all of it has.
+#[derive(Clone, Debug)]
+pub struct ContinueUpload {
+    /// The media.
+    pub media_id: MediaId,
+}
+
+impl Command for ContinueUpload {
+    fn name(&self) -> &'static str {
+        "continue_upload"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        [own_refusals(), refusals([Error::UploadOver])].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let (_, media) = find_own(view, self.media_id)?;
+        match media {
+            Media::Uploading(upload) if view.now() < *upload.expires_at => Ok(Vec::new()),
+            Media::None
+            | Media::Uploading(_)
+            | Media::Stored(_)
+            | Media::Over { .. }
+            | Media::Removed => Err(Error::UploadOver.into()),
+        }
+    }
+}
+
 /// Puts on record that an upload of the user who sends the command is complete, and stored in all variants.
 #[derive(Clone, Debug)]
 pub struct CompleteUpload {

@@ -1,0 +1,240 @@
+//! Uploads that go on after they were interrupted. What has arrived is kept, whatever becomes of the request that sent it.
+
+use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tidemark_events::MediaId;
+use tidemark_platform::http::Problem;
+use tidemark_platform::media_store::Error;
+
+use super::Media;
+use super::problems::{checksum_mismatch, invalid_header, of_store, too_large, wrong_offset};
+use super::receiving::{Arriving, Receiving};
+
+/// How far an upload has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// From where on the client sends. While everything has arrived and the file is not stored, because that failed, this is where
+    /// the last part begins: the client sends it again, and with it has the file looked at again.
+    pub offset: u64,
+    is_complete: bool,
+}
+
+/// What the bytes of a request must have.
+#[derive(Clone, Debug)]
+pub enum Checksum {
+    /// By SHA-1, which many clients know.
+    Sha1(Vec<u8>),
+    /// By SHA-256.
+    Sha256(Vec<u8>),
+}
+
+impl Checksum {
+    /// The checksum that `Upload-Checksum` names.
+    ///
+    /// # Errors
+    /// 400 if it has another form, or the algorithm is not known.
+    pub fn parse(header: &str) -> Result<Self, Problem> {
+        let parsed = header.split_once(' ').and_then(|(algorithm, value)| {
+            let value = STANDARD.decode(value).ok()?;
+            match (algorithm, value.len()) {
+                ("sha1", 20) => Some(Self::Sha1(value)),
+                ("sha256", 32) => Some(Self::Sha256(value)),
+                _ => None,
+            }
+        });
+        let detail =
+            "Upload-Checksum must be `sha1` or `sha256`, a blank, and the checksum in Base64.";
+        parsed.ok_or_else(|| invalid_header(detail))
+    }
+
+    fn is_of(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Sha1(expected) => Sha1::digest(bytes).ct_eq(expected).into(),
+            Self::Sha256(expected) => Sha256::digest(bytes).ct_eq(expected).into(),
+        }
+    }
+}
+
+impl Media {
+    /// How far an upload of so many bytes has come.
+    ///
+    /// # Errors
+    /// 503 if the store does not answer.
+    pub async fn progress(&self, id: MediaId, bytes: u64) -> Result<Progress, Problem> {
+        let parts = self.store.parts(id.0).await;
+        let parts = parts.map_err(|error| of_store(&error))?;
+        let Some(last) = parts.last() else {
+            return Ok(Progress {
+                offset: 0,
+                is_complete: false,
+            });
+        };
+        let end = last.offset + last.bytes;
+        let is_complete = end >= bytes;
+        Ok(Progress {
+            offset: if is_complete { last.offset } else { end },
+            is_complete,
+        })
+    }
+}
+
+impl Receiving {
+    /// Keeps the next bytes of an upload, and returns how many of it have arrived. Nobody need wait for the answer: it goes on by
+    /// itself, so that nothing is lost that has arrived when the connection breaks.
+    ///
+    /// # Errors
+    /// As [`Self::receive`], 409 if another request has sent these bytes meanwhile, and 460 if they have another checksum, of
+    /// which none is kept then.
+    pub async fn resume(
+        self,
+        id: MediaId,
+        progress: Progress,
+        total: u64,
+        body: Body,
+        checksum: Option<Checksum>,
+    ) -> Result<u64, Problem> {
+        let arriving = self.arriving(body);
+        let resuming = Resuming {
+            receiving: self,
+            id,
+            progress,
+            total,
+            offset: progress.offset,
+        };
+        let task = tokio::spawn(async move {
+            match checksum {
+                None => resuming.keep_all(arriving).await,
+                Some(checksum) => resuming.keep_checked(arriving, &checksum).await,
+            }
+        });
+        task.await.map_err(Problem::internal)?
+    }
+}
+
+/// An upload that goes on.
+struct Resuming {
+    receiving: Receiving,
+    id: MediaId,
+    progress: Progress,
+    total: u64,
+    /// How many bytes are kept.
+    offset: u64,
+}
+
+impl Resuming {
+    /// Keeps what arrives part by part, and what is left over as a smaller part, also if the body breaks off.
+    async fn keep_all(mut self, mut arriving: Arriving) -> Result<u64, Problem> {
+        let part_bytes = self.receiving.part_bytes();
+        let mut waiting = BytesMut::new();
+        loop {
+            match arriving.next().await {
+                Ok(Some(bytes)) => {
+                    self.check_room((waiting.len() + bytes.len()) as u64)?;
+                    waiting.extend_from_slice(&bytes);
+                    while waiting.len() >= part_bytes {
+                        self.keep(waiting.split_to(part_bytes)).await?;
+                    }
+                }
+                Ok(None) => {
+                    self.keep(waiting).await?;
+                    return Ok(self.offset);
+                }
+                Err(problem) => {
+                    self.keep(waiting).await?;
+                    return Err(problem);
+                }
+            }
+        }
+    }
+
+    /// Keeps what arrives if it is what the client meant to send. It is one part, so that it is kept as a whole or not at all.
+    async fn keep_checked(
+        mut self,
+        mut arriving: Arriving,
+        checksum: &Checksum,
+    ) -> Result<u64, Problem> {
+        let part_bytes = self.receiving.part_bytes();
+        let mut waiting = BytesMut::new();
+        while let Some(bytes) = arriving.next().await? {
+            let arrived = waiting.len() + bytes.len();
+            self.check_room(arrived as u64)?;
+            if arrived > part_bytes {
+                return Err(too_large(part_bytes as u64));
+            }
+            waiting.extend_from_slice(&bytes);
+        }
+        if !checksum.is_of(&waiting) {
+            return Err(checksum_mismatch());
+        }
+        self.keep(waiting).await?;
+        Ok(self.offset)
+    }
+
+    fn check_room(&self, bytes: u64) -> Result<(), Problem> {
+        if self.offset + bytes > self.total {
+            return Err(too_large(self.total));
+        }
+        Ok(())
+    }
+
+    /// Keeps a part behind those that are kept. No two requests can keep one at the same offset, so parts never overlap.
+    async fn keep(&mut self, part: BytesMut) -> Result<(), Problem> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        let bytes = part.len() as u64;
+        let store = self.receiving.store();
+        match store.put_part(self.id.0, self.offset, part.freeze()).await {
+            Ok(()) => {}
+            // The last part was sent again.
+            Err(Error::Exists) if self.progress.is_complete => {}
+            Err(Error::Exists) => return Err(wrong_offset(self.offset)),
+            Err(error) => return Err(of_store(&error)),
+        }
+        self.offset += bytes;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_is_of_its_bytes_alone() {
+        for (header, text) in [
+            ("sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00=", "hello"),
+            (
+                "sha256 LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=",
+                "hello",
+            ),
+        ] {
+            let checksum = Checksum::parse(header).unwrap();
+            assert!(checksum.is_of(text.as_bytes()), "{header}");
+            assert!(!checksum.is_of(b"hellp"), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_checksum_of_another_form_is_refused() {
+        for header in [
+            "",
+            "sha1",
+            "sha1 ",
+            "md5 XUFAKrxLKna5cZ2REBfFkg==",
+            "sha1 LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=",
+            "sha256 qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+            "sha1 qvTGHdzF6KLavt4PO0gs2a6pQ00",
+            "SHA1 qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+            "sha1  qvTGHdzF6KLavt4PO0gs2a6pQ00=",
+        ] {
+            let refused = Checksum::parse(header).unwrap_err();
+            assert_eq!(refused.code(), "invalid_upload_header", "{header}");
+        }
+    }
+}
