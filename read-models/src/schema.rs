@@ -48,9 +48,9 @@ pub struct Shipping {
     pub countries: Vec<CountryCode>,
 }
 
-/// An uploaded picture of a product. Its bytes are at `/v1/media/{media_id}/{variant}`.
+/// An uploaded picture of a product or a category. Its bytes are at `/v1/media/{media_id}/{variant}`.
 #[derive(Debug, ToSchema)]
-pub struct ProductPicture {
+pub struct UploadedPicture {
     /// The id of the media.
     pub media_id: Uuid,
     /// The width in pixels.

@@ -6,7 +6,7 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use uuid::Uuid;
 
 use crate::client::Answer;
-use crate::{Client, Market};
+use crate::{App, Client, Market};
 
 /// A picture whose colours change from left to right and from top to bottom, as a file of this format.
 ///
@@ -42,6 +42,15 @@ pub fn noise(width: u32, height: u32) -> Vec<u8> {
 
 /// The path at which pictures of products are uploaded.
 pub const UPLOADS: &str = "/v1/media?purpose=product_picture";
+
+/// Uploads a picture of a category, as an admin. Returns the media.
+pub async fn upload_for_category(app: &App) -> Uuid {
+    let admin = app.admin().await;
+    let request = admin.command(reqwest::Method::POST, "/v1/media?purpose=category_picture");
+    let file = picture(40, 30, ImageFormat::Png);
+    let request = request.header("content-type", "image/png").body(file);
+    Answer::to(request).await.ok().id()
+}
 
 impl Client {
     /// Uploads a picture of a product.

@@ -1,12 +1,15 @@
 //! Categories: the tree that products are filed under.
 
+mod picture;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::Role;
 use tidemark_events::market::category::{Event, Name};
-use tidemark_events::{CategoryId, Slug};
+use tidemark_events::{CategoryId, MediaId, Slug};
+
+pub use picture::ChoosePicture;
 
 use crate::decision::refusals;
 use crate::identity::access;
@@ -88,6 +91,8 @@ pub enum Category {
         parent_id: Option<CategoryId>,
         /// Whether something new may be filed under the category, as far as it is concerned.
         is_active: bool,
+        /// Its picture; none if it has none.
+        picture: Option<MediaId>,
     },
 }
 
@@ -103,7 +108,7 @@ impl AggregateState for Category {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 2;
+    const STATE_VERSION: i16 = 3;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -111,7 +116,15 @@ impl AggregateState for Category {
                 *self = Self::Created {
                     parent_id: *parent_id,
                     is_active: true,
+                    picture: None,
                 };
+            }
+            Event::PictureChosen {
+                picture: chosen, ..
+            } => {
+                if let Self::Created { picture, .. } = self {
+                    *picture = chosen.map(|it| it.media_id);
+                }
             }
             Event::Activated { .. } => self.set_active(true),
             Event::Deactivated { .. } => self.set_active(false),
@@ -158,6 +171,7 @@ fn find(view: &View<'_>, id: CategoryId) -> Result<(Option<CategoryId>, bool), S
         Category::Created {
             parent_id,
             is_active,
+            ..
         } => Ok((*parent_id, *is_active)),
     }
 }

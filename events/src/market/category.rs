@@ -1,5 +1,6 @@
 //! Events of categories.
 
+use super::product::Picture;
 use crate::{Line, Slug, Stored};
 
 id! {
@@ -27,6 +28,14 @@ events! {
             /// The place among the categories with the same parent, the lowest first.
             sort_order: i32,
         },
+        /// An admin chose another picture for the category, or took its picture away.
+        #[serde(rename = "category.picture_chosen")]
+        PictureChosen {
+            /// The category.
+            category_id: CategoryId,
+            /// The picture; none if it has none from now on.
+            picture: Option<Picture>,
+        },
         /// The category is active again: products and categories may be filed under it.
         #[serde(rename = "category.activated")]
         Activated {
@@ -46,7 +55,7 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{CATEGORY, stored};
+    use crate::samples::{CATEGORY, MEDIA, stored};
 
     vec![
         Event::Created {
@@ -55,6 +64,14 @@ pub(crate) fn samples() -> Vec<Event> {
             name: stored("Cameras"),
             slug: stored("cameras"),
             sort_order: 1,
+        },
+        Event::PictureChosen {
+            category_id: CATEGORY,
+            picture: Some(Picture {
+                media_id: MEDIA,
+                width: 1_200,
+                height: 900,
+            }),
         },
         Event::Deactivated {
             category_id: CATEGORY,

@@ -57,7 +57,7 @@ event_field! {
 }
 
 event_field! {
-    /// An uploaded picture of a product, with what is needed to leave room for it on a page.
+    /// An uploaded picture of a product or a category, with what is needed to leave room for it on a page.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub struct Picture {
         /// The media.

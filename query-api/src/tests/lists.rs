@@ -24,6 +24,7 @@ async fn with_market(test: &str) -> (Database, Api) {
             slug: format!("category-{id}"),
             sort_order: 1,
             active: true,
+            picture: None,
             version: 1,
         };
         database.write::<Category>(row.id.0, 1, &row).await;

@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 use tidemark_events::CategoryId;
 use tidemark_events::market::category::Event;
+use tidemark_events::market::product::Picture;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf};
+use crate::{Column, EventFilter, FoldInput, ReadModel, RowOf, schema};
 
 /// A category of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,6 +32,9 @@ pub struct Row {
     /// Whether products and categories may be filed under the category.
     #[schema(example = true)]
     pub active: bool,
+    /// The picture; none if there is none.
+    #[schema(value_type = Option<schema::UploadedPicture>)]
+    pub picture: Option<Picture>,
     /// The version of the category: the number of its changes.
     #[schema(minimum = 1, example = 7)]
     pub version: i64,
@@ -42,9 +46,10 @@ pub struct Category;
 
 impl ReadModel for Category {
     const NAME: &'static str = "category";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "category.created",
+        "category.picture_chosen",
         "category.activated",
         "category.deactivated",
     ]);
@@ -76,6 +81,7 @@ impl ReadModel for Category {
         let mut row = row.or_else(|| created(event))?;
         match event {
             Event::Created { .. } => {}
+            Event::PictureChosen { picture, .. } => row.picture = *picture,
             Event::Activated { .. } => row.active = true,
             Event::Deactivated { .. } => row.active = false,
         }
@@ -87,6 +93,7 @@ impl ReadModel for Category {
 fn id(event: &Event) -> CategoryId {
     match event {
         Event::Created { category_id, .. }
+        | Event::PictureChosen { category_id, .. }
         | Event::Activated { category_id }
         | Event::Deactivated { category_id } => *category_id,
     }
@@ -111,6 +118,7 @@ fn created(event: &Event) -> Option<Row> {
         slug: String::clone(slug),
         sort_order: *sort_order,
         active: true,
+        picture: None,
         version: 0,
     })
 }

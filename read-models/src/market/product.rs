@@ -63,7 +63,7 @@ pub struct Row {
     #[schema(example = json!(["https://images.example/sextant.jpg"]))]
     pub images: Vec<String>,
     /// Pictures that the seller has uploaded, the main picture first.
-    #[schema(value_type = Vec<schema::ProductPicture>)]
+    #[schema(value_type = Vec<schema::UploadedPicture>)]
     pub pictures: Vec<Picture>,
     /// The URL of a video; none if there is none.
     #[schema(example = "https://videos.example/sextant")]

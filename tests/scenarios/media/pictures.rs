@@ -2,10 +2,10 @@
 
 use image::ImageFormat;
 use reqwest::Response;
-use serde_json::json;
-use tidemark_tests::App;
+use serde_json::{Value, json};
 use tidemark_tests::client::Answer;
-use tidemark_tests::pictures::picture;
+use tidemark_tests::pictures::{picture, upload_for_category};
+use tidemark_tests::{App, eventually};
 
 #[tokio::test]
 async fn a_product_shows_the_pictures_that_its_seller_chose() {
@@ -39,6 +39,53 @@ async fn a_product_shows_the_pictures_that_its_seller_chose() {
         .problem(409, "media_shown");
     market.show(product, &[back]).await.ok();
     market.show(other, &[front]).await.ok();
+}
+
+#[tokio::test]
+async fn a_category_shows_one_picture_and_what_it_showed_before_is_deleted() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__UNSHOWN_S", "3")
+        .relay()
+        .projector()
+        .queries()
+        .start()
+        .await;
+    let (admin, category) = (app.admin().await, app.category(None).await);
+    let path = format!("/v1/categories/{category}/picture");
+    let choose = async |picture: Value| admin.post(&path, &json!({"picture": picture})).await;
+    let shown = async |chosen: &Answer| {
+        let reader = app.client.with_tidemark(chosen.tidemark());
+        let document = reader.get(&format!("/v1/categories/{category}")).await.ok();
+        document.body["picture"].clone()
+    };
+    let first = upload_for_category(&app).await;
+    let chosen = choose(json!(first)).await.ok();
+    let expected = json!({"media_id": first, "width": 40, "height": 30});
+    assert_eq!(shown(&chosen).await, expected);
+    // Longer than media are kept that nothing shows.
+    let second = upload_for_category(&app).await;
+    let chosen = choose(json!(second)).await.ok();
+    assert_eq!(shown(&chosen).await["media_id"], json!(second));
+    let deleted = async |count: i64| {
+        eventually("media to be deleted", || async {
+            (app.database.count_of("media.deleted").await == count).then_some(())
+        })
+        .await;
+    };
+    deleted(1).await;
+    let media = admin.get(&format!("/v1/media/{second}")).await.ok();
+    assert_eq!(
+        media.body["shown_by"],
+        json!({"kind": "category", "id": category})
+    );
+    let removed = choose(Value::Null).await.ok();
+    assert_eq!(shown(&removed).await, Value::Null);
+    deleted(2).await;
+    let market = app.market().await;
+    let of_product = market.picture().await;
+    let refused = choose(json!(of_product)).await;
+    refused.problem(404, "media_not_found");
+    assert_eq!(refused.pointers(), ["/picture"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tidemark_events::media::media::{EndReason, Event, PictureType, Purpose, Sha256};
 use tidemark_events::{Event as AnyEvent, MediaId, Moment, Stored, UserId};
 use tidemark_platform::ids::new_id;
-use tidemark_tests::pictures::picture;
+use tidemark_tests::pictures::{picture, upload_for_category};
 use tidemark_tests::{App, Client, append_strange};
 use uuid::Uuid;
 
@@ -63,6 +63,14 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
             "/video",
             ["", "videos.example", "ftp://videos.example"].map(Value::from),
         ),
+        Route::post(
+            "/v1/categories/{id}/picture",
+            Audience::Role("admin"),
+            app.admin().await,
+        )
+        .about(app.category(None).await)
+        .with(json!({"picture": upload_for_category(app).await}))
+        .optional(&["/picture"]),
         of_keeper("/v1/media/{id}/expire-upload").about(expired(app, seller.id).await),
         of_keeper("/v1/media/{id}/delete-unshown")
             .about(unshown(app, seller.id).await)

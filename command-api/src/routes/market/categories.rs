@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
-use tidemark_domain::market::category::{Activate, Create, Deactivate};
+use tidemark_domain::market::category::{Activate, ChoosePicture, Create, Deactivate};
 use tidemark_events::market::category::Name;
-use tidemark_events::{CategoryId, Slug};
+use tidemark_events::{CategoryId, MediaId, Slug};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::media::periods;
 use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -23,6 +24,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(create))
         .routes(routes!(activate))
         .routes(routes!(deactivate))
+        .routes(routes!(choose_picture))
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -116,6 +118,41 @@ async fn deactivate(
 ) -> Result<Response, Problem> {
     let command = Deactivate {
         category_id: CategoryId(id),
+    };
+    app.change(&caller, id, command).await
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct CategoryPicture {
+    /// The id of a picture that the admin has uploaded as `category_picture`. Leave it out if the category is to have none.
+    picture: Option<Uuid>,
+}
+
+/// Choose the picture of a category
+///
+/// It takes the place of the one that the category shows, which is deleted a day later unless something else shows it. Only admins
+/// may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/categories/{id}/picture",
+    operation_id = "choose_category_picture",
+    tag = "categories",
+    params(("id" = Uuid, Path, description = "The category")),
+    security(("user" = [])),
+    responses((status = 200, body = AcceptedBody), RefusalsOf<ChoosePicture>)
+)]
+async fn choose_picture(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(body): Json<CategoryPicture>,
+) -> Result<Response, Problem> {
+    let command = ChoosePicture {
+        category_id: CategoryId(id),
+        picture: body.picture.map(MediaId),
+        periods: periods(&app.config.media),
     };
     app.change(&caller, id, command).await
 }

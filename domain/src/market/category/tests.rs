@@ -1,10 +1,14 @@
 //! How categories come and go, and who may change them.
 
-use tidemark_events::samples::{CATEGORY, SELLER, stated, stored};
+use chrono::TimeDelta;
+use tidemark_events::Event as AnyEvent;
+use tidemark_events::media::media::{Event as MediaEvent, Purpose};
+use tidemark_events::samples::{CATEGORY, MEDIA, SELLER, moment, stated, stored};
 use uuid::Uuid;
 
 use super::*;
 use crate::given::{ADMIN, Given, given, granted, registered, sample};
+use crate::media::media::Periods;
 
 const CHILD: CategoryId = CategoryId(Uuid::from_u128(33));
 
@@ -131,6 +135,72 @@ fn admins_deactivate_and_activate_categories() {
         category.execute(on()),
         write(Event::Activated { category_id })
     );
+}
+
+/// Media that an admin has uploaded for something.
+fn uploaded(media_id: MediaId, purpose: Purpose) -> AnyEvent {
+    MediaEvent::MediaStored {
+        media_id,
+        owner_id: ADMIN,
+        purpose,
+        uploaded_sha256: stored(&"a5".repeat(32)),
+        variants: Vec::new(),
+        unshown_until: moment(172_800).into(),
+    }
+    .into()
+}
+
+#[test]
+fn a_category_shows_one_picture_which_another_takes_the_place_of() {
+    let another = MediaId(Uuid::from_u128(77));
+    let of_product = MediaId(Uuid::from_u128(78));
+    let choose = |picture| ChoosePicture {
+        category_id: CATEGORY,
+        picture,
+        periods: Periods {
+            upload: TimeDelta::days(1),
+            unshown: TimeDelta::days(1),
+            removal: TimeDelta::days(7),
+        },
+    };
+    let mut category = admin().and([
+        sample("category.created"),
+        uploaded(MEDIA, Purpose::CategoryPicture),
+        uploaded(another, Purpose::CategoryPicture),
+        uploaded(of_product, Purpose::ProductPicture),
+    ]);
+    let types = |decided: Result<Vec<Write>, Refusal>| {
+        let writes = decided.unwrap().into_iter();
+        let types = writes.filter_map(|write| match write {
+            Write::Event(_, event) => Some(event.encode().unwrap().event_type),
+            Write::Claim(..) | Write::Release(..) => None,
+        });
+        types.collect::<Vec<_>>()
+    };
+    let chosen = category.execute(choose(Some(MEDIA)));
+    assert_eq!(types(chosen), ["media.attached", "category.picture_chosen"]);
+    assert_eq!(category.when(choose(Some(MEDIA))), Ok(Vec::new()));
+    let replaced = category.execute(choose(Some(another)));
+    assert_eq!(
+        types(replaced),
+        [
+            "media.detached",
+            "media.attached",
+            "category.picture_chosen"
+        ]
+    );
+    let removed = category.execute(choose(None));
+    assert_eq!(
+        types(removed),
+        ["media.detached", "category.picture_chosen"]
+    );
+    let other_purpose = category.when(choose(Some(of_product))).unwrap_err();
+    assert_eq!(other_purpose.code.name, "media_of_other_purpose");
+    assert_eq!(other_purpose.field, Some("picture"));
+    let unknown = category.when(choose(Some(MediaId(CHILD.0)))).unwrap_err();
+    assert_eq!(unknown.code.name, "media_not_found");
+    let seller = category.by(SELLER).when(choose(Some(MEDIA)));
+    assert_eq!(seller, Err(access::Error::Role(Role::Admin).into()));
 }
 
 #[test]
