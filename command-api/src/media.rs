@@ -64,6 +64,7 @@ pub const fn bytes_max(settings: &config::Media, purpose: Purpose) -> i64 {
     match purpose {
         Purpose::ProductPicture => settings.product_picture_bytes_max,
         Purpose::CategoryPicture => settings.category_picture_bytes_max,
+        Purpose::Avatar => settings.avatar_bytes_max,
     }
 }
 

@@ -4,6 +4,7 @@
     clippy::module_inception,
     reason = "the context is named for its main noun"
 )]
+pub mod avatar;
 pub mod media;
 pub mod media_account;
 pub mod processes;

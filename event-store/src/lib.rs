@@ -35,4 +35,7 @@ pub use notifications::{Notifications, notify};
 pub use pace::Pace;
 pub use pool::TimedPool;
 pub use schema::migrate;
-pub use sealing::{LookupKey, NewSubjectKey, SealError, SubjectKey, SubjectKeys};
+pub use sealing::{
+    LookupKey, NewSubjectKey, SEALED_HEADER_BYTES, SealError, SealedFile, SealedRange, SubjectKey,
+    SubjectKeys,
+};

@@ -6,6 +6,8 @@
 //! everything that was sealed with it, backups included. Values are sealed where a registration is received:
 //! `command-api/src/routes/identity/users.rs`.
 
+mod files;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 use tidemark_events::{EmailAddress, KeyedHash, Sealed, UserId};
 
+pub use self::files::{SEALED_HEADER_BYTES, SealedFile, SealedRange};
 use crate::TimedPool;
 
 const KEY_BYTES: usize = 32;

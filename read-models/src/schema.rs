@@ -77,7 +77,7 @@ pub struct StoredVariant {
     /// How many bytes it has.
     #[schema(minimum = 1, maximum = 1_073_741_824, example = 118_000)]
     pub bytes: i64,
-    /// The SHA-256 of them, in hexadecimal digits.
+    /// The SHA-256 of them as they are stored, in hexadecimal digits: of an avatar, sealed.
     #[schema(example = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a")]
     pub sha256: String,
 }
@@ -99,4 +99,6 @@ pub enum ShownByKind {
     Product,
     /// A category.
     Category,
+    /// A user.
+    User,
 }

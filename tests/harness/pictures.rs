@@ -46,16 +46,21 @@ pub const UPLOADS: &str = "/v1/media?purpose=product_picture";
 /// Uploads a picture of a category, as an admin. Returns the media.
 pub async fn upload_for_category(app: &App) -> Uuid {
     let admin = app.admin().await;
-    let request = admin.command(reqwest::Method::POST, "/v1/media?purpose=category_picture");
     let file = picture(40, 30, ImageFormat::Png);
-    let request = request.header("content-type", "image/png").body(file);
-    Answer::to(request).await.ok().id()
+    let uploaded = admin.upload_as("category_picture", "image/png", file);
+    uploaded.await.ok().id()
 }
 
 impl Client {
     /// Uploads a picture of a product.
     pub async fn upload(&self, media_type: &str, file: Vec<u8>) -> Answer {
-        let request = self.command(reqwest::Method::POST, UPLOADS);
+        self.upload_as("product_picture", media_type, file).await
+    }
+
+    /// Uploads a file for this purpose.
+    pub async fn upload_as(&self, purpose: &str, media_type: &str, file: Vec<u8>) -> Answer {
+        let path = format!("/v1/media?purpose={purpose}");
+        let request = self.command(reqwest::Method::POST, &path);
         Answer::to(request.header("content-type", media_type).body(file)).await
     }
 }

@@ -1,5 +1,6 @@
 //! The scenarios of the context `media`, and its routes.
 
+mod avatars;
 mod greed;
 mod pictures;
 mod removal;

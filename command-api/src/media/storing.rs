@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 use tidemark_domain::media::media::CompleteUpload;
+use tidemark_event_store::SubjectKey;
 use tidemark_events::media::media::{PictureType, StoredVariant};
 use tidemark_events::{MediaId, Stored};
 use tidemark_platform::http::Problem;
@@ -24,7 +25,8 @@ pub enum Unstored {
 }
 
 impl Media {
-    /// Stores what has arrived of an upload, if that is all of it, and a picture of the stated type.
+    /// Stores what has arrived of an upload, if that is all of it, and a picture of the stated type. What is about its owner is sealed
+    /// under a key of theirs.
     ///
     /// # Errors
     /// Why nothing was stored.
@@ -32,6 +34,7 @@ impl Media {
         &self,
         id: MediaId,
         stated: Option<PictureType>,
+        owner: Option<&SubjectKey>,
         share: Share,
     ) -> Result<CompleteUpload, Unstored> {
         let permit = self.inspections.acquire(share).await;
@@ -55,12 +58,15 @@ impl Media {
         };
         let mut variants = Vec::new();
         for written in inspected {
-            let stored = self.keep(id, written).await;
+            let stored = self.keep(id, written, owner).await;
             variants.push(stored.map_err(Unstored::Failed)?);
         }
         Ok(CompleteUpload {
             media_id: id,
-            uploaded_sha256: text(sha256).map_err(Unstored::Failed)?,
+            uploaded_sha256: match owner {
+                None => Some(text(sha256).map_err(Unstored::Failed)?),
+                Some(_) => None,
+            },
             variants,
             periods: periods(&self.settings),
         })
@@ -91,10 +97,23 @@ impl Media {
         Ok(file)
     }
 
-    async fn keep(&self, id: MediaId, written: Written) -> Result<StoredVariant, Problem> {
-        let sha256 = hash(&written.bytes);
+    async fn keep(
+        &self,
+        id: MediaId,
+        written: Written,
+        owner: Option<&SubjectKey>,
+    ) -> Result<StoredVariant, Problem> {
         let bytes = i64::try_from(written.bytes.len()).map_err(Problem::internal)?;
-        let kept = self.store.put(id.0, &sha256, Bytes::from(written.bytes));
+        let content = match owner {
+            None => written.bytes,
+            Some(key) => {
+                let name = written.variant.sealed_as(id);
+                let sealed = key.seal_file(&name, &written.bytes);
+                sealed.map_err(Problem::internal)?
+            }
+        };
+        let sha256 = hash(&content);
+        let kept = self.store.put(id.0, &sha256, Bytes::from(content));
         kept.await.map_err(|error| of_store(&error))?;
         Ok(StoredVariant {
             variant: written.variant,

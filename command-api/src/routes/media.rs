@@ -1,5 +1,6 @@
 //! Routes of commands about media: uploads, and what becomes of what was uploaded.
 
+mod avatars;
 mod resumed;
 mod stored;
 mod uploads;
@@ -20,4 +21,5 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(uploads::router())
         .merge(resumed::router())
         .merge(stored::router())
+        .merge(avatars::router())
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::{Event, Role};
-use tidemark_events::{CredentialId, KeyedHash, Sealed};
+use tidemark_events::{CredentialId, KeyedHash, MediaId, Sealed};
 
 pub use error::Error;
 pub use register::{CreateFirstAdmin, Register};
@@ -44,6 +44,8 @@ pub enum User {
         roles: BTreeSet<Role>,
         /// How the user is addressed and reached.
         contact: Box<Contact>,
+        /// The picture that the user is seen by; none if there is none.
+        avatar: Option<MediaId>,
     },
 }
 
@@ -62,7 +64,7 @@ impl AggregateState for User {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 3;
+    const STATE_VERSION: i16 = 4;
 
     fn evolve(&mut self, event: &Event) {
         match (self, event) {
@@ -84,6 +86,7 @@ impl AggregateState for User {
                         email_hash: email_hash.clone(),
                         display_name: display_name.clone(),
                     }),
+                    avatar: None,
                 };
             }
             (Self::Registered { roles, .. }, Event::RoleGranted { role, .. }) => {
@@ -92,7 +95,13 @@ impl AggregateState for User {
             (Self::Registered { roles, .. }, Event::RoleRevoked { role, .. }) => {
                 roles.remove(role);
             }
-            (Self::None, Event::RoleGranted { .. } | Event::RoleRevoked { .. }) => {}
+            (Self::Registered { avatar, .. }, Event::AvatarChosen { avatar: chosen, .. }) => {
+                *avatar = *chosen;
+            }
+            (
+                Self::None,
+                Event::RoleGranted { .. } | Event::RoleRevoked { .. } | Event::AvatarChosen { .. },
+            ) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use tidemark_events::Encoded;
 use uuid::Uuid;
 
-use crate::RecordId;
+use crate::{RecordId, SubjectKey};
 
 /// A claim as a decision knew it or as it shall be: its scope, its key, and the stream that owns it
 /// (`None`: no stream does).
@@ -91,6 +91,18 @@ pub struct SubjectKeyUse {
     pub version: i32,
     /// The wrapped key if it is new and must be stored; `None` if it must exist already.
     pub wrapped: Option<Vec<u8>>,
+}
+
+impl SubjectKeyUse {
+    /// A key that exists, and must not be destroyed before the append.
+    #[must_use]
+    pub fn of(key: &SubjectKey) -> Self {
+        Self {
+            subject: key.subject().0,
+            version: key.version(),
+            wrapped: None,
+        }
+    }
 }
 
 #[cfg(test)]

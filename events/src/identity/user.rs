@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CredentialId, EventField, KeyedHash, Line, Sealed};
+use crate::{CredentialId, EventField, KeyedHash, Line, MediaId, Sealed};
 
 id! {
     /// The id of a user, who is also the subject under whose key their personal data is sealed.
@@ -77,13 +77,21 @@ events! {
             /// The role that the user does not have any more.
             role: Role,
         },
+        /// The user chose another picture to be seen by, or none.
+        #[serde(rename = "user.avatar_chosen")]
+        AvatarChosen {
+            /// The user.
+            user_id: UserId,
+            /// The picture; none if the user has none from now on.
+            avatar: Option<MediaId>,
+        },
     }
 }
 
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{CREDENTIAL, SELLER, hash, sealed};
+    use crate::samples::{CREDENTIAL, MEDIA, SELLER, hash, sealed};
 
     vec![
         Event::Registered {
@@ -100,6 +108,10 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::RoleRevoked {
             user_id: SELLER,
             role: Role::Seller,
+        },
+        Event::AvatarChosen {
+            user_id: SELLER,
+            avatar: Some(MEDIA),
         },
     ]
 }

@@ -23,13 +23,24 @@ pub enum Purpose {
     ProductPicture,
     /// The picture of a category, which everybody sees.
     CategoryPicture,
+    /// The picture of a user, which everybody sees once the user shows it. It is about a person, so it is sealed.
+    Avatar,
 }
 
 impl EventField for Purpose {}
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 2] = [Self::ProductPicture, Self::CategoryPicture];
+    pub const ALL: [Self; 3] = [Self::ProductPicture, Self::CategoryPicture, Self::Avatar];
+
+    /// Whether such media are about a person, their owner, and so sealed under a key of that person.
+    #[must_use]
+    pub const fn is_personal(self) -> bool {
+        match self {
+            Self::Avatar => true,
+            Self::ProductPicture | Self::CategoryPicture => false,
+        }
+    }
 }
 
 /// The format of a picture.
@@ -99,6 +110,22 @@ pub enum Variant {
 
 impl EventField for Variant {}
 
+impl Variant {
+    /// The name under which the file of this variant of personal media is sealed, so that no other opens in its place.
+    #[must_use]
+    pub fn sealed_as(self, media_id: MediaId) -> String {
+        let variant = match self {
+            Self::Full => "full",
+            Self::Square32 => "square_32",
+            Self::Square96 => "square_96",
+            Self::Within320 => "within_320",
+            Self::Within640 => "within_640",
+            Self::Within800 => "within_800",
+        };
+        format!("media/{media_id}/{variant}")
+    }
+}
+
 event_field! {
     /// A picture in one of its sizes.
     #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +140,7 @@ event_field! {
         pub height: u32,
         /// How many bytes it has.
         pub bytes: i64,
-        /// The SHA-256 of them.
+        /// The SHA-256 of them as they are stored: of personal media, sealed.
         pub sha256: Stored<Sha256>,
     }
 }
@@ -145,6 +172,11 @@ event_field! {
         },
         /// A category.
         Category {
+            /// Its id.
+            id: Uuid,
+        },
+        /// A user.
+        User {
             /// Its id.
             id: Uuid,
         },
@@ -189,8 +221,8 @@ events! {
             owner_id: UserId,
             /// What it is for.
             purpose: Purpose,
-            /// The SHA-256 of what was uploaded.
-            uploaded_sha256: Stored<Sha256>,
+            /// The SHA-256 of what was uploaded; none of personal media, which could be recognised by it.
+            uploaded_sha256: Option<Stored<Sha256>>,
             /// The sizes in which it is kept, the full one first.
             variants: Vec<StoredVariant>,
             /// It is deleted then, unless something shows it by that time.
@@ -271,7 +303,7 @@ pub(crate) fn samples() -> Vec<Event> {
             media_id: MEDIA,
             owner_id: SELLER,
             purpose: Purpose::ProductPicture,
-            uploaded_sha256: stored(&"a5".repeat(32)),
+            uploaded_sha256: Some(stored(&"a5".repeat(32))),
             variants: vec![
                 variant(Variant::Full, 1_200, 900, 118_000),
                 variant(Variant::Square32, 32, 32, 2_000),

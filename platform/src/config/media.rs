@@ -18,6 +18,8 @@ pub struct Media {
     pub product_picture_bytes_max: i64,
     #[garde(range(min = 1, max = 1_073_741_824))]
     pub category_picture_bytes_max: i64,
+    #[garde(range(min = 1, max = 1_073_741_824))]
+    pub avatar_bytes_max: i64,
     #[garde(range(min = 1, max = 1_000_000_000_000_000))]
     pub per_user_bytes_max: i64,
     #[garde(range(min = 1, max = 1_000))]

@@ -3,6 +3,7 @@
 mod content;
 mod own_media;
 mod range;
+mod sealed;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::{Event, Role};
-use tidemark_events::{Sealed, Timestamp, UserId};
+use tidemark_events::{MediaId, Sealed, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::{EventFilter, FoldInput, ReadModel, RowOf};
@@ -20,6 +20,8 @@ pub struct Row {
     pub display_name: Sealed,
     /// The roles that the user holds.
     pub roles: BTreeSet<Role>,
+    /// The picture that the user is seen by; none if there is none.
+    pub avatar: Option<MediaId>,
     /// When the user registered.
     pub registered_at: Timestamp,
     /// The version of the last event of the user's stream that is in the row.
@@ -32,9 +34,13 @@ pub struct Profile;
 
 impl ReadModel for Profile {
     const NAME: &'static str = "profile";
-    const FOLD_VERSION: i32 = 1;
-    const EVENTS: EventFilter =
-        EventFilter::Types(&["user.registered", "user.role_granted", "user.role_revoked"]);
+    const FOLD_VERSION: i32 = 2;
+    const EVENTS: EventFilter = EventFilter::Types(&[
+        "user.registered",
+        "user.role_granted",
+        "user.role_revoked",
+        "user.avatar_chosen",
+    ]);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
 
@@ -61,6 +67,7 @@ impl ReadModel for Profile {
             Event::RoleRevoked { role, .. } => {
                 row.roles.remove(role);
             }
+            Event::AvatarChosen { avatar, .. } => row.avatar = *avatar,
         }
         row.version = input.recorded.version;
         Some(row)
@@ -71,7 +78,8 @@ fn id(event: &Event) -> UserId {
     match event {
         Event::Registered { user_id, .. }
         | Event::RoleGranted { user_id, .. }
-        | Event::RoleRevoked { user_id, .. } => *user_id,
+        | Event::RoleRevoked { user_id, .. }
+        | Event::AvatarChosen { user_id, .. } => *user_id,
     }
 }
 
@@ -91,6 +99,7 @@ fn registered(event: &Event, registered_at: Timestamp) -> Option<Row> {
         email: email.clone(),
         display_name: display_name.clone(),
         roles: BTreeSet::from([Role::Buyer]),
+        avatar: None,
         registered_at,
         version: 0,
     })

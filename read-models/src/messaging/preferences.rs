@@ -80,7 +80,9 @@ impl ReadModel for Preferences {
 fn registered(input: &FoldInput<'_>) -> Option<UserId> {
     match input.event_of()? {
         user::Event::Registered { user_id, .. } => Some(*user_id),
-        user::Event::RoleGranted { .. } | user::Event::RoleRevoked { .. } => None,
+        user::Event::RoleGranted { .. }
+        | user::Event::RoleRevoked { .. }
+        | user::Event::AvatarChosen { .. } => None,
     }
 }
 

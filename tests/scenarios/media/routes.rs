@@ -30,6 +30,9 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
         "pictures": [market.picture().await],
         "video": "https://videos.example/1",
     });
+    let user = app.user().await;
+    let avatar = user.upload_as("avatar", "image/png", file.clone()).await;
+    let avatar = avatar.ok().id();
     let twice = json!([product, product]);
     vec![
         Route::post("/v1/media", Audience::Role("seller"), seller)
@@ -71,6 +74,10 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
         .about(app.category(None).await)
         .with(json!({"picture": upload_for_category(app).await}))
         .optional(&["/picture"]),
+        Route::post("/v1/users/{id}/avatar", Audience::Owner, &user)
+            .about(user.id)
+            .with(json!({"avatar": avatar}))
+            .optional(&["/avatar"]),
         of_keeper("/v1/media/{id}/expire-upload").about(expired(app, seller.id).await),
         of_keeper("/v1/media/{id}/delete-unshown")
             .about(unshown(app, seller.id).await)
@@ -134,7 +141,7 @@ async fn unshown(app: &App, owner: Uuid) -> Uuid {
         media_id: MediaId(id),
         owner_id: UserId(owner),
         purpose: Purpose::ProductPicture,
-        uploaded_sha256: Stored::from(sha256),
+        uploaded_sha256: Some(Stored::from(sha256)),
         variants: Vec::new(),
         unshown_until: past().into(),
     };

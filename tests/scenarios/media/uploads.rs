@@ -103,7 +103,7 @@ async fn what_is_no_picture_is_refused_and_leaves_nothing() {
         let answer = seller.upload(media_type, file).await;
         answer.problem(status, code);
     }
-    let purpose = "/v1/media?purpose=avatar";
+    let purpose = "/v1/media?purpose=wallpaper";
     let request = seller.command(Method::POST, purpose);
     let answer = Answer::to(request.header("content-type", "image/png").body(png)).await;
     answer.problem(422, "invalid");

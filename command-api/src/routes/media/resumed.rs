@@ -27,7 +27,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use self::headers::{Progressed, Stated, sent, stated};
-use super::uploads::{PictureFile, store};
+use super::uploads::{Arrived, PictureFile, store};
 use crate::app::{AcceptedBody, App, Location, answer_without_body};
 use crate::caller::{Caller, NoIdempotencyKey};
 use crate::error::Error;
@@ -196,7 +196,7 @@ impl IntoResponses for NotReceived {
         let refusals = refusals.into_iter().map(|it| Error::from(it).into());
         let own = media::problems().into_iter();
         let own = own.chain(media::problems_of_resumed());
-        let no_key = [NoIdempotencyKey::key_sent()];
+        let no_key = [NoIdempotencyKey::key_sent(), Error::SubjectErased.into()];
         responses(refusals.chain(own).chain(no_key))
     }
 }
@@ -259,7 +259,12 @@ async fn send(
         expires_at: Some(*upload.expires_at),
     };
     if offset == length {
-        accepted = store(&app, &media, caller, (media_id, upload.picture_type)).await?;
+        let file = Arrived {
+            id: media_id,
+            purpose: upload.purpose,
+            picture_type: upload.picture_type,
+        };
+        accepted = store(&app, &media, caller, file).await?;
         progressed.expires_at = None;
     }
     Ok((progressed, answer_without_body(&accepted)).into_response())

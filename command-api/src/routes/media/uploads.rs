@@ -11,8 +11,9 @@ use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::Command;
 use tidemark_domain::media::media::{CompleteUpload, EndUpload, Media as MediaState, OpenUpload};
-use tidemark_events::MediaId;
+use tidemark_event_store::{SubjectKey, SubjectKeyUse};
 use tidemark_events::media::media::{EndReason, PictureType, Purpose};
+use tidemark_events::{Actor, MediaId};
 use tidemark_platform::http::{Problem, Query};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::openapi::responses;
@@ -58,7 +59,8 @@ impl IntoResponses for Refused {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
         let refusals = [OpenUpload::refusals(), CompleteUpload::refusals()].concat();
         let refusals = refusals.into_iter().map(|it| Error::from(it).into());
-        responses(refusals.chain(media::problems()))
+        let erased = [Error::SubjectErased.into()];
+        responses(refusals.chain(media::problems()).chain(erased))
     }
 }
 
@@ -67,7 +69,7 @@ impl IntoResponses for Refused {
 /// The body is the file, and `Content-Type` its type: `image/jpeg`, `image/png` or `image/webp`; with
 /// `application/octet-stream`, or without one, it is found out. The file is looked at before the answer: what is no picture of
 /// its type is refused, and what is kept is written anew in several sizes, without metadata. Only
-/// sellers may upload pictures of products, and only admins those of categories. What nothing shows within a day is deleted.
+/// sellers may upload pictures of products, and only admins those of categories; an avatar is of its user, and is sealed. What nothing shows within a day is deleted.
 ///
 /// An `Idempotency-Key` stands for the purpose, the type and the length of the file.
 #[utoipa::path(
@@ -122,8 +124,21 @@ async fn upload(
         }
     }
     receiving.receive(id, bytes.unsigned_abs(), body).await?;
-    let stored = store(&app, &media, caller, (id, picture_type)).await?;
+    let file = Arrived {
+        id,
+        purpose,
+        picture_type,
+    };
+    let stored = store(&app, &media, caller, file).await?;
     Ok(created(&stored, LOCATION))
+}
+
+/// A file of which everything has arrived.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived {
+    pub(super) id: MediaId,
+    pub(super) purpose: Purpose,
+    pub(super) picture_type: Option<PictureType>,
 }
 
 /// Stores an upload of which everything has arrived, and puts that on record.
@@ -131,13 +146,23 @@ pub(super) async fn store(
     app: &App,
     media: &Media,
     mut caller: Caller,
-    (id, picture_type): (MediaId, Option<PictureType>),
+    file: Arrived,
 ) -> Result<Accepted, Problem> {
     // The key belongs to the command that has opened the upload.
     caller.idempotency_key = None;
-    match media.store(id, picture_type, caller.share()).await {
+    let id = file.id;
+    let owner = if file.purpose.is_personal() {
+        Some(key_of(app, &caller).await?)
+    } else {
+        None
+    };
+    let owner = owner.as_ref();
+    let storing = media.store(id, file.picture_type, owner, caller.share());
+    match storing.await {
         Ok(command) => {
-            let submission = app.submission(&caller, StatusCode::CREATED, id.0, command)?;
+            let mut submission = app.submission(&caller, StatusCode::CREATED, id.0, command)?;
+            // The key must still be there when it is put on record that something is sealed with it.
+            submission.subject_keys = owner.map(SubjectKeyUse::of).into_iter().collect();
             let stored = app.executor.execute(submission).await?;
             media.forget_upload(id).await;
             Ok(stored)
@@ -154,6 +179,18 @@ pub(super) async fn store(
         }
         Err(Unstored::Failed(problem)) => Err(problem),
     }
+}
+
+/// The key of the user who sends a file about themselves.
+async fn key_of(app: &App, caller: &Caller) -> Result<SubjectKey, Problem> {
+    let Actor::User(user_id) = caller.actor() else {
+        return Err(Problem::internal(
+            "only users upload files about themselves",
+        ));
+    };
+    let key = app.subject_keys.key_of(user_id).await;
+    let key = key.map_err(|error| Problem::from(Error::from(error)))?;
+    key.ok_or_else(|| Error::SubjectErased.into())
 }
 
 /// The type that a client states of its file; none if the client does not know it.

@@ -106,7 +106,7 @@ fn complete() -> CompleteUpload {
     };
     CompleteUpload {
         media_id: MEDIA,
-        uploaded_sha256: stated(&"a5".repeat(32)),
+        uploaded_sha256: Some(stated(&"a5".repeat(32))),
         variants,
         periods: PERIODS,
     }
@@ -166,6 +166,11 @@ fn only_sellers_upload_pictures_of_products_and_only_admins_those_of_categories(
         ..open(1)
     };
     seller([]).when(of_category).refused("role_required");
+    let of_user = OpenUpload {
+        purpose: Purpose::Avatar,
+        ..open(1)
+    };
+    seller([]).by(BIDDER).when(of_user).accepted();
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl Command for OpenUpload {
         let owner_id = match self.purpose {
             Purpose::ProductPicture => access::require(view, Role::Seller)?,
             Purpose::CategoryPicture => access::require(view, Role::Admin)?,
+            Purpose::Avatar => access::user(view)?,
         };
         let (media_id, bytes) = (self.media_id, self.bytes);
         let reserved = media_account::reserve(view, owner_id, media_id, bytes, self.quota)?;
@@ -94,8 +95,8 @@ impl Command for ContinueUpload {
 pub struct CompleteUpload {
     /// The media.
     pub media_id: MediaId,
-    /// The SHA-256 of what was uploaded.
-    pub uploaded_sha256: Sha256,
+    /// The SHA-256 of what was uploaded; none of personal media.
+    pub uploaded_sha256: Option<Sha256>,
     /// What was stored.
     pub variants: Vec<StoredVariant>,
     /// How long the media are kept if nothing shows them.
@@ -125,7 +126,7 @@ impl Command for CompleteUpload {
             media_id: self.media_id,
             owner_id,
             purpose: upload.purpose,
-            uploaded_sha256: Stored::from(self.uploaded_sha256.clone()),
+            uploaded_sha256: self.uploaded_sha256.clone().map(Stored::from),
             variants: self.variants.clone(),
             unshown_until: Moment::nearest(view.now() + self.periods.unshown).into(),
         };

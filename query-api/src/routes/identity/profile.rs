@@ -37,6 +37,8 @@ struct Profile {
     /// The name that others see; null once it is erased.
     #[schema(example = "Ada Lovelace")]
     display_name: Option<String>,
+    /// The media that others see the user by; null if there are none. The bytes are at `/v1/media/{avatar}/{variant}`.
+    avatar: Option<Uuid>,
     /// The roles, which say what the user may do.
     #[schema(example = json!(["buyer", "seller"]))]
     roles: BTreeSet<Role>,
@@ -69,6 +71,7 @@ async fn me(
             .subject_keys
             .unseal("display_name", &row.display_name)
             .await?,
+        avatar: row.avatar.map(|it| it.0),
         roles: row.roles,
         registered_at: row.registered_at,
         version: row.version,

@@ -29,6 +29,9 @@ struct Seller {
     /// The name that others see; null once it is erased.
     #[schema(required, example = "Ada's Attic")]
     display_name: Option<String>,
+    /// The media that the seller is seen by; null if there are none. The bytes are at `/v1/media/{avatar}/{variant}`.
+    #[schema(required)]
+    avatar: Option<Uuid>,
     /// The version of the stream of the user.
     #[schema(minimum = 1, example = 7)]
     version: i64,
@@ -56,6 +59,7 @@ async fn get(
     let seller = Seller {
         id,
         display_name: name.await?,
+        avatar: row.avatar.map(|it| it.0),
         version: row.version,
     };
     let tag = etag(row.version.unsigned_abs());

@@ -1,4 +1,5 @@
-//! The bytes of pictures, which everybody may see who knows the id.
+//! The bytes of pictures, which everybody may see who knows the id. Those of an avatar are seen while its user shows it, and are gone
+//! with the keys of the user.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 use super::own_media::find;
 use super::range::Asked;
+use super::sealed;
 use crate::app::App;
 use crate::error::{Error, media_unavailable};
 
@@ -56,7 +58,7 @@ impl IntoResponses for Refused {
 
 /// Get the bytes of a picture
 ///
-/// Everybody may. `Range` may ask for one range of the bytes, with `If-Range` for one of the same picture only.
+/// Everybody may; an avatar is seen while its user shows it. `Range` may ask for one range of the bytes, with `If-Range` for one of the same picture only.
 #[utoipa::path(
     get,
     path = "/v1/media/{id}/{variant}",
@@ -80,6 +82,11 @@ async fn get(
 ) -> Result<Response, Error> {
     let (document, row) = find(&app, token, id).await?;
     let picture = row.variant(variant).ok_or(Error::NotFound)?;
+    let is_personal = row.purpose.is_personal();
+    // Nobody sees it before its owner has others see it, nor afterwards.
+    if is_personal && row.shown_by.is_none() {
+        return Err(Error::NotFound);
+    }
     let store = app.media.as_ref().ok_or_else(media_unavailable)?;
     let bytes = picture.bytes.unsigned_abs();
     let tag = HeaderValue::try_from(format!("\"{}\"", picture.sha256.as_str()));
@@ -94,7 +101,8 @@ async fn get(
     headers.insert(ETAG, tag);
     headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
     headers.insert(CONTENT_TYPE, media_type(picture.picture_type));
-    let cached = format!("public, max-age={}", app.media_cached_s);
+    let audience = if is_personal { "private" } else { "public" };
+    let cached = format!("{audience}, max-age={}", app.media_cached_s);
     headers.insert(
         CACHE_CONTROL,
         HeaderValue::try_from(cached).map_err(Problem::internal)?,
@@ -107,7 +115,13 @@ async fn get(
             HeaderValue::try_from(range).map_err(Problem::internal)?,
         );
     }
-    *response.body_mut() = read(store, id, picture, range).await?;
+    *response.body_mut() = if is_personal {
+        let key = app.subject_keys.key_of(row.owner_id).await?;
+        let key = key.ok_or(Error::NotFound)?;
+        sealed::read(store, &key, row.id, picture, range).await?
+    } else {
+        read(store, id, picture, range).await?
+    };
     Ok(response)
 }
 

@@ -1,0 +1,8 @@
+-- The fold of profiles has another version, since they show avatars. Where there are no events, there are no rows that the fold
+-- before has made, so that nothing is to be built anew.
+
+update generations
+   set fold_version = 2
+ where read_model = 'profile'
+   and generation = 1
+   and not exists (select from events);
