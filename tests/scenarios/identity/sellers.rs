@@ -13,7 +13,7 @@ async fn everybody_reads_the_name_of_a_seller_and_nothing_else() {
     assert_eq!(read.body["display_name"], seller.display_name);
     assert!(!read.text.contains(&seller.email), "{read:?}");
     let members: Vec<_> = read.body.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["display_name", "id", "version"]);
+    assert_eq!(members, ["avatar", "display_name", "id", "version"]);
 }
 
 #[tokio::test]
