@@ -131,6 +131,19 @@ impl App {
         Ok((headers, response_with(&accepted, show)).into_response())
     }
 
+    /// Executes a submission, and answers with what `show` makes in place of the usual body.
+    ///
+    /// # Errors
+    /// The problem to answer.
+    pub async fn answer_with<B: Serialize>(
+        &self,
+        submission: Submission,
+        show: impl FnOnce(AcceptedBody) -> B,
+    ) -> Result<Response, Problem> {
+        let accepted = self.executor.execute(submission).await?;
+        Ok(response_with(&accepted, show))
+    }
+
     /// A command with what the request says about it. `status` is what is answered if it is accepted.
     ///
     /// # Errors

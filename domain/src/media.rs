@@ -1,10 +1,10 @@
 //! Media: what users upload, how much each may have, and when it is removed. The bytes themselves are not seen here.
 
+pub mod avatar;
 #[expect(
     clippy::module_inception,
     reason = "the context is named for its main noun"
 )]
-pub mod avatar;
 pub mod media;
 pub mod media_account;
 pub mod processes;

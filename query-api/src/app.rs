@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
+use tidemark_platform::clock::Clock;
 use tidemark_platform::config::required;
 use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::pagination::Cursors;
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub(crate) media: Option<MediaStore>,
     /// For how long browsers and proxies may keep media without asking, in seconds.
     pub(crate) media_cached_s: u32,
+    /// The time of Postgres.
+    pub(crate) clock: Clock,
     /// Opens sealed personal data.
     pub(crate) subject_keys: SubjectKeys,
     /// Makes the keyed hashes by which addresses are looked up.
@@ -88,6 +91,7 @@ impl App {
         pools: Pools,
         watcher: &Watcher,
         reader: &Reader,
+        clock: Clock,
     ) -> Result<Self, StartError> {
         let limits = config.query.clone();
         let checkpoints = watcher.checkpoints();
@@ -98,6 +102,7 @@ impl App {
             log: Log::new(pools.audit.clone()),
             media: MediaStore::from_config(config)?,
             media_cached_s: config.media.cached_s,
+            clock,
             subject_keys: subject_keys(config, pools.documents.clone())?,
             lookup_key: lookup_key(config)?,
             cursors: Cursors::new(&config.sealing.lookup_key),

@@ -48,8 +48,8 @@ pub async fn run(
     let measuring = database::measure(pools.named());
     let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring));
     let reader = Reader::new(pools.documents.clone(), watcher.followers(), &config.query);
-    let app = App::new(&config, pools, &watcher, &reader)?;
     let clock = Clock::system();
+    let app = App::new(&config, pools, &watcher, &reader, clock.clone())?;
     let router = router(&config, app, log.clone(), clock.clone())?;
     let stop = shutdown.clone();
     let watching = tokio::spawn(async move {

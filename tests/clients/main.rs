@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use serde_json::json;
 use tidemark_tests::Deployment;
-use tidemark_tests::pictures::noise;
+use tidemark_tests::pictures::noise_file;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -15,8 +15,7 @@ async fn main() -> ExitCode {
     // Clients list two pages, each with one auction.
     let first = market.auction(json!({})).await;
     market.auction(json!({})).await;
-    let picture = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(picture.path(), noise(300, 300)).unwrap();
+    let picture = noise_file(300, 300);
     let run = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/run");
     let status = Command::new(run)
         .env("COMMAND_URL", &deployment.command_api.url)

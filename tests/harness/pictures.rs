@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 use crate::client::Answer;
@@ -38,6 +39,17 @@ pub fn noise(width: u32, height: u32) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     picture.write_to(&mut file, ImageFormat::Png).unwrap();
     file.into_inner()
+}
+
+/// A file that holds [`noise`], until it is dropped.
+///
+/// # Panics
+/// If it cannot be written.
+#[must_use]
+pub fn noise_file(width: u32, height: u32) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), noise(width, height)).unwrap();
+    file
 }
 
 /// The path at which pictures of products are uploaded.

@@ -1,6 +1,7 @@
 //! Routes of commands about media: uploads, and what becomes of what was uploaded.
 
 mod avatars;
+mod links;
 mod resumed;
 mod stored;
 mod uploads;
@@ -22,4 +23,5 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(resumed::router())
         .merge(stored::router())
         .merge(avatars::router())
+        .merge(links::router())
 }

@@ -1,6 +1,7 @@
 //! Media: from an upload to the removal of what was stored.
 
 mod error;
+mod linking;
 mod showing;
 mod upload;
 
@@ -13,6 +14,7 @@ use tidemark_events::media::media::{Event, PictureType, Purpose, ShownBy, Stored
 use tidemark_events::{MediaId, Moment, Stored, UserId};
 
 pub use error::Error;
+pub use linking::LinkMedia;
 pub use showing::{Delete, DeleteUnshown, RecordRemoval};
 pub(crate) use showing::{Shown, attach, attach_refusals, detach};
 pub use upload::{CompleteUpload, ContinueUpload, EndUpload, ExpireUpload, OpenUpload};

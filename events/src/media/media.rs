@@ -111,18 +111,23 @@ pub enum Variant {
 impl EventField for Variant {}
 
 impl Variant {
-    /// The name under which the file of this variant of personal media is sealed, so that no other opens in its place.
+    /// The name, as in URLs.
     #[must_use]
-    pub fn sealed_as(self, media_id: MediaId) -> String {
-        let variant = match self {
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Full => "full",
             Self::Square32 => "square_32",
             Self::Square96 => "square_96",
             Self::Within320 => "within_320",
             Self::Within640 => "within_640",
             Self::Within800 => "within_800",
-        };
-        format!("media/{media_id}/{variant}")
+        }
+    }
+
+    /// The name under which the file of this variant of personal media is sealed, so that no other opens in its place.
+    #[must_use]
+    pub fn sealed_as(self, media_id: MediaId) -> String {
+        format!("media/{media_id}/{}", self.name())
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Media {
     #[garde(custom(positive))]
     pub inspection_ms: u64,
     pub cached_s: u32,
+    #[garde(range(min = 1, max = 300))]
+    pub link_s: i64,
 }
 
 /// The setting must be empty, an absolute path, or the name of a bucket with a prefix.

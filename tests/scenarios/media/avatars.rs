@@ -147,3 +147,49 @@ async fn an_avatar_that_was_altered_in_the_store_is_not_sent() {
     let whole = full(&app, id, "none").await.bytes().await.unwrap();
     image::load_from_memory(&whole).unwrap();
 }
+
+#[tokio::test]
+async fn a_link_of_the_owner_is_good_for_its_picture_until_its_time() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__LINK_S", 2)
+        .relay()
+        .projector()
+        .queries()
+        .start()
+        .await;
+    let (owner, other) = (app.user().await, app.user().await);
+    let file = picture(40, 30, ImageFormat::Png);
+    let uploaded = owner.upload_as("avatar", "image/png", file).await;
+    let id = uploaded.ok().id();
+    app.settle().await;
+    let links = format!("/v1/media/{id}/links");
+    let body = json!({"variant": "square_32"});
+    let refused = other.post(&links, &body).await;
+    refused.problem(404, "media_not_found");
+    let linked = owner.post(&links, &body).await.ok();
+    assert_eq!(app.database.count_of("media.stored").await, 1);
+    let url = linked.body["url"].as_str().unwrap();
+    let seen = app.client.query(url).send().await.unwrap();
+    assert_eq!(seen.status(), 200);
+    assert_eq!(seen.headers()["cache-control"], "no-store");
+    let bytes = seen.bytes().await.unwrap();
+    let decoded = image::load_from_memory(&bytes).unwrap();
+    assert_eq!(decoded.width(), 30);
+    let (path, _) = url.split_once('?').unwrap();
+    app.client.get(path).await.problem(404, "not_found");
+    for altered in [
+        url.replace("square_32", "full"),
+        url.replace("expires=1", "expires=2"),
+        format!("{path}?expires=99"),
+        format!("{path}?signature=abc"),
+        format!("{url}A"),
+    ] {
+        let refused = app.client.get(&altered).await;
+        refused.problem(403, "link_not_good");
+    }
+    eventually("the link to be over", || async {
+        let answer = app.client.query(url).send().await.unwrap();
+        (answer.status() == 403).then_some(())
+    })
+    .await;
+}

@@ -44,11 +44,11 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
             Audience::Role("seller"),
             seller,
         )
-        .header("upload-length", file.len())
+        .header("upload-length", file.len().to_string())
         .header("upload-metadata", metadata("image/png")),
         of_tus(Method::PATCH, "/v1/uploads/{id}", Audience::Owner, seller)
             .about(opened(seller, file.len()).await)
-            .header("upload-offset", 0)
+            .header("upload-offset", "0")
             .sending("application/offset+octet-stream", file.clone()),
         of_tus(Method::DELETE, "/v1/uploads/{id}", Audience::Owner, seller)
             .about(opened(seller, file.len()).await),
@@ -74,6 +74,10 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
         .about(app.category(None).await)
         .with(json!({"picture": upload_for_category(app).await}))
         .optional(&["/picture"]),
+        Route::post("/v1/media/{id}/links", Audience::Owner, seller)
+            .about(market.picture().await)
+            .with(json!({"variant": "full"}))
+            .out_of_range("/variant", [json!("huge")]),
         Route::post("/v1/users/{id}/avatar", Audience::Owner, &user)
             .about(user.id)
             .with(json!({"avatar": avatar}))

@@ -290,6 +290,17 @@ fn an_owner_deletes_what_nothing_shows() {
 }
 
 #[test]
+fn an_owner_links_to_what_is_stored() {
+    let link = || LinkMedia { media_id: MEDIA };
+    seller(STORED).when(link()).writes(Vec::new());
+    seller(OPENED).when(link()).refused("media_not_stored");
+    seller(STORED)
+        .by(BIDDER)
+        .when(link())
+        .refused("media_not_found");
+}
+
+#[test]
 fn a_removal_is_recorded_once_and_of_nothing_that_is_kept() {
     let record = || RecordRemoval { media_id: MEDIA };
     let deleted =

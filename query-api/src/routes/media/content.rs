@@ -12,13 +12,17 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_event_store::MediaLink;
+use tidemark_events::MediaId;
 use tidemark_events::media::media::{PictureType, StoredVariant, Variant};
-use tidemark_platform::http::{Path, Problem};
+use tidemark_platform::http::{Path, Problem, Query};
 use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::openapi::responses;
 use tidemark_platform::tidemark::Tidemark;
 use utoipa::openapi::RefOr;
-use utoipa::{IntoResponses, ToSchema, openapi};
+use utoipa::{IntoParams, IntoResponses, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -41,6 +45,51 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get))
 }
 
+/// What a link of the owner says.
+#[derive(Debug, Default, Deserialize, Validate, IntoParams)]
+#[garde(allow_unvalidated)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct LinkParameters {
+    /// Until when the link is good, in seconds since 1970.
+    #[param(minimum = 0, maximum = 253_402_300_799i64, example = 1_801_396_800)]
+    expires: Option<i64>,
+    /// What proves that the owner has made the link.
+    #[param(max_length = 22, example = "3q2-7wAAAAAAAAAAAAAAAA")]
+    signature: Option<String>,
+}
+
+impl LinkParameters {
+    /// Whether the request comes by a link of the owner.
+    fn is_good(&self, app: &App, media_id: MediaId, variant: Variant) -> Result<bool, Problem> {
+        let (expires, signature) = match (self.expires, &self.signature) {
+            (None, None) => return Ok(false),
+            (Some(expires), Some(signature)) => (expires, signature),
+            (Some(_), None) | (None, Some(_)) => return Err(link_over()),
+        };
+        let link = MediaLink {
+            media_id,
+            variant,
+            expires,
+        };
+        let now = app.clock.now().timestamp();
+        if link.is_good(signature, &app.lookup_key, now) {
+            Ok(true)
+        } else {
+            Err(link_over())
+        }
+    }
+}
+
+/// The problem with a link that is no longer good, or was never made.
+fn link_over() -> Problem {
+    let detail = "The link is not good any more, or was not made for this picture.";
+    Problem::forbidden("link_not_good", detail).explained(
+        "The link to media is too old, or is not as it was made.",
+        "Ask their owner for another link, or leave `expires` and `signature` out.",
+    )
+}
+
 /// The bytes of a picture.
 #[derive(ToSchema)]
 #[schema(value_type = String, format = Binary, example = "the bytes of the file")]
@@ -52,13 +101,13 @@ struct Refused;
 
 impl IntoResponses for Refused {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
-        responses([beyond(118_000), media_unavailable()])
+        responses([beyond(118_000), link_over(), media_unavailable()])
     }
 }
 
 /// Get the bytes of a picture
 ///
-/// Everybody may; an avatar is seen while its user shows it. `Range` may ask for one range of the bytes, with `If-Range` for one of the same picture only.
+/// Everybody may; an avatar is seen while its user shows it, or by a link of the user. `Range` may ask for one range of the bytes, with `If-Range` for one of the same picture only.
 #[utoipa::path(
     get,
     path = "/v1/media/{id}/{variant}",
@@ -66,7 +115,8 @@ impl IntoResponses for Refused {
     tag = "media",
     params(
         ("id" = Uuid, Path, description = "The media"),
-        ("variant" = Variant, Path, description = "The size")
+        ("variant" = Variant, Path, description = "The size"),
+        LinkParameters
     ),
     responses(
         (status = 200, content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"))),
@@ -78,13 +128,15 @@ async fn get(
     State(app): State<App>,
     Tidemark(token): Tidemark,
     Path((id, variant)): Path<(Uuid, Variant)>,
+    Query(link): Query<LinkParameters>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
+    let is_linked = link.is_good(&app, MediaId(id), variant)?;
     let (document, row) = find(&app, token, id).await?;
     let picture = row.variant(variant).ok_or(Error::NotFound)?;
     let is_personal = row.purpose.is_personal();
-    // Nobody sees it before its owner has others see it, nor afterwards.
-    if is_personal && row.shown_by.is_none() {
+    // Nobody sees it before its owner has others see it, nor afterwards, but by a link of the owner.
+    if is_personal && row.shown_by.is_none() && !is_linked {
         return Err(Error::NotFound);
     }
     let store = app.media.as_ref().ok_or_else(media_unavailable)?;
@@ -101,8 +153,12 @@ async fn get(
     headers.insert(ETAG, tag);
     headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
     headers.insert(CONTENT_TYPE, media_type(picture.picture_type));
-    let audience = if is_personal { "private" } else { "public" };
-    let cached = format!("{audience}, max-age={}", app.media_cached_s);
+    let cached = match (is_linked, is_personal) {
+        // It would be kept for longer than the link is good.
+        (true, _) => "no-store".to_owned(),
+        (false, true) => format!("private, max-age={}", app.media_cached_s),
+        (false, false) => format!("public, max-age={}", app.media_cached_s),
+    };
     headers.insert(
         CACHE_CONTROL,
         HeaderValue::try_from(cached).map_err(Problem::internal)?,

@@ -198,7 +198,7 @@ mod tests {
         assert_eq!((found.offset, found.bytes), (9, None));
         for (headers, code) in [
             (of(&[(UPLOAD_OFFSET, "9")]), "unsupported_media_type"),
-            (of(&[typed.clone()]), "invalid_upload_header"),
+            (of(std::slice::from_ref(&typed)), "invalid_upload_header"),
             (
                 of(&[typed.clone(), (UPLOAD_OFFSET, "1e3")]),
                 "invalid_upload_header",
