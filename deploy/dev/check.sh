@@ -195,8 +195,8 @@ skip_kafka() {
 run_tests() {
     local skips=()
     enter_test_environment
-    # The mail server that scenarios send mails to.
-    need_packages python3-aiosmtpd
+    # The mail servers that scenarios send mails to.
+    need_packages python3-aiosmtpd postfix
     # promtool checks the metrics. Without it, and outside of CI, that check is left out.
     if [[ ${CI:-} == true ]]; then need_packages prometheus; fi
     # The scenarios start the real programs, and 'cargo test' alone does not build those.

@@ -13,6 +13,8 @@ package_present() {
         nodejs) have node ;;
         # The Python that apt installs modules for, which need not be the first in the path.
         python3-aiosmtpd) /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
+        # It stands where only the path of root leads.
+        postfix) [[ -x /usr/sbin/postfix ]] ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null ;;
         golang-go) have go ;;
         libnbd-bin) have nbdfuse ;;

@@ -3,6 +3,7 @@
 mod actions;
 mod arguments;
 mod backup;
+mod bounce;
 mod check;
 mod command_api;
 mod completions;
@@ -19,6 +20,7 @@ mod run;
 mod status;
 mod timeline;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -108,6 +110,18 @@ enum Command {
         after_help = "Example: tidemark-projector create-admin --email ada@example.com --password-file password"
     )]
     CreateAdmin(create_admin::Admin),
+    /// Put on record that a mail could not be delivered, as a report says that is read from standard input
+    ///
+    /// A mail server runs it for what comes to `mail.return_path`. Needs `TIDEMARK_SERVICE_TOKEN` of a service that may
+    /// `record_bounce`. What is no such report is dropped, with the exit code 0. After any failure the exit code is 75, by which a mail
+    /// server tries again.
+    #[command(
+        after_help = "Example: tidemark-projector bounce -- 'bounces+0193…@tidemark.example' < report"
+    )]
+    Bounce {
+        /// The address to which the report came
+        address: OsString,
+    },
     /// List the actions of reactors that were given up, try one of them again, or drop one
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
@@ -210,11 +224,16 @@ impl From<Feed> for FeedChoice {
 impl Cli {
     /// Executes the command. An error is printed to standard error.
     pub async fn execute(self) -> ExitCode {
+        let is_bounce = matches!(self.command, Command::Bounce { .. });
         match self.command.execute().await {
             Ok(code) => code,
             Err(error) => {
                 eprintln!("tidemark-projector: {}", with_causes(&error));
-                ExitCode::from(error.exit_code())
+                ExitCode::from(if is_bounce {
+                    bounce::EXIT_LATER
+                } else {
+                    error.exit_code()
+                })
             }
         }
     }
@@ -249,6 +268,7 @@ impl Command {
             Self::Cancel(of) => generations::change_build(&config, Order::Cancel, &of).await,
             Self::Rollback(of) => generations::roll_back(&config, &of).await,
             Self::Drop(of) => generations::drop(&config, &of).await,
+            Self::Bounce { address } => bounce::bounce(&config, &address.to_string_lossy()).await,
             Self::Actions(command) => actions::execute(&config, command).await,
             Self::Timeline(command) => timeline::execute(&config, command).await,
             Self::Relay(command) => relay::execute(&config, command).await,

@@ -32,6 +32,9 @@ pub enum Error {
     /// The place of media cannot be used.
     #[error("media.place: {0}")]
     MediaPlace(#[from] object_store::Error),
+    /// `mail.return_path` is not an address that mails can come back to.
+    #[error("TIDEMARK_MAIL__RETURN_PATH cannot be used: {0}")]
+    MailReturnPath(lettre::address::AddressError),
     /// `sealing.master_key` or `sealing.lookup_key` is wrong.
     #[error("sealing.master_key or sealing.lookup_key: {0}")]
     Sealing(#[from] SealError),

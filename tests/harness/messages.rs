@@ -1,6 +1,10 @@
 //! Messages that a test has sent to users, as the reactors have it done.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tidemark_event_store::{LookupKey, ReturnPath};
+use tidemark_events::MessageId;
 use uuid::Uuid;
 
 use crate::{App, User};
@@ -18,6 +22,17 @@ pub fn welcome(user_id: Uuid) -> Value {
 }
 
 impl App {
+    /// The address to which a mail comes back that brings this message.
+    ///
+    /// # Panics
+    /// If the settings lack the lookup key.
+    pub fn return_path(&self, message_id: MessageId) -> String {
+        let key = STANDARD.decode(self.settings.get("TIDEMARK_SEALING__LOOKUP_KEY"));
+        let key = LookupKey::new(key.unwrap()).unwrap();
+        let tag = ReturnPath { message_id }.tag(&key);
+        format!("bounces+{tag}@tidemark.example")
+    }
+
     /// Has a message sent to a user. Returns the message.
     pub async fn message(&self, user_id: Uuid) -> Uuid {
         let notifier = self.reactor("notifier");

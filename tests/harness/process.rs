@@ -275,7 +275,7 @@ pub fn cpu_time(pid: u32) -> Duration {
 }
 
 /// The path of a binary: it is beside this one, or beside the directory of test binaries.
-fn path_of(binary: &str) -> PathBuf {
+pub(crate) fn path_of(binary: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     if path.ends_with("deps") {

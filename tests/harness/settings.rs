@@ -44,7 +44,7 @@ const FOR_TESTS: [(&str, &str); 29] = [
 ];
 
 /// The services that call others. Tests give each a secret of its own.
-const SERVICES: [&str; 3] = ["query-api", "projector", "operator"];
+const SERVICES: [&str; 4] = ["query-api", "projector", "operator", "mail-server"];
 
 /// The settings of the processes of one test, as environment variables.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The scenarios of the context `messaging`, and its routes.
 
+mod bounces;
 mod limits;
 pub(crate) mod mail;
 mod notifications;

@@ -1,5 +1,6 @@
 //! Routes of commands about what people are told: services send most of them, and users say what they have seen and want.
 
+mod bounces;
 mod contact_points;
 mod messages;
 mod notifications;
@@ -13,6 +14,7 @@ use crate::app::App;
 /// All routes of this context.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(bounces::router())
         .merge(contact_points::router())
         .merge(messages::router())
         .merge(notifications::router())

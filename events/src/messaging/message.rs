@@ -92,6 +92,16 @@ pub enum Outcome {
 
 impl EventField for Outcome {}
 
+/// How it became known that a message was refused after a server had taken it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// By a mail of the server that could not deliver it (RFC 3464).
+    Report,
+}
+
+impl EventField for Via {}
+
 events! {
     /// The events of a message.
     pub enum Event {
@@ -157,6 +167,16 @@ events! {
             /// The codes of the server's answer; none if there was none.
             status: Option<Stored<Status>>,
         },
+        /// The message was refused for good after a server had taken it.
+        #[serde(rename = "message.bounced")]
+        Bounced {
+            /// The message.
+            message_id: MessageId,
+            /// The code of RFC 3463 that says why.
+            status: Stored<Status>,
+            /// How that became known.
+            via: Via,
+        },
     }
 }
 
@@ -181,6 +201,11 @@ pub(crate) fn samples() -> Vec<Event> {
             message_id: MESSAGE,
             outcome: Outcome::Accepted,
             status: Some(stored("250 2.0.0")),
+        },
+        Event::Bounced {
+            message_id: MESSAGE,
+            status: stored("5.1.1"),
+            via: Via::Report,
         },
         Event::Deferred {
             message_id: LATER_MESSAGE,

@@ -22,6 +22,7 @@ pub struct Mail {
     #[garde(length(min = 1))]
     pub hello_name: String,
     pub from: String,
+    pub return_path: String,
     pub folder: String,
     pub public_url: String,
     #[garde(range(min = 1, max = 100))]

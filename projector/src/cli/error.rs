@@ -60,6 +60,8 @@ pub(crate) enum Error {
     Credential(#[from] auth::Error),
     #[error("the password cannot be read")]
     Password(#[source] std::io::Error),
+    #[error("the report cannot be read")]
+    Report(#[source] std::io::Error),
     #[error("there is no read model `{0}`; there are {1}")]
     UnknownReadModel(String, String),
     #[error(

@@ -12,12 +12,15 @@ use metrics::counter;
 use serde_json::json;
 use tidemark_domain::messaging::bounce::Bounce;
 use tidemark_domain::messaging::processes::mailer;
-use tidemark_event_store::{Log, LookupKey, SealError, SubjectKeys, TimedPool, Unsubscription};
-use tidemark_events::Sealed;
+use tidemark_event_store::{
+    Log, LookupKey, ReturnPath, SealError, SubjectKeys, TimedPool, Unsubscription,
+};
 use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::{Status, Template};
+use tidemark_events::{MessageId, Sealed};
 use tidemark_platform::Config;
 use tidemark_platform::config::required;
+use uuid::Uuid;
 
 use super::smtp::{Delivery, SmtpServer};
 use super::text;
@@ -41,20 +44,46 @@ pub(crate) struct SendMail {
     destination: Destination,
     from: Mailbox,
     keys: SubjectKeys,
-    links: Option<Links>,
+    ways: Option<Ways>,
     log: Log,
 }
 
-/// What links in mails are made of.
-struct Links {
-    /// What they begin with.
-    public_url: String,
+/// What makes mails come back to Tidemark: by a link that is followed, or as what could not be delivered.
+struct Ways {
+    /// What links begin with, if there are any.
+    public_url: Option<String>,
+    /// Where mails come back to that cannot be delivered, if that is anywhere.
+    return_path: Option<Address>,
     key: LookupKey,
 }
 
-impl Links {
+impl Ways {
+    /// What the configuration says; none if mails do not come back at all.
+    fn from_config(config: &Config) -> Result<Option<Self>, Error> {
+        let settings = &config.mail;
+        let public_url = settings.public_url.trim_end_matches('/').to_owned();
+        let return_path = settings.return_path.clone();
+        if public_url.is_empty() && return_path.is_empty() {
+            return Ok(None);
+        }
+        let key = required(&config.sealing.lookup_key, "sealing.lookup_key")?;
+        let key = STANDARD.decode(key).map_err(|_| SealError::KeyLength)?;
+        let ways = Self {
+            public_url: (!public_url.is_empty()).then_some(public_url),
+            return_path: (!return_path.is_empty())
+                .then(|| return_path.parse())
+                .transpose()
+                .map_err(Error::MailReturnPath)?,
+            key: LookupKey::new(key)?,
+        };
+        // An address that is too long is found now, and not with the first mail.
+        ways.return_path(MessageId(Uuid::nil()))?;
+        Ok(Some(ways))
+    }
+
     /// The link by which the recipient stops such mails; none if everybody gets them.
     fn unsubscribe(&self, mail: &mailer::Mail) -> Option<String> {
+        let public_url = self.public_url.as_ref()?;
         let category = match &mail.template {
             Template::Notification(notice) if !mail.template.is_critical() => notice.category,
             Template::Notification(_) | Template::Welcome => return None,
@@ -64,7 +93,18 @@ impl Links {
             category,
         };
         let token = unsubscription.token(&self.key);
-        Some(format!("{}/unsubscribe/{token}", self.public_url))
+        Some(format!("{public_url}/unsubscribe/{token}"))
+    }
+
+    /// Where this message comes back to if it cannot be delivered.
+    fn return_path(&self, message_id: MessageId) -> Result<Option<Address>, Error> {
+        let Some(base) = &self.return_path else {
+            return Ok(None);
+        };
+        let tag = ReturnPath { message_id }.tag(&self.key);
+        let local_part = format!("{}+{tag}", base.user());
+        let address = Address::new(local_part, base.domain());
+        address.map(Some).map_err(Error::MailReturnPath)
     }
 }
 
@@ -139,7 +179,7 @@ impl SendMail {
             destination,
             from: settings.from.parse().map_err(Error::MailFrom)?,
             keys,
-            links: links(config)?,
+            ways: Ways::from_config(config)?,
             log: Log::new(pool),
         }))
     }
@@ -164,12 +204,15 @@ impl SendMail {
             return Ok(Delivery::Refused(None));
         };
         let to = Mailbox::new(Some(name), address);
-        let unsubscribe = self.links.as_ref().and_then(|it| it.unsubscribe(mail));
+        let ways = self.ways.as_ref();
+        let return_path = ways.map(|it| it.return_path(mail.message_id));
+        let return_path = return_path.transpose().map_err(|error| failed(&error))?;
         let envelope = Envelope {
             from: self.from.clone(),
+            return_path: return_path.flatten(),
             to,
             message_id: mail.message_id,
-            unsubscribe,
+            unsubscribe: ways.and_then(|it| it.unsubscribe(mail)),
         };
         let written = text::write(envelope, &mail.template);
         let written = written.map_err(|error| failed(&error))?;
@@ -191,20 +234,6 @@ impl SendMail {
             Err(error) => Err(Unsent::Failed(with_causes(&error))),
         }
     }
-}
-
-/// What links are made of, if the configuration says where they lead.
-fn links(config: &Config) -> Result<Option<Links>, Error> {
-    let public_url = config.mail.public_url.trim_end_matches('/').to_owned();
-    if public_url.is_empty() {
-        return Ok(None);
-    }
-    let key = required(&config.sealing.lookup_key, "sealing.lookup_key")?;
-    let key = STANDARD.decode(key).map_err(|_| SealError::KeyLength)?;
-    Ok(Some(Links {
-        public_url,
-        key: LookupKey::new(key)?,
-    }))
 }
 
 /// Counts a mail that was refused because the server wants none from here: it refuses more than one.

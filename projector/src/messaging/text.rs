@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
+use lettre::{Address, Message, address};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification;
@@ -67,6 +67,8 @@ impl Header for ListUnsubscribePost {
 /// Whom a mail comes from and is for, and what it is known by.
 pub(super) struct Envelope {
     pub(super) from: Mailbox,
+    /// Where it comes back to if it cannot be delivered; none if that is where it comes from.
+    pub(super) return_path: Option<Address>,
     pub(super) to: Mailbox,
     pub(super) message_id: MessageId,
     /// The link by which the recipient stops such mails, if that is possible.
@@ -83,6 +85,7 @@ pub(super) fn write(
 ) -> Result<Message, lettre::error::Error> {
     let Envelope {
         from,
+        return_path,
         to,
         message_id,
         unsubscribe,
@@ -98,6 +101,10 @@ pub(super) fn write(
     let mut body = format!("Hello {name},\r\n\r\n{text}\r\n");
     let id = format!("<{}@{}>", message_id.0, from.email.domain());
     let mut mail = Message::builder();
+    if let Some(return_path) = return_path {
+        let recipients = vec![to.email.clone()];
+        mail = mail.envelope(address::Envelope::new(Some(return_path), recipients)?);
+    }
     if let Some(url) = unsubscribe {
         body += "\r\nNo more mails like this: ";
         body += &url;

@@ -27,7 +27,7 @@ pub enum Status {
     Accepted,
     /// All of it was sent, and no answer came: the server may have taken it.
     Uncertain,
-    /// A server refused it for good.
+    /// A server refused it for good, at once or after it had taken it.
     Bounced,
     /// No server took it while it was of use.
     Expired,
@@ -110,6 +110,7 @@ impl ReadModel for Delivery {
         "message.deferred",
         "message.suppressed",
         "message.ended",
+        "message.bounced",
     ]);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
@@ -149,6 +150,11 @@ impl ReadModel for Delivery {
                 row.codes = status.as_deref().cloned();
                 row.ended_at = Some(at);
             }
+            Event::Bounced { status, .. } => {
+                row.status = Status::Bounced;
+                row.codes = Some(String::clone(status));
+                row.ended_at = Some(at);
+            }
         }
         row.version = input.recorded.version;
         Some(row)
@@ -160,7 +166,8 @@ const fn id(event: &Event) -> MessageId {
         Event::Requested { message_id, .. }
         | Event::Deferred { message_id, .. }
         | Event::Suppressed { message_id, .. }
-        | Event::Ended { message_id, .. } => *message_id,
+        | Event::Ended { message_id, .. }
+        | Event::Bounced { message_id, .. } => *message_id,
     }
 }
 
@@ -185,7 +192,7 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
             to_hash,
             ..
         } => (user_id, template, Some(to_hash.clone()), Status::Suppressed),
-        Event::Ended { .. } => return None,
+        Event::Ended { .. } | Event::Bounced { .. } => return None,
     };
     Some(Row {
         id: id(event),
@@ -217,10 +224,16 @@ mod tests {
 
     #[test]
     fn a_message_has_the_outcome_that_is_on_record() {
-        let rows = given::<Delivery>(all());
+        let is_report = |event: &tidemark_events::Event| {
+            event.encode().unwrap().event_type == "message.bounced"
+        };
+        let rows = given::<Delivery>(all().into_iter().filter(|it| !is_report(it)));
         let sent = &rows[&MESSAGE.0];
         assert_eq!(sent.status, Status::Accepted);
         assert_eq!(sent.codes.as_deref(), Some("250 2.0.0"));
+        let bounced = &given::<Delivery>(all())[&MESSAGE.0];
+        assert_eq!(bounced.status, Status::Bounced);
+        assert_eq!(bounced.codes.as_deref(), Some("5.1.1"));
         assert!(sent.ended_at > Some(sent.requested_at));
         let later = &rows[&LATER_MESSAGE.0];
         let expected = (Status::Deferred, Some(at(3_600)));

@@ -218,7 +218,8 @@ async fn services_send_only_the_commands_that_they_are_for() {
     let app = App::start().await;
     let routes = routes::all(&app).await;
     let head = app.database.head().await;
-    let services = ["query-api", "operator", "projector"].map(|name| (name, app.service(name)));
+    let services = ["query-api", "operator", "projector", "mail-server"];
+    let services = services.map(|name| (name, app.service(name)));
     let reactors = PROCESS_MANAGERS
         .iter()
         .map(|it| (it.name, app.reactor(it.name)));

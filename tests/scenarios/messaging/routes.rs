@@ -1,6 +1,7 @@
 //! The routes of messages, with a request that each accepts.
 
 use serde_json::{Value, json};
+use tidemark_events::MessageId;
 use tidemark_tests::App;
 use tidemark_tests::market::won;
 use tidemark_tests::messages::welcome;
@@ -19,6 +20,7 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let mut routes = messages(app).await;
     routes.extend(notifications(app).await);
     routes.push(release(app).await);
+    routes.push(bounce(app).await);
     routes
 }
 
@@ -55,6 +57,31 @@ async fn release(app: &App) -> Route {
     let operator = app.user_with("operator").await;
     let template = "/v1/contact-points/{id}/release";
     Route::post(template, Audience::Role("operator"), &operator).about(contact_point)
+}
+
+/// A mail server's report that a mail could not be delivered.
+async fn bounce(app: &App) -> Route {
+    let user = app.user().await;
+    let message_id = MessageId(app.message(user.id).await);
+    let return_path = app.return_path(message_id);
+    let unknown = app.return_path(MessageId(user.id));
+    Route::post(
+        "/v1/bounces",
+        Audience::Service("mail-server"),
+        &app.service("mail-server"),
+    )
+    .with(json!({"return_path": return_path, "status": "5.1.1"}))
+    .out_of_range(
+        "/return_path",
+        [
+            "",
+            "a",
+            "bounces+1@a.example",
+            &unknown.replace('a', "b").replace('0', "c"),
+        ]
+        .map(Value::from),
+    )
+    .line("/status", 20)
 }
 
 async fn messages(app: &App) -> Vec<Route> {

@@ -29,7 +29,7 @@ async fn events(app: &App, event_type: &str) -> Vec<Value> {
 }
 
 /// Waits until there are so many events of this type, and returns them.
-async fn await_events(app: &App, event_type: &str, count: usize) -> Vec<Value> {
+pub(super) async fn await_events(app: &App, event_type: &str, count: usize) -> Vec<Value> {
     eventually(event_type, || async {
         let found = events(app, event_type).await;
         (found.len() >= count).then_some(found)

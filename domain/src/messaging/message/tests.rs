@@ -1,13 +1,16 @@
 //! Who has messages sent, and what is on record of them.
 
-use tidemark_events::Event as AnyEvent;
 use tidemark_events::messaging::contact_point;
+use tidemark_events::messaging::message::{Status, Template};
 use tidemark_events::samples;
 use tidemark_events::samples::{CONTACT_POINT, MESSAGE, SELLER, UNSENT_MESSAGE, stated};
+use tidemark_events::{Event as AnyEvent, MessageId};
+use uuid::Uuid;
 
 use super::*;
 use crate::given::{RIVAL, given, registered, sample, writes_of};
-use crate::{Claim, ClaimScope};
+use crate::identity::{access, user};
+use crate::{Claim, ClaimScope, Write};
 
 fn request() -> Request {
     let AnyEvent::Message(Event::Requested {
@@ -219,4 +222,26 @@ fn messages_of_another_kind_and_to_another_user_do_not_wait() {
         )),
         "{writes:?}"
     );
+}
+
+#[test]
+fn a_report_that_comes_back_is_recorded_once_and_counts_for_the_address() {
+    let bounce = || Bounce {
+        message_id: MESSAGE,
+        status: stated("5.1.1"),
+        contact_point_id: CONTACT_POINT,
+    };
+    let sent = || given([sample("message.requested"), sample("message.ended")]).by_service();
+    let mut expected = writes_of(["message.bounced", "contact_point.suppressed"]);
+    expected.insert(1, Write::Claim(claim(), CONTACT_POINT.0));
+    assert_eq!(sent().when(bounce()), Ok(expected));
+    let again = sent().and([sample("message.bounced")]).when(bounce());
+    assert_eq!(again, Err(Error::NotOut.into()));
+    let late = sent().at(samples::at(14 * 86_400)).when(bounce());
+    assert_eq!(late, Err(Error::NotOut.into()));
+    let unknown = given([]).by_service().when(bounce());
+    assert_eq!(unknown, Err(Error::NotFound.into()));
+    let user = given([registered(SELLER), sample("message.requested")]).by(SELLER);
+    let refused = Err(access::Error::Service.into());
+    assert_eq!(user.when(bounce()), refused);
 }

@@ -76,7 +76,9 @@ fn react(event: &Event) -> Vec<Action> {
             };
             (Some(**not_before), mail)
         }
-        message::Event::Suppressed { .. } | message::Event::Ended { .. } => return Vec::new(),
+        message::Event::Suppressed { .. }
+        | message::Event::Ended { .. }
+        | message::Event::Bounced { .. } => return Vec::new(),
     };
     vec![Action {
         name: MAIL.to_owned(),

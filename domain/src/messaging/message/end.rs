@@ -1,0 +1,134 @@
+//! How it is put on record what became of a message: the sender says how the sending ended, and a mail server may report
+//! later that it could not deliver it.
+
+use chrono::TimeDelta;
+use tidemark_events::messaging::message::{Event, Outcome, Status, Via};
+use tidemark_events::{ContactPointId, KeyedHash, MessageId};
+
+use super::{Error, Message};
+use crate::decision::refusals;
+use crate::identity::access;
+use crate::messaging::contact_point::Refused;
+use crate::{Command, Refusal, Stop, View, Write};
+
+/// For so long after a message was to be sent it may come back. Mail servers try for five days; later the address may belong
+/// to somebody else, or the return path be known to others.
+const COMES_BACK_WITHIN: TimeDelta = TimeDelta::days(14);
+
+/// Records how the sending of a message ended. Only a service sends it: the one that has tried.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// The message.
+    pub message_id: MessageId,
+    /// How its sending ended.
+    pub outcome: Outcome,
+    /// The codes of the server's answer; none if there was none.
+    pub status: Option<Status>,
+    /// The id of the contact point of the address, if there is none yet.
+    pub contact_point_id: ContactPointId,
+}
+
+/// What follows for the address if a server has refused a message.
+fn consequences(
+    view: &View<'_>,
+    message_id: MessageId,
+    (to_hash, status): (Option<&KeyedHash>, Option<&Status>),
+    new_id: ContactPointId,
+) -> Result<Vec<Write>, Stop> {
+    let (Some(address_hash), Some(status)) = (to_hash, status) else {
+        return Ok(Vec::new());
+    };
+    let refused = Refused {
+        message_id,
+        address_hash,
+        status,
+        new_id,
+    };
+    refused.writes(view)
+}
+
+impl Command for End {
+    fn name(&self) -> &'static str {
+        "end_message"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::Over]);
+        [access::service_refusals(), own].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        match view.get::<Message>(self.message_id.0)? {
+            Message::None => Err(Error::NotFound.into()),
+            Message::Over { .. } => Err(Error::Over.into()),
+            Message::Requested { to_hash, .. } => {
+                let ended = Write::event(
+                    self.message_id.0,
+                    Event::Ended {
+                        message_id: self.message_id,
+                        outcome: self.outcome,
+                        status: self.status.clone().map(Into::into),
+                    },
+                );
+                let mut writes = vec![ended];
+                if matches!(self.outcome, Outcome::Bounced | Outcome::Expired) {
+                    let said = (to_hash.as_ref(), self.status.as_ref());
+                    let new_id = self.contact_point_id;
+                    writes.extend(consequences(view, self.message_id, said, new_id)?);
+                }
+                Ok(writes)
+            }
+        }
+    }
+}
+
+/// Records that a message was refused after a server had taken it, as a report says that came back. Only a service sends it.
+#[derive(Clone, Debug)]
+pub struct Bounce {
+    /// The message.
+    pub message_id: MessageId,
+    /// The code that says why.
+    pub status: Status,
+    /// The id of the contact point of the address, if there is none yet.
+    pub contact_point_id: ContactPointId,
+}
+
+impl Command for Bounce {
+    fn name(&self) -> &'static str {
+        "record_bounce"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::NotOut]);
+        [access::service_refusals(), own].concat()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        let message = view.get::<Message>(self.message_id.0)?;
+        match message {
+            Message::None => return Err(Error::NotFound.into()),
+            Message::Over { is_out: false, .. } => return Err(Error::NotOut.into()),
+            // The report may be faster than the record that a server has taken it.
+            Message::Requested { .. } | Message::Over { is_out: true, .. } => {}
+        }
+        let is_late = |from| view.now() >= from + COMES_BACK_WITHIN;
+        if message.from().is_some_and(is_late) {
+            return Err(Error::NotOut.into());
+        }
+        let bounced = Write::event(
+            self.message_id.0,
+            Event::Bounced {
+                message_id: self.message_id,
+                status: self.status.clone().into(),
+                via: Via::Report,
+            },
+        );
+        let said = (message.to_hash(), Some(&self.status));
+        let mut writes = vec![bounced];
+        let new_id = self.contact_point_id;
+        writes.extend(consequences(view, self.message_id, said, new_id)?);
+        Ok(writes)
+    }
+}

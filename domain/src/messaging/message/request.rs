@@ -1,0 +1,152 @@
+//! How a message is requested: it is sent at once, later, or not at all.
+
+use chrono::TimeDelta;
+use tidemark_events::messaging::message::{Event, Suppression, Template};
+use tidemark_events::{KeyedHash, MessageId, Moment, Sealed, Timestamp};
+use uuid::Uuid;
+
+use super::{Message, OF_USE};
+use crate::decision::refusals;
+use crate::identity::user::User;
+use crate::identity::{access, user};
+use crate::messaging::contact_point;
+use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
+
+/// The time between two messages of one kind to one user that take the same place.
+const SPACING: TimeDelta = TimeDelta::hours(1);
+
+/// Has a message sent, unless nothing is sent to the address now. Only a service sends it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The id of the new message.
+    pub message_id: MessageId,
+    /// What it says.
+    pub template: Template,
+    /// The address, sealed as `email`. Its subject is the recipient.
+    pub to: Sealed,
+    /// The name of the recipient, sealed as `display_name`.
+    pub name: Sealed,
+    /// How many messages of one kind a user is sent in an hour.
+    pub per_hour_max: u32,
+}
+
+impl Request {
+    /// The request itself, or that the message is sent later or not at all.
+    pub(in crate::messaging) fn writes(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let User::Registered { contact, .. } = view.get::<User>(self.to.subject.0)? else {
+            return Err(user::Error::NotFound.into());
+        };
+        let to_hash = &contact.email_hash;
+        if contact_point::is_suppressed(view, to_hash)? {
+            return Ok(vec![self.suppressed(to_hash, Suppression::Address)]);
+        }
+        let (place, holder) = self.place(view)?;
+        let now = view.now();
+        let from = holder.map_or(now, |before| now.max(before + SPACING));
+        if from >= now + OF_USE && !self.template.is_critical() {
+            return Ok(vec![self.suppressed(to_hash, Suppression::TooMany)]);
+        }
+        let event = if from > now {
+            self.deferred(to_hash, from, now)
+        } else {
+            self.requested(to_hash, now)
+        };
+        let mut writes = vec![Write::event(self.message_id.0, event)];
+        if view.owner(&place)?.is_some() {
+            writes.push(Write::Release(place.clone()));
+        }
+        writes.push(Write::Claim(place, self.message_id.0));
+        Ok(writes)
+    }
+
+    /// A place that is free, or the one that is free first, with the time from which on the message that holds it is sent.
+    fn place(&self, view: &View<'_>) -> Result<(Claim, Option<Timestamp>), Stop> {
+        let mut found = self.held(view, 0)?;
+        for number in 1..self.per_hour_max {
+            let is_free = found.1.is_none_or(|from| from + SPACING <= view.now());
+            if is_free {
+                break;
+            }
+            let next = self.held(view, number)?;
+            if next.1 < found.1 {
+                found = next;
+            }
+        }
+        Ok(found)
+    }
+
+    /// A place, and the time from which on the message that holds it is sent; none if nobody holds it.
+    fn held(&self, view: &View<'_>, number: u32) -> Result<(Claim, Option<Timestamp>), Stop> {
+        let key = format!("{} {} {number}", self.to.subject, self.template.kind());
+        let place = Claim::new(ClaimScope::MessagePlace, key);
+        let from = match view.owner(&place)? {
+            Some(holder) => view.get::<Message>(holder)?.from(),
+            None => None,
+        };
+        Ok((place, from))
+    }
+
+    fn requested(&self, to_hash: &KeyedHash, now: Timestamp) -> Event {
+        Event::Requested {
+            message_id: self.message_id,
+            user_id: self.to.subject,
+            template: self.template.clone(),
+            to: self.to.clone(),
+            to_hash: Some(to_hash.clone()),
+            name: self.name.clone(),
+            not_after: Moment::nearest(now + OF_USE).into(),
+        }
+    }
+
+    fn deferred(&self, to_hash: &KeyedHash, from: Timestamp, now: Timestamp) -> Event {
+        // What must be told is of use also if it is told late.
+        let begin = if self.template.is_critical() {
+            from
+        } else {
+            now
+        };
+        Event::Deferred {
+            message_id: self.message_id,
+            user_id: self.to.subject,
+            template: self.template.clone(),
+            to: self.to.clone(),
+            to_hash: to_hash.clone(),
+            name: self.name.clone(),
+            not_before: Moment::nearest(from).into(),
+            not_after: Moment::nearest(begin + OF_USE).into(),
+        }
+    }
+
+    fn suppressed(&self, to_hash: &KeyedHash, reason: Suppression) -> Write {
+        Write::event(
+            self.message_id.0,
+            Event::Suppressed {
+                message_id: self.message_id,
+                user_id: self.to.subject,
+                template: self.template.clone(),
+                to_hash: to_hash.clone(),
+                reason,
+            },
+        )
+    }
+}
+
+impl Command for Request {
+    fn name(&self) -> &'static str {
+        "request_message"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let absent = refusals([user::Error::NotFound]);
+        [access::service_refusals(), absent].concat()
+    }
+
+    fn roots(&self) -> Vec<Uuid> {
+        vec![self.to.subject.0]
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::require_service(view)?;
+        self.writes(view)
+    }
+}
