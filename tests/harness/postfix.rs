@@ -17,6 +17,9 @@ use crate::{App, Settings};
 /// The domain that mails come back to, which no other server has.
 const BOUNCES: &str = "bounces.tidemark.example";
 
+/// What is wrong if it is not installed.
+const NEEDED: &str = "postfix is needed: apt-get install postfix";
+
 /// A mail server, which ends when it is dropped.
 #[derive(Debug)]
 pub struct Postfix {
@@ -56,7 +59,7 @@ impl Postfix {
         }
         let passwd = fs::read_to_string("/etc/passwd").unwrap();
         let line = passwd.lines().find(|line| line.starts_with("postfix:"));
-        let line = line.expect("postfix is needed: apt-get install postfix");
+        let line = line.unwrap_or_else(|| panic!("{NEEDED}"));
         let user = line.split(':').nth(2).unwrap().parse().unwrap();
         chown(path.join("data"), Some(user), None).unwrap();
         // Another user runs the tool, who may not look into the folder of whoever builds it.
@@ -120,7 +123,7 @@ impl Postfix {
             .arg(self.folder.path().join("etc"))
             .arg(order)
             .output();
-        let ordered = ordered.expect("postfix is needed: apt-get install postfix");
+        let ordered = ordered.unwrap_or_else(|error| panic!("{NEEDED}: {error}"));
         assert!(ordered.status.success(), "{ordered:?}");
     }
 

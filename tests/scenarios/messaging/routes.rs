@@ -64,23 +64,13 @@ async fn bounce(app: &App) -> Route {
     let user = app.user().await;
     let message_id = MessageId(app.message(user.id).await);
     let return_path = app.return_path(message_id);
-    let unknown = app.return_path(MessageId(user.id));
     Route::post(
         "/v1/bounces",
         Audience::Service("mail-server"),
         &app.service("mail-server"),
     )
     .with(json!({"return_path": return_path, "status": "5.1.1"}))
-    .out_of_range(
-        "/return_path",
-        [
-            "",
-            "a",
-            "bounces+1@a.example",
-            &unknown.replace('a', "b").replace('0', "c"),
-        ]
-        .map(Value::from),
-    )
+    .out_of_range("/return_path", [json!(""), json!("a".repeat(255))])
     .line("/status", 20)
 }
 

@@ -8,13 +8,14 @@ use serde::Deserialize;
 use tidemark_domain::messaging::bounce;
 use tidemark_domain::messaging::message::Bounce;
 use tidemark_event_store::ReturnPath;
-use tidemark_events::ContactPointId;
 use tidemark_events::messaging::message::Status;
-use tidemark_platform::http::{FieldError, Json, Problem};
+use tidemark_events::{ContactPointId, MessageId};
+use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
@@ -43,7 +44,7 @@ struct BounceReport {
 
 /// Record that a mail could not be delivered after a server had taken it
 ///
-/// Only services may do this.
+/// An address that no mail of this deployment had is that of no message. Only services may do this.
 #[utoipa::path(
     post,
     path = "/v1/bounces",
@@ -57,20 +58,16 @@ async fn record(
     caller: Caller,
     Json(body): Json<BounceReport>,
 ) -> Result<Response, Problem> {
-    let Some(read) = ReturnPath::read(&body.return_path, &app.lookup_key) else {
-        let detail = "is not the return path of a mail";
-        return Err(Problem::invalid(vec![FieldError::pointer(
-            "/return_path",
-            detail,
-        )]));
-    };
+    // No message has the nil id: what proves nothing is about none.
+    let read = ReturnPath::read(&body.return_path, &app.lookup_key);
+    let message_id = read.map_or(MessageId(Uuid::nil()), |it| it.message_id);
     let is_policy = bounce::Bounce::of(&body.status) == bounce::Bounce::Policy;
     let command = Bounce {
-        message_id: read.message_id,
+        message_id,
         status: body.status,
         contact_point_id: ContactPointId(new_id()),
     };
-    let answer = app.change(&caller, read.message_id.0, command).await?;
+    let answer = app.change(&caller, message_id.0, command).await?;
     if is_policy {
         counter!("tidemark_mails_refused_by_policy_total").increment(1);
     }
