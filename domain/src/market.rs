@@ -1,7 +1,8 @@
-//! Decisions about what is for sale: categories, products, auctions and their hidden reserves.
+//! Decisions about what is for sale: categories, products, auctions and their hidden reserves, and who watches them.
 
 pub mod auction;
 pub mod category;
 pub mod processes;
 pub mod product;
 pub mod reserve;
+pub mod watch_list;

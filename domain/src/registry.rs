@@ -64,6 +64,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::Product => state::<crate::market::product::Product>(),
         Aggregate::Auction => state::<crate::market::auction::Auction>(),
         Aggregate::Reserve => state::<crate::market::reserve::Reserve>(),
+        Aggregate::WatchList => state::<crate::market::watch_list::WatchList>(),
         Aggregate::Media => state::<media::media::Media>(),
         Aggregate::MediaAccount => state::<media::media_account::MediaAccount>(),
         Aggregate::Message => state::<crate::messaging::message::Message>(),

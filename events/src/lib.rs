@@ -31,6 +31,7 @@ pub use aggregate::Visibility;
 pub use codec::{DecodeError, Encoded};
 pub use envelope::{Actor, ActorError, EventHash, LogPoint, Metadata, Recorded};
 pub use iso_currency::Currency;
+pub use market::watch_list::WatchId;
 pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
 pub use values::{
@@ -57,6 +58,8 @@ aggregates! {
     Auction(market::auction, AuctionId) = "auction", Public;
     /// The hidden reserve: the price below which an auction does not sell.
     Reserve(market::reserve, ReserveId) = "reserve", Internal;
+    /// A watch list: which auctions a user watches.
+    WatchList(market::watch_list, WatchListId) = "watch_list", Public;
     /// Media: a file that a user uploads.
     Media(media::media, MediaId) = "media", Public;
     /// A media account: how many bytes of media a user has.

@@ -13,7 +13,7 @@ use crate::{
     Actor, Amount, AuctionId, CategoryId, ContactPointId, CredentialId, Currency, Event, ForkId,
     KeyedHash, MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId, PreferencesId,
     Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId,
-    Sealed, SessionId, Stored, TaskId, TaskRunId, Timestamp, UserId, Value,
+    Sealed, SessionId, Stored, TaskId, TaskRunId, Timestamp, UserId, Value, WatchListId,
 };
 
 pub use crate::all_samples as all;
@@ -69,6 +69,11 @@ pub const CREDENTIAL: CredentialId = CredentialId(Uuid::from_u128(7));
 pub const SESSION: SessionId = SessionId(Uuid::from_u128(8));
 /// The reading in the samples.
 pub const READING: ReadingId = ReadingId(Uuid::from_u128(9));
+
+/// The watch list in the samples.
+pub const WATCH_LIST: WatchListId = WatchListId(Uuid::from_u128(0x50));
+/// The id of the watch in the samples.
+pub const WATCH: Uuid = Uuid::from_u128(0x51);
 
 /// The media in the samples.
 pub const MEDIA: MediaId = MediaId(Uuid::from_u128(0x40));

@@ -55,6 +55,7 @@ macro_rules! for_each_read_model {
             $name::<$crate::messaging::suppression::Suppression> $($call)+,
             $name::<$crate::tasks::task::Task> $($call)+,
             $name::<$crate::tasks::task_run::TaskRun> $($call)+,
+            $name::<$crate::market::watch::Watch> $($call)+,
         ], $name $($call)+)
     };
 }

@@ -114,6 +114,14 @@ const MAKE_TASK_RUNS: &str = "
            ), n
       from generate_series(1::bigint, {rows}) n";
 
+/// One user watches what no user may in truth, the others watch a little.
+const MAKE_WATCHES: &str = "
+    select 1, numbered('7', n)::uuid, json_build_object(
+               'id', numbered('7', n),
+               'user_id', case when n % 5003 = 1 then '{user}' else numbered('d', n % 5003) end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
 const MAKE_CATEGORIES: &str = "
     select 1, numbered('c', n)::uuid, json_build_object(
                'id', numbered('c', n),
@@ -182,6 +190,7 @@ pub async fn fill(app: &App, user: Uuid, auctions: i64) {
         ("bid_rows", others, MAKE_BIDS),
         ("history_rows", others, MAKE_HISTORY),
         ("notification_rows", others, MAKE_NOTIFICATIONS),
+        ("watch_rows", others, MAKE_WATCHES),
         ("delivery_rows", others, MAKE_DELIVERIES),
         ("suppression_rows", others, MAKE_SUPPRESSIONS),
         ("task_rows", others, MAKE_TASKS),

@@ -97,6 +97,18 @@ impl Market<'_> {
 }
 
 impl Client {
+    /// Watches an auction.
+    pub async fn watch(&self, auction_id: Uuid) -> crate::Answer {
+        let path = format!("/v1/auctions/{auction_id}/watch");
+        self.post_empty(&path).await
+    }
+
+    /// Watches an auction no more.
+    pub async fn unwatch(&self, auction_id: Uuid) -> crate::Answer {
+        let path = format!("/v1/auctions/{auction_id}/watch");
+        self.delete(&path).await
+    }
+
     /// Bids so many cents.
     pub async fn bid(&self, auction_id: Uuid, amount: i64) -> crate::Answer {
         let body = json!({"amount": eur(amount)});

@@ -8,5 +8,6 @@ mod roles;
 mod routes;
 mod suppressions;
 mod unsubscribing;
+mod watching;
 
 pub(crate) use routes::routes;

@@ -1,8 +1,9 @@
-//! Routes of commands about what is for sale: categories, products, auctions and bids.
+//! Routes of commands about what is for sale: categories, products, auctions, bids and watch lists.
 
 mod auctions;
 mod categories;
 mod products;
+mod watch_lists;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -14,4 +15,5 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(auctions::router())
         .merge(categories::router())
         .merge(products::router())
+        .merge(watch_lists::router())
 }

@@ -40,6 +40,10 @@ pub trait Command: Send + Sync + 'static {
 
 /// One thing that a decision asks the append to do.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all writes are events, for which a box would be one allocation more each"
+)]
 pub enum Write {
     /// Append the event to the stream.
     Event(Uuid, Event),

@@ -18,7 +18,7 @@ pub use request::Request;
 
 use crate::AggregateState;
 
-/// How long a message that holds no code is of use.
+/// How long a message is of use, unless it says otherwise.
 const OF_USE: TimeDelta = TimeDelta::hours(24);
 
 /// The state of a message.
@@ -33,6 +33,8 @@ pub enum Message {
         to_hash: Option<KeyedHash>,
         /// From when on.
         from: Timestamp,
+        /// After this time it is of no use.
+        not_after: Timestamp,
     },
     /// Its sending has ended, or never began.
     Over {
@@ -82,19 +84,24 @@ impl AggregateState for Message {
     fn evolve(&mut self, event: &Event) {
         *self = match event {
             Event::Requested {
-                to_hash, not_after, ..
+                to_hash,
+                requested_at,
+                not_after,
+                ..
             } => Self::Requested {
                 to_hash: to_hash.clone(),
-                // It was asked for so long before.
-                from: **not_after - OF_USE,
+                from: requested_at.map_or(**not_after - OF_USE, |at| *at),
+                not_after: **not_after,
             },
             Event::Deferred {
                 to_hash,
                 not_before,
+                not_after,
                 ..
             } => Self::Requested {
                 to_hash: Some(to_hash.clone()),
                 from: **not_before,
+                not_after: **not_after,
             },
             Event::Ended { outcome, .. } => match outcome {
                 Outcome::Accepted | Outcome::Uncertain => self.over(true),

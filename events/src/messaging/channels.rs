@@ -22,6 +22,8 @@ pub enum Category {
     Sold,
     /// An auction of the user has ended without selling its product.
     Unsold,
+    /// An auction that the user watches ends soon.
+    EndsSoon,
 }
 
 impl EventField for Category {}
@@ -54,12 +56,13 @@ impl Channels {
 
 impl Category {
     /// Every category.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Outbid,
         Self::Won,
         Self::NotWon,
         Self::Sold,
         Self::Unsold,
+        Self::EndsSoon,
     ];
 
     /// Whether the user is told by every channel, and cannot choose otherwise: a contract has come about.
@@ -67,7 +70,7 @@ impl Category {
     pub const fn is_required(self) -> bool {
         match self {
             Self::Won | Self::Sold => true,
-            Self::Outbid | Self::NotWon | Self::Unsold => false,
+            Self::Outbid | Self::NotWon | Self::Unsold | Self::EndsSoon => false,
         }
     }
 
@@ -75,7 +78,7 @@ impl Category {
     #[must_use]
     pub const fn default_channels(self) -> Channels {
         match self {
-            Self::Outbid | Self::Won | Self::Sold | Self::Unsold => Channels::ALL,
+            Self::Outbid | Self::Won | Self::Sold | Self::Unsold | Self::EndsSoon => Channels::ALL,
             Self::NotWon => Channels {
                 inbox: true,
                 mail: false,
@@ -92,6 +95,7 @@ impl Category {
             Self::NotWon => "not_won",
             Self::Sold => "sold",
             Self::Unsold => "unsold",
+            Self::EndsSoon => "ends_soon",
         }
     }
 }

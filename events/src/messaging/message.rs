@@ -120,6 +120,8 @@ events! {
             to_hash: Option<KeyedHash>,
             /// The name of the user, sealed as `display_name`.
             name: Sealed,
+            /// When it was asked for. Builds before did not write it, and had all messages be of use for a day.
+            requested_at: Option<Stored<Moment>>,
             /// After this time it is of no use, and is not sent.
             not_after: Stored<Moment>,
         },
@@ -195,6 +197,7 @@ pub(crate) fn samples() -> Vec<Event> {
             to: sealed("ZW1haWw"),
             to_hash: Some(hash("a")),
             name: sealed("bmFtZQ"),
+            requested_at: Some(moment(0).into()),
             not_after: moment(86_400).into(),
         },
         Event::Ended {

@@ -170,6 +170,16 @@ fn notification(notice: &Notice) -> (String, String) {
                 "the auction of \"{title}\" has ended, and nothing was sold. You can offer it again."
             ),
         ),
+        (Category::EndsSoon, Some(bid)) => (
+            "An auction ends soon",
+            format!(
+                "the auction of \"{title}\", which you watch, ends soon. The highest bid is {bid}."
+            ),
+        ),
+        (Category::EndsSoon, None) => (
+            "An auction ends soon",
+            format!("the auction of \"{title}\", which you watch, ends soon. Nobody has bid."),
+        ),
     };
     let text = format!("{text}\r\n\r\nAuction {auction_id}");
     (format!("{what}: {title}"), text)

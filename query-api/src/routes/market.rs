@@ -1,9 +1,10 @@
-//! Queries about categories, products, auctions and bids.
+//! Queries about categories, products, auctions, bids and watches.
 
 mod auctions;
 mod bids;
 mod categories;
 mod products;
+mod watches;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -16,4 +17,5 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(bids::router())
         .merge(categories::router())
         .merge(products::router())
+        .merge(watches::router())
 }

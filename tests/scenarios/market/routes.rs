@@ -157,6 +157,8 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
     });
     let new_auction = market.terms(market.listed().await, terms).await;
     let amounts = [json!(0), json!(-1), json!(TOO_MUCH)];
+    let watched = market.auction(json!({})).await;
+    buyer.watch(watched).await.ok();
     let soon = json!({"ends_at": app.database.in_seconds(3).await});
     vec![
         Route::post("/v1/auctions", SELLER, seller)
@@ -186,5 +188,8 @@ async fn auctions(app: &App, market: &Market<'_>) -> Vec<Route> {
             .about(market.auction(json!({})).await),
         Route::post("/v1/auctions/{id}/open", TIMER, &timer).about(market.auction(json!({})).await),
         Route::post("/v1/auctions/{id}/close", TIMER, &timer).about(market.auction(soon).await),
+        Route::post("/v1/auctions/{id}/watch", Audience::User, &buyer)
+            .about(market.auction(json!({})).await),
+        Route::delete("/v1/auctions/{id}/watch", Audience::User, &buyer).about(watched),
     ]
 }

@@ -105,6 +105,7 @@ async fn each_list_is_read_in_pages() {
         "suppression",
         "task",
         "task_run",
+        "watch",
     ];
     assert_eq!(found, expected.map(|it| format!("\"{it}\"")));
     let cursor = operator.get("/v1/operations/actions?limit=1").await.ok();

@@ -129,6 +129,7 @@ async fn a_row_that_differs_from_a_replay_is_detected() {
     let auction = market.auction(json!({})).await;
     buyer.bid(auction, 1_000).await.ok();
     market.notification(buyer.id).await;
+    buyer.watch(auction).await.ok();
     app.unreachable_user().await;
     cancelled_run(&buyer).await;
     market.picture().await;

@@ -112,6 +112,7 @@ async fn lists_and_searches_fetch_few_of_a_million_rows() {
         bids(Lists::of(&app, &user, "bid_rows_1")).await,
         history(Lists::of(&app, &auditor, "history_rows_1")).await,
         notifications(Lists::of(&app, &user, "notification_rows_1")).await,
+        watches(Lists::of(&app, &user, "watch_rows_1")).await,
         deliveries(Lists::of(&app, &operator, "delivery_rows_1"), user.id).await,
         of_address(Lists::of(&app, &of_busy, "delivery_rows_1")).await,
         suppressions(Lists::of(&app, &operator, "suppression_rows_1")).await,
@@ -215,6 +216,11 @@ async fn notifications(mut lists: Lists<'_>) -> Vec<String> {
         let path = format!("/v1/me/notifications?{query}");
         lists.check(&path, PAGE).await;
     }
+    lists.excesses
+}
+
+async fn watches(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/me/watches", PAGE).await;
     lists.excesses
 }
 

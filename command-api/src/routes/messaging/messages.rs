@@ -77,6 +77,7 @@ async fn request(
         template: body.template.into(),
         to: body.to.into(),
         name: body.name.into(),
+        not_after: None,
         per_hour_max: app.config.mail.per_hour_max,
     };
     let location = Location("/v1/audit/streams/{id}/events");

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use chrono::TimeDelta;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::messaging::notification::{About, Archive, Raise, Read};
@@ -79,8 +80,8 @@ impl NotificationAbout {
 
 /// Notify a user
 ///
-/// Whether the notification is in the user's inbox, and whether a mail is sent, the user has chosen. Only services may
-/// do this.
+/// Whether the notification is in the user's inbox, and whether a mail is sent, the user has chosen. That an auction ends soon is
+/// told to those who watch it alone, and before it does the answer is 409 `not_due`. Only services may do this.
 #[utoipa::path(
     post,
     path = "/v1/notifications",
@@ -103,6 +104,7 @@ async fn raise(
         about: body.about.with(body.amount),
         dedupe_key: body.dedupe_key,
         mails_per_hour_max: app.config.mail.per_hour_max,
+        ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await

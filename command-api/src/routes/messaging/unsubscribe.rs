@@ -101,5 +101,6 @@ const fn words(category: Category) -> &'static str {
         Category::NotWon => "that you have not won an auction",
         Category::Sold => "that a product of yours is sold",
         Category::Unsold => "that a product of yours is not sold",
+        Category::EndsSoon => "auctions that you watch and that end soon",
     }
 }

@@ -14,6 +14,9 @@ use crate::{Command, Refusal, Stop, View, Write};
 /// For so long after a message was to be sent it may come back. Mail servers try for five days; later the address may belong
 /// to somebody else, or the return path be known to others.
 const COMES_BACK_WITHIN: TimeDelta = TimeDelta::days(14);
+/// For so long a message must have been tried that its expiry says anything of the address: many servers put off what they do not
+/// know yet.
+const TRIED_LONG: TimeDelta = TimeDelta::hours(12);
 
 /// Records how the sending of a message ended. Only a service sends it: the one that has tried.
 #[derive(Clone, Debug)]
@@ -62,7 +65,11 @@ impl Command for End {
         match view.get::<Message>(self.message_id.0)? {
             Message::None => Err(Error::NotFound.into()),
             Message::Over { .. } => Err(Error::Over.into()),
-            Message::Requested { to_hash, .. } => {
+            Message::Requested {
+                to_hash,
+                from,
+                not_after,
+            } => {
                 let ended = Write::event(
                     self.message_id.0,
                     Event::Ended {
@@ -72,7 +79,12 @@ impl Command for End {
                     },
                 );
                 let mut writes = vec![ended];
-                if matches!(self.outcome, Outcome::Bounced | Outcome::Expired) {
+                let counts = match self.outcome {
+                    Outcome::Bounced => true,
+                    Outcome::Expired => *not_after - *from >= TRIED_LONG,
+                    Outcome::Accepted | Outcome::Uncertain | Outcome::RecipientErased => false,
+                };
+                if counts {
                     let said = (to_hash.as_ref(), self.status.as_ref());
                     let new_id = self.contact_point_id;
                     writes.extend(consequences(view, self.message_id, said, new_id)?);

@@ -26,6 +26,8 @@ pub struct Request {
     pub to: Sealed,
     /// The name of the recipient, sealed as `display_name`.
     pub name: Sealed,
+    /// After this time it is of no use. With none it is of use for a day.
+    pub not_after: Option<Timestamp>,
     /// How many messages of one kind a user is sent in an hour.
     pub per_hour_max: u32,
 }
@@ -43,7 +45,7 @@ impl Request {
         let (place, holder) = self.place(view)?;
         let now = view.now();
         let from = holder.map_or(now, |before| now.max(before + SPACING));
-        if from >= now + OF_USE && !self.template.is_critical() {
+        if from >= self.of_use_until(now) && !self.template.is_critical() {
             return Ok(vec![self.suppressed(to_hash, Suppression::TooMany)]);
         }
         let event = if from > now {
@@ -94,8 +96,14 @@ impl Request {
             to: self.to.clone(),
             to_hash: Some(to_hash.clone()),
             name: self.name.clone(),
-            not_after: Moment::nearest(now + OF_USE).into(),
+            requested_at: Some(Moment::nearest(now).into()),
+            not_after: Moment::nearest(self.of_use_until(now)).into(),
         }
+    }
+
+    /// Until when it is of use, if that is so from this time on.
+    fn of_use_until(&self, from: Timestamp) -> Timestamp {
+        self.not_after.unwrap_or(from + OF_USE)
     }
 
     fn deferred(&self, to_hash: &KeyedHash, from: Timestamp, now: Timestamp) -> Event {
@@ -113,7 +121,7 @@ impl Request {
             to_hash: to_hash.clone(),
             name: self.name.clone(),
             not_before: Moment::nearest(from).into(),
-            not_after: Moment::nearest(begin + OF_USE).into(),
+            not_after: Moment::nearest(self.of_use_until(begin)).into(),
         }
     }
 

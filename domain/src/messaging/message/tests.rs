@@ -28,6 +28,7 @@ fn request() -> Request {
         template,
         to,
         name,
+        not_after: None,
         per_hour_max: 2,
     }
 }
@@ -98,6 +99,24 @@ fn an_address_that_does_not_exist_is_suppressed_with_the_end_of_the_message() {
     assert_eq!(soft, [ended, "contact_point.soft_bounced"]);
     assert_eq!(types(refused("550 5.7.1")), [ended]);
     assert_eq!(types(end()), [ended]);
+}
+
+#[test]
+fn a_message_that_was_of_use_for_a_short_time_says_nothing_of_the_address_by_its_expiry() {
+    let expired = End {
+        outcome: Outcome::Expired,
+        status: Some(stated("450 4.2.1")),
+        ..end()
+    };
+    for (minutes, events) in [(15, 1), (12 * 60, 2)] {
+        let mut short = sample("message.requested");
+        if let AnyEvent::Message(Event::Requested { not_after, .. }) = &mut short {
+            *not_after = samples::moment(minutes * 60).into();
+        }
+        let writes = given([short]).by_service().when(expired.clone()).unwrap();
+        let is_event = |it: &&Write| matches!(it, Write::Event(..));
+        assert_eq!(writes.iter().filter(is_event).count(), events, "{minutes}");
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification::{DedupeKey, Event, Subject};
 use tidemark_events::{
-    AuctionId, MessageId, Moment, NotificationId, Price, ProductId, Stored, UserId,
+    AuctionId, MessageId, Moment, NotificationId, Price, ProductId, Stored, Timestamp, UserId,
+    WatchListId,
 };
 
 use super::{Error, Notification};
@@ -13,9 +14,12 @@ use crate::decision::refusals;
 use crate::identity::access;
 use crate::identity::user;
 use crate::identity::user::User;
+use crate::market::auction;
 use crate::market::auction::Auction;
 use crate::market::product;
 use crate::market::product::Product;
+use crate::market::watch_list;
+use crate::market::watch_list::WatchList;
 use crate::messaging::message::Request;
 use crate::messaging::preferences;
 use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
@@ -54,6 +58,16 @@ pub struct Raise {
     pub dedupe_key: DedupeKey,
     /// How many mails of one category a user is sent in an hour.
     pub mails_per_hour_max: u32,
+    /// How long before the end of an auction those who watch it are told.
+    pub ends_soon: TimeDelta,
+}
+
+/// What a notification tells.
+struct Told {
+    /// The bid that leads, or the price; none if there is none.
+    amount: Option<Stored<Price>>,
+    /// After this time it is not told by mail; none if that is always of use.
+    not_after: Option<Timestamp>,
 }
 
 impl Raise {
@@ -68,7 +82,11 @@ impl Raise {
     fn quiet_until(&self, view: &View<'_>) -> Option<Stored<Moment>> {
         match self.category {
             Category::Outbid => Some(Moment::nearest(view.now() + OUTBID_AGAIN_AFTER).into()),
-            Category::Won | Category::NotWon | Category::Sold | Category::Unsold => None,
+            Category::Won
+            | Category::NotWon
+            | Category::Sold
+            | Category::Unsold
+            | Category::EndsSoon => None,
         }
     }
 
@@ -88,9 +106,9 @@ impl Raise {
         }
     }
 
-    /// The bid that leads now, or the price. Refuses if the user leads again, or the auction is over, of which the user is
-    /// told anyway.
-    fn amount_now(&self, view: &View<'_>) -> Result<Option<Stored<Price>>, Stop> {
+    /// What is to be told. Refuses if it is not so any more: the user leads again, watches the auction no more, or it is over,
+    /// of which the user is told anyway.
+    fn told(&self, view: &View<'_>) -> Result<Told, Stop> {
         let About::Auction {
             auction_id, amount, ..
         } = self.about;
@@ -98,16 +116,43 @@ impl Raise {
             Category::Outbid => match view.get::<Auction>(auction_id.0)? {
                 Auction::Open {
                     leading: Some(bid), ..
-                } if bid.bidder_id != self.user_id => Ok(Some(bid.amount)),
+                } if bid.bidder_id != self.user_id => Ok(Told {
+                    amount: Some(bid.amount),
+                    not_after: None,
+                }),
                 Auction::None
                 | Auction::Scheduled { .. }
                 | Auction::Open { .. }
                 | Auction::Over => Err(Error::Moot.into()),
             },
-            Category::Won | Category::NotWon | Category::Sold | Category::Unsold => {
-                Ok(amount.map(Stored::from))
-            }
+            Category::EndsSoon => self.ends_soon(view, auction_id),
+            Category::Won | Category::NotWon | Category::Sold | Category::Unsold => Ok(Told {
+                amount: amount.map(Stored::from),
+                not_after: None,
+            }),
         }
+    }
+
+    /// That an auction ends soon, which is of no use when it has ended. If a bid has extended it, that is told later.
+    fn ends_soon(&self, view: &View<'_>, auction_id: AuctionId) -> Result<Told, Stop> {
+        let list = view.get::<WatchList>(WatchListId::of(self.user_id).0)?;
+        let (terms, leading) = match view.get::<Auction>(auction_id.0)? {
+            Auction::Scheduled { terms } => (terms, None),
+            Auction::Open { terms, leading, .. } => (terms, leading.as_ref()),
+            Auction::None | Auction::Over => return Err(Error::Moot.into()),
+        };
+        let ends_at = *terms.ends_at;
+        if !list.has(auction_id) || view.now() >= ends_at {
+            return Err(Error::Moot.into());
+        }
+        let due_at = watch_list::remind_at(terms, self.ends_soon);
+        if view.now() < due_at {
+            return Err(auction::Error::NotDue(due_at).into());
+        }
+        Ok(Told {
+            amount: leading.map(|bid| bid.amount),
+            not_after: Some(ends_at),
+        })
     }
 
     fn subject(&self, view: &View<'_>, amount: Option<Stored<Price>>) -> Result<Subject, Stop> {
@@ -137,7 +182,8 @@ impl Command for Raise {
         let own = refusals([Error::Raised, Error::Unwanted, Error::Moot]);
         let absent = refusals([user::Error::NotFound]);
         let no_product = refusals([product::Error::NotFound]);
-        [access::service_refusals(), own, absent, no_product].concat()
+        let early = refusals([auction::Error::NotDue(Timestamp::UNIX_EPOCH)]);
+        [access::service_refusals(), own, absent, no_product, early].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -149,8 +195,8 @@ impl Command for Raise {
         if !channels.is_any() {
             return Err(Error::Unwanted.into());
         }
-        let amount = self.amount_now(view)?;
-        let subject = self.subject(view, amount)?;
+        let told = self.told(view)?;
+        let subject = self.subject(view, told.amount)?;
         let mut writes = self.take_claim(view)?;
         writes.push(Write::event(
             self.notification_id.0,
@@ -174,6 +220,7 @@ impl Command for Raise {
                 })),
                 to: contact.email.clone(),
                 name: contact.display_name.clone(),
+                not_after: told.not_after,
                 per_hour_max: self.mails_per_hour_max,
             };
             writes.extend(mail.writes(view)?);

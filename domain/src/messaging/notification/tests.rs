@@ -1,13 +1,14 @@
 //! Who is notified, once, and by which channels.
 
 use chrono::TimeDelta;
+use tidemark_events::market::watch_list;
 use tidemark_events::messaging::channels::{Category, Channels};
 use tidemark_events::messaging::message::Event as MessageEvent;
 use tidemark_events::messaging::preferences;
 use tidemark_events::samples::{
-    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, at, euro_cents, stated,
+    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, WATCH, at, euro_cents, stated,
 };
-use tidemark_events::{Event as AnyEvent, NotificationId, PreferencesId};
+use tidemark_events::{Event as AnyEvent, NotificationId, PreferencesId, WatchId, WatchListId};
 use uuid::Uuid;
 
 use super::*;
@@ -29,6 +30,7 @@ fn raise() -> Raise {
         },
         dedupe_key: stated(&AUCTION.to_string()),
         mails_per_hour_max: 5,
+        ends_soon: TimeDelta::minutes(15),
     }
 }
 
@@ -203,4 +205,50 @@ fn nobody_sees_what_is_not_in_their_inbox() {
     }
     let service = told().by_service().when(READ);
     assert_eq!(service, Err(access::Error::Login.into()));
+}
+
+/// The rival watches the auction of an hour, of which a quarter is left.
+fn watching() -> Given {
+    let added = watch_list::Event::Added {
+        watch_list_id: WatchListId::of(RIVAL),
+        watch_id: WatchId(WATCH),
+        user_id: RIVAL,
+        auction_id: AUCTION,
+        product_id: PRODUCT,
+        remind_at: None,
+    };
+    outbid().and([added.into()]).at(at(2_700))
+}
+
+#[test]
+fn who_watches_an_auction_is_told_that_it_ends_soon_and_not_by_mail_once_it_has_ended() {
+    let writes = watching().when(of(Category::EndsSoon)).unwrap();
+    let not_after = writes.iter().find_map(|it| match it {
+        Write::Event(_, AnyEvent::Message(MessageEvent::Requested { not_after, .. })) => {
+            Some(**not_after)
+        }
+        Write::Event(..) | Write::Claim(..) | Write::Release(_) => None,
+    });
+    assert_eq!(not_after, Some(at(3_600)));
+    let mut told = watching();
+    told.execute(of(Category::EndsSoon)).unwrap();
+    let again = told.at(at(3_599)).when(of(Category::EndsSoon));
+    assert_eq!(again, Err(Error::Raised.into()), "it is told once");
+}
+
+#[test]
+fn nobody_is_told_of_an_end_that_is_over_far_or_of_no_interest() {
+    let told = |given: Given| given.when(of(Category::EndsSoon));
+    let moot = Err(Error::Moot.into());
+    assert_eq!(told(outbid().at(at(2_700))), moot, "not watched");
+    assert_eq!(told(watching().at(at(3_600))), moot, "ended");
+    for over in ["auction.closed", "auction.cancelled"] {
+        assert_eq!(told(watching().and([sample(over)])), moot, "{over}");
+    }
+    let early = told(watching().at(at(2_699))).unwrap_err();
+    let due_at = |refusal: Refusal| (refusal.code.name, refusal.retry_at);
+    assert_eq!(due_at(early), ("not_due", Some(at(2_700))));
+    let extended = watching().and([sample("auction.extended")]);
+    let early = told(extended).unwrap_err();
+    assert_eq!(due_at(early), ("not_due", Some(at(2_760))));
 }

@@ -1,8 +1,12 @@
-//! Tells bidders and sellers what has become of their auctions.
+//! Tells bidders and sellers what has become of their auctions, and those who watch one that it ends soon.
+//!
+//! Each watch has a timer of its own, so that nothing has to find those who watch an auction, however many they are. Whether
+//! there is still something to tell is decided when the timer comes.
 
 use serde_json::{Value, json};
 use tidemark_events::market::auction;
 use tidemark_events::market::auction::{Outcome, RunnerUp};
+use tidemark_events::market::watch_list;
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::{AuctionId, Event, Price, ProductId, Stored, UserId};
 
@@ -11,7 +15,7 @@ use crate::process_manager::{About, Action, ProcessManager, What};
 /// Has users notified of what happens in auctions.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "auction-notifier",
-    event_types: &["auction.bid_placed", "auction.closed"],
+    event_types: &["auction.bid_placed", "auction.closed", "watch_list.added"],
     commands: &["raise_notification"],
     // Whoever was told, wants not to be, or need not be any more is not told again.
     fulfilled: &[
@@ -65,9 +69,44 @@ impl Told {
 }
 
 fn react(event: &Event) -> Vec<Action> {
-    let Event::Auction(event) = event else {
-        return Vec::new();
+    if let Event::Auction(event) = event {
+        of_auction(event)
+    } else if let Event::WatchList(event) = event {
+        ends_soon(event).into_iter().collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// Has a user told that an auction ends soon, when it does.
+fn ends_soon(event: &watch_list::Event) -> Option<Action> {
+    let watch_list::Event::Added {
+        user_id,
+        auction_id,
+        product_id,
+        remind_at: Some(remind_at),
+        ..
+    } = event
+    else {
+        return None;
     };
+    let told = Told {
+        auction_id: *auction_id,
+        product_id: *product_id,
+        amount: None,
+    };
+    Some(Action {
+        due_at: Some(**remind_at),
+        // Who watches, stops and watches again has one timer.
+        about: Some(About {
+            what: format!("{auction_id} {user_id} ends soon"),
+            wait_s: 0,
+        }),
+        ..told.tell("ends-soon".to_owned(), *user_id, Category::EndsSoon)
+    })
+}
+
+fn of_auction(event: &auction::Event) -> Vec<Action> {
     if let auction::Event::BidPlaced {
         auction_id,
         product_id,
@@ -131,7 +170,7 @@ fn parties(told: Told, seller_id: UserId, outcome: &Outcome) -> Vec<Action> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, RIVAL, SELLER, euro_cents};
+    use tidemark_events::samples::{AUCTION, BIDDER, PRODUCT, RIVAL, SELLER, at, euro_cents};
 
     use super::*;
     use crate::given::sample;
@@ -147,7 +186,9 @@ mod tests {
             else {
                 panic!("a command with a body")
             };
-            assert_eq!((path.as_str(), action.due_at), ("/v1/notifications", None));
+            assert_eq!(path, "/v1/notifications");
+            let is_later = action.name == "ends-soon";
+            assert_eq!(action.due_at, is_later.then(|| at(2_700)));
             assert_eq!(body["about"]["auction_id"], json!(AUCTION));
             assert_eq!(body["dedupe_key"], json!(AUCTION));
             (
@@ -177,6 +218,12 @@ mod tests {
             outbid_id: None,
         };
         assert_eq!(told(&first.into()), []);
+    }
+
+    #[test]
+    fn each_watch_has_a_timer_of_its_own() {
+        let watched = told(&sample("watch_list.added"));
+        assert_eq!(watched, [of("ends-soon", BIDDER, "ends_soon")]);
     }
 
     #[test]
