@@ -13,7 +13,7 @@ use tidemark_events::{Moment, Stored, UserId};
 
 pub use error::Error;
 pub use raise::{About, Raise};
-pub use seen::{Archive, Read};
+pub use seen::{Archive, Read, ReadAll};
 
 use crate::AggregateState;
 

@@ -184,6 +184,33 @@ async fn notifications_are_read_and_put_away_by_their_user_alone() {
 }
 
 #[tokio::test]
+async fn what_is_unread_is_read_at_once() {
+    let app = App::builder().projector().queries().start().await;
+    let (market, user, other) = (app.market().await, app.user().await, app.user().await);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(market.notification(user.id).await);
+    }
+    let path = format!("/v1/notifications/{}/archive", ids[0]);
+    user.post_empty(&path).await.ok();
+    let read = |ids: &[Uuid]| json!({"notifications": ids});
+    let path = "/v1/notifications/read";
+    let answer = other.post(path, &read(&ids)).await;
+    answer.problem(404, "notification_not_found");
+    let too_many: Vec<_> = (0..51).map(Uuid::from_u128).collect();
+    user.post(path, &read(&too_many))
+        .await
+        .problem(422, "invalid");
+    let head = app.database.head().await;
+    let answer = user.post(path, &read(&ids)).await.ok();
+    assert_eq!(app.database.head().await, head + 2, "one was read before");
+    let user_now = user.with_tidemark(answer.tidemark());
+    assert_eq!(unread(&user_now).await, 0);
+    let again = user.post(path, &read(&ids)).await;
+    again.problem(409, "notification_read");
+}
+
+#[tokio::test]
 async fn notifications_come_page_by_page_the_newest_first() {
     let app = App::builder().projector().queries().start().await;
     let (market, user) = (app.market().await, app.user().await);

@@ -43,6 +43,9 @@ async fn notifications(app: &App) -> Vec<Route> {
         .line("/dedupe_key", 100),
         Route::post("/v1/notifications/{id}/read", Audience::Owner, &user)
             .about(market.notification(user.id).await),
+        Route::post("/v1/notifications/read", Audience::Owner, &user)
+            .with(json!({"notifications": [market.notification(user.id).await]}))
+            .out_of_range("/notifications", [json!([]), json!([user.id, user.id])]),
         Route::post("/v1/notifications/{id}/archive", Audience::Owner, &user)
             .about(market.notification(user.id).await),
         Route::post("/v1/users/{id}/preferences", Audience::Owner, &user)

@@ -1,6 +1,6 @@
 //! Routes of products, which their sellers offer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -23,6 +23,7 @@ use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::media::periods;
 use crate::routes::description::RefusalsOf;
+use crate::routes::lists::are_distinct;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -74,16 +75,6 @@ struct NewShipping {
     #[garde(length(min = 1, max = 250), custom(are_distinct))]
     #[schema(min_items = 1, max_items = 250)]
     countries: Vec<CountryCode>,
-}
-
-/// The rule of `garde` that nothing stands in a list twice.
-fn are_distinct<T: Ord, C>(listed: &[T], _context: &C) -> garde::Result {
-    let distinct: BTreeSet<_> = listed.iter().collect();
-    if distinct.len() == listed.len() {
-        Ok(())
-    } else {
-        Err(garde::Error::new("must not have the same twice"))
-    }
 }
 
 /// Reads names and values. Two names that are one in Unicode's form NFC are refused, as the same key twice is.

@@ -5,7 +5,7 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use garde::Validate;
 use serde::Deserialize;
-use tidemark_domain::messaging::notification::{About, Archive, Raise, Read};
+use tidemark_domain::messaging::notification::{About, Archive, Raise, Read, ReadAll};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::notification::DedupeKey;
 use tidemark_events::{AuctionId, MessageId, NotificationId, Price, ProductId, UserId};
@@ -19,11 +19,13 @@ use uuid::Uuid;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
+use crate::routes::lists::are_distinct;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(raise))
         .routes(routes!(read))
+        .routes(routes!(read_all))
         .routes(routes!(archive))
 }
 
@@ -131,6 +133,42 @@ async fn read(
         notification_id: NotificationId(id),
     };
     app.change(&caller, id, command).await
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct ReadNotifications {
+    /// The ids of the notifications, each once: up to 50.
+    #[garde(length(min = 1, max = 50), custom(are_distinct))]
+    #[schema(min_items = 1, max_items = 50)]
+    notifications: Vec<Uuid>,
+}
+
+/// Mark several notifications as read
+///
+/// All of them are, or none is. Those that are read or archived may be among them, but not all may be. To read everything, send the
+/// ids of a page of unread notifications until there is none. The answer has the id and the version of the first. Only the user whose
+/// inbox they are in may do this; for everybody else they do not exist.
+#[utoipa::path(
+    post,
+    path = "/v1/notifications/read",
+    operation_id = "read_notifications",
+    tag = "notifications",
+    security(("user" = [])),
+    responses((status = 200, body = AcceptedBody), RefusalsOf<ReadAll>)
+)]
+async fn read_all(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<ReadNotifications>,
+) -> Result<Response, Problem> {
+    let first = body.notifications.first().copied().unwrap_or_default();
+    let ids = body.notifications.into_iter();
+    let command = ReadAll {
+        notification_ids: ids.map(NotificationId).collect(),
+    };
+    app.change(&caller, first, command).await
 }
 
 /// Archive a notification

@@ -44,7 +44,7 @@ impl Reason for Error {
             },
             Self::Read => Code {
                 name: "notification_read",
-                meaning: "The notification is read.",
+                meaning: "The notification is read, or all of those that you named are.",
                 what_to_do: "Nothing: it is as wanted.",
             },
             Self::Archived => Code {

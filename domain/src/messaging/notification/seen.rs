@@ -2,6 +2,7 @@
 
 use tidemark_events::messaging::notification::Event;
 use tidemark_events::{NotificationId, UserId};
+use uuid::Uuid;
 
 use super::{Error, Notification, Status};
 use crate::decision::refusals;
@@ -47,6 +48,43 @@ impl Command for Read {
             Status::Read => Err(Error::Read.into()),
             Status::Archived => Err(Error::Archived.into()),
         }
+    }
+}
+
+/// Marks all of these notifications as read that are not, at once.
+#[derive(Clone, Debug)]
+pub struct ReadAll {
+    /// The notifications, each once.
+    pub notification_ids: Vec<NotificationId>,
+}
+
+impl Command for ReadAll {
+    fn name(&self) -> &'static str {
+        "read_notifications"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        let own = refusals([Error::NotFound, Error::Read]);
+        [access::user_refusals(), own].concat()
+    }
+
+    fn roots(&self) -> Vec<Uuid> {
+        self.notification_ids.iter().map(|id| id.0).collect()
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        access::user(view)?;
+        let mut writes = Vec::new();
+        for id in &self.notification_ids {
+            match find_own(view, *id)? {
+                (user_id, Status::Unread) => writes.push(read(*id, user_id)),
+                (_, Status::Elsewhere | Status::Read | Status::Archived) => {}
+            }
+        }
+        if writes.is_empty() {
+            return Err(Error::Read.into());
+        }
+        Ok(writes)
     }
 }
 

@@ -252,3 +252,37 @@ fn nobody_is_told_of_an_end_that_is_over_far_or_of_no_interest() {
     let early = told(extended).unwrap_err();
     assert_eq!(due_at(early), ("not_due", Some(at(2_760))));
 }
+
+#[test]
+fn what_a_user_names_is_marked_as_read_at_once_unless_it_was() {
+    let other = NotificationId(Uuid::from_u128(0x2a));
+    let raised = |id, user| {
+        let mut event = sample("notification.raised");
+        if let AnyEvent::Notification(Event::Raised {
+            notification_id,
+            user_id,
+            ..
+        }) = &mut event
+        {
+            (*notification_id, *user_id) = (id, user);
+        }
+        event
+    };
+    let all = || ReadAll {
+        notification_ids: vec![NOTIFICATION, other],
+    };
+    let inbox = |events: [AnyEvent; 2]| given([registered(RIVAL)]).and(events).by(RIVAL);
+    let mut unread = inbox([raised(NOTIFICATION, RIVAL), raised(other, RIVAL)]);
+    assert_eq!(types(unread.when(all())), ["notification.read"; 2]);
+    unread
+        .execute(Read {
+            notification_id: other,
+        })
+        .unwrap();
+    let rest = Ok(writes_of(["notification.read"]));
+    assert_eq!(unread.when(all()), rest);
+    unread.execute(all()).unwrap();
+    assert_eq!(unread.when(all()), Err(Error::Read.into()));
+    let strange = inbox([raised(NOTIFICATION, RIVAL), raised(other, SELLER)]);
+    assert_eq!(strange.when(all()), Err(Error::NotFound.into()));
+}
