@@ -21,7 +21,9 @@ fn every_command_shows_an_example_that_it_takes() {
         let help = command.get_after_help().map(ToString::to_string);
         let help = help.unwrap_or_else(|| panic!("{name} has no example"));
         let example = help.strip_prefix("Example: ").unwrap();
-        let example = example.split(" > ").next().unwrap();
+        let to_shell = |part: &&str| [">", "<"].contains(part);
+        let parts: Vec<_> = example.split(' ').take_while(|it| !to_shell(it)).collect();
+        let example = parts.join(" ");
         let mut arguments = Vec::new();
         // What stands between quotes is one argument.
         for (at, part) in example.split('\'').enumerate() {
