@@ -15,7 +15,7 @@ use tidemark_platform::database;
 use tidemark_platform::ids::new_id;
 use tidemark_read_models::identity::profile::Profile;
 use tidemark_read_models::storage::{Parked, RowBatch, Storage, StoredRow};
-use tidemark_read_models::{Generation, Shard};
+use tidemark_read_models::{Generation, ReadModel, Shard};
 use tidemark_tests::{Database, Process, Settings, eventually};
 use uuid::Uuid;
 
@@ -130,7 +130,7 @@ async fn fold(database: &Database) {
     let pool = pool(database, "TIDEMARK_DATABASE__PROJECT_URL");
     let generation = Generation {
         number: 1,
-        fold_version: 1,
+        fold_version: Profile::FOLD_VERSION,
     };
     let shard = Shard::all(1).next().unwrap();
     let storage = Storage::new::<Profile>(

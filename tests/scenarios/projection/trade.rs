@@ -25,6 +25,7 @@ async fn trade_in_a_market(app: &App, stop: &CancellationToken) {
         bid(&market, &buyer).await;
         market.notification(buyer.id).await;
         let sold = market.auction(json!({"buy_now_price": 9_000})).await;
+        buyer.watch(sold).await.ok();
         let path = format!("/v1/auctions/{sold}/buy-now");
         buyer.post_empty(&path).await.ok();
         let cancelled = market.auction(json!({})).await;
