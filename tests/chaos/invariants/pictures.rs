@@ -55,10 +55,10 @@ pub(crate) fn lost_or_altered(journal: &[Entry], log: &[Recorded], bytes: &Bytes
 fn uploaded(journal: &[Entry]) -> Vec<Uuid> {
     let mut uploaded = Vec::new();
     for entry in journal {
-        match entry {
-            Entry::Uploaded { media } => uploaded.push(*media),
-            Entry::LogSetBack { .. } => uploaded.clear(),
-            _ => {}
+        if let Entry::Uploaded { media } = entry {
+            uploaded.push(*media);
+        } else if matches!(entry, Entry::LogSetBack { .. }) {
+            uploaded.clear();
         }
     }
     uploaded

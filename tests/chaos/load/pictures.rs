@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use image::ImageFormat;
 use reqwest::RequestBuilder;
+use tidemark_platform::ids::new_id;
 use tidemark_tests::Answer;
 use tidemark_tests::pictures::{UPLOADS, picture};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use super::Shared;
 use super::client::{ANSWER_TIMEOUT, RETRY_TIME};
@@ -77,7 +77,7 @@ impl Uploader {
 
     /// Uploads a file to one command API after the other until it is stored, all with the same key.
     async fn upload(&mut self, file: Vec<u8>) {
-        let (key, began) = (Uuid::now_v7().to_string(), Instant::now());
+        let (key, began) = (new_id().to_string(), Instant::now());
         let shared = Arc::clone(&self.shared);
         for url in shared.command_urls.iter().cycle() {
             if began.elapsed() > RETRY_TIME {
