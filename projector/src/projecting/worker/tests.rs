@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
 use tidemark_events::{CategoryId, Recorded};
-use tidemark_read_models::Shard;
+use tidemark_read_models::{Generation, Shard};
 use uuid::Uuid;
 
 use super::*;
@@ -45,7 +45,10 @@ fn worker_of_process<M: ReadModel>(
     let storage = Storage::new::<M>(
         PgPool::clone(&database.pool),
         database.config(&[]).database.response_timeout(),
-        GENERATION,
+        Generation {
+            fold_version: M::FOLD_VERSION,
+            ..GENERATION
+        },
         shard,
         build.into(),
     );
