@@ -80,7 +80,7 @@ pub fn largest_bytes_max(settings: &config::Media) -> i64 {
 /// # Errors
 /// 415 if it is a type that is not taken.
 pub fn picture_type(media_type: &str) -> Result<Option<PictureType>, Problem> {
-    let media_type = media_type.to_ascii_lowercase();
+    let media_type = without_parameters(media_type).to_ascii_lowercase();
     if media_type == UNKNOWN_TYPE {
         return Ok(None);
     }
@@ -88,6 +88,12 @@ pub fn picture_type(media_type: &str) -> Result<Option<PictureType>, Problem> {
         Some(picture_type) => Ok(Some(picture_type)),
         None => Err(unsupported_type()),
     }
+}
+
+/// A media type without what follows it, such as a set of characters.
+#[must_use]
+pub fn without_parameters(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
 }
 
 /// How much a user may have.

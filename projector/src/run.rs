@@ -262,7 +262,10 @@ fn wake(
 fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
     let mut effects = Effects::new();
     if let Some(store) = MediaStore::from_config(config)? {
-        effects.push(Arc::new(RemoveUpload(store.clone())));
+        effects.push(Arc::new(RemoveUpload {
+            store: store.clone(),
+            log: Log::new(pool.clone()),
+        }));
         effects.push(Arc::new(RemoveMedia(store)));
     }
     let Some(keys) = subject_keys(config, pool)? else {

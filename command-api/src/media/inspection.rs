@@ -35,14 +35,15 @@ pub(super) enum Error {
         height: u32,
         max: String,
     },
-    /// It cannot be decoded.
-    #[error("the picture cannot be read: {0}")]
-    Broken(String),
+    /// It cannot be decoded. What the decoder says of it is for developers of decoders.
+    #[error("the picture is broken, or of a kind that cannot be read")]
+    Broken,
 }
 
 impl From<ImageError> for Error {
     fn from(error: ImageError) -> Self {
-        Self::Broken(error.to_string())
+        tracing::debug!(%error, "a picture cannot be decoded");
+        Self::Broken
     }
 }
 
@@ -102,7 +103,7 @@ pub(super) fn inspect(
         let picture = decode(file, picture_type, size)?;
         write_all(&picture, picture_type)
     });
-    inspecting.unwrap_or_else(|_| Err(Error::Broken("its decoder failed".to_owned())))
+    inspecting.unwrap_or_else(|_| Err(Error::Broken))
 }
 
 /// The type of a file, by how it begins.
@@ -216,7 +217,10 @@ fn resize(picture: &DynamicImage, fit: Fit) -> Result<DynamicImage, Error> {
     // Cut to the sides of the new picture, which for `Within` are the same.
     let options = ResizeOptions::new().fit_into_destination(Some((0.5, 0.5)));
     let resizing = Resizer::new().resize(picture, &mut resized, &options);
-    resizing.map_err(|error| Error::Broken(error.to_string()))?;
+    resizing.map_err(|error| {
+        tracing::debug!(%error, "a picture cannot be resized");
+        Error::Broken
+    })?;
     Ok(resized)
 }
 

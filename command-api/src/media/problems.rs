@@ -19,7 +19,7 @@ pub(crate) fn problems() -> [Problem; 7] {
         length_required(),
         too_large(10_485_760),
         unsupported_type(),
-        rejected("the picture cannot be read: unexpected end of file"),
+        rejected("the picture is broken, or of a kind that cannot be read"),
         of_store(&Error::Full),
         unavailable(),
     ]
@@ -104,7 +104,7 @@ pub(crate) fn unsupported_type_of_bytes() -> Problem {
 
 /// The problem with a file that is too large for its purpose, or longer than it was said to be.
 pub(crate) fn too_large(bytes_max: u64) -> Problem {
-    let detail = format!("The body is larger than {bytes_max} bytes.");
+    let detail = format!("At most {bytes_max} bytes are taken here.");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }
 

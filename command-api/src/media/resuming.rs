@@ -24,6 +24,14 @@ pub struct Progress {
     is_complete: bool,
 }
 
+impl Progress {
+    /// Whether bytes from this offset on may be sent. The last part may be sent again in pieces of any size.
+    #[must_use]
+    pub const fn goes_on_at(self, offset: u64) -> bool {
+        offset == self.offset || (self.is_complete && offset > self.offset)
+    }
+}
+
 /// What the bytes of a request must have.
 #[derive(Clone, Debug)]
 pub enum Checksum {
@@ -84,8 +92,7 @@ impl Media {
 }
 
 impl Receiving {
-    /// Keeps the next bytes of an upload, and returns how many of it have arrived. Nobody need wait for the answer: it goes on by
-    /// itself, so that nothing is lost that has arrived when the connection breaks.
+    /// Keeps the next bytes of an upload, from an offset on, and returns how many of it have arrived, of so many in total.
     ///
     /// # Errors
     /// As [`Self::receive`], 409 if another request has sent these bytes meanwhile, and 460 if they have another checksum, of
@@ -94,7 +101,7 @@ impl Receiving {
         self,
         id: MediaId,
         progress: Progress,
-        total: u64,
+        (offset, total): (u64, u64),
         body: Body,
         checksum: Option<Checksum>,
     ) -> Result<u64, Problem> {
@@ -104,15 +111,12 @@ impl Receiving {
             id,
             progress,
             total,
-            offset: progress.offset,
+            offset,
         };
-        let task = tokio::spawn(async move {
-            match checksum {
-                None => resuming.keep_all(arriving).await,
-                Some(checksum) => resuming.keep_checked(arriving, &checksum).await,
-            }
-        });
-        task.await.map_err(Problem::internal)?
+        match checksum {
+            None => resuming.keep_all(arriving).await,
+            Some(checksum) => resuming.keep_checked(arriving, &checksum).await,
+        }
     }
 }
 
@@ -182,19 +186,17 @@ impl Resuming {
         Ok(())
     }
 
-    /// Keeps a part behind those that are kept. No two requests can keep one at the same offset, so parts never overlap.
+    /// Keeps a part behind those that are kept, unless it is of the last one, which was sent again. No two requests can keep one at
+    /// the same offset, so parts never overlap.
     async fn keep(&mut self, part: BytesMut) -> Result<(), Problem> {
-        if part.is_empty() {
-            return Ok(());
-        }
         let bytes = part.len() as u64;
-        let store = self.receiving.store();
-        match store.put_part(self.id.0, self.offset, part.freeze()).await {
-            Ok(()) => {}
-            // The last part was sent again.
-            Err(Error::Exists) if self.progress.is_complete => {}
-            Err(Error::Exists) => return Err(wrong_offset(self.offset)),
-            Err(error) => return Err(of_store(&error)),
+        if bytes > 0 && !self.progress.is_complete {
+            let store = self.receiving.store();
+            let kept = store.put_part(self.id.0, self.offset, part.freeze());
+            kept.await.map_err(|error| match error {
+                Error::Exists => wrong_offset(self.offset),
+                Error::Missing | Error::Full | Error::Unavailable(_) => of_store(&error),
+            })?;
         }
         self.offset += bytes;
         Ok(())

@@ -82,6 +82,16 @@ impl Media {
         }
     }
 
+    /// Removes everything of an upload that ended before it was stored.
+    pub async fn forget(&self, id: MediaId) {
+        if let Err(error) = self.store.remove_media(id.0).await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "bytes of an upload stay for now"
+            );
+        }
+    }
+
     /// All bytes that have arrived.
     async fn arrived(&self, id: MediaId) -> Result<Vec<u8>, Problem> {
         let mut file = Vec::new();

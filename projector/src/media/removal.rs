@@ -5,6 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tidemark_domain::media::processes::media_keeper;
 use tidemark_domain::media::processes::media_keeper::Removal;
+use tidemark_event_store::Log;
+use tidemark_events::media::media;
+use tidemark_events::{Event, MediaId, Recorded};
 use tidemark_platform::media_store::{Error, MediaStore};
 
 use crate::error::with_causes;
@@ -17,8 +20,24 @@ const PAUSES: [Duration; 3] = [
     Duration::from_mins(10),
 ];
 
-/// Removes what has arrived of an upload. If it is not complete by then, it has expired.
-pub(crate) struct RemoveUpload(pub(crate) MediaStore);
+/// Removes what has arrived of an upload. If it is not complete by then, it has expired. If it came to nothing before, somebody
+/// may have kept more of it afterwards, which is removed too.
+pub(crate) struct RemoveUpload {
+    pub(crate) store: MediaStore,
+    pub(crate) log: Log,
+}
+
+impl RemoveUpload {
+    /// Whether the upload came to nothing. The first event opened it, and the second says what became of it.
+    async fn has_ended(&self, id: MediaId) -> sqlx::Result<bool> {
+        let events = self.log.stream(id.0, 1, 1).await?;
+        let second = events.first().map(Recorded::decode);
+        Ok(matches!(
+            second,
+            Some(Ok(Event::Media(media::Event::UploadEnded { .. })))
+        ))
+    }
+}
 
 #[async_trait]
 impl Effect for RemoveUpload {
@@ -27,7 +46,16 @@ impl Effect for RemoveUpload {
 
     async fn perform(&self, removal: Removal, attempt: i32) -> Performed {
         let id = removal.media_id;
-        let removed = self.0.remove_upload(id.0).await;
+        let removed = match self.has_ended(id).await {
+            Ok(true) => self.store.remove_media(id.0).await,
+            Ok(false) => self.store.remove_upload(id.0).await,
+            Err(error) => {
+                return Performed {
+                    outcome: later(with_causes(&error), attempt),
+                    has_answered: None,
+                };
+            }
+        };
         performed(removed, format!("/v1/media/{id}/expire-upload"), attempt)
     }
 }
@@ -52,14 +80,18 @@ fn performed(removed: Result<(), Error>, path: String, attempt: i32) -> Performe
     let has_answered = Some(removed.is_ok());
     let outcome = match removed {
         Ok(()) => Outcome::Over { path, body: None },
-        Err(error) => Outcome::Later {
-            after: pause(attempt),
-            reason: with_causes(&error),
-        },
+        Err(error) => later(with_causes(&error), attempt),
     };
     Performed {
         outcome,
         has_answered,
+    }
+}
+
+fn later(reason: String, attempt: i32) -> Outcome {
+    Outcome::Later {
+        after: pause(attempt),
+        reason,
     }
 }
 

@@ -52,7 +52,8 @@ async fn an_upload_that_nobody_completes_expires_and_leaves_nothing() {
         .await;
     let market = app.market().await;
     let file = noise(500, 500);
-    break_off(&app, &market.seller, &file).await;
+    let seller = market.seller.with_key("an-upload-that-nobody-completes");
+    break_off(&app, &seller, &file).await;
     until(&app, "media.upload_ended").await;
     until(&app, "media.removed").await;
     assert_eq!(app.database.count_of("media_account.released").await, 1);

@@ -317,6 +317,36 @@ async fn an_upload_whose_end_could_not_be_stored_is_ended_by_its_last_part() {
     refused.problem(503, "media_store_unavailable");
     store.refuse(|_| false);
     assert_eq!(offset(seller, &path).await, 200, "it is not complete yet");
-    send(seller, &path, 200, &file[200..]).await.ok();
+    let piece = send(seller, &path, 200, &file[200..210]).await.ok();
+    assert_eq!(piece.header("upload-offset"), "210");
+    send(seller, &path, 210, &file[210..]).await.ok();
     assert_eq!(offset(seller, &path).await, file.len());
+}
+
+#[tokio::test]
+async fn what_arrives_after_an_upload_was_given_up_is_removed() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
+        .start()
+        .await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let file = noise(300, 300);
+    let path = open(seller, file.len()).await;
+    let (mut sender, body) = mpsc::channel::<std::io::Result<Vec<u8>>>(1);
+    let request = sending(seller, &path, 0).body(reqwest::Body::wrap_stream(body));
+    let sent = tokio::spawn(request.send());
+    sender.send(Ok(file[..70_000].to_vec())).await.unwrap();
+    eventually("a part to be kept", || async {
+        (files(&app) > 0).then_some(())
+    })
+    .await;
+    let request = seller.command(Method::DELETE, &path);
+    let given_up = Answer::to(request.header("tus-resumable", "1.0.0"));
+    given_up.await.ok();
+    sender.send(Ok(file[70_000..].to_vec())).await.unwrap();
+    drop(sender);
+    assert!(sent.await.unwrap().unwrap().status().is_client_error());
+    assert_eq!(files(&app), 0);
+    assert_eq!(app.database.count_of("media.stored").await, 0);
 }

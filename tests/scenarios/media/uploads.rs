@@ -207,6 +207,23 @@ async fn an_upload_that_breaks_off_goes_on_when_it_is_sent_again() {
     assert_eq!(opened, 1);
 }
 
+/// Nobody could go on with it.
+#[tokio::test]
+async fn an_upload_without_a_key_that_breaks_off_is_over() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
+        .set("TIDEMARK_MEDIA__UPLOADS_PER_USER_MAX", "1")
+        .start()
+        .await;
+    let market = app.market().await;
+    break_off(&app, &market.seller, &noise(500, 500)).await;
+    eventually("the upload to be over", || async {
+        (app.database.count_of("media.upload_ended").await == 1).then_some(())
+    })
+    .await;
+    market.picture().await;
+}
+
 #[tokio::test]
 async fn nothing_is_uploaded_where_nothing_is_kept() {
     let app = App::builder()

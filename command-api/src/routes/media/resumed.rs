@@ -20,6 +20,7 @@ use tidemark_platform::http::tus::SpeaksTus;
 use tidemark_platform::http::{Json, Path, Problem, etag};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::openapi::responses;
+use tracing::Instrument;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
@@ -27,7 +28,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use self::headers::{Progressed, Stated, sent, stated};
-use super::uploads::{Arrived, PictureFile, store};
+use super::uploads::{Arrived, PictureFile, remove_if_over, store};
 use crate::app::{AcceptedBody, App, Location, answer_without_body};
 use crate::caller::{Caller, NoIdempotencyKey};
 use crate::error::Error;
@@ -233,7 +234,7 @@ async fn send(
         id,
         ContinueUpload { media_id },
     )?;
-    let mut accepted = app.executor.execute(submission).await?;
+    let accepted = app.executor.execute(submission).await?;
     let media = app.media.clone().ok_or_else(media::not_kept)?;
     tus?;
     let sent = sent(&headers)?;
@@ -244,29 +245,40 @@ async fn send(
     let length = upload.bytes.unsigned_abs();
     let receiving = media.receiving(caller.share())?;
     let progress = media.progress(media_id, length).await?;
-    if sent.offset != progress.offset {
+    if !progress.goes_on_at(sent.offset) || sent.offset > length {
         return Err(media::wrong_offset(progress.offset));
     }
     if sent.bytes.is_some_and(|bytes| bytes > length - sent.offset) {
         return Err(media::too_large(length - sent.offset));
     }
-    let offset = receiving
-        .resume(media_id, progress, length, body, sent.checksum)
-        .await?;
-    let mut progressed = Progressed {
+    let file = Arrived {
+        id: media_id,
+        purpose: upload.purpose,
+        picture_type: upload.picture_type,
+    };
+    // It goes on by itself if the client is gone, so that nothing is lost that has arrived.
+    let going_on = async move {
+        let from = (sent.offset, length);
+        let kept = receiving.resume(media_id, progress, from, body, sent.checksum);
+        match kept.await {
+            Ok(offset) if offset == length => {
+                let stored = store(&app, &media, caller, file).await?;
+                Ok((offset, Some(stored)))
+            }
+            kept => {
+                remove_if_over(&app, &media, media_id).await;
+                kept.map(|offset| (offset, None))
+            }
+        }
+    };
+    let kept = tokio::spawn(going_on.in_current_span()).await;
+    let (offset, stored) = kept.map_err(Problem::internal)??;
+    let progressed = Progressed {
         offset,
         length,
-        expires_at: Some(*upload.expires_at),
+        expires_at: stored.is_none().then_some(*upload.expires_at),
     };
-    if offset == length {
-        let file = Arrived {
-            id: media_id,
-            purpose: upload.purpose,
-            picture_type: upload.picture_type,
-        };
-        accepted = store(&app, &media, caller, file).await?;
-        progressed.expires_at = None;
-    }
+    let accepted = stored.unwrap_or(accepted);
     Ok((progressed, answer_without_body(&accepted)).into_response())
 }
 

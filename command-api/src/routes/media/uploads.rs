@@ -17,6 +17,7 @@ use tidemark_events::{Actor, MediaId};
 use tidemark_platform::http::{Problem, Query};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::openapi::responses;
+use tracing::Instrument;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoParams, IntoResponses, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
@@ -123,14 +124,25 @@ async fn upload(
             }
         }
     }
-    receiving.receive(id, bytes.unsigned_abs(), body).await?;
     let file = Arrived {
         id,
         purpose,
         picture_type,
     };
-    let stored = store(&app, &media, caller, file).await?;
-    Ok(created(&stored, LOCATION))
+    // It goes on by itself if the client is gone.
+    let storing = async move {
+        let received = receiving.receive(id, bytes.unsigned_abs(), body).await;
+        if let Err(problem) = received {
+            // Without a key nobody can go on with it.
+            if caller.idempotency_key.is_none() {
+                end(&app, &media, &caller, id, EndReason::Aborted).await?;
+            }
+            return Err(problem);
+        }
+        store(&app, &media, caller, file).await
+    };
+    let stored = tokio::spawn(storing.in_current_span()).await;
+    Ok(created(&stored.map_err(Problem::internal)??, LOCATION))
 }
 
 /// A file of which everything has arrived.
@@ -163,21 +175,54 @@ pub(super) async fn store(
             let mut submission = app.submission(&caller, StatusCode::CREATED, id.0, command)?;
             // The key must still be there when it is put on record that something is sealed with it.
             submission.subject_keys = owner.map(SubjectKeyUse::of).into_iter().collect();
-            let stored = app.executor.execute(submission).await?;
-            media.forget_upload(id).await;
-            Ok(stored)
+            let stored = app.executor.execute(submission).await;
+            forget(app, media, id, stored.is_ok()).await;
+            Ok(stored?)
         }
         Err(Unstored::Rejected(problem)) => {
-            let reason = EndReason::Rejected;
-            let command = EndUpload {
-                media_id: id,
-                reason,
-            };
-            app.change(&caller, id.0, command).await?;
-            media.forget_upload(id).await;
+            end(app, media, &caller, id, EndReason::Rejected).await?;
             Err(problem)
         }
         Err(Unstored::Failed(problem)) => Err(problem),
+    }
+}
+
+/// Ends an upload that comes to nothing.
+async fn end(
+    app: &App,
+    media: &Media,
+    caller: &Caller,
+    id: MediaId,
+    reason: EndReason,
+) -> Result<(), Problem> {
+    let command = EndUpload {
+        media_id: id,
+        reason,
+    };
+    let ended = app.change(caller, id.0, command).await;
+    forget(app, media, id, ended.is_ok()).await;
+    ended.map(drop)
+}
+
+/// Removes what is not needed any more of an upload that was put on record as complete or over, or else was over before.
+async fn forget(app: &App, media: &Media, id: MediaId, is_recorded: bool) {
+    if is_recorded {
+        media.forget_upload(id).await;
+    } else {
+        remove_if_over(app, media, id).await;
+    }
+}
+
+/// Removes what a request has kept of an upload that ended meanwhile. What is left over here is removed when the upload would have
+/// expired.
+pub(super) async fn remove_if_over(app: &App, media: &Media, id: MediaId) {
+    let loaded = app.executor.load_stream(id.0).await;
+    let is_over = loaded.is_ok_and(|it| match it.state::<MediaState>() {
+        MediaState::Uploading(_) | MediaState::Stored(_) => false,
+        MediaState::None | MediaState::Over { .. } | MediaState::Removed => true,
+    });
+    if is_over {
+        media.forget(id).await;
     }
 }
 
@@ -204,9 +249,11 @@ fn picture_type(headers: &HeaderMap) -> Result<Option<PictureType>, Problem> {
 /// How many bytes the file has.
 fn length(headers: &HeaderMap, bytes_max: i64) -> Result<i64, Problem> {
     let stated = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
-    match stated.and_then(|it| it.parse().ok()) {
+    match stated.and_then(|it| it.parse::<u64>().ok()) {
         None | Some(0) => Err(media::length_required()),
-        Some(bytes) if bytes > bytes_max => Err(media::too_large(bytes_max.unsigned_abs())),
-        Some(bytes) => Ok(bytes),
+        Some(bytes) => match i64::try_from(bytes) {
+            Ok(bytes) if bytes <= bytes_max => Ok(bytes),
+            Ok(_) | Err(_) => Err(media::too_large(bytes_max.unsigned_abs())),
+        },
     }
 }

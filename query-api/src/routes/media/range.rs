@@ -22,7 +22,8 @@ impl Asked {
     pub(super) fn of(headers: &HeaderMap, tag: &HeaderValue, bytes: u64) -> Self {
         // A client that may have the whole is told whether it has.
         let is_conditional = headers.contains_key(IF_NONE_MATCH);
-        let is_other = only(headers, &IF_RANGE).is_some_and(|it| it.as_bytes() != tag.as_bytes());
+        let mut if_range = headers.get_all(IF_RANGE).iter();
+        let is_other = if_range.any(|it| it.as_bytes() != tag.as_bytes());
         let range = only(headers, &RANGE).and_then(|it| it.to_str().ok());
         match range.filter(|_| !is_conditional && !is_other) {
             Some(range) => parse(range, bytes).unwrap_or(Self::All),
