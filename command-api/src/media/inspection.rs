@@ -103,7 +103,7 @@ pub(super) fn inspect(
         let picture = decode(file, picture_type, size)?;
         write_all(&picture, picture_type)
     });
-    inspecting.unwrap_or_else(|_| Err(Error::Broken))
+    inspecting.unwrap_or(Err(Error::Broken))
 }
 
 /// The type of a file, by how it begins.
