@@ -1,5 +1,6 @@
 //! What mails carry that comes back to Tidemark, so that it says whom it is about without being asked. A part of each is a MAC
-//! under the lookup key, so that nobody else can make one. None of them ever expires, because mails are kept.
+//! under the lookup key, so that nobody else can make one. None of them says a time: links in mails that are kept stay good for
+//! ever, and how long after a mail a report about it counts is decided where it is put on record.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
-use tidemark_domain::media::media::CompleteUpload;
+use tidemark_domain::media::media::{CompleteUpload, Media as MediaState};
 use tidemark_event_store::SubjectKey;
 use tidemark_events::media::media::{PictureType, StoredVariant};
 use tidemark_events::{MediaId, Stored};
@@ -72,19 +72,17 @@ impl Media {
         })
     }
 
-    /// Removes what has arrived of an upload that is over. What is left over here is removed when the upload would have expired.
-    pub async fn forget_upload(&self, id: MediaId) {
-        if let Err(error) = self.store.remove_upload(id.0).await {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "parts of an upload stay for now"
-            );
-        }
-    }
-
-    /// Removes everything of an upload that ended before it was stored.
-    pub async fn forget(&self, id: MediaId) {
-        if let Err(error) = self.store.remove_media(id.0).await {
+    /// Removes what is not needed of an upload in this state: its parts once it is stored, and everything if it came to nothing.
+    /// What is left over here is removed when the upload would have expired.
+    pub async fn clean_up(&self, id: MediaId, state: &MediaState) {
+        let removed = match state {
+            MediaState::Uploading(_) => return,
+            MediaState::Stored(_) => self.store.remove_upload(id.0).await,
+            MediaState::None | MediaState::Over { .. } | MediaState::Removed => {
+                self.store.remove_media(id.0).await
+            }
+        };
+        if let Err(error) = removed {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "bytes of an upload stay for now"

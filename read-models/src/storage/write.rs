@@ -198,7 +198,7 @@ async fn advance_checkpoints(
     if advanced.len() == batches.len() {
         return Ok(advanced.first().map_or(0, |it| it.timeline));
     }
-    let is_fenced = |(storage, _): &&ShardBatch| {
+    let is_fenced = |(storage, _): &ShardBatch| {
         !advanced.iter().any(|it| {
             it.read_model == storage.read_model
                 && it.generation == storage.generation.number
@@ -206,7 +206,7 @@ async fn advance_checkpoints(
         })
     };
     // If none is found, two of the batches are of the same shard.
-    let at_fault = batches.iter().position(|batch| is_fenced(&batch));
+    let at_fault = batches.iter().position(is_fenced);
     let (storage, batch) = &batches[at_fault.unwrap_or_default()];
     Err(NotWritten {
         at_fault,

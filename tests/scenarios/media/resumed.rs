@@ -11,8 +11,12 @@ use sha2::{Digest, Sha256};
 use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::{noise, picture};
 use tidemark_tests::{App, Client, ObjectStore, eventually};
+use tokio::task::JoinHandle;
 
 use super::uploads::{files, parts};
+
+/// Where the bytes of a request come from.
+type Sender = mpsc::Sender<std::io::Result<Vec<u8>>>;
 
 /// The metadata of a picture of a product.
 pub(super) fn metadata(file_type: &str) -> String {
@@ -100,6 +104,23 @@ async fn a_picture_is_sent_in_pieces_and_stored_with_the_last() {
     assert_eq!(app.database.count_of("media.stored").await, 1);
 }
 
+/// Begins to send bytes, of which a part is kept. Returns the request, and where the rest goes.
+async fn send_beginning(
+    app: &App,
+    request: RequestBuilder,
+    bytes: &[u8],
+) -> (JoinHandle<reqwest::Result<reqwest::Response>>, Sender) {
+    let (mut sender, body) = mpsc::channel(1);
+    let request = request.body(reqwest::Body::wrap_stream(body));
+    let sent = tokio::spawn(request.send());
+    sender.send(Ok(bytes.to_vec())).await.unwrap();
+    eventually("a part to be kept", || async {
+        (files(app) > 0).then_some(())
+    })
+    .await;
+    (sent, sender)
+}
+
 #[tokio::test]
 async fn what_has_arrived_is_kept_when_the_connection_breaks() {
     let app = App::builder()
@@ -110,14 +131,7 @@ async fn what_has_arrived_is_kept_when_the_connection_breaks() {
     let seller = &market.seller;
     let file = noise(300, 300);
     let path = open(seller, file.len()).await;
-    let (mut sender, body) = mpsc::channel::<std::io::Result<Vec<u8>>>(1);
-    let request = sending(seller, &path, 0).body(reqwest::Body::wrap_stream(body));
-    let sent = tokio::spawn(request.send());
-    sender.send(Ok(file[..70_000].to_vec())).await.unwrap();
-    eventually("a part to be kept", || async {
-        (files(&app) > 0).then_some(())
-    })
-    .await;
+    let (sent, sender) = send_beginning(&app, sending(seller, &path, 0), &file[..70_000]).await;
     sent.abort();
     drop(sender);
     // More than the part that was complete.
@@ -191,6 +205,25 @@ async fn two_requests_never_send_the_same_bytes() {
         "{answers:?}"
     );
     send(seller, &path, arrived, &file[arrived..]).await.ok();
+}
+
+#[tokio::test]
+async fn what_arrives_after_another_request_has_completed_the_upload_is_removed() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
+        .start()
+        .await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let file = noise(300, 300);
+    let path = open(seller, file.len()).await;
+    let (sent, sender) = send_beginning(&app, sending(seller, &path, 0), &file[..70_000]).await;
+    let kept = offset(seller, &path).await;
+    send(seller, &path, kept, &file[kept..]).await.ok();
+    drop(sender);
+    sent.await.unwrap().unwrap();
+    assert_eq!(parts(&app), 0);
+    assert_eq!(app.database.count_of("media.stored").await, 1);
 }
 
 #[tokio::test]
@@ -333,14 +366,7 @@ async fn what_arrives_after_an_upload_was_given_up_is_removed() {
     let seller = &market.seller;
     let file = noise(300, 300);
     let path = open(seller, file.len()).await;
-    let (mut sender, body) = mpsc::channel::<std::io::Result<Vec<u8>>>(1);
-    let request = sending(seller, &path, 0).body(reqwest::Body::wrap_stream(body));
-    let sent = tokio::spawn(request.send());
-    sender.send(Ok(file[..70_000].to_vec())).await.unwrap();
-    eventually("a part to be kept", || async {
-        (files(&app) > 0).then_some(())
-    })
-    .await;
+    let (sent, mut sender) = send_beginning(&app, sending(seller, &path, 0), &file[..70_000]).await;
     let request = seller.command(Method::DELETE, &path);
     let given_up = Answer::to(request.header("tus-resumable", "1.0.0"));
     given_up.await.ok();

@@ -28,7 +28,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use self::headers::{Progressed, Stated, sent, stated};
-use super::uploads::{Arrived, PictureFile, remove_if_over, store};
+use super::uploads::{Arrived, PictureFile, clean_up, store};
 use crate::app::{AcceptedBody, App, Location, answer_without_body};
 use crate::caller::{Caller, NoIdempotencyKey};
 use crate::error::Error;
@@ -266,7 +266,7 @@ async fn send(
                 Ok((offset, Some(stored)))
             }
             kept => {
-                remove_if_over(&app, &media, media_id).await;
+                clean_up(&app, &media, media_id).await;
                 kept.map(|offset| (offset, None))
             }
         }
@@ -318,6 +318,6 @@ async fn abort(
     };
     let submission = app.submission(&caller, StatusCode::NO_CONTENT, id, command)?;
     let accepted = app.executor.execute(submission).await?;
-    media.forget_upload(MediaId(id)).await;
+    clean_up(&app, &media, MediaId(id)).await;
     Ok(answer_without_body(&accepted))
 }

@@ -176,7 +176,7 @@ pub(super) async fn store(
             // The key must still be there when it is put on record that something is sealed with it.
             submission.subject_keys = owner.map(SubjectKeyUse::of).into_iter().collect();
             let stored = app.executor.execute(submission).await;
-            forget(app, media, id, stored.is_ok()).await;
+            clean_up(app, media, id).await;
             Ok(stored?)
         }
         Err(Unstored::Rejected(problem)) => {
@@ -200,29 +200,14 @@ async fn end(
         reason,
     };
     let ended = app.change(caller, id.0, command).await;
-    forget(app, media, id, ended.is_ok()).await;
+    clean_up(app, media, id).await;
     ended.map(drop)
 }
 
-/// Removes what is not needed any more of an upload that was put on record as complete or over, or else was over before.
-async fn forget(app: &App, media: &Media, id: MediaId, is_recorded: bool) {
-    if is_recorded {
-        media.forget_upload(id).await;
-    } else {
-        remove_if_over(app, media, id).await;
-    }
-}
-
-/// Removes what a request has kept of an upload that ended meanwhile. What is left over here is removed when the upload would have
-/// expired.
-pub(super) async fn remove_if_over(app: &App, media: &Media, id: MediaId) {
-    let loaded = app.executor.load_stream(id.0).await;
-    let is_over = loaded.is_ok_and(|it| match it.state::<MediaState>() {
-        MediaState::Uploading(_) | MediaState::Stored(_) => false,
-        MediaState::None | MediaState::Over { .. } | MediaState::Removed => true,
-    });
-    if is_over {
-        media.forget(id).await;
+/// Removes what is not needed of an upload, which another request may have ended meanwhile.
+pub(super) async fn clean_up(app: &App, media: &Media, id: MediaId) {
+    if let Ok(loaded) = app.executor.load_stream(id.0).await {
+        media.clean_up(id, loaded.state::<MediaState>()).await;
     }
 }
 
