@@ -23,8 +23,8 @@ const RATE: f64 = 3_000.0;
 const BELOW_SATURATION: f64 = 0.8;
 /// The rate at which visibility is measured, in commands per second.
 const VISIBILITY_RATE: f64 = 1_000.0;
-/// How often each read model is there again where many are followed.
-const COPIES: u32 = 4;
+/// How many read models, copies included, are followed where there are many.
+const MANY_READ_MODELS: i64 = 30;
 
 /// Measures commands per second, their latencies, and how far read models are behind meanwhile.
 pub(crate) async fn measure_commands(
@@ -116,8 +116,8 @@ async fn wait_for_read_models(deployment: &Deployment, market: &Market) {
     LagWatch::start(deployment, &market.head).await.end().await;
 }
 
-/// Measures how long a command takes until a query shows it, also with so many read models more that each is there
-/// [`COPIES`] times again.
+/// Measures how long a command takes until a query shows it, also with copies of read models, so that there are
+/// [`MANY_READ_MODELS`].
 pub(crate) async fn measure_visibility(
     (deployment, market): (&Deployment, &Market),
     duration: Duration,
@@ -131,13 +131,13 @@ pub(crate) async fn measure_visibility(
         .await
         .unwrap();
     let mut alone = None;
-    for copies in [0, COPIES] {
+    for read_models in [read_models, MANY_READ_MODELS] {
         progress.step("commands until a query shows them");
-        copy_read_models(pool, copies).await;
+        copy_read_models(pool, read_models).await;
         let before = transactions(pool).await;
         let measured = at_rate(&mut bidders, VISIBILITY_RATE, duration).await;
         let transactions = transactions(pool).await - before;
-        let of = format!("{} read models", read_models * (1 + i64::from(copies)));
+        let of = format!("{read_models} read models");
         let name = format!(
             "commands with a query that shows each, arriving at {VISIBILITY_RATE:.0}/s, {of}"
         );
