@@ -13,7 +13,7 @@ const CHECKSUM_MISMATCH: u16 = 460;
 const NOT_KEPT_RETRY_AFTER_S: u64 = 3_600;
 
 /// The problems of a route that receives files.
-pub(crate) fn problems() -> [Problem; 7] {
+pub(crate) fn problems() -> [Problem; 8] {
     [
         not_kept(),
         length_required(),
@@ -22,6 +22,7 @@ pub(crate) fn problems() -> [Problem; 7] {
         rejected("the picture is broken, or of a kind that cannot be read"),
         of_store(&Error::Full),
         unavailable(),
+        overloaded(),
     ]
 }
 
@@ -140,5 +141,14 @@ pub(crate) fn unavailable() -> Problem {
     Problem::unavailable("media_store_unavailable", detail, RETRY_AFTER_S).explained(
         "The store of media does not answer, or not as it should.",
         "Send the request again after `Retry-After`, with the same Idempotency-Key.",
+    )
+}
+
+/// The problem with a machine that has too much to do to look at a picture in time.
+pub(super) fn overloaded() -> Problem {
+    let detail = "The picture could not be looked at in time.";
+    Problem::unavailable("media_inspection_overloaded", detail, RETRY_AFTER_S).explained(
+        "The server had too much to do to look at the picture in time.",
+        "Send the request again after `Retry-After`, with the same Idempotency-Key; of an upload that goes on, the last bytes.",
     )
 }

@@ -11,7 +11,7 @@ use tidemark_events::{MediaId, Stored};
 use tidemark_platform::http::Problem;
 
 use super::inspection::{Size, Written, inspect};
-use super::problems::{of_store, rejected};
+use super::problems::{of_store, overloaded, rejected};
 use super::{Media, periods};
 use crate::admission::Share;
 
@@ -51,10 +51,8 @@ impl Media {
                 inspected.map_err(|error| Unstored::Rejected(rejected(&error.to_string())))?
             }
             Ok(Err(panic)) => return Err(Unstored::Failed(Problem::internal(panic))),
-            Err(_) => {
-                let problem = rejected("it takes too long to look at the picture");
-                return Err(Unstored::Rejected(problem));
-            }
+            // A picture has few enough pixels, so it is the machine that is too slow.
+            Err(_) => return Err(Unstored::Failed(overloaded())),
         };
         let mut variants = Vec::new();
         for written in inspected {

@@ -1,7 +1,7 @@
 //! Stores: a bucket does what a folder does, and a store that does not answer harms nothing else.
 
 use image::ImageFormat;
-use tidemark_tests::pictures::picture;
+use tidemark_tests::pictures::{noise, picture};
 use tidemark_tests::{App, ObjectStore, eventually};
 
 #[tokio::test]
@@ -53,4 +53,20 @@ async fn while_the_store_is_down_uploads_are_refused_and_other_commands_go_on() 
     market.draft().await;
     store.refuse(|_| false);
     seller.upload("image/png", file).await.ok();
+}
+
+#[tokio::test]
+async fn a_picture_that_a_busy_machine_could_not_look_at_in_time_may_be_sent_again() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__INSPECTION_MS", "1")
+        .start()
+        .await;
+    let market = app.market().await;
+    let seller = market.seller.with_key("a-picture-on-a-busy-machine");
+    for _ in 0..2 {
+        let refused = seller.upload("image/png", noise(900, 900)).await;
+        refused.problem(503, "media_inspection_overloaded");
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+    assert_eq!(app.database.count_of("media.upload_ended").await, 0);
 }
