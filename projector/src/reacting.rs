@@ -3,6 +3,7 @@
 
 pub(crate) mod effects;
 pub(crate) mod given_up;
+pub(crate) mod presence;
 pub(crate) mod reactor;
 pub(crate) mod registration;
 pub(crate) mod sender;

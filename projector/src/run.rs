@@ -35,6 +35,7 @@ use crate::projecting::joint_writer::JointWriter;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
 use crate::reacting::effects::Effects;
+use crate::reacting::presence::{Presence, Present};
 use crate::reacting::sender::Sender;
 use crate::reacting::{registration, waking};
 use crate::rebuilding::controller::Controller;
@@ -77,7 +78,14 @@ async fn serve(
         config.projection.ring_bytes_max,
     ));
     let actions_stored = watch::Sender::default();
-    let senders = senders(config, roles, &prompt_pool, &actions_stored)?;
+    let (presence, present) = Presence::new(
+        PgPool::clone(&prompt_pool),
+        new_id(),
+        Duration::from_millis(config.reactor.gone_after_ms),
+        actions_stored.clone(),
+    );
+    let senders = senders(config, roles, &prompt_pool, (&actions_stored, &present))?;
+    let _presence = AbortOnDropHandle::new(tokio::spawn(presence.run()));
     let _waking = AbortOnDropHandle::new(tokio::spawn(wake(
         config,
         roles,
@@ -224,9 +232,9 @@ fn senders(
     config: &Config,
     roles: &[Role],
     pool: &TimedPool,
-    stored: &watch::Sender<()>,
+    (stored, present): (&watch::Sender<()>, &Present),
 ) -> Result<Vec<Sender>, Error> {
-    let sender = Sender::new(config, pool.clone(), stored.clone())?;
+    let sender = Sender::new(config, pool.clone(), stored.clone(), present.clone())?;
     let mut senders = Vec::new();
     if roles.contains(&Role::Effects) {
         let effects = effects(config, pool)?.into_iter();

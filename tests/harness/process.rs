@@ -207,11 +207,16 @@ impl Process {
 
     /// Asks it to end (SIGTERM), and waits until it has ended.
     pub async fn terminate(self) -> ExitStatus {
+        self.signal("TERM").await;
+        self.ended().await
+    }
+
+    /// Sends it the signal of this name, such as `STOP`.
+    pub async fn signal(&self, name: &str) {
         let kill = Command::new("sh")
-            .args(["-c", r#"kill -s TERM "$0""#, &self.pid().to_string()])
+            .args(["-c", r#"kill -s "$0" "$1""#, name, &self.pid().to_string()])
             .status();
         assert!(kill.await.unwrap().success());
-        self.ended().await
     }
 
     /// Waits until it has ended.

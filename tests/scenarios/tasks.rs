@@ -4,6 +4,7 @@ mod calls;
 mod receiver;
 mod routes;
 mod schedules;
+mod takeover;
 
 pub(crate) use receiver::cancelled_run;
 pub(crate) use routes::routes;

@@ -30,6 +30,8 @@ pub struct Reactor {
     pub effect_timeout_ms: u64,
     #[garde(custom(longer_than("reactor.effect_timeout_ms", self.effect_timeout_ms)))]
     pub effect_lease_ms: u64,
+    #[garde(range(min = 500, max = 60_000))]
+    pub gone_after_ms: u64,
     #[garde(custom(positive), custom(at_most("reactor.effects_in_flight_max", self.effects_in_flight_max)))]
     pub destination_in_flight_max: usize,
     #[garde(custom(positive))]

@@ -58,13 +58,14 @@ impl Work {
 }
 
 /// Takes at most `limit` actions that are due: effects with a name, or with none everything else; of each destination at most
-/// so many as it has room for, or else `each_max`. Nobody else can take them while the lease lasts.
+/// so many as it has room for, or else `each_max`. Nobody else can take them while the lease lasts and `sender` lives.
 pub(super) async fn take(
     pool: &PgPool,
     effect: Option<&str>,
     (limit, each_max): (usize, usize),
     room: &Room,
     lease: Duration,
+    sender: Uuid,
 ) -> sqlx::Result<Vec<Attempt>> {
     let taken = sqlx::query!(
         r#"
@@ -87,7 +88,8 @@ pub(super) async fn take(
         )
         update reactor_actions action
            set attempts = action.attempts + 1,
-               next_attempt_at = clock_timestamp() + make_interval(secs => $2)
+               next_attempt_at = clock_timestamp() + make_interval(secs => $2),
+               taken_by = $7
           from due
          where action.reactor = due.reactor
            and action.position = due.position
@@ -111,6 +113,7 @@ pub(super) async fn take(
         &room.destinations,
         &room.calls,
         i64::try_from(each_max).unwrap_or(i64::MAX),
+        sender,
     )
     .fetch_all(pool)
     .await?;
@@ -200,6 +203,7 @@ pub(super) async fn end(pool: &PgPool, attempt: &Attempt, outcome: &str) -> sqlx
         r#"
         update reactor_actions
            set done_at = clock_timestamp(),
+               taken_by = null,
                outcome = $5
          where reactor = $1
            and position = $2
@@ -230,6 +234,7 @@ pub(super) async fn put_off(
         r#"
         update reactor_actions
            set next_attempt_at = greatest($5, clock_timestamp() + make_interval(secs => $6)),
+               taken_by = null,
                outcome = $7
          where reactor = $1
            and position = $2
@@ -264,6 +269,7 @@ pub(super) async fn back_off(
         update reactor_actions
            set next_attempt_at = clock_timestamp() + make_interval(
                    secs => least($6, $5 * 2 ^ least(attempts - 1, 30)) * (0.5 + random() / 2)),
+               taken_by = null,
                outcome = $7
          where reactor = $1
            and position = $2

@@ -1,5 +1,5 @@
 //! Does what is due: posts commands to the command API, or performs the effects of one kind. An action is taken by one
-//! sender at a time, and each kind has a sender of its own, so that none holds up another.
+//! sender at a time, as long as its process lives, and each kind has a sender of its own, so that none holds up another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use super::attempts::{Attempt, Work};
 use super::command_client::CommandClient;
 use super::destinations::{Call, Destinations, Limits};
 use super::effects::{AnyEffect, Outcome};
+use super::presence::Present;
 use super::{attempts, unanswered};
 use crate::error::{Error, with_causes};
 
@@ -34,6 +35,8 @@ pub(crate) struct Sender {
     effect: Option<Arc<dyn AnyEffect>>,
     destinations: Destinations,
     settings: config::Reactor,
+    /// Whether others see that this process lives.
+    present: Present,
     /// Changed by the reactors of this process when they have stored actions.
     stored: watch::Sender<()>,
 }
@@ -47,6 +50,7 @@ impl Sender {
         config: &Config,
         pool: TimedPool,
         stored: watch::Sender<()>,
+        present: Present,
     ) -> Result<Self, Error> {
         let settings = config.reactor.clone();
         let limits = Limits {
@@ -59,6 +63,7 @@ impl Sender {
             effect: None,
             destinations: Destinations::new("", limits),
             settings,
+            present,
             stored,
         })
     }
@@ -80,6 +85,9 @@ impl Sender {
         let mut idle = Backoff::new(poll, poll_max);
         let mut stored = self.stored.subscribe();
         while !stop.is_cancelled() {
+            if stop.run_until_cancelled(self.present.seen()).await.is_none() {
+                break;
+            }
             let free = self.in_flight_max().saturating_sub(in_flight.len());
             let pause = match self.start(&mut in_flight, free).await {
                 Ok(Some(wait)) => wait.clamp(PAUSE_MIN, idle.take()),
@@ -121,7 +129,7 @@ impl Sender {
             return Ok(next_due.into_iter().chain(more_in).min());
         }
         let most = (free, self.destinations.in_flight_max());
-        let taken = attempts::take(&self.pool, effect, most, &room, self.lease());
+        let taken = attempts::take(&self.pool, effect, most, &room, self.lease(), self.present.id);
         for attempt in self.pool.with_timeout(taken).await? {
             let sender = self.clone();
             let call = self.destinations.call(attempt.destination.clone());
@@ -176,14 +184,23 @@ impl Sender {
         }
     }
 
-    /// Performs an effect, and posts the command that records what came of it. The destination's call is over before that.
+    /// Performs an effect, and posts the command that records what came of it. The destination's call is over before that. It
+    /// is broken off when others may take this process for dead, so that they do not make the same call beside it.
     async fn perform(&self, attempt: &Attempt, body: &Value, call: Call) -> Verdict {
         let Some(effect) = &self.effect else {
             return Verdict::Inconclusive("this sender posts commands only".to_owned());
         };
         let time_limit = Duration::from_millis(self.settings.effect_timeout_ms);
         let performing = effect.perform(body.clone(), attempt.number);
-        let performed = match timeout(time_limit, performing).await {
+        let performed = tokio::select! {
+            biased;
+            () = self.present.unseen() => {
+                let reason = "others may take this process for dead";
+                return Verdict::Inconclusive(reason.to_owned());
+            }
+            performed = timeout(time_limit, performing) => performed,
+        };
+        let performed = match performed {
             Err(_) => {
                 call.tell(false);
                 return Verdict::Inconclusive(format!("it takes longer than {time_limit:?}"));

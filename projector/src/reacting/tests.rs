@@ -5,12 +5,14 @@ mod checkpoints;
 mod destinations;
 mod effects;
 mod names;
+mod presence;
 mod repeated;
 mod sending;
 mod unanswered;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
@@ -22,10 +24,12 @@ use tidemark_domain::market::processes::auction_timer;
 use tidemark_domain::{Action, ProcessManager, What};
 use tidemark_events::market::auction;
 use tidemark_events::{Event, Moment, Recorded, samples};
+use tidemark_platform::ids::new_id;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::presence::{Presence, Present};
 use super::reactor::Reactor;
 use super::registration::register;
 use super::sender::Sender;
@@ -41,6 +45,9 @@ struct Received {
     headers: HeaderMap,
     body: String,
 }
+
+/// How long a process must be missed before another one does what it had taken.
+const GONE_AFTER: Duration = Duration::from_millis(500);
 
 type Answers = VecDeque<(u16, String)>;
 
@@ -115,13 +122,27 @@ async fn react(database: &Database, from: i64, events: Vec<Recorded>) -> i64 {
     applied.unwrap().point.position
 }
 
+/// The presence of a process that lives as long as the test.
+fn present(database: &Database) -> Present {
+    let (presence, present) = presence(database);
+    tokio::spawn(presence.run());
+    present
+}
+
+/// The presence of a process that nothing shows yet.
+fn presence(database: &Database) -> (Presence, Present) {
+    let pool = PgPool::clone(&database.pool);
+    Presence::new(pool, new_id(), GONE_AFTER, watch::Sender::default())
+}
+
 fn sender(database: &Database, url: &str) -> Sender {
     let config = database.config(&[
         ("TIDEMARK_COMMAND_API__URL", url),
         ("TIDEMARK_REACTOR__RETRY_MIN_MS", "10"),
         ("TIDEMARK_REACTOR__RETRY_MAX_MS", "20"),
     ]);
-    Sender::new(&config, database.pool.clone(), watch::Sender::default()).unwrap()
+    let stored = watch::Sender::default();
+    Sender::new(&config, database.pool.clone(), stored, present(database)).unwrap()
 }
 
 /// The targets of the actions that have ended, with the number of attempts and the outcome.

@@ -31,18 +31,33 @@ pub(super) struct Call {
 pub(super) struct Receiver {
     pub(super) port: u16,
     received: Arc<Mutex<Vec<Call>>>,
+    broken_off: Arc<Mutex<Vec<Instant>>>,
+}
+
+/// A call that is not answered.
+struct Unanswered(Arc<Mutex<Vec<Instant>>>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push(Instant::now());
+    }
 }
 
 impl Receiver {
     pub(super) async fn start() -> Self {
         let received = Arc::<Mutex<Vec<Call>>>::default();
+        let broken_off = Arc::<Mutex<Vec<Instant>>>::default();
         let router = Router::new()
             .route("/{how}", any(answer))
-            .with_state(Arc::clone(&received));
+            .with_state((Arc::clone(&received), Arc::clone(&broken_off)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { port, received }
+        Self {
+            port,
+            received,
+            broken_off,
+        }
     }
 
     /// The URL at which it answers like this.
@@ -52,6 +67,11 @@ impl Receiver {
 
     pub(super) fn received(&self) -> Vec<Call> {
         self.received.lock().unwrap().clone()
+    }
+
+    /// When calls that were not answered were broken off.
+    pub(super) fn broken_off(&self) -> Vec<Instant> {
+        self.broken_off.lock().unwrap().clone()
     }
 
     /// Waits for so many calls.
@@ -65,7 +85,7 @@ impl Receiver {
 }
 
 async fn answer(
-    State(received): State<Arc<Mutex<Vec<Call>>>>,
+    State((received, broken_off)): State<(Arc<Mutex<Vec<Call>>>, Arc<Mutex<Vec<Instant>>>)>,
     Path(how): Path<String>,
     method: Method,
     headers: HeaderMap,
@@ -96,7 +116,10 @@ async fn answer(
         "no-content" => StatusCode::NO_CONTENT.into_response(),
         "drips" => Body::from_stream(stream::unfold((), drip)).into_response(),
         "redirects" => (StatusCode::FOUND, [("location", "/well")]).into_response(),
-        "silent" => std::future::pending().await,
+        "silent" => {
+            let _unanswered = Unanswered(broken_off);
+            std::future::pending().await
+        }
         "long" => "a".repeat(10 * 1_024 * 1_024).into_response(),
         "slow" => {
             tokio::time::sleep(Duration::from_millis(300)).await;

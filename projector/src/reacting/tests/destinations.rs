@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -97,7 +96,8 @@ async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_a
         ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
     ]);
     let (begun, mut calls) = mpsc::unbounded_channel();
-    let sender = Sender::new(&config, database.pool.clone(), watch::Sender::default()).unwrap();
+    let (pool, stored) = (database.pool.clone(), watch::Sender::default());
+    let sender = Sender::new(&config, pool, stored, present(&database)).unwrap();
     let sending = sender.performing(Arc::new(CallHost(begun)));
     let sending = tokio::spawn(sending.run(CancellationToken::new()));
     for _ in 0..CALLS {

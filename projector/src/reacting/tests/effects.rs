@@ -1,7 +1,5 @@
 //! Effects, performed against a command API that gives prepared answers.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
@@ -155,7 +153,8 @@ async fn what_is_stored_wakes_the_senders_of_all_kinds() {
         ("TIDEMARK_REACTOR__POLL_MS", "600000"),
         ("TIDEMARK_REACTOR__POLL_MAX_MS", "600000"),
     ]);
-    let commands = Sender::new(&config, database.pool.clone(), stored.clone()).unwrap();
+    let (pool, present) = (database.pool.clone(), present(&database));
+    let commands = Sender::new(&config, pool, stored.clone(), present).unwrap();
     let effects = commands
         .clone()
         .performing(Arc::new(Ring { attempts, fails: 0 }));
