@@ -3,6 +3,7 @@
 mod next_attempt;
 
 use chrono::TimeDelta;
+use next_attempt::NextAttempt;
 use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task;
 use tidemark_events::tasks::task::{PauseReason, RunResult, Trigger};
@@ -168,11 +169,11 @@ impl Command for RecordAttempt {
             return Err(Error::Recorded.into());
         }
         let task = find(view, run.task_id)?;
-        let next_at = self.next_at(view.now(), task, run);
-        let mut writes = vec![self.attempted(task, next_at)];
+        let next = self.next(view.now(), task, run);
+        let mut writes = vec![self.attempted(task, next)];
         if self.outcome == Outcome::Delivered {
             writes.extend(self.succeeded(task));
-        } else if next_at.is_none() {
+        } else if next.is_none() {
             writes.extend(self.failed(task, view.now()));
         }
         Ok(writes)
@@ -180,7 +181,7 @@ impl Command for RecordAttempt {
 }
 
 impl RecordAttempt {
-    fn attempted(&self, task: &Terms, next_at: Option<Timestamp>) -> Write {
+    fn attempted(&self, task: &Terms, next: Option<NextAttempt>) -> Write {
         let attempted = Event::Attempted {
             task_run_id: self.run_id,
             task_id: task.id,
@@ -190,7 +191,8 @@ impl RecordAttempt {
             status: self.status,
             ms: self.ms,
             answer: self.answer.clone(),
-            next_at: next_at.map(|at| Moment::nearest(at).into()),
+            next_at: next.map(|next| Moment::nearest(next.at).into()),
+            next_limit: next.and_then(|next| next.limit),
             host: task.host.clone(),
         };
         Write::event(self.run_id.0, attempted)
@@ -222,7 +224,8 @@ impl RecordAttempt {
             | Outcome::Refused
             | Outcome::TimedOut
             | Outcome::Unreachable
-            | Outcome::AddressForbidden => {
+            | Outcome::AddressForbidden
+            | Outcome::TooLate => {
                 (now - *since >= FAILING_MAX).then_some(PauseReason::Failing)
             }
         };

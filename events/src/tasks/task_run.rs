@@ -30,9 +30,22 @@ pub enum Outcome {
     AddressForbidden,
     /// The owner was erased, so that nobody knows any more what is called.
     OwnerErased,
+    /// The time was over until which the call might have taken, so nothing was sent.
+    TooLate,
 }
 
 impl EventField for Outcome {}
+
+event_field! {
+    /// How long the next call of a run may take, so that it leaves the next slot alone.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct CallLimit {
+        /// For so many milliseconds after it has begun.
+        pub max_ms: u32,
+        /// Until then, whenever it begins.
+        pub until: Stored<Moment>,
+    }
+}
 
 events! {
     /// The events of a run.
@@ -74,6 +87,8 @@ events! {
             answer: Option<Sealed>,
             /// When the next attempt is made; none if none is.
             next_at: Option<Stored<Moment>>,
+            /// How long it may take; none if as long as any call.
+            next_limit: Option<CallLimit>,
             /// The host that was called.
             host: Stored<Host>,
         },
@@ -134,6 +149,10 @@ pub(crate) fn samples() -> Vec<Event> {
             ms: 12,
             answer: Some(sealed("YW5zd2Vy")),
             next_at: Some(moment(65).into()),
+            next_limit: Some(CallLimit {
+                max_ms: 55_000,
+                until: moment(130).into(),
+            }),
             host: stored("hooks.example"),
         },
         Event::Succeeded {

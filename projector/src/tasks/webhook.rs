@@ -75,7 +75,7 @@ impl Attempt {
     /// Whether the server has answered, and not that it or one behind it has too much to do; none if it was not called.
     const fn has_answered(&self) -> Option<bool> {
         match self.outcome {
-            Outcome::AddressForbidden | Outcome::OwnerErased => None,
+            Outcome::AddressForbidden | Outcome::OwnerErased | Outcome::TooLate => None,
             Outcome::TimedOut | Outcome::Unreachable => Some(false),
             Outcome::Delivered | Outcome::Refused | Outcome::Gone => {
                 Some(!matches!(self.status, Some(429 | 502 | 504)))
@@ -157,9 +157,13 @@ impl CallUrl {
         };
         let request: Request = serde_json::from_str(&request).map_err(|it| it.to_string())?;
         let now = self.log.now().await.map_err(|it| with_causes(&it))?;
-        let attempt = self
-            .send(call, defined.method, request, &secret, now)
-            .await?;
+        let attempt = match self.time_limit(call, now) {
+            None => Attempt::without_answer(Outcome::TooLate),
+            Some(time_limit) => {
+                let sending = self.send(call, defined.method, request, &secret, now, time_limit);
+                sending.await?
+            }
+        };
         let answer = self.sealed_answer(&defined, &attempt).await?;
         Ok(Some((attempt, answer)))
     }
@@ -211,6 +215,16 @@ impl CallUrl {
         unsealed.map_err(|error| with_causes(&error))
     }
 
+    /// How long the call may take from now on; none if it comes too late.
+    fn time_limit(&self, call: &Call, now: Timestamp) -> Option<Duration> {
+        let most = Duration::from_millis(self.settings.call_timeout_ms);
+        let Some(limit) = call.limit else {
+            return Some(most);
+        };
+        let left = (*limit.until - now).to_std().ok()?;
+        Some(left.min(Duration::from_millis(limit.max_ms.into())).min(most))
+    }
+
     async fn send(
         &self,
         call: &Call,
@@ -218,6 +232,7 @@ impl CallUrl {
         request: Request,
         secret: &str,
         now: Timestamp,
+        time_limit: Duration,
     ) -> Result<Attempt, String> {
         // The client asks no resolver about addresses, and settings may have changed since the task was defined.
         let hosts = Hosts {
@@ -238,6 +253,7 @@ impl CallUrl {
         let second = now.timestamp();
         let signature = sign(secret, &id, second, &body).ok_or("the secret is none")?;
         let mut sending = self.client.request(method, destination.url);
+        sending = sending.timeout(time_limit);
         for (name, value) in request.headers {
             sending = sending.header(name, value);
         }

@@ -116,7 +116,8 @@ async fn answer(
         "no-content" => StatusCode::NO_CONTENT.into_response(),
         "drips" => Body::from_stream(stream::unfold((), drip)).into_response(),
         "redirects" => (StatusCode::FOUND, [("location", "/well")]).into_response(),
-        "silent" => {
+        "silent-later" if earlier < 1 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        "silent" | "silent-later" => {
             let _unanswered = Unanswered(broken_off);
             std::future::pending().await
         }

@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use serde_json::json;
 use tidemark_tests::eventually;
 
-use super::receiver::{Receiver, application, define, ready, run};
+use super::receiver::{
+    Receiver, application, application_with, define, outcomes, over, ready, run,
+};
 
 const EACH_SECOND: &str = "* * * * * *";
 
@@ -79,6 +81,27 @@ async fn a_slot_that_comes_while_a_run_goes_on_is_skipped_and_says_so() {
         (answer.body["last_skipped"]["reason"] == "overlap").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_made_again_is_broken_off_before_the_next_slot_which_runs() {
+    let app = application_with(&[
+        ("TIDEMARK_TASKS__CALL_TIMEOUT_MS", "50000"),
+        ("TIDEMARK_TASKS__RETRY_PAUSES_MS", "200"),
+    ])
+    .await;
+    let (server, user) = (Receiver::start().await, app.user().await);
+    let schedule = json!({"cron": "*/6 * * * * *", "zone": "UTC", "delay_max_s": 0});
+    let task = define(&user, &server.url("silent-later"), schedule).await;
+    let calls = server.calls(3).await;
+    let first = calls[0].headers["webhook-id"].parse().unwrap();
+    let run = over(&user, first).await;
+    assert_eq!(outcomes(&run), ["refused 503", "timed_out null"]);
+    let at = |value: &serde_json::Value| -> DateTime<Utc> { value.as_str().unwrap().parse().unwrap() };
+    let next_slot = at(&run["slot"]) + TimeDelta::seconds(6);
+    assert!(at(&run["ended_at"]) < next_slot, "{run}");
+    let task = user.get(&format!("/v1/tasks/{task}")).await.ok().body;
+    assert_eq!(task["last_skipped"], json!(null), "{task}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidemark_events::tasks::task_run;
+use tidemark_events::tasks::task_run::CallLimit;
 use tidemark_events::{Event, TaskId, TaskRunId, Timestamp};
 
 use crate::process_manager::{Action, ProcessManager, What};
@@ -29,6 +30,8 @@ pub struct Call {
     pub run_id: TaskRunId,
     /// The number of the attempt, from 1 on.
     pub attempt: u32,
+    /// How long it may take; none if as long as any call.
+    pub limit: Option<CallLimit>,
 }
 
 fn react(event: &Event) -> Vec<Action> {
@@ -63,6 +66,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
                 task_id: *task_id,
                 run_id: *task_run_id,
                 attempt: 1,
+                limit: None,
             };
             Some((None, host.as_str(), call))
         }
@@ -71,6 +75,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
             task_id,
             attempt,
             next_at,
+            next_limit,
             host,
             ..
         } => {
@@ -78,6 +83,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
                 task_id: *task_id,
                 run_id: *task_run_id,
                 attempt: attempt + 1,
+                limit: *next_limit,
             };
             next_at.map(|next_at| (Some(*next_at), host.as_str(), call))
         }
@@ -89,16 +95,20 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{TASK, TASK_RUN, at};
+    use tidemark_events::samples::{TASK, TASK_RUN, at, moment};
 
     use super::*;
     use crate::given::sample;
 
     #[test]
     fn a_run_is_called_at_once_and_then_when_the_last_attempt_says() {
-        for (event_type, due_at, attempt) in [
-            ("task_run.requested", None, 1),
-            ("task_run.attempted", Some(at(65)), 2),
+        let limit = CallLimit {
+            max_ms: 55_000,
+            until: moment(130).into(),
+        };
+        for (event_type, due_at, attempt, limit) in [
+            ("task_run.requested", None, 1, None),
+            ("task_run.attempted", Some(at(65)), 2, Some(limit)),
         ] {
             let [action] = &react(&sample(event_type))[..] else {
                 panic!("one action");
@@ -107,6 +117,7 @@ mod tests {
                 task_id: TASK,
                 run_id: TASK_RUN,
                 attempt,
+                limit,
             };
             let what = What::Effect {
                 name: WEBHOOK.to_owned(),

@@ -1,9 +1,9 @@
-//! Whether another attempt follows one that did not succeed, and when.
+//! Whether another attempt follows one that did not succeed, when, and how long it may take.
 
 use chrono::TimeDelta;
-use tidemark_events::Timestamp;
 use tidemark_events::tasks::task::Trigger;
-use tidemark_events::tasks::task_run::Outcome;
+use tidemark_events::tasks::task_run::{CallLimit, Outcome};
+use tidemark_events::{Moment, Timestamp};
 
 use super::{Open, RecordAttempt};
 use crate::tasks::schedule::Schedule;
@@ -13,13 +13,28 @@ use crate::tasks::task::Terms;
 const RETRY_AFTER_S: std::ops::RangeInclusive<u32> = 1..=86_400;
 /// By how much Tidemark itself may have been late with a run that is tried again although its next slot has come.
 const LATE_MAX: TimeDelta = TimeDelta::seconds(10);
+/// The least time that a call is given: in less than that hardly any server answers.
+const CALL_MIN: TimeDelta = TimeDelta::seconds(1);
+/// So much earlier than the next slot a call is broken off, so that the end of the run is on record when that comes.
+const RECORDED_IN: TimeDelta = TimeDelta::seconds(1);
+
+/// The attempt after one that did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NextAttempt {
+    /// When it is made.
+    pub(super) at: Timestamp,
+    /// How long it may take; none if as long as any call.
+    pub(super) limit: Option<CallLimit>,
+}
 
 impl RecordAttempt {
-    /// When the next attempt is made; `None` if none is. Those of a run that the schedule asked for are made before the next
-    /// slot, unless only Tidemark was late.
-    pub(super) fn next_at(&self, now: Timestamp, task: &Terms, run: &Open) -> Option<Timestamp> {
+    /// The next attempt; `None` if none is made. Those of a run that the schedule asked for are made before the next slot, and
+    /// take no longer than until then, unless only Tidemark was late.
+    pub(super) fn next(&self, now: Timestamp, task: &Terms, run: &Open) -> Option<NextAttempt> {
         match self.outcome {
-            Outcome::Delivered | Outcome::Gone | Outcome::OwnerErased => return None,
+            Outcome::Delivered | Outcome::Gone | Outcome::OwnerErased | Outcome::TooLate => {
+                return None;
+            }
             Outcome::Refused
             | Outcome::TimedOut
             | Outcome::Unreachable
@@ -32,27 +47,26 @@ impl RecordAttempt {
         });
         let pause = asked.unwrap_or(pause);
         let at = now.checked_add_signed(milliseconds(pause)?)?;
-        let is_in_time = match run.trigger {
-            Trigger::Request => true,
-            Trigger::Schedule => {
-                let is_before = |next: Timestamp| at < next;
-                task.next.as_ref().is_none_or(|next| is_before(*next.slot))
-                    || self.would_be_in_time(at, pause, task, run).unwrap_or(false)
+        let limit = match (run.trigger, &task.next) {
+            (Trigger::Request, _) | (Trigger::Schedule, None) => None,
+            (Trigger::Schedule, Some(next)) => {
+                let left = Left::until(*next.slot, at);
+                let forgiven = self.left_but_for_tidemark(at, pause, task, run);
+                Some(left.into_iter().chain(forgiven).max()?.limit())
             }
         };
-        is_in_time.then_some(at)
+        Some(NextAttempt { at, limit })
     }
 
-    /// Whether the next attempt would come before the next slot if nothing took time but the calls and the pauses between them,
-    /// and Tidemark is late by little. Then the next slot has to wait or is skipped, so that a run which began late is tried as
-    /// often as others.
-    fn would_be_in_time(
+    /// The time that would be left if nothing took time but the calls and the pauses between them, and Tidemark is late by
+    /// little. Then the next slot has to wait or is skipped, so that a run which began late is tried as often as others.
+    fn left_but_for_tidemark(
         &self,
         at: Timestamp,
         pause_ms: u64,
         task: &Terms,
         run: &Open,
-    ) -> Option<bool> {
+    ) -> Option<Left> {
         let plan = task.plan.as_ref()?;
         let schedule = Schedule::read(&plan.cron, &plan.zone).ok()?;
         let next = schedule.next_after(*run.slot)?;
@@ -61,7 +75,7 @@ impl RecordAttempt {
         let calls = run.calls_ms + u64::from(self.ms);
         let spent = u64::from(plan.delay_ms) + calls + earlier + pause_ms;
         let ideally = run.slot.checked_add_signed(milliseconds(spent)?)?;
-        Some(ideally < next && at < next + LATE_MAX)
+        Left::until(next, ideally).filter(|_| at < next + LATE_MAX)
     }
 
     /// The pause after an attempt, if another one may follow it, as long as no server asks for another one.
@@ -75,6 +89,30 @@ impl RecordAttempt {
     fn percent(&self, attempt: u32) -> u32 {
         let [.., last] = *self.run_id.0.as_bytes();
         (u32::from(last) + 7 * attempt) % 21
+    }
+}
+
+/// The time that an attempt has until the next slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Left {
+    time: TimeDelta,
+    slot: Timestamp,
+}
+
+impl Left {
+    /// The time from one moment until a slot; `None` if that has come.
+    fn until(slot: Timestamp, from: Timestamp) -> Option<Self> {
+        let time = slot - from;
+        (time > TimeDelta::zero()).then_some(Self { time, slot })
+    }
+
+    /// How long the attempt may take, whose beginning may be late as well.
+    fn limit(self) -> CallLimit {
+        let time = (self.time - RECORDED_IN).max(CALL_MIN).num_milliseconds();
+        CallLimit {
+            max_ms: u32::try_from(time).unwrap_or(u32::MAX),
+            until: Moment::nearest(self.slot + LATE_MAX).into(),
+        }
     }
 }
 

@@ -119,6 +119,38 @@ fn a_run_with_which_only_tidemark_was_late_is_tried_again_although_its_next_slot
 }
 
 #[test]
+fn a_call_of_the_schedule_is_broken_off_before_the_next_slot_comes() {
+    // The limit of the next call: for how many milliseconds, and until which second.
+    let limit = |trigger, ms, command| {
+        let now = at(0) + TimeDelta::milliseconds(ms);
+        let writes = requested(trigger).at(now).when(command).unwrap();
+        let Write::Event(_, AnyEvent::TaskRun(Event::Attempted { next_limit, .. })) = &writes[0]
+        else {
+            panic!("an attempt: {writes:?}")
+        };
+        next_limit.map(|it| (it.max_ms, (*it.until - at(0)).num_seconds()))
+    };
+    assert_eq!(limit(Trigger::Request, 70_000, attempt(Outcome::Refused)), None);
+    let asked = |ms, seconds| RecordAttempt {
+        ms,
+        retry_after_s: Some(seconds),
+        ..attempt(Outcome::Refused)
+    };
+    // The run began on time, and its first call took until second 70.
+    let on_time = limit(Trigger::Schedule, 70_000, asked(10_000, 20));
+    assert_eq!(on_time, Some((29_000, 130)));
+    let hardly = limit(Trigger::Schedule, 70_000, asked(10_000, 50));
+    assert_eq!(hardly, None, "the next slot has come");
+    let shortly = limit(Trigger::Schedule, 70_500, asked(10_500, 49));
+    assert_eq!(shortly, Some((1_000, 130)), "a second is the least");
+    // Tidemark was late by 50 seconds.
+    let late = limit(Trigger::Schedule, 110_000, asked(0, 5));
+    assert_eq!(late, Some((54_000, 130)));
+    let too_late = limit(Trigger::Schedule, 70_000, attempt(Outcome::TooLate));
+    assert_eq!(too_late, None);
+}
+
+#[test]
 fn a_run_fails_when_no_attempt_is_left() {
     let last = RecordAttempt {
         pauses_ms: Vec::new(),

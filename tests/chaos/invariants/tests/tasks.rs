@@ -138,6 +138,7 @@ fn calls_that_are_lost_repeated_or_of_another_run_are_found() {
                 ms: 1,
                 answer: None,
                 next_at: None,
+                next_limit: None,
                 host: stored("hooks.example"),
             },
             _ => task_run::Event::Succeeded {
