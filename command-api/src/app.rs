@@ -28,6 +28,8 @@ use crate::media::Media;
 pub struct App {
     /// Executes commands.
     pub executor: Executor,
+    /// Reads the log.
+    pub log: Log,
     /// The keys of data subjects, for sealing and unsealing personal data.
     pub subject_keys: SubjectKeys,
     /// Makes the keyed hashes by which values are compared without being unsealed.
@@ -56,6 +58,15 @@ pub struct AcceptedBody {
     /// something else has changed meanwhile.
     #[schema(minimum = 1, example = 7)]
     pub version: i64,
+}
+
+impl AcceptedBody {
+    const fn of(accepted: &Accepted) -> Self {
+        Self {
+            id: accepted.stream_id,
+            version: accepted.version,
+        }
+    }
 }
 
 /// The path where a client finds what it has created, with `{id}` for its id. It is that of the query API,
@@ -142,6 +153,20 @@ impl App {
     ) -> Result<Response, Problem> {
         let accepted = self.executor.execute(submission).await?;
         Ok(response_with(&accepted, show))
+    }
+
+    /// Executes a submission, and answers with what `find` finds in place of the usual body.
+    ///
+    /// # Errors
+    /// The problem to answer.
+    pub async fn answer_with_found<B: Serialize>(
+        &self,
+        submission: Submission,
+        find: impl AsyncFnOnce(AcceptedBody) -> Result<B, Problem>,
+    ) -> Result<Response, Problem> {
+        let accepted = self.executor.execute(submission).await?;
+        let found = find(AcceptedBody::of(&accepted)).await?;
+        Ok(response_with(&accepted, |_| found))
     }
 
     /// A command with what the request says about it. `status` is what is answered if it is accepted.
@@ -233,11 +258,8 @@ fn response_with<B: Serialize>(
         position: accepted.position,
     };
     let version = u64::try_from(accepted.version).unwrap_or(0);
-    let body = AcceptedBody {
-        id: accepted.stream_id,
-        version: accepted.version,
-    };
-    let mut response = (accepted.status, token, [etag(version)], Json(show(body))).into_response();
+    let body = show(AcceptedBody::of(accepted));
+    let mut response = (accepted.status, token, [etag(version)], Json(body)).into_response();
     if accepted.replayed {
         response
             .headers_mut()

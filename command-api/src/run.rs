@@ -137,6 +137,7 @@ fn router(
     let running = executor.clone();
     let app = App {
         executor,
+        log: Log::new(pool.clone()),
         subject_keys: SubjectKeys::new(
             pool.clone(),
             &master_key,

@@ -1,6 +1,7 @@
 //! Reading the log: where it ends, its clock, who owns a claim, and (in `events`) the events,
 //! of which (in `states`) states are made. Any database role that may select from it can use it.
 
+mod definitions;
 mod events;
 mod states;
 
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use crate::TimedPool;
 
+pub use definitions::DefinitionPart;
 pub use states::{PageLimits, StatePart};
 
 /// The end of the log.

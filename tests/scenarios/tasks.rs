@@ -1,6 +1,7 @@
 //! Tasks: what users have called, against real servers.
 
 mod calls;
+mod changes;
 mod receiver;
 mod routes;
 mod schedules;

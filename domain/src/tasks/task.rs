@@ -1,5 +1,6 @@
 //! Tasks: the state, and what rules know of it. The commands are in files of their own.
 
+mod change;
 mod control;
 mod define;
 mod error;
@@ -8,8 +9,9 @@ mod slot;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task::{Event, Host, NextSlot, Plan, RunResult, Trigger, Tzdb};
-use tidemark_events::{KeyedHash, Moment, Stored, TaskId, TaskRunId, Timestamp, UserId};
+use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, UserId};
 
+pub use change::{Change, RotateSecret};
 pub use control::{Pause, Resume, Retire};
 pub use define::{Define, NewPlan};
 pub use error::Error;
@@ -29,6 +31,10 @@ pub struct Terms {
     pub owner_id: UserId,
     /// The host that it calls.
     pub host: Stored<Host>,
+    /// How often it was changed.
+    pub changes: u32,
+    /// The secret that signs its calls, sealed as `task_secret`.
+    pub secret: Box<Sealed>,
     /// The keyed hash of the owner and the URL.
     pub url_hash: KeyedHash,
     /// Which of the owner's places it takes.
@@ -64,7 +70,7 @@ impl AggregateState for Task {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -72,6 +78,7 @@ impl AggregateState for Task {
                 task_id,
                 owner_id,
                 host,
+                secret,
                 url_hash,
                 place,
                 plan,
@@ -82,6 +89,8 @@ impl AggregateState for Task {
                     id: *task_id,
                     owner_id: *owner_id,
                     host: host.clone(),
+                    changes: 0,
+                    secret: secret.clone(),
                     url_hash: url_hash.clone(),
                     place: *place,
                     plan: plan.clone(),
@@ -100,7 +109,9 @@ impl AggregateState for Task {
             | Event::SlotsSkipped { .. }
             | Event::RunEnded { .. }
             | Event::Paused { .. }
-            | Event::Resumed { .. } => {
+            | Event::Resumed { .. }
+            | Event::Changed { .. }
+            | Event::SecretRotated { .. } => {
                 if let Self::Defined(terms) = self {
                     terms.evolve(event);
                 }
@@ -116,6 +127,9 @@ impl AggregateState for Task {
                 size_of::<Terms>()
                     + terms.host.len()
                     + terms.url_hash.0.len()
+                    + size_of::<Sealed>()
+                    + terms.secret.nonce.len()
+                    + terms.secret.ciphertext.len()
                     + terms.plan.as_deref().map_or(0, of_plan)
             }
         }
@@ -157,6 +171,21 @@ impl Terms {
                 self.failing_since = None;
                 self.next.clone_from(next);
             }
+            Event::Changed {
+                change,
+                host,
+                url_hash,
+                plan,
+                next,
+                ..
+            } => {
+                self.changes = *change;
+                self.host.clone_from(host);
+                self.url_hash.clone_from(url_hash);
+                self.plan.clone_from(plan);
+                self.next.clone_from(next);
+            }
+            Event::SecretRotated { secret, .. } => self.secret.clone_from(secret),
             Event::Defined { .. } | Event::Retired { .. } => {}
         }
     }

@@ -77,6 +77,8 @@ pub enum SkipReason {
     Overlap,
     /// The task was paused.
     Paused,
+    /// The schedule was changed before they were taken.
+    Changed,
 }
 
 impl EventField for SkipReason {}
@@ -138,6 +140,17 @@ event_field! {
         pub due_at: Stored<Moment>,
         /// The version of the database of time zones by which it was computed.
         pub tzdb: Stored<Tzdb>,
+    }
+}
+
+event_field! {
+    /// A secret that still signs calls beside the new one.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct OldSecret {
+        /// The secret, sealed as `task_secret`.
+        pub secret: Sealed,
+        /// Until then.
+        pub until: Stored<Moment>,
     }
 }
 
@@ -238,6 +251,42 @@ events! {
             /// The slot that is due next; none if there is none.
             next: Option<NextSlot>,
         },
+        /// The owner had the task call something else, or at other times. The event says all that is so from now on.
+        #[serde(rename = "task.changed")]
+        Changed {
+            /// The task.
+            task_id: TaskId,
+            /// The user whose task it is.
+            owner_id: UserId,
+            /// The number of the change, from 1 on.
+            change: u32,
+            /// The name.
+            name: Stored<Name>,
+            /// The method of its calls.
+            method: Method,
+            /// The host that it calls.
+            host: Stored<Host>,
+            /// The URL, the headers and the body of its calls, sealed as `task_call`.
+            call: Box<Sealed>,
+            /// The keyed hash of the owner and the URL.
+            url_hash: KeyedHash,
+            /// When it is due; none if it runs on request only.
+            plan: Option<Box<Plan>>,
+            /// The slot that is due next; none if there is none.
+            next: Option<NextSlot>,
+        },
+        /// The owner got another secret, which signs the calls from now on.
+        #[serde(rename = "task.secret_rotated")]
+        SecretRotated {
+            /// The task.
+            task_id: TaskId,
+            /// The user whose task it is.
+            owner_id: UserId,
+            /// The secret, sealed as `task_secret`.
+            secret: Box<Sealed>,
+            /// The one before.
+            old_secret: Box<OldSecret>,
+        },
         /// The task never runs again.
         #[serde(rename = "task.retired")]
         Retired {
@@ -314,6 +363,33 @@ pub(crate) fn samples() -> Vec<Event> {
             task_id: TASK,
             owner_id: SELLER,
             next: next(180),
+        },
+        Event::Changed {
+            task_id: TASK,
+            owner_id: SELLER,
+            change: 1,
+            name: stored("Fetch all prices"),
+            method: Method::Put,
+            host: stored("other.example"),
+            call: Box::new(sealed("b3RoZXIgY2FsbA")),
+            url_hash: hash("f"),
+            plan: Some(Box::new(Plan {
+                cron: stored("*/2 * * * *"),
+                zone: stored("Asia/Tokyo"),
+                missed: Missed::All,
+                window_s: 3_600,
+                delay_ms: 0,
+            })),
+            next: next(240),
+        },
+        Event::SecretRotated {
+            task_id: TASK,
+            owner_id: SELLER,
+            secret: Box::new(sealed("b3RoZXIgc2VjcmV0")),
+            old_secret: Box::new(OldSecret {
+                secret: sealed("c2VjcmV0"),
+                until: moment(86_400).into(),
+            }),
         },
         Event::Retired {
             task_id: TASK,

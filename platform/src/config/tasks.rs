@@ -27,6 +27,8 @@ pub struct Tasks {
     pub retry_pauses_ms: Vec<String>,
     #[garde(custom(positive))]
     pub call_timeout_ms: u64,
+    #[garde(range(min = 1, max = 2_592_000))]
+    pub old_secret_s: u32,
 }
 
 fn are_numbers<C>(texts: &[String], _context: &C) -> garde::Result {

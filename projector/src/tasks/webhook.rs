@@ -10,6 +10,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, Response};
 use serde::Deserialize;
 use serde_json::json;
+use tidemark_domain::tasks::definition::Definition;
 use tidemark_domain::tasks::destination::{Destination, Hosts};
 use tidemark_domain::tasks::processes::task_caller;
 use tidemark_domain::tasks::processes::task_caller::Call;
@@ -51,6 +52,14 @@ struct Request {
     body: Option<String>,
 }
 
+/// What a call is signed with.
+struct Signing {
+    /// The id of the run.
+    id: String,
+    secrets: Vec<String>,
+    now: Timestamp,
+}
+
 /// What came of a call.
 struct Attempt {
     outcome: Outcome,
@@ -82,14 +91,6 @@ impl Attempt {
             }
         }
     }
-}
-
-/// The events of a task that say what it calls.
-struct Defined {
-    owner_id: UserId,
-    method: task::Method,
-    call: Sealed,
-    secret: Sealed,
 }
 
 #[async_trait]
@@ -148,23 +149,28 @@ impl CallUrl {
         if !self.is_awaited(call).await? {
             return Ok(None);
         }
-        let defined = self.defined(call.task_id.0).await?;
-        let request = self.unseal("task_call", &defined.call).await?;
-        let secret = self.unseal("task_secret", &defined.secret).await?;
-        let (Some(request), Some(secret)) = (request, secret) else {
+        let definition = self.definition(call.task_id.0).await?;
+        let now = self.log.now().await.map_err(|it| with_causes(&it))?;
+        let request = self.unseal("task_call", &definition.call).await?;
+        let secrets = self.secrets(&definition, now).await?;
+        let (Some(request), Some(secrets)) = (request, secrets) else {
             let attempt = Attempt::without_answer(Outcome::OwnerErased);
             return Ok(Some((attempt, None)));
         };
         let request: Request = serde_json::from_str(&request).map_err(|it| it.to_string())?;
-        let now = self.log.now().await.map_err(|it| with_causes(&it))?;
         let attempt = match self.time_limit(call, now) {
             None => Attempt::without_answer(Outcome::TooLate),
             Some(time_limit) => {
-                let sending = self.send(call, defined.method, request, &secret, now, time_limit);
+                let signing = Signing {
+                    id: call.run_id.to_string(),
+                    secrets,
+                    now,
+                };
+                let sending = self.send(definition.method, request, signing, time_limit);
                 sending.await?
             }
         };
-        let answer = self.sealed_answer(&defined, &attempt).await?;
+        let answer = self.sealed_answer(definition.owner_id, &attempt).await?;
         Ok(Some((attempt, answer)))
     }
 
@@ -188,26 +194,34 @@ impl CallUrl {
         Ok(call.attempt == attempts + 1)
     }
 
-    /// What the first event of a task says.
-    async fn defined(&self, task_id: Uuid) -> Result<Defined, String> {
-        let events = self.log.stream(task_id, 0, 1).await;
-        let events = events.map_err(|error| with_causes(&error))?;
-        let first = events.first().map(tidemark_events::Recorded::decode);
-        match first.transpose().map_err(|error| with_causes(&error))? {
-            Some(Event::Task(task::Event::Defined {
-                owner_id,
-                method,
-                call,
-                secret,
-                ..
-            })) => Ok(Defined {
-                owner_id,
-                method,
-                call: *call,
-                secret: *secret,
-            }),
-            _ => Err("the log has no such task".to_owned()),
+    /// What a task calls, and with which secrets, at the time of the call.
+    async fn definition(&self, task_id: Uuid) -> Result<Definition, String> {
+        let parts = self.log.task_definition(task_id).await;
+        let mut events = Vec::new();
+        for part in parts.map_err(|error| with_causes(&error))? {
+            if let Event::Task(event) = part.decode().map_err(|error| with_causes(&error))? {
+                events.push(event);
+            }
         }
+        Definition::of(events).ok_or_else(|| "the log has no such task".to_owned())
+    }
+
+    /// The secrets that sign calls now, the newest first; none if the owner was erased.
+    async fn secrets(
+        &self,
+        definition: &Definition,
+        now: Timestamp,
+    ) -> Result<Option<Vec<String>>, String> {
+        let old = definition.old_secret.as_ref();
+        let old = old.filter(|it| now < *it.until).map(|it| &it.secret);
+        let mut secrets = Vec::new();
+        for sealed in [&*definition.secret].into_iter().chain(old) {
+            let Some(secret) = self.unseal("task_secret", sealed).await? else {
+                return Ok(None);
+            };
+            secrets.push(secret);
+        }
+        Ok(Some(secrets))
     }
 
     async fn unseal(&self, field: &str, sealed: &Sealed) -> Result<Option<String>, String> {
@@ -227,11 +241,9 @@ impl CallUrl {
 
     async fn send(
         &self,
-        call: &Call,
         method: task::Method,
         request: Request,
-        secret: &str,
-        now: Timestamp,
+        signing: Signing,
         time_limit: Duration,
     ) -> Result<Attempt, String> {
         // The client asks no resolver about addresses, and settings may have changed since the task was defined.
@@ -248,10 +260,12 @@ impl CallUrl {
             task::Method::Put => Method::PUT,
             task::Method::Delete => Method::DELETE,
         };
-        let id = call.run_id.to_string();
         let body = request.body.unwrap_or_default();
+        let Signing { id, secrets, now } = signing;
         let second = now.timestamp();
-        let signature = sign(secret, &id, second, &body).ok_or("the secret is none")?;
+        let signed = secrets.iter().map(|it| sign(it, &id, second, &body));
+        let signatures: Option<Vec<_>> = signed.collect();
+        let signatures = signatures.ok_or("the secret is none")?.join(" ");
         let mut sending = self.client.request(method, destination.url);
         sending = sending.timeout(time_limit);
         for (name, value) in request.headers {
@@ -260,7 +274,7 @@ impl CallUrl {
         sending = sending
             .header("webhook-id", id)
             .header("webhook-timestamp", second)
-            .header("webhook-signature", signature);
+            .header("webhook-signature", signatures);
         if !body.is_empty() {
             sending = sending.body(body);
         }
@@ -276,7 +290,7 @@ impl CallUrl {
     /// The beginning of the answer, sealed; none if it is empty or the owner was erased meanwhile.
     async fn sealed_answer(
         &self,
-        defined: &Defined,
+        owner_id: UserId,
         attempt: &Attempt,
     ) -> Result<Option<Sealed>, String> {
         let answer = String::from_utf8_lossy(&attempt.answer);
@@ -284,7 +298,7 @@ impl CallUrl {
         if kept.is_empty() {
             return Ok(None);
         }
-        let key = self.keys.key_of(defined.owner_id).await;
+        let key = self.keys.key_of(owner_id).await;
         let key = key.map_err(|error| with_causes(&error))?;
         let seal = |key: tidemark_event_store::SubjectKey| key.seal("task_answer", kept);
         let sealed = key.map(seal).transpose();

@@ -95,6 +95,9 @@ pub struct Row {
     pub failing_since: Option<DateTime<Utc>>,
     /// The slots that were skipped last; none if none were.
     pub last_skipped: Option<Skipped>,
+    /// When the secret was rotated last; none if it never was.
+    #[schema(example = json!(null))]
+    pub secret_rotated_at: Option<DateTime<Utc>>,
     /// When the task was defined.
     pub defined_at: DateTime<Utc>,
     /// The version of the task: the number of its changes.
@@ -108,7 +111,7 @@ pub struct Task;
 
 impl ReadModel for Task {
     const NAME: &'static str = "task";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter = EventFilter::Types(Event::TYPES);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
@@ -128,8 +131,9 @@ impl ReadModel for Task {
         let Some(event) = input.event_of() else {
             return row;
         };
-        let mut row = row.or_else(|| defined(event, input.recorded.recorded_at))?;
-        change(&mut row, event);
+        let at = input.recorded.recorded_at;
+        let mut row = row.or_else(|| defined(event, at))?;
+        change(&mut row, event, at);
         row.version = input.recorded.version;
         Some(row)
     }
@@ -143,11 +147,13 @@ const fn id(event: &Event) -> TaskId {
         | Event::RunEnded { task_id, .. }
         | Event::Paused { task_id, .. }
         | Event::Resumed { task_id, .. }
+        | Event::Changed { task_id, .. }
+        | Event::SecretRotated { task_id, .. }
         | Event::Retired { task_id, .. } => *task_id,
     }
 }
 
-fn change(row: &mut Row, event: &Event) {
+fn change(row: &mut Row, event: &Event, at: DateTime<Utc>) {
     match event {
         Event::Defined { .. } => {}
         Event::SlotTaken { run_id, next, .. } => {
@@ -189,6 +195,21 @@ fn change(row: &mut Row, event: &Event) {
             row.paused_for = None;
             row.next_slot = slot(next.as_ref());
         }
+        Event::Changed {
+            name,
+            method,
+            host,
+            plan,
+            next,
+            ..
+        } => {
+            row.name = String::clone(name);
+            row.method = *method;
+            row.host = String::clone(host);
+            row.schedule = plan.as_deref().map(schedule);
+            row.next_slot = slot(next.as_ref()).filter(|_| row.status == Status::Active);
+        }
+        Event::SecretRotated { .. } => row.secret_rotated_at = Some(at),
         Event::Retired { .. } => {
             row.status = Status::Retired;
             row.paused_for = None;
@@ -230,6 +251,7 @@ fn defined(event: &Event, at: DateTime<Utc>) -> Option<Row> {
         last_result: None,
         failing_since: None,
         last_skipped: None,
+        secret_rotated_at: None,
         defined_at: at,
         version: 0,
     })
@@ -269,13 +291,33 @@ mod tests {
 
     #[test]
     fn a_task_shows_its_next_slot_unless_it_is_paused_or_retired() {
-        let next: Vec<_> = (1..=7).map(|events| row(events).next_slot).collect();
+        let next: Vec<_> = (1..=9).map(|events| row(events).next_slot).collect();
         let (due, none) = (|seconds| Some(at(seconds)), None);
-        assert_eq!(
-            next,
-            [due(60), due(120), due(180), due(180), none, due(180), none]
-        );
+        let expected = [
+            due(60),
+            due(120),
+            due(180),
+            due(180),
+            none,
+            due(180),
+            due(240),
+            due(240),
+            none,
+        ];
+        assert_eq!(next, expected);
         assert_eq!(row(5).paused_for, Some(PauseReason::Owner));
-        assert_eq!(row(7).status, Status::Retired);
+        assert_eq!(row(9).status, Status::Retired);
+    }
+
+    #[test]
+    fn a_task_that_was_changed_shows_what_it_is_now() {
+        let changed = row(7);
+        assert_eq!(
+            (&*changed.name, &*changed.host, changed.method),
+            ("Fetch all prices", "other.example", Method::Put)
+        );
+        assert_eq!(changed.schedule.unwrap().cron, "*/2 * * * *");
+        assert_eq!(changed.secret_rotated_at, None);
+        assert!(row(8).secret_rotated_at.is_some());
     }
 }

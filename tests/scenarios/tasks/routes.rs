@@ -31,6 +31,8 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
         .ok();
     routes.push(route("/v1/tasks/{id}/resume", paused));
     routes.push(route("/v1/tasks/{id}/retire", task("retire").await));
+    routes.push(change(task("change").await, owner));
+    routes.push(route("/v1/tasks/{id}/secret", task("secret").await));
     routes.push(slot(app, owner).await);
     let running = task("attempt").await;
     let path = format!("/v1/tasks/{running}/run");
@@ -39,7 +41,7 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     routes
 }
 
-fn definition(owner: &Client) -> Route {
+fn no_urls() -> [Value; 19] {
     let no_urls = [
         "",
         "hooks.example",
@@ -61,15 +63,62 @@ fn definition(owner: &Client) -> Route {
         "https://localhost./",
         "https://169.254.169.254/latest/meta-data/",
     ];
+    no_urls.map(Value::from)
+}
+
+fn no_headers() -> [Value; 6] {
     let many: serde_json::Map<_, _> = (0..21).map(|n| (format!("x-{n}"), json!("a"))).collect();
-    let headers = [
+    [
         json!({"webhook-id": "a"}),
         json!({"Host": "a"}),
         json!({"a b": "c"}),
         json!({"x-a": "b\r\nc: d"}),
         json!({"x-a": "b".repeat(1_001)}),
         Value::Object(many),
-    ];
+    ]
+}
+
+/// A change of a task that has no schedule, by an owner who has others.
+fn change(task: Uuid, owner: &Client) -> Route {
+    Route::post("/v1/tasks/{id}/change", Audience::Owner, owner)
+        .about(task)
+        .with(json!({
+            "name": "Fetch all prices",
+            "url": "https://hooks.example/all-prices",
+            "method": "PUT",
+            "headers": {"x-api-key": "k-4712"},
+            "body": "all prices",
+            "cron": "0 8 * * *",
+            "zone": "Asia/Tokyo",
+            "missed": "all",
+            "window_s": 600,
+            "delay_max_s": 0,
+        }))
+        .optional(&[
+            "/name",
+            "/url",
+            "/method",
+            "/headers",
+            "/headers/x-api-key",
+            "/body",
+            "/missed",
+            "/window_s",
+            "/delay_max_s",
+        ])
+        .maps(&["/headers"])
+        .line("/name", 100)
+        .out_of_range("/url", no_urls())
+        .out_of_range("/method", ["", "post", "TRACE"].map(Value::from))
+        .out_of_range("/headers", no_headers())
+        .out_of_range("/body", [json!("a".repeat(16_385))])
+        .out_of_range("/cron", ["", "@daily", "0 0 30 2 *"].map(Value::from))
+        .out_of_range("/zone", ["", "Mars/Base"].map(Value::from))
+        .out_of_range("/missed", ["", "some"].map(Value::from))
+        .out_of_range("/window_s", [json!(9), json!(31_536_001)])
+        .out_of_range("/delay_max_s", [json!(901), json!(-1)])
+}
+
+fn definition(owner: &Client) -> Route {
     Route::post("/v1/tasks", Audience::User, owner)
         .with(json!({
             "name": "Fetch prices",
@@ -94,9 +143,9 @@ fn definition(owner: &Client) -> Route {
         ])
         .maps(&["/headers"])
         .line("/name", 100)
-        .out_of_range("/url", no_urls.map(Value::from))
+        .out_of_range("/url", no_urls())
         .out_of_range("/method", ["", "post", "TRACE", "CONNECT"].map(Value::from))
-        .out_of_range("/headers", headers)
+        .out_of_range("/headers", no_headers())
         .out_of_range("/body", [json!("a".repeat(16_385))])
         .out_of_range(
             "/cron",

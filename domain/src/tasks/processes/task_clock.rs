@@ -14,6 +14,7 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
         "task.slot_taken",
         "task.slots_skipped",
         "task.resumed",
+        "task.changed",
     ],
     commands: &["take_task_slot"],
     fulfilled: &["task_slot_over"],
@@ -26,7 +27,8 @@ fn react(event: &Event) -> Vec<Action> {
         task::Event::Defined { task_id, next, .. }
         | task::Event::SlotTaken { task_id, next, .. }
         | task::Event::SlotsSkipped { task_id, next, .. }
-        | task::Event::Resumed { task_id, next, .. },
+        | task::Event::Resumed { task_id, next, .. }
+        | task::Event::Changed { task_id, next, .. },
     ) = event
     else {
         return Vec::new();

@@ -71,21 +71,36 @@ impl Define {
         Err(Error::TooMany(self.tasks_max).into())
     }
 
-    fn plan(&self, now: Timestamp) -> Option<Plan> {
-        let new = self.plan.as_ref()?;
-        let period_ms = period_ms(&new.schedule, now);
+}
+
+impl NewPlan {
+    /// The plan of this task.
+    pub(super) fn plan(&self, task_id: TaskId, now: Timestamp) -> Plan {
+        let period_ms = period_ms(&self.schedule, now);
         let seconds = u32::try_from(period_ms / 1_000).unwrap_or(u32::MAX);
         let tenth = u32::try_from(period_ms / 10).unwrap_or(u32::MAX);
-        let stated = new.delay_max_s.map(|it| it.saturating_mul(1_000));
+        let stated = self.delay_max_s.map(|it| it.saturating_mul(1_000));
         let delay_max_ms = stated.unwrap_or(tenth).min(tenth).min(DELAY_MAX_MS);
-        Some(Plan {
-            cron: new.schedule.expression.clone().into(),
-            zone: new.schedule.zone_name.clone().into(),
-            missed: new.missed,
-            window_s: new.window_s.unwrap_or(seconds.max(WINDOW_S)),
-            delay_ms: hash(self.task_id) % (delay_max_ms + 1),
-        })
+        Plan {
+            cron: self.schedule.expression.clone().into(),
+            zone: self.schedule.zone_name.clone().into(),
+            missed: self.missed,
+            window_s: self.window_s.unwrap_or(seconds.max(WINDOW_S)),
+            delay_ms: hash(task_id) % (delay_max_ms + 1),
+        }
     }
+}
+
+/// What may be wrong with a URL or a schedule that an owner states.
+pub(super) fn refusals_of_terms() -> Vec<Refusal> {
+    refusals([
+        Error::Duplicate(TaskId(uuid::Uuid::nil())),
+        Error::Destination(DestinationError::Private),
+        Error::Schedule(ScheduleError::Expression(String::new())),
+        Error::Schedule(ScheduleError::Zone),
+        Error::Schedule(ScheduleError::TwoDays),
+        Error::Schedule(ScheduleError::NeverDue),
+    ])
 }
 
 impl Command for Define {
@@ -94,16 +109,8 @@ impl Command for Define {
     }
 
     fn refusals() -> Vec<Refusal> {
-        let own = refusals([
-            Error::TooMany(0),
-            Error::Duplicate(TaskId(uuid::Uuid::nil())),
-            Error::Destination(DestinationError::Private),
-            Error::Schedule(ScheduleError::Expression(String::new())),
-            Error::Schedule(ScheduleError::Zone),
-            Error::Schedule(ScheduleError::TwoDays),
-            Error::Schedule(ScheduleError::NeverDue),
-        ]);
-        [access::user_refusals(), own].concat()
+        let own = refusals([Error::TooMany(0)]);
+        [access::user_refusals(), own, refusals_of_terms()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -113,7 +120,8 @@ impl Command for Define {
             return Err(Error::Duplicate(TaskId(task)).into());
         }
         let place = self.place(view, owner_id)?;
-        let plan = self.plan(view.now());
+        let new = self.plan.as_ref();
+        let plan = new.map(|it| it.plan(self.task_id, view.now()));
         let next = match (&plan, &self.plan) {
             (Some(plan), Some(new)) => next_slot(plan, &new.schedule, view.now()),
             _ => None,

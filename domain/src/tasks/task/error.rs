@@ -33,6 +33,9 @@ pub enum Error {
     /// This task of the same owner calls the same URL.
     #[error("the task {0} calls this URL already")]
     Duplicate(TaskId),
+    /// The task was changed since the owner looked what it calls.
+    #[error("the task was changed meanwhile")]
+    ChangedMeanwhile,
     /// The owner has as many tasks as a user may have.
     #[error("you have {0} tasks, and may have no more")]
     TooMany(u32),
@@ -56,6 +59,7 @@ impl Reason for Error {
             | Self::SlotOver
             | Self::NotDue(_)
             | Self::Duplicate(_)
+            | Self::ChangedMeanwhile
             | Self::TooMany(_) => RefusalKind::Conflict,
         }
     }
@@ -98,6 +102,11 @@ impl Reason for Error {
                 "The caller has a task that calls this URL.",
                 "Use that task, which the detail names, or retire it first.",
             ),
+            Self::ChangedMeanwhile => code(
+                "task_changed_meanwhile",
+                "Another change of the task was accepted at the same time.",
+                "Look at the task, and send the change again.",
+            ),
             Self::TooMany(_) => code(
                 "too_many_tasks",
                 "The caller has as many tasks as a user may have.",
@@ -125,6 +134,7 @@ impl Reason for Error {
             | Self::SlotOver
             | Self::NotDue(_)
             | Self::Duplicate(_)
+            | Self::ChangedMeanwhile
             | Self::TooMany(_) => None,
         }
     }

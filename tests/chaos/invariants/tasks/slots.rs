@@ -65,6 +65,8 @@ pub(crate) fn lost_or_repeated(log: &[Recorded]) -> Vec<String> {
             | task::Event::SlotTaken { .. }
             | task::Event::RunEnded { .. }
             | task::Event::Resumed { .. }
+            | task::Event::Changed { .. }
+            | task::Event::SecretRotated { .. }
             | task::Event::Retired { .. } => {}
         }
     }

@@ -1,0 +1,270 @@
+//! The route by which owners change what their tasks call and when. What was sealed before is opened here, put together with what
+//! is stated, and sealed again, before anything is decided.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tidemark_domain::tasks::definition::Definition;
+use tidemark_domain::tasks::schedule::Schedule;
+use tidemark_domain::tasks::task::{Change, Error as TaskError, NewPlan};
+use tidemark_event_store::SubjectKey;
+use tidemark_events::tasks::task::{Cron, Host, Method, Missed, Name, Plan, Zone};
+use tidemark_events::{Event, KeyedHash, Sealed, Stored, TaskId, Url};
+use tidemark_platform::http::{FieldError, Json, Path, Problem};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::terms::{
+    CallTerms, Erased, are_headers, destination, has_body, is_readable, key_of, next_slots, owner,
+    refused, schedule, url_hash,
+};
+use crate::app::{AcceptedBody, App};
+use crate::caller::Caller;
+use crate::error::Error;
+use crate::routes::description::RefusalsOf;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(change))
+}
+
+/// What is to change. What is left out stays as it is.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct ChangedTask {
+    /// The name, one line of 1 to 100 characters.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "Fetch all prices")]
+    name: Option<Name>,
+    /// The URL that is called, of the public internet and with `https`. It is stored encrypted.
+    #[schema(value_type = Option<String>, format = "uri", max_length = 2_000, example = "https://hooks.example/all-prices")]
+    url: Option<Url<2_000>>,
+    /// The method of the calls. One that has no body removes it.
+    method: Option<Method>,
+    /// All headers of the calls: up to 20, with names and values of at most 100 and 1,000 characters. They are stored encrypted.
+    #[garde(inner(custom(are_headers)))]
+    #[schema(example = json!({ "x-api-key": "k-4712" }))]
+    headers: Option<BTreeMap<String, String>>,
+    /// The body of the calls, which only POST and PUT may have. It is stored encrypted. An empty one removes it.
+    #[garde(inner(length(bytes, max = 16_384), custom(is_readable)))]
+    #[schema(max_length = 16_384, example = "{\"prices\":\"all\"}")]
+    body: Option<String>,
+    /// When the task is due: five fields of cron, or six that begin with seconds.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "0 8 * * *")]
+    cron: Option<Cron>,
+    /// The time zone of `cron`, by its name in the database of IANA. It must not be left out if the task had no schedule.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "Asia/Tokyo")]
+    zone: Option<Zone>,
+    /// What happens with slots that nobody took on time.
+    missed: Option<Missed>,
+    /// How long after its slot a run is of use, in seconds. Without it, as before, or if the schedule changes, as long as the period,
+    /// and an hour at least.
+    #[garde(range(min = 10, max = 31_536_000))]
+    #[schema(minimum = 10, maximum = 31_536_000, example = 3_600)]
+    window_s: Option<u32>,
+    /// The longest time by which runs begin after their slots, in seconds. Without it, as before, or if the schedule changes, a tenth
+    /// of the period.
+    #[garde(range(max = 900))]
+    #[schema(minimum = 0, maximum = 900, example = 0)]
+    delay_max_s: Option<u32>,
+}
+
+impl ChangedTask {
+    /// Whether anything is stated of the schedule, or of how it is kept.
+    const fn has_plan(&self) -> bool {
+        let is_kept = self.cron.is_none() && self.zone.is_none() && self.missed.is_none();
+        !is_kept || self.window_s.is_some() || self.delay_max_s.is_some()
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let has_call = self.url.is_some() || self.headers.is_some() || self.body.is_some();
+        if has_call || self.name.is_some() || self.method.is_some() || self.has_plan() {
+            return Ok(());
+        }
+        let nothing = FieldError::pointer("", "must say what is to change");
+        Err(Problem::invalid(vec![nothing]))
+    }
+}
+
+/// A task that was changed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TaskAfterChange)]
+struct AfterChange {
+    /// The id of the task.
+    id: Uuid,
+    /// Its version after the command.
+    #[schema(minimum = 1, example = 7)]
+    version: i64,
+    /// The next five slots, or as many as there are; none if it runs on request only.
+    #[schema(max_items = 5, example = json!(["2027-01-31T06:00:00Z"]))]
+    next_slots: Vec<DateTime<Utc>>,
+}
+
+/// Change a task
+///
+/// What is left out stays as it is. If the schedule changes, the slots of before that are due and were not taken are skipped. A run
+/// that goes on is not cancelled, and its further calls are those of the changed task. Only the owner may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/tasks/{id}/change",
+    operation_id = "change_task",
+    tag = "tasks",
+    params(("id" = Uuid, Path, description = "The task")),
+    security(("user" = [])),
+    responses((status = 200, body = AfterChange), RefusalsOf<Change>, Erased)
+)]
+async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(body): Json<ChangedTask>,
+) -> Result<Response, Problem> {
+    let owner_id = owner(&caller, "change_task")?;
+    body.check()?;
+    let definition = definition(&app, id).await?;
+    let definition = definition.filter(|it| it.owner_id == owner_id);
+    let definition = definition.ok_or_else(|| refused(TaskError::NotFound))?;
+    let plan = new_plan(&app, &body, definition.plan.as_deref()).await?;
+    let key = key_of(&app, owner_id).await?;
+    let changed = ChangedCall::of(&app, &key, &definition, &body).await?;
+    let shown = match (&plan, definition.plan.as_deref()) {
+        (Some(plan), _) => Some(plan.schedule.clone()),
+        (None, Some(plan)) => {
+            let schedule = Schedule::read(&plan.cron, &plan.zone);
+            Some(schedule.map_err(|error| refused(error.into()))?)
+        }
+        (None, None) => None,
+    };
+    let command = Change {
+        task_id: TaskId(id),
+        after_changes: definition.changes,
+        name: body.name.map_or(definition.name, Into::into),
+        method: changed.method,
+        host: changed.host,
+        call: changed.call,
+        url_hash: changed.url_hash,
+        plan,
+    };
+    let submission = app.submission(&caller, StatusCode::OK, id, command)?;
+    let after = app.clock.now();
+    let show = |accepted: AcceptedBody| AfterChange {
+        id: accepted.id,
+        version: accepted.version,
+        next_slots: next_slots(shown.as_ref(), after),
+    };
+    app.answer_with(submission, show).await
+}
+
+/// What the task calls, when and with which secrets; `None` if there is no such task.
+async fn definition(app: &App, task_id: Uuid) -> Result<Option<Definition>, Problem> {
+    let parts = app.log.task_definition(task_id).await;
+    let mut events = Vec::new();
+    for part in parts.map_err(Error::from)? {
+        if let Event::Task(event) = part.decode().map_err(Problem::internal)? {
+            events.push(event);
+        }
+    }
+    Ok(Definition::of(events))
+}
+
+/// The plan, if anything about it is stated.
+async fn new_plan(
+    app: &App,
+    body: &ChangedTask,
+    old: Option<&Plan>,
+) -> Result<Option<NewPlan>, Problem> {
+    if !body.has_plan() {
+        return Ok(None);
+    }
+    let is_rescheduled = body.cron.is_some() || body.zone.is_some();
+    let missing = |pointer| {
+        let reason = "must not be left out, since the task has no schedule";
+        Problem::invalid(vec![FieldError::pointer(pointer, reason)])
+    };
+    let stored_cron = || Cron::try_from(old?.cron.to_string()).ok();
+    let stored_zone = || Zone::try_from(old?.zone.to_string()).ok();
+    let cron = body.cron.clone().or_else(stored_cron);
+    let zone = body.zone.clone().or_else(stored_zone);
+    let cron = cron.ok_or_else(|| missing("/cron"))?;
+    let zone = zone.ok_or_else(|| missing("/zone"))?;
+    let kept_window = old.filter(|_| !is_rescheduled).map(|it| it.window_s);
+    let kept_missed = old.map_or(Missed::Latest, |it| it.missed);
+    Ok(Some(NewPlan {
+        schedule: schedule(app, cron, zone).await?,
+        missed: body.missed.unwrap_or(kept_missed),
+        window_s: body.window_s.or(kept_window),
+        delay_max_s: body.delay_max_s,
+    }))
+}
+
+/// What a task calls after the change.
+struct ChangedCall {
+    method: Method,
+    host: Stored<Host>,
+    call: Sealed,
+    url_hash: KeyedHash,
+}
+
+impl ChangedCall {
+    async fn of(
+        app: &App,
+        key: &SubjectKey,
+        definition: &Definition,
+        body: &ChangedTask,
+    ) -> Result<Self, Problem> {
+        let method = body.method.unwrap_or(definition.method);
+        let opened = app.subject_keys.unseal("task_call", &definition.call).await;
+        let opened = opened.map_err(Error::from)?.ok_or(Error::SubjectErased)?;
+        let old: CallTerms = serde_json::from_str(&opened).map_err(Problem::internal)?;
+        let (mut host, mut hash) = (definition.host.clone(), definition.url_hash.clone());
+        let url = match &body.url {
+            None => old.url,
+            Some(url) => {
+                let destination = destination(app, url.as_str())?;
+                hash = url_hash(app, definition.owner_id, &destination);
+                host = destination.host.clone().into();
+                destination.url.as_str().to_owned()
+            }
+        };
+        let call = CallTerms {
+            url,
+            headers: body.headers.clone().unwrap_or(old.headers),
+            body: new_body(body.body.clone(), old.body, method)?,
+        };
+        let call = json!(call).to_string();
+        Ok(Self {
+            method,
+            host,
+            call: key.seal("task_call", &call).map_err(Problem::internal)?,
+            url_hash: hash,
+        })
+    }
+}
+
+/// The body of the calls; none if it is removed.
+fn new_body(
+    stated: Option<String>,
+    old: Option<String>,
+    method: Method,
+) -> Result<Option<String>, Problem> {
+    let stated = match stated {
+        None if has_body(method) => return Ok(old),
+        None => return Ok(None),
+        Some(stated) => stated,
+    };
+    if stated.is_empty() {
+        return Ok(None);
+    }
+    if !has_body(method) {
+        let fault = FieldError::pointer("/body", "must be left out with this method");
+        return Err(Problem::invalid(vec![fault]));
+    }
+    Ok(Some(stated))
+}

@@ -1,0 +1,169 @@
+//! What owners state of their tasks, checked and sealed before anything is decided.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderName, HeaderValue};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use tidemark_domain::tasks::destination::{Destination, Hosts};
+use tidemark_domain::tasks::schedule::Schedule;
+use tidemark_domain::tasks::task;
+use tidemark_domain::tasks::task::Define;
+use tidemark_event_store::SubjectKey;
+use tidemark_events::tasks::task::{Cron, Method, Zone};
+use tidemark_events::{KeyedHash, UserId};
+use tidemark_platform::auth::Principal;
+use tidemark_platform::http::Problem;
+use tidemark_platform::openapi::responses;
+use utoipa::openapi::RefOr;
+use utoipa::{IntoResponses, openapi};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::error::Error;
+
+/// Headers that the call sets itself, or that say how it is transported.
+const OWN_HEADERS: [&str; 14] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+];
+
+/// How many of the next slots an answer shows.
+const NEXT_SLOTS: usize = 5;
+
+/// What a task calls, as it is sealed.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct CallTerms {
+    pub(super) url: String,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) body: Option<String>,
+}
+
+/// The rule of `garde` that names and values are those of headers, which the call does not set itself.
+pub(super) fn are_headers<C>(
+    headers: &BTreeMap<String, String>,
+    _context: &C,
+) -> garde::Result {
+    if headers.len() > 20 {
+        return Err(garde::Error::new("must have at most 20 headers"));
+    }
+    let is_header = |(name, value): (&String, &String)| {
+        let is_own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        // Of other characters servers make different things.
+        let is_plain = value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+        let is_short = name.len() <= 100 && value.len() <= 1_000;
+        let is_valid = name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
+        is_valid && is_plain && is_short && !is_own
+    };
+    match headers.iter().find(|header| !is_header(*header)) {
+        Some(_) => Err(garde::Error::new(
+            "must hold headers that a call may have, of bounded length",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The rule of `garde` that a body holds nothing that nobody sees. JSON can write such characters as escapes.
+pub(super) fn is_readable<C>(body: &str, _context: &C) -> garde::Result {
+    let is_unseen = |c: char| match c {
+        '\n' | '\r' | '\t' => false,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+        _ => c.is_control(),
+    };
+    if body.contains(is_unseen) {
+        return Err(garde::Error::new(
+            "must not hold characters that nobody sees",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether calls of this method may have a body.
+pub(super) const fn has_body(method: Method) -> bool {
+    matches!(method, Method::Post | Method::Put)
+}
+
+/// The problem that what a task calls was of somebody who was erased.
+pub(super) struct Erased;
+
+impl IntoResponses for Erased {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        responses([Error::SubjectErased])
+    }
+}
+
+/// The user who sends the command of this name.
+pub(super) fn owner(caller: &Caller, command: &'static str) -> Result<UserId, Problem> {
+    match &caller.principal {
+        Principal::User(user) => Ok(UserId(user.id)),
+        Principal::Anonymous => Err(Error::from(Define::unauthenticated()).into()),
+        Principal::Service(_) => Err(Error::CommandNotAllowed(command).into()),
+    }
+}
+
+/// The key under which what a user states is sealed.
+pub(super) async fn key_of(app: &App, owner_id: UserId) -> Result<SubjectKey, Problem> {
+    let key = app.subject_keys.key_of(owner_id).await;
+    Ok(key.map_err(Error::from)?.ok_or(Error::SubjectErased)?)
+}
+
+/// What the URL leads to, if tasks may call it.
+pub(super) fn destination(app: &App, url: &str) -> Result<Destination, Problem> {
+    let hosts = Hosts {
+        allowed: &app.config.tasks.allowed_private_hosts,
+        own: &app.config.tasks.own_hosts,
+    };
+    Destination::new(url, hosts).map_err(|error| refused(error.into()))
+}
+
+/// The keyed hash of an owner and a URL.
+pub(super) fn url_hash(app: &App, owner_id: UserId, destination: &Destination) -> KeyedHash {
+    let url = destination.url.as_str();
+    app.lookup_key
+        .hash("task_url", &format!("{owner_id} {url}"))
+}
+
+/// The schedule, which is made where blocking is allowed: to find that it is never due takes some milliseconds.
+pub(super) async fn schedule(app: &App, cron: Cron, zone: Zone) -> Result<Schedule, Problem> {
+    let now = app.clock.now();
+    let made = tokio::task::spawn_blocking(move || Schedule::new(&cron, &zone, now));
+    let made = made.await.map_err(Problem::internal)?;
+    made.map_err(|error| refused(error.into()))
+}
+
+pub(super) fn refused(error: task::Error) -> Problem {
+    Error::Refused(error.into()).into()
+}
+
+/// The first slots of a schedule after a time.
+pub(super) fn next_slots(schedule: Option<&Schedule>, after: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+    let Some(schedule) = schedule else {
+        return Vec::new();
+    };
+    let slots = std::iter::successors(schedule.next_after(after), |last| {
+        schedule.next_after(*last)
+    });
+    slots.take(NEXT_SLOTS).collect()
+}
+
+/// The secret that follows from an id. So the same definition sent again is answered with the same one, although no answer is
+/// stored.
+pub(super) fn secret(app: &App, id: Uuid) -> String {
+    let key = app.lookup_key.mac("task_secret", id.as_bytes());
+    format!("whsec_{}", STANDARD.encode(key))
+}
