@@ -17,6 +17,7 @@ pub const PROCESS_MANAGERS: &[ProcessManager] = &[
     messaging::processes::auction_notifier::PROCESS_MANAGER,
     messaging::processes::mailer::PROCESS_MANAGER,
     messaging::processes::notifier::PROCESS_MANAGER,
+    messaging::processes::task_notifier::PROCESS_MANAGER,
     tasks::processes::task_caller::PROCESS_MANAGER,
     tasks::processes::task_clock::PROCESS_MANAGER,
 ];

@@ -2,6 +2,7 @@
 
 mod calls;
 mod changes;
+mod pauses;
 mod receiver;
 mod routes;
 mod schedules;

@@ -3,3 +3,4 @@
 pub mod auction_notifier;
 pub mod mailer;
 pub mod notifier;
+pub mod task_notifier;

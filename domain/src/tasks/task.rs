@@ -8,7 +8,7 @@ mod slot;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tidemark_events::tasks::task::{Event, Host, NextSlot, Plan, RunResult, Trigger, Tzdb};
+use tidemark_events::tasks::task::{Event, Host, Name, NextSlot, Plan, RunResult, Trigger, Tzdb};
 use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, UserId};
 
 pub use change::{Change, RotateSecret};
@@ -29,6 +29,8 @@ pub struct Terms {
     pub id: TaskId,
     /// The user whose task it is.
     pub owner_id: UserId,
+    /// The name.
+    pub name: Stored<Name>,
     /// The host that it calls.
     pub host: Stored<Host>,
     /// How often it was changed.
@@ -77,6 +79,7 @@ impl AggregateState for Task {
             Event::Defined {
                 task_id,
                 owner_id,
+                name,
                 host,
                 secret,
                 url_hash,
@@ -88,6 +91,7 @@ impl AggregateState for Task {
                 *self = Self::Defined(Box::new(Terms {
                     id: *task_id,
                     owner_id: *owner_id,
+                    name: name.clone(),
                     host: host.clone(),
                     changes: 0,
                     secret: secret.clone(),
@@ -125,6 +129,7 @@ impl AggregateState for Task {
             Self::Defined(terms) => {
                 let of_plan = |plan: &Plan| plan.cron.len() + plan.zone.len();
                 size_of::<Terms>()
+                    + terms.name.len()
                     + terms.host.len()
                     + terms.url_hash.0.len()
                     + size_of::<Sealed>()
@@ -173,6 +178,7 @@ impl Terms {
             }
             Event::Changed {
                 change,
+                name,
                 host,
                 url_hash,
                 plan,
@@ -180,6 +186,7 @@ impl Terms {
                 ..
             } => {
                 self.changes = *change;
+                self.name.clone_from(name);
                 self.host.clone_from(host);
                 self.url_hash.clone_from(url_hash);
                 self.plan.clone_from(plan);

@@ -24,6 +24,8 @@ pub enum Category {
     Unsold,
     /// An auction that the user watches ends soon.
     EndsSoon,
+    /// A task of the user was paused, because its server is gone or its runs have failed for days.
+    TaskPaused,
 }
 
 impl EventField for Category {}
@@ -56,13 +58,14 @@ impl Channels {
 
 impl Category {
     /// Every category.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Outbid,
         Self::Won,
         Self::NotWon,
         Self::Sold,
         Self::Unsold,
         Self::EndsSoon,
+        Self::TaskPaused,
     ];
 
     /// Whether the user is told by every channel, and cannot choose otherwise: a contract has come about.
@@ -70,7 +73,7 @@ impl Category {
     pub const fn is_required(self) -> bool {
         match self {
             Self::Won | Self::Sold => true,
-            Self::Outbid | Self::NotWon | Self::Unsold | Self::EndsSoon => false,
+            Self::Outbid | Self::NotWon | Self::Unsold | Self::EndsSoon | Self::TaskPaused => false,
         }
     }
 
@@ -78,7 +81,12 @@ impl Category {
     #[must_use]
     pub const fn default_channels(self) -> Channels {
         match self {
-            Self::Outbid | Self::Won | Self::Sold | Self::Unsold | Self::EndsSoon => Channels::ALL,
+            Self::Outbid
+            | Self::Won
+            | Self::Sold
+            | Self::Unsold
+            | Self::EndsSoon
+            | Self::TaskPaused => Channels::ALL,
             Self::NotWon => Channels {
                 inbox: true,
                 mail: false,
@@ -96,6 +104,7 @@ impl Category {
             Self::Sold => "sold",
             Self::Unsold => "unsold",
             Self::EndsSoon => "ends_soon",
+            Self::TaskPaused => "task_paused",
         }
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::market::product::Title;
 use crate::messaging::channels::{Category, Channels};
-use crate::{AuctionId, Line, Moment, Price, ProductId, Stored, UserId};
+use crate::tasks::task;
+use crate::tasks::task::PauseReason;
+use crate::{AuctionId, Line, Moment, Price, ProductId, Stored, TaskId, UserId};
 
 id! {
     /// The id of a notification.
@@ -29,6 +31,15 @@ event_field! {
             title: Stored<Title>,
             /// The bid that outbids the user, or the price that the buyer pays; none if nothing was sold.
             amount: Option<Stored<Price>>,
+        },
+        /// A task.
+        Task {
+            /// The task.
+            task_id: TaskId,
+            /// Its name.
+            name: Stored<task::Name>,
+            /// Why it was paused.
+            reason: PauseReason,
         },
     }
 }

@@ -8,7 +8,8 @@ use lettre::{Address, Message, address};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification;
-use tidemark_events::{MessageId, Money};
+use tidemark_events::tasks::task::PauseReason;
+use tidemark_events::{MessageId, Money, TaskId};
 
 /// Says that no person has written the mail, so that nothing answers it by itself (RFC 3834, section 5).
 #[derive(Clone, Debug)]
@@ -125,12 +126,19 @@ pub(super) fn write(
 
 /// The subject and the text of a mail that brings a notification.
 fn notification(notice: &Notice) -> (String, String) {
-    let notification::Subject::Auction {
-        auction_id,
-        title,
-        amount,
-        ..
-    } = &notice.subject;
+    let (auction_id, title, amount) = match &notice.subject {
+        notification::Subject::Auction {
+            auction_id,
+            title,
+            amount,
+            ..
+        } => (auction_id, title, amount),
+        notification::Subject::Task {
+            task_id,
+            name,
+            reason,
+        } => return paused(*task_id, name, *reason),
+    };
     let title = one_line(title);
     let amount = amount.as_ref().map(|amount| money(**amount));
     let (what, text) = match (notice.category, amount) {
@@ -180,9 +188,24 @@ fn notification(notice: &Notice) -> (String, String) {
             "An auction ends soon",
             format!("the auction of \"{title}\", which you watch, ends soon. Nobody has bid."),
         ),
+        (Category::TaskPaused, _) => ("A task was paused", format!("\"{title}\" was paused.")),
     };
     let text = format!("{text}\r\n\r\nAuction {auction_id}");
     (format!("{what}: {title}"), text)
+}
+
+/// The subject and the text of a mail that tells of a task that was paused.
+fn paused(task_id: TaskId, name: &str, reason: PauseReason) -> (String, String) {
+    let name = one_line(name);
+    let why = match reason {
+        PauseReason::Gone => "its server asks not to be called any more (410)",
+        PauseReason::Failing => "all its runs have failed for five days",
+        PauseReason::Owner | PauseReason::OwnerErased => "it was to be paused",
+    };
+    let text = format!(
+        "your task \"{name}\" was paused, since {why}. It does not run until you resume it.\r\n\r\nTask {task_id}"
+    );
+    (format!("A task was paused: {name}"), text)
 }
 
 fn at(price: Option<String>) -> String {
@@ -252,6 +275,22 @@ mod tests {
         let (subject, text) = notification(&notice(Category::Outbid));
         assert_eq!(subject, "You were outbid: Field camera");
         assert!(text.contains("has bid 120.00 EUR"), "{text}");
+    }
+
+    #[test]
+    fn a_task_that_was_paused_is_named_with_the_reason() {
+        let notice = Notice {
+            subject: notification::Subject::Task {
+                task_id: samples::TASK,
+                name: samples::stored("Fetch prices"),
+                reason: PauseReason::Gone,
+            },
+            ..notice(Category::TaskPaused)
+        };
+        let (subject, text) = notification(&notice);
+        assert_eq!(subject, "A task was paused: Fetch prices");
+        assert!(text.contains("\"Fetch prices\" was paused, since its server"));
+        assert!(text.ends_with(&format!("Task {}", samples::TASK)), "{text}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::notification;
 use tidemark_events::messaging::notification::Event;
-use tidemark_events::{AuctionId, Money, NotificationId, ProductId, UserId};
+use tidemark_events::tasks::task::PauseReason;
+use tidemark_events::{AuctionId, Money, NotificationId, ProductId, TaskId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -42,6 +43,8 @@ impl Status {
 pub enum SubjectKind {
     /// An auction.
     Auction,
+    /// A task.
+    Task,
 }
 
 /// What a notification is about.
@@ -50,15 +53,21 @@ pub enum SubjectKind {
 pub struct Subject {
     /// What that is.
     pub kind: SubjectKind,
-    /// The auction.
-    #[schema(value_type = Uuid)]
-    pub auction_id: AuctionId,
-    /// The product that is or was auctioned.
-    #[schema(value_type = Uuid)]
-    pub product_id: ProductId,
-    /// The title of the product.
+    /// The auction; none if it is about none.
+    #[schema(value_type = Option<Uuid>)]
+    pub auction_id: Option<AuctionId>,
+    /// The product that is or was auctioned; none if it is about none.
+    #[schema(value_type = Option<Uuid>)]
+    pub product_id: Option<ProductId>,
+    /// The task; none if it is about none.
+    #[schema(value_type = Option<Uuid>, example = json!(null))]
+    pub task_id: Option<TaskId>,
+    /// The title of the product, or the name of the task.
     #[schema(example = "Brass sextant")]
     pub title: String,
+    /// Why the task was paused; none if it is about none.
+    #[schema(example = json!(null))]
+    pub paused_for: Option<PauseReason>,
     /// The bid that outbids the user, or the price that the buyer pays; none if nothing was sold.
     #[schema(value_type = Option<schema::Money>)]
     pub amount: Option<Money>,
@@ -93,7 +102,7 @@ pub struct Notification;
 
 impl ReadModel for Notification {
     const NAME: &'static str = "notification";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "notification.raised",
         "notification.read",
@@ -178,10 +187,25 @@ fn about(subject: &notification::Subject) -> Subject {
             amount,
         } => Subject {
             kind: SubjectKind::Auction,
-            auction_id: *auction_id,
-            product_id: *product_id,
+            auction_id: Some(*auction_id),
+            product_id: Some(*product_id),
+            task_id: None,
             title: String::clone(title),
+            paused_for: None,
             amount: amount.map(|amount| *amount),
+        },
+        notification::Subject::Task {
+            task_id,
+            name,
+            reason,
+        } => Subject {
+            kind: SubjectKind::Task,
+            auction_id: None,
+            product_id: None,
+            task_id: Some(*task_id),
+            title: String::clone(name),
+            paused_for: Some(*reason),
+            amount: None,
         },
     }
 }

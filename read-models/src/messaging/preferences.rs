@@ -47,7 +47,7 @@ pub struct Preferences;
 
 impl ReadModel for Preferences {
     const NAME: &'static str = "preferences";
-    const FOLD_VERSION: i32 = 2;
+    const FOLD_VERSION: i32 = 3;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "user.registered",
         "preferences.changed",

@@ -10,6 +10,8 @@ use crate::http::routes::{Audience, Route};
 
 /// The reactor that has slots taken.
 const CLOCK: &str = "task-clock";
+/// The reactor that has owners told.
+const NOTIFIER: &str = "task-notifier";
 /// The reactor that calls.
 const CALLER: &str = "task-caller";
 
@@ -24,12 +26,14 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let route = |template, id: Uuid| Route::post(template, Audience::Owner, owner).about(id);
     routes.push(route("/v1/tasks/{id}/run", task("run").await));
     routes.push(route("/v1/tasks/{id}/pause", task("pause").await));
-    let paused = task("resume").await;
-    owner
-        .post_empty(&format!("/v1/tasks/{paused}/pause"))
-        .await
-        .ok();
-    routes.push(route("/v1/tasks/{id}/resume", paused));
+    let paused = async |path| {
+        let task = task(path).await;
+        let pause = format!("/v1/tasks/{task}/pause");
+        owner.post_empty(&pause).await.ok();
+        task
+    };
+    routes.push(route("/v1/tasks/{id}/resume", paused("resume").await));
+    routes.push(notice(app, paused("notice").await, user.id));
     routes.push(route("/v1/tasks/{id}/retire", task("retire").await));
     routes.push(change(task("change").await, owner));
     routes.push(route("/v1/tasks/{id}/secret", task("secret").await));
@@ -76,6 +80,15 @@ fn no_headers() -> [Value; 6] {
         json!({"x-a": "b".repeat(1_001)}),
         Value::Object(many),
     ]
+}
+
+/// That a task was paused.
+fn notice(app: &App, task: Uuid, user_id: Uuid) -> Route {
+    let template = "/v1/tasks/{id}/pause-notices";
+    Route::post(template, Audience::Service(NOTIFIER), &app.reactor(NOTIFIER))
+        .about(task)
+        .with(json!({"user_id": user_id, "reason": "gone"}))
+        .out_of_range("/reason", ["", "lost"].map(Value::from))
 }
 
 /// A change of a task that has no schedule, by an owner who has others.

@@ -102,5 +102,6 @@ const fn words(category: Category) -> &'static str {
         Category::Sold => "that a product of yours is sold",
         Category::Unsold => "that a product of yours is not sold",
         Category::EndsSoon => "auctions that you watch and that end soon",
+        Category::TaskPaused => "that a task of yours was paused",
     }
 }

@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification::{DedupeKey, Event, Subject};
+use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{
-    AuctionId, MessageId, Moment, NotificationId, Price, ProductId, Stored, Timestamp, UserId,
-    WatchListId,
+    AuctionId, MessageId, Moment, NotificationId, Price, ProductId, Stored, TaskId, Timestamp,
+    UserId, WatchListId,
 };
 
 use super::{Error, Notification};
@@ -22,6 +23,7 @@ use crate::market::watch_list;
 use crate::market::watch_list::WatchList;
 use crate::messaging::message::Request;
 use crate::messaging::preferences;
+use crate::tasks::task;
 use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
 
 /// For how long a user who was outbid in an auction is not told that it has happened again there.
@@ -38,6 +40,13 @@ pub enum About {
         product_id: ProductId,
         /// The bid that outbids the user, or the price that the buyer pays; none if nothing was sold.
         amount: Option<Price>,
+    },
+    /// A task that was paused.
+    Task {
+        /// The task.
+        task_id: TaskId,
+        /// Why it was paused.
+        reason: PauseReason,
     },
 }
 
@@ -87,6 +96,8 @@ impl Raise {
             | Category::Sold
             | Category::Unsold
             | Category::EndsSoon => None,
+            // Each pause is told, once: its reactor asks once.
+            Category::TaskPaused => Some(Moment::nearest(view.now()).into()),
         }
     }
 
@@ -109,9 +120,12 @@ impl Raise {
     /// What is to be told. Refuses if it is not so any more: the user leads again, watches the auction no more, or it is over,
     /// of which the user is told anyway.
     fn told(&self, view: &View<'_>) -> Result<Told, Stop> {
-        let About::Auction {
-            auction_id, amount, ..
-        } = self.about;
+        let (auction_id, amount) = match self.about {
+            About::Auction {
+                auction_id, amount, ..
+            } => (auction_id, amount),
+            About::Task { task_id, reason } => return paused(view, task_id, reason),
+        };
         match self.category {
             Category::Outbid => match view.get::<Auction>(auction_id.0)? {
                 Auction::Open {
@@ -126,6 +140,7 @@ impl Raise {
                 | Auction::Over => Err(Error::Moot.into()),
             },
             Category::EndsSoon => self.ends_soon(view, auction_id),
+            Category::TaskPaused => Err(Error::Moot.into()),
             Category::Won | Category::NotWon | Category::Sold | Category::Unsold => Ok(Told {
                 amount: amount.map(Stored::from),
                 not_after: None,
@@ -156,11 +171,20 @@ impl Raise {
     }
 
     fn subject(&self, view: &View<'_>, amount: Option<Stored<Price>>) -> Result<Subject, Stop> {
-        let About::Auction {
-            auction_id,
-            product_id,
-            ..
-        } = self.about;
+        let (auction_id, product_id) = match self.about {
+            About::Auction {
+                auction_id,
+                product_id,
+                ..
+            } => (auction_id, product_id),
+            About::Task { task_id, reason } => {
+                return Ok(Subject::Task {
+                    task_id,
+                    name: task::find(view, task_id)?.name.clone(),
+                    reason,
+                });
+            }
+        };
         match view.get::<Product>(product_id.0)? {
             Product::None => Err(product::Error::NotFound.into()),
             Product::Described { offer, .. } => Ok(Subject::Auction {
@@ -173,6 +197,21 @@ impl Raise {
     }
 }
 
+/// That a task is paused, unless its owner paused it or it runs again.
+fn paused(view: &View<'_>, task_id: TaskId, reason: PauseReason) -> Result<Told, Stop> {
+    let is_told = match reason {
+        PauseReason::Gone | PauseReason::Failing => true,
+        PauseReason::Owner | PauseReason::OwnerErased => false,
+    };
+    if !is_told || !task::find(view, task_id)?.is_paused {
+        return Err(Error::Moot.into());
+    }
+    Ok(Told {
+        amount: None,
+        not_after: None,
+    })
+}
+
 impl Command for Raise {
     fn name(&self) -> &'static str {
         "raise_notification"
@@ -183,7 +222,16 @@ impl Command for Raise {
         let absent = refusals([user::Error::NotFound]);
         let no_product = refusals([product::Error::NotFound]);
         let early = refusals([auction::Error::NotDue(Timestamp::UNIX_EPOCH)]);
-        [access::service_refusals(), own, absent, no_product, early].concat()
+        let no_task = refusals([task::Error::NotFound, task::Error::Retired]);
+        [
+            access::service_refusals(),
+            own,
+            absent,
+            no_product,
+            no_task,
+            early,
+        ]
+        .concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {

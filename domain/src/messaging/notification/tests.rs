@@ -6,8 +6,10 @@ use tidemark_events::messaging::channels::{Category, Channels};
 use tidemark_events::messaging::message::Event as MessageEvent;
 use tidemark_events::messaging::preferences;
 use tidemark_events::samples::{
-    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, WATCH, at, euro_cents, stated,
+    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, TASK, WATCH, at, euro_cents,
+    stated,
 };
+use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{Event as AnyEvent, NotificationId, PreferencesId, WatchId, WatchListId};
 use uuid::Uuid;
 
@@ -251,6 +253,34 @@ fn nobody_is_told_of_an_end_that_is_over_far_or_of_no_interest() {
     let extended = watching().and([sample("auction.extended")]);
     let early = told(extended).unwrap_err();
     assert_eq!(due_at(early), ("not_due", Some(at(2_760))));
+}
+
+#[test]
+fn an_owner_is_told_of_each_pause_but_not_of_their_own() {
+    let told = |reason| Raise {
+        user_id: SELLER,
+        category: Category::TaskPaused,
+        about: About::Task {
+            task_id: TASK,
+            reason,
+        },
+        dedupe_key: stated(&TASK.to_string()),
+        ..raise()
+    };
+    let task = ["task.defined", "task.paused"].map(sample);
+    let paused = || {
+        given([registered(SELLER)])
+            .and(task.clone())
+            .by_service()
+            .at(at(9))
+    };
+    let mut owner = paused();
+    assert_eq!(types(owner.execute(told(PauseReason::Gone))), BOTH);
+    assert_eq!(types(owner.execute(told(PauseReason::Failing))), BOTH);
+    let moot = Err(Error::Moot.into());
+    assert_eq!(paused().when(told(PauseReason::Owner)), moot);
+    let resumed = paused().and([sample("task.resumed")]);
+    assert_eq!(resumed.when(told(PauseReason::Gone)), moot);
 }
 
 #[test]
