@@ -54,6 +54,7 @@ macro_rules! for_each_read_model {
             $name::<$crate::identity::profile::Profile> $($call)+,
             $name::<$crate::messaging::suppression::Suppression> $($call)+,
             $name::<$crate::tasks::task::Task> $($call)+,
+            $name::<$crate::tasks::task_health::TaskHealth> $($call)+,
             $name::<$crate::tasks::task_run::TaskRun> $($call)+,
             $name::<$crate::market::watch::Watch> $($call)+,
         ], $name $($call)+)

@@ -114,6 +114,14 @@ const MAKE_TASK_RUNS: &str = "
            ), n
       from generate_series(1::bigint, {rows}) n";
 
+/// Half of all days are of one task.
+const MAKE_TASK_HEALTH: &str = "
+    select 1, numbered('9', n)::uuid, json_build_object(
+               'id', numbered('9', n),
+               'task_id', numbered('8', case when n % 2 = 0 then 1 else n end)
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
 /// One user watches what no user may in truth, the others watch a little.
 const MAKE_WATCHES: &str = "
     select 1, numbered('7', n)::uuid, json_build_object(
@@ -161,7 +169,7 @@ pub fn hot_auction() -> Uuid {
     numbered('a', 0)
 }
 
-/// The task of which half of all runs are.
+/// The task of which half of all runs and days are.
 #[must_use]
 pub fn busy_task() -> Uuid {
     numbered('8', 1)
@@ -195,6 +203,7 @@ pub async fn fill(app: &App, user: Uuid, auctions: i64) {
         ("suppression_rows", others, MAKE_SUPPRESSIONS),
         ("task_rows", others, MAKE_TASKS),
         ("task_run_rows", others, MAKE_TASK_RUNS),
+        ("task_health_rows", others, MAKE_TASK_HEALTH),
         ("category_rows", ROOT, MAKE_CATEGORIES),
     ];
     join_all(tables.map(|(table, rows, made)| {

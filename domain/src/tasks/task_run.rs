@@ -172,9 +172,9 @@ impl Command for RecordAttempt {
         let next = self.next(view.now(), task, run);
         let mut writes = vec![self.attempted(task, next)];
         if self.outcome == Outcome::Delivered {
-            writes.extend(self.succeeded(task));
+            writes.extend(self.succeeded(task, run));
         } else if next.is_none() {
-            writes.extend(self.failed(task, view.now()));
+            writes.extend(self.failed(task, run, view.now()));
         }
         Ok(writes)
     }
@@ -198,7 +198,7 @@ impl RecordAttempt {
         Write::event(self.run_id.0, attempted)
     }
 
-    fn succeeded(&self, task: &Terms) -> [Write; 2] {
+    fn succeeded(&self, task: &Terms, run: &Open) -> [Write; 2] {
         let succeeded = Event::Succeeded {
             task_run_id: self.run_id,
             task_id: task.id,
@@ -206,11 +206,11 @@ impl RecordAttempt {
         };
         [
             Write::event(self.run_id.0, succeeded),
-            self.ended(task, RunResult::Succeeded, None),
+            self.ended(task, run, RunResult::Succeeded, None),
         ]
     }
 
-    fn failed(&self, task: &Terms, now: Timestamp) -> Vec<Write> {
+    fn failed(&self, task: &Terms, run: &Open, now: Timestamp) -> Vec<Write> {
         let failed = Event::Failed {
             task_run_id: self.run_id,
             task_id: task.id,
@@ -236,7 +236,7 @@ impl RecordAttempt {
         });
         [
             Write::event(self.run_id.0, failed),
-            self.ended(task, RunResult::Failed, Some(since)),
+            self.ended(task, run, RunResult::Failed, Some(since)),
         ]
         .into_iter()
         .chain(pause.map(|pause| Write::event(task.id.0, pause)))
@@ -246,6 +246,7 @@ impl RecordAttempt {
     fn ended(
         &self,
         task: &Terms,
+        run: &Open,
         result: RunResult,
         failing_since: Option<Stored<Moment>>,
     ) -> Write {
@@ -255,6 +256,7 @@ impl RecordAttempt {
             run_id: self.run_id,
             result,
             failing_since,
+            slot: Some(run.slot),
         };
         Write::event(task.id.0, ended)
     }

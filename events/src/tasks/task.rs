@@ -230,6 +230,8 @@ events! {
             result: RunResult,
             /// Since when all runs have failed; none if this one did not.
             failing_since: Option<Stored<Moment>>,
+            /// The slot that it was for, or when the owner asked for it. Builds before did not write it.
+            slot: Option<Stored<Moment>>,
         },
         /// The task does not run until it is resumed.
         #[serde(rename = "task.paused")]
@@ -353,6 +355,7 @@ pub(crate) fn samples() -> Vec<Event> {
             run_id: TASK_RUN,
             result: RunResult::Failed,
             failing_since: Some(moment(150).into()),
+            slot: Some(moment(60).into()),
         },
         Event::Paused {
             task_id: TASK,

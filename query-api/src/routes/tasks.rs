@@ -1,6 +1,7 @@
 //! Queries about tasks and their runs. Each user sees their own; those of others do not exist for them.
 
 mod own_tasks;
+mod task_health;
 mod task_runs;
 
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use crate::error::Error;
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(own_tasks::router())
+        .merge(task_health::router())
         .merge(task_runs::router())
 }
 

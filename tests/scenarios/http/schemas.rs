@@ -124,7 +124,7 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 21] = [
+const LISTS: [(&str, &str); 22] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
@@ -142,6 +142,7 @@ const LISTS: [(&str, &str); 21] = [
     ("list_reactors", "ReactorStatus"),
     ("list_read_models", "ShardStatus"),
     ("list_suppressions", "Suppression"),
+    ("list_task_health", "TaskHealth"),
     ("list_task_runs", "TaskRun"),
     ("list_tasks", "Task"),
     ("list_timelines", "Timeline"),

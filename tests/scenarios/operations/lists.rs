@@ -104,6 +104,7 @@ async fn each_list_is_read_in_pages() {
         "profile",
         "suppression",
         "task",
+        "task_health",
         "task_run",
         "watch",
     ];

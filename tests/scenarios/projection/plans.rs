@@ -119,6 +119,7 @@ async fn lists_and_searches_fetch_few_of_a_million_rows() {
         suppressions(Lists::of(&app, &of_busy, "suppression_rows_1")).await,
         tasks(Lists::of(&app, &user, "task_rows_1")).await,
         task_runs(Lists::of(&app, &user, "task_run_rows_1")).await,
+        task_health(Lists::of(&app, &user, "task_health_rows_1")).await,
     ];
     assert_eq!(excesses.concat(), Vec::<String>::new());
 }
@@ -257,6 +258,13 @@ async fn task_runs(mut lists: Lists<'_>) -> Vec<String> {
         .check(&format!("{path}from=1970-01-01T00:00:00Z"), PAGE)
         .await;
     lists.check_deep(&path).await;
+    lists.excesses
+}
+
+async fn task_health(mut lists: Lists<'_>) -> Vec<String> {
+    let path = format!("/v1/tasks/{}/health", busy_task());
+    lists.check(&path, PAGE).await;
+    lists.check_deep(&format!("{path}?")).await;
     lists.excesses
 }
 

@@ -64,6 +64,19 @@ async fn a_task_runs_each_second_once_although_two_projectors_run() {
         .get(&format!("{path}/runs?from={until}&until={from}"))
         .await;
     reversed.problem(422, "invalid");
+    let health = user.get(&format!("{path}/health")).await.ok().body;
+    let days = health["items"].as_array().unwrap();
+    let sum = |field: &str| -> u64 {
+        let counts = days.iter().map(|day| day.pointer(field).unwrap());
+        counts.map(|it| it.as_u64().unwrap()).sum()
+    };
+    let skipped = sum("/skipped/missed") + sum("/skipped/overlap");
+    let taken = u64::try_from(slots.len()).unwrap();
+    assert_eq!(sum("/due"), taken + skipped, "{health}");
+    let late = ["within_1_s", "within_10_s", "within_1_min", "later"];
+    let late = late.map(|it| sum(&format!("/lateness/{it}")));
+    assert_eq!(late.iter().sum::<u64>(), taken, "{health}");
+    assert!(sum("/succeeded") >= 5, "{health}");
     let listed = user.get("/v1/tasks").await.ok().body;
     assert_eq!(listed["items"][0]["status"], "paused");
 }
@@ -131,10 +144,10 @@ async fn owners_pause_resume_and_retire_their_tasks() {
         answer.problem(404, "task_not_found");
     }
     stranger.get(&path).await.problem(404, "not_found");
-    stranger
-        .get(&format!("{path}/runs"))
-        .await
-        .problem(404, "not_found");
+    for of_task in ["runs", "health"] {
+        let answer = stranger.get(&format!("{path}/{of_task}")).await;
+        answer.problem(404, "not_found");
+    }
     // The same URL is another's own matter.
     stranger.post("/v1/tasks", &again).await.ok();
 

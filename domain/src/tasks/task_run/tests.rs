@@ -49,6 +49,7 @@ fn ended(result: RunResult, failing_since: Option<i64>) -> Write {
         run_id: TASK_RUN,
         result,
         failing_since: failing_since.map(|second| moment(second).into()),
+        slot: Some(moment(60).into()),
     };
     Write::event(TASK.0, ended)
 }
