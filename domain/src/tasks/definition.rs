@@ -104,6 +104,7 @@ impl Definition {
             | Event::RunEnded { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
+            | Event::Replanned { .. }
             | Event::Retired { .. } => {}
         }
     }

@@ -45,6 +45,9 @@ pub struct Terms {
     pub plan: Option<Box<Plan>>,
     /// The slot that is due next.
     pub next: Option<NextSlot>,
+    /// The last slot of the schedule that was taken or skipped; none if none was since the schedule was stated or the task was
+    /// resumed.
+    pub last_slot: Option<Stored<Moment>>,
     /// The run that is not over; none if there is none.
     pub open_run: Option<TaskRunId>,
     /// Since when all runs have failed; none if the last one did not.
@@ -99,6 +102,7 @@ impl AggregateState for Task {
                     place: *place,
                     plan: plan.clone(),
                     next: next.clone(),
+                    last_slot: None,
                     open_run: None,
                     failing_since: None,
                     is_paused: false,
@@ -115,7 +119,8 @@ impl AggregateState for Task {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Changed { .. }
-            | Event::SecretRotated { .. } => {
+            | Event::SecretRotated { .. }
+            | Event::Replanned { .. } => {
                 if let Self::Defined(terms) = self {
                     terms.evolve(event);
                 }
@@ -146,16 +151,22 @@ impl Terms {
         match event {
             Event::SlotTaken {
                 run_id,
+                slot,
                 trigger,
                 next,
                 ..
             } => {
                 self.open_run = Some(*run_id);
                 if *trigger == Trigger::Schedule {
+                    self.last_slot = Some(*slot);
                     self.next.clone_from(next);
                 }
             }
-            Event::SlotsSkipped { next, .. } => self.next.clone_from(next),
+            Event::SlotsSkipped { to, next, .. } => {
+                self.last_slot = Some(*to);
+                self.next.clone_from(next);
+            }
+            Event::Replanned { next, .. } => self.next.clone_from(next),
             Event::RunEnded {
                 result,
                 failing_since,
@@ -174,6 +185,7 @@ impl Terms {
             Event::Resumed { next, .. } => {
                 self.is_paused = false;
                 self.failing_since = None;
+                self.last_slot = None;
                 self.next.clone_from(next);
             }
             Event::Changed {
@@ -189,6 +201,7 @@ impl Terms {
                 self.name.clone_from(name);
                 self.host.clone_from(host);
                 self.url_hash.clone_from(url_hash);
+                self.last_slot = None;
                 self.plan.clone_from(plan);
                 self.next.clone_from(next);
             }

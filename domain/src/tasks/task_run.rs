@@ -225,9 +225,7 @@ impl RecordAttempt {
             | Outcome::TimedOut
             | Outcome::Unreachable
             | Outcome::AddressForbidden
-            | Outcome::TooLate => {
-                (now - *since >= FAILING_MAX).then_some(PauseReason::Failing)
-            }
+            | Outcome::TooLate => (now - *since >= FAILING_MAX).then_some(PauseReason::Failing),
         };
         let pause = reason.map(|reason| task::Event::Paused {
             task_id: task.id,

@@ -289,6 +289,16 @@ events! {
             /// The one before.
             old_secret: Box<OldSecret>,
         },
+        /// The next slot is another one, since the build has other data of time zones than the one that computed it.
+        #[serde(rename = "task.replanned")]
+        Replanned {
+            /// The task.
+            task_id: TaskId,
+            /// The user whose task it is.
+            owner_id: UserId,
+            /// The slot that is due next; none if there is none.
+            next: Option<NextSlot>,
+        },
         /// The task never runs again.
         #[serde(rename = "task.retired")]
         Retired {
@@ -393,6 +403,11 @@ pub(crate) fn samples() -> Vec<Event> {
                 secret: sealed("c2VjcmV0"),
                 until: moment(86_400).into(),
             }),
+        },
+        Event::Replanned {
+            task_id: TASK,
+            owner_id: SELLER,
+            next: next(300),
         },
         Event::Retired {
             task_id: TASK,

@@ -85,7 +85,11 @@ impl Sender {
         let mut idle = Backoff::new(poll, poll_max);
         let mut stored = self.stored.subscribe();
         while !stop.is_cancelled() {
-            if stop.run_until_cancelled(self.present.seen()).await.is_none() {
+            if stop
+                .run_until_cancelled(self.present.seen())
+                .await
+                .is_none()
+            {
                 break;
             }
             let free = self.in_flight_max().saturating_sub(in_flight.len());
@@ -129,7 +133,14 @@ impl Sender {
             return Ok(next_due.into_iter().chain(more_in).min());
         }
         let most = (free, self.destinations.in_flight_max());
-        let taken = attempts::take(&self.pool, effect, most, &room, self.lease(), self.present.id);
+        let taken = attempts::take(
+            &self.pool,
+            effect,
+            most,
+            &room,
+            self.lease(),
+            self.present.id,
+        );
         for attempt in self.pool.with_timeout(taken).await? {
             let sender = self.clone();
             let call = self.destinations.call(attempt.destination.clone());

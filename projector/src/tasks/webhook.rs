@@ -236,7 +236,10 @@ impl CallUrl {
             return Some(most);
         };
         let left = (*limit.until - now).to_std().ok()?;
-        Some(left.min(Duration::from_millis(limit.max_ms.into())).min(most))
+        Some(
+            left.min(Duration::from_millis(limit.max_ms.into()))
+                .min(most),
+        )
     }
 
     async fn send(

@@ -149,6 +149,7 @@ const fn id(event: &Event) -> TaskId {
         | Event::Resumed { task_id, .. }
         | Event::Changed { task_id, .. }
         | Event::SecretRotated { task_id, .. }
+        | Event::Replanned { task_id, .. }
         | Event::Retired { task_id, .. } => *task_id,
     }
 }
@@ -210,6 +211,7 @@ fn change(row: &mut Row, event: &Event, at: DateTime<Utc>) {
             row.next_slot = slot(next.as_ref()).filter(|_| row.status == Status::Active);
         }
         Event::SecretRotated { .. } => row.secret_rotated_at = Some(at),
+        Event::Replanned { next, .. } => row.next_slot = slot(next.as_ref()),
         Event::Retired { .. } => {
             row.status = Status::Retired;
             row.paused_for = None;
@@ -291,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_task_shows_its_next_slot_unless_it_is_paused_or_retired() {
-        let next: Vec<_> = (1..=9).map(|events| row(events).next_slot).collect();
+        let next: Vec<_> = (1..=10).map(|events| row(events).next_slot).collect();
         let (due, none) = (|seconds| Some(at(seconds)), None);
         let expected = [
             due(60),
@@ -302,11 +304,12 @@ mod tests {
             due(180),
             due(240),
             due(240),
+            due(300),
             none,
         ];
         assert_eq!(next, expected);
         assert_eq!(row(5).paused_for, Some(PauseReason::Owner));
-        assert_eq!(row(9).status, Status::Retired);
+        assert_eq!(row(10).status, Status::Retired);
     }
 
     #[test]

@@ -149,6 +149,7 @@ fn of_event(input: &FoldInput<'_>) -> Option<Row> {
         | Event::Resumed { .. }
         | Event::Changed { .. }
         | Event::SecretRotated { .. }
+        | Event::Replanned { .. }
         | Event::Retired { .. } => return None,
     };
     let day = at.date_naive();
@@ -202,6 +203,7 @@ impl Row {
             | Event::Resumed { .. }
             | Event::Changed { .. }
             | Event::SecretRotated { .. }
+            | Event::Replanned { .. }
             | Event::Retired { .. } => {}
         }
     }

@@ -125,12 +125,11 @@ async fn another_schedule_counts_at_once_and_the_one_before_no_more() {
     let slots: Vec<DateTime<Utc>> =
         serde_json::from_value(changed.body["next_slots"].clone()).unwrap();
     assert_eq!(slots.len(), 5);
-    let at_change: i64 = sqlx::query_scalar(
-        "select position from events where type = 'task.changed'",
-    )
-    .fetch_one(&app.database.pool)
-    .await
-    .unwrap();
+    let at_change: i64 =
+        sqlx::query_scalar("select position from events where type = 'task.changed'")
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap();
     let until = app.database.now().await + chrono::TimeDelta::seconds(3);
     eventually("slots of before to come", || async {
         (app.database.now().await > until).then_some(())

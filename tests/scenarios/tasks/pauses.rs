@@ -9,9 +9,7 @@ use super::receiver::{Receiver, define, ready, run};
 async fn told(user: &Client) -> Vec<Value> {
     let page = user.get("/v1/me/notifications").await.ok().body;
     let items = page["items"].as_array().unwrap().clone().into_iter();
-    items
-        .filter(|it| it["category"] == "task_paused")
-        .collect()
+    items.filter(|it| it["category"] == "task_paused").collect()
 }
 
 #[tokio::test]

@@ -85,10 +85,14 @@ fn no_headers() -> [Value; 6] {
 /// That a task was paused.
 fn notice(app: &App, task: Uuid, user_id: Uuid) -> Route {
     let template = "/v1/tasks/{id}/pause-notices";
-    Route::post(template, Audience::Service(NOTIFIER), &app.reactor(NOTIFIER))
-        .about(task)
-        .with(json!({"user_id": user_id, "reason": "gone"}))
-        .out_of_range("/reason", ["", "lost"].map(Value::from))
+    Route::post(
+        template,
+        Audience::Service(NOTIFIER),
+        &app.reactor(NOTIFIER),
+    )
+    .about(task)
+    .with(json!({"user_id": user_id, "reason": "gone"}))
+    .out_of_range("/reason", ["", "lost"].map(Value::from))
 }
 
 /// A change of a task that has no schedule, by an owner who has others.

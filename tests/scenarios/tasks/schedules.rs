@@ -110,7 +110,8 @@ async fn a_call_that_is_made_again_is_broken_off_before_the_next_slot_which_runs
     let first = calls[0].headers["webhook-id"].parse().unwrap();
     let run = over(&user, first).await;
     assert_eq!(outcomes(&run), ["refused 503", "timed_out null"]);
-    let at = |value: &serde_json::Value| -> DateTime<Utc> { value.as_str().unwrap().parse().unwrap() };
+    let at =
+        |value: &serde_json::Value| -> DateTime<Utc> { value.as_str().unwrap().parse().unwrap() };
     let next_slot = at(&run["slot"]) + TimeDelta::seconds(6);
     assert!(at(&run["ended_at"]) < next_slot, "{run}");
     let task = user.get(&format!("/v1/tasks/{task}")).await.ok().body;

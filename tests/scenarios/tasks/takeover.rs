@@ -90,7 +90,8 @@ async fn a_process_that_is_only_stopped_keeps_its_call() {
 }
 
 #[tokio::test]
-async fn a_process_that_reaches_the_database_no_more_breaks_its_call_off_before_another_one_makes_it() {
+async fn a_process_that_reaches_the_database_no_more_breaks_its_call_off_before_another_one_makes_it()
+ {
     let (app, server) = (application().await, Receiver::start().await);
     let _reactors = reactors(&app).await;
     let mut settings = app.settings.clone();

@@ -64,14 +64,18 @@ async fn rotate(
         old_secret_s: app.config.tasks.old_secret_s,
     };
     let submission = app.submission(&caller, StatusCode::OK, id, command)?;
-    let find = async |accepted: AcceptedBody| {
-        Ok(NewSecret {
+    let find = async |accepted| NewSecret::of(&app, accepted).await;
+    app.answer_with_found(submission, find).await
+}
+
+impl NewSecret {
+    async fn of(app: &App, accepted: AcceptedBody) -> Result<Self, Problem> {
+        Ok(Self {
             id: accepted.id,
             version: accepted.version,
-            secret: rotated(&app, &accepted).await?,
+            secret: rotated(app, &accepted).await?,
         })
-    };
-    app.answer_with_found(submission, find).await
+    }
 }
 
 /// The secret as it was put on record, which is the same if the request is sent again.

@@ -55,10 +55,7 @@ pub(super) struct CallTerms {
 }
 
 /// The rule of `garde` that names and values are those of headers, which the call does not set itself.
-pub(super) fn are_headers<C>(
-    headers: &BTreeMap<String, String>,
-    _context: &C,
-) -> garde::Result {
+pub(super) fn are_headers<C>(headers: &BTreeMap<String, String>, _context: &C) -> garde::Result {
     if headers.len() > 20 {
         return Err(garde::Error::new("must have at most 20 headers"));
     }

@@ -15,6 +15,7 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
         "task.slots_skipped",
         "task.resumed",
         "task.changed",
+        "task.replanned",
     ],
     commands: &["take_task_slot"],
     fulfilled: &["task_slot_over"],
@@ -28,7 +29,8 @@ fn react(event: &Event) -> Vec<Action> {
         | task::Event::SlotTaken { task_id, next, .. }
         | task::Event::SlotsSkipped { task_id, next, .. }
         | task::Event::Resumed { task_id, next, .. }
-        | task::Event::Changed { task_id, next, .. },
+        | task::Event::Changed { task_id, next, .. }
+        | task::Event::Replanned { task_id, next, .. },
     ) = event
     else {
         return Vec::new();

@@ -70,7 +70,6 @@ impl Define {
         }
         Err(Error::TooMany(self.tasks_max).into())
     }
-
 }
 
 impl NewPlan {

@@ -7,7 +7,7 @@ use tidemark_events::{Moment, Stored, TaskId, TaskRunId, Timestamp};
 use super::{Error, Terms, find, find_own, next_slot, own_refusals};
 use crate::decision::refusals;
 use crate::identity::access;
-use crate::tasks::schedule::{Schedule, ScheduleError};
+use crate::tasks::schedule::{Schedule, ScheduleError, tzdb};
 use crate::tasks::task_run;
 use crate::{Command, Refusal, Stop, View, Write};
 
@@ -74,7 +74,10 @@ impl Command for TakeSlot {
             first: *next.slot,
             now: view.now() - TimeDelta::milliseconds(i64::from(plan.delay_ms)),
         };
-        due.take(self.run_id, view.now())
+        if *next.tzdb == tzdb() {
+            return due.take(self.run_id, view.now());
+        }
+        due.replan_and_take(self.run_id, view.now())
     }
 }
 
@@ -90,6 +93,27 @@ struct Due<'a> {
 }
 
 impl Due<'_> {
+    /// Takes them by the zone data of this build, by which the first one may be another one than the one that computed it found.
+    fn replan_and_take(mut self, run_id: TaskRunId, now: Timestamp) -> Result<Vec<Write>, Stop> {
+        let last = self.task.last_slot.as_ref().map(|it| **it);
+        let after = last.unwrap_or(self.first - SECOND);
+        let first = self.schedule.next_after(after);
+        if first == Some(self.first) {
+            return self.take(run_id, now);
+        }
+        let replanned = Event::Replanned {
+            task_id: self.task.id,
+            owner_id: self.task.owner_id,
+            next: next_slot(self.plan, &self.schedule, after),
+        };
+        let mut writes = vec![Write::event(self.task.id.0, replanned)];
+        if let Some(first) = first.filter(|first| *first <= self.now) {
+            self.first = first;
+            writes.extend(self.take(run_id, now)?);
+        }
+        Ok(writes)
+    }
+
     fn take(&self, run_id: TaskRunId, now: Timestamp) -> Result<Vec<Write>, Stop> {
         let newest = self.schedule.newest(self.first - SECOND, self.now);
         let newest = newest.unwrap_or(self.first);

@@ -1,7 +1,7 @@
 //! Which tasks may be defined, which slots run, and which are skipped.
 
 use tidemark_events::Event as AnyEvent;
-use tidemark_events::samples::{BIDDER, SELLER, TASK, TASK_RUN, at, moment, stated};
+use tidemark_events::samples::{BIDDER, SELLER, TASK, TASK_RUN, at, moment, stated, stored};
 use tidemark_events::tasks::task::{Missed, SkipReason, Trigger};
 
 use super::*;
@@ -397,6 +397,59 @@ fn the_secret_before_the_last_rotation_goes_on_for_a_day() {
         panic!("a rotation: {again:?}");
     };
     assert_eq!(old_secret.secret, rotate().secret);
+}
+
+/// The task of the sample, whose next slot a build with other zone data has computed.
+fn of_other_zone_data(second: i64) -> Given {
+    let mut event = defined(Missed::Latest);
+    if let AnyEvent::Task(Event::Defined {
+        next: Some(next), ..
+    }) = &mut event
+    {
+        next.slot = moment(second).into();
+        next.due_at = moment(second).into();
+        next.tzdb = stored("2019a");
+    }
+    given([registered(SELLER), event]).by_service()
+}
+
+#[test]
+fn a_slot_that_is_none_by_the_zone_data_of_this_build_is_planned_anew() {
+    let replanned = |second: i64| {
+        let event = Event::Replanned {
+            task_id: TASK,
+            owner_id: SELLER,
+            next: Some(NextSlot {
+                slot: moment(second).into(),
+                due_at: moment(second).into(),
+                tzdb: stored(tzdb()),
+            }),
+        };
+        Write::event(TASK.0, event)
+    };
+    // It is due later than was thought.
+    let mut task = of_other_zone_data(90).at(at(90));
+    assert_eq!(task.execute(take(90)), Ok(vec![replanned(120)]));
+    let taken = task.at(at(120)).when(take(120)).unwrap();
+    assert_eq!(slots(&taken), (vec![], Some(120)));
+    // It was due before.
+    let mut event = sample("task.slot_taken");
+    if let AnyEvent::Task(Event::SlotTaken {
+        next: Some(next), ..
+    }) = &mut event
+    {
+        next.slot = moment(150).into();
+        next.due_at = moment(150).into();
+        next.tzdb = stored("2019a");
+    }
+    let ended = sample("task.run_ended");
+    let earlier = of_other_zone_data(90).and([event, ended]).at(at(150));
+    let writes = earlier.when(take(150)).unwrap();
+    assert_eq!(writes[0], replanned(120));
+    assert_eq!(slots(&writes[1..]), (vec![], Some(120)));
+    // A slot that is the same is taken as ever.
+    let same = of_other_zone_data(60).at(at(60)).when(take(60)).unwrap();
+    assert_eq!(same, writes_of(["task.slot_taken", "task_run.requested"]));
 }
 
 #[test]

@@ -131,7 +131,10 @@ fn a_call_of_the_schedule_is_broken_off_before_the_next_slot_comes() {
         };
         next_limit.map(|it| (it.max_ms, (*it.until - at(0)).num_seconds()))
     };
-    assert_eq!(limit(Trigger::Request, 70_000, attempt(Outcome::Refused)), None);
+    assert_eq!(
+        limit(Trigger::Request, 70_000, attempt(Outcome::Refused)),
+        None
+    );
     let asked = |ms, seconds| RecordAttempt {
         ms,
         retry_after_s: Some(seconds),

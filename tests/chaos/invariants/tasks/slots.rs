@@ -67,6 +67,7 @@ pub(crate) fn lost_or_repeated(log: &[Recorded]) -> Vec<String> {
             | task::Event::Resumed { .. }
             | task::Event::Changed { .. }
             | task::Event::SecretRotated { .. }
+            | task::Event::Replanned { .. }
             | task::Event::Retired { .. } => {}
         }
     }
