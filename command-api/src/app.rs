@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_domain::Command;
-use tidemark_event_store::{LookupKey, RecordId, SubjectKeys};
+use tidemark_event_store::{Log, LookupKey, RecordId, SubjectKeys};
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;

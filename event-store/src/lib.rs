@@ -30,7 +30,7 @@ pub use append::{
 pub use backoff::Backoff;
 pub use idempotency::{IdempotencyRecord, RecordId, RemovedRecords};
 pub use lease::{Lease, Leases};
-pub use log::{FollowError, Head, Log, PageLimits, Published, StatePart};
+pub use log::{DefinitionPart, FollowError, Head, Log, PageLimits, Published, StatePart};
 pub use mail_token::{ReturnPath, Unsubscription};
 pub use media_link::MediaLink;
 pub use notifications::{Notifications, notify};

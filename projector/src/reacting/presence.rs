@@ -49,11 +49,6 @@ pub(crate) struct Present {
 }
 
 impl Present {
-    /// Whether others see that the process lives.
-    pub(super) fn is_seen(&self) -> bool {
-        *self.is_seen.borrow()
-    }
-
     /// Waits until others see it.
     pub(super) async fn seen(&self) {
         self.wait_until(true).await;

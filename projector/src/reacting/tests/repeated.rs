@@ -55,7 +55,7 @@ async fn one_action_about_the_same_waits_until_it_is_taken() {
 
     let lease = std::time::Duration::from_mins(1);
     let room = Room::default();
-    let taken = attempts::take(&database.pool, None, (9, 9), &room, lease).await;
+    let taken = attempts::take(&database.pool, None, (9, 9), &room, lease, new_id()).await;
     assert_eq!(taken.unwrap().len(), 1);
     reactor.apply(at(3), &page(&events[3..])).await.unwrap();
     assert_eq!(

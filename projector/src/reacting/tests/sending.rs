@@ -139,6 +139,7 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         (9, 9),
         &Room::default(),
         std::time::Duration::from_millis(200),
+        new_id(),
     )
     .await
     .unwrap();
@@ -149,6 +150,7 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         (9, 9),
         &Room::default(),
         std::time::Duration::from_secs(9),
+        new_id(),
     )
     .await
     .unwrap();
