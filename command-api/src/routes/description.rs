@@ -75,8 +75,7 @@ fn describe(operation: &mut Described<'_>) {
         operation.takes(Header::CAUSATION_ID);
         operation.takes(Header::REACTOR);
     }
-    // The secret of a task follows from its id, so that the answer can be given again without having been stored.
-    if operation.answers_schema(|name| matches!(name, "Accepted" | "DefinedTask")) {
+    if operation.answers_schema(says_version) {
         describe_idempotency(operation);
         operation.answers(Header::ETAG);
     } else if operation.is_tagged("tus") {
@@ -88,6 +87,18 @@ fn describe(operation: &mut Described<'_>) {
     } else {
         operation.refuses([NoIdempotencyKey::key_sent()]);
     }
+}
+
+/// Whether this is the body of answers to commands with the version after the command. Those that hold more can be given again
+/// without having been stored, since that follows from the id or stands in the log.
+fn says_version(schema: &str) -> bool {
+    let bodies = [
+        "Accepted",
+        "DefinedTask",
+        "NewTaskSecret",
+        "TaskAfterChange",
+    ];
+    bodies.contains(&schema)
 }
 
 /// What requests and answers of uploads that go on say in headers.

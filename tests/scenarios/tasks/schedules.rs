@@ -76,7 +76,8 @@ async fn a_task_runs_each_second_once_although_two_projectors_run() {
     let late = ["within_1_s", "within_10_s", "within_1_min", "later"];
     let late = late.map(|it| sum(&format!("/lateness/{it}")));
     assert_eq!(late.iter().sum::<u64>(), taken, "{health}");
-    assert!(sum("/succeeded") >= 5, "{health}");
+    // The pause may have cancelled one.
+    assert!(sum("/succeeded") >= 4, "{health}");
     let listed = user.get("/v1/tasks").await.ok().body;
     assert_eq!(listed["items"][0]["status"], "paused");
 }

@@ -14,6 +14,7 @@ use tidemark_domain::tasks::definition::Definition;
 use tidemark_domain::tasks::schedule::Schedule;
 use tidemark_domain::tasks::task::{Change, Error as TaskError, NewPlan};
 use tidemark_event_store::SubjectKey;
+use tidemark_events::tasks::task;
 use tidemark_events::tasks::task::{Cron, Host, Method, Missed, Name, Plan, Zone};
 use tidemark_events::{Event, KeyedHash, Sealed, Stored, TaskId, Url};
 use tidemark_platform::http::{FieldError, Json, Path, Problem};
@@ -134,14 +135,6 @@ async fn change(
     let plan = new_plan(&app, &body, definition.plan.as_deref()).await?;
     let key = key_of(&app, owner_id).await?;
     let changed = ChangedCall::of(&app, &key, &definition, &body).await?;
-    let shown = match (&plan, definition.plan.as_deref()) {
-        (Some(plan), _) => Some(plan.schedule.clone()),
-        (None, Some(plan)) => {
-            let schedule = Schedule::read(&plan.cron, &plan.zone);
-            Some(schedule.map_err(|error| refused(error.into()))?)
-        }
-        (None, None) => None,
-    };
     let command = Change {
         task_id: TaskId(id),
         after_changes: definition.changes,
@@ -153,13 +146,32 @@ async fn change(
         plan,
     };
     let submission = app.submission(&caller, StatusCode::OK, id, command)?;
-    let after = app.clock.now();
-    let show = |accepted: AcceptedBody| AfterChange {
-        id: accepted.id,
-        version: accepted.version,
-        next_slots: next_slots(shown.as_ref(), after),
-    };
-    app.answer_with(submission, show).await
+    let find = async |accepted| AfterChange::of(&app, accepted).await;
+    app.answer_with_found(submission, find).await
+}
+
+impl AfterChange {
+    /// The task as it is on record, which is the same if the request is sent again.
+    async fn of(app: &App, accepted: AcceptedBody) -> Result<Self, Problem> {
+        let AcceptedBody { id, version } = accepted;
+        let events = app.log.stream(id, version - 1, 1).await;
+        let changed = events.map_err(Error::from)?.into_iter().next();
+        let changed = changed.ok_or_else(|| Problem::internal("the log has no such change"))?;
+        let event = changed.decode().map_err(Problem::internal)?;
+        let plan = if let Event::Task(task::Event::Changed { plan, .. }) = event {
+            plan
+        } else {
+            None
+        };
+        let schedule = plan.map(|it| Schedule::read(&it.cron, &it.zone));
+        let schedule = schedule.transpose();
+        let schedule = schedule.map_err(|error| refused(error.into()))?;
+        Ok(Self {
+            id,
+            version,
+            next_slots: next_slots(schedule.as_ref(), changed.recorded_at),
+        })
+    }
 }
 
 /// What the task calls, when and with which secrets; `None` if there is no such task.

@@ -26,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// A task that has another secret.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NewTaskSecret)]
 struct NewSecret {
     /// The id of the task.
     id: Uuid,
