@@ -4,6 +4,7 @@ mod bounces;
 mod contact_points;
 mod messages;
 mod notifications;
+mod pause_notices;
 mod preferences;
 pub(super) mod unsubscribe;
 
@@ -18,5 +19,6 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(contact_points::router())
         .merge(messages::router())
         .merge(notifications::router())
+        .merge(pause_notices::router())
         .merge(preferences::router())
 }

@@ -3,7 +3,6 @@
 mod changes;
 mod new_task;
 mod own_tasks;
-mod pause_notices;
 mod secrets;
 mod task_runs;
 mod terms;
@@ -20,5 +19,4 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(secrets::router())
         .merge(own_tasks::router())
         .merge(task_runs::router())
-        .merge(pause_notices::router())
 }

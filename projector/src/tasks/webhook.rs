@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::DateTime;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Method, Response};
+use reqwest::{Client, Method};
 use serde::Deserialize;
 use serde_json::json;
 use tidemark_domain::tasks::definition::Definition;
@@ -21,16 +19,13 @@ use tidemark_events::{Event, Sealed, Timestamp, UserId};
 use tidemark_platform::{Config, config};
 use uuid::Uuid;
 
-use super::http_client::{client, is_forbidden};
+use super::attempt::{Attempt, KEPT_BYTES_MAX, answered, failure};
+use super::http_client::client;
 use super::signature::sign;
 use crate::error::{Error, with_causes};
 use crate::reacting::effects;
 use crate::reacting::effects::{Effect, Performed};
 
-/// The most that is read of an answer.
-const READ_BYTES_MAX: usize = 64 * 1_024;
-/// The most that is kept of it.
-const KEPT_BYTES_MAX: usize = 1_024;
 /// More events than a run has.
 const RUN_EVENTS_MAX: i64 = 200;
 /// The pause after a failure of Postgres.
@@ -58,39 +53,6 @@ struct Signing {
     id: String,
     secrets: Vec<String>,
     now: Timestamp,
-}
-
-/// What came of a call.
-struct Attempt {
-    outcome: Outcome,
-    status: Option<u16>,
-    /// How long the call took, without what Tidemark did before and afterwards.
-    ms: u32,
-    answer: Vec<u8>,
-    retry_after_s: Option<u32>,
-}
-
-impl Attempt {
-    const fn without_answer(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            status: None,
-            ms: 0,
-            answer: Vec::new(),
-            retry_after_s: None,
-        }
-    }
-
-    /// Whether the server has answered, and not that it or one behind it has too much to do; none if it was not called.
-    const fn has_answered(&self) -> Option<bool> {
-        match self.outcome {
-            Outcome::AddressForbidden | Outcome::OwnerErased | Outcome::TooLate => None,
-            Outcome::TimedOut | Outcome::Unreachable => Some(false),
-            Outcome::Delivered | Outcome::Refused | Outcome::Gone => {
-                Some(!matches!(self.status, Some(429 | 502 | 504)))
-            }
-        }
-    }
 }
 
 #[async_trait]
@@ -307,55 +269,4 @@ impl CallUrl {
         let sealed = key.map(seal).transpose();
         sealed.map_err(|error| with_causes(&error))
     }
-}
-
-/// What came of a call that was answered.
-async fn answered(mut response: Response, now: Timestamp) -> Attempt {
-    let status = response.status();
-    let retry_after_s = retry_after_s(response.headers(), now);
-    let mut answer = Vec::new();
-    let mut read = 0;
-    while read < READ_BYTES_MAX {
-        match response.chunk().await {
-            Ok(None) => break,
-            Ok(Some(chunk)) => {
-                read += chunk.len();
-                let room = KEPT_BYTES_MAX.saturating_sub(answer.len());
-                answer.extend_from_slice(&chunk[..chunk.len().min(room)]);
-            }
-            Err(error) => return Attempt::without_answer(failure(&error)),
-        }
-    }
-    let outcome = match status.as_u16() {
-        200..=299 => Outcome::Delivered,
-        410 => Outcome::Gone,
-        _ => Outcome::Refused,
-    };
-    Attempt {
-        outcome,
-        status: Some(status.as_u16()),
-        ms: 0,
-        answer,
-        retry_after_s,
-    }
-}
-
-fn failure(error: &reqwest::Error) -> Outcome {
-    if is_forbidden(error) {
-        Outcome::AddressForbidden
-    } else if error.is_timeout() {
-        Outcome::TimedOut
-    } else {
-        Outcome::Unreachable
-    }
-}
-
-/// After how many seconds the server asks to be called again: a number, or a date.
-fn retry_after_s(headers: &HeaderMap, now: Timestamp) -> Option<u32> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds = match text.parse::<i64>() {
-        Ok(seconds) => seconds,
-        Err(_) => (DateTime::parse_from_rfc2822(text).ok()?.to_utc() - now).num_seconds(),
-    };
-    u32::try_from(seconds).ok()
 }

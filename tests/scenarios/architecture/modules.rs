@@ -18,8 +18,8 @@ const CONTEXTS: &[(&str, &[&str])] = &[
     ("media", &["identity"]),
     // An auditor is a user, and may ask for the state of an auction as of a version or a moment.
     ("audit", &["identity", "market"]),
-    // People are told of what happens in auctions.
-    ("messaging", &["identity", "market"]),
+    // People are told of what happens in auctions, and of tasks that were paused.
+    ("messaging", &["identity", "market", "tasks"]),
     ("operations", &["identity"]),
     ("tasks", &["identity"]),
 ];

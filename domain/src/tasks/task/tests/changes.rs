@@ -1,0 +1,124 @@
+//! What owners may change of their tasks, and what follows.
+
+use super::*;
+
+/// The change of the sample, which is the first one.
+pub(super) fn change() -> Change {
+    let AnyEvent::Task(Event::Changed {
+        name,
+        method,
+        host,
+        call,
+        url_hash,
+        ..
+    }) = sample("task.changed")
+    else {
+        panic!("not a change")
+    };
+    let schedule = Schedule::new(&stated("*/2 * * * *"), &stated("asia/tokyo"), at(0));
+    Change {
+        task_id: TASK,
+        after_changes: 0,
+        name,
+        method,
+        host,
+        call: *call,
+        url_hash,
+        plan: Some(define::NewPlan {
+            schedule: schedule.unwrap(),
+            missed: Missed::All,
+            window_s: None,
+            delay_max_s: Some(0),
+        }),
+    }
+}
+
+/// The task of the sample with its claims, as its owner sees it.
+fn claimed() -> Given {
+    task(Missed::Latest)
+        .claimed(url_claim(&define().url_hash), TASK.0)
+        .claimed(place_claim(SELLER, 0), TASK.0)
+        .by(SELLER)
+}
+
+#[test]
+fn an_owner_changes_what_a_task_calls_and_when() {
+    let mut task = claimed().at(at(130));
+    let writes = task.execute(change()).unwrap();
+    let moved = [
+        Write::Release(url_claim(&define().url_hash)),
+        Write::Claim(url_claim(&change().url_hash), TASK.0),
+    ];
+    assert_eq!(writes[..2], moved);
+    assert_eq!(slots(&writes).0, [(60, 120, 2, SkipReason::Changed)]);
+    assert_eq!(writes[3..], writes_of(["task.changed"]));
+    // What was due next before is not any more, and the next change rests on this one.
+    let old = task.by_service().at(at(240));
+    assert_eq!(old.when(take(180)), Err(Error::SlotOver.into()));
+    let taken = old.when(take(240)).unwrap();
+    assert_eq!(slots(&taken).1, Some(240));
+    let again = old.by(SELLER).when(change());
+    assert_eq!(again, Err(Error::ChangedMeanwhile.into()));
+}
+
+#[test]
+fn what_is_not_changed_of_a_schedule_stays_as_it_is() {
+    let unchanged = Change {
+        plan: None,
+        url_hash: define().url_hash,
+        ..change()
+    };
+    let writes = claimed().at(at(130)).when(unchanged).unwrap();
+    let [Write::Event(_, AnyEvent::Task(Event::Changed { plan, next, .. }))] = &writes[..] else {
+        panic!("a change alone: {writes:?}");
+    };
+    let AnyEvent::Task(Event::Defined {
+        plan: old,
+        next: old_next,
+        ..
+    }) = sample("task.defined")
+    else {
+        panic!("not a definition")
+    };
+    assert_eq!((plan, next), (&old, &old_next));
+}
+
+#[test]
+fn the_claim_on_a_url_moves_only_if_no_other_task_of_the_owner_has_it() {
+    let taken = claimed().claimed(url_claim(&change().url_hash), TASK_RUN.0);
+    let refused = taken.when(change());
+    assert_eq!(refused, Err(Error::Duplicate(TaskId(TASK_RUN.0)).into()));
+}
+
+#[test]
+fn slots_of_a_task_that_is_paused_are_skipped_for_that_although_it_is_changed() {
+    let paused = claimed().and([sample("task.paused")]).at(at(130));
+    let writes = paused.when(change()).unwrap();
+    assert_eq!(slots(&writes).0, [(60, 120, 2, SkipReason::Paused)]);
+}
+
+pub(super) fn rotate() -> RotateSecret {
+    let AnyEvent::Task(Event::SecretRotated { secret, .. }) = sample("task.secret_rotated") else {
+        panic!("not a rotation")
+    };
+    RotateSecret {
+        task_id: TASK,
+        secret: *secret,
+        old_secret_s: 86_400,
+    }
+}
+
+#[test]
+fn the_secret_before_the_last_rotation_goes_on_for_a_day() {
+    let mut task = task(Missed::Latest).by(SELLER).at(at(0));
+    assert_eq!(
+        task.execute(rotate()),
+        Ok(writes_of(["task.secret_rotated"]))
+    );
+    let again = task.when(rotate()).unwrap();
+    let [Write::Event(_, AnyEvent::Task(Event::SecretRotated { old_secret, .. }))] = &again[..]
+    else {
+        panic!("a rotation: {again:?}");
+    };
+    assert_eq!(old_secret.secret, rotate().secret);
+}
