@@ -1,6 +1,7 @@
 //! Notifications: what a user is told, once, by the channels that the user wants.
 
 mod error;
+mod pause;
 mod raise;
 mod seen;
 
@@ -12,6 +13,7 @@ use tidemark_events::messaging::notification::Event;
 use tidemark_events::{Moment, Stored, UserId};
 
 pub use error::Error;
+pub use pause::TellOfPause;
 pub use raise::{About, Raise};
 pub use seen::{Archive, Read, ReadAll};
 

@@ -102,7 +102,7 @@ async fn one_click_in_a_mail_program_stops_mails_of_that_category_and_nothing_el
     let categories = preferences["categories"].as_array().unwrap();
     assert!(categories.contains(&unsold), "{preferences}");
     let with_mail = categories.iter().filter(|it| it["mail"] == true).count();
-    assert_eq!(with_mail, 4, "{preferences}");
+    assert_eq!(with_mail, 5, "{preferences}");
 
     tell_unsold(&app, &user).await;
     app.settle().await;

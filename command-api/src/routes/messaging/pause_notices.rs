@@ -5,7 +5,7 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use garde::Validate;
 use serde::Deserialize;
-use tidemark_domain::messaging::notification::{About, Raise};
+use tidemark_domain::messaging::notification::{About, Raise, TellOfPause};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::notification::DedupeKey;
 use tidemark_events::tasks::task::PauseReason;
@@ -45,7 +45,7 @@ struct PauseOfTask {
     tag = "services",
     params(("id" = Uuid, Path, description = "The task")),
     security(("service" = [])),
-    responses((status = 201, body = AcceptedBody), RefusalsOf<Raise>)
+    responses((status = 201, body = AcceptedBody), RefusalsOf<TellOfPause>)
 )]
 async fn tell(
     State(app): State<App>,
@@ -68,6 +68,6 @@ async fn tell(
         ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
     };
     let location = Location("/v1/audit/streams/{id}/events");
-    app.create(&caller, notification_id, command, location)
+    app.create(&caller, notification_id, TellOfPause(command), location)
         .await
 }

@@ -257,15 +257,17 @@ fn nobody_is_told_of_an_end_that_is_over_far_or_of_no_interest() {
 
 #[test]
 fn an_owner_is_told_of_each_pause_but_not_of_their_own() {
-    let told = |reason| Raise {
-        user_id: SELLER,
-        category: Category::TaskPaused,
-        about: About::Task {
-            task_id: TASK,
-            reason,
-        },
-        dedupe_key: stated(&TASK.to_string()),
-        ..raise()
+    let told = |reason| {
+        TellOfPause(Raise {
+            user_id: SELLER,
+            category: Category::TaskPaused,
+            about: About::Task {
+                task_id: TASK,
+                reason,
+            },
+            dedupe_key: stated(&TASK.to_string()),
+            ..raise()
+        })
     };
     let task = ["task.defined", "task.paused"].map(sample);
     let paused = || {

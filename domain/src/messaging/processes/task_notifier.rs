@@ -10,7 +10,7 @@ use crate::process_manager::{Action, ProcessManager, What};
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "task-notifier",
     event_types: &["task.paused"],
-    commands: &["raise_notification"],
+    commands: &["tell_of_paused_task"],
     fulfilled: &[
         "notification_raised",
         "notification_unwanted",
