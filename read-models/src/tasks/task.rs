@@ -204,9 +204,9 @@ fn change(row: &mut Row, event: &Event, at: DateTime<Utc>) {
             next,
             ..
         } => {
-            row.name = String::clone(name);
+            row.name.clone_from(name);
             row.method = *method;
-            row.host = String::clone(host);
+            row.host.clone_from(host);
             row.schedule = plan.as_deref().map(schedule);
             row.next_slot = slot(next.as_ref()).filter(|_| row.status == Status::Active);
         }

@@ -27,15 +27,20 @@ pub(super) struct Call {
     pub(super) at: Instant,
 }
 
+/// The calls that a server has received.
+type Calls = Arc<Mutex<Vec<Call>>>;
+/// When something happened.
+type Times = Arc<Mutex<Vec<Instant>>>;
+
 /// A server whose paths say how it answers.
 pub(super) struct Receiver {
     pub(super) port: u16,
-    received: Arc<Mutex<Vec<Call>>>,
-    broken_off: Arc<Mutex<Vec<Instant>>>,
+    received: Calls,
+    broken_off: Times,
 }
 
 /// A call that is not answered.
-struct Unanswered(Arc<Mutex<Vec<Instant>>>);
+struct Unanswered(Times);
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
@@ -45,8 +50,8 @@ impl Drop for Unanswered {
 
 impl Receiver {
     pub(super) async fn start() -> Self {
-        let received = Arc::<Mutex<Vec<Call>>>::default();
-        let broken_off = Arc::<Mutex<Vec<Instant>>>::default();
+        let received = Calls::default();
+        let broken_off = Times::default();
         let router = Router::new()
             .route("/{how}", any(answer))
             .with_state((Arc::clone(&received), Arc::clone(&broken_off)));
@@ -85,7 +90,7 @@ impl Receiver {
 }
 
 async fn answer(
-    State((received, broken_off)): State<(Arc<Mutex<Vec<Call>>>, Arc<Mutex<Vec<Instant>>>)>,
+    State((received, broken_off)): State<(Calls, Times)>,
     Path(how): Path<String>,
     method: Method,
     headers: HeaderMap,
