@@ -30,6 +30,8 @@ pub struct Projection {
     pub alone_ms: u64,
     #[garde(custom(at_most("projection.together_ms", self.together_ms)))]
     pub together_interval_ms: u64,
+    #[garde(custom(at_most("projection.together_ms", self.together_ms)))]
+    pub together_wait_ms: u64,
     #[garde(custom(positive))]
     pub ring_events_max: usize,
     #[garde(custom(positive))]

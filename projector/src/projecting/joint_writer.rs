@@ -1,5 +1,6 @@
 //! Writes together what the workers of a process have changed, so that many read models cost no more transactions than one.
-//! What comes after a pause is written at once, and under load what has come in a short time.
+//! What comes after a pause is written at once, and under load what has come in a short time. Workers that are folding the
+//! same events are waited for, but not for long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +9,30 @@ use metrics::{counter, histogram};
 use tidemark_event_store::Pace;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::storage::{NotWritten, RowBatch, ShardBatch, Storage, write_together};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::yield_now;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 /// How often batches are written together before each is written alone: once more without the one that is at fault.
 const ATTEMPTS_MAX: usize = 2;
 
 /// Takes what workers have changed. Its task ends with the last of its clones.
 #[derive(Clone)]
-pub(crate) struct JointWriter(mpsc::UnboundedSender<Waiting>);
+pub(crate) struct JointWriter {
+    queue: mpsc::UnboundedSender<Waiting>,
+    /// How many workers are about to hand over a batch.
+    folding: Arc<watch::Sender<usize>>,
+}
+
+/// While it lives, a worker is about to hand over a batch.
+#[derive(Debug)]
+pub(super) struct Folding(Arc<watch::Sender<usize>>);
+
+impl Drop for Folding {
+    fn drop(&mut self) {
+        self.0.send_modify(|workers| *workers -= 1);
+    }
+}
 
 /// A batch that waits to be written, and who waits for it. There is at most one of each worker.
 struct Waiting {
@@ -35,17 +50,32 @@ pub(super) struct WriteAlone {
 impl JointWriter {
     /// Starts to write in a task of its own.
     pub(crate) fn spawn(settings: &Projection) -> Self {
-        let (queue, waiting) = mpsc::unbounded_channel();
+        let (sender, queue) = mpsc::unbounded_channel();
+        let folding = Arc::new(watch::Sender::new(0));
+        let turns = Turns {
+            pace: Pace::new(Duration::from_millis(settings.together_interval_ms)),
+            folding: folding.subscribe(),
+            wait_max: Duration::from_millis(settings.together_wait_ms),
+        };
         // No shard delays the others for longer.
         let statement_timeout = Duration::from_millis(settings.together_ms);
-        let interval = Duration::from_millis(settings.together_interval_ms);
-        tokio::spawn(write_for_ever(waiting, statement_timeout, interval));
-        Self(queue)
+        tokio::spawn(write_for_ever(queue, turns, statement_timeout));
+        Self {
+            queue: sender,
+            folding,
+        }
     }
 
-    /// Writes a batch, and returns the timeline of the log.
+    /// Says that a worker begins to fold what it will hand over, so that it is waited for.
+    pub(super) fn begin_folding(&self) -> Folding {
+        self.folding.send_modify(|workers| *workers += 1);
+        Folding(Arc::clone(&self.folding))
+    }
+
+    /// Writes a batch whose `folding` is over, and returns the timeline of the log.
     pub(super) async fn write(
         &self,
+        folding: Folding,
         storage: Storage,
         batch: Arc<RowBatch>,
     ) -> Result<i32, WriteAlone> {
@@ -56,21 +86,39 @@ impl JointWriter {
         };
         // Either fails only if the process ends.
         let not_written = WriteAlone { is_at_fault: false };
-        self.0.send(waiting).map_err(|_| not_written)?;
+        self.queue.send(waiting).map_err(|_| not_written)?;
+        drop(folding);
         written.await.map_err(|_| not_written)?
+    }
+}
+
+/// When what has been handed over is written.
+struct Turns {
+    pace: Pace,
+    folding: watch::Receiver<usize>,
+    /// How long workers that are folding are waited for.
+    wait_max: Duration,
+}
+
+impl Turns {
+    /// Waits until it is time to write after the first batch was handed over.
+    async fn next(&mut self) {
+        sleep_until(self.pace.next()).await;
+        // The events that woke its worker woke others too, which are about to begin.
+        yield_now().await;
+        let nobody = self.folding.wait_for(|workers| *workers == 0);
+        // Either way those are written that are there.
+        let _ = timeout(self.wait_max, nobody).await;
     }
 }
 
 async fn write_for_ever(
     mut queue: mpsc::UnboundedReceiver<Waiting>,
+    mut turns: Turns,
     statement_timeout: Duration,
-    interval: Duration,
 ) {
-    let mut pace = Pace::new(interval);
     while let Some(first) = queue.recv().await {
-        sleep_until(pace.next()).await;
-        // The events that woke its worker woke others too, which are about to come.
-        yield_now().await;
+        turns.next().await;
         let mut waiting = vec![first];
         while let Ok(next) = queue.try_recv() {
             waiting.push(next);
@@ -80,7 +128,7 @@ async fn write_for_ever(
         if waiting.is_empty() {
             continue;
         }
-        pace.take();
+        turns.pace.take();
         write(waiting, statement_timeout).await;
     }
 }

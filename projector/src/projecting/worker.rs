@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::fold;
 use super::fold::{Blocked, Wanted};
-use super::joint_writer::{JointWriter, WriteAlone};
+use super::joint_writer::{Folding, JointWriter, WriteAlone};
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
 use super::rows::{Changed, RowError, Rows, read_row};
@@ -178,7 +178,7 @@ impl<M: ReadModel> Worker<M> {
             let to = page.before(next.position()).unwrap_or(after);
             self.fold(page, after.position, events, Some(to.position))
                 .await?;
-            self.write(to, false).await?;
+            self.write(to, false, None).await?;
             (events, after) = (rest, to);
         }
     }
@@ -192,8 +192,14 @@ impl<M: ReadModel> Worker<M> {
     }
 
     /// Writes the changed rows together with the checkpoint `to`. Rows that Postgres refuses are parked. What is written when
-    /// the shard `is_level` with the log is written together with what other shards of this process write.
-    async fn write(&mut self, to: LogPoint, is_level: bool) -> Result<(), SubscriberError> {
+    /// the shard `is_level` with the log is written together with what other shards of this process write, if these wait for
+    /// what it was `folding`.
+    async fn write(
+        &mut self,
+        to: LogPoint,
+        is_level: bool,
+        folding: Option<Folding>,
+    ) -> Result<(), SubscriberError> {
         if to == self.checkpoint {
             return Ok(());
         }
@@ -214,7 +220,7 @@ impl<M: ReadModel> Worker<M> {
             rows,
             parked: self.parking.take_unwritten(),
         });
-        let timeline = match self.store(&batch, is_level).await {
+        let timeline = match self.store(&batch, is_level, folding).await {
             Err(error) if error.is_of_a_row() => {
                 let refused = self.storage.refused(Arc::clone(&batch)).await?;
                 let remaining = Arc::make_mut(&mut batch);
@@ -249,15 +255,18 @@ impl<M: ReadModel> Worker<M> {
     }
 
     /// Stores a batch, together with those of other shards if it can delay none of them. Returns the timeline of the log.
-    async fn store(&mut self, batch: &Arc<RowBatch>, is_level: bool) -> Result<i32, StorageError> {
-        let is_alone = self.alone_until.is_some_and(|until| Instant::now() < until);
+    async fn store(
+        &mut self,
+        batch: &Arc<RowBatch>,
+        is_level: bool,
+        folding: Option<Folding>,
+    ) -> Result<i32, StorageError> {
         let is_small =
             batch.parked == Parked::default() && batch.rows.len() <= self.limits.together_rows;
-        let mut may_delay_others = is_alone;
-        if is_level && is_small && !is_alone {
-            let together = self
-                .joint_writer
-                .write(self.storage.clone(), Arc::clone(batch));
+        let mut may_delay_others = folding.is_none();
+        if let Some(folding) = folding.filter(|_| is_small) {
+            let storage = self.storage.clone();
+            let together = self.joint_writer.write(folding, storage, Arc::clone(batch));
             match together.await {
                 Ok(timeline) => return Ok(timeline),
                 Err(WriteAlone { is_at_fault }) => may_delay_others = is_at_fault,
@@ -352,13 +361,16 @@ impl<M: ReadModel> Subscriber for Worker<M> {
     async fn apply(&mut self, from: LogPoint, page: &Page) -> Result<Applied, SubscriberError> {
         fail_point!("projector_polled");
         self.unwritten_since.get_or_insert_with(Instant::now);
+        let is_level = !page.has_more;
+        let is_alone = self.alone_until.is_some_and(|until| Instant::now() < until);
+        let folding = (is_level && !is_alone).then(|| self.joint_writer.begin_folding());
         let blocked = self.apply_parts(from, page).await?;
         let to = blocked
             .as_ref()
             .map_or(page.to, |(at, _)| page.before(*at).unwrap_or(from));
-        let may_defer = page.has_more && !page.is_to_be_written && self.may_defer_writing();
+        let may_defer = !is_level && !page.is_to_be_written && self.may_defer_writing();
         if blocked.is_some() || !may_defer {
-            self.write(to, !page.has_more).await?;
+            self.write(to, is_level, folding).await?;
         }
         Ok(Applied {
             point: to,
@@ -380,7 +392,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
     }
 
     async fn check(&mut self, at: LogPoint) -> Result<(), SubscriberError> {
-        self.write(at, false).await?;
+        self.write(at, false, None).await?;
         self.remake_parked().await
     }
 

@@ -66,7 +66,9 @@ impl Controller {
     /// Does what is due now, unless another projector does. Nothing is deleted before `deletes_from`: a deletion that
     /// queries hold up holds up later queries, and so is not tried again at once.
     async fn step(&self, deletes_from: &mut Instant) -> sqlx::Result<()> {
-        deployment::begin_generations(&self.pool, &self.shards).await?;
+        if !deployment::begin_generations(&self.pool, &self.shards).await? {
+            return Ok(());
+        }
         let mut due = self.pool.with_timeout(self.due()).await?;
         due.retain(|it| !it.is_to_be_deleted() || Instant::now() >= *deletes_from);
         if due.is_empty() {

@@ -9,14 +9,15 @@ use crate::projecting::shards::ShardCounts;
 
 /// Begins a generation of each read model whose fold is newer in this build than any that has made a generation.
 /// One that was dropped counts, so that what was cancelled or rolled back does not begin again by itself. Begins one also
-/// where the generation that serves has applied events of an earlier timeline which the log does not hold.
+/// where the generation that serves has applied events of an earlier timeline which the log does not hold. Returns whether
+/// there are generations besides those that serve, of which something is left.
 ///
 /// # Errors
 /// If Postgres fails.
 pub(crate) async fn begin_generations(
     pool: &TimedPool,
     configured: &ShardCounts,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     let newest = sqlx::query!(
         r#"
         select g.read_model,
@@ -32,7 +33,15 @@ pub(crate) async fn begin_generations(
                       and s.state = 'serving'
                       and c.timeline < h.timeline
                       and not log_holds(c.position, c.event_id)
-               ) as "is_lost!"
+               ) as "is_lost!",
+               exists (
+                   select
+                     from checkpoints c
+                     join generations o
+                    using (read_model, generation)
+                    where read_model = g.read_model
+                      and o.state <> 'serving'
+               ) as "has_others!"
           from generations g
          group by g.read_model
         "#
@@ -68,5 +77,5 @@ pub(crate) async fn begin_generations(
             );
         }
     }
-    Ok(())
+    Ok(newest.iter().any(|it| it.has_others))
 }

@@ -98,6 +98,45 @@ async fn under_load_what_comes_within_the_interval_is_written_in_one_transaction
     assert_eq!(transactions(&database).await, 1);
 }
 
+#[tokio::test]
+async fn shards_that_are_about_to_be_written_are_waited_for() {
+    let database = Database::new("together_wait").await;
+    let settings = [
+        ("TIDEMARK_PROJECTION__TOGETHER_MS", "60000"),
+        ("TIDEMARK_PROJECTION__TOGETHER_WAIT_MS", "60000"),
+    ];
+    let joint_writer = JointWriter::spawn(&database.config(&settings).projection);
+    let [mut first, mut second, mut third] = three_workers_with(&database, &joint_writer).await;
+    let events = page(&database.append_shared(vec![recorded(1)]).await);
+    let folding = joint_writer.begin_folding();
+    let mut waiting = pin!(first.apply(at(0), &events));
+    let early = timeout(Duration::from_millis(100), &mut waiting).await;
+    assert!(early.is_err(), "it was written alone");
+    let others = async {
+        let others = tokio::join!(second.apply(at(0), &events), third.apply(at(0), &events));
+        [others.0, others.1]
+    };
+    let (waited, others, ()) = tokio::join!(waiting, others, async { drop(folding) });
+    waited.unwrap();
+    for other in others {
+        other.unwrap();
+    }
+    assert_eq!(transactions(&database).await, 1);
+}
+
+#[tokio::test]
+async fn a_shard_that_takes_long_is_not_waited_for() {
+    let database = Database::new("together_no_wait").await;
+    let joint_writer = joint_writer(&database);
+    let mut workers = three_workers_with(&database, &joint_writer).await;
+    let events = page(&database.append_shared(vec![recorded(1)]).await);
+    let _folding = joint_writer.begin_folding();
+    for applied in apply_all(&mut workers, at(0), &events).await {
+        applied.unwrap();
+    }
+    assert_eq!(database.checkpoints("tally").await, [1, 1, 1]);
+}
+
 /// As on a machine that is busy with something else: to write apart what takes long together would take longer.
 #[tokio::test]
 async fn shards_are_written_together_although_that_takes_long_if_none_of_them_does() {
