@@ -172,7 +172,8 @@ impl<S: Send + Sync> FromRequestParts<S> for UnknownCaller {
 }
 
 /// No `Idempotency-Key`, for routes whose answers hold secrets: an answer can only be given again if it was stored, and
-/// secrets must not be. Nor do routes take one whose requests say themselves what they go on with. Of whatever form a key is, it is refused, and before anything else is read.
+/// secrets must not be. Nor do routes take one whose requests say themselves what they go on with, or each of whose requests counts.
+/// Of whatever form a key is, it is refused, and before anything else is read.
 #[derive(Debug)]
 pub struct NoIdempotencyKey;
 
@@ -186,7 +187,7 @@ impl NoIdempotencyKey {
         )
         .explained(
             "The answer holds secrets and is not stored, so it cannot be given again under an Idempotency-Key; or the request \
-             acts once anyway, since it says from where on an upload goes on.",
+             acts once anyway, since it says from where on an upload goes on; or each request counts, since it tries a code.",
             "Leave Idempotency-Key out.",
         )
     }

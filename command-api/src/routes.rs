@@ -30,6 +30,7 @@ pub(crate) fn router(app: App) -> Router {
     let routes = http::body_limit(identity.into(), limits.auth_body_bytes_max)
         .merge(others)
         .merge(messaging::unsubscribe::router())
+        .merge(messaging::text_status::router())
         .with_state(app);
     openapi::described(routes, api())
 }

@@ -8,7 +8,7 @@ ADMIN_EMAIL=admin@tidemark.example
 CONFIDENTIAL=(
     DATABASE__OWNER_URL DATABASE__APPEND_URL DATABASE__RELAY_URL DATABASE__PROJECT_URL DATABASE__READ_URL
     AUTH__SIGNING_KEY SEALING__MASTER_KEY SEALING__LOOKUP_KEY
-    SERVICE_TOKENS SERVICE_TOKEN BOOTSTRAP_SECRET
+    SERVICE_TOKENS SERVICE_TOKEN BOOTSTRAP_SECRET SMS__TOKEN
     TEST_DATABASE_URL TEST_ADMIN_PASSWORD
 )
 
@@ -17,10 +17,10 @@ may_know() {
     case $1 in
         command-api)
             echo DATABASE__APPEND_URL DATABASE__RELAY_URL AUTH__SIGNING_KEY \
-                SEALING__MASTER_KEY SEALING__LOOKUP_KEY SERVICE_TOKENS BOOTSTRAP_SECRET
+                SEALING__MASTER_KEY SEALING__LOOKUP_KEY SERVICE_TOKENS BOOTSTRAP_SECRET SMS__TOKEN
             ;;
         query-api) echo DATABASE__READ_URL SEALING__MASTER_KEY SEALING__LOOKUP_KEY SERVICE_TOKEN ;;
-        projector) echo DATABASE__PROJECT_URL SEALING__MASTER_KEY SERVICE_TOKEN ;;
+        projector) echo DATABASE__PROJECT_URL SEALING__MASTER_KEY SERVICE_TOKEN SMS__TOKEN ;;
         migrate) echo DATABASE__OWNER_URL ;;
         operator) echo SERVICE_TOKEN BOOTSTRAP_SECRET ;;
         demo) echo TEST_ADMIN_PASSWORD ;;
@@ -45,8 +45,12 @@ enter_environment() {
     esac
     # Tasks may call servers on this machine, so that they can be tried out.
     export TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS=${TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS:-$HOST,localhost}
+    # Nothing is paid for texts that are files, so that they go to every country.
+    if [[ -z ${TIDEMARK_SMS__PROVIDER_URL:-} ]]; then
+        export TIDEMARK_SMS__ALLOWED_PREFIXES=${TIDEMARK_SMS__ALLOWED_PREFIXES:-+}
+    fi
     if [[ $name == projector ]]; then
-        # What the environment says of mails holds; else they are files, which './dev mail' shows.
+        # What the environment says of mails holds; else they are files, and so are texts, which './dev mail' shows.
         if [[ -z ${TIDEMARK_MAIL__SMTP_HOST:-} ]]; then export TIDEMARK_MAIL__FOLDER=$DEV_DIR/outbox; fi
     fi
 }

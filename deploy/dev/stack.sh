@@ -141,14 +141,14 @@ status() {
 # Shows how far read models, reactors and the relay are behind the log, and what blocks them.
 read_models() { (enter_environment projector && "$(binary tidemark-projector)" status) | sed 's/^/    /'; }
 
-# The most mails that are shown.
+# The most mails and texts that are shown.
 MAILS_MAX=5
 
-# Shows the newest mails. Their names begin with the time.
+# Shows the newest mails and texts. Their names begin with the time.
 show_mails() {
     local file files
-    mapfile -t files < <(find "$DEV_DIR/outbox" -name '*.eml' 2>/dev/null | sort | tail -n "$MAILS_MAX")
-    ((${#files[@]})) || die "no mail was sent yet" "somebody who registers is sent one"
+    mapfile -t files < <(find "$DEV_DIR/outbox" \( -name '*.eml' -o -name '*.txt' \) 2>/dev/null | sort | tail -n "$MAILS_MAX")
+    ((${#files[@]})) || die "no mail and no text was sent yet" "somebody who registers is sent one"
     for file in "${files[@]}"; do
         say "${file##*/}"
         cat "$file"

@@ -18,6 +18,7 @@ pub const PROCESS_MANAGERS: &[ProcessManager] = &[
     messaging::processes::mailer::PROCESS_MANAGER,
     messaging::processes::notifier::PROCESS_MANAGER,
     messaging::processes::task_notifier::PROCESS_MANAGER,
+    messaging::processes::texter::PROCESS_MANAGER,
     tasks::processes::task_caller::PROCESS_MANAGER,
     tasks::processes::task_clock::PROCESS_MANAGER,
 ];
@@ -72,6 +73,8 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::ContactPoint => state::<crate::messaging::contact_point::ContactPoint>(),
         Aggregate::Notification => state::<crate::messaging::notification::Notification>(),
         Aggregate::Preferences => state::<crate::messaging::preferences::Preferences>(),
+        Aggregate::Template => state::<crate::messaging::template::Template>(),
+        Aggregate::TextBudget => state::<crate::messaging::text_budget::TextBudget>(),
         Aggregate::Task => state::<crate::tasks::task::Task>(),
         Aggregate::TaskRun => state::<crate::tasks::task_run::TaskRun>(),
         Aggregate::Reading => state::<crate::audit::reading::Reading>(),
@@ -92,6 +95,8 @@ const fn state<A: AggregateState>() -> Registered {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use tidemark_events::samples;
 
     use super::*;
@@ -99,12 +104,15 @@ mod tests {
     #[test]
     fn process_managers_react_to_the_events_that_they_declare_and_to_no_others() {
         for process_manager in PROCESS_MANAGERS {
-            for event in samples::all() {
-                let event_type = event.encode().unwrap().event_type;
-                let is_declared = process_manager.event_types.contains(&event_type.as_str());
-                let reacts = !(process_manager.react)(&event).is_empty();
-                assert_eq!(reacts, is_declared, "{}: {event:?}", process_manager.name);
-            }
+            let reacts = |event: &Event| !(process_manager.react)(event).is_empty();
+            // To some of the events of a type it may not react, such as to requests for mails if it has texts sent.
+            let answered: BTreeSet<_> = { samples::all().into_iter() }
+                .filter(reacts)
+                .map(|event| event.encode().unwrap().event_type)
+                .collect();
+            let declared = process_manager.event_types.iter();
+            let declared: BTreeSet<_> = declared.map(ToString::to_string).collect();
+            assert_eq!(answered, declared, "{}", process_manager.name);
         }
     }
 

@@ -208,6 +208,22 @@ impl SubjectKeys {
         key.map(|key| key.unseal(field, sealed)).transpose()
     }
 
+    /// Destroys all keys of a subject, so that nothing that was sealed with them can be opened any more. Other processes use what
+    /// they have in memory until it is too old.
+    ///
+    /// # Errors
+    /// [`SealError::Storage`] if Postgres does not answer.
+    pub async fn destroy(&self, subject: UserId) -> Result<(), SealError> {
+        let destroying = sqlx::query!("select destroy_subject_keys($1)", subject.0);
+        let destroyed = self
+            .pool
+            .with_timeout(destroying.execute(&*self.pool))
+            .await;
+        destroyed.map_err(|error| SealError::Storage(Arc::new(error)))?;
+        self.cache.invalidate(&(subject, FIRST_VERSION)).await;
+        Ok(())
+    }
+
     async fn cached(&self, id: (UserId, i32)) -> Result<Option<SubjectKey>, SealError> {
         let found = self.cache.try_get_with(id, self.fetch(id)).await;
         found.map_err(|error: Arc<SealError>| match &*error {

@@ -36,8 +36,8 @@ pub use money::Money;
 pub use sealed::{KeyedHash, Sealed};
 pub use values::{
     Amount, AmountError, CountryCode, CountryError, CurrencyError, EmailAddress, EmailError,
-    EventField, Line, Moment, MomentError, PayableCurrency, Price, Slug, SlugError, Stored, Text,
-    TextError, Url, UrlError, Value,
+    EventField, Line, Locale, LocaleError, Moment, MomentError, PayableCurrency, PhoneError,
+    PhoneNumber, Price, Slug, SlugError, Stored, Text, TextError, Url, UrlError, Value,
 };
 
 /// A time, in whole microseconds. The log's own clock is Postgres's; what clients state is a [`Moment`].
@@ -72,6 +72,10 @@ aggregates! {
     Notification(messaging::notification, NotificationId) = "notification", Public;
     /// The preferences of a user: by which channels the user wants to be notified of what.
     Preferences(messaging::preferences, PreferencesId) = "preferences", Public;
+    /// A template: what messages of a category say, in a language and by a channel.
+    Template(messaging::template, TemplateId) = "template", Public;
+    /// A text budget: how many segments of texts were asked for on one day.
+    TextBudget(messaging::text_budget, TextBudgetId) = "text_budget", Public;
     /// A task: a call of a URL that a user schedules.
     Task(tasks::task, TaskId) = "task", Public;
     /// A run of a task: the attempts to call the URL for one slot.

@@ -5,3 +5,5 @@ pub mod contact_point;
 pub mod message;
 pub mod notification;
 pub mod preferences;
+pub mod template;
+pub mod text_budget;

@@ -13,7 +13,8 @@ use crate::{
     Actor, Amount, AuctionId, CategoryId, ContactPointId, CredentialId, Currency, Event, ForkId,
     KeyedHash, MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId, PreferencesId,
     Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId,
-    Sealed, SessionId, Stored, TaskId, TaskRunId, Timestamp, UserId, Value, WatchListId,
+    Sealed, SessionId, Stored, TaskId, TaskRunId, TemplateId, TextBudgetId, Timestamp, UserId,
+    Value, WatchListId,
 };
 
 pub use crate::all_samples as all;
@@ -91,6 +92,16 @@ pub const UNSENT_MESSAGE: MessageId = MessageId(Uuid::from_u128(0x23));
 
 /// The contact point in the samples.
 pub const CONTACT_POINT: ContactPointId = ContactPointId(Uuid::from_u128(0x24));
+
+/// The template in the samples, which is that of mails in English that greet who registers.
+pub const TEMPLATE: TemplateId =
+    TemplateId(Uuid::from_u128(0x0000_0000_0000_7db6_b01f_915a_10eb_3c7e));
+
+/// The text in the samples.
+pub const TEXT: MessageId = MessageId(Uuid::from_u128(0x26));
+
+/// The text budget in the samples.
+pub const TEXT_BUDGET: TextBudgetId = TextBudgetId(Uuid::from_u128(0x27));
 
 /// The notification in the samples.
 pub const NOTIFICATION: NotificationId = NotificationId(Uuid::from_u128(0x21));

@@ -23,6 +23,7 @@ mod redis;
 mod relay;
 mod sealing;
 mod services;
+mod sms;
 mod tasks;
 mod telemetry;
 
@@ -44,6 +45,7 @@ pub use redis::Redis;
 pub use relay::Relay;
 pub use sealing::Sealing;
 pub use services::ServiceGrant;
+pub use sms::Sms;
 pub use tasks::Tasks;
 pub use telemetry::{LogFormat, Telemetry};
 
@@ -107,6 +109,8 @@ pub struct Config {
     pub media: Media,
     #[garde(dive)]
     pub mail: Mail,
+    #[garde(dive)]
+    pub sms: Sms,
     #[garde(dive)]
     pub tasks: Tasks,
     #[garde(dive)]
@@ -214,6 +218,12 @@ impl Config {
                 self.reactor.effect_timeout_ms,
                 "mail.dialog_timeout_ms` + `mail.answer_timeout_ms` + `mail.quit_timeout_ms",
                 self.mail.longest_ms(),
+            ),
+            (
+                "reactor.effect_timeout_ms",
+                self.reactor.effect_timeout_ms,
+                "sms.request_timeout_ms",
+                self.sms.request_timeout_ms,
             ),
             (
                 "reactor.effect_timeout_ms",

@@ -225,7 +225,8 @@ impl Cli {
     /// Executes the command. An error is printed to standard error.
     pub async fn execute(self) -> ExitCode {
         let is_bounce = matches!(self.command, Command::Bounce { .. });
-        match self.command.execute().await {
+        // What a whole projector runs on makes it large.
+        match Box::pin(self.command.execute()).await {
             Ok(code) => code,
             Err(error) => {
                 eprintln!("tidemark-projector: {}", with_causes(&error));

@@ -1,6 +1,9 @@
 //! The effects that tell people something.
 
 pub(crate) mod mail;
+pub(crate) mod sms;
 
+mod delivery;
+mod provider;
 mod smtp;
 mod text;

@@ -31,6 +31,7 @@ use crate::following::source::Source;
 use crate::measuring::Measuring;
 use crate::media::removal::{RemoveMedia, RemoveUpload};
 use crate::messaging::mail::SendMail;
+use crate::messaging::sms::SendText;
 use crate::projecting::joint_writer::JointWriter;
 use crate::projecting::shards;
 use crate::projecting::worker_factory::WorkerFactory;
@@ -277,10 +278,15 @@ fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
         effects.push(Arc::new(RemoveMedia(store)));
     }
     let Some(keys) = subject_keys(config, pool)? else {
-        tracing::warn!("calls of tasks and mails wait, since sealing.master_key is not set");
+        tracing::warn!("calls of tasks, mails and texts wait, since sealing.master_key is not set");
         return Ok(effects);
     };
     effects.push(Arc::new(CallUrl::new(config, pool.clone(), keys.clone())?));
+    if let Some(text) = SendText::from_config(config, pool.clone(), keys.clone())? {
+        effects.push(Arc::new(text));
+    } else {
+        tracing::info!("texts wait, since neither sms.provider_url nor mail.folder is set");
+    }
     if let Some(mail) = SendMail::from_config(config, pool.clone(), keys)? {
         effects.push(Arc::new(mail));
     } else {

@@ -56,6 +56,7 @@ macro_rules! for_each_read_model {
             $name::<$crate::tasks::task::Task> $($call)+,
             $name::<$crate::tasks::task_health::TaskHealth> $($call)+,
             $name::<$crate::tasks::task_run::TaskRun> $($call)+,
+            $name::<$crate::messaging::template::Template> $($call)+,
             $name::<$crate::market::watch::Watch> $($call)+,
         ], $name $($call)+)
     };

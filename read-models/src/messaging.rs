@@ -5,3 +5,4 @@ pub mod inbox;
 pub mod notification;
 pub mod preferences;
 pub mod suppression;
+pub mod template;

@@ -26,6 +26,7 @@ pub mod messages;
 mod metrics;
 pub mod object_store;
 pub mod people;
+pub mod phones;
 pub mod pictures;
 pub mod postfix;
 pub mod process;

@@ -40,6 +40,19 @@ impl App {
         requested.ok().id()
     }
 
+    /// Publishes what mails say that greet who registers in a language that no mail has. Returns the template.
+    pub async fn template(&self) -> Uuid {
+        let operator = self.user_with("operator").await;
+        let template = json!({
+            "channel": "mail",
+            "locale": "de",
+            "category": "welcome",
+            "subject": "Willkommen, {{ name }}",
+            "body": "Guten Tag, {{ name }}.",
+        });
+        operator.post("/v1/templates", &template).await.ok().id()
+    }
+
     /// Makes a user whose address does not exist, as a server has said. Returns the contact point, too.
     ///
     /// # Panics

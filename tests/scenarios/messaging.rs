@@ -4,9 +4,13 @@ mod bounces;
 mod limits;
 pub(crate) mod mail;
 mod notifications;
+mod phones;
+mod provider;
 mod roles;
 mod routes;
 mod suppressions;
+mod templates;
+mod texts;
 mod unsubscribing;
 mod watching;
 

@@ -5,7 +5,10 @@ mod contact_points;
 mod messages;
 mod notifications;
 mod pause_notices;
+mod phones;
 mod preferences;
+mod templates;
+pub(super) mod text_status;
 pub(super) mod unsubscribe;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -20,5 +23,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(messages::router())
         .merge(notifications::router())
         .merge(pause_notices::router())
+        .merge(phones::router())
         .merge(preferences::router())
+        .merge(templates::router())
 }

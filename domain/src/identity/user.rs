@@ -1,6 +1,7 @@
 //! Users as far as rules are concerned: the roles that they hold. Their passwords are in `credential`.
 
 mod error;
+mod phone;
 mod register;
 mod roles;
 
@@ -14,6 +15,7 @@ use tidemark_events::identity::user::{Event, Role};
 use tidemark_events::{CredentialId, KeyedHash, MediaId, Sealed};
 
 pub use error::Error;
+pub use phone::{AwaitedCode, Phone, PhoneNumber};
 pub use register::{CreateFirstAdmin, Register};
 pub use roles::{GrantRole, RevokeRole};
 
@@ -46,6 +48,8 @@ pub enum User {
         contact: Box<Contact>,
         /// The picture that the user is seen by; none if there is none.
         avatar: Option<MediaId>,
+        /// The telephone number of the user, if there is one.
+        phone: Box<Phone>,
     },
 }
 
@@ -64,7 +68,7 @@ impl AggregateState for User {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 4;
+    const STATE_VERSION: i16 = 5;
 
     fn evolve(&mut self, event: &Event) {
         match (self, event) {
@@ -87,6 +91,7 @@ impl AggregateState for User {
                         display_name: display_name.clone(),
                     }),
                     avatar: None,
+                    phone: Box::default(),
                 };
             }
             (Self::Registered { roles, .. }, Event::RoleGranted { role, .. }) => {
@@ -99,8 +104,21 @@ impl AggregateState for User {
                 *avatar = *chosen;
             }
             (
+                Self::Registered { phone, .. },
+                Event::PhoneStated { .. }
+                | Event::PhoneCodeRefused { .. }
+                | Event::PhoneVerified { .. }
+                | Event::PhoneRemoved { .. },
+            ) => phone.evolve(event),
+            (
                 Self::None,
-                Event::RoleGranted { .. } | Event::RoleRevoked { .. } | Event::AvatarChosen { .. },
+                Event::RoleGranted { .. }
+                | Event::RoleRevoked { .. }
+                | Event::AvatarChosen { .. }
+                | Event::PhoneStated { .. }
+                | Event::PhoneCodeRefused { .. }
+                | Event::PhoneVerified { .. }
+                | Event::PhoneRemoved { .. },
             ) => {}
         }
     }
@@ -108,11 +126,21 @@ impl AggregateState for User {
     fn heap_bytes(&self) -> usize {
         match self {
             Self::None => 0,
-            Self::Registered { roles, contact, .. } => {
-                let sealed = |value: &Sealed| value.nonce.len() + value.ciphertext.len();
-                let sealed = sealed(&contact.email) + sealed(&contact.display_name);
-                roles.len() * size_of::<Role>() + sealed + contact.email_hash.0.len()
+            Self::Registered {
+                roles,
+                contact,
+                phone,
+                ..
+            } => {
+                let sealed = sealed_bytes(&contact.email) + sealed_bytes(&contact.display_name);
+                let hash = contact.email_hash.0.len();
+                roles.len() * size_of::<Role>() + sealed + hash + phone.heap_bytes()
             }
         }
     }
+}
+
+/// The bytes of the texts of a sealed value.
+const fn sealed_bytes(value: &Sealed) -> usize {
+    value.nonce.len() + value.ciphertext.len()
 }

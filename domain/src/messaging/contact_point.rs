@@ -1,5 +1,5 @@
-//! Contact points: the addresses that messages are for, each known by its keyed hash. An address that servers refuse gets
-//! nothing for a while.
+//! Contact points: the addresses and telephone numbers that messages are for, each known by its keyed hash. One that servers
+//! refuse gets nothing for a while.
 
 mod error;
 mod release;
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::contact_point::{Event, Reason, Scope};
 use tidemark_events::messaging::message::Status;
 use tidemark_events::{ContactPointId, KeyedHash, MessageId, Moment, Stored, Timestamp};
@@ -147,6 +148,8 @@ pub(super) fn is_suppressed(view: &View<'_>, address_hash: &KeyedHash) -> Result
 pub(super) struct Refused<'a> {
     /// The message.
     pub(super) message_id: MessageId,
+    /// The channel by which it was sent.
+    pub(super) channel: Channel,
     /// The keyed hash of the address that it was for.
     pub(super) address_hash: &'a KeyedHash,
     /// The codes with which it was refused.
@@ -158,7 +161,7 @@ pub(super) struct Refused<'a> {
 impl Refused<'_> {
     /// What follows for the address.
     pub(super) fn writes(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        let bounce = Bounce::of(self.status);
+        let bounce = Bounce::of(self.channel, self.status);
         if bounce == Bounce::Policy {
             return Ok(Vec::new());
         }
@@ -169,8 +172,13 @@ impl Refused<'_> {
         };
         let point = view.get::<ContactPoint>(id.0)?;
         let now = view.now();
-        if bounce == Bounce::Hard {
-            writes.push(self.suppress(id, Reason::HardBounce, now + AFTER_HARD_BOUNCE));
+        let until = match bounce {
+            Bounce::Policy | Bounce::Soft => None,
+            Bounce::Hard => Some((Reason::HardBounce, Some(now + AFTER_HARD_BOUNCE))),
+            Bounce::Unsubscribed => Some((Reason::Unsubscribed, None)),
+        };
+        if let Some((reason, until)) = until {
+            writes.push(self.suppress(id, reason, until));
             return Ok(writes);
         }
         writes.push(Write::event(
@@ -185,12 +193,12 @@ impl Refused<'_> {
         ));
         // Nothing that suppresses for longer is made shorter.
         if point.soft_bounces(now) + 1 >= SOFT_BOUNCES_MAX && !point.is_suppressed(now) {
-            writes.push(self.suppress(id, Reason::SoftBounces, now + AFTER_SOFT_BOUNCES));
+            writes.push(self.suppress(id, Reason::SoftBounces, Some(now + AFTER_SOFT_BOUNCES)));
         }
         Ok(writes)
     }
 
-    fn suppress(&self, id: ContactPointId, reason: Reason, until: Timestamp) -> Write {
+    fn suppress(&self, id: ContactPointId, reason: Reason, until: Option<Timestamp>) -> Write {
         Write::event(
             id.0,
             Event::Suppressed {
@@ -199,7 +207,7 @@ impl Refused<'_> {
                 message_id: self.message_id,
                 scope: Scope::All,
                 reason,
-                until: Some(Moment::nearest(until).into()),
+                until: until.map(|until| Moment::nearest(until).into()),
             },
         )
     }

@@ -2,19 +2,23 @@
 
 mod end;
 mod error;
+mod places;
 mod request;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message::{Event, Outcome};
 use tidemark_events::{KeyedHash, Timestamp};
 
-pub use end::{Bounce, End};
+pub use end::{Bounce, Deliver, End};
 pub use error::Error;
 pub use request::Request;
+pub use text::{RequestText, TextLimits};
 
 use crate::AggregateState;
 
@@ -29,6 +33,8 @@ pub enum Message {
     None,
     /// The message is to be sent.
     Requested {
+        /// By which channel.
+        channel: Channel,
         /// The keyed hash of the address; none if a build before had it sent.
         to_hash: Option<KeyedHash>,
         /// From when on.
@@ -38,6 +44,8 @@ pub enum Message {
     },
     /// Its sending has ended, or never began.
     Over {
+        /// By which channel it was sent; that of mails if it was not sent.
+        channel: Channel,
         /// From when on it was to be sent; none if it was not.
         from: Option<Timestamp>,
         /// The keyed hash of the address; none if a build before had it sent, or nobody did.
@@ -65,9 +73,18 @@ impl Message {
         }
     }
 
+    /// By which channel it is or was to be sent.
+    const fn channel(&self) -> Channel {
+        match self {
+            Self::None => Channel::Mail,
+            Self::Requested { channel, .. } | Self::Over { channel, .. } => *channel,
+        }
+    }
+
     /// The same message after its sending has ended.
     fn over(&self, is_out: bool) -> Self {
         Self::Over {
+            channel: self.channel(),
             from: self.from(),
             to_hash: self.to_hash().cloned(),
             is_out,
@@ -79,16 +96,18 @@ impl AggregateState for Message {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 3;
+    const STATE_VERSION: i16 = 4;
 
     fn evolve(&mut self, event: &Event) {
         *self = match event {
             Event::Requested {
+                channel,
                 to_hash,
                 requested_at,
                 not_after,
                 ..
             } => Self::Requested {
+                channel: *channel,
                 to_hash: to_hash.clone(),
                 from: requested_at.map_or(**not_after - OF_USE, |at| *at),
                 not_after: **not_after,
@@ -99,6 +118,7 @@ impl AggregateState for Message {
                 not_after,
                 ..
             } => Self::Requested {
+                channel: Channel::Mail,
                 to_hash: Some(to_hash.clone()),
                 from: **not_before,
                 not_after: **not_after,
@@ -107,7 +127,9 @@ impl AggregateState for Message {
                 Outcome::Accepted | Outcome::Uncertain => self.over(true),
                 Outcome::Bounced | Outcome::Expired | Outcome::RecipientErased => self.over(false),
             },
-            Event::Suppressed { .. } | Event::Bounced { .. } => self.over(false),
+            Event::Suppressed { .. } | Event::Delivered { .. } | Event::Bounced { .. } => {
+                self.over(false)
+            }
         };
     }
 

@@ -9,23 +9,27 @@ use tidemark_events::{PreferencesId, UserId};
 
 use crate::decision::refusals;
 use crate::identity::{access, user};
+use crate::messaging::phone;
 use crate::{AggregateState, Code, Command, Reason, Refusal, RefusalKind, Stop, View, Write};
 
 /// Why a command on preferences is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Users are told of this by every channel.
-    #[error("of this everybody is told by every channel")]
+    /// Users are told of this in the inbox and by mail.
+    #[error("of this everybody is told in the inbox and by mail")]
     Required,
     /// The user gets no mails of the category.
     #[error("the user gets no such mails")]
     Unsubscribed,
+    /// The user has no telephone number that texts could be sent to.
+    #[error("no telephone number of yours is verified")]
+    PhoneUnverified,
 }
 
 impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::Required | Self::Unsubscribed => RefusalKind::Conflict,
+            Self::Required | Self::Unsubscribed | Self::PhoneUnverified => RefusalKind::Conflict,
         }
     }
 
@@ -33,8 +37,13 @@ impl Reason for Error {
         match self {
             Self::Required => Code {
                 name: "notification_required",
-                meaning: "A contract comes about by what the notification tells of, so that everybody is told of it by every channel.",
-                what_to_do: "Leave the channels of this category as they are.",
+                meaning: "A contract comes about by what the notification tells of, so that everybody is told of it in the inbox and by mail.",
+                what_to_do: "Leave the inbox and mails of this category switched on.",
+            },
+            Self::PhoneUnverified => Code {
+                name: "phone_unverified",
+                meaning: "Texts are sent only to a telephone number that the user has proven to have, and there is none.",
+                what_to_do: "State a number, and send the code that a text brings there.",
             },
             Self::Unsubscribed => Code {
                 name: "notification_unsubscribed",
@@ -96,11 +105,15 @@ pub(super) fn channels(
     user_id: UserId,
     category: Category,
 ) -> Result<Channels, Stop> {
-    if category.is_required() {
-        return Ok(Channels::ALL);
-    }
     let preferences = view.get::<Preferences>(PreferencesId::of(user_id).0)?;
-    Ok(preferences.channels(category))
+    let channels = preferences.channels(category);
+    if category.is_required() {
+        return Ok(Channels {
+            sms: channels.sms,
+            ..Channels::OF_EVERYBODY
+        });
+    }
+    Ok(channels)
 }
 
 /// Chooses the channels by which the user who sends the command is told of a category.
@@ -120,7 +133,7 @@ impl Command for Change {
     }
 
     fn refusals() -> Vec<Refusal> {
-        let own = refusals([Error::Required]);
+        let own = refusals([Error::Required, Error::PhoneUnverified]);
         let others = refusals([user::Error::NotFound]);
         [access::user_refusals(), own, others].concat()
     }
@@ -132,8 +145,11 @@ impl Command for Change {
         }
         let preferences_id = PreferencesId::of(user_id);
         view.get::<Preferences>(preferences_id.0)?;
-        if self.category.is_required() && self.channels != Channels::ALL {
+        if self.category.is_required() && !self.channels.are_of_everybody() {
             return Err(Error::Required.into());
+        }
+        if self.channels.sms && phone::verified(view, user_id)?.is_none() {
+            return Err(Error::PhoneUnverified.into());
         }
         Ok(vec![Write::event(
             preferences_id.0,

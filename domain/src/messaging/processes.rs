@@ -4,3 +4,4 @@ pub mod auction_notifier;
 pub mod mailer;
 pub mod notifier;
 pub mod task_notifier;
+pub mod texter;

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{CredentialId, EventField, KeyedHash, Line, MediaId, Sealed};
+use crate::{
+    CredentialId, EventField, KeyedHash, Line, MediaId, MessageId, Moment, Sealed, Stored,
+};
 
 id! {
     /// The id of a user, who is also the subject under whose key their personal data is sealed.
@@ -85,13 +87,54 @@ events! {
             /// The picture; none if the user has none from now on.
             avatar: Option<MediaId>,
         },
+        /// The user stated a telephone number, and was sent a code there. A number that was verified before stays the user's
+        /// until this one is.
+        #[serde(rename = "user.phone_stated")]
+        PhoneStated {
+            /// The user.
+            user_id: UserId,
+            /// The number, sealed as `phone_number`.
+            number: Sealed,
+            /// The keyed hash of the number.
+            number_hash: KeyedHash,
+            /// The text that brings the code.
+            message_id: MessageId,
+            /// The keyed hash of the code, with the user.
+            code_hash: KeyedHash,
+            /// After this time the code proves nothing.
+            expires_at: Stored<Moment>,
+        },
+        /// The user sent another code than the one that the text brings.
+        #[serde(rename = "user.phone_code_refused")]
+        PhoneCodeRefused {
+            /// The user.
+            user_id: UserId,
+            /// The text that brings the code.
+            message_id: MessageId,
+        },
+        /// The user sent the code, so that the number is theirs from now on.
+        #[serde(rename = "user.phone_verified")]
+        PhoneVerified {
+            /// The user.
+            user_id: UserId,
+            /// The text that brought the code.
+            message_id: MessageId,
+            /// The keyed hash of the number.
+            number_hash: KeyedHash,
+        },
+        /// The user has no telephone number any more, and awaits no code.
+        #[serde(rename = "user.phone_removed")]
+        PhoneRemoved {
+            /// The user.
+            user_id: UserId,
+        },
     }
 }
 
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{CREDENTIAL, MEDIA, SELLER, hash, sealed};
+    use crate::samples::{CREDENTIAL, MEDIA, SELLER, TEXT, hash, moment, sealed};
 
     vec![
         Event::Registered {
@@ -113,5 +156,23 @@ pub(crate) fn samples() -> Vec<Event> {
             user_id: SELLER,
             avatar: Some(MEDIA),
         },
+        Event::PhoneStated {
+            user_id: SELLER,
+            number: sealed("bnVtYmVy"),
+            number_hash: hash("c"),
+            message_id: TEXT,
+            code_hash: hash("d"),
+            expires_at: moment(600).into(),
+        },
+        Event::PhoneCodeRefused {
+            user_id: SELLER,
+            message_id: TEXT,
+        },
+        Event::PhoneVerified {
+            user_id: SELLER,
+            message_id: TEXT,
+            number_hash: hash("c"),
+        },
+        Event::PhoneRemoved { user_id: SELLER },
     ]
 }

@@ -39,20 +39,55 @@ event_field! {
         pub inbox: bool,
         /// Whether the user is sent a mail.
         pub mail: bool,
+        /// Whether the user is sent a text. Builds before did not write it, and sent none.
+        #[serde(default)]
+        pub sms: bool,
     }
 }
 
 impl Channels {
-    /// Every channel.
-    pub const ALL: Self = Self {
+    /// The channels that every user has.
+    pub const OF_EVERYBODY: Self = Self {
         inbox: true,
         mail: true,
+        sms: false,
     };
 
     /// Whether there is any.
     #[must_use]
     pub const fn is_any(self) -> bool {
-        self.inbox || self.mail
+        self.inbox || self.mail || self.sms
+    }
+
+    /// Whether these are all that every user has, and more.
+    #[must_use]
+    pub const fn are_of_everybody(self) -> bool {
+        self.inbox && self.mail
+    }
+}
+
+/// By which channel a message is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MessageChannel, example = "mail")]
+pub enum Channel {
+    /// By a mail. Messages that do not say otherwise are mails.
+    #[default]
+    Mail,
+    /// By a text to a telephone.
+    Sms,
+}
+
+impl EventField for Channel {}
+
+impl Channel {
+    /// The name in events, requests and documents.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Sms => "sms",
+        }
     }
 }
 
@@ -68,7 +103,7 @@ impl Category {
         Self::TaskPaused,
     ];
 
-    /// Whether the user is told by every channel, and cannot choose otherwise: a contract has come about.
+    /// Whether the user is told by every channel that all users have, and cannot choose otherwise: a contract has come about.
     #[must_use]
     pub const fn is_required(self) -> bool {
         match self {
@@ -86,10 +121,11 @@ impl Category {
             | Self::Sold
             | Self::Unsold
             | Self::EndsSoon
-            | Self::TaskPaused => Channels::ALL,
+            | Self::TaskPaused => Channels::OF_EVERYBODY,
             Self::NotWon => Channels {
                 inbox: true,
                 mail: false,
+                sms: false,
             },
         }
     }
@@ -114,10 +150,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_required_category_has_every_channel() {
+    fn of_a_required_category_everybody_is_told_by_every_channel_that_all_have() {
         for category in Category::ALL {
             if category.is_required() {
-                assert_eq!(category.default_channels(), Channels::ALL);
+                assert!(category.default_channels().are_of_everybody());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Events of contact points: addresses that messages are for, and for how long none are sent to them. An address is known by
+//! Events of contact points: addresses and telephone numbers that messages are for, and for how long none are sent to them. An address is known by
 //! its keyed hash alone.
 
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,10 @@ impl EventField for Scope {}
 pub enum Reason {
     /// A server said that there is no such address.
     HardBounce,
-    /// Servers have refused mails to the address again and again, for reasons that may pass.
+    /// Servers have refused messages to the address again and again, for reasons that may pass.
     SoftBounces,
+    /// The recipient has told the network, by a word such as STOP, that no texts are wanted.
+    Unsubscribed,
 }
 
 impl EventField for Reason {}

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::messaging::channels::Category;
+use crate::messaging::channels::{Category, Channel};
 use crate::messaging::notification::Subject;
+use crate::messaging::template::TemplateVersion;
 use crate::{EventField, KeyedHash, Line, Moment, NotificationId, Sealed, Stored, UserId};
 
 id! {
@@ -12,7 +13,8 @@ id! {
     MessageId
 }
 
-/// The codes with which a mail server took a message, or refused it: that of SMTP, and where it gave one that of RFC 3463.
+/// The codes with which a server took a message, or refused it: that of SMTP, and where it gave one that of RFC 3463; of a text
+/// that of HTTP, and where it gave one that of the provider.
 /// The rest of what servers say may name the recipient.
 pub type Status = Line<20>;
 
@@ -37,6 +39,11 @@ pub enum Template {
     Welcome,
     /// Brings a notification.
     Notification(Box<Notice>),
+    /// Brings the code that proves that a telephone is the user's.
+    PhoneCode {
+        /// The code, sealed as `phone_code` under a key of the message, which is destroyed when its sending has ended.
+        code: Box<Sealed>,
+    },
 }
 
 impl EventField for Template {}
@@ -47,7 +54,7 @@ impl Template {
     #[must_use]
     pub const fn is_critical(&self) -> bool {
         match self {
-            Self::Welcome => false,
+            Self::Welcome | Self::PhoneCode { .. } => false,
             Self::Notification(notice) => notice.category.is_required(),
         }
     }
@@ -57,6 +64,7 @@ impl Template {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Welcome => "welcome",
+            Self::PhoneCode { .. } => "phone_code",
             Self::Notification(notice) => notice.category.name(),
         }
     }
@@ -68,8 +76,11 @@ impl Template {
 pub enum Suppression {
     /// Nothing is sent to the address now.
     Address,
-    /// So many messages of its kind wait for the user that it would not be sent while it is of use.
+    /// So many messages of its kind wait for the user that it would not be sent while it is of use. Of texts, which never wait: the
+    /// user was sent as many as may be.
     TooMany,
+    /// As many texts as may be were sent on that day to all users together.
+    BudgetSpent,
 }
 
 impl EventField for Suppression {}
@@ -98,6 +109,8 @@ impl EventField for Outcome {}
 pub enum Via {
     /// By a mail of the server that could not deliver it (RFC 3464).
     Report,
+    /// By a call of the provider, with a signature.
+    Callback,
 }
 
 impl EventField for Via {}
@@ -112,20 +125,25 @@ events! {
             message_id: MessageId,
             /// The user whom it is for.
             user_id: UserId,
+            /// By which channel it is sent.
+            #[serde(default)]
+            channel: Channel,
             /// What it says.
             template: Template,
-            /// The address, sealed as `email`.
+            /// The address, sealed as `email`; of a text the number, sealed as `phone_number`.
             to: Sealed,
-            /// The keyed hash of the normalised address. Builds before did not write it.
+            /// The keyed hash of the normalised address, or of the number. Builds before did not write it.
             to_hash: Option<KeyedHash>,
             /// The name of the user, sealed as `display_name`.
             name: Sealed,
+            /// The template whose words it uses; none if it says what it says without one. Builds before did not write it.
+            wording: Option<TemplateVersion>,
             /// When it was asked for. Builds before did not write it, and had all messages be of use for a day.
             requested_at: Option<Stored<Moment>>,
             /// After this time it is of no use, and is not sent.
             not_after: Stored<Moment>,
         },
-        /// A message is to be sent later, because the user has been sent enough of its kind for now.
+        /// A mail is to be sent later, because the user has been sent enough of its kind for now. Texts never wait.
         #[serde(rename = "message.deferred")]
         Deferred {
             /// The message.
@@ -140,6 +158,8 @@ events! {
             to_hash: KeyedHash,
             /// The name of the user, sealed as `display_name`.
             name: Sealed,
+            /// The template whose words it uses; none if it says what it says without one. Builds before did not write it.
+            wording: Option<TemplateVersion>,
             /// Before this time it is not sent.
             not_before: Stored<Moment>,
             /// After this time it is of no use, and is not sent.
@@ -152,9 +172,12 @@ events! {
             message_id: MessageId,
             /// The user whom it would have been for.
             user_id: UserId,
+            /// By which channel it would have been sent.
+            #[serde(default)]
+            channel: Channel,
             /// What it would have said.
             template: Template,
-            /// The keyed hash of the normalised address.
+            /// The keyed hash of the normalised address, or of the number.
             to_hash: KeyedHash,
             /// Why it is not sent.
             reason: Suppression,
@@ -169,12 +192,20 @@ events! {
             /// The codes of the server's answer; none if there was none.
             status: Option<Stored<Status>>,
         },
+        /// The message has come to the recipient's telephone.
+        #[serde(rename = "message.delivered")]
+        Delivered {
+            /// The message.
+            message_id: MessageId,
+            /// How that became known.
+            via: Via,
+        },
         /// The message was refused for good after a server had taken it.
         #[serde(rename = "message.bounced")]
         Bounced {
             /// The message.
             message_id: MessageId,
-            /// The code of RFC 3463 that says why.
+            /// The code of RFC 3463 that says why; of a text, that of the provider.
             status: Stored<Status>,
             /// How that became known.
             via: Via,
@@ -186,17 +217,19 @@ events! {
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{
-        LATER_MESSAGE, MESSAGE, SELLER, UNSENT_MESSAGE, hash, moment, sealed, stored,
+        LATER_MESSAGE, MESSAGE, SELLER, TEXT, UNSENT_MESSAGE, hash, moment, sealed, stored,
     };
 
     vec![
         Event::Requested {
             message_id: MESSAGE,
             user_id: SELLER,
+            channel: Channel::Mail,
             template: Template::Welcome,
             to: sealed("ZW1haWw"),
             to_hash: Some(hash("a")),
             name: sealed("bmFtZQ"),
+            wording: None,
             requested_at: Some(moment(0).into()),
             not_after: moment(86_400).into(),
         },
@@ -217,15 +250,35 @@ pub(crate) fn samples() -> Vec<Event> {
             to: sealed("ZW1haWw"),
             to_hash: hash("a"),
             name: sealed("bmFtZQ"),
+            wording: None,
             not_before: moment(3_600).into(),
             not_after: moment(86_400).into(),
         },
         Event::Suppressed {
             message_id: UNSENT_MESSAGE,
             user_id: SELLER,
+            channel: Channel::Mail,
             template: Template::Welcome,
             to_hash: hash("a"),
             reason: Suppression::Address,
+        },
+        Event::Requested {
+            message_id: TEXT,
+            user_id: SELLER,
+            channel: Channel::Sms,
+            template: Template::PhoneCode {
+                code: Box::new(sealed("Y29kZQ")),
+            },
+            to: sealed("bnVtYmVy"),
+            to_hash: Some(hash("c")),
+            name: sealed("bmFtZQ"),
+            wording: None,
+            requested_at: Some(moment(0).into()),
+            not_after: moment(600).into(),
+        },
+        Event::Delivered {
+            message_id: TEXT,
+            via: Via::Callback,
         },
     ]
 }

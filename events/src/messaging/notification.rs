@@ -101,7 +101,7 @@ pub(crate) fn samples() -> Vec<Event> {
                 amount: Some(euro_cents(12_000).into()),
             },
             dedupe_key: stored("00000000-0000-0000-0000-000000000005"),
-            channels: Channels::ALL,
+            channels: Channels::OF_EVERYBODY,
             quiet_until: Some(moment(60).into()),
         },
         Event::Read {

@@ -77,6 +77,7 @@ pub(crate) fn samples() -> Vec<Event> {
             channels: Channels {
                 inbox: false,
                 mail: true,
+                sms: false,
             },
         },
         Event::Unsubscribed {

@@ -22,6 +22,8 @@ pub struct Mail {
     #[garde(length(min = 1))]
     pub hello_name: String,
     pub from: String,
+    #[garde(length(min = 2))]
+    pub locale: String,
     pub return_path: String,
     pub folder: String,
     pub public_url: String,

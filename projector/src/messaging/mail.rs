@@ -1,40 +1,37 @@
 //! The effect that sends a mail.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use lettre::Address;
 use lettre::message::Mailbox;
-use lettre::{Address, Message};
 use metrics::counter;
-use serde_json::json;
 use tidemark_domain::messaging::bounce::Bounce;
 use tidemark_domain::messaging::processes::mailer;
 use tidemark_event_store::{
     Log, LookupKey, ReturnPath, SealError, SubjectKeys, TimedPool, Unsubscription,
 };
-use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::{Status, Template};
-use tidemark_events::{MessageId, Sealed};
+use tidemark_events::messaging::template;
+use tidemark_events::messaging::template::TemplateVersion;
+use tidemark_events::{Event, MessageId};
 use tidemark_platform::Config;
 use tidemark_platform::config::required;
 use uuid::Uuid;
 
-use super::smtp::{Delivery, SmtpServer};
+use super::delivery::{Attempt, Delivery, Unsent, put, unseal};
+use super::smtp::SmtpServer;
 use super::text;
-use super::text::Envelope;
-use crate::error::{Error, with_causes};
-use crate::reacting::effects::{Effect, Outcome, Performed};
-
-/// The pauses after the first attempts, in minutes. The last of them follows all later ones.
-const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
+use super::text::{Envelope, Source, Words};
+use crate::error::Error;
+use crate::reacting::effects::{Effect, Performed};
 
 /// Where mails are handed over.
 enum Destination {
     /// To a mail server.
-    Server(SmtpServer),
+    Server(Box<SmtpServer>),
     /// Into a folder, a file each.
     Folder(PathBuf),
 }
@@ -86,7 +83,9 @@ impl Ways {
         let public_url = self.public_url.as_ref()?;
         let category = match &mail.template {
             Template::Notification(notice) if !mail.template.is_critical() => notice.category,
-            Template::Notification(_) | Template::Welcome => return None,
+            Template::Notification(_) | Template::Welcome | Template::PhoneCode { .. } => {
+                return None;
+            }
         };
         let unsubscription = Unsubscription {
             user_id: mail.to.subject,
@@ -114,47 +113,18 @@ impl Effect for SendMail {
     type Body = mailer::Mail;
 
     async fn perform(&self, mail: mailer::Mail, attempt: i32) -> Performed {
-        let delivery = self.try_to_send(&mail).await;
-        let is_answer = |it: &_| !matches!(it, Delivery::Uncertain | Delivery::Unreachable(_));
-        let has_answered = delivery.as_ref().ok().map(is_answer);
-        let over = |outcome: message::Outcome, status: Option<String>| Outcome::Over {
-            path: format!("/v1/messages/{}/end", mail.message_id),
-            body: Some(json!({"outcome": outcome, "status": status})),
+        let attempt = Attempt {
+            log: &self.log,
+            message_id: mail.message_id,
+            not_after: *mail.not_after,
+            number: attempt,
         };
-        let outcome = match delivery {
-            Ok(Delivery::Accepted(status)) => over(message::Outcome::Accepted, status),
-            Ok(Delivery::Refused(status)) => {
-                count_refusal(status.as_deref());
-                over(message::Outcome::Bounced, status)
-            }
-            Ok(Delivery::Deferred(status)) if self.is_last(&mail, attempt).await => {
-                over(message::Outcome::Expired, Some(status))
-            }
-            Ok(Delivery::Uncertain) => over(message::Outcome::Uncertain, None),
-            Err(Unsent::Expired) => over(message::Outcome::Expired, None),
-            Err(Unsent::Erased) => over(message::Outcome::RecipientErased, None),
-            Ok(
-                Delivery::Deferred(reason)
-                | Delivery::NotNow(reason)
-                | Delivery::Unreachable(reason),
-            )
-            | Err(Unsent::Failed(reason)) => Outcome::Later {
-                after: pause(attempt),
-                reason,
-            },
-        };
-        Performed {
-            outcome,
-            has_answered,
+        let delivery = self.try_to_send(&mail, &attempt).await;
+        if let Ok(Delivery::Refused(status)) = &delivery {
+            count_refusal(status.as_deref());
         }
+        attempt.performed(delivery).await
     }
-}
-
-/// Why no attempt was made.
-enum Unsent {
-    Expired,
-    Erased,
-    Failed(String),
 }
 
 impl SendMail {
@@ -169,7 +139,7 @@ impl SendMail {
     ) -> Result<Option<Self>, Error> {
         let settings = &config.mail;
         let destination = if !settings.smtp_host.is_empty() {
-            Destination::Server(SmtpServer::new(settings.clone()))
+            Destination::Server(Box::new(SmtpServer::new(settings.clone())))
         } else if !settings.folder.is_empty() {
             Destination::Folder(settings.folder.clone().into())
         } else {
@@ -184,29 +154,24 @@ impl SendMail {
         }))
     }
 
-    /// Whether the mail is of no use any more when it would be tried again. Then what the server says now is the last that is
-    /// known of it.
-    async fn is_last(&self, mail: &mailer::Mail, attempt: i32) -> bool {
-        let now = self.log.now().await;
-        now.is_ok_and(|now| now + pause(attempt) > *mail.not_after)
-    }
-
-    async fn try_to_send(&self, mail: &mailer::Mail) -> Result<Delivery, Unsent> {
-        let failed = |error: &dyn std::error::Error| Unsent::Failed(with_causes(error));
-        let now = self.log.now().await.map_err(|error| failed(&error))?;
-        if now > *mail.not_after {
-            return Err(Unsent::Expired);
-        }
-        let address = self.unseal("email", &mail.to).await?;
-        let name = self.unseal("display_name", &mail.name).await?;
+    async fn try_to_send(
+        &self,
+        mail: &mailer::Mail,
+        attempt: &Attempt<'_>,
+    ) -> Result<Delivery, Unsent> {
+        attempt.time_left().await?;
+        let address = unseal(&self.keys, "email", &mail.to).await?;
+        let name = unseal(&self.keys, "display_name", &mail.name).await?;
         // What is no address for mails will not become one.
         let Ok(address) = address.parse::<Address>() else {
             return Ok(Delivery::Refused(None));
         };
+        let words = self.words(mail, &name).await?;
         let to = Mailbox::new(Some(name), address);
         let ways = self.ways.as_ref();
         let return_path = ways.map(|it| it.return_path(mail.message_id));
-        let return_path = return_path.transpose().map_err(|error| failed(&error))?;
+        let return_path = return_path.transpose();
+        let return_path = return_path.map_err(|error| Unsent::failed(&error))?;
         let envelope = Envelope {
             from: self.from.clone(),
             return_path: return_path.flatten(),
@@ -214,49 +179,61 @@ impl SendMail {
             message_id: mail.message_id,
             unsubscribe: ways.and_then(|it| it.unsubscribe(mail)),
         };
-        let written = text::write(envelope, &mail.template);
-        let written = written.map_err(|error| failed(&error))?;
+        let written = text::write(envelope, words);
+        let written = written.map_err(|error| Unsent::failed(&error))?;
         match &self.destination {
             Destination::Server(server) => Ok(server.deliver(&written).await),
             Destination::Folder(folder) => {
                 let file = folder.join(format!("{}.eml", mail.message_id));
-                let putting = put(&written, file).await;
-                putting.map_err(|error| failed(&error))?;
-                Ok(Delivery::Accepted(None))
+                put(&written.formatted(), file).await
             }
         }
     }
+}
 
-    async fn unseal(&self, field: &str, sealed: &Sealed) -> Result<String, Unsent> {
-        match self.keys.unseal(field, sealed).await {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(Unsent::Erased),
-            Err(error) => Err(Unsent::Failed(with_causes(&error))),
+impl SendMail {
+    /// What the mail says: by the template that it names, or without one.
+    async fn words(&self, mail: &mailer::Mail, name: &str) -> Result<Words, Unsent> {
+        if let Some(wording) = mail.wording
+            && let Some(source) = self.source(wording).await?
+        {
+            match Words::of_template(&source, &mail.template, name) {
+                Ok(words) => return Ok(words),
+                Err(error) => {
+                    let template_id = wording.template_id;
+                    tracing::error!(%template_id, %error, "a template cannot be rendered, and is not used");
+                }
+            }
         }
+        Ok(Words::without_template(&mail.template, name))
+    }
+
+    /// The words of a template at a version, which never change.
+    async fn source(&self, wording: TemplateVersion) -> Result<Option<Source>, Unsent> {
+        let TemplateVersion {
+            template_id,
+            version,
+        } = wording;
+        let events = self.log.stream(template_id.0, version - 1, 1).await;
+        let events = events.map_err(|error| Unsent::failed(&error))?;
+        let event = events.first().map(tidemark_events::Recorded::decode);
+        let event = event.transpose().map_err(|error| Unsent::failed(&error))?;
+        Ok(match event {
+            Some(Event::Template(template::Event::Published { subject, body, .. })) => {
+                Some(Source {
+                    subject: String::clone(&subject),
+                    body: String::clone(&body),
+                })
+            }
+            _ => None,
+        })
     }
 }
 
 /// Counts a mail that was refused because the server wants none from here: it refuses more than one.
 fn count_refusal(status: Option<&str>) {
     let status = status.and_then(|it| Status::try_from(it.to_owned()).ok());
-    if status.is_some_and(|it| Bounce::of(&it) == Bounce::Policy) {
+    if status.is_some_and(|it| Bounce::of_mail(&it) == Bounce::Policy) {
         counter!("tidemark_mails_refused_by_policy_total").increment(1);
     }
-}
-
-/// Writes a mail as a file, under another name until it is whole.
-async fn put(mail: &Message, file: PathBuf) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        tokio::fs::create_dir_all(folder).await?;
-    }
-    let partial = file.with_extension("partial");
-    tokio::fs::write(&partial, mail.formatted()).await?;
-    tokio::fs::rename(partial, file).await
-}
-
-/// The pause after the attempt with this number.
-fn pause(attempt: i32) -> Duration {
-    let attempt = usize::try_from(attempt).unwrap_or(1).max(1);
-    let minutes = PAUSES_MIN[(attempt - 1).min(PAUSES_MIN.len() - 1)];
-    Duration::from_secs(60 * minutes)
 }

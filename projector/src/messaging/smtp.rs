@@ -14,28 +14,12 @@ use tidemark_platform::config;
 use tidemark_platform::config::MailTls;
 use tokio::time::timeout;
 
+use super::delivery::Delivery;
 use crate::error::with_causes;
 
 /// A server that takes mails.
 #[derive(Debug)]
 pub(super) struct SmtpServer(config::Mail);
-
-/// What became of a mail.
-#[derive(Debug)]
-pub(super) enum Delivery {
-    /// It was taken. If a server did, these are the codes of its answer.
-    Accepted(Option<String>),
-    /// It was refused for good. If a server did, these are the codes of its answer.
-    Refused(Option<String>),
-    /// All of it was sent, and no answer came.
-    Uncertain,
-    /// The server did not take it for this recipient now. These are the codes of its answer.
-    Deferred(String),
-    /// The server takes no mails now, for this reason.
-    NotNow(String),
-    /// The server did not answer, for this reason. It has not got it.
-    Unreachable(String),
-}
 
 impl SmtpServer {
     /// The server of the configuration.

@@ -5,11 +5,15 @@ use std::time::{Duration, SystemTime};
 use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::{Address, Message, address};
+use tidemark_domain::messaging::rendering;
+use tidemark_domain::messaging::rendering::{Fault, Values};
+use tidemark_domain::messaging::wording::{headline, money, one_line};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification;
+use tidemark_events::messaging::template::Variable;
 use tidemark_events::tasks::task::PauseReason;
-use tidemark_events::{MessageId, Money, TaskId};
+use tidemark_events::{MessageId, TaskId};
 
 /// Says that no person has written the mail, so that nothing answers it by itself (RFC 3834, section 5).
 #[derive(Clone, Debug)]
@@ -76,14 +80,92 @@ pub(super) struct Envelope {
     pub(super) unsubscribe: Option<String>,
 }
 
+/// What a mail says.
+pub(super) struct Words {
+    pub(super) subject: String,
+    pub(super) body: String,
+}
+
+impl Words {
+    /// What a mail says for which there is no template.
+    pub(super) fn without_template(template: &Template, name: &str) -> Self {
+        let (subject, text) = match template {
+            Template::Welcome => (
+                "Welcome to Tidemark".to_owned(),
+                "welcome. You can log in with this e-mail address, and bid.".to_owned(),
+            ),
+            // Only texts bring codes, which nobody but the telephone's owner may read.
+            Template::PhoneCode { .. } => (
+                "Your telephone".to_owned(),
+                "a code was sent to your telephone.".to_owned(),
+            ),
+            Template::Notification(notice) => notification(notice),
+        };
+        let body = format!("Hello {name},\r\n\r\n{text}\r\n");
+        Self { subject, body }
+    }
+
+    /// What a mail says by a template.
+    ///
+    /// # Errors
+    /// If it cannot be rendered, which was tried out when it was published.
+    pub(super) fn of_template(
+        source: &Source,
+        template: &Template,
+        name: &str,
+    ) -> Result<Self, Fault> {
+        let values = values(template, name);
+        let subject = rendering::render(&source.subject, &values)?;
+        if !rendering::is_one_line(&subject) {
+            return Err(Fault::NotOneLine);
+        }
+        let body = rendering::render(&source.body, &values)?;
+        let body = body.replace('\n', "\r\n") + "\r\n";
+        Ok(Self { subject, body })
+    }
+}
+
+/// The words of a template, with places for variables.
+pub(super) struct Source {
+    pub(super) subject: String,
+    pub(super) body: String,
+}
+
+/// What a template has places for. None of it has line breaks, or other characters that nobody sees.
+fn values(template: &Template, name: &str) -> Values {
+    let mut values = Values::from([(Variable::Name, one_line(name))]);
+    if let Template::Notification(notice) = template {
+        match &notice.subject {
+            notification::Subject::Auction {
+                auction_id,
+                title,
+                amount,
+                ..
+            } => {
+                values.insert(Variable::Title, one_line(title));
+                values.insert(Variable::AuctionId, auction_id.to_string());
+                let amount = amount.as_ref();
+                values.extend(amount.map(|it| (Variable::Amount, money(**it))));
+            }
+            notification::Subject::Task {
+                task_id,
+                name,
+                reason,
+            } => values.extend([
+                (Variable::Task, one_line(name)),
+                (Variable::TaskId, task_id.to_string()),
+                (Variable::Reason, why(*reason).to_owned()),
+            ]),
+        }
+    }
+    values
+}
+
 /// Writes a mail. Its date is the time in the message's id.
 ///
 /// # Errors
 /// If a header cannot be written.
-pub(super) fn write(
-    envelope: Envelope,
-    template: &Template,
-) -> Result<Message, lettre::error::Error> {
+pub(super) fn write(envelope: Envelope, words: Words) -> Result<Message, lettre::error::Error> {
     let Envelope {
         from,
         return_path,
@@ -91,15 +173,7 @@ pub(super) fn write(
         message_id,
         unsubscribe,
     } = envelope;
-    let (subject, text) = match template {
-        Template::Welcome => (
-            "Welcome to Tidemark".to_owned(),
-            "welcome. You can log in with this e-mail address, and bid.".to_owned(),
-        ),
-        Template::Notification(notice) => notification(notice),
-    };
-    let name = to.name.as_deref().unwrap_or("there");
-    let mut body = format!("Hello {name},\r\n\r\n{text}\r\n");
+    let Words { subject, mut body } = words;
     let id = format!("<{}@{}>", message_id.0, from.email.domain());
     let mut mail = Message::builder();
     if let Some(return_path) = return_path {
@@ -141,55 +215,33 @@ fn notification(notice: &Notice) -> (String, String) {
     };
     let title = one_line(title);
     let amount = amount.as_ref().map(|amount| money(**amount));
-    let (what, text) = match (notice.category, amount) {
-        (Category::Outbid, Some(bid)) => (
-            "You were outbid",
-            format!(
-                "somebody else has bid {bid} for \"{title}\". You can bid again until the auction ends."
-            ),
+    let text = match (notice.category, amount) {
+        (Category::Outbid, Some(bid)) => format!(
+            "somebody else has bid {bid} for \"{title}\". You can bid again until the auction ends."
         ),
-        (Category::Outbid, None) => (
-            "You were outbid",
-            format!(
-                "somebody else has bid more for \"{title}\". You can bid again until the auction ends."
-            ),
+        (Category::Outbid, None) => format!(
+            "somebody else has bid more for \"{title}\". You can bid again until the auction ends."
         ),
-        (Category::Won, price) => (
-            "You have won",
-            format!("\"{title}\" is yours{}.", at(price)),
+        (Category::Won, price) => format!("\"{title}\" is yours{}.", at(price)),
+        (Category::NotWon, Some(price)) => {
+            format!("\"{title}\" was sold to somebody else for {price}.")
+        }
+        (Category::NotWon, None) => format!(
+            "the auction of \"{title}\" has ended, and nothing was sold: no bid was high enough."
         ),
-        (Category::NotWon, Some(price)) => (
-            "You have not won",
-            format!("\"{title}\" was sold to somebody else for {price}."),
+        (Category::Sold, price) => format!("\"{title}\" is sold{}.", at(price)),
+        (Category::Unsold, _) => format!(
+            "the auction of \"{title}\" has ended, and nothing was sold. You can offer it again."
         ),
-        (Category::NotWon, None) => (
-            "You have not won",
-            format!(
-                "the auction of \"{title}\" has ended, and nothing was sold: no bid was high enough."
-            ),
+        (Category::EndsSoon, Some(bid)) => format!(
+            "the auction of \"{title}\", which you watch, ends soon. The highest bid is {bid}."
         ),
-        (Category::Sold, price) => (
-            "Your product is sold",
-            format!("\"{title}\" is sold{}.", at(price)),
-        ),
-        (Category::Unsold, _) => (
-            "Your product is not sold",
-            format!(
-                "the auction of \"{title}\" has ended, and nothing was sold. You can offer it again."
-            ),
-        ),
-        (Category::EndsSoon, Some(bid)) => (
-            "An auction ends soon",
-            format!(
-                "the auction of \"{title}\", which you watch, ends soon. The highest bid is {bid}."
-            ),
-        ),
-        (Category::EndsSoon, None) => (
-            "An auction ends soon",
-            format!("the auction of \"{title}\", which you watch, ends soon. Nobody has bid."),
-        ),
-        (Category::TaskPaused, _) => ("A task was paused", format!("\"{title}\" was paused.")),
+        (Category::EndsSoon, None) => {
+            format!("the auction of \"{title}\", which you watch, ends soon. Nobody has bid.")
+        }
+        (Category::TaskPaused, _) => format!("\"{title}\" was paused."),
     };
+    let what = headline(notice.category);
     let text = format!("{text}\r\n\r\nAuction {auction_id}");
     (format!("{what}: {title}"), text)
 }
@@ -197,34 +249,25 @@ fn notification(notice: &Notice) -> (String, String) {
 /// The subject and the text of a mail that tells of a task that was paused.
 fn paused(task_id: TaskId, name: &str, reason: PauseReason) -> (String, String) {
     let name = one_line(name);
-    let why = match reason {
-        PauseReason::Gone => "its server asks not to be called any more (410)",
-        PauseReason::Failing => "all its runs have failed for five days",
-        PauseReason::Owner | PauseReason::OwnerErased => "it was to be paused",
-    };
+    let why = why(reason);
     let text = format!(
         "your task \"{name}\" was paused, since {why}. It does not run until you resume it.\r\n\r\nTask {task_id}"
     );
-    (format!("A task was paused: {name}"), text)
+    let what = headline(Category::TaskPaused);
+    (format!("{what}: {name}"), text)
+}
+
+/// Why a task was paused, after "since".
+const fn why(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::Gone => "its server asks not to be called any more (410)",
+        PauseReason::Failing => "all its runs have failed for five days",
+        PauseReason::Owner | PauseReason::OwnerErased => "it was to be paused",
+    }
 }
 
 fn at(price: Option<String>) -> String {
     price.map_or_else(String::new, |price| format!(" for {price}"))
-}
-
-/// A title as a line. The rules before may have accepted titles that break lines, and none may begin a header.
-fn one_line(title: &str) -> String {
-    title.replace(|char: char| char.is_control(), " ")
-}
-
-/// An amount with the digits that its currency has after the point.
-fn money(money: Money) -> String {
-    let digits = usize::from(money.currency.exponent().unwrap_or(0));
-    let code = money.currency.code();
-    let text = format!("{:0width$}", money.amount, width = digits + 1);
-    let (whole, fraction) = text.split_at(text.len() - digits);
-    let point = if digits == 0 { "" } else { "." };
-    format!("{whole}{point}{fraction} {code}")
 }
 
 /// The time in an id.
@@ -238,8 +281,8 @@ fn time_of(message_id: MessageId) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{self, AUCTION, euro_cents};
-    use tidemark_events::{Currency, Event, Stored};
+    use tidemark_events::Event;
+    use tidemark_events::samples::{self, AUCTION};
 
     use super::*;
 
@@ -291,20 +334,5 @@ mod tests {
         assert_eq!(subject, "A task was paused: Fetch prices");
         assert!(text.contains("\"Fetch prices\" was paused, since its server"));
         assert!(text.ends_with(&format!("Task {}", samples::TASK)), "{text}");
-    }
-
-    #[test]
-    fn an_amount_has_the_digits_of_its_currency() {
-        let amount = |amount, currency| money(Money { amount, currency });
-        assert_eq!(amount(5, Currency::EUR), "0.05 EUR");
-        assert_eq!(amount(120, Currency::EUR), "1.20 EUR");
-        assert_eq!(amount(120, Currency::JPY), "120 JPY");
-        assert_eq!(amount(1_234, Currency::KWD), "1.234 KWD");
-        assert_eq!(money(*Stored::from(euro_cents(1))), "0.01 EUR");
-    }
-
-    #[test]
-    fn no_title_begins_a_header() {
-        assert_eq!(one_line("a\r\nBcc: b"), "a  Bcc: b");
     }
 }

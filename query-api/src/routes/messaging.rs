@@ -6,6 +6,7 @@ mod inbox;
 mod notifications;
 mod preferences;
 mod suppressions;
+mod templates;
 
 use tidemark_platform::auth::User;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,6 +23,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(notifications::router())
         .merge(preferences::router())
         .merge(suppressions::router())
+        .merge(templates::router())
 }
 
 /// Refuses everybody but operators.

@@ -22,10 +22,23 @@ pub struct Row {
     pub roles: BTreeSet<Role>,
     /// The picture that the user is seen by; none if there is none.
     pub avatar: Option<MediaId>,
+    /// The telephone number that texts are sent to, sealed as `phone_number`; none if none is verified.
+    pub phone: Option<Sealed>,
+    /// The number that awaits its code; none if none does.
+    pub awaited: Option<AwaitedPhone>,
     /// When the user registered.
     pub registered_at: Timestamp,
     /// The version of the last event of the user's stream that is in the row.
     pub version: i64,
+}
+
+/// A number that a user has stated, and that is not verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitedPhone {
+    /// The number, sealed as `phone_number`.
+    pub number: Sealed,
+    /// After this time the code proves nothing.
+    pub expires_at: Timestamp,
 }
 
 /// The read model whose rows are profiles, each under the user's id.
@@ -34,12 +47,16 @@ pub struct Profile;
 
 impl ReadModel for Profile {
     const NAME: &'static str = "profile";
-    const FOLD_VERSION: i32 = 2;
+    const FOLD_VERSION: i32 = 3;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "user.registered",
         "user.role_granted",
         "user.role_revoked",
         "user.avatar_chosen",
+        "user.phone_stated",
+        "user.phone_code_refused",
+        "user.phone_verified",
+        "user.phone_removed",
     ]);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
@@ -60,7 +77,7 @@ impl ReadModel for Profile {
         };
         let mut row = row.or_else(|| registered(event, input.recorded.recorded_at))?;
         match event {
-            Event::Registered { .. } => {}
+            Event::Registered { .. } | Event::PhoneCodeRefused { .. } => {}
             Event::RoleGranted { role, .. } => {
                 row.roles.insert(*role);
             }
@@ -68,6 +85,23 @@ impl ReadModel for Profile {
                 row.roles.remove(role);
             }
             Event::AvatarChosen { avatar, .. } => row.avatar = *avatar,
+            Event::PhoneStated {
+                number, expires_at, ..
+            } => {
+                row.awaited = Some(AwaitedPhone {
+                    number: number.clone(),
+                    expires_at: **expires_at,
+                });
+            }
+            Event::PhoneVerified { .. } => {
+                if let Some(awaited) = row.awaited.take() {
+                    row.phone = Some(awaited.number);
+                }
+            }
+            Event::PhoneRemoved { .. } => {
+                row.phone = None;
+                row.awaited = None;
+            }
         }
         row.version = input.recorded.version;
         Some(row)
@@ -79,7 +113,11 @@ fn id(event: &Event) -> UserId {
         Event::Registered { user_id, .. }
         | Event::RoleGranted { user_id, .. }
         | Event::RoleRevoked { user_id, .. }
-        | Event::AvatarChosen { user_id, .. } => *user_id,
+        | Event::AvatarChosen { user_id, .. }
+        | Event::PhoneStated { user_id, .. }
+        | Event::PhoneCodeRefused { user_id, .. }
+        | Event::PhoneVerified { user_id, .. }
+        | Event::PhoneRemoved { user_id } => *user_id,
     }
 }
 
@@ -100,6 +138,8 @@ fn registered(event: &Event, registered_at: Timestamp) -> Option<Row> {
         display_name: display_name.clone(),
         roles: BTreeSet::from([Role::Buyer]),
         avatar: None,
+        phone: None,
+        awaited: None,
         registered_at,
         version: 0,
     })
@@ -122,6 +162,19 @@ mod tests {
         assert_eq!(roles(1), BTreeSet::from([Role::Buyer]));
         assert_eq!(roles(2), BTreeSet::from([Role::Buyer, Role::Seller]));
         assert_eq!(roles(3), BTreeSet::from([Role::Buyer]));
+    }
+
+    #[test]
+    fn a_number_is_that_of_the_user_once_it_is_verified() {
+        let after = |events: usize| {
+            let events = samples::all().into_iter().take(events);
+            let row = given::<Profile>(events)[&SELLER.0].clone();
+            (row.phone.is_some(), row.awaited.is_some())
+        };
+        let states: Vec<_> = (4..=8).map(after).collect();
+        let (awaited, verified) = ((false, true), (true, false));
+        let none = (false, false);
+        assert_eq!(states, [none, awaited, awaited, verified, none]);
     }
 
     #[test]

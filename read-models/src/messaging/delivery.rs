@@ -1,9 +1,9 @@
-//! Messages as operators look for them: whom each is for, what it tells of, and what became of it. The address is known by its
+//! Messages as operators look for them: whom each is for, what it tells of, and what became of it. The address or number is known by its
 //! keyed hash alone, and no document holds it.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tidemark_events::messaging::channels::Category;
+use tidemark_events::messaging::channels::{Category, Channel};
 use tidemark_events::messaging::message::{Event, Outcome, Template};
 use tidemark_events::{KeyedHash, MessageId, UserId};
 use utoipa::ToSchema;
@@ -20,13 +20,15 @@ pub enum Status {
     Waiting,
     /// It is to be sent later, because the user has been sent enough of its kind for now.
     Deferred,
-    /// It is not sent, because nothing is sent to the address for the time, or so many wait for the user that it would come too
-    /// late.
+    /// It is not sent, because nothing is sent to the address for the time, so many wait for the user that it would come too late,
+    /// or as many texts as may be were sent.
     Suppressed,
     /// A server has taken it, and answers for it from then on.
     Accepted,
     /// All of it was sent, and no answer came: the server may have taken it.
     Uncertain,
+    /// It has come to the recipient's telephone.
+    Delivered,
     /// A server refused it for good, at once or after it had taken it.
     Bounced,
     /// No server took it while it was of use.
@@ -45,6 +47,7 @@ impl Status {
             Self::Suppressed => "suppressed",
             Self::Accepted => "accepted",
             Self::Uncertain => "uncertain",
+            Self::Delivered => "delivered",
             Self::Bounced => "bounced",
             Self::Expired => "expired",
             Self::RecipientErased => "recipient_erased",
@@ -74,7 +77,9 @@ pub struct Row {
     /// The user whom it is for.
     #[schema(value_type = Uuid)]
     pub user_id: UserId,
-    /// The keyed hash of the address. None if a build before had the message sent.
+    /// By which channel it is sent.
+    pub channel: Channel,
+    /// The keyed hash of the address, or of the telephone number. None if a build before had the message sent.
     #[schema(
         value_type = Option<String>,
         example = "8720b056a2bdf508e6185b09fd39ac562a48504de456d0f57578b844e0cd5fd0"
@@ -84,7 +89,8 @@ pub struct Row {
     pub category: Option<Category>,
     /// What became of it.
     pub status: Status,
-    /// The codes of the server's last answer: that of SMTP, and where it gave one that of RFC 3463.
+    /// The codes of the server's last answer: that of SMTP, and where it gave one that of RFC 3463; of a text that of HTTP, and
+    /// where it gave one that of the provider.
     #[schema(example = "250 2.0.0")]
     pub codes: Option<String>,
     /// Before this time it is not sent. None if it could be sent at once.
@@ -104,12 +110,13 @@ pub struct Delivery;
 
 impl ReadModel for Delivery {
     const NAME: &'static str = "delivery";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "message.requested",
         "message.deferred",
         "message.suppressed",
         "message.ended",
+        "message.delivered",
         "message.bounced",
     ]);
     const ROW_OF: RowOf = RowOf::Stream;
@@ -150,6 +157,10 @@ impl ReadModel for Delivery {
                 row.codes = status.as_deref().cloned();
                 row.ended_at = Some(at);
             }
+            Event::Delivered { .. } => {
+                row.status = Status::Delivered;
+                row.ended_at = Some(at);
+            }
             Event::Bounced { status, .. } => {
                 row.status = Status::Bounced;
                 row.codes = Some(String::clone(status));
@@ -167,36 +178,52 @@ const fn id(event: &Event) -> MessageId {
         | Event::Deferred { message_id, .. }
         | Event::Suppressed { message_id, .. }
         | Event::Ended { message_id, .. }
+        | Event::Delivered { message_id, .. }
         | Event::Bounced { message_id, .. } => *message_id,
     }
 }
 
 /// The row of a message that begins with this event.
 fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
-    let (user_id, template, address_hash, status) = match event {
+    let (user_id, channel, template, address_hash, status) = match event {
         Event::Requested {
             user_id,
+            channel,
             template,
             to_hash,
             ..
-        } => (user_id, template, to_hash.clone(), Status::Waiting),
+        } => (
+            user_id,
+            *channel,
+            template,
+            to_hash.clone(),
+            Status::Waiting,
+        ),
         Event::Deferred {
             user_id,
             template,
             to_hash,
             ..
-        } => (user_id, template, Some(to_hash.clone()), Status::Deferred),
+        } => {
+            let hash = Some(to_hash.clone());
+            (user_id, Channel::Mail, template, hash, Status::Deferred)
+        }
         Event::Suppressed {
             user_id,
+            channel,
             template,
             to_hash,
             ..
-        } => (user_id, template, Some(to_hash.clone()), Status::Suppressed),
-        Event::Ended { .. } | Event::Bounced { .. } => return None,
+        } => {
+            let hash = Some(to_hash.clone());
+            (user_id, *channel, template, hash, Status::Suppressed)
+        }
+        Event::Ended { .. } | Event::Delivered { .. } | Event::Bounced { .. } => return None,
     };
     Some(Row {
         id: id(event),
         user_id: *user_id,
+        channel,
         address_hash,
         category: category(template),
         status,
@@ -210,14 +237,14 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
 
 fn category(template: &Template) -> Option<Category> {
     match template {
-        Template::Welcome => None,
+        Template::Welcome | Template::PhoneCode { .. } => None,
         Template::Notification(notice) => Some(notice.category),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{LATER_MESSAGE, MESSAGE, UNSENT_MESSAGE, all, at};
+    use tidemark_events::samples::{LATER_MESSAGE, MESSAGE, TEXT, UNSENT_MESSAGE, all, at};
 
     use super::*;
     use crate::testing::given;
@@ -238,6 +265,11 @@ mod tests {
         let later = &rows[&LATER_MESSAGE.0];
         let expected = (Status::Deferred, Some(at(3_600)));
         assert_eq!((later.status, later.not_before), expected);
+        let text = &rows[&TEXT.0];
+        assert_eq!(
+            (text.status, text.channel),
+            (Status::Delivered, Channel::Sms)
+        );
         let unsent = &rows[&UNSENT_MESSAGE.0];
         assert_eq!((unsent.status, &unsent.codes), (Status::Suppressed, &None));
     }

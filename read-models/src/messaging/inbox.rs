@@ -114,6 +114,7 @@ mod tests {
             *channels = Channels {
                 inbox: false,
                 mail: true,
+                sms: false,
             };
         }
         assert_eq!(unread([raised]), None);

@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_notification_is_unread_then_read_then_archived() {
-        let events = events(Channels::ALL);
+        let events = events(Channels::OF_EVERYBODY);
         let expected = [Status::Unread, Status::Read, Status::Archived];
         for (number, expected) in (1..).zip(expected) {
             let rows = given::<Notification>(events.iter().take(number).cloned());
@@ -251,6 +251,7 @@ mod tests {
         let by_mail = Channels {
             inbox: false,
             mail: true,
+            sms: false,
         };
         assert!(given::<Notification>(events(by_mail)).is_empty());
     }

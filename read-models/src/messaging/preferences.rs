@@ -13,6 +13,10 @@ use crate::{EventFilter, FoldInput, ReadModel, RowOf};
 /// How a user is notified of a category.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = NotificationPreference)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "clients know each of them by its name"
+)]
 pub struct Preference {
     /// The category.
     pub category: Category,
@@ -22,7 +26,10 @@ pub struct Preference {
     /// Whether the user is sent them as mails.
     #[schema(example = false)]
     pub mail: bool,
-    /// Whether the user cannot choose otherwise.
+    /// Whether the user is sent them as texts.
+    #[schema(example = false)]
+    pub sms: bool,
+    /// Whether the user cannot switch off the inbox and mails.
     #[schema(example = false)]
     pub required: bool,
 }
@@ -70,6 +77,7 @@ impl ReadModel for Preferences {
             if let Some(found) = categories.find(|it| it.category == change.category) {
                 found.inbox = change.inbox.unwrap_or(found.inbox);
                 found.mail = change.mail;
+                found.sms = change.sms.unwrap_or(found.sms);
             }
             row.version = input.recorded.version;
         }
@@ -82,7 +90,11 @@ fn registered(input: &FoldInput<'_>) -> Option<UserId> {
         user::Event::Registered { user_id, .. } => Some(*user_id),
         user::Event::RoleGranted { .. }
         | user::Event::RoleRevoked { .. }
-        | user::Event::AvatarChosen { .. } => None,
+        | user::Event::AvatarChosen { .. }
+        | user::Event::PhoneStated { .. }
+        | user::Event::PhoneCodeRefused { .. }
+        | user::Event::PhoneVerified { .. }
+        | user::Event::PhoneRemoved { .. } => None,
     }
 }
 
@@ -93,6 +105,8 @@ struct Change {
     /// None if it stays as it is.
     inbox: Option<bool>,
     mail: bool,
+    /// None if it stays as it is.
+    sms: Option<bool>,
 }
 
 fn changed(input: &FoldInput<'_>) -> Option<Change> {
@@ -107,6 +121,7 @@ fn changed(input: &FoldInput<'_>) -> Option<Change> {
             category: *category,
             inbox: Some(channels.inbox),
             mail: channels.mail,
+            sms: Some(channels.sms),
         },
         preferences::Event::Unsubscribed {
             user_id, category, ..
@@ -115,6 +130,7 @@ fn changed(input: &FoldInput<'_>) -> Option<Change> {
             category: *category,
             inbox: None,
             mail: false,
+            sms: None,
         },
     })
 }
@@ -124,6 +140,7 @@ fn preference(category: Category, channels: Channels) -> Preference {
         category,
         inbox: channels.inbox,
         mail: channels.mail,
+        sms: channels.sms,
         required: category.is_required(),
     }
 }

@@ -225,8 +225,10 @@ async fn services_send_only_the_commands_that_they_are_for() {
         .map(|it| (it.name, app.reactor(it.name)));
     for (service, client) in services.into_iter().chain(reactors) {
         for route in &routes {
+            // How the sending of a message ended is put on record by whoever has sent it.
+            let ends_messages = route.template == "/v1/messages/{id}/end" && service == "texter";
             // A service may not even do what anybody may, such as refresh a session.
-            if route.audience != Audience::Service(service) {
+            if route.audience != Audience::Service(service) && !ends_messages {
                 let answer = route.send_as(&client).await;
                 assert_refused(&answer, 403, route);
                 assert_eq!(answer.code(), "command_not_allowed");

@@ -124,7 +124,7 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 22] = [
+const LISTS: [(&str, &str); 23] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
@@ -145,6 +145,7 @@ const LISTS: [(&str, &str); 22] = [
     ("list_task_health", "TaskHealth"),
     ("list_task_runs", "TaskRun"),
     ("list_tasks", "Task"),
+    ("list_templates", "Template"),
     ("list_timelines", "Timeline"),
     ("list_won_auctions", "Auction"),
 ];

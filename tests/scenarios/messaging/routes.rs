@@ -21,13 +21,15 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     routes.extend(notifications(app).await);
     routes.push(release(app).await);
     routes.push(bounce(app).await);
+    routes.extend(phones(app).await);
+    routes.extend(templates(app).await);
     routes
 }
 
 async fn notifications(app: &App) -> Vec<Route> {
     let (market, user) = (app.market().await, app.user().await);
     let notifier = app.reactor(AUCTION_NOTIFIER);
-    let preferences = json!({"category": "outbid", "inbox": true, "mail": false});
+    let preferences = json!({"category": "outbid", "inbox": true, "mail": false, "sms": false});
     let body = won(user.id, market.draft().await);
     let categories = ["", "lost", "Outbid"];
     vec![
@@ -51,6 +53,7 @@ async fn notifications(app: &App) -> Vec<Route> {
         Route::post("/v1/users/{id}/preferences", Audience::Owner, &user)
             .about(user.id)
             .with(preferences)
+            .optional(&["/sms"])
             .out_of_range("/category", categories.map(Value::from)),
     ]
 }
@@ -60,6 +63,59 @@ async fn release(app: &App) -> Route {
     let operator = app.user_with("operator").await;
     let template = "/v1/contact-points/{id}/release";
     Route::post(template, Audience::Role("operator"), &operator).about(contact_point)
+}
+
+async fn templates(app: &App) -> Vec<Route> {
+    let operator = app.user_with("operator").await;
+    let template = json!({
+        "channel": "mail",
+        "locale": "en",
+        "category": "outbid",
+        "subject": "Outbid",
+        "body": "Hello",
+    });
+    let is_operator = Audience::Role("operator");
+    vec![
+        Route::post("/v1/templates", is_operator, &operator)
+            .with(template)
+            .out_of_range("/channel", ["", "sms", "Mail"].map(Value::from))
+            .out_of_range("/locale", ["", "EN", "english", "en-us"].map(Value::from))
+            .out_of_range("/category", ["", "phone_code", "Won"].map(Value::from))
+            .out_of_range("/subject", ["{{ x }}", "{{", "{% x %}"].map(Value::from))
+            .out_of_range("/body", ["{{ x }}", "{{", "{% x %}"].map(Value::from))
+            .line("/subject", 300)
+            .text("/body", 20_000),
+        Route::post("/v1/templates/{id}/retire", is_operator, &operator)
+            .about(app.template().await),
+    ]
+}
+
+async fn phones(app: &App) -> Vec<Route> {
+    let (stating, verifying, removing) = (app.user().await, app.user().await, app.user().await);
+    app.state_phone(&verifying, "+4915100000002").await.ok();
+    let code = app.phone_code(&verifying).await.unwrap();
+    app.state_phone(&removing, "+4915100000003").await.ok();
+    let numbers = [
+        "",
+        "+",
+        "015112345678",
+        "+0491511234567",
+        "+49 151 12345678",
+        "+123456",
+        "+1234567890123456",
+    ];
+    let codes = ["", "12345", "1234567", "12345a", "１２３４５６"];
+    vec![
+        Route::post("/v1/users/{id}/phone", Audience::Owner, &stating)
+            .about(stating.id)
+            .with(json!({"number": "+4915100000001"}))
+            .out_of_range("/number", numbers.map(Value::from)),
+        Route::post("/v1/users/{id}/phone/verify", Audience::Owner, &verifying)
+            .about(verifying.id)
+            .with(json!({"code": code}))
+            .out_of_range("/code", codes.map(Value::from)),
+        Route::delete("/v1/users/{id}/phone", Audience::Owner, &removing).about(removing.id),
+    ]
 }
 
 /// A mail server's report that a mail could not be delivered.

@@ -15,23 +15,10 @@ async fn recipient(app: &App, begins: &str) -> (Uuid, String) {
     (registered.ok().id(), person.email)
 }
 
-/// The events of this type, each as its data.
-async fn events(app: &App, event_type: &str) -> Vec<Value> {
-    let sql = "select data::text from events where type = $1 order by position";
-    let data: Vec<String> = sqlx::query_scalar(sql)
-        .bind(event_type)
-        .fetch_all(&app.database.pool)
-        .await
-        .unwrap();
-    data.iter()
-        .map(|it| serde_json::from_str(it).unwrap())
-        .collect()
-}
-
 /// Waits until there are so many events of this type, and returns them.
 pub(super) async fn await_events(app: &App, event_type: &str, count: usize) -> Vec<Value> {
     eventually(event_type, || async {
-        let found = events(app, event_type).await;
+        let found = app.events(event_type).await;
         (found.len() >= count).then_some(found)
     })
     .await
@@ -93,7 +80,7 @@ async fn an_address_that_does_not_exist_gets_nothing_until_an_operator_releases_
     market.notification(user_id).await;
     // It is tried, and refused once more.
     await_events(&app, "contact_point.suppressed", 2).await;
-    assert_eq!(events(&app, "message.suppressed").await.len(), 1);
+    assert_eq!(app.events("message.suppressed").await.len(), 1);
 }
 
 #[tokio::test]
@@ -107,7 +94,7 @@ async fn an_address_whose_mailbox_stays_full_gets_nothing_for_a_week() {
         market.notification(user_id).await;
         await_events(&app, "contact_point.soft_bounced", bounces).await;
     }
-    let suppressed = events(&app, "contact_point.suppressed").await;
+    let suppressed = app.events("contact_point.suppressed").await;
     assert_eq!(suppressed[0]["reason"], "soft_bounces");
     market.notification(user_id).await;
     await_events(&app, "message.suppressed", 1).await;
@@ -136,7 +123,7 @@ async fn a_mail_that_is_not_taken_while_it_is_of_use_counts_as_refused_for_the_t
         (&end["outcome"], &end["status"]),
         (&json!("expired"), &json!("450 4.2.1"))
     );
-    let bounced = events(&app, "contact_point.soft_bounced").await;
+    let bounced = app.events("contact_point.soft_bounced").await;
     assert_eq!(bounced.len(), 1);
 }
 

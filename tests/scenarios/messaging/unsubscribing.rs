@@ -98,7 +98,7 @@ async fn one_click_in_a_mail_program_stops_mails_of_that_category_and_nothing_el
     assert_eq!(recorded[0]["via"], "one_click");
     app.settle().await;
     let preferences = user.get("/v1/me/preferences").await.ok().body;
-    let unsold = json!({"category": "unsold", "inbox": true, "mail": false, "required": false});
+    let unsold = json!({"category": "unsold", "inbox": true, "mail": false, "sms": false, "required": false});
     let categories = preferences["categories"].as_array().unwrap();
     assert!(categories.contains(&unsold), "{preferences}");
     let with_mail = categories.iter().filter(|it| it["mail"] == true).count();

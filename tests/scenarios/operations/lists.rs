@@ -106,6 +106,7 @@ async fn each_list_is_read_in_pages() {
         "task",
         "task_health",
         "task_run",
+        "template",
         "watch",
     ];
     assert_eq!(found, expected.map(|it| format!("\"{it}\"")));

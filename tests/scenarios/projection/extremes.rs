@@ -23,6 +23,8 @@ const MANY: usize = 10_000;
 const LONG: usize = 100_000;
 /// How the ids in the samples begin. Each stream of a test has other ids.
 const ID_PREFIX: &str = "00000000-0000-0000-0000-";
+/// The id of a template follows from what the template is for, so that its sample begins otherwise.
+const TEMPLATE_ID_PREFIX: &str = "00000000-0000-7db6-b01f-";
 
 /// An event as the log is to hold it.
 struct Stored {
@@ -208,7 +210,9 @@ fn streams() -> Vec<Vec<Event>> {
 fn stored(number: usize, events: Vec<Event>) -> Vec<Stored> {
     let prefix = format!("{number:08x}-0000-7000-8000-");
     let stored = |(version, event): (i64, Event)| {
-        let data = event.encode().unwrap().data.replace(ID_PREFIX, &prefix);
+        let data = event.encode().unwrap().data;
+        let data = data.replace(ID_PREFIX, &prefix);
+        let data = data.replace(TEMPLATE_ID_PREFIX, &prefix);
         let fields: Value = serde_json::from_str(&data).unwrap();
         let stream_id = &fields[format!("{}_id", event.aggregate().name())];
         Stored {

@@ -131,6 +131,7 @@ async fn a_row_that_differs_from_a_replay_is_detected() {
     market.notification(buyer.id).await;
     buyer.watch(auction).await.ok();
     app.unreachable_user().await;
+    app.template().await;
     cancelled_run(&buyer).await;
     market.picture().await;
     app.settle().await;

@@ -117,6 +117,7 @@ async fn lists_and_searches_fetch_few_of_a_million_rows() {
         of_address(Lists::of(&app, &of_busy, "delivery_rows_1")).await,
         suppressions(Lists::of(&app, &operator, "suppression_rows_1")).await,
         suppressions(Lists::of(&app, &of_busy, "suppression_rows_1")).await,
+        templates(Lists::of(&app, &operator, "template_rows_1")).await,
         tasks(Lists::of(&app, &user, "task_rows_1")).await,
         task_runs(Lists::of(&app, &user, "task_run_rows_1")).await,
         task_health(Lists::of(&app, &user, "task_health_rows_1")).await,
@@ -242,6 +243,11 @@ async fn of_address(mut lists: Lists<'_>) -> Vec<String> {
 
 async fn suppressions(mut lists: Lists<'_>) -> Vec<String> {
     lists.check("/v1/operations/suppressions", PAGE).await;
+    lists.excesses
+}
+
+async fn templates(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/operations/templates", PAGE).await;
     lists.excesses
 }
 

@@ -19,6 +19,7 @@ async fn trade_in_a_market(app: &App, stop: &CancellationToken) {
     let (market, buyer) = (app.market().await, app.user().await);
     cancelled_run(&buyer).await;
     app.unreachable_user().await;
+    app.template().await;
     while !stop.is_cancelled() {
         app.category(Some(market.category_id)).await;
         market.draft().await;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use tidemark_domain::messaging::bounce;
 use tidemark_domain::messaging::message::Bounce;
 use tidemark_event_store::ReturnPath;
-use tidemark_events::messaging::message::Status;
+use tidemark_events::messaging::channels::Channel;
+use tidemark_events::messaging::message::{Status, Via};
 use tidemark_events::{ContactPointId, MessageId};
 use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
@@ -61,10 +62,11 @@ async fn record(
     // No message has the nil id: what proves nothing is about none.
     let read = ReturnPath::read(&body.return_path, &app.lookup_key);
     let message_id = read.map_or(MessageId(Uuid::nil()), |it| it.message_id);
-    let is_policy = bounce::Bounce::of(&body.status) == bounce::Bounce::Policy;
+    let is_policy = bounce::Bounce::of(Channel::Mail, &body.status) == bounce::Bounce::Policy;
     let command = Bounce {
         message_id,
         status: body.status,
+        via: Via::Report,
         contact_point_id: ContactPointId(new_id()),
     };
     let answer = app.change(&caller, message_id.0, command).await?;

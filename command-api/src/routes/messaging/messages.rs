@@ -4,9 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
+use tidemark_domain::Reason;
+use tidemark_domain::messaging::message;
 use tidemark_domain::messaging::message::{End, Request};
 use tidemark_events::messaging::message::{Outcome, Status, Template};
-use tidemark_events::{ContactPointId, MessageId};
+use tidemark_events::{ContactPointId, Locale, MessageId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -16,6 +18,7 @@ use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::error::Error;
 use crate::routes::description::RefusalsOf;
 use crate::routes::sealed_value::SealedValue;
 
@@ -79,9 +82,16 @@ async fn request(
         name: body.name.into(),
         not_after: None,
         per_hour_max: app.config.mail.per_hour_max,
+        locale: locale(&app)?,
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await
+}
+
+/// The language of mails, as the configuration says.
+pub(super) fn locale(app: &App) -> Result<Locale, Problem> {
+    let locale = Locale::try_from(app.config.mail.locale.clone());
+    locale.map_err(|error| Problem::internal(format!("mail.locale {error}")))
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]
@@ -119,5 +129,15 @@ async fn end(
         status: body.status,
         contact_point_id: ContactPointId(new_id()),
     };
-    app.change(&caller, id, command).await
+    let ended = app.change(&caller, id, command).await;
+    // Once it is on record how the sending ended, nobody needs any more what only this message's own key opens. The sender repeats
+    // this command until it has an answer, so that the key is destroyed also if this process dies in between.
+    let is_on_record = |problem: &Problem| problem.code() == message::Error::Over.code().name;
+    if ended.as_ref().err().is_none_or(is_on_record) {
+        app.subject_keys
+            .destroy(UserId(id))
+            .await
+            .map_err(Error::from)?;
+    }
+    ended
 }

@@ -20,6 +20,8 @@ use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
 use crate::routes::lists::are_distinct;
+use crate::routes::messaging::messages::locale;
+use crate::routes::messaging::phones::text_limits;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -82,7 +84,7 @@ impl NotificationAbout {
 
 /// Notify a user
 ///
-/// Whether the notification is in the user's inbox, and whether a mail is sent, the user has chosen. That an auction ends soon is
+/// Whether the notification is in the user's inbox, and whether a mail or a text is sent, the user has chosen. That an auction ends soon is
 /// told to those who watch it alone, and before it does the answer is 409 `not_due`. Only services may do this.
 #[utoipa::path(
     post,
@@ -101,11 +103,14 @@ async fn raise(
     let command = Raise {
         notification_id: NotificationId(id),
         message_id: MessageId(new_id()),
+        text_id: MessageId(new_id()),
         user_id: UserId(body.user_id),
         category: body.category,
         about: body.about.with(body.amount),
         dedupe_key: body.dedupe_key,
         mails_per_hour_max: app.config.mail.per_hour_max,
+        mail_locale: locale(&app)?,
+        text_limits: text_limits(&app.config.sms),
         ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
     };
     let location = Location("/v1/audit/streams/{id}/events");

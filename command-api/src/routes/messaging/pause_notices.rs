@@ -17,6 +17,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::messages::locale;
+use super::phones::text_limits;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
@@ -57,6 +59,7 @@ async fn tell(
     let command = Raise {
         notification_id: NotificationId(notification_id),
         message_id: MessageId(new_id()),
+        text_id: MessageId(new_id()),
         user_id: UserId(body.user_id),
         category: Category::TaskPaused,
         about: About::Task {
@@ -65,6 +68,8 @@ async fn tell(
         },
         dedupe_key: DedupeKey::try_from(id.to_string()).map_err(Problem::internal)?,
         mails_per_hour_max: app.config.mail.per_hour_max,
+        mail_locale: locale(&app)?,
+        text_limits: text_limits(&app.config.sms),
         ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
     };
     let location = Location("/v1/audit/streams/{id}/events");

@@ -33,6 +33,10 @@ struct ChosenChannels {
     /// Whether you are sent them as mails, too.
     #[schema(example = false)]
     mail: bool,
+    /// Whether you are sent them as texts. That needs a telephone number that is verified.
+    #[serde(default)]
+    #[schema(default = false, example = false)]
+    sms: bool,
 }
 
 /// Choose how you are notified of something
@@ -61,6 +65,7 @@ async fn change(
         channels: Channels {
             inbox: body.inbox,
             mail: body.mail,
+            sms: body.sms,
         },
     };
     app.change(&caller, PreferencesId::of(user_id).0, command)

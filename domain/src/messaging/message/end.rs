@@ -1,7 +1,8 @@
-//! How it is put on record what became of a message: the sender says how the sending ended, and a mail server may report
-//! later that it could not deliver it.
+//! How it is put on record what became of a message: the sender says how the sending ended, and a mail server or a provider of
+//! texts may report later whether it could deliver it.
 
 use chrono::TimeDelta;
+use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message::{Event, Outcome, Status, Via};
 use tidemark_events::{ContactPointId, KeyedHash, MessageId};
 
@@ -34,7 +35,7 @@ pub struct End {
 /// What follows for the address if a server has refused a message.
 fn consequences(
     view: &View<'_>,
-    message_id: MessageId,
+    (message_id, channel): (MessageId, Channel),
     (to_hash, status): (Option<&KeyedHash>, Option<&Status>),
     new_id: ContactPointId,
 ) -> Result<Vec<Write>, Stop> {
@@ -43,6 +44,7 @@ fn consequences(
     };
     let refused = Refused {
         message_id,
+        channel,
         address_hash,
         status,
         new_id,
@@ -66,6 +68,7 @@ impl Command for End {
             Message::None => Err(Error::NotFound.into()),
             Message::Over { .. } => Err(Error::Over.into()),
             Message::Requested {
+                channel,
                 to_hash,
                 from,
                 not_after,
@@ -87,7 +90,8 @@ impl Command for End {
                 if counts {
                     let said = (to_hash.as_ref(), self.status.as_ref());
                     let new_id = self.contact_point_id;
-                    writes.extend(consequences(view, self.message_id, said, new_id)?);
+                    let sent = (self.message_id, *channel);
+                    writes.extend(consequences(view, sent, said, new_id)?);
                 }
                 Ok(writes)
             }
@@ -95,13 +99,16 @@ impl Command for End {
     }
 }
 
-/// Records that a message was refused after a server had taken it, as a report says that came back. Only a service sends it.
+/// Records that a message was refused after a server had taken it. A report that came back is sent by a service; a call of the
+/// provider is proven by its signature, whoever sends it.
 #[derive(Clone, Debug)]
 pub struct Bounce {
     /// The message.
     pub message_id: MessageId,
     /// The code that says why.
     pub status: Status,
+    /// How that became known.
+    pub via: Via,
     /// The id of the contact point of the address, if there is none yet.
     pub contact_point_id: ContactPointId,
 }
@@ -117,30 +124,68 @@ impl Command for Bounce {
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
-        access::require_service(view)?;
-        let message = view.get::<Message>(self.message_id.0)?;
-        match message {
-            Message::None => return Err(Error::NotFound.into()),
-            Message::Over { is_out: false, .. } => return Err(Error::NotOut.into()),
-            // The report may be faster than the record that a server has taken it.
-            Message::Requested { .. } | Message::Over { is_out: true, .. } => {}
+        if self.via == Via::Report {
+            access::require_service(view)?;
         }
-        let is_late = |from| view.now() >= from + COMES_BACK_WITHIN;
-        if message.from().is_some_and(is_late) {
-            return Err(Error::NotOut.into());
-        }
+        let message = out(view, self.message_id)?;
         let bounced = Write::event(
             self.message_id.0,
             Event::Bounced {
                 message_id: self.message_id,
                 status: self.status.clone().into(),
-                via: Via::Report,
+                via: self.via,
             },
         );
         let said = (message.to_hash(), Some(&self.status));
         let mut writes = vec![bounced];
         let new_id = self.contact_point_id;
-        writes.extend(consequences(view, self.message_id, said, new_id)?);
+        let sent = (self.message_id, message.channel());
+        writes.extend(consequences(view, sent, said, new_id)?);
         Ok(writes)
+    }
+}
+
+/// A message that a server has, or may have, and of which nothing else is on record yet.
+fn out<'a>(view: &View<'a>, message_id: MessageId) -> Result<&'a Message, Stop> {
+    let message = view.get::<Message>(message_id.0)?;
+    match message {
+        Message::None => return Err(Error::NotFound.into()),
+        Message::Over { is_out: false, .. } => return Err(Error::NotOut.into()),
+        // The report may be faster than the record that a server has taken it.
+        Message::Requested { .. } | Message::Over { is_out: true, .. } => {}
+    }
+    let is_late = |from| view.now() >= from + COMES_BACK_WITHIN;
+    if message.from().is_some_and(is_late) {
+        return Err(Error::NotOut.into());
+    }
+    Ok(message)
+}
+
+/// Records that a text has come to the telephone. A call of the provider says so, which is proven by its signature, whoever sends
+/// it.
+#[derive(Clone, Debug)]
+pub struct Deliver {
+    /// The text.
+    pub message_id: MessageId,
+}
+
+impl Command for Deliver {
+    fn name(&self) -> &'static str {
+        "record_delivery"
+    }
+
+    fn refusals() -> Vec<Refusal> {
+        refusals([Error::NotFound, Error::NotOut])
+    }
+
+    fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        out(view, self.message_id)?;
+        Ok(vec![Write::event(
+            self.message_id.0,
+            Event::Delivered {
+                message_id: self.message_id,
+                via: Via::Callback,
+            },
+        )])
     }
 }

@@ -1,16 +1,20 @@
-//! How a message is requested: it is sent at once, later, or not at all.
+//! How a mail is requested: it is sent at once, later, or not at all.
 
 use chrono::TimeDelta;
+use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message::{Event, Suppression, Template};
-use tidemark_events::{KeyedHash, MessageId, Moment, Sealed, Timestamp};
+use tidemark_events::messaging::template::TemplateVersion;
+use tidemark_events::{KeyedHash, Locale, MessageId, Moment, Sealed, Timestamp};
 use uuid::Uuid;
 
-use super::{Message, OF_USE};
+use super::OF_USE;
+use super::places::Places;
 use crate::decision::refusals;
 use crate::identity::user::User;
 use crate::identity::{access, user};
 use crate::messaging::contact_point;
-use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
+use crate::messaging::template;
+use crate::{Command, Refusal, Stop, View, Write};
 
 /// The time between two messages of one kind to one user that take the same place.
 const SPACING: TimeDelta = TimeDelta::hours(1);
@@ -30,6 +34,8 @@ pub struct Request {
     pub not_after: Option<Timestamp>,
     /// How many messages of one kind a user is sent in an hour.
     pub per_hour_max: u32,
+    /// The language of mails.
+    pub locale: Locale,
 }
 
 impl Request {
@@ -42,60 +48,44 @@ impl Request {
         if contact_point::is_suppressed(view, to_hash)? {
             return Ok(vec![self.suppressed(to_hash, Suppression::Address)]);
         }
-        let (place, holder) = self.place(view)?;
+        let places = Places {
+            recipient: &self.to.subject.to_string(),
+            kind: self.template.kind(),
+            count: self.per_hour_max,
+            spacing: SPACING,
+        };
+        let place = places.first(view)?;
         let now = view.now();
-        let from = holder.map_or(now, |before| now.max(before + SPACING));
+        let from = place.free_from.map_or(now, |from| now.max(from));
         if from >= self.of_use_until(now) && !self.template.is_critical() {
             return Ok(vec![self.suppressed(to_hash, Suppression::TooMany)]);
         }
+        let wording = template::newest(view, &self.locale, &self.template)?;
         let event = if from > now {
-            self.deferred(to_hash, from, now)
+            self.deferred(to_hash, wording, from, now)
         } else {
-            self.requested(to_hash, now)
+            self.requested(to_hash, wording, now)
         };
         let mut writes = vec![Write::event(self.message_id.0, event)];
-        if view.owner(&place)?.is_some() {
-            writes.push(Write::Release(place.clone()));
-        }
-        writes.push(Write::Claim(place, self.message_id.0));
+        writes.extend(place.take(self.message_id));
         Ok(writes)
     }
 
-    /// A place that is free, or the one that is free first, with the time from which on the message that holds it is sent.
-    fn place(&self, view: &View<'_>) -> Result<(Claim, Option<Timestamp>), Stop> {
-        let mut found = self.held(view, 0)?;
-        for number in 1..self.per_hour_max {
-            let is_free = found.1.is_none_or(|from| from + SPACING <= view.now());
-            if is_free {
-                break;
-            }
-            let next = self.held(view, number)?;
-            if next.1 < found.1 {
-                found = next;
-            }
-        }
-        Ok(found)
-    }
-
-    /// A place, and the time from which on the message that holds it is sent; none if nobody holds it.
-    fn held(&self, view: &View<'_>, number: u32) -> Result<(Claim, Option<Timestamp>), Stop> {
-        let key = format!("{} {} {number}", self.to.subject, self.template.kind());
-        let place = Claim::new(ClaimScope::MessagePlace, key);
-        let from = match view.owner(&place)? {
-            Some(holder) => view.get::<Message>(holder)?.from(),
-            None => None,
-        };
-        Ok((place, from))
-    }
-
-    fn requested(&self, to_hash: &KeyedHash, now: Timestamp) -> Event {
+    fn requested(
+        &self,
+        to_hash: &KeyedHash,
+        wording: Option<TemplateVersion>,
+        now: Timestamp,
+    ) -> Event {
         Event::Requested {
             message_id: self.message_id,
             user_id: self.to.subject,
+            channel: Channel::Mail,
             template: self.template.clone(),
             to: self.to.clone(),
             to_hash: Some(to_hash.clone()),
             name: self.name.clone(),
+            wording,
             requested_at: Some(Moment::nearest(now).into()),
             not_after: Moment::nearest(self.of_use_until(now)).into(),
         }
@@ -106,7 +96,13 @@ impl Request {
         self.not_after.unwrap_or(from + OF_USE)
     }
 
-    fn deferred(&self, to_hash: &KeyedHash, from: Timestamp, now: Timestamp) -> Event {
+    fn deferred(
+        &self,
+        to_hash: &KeyedHash,
+        wording: Option<TemplateVersion>,
+        from: Timestamp,
+        now: Timestamp,
+    ) -> Event {
         // What must be told is of use also if it is told late.
         let begin = if self.template.is_critical() {
             from
@@ -120,6 +116,7 @@ impl Request {
             to: self.to.clone(),
             to_hash: to_hash.clone(),
             name: self.name.clone(),
+            wording,
             not_before: Moment::nearest(from).into(),
             not_after: Moment::nearest(self.of_use_until(begin)).into(),
         }
@@ -131,6 +128,7 @@ impl Request {
             Event::Suppressed {
                 message_id: self.message_id,
                 user_id: self.to.subject,
+                channel: Channel::Mail,
                 template: self.template.clone(),
                 to_hash: to_hash.clone(),
                 reason,

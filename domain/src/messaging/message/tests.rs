@@ -1,7 +1,8 @@
 //! Who has messages sent, and what is on record of them.
 
 use tidemark_events::messaging::contact_point;
-use tidemark_events::messaging::message::{Status, Template};
+use tidemark_events::messaging::message::{Status, Template, Via};
+use tidemark_events::messaging::template::TemplateVersion;
 use tidemark_events::samples;
 use tidemark_events::samples::{CONTACT_POINT, MESSAGE, SELLER, UNSENT_MESSAGE, stated};
 use tidemark_events::{Event as AnyEvent, MessageId};
@@ -30,6 +31,7 @@ fn request() -> Request {
         name,
         not_after: None,
         per_hour_max: 2,
+        locale: stated("en"),
     }
 }
 
@@ -248,6 +250,7 @@ fn a_report_that_comes_back_is_recorded_once_and_counts_for_the_address() {
     let bounce = || Bounce {
         message_id: MESSAGE,
         status: stated("5.1.1"),
+        via: Via::Report,
         contact_point_id: CONTACT_POINT,
     };
     let sent = || given([sample("message.requested"), sample("message.ended")]).by_service();
@@ -263,4 +266,32 @@ fn a_report_that_comes_back_is_recorded_once_and_counts_for_the_address() {
     let user = given([registered(SELLER), sample("message.requested")]).by(SELLER);
     let refused = Err(access::Error::Service.into());
     assert_eq!(user.when(bounce()), refused);
+}
+
+#[test]
+fn a_mail_names_the_newest_words_of_its_category_if_there_are_any() {
+    let wording = |events: &[&str], locale: &str| {
+        let request = Request {
+            locale: stated(locale),
+            ..request()
+        };
+        let log = given([registered(SELLER)]).and(events.iter().map(|it| sample(it)));
+        let writes = log.by_service().when(request).unwrap();
+        writes.into_iter().find_map(|write| {
+            if let Write::Event(_, AnyEvent::Message(Event::Requested { wording, .. })) = write {
+                wording
+            } else {
+                None
+            }
+        })
+    };
+    let published = "template.published";
+    let first = TemplateVersion {
+        template_id: samples::TEMPLATE,
+        version: 1,
+    };
+    assert_eq!(wording(&[], "en"), None);
+    assert_eq!(wording(&[published], "en"), Some(first));
+    assert_eq!(wording(&[published], "de"), None);
+    assert_eq!(wording(&[published, "template.retired"], "en"), None);
 }

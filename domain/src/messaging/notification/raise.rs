@@ -1,4 +1,4 @@
-//! How a user is notified: the inbox and the mail follow from one decision.
+//! How a user is notified: the inbox, the mail and the text follow from one decision.
 
 use chrono::TimeDelta;
 use tidemark_events::messaging::channels::Category;
@@ -6,8 +6,8 @@ use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification::{DedupeKey, Event, Subject};
 use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{
-    AuctionId, MessageId, Moment, NotificationId, Price, ProductId, Stored, TaskId, Timestamp,
-    UserId, WatchListId,
+    AuctionId, Locale, MessageId, Moment, NotificationId, Price, ProductId, Stored, TaskId,
+    Timestamp, UserId, WatchListId,
 };
 
 use super::{Error, Notification};
@@ -21,7 +21,7 @@ use crate::market::product;
 use crate::market::product::Product;
 use crate::market::watch_list;
 use crate::market::watch_list::WatchList;
-use crate::messaging::message::Request;
+use crate::messaging::message::{Request, RequestText, TextLimits};
 use crate::messaging::preferences;
 use crate::tasks::task;
 use crate::{Claim, ClaimScope, Command, Refusal, Stop, View, Write};
@@ -57,6 +57,8 @@ pub struct Raise {
     pub notification_id: NotificationId,
     /// The id of the mail, if there is to be one.
     pub message_id: MessageId,
+    /// The id of the text, if there is to be one.
+    pub text_id: MessageId,
     /// The user.
     pub user_id: UserId,
     /// What it is of.
@@ -67,6 +69,10 @@ pub struct Raise {
     pub dedupe_key: DedupeKey,
     /// How many mails of one category a user is sent in an hour.
     pub mails_per_hour_max: u32,
+    /// The language of mails.
+    pub mail_locale: Locale,
+    /// How many texts are sent.
+    pub text_limits: TextLimits,
     /// How long before the end of an auction those who watch it are told.
     pub ends_soon: TimeDelta,
 }
@@ -236,7 +242,7 @@ impl Command for Raise {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
-        let User::Registered { contact, .. } = view.get::<User>(self.user_id.0)? else {
+        let User::Registered { contact, phone, .. } = view.get::<User>(self.user_id.0)? else {
             return Err(user::Error::NotFound.into());
         };
         let channels = preferences::channels(view, self.user_id, self.category)?;
@@ -258,20 +264,37 @@ impl Command for Raise {
                 quiet_until: self.quiet_until(view),
             },
         ));
+        let template = Template::Notification(Box::new(Notice {
+            notification_id: self.notification_id,
+            category: self.category,
+            subject,
+        }));
         if channels.mail {
             let mail = Request {
                 message_id: self.message_id,
-                template: Template::Notification(Box::new(Notice {
-                    notification_id: self.notification_id,
-                    category: self.category,
-                    subject,
-                })),
+                template: template.clone(),
                 to: contact.email.clone(),
                 name: contact.display_name.clone(),
                 not_after: told.not_after,
                 per_hour_max: self.mails_per_hour_max,
+                locale: self.mail_locale.clone(),
             };
             writes.extend(mail.writes(view)?);
+        }
+        // Who has removed the number since is told by the other channels.
+        if let (true, Some(number)) = (channels.sms, &phone.verified) {
+            let text = RequestText {
+                message_id: self.text_id,
+                template,
+                to: number,
+                name: &contact.display_name,
+                not_after: told.not_after,
+                limits: self.text_limits,
+            };
+            match text.writes(view)? {
+                Ok(requested) => writes.extend(requested),
+                Err(reason) => writes.push(text.suppressed(reason)),
+            }
         }
         Ok(writes)
     }

@@ -6,8 +6,8 @@ use tidemark_events::messaging::channels::{Category, Channels};
 use tidemark_events::messaging::message::Event as MessageEvent;
 use tidemark_events::messaging::preferences;
 use tidemark_events::samples::{
-    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, TASK, WATCH, at, euro_cents,
-    stated,
+    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, TASK, TEXT, WATCH, at,
+    euro_cents, stated,
 };
 use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{Event as AnyEvent, NotificationId, PreferencesId, WatchId, WatchListId};
@@ -17,12 +17,21 @@ use super::*;
 use crate::given::{Given, given, registered, sample, writes_of};
 use crate::identity::{access, user};
 use crate::market::product;
+use crate::messaging::message::TextLimits;
 use crate::{Claim, ClaimScope, Refusal, Write};
+
+const TEXT_LIMITS: TextLimits = TextLimits {
+    per_10_minutes_max: 3,
+    per_day_max: 10,
+    segments_max: 3,
+    segments_per_day_max: 1_000,
+};
 
 fn raise() -> Raise {
     Raise {
         notification_id: NOTIFICATION,
         message_id: MESSAGE,
+        text_id: TEXT,
         user_id: RIVAL,
         category: Category::Outbid,
         about: About::Auction {
@@ -32,6 +41,8 @@ fn raise() -> Raise {
         },
         dedupe_key: stated(&AUCTION.to_string()),
         mails_per_hour_max: 5,
+        mail_locale: stated("en"),
+        text_limits: TEXT_LIMITS,
         ends_soon: TimeDelta::minutes(15),
     }
 }
@@ -63,7 +74,11 @@ fn chose(category: Category, inbox: bool, mail: bool) -> AnyEvent {
         preferences_id: PreferencesId::of(RIVAL),
         user_id: RIVAL,
         category,
-        channels: Channels { inbox, mail },
+        channels: Channels {
+            inbox,
+            mail,
+            sms: false,
+        },
     }
     .into()
 }

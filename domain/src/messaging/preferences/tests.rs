@@ -3,7 +3,7 @@
 use tidemark_events::samples::{BIDDER, SELLER};
 
 use super::*;
-use crate::given::{given, registered};
+use crate::given::{given, registered, sample};
 
 const CHANGE: Change = Change {
     user_id: SELLER,
@@ -11,6 +11,7 @@ const CHANGE: Change = Change {
     channels: Channels {
         inbox: false,
         mail: true,
+        sms: false,
     },
 };
 
@@ -39,7 +40,11 @@ fn nobody_switches_off_what_a_contract_comes_about_by() {
     let user = given([registered(SELLER)]).by(SELLER);
     for category in Category::ALL {
         for (inbox, mail) in [(false, true), (true, false), (false, false)] {
-            let channels = Channels { inbox, mail };
+            let channels = Channels {
+                inbox,
+                mail,
+                sms: false,
+            };
             let chosen = user.when(Change {
                 category,
                 channels,
@@ -50,7 +55,7 @@ fn nobody_switches_off_what_a_contract_comes_about_by() {
         }
         let all = Change {
             category,
-            channels: Channels::ALL,
+            channels: Channels::OF_EVERYBODY,
             ..CHANGE
         };
         assert!(user.when(all).is_ok());
@@ -86,4 +91,27 @@ fn nobody_unsubscribes_twice_or_from_what_everybody_is_told() {
     assert_eq!(required, Err(Error::Required.into()));
     let again = given([]).when(unsubscribe(Category::NotWon));
     assert_eq!(again, Err(Error::Unsubscribed.into()));
+}
+
+#[test]
+fn texts_are_chosen_only_by_who_has_a_telephone_that_is_verified() {
+    let by_text = |category| Change {
+        category,
+        channels: Channels {
+            sms: true,
+            ..Channels::OF_EVERYBODY
+        },
+        ..CHANGE
+    };
+    let user = || given([registered(SELLER)]).by(SELLER);
+    let refused = Err(Error::PhoneUnverified.into());
+    let stated = || user().and([sample("user.phone_stated")]);
+    let verified = || stated().and([sample("user.phone_verified")]);
+    for category in Category::ALL {
+        assert_eq!(user().when(by_text(category)), refused);
+        assert_eq!(stated().when(by_text(category)), refused);
+        assert!(verified().when(by_text(category)).is_ok());
+    }
+    let removed = verified().and([sample("user.phone_removed")]);
+    assert_eq!(removed.when(by_text(Category::Won)), refused);
 }

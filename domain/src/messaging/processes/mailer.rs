@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::Template;
+use tidemark_events::messaging::template::TemplateVersion;
 use tidemark_events::{Event, MessageId, Moment, Sealed, Stored};
 
 use crate::process_manager::{Action, ProcessManager, What};
 
-/// Has the messages that are requested sent as mails.
+/// Has the messages that are requested as mails sent.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "mailer",
     event_types: &["message.requested", "message.deferred"],
@@ -32,6 +34,8 @@ pub struct Mail {
     pub to: Sealed,
     /// The name of the recipient, sealed as `display_name`.
     pub name: Sealed,
+    /// The template whose words it uses; none if it says what it says without one.
+    pub wording: Option<TemplateVersion>,
     /// After this time it is not sent.
     pub not_after: Stored<Moment>,
 }
@@ -42,10 +46,12 @@ fn react(event: &Event) -> Vec<Action> {
     };
     let (due_at, mail) = match event {
         message::Event::Requested {
+            channel: Channel::Mail,
             message_id,
             template,
             to,
             name,
+            wording,
             not_after,
             ..
         } => {
@@ -54,6 +60,7 @@ fn react(event: &Event) -> Vec<Action> {
                 template: template.clone(),
                 to: to.clone(),
                 name: name.clone(),
+                wording: *wording,
                 not_after: *not_after,
             };
             (None, mail)
@@ -63,6 +70,7 @@ fn react(event: &Event) -> Vec<Action> {
             template,
             to,
             name,
+            wording,
             not_before,
             not_after,
             ..
@@ -72,12 +80,18 @@ fn react(event: &Event) -> Vec<Action> {
                 template: template.clone(),
                 to: to.clone(),
                 name: name.clone(),
+                wording: *wording,
                 not_after: *not_after,
             };
             (Some(**not_before), mail)
         }
-        message::Event::Suppressed { .. }
+        message::Event::Requested {
+            channel: Channel::Sms,
+            ..
+        }
+        | message::Event::Suppressed { .. }
         | message::Event::Ended { .. }
+        | message::Event::Delivered { .. }
         | message::Event::Bounced { .. } => return Vec::new(),
     };
     vec![Action {

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use tidemark_events::Sealed;
 use tidemark_events::identity::user::Role;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{Json, etag};
@@ -39,6 +40,11 @@ struct Profile {
     display_name: Option<String>,
     /// The media that others see the user by; null if there are none. The bytes are at `/v1/media/{avatar}/{variant}`.
     avatar: Option<Uuid>,
+    /// The telephone number that texts are sent to; null if none is verified.
+    #[schema(example = "+4915123456789")]
+    phone: Option<String>,
+    /// The number that awaits the code of a text; null if none does.
+    awaited_phone: Option<AwaitedPhone>,
     /// The roles, which say what the user may do.
     #[schema(example = json!(["buyer", "seller"]))]
     roles: BTreeSet<Role>,
@@ -47,6 +53,16 @@ struct Profile {
     /// The version of the stream of the user.
     #[schema(minimum = 1, example = 7)]
     version: i64,
+}
+
+/// A telephone number that is the user's once the code is sent.
+#[derive(Debug, Serialize, ToSchema)]
+struct AwaitedPhone {
+    /// The number; null once it is erased.
+    #[schema(example = "+4915123456789")]
+    number: Option<String>,
+    /// After this time the code proves nothing.
+    expires_at: DateTime<Utc>,
 }
 
 /// Get my profile
@@ -64,7 +80,21 @@ async fn me(
     Tidemark(token): Tidemark,
 ) -> Result<Response, Error> {
     let (token, mark, row) = find(&app, token, user.id).await?;
+    let unseal = async |number: &Sealed| app.subject_keys.unseal("phone_number", number).await;
+    let phone = match &row.phone {
+        Some(number) => unseal(number).await?,
+        None => None,
+    };
+    let awaited_phone = match &row.awaited {
+        Some(awaited) => Some(AwaitedPhone {
+            number: unseal(&awaited.number).await?,
+            expires_at: awaited.expires_at,
+        }),
+        None => None,
+    };
     let profile = Profile {
+        phone,
+        awaited_phone,
         id: row.id.0,
         email: app.subject_keys.unseal("email", &row.email).await?,
         display_name: app

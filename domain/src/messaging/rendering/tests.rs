@@ -1,0 +1,113 @@
+//! What templates may do, and what they come to.
+
+use tidemark_events::samples::stated;
+
+use super::*;
+
+fn check(category: MessageCategory, subject: &str, body: &str) -> Result<Checked, (Part, Fault)> {
+    Checked::new(category, stated(subject), stated(body))
+}
+
+fn fault(body: &str) -> Fault {
+    let (part, fault) = check(MessageCategory::Outbid, "Outbid", body).unwrap_err();
+    assert_eq!(part, Part::Body, "{body}");
+    fault
+}
+
+#[test]
+fn words_name_the_variables_of_their_category() {
+    let body = "Hello {{ name }},\n{# a note #}{% if amount -%} {{amount}} {%- else %}nothing{% endif %} for {{ title }}";
+    let checked = check(MessageCategory::Outbid, "Outbid: {{ title }}", body).unwrap();
+    let expected = [Variable::Name, Variable::Title, Variable::Amount];
+    assert_eq!(*checked.variables(), BTreeSet::from(expected));
+    let [all, without] = samples(MessageCategory::Outbid);
+    assert_eq!(
+        render(body, &all).unwrap(),
+        "Hello Ada Lovelace,\n120.00 EUR for Field camera, 4x5"
+    );
+    assert_eq!(
+        render(body, &without).unwrap(),
+        "Hello Ada Lovelace,\nnothing for Field camera, 4x5"
+    );
+}
+
+#[test]
+fn a_variable_that_messages_do_not_have_is_named() {
+    assert_eq!(fault("{{ nmae }}"), Fault::Unknown("nmae".to_owned()));
+    let (part, fault) = check(MessageCategory::Welcome, "{{ title }}", "a").unwrap_err();
+    assert_eq!(
+        (part, fault),
+        (Part::Subject, Fault::Unknown("title".to_owned()))
+    );
+}
+
+#[test]
+fn what_there_may_not_be_is_asked_for_before_it_is_shown() {
+    assert!(matches!(fault("{{ amount }}"), Fault::Failed(_)));
+    assert!(
+        check(
+            MessageCategory::Sold,
+            "Sold",
+            "{% if amount %}{{ amount }}{% endif %}"
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn templates_do_nothing_else() {
+    for body in [
+        "{{ 'a' * 1000000 }}",
+        "{{ name * name }}",
+        "{{ name ~ name }}",
+        "{{ name.upper() }}",
+        "{{ name|upper }}",
+        "{{ name[0] }}",
+        "{{ 1 }}",
+        "{% set title = name %}",
+    ] {
+        assert!(matches!(fault(body), Fault::NotUnderstood(_)), "{body}");
+    }
+    for body in [
+        "{% for name in name %}{% endfor %}",
+        "{% include name %}",
+        "{% raw %}{{ x }}{% endraw %}",
+        "{% macro name %}",
+    ] {
+        assert!(matches!(fault(body), Fault::Unknown(_)), "{body}");
+    }
+    for body in [
+        "{{ name",
+        "{% if name %}",
+        "{% endif %}",
+        "{# a",
+        "{{ if }}",
+        "{{ }}",
+    ] {
+        assert!(matches!(fault(body), Fault::Failed(_)), "{body}");
+    }
+}
+
+#[test]
+fn a_subject_is_one_line() {
+    let not_one_line = |subject: &str| {
+        let checked = check(MessageCategory::Won, subject, "a");
+        matches!(checked, Err((Part::Subject, Fault::NotOneLine)))
+    };
+    // What is shown if there is no amount has nothing to see.
+    assert!(not_one_line("{% if amount %}{{ amount }}{% endif %}"));
+    assert!(!not_one_line("{{ title }}"));
+    assert!(!is_one_line("a\r\nBcc: b"));
+    assert!(!is_one_line(" "));
+}
+
+#[test]
+fn what_becomes_too_large_is_no_message() {
+    let large = "a".repeat(OUTPUT_BYTES_MAX);
+    let values = Values::from([(Variable::Name, large)]);
+    assert!(render("{{ name }}", &values).is_ok());
+    assert!(matches!(
+        render("{{ name }}!", &values),
+        Err(Fault::Failed(_))
+    ));
+}

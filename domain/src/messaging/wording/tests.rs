@@ -1,0 +1,104 @@
+//! What texts say, and how long they are.
+
+use tidemark_events::samples::{AUCTION, NOTIFICATION, PRODUCT, SELLER, euro_cents, stored};
+use tidemark_events::{Currency, Sealed, Stored};
+
+use super::*;
+
+#[test]
+fn texts_are_divided_as_networks_do_it() {
+    for (text, expected) in [
+        (String::new(), 1),
+        ("a".repeat(160), 1),
+        ("a".repeat(161), 2),
+        ("a".repeat(306), 2),
+        ("a".repeat(307), 3),
+        ("a".repeat(459), 3),
+        ("a".repeat(460), 4),
+        // The euro takes two septets, which stay together.
+        ("€".repeat(80), 1),
+        ("€".repeat(81), 2),
+        ("€".repeat(152), 2),
+        ("€".repeat(153), 3),
+        // One character that the alphabet lacks is enough.
+        (format!("{}東", "a".repeat(69)), 1),
+        (format!("{}東", "a".repeat(70)), 2),
+        ("東".repeat(134), 2),
+        ("東".repeat(135), 3),
+        // Nor are the two halves of a character divided.
+        ("😀".repeat(35), 1),
+        ("😀".repeat(66), 2),
+        ("😀".repeat(67), 3),
+    ] {
+        assert_eq!(segments(&text), expected, "{text}");
+    }
+    assert!("äÖß@ '\"".chars().all(|it| septets(it) == Some(1)));
+    assert!("ç`’".chars().all(|it| septets(it).is_none()));
+    assert_eq!(
+        BASIC.chars().count(),
+        127,
+        "all of the table but the escape"
+    );
+    assert_eq!(EXTENSION.chars().count(), 10);
+}
+
+fn notice(category: Category, title: &str) -> Template {
+    Template::Notification(Box::new(Notice {
+        notification_id: NOTIFICATION,
+        category,
+        subject: notification::Subject::Auction {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            title: stored(title),
+            amount: Some(euro_cents(12_000).into()),
+        },
+    }))
+}
+
+#[test]
+fn a_title_is_shortened_until_the_text_has_no_more_segments_than_it_may() {
+    let whole = text(&notice(Category::Outbid, "Field camera"), "", 1);
+    assert_eq!(
+        whole,
+        "You were outbid: \"Field camera\". The highest bid is 120.00 EUR."
+    );
+    for category in Category::ALL {
+        for title in ["東".repeat(200), "a".repeat(200), "€".repeat(200)] {
+            for max in 1..=3 {
+                let text = text(&notice(category, &title), "", max);
+                assert!(segments(&text) <= max, "{max}: {text}");
+                assert!(text.starts_with(headline(category)), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_text_with_a_code_is_one_segment() {
+    let code = Template::PhoneCode {
+        code: Box::new(Sealed {
+            subject: SELLER,
+            key_version: 1,
+            nonce: String::new(),
+            ciphertext: String::new(),
+        }),
+    };
+    let text = text(&code, CODE_PLACE, 1);
+    assert!(text.starts_with("000000 is your code"), "{text}");
+    assert_eq!(segments(&text), 1);
+}
+
+#[test]
+fn an_amount_has_the_digits_of_its_currency() {
+    let amount = |amount, currency| money(Money { amount, currency });
+    assert_eq!(amount(5, Currency::EUR), "0.05 EUR");
+    assert_eq!(amount(120, Currency::EUR), "1.20 EUR");
+    assert_eq!(amount(120, Currency::JPY), "120 JPY");
+    assert_eq!(amount(1_234, Currency::KWD), "1.234 KWD");
+    assert_eq!(money(*Stored::from(euro_cents(1))), "0.01 EUR");
+}
+
+#[test]
+fn no_title_begins_a_header() {
+    assert_eq!(one_line("a\r\nBcc: b"), "a  Bcc: b");
+}

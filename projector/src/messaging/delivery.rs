@@ -1,0 +1,141 @@
+//! What mails and texts have in common while they are sent: what an attempt comes to, and what follows from it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+use tidemark_event_store::{Log, SubjectKeys};
+use tidemark_events::messaging::message::Outcome as Ending;
+use tidemark_events::{MessageId, Sealed, Timestamp};
+
+use crate::error::with_causes;
+use crate::reacting::effects::{Outcome, Performed};
+
+/// The pauses after the first attempts, in minutes. The last of them follows all later ones.
+const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
+
+/// What became of a message.
+#[derive(Debug)]
+pub(super) enum Delivery {
+    /// It was taken. If a server did, these are the codes of its answer.
+    Accepted(Option<String>),
+    /// It was refused for good. If a server did, these are the codes of its answer.
+    Refused(Option<String>),
+    /// All of it was sent, and no answer came.
+    Uncertain,
+    /// The server did not take it for this recipient now. These are the codes of its answer.
+    Deferred(String),
+    /// The server takes no messages now, for this reason.
+    NotNow(String),
+    /// The server did not answer, for this reason. It has not got it.
+    Unreachable(String),
+}
+
+/// Why no attempt was made.
+pub(super) enum Unsent {
+    Expired,
+    Erased,
+    Failed(String),
+}
+
+impl Unsent {
+    /// It failed for this reason, which may pass.
+    pub(super) fn failed(error: &dyn std::error::Error) -> Self {
+        Self::Failed(with_causes(error))
+    }
+}
+
+/// An attempt to send a message.
+pub(super) struct Attempt<'a> {
+    pub(super) log: &'a Log,
+    pub(super) message_id: MessageId,
+    /// After this time the message is of no use.
+    pub(super) not_after: Timestamp,
+    /// Its number, from 1 on.
+    pub(super) number: i32,
+}
+
+impl Attempt<'_> {
+    /// For how long the message is of use from now on.
+    pub(super) async fn time_left(&self) -> Result<Duration, Unsent> {
+        let now = self.log.now().await;
+        let now = now.map_err(|error| Unsent::failed(&error))?;
+        let left = self.not_after - now;
+        left.to_std().map_err(|_| Unsent::Expired)
+    }
+
+    /// What follows from what became of it.
+    pub(super) async fn performed(&self, delivery: Result<Delivery, Unsent>) -> Performed {
+        let is_answer = |it: &_| !matches!(it, Delivery::Uncertain | Delivery::Unreachable(_));
+        let has_answered = delivery.as_ref().ok().map(is_answer);
+        let over = |ending: Ending, status: Option<String>| Outcome::Over {
+            path: format!("/v1/messages/{}/end", self.message_id),
+            body: Some(json!({"outcome": ending, "status": status})),
+        };
+        let outcome = match delivery {
+            Ok(Delivery::Accepted(status)) => over(Ending::Accepted, status),
+            Ok(Delivery::Refused(status)) => over(Ending::Bounced, status),
+            Ok(Delivery::Deferred(status)) if self.is_last().await => {
+                over(Ending::Expired, Some(status))
+            }
+            Ok(Delivery::Uncertain) => over(Ending::Uncertain, None),
+            Err(Unsent::Expired) => over(Ending::Expired, None),
+            Err(Unsent::Erased) => over(Ending::RecipientErased, None),
+            Ok(
+                Delivery::Deferred(reason)
+                | Delivery::NotNow(reason)
+                | Delivery::Unreachable(reason),
+            )
+            | Err(Unsent::Failed(reason)) => Outcome::Later {
+                after: pause(self.number),
+                reason,
+            },
+        };
+        Performed {
+            outcome,
+            has_answered,
+        }
+    }
+
+    /// Whether the message is of no use any more when it would be tried again. Then what the server says now is the last that is
+    /// known of it.
+    async fn is_last(&self) -> bool {
+        let now = self.log.now().await;
+        now.is_ok_and(|now| now + pause(self.number) > self.not_after)
+    }
+}
+
+/// The value of a field of a message.
+pub(super) async fn unseal(
+    keys: &SubjectKeys,
+    field: &str,
+    sealed: &Sealed,
+) -> Result<String, Unsent> {
+    match keys.unseal(field, sealed).await {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(Unsent::Erased),
+        Err(error) => Err(Unsent::failed(&error)),
+    }
+}
+
+/// Writes a message as a file, under another name until it is whole.
+pub(super) async fn put(content: &[u8], file: PathBuf) -> Result<Delivery, Unsent> {
+    let putting = async {
+        if let Some(folder) = file.parent() {
+            tokio::fs::create_dir_all(folder).await?;
+        }
+        let partial = file.with_extension("partial");
+        tokio::fs::write(&partial, content).await?;
+        tokio::fs::rename(partial, file).await
+    };
+    let put = putting.await;
+    put.map_err(|error| Unsent::failed(&error))?;
+    Ok(Delivery::Accepted(None))
+}
+
+/// The pause after the attempt with this number.
+fn pause(attempt: i32) -> Duration {
+    let attempt = usize::try_from(attempt).unwrap_or(1).max(1);
+    let minutes = PAUSES_MIN[(attempt - 1).min(PAUSES_MIN.len() - 1)];
+    Duration::from_secs(60 * minutes)
+}
