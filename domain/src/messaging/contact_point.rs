@@ -60,6 +60,18 @@ impl ContactPoint {
             .any(|until| until.is_none_or(|until| now < *until))
     }
 
+    /// Whether nothing is sent to the address until then anyway. Nothing that suppresses for longer is made shorter.
+    fn is_suppressed_as_long(&self, until: Option<Timestamp>) -> bool {
+        let Self::Known { suppressed, .. } = self else {
+            return false;
+        };
+        suppressed.values().any(|present| match (present, until) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(present), Some(until)) => **present >= until,
+        })
+    }
+
     /// How many soft bounces count at this time.
     fn soft_bounces(&self, now: Timestamp) -> usize {
         let Self::Known { soft_bounces, .. } = self else {
@@ -178,6 +190,9 @@ impl Refused<'_> {
             Bounce::Unsubscribed => Some((Reason::Unsubscribed, None)),
         };
         if let Some((reason, until)) = until {
+            if point.is_suppressed_as_long(until) {
+                return Ok(Vec::new());
+            }
             writes.push(self.suppress(id, reason, until));
             return Ok(writes);
         }

@@ -10,6 +10,14 @@ use tidemark_events::messaging::template::{BodySource, MessageCategory, SubjectS
 
 /// The most instructions of one template.
 const FUEL: u64 = 10_000;
+/// The most words between two marks, and the most places and statements of one template. What reads templates calls itself for
+/// each of them, and would run out of stack.
+const WORDS_MAX: usize = 16;
+const PLACES_MAX: usize = 100;
+/// The longest subject in bytes: a line of a mail has 998 at most (RFC 5322, section 2.1.1).
+const SUBJECT_BYTES_MAX: usize = 980;
+/// The longest value that messages have, in characters.
+const VALUE_CHARS_MAX: usize = 200;
 /// The largest subject or body.
 const OUTPUT_BYTES_MAX: usize = 256 * 1_024;
 /// The words that statements and conditions are made of, beside variables.
@@ -31,7 +39,7 @@ pub enum Fault {
     /// They cannot be read, or not be rendered with a sample.
     #[error("cannot be rendered: {0}")]
     Failed(String),
-    /// The subject would have several lines, or none to see.
+    /// The subject would have several lines, be longer than a line of a mail, or have nothing to see.
     #[error("would not be one line")]
     NotOneLine,
 }
@@ -73,6 +81,9 @@ impl Checked {
                 let rendered = rendered.map_err(|fault| (part.clone(), fault))?;
                 if part == Part::Subject && !is_one_line(&rendered) {
                     return Err((part, Fault::NotOneLine));
+                }
+                if rendered.trim().is_empty() {
+                    return Err((part, Fault::Failed("nothing would be seen".to_owned())));
                 }
             }
         }
@@ -167,6 +178,7 @@ fn variables_of(category: MessageCategory, source: &str) -> Result<BTreeSet<Vari
 /// The words between marks, comments left out.
 fn words(source: &str) -> Result<Vec<&str>, Fault> {
     let mut words = Vec::new();
+    let mut places = 0;
     let mut rest = source;
     while let Some(at) = rest.find('{') {
         let inside = MARKS
@@ -188,6 +200,12 @@ fn words(source: &str) -> Result<Vec<&str>, Fault> {
             let is_word = |it: &str| it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
             if let Some(other) = inside.split_whitespace().find(|word| !is_word(word)) {
                 return Err(Fault::NotUnderstood(other.to_owned()));
+            }
+            places += 1;
+            if inside.split_whitespace().count() > WORDS_MAX || places > PLACES_MAX {
+                return Err(Fault::Failed(format!(
+                    "it has more than {PLACES_MAX} places, or more than {WORDS_MAX} words in one"
+                )));
             }
             words.extend(inside.split_whitespace());
         }
@@ -220,8 +238,8 @@ const fn variables(category: MessageCategory) -> &'static [Variable] {
     }
 }
 
-/// Values that messages of a category may have: all of them, and all but the amount, of which there may be none.
-fn samples(category: MessageCategory) -> [Values; 2] {
+/// Values that messages of a category may have: all of them, all but the amount, of which there may be none, and the longest.
+fn samples(category: MessageCategory) -> [Values; 3] {
     let value = |variable| match variable {
         Variable::Name => "Ada Lovelace",
         Variable::Title => "Field camera, 4x5",
@@ -234,13 +252,15 @@ fn samples(category: MessageCategory) -> [Values; 2] {
     let all: Values = variables.map(|it| (*it, value(*it).to_owned())).collect();
     let mut without = all.clone();
     without.remove(&Variable::Amount);
-    [all, without]
+    let long = "\u{1f4f7}".repeat(VALUE_CHARS_MAX);
+    let longest = all.keys().map(|it| (*it, long.clone())).collect();
+    [all, without, longest]
 }
 
 /// Whether a text can be a subject.
 #[must_use]
 pub fn is_one_line(text: &str) -> bool {
-    !text.trim().is_empty() && !text.contains(char::is_control)
+    !text.trim().is_empty() && text.len() <= SUBJECT_BYTES_MAX && !text.contains(char::is_control)
 }
 
 #[cfg(test)]

@@ -118,7 +118,9 @@ pub const fn headline(category: Category) -> &'static str {
 /// A title as a line. The rules before may have accepted titles that break lines, and none may begin a header.
 #[must_use]
 pub fn one_line(title: &str) -> String {
-    title.replace(|char: char| char.is_control(), " ")
+    let line = title.replace(|char: char| char.is_control(), " ");
+    // Else a title could be an encoded word of a subject, and bring what it must not have (RFC 2047, section 2).
+    line.replace("=?", "= ?")
 }
 
 /// An amount with the digits that its currency has after the point.

@@ -201,9 +201,11 @@ impl Terms {
                 self.name.clone_from(name);
                 self.host.clone_from(host);
                 self.url_hash.clone_from(url_hash);
-                self.last_slot = None;
                 self.plan.clone_from(plan);
-                self.next.clone_from(next);
+                if next.is_some() {
+                    self.last_slot = None;
+                    self.next.clone_from(next);
+                }
             }
             Event::SecretRotated { secret, .. } => self.secret.clone_from(secret),
             Event::Defined { .. } | Event::Retired { .. } => {}

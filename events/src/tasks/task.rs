@@ -274,7 +274,7 @@ events! {
             url_hash: KeyedHash,
             /// When it is due; none if it runs on request only.
             plan: Option<Box<Plan>>,
-            /// The slot that is due next; none if there is none.
+            /// The slot that is due next from now on; none if that is as before.
             next: Option<NextSlot>,
         },
         /// The owner got another secret, which signs the calls from now on.

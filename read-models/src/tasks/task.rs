@@ -208,7 +208,8 @@ fn change(row: &mut Row, event: &Event, at: DateTime<Utc>) {
             row.method = *method;
             row.host.clone_from(host);
             row.schedule = plan.as_deref().map(schedule);
-            row.next_slot = slot(next.as_ref()).filter(|_| row.status == Status::Active);
+            let next = slot(next.as_ref()).or(row.next_slot);
+            row.next_slot = next.filter(|_| row.status == Status::Active);
         }
         Event::SecretRotated { .. } => row.secret_rotated_at = Some(at),
         Event::Replanned { next, .. } => row.next_slot = slot(next.as_ref()),

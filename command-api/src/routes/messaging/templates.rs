@@ -69,7 +69,7 @@ struct NewTemplate {
 ///
 /// Messages that are asked for from then on use these words, in place of those before. They are tried out with samples first; a
 /// variable that such messages do not have is named in the problem. The variables are `name`, `title`, `amount` and `auction_id`,
-/// and of `welcome` only `name`. The answer has the id of the template and its version, which messages name. Only operators may do
+/// of `task_paused` `name`, `task`, `task_id` and `reason`, and of `welcome` only `name`. The answer has the id of the template and its version, which messages name. Only operators may do
 /// this.
 #[utoipa::path(
     post,

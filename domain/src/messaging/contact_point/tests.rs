@@ -1,5 +1,6 @@
 //! Who lets messages be sent to an address again.
 
+use tidemark_events::Event as AnyEvent;
 use tidemark_events::identity::user::Role;
 use tidemark_events::samples::{CONTACT_POINT, SELLER, at};
 
@@ -33,4 +34,25 @@ fn nobody_else_releases_an_address() {
     let user = given([registered(SELLER), sample("contact_point.suppressed")]).by(SELLER);
     let refused = Err(access::Error::Role(Role::Operator).into());
     assert_eq!(user.when(RELEASE), refused);
+}
+
+#[test]
+fn nothing_that_suppresses_for_longer_is_made_shorter() {
+    let suppressed = |stated: Option<Timestamp>| {
+        let AnyEvent::ContactPoint(mut event) = sample("contact_point.suppressed") else {
+            panic!("not a contact point")
+        };
+        if let Event::Suppressed { until, .. } = &mut event {
+            *until = stated.map(|until| Moment::nearest(until).into());
+        }
+        let mut point = ContactPoint::None;
+        point.evolve(&event);
+        point
+    };
+    let for_ever = suppressed(None);
+    assert!(for_ever.is_suppressed_as_long(Some(at(60))) && for_ever.is_suppressed_as_long(None));
+    let a_minute = suppressed(Some(at(60)));
+    assert!(a_minute.is_suppressed_as_long(Some(at(60))));
+    assert!(!a_minute.is_suppressed_as_long(Some(at(61))));
+    assert!(!a_minute.is_suppressed_as_long(None));
 }

@@ -80,23 +80,28 @@ impl RequestText<'_> {
     }
 
     /// Takes a place among those of ten minutes, and one among those of a day, of the user and of the number, which several users
-    /// may state; none if either was sent as many as may be.
+    /// may state; none if either was sent as many as may be. Codes, which anybody can have sent to a number, take no place of what
+    /// its owner is sent otherwise.
     fn places(&self, view: &View<'_>) -> Result<Option<Vec<Write>>, Stop> {
         let user_id = self.to.number.subject.to_string();
+        let of_number = match &self.template {
+            Template::PhoneCode { .. } => "code",
+            Template::Welcome | Template::Notification(_) => "text",
+        };
         let spans = [
             (
-                "text 10 min",
+                "10 min",
                 self.limits.per_10_minutes_max,
                 TimeDelta::minutes(10),
             ),
-            ("text day", self.limits.per_day_max, TimeDelta::days(1)),
+            ("day", self.limits.per_day_max, TimeDelta::days(1)),
         ];
         let mut writes = Vec::new();
-        for recipient in [&user_id, &self.to.hash.0] {
-            for (kind, count, spacing) in spans {
+        for (recipient, what) in [(&user_id, "text"), (&self.to.hash.0, of_number)] {
+            for (span, count, spacing) in spans {
                 let places = Places {
                     recipient,
-                    kind,
+                    kind: &format!("{what} {span}"),
                     count,
                     spacing,
                 };

@@ -1,7 +1,7 @@
 //! How a user is notified: the inbox, the mail and the text follow from one decision.
 
 use chrono::TimeDelta;
-use tidemark_events::messaging::channels::Category;
+use tidemark_events::messaging::channels::{Category, Channels};
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification::{DedupeKey, Event, Subject};
 use tidemark_events::tasks::task::PauseReason;
@@ -251,6 +251,31 @@ impl Command for Raise {
         }
         let told = self.told(view)?;
         let subject = self.subject(view, told.amount)?;
+        let template = Template::Notification(Box::new(Notice {
+            notification_id: self.notification_id,
+            category: self.category,
+            subject: subject.clone(),
+        }));
+        let mut texted = Vec::new();
+        let mut is_texted = false;
+        if let (true, Some(number)) = (channels.sms, &phone.verified) {
+            let text = RequestText {
+                message_id: self.text_id,
+                template: template.clone(),
+                to: number,
+                name: &contact.display_name,
+                not_after: told.not_after,
+                limits: self.text_limits,
+            };
+            let writes = text.writes(view)?;
+            is_texted = writes.is_ok();
+            texted = writes.unwrap_or_else(|reason| vec![text.suppressed(reason)]);
+        }
+        // Who cannot be sent a text, and has chosen nothing else, finds it in the inbox.
+        let channels = Channels {
+            inbox: channels.inbox || !(channels.mail || is_texted),
+            ..channels
+        };
         let mut writes = self.take_claim(view)?;
         writes.push(Write::event(
             self.notification_id.0,
@@ -258,21 +283,16 @@ impl Command for Raise {
                 notification_id: self.notification_id,
                 user_id: self.user_id,
                 category: self.category,
-                subject: subject.clone(),
+                subject,
                 dedupe_key: self.dedupe_key.clone().into(),
                 channels,
                 quiet_until: self.quiet_until(view),
             },
         ));
-        let template = Template::Notification(Box::new(Notice {
-            notification_id: self.notification_id,
-            category: self.category,
-            subject,
-        }));
         if channels.mail {
             let mail = Request {
                 message_id: self.message_id,
-                template: template.clone(),
+                template,
                 to: contact.email.clone(),
                 name: contact.display_name.clone(),
                 not_after: told.not_after,
@@ -281,21 +301,7 @@ impl Command for Raise {
             };
             writes.extend(mail.writes(view)?);
         }
-        // Who has removed the number since is told by the other channels.
-        if let (true, Some(number)) = (channels.sms, &phone.verified) {
-            let text = RequestText {
-                message_id: self.text_id,
-                template,
-                to: number,
-                name: &contact.display_name,
-                not_after: told.not_after,
-                limits: self.text_limits,
-            };
-            match text.writes(view)? {
-                Ok(requested) => writes.extend(requested),
-                Err(reason) => writes.push(text.suppressed(reason)),
-            }
-        }
+        writes.extend(texted);
         Ok(writes)
     }
 }

@@ -112,6 +112,26 @@ fn who_is_outbid_finds_it_in_the_inbox_and_gets_a_mail() {
 }
 
 #[test]
+fn who_has_chosen_texts_alone_and_can_be_sent_none_finds_it_in_the_inbox() {
+    let texts_alone = preferences::Event::Changed {
+        preferences_id: PreferencesId::of(RIVAL),
+        user_id: RIVAL,
+        category: Category::Outbid,
+        channels: Channels {
+            inbox: false,
+            mail: false,
+            sms: true,
+        },
+    };
+    let writes = outbid().and([texts_alone.into()]).when(raise()).unwrap();
+    let raised = writes.iter().find_map(|it| match it {
+        Write::Event(_, AnyEvent::Notification(Event::Raised { channels, .. })) => Some(channels),
+        Write::Event(..) | Write::Claim(..) | Write::Release(_) => None,
+    });
+    assert!(raised.unwrap().inbox);
+}
+
+#[test]
 fn the_same_is_told_once_and_an_outbid_again_after_a_minute() {
     let told = |category: &str| {
         outbid()

@@ -16,8 +16,8 @@ pub enum Error {
     /// Nothing is sent to the number now.
     #[error("no texts are sent to this number for now")]
     Unreachable,
-    /// The user was sent as many texts as may be.
-    #[error("you were sent as many texts as may be for now")]
+    /// The user, or the number, was sent as many texts as may be.
+    #[error("as many texts as may be were sent to you, or to this number, for now")]
     TooMany,
     /// All users together were sent as many texts as may be.
     #[error("no more texts are sent today")]
@@ -72,7 +72,7 @@ impl Reason for Error {
             },
             Self::TooMany => Code {
                 name: "too_many_texts",
-                meaning: "The user was sent as many texts as may be in ten minutes, or in a day.",
+                meaning: "As many texts as may be in ten minutes, or in a day, were sent to the user, or to the number by whoever stated it.",
                 what_to_do: "Wait ten minutes, or a day, and state the number again.",
             },
             Self::BudgetSpent => Code {

@@ -20,7 +20,7 @@ fn words_name_the_variables_of_their_category() {
     let checked = check(MessageCategory::Outbid, "Outbid: {{ title }}", body).unwrap();
     let expected = [Variable::Name, Variable::Title, Variable::Amount];
     assert_eq!(*checked.variables(), BTreeSet::from(expected));
-    let [all, without] = samples(MessageCategory::Outbid);
+    let [all, without, _] = samples(MessageCategory::Outbid);
     assert_eq!(
         render(body, &all).unwrap(),
         "Hello Ada Lovelace,\n120.00 EUR for Field camera, 4x5"
@@ -48,7 +48,7 @@ fn what_there_may_not_be_is_asked_for_before_it_is_shown() {
         check(
             MessageCategory::Sold,
             "Sold",
-            "{% if amount %}{{ amount }}{% endif %}"
+            "Sold{% if amount %} for {{ amount }}{% endif %}"
         )
         .is_ok()
     );
@@ -110,4 +110,42 @@ fn what_becomes_too_large_is_no_message() {
         render("{{ name }}!", &values),
         Err(Fault::Failed(_))
     ));
+}
+
+#[test]
+fn what_would_take_much_stack_is_refused() {
+    for body in [
+        format!("{{{{ {} name }}}}", "not ".repeat(4_000)),
+        format!("{{{{ name {} }}}}", "and name ".repeat(2_000)),
+        format!(
+            "{{% if name %}}{}{{% endif %}}",
+            "{% elif name %}".repeat(1_000)
+        ),
+        "{% if name %}".repeat(1_000),
+    ] {
+        assert!(matches!(fault(&body), Fault::Failed(_)));
+    }
+    // As much as there may be is read.
+    let places = format!(
+        "{{% if name %}}a{}{{% endif %}}",
+        "{% elif name %}a".repeat(PLACES_MAX - 2)
+    );
+    assert!(check(MessageCategory::Outbid, "Outbid", &places).is_ok());
+}
+
+#[test]
+fn words_fit_the_longest_values() {
+    assert!(matches!(
+        fault(&"{{title}}".repeat(PLACES_MAX + 1)),
+        Fault::Failed(_)
+    ));
+    let subject = "{{ title }} {{ title }}";
+    let (part, fault) = check(MessageCategory::Outbid, subject, "a").unwrap_err();
+    assert_eq!((part, fault), (Part::Subject, Fault::NotOneLine));
+}
+
+#[test]
+fn nobody_is_sent_a_message_with_nothing_to_see() {
+    let only_with_an_amount = "{% if amount %}x{% endif %}";
+    assert!(matches!(fault(only_with_an_amount), Fault::Failed(_)));
 }

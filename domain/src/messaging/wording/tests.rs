@@ -101,4 +101,5 @@ fn an_amount_has_the_digits_of_its_currency() {
 #[test]
 fn no_title_begins_a_header() {
     assert_eq!(one_line("a\r\nBcc: b"), "a  Bcc: b");
+    assert_eq!(one_line("=?utf-8?q?a=0Ab?="), "= ?utf-8?q?a=0Ab?=");
 }

@@ -48,7 +48,7 @@ impl Command for Change {
             return Err(Error::ChangedMeanwhile.into());
         }
         let mut writes = self.move_claim(view, task)?;
-        let (plan, mut next) = (self.plan(task, view.now()), task.next.clone());
+        let (plan, mut next) = (self.plan(task, view.now()), None);
         if let Some(plan) = &plan
             && !task.plan.as_ref().is_some_and(|old| is_as_often(old, plan))
         {

@@ -47,11 +47,11 @@ impl RecordAttempt {
         });
         let pause = asked.unwrap_or(pause);
         let at = now.checked_add_signed(milliseconds(pause)?)?;
-        let limit = match (run.trigger, &task.next) {
-            (Trigger::Request, _) | (Trigger::Schedule, None) => None,
-            (Trigger::Schedule, Some(next)) => {
-                let left = Left::until(*next.slot, at);
-                let forgiven = self.left_but_for_tidemark(at, pause, task, run);
+        let limit = match slot_after(task, run) {
+            None => None,
+            Some(next) => {
+                let left = Left::until(next, at);
+                let forgiven = self.left_but_for_tidemark(at, pause, next, task, run);
                 Some(left.into_iter().chain(forgiven).max()?.limit())
             }
         };
@@ -64,12 +64,11 @@ impl RecordAttempt {
         &self,
         at: Timestamp,
         pause_ms: u64,
+        next: Timestamp,
         task: &Terms,
         run: &Open,
     ) -> Option<Left> {
         let plan = task.plan.as_ref()?;
-        let schedule = Schedule::read(&plan.cron, &plan.zone).ok()?;
-        let next = schedule.next_after(*run.slot)?;
         let earlier = (1..self.attempt).map(|attempt| self.pause_ms(attempt));
         let earlier: u64 = earlier.sum::<Option<u64>>()?;
         let calls = run.calls_ms + u64::from(self.ms);
@@ -90,6 +89,17 @@ impl RecordAttempt {
         let [.., last] = *self.run_id.0.as_bytes();
         (u32::from(last) + 7 * attempt) % 21
     }
+}
+
+/// The slot after that of a run, if a schedule has asked for it. The task's next slot may be a later one: those that come while the
+/// run goes on are skipped.
+fn slot_after(task: &Terms, run: &Open) -> Option<Timestamp> {
+    let plan = task
+        .plan
+        .as_ref()
+        .filter(|_| run.trigger == Trigger::Schedule)?;
+    let schedule = Schedule::read(&plan.cron, &plan.zone).ok()?;
+    schedule.next_after(*run.slot)
 }
 
 /// The time that an attempt has until the next slot.
