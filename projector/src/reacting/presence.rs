@@ -95,20 +95,26 @@ impl Presence {
         let mut seen_until = Instant::now();
         loop {
             let begun = Instant::now();
-            // A process that was stopped for long may still have its session, and asks.
-            let time_limit = seen_until.saturating_duration_since(begun).max(beat);
+            // A process that was stopped for long may still have its session, and asks. One that others do not see does nothing
+            // outside, and so has as long as it takes to connect.
+            let time_limit = if *self.is_seen.borrow() {
+                seen_until.saturating_duration_since(begun).max(beat)
+            } else {
+                self.gone_after
+            };
             let beating = timeout(time_limit, self.beat(&mut session, &mut missed));
             match beating.await.unwrap_or_else(|_| Err(silent())) {
                 Ok(()) => {
                     seen_until = begun + beat * BEATS_UNSEEN;
-                    self.show(true, "");
+                    self.show(true);
                     sleep(beat).await;
                 }
                 Err(error) => {
                     session = None;
                     let left = seen_until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
-                        self.show(false, &error.to_string());
+                        self.show(false);
+                        tracing::warn!(%error, "others cannot be shown that this process lives, so it sends nothing");
                     }
                     sleep(if left.is_zero() { beat } else { beat.min(left) }).await;
                 }
@@ -116,17 +122,9 @@ impl Presence {
         }
     }
 
-    fn show(&self, is_seen: bool, error: &str) {
-        if self.is_seen.send_replace(is_seen) == is_seen {
-            return;
-        }
-        if is_seen {
+    fn show(&self, is_seen: bool) {
+        if self.is_seen.send_replace(is_seen) != is_seen && is_seen {
             tracing::info!(id = %self.id, "others see that this process sends actions");
-        } else {
-            tracing::warn!(
-                error,
-                "others may take this process for dead, so it breaks off what it does outside"
-            );
         }
     }
 
