@@ -1,7 +1,21 @@
 //! What a task calls and with which secrets, as the newest of its events say.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task::{Event, Host, Method, Name, OldSecret, Plan};
-use tidemark_events::{KeyedHash, Sealed, Stored, UserId};
+use tidemark_events::{DecodeError, Event as AnyEvent, KeyedHash, Sealed, Stored, UserId};
+
+/// What a task calls, as JSON that is sealed as `task_call`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct CallTerms {
+    /// The URL.
+    pub url: String,
+    /// The headers that the owner has stated, by their names.
+    pub headers: BTreeMap<String, String>,
+    /// What is sent; none if nothing is.
+    pub body: Option<String>,
+}
 
 /// What a task calls, when, and with which secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +43,24 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// What these events of the log say, of which the first is the definition. `None` if it is not.
+    ///
+    /// # Errors
+    /// If this build cannot read one of them.
+    pub fn read(
+        decoded: impl IntoIterator<Item = Result<AnyEvent, DecodeError>>,
+    ) -> Result<Option<Self>, DecodeError> {
+        let mut events = Vec::new();
+        for event in decoded {
+            if let AnyEvent::Task(event) = event? {
+                events.push(event);
+            }
+        }
+        Ok(Self::of(events))
+    }
+
     /// What these events say, of which the first is the definition. `None` if it is not.
-    #[must_use]
-    pub fn of(events: impl IntoIterator<Item = Event>) -> Option<Self> {
+    fn of(events: impl IntoIterator<Item = Event>) -> Option<Self> {
         let mut events = events.into_iter();
         let mut definition = Self::of_first(events.next()?)?;
         for event in events {

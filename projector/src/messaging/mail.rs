@@ -189,9 +189,7 @@ impl SendMail {
             }
         }
     }
-}
 
-impl SendMail {
     /// What the mail says: by the template that it names, or without one.
     async fn words(&self, mail: &mailer::Mail, name: &str) -> Result<Words, Unsent> {
         if let Some(wording) = mail.wording

@@ -1,18 +1,16 @@
 //! The effect that calls the URL of a task. It tries once; whether it is tried again is decided by the command that records
 //! what came of it.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use reqwest::{Client, Method};
-use serde::Deserialize;
 use serde_json::json;
-use tidemark_domain::tasks::definition::Definition;
+use tidemark_domain::tasks::definition::{CallTerms, Definition};
 use tidemark_domain::tasks::destination::{Destination, Hosts};
 use tidemark_domain::tasks::processes::task_caller;
 use tidemark_domain::tasks::processes::task_caller::Call;
-use tidemark_event_store::{Log, SubjectKeys, TimedPool};
+use tidemark_event_store::{DefinitionPart, Log, SubjectKeys, TimedPool};
 use tidemark_events::tasks::task_run::Outcome;
 use tidemark_events::tasks::{task, task_run};
 use tidemark_events::{Event, Sealed, Timestamp, UserId};
@@ -37,14 +35,6 @@ pub(crate) struct CallUrl {
     keys: SubjectKeys,
     log: Log,
     settings: config::Tasks,
-}
-
-/// What a task calls, as it was sealed.
-#[derive(Deserialize)]
-struct Request {
-    url: String,
-    headers: BTreeMap<String, String>,
-    body: Option<String>,
 }
 
 /// What a call is signed with.
@@ -119,7 +109,7 @@ impl CallUrl {
             let attempt = Attempt::without_answer(Outcome::OwnerErased);
             return Ok(Some((attempt, None)));
         };
-        let request: Request = serde_json::from_str(&request).map_err(|it| it.to_string())?;
+        let request: CallTerms = serde_json::from_str(&request).map_err(|it| it.to_string())?;
         let attempt = match self.time_limit(call, now) {
             None => Attempt::without_answer(Outcome::TooLate),
             Some(time_limit) => {
@@ -159,13 +149,10 @@ impl CallUrl {
     /// What a task calls, and with which secrets, at the time of the call.
     async fn definition(&self, task_id: Uuid) -> Result<Definition, String> {
         let parts = self.log.task_definition(task_id).await;
-        let mut events = Vec::new();
-        for part in parts.map_err(|error| with_causes(&error))? {
-            if let Event::Task(event) = part.decode().map_err(|error| with_causes(&error))? {
-                events.push(event);
-            }
-        }
-        Definition::of(events).ok_or_else(|| "the log has no such task".to_owned())
+        let parts = parts.map_err(|error| with_causes(&error))?;
+        let definition = Definition::read(parts.iter().map(DefinitionPart::decode));
+        let definition = definition.map_err(|error| with_causes(&error))?;
+        definition.ok_or_else(|| "the log has no such task".to_owned())
     }
 
     /// The secrets that sign calls now, the newest first; none if the owner was erased.
@@ -207,7 +194,7 @@ impl CallUrl {
     async fn send(
         &self,
         method: task::Method,
-        request: Request,
+        request: CallTerms,
         signing: Signing,
         time_limit: Duration,
     ) -> Result<Attempt, String> {

@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tidemark_domain::tasks::definition::Definition;
+use tidemark_domain::tasks::definition::{CallTerms, Definition};
 use tidemark_domain::tasks::schedule::Schedule;
 use tidemark_domain::tasks::task::{Change, Error as TaskError, NewPlan};
-use tidemark_event_store::SubjectKey;
+use tidemark_event_store::{DefinitionPart, SubjectKey};
 use tidemark_events::tasks::task;
 use tidemark_events::tasks::task::{Cron, Host, Method, Missed, Name, Plan, Zone};
 use tidemark_events::{Event, KeyedHash, Sealed, Stored, TaskId, Url};
@@ -24,8 +24,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::terms::{
-    CallTerms, Erased, are_headers, destination, has_body, is_readable, key_of, next_slots, owner,
-    refused, schedule, url_hash,
+    Erased, are_headers, destination, has_body, is_readable, key_of, next_slots, owner, refused,
+    schedule, url_hash,
 };
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
@@ -129,7 +129,9 @@ async fn change(
 ) -> Result<Response, Problem> {
     let owner_id = owner(&caller, "change_task")?;
     body.check()?;
-    let definition = definition(&app, id).await?;
+    let parts = app.log.task_definition(id).await.map_err(Error::from)?;
+    let definition = Definition::read(parts.iter().map(DefinitionPart::decode));
+    let definition = definition.map_err(Problem::internal)?;
     let definition = definition.filter(|it| it.owner_id == owner_id);
     let definition = definition.ok_or_else(|| refused(TaskError::NotFound))?;
     let plan = new_plan(&app, &body, definition.plan.as_deref()).await?;
@@ -172,18 +174,6 @@ impl AfterChange {
             next_slots: next_slots(schedule.as_ref(), changed.recorded_at),
         })
     }
-}
-
-/// What the task calls, when and with which secrets; `None` if there is no such task.
-async fn definition(app: &App, task_id: Uuid) -> Result<Option<Definition>, Problem> {
-    let parts = app.log.task_definition(task_id).await;
-    let mut events = Vec::new();
-    for part in parts.map_err(Error::from)? {
-        if let Event::Task(event) = part.decode().map_err(Problem::internal)? {
-            events.push(event);
-        }
-    }
-    Ok(Definition::of(events))
 }
 
 /// The plan, if anything about it is stated.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tidemark_domain::tasks::definition::CallTerms;
 use tidemark_domain::tasks::task::{Define, NewPlan};
 use tidemark_events::tasks::task::{Cron, Method, Missed, Name, Zone};
 use tidemark_events::{TaskId, Url, UserId};
@@ -20,8 +21,8 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::terms::{
-    CallTerms, Erased, are_headers, destination, has_body, is_readable, key_of, next_slots, owner,
-    schedule, secret, url_hash,
+    Erased, are_headers, destination, has_body, is_readable, key_of, next_slots, owner, schedule,
+    secret, url_hash,
 };
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;

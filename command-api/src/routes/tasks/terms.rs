@@ -6,7 +6,6 @@ use axum::http::{HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use tidemark_domain::tasks::destination::{Destination, Hosts};
 use tidemark_domain::tasks::schedule::Schedule;
 use tidemark_domain::tasks::task;
@@ -45,14 +44,6 @@ const OWN_HEADERS: [&str; 14] = [
 
 /// How many of the next slots an answer shows.
 const NEXT_SLOTS: usize = 5;
-
-/// What a task calls, as it is sealed.
-#[derive(Debug, Deserialize, Serialize)]
-pub(super) struct CallTerms {
-    pub(super) url: String,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) body: Option<String>,
-}
 
 /// The rule of `garde` that names and values are those of headers, which the call does not set itself.
 pub(super) fn are_headers<C>(headers: &BTreeMap<String, String>, _context: &C) -> garde::Result {
