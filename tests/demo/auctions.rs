@@ -73,11 +73,11 @@ impl LiveAuctions {
         let category = &self.categories[random(self.categories.len())];
         let price = 1_000 * i64::try_from(1 + random(40)).unwrap_or(1);
         let duration = TimeDelta::seconds(i64::from(self.auction_seconds));
-        let id =
+        let auction =
             demo_data::make_auction(&self.api, seller, category, title, price, duration).await?;
         self.terminal
             .show_opened(&seller.name, title, price, self.auction_seconds);
-        self.wait_for_close(&id).await
+        self.wait_for_close(&auction.id()).await
     }
 
     /// Waits until the auction has been closed at its end, and shows how it ended.

@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
 
-use crate::api::{Api, Failure};
+use crate::api::{Answer, Api, Failure};
 use crate::people::{People, Person};
 
 /// Names and slugs.
@@ -41,24 +41,24 @@ pub(crate) async fn load(api: &Api, people: &People) -> Result<Vec<String>, Fail
         }
     }
     if is_first_time {
+        let mut tidemark = String::new();
         for (place, (category, title, price)) in PRODUCTS.into_iter().enumerate() {
             let seller = &people.sellers[place % people.sellers.len()];
-            make_auction(
-                api,
-                seller,
-                &ids[category],
-                title,
-                price,
-                TimeDelta::days(1),
-            )
-            .await?;
+            let category = &ids[category];
+            let auction =
+                make_auction(api, seller, category, title, price, TimeDelta::days(1)).await?;
+            tidemark = auction.tidemark;
+        }
+        // Whoever is told that the data is loaded finds it.
+        for list in ["categories", "products", "auctions"] {
+            api.query(list, Some(&tidemark)).await?;
         }
     }
     Ok(ids)
 }
 
 /// Makes a product and its auction, which starts at once. `price` is the starting price in cents.
-/// Returns the id of the auction.
+/// Returns the answer to the last command, whose id is that of the auction.
 pub(crate) async fn make_auction(
     api: &Api,
     seller: &Person,
@@ -66,7 +66,7 @@ pub(crate) async fn make_auction(
     title: &str,
     price: i64,
     duration: TimeDelta,
-) -> Result<String, Failure> {
+) -> Result<Answer, Failure> {
     let product = json!({
         "category_id": category,
         "title": title,
@@ -87,7 +87,7 @@ pub(crate) async fn make_auction(
         "ends_at": now() + duration,
         "anti_sniping_window_s": 5,
     });
-    Ok(seller.command(api, "auctions", auction).await?.id())
+    seller.command(api, "auctions", auction).await
 }
 
 #[expect(
