@@ -5,6 +5,7 @@ use tidemark_events::ForkId;
 use tidemark_events::operations::fork::Event;
 use tidemark_events::operations::rebuild::Reason;
 
+use super::log_position::LogPosition;
 use crate::identity::access;
 use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
@@ -32,7 +33,7 @@ pub struct Declare {
     /// The id of the new fork.
     pub fork_id: ForkId,
     /// The last position that both timelines share; `None` if that is the last one of the log.
-    pub shared_up_to: Option<i64>,
+    pub shared_up_to: Option<LogPosition>,
     /// Why the operator declares it.
     pub reason: Reason,
 }
@@ -48,16 +49,17 @@ impl Command for Declare {
     }
 
     fn refusals() -> Vec<Refusal> {
-        access::service_refusals()
+        [access::service_refusals(), LogPosition::refusals()].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
+        let in_log = |stated: LogPosition| stated.require_in_log("shared_up_to");
         Ok(vec![Write::event(
             self.fork_id.0,
             Event::Declared {
                 fork_id: self.fork_id,
-                shared_up_to: self.shared_up_to,
+                shared_up_to: self.shared_up_to.map(in_log).transpose()?,
                 reason: self.reason.clone().into(),
             },
         )])
@@ -68,19 +70,34 @@ impl Command for Declare {
 mod tests {
     use tidemark_events::samples::{FORK, SELLER, stated};
 
+    use super::super::log_position;
     use super::*;
     use crate::given::{given, registered, writes_of};
 
     #[test]
     fn a_service_declares_a_fork_and_nobody_else_does() {
-        let declare = || Declare {
-            fork_id: FORK,
-            shared_up_to: Some(42),
-            reason: stated("the backup of Monday was restored"),
-        };
-        let declared = given([]).by_service().when(declare());
+        let declared = given([]).by_service().when(declare(42));
         assert_eq!(declared, Ok(writes_of(["fork.declared"])));
-        let by_user = given([registered(SELLER)]).by(SELLER).when(declare());
+        let by_user = given([registered(SELLER)]).by(SELLER).when(declare(42));
         assert_eq!(by_user, Err(access::Error::Service.into()));
+    }
+
+    #[test]
+    fn timelines_share_nothing_that_the_log_does_not_hold() {
+        let refused = given([]).by_service().when(declare(41));
+        let not_in_log = log_position::Error::NotInLog { log_end: 41 };
+        let refusal = Refusal::from(not_in_log).about("shared_up_to");
+        assert_eq!(refused, Err(refusal));
+    }
+
+    fn declare(log_end: i64) -> Declare {
+        Declare {
+            fork_id: FORK,
+            shared_up_to: Some(LogPosition {
+                stated: 42,
+                log_end,
+            }),
+            reason: stated("the backup of Monday was restored"),
+        }
     }
 }

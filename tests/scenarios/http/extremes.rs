@@ -199,6 +199,11 @@ async fn every_command_refuses_a_position_of_the_future_in_the_same_way() {
             ),
             ("/v1/repairs", "/position", repair("retry")),
             ("/v1/repairs", "/position", repair("skip")),
+            (
+                "/v1/forks",
+                "/shared_up_to",
+                json!({ "shared_up_to": position, "reason": "A test." }),
+            ),
         ]
     };
     for (path, pointer, body) in at(end + 100) {

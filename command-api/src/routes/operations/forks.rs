@@ -51,10 +51,14 @@ async fn declare(
     caller: Caller,
     Json(body): Json<NewFork>,
 ) -> Result<Response, Problem> {
+    let shared_up_to = match body.shared_up_to {
+        Some(stated) => Some(app.executor.log_position(stated).await?),
+        None => None,
+    };
     let id = new_id();
     let command = Declare {
         fork_id: ForkId(id),
-        shared_up_to: body.shared_up_to,
+        shared_up_to,
         reason: body.reason,
     };
     let location = Location("/v1/audit/streams/{id}/events");
