@@ -49,13 +49,11 @@ impl Passwords {
             None,
         )
         .map_err(Error::internal)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy_hash = hash(&argon2, "nobody has this password")?.into();
         Ok(Self {
-            argon2,
+            dummy_hash: dummy_hash(&params).into(),
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             workers: Workers::new(settings),
             length: settings.password_min..=settings.password_max,
-            dummy_hash,
         })
     }
 
@@ -140,9 +138,37 @@ fn refusal(reason: String) -> Problem {
     Problem::invalid(vec![FieldError::pointer("/password", reason)])
 }
 
+/// A hash of this cost that no password is known to have: its salt and its bytes are all zero. To compute one would take much
+/// memory at the start.
+fn dummy_hash(params: &Params) -> String {
+    let (memory, iterations, parallelism) = (params.m_cost(), params.t_cost(), params.p_cost());
+    let (salt, bytes) = ("A".repeat(22), "A".repeat(43));
+    format!("$argon2id$v=19$m={memory},t={iterations},p={parallelism}${salt}${bytes}")
+}
+
 fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, Error> {
     let hash = argon2
         .hash_password(password.as_bytes())
         .map_err(Error::internal)?;
     Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_with_nobodys_hash_costs_what_one_with_a_hash_costs() {
+        let params = || Params::new(19_456, 2, 1, None).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params());
+        let real = hash(&argon2, "somebody has this password").unwrap();
+        let dummy = dummy_hash(&params());
+        let cost = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
+        assert_eq!(cost(&dummy), cost(&real));
+        assert_eq!(dummy.len(), real.len());
+        let parsed = PasswordHash::new(&dummy).unwrap();
+        let compared = argon2.verify_password(b"somebody has this password", &parsed);
+        let expected = argon2::password_hash::Error::PasswordInvalid;
+        assert_eq!(compared, Err(expected));
+    }
 }
