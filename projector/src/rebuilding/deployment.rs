@@ -23,26 +23,19 @@ pub(crate) async fn begin_generations(
         select g.read_model,
                max(g.fold_version) as "fold_version!",
                max(g.shards) filter (where g.state = 'serving') as shards,
-               exists (
-                   select
-                     from checkpoints c
-                     join generations s
-                    using (read_model, generation)
-                    cross join log_head h
-                    where read_model = g.read_model
-                      and s.state = 'serving'
-                      and c.timeline < h.timeline
-                      and not log_holds(c.position, c.event_id)
+               coalesce(
+                   bool_or(
+                       g.state = 'serving'
+                       and c.timeline < h.timeline
+                       and not log_holds(c.position, c.event_id)
+                   ),
+                   false
                ) as "is_lost!",
-               exists (
-                   select
-                     from checkpoints c
-                     join generations o
-                    using (read_model, generation)
-                    where read_model = g.read_model
-                      and o.state <> 'serving'
-               ) as "has_others!"
+               bool_or(g.state <> 'serving' and c.shard is not null) as "has_others!"
           from generations g
+         cross join log_head h
+          left join checkpoints c
+         using (read_model, generation)
          group by g.read_model
         "#
     )
