@@ -199,25 +199,6 @@ impl App {
         })
     }
 
-    /// Answers as the submission was answered that has created this before, whatever has become of it since.
-    ///
-    /// # Errors
-    /// If Postgres cannot be asked.
-    pub async fn answer_again(
-        &self,
-        opened: Accepted,
-        version: i64,
-        location: Location,
-    ) -> Result<Response, Problem> {
-        let position = self.executor.log_position(0).await?.log_end;
-        let accepted = Accepted {
-            version,
-            position,
-            ..opened
-        };
-        Ok(created(&accepted, location))
-    }
-
     fn idempotency(&self, caller: &Caller) -> Option<Idempotency> {
         let principal = caller.idempotency_principal();
         let key = caller.idempotency_key.clone()?;

@@ -23,7 +23,7 @@ const BEARER: &[u8] = b"bearer";
 const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
 
 /// Who sends a request, what caused it, and on what conditions a command of it may be accepted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// The user or service that the request is authenticated as, or the reactor whose command it is.
     pub principal: Principal,

@@ -4,12 +4,13 @@
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::io::Cursor;
 use std::panic::catch_unwind;
 
 use fast_image_resize::{ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::PngEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use tidemark_events::media::media::{PictureType, Variant};
 use tidemark_platform::config;
@@ -35,6 +36,9 @@ pub(super) enum Error {
         height: u32,
         max: String,
     },
+    /// It would have too many bytes as it is written anew.
+    #[error("the picture has more than {0} bytes when it is written anew")]
+    TooManyBytes(usize),
     /// It cannot be decoded. What the decoder says of it is for developers of decoders.
     #[error("the picture is broken, or of a kind that cannot be read")]
     Broken,
@@ -61,6 +65,8 @@ pub(super) struct Written {
 pub(super) struct Size {
     pub(super) pixels_max: u32,
     pub(super) side_max: u32,
+    /// As it is written anew.
+    pub(super) bytes_max: usize,
 }
 
 impl Size {
@@ -68,6 +74,7 @@ impl Size {
         Self {
             pixels_max: settings.pixels_max,
             side_max: settings.side_max,
+            bytes_max: settings.stored_bytes_max,
         }
     }
 
@@ -75,6 +82,7 @@ impl Size {
         let Self {
             pixels_max,
             side_max,
+            bytes_max: _,
         } = self;
         let max = if width > side_max || height > side_max {
             format!("{side_max} on a side")
@@ -86,7 +94,7 @@ impl Size {
         Err(Error::TooLarge { width, height, max })
     }
 
-    fn bytes_max(self) -> u64 {
+    fn decoded_bytes_max(self) -> u64 {
         u64::from(self.pixels_max) * PIXEL_BYTES
     }
 }
@@ -101,7 +109,7 @@ pub(super) fn inspect(
     let inspecting = catch_unwind(|| {
         let picture_type = detect(file, stated)?;
         let picture = decode(file, picture_type, size)?;
-        write_all(&picture, picture_type)
+        write_all(&picture, picture_type, size)
     });
     inspecting.unwrap_or(Err(Error::Broken))
 }
@@ -122,15 +130,15 @@ fn detect(file: &[u8], stated: Option<PictureType>) -> Result<PictureType, Error
 fn decode(file: &[u8], picture_type: PictureType, size: Size) -> Result<DynamicImage, Error> {
     let format = format(picture_type);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(size.bytes_max());
+    limits.max_alloc = Some(size.decoded_bytes_max());
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     // The header says how large the picture is, before anything is decoded.
     let (width, height) = decoder.dimensions();
     size.check(width, height)?;
-    if decoder.total_bytes() > size.bytes_max() {
-        let max = format!("{} bytes when it is decoded", size.bytes_max());
+    if decoder.total_bytes() > size.decoded_bytes_max() {
+        let max = format!("{} bytes when it is decoded", size.decoded_bytes_max());
         return Err(Error::TooLarge { width, height, max });
     }
     let orientation = decoder.orientation()?;
@@ -151,7 +159,11 @@ const fn format(picture_type: PictureType) -> ImageFormat {
     }
 }
 
-fn write_all(picture: &DynamicImage, uploaded: PictureType) -> Result<Vec<Written>, Error> {
+fn write_all(
+    picture: &DynamicImage,
+    uploaded: PictureType,
+    size: Size,
+) -> Result<Vec<Written>, Error> {
     let small_type = if picture.color().has_alpha() {
         PictureType::Png
     } else {
@@ -161,7 +173,7 @@ fn write_all(picture: &DynamicImage, uploaded: PictureType) -> Result<Vec<Writte
         PictureType::Png => PictureType::Png,
         PictureType::Jpeg | PictureType::Webp => small_type,
     };
-    let mut written = vec![write(Variant::Full, picture, full_type)?];
+    let mut written = vec![write(Variant::Full, picture, full_type, size)?];
     for (variant, fit) in [
         (Variant::Square32, Fit::Square(32)),
         (Variant::Square96, Fit::Square(96)),
@@ -169,7 +181,8 @@ fn write_all(picture: &DynamicImage, uploaded: PictureType) -> Result<Vec<Writte
         (Variant::Within640, Fit::Within(640, 480)),
         (Variant::Within800, Fit::Within(800, 600)),
     ] {
-        written.push(write(variant, &resize(picture, fit)?, small_type)?);
+        let smaller = resize(picture, fit)?;
+        written.push(write(variant, &smaller, small_type, size)?);
     }
     Ok(written)
 }
@@ -228,17 +241,23 @@ fn write(
     variant: Variant,
     picture: &DynamicImage,
     picture_type: PictureType,
+    size: Size,
 ) -> Result<Written, Error> {
-    let mut bytes = Vec::new();
-    match picture_type {
+    let bytes = match picture_type {
         PictureType::Jpeg => {
-            let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
-            picture.write_with_encoder(encoder)?;
+            let mut written = Bounded::new(size.bytes_max);
+            let encoder = JpegEncoder::new_with_quality(&mut written, JPEG_QUALITY);
+            let encoded = picture.write_with_encoder(encoder);
+            written.finish(encoded)?
         }
         PictureType::Png | PictureType::Webp => {
-            picture.write_with_encoder(PngEncoder::new(&mut bytes))?;
+            // The fast way does not see what repeats itself, so a small file may become one of many megabytes.
+            match write_png(picture, CompressionType::Fast, size) {
+                Err(Error::TooManyBytes(_)) => write_png(picture, CompressionType::Default, size)?,
+                written => written?,
+            }
         }
-    }
+    };
     Ok(Written {
         variant,
         picture_type,
@@ -246,4 +265,56 @@ fn write(
         height: picture.height(),
         bytes,
     })
+}
+
+fn write_png(
+    picture: &DynamicImage,
+    compression: CompressionType,
+    size: Size,
+) -> Result<Vec<u8>, Error> {
+    let mut written = Bounded::new(size.bytes_max);
+    let encoder = PngEncoder::new_with_quality(&mut written, compression, FilterType::Adaptive);
+    let encoded = picture.write_with_encoder(encoder);
+    written.finish(encoded)
+}
+
+/// Takes so many bytes, and no more.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    is_full: bool,
+}
+
+impl Bounded {
+    const fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            bytes_max,
+            is_full: false,
+        }
+    }
+
+    /// What an encoder wrote that ended so.
+    fn finish(self, encoded: Result<(), ImageError>) -> Result<Vec<u8>, Error> {
+        if self.is_full {
+            return Err(Error::TooManyBytes(self.bytes_max));
+        }
+        encoded?;
+        Ok(self.bytes)
+    }
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.bytes_max {
+            self.is_full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -6,9 +6,10 @@ use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::StatusCode;
 use bytes::BytesMut;
 use futures::StreamExt;
+use sha2::{Digest, Sha256};
 use tidemark_events::MediaId;
 use tidemark_platform::http::Problem;
-use tidemark_platform::media_store::{Error, MediaStore};
+use tidemark_platform::media_store::MediaStore;
 use tokio::time::Instant;
 
 use super::Media;
@@ -35,39 +36,44 @@ impl Media {
 }
 
 impl Receiving {
-    /// Keeps all bytes of a file of this length. A part that is there already was sent by the same request before, whose answer
-    /// was lost.
+    /// Takes all bytes of a file of this length, keeps them if they are those of media, and returns their SHA-256.
     ///
     /// # Errors
     /// 400 if the body breaks off, 408 if it pauses for too long, 413 if it is longer than the file, and 503 or 507 if it cannot
     /// be kept.
-    pub async fn receive(&self, id: MediaId, total: u64, body: Body) -> Result<(), Problem> {
+    pub async fn receive(
+        &self,
+        media: Option<MediaId>,
+        total: u64,
+        body: Body,
+    ) -> Result<String, Problem> {
         let part_bytes = self.part_bytes();
         let mut arriving = self.arriving(body);
         let mut waiting = BytesMut::new();
+        let mut sha256 = Sha256::new();
         let mut offset = 0;
         while let Some(bytes) = arriving.next().await? {
             if offset + (waiting.len() + bytes.len()) as u64 > total {
                 return Err(too_large(total));
             }
+            sha256.update(&bytes);
             waiting.extend_from_slice(&bytes);
             while waiting.len() >= part_bytes {
                 let part = waiting.split_to(part_bytes).freeze();
-                self.keep(id, offset, part).await?;
+                self.keep(media, offset, part).await?;
                 offset += part_bytes as u64;
             }
         }
-        if waiting.is_empty() {
-            return Ok(());
+        if !waiting.is_empty() {
+            self.keep(media, offset, waiting.freeze()).await?;
         }
-        self.keep(id, offset, waiting.freeze()).await
+        Ok(hex::encode(sha256.finalize()))
     }
 
-    async fn keep(&self, id: MediaId, offset: u64, part: Bytes) -> Result<(), Problem> {
-        match self.media.store.put_part(id.0, offset, part).await {
-            Ok(()) | Err(Error::Exists) => Ok(()),
-            Err(error) => Err(of_store(&error)),
-        }
+    async fn keep(&self, media: Option<MediaId>, offset: u64, part: Bytes) -> Result<(), Problem> {
+        let Some(id) = media else { return Ok(()) };
+        let kept = self.media.store.put_part(id.0, offset, part).await;
+        kept.map_err(|error| of_store(&error))
     }
 
     pub(super) const fn part_bytes(&self) -> usize {

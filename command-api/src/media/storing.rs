@@ -12,7 +12,7 @@ use tidemark_platform::http::Problem;
 
 use super::inspection::{Size, Written, inspect};
 use super::problems::{of_store, overloaded, rejected};
-use super::{Media, periods};
+use super::{Media, periods, quota};
 use crate::admission::Share;
 
 /// Why nothing was stored.
@@ -39,35 +39,53 @@ impl Media {
     ) -> Result<CompleteUpload, Unstored> {
         let permit = self.inspections.acquire(share).await;
         let file = self.arrived(id).await.map_err(Unstored::Failed)?;
-        let sha256 = hash(&file);
         let size = Size::of(&self.settings);
+        let owner = owner.cloned();
+        let is_personal = owner.is_some();
+        // This takes a core for a while, and so none of the threads that serve others.
         let inspecting = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            inspect(&file, stated, size)
+            let uploaded_sha256 = (!is_personal).then(|| hash(&file));
+            let written = inspect(&file, stated, size);
+            let contents = written.map(|it| seal_all(id, it, owner.as_ref()));
+            (permit, uploaded_sha256, contents)
         });
         let time = Duration::from_millis(self.settings.inspection_ms);
-        let inspected = match tokio::time::timeout(time, inspecting).await {
-            Ok(Ok(inspected)) => {
-                inspected.map_err(|error| Unstored::Rejected(rejected(&error.to_string())))?
-            }
-            Ok(Err(panic)) => return Err(Unstored::Failed(Problem::internal(panic))),
-            // A picture has few enough pixels, so it is the machine that is too slow.
-            Err(_) => return Err(Unstored::Failed(overloaded())),
-        };
+        // Until all is kept, no other picture takes memory beside this one.
+        let (_permit, uploaded_sha256, contents) =
+            match tokio::time::timeout(time, inspecting).await {
+                Ok(Ok(inspected)) => inspected,
+                Ok(Err(panic)) => return Err(Unstored::Failed(Problem::internal(panic))),
+                // A picture has few enough pixels, so it is the machine that is too slow.
+                Err(_) => return Err(Unstored::Failed(overloaded())),
+            };
+        let contents = contents.map_err(|it| Unstored::Rejected(rejected(&it.to_string())))?;
         let mut variants = Vec::new();
-        for written in inspected {
-            let stored = self.keep(id, written, owner).await;
+        for content in contents.map_err(Unstored::Failed)? {
+            let stored = self.keep(id, content).await;
             variants.push(stored.map_err(Unstored::Failed)?);
         }
         Ok(CompleteUpload {
             media_id: id,
-            uploaded_sha256: match owner {
-                None => Some(text(sha256).map_err(Unstored::Failed)?),
-                Some(_) => None,
-            },
+            uploaded_sha256: uploaded_sha256
+                .map(text)
+                .transpose()
+                .map_err(Unstored::Failed)?,
             variants,
+            quota: quota(&self.settings),
             periods: periods(&self.settings),
         })
+    }
+
+    /// The command of an upload that is not open: it is accepted only where its key is that of one which was stored before.
+    #[must_use]
+    pub const fn stored_before(&self, id: MediaId) -> CompleteUpload {
+        CompleteUpload {
+            media_id: id,
+            uploaded_sha256: None,
+            variants: Vec::new(),
+            quota: quota(&self.settings),
+            periods: periods(&self.settings),
+        }
     }
 
     /// Removes what is not needed of an upload in this state: its parts once it is stored, and everything if it came to nothing.
@@ -103,23 +121,13 @@ impl Media {
         Ok(file)
     }
 
-    async fn keep(
-        &self,
-        id: MediaId,
-        written: Written,
-        owner: Option<&SubjectKey>,
-    ) -> Result<StoredVariant, Problem> {
-        let bytes = i64::try_from(written.bytes.len()).map_err(Problem::internal)?;
-        let content = match owner {
-            None => written.bytes,
-            Some(key) => {
-                let name = written.variant.sealed_as(id);
-                let sealed = key.seal_file(&name, &written.bytes);
-                sealed.map_err(Problem::internal)?
-            }
-        };
-        let sha256 = hash(&content);
-        let kept = self.store.put(id.0, &sha256, Bytes::from(content));
+    async fn keep(&self, id: MediaId, content: Content) -> Result<StoredVariant, Problem> {
+        let Content {
+            written,
+            bytes,
+            sha256,
+        } = content;
+        let kept = self.store.put(id.0, &sha256, Bytes::from(written.bytes));
         kept.await.map_err(|error| of_store(&error))?;
         Ok(StoredVariant {
             variant: written.variant,
@@ -130,6 +138,37 @@ impl Media {
             sha256: Stored::from(text(sha256)?),
         })
     }
+}
+
+/// A picture as it is kept.
+struct Content {
+    /// Its bytes are sealed if the picture is about somebody.
+    written: Written,
+    /// How many bytes it has, unless it is sealed.
+    bytes: i64,
+    /// Of the bytes as they are kept.
+    sha256: String,
+}
+
+fn seal_all(
+    id: MediaId,
+    written: Vec<Written>,
+    owner: Option<&SubjectKey>,
+) -> Result<Vec<Content>, Problem> {
+    let seal = |mut written: Written| {
+        let bytes = i64::try_from(written.bytes.len()).map_err(Problem::internal)?;
+        if let Some(key) = owner {
+            let name = written.variant.sealed_as(id);
+            let sealed = key.seal_file(&name, &written.bytes);
+            written.bytes = sealed.map_err(Problem::internal)?;
+        }
+        Ok(Content {
+            sha256: hash(&written.bytes),
+            bytes,
+            written,
+        })
+    };
+    written.into_iter().map(seal).collect()
 }
 
 fn hash(bytes: &[u8]) -> String {

@@ -72,6 +72,14 @@ impl MediaAccount {
             .values()
             .fold(self.stored, |sum, bytes| sum.saturating_add(*bytes))
     }
+
+    fn require_room(&self, bytes: i64, quota: Quota) -> Result<(), Error> {
+        let (used, max) = (self.used(), quota.bytes_max);
+        if used.saturating_add(bytes) > max {
+            return Err(Error::Full { used, max });
+        }
+        Ok(())
+    }
 }
 
 impl AggregateState for MediaAccount {
@@ -124,11 +132,7 @@ pub(super) fn reserve(
     if account.uploads.len() >= quota.uploads_max as usize {
         return Err(Error::TooManyUploads(quota.uploads_max).into());
     }
-    let used = account.used();
-    if used.saturating_add(bytes) > quota.bytes_max {
-        let max = quota.bytes_max;
-        return Err(Error::Full { used, max }.into());
-    }
+    account.require_room(bytes, quota)?;
     let event = Event::Reserved {
         media_account_id: id,
         user_id,
@@ -139,23 +143,33 @@ pub(super) fn reserve(
 }
 
 /// How [`reserve`] refuses.
-pub(super) fn refusals_of_quota() -> Vec<Refusal> {
+pub(super) fn refusals_of_reserving() -> Vec<Refusal> {
     refusals([Error::Full { used: 0, max: 0 }, Error::TooManyUploads(0)])
 }
 
-/// The write by which what is stored counts in place of the upload.
+/// The write by which what is stored counts in place of the upload, if the user may have that: it may have more bytes than
+/// were uploaded.
 pub(super) fn settle(
     view: &View<'_>,
     user_id: UserId,
     media_id: MediaId,
     bytes: i64,
+    quota: Quota,
 ) -> Result<Write, Stop> {
+    let account = view.get::<MediaAccount>(MediaAccountId::of(user_id).0)?;
+    let reserved = account.uploads.get(&media_id).copied().unwrap_or_default();
+    account.require_room(bytes.saturating_sub(reserved), quota)?;
     write(view, user_id, |media_account_id| Event::Settled {
         media_account_id,
         user_id,
         media_id,
         bytes,
     })
+}
+
+/// How [`settle`] refuses.
+pub(super) fn refusals_of_settling() -> Vec<Refusal> {
+    refusals([Error::Full { used: 0, max: 0 }])
 }
 
 /// The write by which an upload, or what is stored, counts no longer.

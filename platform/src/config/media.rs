@@ -44,6 +44,8 @@ pub struct Media {
     pub pixels_max: u32,
     #[garde(range(min = 1, max = 65_535))]
     pub side_max: u32,
+    #[garde(range(min = 1, max = 1_073_741_824))]
+    pub stored_bytes_max: usize,
     #[garde(custom(positive))]
     pub inspection_ms: u64,
     pub cached_s: u32,

@@ -46,7 +46,7 @@ fn sending(client: &Client, path: &str, offset: usize) -> RequestBuilder {
     request.header("upload-offset", offset)
 }
 
-async fn send(client: &Client, path: &str, offset: usize, bytes: &[u8]) -> Answer {
+pub(super) async fn send(client: &Client, path: &str, offset: usize, bytes: &[u8]) -> Answer {
     Answer::to(sending(client, path, offset).body(bytes.to_vec())).await
 }
 

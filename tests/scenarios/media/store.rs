@@ -68,5 +68,5 @@ async fn a_picture_that_a_busy_machine_could_not_look_at_in_time_may_be_sent_aga
         refused.problem(503, "media_inspection_overloaded");
         assert!(refused.headers.contains_key("retry-after"));
     }
-    assert_eq!(app.database.count_of("media.upload_ended").await, 0);
+    assert_eq!(app.database.count_of("media.upload_ended").await, 2);
 }

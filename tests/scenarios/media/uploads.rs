@@ -7,6 +7,7 @@ use futures::channel::mpsc;
 use image::ImageFormat;
 use reqwest::Method;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::{UPLOADS, noise, picture};
 use tidemark_tests::{App, Client, eventually};
@@ -114,7 +115,7 @@ async fn what_is_no_picture_is_refused_and_leaves_nothing() {
 }
 
 /// Begins to upload a file of noise, and breaks off once the store keeps a part of it.
-pub(super) async fn break_off(app: &App, client: &Client, file: &[u8]) {
+async fn break_off(app: &App, client: &Client, file: &[u8]) {
     let (mut sender, body) = mpsc::channel::<std::io::Result<Vec<u8>>>(1);
     let request = client.command(Method::POST, UPLOADS);
     let request = request.header("content-type", "image/png");
@@ -181,17 +182,62 @@ async fn an_upload_that_is_sent_again_acts_once() {
     assert_eq!(again.body["version"], first.body["version"]);
     let reader = market.seller.with_tidemark(again.tidemark());
     reader.get(&format!("/v1/media/{}", first.id())).await.ok();
-    let other = picture(64, 48, ImageFormat::Png);
-    seller
-        .upload("image/png", other)
-        .await
-        .problem(422, "idempotency_key_reused");
     let stored = app.database.count_of("media.stored").await;
     assert_eq!(stored, 1);
+    assert_only_stored_media_count(&app).await;
 }
 
+/// The key of a request stands for its bytes.
 #[tokio::test]
-async fn an_upload_that_breaks_off_goes_on_when_it_is_sent_again() {
+async fn another_file_under_the_key_of_an_upload_is_refused() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let seller = market.seller.with_key("the-key-of-one-upload");
+    let png = picture(40, 30, ImageFormat::Png);
+    // What follows the end of a picture is no part of it.
+    let file = [png.clone(), vec![0]].concat();
+    seller.upload("image/png", file.clone()).await.ok();
+    for other in [[png.clone(), vec![1]].concat(), png] {
+        let refused = seller.upload("image/png", other).await;
+        refused.problem(422, "idempotency_key_reused");
+    }
+    let of_another_type = seller.upload("application/octet-stream", file).await;
+    of_another_type.problem(422, "idempotency_key_reused");
+    assert_eq!(app.database.count_of("media.stored").await, 1);
+    assert_only_stored_media_count(&app).await;
+}
+
+/// As where its answer was lost.
+#[tokio::test]
+async fn an_upload_that_took_the_last_room_can_be_sent_again() {
+    let file = picture(640, 480, ImageFormat::Png);
+    let room = file.len() + 500_000;
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", &room.to_string())
+        .start()
+        .await;
+    let market = app.market().await;
+    let seller = market.seller.with_key("an-upload-for-the-last-room");
+    let large = [file.clone(), vec![0; 499_000]].concat();
+    let first = seller.upload("image/png", large.clone()).await.ok();
+    let full = market.seller.upload("image/png", vec![0; room - 1]).await;
+    full.problem(409, "media_quota_exceeded");
+    let again = seller.upload("image/png", large).await.ok();
+    assert_eq!(again.id(), first.id());
+    assert_eq!(again.header("idempotency-replayed"), "true");
+}
+
+/// Whatever has come to nothing counts no longer.
+async fn assert_only_stored_media_count(app: &App) {
+    let count = async |event_type| app.database.count_of(event_type).await;
+    let reserved = count("media_account.reserved").await;
+    let over = count("media_account.settled").await + count("media_account.released").await;
+    assert_eq!(reserved, over);
+}
+
+/// What is stored is the file that arrived as a whole, and nothing of the one before.
+#[tokio::test]
+async fn an_upload_that_breaks_off_can_be_sent_again() {
     let app = App::builder()
         .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
         .start()
@@ -201,10 +247,20 @@ async fn an_upload_that_breaks_off_goes_on_when_it_is_sent_again() {
     let file = noise(500, 500);
     assert!(file.len() > 150_000, "it has several parts");
     break_off(&app, &seller, &file).await;
-    let stored = seller.upload("image/png", file).await.ok();
+    let mut other = picture(500, 500, ImageFormat::Png);
+    // What follows the end of a picture is no part of it.
+    other.resize(file.len(), 0);
+    let stored = seller.upload("image/png", other.clone()).await.ok();
     assert_eq!(stored.status, 201);
-    let opened = app.database.count_of("media.upload_opened").await;
-    assert_eq!(opened, 1);
+    let sha256 = sqlx::query_scalar::<_, String>(
+        "select data ->> 'uploaded_sha256' from events where type = 'media.stored'",
+    );
+    let sha256 = sha256.fetch_one(&app.database.pool).await.unwrap();
+    assert_eq!(sha256, hex::encode(Sha256::digest(&other)));
+    eventually("the other upload to be over", || async {
+        (app.database.count_of("media.upload_ended").await == 1).then_some(())
+    })
+    .await;
 }
 
 /// Nobody could go on with it.

@@ -7,6 +7,7 @@ use super::*;
 const SIZE: Size = Size {
     pixels_max: 1_000_000,
     side_max: 2_000,
+    bytes_max: 1_000_000,
 };
 
 /// A picture that is red on its left half and blue on its right.
@@ -230,4 +231,35 @@ fn a_text_that_expands_is_not_read() {
     bytes.splice(33..33, inserted);
     let written = inspect(&bytes, Some(PictureType::Png), SIZE).unwrap();
     assert!(written.iter().all(|it| it.bytes.len() < 10_000));
+}
+
+/// A file of PNG in which a square of noise repeats itself, which only an encoder that looks far back notices.
+fn tiles() -> Vec<u8> {
+    let noise = |x: u32, y: u32| (x * 7919 + y * 104_729).wrapping_mul(2_654_435_761);
+    let tile = |x, y| {
+        let [red, green, blue, _] = noise(x % 64, y % 64).to_le_bytes();
+        Rgb([red, green, blue])
+    };
+    let picture = DynamicImage::from(RgbImage::from_fn(512, 512, tile));
+    let mut file = Vec::new();
+    let encoder =
+        PngEncoder::new_with_quality(&mut file, CompressionType::Best, FilterType::NoFilter);
+    picture.write_with_encoder(encoder).unwrap();
+    file
+}
+
+#[test]
+fn a_small_file_does_not_become_one_of_many_bytes() {
+    let file = tiles();
+    let bounded = |bytes_max| {
+        let size = Size { bytes_max, ..SIZE };
+        inspect(&file, Some(PictureType::Png), size)
+    };
+    let fast = bounded(usize::MAX).unwrap()[0].bytes.len();
+    assert!(fast > 4 * file.len(), "{fast} of {}", file.len());
+    let written = bounded(fast - 1).unwrap();
+    assert!(written[0].bytes.len() < fast / 2);
+    let refused = bounded(1_000).err().unwrap();
+    let expected = "the picture has more than 1000 bytes when it is written anew";
+    assert_eq!(refused.to_string(), expected);
 }

@@ -16,7 +16,7 @@ use tidemark_domain::media::media::{
 use tidemark_events::MediaId;
 use tidemark_events::media::media::EndReason;
 use tidemark_platform::auth::User;
-use tidemark_platform::http::tus::SpeaksTus;
+use tidemark_platform::http::tus::{SpeaksTus, UPLOAD_LENGTH, UPLOAD_METADATA};
 use tidemark_platform::http::{Json, Path, Problem, etag};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::openapi::responses;
@@ -65,7 +65,8 @@ impl IntoResponses for NotOpened {
 /// It is sent piece by piece to its `Location`, by tus 1.0. `Upload-Metadata` says what the file is for. What is not complete within
 /// `media.upload_s` seconds (a day) is removed. The file becomes the media with the id of the upload.
 ///
-/// An `Idempotency-Key` stands for the purpose, the type and the length of the file.
+/// An `Idempotency-Key` stands for `Upload-Length` and `Upload-Metadata`. Which file is sent then is no part of that: a client that
+/// goes on with an upload can have its bytes checked by `Upload-Checksum`.
 #[utoipa::path(
     post,
     path = "/v1/uploads",
@@ -102,7 +103,8 @@ async fn open(
         quota: media::quota(settings),
         periods: media::periods(settings),
     };
-    caller.describe_body(format!("{purpose:?} {picture_type:?} {bytes}"));
+    let sent = [UPLOAD_LENGTH, UPLOAD_METADATA].map(|name| headers.get(name));
+    caller.describe_body(format!("{sent:?}"));
     app.create(&caller, id, command, LOCATION).await
 }
 
@@ -262,7 +264,7 @@ async fn send(
         let kept = receiving.resume(media_id, progress, from, body, sent.checksum);
         match kept.await {
             Ok(offset) if offset == length => {
-                let stored = store(&app, &media, caller, file).await?;
+                let stored = store(&app, &media, &caller, file).await?;
                 Ok((offset, Some(stored)))
             }
             kept => {

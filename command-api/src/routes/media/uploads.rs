@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -72,7 +72,8 @@ impl IntoResponses for Refused {
 /// its type is refused, and what is kept is written anew in several sizes, without metadata. Only
 /// sellers may upload pictures of products, and only admins those of categories; an avatar is of its user, and is sealed. What nothing shows within a day is deleted.
 ///
-/// An `Idempotency-Key` stands for the purpose, the type and the length of the file.
+/// An upload that breaks off comes to nothing. It can be sent again, also under its `Idempotency-Key`; to go on with one, open
+/// it at `POST /v1/uploads`.
 #[utoipa::path(
     post,
     path = "/v1/media",
@@ -90,6 +91,7 @@ async fn upload(
     State(app): State<App>,
     mut caller: Caller,
     Query(parameters): Query<Parameters>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -107,39 +109,48 @@ async fn upload(
         quota: media::quota(&app.config.media),
         periods: media::periods(&app.config.media),
     };
-    caller.describe_body(format!("{purpose:?} {picture_type:?} {bytes}"));
-    let submission = app.submission(&caller, StatusCode::CREATED, id, open)?;
-    let opened = app.executor.execute(submission).await?;
-    let id = MediaId(opened.stream_id);
-    if opened.replayed {
-        let loaded = app.executor.load_stream(id.0).await?;
-        match loaded.state::<MediaState>() {
-            MediaState::Uploading(_) => {}
-            MediaState::Stored(_) => {
-                return app.answer_again(opened, loaded.version, LOCATION).await;
-            }
-            MediaState::None | MediaState::Over { .. } | MediaState::Removed => {
-                let over = tidemark_domain::media::media::Error::UploadOver;
-                return Err(Error::Refused(over.into()).into());
-            }
-        }
+    // The key belongs to the command that stores the file: what it stands for is known only when all bytes have arrived.
+    let key = caller.idempotency_key.take();
+    let has_key = key.is_some();
+    let media_type = headers.get(CONTENT_TYPE).cloned();
+    let keyed = move |caller: &Caller, sha256: String| {
+        let mut keyed = caller.clone();
+        keyed.idempotency_key.clone_from(&key);
+        keyed.describe_body(format!("{query:?} {media_type:?} {sha256}"));
+        keyed
+    };
+    let bytes = bytes.unsigned_abs();
+    let opening = app.submission(&caller, StatusCode::CREATED, id, open)?;
+    if let Err(error) = app.executor.execute(opening).await {
+        let (Error::Refused(_), true) = (&error, has_key) else {
+            return Err(error.into());
+        };
+        // It may have been stored before, by this request.
+        let sha256 = receiving.receive(None, bytes, body).await?;
+        let again = media.stored_before(MediaId(id));
+        let again = app.submission(&keyed(&caller, sha256), StatusCode::CREATED, id, again)?;
+        return match app.executor.execute(again).await {
+            Ok(stored) => Ok(created(&stored, LOCATION)),
+            Err(Error::Refused(_)) => Err(error.into()),
+            Err(other) => Err(other.into()),
+        };
     }
     let file = Arrived {
-        id,
+        id: MediaId(id),
         purpose,
         picture_type,
     };
     // It goes on by itself if the client is gone.
     let storing = async move {
-        let received = receiving.receive(id, bytes.unsigned_abs(), body).await;
-        if let Err(problem) = received {
-            // Without a key nobody can go on with it.
-            if caller.idempotency_key.is_none() {
-                end(&app, &media, &caller, id, EndReason::Aborted).await?;
-            }
-            return Err(problem);
+        let stored = match receiving.receive(Some(file.id), bytes, body).await {
+            Ok(sha256) => store(&app, &media, &keyed(&caller, sha256), file).await,
+            Err(problem) => Err(problem),
+        };
+        // Nobody can go on with it. If it was stored before under the key, the answer is about that.
+        if stored.as_ref().map(|it| it.stream_id).ok() != Some(id) {
+            end(&app, &media, &caller, file.id, EndReason::Aborted).await;
         }
-        store(&app, &media, caller, file).await
+        stored
     };
     let stored = tokio::spawn(storing.in_current_span()).await;
     Ok(created(&stored.map_err(Problem::internal)??, LOCATION))
@@ -157,14 +168,12 @@ pub(super) struct Arrived {
 pub(super) async fn store(
     app: &App,
     media: &Media,
-    mut caller: Caller,
+    caller: &Caller,
     file: Arrived,
 ) -> Result<Accepted, Problem> {
-    // The key belongs to the command that has opened the upload.
-    caller.idempotency_key = None;
     let id = file.id;
     let owner = if file.purpose.is_personal() {
-        Some(key_of(app, &caller).await?)
+        Some(key_of(app, caller).await?)
     } else {
         None
     };
@@ -172,7 +181,7 @@ pub(super) async fn store(
     let storing = media.store(id, file.picture_type, owner, caller.share());
     match storing.await {
         Ok(command) => {
-            let mut submission = app.submission(&caller, StatusCode::CREATED, id.0, command)?;
+            let mut submission = app.submission(caller, StatusCode::CREATED, id.0, command)?;
             // The key must still be there when it is put on record that something is sealed with it.
             submission.subject_keys = owner.map(SubjectKeyUse::of).into_iter().collect();
             let stored = app.executor.execute(submission).await;
@@ -180,28 +189,25 @@ pub(super) async fn store(
             Ok(stored?)
         }
         Err(Unstored::Rejected(problem)) => {
-            end(app, media, &caller, id, EndReason::Rejected).await?;
+            end(app, media, caller, id, EndReason::Rejected).await;
             Err(problem)
         }
         Err(Unstored::Failed(problem)) => Err(problem),
     }
 }
 
-/// Ends an upload that comes to nothing.
-async fn end(
-    app: &App,
-    media: &Media,
-    caller: &Caller,
-    id: MediaId,
-    reason: EndReason,
-) -> Result<(), Problem> {
+/// Ends an upload that comes to nothing, unless it is over. If that fails, it ends when its time is over.
+async fn end(app: &App, media: &Media, caller: &Caller, id: MediaId, reason: EndReason) {
     let command = EndUpload {
         media_id: id,
         reason,
     };
-    let ended = app.change(caller, id.0, command).await;
+    let mut caller = caller.clone();
+    caller.idempotency_key = None;
+    if let Err(problem) = app.change(&caller, id.0, command).await {
+        tracing::debug!(code = problem.code(), "an upload is not ended");
+    }
     clean_up(app, media, id).await;
-    ended.map(drop)
 }
 
 /// Removes what is not needed of an upload, which another request may have ended meanwhile.

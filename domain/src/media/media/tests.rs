@@ -92,10 +92,7 @@ fn open(bytes: i64) -> OpenUpload {
         purpose: Purpose::ProductPicture,
         picture_type: Some(PictureType::Jpeg),
         bytes,
-        quota: Quota {
-            bytes_max: 200_000,
-            uploads_max: 2,
-        },
+        quota: QUOTA,
         periods: PERIODS,
     }
 }
@@ -108,10 +105,15 @@ fn complete() -> CompleteUpload {
         media_id: MEDIA,
         uploaded_sha256: Some(stated(&"a5".repeat(32))),
         variants,
+        quota: QUOTA,
         periods: PERIODS,
     }
 }
 
+const QUOTA: Quota = Quota {
+    bytes_max: 200_000,
+    uploads_max: 2,
+};
 const OPENED: [&str; 2] = ["media.upload_opened", "media_account.reserved"];
 const STORED: [&str; 4] = [
     "media.upload_opened",
@@ -142,6 +144,19 @@ fn an_upload_takes_its_bytes_from_the_quota_of_its_owner() {
         .and(["media.deleted", "media_account.released"].map(own_sample))
         .when(another(200_000))
         .accepted();
+}
+
+/// A picture may have more bytes as it is written anew than the file had.
+#[test]
+fn what_is_stored_has_no_more_bytes_than_its_owner_may_have() {
+    let complete = |bytes_max| CompleteUpload {
+        quota: Quota { bytes_max, ..QUOTA },
+        ..complete()
+    };
+    seller(OPENED).when(complete(120_000)).accepted();
+    seller(OPENED)
+        .when(complete(119_999))
+        .refused("media_quota_exceeded");
 }
 
 #[test]

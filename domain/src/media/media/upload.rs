@@ -37,7 +37,7 @@ impl Command for OpenUpload {
 
     fn refusals() -> Vec<Refusal> {
         let roles = [Role::Seller, Role::Admin].map(access::role_refusals);
-        let quota = media_account::refusals_of_quota();
+        let quota = media_account::refusals_of_reserving();
         [roles.concat(), quota].concat()
     }
 
@@ -99,6 +99,8 @@ pub struct CompleteUpload {
     pub uploaded_sha256: Option<Sha256>,
     /// What was stored.
     pub variants: Vec<StoredVariant>,
+    /// How much the user may have.
+    pub quota: Quota,
     /// How long the media are kept if nothing shows them.
     pub periods: Periods,
 }
@@ -109,7 +111,8 @@ impl Command for CompleteUpload {
     }
 
     fn refusals() -> Vec<Refusal> {
-        [own_refusals(), refusals([Error::UploadOver])].concat()
+        let quota = media_account::refusals_of_settling();
+        [own_refusals(), refusals([Error::UploadOver]), quota].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -118,10 +121,10 @@ impl Command for CompleteUpload {
             return Err(Error::UploadOver.into());
         };
         let bytes = bytes_of(&self.variants);
-        let settled = media_account::settle(view, owner_id, self.media_id, bytes)?;
         if view.now() >= *upload.expires_at {
             return Err(Error::UploadOver.into());
         }
+        let settled = media_account::settle(view, owner_id, self.media_id, bytes, self.quota)?;
         let stored = Event::MediaStored {
             media_id: self.media_id,
             owner_id,
