@@ -1,29 +1,27 @@
 //! Keeps one shard of a read model: writes its rows and checkpoint in Postgres, and then offers what
 //! changed to the Redis writer.
 
-use std::collections::{HashMap, HashSet};
+mod writing;
+
+use std::collections::HashSet;
 use std::slice;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use fail::fail_point;
-use metrics::counter;
 use tidemark_event_store::Log;
 use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::storage::{
-    Parked, ParkedKind, ParkedRow, RowBatch, Storage, StorageError, StoredRow,
-};
+use tidemark_read_models::storage::Storage;
 use uuid::Uuid;
 
 use super::fold;
 use super::fold::{Blocked, Wanted};
-use super::joint_writer::{Folding, JointWriter, WriteAlone};
+use super::joint_writer::JointWriter;
 use super::parking::Parking;
 use super::redis_writer::RedisWriterHandle;
-use super::rows::{Changed, RowError, Rows, read_row};
+use super::rows::{RowError, Rows, read_row};
 use super::skips::Skips;
 use crate::following::failure::{EventError, SubscriberError};
 use crate::following::page::Page;
@@ -189,133 +187,6 @@ impl<M: ReadModel> Worker<M> {
         self.rows.unwritten() + self.parking.unwritten() < self.limits.unwritten_rows
             && self.rows.unwritten_bytes() < self.limits.unwritten_bytes
             && self.unwritten_since.is_none_or(is_recent)
-    }
-
-    /// Writes the changed rows together with the checkpoint `to`. Rows that Postgres refuses are parked. What is written when
-    /// the shard `is_level` with the log is written together with what other shards of this process write, if these wait for
-    /// what it was `folding`.
-    async fn write(
-        &mut self,
-        to: LogPoint,
-        is_level: bool,
-        folding: Option<Folding>,
-    ) -> Result<(), SubscriberError> {
-        if to == self.checkpoint {
-            return Ok(());
-        }
-        let mut changed_by = HashMap::new();
-        let mut rows = Vec::new();
-        for Changed { id, positions, row } in self.rows.take_unwritten() {
-            match row {
-                Ok(row) => {
-                    rows.push(row);
-                    changed_by.insert(id, positions);
-                }
-                Err(error) => self.park(id, &positions, &error),
-            }
-        }
-        let mut batch = Arc::new(RowBatch {
-            from: self.checkpoint,
-            to,
-            rows,
-            parked: self.parking.take_unwritten(),
-        });
-        let timeline = match self.store(&batch, is_level, folding).await {
-            Err(error) if error.is_of_a_row() => {
-                let refused = self.storage.refused(Arc::clone(&batch)).await?;
-                let remaining = Arc::make_mut(&mut batch);
-                self.parking.put_back(std::mem::take(&mut remaining.parked));
-                for (id, reason) in refused {
-                    remaining.rows.retain(|row| row.id != id);
-                    let positions = changed_by.remove(&id).unwrap_or_default();
-                    self.park(id, &positions, &reason);
-                }
-                remaining.parked = self.parking.take_unwritten();
-                self.storage.write(Arc::clone(&batch)).await?
-            }
-            written => written?,
-        };
-        fail_point!("projector_committed");
-        self.checkpoint = to;
-        self.unwritten_since = None;
-        for ParkedRow {
-            id,
-            position,
-            reason,
-            ..
-        } in &batch.parked.rows
-        {
-            counter!("tidemark_projection_parked_total", "read_model" => M::NAME).increment(1);
-            tracing::error!(read_model = M::NAME, row = %id, position, reason, "a row is parked");
-        }
-        self.offer(batch, timeline);
-        self.rows
-            .evict(self.limits.cached_rows, self.limits.cached_bytes);
-        Ok(())
-    }
-
-    /// Stores a batch, together with those of other shards if it can delay none of them. Returns the timeline of the log.
-    async fn store(
-        &mut self,
-        batch: &Arc<RowBatch>,
-        is_level: bool,
-        folding: Option<Folding>,
-    ) -> Result<i32, StorageError> {
-        let is_small =
-            batch.parked == Parked::default() && batch.rows.len() <= self.limits.together_rows;
-        let mut may_delay_others = folding.is_none();
-        if let Some(folding) = folding.filter(|_| is_small) {
-            let storage = self.storage.clone();
-            let together = self.joint_writer.write(folding, storage, Arc::clone(batch));
-            match together.await {
-                Ok(timeline) => return Ok(timeline),
-                Err(WriteAlone { is_at_fault }) => may_delay_others = is_at_fault,
-            }
-        }
-        let began = Instant::now();
-        let stored = self.storage.write(Arc::clone(batch)).await;
-        let is_slow = began.elapsed() > self.limits.together_time;
-        // Large batches, such as of a generation that is built, take long by nature, and are written alone in any case.
-        if is_level && (stored.is_err() || (may_delay_others && is_slow)) {
-            tracing::warn!(
-                read_model = M::NAME,
-                shard = self.storage.shard().number,
-                "is written alone for a while"
-            );
-            self.alone_until = Some(began + self.limits.alone_time);
-        }
-        stored
-    }
-
-    /// Parks a row that cannot be written as the events at these positions changed it.
-    fn park(&mut self, id: Uuid, positions: &[i64], reason: &str) {
-        self.rows.forget(id);
-        for position in positions {
-            self.parking.park(ParkedRow {
-                id,
-                kind: ParkedKind::Row,
-                position: *position,
-                reason: reason.to_owned(),
-            });
-        }
-    }
-
-    /// Offers a batch that was written on this timeline to the Redis writer. Documents that are parked are taken out of Redis, so that
-    /// their readers ask Postgres.
-    pub(super) fn offer(&self, mut batch: Arc<RowBatch>, timeline: i32) {
-        let Some(redis_writer) = &self.redis_writer else {
-            return;
-        };
-        if !batch.parked.rows.is_empty() {
-            let RowBatch { rows, parked, .. } = Arc::make_mut(&mut batch);
-            rows.extend(
-                parked
-                    .rows
-                    .iter()
-                    .map(|row| StoredRow::removed(row.id, row.position)),
-            );
-        }
-        redis_writer.offer(batch, timeline);
     }
 }
 

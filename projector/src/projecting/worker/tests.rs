@@ -7,6 +7,7 @@ mod skipped;
 mod together;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::PgPool;
 use tidemark_events::samples::CATEGORY;
