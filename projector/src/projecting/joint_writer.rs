@@ -43,7 +43,7 @@ struct Waiting {
 /// A batch was not written together with others, and must be written alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WriteAlone {
-    /// Whether that is the fault of this batch, and not of another, or of none.
+    /// Whether that is the fault of this batch, or of another of the same read model, and not of others, or of none.
     pub(super) is_at_fault: bool,
 }
 
@@ -133,8 +133,8 @@ async fn write_for_ever(
     }
 }
 
-/// Writes the batches, and tells those who wait for it. A batch of which a statement fails, or takes longer than
-/// `statement_timeout`, is left out. How long all of them take together says nothing about any of them: if the machine is
+/// Writes the batches, and tells those who wait for it. The batches of a read model of which a statement fails, or takes longer
+/// than `statement_timeout`, are left out. How long all of them take together says nothing about any of them: if the machine is
 /// slow, they would take longer apart.
 async fn write(mut waiting: Vec<Waiting>, statement_timeout: Duration) {
     for _ in 0..ATTEMPTS_MAX {
@@ -150,10 +150,14 @@ async fn write(mut waiting: Vec<Waiting>, statement_timeout: Duration) {
             }
             Err(NotWritten { at_fault, error }) => {
                 counter!("tidemark_projection_write_failures_total").increment(1);
-                tracing::warn!(shards = waiting.len(), at_fault, %error, "shards cannot be written together");
-                let Some(at_fault) = at_fault else { break };
-                let at_fault = waiting.swap_remove(at_fault);
-                tell([at_fault], Err(WriteAlone { is_at_fault: true }));
+                tracing::warn!(shards = waiting.len(), ?at_fault, %error, "shards cannot be written together");
+                if at_fault.is_empty() {
+                    break;
+                }
+                for index in at_fault.into_iter().rev() {
+                    let at_fault = waiting.swap_remove(index);
+                    tell([at_fault], Err(WriteAlone { is_at_fault: true }));
+                }
             }
         }
     }

@@ -145,14 +145,15 @@ impl Storage {
     ) -> Result<Vec<(Uuid, String)>, StorageError> {
         let mut transaction = connection.begin().await?;
         let mut refused = Vec::new();
-        let mut unknown = vec![rows];
+        let rows: Vec<_> = self.of_generation(rows).collect();
+        let mut unknown = vec![rows.as_slice()];
         while let Some(rows) = unknown.pop() {
             let mut attempt = Connection::begin(&mut *transaction).await?;
             match self.write_rows(&mut attempt, rows).await {
                 Ok(()) => attempt.commit().await?,
                 Err(error) if error.is_of_a_row() => {
                     attempt.rollback().await?;
-                    if let [row] = rows {
+                    if let [(_, row)] = rows {
                         refused.push((row.id, error.to_string()));
                     } else {
                         let (first, second) = rows.split_at(rows.len() / 2);

@@ -50,8 +50,11 @@ impl Sql {
               where before is null or before < $7
               order by position, id"
         );
-        let remove =
-            format!("delete from {read_model}_rows where generation = $1 and id = any ($2)");
+        let remove = format!(
+            "delete from {read_model}_rows r
+              using unnest($1::integer[], $2::uuid[]) as removed (generation, id)
+              where r.generation = removed.generation and r.id = removed.id"
+        );
         Self {
             rows: rows.into(),
             changed: changed.into(),
@@ -62,8 +65,8 @@ impl Sql {
         }
     }
 
-    /// Writes rows with these columns, which are the same ones for all rows of a read model. Its parameters are the
-    /// generation, and then the values of all rows in arrays: ids, documents, positions, and each of the columns.
+    /// Writes rows with these columns, which are the same ones for all rows of a read model. Its parameters are the values of
+    /// all rows in arrays: generations, ids, documents, positions, and each of the columns.
     pub(super) fn upsert(&self, columns: &[Column]) -> Arc<str> {
         let made = || self.make_upsert(columns).into();
         Arc::clone(self.upsert.get_or_init(made))
@@ -80,8 +83,8 @@ impl Sql {
         let changed = format!(
             "with changed as (
                  select *
-                   from unnest($2::uuid[], $3::text[], $4::bigint[]{arrays})
-                     as changed (id, {})
+                   from unnest($1::integer[], $2::uuid[], $3::text[], $4::bigint[]{arrays})
+                     as changed (generation, id, {})
              )",
             names.join(", "),
         );
@@ -99,17 +102,22 @@ impl Sql {
                  update {table} r
                     set {}
                    from changed
-                  where r.generation = $1
+                  where r.generation = changed.generation
                     and r.id = changed.id
                     and ({before}) is not distinct from ({after})
-                 returning r.id
+                 returning r.generation, r.id
              )",
             assignments.collect::<Vec<_>>().join(", ")
         );
         let made = format!("{}({})", search.function, search.of.join(", "));
         names.push("search");
         values.push(&made);
-        let others = "where not exists (select from updated where updated.id = changed.id)";
+        let others = "where not exists (
+                select
+                  from updated
+                 where updated.generation = changed.generation
+                   and updated.id = changed.id
+             )";
         format!(
             "{changed}, {updated} {}",
             insert(&table, &names, &values, others)
@@ -121,7 +129,7 @@ fn insert(table: &str, names: &[&str], values: &[&str], which: &str) -> String {
     let assignments = names.iter().map(|name| format!("{name} = excluded.{name}"));
     format!(
         "insert into {table} (generation, id, {})
-         select $1, id, {}
+         select generation, id, {}
            from changed
           {which}
          on conflict (generation, id) do update

@@ -19,11 +19,14 @@ const STATEMENT_ROWS_MAX: usize = 1_000;
 /// A batch, and the storage of its shard.
 pub type ShardBatch = (Storage, Arc<RowBatch>);
 
+/// A row, and the number of its generation.
+type GenerationRow<'a> = (i32, &'a StoredRow);
+
 /// Why batches were not written.
 #[derive(Debug)]
 pub struct NotWritten {
-    /// The index of the batch that is at fault, if one is.
-    pub at_fault: Option<usize>,
+    /// The indexes of those batches of which one is at fault, if one is.
+    pub at_fault: Vec<usize>,
     /// What is wrong.
     pub error: StorageError,
 }
@@ -31,7 +34,7 @@ pub struct NotWritten {
 impl<E: Into<StorageError>> From<E> for NotWritten {
     fn from(error: E) -> Self {
         Self {
-            at_fault: None,
+            at_fault: Vec::new(),
             error: error.into(),
         }
     }
@@ -81,16 +84,50 @@ async fn write_in_transaction(
     let begin = begin(batches, statement_timeout);
     let mut transaction = connection.begin_with(AssertSqlSafe(begin)).await?;
     let timeline = advance_checkpoints(&mut transaction, batches).await?;
-    for (index, (storage, batch)) in batches.iter().enumerate() {
-        let written = storage.write_batch(&mut transaction, batch).await;
+    for group in by_read_model(batches) {
+        let written = write_group(&mut transaction, batches, &group).await;
         written.map_err(|error| NotWritten {
-            at_fault: Some(index),
+            at_fault: group,
             error,
         })?;
     }
     fail_point!("projector_in_transaction");
     transaction.commit().await?;
     Ok(timeline)
+}
+
+/// The indexes of the batches of each read model, whose rows are in one table.
+fn by_read_model(batches: &[ShardBatch]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (index, (storage, _)) in batches.iter().enumerate() {
+        let mut found = groups.iter_mut();
+        match found.find(|group| batches[group[0]].0.read_model == storage.read_model) {
+            Some(group) => group.push(index),
+            None => groups.push(vec![index]),
+        }
+    }
+    groups
+}
+
+/// Writes the batches with these indexes, which are of one read model: the rows of all its shards and generations by the same
+/// statements.
+async fn write_group(
+    transaction: &mut Transaction<'_, Postgres>,
+    batches: &[ShardBatch],
+    group: &[usize],
+) -> Result<(), StorageError> {
+    let batches = || group.iter().map(|index| &batches[*index]);
+    let Some((storage, _)) = batches().next() else {
+        return Ok(());
+    };
+    let rows = batches().flat_map(|(storage, batch)| storage.of_generation(&batch.rows));
+    for rows in rows.collect::<Vec<_>>().chunks(STATEMENT_ROWS_MAX) {
+        storage.write_rows(transaction, rows).await?;
+    }
+    for (storage, batch) in batches() {
+        storage.park(transaction, &batch.parked).await?;
+    }
+    Ok(())
 }
 
 /// How the transaction begins. A crash of Postgres may lose the last commits, because it does not wait until they are on
@@ -209,7 +246,7 @@ async fn advance_checkpoints(
     let at_fault = batches.iter().position(is_fenced);
     let (storage, batch) = &batches[at_fault.unwrap_or_default()];
     Err(NotWritten {
-        at_fault,
+        at_fault: at_fault.into_iter().collect(),
         error: storage.fenced(batch.from),
     })
 }
@@ -224,38 +261,41 @@ impl Storage {
         written.map_err(|it| it.error)
     }
 
-    async fn write_batch(
+    /// These rows, as they are of the generation of this storage.
+    pub(super) fn of_generation<'a>(
         &self,
-        transaction: &mut Transaction<'_, Postgres>,
-        batch: &RowBatch,
-    ) -> Result<(), StorageError> {
-        for rows in batch.rows.chunks(STATEMENT_ROWS_MAX) {
-            self.write_rows(transaction, rows).await?;
-        }
-        Ok(self.park(transaction, &batch.parked).await?)
+        rows: &'a [StoredRow],
+    ) -> impl Iterator<Item = GenerationRow<'a>> {
+        let generation = self.generation.number;
+        rows.iter().map(move |row| (generation, row))
     }
 
+    /// Writes rows of generations of this read model.
     pub(super) async fn write_rows(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
-        rows: &[StoredRow],
+        rows: &[GenerationRow<'_>],
     ) -> Result<(), StorageError> {
         let (present, removed): (Vec<_>, Vec<_>) =
-            rows.iter().partition(|row| row.document.is_some());
-        let ids = |rows: &[&StoredRow]| rows.iter().map(|row| row.id).collect::<Vec<_>>();
+            rows.iter().partition(|(_, row)| row.document.is_some());
+        let generations = |rows: &[GenerationRow<'_>]| -> Vec<_> {
+            rows.iter().map(|(generation, _)| *generation).collect()
+        };
+        let ids =
+            |rows: &[GenerationRow<'_>]| -> Vec<_> { rows.iter().map(|(_, row)| row.id).collect() };
         if !removed.is_empty() {
             sqlx::query(AssertSqlSafe(Arc::clone(&self.sql.remove)))
-                .bind(self.generation.number)
+                .bind(generations(&removed))
                 .bind(ids(&removed))
                 .execute(&mut **transaction)
                 .await?;
         }
-        if !present.is_empty() {
-            let documents = present.iter().map(|row| row.document.as_deref());
-            let positions = present.iter().map(|row| row.position);
-            let columns = &present[0].columns;
+        if let Some((_, first)) = present.first() {
+            let documents = present.iter().map(|(_, row)| row.document.as_deref());
+            let positions = present.iter().map(|(_, row)| row.position);
+            let columns = &first.columns;
             let upsert = sqlx::query(AssertSqlSafe(self.sql.upsert(columns)))
-                .bind(self.generation.number)
+                .bind(generations(&present))
                 .bind(ids(&present))
                 .bind(documents.collect::<Vec<_>>())
                 .bind(positions.collect::<Vec<_>>());
@@ -269,18 +309,18 @@ impl Storage {
 type Statement<'q> = Query<'q, Postgres, PgArguments>;
 
 /// Binds the values of a column: those of the rows' columns at this index.
-fn bind<'q>(statement: Statement<'q>, rows: &[&StoredRow], at: usize) -> Statement<'q> {
+fn bind<'q>(statement: Statement<'q>, rows: &[GenerationRow<'_>], at: usize) -> Statement<'q> {
     /// The values that are of the kind that a function takes.
     fn values<T>(
-        rows: &[&StoredRow],
+        rows: &[GenerationRow<'_>],
         at: usize,
         of_kind: fn(&Value) -> Option<T>,
     ) -> Vec<Option<T>> {
         rows.iter()
-            .map(|row| of_kind(&row.columns.get(at)?.value))
+            .map(|(_, row)| of_kind(&row.columns.get(at)?.value))
             .collect()
     }
-    match rows[0].columns[at].value {
+    match rows[0].1.columns[at].value {
         Value::Integer(_) => statement.bind(values(rows, at, |it| {
             if let Value::Integer(it) = it {
                 *it

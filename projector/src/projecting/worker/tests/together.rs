@@ -137,12 +137,10 @@ async fn a_shard_that_takes_long_is_not_waited_for() {
     assert_eq!(database.checkpoints("tally").await, [1, 1, 1]);
 }
 
-/// As on a machine that is busy with something else: to write apart what takes long together would take longer.
 #[tokio::test]
-async fn shards_are_written_together_although_that_takes_long_if_none_of_them_does() {
-    let database = Database::new("together_slow").await;
-    let settings = [("TIDEMARK_PROJECTION__TOGETHER_MS", "1000")];
-    let joint_writer = JointWriter::spawn(&database.config(&settings).projection);
+async fn the_rows_of_all_shards_of_a_read_model_are_written_by_one_statement() {
+    let database = Database::new("together_table").await;
+    let joint_writer = patient_writer(&database);
     let mut workers = three_workers_with(&database, &joint_writer).await;
     // Each shard has one of these categories, whose row it has in memory when it is changed again.
     let activated = (1_i64..=6).map(|position| {
@@ -153,18 +151,75 @@ async fn shards_are_written_together_although_that_takes_long_if_none_of_them_do
     for worker in &mut workers {
         worker.apply(at(0), &page(&events[..3])).await.unwrap();
     }
-    let slow = "create function wait() returns trigger language plpgsql
-                    as 'begin perform pg_sleep(0.4); return null; end';
-                create trigger wait after insert on tally_rows
-                    for each statement execute function wait()";
-    sqlx::raw_sql(slow).execute(&database.owner).await.unwrap();
+    slow_down(&database, "tally", 0.4).await;
     let from = events[2].point();
     let began = Instant::now();
     for applied in apply_all(&mut workers, from, &page(&events[3..])).await {
         applied.unwrap();
     }
+    assert!(began.elapsed() < Duration::from_millis(800));
+    let rows: i64 = sqlx::query_scalar("select count(*) from tally_rows where position > 3")
+        .fetch_one(&database.owner)
+        .await
+        .unwrap();
+    assert_eq!(rows, 3);
+}
+
+/// As on a machine that is busy with something else: to write apart what takes long together would take longer.
+#[tokio::test]
+async fn read_models_are_written_together_although_that_takes_long_if_none_of_them_does() {
+    let database = Database::new("together_slow").await;
+    let joint_writer = patient_writer(&database);
+    let mut tally = worker_of_process::<Tally>(&database, Shard::ONLY, "this", &joint_writer);
+    let mut category = worker_of_process::<Category>(&database, Shard::ONLY, "this", &joint_writer);
+    tally.start().await.unwrap();
+    category.start().await.unwrap();
+    let activated = [2, 3].map(|position| activated(position, CATEGORY));
+    let events = [vec![category_created()], activated.to_vec()].concat();
+    let events = database.append_shared(events).await;
+    // Both have the row in memory when it is changed again.
+    tally.apply(at(0), &page(&events[..2])).await.unwrap();
+    category.apply(at(0), &page(&events[..2])).await.unwrap();
+    for read_model in ["tally", "category"] {
+        slow_down(&database, read_model, 0.6).await;
+    }
+    let (from, changed) = (events[1].point(), page(&events[2..]));
+    let began = Instant::now();
+    let (of_tally, of_category) =
+        tokio::join!(tally.apply(from, &changed), category.apply(from, &changed));
+    of_tally.unwrap();
+    of_category.unwrap();
     assert!(began.elapsed() > Duration::from_secs(1));
-    assert_eq!(transactions(&database).await, 1);
+    let transactions = "select count(distinct xmin::text) from checkpoints where read_model in ('tally', 'category')";
+    let transactions = sqlx::query_scalar::<_, i64>(transactions);
+    let transactions = transactions.fetch_one(&database.owner).await.unwrap();
+    assert_eq!(transactions, 1);
+}
+
+/// A writer whose statements may take a second.
+fn patient_writer(database: &Database) -> JointWriter {
+    let settings = [("TIDEMARK_PROJECTION__TOGETHER_MS", "1000")];
+    JointWriter::spawn(&database.config(&settings).projection)
+}
+
+/// Has each statement that writes rows of a read model take so many seconds longer.
+async fn slow_down(database: &Database, read_model: &str, seconds: f64) {
+    let slow = format!(
+        "create function wait_for_{read_model}() returns trigger language plpgsql
+             as 'begin perform pg_sleep({seconds}); return null; end';
+         create trigger wait after insert on {read_model}_rows
+             for each statement execute function wait_for_{read_model}()"
+    );
+    let slow = sqlx::raw_sql(sqlx::AssertSqlSafe(slow));
+    slow.execute(&database.owner).await.unwrap();
+}
+
+fn category_created() -> Recorded {
+    let created = samples::all()
+        .into_iter()
+        .map(|event| samples::recorded(1, &event))
+        .find(|event| event.event_type == "category.created");
+    created.unwrap()
 }
 
 #[tokio::test]
@@ -201,15 +256,8 @@ async fn a_read_model_whose_table_is_locked_delays_no_other_and_is_then_written_
     let mut free = three_workers_with(&database, &joint_writer).await;
     let mut locked = worker_of_process::<Category>(&database, Shard::ONLY, "this", &joint_writer);
     locked.start().await.unwrap();
-    let created = samples::all()
-        .into_iter()
-        .map(|event| samples::recorded(1, &event))
-        .find(|event| event.event_type == "category.created");
-    let events = page(
-        &database
-            .append_shared(vec![created.unwrap(), recorded(2)])
-            .await,
-    );
+    let events = database.append_shared(vec![category_created(), recorded(2)]);
+    let events = page(&events.await);
 
     // Its rows can be read, but not written.
     let mut lock = database.owner.begin().await.unwrap();
