@@ -17,9 +17,12 @@ mod submission;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tidemark_domain::identity::check_session;
+use tidemark_domain::identity::session::Session;
 use tidemark_domain::operations::log_position::LogPosition;
 use tidemark_domain::{Claim, LoadedStream};
 use tidemark_event_store::TimedPool;
+use tidemark_events::{Actor, SessionId, UserId};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ops::ReadinessFlag;
@@ -53,6 +56,7 @@ pub struct Executor {
     queue: mpsc::UnboundedSender<QueuedCommand>,
     registered: ReadinessFlag,
     command_deadline: Duration,
+    clock: Clock,
 }
 
 impl Executor {
@@ -85,6 +89,7 @@ impl Executor {
             queue: sender,
             registered: ReadinessFlag::default(),
             command_deadline: Duration::from_millis(settings.command_deadline_ms),
+            clock: clock.clone(),
         };
         let registered = executor.registered.clone();
         let task = tokio::spawn(async move {
@@ -108,6 +113,29 @@ impl Executor {
     /// # Errors
     /// The refusal of the command, or why it could not be decided or appended.
     pub async fn execute(&self, submission: Submission) -> Answer {
+        let caller = (submission.metadata.actor.clone(), submission.session);
+        let accepted = self.answer(submission).await?;
+        // What was answered before may hold a secret, and no decision has looked at the session now.
+        if accepted.replayed
+            && let (Actor::User(id), Some(session)) = caller
+            && accepted.stream_id != session.0
+        {
+            self.check_session(id, session).await?;
+        }
+        Ok(accepted)
+    }
+
+    /// Refuses a user who is not logged in any more.
+    ///
+    /// # Errors
+    /// If that is so, or the log cannot be read.
+    pub async fn check_session(&self, id: UserId, session: SessionId) -> Result<(), Error> {
+        let loaded = self.load_stream(session.0).await?;
+        let checked = check_session(loaded.state::<Session>(), id, self.clock.now());
+        checked.map_err(Error::Refused)
+    }
+
+    async fn answer(&self, submission: Submission) -> Answer {
         let known = submission.idempotency.as_ref();
         if let Some(answer) = known.and_then(|sent| self.records.answer(sent)) {
             return answer;
@@ -120,7 +148,10 @@ impl Executor {
                 Turn::First(first) => key = Some(first),
                 Turn::Later(earlier) => {
                     if let Some(answer) = earlier.answer().await {
-                        return answer;
+                        return answer.map(|accepted| Accepted {
+                            replayed: true,
+                            ..accepted
+                        });
                     }
                 }
             }

@@ -18,8 +18,8 @@ use tidemark_platform::http::Problem;
 use tidemark_platform::media_store::MediaStore;
 
 pub(crate) use self::problems::{
-    invalid_header, length_required, not_kept, problems, problems_of_resumed, too_large,
-    unavailable, unsupported_type, unsupported_type_of_bytes, wrong_offset,
+    empty, invalid_header, length_required, not_encoded, not_kept, problems, problems_of_resumed,
+    too_large, unavailable, unsupported_type, unsupported_type_of_bytes, wrong_offset,
 };
 pub use self::receiving::Receiving;
 pub use self::resuming::{Checksum, Progress};

@@ -5,3 +5,5 @@ pub(crate) mod access;
 pub mod credential;
 pub mod session;
 pub mod user;
+
+pub use self::access::check_session;

@@ -1,19 +1,22 @@
 //! Looks at pictures that somebody has uploaded, and writes them anew in all sizes. What is not decoded is refused, and nothing of
 //! a file is kept but its pixels: no metadata, such as the place where a photo was taken, and nothing that comes after the end.
 
+mod bounds;
 #[cfg(test)]
 mod tests;
 
-use std::io;
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 use std::panic::catch_unwind;
+use std::time::Instant;
 
 use fast_image_resize::{ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use tidemark_events::media::media::{PictureType, Variant};
 use tidemark_platform::config;
+
+use self::bounds::{Bounded, Timed};
 
 /// The quality of JPEG: fine enough that the eye does not see it on photos, at an eighth of the bytes.
 const JPEG_QUALITY: u8 = 85;
@@ -36,6 +39,9 @@ pub(super) enum Error {
         height: u32,
         max: String,
     },
+    /// It takes too long.
+    #[error("the picture takes too long")]
+    TooSlow,
     /// It would have too many bytes as it is written anew.
     #[error("the picture has more than {0} bytes when it is written anew")]
     TooManyBytes(usize),
@@ -46,6 +52,11 @@ pub(super) enum Error {
 
 impl From<ImageError> for Error {
     fn from(error: ImageError) -> Self {
+        if let ImageError::IoError(error) = &error
+            && error.kind() == ErrorKind::TimedOut
+        {
+            return Self::TooSlow;
+        }
         tracing::debug!(%error, "a picture cannot be decoded");
         Self::Broken
     }
@@ -99,17 +110,18 @@ impl Size {
     }
 }
 
-/// Looks at a file, and writes it in all sizes, the full one first. What is said to have a type must have it. A decoder that
-/// panics is one that does not take the file.
+/// Looks at a file, and writes it in all sizes, the full one first, or gives up at the time `until`. What is said to have a type
+/// must have it. A decoder that panics is one that does not take the file.
 pub(super) fn inspect(
     file: &[u8],
     stated: Option<PictureType>,
     size: Size,
+    until: Instant,
 ) -> Result<Vec<Written>, Error> {
     let inspecting = catch_unwind(|| {
         let picture_type = detect(file, stated)?;
-        let picture = decode(file, picture_type, size)?;
-        write_all(&picture, picture_type, size)
+        let picture = decode(file, picture_type, size, until)?;
+        write_all(&picture, picture_type, size, until)
     });
     inspecting.unwrap_or(Err(Error::Broken))
 }
@@ -127,11 +139,16 @@ fn detect(file: &[u8], stated: Option<PictureType>) -> Result<PictureType, Error
     }
 }
 
-fn decode(file: &[u8], picture_type: PictureType, size: Size) -> Result<DynamicImage, Error> {
+fn decode(
+    file: &[u8],
+    picture_type: PictureType,
+    size: Size,
+    until: Instant,
+) -> Result<DynamicImage, Error> {
     let format = format(picture_type);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(size.decoded_bytes_max());
-    let mut reader = ImageReader::with_format(Cursor::new(file), format);
+    let mut reader = ImageReader::with_format(Timed::new(Cursor::new(file), until), format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
     // The header says how large the picture is, before anything is decoded.
@@ -163,6 +180,7 @@ fn write_all(
     picture: &DynamicImage,
     uploaded: PictureType,
     size: Size,
+    until: Instant,
 ) -> Result<Vec<Written>, Error> {
     let small_type = if picture.color().has_alpha() {
         PictureType::Png
@@ -173,7 +191,7 @@ fn write_all(
         PictureType::Png => PictureType::Png,
         PictureType::Jpeg | PictureType::Webp => small_type,
     };
-    let mut written = vec![write(Variant::Full, picture, full_type, size)?];
+    let mut written = vec![write(Variant::Full, picture, full_type, size, until)?];
     for (variant, fit) in [
         (Variant::Square32, Fit::Square(32)),
         (Variant::Square96, Fit::Square(96)),
@@ -182,7 +200,7 @@ fn write_all(
         (Variant::Within800, Fit::Within(800, 600)),
     ] {
         let smaller = resize(picture, fit)?;
-        written.push(write(variant, &smaller, small_type, size)?);
+        written.push(write(variant, &smaller, small_type, size, until)?);
     }
     Ok(written)
 }
@@ -242,20 +260,16 @@ fn write(
     picture: &DynamicImage,
     picture_type: PictureType,
     size: Size,
+    until: Instant,
 ) -> Result<Written, Error> {
-    let bytes = match picture_type {
+    let mut written = Timed::new(Bounded::new(size.bytes_max), until);
+    let encoded = match picture_type {
         PictureType::Jpeg => {
-            let mut written = Bounded::new(size.bytes_max);
             let encoder = JpegEncoder::new_with_quality(&mut written, JPEG_QUALITY);
-            let encoded = picture.write_with_encoder(encoder);
-            written.finish(encoded)?
+            picture.write_with_encoder(encoder)
         }
         PictureType::Png | PictureType::Webp => {
-            // The fast way does not see what repeats itself, so a small file may become one of many megabytes.
-            match write_png(picture, CompressionType::Fast, size) {
-                Err(Error::TooManyBytes(_)) => write_png(picture, CompressionType::Default, size)?,
-                written => written?,
-            }
+            picture.write_with_encoder(PngEncoder::new(&mut written))
         }
     };
     Ok(Written {
@@ -263,58 +277,6 @@ fn write(
         picture_type,
         width: picture.width(),
         height: picture.height(),
-        bytes,
+        bytes: written.inner.finish(encoded)?,
     })
-}
-
-fn write_png(
-    picture: &DynamicImage,
-    compression: CompressionType,
-    size: Size,
-) -> Result<Vec<u8>, Error> {
-    let mut written = Bounded::new(size.bytes_max);
-    let encoder = PngEncoder::new_with_quality(&mut written, compression, FilterType::Adaptive);
-    let encoded = picture.write_with_encoder(encoder);
-    written.finish(encoded)
-}
-
-/// Takes so many bytes, and no more.
-struct Bounded {
-    bytes: Vec<u8>,
-    bytes_max: usize,
-    is_full: bool,
-}
-
-impl Bounded {
-    const fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes: Vec::new(),
-            bytes_max,
-            is_full: false,
-        }
-    }
-
-    /// What an encoder wrote that ended so.
-    fn finish(self, encoded: Result<(), ImageError>) -> Result<Vec<u8>, Error> {
-        if self.is_full {
-            return Err(Error::TooManyBytes(self.bytes_max));
-        }
-        encoded?;
-        Ok(self.bytes)
-    }
-}
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.bytes_max {
-            self.is_full = true;
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -1,6 +1,7 @@
 //! The problems of uploads that are none of the domain's.
 
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{HeaderMap, StatusCode};
 use tidemark_platform::http::Problem;
 use tidemark_platform::http::tus::SpeaksTus;
 use tidemark_platform::media_store::Error;
@@ -13,12 +14,13 @@ const CHECKSUM_MISMATCH: u16 = 460;
 const NOT_KEPT_RETRY_AFTER_S: u64 = 3_600;
 
 /// The problems of a route that receives files.
-pub(crate) fn problems() -> [Problem; 8] {
+pub(crate) fn problems() -> [Problem; 9] {
     [
         not_kept(),
         length_required(),
         too_large(10_485_760),
         unsupported_type(),
+        empty(),
         rejected("the picture is broken, or of a kind that cannot be read"),
         of_store(&Error::Full),
         unavailable(),
@@ -80,6 +82,21 @@ pub(crate) fn length_required() -> Problem {
         "The request does not say how large the file is, or it is empty.",
         "Send Content-Length, and no Transfer-Encoding.",
     )
+}
+
+/// The problem with a file without bytes.
+pub(crate) fn empty() -> Problem {
+    rejected("the file is empty")
+}
+
+/// Refuses what is sent in another coding, which would not be the bytes of the file.
+pub(crate) fn not_encoded(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(CONTENT_ENCODING) {
+        let detail = "The file must not be encoded: send it without Content-Encoding.";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(status, "unsupported_media_type", detail));
+    }
+    Ok(())
 }
 
 /// The problem with a file of a type that is not taken.

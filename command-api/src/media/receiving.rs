@@ -116,7 +116,7 @@ impl Arriving {
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
             Ok(Some(Err(_))) => Err(Problem::bad_request(
                 "unreadable_body",
-                "The connection broke off before the body was complete.",
+                "The body cannot be read: the connection broke off, or the chunks of the body are malformed.",
             )),
             Err(_) => Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,

@@ -1,19 +1,21 @@
 //! Stores an upload of which all bytes have arrived: looks at it, writes it in all sizes, and returns what is to be put on record.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};
-use tidemark_domain::media::media::{CompleteUpload, Media as MediaState};
+use tidemark_domain::media::media::{CompleteUpload, Error as UploadError, Media as MediaState};
 use tidemark_event_store::SubjectKey;
 use tidemark_events::media::media::{PictureType, StoredVariant};
 use tidemark_events::{MediaId, Stored};
 use tidemark_platform::http::Problem;
 
+use super::inspection;
 use super::inspection::{Size, Written, inspect};
 use super::problems::{of_store, overloaded, rejected};
 use super::{Media, periods, quota};
 use crate::admission::Share;
+use crate::error::Error;
 
 /// Why nothing was stored.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub enum Unstored {
 }
 
 impl Media {
-    /// Stores what has arrived of an upload, if that is all of it, and a picture of the stated type. What is about its owner is sealed
+    /// Stores what has arrived of an upload, if that is all of its bytes, and a picture of the stated type. What is about its owner is sealed
     /// under a key of theirs.
     ///
     /// # Errors
@@ -33,32 +35,38 @@ impl Media {
     pub async fn store(
         &self,
         id: MediaId,
+        bytes: u64,
         stated: Option<PictureType>,
         owner: Option<&SubjectKey>,
         share: Share,
     ) -> Result<CompleteUpload, Unstored> {
-        let permit = self.inspections.acquire(share).await;
+        let wait = Duration::from_millis(self.settings.inspection_wait_ms);
+        let permit = tokio::time::timeout(wait, self.inspections.acquire(share)).await;
+        let permit = permit.map_err(|_| Unstored::Failed(overloaded()))?;
         let file = self.arrived(id).await.map_err(Unstored::Failed)?;
+        if file.len() as u64 != bytes {
+            // Another request has completed the upload, or ended it, since this one sent the last bytes.
+            let over = Error::Refused(UploadError::UploadOver.into());
+            return Err(Unstored::Failed(over.into()));
+        }
         let size = Size::of(&self.settings);
+        let until = Instant::now() + Duration::from_millis(self.settings.inspection_ms);
         let owner = owner.cloned();
-        let is_personal = owner.is_some();
         // This takes a core for a while, and so none of the threads that serve others.
         let inspecting = tokio::task::spawn_blocking(move || {
-            let uploaded_sha256 = (!is_personal).then(|| hash(&file));
-            let written = inspect(&file, stated, size);
+            let uploaded_sha256 = owner.is_none().then(|| hash(&file));
+            let written = inspect(&file, stated, size, until);
             let contents = written.map(|it| seal_all(id, it, owner.as_ref()));
             (permit, uploaded_sha256, contents)
         });
-        let time = Duration::from_millis(self.settings.inspection_ms);
+        let inspected = inspecting.await.map_err(Problem::internal);
         // Until all is kept, no other picture takes memory beside this one.
-        let (_permit, uploaded_sha256, contents) =
-            match tokio::time::timeout(time, inspecting).await {
-                Ok(Ok(inspected)) => inspected,
-                Ok(Err(panic)) => return Err(Unstored::Failed(Problem::internal(panic))),
-                // A picture has few enough pixels, so it is the machine that is too slow.
-                Err(_) => return Err(Unstored::Failed(overloaded())),
-            };
-        let contents = contents.map_err(|it| Unstored::Rejected(rejected(&it.to_string())))?;
+        let (_permit, uploaded_sha256, contents) = inspected.map_err(Unstored::Failed)?;
+        let contents = contents.map_err(|error| match error {
+            // A picture has few enough pixels, so it is the machine that is too slow.
+            inspection::Error::TooSlow => Unstored::Failed(overloaded()),
+            error => Unstored::Rejected(rejected(&error.to_string())),
+        })?;
         let mut variants = Vec::new();
         for content in contents.map_err(Unstored::Failed)? {
             let stored = self.keep(id, content).await;

@@ -2,7 +2,7 @@
 //! a user who has logged out, or lost a role, is refused from the next append on, whatever an access token says.
 
 use tidemark_events::identity::user::Role;
-use tidemark_events::{Actor, SessionId, UserId};
+use tidemark_events::{Actor, SessionId, Timestamp, UserId};
 
 use crate::decision::refusals;
 use crate::identity::session::Session;
@@ -92,13 +92,31 @@ pub(crate) fn require_of(
 }
 
 fn logged_in(view: &View<'_>, id: UserId, session: SessionId) -> Result<UserId, Stop> {
-    match view.get::<Session>(session.0)? {
+    if is_logged_in(view.get::<Session>(session.0)?, id, view.now()) {
+        Ok(id)
+    } else {
+        Err(Error::LoggedOut.into())
+    }
+}
+
+fn is_logged_in(session: &Session, id: UserId, now: Timestamp) -> bool {
+    match session {
         Session::Open {
             user_id, ends_at, ..
-        } if *user_id == id && view.now() < **ends_at => Ok(id),
-        Session::None | Session::Open { .. } | Session::Ended { .. } => {
-            Err(Error::LoggedOut.into())
-        }
+        } => *user_id == id && now < **ends_at,
+        Session::None | Session::Ended { .. } => false,
+    }
+}
+
+/// Refuses the user with this id, unless they are logged in in this session, where nothing is decided.
+///
+/// # Errors
+/// The refusal of a command that somebody sends who is logged out.
+pub fn check_session(session: &Session, id: UserId, now: Timestamp) -> Result<(), Refusal> {
+    if is_logged_in(session, id, now) {
+        Ok(())
+    } else {
+        Err(Error::LoggedOut.into())
     }
 }
 

@@ -108,7 +108,7 @@ const fn turns(character: char) -> bool {
 /// Whether the code point is a noncharacter, a format character that Unicode has deprecated, or one of those around
 /// annotations, which mean nothing outside the program that sets them (The Unicode Standard, 23.3, 23.7 and 23.8).
 const fn is_kept_out(character: char) -> bool {
-    matches!(character, '\u{206a}'..='\u{206f}' | '\u{fdd0}'..='\u{fdef}' | '\u{fff9}'..='\u{fffb}')
+    matches!(character, '\u{206a}'..='\u{206f}' | '\u{fdd0}'..='\u{fdef}' | '\u{fff9}'..='\u{fffd}')
         || character as u32 & 0xfffe == 0xfffe
 }
 

@@ -7,9 +7,6 @@ use unicode_normalization::UnicodeNormalization;
 /// The longest address that SMTP carries, in bytes (RFC 5321, section 4.5.3.1.3).
 const BYTES_MAX: usize = 254;
 
-/// What stands before an address of IPv6 in place of a host (RFC 5321, section 4.1.3).
-const IPV6_TAG: &str = "[IPv6:";
-
 /// An e-mail address as its owner writes it, in ASCII. Events hold it sealed, so it is no [`Value`](super::Value) of
 /// theirs.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -56,22 +53,14 @@ impl TryFrom<String> for EmailAddress {
     }
 }
 
-/// Whether the text is a mailbox as RFC 5321 has it (section 4.1.2). The parser takes dots in any places, and an address
-/// of IPv6 without its tag only.
+/// Whether the text is a mailbox at a host with a name, as RFC 5321 has it (section 4.1.2). Nobody has a mailbox at the address of a
+/// host (section 4.1.3) today but machines for each other, and mail servers refuse them. The parser takes dots in any places.
 fn is_mailbox(text: &str) -> bool {
     let Some((local_part, host)) = text.split_once('@') else {
         return false;
     };
-    let has_tag = host
-        .get(..IPV6_TAG.len())
-        .is_some_and(|it| it.eq_ignore_ascii_case(IPV6_TAG));
-    let is_parsed = if has_tag {
-        let address = &host[IPV6_TAG.len()..];
-        address.contains(':') && parse_email(&format!("{local_part}@[{address}")).is_ok()
-    } else {
-        !host.contains(':') && parse_email(text).is_ok()
-    };
-    is_parsed && local_part.split('.').all(|atom| !atom.is_empty())
+    let is_name = !host.contains(['[', ':']);
+    is_name && parse_email(text).is_ok() && local_part.split('.').all(|atom| !atom.is_empty())
 }
 
 /// It is personal, so it is not shown.
@@ -91,14 +80,7 @@ mod tests {
 
     #[test]
     fn an_address_names_a_mailbox_and_a_host() {
-        for good in [
-            "ada@example.com",
-            "Ada.L+x@mail.example",
-            "a@b",
-            "a@[192.0.2.1]",
-            "a@[IPv6:2001:db8::1]",
-            "a@[ipv6:::1]",
-        ] {
+        for good in ["ada@example.com", "Ada.L+x@mail.example", "a@b"] {
             assert_eq!(parse(good).unwrap().as_str(), good);
         }
         for bad in [
@@ -118,6 +100,9 @@ mod tests {
             ".ada@d.example",
             "a..da@d.example",
             ".@d.example",
+            "ada@[192.0.2.1]",
+            "ada@[IPv6:2001:db8::1]",
+            "ada@[ipv6:::1]",
             "ada@[::1]",
             "ada@[2001:db8::1]",
             "ada@[IPv6:192.0.2.1]",

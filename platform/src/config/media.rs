@@ -47,6 +47,8 @@ pub struct Media {
     #[garde(range(min = 1, max = 1_073_741_824))]
     pub stored_bytes_max: usize,
     #[garde(custom(positive))]
+    pub inspection_wait_ms: u64,
+    #[garde(custom(positive))]
     pub inspection_ms: u64,
     pub cached_s: u32,
     #[garde(range(min = 1, max = 300))]

@@ -142,7 +142,7 @@ async fn collect(body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limits.bytes_max)),
         Ok(Err(_)) => Err(Problem::bad_request(
             "unreadable_body",
-            "The connection broke off before the body was complete.",
+            "The body cannot be read: the connection broke off, or the chunks of the body are malformed.",
         )),
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,

@@ -80,8 +80,12 @@ where
     T: DeserializeOwned + Validate<Context = ()> + ToSchema + 'static,
 {
     let malformed = |detail: String| Problem::bad_request("malformed_json", detail);
-    let text =
-        std::str::from_utf8(body).map_err(|e| malformed(format!("The body is not UTF-8: {e}.")))?;
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let valid = error.valid_up_to();
+        malformed(format!(
+            "The body is not UTF-8 after its first {valid} bytes."
+        ))
+    })?;
     if text.trim_ascii().is_empty() {
         return Err(malformed("A JSON body is required.".to_owned()));
     }

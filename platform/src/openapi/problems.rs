@@ -34,7 +34,7 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
     (
         400,
         "unreadable_body",
-        "The connection broke off before the body was complete.",
+        "The body cannot be read: the connection broke off, or the chunks of the body are malformed.",
         "Send the request again, a command with the same Idempotency-Key.",
     ),
     (

@@ -179,8 +179,12 @@ impl SendMail {
             message_id: mail.message_id,
             unsubscribe: ways.and_then(|it| it.unsubscribe(mail)),
         };
-        let written = text::write(envelope, words);
-        let written = written.map_err(|error| Unsent::failed(&error))?;
+        let written = match text::write(envelope, words) {
+            Ok(written) => written,
+            // Neither will an address that no mail can be addressed to, such as that of a host.
+            Err(lettre::error::Error::MissingTo) => return Ok(Delivery::Refused(None)),
+            Err(error) => return Err(Unsent::failed(&error)),
+        };
         match &self.destination {
             Destination::Server(server) => Ok(server.deliver(&written).await),
             Destination::Folder(folder) => {

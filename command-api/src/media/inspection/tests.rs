@@ -1,5 +1,8 @@
 //! What is taken, what is refused, and what is kept of a picture.
 
+use std::time::Duration;
+
+use image::codecs::png::{CompressionType, FilterType};
 use image::{GenericImageView, ImageEncoder, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
@@ -9,6 +12,11 @@ const SIZE: Size = Size {
     side_max: 2_000,
     bytes_max: 1_000_000,
 };
+
+/// Later than any test takes.
+fn until() -> Instant {
+    Instant::now() + Duration::from_mins(10)
+}
 
 /// A picture that is red on its left half and blue on its right.
 fn halves(width: u32, height: u32) -> DynamicImage {
@@ -36,7 +44,7 @@ fn decoded(written: &Written) -> DynamicImage {
 }
 
 fn refusal(file: &[u8], stated: PictureType) -> String {
-    match inspect(file, Some(stated), SIZE) {
+    match inspect(file, Some(stated), SIZE, until()) {
         Ok(_) => panic!("it was taken"),
         Err(error) => error.to_string(),
     }
@@ -85,7 +93,7 @@ fn a_picture_is_kept_in_all_sizes_which_are_never_larger() {
         (1_900, 1, [(1, 1), (1, 1), (320, 1), (640, 1), (800, 1)]),
     ] {
         let file = file(&halves(width, height), ImageFormat::Png);
-        let written = inspect(&file, Some(PictureType::Png), SIZE).unwrap();
+        let written = inspect(&file, Some(PictureType::Png), SIZE, until()).unwrap();
         let (full, smaller) = written.split_first().unwrap();
         assert_eq!((full.width, full.height), (width, height));
         let found: Vec<_> = smaller.iter().map(|it| (it.width, it.height)).collect();
@@ -102,7 +110,7 @@ fn a_picture_is_kept_in_all_sizes_which_are_never_larger() {
 #[test]
 fn a_square_is_cut_out_of_the_middle() {
     let file = file(&halves(400, 100), ImageFormat::Png);
-    let written = inspect(&file, Some(PictureType::Png), SIZE).unwrap();
+    let written = inspect(&file, Some(PictureType::Png), SIZE, until()).unwrap();
     let square = decoded(&written[2]).into_rgb8();
     let (left, right) = (square.get_pixel(10, 48), square.get_pixel(85, 48));
     assert!(left[0] > 180 && left[2] < 80, "{left:?}");
@@ -116,11 +124,11 @@ fn a_type_that_is_not_stated_is_found_out() {
         (ImageFormat::Jpeg, PictureType::Jpeg),
         (ImageFormat::WebP, PictureType::Jpeg),
     ] {
-        let written = inspect(&file(&halves(40, 30), format), None, SIZE).unwrap();
+        let written = inspect(&file(&halves(40, 30), format), None, SIZE, until()).unwrap();
         assert_eq!(written[0].picture_type, full);
     }
     for other in [&b"GIF89a\x01\0\x01\0\x80\0\0"[..], b"<svg/>", b""] {
-        let refused = inspect(other, None, SIZE).err().unwrap().to_string();
+        let refused = inspect(other, None, SIZE, until()).err().unwrap().to_string();
         assert!(refused.contains("none of the types"), "{refused}");
     }
 }
@@ -129,7 +137,7 @@ fn a_type_that_is_not_stated_is_found_out() {
 fn what_is_seen_through_stays_so() {
     let picture = RgbaImage::from_pixel(64, 64, Rgba([10, 200, 10, 0]));
     let webp = file(&picture.into(), ImageFormat::WebP);
-    for written in inspect(&webp, Some(PictureType::Webp), SIZE).unwrap() {
+    for written in inspect(&webp, Some(PictureType::Webp), SIZE, until()).unwrap() {
         assert_eq!(written.picture_type, PictureType::Png);
         assert_eq!(decoded(&written).into_rgba8().get_pixel(0, 0)[3], 0);
     }
@@ -145,7 +153,7 @@ fn nothing_of_a_file_is_kept_but_its_pixels_turned_as_they_are_seen() {
     encoder.set_exif_metadata(exif).unwrap();
     halves(80, 40).write_with_encoder(encoder).unwrap();
     jpeg.extend(b"<script>canary-of-a-polyglot</script>");
-    let written = inspect(&jpeg, Some(PictureType::Jpeg), SIZE).unwrap();
+    let written = inspect(&jpeg, Some(PictureType::Jpeg), SIZE, until()).unwrap();
     assert_eq!((written[0].width, written[0].height), (40, 80));
     let seen = decoded(&written[0]).into_rgb8();
     assert!(seen.get_pixel(20, 5)[0] > 180, "red is above");
@@ -186,7 +194,7 @@ fn broken_files_are_refused_and_never_panic() {
         let stated = PictureType::of(format.to_mime_type()).unwrap();
         for end in (0..whole.len() - 20).step_by(7) {
             // A JPEG without its last rows can be shown, and is.
-            let inspected = inspect(&whole[..end], Some(stated), SIZE);
+            let inspected = inspect(&whole[..end], Some(stated), SIZE, until());
             assert!(
                 stated == PictureType::Jpeg || inspected.is_err(),
                 "{format:?} {end}"
@@ -195,7 +203,7 @@ fn broken_files_are_refused_and_never_panic() {
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 0x55;
-            drop(inspect(&changed, Some(stated), SIZE));
+            drop(inspect(&changed, Some(stated), SIZE, until()));
         }
     }
 }
@@ -229,7 +237,7 @@ fn a_text_that_expands_is_not_read() {
     inserted.extend(crc(&chunk).to_be_bytes());
     // After the header, which has 8 bytes before it and 25 of its own.
     bytes.splice(33..33, inserted);
-    let written = inspect(&bytes, Some(PictureType::Png), SIZE).unwrap();
+    let written = inspect(&bytes, Some(PictureType::Png), SIZE, until()).unwrap();
     assert!(written.iter().all(|it| it.bytes.len() < 10_000));
 }
 
@@ -253,13 +261,24 @@ fn a_small_file_does_not_become_one_of_many_bytes() {
     let file = tiles();
     let bounded = |bytes_max| {
         let size = Size { bytes_max, ..SIZE };
-        inspect(&file, Some(PictureType::Png), size)
+        inspect(&file, Some(PictureType::Png), size, until())
     };
-    let fast = bounded(usize::MAX).unwrap()[0].bytes.len();
-    assert!(fast > 4 * file.len(), "{fast} of {}", file.len());
-    let written = bounded(fast - 1).unwrap();
-    assert!(written[0].bytes.len() < fast / 2);
-    let refused = bounded(1_000).err().unwrap();
-    let expected = "the picture has more than 1000 bytes when it is written anew";
-    assert_eq!(refused.to_string(), expected);
+    let bytes = bounded(usize::MAX).unwrap()[0].bytes.len();
+    assert!(bytes > 4 * file.len(), "{bytes} of {}", file.len());
+    bounded(bytes).unwrap();
+    let refused = bounded(bytes - 1).err().unwrap().to_string();
+    let expected = format!(
+        "the picture has more than {} bytes when it is written anew",
+        bytes - 1
+    );
+    assert_eq!(refused, expected);
+}
+
+#[test]
+fn a_picture_that_takes_too_long_is_given_up() {
+    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
+        let file = file(&halves(400, 300), format);
+        let inspected = inspect(&file, None, SIZE, Instant::now());
+        assert!(matches!(inspected, Err(Error::TooSlow)), "{format:?}");
+    }
 }

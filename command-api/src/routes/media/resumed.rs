@@ -13,8 +13,8 @@ use tidemark_domain::Command;
 use tidemark_domain::media::media::{
     CompleteUpload, ContinueUpload, EndUpload, Error as Reason, Media as MediaState, OpenUpload,
 };
-use tidemark_events::MediaId;
 use tidemark_events::media::media::EndReason;
+use tidemark_events::{MediaId, SessionId, UserId};
 use tidemark_platform::auth::User;
 use tidemark_platform::http::tus::{SpeaksTus, UPLOAD_LENGTH, UPLOAD_METADATA};
 use tidemark_platform::http::{Json, Path, Problem, etag};
@@ -157,6 +157,8 @@ async fn show(
     _: SpeaksTus,
 ) -> Result<Response, Problem> {
     let media = app.media.as_ref().ok_or_else(media::not_kept)?;
+    let session = SessionId(user.session_id);
+    app.executor.check_session(UserId(user.id), session).await?;
     let refused = |reason: Reason| Problem::from(Error::Refused(reason.into()));
     let loaded = app.executor.load_stream(id).await?;
     let (owner_id, length, uploading) = match loaded.state::<MediaState>() {
@@ -255,6 +257,7 @@ async fn send(
     }
     let file = Arrived {
         id: media_id,
+        bytes: length,
         purpose: upload.purpose,
         picture_type: upload.picture_type,
     };

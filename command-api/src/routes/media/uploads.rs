@@ -137,6 +137,7 @@ async fn upload(
     }
     let file = Arrived {
         id: MediaId(id),
+        bytes,
         purpose,
         picture_type,
     };
@@ -160,6 +161,7 @@ async fn upload(
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
     pub(super) id: MediaId,
+    pub(super) bytes: u64,
     pub(super) purpose: Purpose,
     pub(super) picture_type: Option<PictureType>,
 }
@@ -178,7 +180,7 @@ pub(super) async fn store(
         None
     };
     let owner = owner.as_ref();
-    let storing = media.store(id, file.picture_type, owner, caller.share());
+    let storing = media.store(id, file.bytes, file.picture_type, owner, caller.share());
     match storing.await {
         Ok(command) => {
             let mut submission = app.submission(caller, StatusCode::CREATED, id.0, command)?;
@@ -231,6 +233,7 @@ async fn key_of(app: &App, caller: &Caller) -> Result<SubjectKey, Problem> {
 
 /// The type that a client states of its file; none if the client does not know it.
 fn picture_type(headers: &HeaderMap) -> Result<Option<PictureType>, Problem> {
+    media::not_encoded(headers)?;
     let Some(stated) = headers.get(CONTENT_TYPE) else {
         return Ok(None);
     };
@@ -241,7 +244,8 @@ fn picture_type(headers: &HeaderMap) -> Result<Option<PictureType>, Problem> {
 fn length(headers: &HeaderMap, bytes_max: i64) -> Result<i64, Problem> {
     let stated = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
     match stated.and_then(|it| it.parse::<u64>().ok()) {
-        None | Some(0) => Err(media::length_required()),
+        None => Err(media::length_required()),
+        Some(0) => Err(media::empty()),
         Some(bytes) => match i64::try_from(bytes) {
             Ok(bytes) if bytes <= bytes_max => Ok(bytes),
             Ok(_) | Err(_) => Err(media::too_large(bytes_max.unsigned_abs())),

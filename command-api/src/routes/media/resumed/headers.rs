@@ -88,6 +88,7 @@ pub(super) struct Sent {
 
 /// What the headers say of the bytes that follow.
 pub(super) fn sent(headers: &HeaderMap) -> Result<Sent, Problem> {
+    media::not_encoded(headers)?;
     let media_type = text(headers, &CONTENT_TYPE).unwrap_or_default();
     if !media::without_parameters(media_type).eq_ignore_ascii_case(OFFSET_TYPE) {
         return Err(media::unsupported_type_of_bytes());
