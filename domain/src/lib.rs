@@ -23,5 +23,5 @@ pub use decision::{
     AggregateState, Claim, ClaimScope, Code, Command, Load, LoadedStream, Reads, Reason, Refusal,
     RefusalKind, StateSnapshot, States, Stop, View, Write,
 };
-pub use process_manager::{About, Action, ProcessManager, What};
+pub use process_manager::{About, Action, Done, ProcessManager, What};
 pub use registry::PROCESS_MANAGERS;

@@ -37,14 +37,26 @@ pub struct Action {
     pub what: What,
 }
 
-/// What several actions of a reactor are about, of which one is enough that looks how things are when it is tried. The others
-/// are left out while one waits that nobody has tried yet.
+/// What several actions of a reactor are about, of which one is enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// What they are about.
     pub what: String,
-    /// How long the first of them waits for others, after it was stored.
-    pub wait_s: u32,
+    /// Which of them is done.
+    pub done: Done,
+}
+
+/// Which of several actions about the same is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The first, which looks how things are when it is tried. The others are left out while it waits and nobody has tried it yet.
+    First {
+        /// How long it waits for others after it was stored, unless it has a due time.
+        wait_s: u32,
+    },
+    /// The one that follows from the newest event, which alone says how things are. It takes the place of those that wait, but for
+    /// one that is under way.
+    Newest,
 }
 
 /// What an action does. A body holds ids and sealed values, and no personal data in clear.

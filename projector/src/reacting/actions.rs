@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::types::Json;
-use tidemark_domain::{Action, What};
+use tidemark_domain::{Action, Done, What};
 use tidemark_events::LogPoint;
 use uuid::Uuid;
 
@@ -40,6 +40,8 @@ pub(super) struct PlannedRow<'a> {
     due_at: Option<DateTime<Utc>>,
     about: Option<&'a str>,
     wait_s: u32,
+    /// Whether it takes the place of those about the same that wait.
+    is_newest: bool,
 }
 
 /// An event that could not be answered. It is kept as an action that was given up.
@@ -79,6 +81,11 @@ impl CausedAction {
             } => ("", Some(name.as_str()), destination.as_str(), Some(body)),
         };
         let about = self.action.about.as_ref();
+        let (wait_s, is_newest) = match about.map(|it| it.done) {
+            Some(Done::First { wait_s }) => (wait_s, false),
+            Some(Done::Newest) => (0, true),
+            None => (0, false),
+        };
         PlannedRow {
             position: self.position,
             target: &self.action.name,
@@ -90,7 +97,8 @@ impl CausedAction {
             correlation_id: self.correlation_id,
             due_at: self.action.due_at,
             about: about.map(|it| it.what.as_str()),
-            wait_s: about.map_or(0, |it| it.wait_s),
+            wait_s,
+            is_newest,
         }
     }
 }

@@ -10,7 +10,7 @@ use tidemark_events::market::watch_list;
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::{AuctionId, Event, Price, ProductId, Stored, UserId};
 
-use crate::process_manager::{About, Action, ProcessManager, What};
+use crate::process_manager::{About, Action, Done, ProcessManager, What};
 
 /// Has users notified of what happens in auctions.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
@@ -100,7 +100,7 @@ fn ends_soon(event: &watch_list::Event) -> Option<Action> {
         // Who watches, stops and watches again has one timer.
         about: Some(About {
             what: format!("{auction_id} {user_id} ends soon"),
-            wait_s: 0,
+            done: Done::First { wait_s: 0 },
         }),
         ..told.tell("ends-soon".to_owned(), *user_id, Category::EndsSoon)
     })
@@ -123,7 +123,9 @@ fn of_auction(event: &auction::Event) -> Vec<Action> {
         return vec![Action {
             about: Some(About {
                 what: format!("{auction_id} {outbid_id}"),
-                wait_s: BIDS_SETTLE_IN_S,
+                done: Done::First {
+                    wait_s: BIDS_SETTLE_IN_S,
+                },
             }),
             ..told.tell("outbid".to_owned(), *outbid_id, Category::Outbid)
         }];
