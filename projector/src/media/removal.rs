@@ -44,7 +44,7 @@ impl Effect for RemoveUpload {
     const NAME: &'static str = media_keeper::REMOVE_UPLOAD;
     type Body = Removal;
 
-    async fn perform(&self, removal: Removal, attempt: i32) -> Performed {
+    async fn perform(&self, removal: Removal, _: &str, attempt: i32) -> Performed {
         let id = removal.media_id;
         let removed = match self.has_ended(id).await {
             Ok(true) => self.store.remove_media(id.0).await,
@@ -68,7 +68,7 @@ impl Effect for RemoveMedia {
     const NAME: &'static str = media_keeper::REMOVE_MEDIA;
     type Body = Removal;
 
-    async fn perform(&self, removal: Removal, attempt: i32) -> Performed {
+    async fn perform(&self, removal: Removal, _: &str, attempt: i32) -> Performed {
         let id = removal.media_id;
         let removed = self.0.remove_media(id.0).await;
         performed(removed, format!("/v1/media/{id}/record-removal"), attempt)

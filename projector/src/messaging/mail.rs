@@ -112,7 +112,7 @@ impl Effect for SendMail {
     const NAME: &'static str = mailer::MAIL;
     type Body = mailer::Mail;
 
-    async fn perform(&self, mail: mailer::Mail, attempt: i32) -> Performed {
+    async fn perform(&self, mail: mailer::Mail, _: &str, attempt: i32) -> Performed {
         let attempt = Attempt {
             log: &self.log,
             message_id: mail.message_id,

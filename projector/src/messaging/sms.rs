@@ -39,7 +39,7 @@ impl Effect for SendText {
     const NAME: &'static str = texter::TEXT;
     type Body = texter::Text;
 
-    async fn perform(&self, text: texter::Text, attempt: i32) -> Performed {
+    async fn perform(&self, text: texter::Text, _: &str, attempt: i32) -> Performed {
         let attempt = Attempt {
             log: &self.log,
             message_id: text.message_id,

@@ -21,6 +21,8 @@ pub(super) enum Verdict {
     Inconclusive(String),
     /// An effect was not performed, and is to be tried again after this time, for this reason.
     Later(Duration, String),
+    /// An effect was not performed, and is to be tried at once at this destination.
+    Elsewhere(String),
 }
 
 /// What the command API answers: the version of the changed stream, or a problem.

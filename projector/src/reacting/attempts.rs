@@ -255,6 +255,35 @@ pub(super) async fn put_off(
     .map(drop)
 }
 
+/// Lets an action be tried at once at another destination.
+pub(super) async fn redirect(
+    pool: &PgPool,
+    attempt: &Attempt,
+    destination: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        update reactor_actions
+           set destination = $5,
+               next_attempt_at = clock_timestamp(),
+               taken_by = null
+         where reactor = $1
+           and position = $2
+           and target = $3
+           and attempts = $4
+           and done_at is null
+        "#,
+        attempt.reactor,
+        attempt.position,
+        attempt.target,
+        attempt.number,
+        destination,
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
 /// Lets an action be tried again after a wait that doubles with every attempt, from `retry.0` to
 /// `retry.1`, with jitter.
 pub(super) async fn back_off(

@@ -16,8 +16,8 @@ pub(crate) trait Effect: Send + Sync + 'static {
     /// What it is done with.
     type Body: DeserializeOwned + Send;
 
-    /// Tries to do it, for the attempt with this number, from 1 on.
-    async fn perform(&self, body: Self::Body, attempt: i32) -> Performed;
+    /// Tries to do it at the destination that the action names, for the attempt with this number, from 1 on.
+    async fn perform(&self, body: Self::Body, destination: &str, attempt: i32) -> Performed;
 }
 
 /// What came of an attempt.
@@ -46,6 +46,8 @@ pub(crate) enum Outcome {
         /// Why, for operators.
         reason: String,
     },
+    /// It was not done, since it acts at this destination by now. It is tried there at once, within the bounds of that one.
+    Elsewhere(String),
     /// It was not done, and need not be any more. Nothing is recorded.
     NotNeeded,
 }
@@ -56,11 +58,16 @@ pub(crate) trait AnyEffect: Send + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
 
-    /// Tries to do it.
+    /// Tries to do it at this destination.
     ///
     /// # Errors
     /// If this build cannot read the body.
-    async fn perform(&self, body: Value, attempt: i32) -> serde_json::Result<Performed>;
+    async fn perform(
+        &self,
+        body: Value,
+        destination: &str,
+        attempt: i32,
+    ) -> serde_json::Result<Performed>;
 }
 
 #[async_trait]
@@ -69,9 +76,14 @@ impl<E: Effect> AnyEffect for E {
         E::NAME
     }
 
-    async fn perform(&self, body: Value, attempt: i32) -> serde_json::Result<Performed> {
+    async fn perform(
+        &self,
+        body: Value,
+        destination: &str,
+        attempt: i32,
+    ) -> serde_json::Result<Performed> {
         let body = serde_json::from_value(body)?;
-        Ok(Effect::perform(self, body, attempt).await)
+        Ok(Effect::perform(self, body, destination, attempt).await)
     }
 }
 

@@ -202,7 +202,7 @@ impl Sender {
             return Verdict::Inconclusive("this sender posts commands only".to_owned());
         };
         let time_limit = Duration::from_millis(self.settings.effect_timeout_ms);
-        let performing = effect.perform(body.clone(), attempt.number);
+        let performing = effect.perform(body.clone(), &attempt.destination, attempt.number);
         let performed = tokio::select! {
             biased;
             () = self.present.unseen() => {
@@ -228,6 +228,7 @@ impl Sender {
         let (path, body) = match performed.outcome {
             Outcome::Over { path, body } => (path, body),
             Outcome::Later { after, reason } => return Verdict::Later(after, reason),
+            Outcome::Elsewhere(destination) => return Verdict::Elsewhere(destination),
             Outcome::NotNeeded => return Verdict::Done,
         };
         fail_point!(&format!("projector_{}_performed", effect.name()));
@@ -279,6 +280,17 @@ impl Sender {
                 tracing::info!(reactor, position, target, attempt = number, %at, "action not due yet");
                 attempts::put_off(&self.pool, attempt, at, retry_min, "not yet").await?;
                 "not_yet"
+            }
+            Verdict::Elsewhere(destination) => {
+                tracing::info!(
+                    reactor,
+                    position,
+                    target,
+                    destination,
+                    "action is done elsewhere"
+                );
+                attempts::redirect(&self.pool, attempt, &destination).await?;
+                "elsewhere"
             }
             Verdict::Inconclusive(reason) => {
                 self.try_again(attempt, (retry_min, retry_max), &reason)

@@ -50,7 +50,7 @@ impl Effect for CallUrl {
     const NAME: &'static str = task_caller::WEBHOOK;
     type Body = Call;
 
-    async fn perform(&self, call: Call, _: i32) -> Performed {
+    async fn perform(&self, call: Call, _: &str, _: i32) -> Performed {
         let attempted = self.attempt(&call).await;
         let attempt = attempted.as_ref().ok().and_then(Option::as_ref);
         let has_answered = attempt.and_then(|(it, _)| it.has_answered());

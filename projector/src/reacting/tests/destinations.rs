@@ -54,10 +54,14 @@ impl Effect for CallHost {
     const NAME: &'static str = "call";
     type Body = Host;
 
-    async fn perform(&self, Host { host }: Host, _: i32) -> Performed {
+    async fn perform(&self, Host { host }: Host, destination: &str, _: i32) -> Performed {
         self.0.send(host.clone()).unwrap();
         match &*host {
             "hangs" => pending().await,
+            "moved" if destination != "there" => Performed {
+                outcome: Outcome::Elsewhere("there".to_owned()),
+                has_answered: None,
+            },
             "refuses" => Performed {
                 outcome: Outcome::Later {
                     after: Duration::ZERO,
@@ -112,4 +116,51 @@ async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_a
     }
     assert_eq!((called["hangs"], called["works"]), (2, CALLS));
     assert!((3..=4).contains(&called["refuses"]), "{called:?}");
+}
+
+/// A process manager that has somebody called who is elsewhere by then.
+const MOVER: ProcessManager = ProcessManager {
+    name: "mover",
+    event_types: &["auction.scheduled"],
+    commands: &[],
+    fulfilled: &[],
+    final_refusals: &[],
+    react: |event| {
+        let Event::Auction(auction::Event::Scheduled { .. }) = event else {
+            return Vec::new();
+        };
+        vec![Action {
+            name: "call".to_owned(),
+            due_at: None,
+            about: None,
+            what: What::Effect {
+                name: "call".to_owned(),
+                destination: "here".to_owned(),
+                body: json!({"host": "moved"}),
+            },
+        }]
+    },
+};
+
+#[tokio::test]
+async fn an_effect_that_acts_elsewhere_by_now_is_tried_there_at_once() {
+    let database = Database::new("elsewhere").await;
+    register(&database.pool, &[MOVER]).await.unwrap();
+    let event = scheduled(&database, 1, PAST, FUTURE).await;
+    let events = database.append_shared(vec![event]).await;
+    let mut reactor = Reactor::new(database.pool.clone(), &MOVER, watch::Sender::default());
+    reactor.start().await.unwrap();
+    reactor.apply(at(0), &page(&events)).await.unwrap();
+
+    let (url, mut requests) = command_api(Answers::new()).await;
+    let (begun, mut calls) = mpsc::unbounded_channel();
+    let sending = sender(&database, &url).performing(Arc::new(CallHost(begun)));
+    send(sending, &mut requests, 1).await;
+    let sql = "select destination, attempts, outcome from reactor_actions";
+    let row: (String, i32, String) = sqlx::query_as(sql)
+        .fetch_one(&database.owner)
+        .await
+        .unwrap();
+    assert_eq!(row, ("there".to_owned(), 2, "done".to_owned()));
+    assert!(calls.recv().await.is_some() && calls.recv().await.is_some());
 }

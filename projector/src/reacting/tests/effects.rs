@@ -49,7 +49,7 @@ impl Effect for Ring {
     const NAME: &'static str = "ring";
     type Body = Times;
 
-    async fn perform(&self, Times { times }: Times, attempt: i32) -> Performed {
+    async fn perform(&self, Times { times }: Times, _: &str, attempt: i32) -> Performed {
         self.attempts.send(attempt).unwrap();
         let outcome = if attempt > self.fails {
             Outcome::Over {

@@ -41,7 +41,7 @@ impl Effect for Begin {
     const NAME: &'static str = "begin";
     type Body = ();
 
-    async fn perform(&self, (): (), attempt: i32) -> Performed {
+    async fn perform(&self, (): (), _: &str, attempt: i32) -> Performed {
         self.1.send((self.0, attempt)).unwrap();
         std::future::pending().await
     }
