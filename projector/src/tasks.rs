@@ -2,5 +2,6 @@
 
 mod attempt;
 mod http_client;
+mod sending;
 mod signature;
 pub(crate) mod webhook;

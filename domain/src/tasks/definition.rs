@@ -7,7 +7,7 @@ use tidemark_events::tasks::task::{Event, Host, Method, Name, OldSecret, Plan};
 use tidemark_events::{DecodeError, Event as AnyEvent, KeyedHash, Sealed, Stored, UserId};
 
 /// What a task calls, as JSON that is sealed as `task_call`.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct CallTerms {
     /// The URL.
     pub url: String,
@@ -30,6 +30,8 @@ pub struct Definition {
     pub method: Method,
     /// The host that it calls.
     pub host: Stored<Host>,
+    /// The port that it calls; none if it is the one of `https`, or if a build before defined the task.
+    pub port: Option<u32>,
     /// The URL, the headers and the body of its calls, sealed as `task_call`.
     pub call: Box<Sealed>,
     /// The keyed hash of the owner and the URL.
@@ -38,8 +40,8 @@ pub struct Definition {
     pub plan: Option<Box<Plan>>,
     /// The secret that signs its calls, sealed as `task_secret`.
     pub secret: Box<Sealed>,
-    /// The one before; none if there is none.
-    pub old_secret: Option<Box<OldSecret>>,
+    /// Those before that sign beside it for a while, the newest first.
+    pub old_secrets: Vec<OldSecret>,
 }
 
 impl Definition {
@@ -75,6 +77,7 @@ impl Definition {
             name,
             method,
             host,
+            port,
             call,
             secret,
             url_hash,
@@ -90,11 +93,12 @@ impl Definition {
             name,
             method,
             host,
+            port,
             call,
             url_hash,
             plan,
             secret,
-            old_secret: None,
+            old_secrets: Vec::new(),
         })
     }
 
@@ -105,6 +109,7 @@ impl Definition {
                 name,
                 method,
                 host,
+                port,
                 call,
                 url_hash,
                 plan,
@@ -115,6 +120,7 @@ impl Definition {
                     name,
                     method,
                     host,
+                    port,
                     call,
                     url_hash,
                     plan,
@@ -122,10 +128,13 @@ impl Definition {
                 };
             }
             Event::SecretRotated {
-                secret, old_secret, ..
+                secret,
+                old_secret,
+                older_secrets,
+                ..
             } => {
                 self.secret = secret;
-                self.old_secret = Some(old_secret);
+                self.old_secrets = [vec![*old_secret], older_secrets].concat();
             }
             Event::Defined { .. }
             | Event::SlotTaken { .. }
@@ -158,10 +167,11 @@ mod tests {
         let events = ["task.defined", "task.changed", "task.secret_rotated"].map(task);
         let first = Definition::of(events[..1].to_vec()).unwrap();
         assert_eq!((first.changes, first.method), (0, Method::Post));
-        assert_eq!(first.old_secret, None);
+        assert_eq!(first.old_secrets, []);
         let last = Definition::of(events).unwrap();
         assert_eq!((last.changes, last.method), (1, Method::Put));
-        assert_eq!(last.old_secret.unwrap().secret, *first.secret);
+        assert_eq!(last.old_secrets[0].secret, *first.secret);
+        assert_eq!(last.old_secrets.len(), 2);
         assert_ne!(last.secret, first.secret);
         assert_eq!(Definition::of([task("task.changed")]), None);
     }

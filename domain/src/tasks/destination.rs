@@ -8,6 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tidemark_events::tasks::task::Host;
 use url::Url;
 
+/// The port of `https` unless a URL names another one.
+const HTTPS_PORT: u16 = 443;
+
 /// Ports from 1024 on at which other things than web servers listen.
 const FORBIDDEN_PORTS: [u16; 17] = [
     1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379, 6443, 9092, 9200,
@@ -20,10 +23,13 @@ const PRIVATE_SUFFIXES: [&str; 4] = ["localhost", "local", "internal", "home.arp
 /// Where a task calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// The URL.
+    /// The URL, written as all that lead there are: without a dot at the end of its host, and without a fragment, which no
+    /// server is sent.
     pub url: Url,
-    /// Its host, without a dot at the end.
+    /// Its host.
     pub host: Host,
+    /// Its port; none if it is the one of `https`.
+    pub port: Option<u16>,
 }
 
 /// What a deployment says of hosts.
@@ -58,30 +64,58 @@ impl Destination {
     /// # Errors
     /// If tasks must not call it.
     pub fn new(url: &str, hosts: Hosts<'_>) -> Result<Self, DestinationError> {
-        let url = Url::parse(url).map_err(|_| DestinationError::Private)?;
-        let name = url.host_str().ok_or(DestinationError::Private)?;
-        let name = name.trim_end_matches('.').to_owned();
+        let (url, name) = normalised(url).ok_or(DestinationError::Private)?;
         let host = Host::try_from(name.clone()).map_err(|_| DestinationError::Private)?;
+        let port = url.port_or_known_default().unwrap_or_default();
+        let is_encrypted = url.scheme() == "https";
+        let destination = Self {
+            url,
+            host,
+            port: (port != HTTPS_PORT).then_some(port),
+        };
         if is_listed(&name, hosts.own) {
             return Err(DestinationError::Own);
         }
         if is_listed(&name, hosts.allowed) {
-            return Ok(Self { url, host });
+            return Ok(destination);
         }
-        if url.scheme() != "https" {
+        if !is_encrypted {
             return Err(DestinationError::NotEncrypted);
         }
-        let port = url.port_or_known_default().unwrap_or_default();
-        if (port < 1_024 && port != 443) || FORBIDDEN_PORTS.contains(&port) {
+        if (port < 1_024 && port != HTTPS_PORT) || FORBIDDEN_PORTS.contains(&port) {
             return Err(DestinationError::Port);
         }
         match address(&name) {
-            Some(address) if is_public(address) => Ok(Self { url, host }),
+            Some(address) if is_public(address) => Ok(destination),
             Some(_) => Err(DestinationError::Private),
             None if is_private_name(&name) => Err(DestinationError::Private),
-            None => Ok(Self { url, host }),
+            None => Ok(destination),
         }
     }
+
+    /// The server that is called, by which calls are bounded: the host, with its port unless it is the one of `https`.
+    #[must_use]
+    pub fn server(&self) -> String {
+        server(self.host.as_str(), self.port.map(u32::from))
+    }
+}
+
+/// A server by its host, and its port unless it is the one of `https`.
+pub(super) fn server(host: &str, port: Option<u32>) -> String {
+    port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The URL as all that lead to the same place are written, and its host. What parses URLs has seen to letters of either case, to the
+/// port that goes without saying, and to the steps of the path. `None` if it is no URL of a host.
+fn normalised(url: &str) -> Option<(Url, String)> {
+    let mut url = Url::parse(url).ok()?;
+    url.set_fragment(None);
+    let host = url.host_str()?;
+    let name = host.trim_end_matches('.').to_owned();
+    if name.len() < host.len() {
+        url.set_host(Some(&name)).ok()?;
+    }
+    Some((url, name))
 }
 
 /// Whether a list of the deployment has this host.
@@ -167,6 +201,30 @@ mod tests {
         ] {
             assert_eq!(destination(url), Some(Ok(host.to_owned())), "{url}");
         }
+    }
+
+    #[test]
+    fn urls_that_lead_to_the_same_place_are_one() {
+        let url = |url: &str| {
+            let found = Destination::new(url, Hosts::default()).unwrap();
+            (found.url.to_string(), found.server())
+        };
+        for same in [
+            "https://hooks.example/",
+            "https://hooks.example",
+            "https://hooks.example./",
+            "https://HOOKS.Example.:443/",
+            "https://hooks.example/#fragment",
+            "HTTPS://hooks.example/a/..#",
+        ] {
+            let expected = (
+                "https://hooks.example/".to_owned(),
+                "hooks.example".to_owned(),
+            );
+            assert_eq!(url(same), expected, "{same}");
+        }
+        let (_, server) = url("https://hooks.example.:8443/#a");
+        assert_eq!(server, "hooks.example:8443");
     }
 
     #[test]

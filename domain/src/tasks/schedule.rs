@@ -4,6 +4,8 @@
 //! time is left out, at the first moment after it, and if it comes twice, the first time. One whose hours have a `*` or a `/` runs
 //! as often as the clock shows such a time.
 
+mod counting;
+
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -61,29 +63,11 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
-    /// The schedule of an expression in a zone, which is due within two years of `now`.
-    ///
-    /// It takes some milliseconds to find that an expression is never due.
+    /// The schedule of an expression in a zone, even if it is never due.
     ///
     /// # Errors
-    /// If the expression or the zone is none, or if it is never due.
-    pub fn new(
-        expression: &task::Cron,
-        zone: &task::Zone,
-        now: Timestamp,
-    ) -> Result<Self, ScheduleError> {
-        let schedule = Self::read(expression.as_str(), zone.as_str())?;
-        let latest = now + TimeDelta::days(DUE_WITHIN_DAYS);
-        match schedule.next_after(now) {
-            Some(slot) if slot <= latest => Ok(schedule),
-            _ => Err(ScheduleError::NeverDue),
-        }
-    }
-
-    /// The schedule as an event holds it, even if it is not due any more.
-    ///
-    /// # Errors
-    /// If this build knows the zone no more, or reads expressions in another way.
+    /// If the expression or the zone is none, or if an event holds them and this build knows the zone no more, or reads expressions in
+    /// another way.
     pub fn read(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
         let fields: Vec<_> = expression.split_whitespace().collect();
         let ([_, hour, day, _, weekday] | [_, _, hour, day, _, weekday]) = fields[..] else {
@@ -110,6 +94,13 @@ impl Schedule {
             expression: line(expression.to_owned()).ok_or(ScheduleError::Zone)?,
             zone_name: line(name).ok_or(ScheduleError::Zone)?,
         })
+    }
+
+    /// Whether it names a time within two years of `now`. It takes some milliseconds to find that it does not.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let latest = now + TimeDelta::days(DUE_WITHIN_DAYS);
+        self.next_after(now).is_some_and(|slot| slot <= latest)
     }
 
     /// The first slot after a time; `None` if there is none.

@@ -8,13 +8,16 @@ mod slot;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use tidemark_events::tasks::task::{Event, Host, Name, NextSlot, Plan, RunResult, Trigger, Tzdb};
+use tidemark_events::tasks::task::{
+    Event, Host, Name, NextSlot, OldSecret, Plan, RunResult, Trigger, Tzdb,
+};
 use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, UserId};
 
 pub use change::{Change, RotateSecret};
 pub use control::{Pause, Resume, Retire};
 pub use define::{Define, NewPlan};
 pub use error::Error;
+pub(crate) use slot::waiting_slot;
 pub use slot::{RunNow, TakeSlot};
 
 use crate::decision::refusals;
@@ -33,10 +36,16 @@ pub struct Terms {
     pub name: Stored<Name>,
     /// The host that it calls.
     pub host: Stored<Host>,
+    /// The port that it calls; none if it is the one of `https`, or if a build before defined the task.
+    pub port: Option<u32>,
     /// How often it was changed.
     pub changes: u32,
+    /// The number of the change from which on it calls its URL; 0 if that is the first one.
+    pub url_since: u32,
     /// The secret that signs its calls, sealed as `task_secret`.
     pub secret: Box<Sealed>,
+    /// Those before, which may still sign beside it, the newest first.
+    pub old_secrets: Vec<OldSecret>,
     /// The keyed hash of the owner and the URL.
     pub url_hash: KeyedHash,
     /// Which of the owner's places it takes.
@@ -48,6 +57,8 @@ pub struct Terms {
     /// The last slot of the schedule that was taken or skipped; none if none was since the schedule was stated or the task was
     /// resumed.
     pub last_slot: Option<Stored<Moment>>,
+    /// Whether the slot that is due next has waited for the end of a run.
+    pub has_waited: bool,
     /// The run that is not over; none if there is none.
     pub open_run: Option<TaskRunId>,
     /// Since when all runs have failed; none if the last one did not.
@@ -75,7 +86,7 @@ impl AggregateState for Task {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 2;
+    const STATE_VERSION: i16 = 3;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -84,6 +95,7 @@ impl AggregateState for Task {
                 owner_id,
                 name,
                 host,
+                port,
                 secret,
                 url_hash,
                 place,
@@ -96,13 +108,17 @@ impl AggregateState for Task {
                     owner_id: *owner_id,
                     name: name.clone(),
                     host: host.clone(),
+                    port: *port,
                     changes: 0,
+                    url_since: 0,
                     secret: secret.clone(),
+                    old_secrets: Vec::new(),
                     url_hash: url_hash.clone(),
                     place: *place,
                     plan: plan.clone(),
                     next: next.clone(),
                     last_slot: None,
+                    has_waited: false,
                     open_run: None,
                     failing_since: None,
                     is_paused: false,
@@ -133,13 +149,16 @@ impl AggregateState for Task {
             Self::None | Self::Retired { .. } => 0,
             Self::Defined(terms) => {
                 let of_plan = |plan: &Plan| plan.cron.len() + plan.zone.len();
+                let of_secret = |it: &Sealed| it.nonce.len() + it.ciphertext.len();
+                let old_secrets = terms.old_secrets.iter();
+                let of_old = |it: &OldSecret| size_of::<OldSecret>() + of_secret(&it.secret);
                 size_of::<Terms>()
                     + terms.name.len()
                     + terms.host.len()
                     + terms.url_hash.0.len()
                     + size_of::<Sealed>()
-                    + terms.secret.nonce.len()
-                    + terms.secret.ciphertext.len()
+                    + of_secret(&terms.secret)
+                    + old_secrets.map(of_old).sum::<usize>()
                     + terms.plan.as_deref().map_or(0, of_plan)
             }
         }
@@ -158,11 +177,13 @@ impl Terms {
             } => {
                 self.open_run = Some(*run_id);
                 if *trigger == Trigger::Schedule {
+                    self.has_waited = false;
                     self.last_slot = Some(*slot);
                     self.next.clone_from(next);
                 }
             }
             Event::SlotsSkipped { to, next, .. } => {
+                self.has_waited = false;
                 self.last_slot = Some(*to);
                 self.next.clone_from(next);
             }
@@ -170,9 +191,11 @@ impl Terms {
             Event::RunEnded {
                 result,
                 failing_since,
+                next,
                 ..
             } => {
                 self.open_run = None;
+                self.has_waited = next.is_some();
                 self.failing_since = match result {
                     RunResult::Succeeded => None,
                     RunResult::Failed => *failing_since,
@@ -184,6 +207,7 @@ impl Terms {
             }
             Event::Resumed { next, .. } => {
                 self.is_paused = false;
+                self.has_waited = false;
                 self.failing_since = None;
                 self.last_slot = None;
                 self.next.clone_from(next);
@@ -192,22 +216,37 @@ impl Terms {
                 change,
                 name,
                 host,
+                port,
                 url_hash,
                 plan,
                 next,
                 ..
             } => {
                 self.changes = *change;
+                if self.url_hash != *url_hash {
+                    self.url_since = *change;
+                }
                 self.name.clone_from(name);
                 self.host.clone_from(host);
+                self.port = *port;
                 self.url_hash.clone_from(url_hash);
                 self.plan.clone_from(plan);
                 if next.is_some() {
+                    self.has_waited = false;
                     self.last_slot = None;
                     self.next.clone_from(next);
                 }
             }
-            Event::SecretRotated { secret, .. } => self.secret.clone_from(secret),
+            Event::SecretRotated {
+                secret,
+                old_secret,
+                older_secrets,
+                ..
+            } => {
+                self.secret.clone_from(secret);
+                let old = OldSecret::clone(old_secret);
+                self.old_secrets = [vec![old], older_secrets.clone()].concat();
+            }
             Event::Defined { .. } | Event::Retired { .. } => {}
         }
     }

@@ -6,13 +6,13 @@ use chrono::TimeDelta;
 use next_attempt::NextAttempt;
 use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task;
-use tidemark_events::tasks::task::{PauseReason, RunResult, Trigger};
+use tidemark_events::tasks::task::{NextSlot, PauseReason, RunResult, Trigger};
 use tidemark_events::tasks::task_run::{Event, Outcome};
 use tidemark_events::{Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, UserId};
 
 use crate::decision::refusals;
 use crate::identity::access;
-use crate::tasks::task::{Terms, find};
+use crate::tasks::task::{Terms, find, waiting_slot};
 use crate::{AggregateState, Code, Command, Reason, Refusal, RefusalKind, Stop, View, Write};
 
 /// After so many days of nothing but failures a task is paused.
@@ -74,6 +74,8 @@ pub struct Open {
     pub attempts: u32,
     /// How long their calls took, in milliseconds.
     pub calls_ms: u64,
+    /// How long the pauses were to be after them, in milliseconds.
+    pub pauses_ms: u64,
 }
 
 /// The state of a run.
@@ -92,7 +94,7 @@ impl AggregateState for TaskRun {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 2;
+    const STATE_VERSION: i16 = 3;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -108,12 +110,19 @@ impl AggregateState for TaskRun {
                     slot: *slot,
                     attempts: 0,
                     calls_ms: 0,
+                    pauses_ms: 0,
                 });
             }
-            Event::Attempted { attempt, ms, .. } => {
+            Event::Attempted {
+                attempt,
+                ms,
+                pause_ms,
+                ..
+            } => {
                 if let Self::Open(run) = self {
                     run.attempts = *attempt;
                     run.calls_ms += u64::from(*ms);
+                    run.pauses_ms += pause_ms.map_or(0, u64::from);
                 }
             }
             Event::Succeeded { .. } | Event::Failed { .. } | Event::Cancelled { .. } => {
@@ -130,6 +139,8 @@ pub struct RecordAttempt {
     pub run_id: TaskRunId,
     /// The number of the attempt, from 1 on.
     pub attempt: u32,
+    /// How often the task had been changed when it was called; none if a build before has called it.
+    pub changes: Option<u32>,
     /// What came of it.
     pub outcome: Outcome,
     /// The HTTP status of the answer; none if there was no answer.
@@ -172,7 +183,7 @@ impl Command for RecordAttempt {
         let next = self.next(view.now(), task, run);
         let mut writes = vec![self.attempted(task, next)];
         if self.outcome == Outcome::Delivered {
-            writes.extend(self.succeeded(task, run));
+            writes.extend(self.succeeded(task, run, view.now()));
         } else if next.is_none() {
             writes.extend(self.failed(task, run, view.now()));
         }
@@ -181,6 +192,12 @@ impl Command for RecordAttempt {
 }
 
 impl RecordAttempt {
+    /// Whether the server asks not to be called any more, and the task calls it still.
+    fn is_gone(&self, task: &Terms) -> bool {
+        let is_of_before = self.changes.is_some_and(|it| it < task.url_since);
+        self.outcome == Outcome::Gone && !is_of_before
+    }
+
     fn attempted(&self, task: &Terms, next: Option<NextAttempt>) -> Write {
         let attempted = Event::Attempted {
             task_run_id: self.run_id,
@@ -192,13 +209,15 @@ impl RecordAttempt {
             ms: self.ms,
             answer: self.answer.clone(),
             next_at: next.map(|next| Moment::nearest(next.at).into()),
+            pause_ms: next.map(|next| u32::try_from(next.pause_ms).unwrap_or(u32::MAX)),
             next_limit: next.and_then(|next| next.limit),
             host: task.host.clone(),
+            port: task.port,
         };
         Write::event(self.run_id.0, attempted)
     }
 
-    fn succeeded(&self, task: &Terms, run: &Open) -> [Write; 2] {
+    fn succeeded(&self, task: &Terms, run: &Open, now: Timestamp) -> [Write; 2] {
         let succeeded = Event::Succeeded {
             task_run_id: self.run_id,
             task_id: task.id,
@@ -206,7 +225,13 @@ impl RecordAttempt {
         };
         [
             Write::event(self.run_id.0, succeeded),
-            self.ended(task, run, RunResult::Succeeded, None),
+            self.ended(
+                task,
+                run,
+                RunResult::Succeeded,
+                None,
+                waiting_slot(task, now),
+            ),
         ]
     }
 
@@ -217,16 +242,15 @@ impl RecordAttempt {
             owner_id: task.owner_id,
         };
         let since = task.failing_since.unwrap_or(Moment::nearest(now).into());
-        let reason = match self.outcome {
-            Outcome::Gone => Some(PauseReason::Gone),
-            Outcome::OwnerErased => Some(PauseReason::OwnerErased),
-            Outcome::Delivered
-            | Outcome::Refused
-            | Outcome::TimedOut
-            | Outcome::Unreachable
-            | Outcome::AddressForbidden
-            | Outcome::TooLate => (now - *since >= FAILING_MAX).then_some(PauseReason::Failing),
+        let reason = if self.is_gone(task) {
+            Some(PauseReason::Gone)
+        } else if self.outcome == Outcome::OwnerErased {
+            Some(PauseReason::OwnerErased)
+        } else {
+            (now - *since >= FAILING_MAX).then_some(PauseReason::Failing)
         };
+        // A task that is paused takes no slot.
+        let next = waiting_slot(task, now).filter(|_| reason.is_none());
         let pause = reason.map(|reason| task::Event::Paused {
             task_id: task.id,
             owner_id: task.owner_id,
@@ -234,7 +258,7 @@ impl RecordAttempt {
         });
         [
             Write::event(self.run_id.0, failed),
-            self.ended(task, run, RunResult::Failed, Some(since)),
+            self.ended(task, run, RunResult::Failed, Some(since), next),
         ]
         .into_iter()
         .chain(pause.map(|pause| Write::event(task.id.0, pause)))
@@ -247,6 +271,7 @@ impl RecordAttempt {
         run: &Open,
         result: RunResult,
         failing_since: Option<Stored<Moment>>,
+        next: Option<NextSlot>,
     ) -> Write {
         let ended = task::Event::RunEnded {
             task_id: task.id,
@@ -255,6 +280,7 @@ impl RecordAttempt {
             result,
             failing_since,
             slot: Some(run.slot),
+            next,
         };
         Write::event(task.id.0, ended)
     }
@@ -274,6 +300,7 @@ pub(crate) fn request(
         slot,
         trigger,
         host: task.host.clone(),
+        port: task.port,
     };
     Write::event(task_run_id.0, requested)
 }

@@ -27,13 +27,18 @@ impl DefinitionPart {
 }
 
 impl Log {
-    /// The definition of a task, its newest change and its newest rotation of the secret, in this order, as far as there are any.
-    /// It reads three events at most, however long the stream is.
+    /// The definition of a task, its newest change and its newest rotation of the secret, in this order, as far as there are any up
+    /// to this version of the task, or in all. It reads three events at most, however long the stream is.
     ///
     /// # Errors
     /// If Postgres does not answer the query.
-    pub async fn task_definition(&self, task_id: Uuid) -> sqlx::Result<Vec<DefinitionPart>> {
+    pub async fn task_definition(
+        &self,
+        task_id: Uuid,
+        up_to: Option<i64>,
+    ) -> sqlx::Result<Vec<DefinitionPart>> {
         // Each type stands in the statement, or the index of these types would not be used.
+        let up_to = up_to.unwrap_or(i64::MAX);
         let query = || {
             sqlx::query_as!(
                 DefinitionPart,
@@ -46,6 +51,7 @@ impl Log {
                        from events
                       where stream_id = $1
                         and type = 'task.defined'
+                        and version <= $2
                       order by version desc
                       limit 1)
                      union all
@@ -53,6 +59,7 @@ impl Log {
                        from events
                       where stream_id = $1
                         and type = 'task.changed'
+                        and version <= $2
                       order by version desc
                       limit 1)
                      union all
@@ -60,12 +67,14 @@ impl Log {
                        from events
                       where stream_id = $1
                         and type = 'task.secret_rotated'
+                        and version <= $2
                       order by version desc
                       limit 1)
                   ) as part
                  order by part.place
                 "#,
                 task_id,
+                up_to,
             )
             .fetch_all(&*self.pool)
         };

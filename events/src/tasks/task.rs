@@ -3,7 +3,7 @@
 mod values;
 
 pub use values::{
-    Cron, Host, Method, Missed, Name, NextSlot, OldSecret, PauseReason, Plan, RunResult,
+    Cron, Host, Method, Missed, Name, NextSlot, OldSecret, Overlap, PauseReason, Plan, RunResult,
     SkipReason, Trigger, Tzdb, Zone,
 };
 
@@ -30,6 +30,8 @@ events! {
             method: Method,
             /// The host that it calls.
             host: Stored<Host>,
+            /// The port that it calls; none if it is the one of `https`. Builds before did not write it.
+            port: Option<u32>,
             /// The URL, the headers and the body of its calls, sealed as `task_call`.
             call: Box<Sealed>,
             /// The secret that signs its calls, sealed as `task_secret`.
@@ -70,7 +72,7 @@ events! {
             from: Stored<Moment>,
             /// The last of them.
             to: Stored<Moment>,
-            /// How many; 1000 stands for that many or more.
+            /// How many. Builds before counted 1000 at most.
             count: u32,
             /// Why.
             reason: SkipReason,
@@ -92,6 +94,8 @@ events! {
             failing_since: Option<Stored<Moment>>,
             /// The slot that it was for, or when the owner asked for it. Builds before did not write it.
             slot: Option<Stored<Moment>>,
+            /// The slot that has waited for the end of the run; none if none has. Builds before did not write it.
+            next: Option<NextSlot>,
         },
         /// The task does not run until it is resumed.
         #[serde(rename = "task.paused")]
@@ -128,6 +132,8 @@ events! {
             method: Method,
             /// The host that it calls.
             host: Stored<Host>,
+            /// The port that it calls; none if it is the one of `https`. Builds before did not write it.
+            port: Option<u32>,
             /// The URL, the headers and the body of its calls, sealed as `task_call`.
             call: Box<Sealed>,
             /// The keyed hash of the owner and the URL.
@@ -148,6 +154,9 @@ events! {
             secret: Box<Sealed>,
             /// The one before.
             old_secret: Box<OldSecret>,
+            /// Those before that which still sign, the newest first. Builds before did not write them.
+            #[serde(default)]
+            older_secrets: Vec<OldSecret>,
         },
         /// The next slot is another one, since the build has other data of time zones than the one that computed it.
         #[serde(rename = "task.replanned")]
@@ -189,6 +198,7 @@ pub(crate) fn samples() -> Vec<Event> {
             name: stored("Fetch prices"),
             method: Method::Post,
             host: stored("hooks.example"),
+            port: None,
             call: Box::new(sealed("Y2FsbA")),
             secret: Box::new(sealed("c2VjcmV0")),
             url_hash: hash("e"),
@@ -197,6 +207,7 @@ pub(crate) fn samples() -> Vec<Event> {
                 cron: stored("* * * * *"),
                 zone: stored("Europe/Berlin"),
                 missed: Missed::Latest,
+                overlap: Overlap::Skip,
                 window_s: 3_600,
                 delay_ms: 0,
             })),
@@ -226,6 +237,7 @@ pub(crate) fn samples() -> Vec<Event> {
             result: RunResult::Failed,
             failing_since: Some(moment(150).into()),
             slot: Some(moment(60).into()),
+            next: next(180),
         },
         Event::Paused {
             task_id: TASK,
@@ -244,12 +256,14 @@ pub(crate) fn samples() -> Vec<Event> {
             name: stored("Fetch all prices"),
             method: Method::Put,
             host: stored("other.example"),
+            port: Some(8_443),
             call: Box::new(sealed("b3RoZXIgY2FsbA")),
             url_hash: hash("f"),
             plan: Some(Box::new(Plan {
                 cron: stored("*/2 * * * *"),
                 zone: stored("Asia/Tokyo"),
                 missed: Missed::All,
+                overlap: Overlap::BufferOne,
                 window_s: 3_600,
                 delay_ms: 0,
             })),
@@ -263,6 +277,10 @@ pub(crate) fn samples() -> Vec<Event> {
                 secret: sealed("c2VjcmV0"),
                 until: moment(86_400).into(),
             }),
+            older_secrets: vec![OldSecret {
+                secret: sealed("b2xkZXIgc2VjcmV0"),
+                until: moment(43_200).into(),
+            }],
         },
         Event::Replanned {
             task_id: TASK,

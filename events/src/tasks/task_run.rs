@@ -65,6 +65,8 @@ events! {
             trigger: Trigger,
             /// The host that is called.
             host: Stored<Host>,
+            /// Its port; none if it is the one of `https`. Builds before did not write it.
+            port: Option<u32>,
         },
         /// The URL was called.
         #[serde(rename = "task_run.attempted")]
@@ -87,10 +89,15 @@ events! {
             answer: Option<Sealed>,
             /// When the next attempt is made; none if none is.
             next_at: Option<Stored<Moment>>,
+            /// The pause before it in milliseconds, as the server asked for it or as runs are tried again; none if none is made.
+            /// Builds before did not write it.
+            pause_ms: Option<u32>,
             /// How long it may take; none if as long as any call.
             next_limit: Option<CallLimit>,
-            /// The host that was called.
+            /// The host that the task calls from now on.
             host: Stored<Host>,
+            /// Its port; none if it is the one of `https`. Builds before did not write it.
+            port: Option<u32>,
         },
         /// The run succeeded.
         #[serde(rename = "task_run.succeeded")]
@@ -138,6 +145,7 @@ pub(crate) fn samples() -> Vec<Event> {
             slot: moment(60).into(),
             trigger: Trigger::Schedule,
             host: stored("hooks.example"),
+            port: None,
         },
         Event::Attempted {
             task_run_id: TASK_RUN,
@@ -149,11 +157,13 @@ pub(crate) fn samples() -> Vec<Event> {
             ms: 12,
             answer: Some(sealed("YW5zd2Vy")),
             next_at: Some(moment(65).into()),
+            pause_ms: Some(5_000),
             next_limit: Some(CallLimit {
                 max_ms: 55_000,
                 until: moment(130).into(),
             }),
             host: stored("hooks.example"),
+            port: Some(8_443),
         },
         Event::Succeeded {
             task_run_id: TASK_RUN,

@@ -29,6 +29,8 @@ pub struct Tasks {
     pub call_timeout_ms: u64,
     #[garde(range(min = 1, max = 2_592_000))]
     pub old_secret_s: u32,
+    #[garde(range(min = 1, max = 10))]
+    pub old_secrets_max: u32,
 }
 
 fn are_numbers<C>(texts: &[String], _context: &C) -> garde::Result {

@@ -1,25 +1,25 @@
 //! The effect that calls the URL of a task. It tries once; whether it is tried again is decided by the command that records
 //! what came of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Client, Method};
+use reqwest::Client;
 use serde_json::json;
 use tidemark_domain::tasks::definition::{CallTerms, Definition};
 use tidemark_domain::tasks::destination::{Destination, Hosts};
 use tidemark_domain::tasks::processes::task_caller;
 use tidemark_domain::tasks::processes::task_caller::Call;
 use tidemark_event_store::{DefinitionPart, Log, SubjectKeys, TimedPool};
+use tidemark_events::tasks::task_run;
 use tidemark_events::tasks::task_run::Outcome;
-use tidemark_events::tasks::{task, task_run};
 use tidemark_events::{Event, Sealed, Timestamp, UserId};
 use tidemark_platform::{Config, config};
 use uuid::Uuid;
 
-use super::attempt::{Attempt, KEPT_BYTES_MAX, answered, failure};
+use super::attempt::{Attempt, KEPT_BYTES_MAX};
 use super::http_client::client;
-use super::signature::sign;
+use super::sending::Sending;
 use crate::error::{Error, with_causes};
 use crate::reacting::effects;
 use crate::reacting::effects::{Effect, Performed};
@@ -37,36 +37,21 @@ pub(crate) struct CallUrl {
     settings: config::Tasks,
 }
 
-/// What a call is signed with.
-struct Signing {
-    /// The id of the run.
-    id: String,
-    secrets: Vec<String>,
-    now: Timestamp,
-}
-
 #[async_trait]
 impl Effect for CallUrl {
     const NAME: &'static str = task_caller::WEBHOOK;
     type Body = Call;
 
-    async fn perform(&self, call: Call, _: &str, _: i32) -> Performed {
-        let attempted = self.attempt(&call).await;
-        let attempt = attempted.as_ref().ok().and_then(Option::as_ref);
-        let has_answered = attempt.and_then(|(it, _)| it.has_answered());
-        let outcome = match attempted {
-            Ok(None) => effects::Outcome::NotNeeded,
-            Ok(Some((attempt, answer))) => effects::Outcome::Over {
-                path: format!("/v1/task-runs/{}/attempts", call.run_id),
-                body: Some(json!({
-                    "attempt": call.attempt,
-                    "outcome": attempt.outcome,
-                    "status": attempt.status,
-                    "ms": attempt.ms,
-                    "answer": answer,
-                    "retry_after_s": attempt.retry_after_s,
-                })),
-            },
+    async fn perform(&self, call: Call, destination: &str, _: i32) -> Performed {
+        let tried = self.attempt(&call, destination).await;
+        let has_answered = match &tried {
+            Ok(Tried::Called(called)) => called.attempt.has_answered(),
+            Ok(Tried::NotNeeded | Tried::Elsewhere(_)) | Err(_) => None,
+        };
+        let outcome = match tried {
+            Ok(Tried::NotNeeded) => effects::Outcome::NotNeeded,
+            Ok(Tried::Elsewhere(server)) => effects::Outcome::Elsewhere(server),
+            Ok(Tried::Called(called)) => called.outcome(&call),
             Err(reason) => effects::Outcome::Later {
                 after: PAUSE,
                 reason,
@@ -75,6 +60,59 @@ impl Effect for CallUrl {
         Performed {
             outcome,
             has_answered,
+        }
+    }
+}
+
+/// What came of trying to call.
+enum Tried {
+    /// The run is over, or has the attempt.
+    NotNeeded,
+    /// The task calls this server by now, and not the one by which the call was bounded.
+    Elsewhere(String),
+    /// The call was made, or could not be.
+    Called(Called),
+}
+
+impl Tried {
+    /// An attempt without an answer.
+    const fn called(attempt: Attempt, definition: &Definition) -> Self {
+        Self::Called(Called {
+            attempt,
+            answer: None,
+            changes: definition.changes,
+        })
+    }
+}
+
+/// A call that is an attempt of its run.
+struct Called {
+    attempt: Attempt,
+    /// The sealed beginning of the answer.
+    answer: Option<Sealed>,
+    /// How often the task had been changed.
+    changes: u32,
+}
+
+impl Called {
+    /// The command that records it.
+    fn outcome(&self, call: &Call) -> effects::Outcome {
+        let Self {
+            attempt,
+            answer,
+            changes,
+        } = self;
+        effects::Outcome::Over {
+            path: format!("/v1/task-runs/{}/attempts", call.run_id),
+            body: Some(json!({
+                "attempt": call.attempt,
+                "changes": changes,
+                "outcome": attempt.outcome,
+                "status": attempt.status,
+                "ms": attempt.ms,
+                "answer": answer,
+                "retry_after_s": attempt.retry_after_s,
+            })),
         }
     }
 }
@@ -95,11 +133,10 @@ impl CallUrl {
         })
     }
 
-    /// Calls once, and returns what came of it with the sealed beginning of the answer; none if the run is over or has the
-    /// attempt. What fails within Tidemark is no attempt.
-    async fn attempt(&self, call: &Call) -> Result<Option<(Attempt, Option<Sealed>)>, String> {
+    /// Calls once, if the run awaits that and the task still calls this server. What fails within Tidemark is no attempt.
+    async fn attempt(&self, call: &Call, server: &str) -> Result<Tried, String> {
         if !self.is_awaited(call).await? {
-            return Ok(None);
+            return Ok(Tried::NotNeeded);
         }
         let definition = self.definition(call.task_id.0).await?;
         let now = self.log.now().await.map_err(|it| with_causes(&it))?;
@@ -107,23 +144,36 @@ impl CallUrl {
         let secrets = self.secrets(&definition, now).await?;
         let (Some(request), Some(secrets)) = (request, secrets) else {
             let attempt = Attempt::without_answer(Outcome::OwnerErased);
-            return Ok(Some((attempt, None)));
+            return Ok(Tried::called(attempt, &definition));
         };
         let request: CallTerms = serde_json::from_str(&request).map_err(|it| it.to_string())?;
-        let attempt = match self.time_limit(call, now) {
-            None => Attempt::without_answer(Outcome::TooLate),
-            Some(time_limit) => {
-                let signing = Signing {
-                    id: call.run_id.to_string(),
-                    secrets,
-                    now,
-                };
-                let sending = self.send(definition.method, request, signing, time_limit);
-                sending.await?
-            }
+        let Some(destination) = self.destination(&request.url) else {
+            let attempt = Attempt::without_answer(Outcome::AddressForbidden);
+            return Ok(Tried::called(attempt, &definition));
         };
+        if destination.server() != server {
+            return Ok(Tried::Elsewhere(destination.server()));
+        }
+        let Some(time_limit) = self.time_limit(call, now) else {
+            let attempt = Attempt::without_answer(Outcome::TooLate);
+            return Ok(Tried::called(attempt, &definition));
+        };
+        let sending = Sending {
+            id: call.run_id.to_string(),
+            method: definition.method,
+            url: destination.url,
+            headers: request.headers,
+            body: request.body.unwrap_or_default(),
+            secrets,
+            now,
+        };
+        let attempt = sending.send(&self.client, time_limit).await?;
         let answer = self.sealed_answer(definition.owner_id, &attempt).await?;
-        Ok(Some((attempt, answer)))
+        Ok(Tried::Called(Called {
+            attempt,
+            answer,
+            changes: definition.changes,
+        }))
     }
 
     /// Whether the attempt is the next one of a run that is not over.
@@ -148,7 +198,7 @@ impl CallUrl {
 
     /// What a task calls, and with which secrets, at the time of the call.
     async fn definition(&self, task_id: Uuid) -> Result<Definition, String> {
-        let parts = self.log.task_definition(task_id).await;
+        let parts = self.log.task_definition(task_id, None).await;
         let parts = parts.map_err(|error| with_causes(&error))?;
         let definition = Definition::read(parts.iter().map(DefinitionPart::decode));
         let definition = definition.map_err(|error| with_causes(&error))?;
@@ -161,7 +211,7 @@ impl CallUrl {
         definition: &Definition,
         now: Timestamp,
     ) -> Result<Option<Vec<String>>, String> {
-        let old = definition.old_secret.as_ref();
+        let old = definition.old_secrets.iter();
         let old = old.filter(|it| now < *it.until).map(|it| &it.secret);
         let mut secrets = Vec::new();
         for sealed in [&*definition.secret].into_iter().chain(old) {
@@ -191,52 +241,14 @@ impl CallUrl {
         )
     }
 
-    async fn send(
-        &self,
-        method: task::Method,
-        request: CallTerms,
-        signing: Signing,
-        time_limit: Duration,
-    ) -> Result<Attempt, String> {
-        // The client asks no resolver about addresses, and settings may have changed since the task was defined.
+    /// What a URL leads to, if it may be called: the client asks no resolver about addresses, and settings may have changed since the
+    /// task was defined.
+    fn destination(&self, url: &str) -> Option<Destination> {
         let hosts = Hosts {
             allowed: &self.settings.allowed_private_hosts,
             own: &self.settings.own_hosts,
         };
-        let Ok(destination) = Destination::new(&request.url, hosts) else {
-            return Ok(Attempt::without_answer(Outcome::AddressForbidden));
-        };
-        let method = match method {
-            task::Method::Get => Method::GET,
-            task::Method::Post => Method::POST,
-            task::Method::Put => Method::PUT,
-            task::Method::Delete => Method::DELETE,
-        };
-        let body = request.body.unwrap_or_default();
-        let Signing { id, secrets, now } = signing;
-        let second = now.timestamp();
-        let signed = secrets.iter().map(|it| sign(it, &id, second, &body));
-        let signatures: Option<Vec<_>> = signed.collect();
-        let signatures = signatures.ok_or("the secret is none")?.join(" ");
-        let mut sending = self.client.request(method, destination.url);
-        sending = sending.timeout(time_limit);
-        for (name, value) in request.headers {
-            sending = sending.header(name, value);
-        }
-        sending = sending
-            .header("webhook-id", id)
-            .header("webhook-timestamp", second)
-            .header("webhook-signature", signatures);
-        if !body.is_empty() {
-            sending = sending.body(body);
-        }
-        let begun = Instant::now();
-        let attempt = match sending.send().await {
-            Ok(response) => answered(response, now).await,
-            Err(error) => Attempt::without_answer(failure(&error)),
-        };
-        let ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
-        Ok(Attempt { ms, ..attempt })
+        Destination::new(url, hosts).ok()
     }
 
     /// The beginning of the answer, sealed; none if it is empty or the owner was erased meanwhile.

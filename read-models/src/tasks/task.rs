@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task::{
-    Event, Method, Missed, NextSlot, PauseReason, Plan, RunResult, SkipReason,
+    Event, Method, Missed, NextSlot, Overlap, PauseReason, Plan, RunResult, SkipReason,
 };
 use tidemark_events::{TaskId, TaskRunId, UserId};
 use utoipa::ToSchema;
@@ -36,6 +36,8 @@ pub struct Schedule {
     pub zone: String,
     /// What happens with slots that nobody took on time.
     pub missed: Missed,
+    /// What happens with slots that come while a run goes on.
+    pub overlap: Overlap,
     /// How long after its slot a run is of use, in seconds.
     #[schema(minimum = 10, maximum = 31_536_000, example = 3_600)]
     pub window_s: u32,
@@ -52,8 +54,8 @@ pub struct Skipped {
     pub from: DateTime<Utc>,
     /// The last of them.
     pub to: DateTime<Utc>,
-    /// How many; 1000 stands for that many or more.
-    #[schema(minimum = 1, maximum = 1_000, example = 1)]
+    /// How many.
+    #[schema(minimum = 1, maximum = 4_294_967_295_i64, example = 1)]
     pub count: u32,
     /// Why.
     pub reason: SkipReason,
@@ -91,7 +93,7 @@ pub struct Row {
     pub last_run_id: Option<TaskRunId>,
     /// How the run ended that ended last; none if none did.
     pub last_result: Option<RunResult>,
-    /// Since when all runs have failed; none if the last one did not.
+    /// Since when all runs have failed; none if the last one did not, or if none has ended since the task was resumed.
     pub failing_since: Option<DateTime<Utc>>,
     /// The slots that were skipped last; none if none were.
     pub last_skipped: Option<Skipped>,
@@ -111,7 +113,7 @@ pub struct Task;
 
 impl ReadModel for Task {
     const NAME: &'static str = "task";
-    const FOLD_VERSION: i32 = 2;
+    const FOLD_VERSION: i32 = 3;
     const EVENTS: EventFilter = EventFilter::Types(Event::TYPES);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
@@ -194,6 +196,7 @@ fn change(row: &mut Row, event: &Event, at: DateTime<Utc>) {
         Event::Resumed { next, .. } => {
             row.status = Status::Active;
             row.paused_for = None;
+            row.failing_since = None;
             row.next_slot = slot(next.as_ref());
         }
         Event::Changed {
@@ -265,6 +268,7 @@ fn schedule(plan: &Plan) -> Schedule {
         cron: String::clone(&plan.cron),
         zone: String::clone(&plan.zone),
         missed: plan.missed,
+        overlap: plan.overlap,
         window_s: plan.window_s,
         delay_ms: plan.delay_ms,
     }
@@ -310,6 +314,8 @@ mod tests {
         ];
         assert_eq!(next, expected);
         assert_eq!(row(5).paused_for, Some(PauseReason::Owner));
+        assert_eq!(row(5).failing_since, Some(at(150)));
+        assert_eq!(row(6).failing_since, None, "it was resumed");
         assert_eq!(row(10).status, Status::Retired);
     }
 

@@ -28,6 +28,9 @@ pub struct Skipped {
     /// The schedule was changed before.
     #[schema(minimum = 0, maximum = 4_294_967_295_i64, example = 0)]
     pub changed: u32,
+    /// The task was retired before.
+    #[schema(minimum = 0, maximum = 4_294_967_295_i64, example = 0)]
+    pub retired: u32,
 }
 
 /// How long after their slots the runs of the schedule were requested, the delay included that their task has.
@@ -93,7 +96,7 @@ pub struct TaskHealth;
 
 impl ReadModel for TaskHealth {
     const NAME: &'static str = "task_health";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter =
         EventFilter::Types(&["task.slot_taken", "task.slots_skipped", "task.run_ended"]);
     const ROW_OF: RowOf = RowOf::Data;
@@ -216,6 +219,7 @@ impl Skipped {
             SkipReason::Overlap => &mut self.overlap,
             SkipReason::Paused => &mut self.paused,
             SkipReason::Changed => &mut self.changed,
+            SkipReason::Retired => &mut self.retired,
         }
     }
 }
@@ -263,6 +267,7 @@ mod tests {
             result,
             failing_since: None,
             slot: Some(moment(slot).into()),
+            next: None,
         }
     }
 

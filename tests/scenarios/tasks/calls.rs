@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use standardwebhooks::Webhook;
 use tidemark_tests::eventually;
+use tokio::net::TcpListener;
 
 use super::receiver::{Receiver, application, application_with, define, outcomes, run};
 
@@ -201,6 +202,52 @@ async fn an_attempt_at_a_run_that_is_over_says_nothing_about_the_server() {
     assert_eq!(server.received().len(), 1);
     let well = define(&user, &server.url("well"), json!({})).await;
     assert_eq!(run(&user, well).await["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_leaves_another_one_at_the_same_host_alone() {
+    let app = application_with(&[
+        ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "1"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
+    ])
+    .await;
+    let (server, user) = (Receiver::start().await, app.user().await);
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = free.local_addr().unwrap();
+    drop(free);
+    let away = define(&user, &format!("http://{nobody}/"), json!({})).await;
+    user.post_empty(&format!("/v1/tasks/{away}/run")).await.ok();
+    eventually("the attempt to be on record", || async {
+        let sql = "select exists (select from events where type = 'task_run.attempted')";
+        let found: bool = sqlx::query_scalar(sql)
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap();
+        found.then_some(())
+    })
+    .await;
+    let well = define(&user, &server.url("well"), json!({})).await;
+    assert_eq!(run(&user, well).await["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn urls_that_lead_to_the_same_place_have_one_task() {
+    let app = application().await;
+    let user = app.user().await;
+    let first = define(&user, "https://hooks.example/a", json!({})).await;
+    for same in [
+        "https://hooks.example./a",
+        "https://Hooks.Example:443/a",
+        "https://hooks.example/a#fragment",
+        "https://hooks.example/b/../a",
+    ] {
+        let again = json!({"name": "Again", "url": same});
+        let refused = user.post("/v1/tasks", &again).await;
+        refused.problem(409, "task_exists");
+        assert!(refused.detail().contains(&first.to_string()), "{same}");
+    }
+    define(&user, "https://hooks.example/A", json!({})).await;
 }
 
 #[tokio::test]

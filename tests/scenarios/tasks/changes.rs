@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
-use tidemark_tests::eventually;
+use tidemark_tests::{App, eventually};
 
 use super::receiver::{Call, Receiver, application, application_with, define, outcomes, over, run};
 
@@ -55,6 +55,29 @@ async fn a_new_secret_signs_beside_the_old_one_for_a_while() {
         .unwrap();
     let new = new.as_str().unwrap();
     assert!(!kept.iter().any(|it| it.contains(new)), "kept in clear");
+}
+
+#[tokio::test]
+async fn secrets_of_before_sign_for_as_long_as_was_promised_although_there_are_others_since() {
+    let (app, server) = (application().await, Receiver::start().await);
+    let user = app.user().await;
+    let task = json!({"name": "Sync", "url": server.url("well")});
+    let defined = user.post("/v1/tasks", &task).await.ok();
+    let path = format!("/v1/tasks/{}/secret", defined.id());
+    let mut secrets = vec![defined.body["secret"].clone()];
+    for _ in 0..3 {
+        let rotated = user.post_empty(&path).await.ok();
+        secrets.push(rotated.body["secret"].clone());
+    }
+    run(&user, defined.id()).await;
+    let call = server.calls(1).await.remove(0);
+    for secret in &secrets {
+        assert!(is_signed(&call, secret), "{secret} does not sign any more");
+    }
+    let refused = user.post_empty(&path).await;
+    refused.problem(409, "too_many_task_secrets");
+    let retry_at: DateTime<Utc> = refused.body["retry_at"].as_str().unwrap().parse().unwrap();
+    assert!(retry_at > app.database.now().await);
 }
 
 #[tokio::test]
@@ -157,4 +180,138 @@ async fn another_schedule_counts_at_once_and_the_one_before_no_more() {
     assert_eq!(shown["schedule"]["missed"], "all");
     let same: DateTime<Utc> = shown["next_slot"].as_str().unwrap().parse().unwrap();
     assert_eq!(same, next);
+}
+
+/// The slots that the clock waits for, as its actions say.
+async fn awaited_slots(app: &App) -> Vec<String> {
+    let sql = "select body ->> 'slot'
+                 from reactor_actions
+                where reactor = 'task-clock'
+                  and done_at is null
+                order by position";
+    let slots = sqlx::query_scalar(sql).fetch_all(&app.database.pool).await;
+    slots.unwrap()
+}
+
+#[tokio::test]
+async fn a_task_that_is_changed_and_paused_again_and_again_waits_for_one_slot() {
+    let app = application().await;
+    let user = app.user().await;
+    let yearly = json!({"cron": "0 0 1 1 *", "zone": "UTC", "delay_max_s": 0});
+    let task = define(&user, "https://hooks.example/", yearly.clone()).await;
+    let path = format!("/v1/tasks/{task}");
+    for day in 2..6 {
+        let other = json!({"cron": format!("0 0 {day} 1 *")});
+        user.post(&format!("{path}/change"), &other).await.ok();
+        user.post_empty(&format!("{path}/pause")).await.ok();
+        user.post_empty(&format!("{path}/resume")).await.ok();
+    }
+    let last = user.post(&format!("{path}/change"), &yearly).await.ok();
+    app.settle().await;
+    let [slot] = &awaited_slots(&app).await[..] else {
+        panic!("one action: {:?}", awaited_slots(&app).await);
+    };
+    let slot: DateTime<Utc> = slot.parse().unwrap();
+    let first: DateTime<Utc> = last.body["next_slots"][0]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert_eq!(slot, first);
+
+    // What changes nothing is not put on record.
+    let again = user.post(&format!("{path}/change"), &yearly).await.ok();
+    assert_eq!(again.body, last.body);
+}
+
+#[tokio::test]
+async fn calls_of_runs_that_were_cancelled_do_not_pile_up() {
+    // The calls after the first one are far away.
+    let pauses = [("TIDEMARK_TASKS__RETRY_PAUSES_MS", "3600000")];
+    let (app, server) = (application_with(&pauses).await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("fails"), json!({})).await;
+    let path = format!("/v1/tasks/{task}");
+    for runs in 1..=3 {
+        user.post_empty(&format!("{path}/run")).await.ok();
+        server.calls(runs).await;
+        eventually("the attempt to be on record", || async {
+            let sql = "select count(*) from events where type = 'task_run.attempted'";
+            let attempts: i64 = sqlx::query_scalar(sql)
+                .fetch_one(&app.database.pool)
+                .await
+                .unwrap();
+            (usize::try_from(attempts).unwrap() == runs).then_some(())
+        })
+        .await;
+        user.post_empty(&format!("{path}/pause")).await.ok();
+        user.post_empty(&format!("{path}/resume")).await.ok();
+    }
+    app.settle().await;
+    let sql = "select count(*) from reactor_actions where effect = 'webhook' and done_at is null";
+    let waiting: i64 = sqlx::query_scalar(sql)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(waiting, 1);
+}
+
+#[tokio::test]
+async fn a_change_that_is_sent_again_is_answered_as_before_whatever_the_task_has_become() {
+    let app = application().await;
+    let user = app.user().await;
+    let task = define(&user, "https://hooks.example/", json!({})).await;
+    let path = format!("/v1/tasks/{task}/change");
+    let keyed = user.with_key("the-key-of-a-change");
+    let body = json!({"body": "prices"});
+    let first = keyed.post(&path, &body).await.ok();
+    // Calls of this method have no body.
+    user.post(&path, &json!({"method": "GET"})).await.ok();
+    let again = keyed.post(&path, &body).await;
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    user.post(&path, &body).await.problem(422, "body_not_taken");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_pauses_no_task_that_calls_it_no_more() {
+    let long = [
+        ("TIDEMARK_TASKS__CALL_TIMEOUT_MS", "50000"),
+        ("TIDEMARK_TASKS__RETRY_PAUSES_MS", "200"),
+    ];
+    let (app, server) = (application_with(&long).await, Receiver::start().await);
+    let user = app.user().await;
+    let task = define(&user, &server.url("gone-held"), json!({})).await;
+    let path = format!("/v1/tasks/{task}");
+    let run = user.post_empty(&format!("{path}/run")).await.ok().id();
+    server.calls(1).await;
+    let other = json!({"url": server.url("well")});
+    user.post(&format!("{path}/change"), &other).await.ok();
+    server.release();
+    let run = over(&user, run).await;
+    assert_eq!(outcomes(&run), ["gone 410", "delivered 200"]);
+    app.settle().await;
+    assert_eq!(user.get(&path).await.ok().body["status"], "active");
+}
+
+#[tokio::test]
+async fn a_call_is_bounded_by_the_server_that_the_task_calls_by_then() {
+    let pauses = [("TIDEMARK_TASKS__RETRY_PAUSES_MS", "1000,1000")];
+    let (app, server) = (application_with(&pauses).await, Receiver::start().await);
+    let other = Receiver::start().await;
+    let user = app.user().await;
+    let task = define(&user, &server.url("fails"), json!({})).await;
+    let path = format!("/v1/tasks/{task}");
+    let run = user.post_empty(&format!("{path}/run")).await.ok().id();
+    server.calls(1).await;
+    let changed = json!({"url": other.url("well")});
+    user.post(&format!("{path}/change"), &changed).await.ok();
+    assert_eq!(over(&user, run).await["status"], "succeeded");
+    app.settle().await;
+    let sql = "select destination from reactor_actions where effect = 'webhook' order by position";
+    let destinations: Vec<String> = sqlx::query_scalar(sql)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
+    let servers = [&server, &other].map(|it| format!("127.0.0.1:{}", it.port));
+    assert_eq!(destinations, servers);
 }

@@ -15,6 +15,7 @@ use futures::stream;
 use serde_json::{Value, json};
 use tidemark_tests::{App, Client, eventually};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// A call as the server received it.
@@ -35,8 +36,16 @@ type Times = Arc<Mutex<Vec<Instant>>>;
 /// A server whose paths say how it answers.
 pub(super) struct Receiver {
     pub(super) port: u16,
+    state: Answering,
+}
+
+/// What answers rest on.
+#[derive(Clone, Default)]
+struct Answering {
     received: Calls,
     broken_off: Times,
+    /// Lets a call be answered that is held.
+    held: Arc<Notify>,
 }
 
 /// A call that is not answered.
@@ -50,19 +59,14 @@ impl Drop for Unanswered {
 
 impl Receiver {
     pub(super) async fn start() -> Self {
-        let received = Calls::default();
-        let broken_off = Times::default();
+        let state = Answering::default();
         let router = Router::new()
             .route("/{how}", any(answer))
-            .with_state((Arc::clone(&received), Arc::clone(&broken_off)));
+            .with_state(state.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self {
-            port,
-            received,
-            broken_off,
-        }
+        Self { port, state }
     }
 
     /// The URL at which it answers like this.
@@ -71,12 +75,17 @@ impl Receiver {
     }
 
     pub(super) fn received(&self) -> Vec<Call> {
-        self.received.lock().unwrap().clone()
+        self.state.received.lock().unwrap().clone()
     }
 
     /// When calls that were not answered were broken off.
     pub(super) fn broken_off(&self) -> Vec<Instant> {
-        self.broken_off.lock().unwrap().clone()
+        self.state.broken_off.lock().unwrap().clone()
+    }
+
+    /// Lets one call be answered that is held.
+    pub(super) fn release(&self) {
+        self.state.held.notify_one();
     }
 
     /// Waits for so many calls.
@@ -90,7 +99,7 @@ impl Receiver {
 }
 
 async fn answer(
-    State((received, broken_off)): State<(Calls, Times)>,
+    State(state): State<Answering>,
     Path(how): Path<String>,
     method: Method,
     headers: HeaderMap,
@@ -100,7 +109,7 @@ async fn answer(
         (name.to_string(), value.to_str().unwrap().to_owned())
     };
     let earlier = {
-        let mut received = received.lock().unwrap();
+        let mut received = state.received.lock().unwrap();
         let earlier = received.len();
         received.push(Call {
             method: method.to_string(),
@@ -113,6 +122,14 @@ async fn answer(
     };
     match &*how {
         "gone" => StatusCode::GONE.into_response(),
+        "gone-held" => {
+            state.held.notified().await;
+            StatusCode::GONE.into_response()
+        }
+        "held-first" if earlier < 1 => {
+            state.held.notified().await;
+            StatusCode::OK.into_response()
+        }
         "fails" => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         "fails-twice" if earlier < 2 => StatusCode::BAD_GATEWAY.into_response(),
         "busy" if earlier < 1 => {
@@ -123,7 +140,7 @@ async fn answer(
         "redirects" => (StatusCode::FOUND, [("location", "/well")]).into_response(),
         "silent-later" if earlier < 1 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         "silent" | "silent-later" => {
-            let _unanswered = Unanswered(broken_off);
+            let _unanswered = Unanswered(state.broken_off);
             std::future::pending().await
         }
         "long" => "a".repeat(10 * 1_024 * 1_024).into_response(),

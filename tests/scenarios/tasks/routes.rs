@@ -108,6 +108,7 @@ fn change(task: Uuid, owner: &Client) -> Route {
             "cron": "0 8 * * *",
             "zone": "Asia/Tokyo",
             "missed": "all",
+            "overlap": "buffer_one",
             "window_s": 600,
             "delay_max_s": 0,
         }))
@@ -119,6 +120,7 @@ fn change(task: Uuid, owner: &Client) -> Route {
             "/headers/x-api-key",
             "/body",
             "/missed",
+            "/overlap",
             "/window_s",
             "/delay_max_s",
         ])
@@ -131,6 +133,7 @@ fn change(task: Uuid, owner: &Client) -> Route {
         .out_of_range("/cron", ["", "@daily", "0 0 30 2 *"].map(Value::from))
         .out_of_range("/zone", ["", "Mars/Base"].map(Value::from))
         .out_of_range("/missed", ["", "some"].map(Value::from))
+        .out_of_range("/overlap", ["", "allow"].map(Value::from))
         .out_of_range("/window_s", [json!(9), json!(31_536_001)])
         .out_of_range("/delay_max_s", [json!(901), json!(-1)])
 }
@@ -146,6 +149,7 @@ fn definition(owner: &Client) -> Route {
             "cron": "0 7 * * *",
             "zone": "Europe/Berlin",
             "missed": "latest",
+            "overlap": "skip",
             "window_s": 600,
             "delay_max_s": 0,
         }))
@@ -155,6 +159,7 @@ fn definition(owner: &Client) -> Route {
             "/headers/x-api-key",
             "/body",
             "/missed",
+            "/overlap",
             "/window_s",
             "/delay_max_s",
         ])
@@ -181,6 +186,7 @@ fn definition(owner: &Client) -> Route {
             ["", "Mars/Base", "CEST", "../UTC"].map(Value::from),
         )
         .out_of_range("/missed", ["", "some"].map(Value::from))
+        .out_of_range("/overlap", ["", "allow"].map(Value::from))
         .out_of_range("/window_s", [json!(9), json!(31_536_001), json!(-1)])
         .out_of_range("/delay_max_s", [json!(901), json!(-1)])
 }
@@ -230,14 +236,16 @@ fn attempt(app: &App, run: Uuid) -> Route {
     .about(run)
     .with(json!({
         "attempt": 1,
+        "changes": 0,
         "outcome": "delivered",
         "status": 200,
         "ms": 12,
         "answer": answer,
         "retry_after_s": 30,
     }))
-    .optional(&["/status", "/answer", "/retry_after_s"])
+    .optional(&["/changes", "/status", "/answer", "/retry_after_s"])
     .out_of_range("/attempt", [json!(0), json!(-1), json!(101)])
+    .out_of_range("/changes", [json!(-1), json!(4_294_967_296_i64)])
     .out_of_range("/outcome", ["", "lost"].map(Value::from))
     .out_of_range("/status", [json!(99), json!(1_000)])
     .out_of_range("/ms", [json!(-1), json!(86_400_001)])

@@ -120,6 +120,97 @@ async fn a_call_that_is_made_again_is_broken_off_before_the_next_slot_which_runs
 }
 
 #[tokio::test]
+async fn a_slot_that_waits_for_a_run_is_taken_when_that_ends() {
+    let long = [("TIDEMARK_TASKS__CALL_TIMEOUT_MS", "50000")];
+    let (app, server) = (application_with(&long).await, Receiver::start().await);
+    let user = app.user().await;
+    let schedule = json!({"cron": EACH_SECOND, "zone": "UTC", "delay_max_s": 0, "missed": "all"});
+    let task = define(&user, &server.url("held-first"), schedule).await;
+    server.calls(1).await;
+    eventually("the next slot to be put off", || async {
+        let sql = "select exists (
+                    select
+                      from reactor_actions
+                     where reactor = 'task-clock'
+                       and done_at is null
+                       and outcome is not null
+                       and next_attempt_at > clock_timestamp() + interval '30 seconds'
+                   )";
+        let found: bool = sqlx::query_scalar(sql)
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap();
+        found.then_some(())
+    })
+    .await;
+    server.release();
+    // It is woken: otherwise it would be looked at again much later than anything is waited for here.
+    server.calls(3).await;
+    let path = format!("/v1/tasks/{task}");
+    let paused = user.post_empty(&format!("{path}/pause")).await.ok();
+    let task = user.with_tidemark(paused.tidemark()).get(&path).await;
+    assert_eq!(task.ok().body["last_skipped"], json!(null));
+}
+
+#[tokio::test]
+async fn the_newest_slot_that_comes_while_a_run_goes_on_waits_if_its_owner_wants_that() {
+    let long = [("TIDEMARK_TASKS__CALL_TIMEOUT_MS", "50000")];
+    let (app, server) = (application_with(&long).await, Receiver::start().await);
+    let user = app.user().await;
+    // Others that come while this one waits are not called.
+    let schedule = json!({"cron": EACH_SECOND, "zone": "UTC", "overlap": "buffer_one"});
+    let task = define(&user, &server.url("held-first"), schedule).await;
+    server.calls(1).await;
+    let until = app.database.now().await + TimeDelta::seconds(4);
+    eventually("slots to come", || async {
+        (app.database.now().await > until).then_some(())
+    })
+    .await;
+    assert_eq!(server.received().len(), 1);
+    server.release();
+    server.calls(2).await;
+    let sql = "select (data ->> 'count')::integer
+                 from events
+                where stream_id = $1
+                  and type = 'task.slots_skipped'
+                  and data ->> 'reason' = 'overlap'
+                order by position
+                limit 1";
+    let skipped: i32 = sqlx::query_scalar(sql)
+        .bind(task)
+        .fetch_one(&app.database.pool)
+        .await
+        .unwrap();
+    assert!(skipped >= 2, "{skipped}");
+}
+
+#[tokio::test]
+async fn slots_that_nobody_took_end_in_a_fact_when_their_task_is_retired() {
+    let app = tidemark_tests::App::start().await;
+    let user = app.user().await;
+    let schedule = json!({"cron": EACH_SECOND, "zone": "UTC"});
+    let task = define(&user, "https://hooks.example/", schedule).await;
+    let due = app.database.now().await + TimeDelta::seconds(2);
+    eventually("slots to be due", || async {
+        (app.database.now().await > due).then_some(())
+    })
+    .await;
+    let path = format!("/v1/tasks/{task}/retire");
+    user.post_empty(&path).await.ok();
+    let sql = "select data ->> 'reason'
+                 from events
+                where stream_id = $1
+                  and type = 'task.slots_skipped'
+                  and (data ->> 'count')::integer >= 2";
+    let reasons: Vec<String> = sqlx::query_scalar(sql)
+        .bind(task)
+        .fetch_all(&app.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(reasons, ["retired"]);
+}
+
+#[tokio::test]
 async fn owners_pause_resume_and_retire_their_tasks() {
     let (app, server) = (application().await, Receiver::start().await);
     let user = app.user().await;

@@ -14,9 +14,8 @@ use tidemark_domain::tasks::definition::{CallTerms, Definition};
 use tidemark_domain::tasks::schedule::Schedule;
 use tidemark_domain::tasks::task::{Change, Error as TaskError, NewPlan};
 use tidemark_event_store::{DefinitionPart, SubjectKey};
-use tidemark_events::tasks::task;
-use tidemark_events::tasks::task::{Cron, Host, Method, Missed, Name, Plan, Zone};
-use tidemark_events::{Event, KeyedHash, Sealed, Stored, TaskId, Url};
+use tidemark_events::tasks::task::{Cron, Host, Method, Missed, Name, Overlap, Plan, Zone};
+use tidemark_events::{KeyedHash, Sealed, Stored, TaskId, Url};
 use tidemark_platform::http::{FieldError, Json, Path, Problem};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -65,6 +64,8 @@ struct ChangedTask {
     zone: Option<Zone>,
     /// What happens with slots that nobody took on time.
     missed: Option<Missed>,
+    /// What happens with slots that come while a run goes on.
+    overlap: Option<Overlap>,
     /// How long after its slot a run is of use, in seconds. Without it, as before, or if the schedule changes, as long as the period,
     /// and an hour at least.
     #[garde(range(min = 10, max = 31_536_000))]
@@ -80,8 +81,9 @@ struct ChangedTask {
 impl ChangedTask {
     /// Whether anything is stated of the schedule, or of how it is kept.
     const fn has_plan(&self) -> bool {
-        let is_kept = self.cron.is_none() && self.zone.is_none() && self.missed.is_none();
-        !is_kept || self.window_s.is_some() || self.delay_max_s.is_some()
+        let is_scheduled = self.cron.is_some() || self.zone.is_some();
+        let is_kept = self.window_s.is_none() && self.delay_max_s.is_none();
+        is_scheduled || self.missed.is_some() || self.overlap.is_some() || !is_kept
     }
 
     fn check(&self) -> Result<(), Problem> {
@@ -129,9 +131,7 @@ async fn change(
 ) -> Result<Response, Problem> {
     let owner_id = owner(&caller, "change_task")?;
     body.check()?;
-    let parts = app.log.task_definition(id).await.map_err(Error::from)?;
-    let definition = Definition::read(parts.iter().map(DefinitionPart::decode));
-    let definition = definition.map_err(Problem::internal)?;
+    let definition = definition(&app, id, None).await?;
     let definition = definition.filter(|it| it.owner_id == owner_id);
     let definition = definition.ok_or_else(|| refused(TaskError::NotFound))?;
     let plan = new_plan(&app, &body, definition.plan.as_deref()).await?;
@@ -143,7 +143,10 @@ async fn change(
         name: body.name.map_or(definition.name, Into::into),
         method: changed.method,
         host: changed.host,
+        port: changed.port,
         call: changed.call,
+        calls_as_before: changed.is_as_before,
+        body_is_in_vain: changed.body_is_in_vain,
         url_hash: changed.url_hash,
         plan,
     };
@@ -152,26 +155,34 @@ async fn change(
     app.answer_with_found(submission, find).await
 }
 
+/// What a task was at this version, or is now.
+async fn definition(
+    app: &App,
+    task_id: Uuid,
+    version: Option<i64>,
+) -> Result<Option<Definition>, Problem> {
+    let parts = app.log.task_definition(task_id, version).await;
+    let parts = parts.map_err(Error::from)?;
+    let definition = Definition::read(parts.iter().map(DefinitionPart::decode));
+    definition.map_err(Problem::internal)
+}
+
 impl AfterChange {
     /// The task as it is on record, which is the same if the request is sent again.
     async fn of(app: &App, accepted: AcceptedBody) -> Result<Self, Problem> {
         let AcceptedBody { id, version } = accepted;
         let events = app.log.stream(id, version - 1, 1).await;
-        let changed = events.map_err(Error::from)?.into_iter().next();
-        let changed = changed.ok_or_else(|| Problem::internal("the log has no such change"))?;
-        let event = changed.decode().map_err(Problem::internal)?;
-        let plan = if let Event::Task(task::Event::Changed { plan, .. }) = event {
-            plan
-        } else {
-            None
-        };
+        let last = events.map_err(Error::from)?.into_iter().next();
+        let last = last.ok_or_else(|| Problem::internal("the log has no such version"))?;
+        let plan = definition(app, id, Some(version)).await?;
+        let plan = plan.and_then(|it| it.plan);
         let schedule = plan.map(|it| Schedule::read(&it.cron, &it.zone));
         let schedule = schedule.transpose();
         let schedule = schedule.map_err(|error| refused(error.into()))?;
         Ok(Self {
             id,
             version,
-            next_slots: next_slots(schedule.as_ref(), changed.recorded_at),
+            next_slots: next_slots(schedule.as_ref(), last.recorded_at),
         })
     }
 }
@@ -198,9 +209,13 @@ async fn new_plan(
     let zone = zone.ok_or_else(|| missing("/zone"))?;
     let kept_window = old.filter(|_| !is_rescheduled).map(|it| it.window_s);
     let kept_missed = old.map_or(Missed::Latest, |it| it.missed);
+    let kept_overlap = old.map_or(Overlap::Skip, |it| it.overlap);
+    let (schedule, is_due) = schedule(app, cron, zone).await?;
     Ok(Some(NewPlan {
-        schedule: schedule(app, cron, zone).await?,
+        schedule,
+        is_due,
         missed: body.missed.unwrap_or(kept_missed),
+        overlap: body.overlap.unwrap_or(kept_overlap),
         window_s: body.window_s.or(kept_window),
         delay_max_s: body.delay_max_s,
     }))
@@ -210,8 +225,13 @@ async fn new_plan(
 struct ChangedCall {
     method: Method,
     host: Stored<Host>,
+    port: Option<u32>,
     call: Sealed,
     url_hash: KeyedHash,
+    /// Whether that is what it called before.
+    is_as_before: bool,
+    /// Whether a body is stated although calls have none.
+    body_is_in_vain: bool,
 }
 
 impl ChangedCall {
@@ -225,48 +245,42 @@ impl ChangedCall {
         let opened = app.subject_keys.unseal("task_call", &definition.call).await;
         let opened = opened.map_err(Error::from)?.ok_or(Error::SubjectErased)?;
         let old: CallTerms = serde_json::from_str(&opened).map_err(Problem::internal)?;
-        let (mut host, mut hash) = (definition.host.clone(), definition.url_hash.clone());
-        let url = match &body.url {
-            None => old.url,
-            Some(url) => {
-                let destination = destination(app, url.as_str())?;
-                hash = url_hash(app, definition.owner_id, &destination);
-                host = destination.host.clone().into();
-                destination.url.as_str().to_owned()
-            }
-        };
-        let call = CallTerms {
-            url,
-            headers: body.headers.clone().unwrap_or(old.headers),
-            body: new_body(body.body.clone(), old.body, method)?,
-        };
-        let call = json!(call).to_string();
+        let (mut host, mut port) = (definition.host.clone(), definition.port);
+        let mut hash = definition.url_hash.clone();
+        let mut call = old.clone();
+        if let Some(url) = &body.url {
+            let destination = destination(app, url.as_str())?;
+            hash = url_hash(app, definition.owner_id, &destination);
+            host = destination.host.clone().into();
+            port = destination.port.map(u32::from);
+            destination.url.as_str().clone_into(&mut call.url);
+        }
+        if let Some(headers) = &body.headers {
+            call.headers.clone_from(headers);
+        }
+        let (new_body, body_is_in_vain) = new_body(body.body.as_deref(), old.body.clone(), method);
+        call.body = new_body;
+        let sealed = key.seal("task_call", &json!(call).to_string());
         Ok(Self {
             method,
             host,
-            call: key.seal("task_call", &call).map_err(Problem::internal)?,
+            port,
+            call: sealed.map_err(Problem::internal)?,
             url_hash: hash,
+            is_as_before: call == old && method == definition.method,
+            body_is_in_vain,
         })
     }
 }
 
-/// The body of the calls; none if it is removed.
-fn new_body(
-    stated: Option<String>,
-    old: Option<String>,
-    method: Method,
-) -> Result<Option<String>, Problem> {
-    let stated = match stated {
-        None if has_body(method) => return Ok(old),
-        None => return Ok(None),
-        Some(stated) => stated,
-    };
-    if stated.is_empty() {
-        return Ok(None);
-    }
+/// The body of the calls, none if it is removed; and whether one is stated that they cannot have.
+fn new_body(stated: Option<&str>, old: Option<String>, method: Method) -> (Option<String>, bool) {
+    let stated_one = stated.filter(|it| !it.is_empty());
     if !has_body(method) {
-        let fault = FieldError::pointer("/body", "must be left out with this method");
-        return Err(Problem::invalid(vec![fault]));
+        return (None, stated_one.is_some());
     }
-    Ok(Some(stated))
+    match stated {
+        None => (old, false),
+        Some(_) => (stated_one.map(str::to_owned), false),
+    }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidemark_domain::tasks::definition::CallTerms;
 use tidemark_domain::tasks::task::{Define, NewPlan};
-use tidemark_events::tasks::task::{Cron, Method, Missed, Name, Zone};
+use tidemark_events::tasks::task::{Cron, Method, Missed, Name, Overlap, Zone};
 use tidemark_events::{TaskId, Url, UserId};
 use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::{made_at, new_id};
@@ -69,6 +69,10 @@ struct NewTask {
     #[serde(default = "latest")]
     #[schema(default = "latest")]
     missed: Missed,
+    /// What happens with slots that come while a run goes on. With `missed` as `all` they wait, whatever it says.
+    #[serde(default)]
+    #[schema(default = "skip")]
+    overlap: Overlap,
     /// How long after its slot a run is of use, in seconds. Without it, as long as the period, and an hour at least.
     #[garde(range(min = 10, max = 31_536_000))]
     #[schema(minimum = 10, maximum = 31_536_000, example = 3_600)]
@@ -169,12 +173,17 @@ async fn command(
 ) -> Result<Define, Problem> {
     let destination = destination(app, body.url.as_str())?;
     let plan = match (body.cron, body.zone) {
-        (Some(cron), Some(zone)) => Some(NewPlan {
-            schedule: schedule(app, cron, zone).await?,
-            missed: body.missed,
-            window_s: body.window_s,
-            delay_max_s: body.delay_max_s,
-        }),
+        (Some(cron), Some(zone)) => {
+            let (schedule, is_due) = schedule(app, cron, zone).await?;
+            Some(NewPlan {
+                schedule,
+                is_due,
+                missed: body.missed,
+                overlap: body.overlap,
+                window_s: body.window_s,
+                delay_max_s: body.delay_max_s,
+            })
+        }
         _ => None,
     };
     let key = key_of(app, owner_id).await?;

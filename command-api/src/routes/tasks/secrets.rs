@@ -41,7 +41,8 @@ struct NewSecret {
 /// Get another secret for a task
 ///
 /// Calls are signed with both for a day, also those of runs that were requested before: `webhook-signature` holds two signatures
-/// with a space between them. Only the owner may do this.
+/// with a space between them, or more if the secret is rotated again meanwhile, which is possible a few times. Only the owner may do
+/// this.
 #[utoipa::path(
     post,
     path = "/v1/tasks/{id}/secret",
@@ -63,6 +64,7 @@ async fn rotate(
         task_id: TaskId(id),
         secret: sealed.map_err(Problem::internal)?,
         old_secret_s: app.config.tasks.old_secret_s,
+        old_secrets_max: app.config.tasks.old_secrets_max,
     };
     let submission = app.submission(&caller, StatusCode::OK, id, command)?;
     let find = async |accepted| NewSecret::of(&app, accepted).await;

@@ -30,6 +30,9 @@ struct AttemptOfRun {
     #[garde(range(min = 1, max = 100))]
     #[schema(minimum = 1, maximum = 100, example = 1)]
     attempt: u32,
+    /// How often the task had been changed when it was called. Builds before left it out.
+    #[schema(minimum = 0, maximum = 4_294_967_295_i64, example = 0)]
+    changes: Option<u32>,
     /// What came of it.
     outcome: Outcome,
     /// The HTTP status of the answer; leave it out if there was none.
@@ -72,6 +75,7 @@ async fn record(
     let command = RecordAttempt {
         run_id: TaskRunId(id),
         attempt: body.attempt,
+        changes: body.changes,
         outcome: body.outcome,
         status: body.status,
         ms: body.ms,

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use tidemark_domain::tasks::destination::{Destination, Hosts};
-use tidemark_domain::tasks::schedule::Schedule;
+use tidemark_domain::tasks::schedule::{Schedule, ScheduleError};
 use tidemark_domain::tasks::task;
 use tidemark_domain::tasks::task::Define;
 use tidemark_event_store::SubjectKey;
@@ -126,10 +126,18 @@ pub(super) fn url_hash(app: &App, owner_id: UserId, destination: &Destination) -
         .hash("task_url", &format!("{owner_id} {url}"))
 }
 
-/// The schedule, which is made where blocking is allowed: to find that it is never due takes some milliseconds.
-pub(super) async fn schedule(app: &App, cron: Cron, zone: Zone) -> Result<Schedule, Problem> {
+/// The schedule, and whether it is ever due, which is found where blocking is allowed: to find that it is not takes some milliseconds.
+pub(super) async fn schedule(
+    app: &App,
+    cron: Cron,
+    zone: Zone,
+) -> Result<(Schedule, bool), Problem> {
     let now = app.clock.now();
-    let made = tokio::task::spawn_blocking(move || Schedule::new(&cron, &zone, now));
+    let made = tokio::task::spawn_blocking(move || {
+        let schedule = Schedule::read(cron.as_str(), zone.as_str())?;
+        let is_due = schedule.is_due(now);
+        Ok::<_, ScheduleError>((schedule, is_due))
+    });
     let made = made.await.map_err(Problem::internal)?;
     made.map_err(|error| refused(error.into()))
 }

@@ -6,7 +6,8 @@ use tidemark_events::tasks::task_run;
 use tidemark_events::tasks::task_run::CallLimit;
 use tidemark_events::{Event, TaskId, TaskRunId, Timestamp};
 
-use crate::process_manager::{Action, ProcessManager, What};
+use crate::process_manager::{About, Action, Done, ProcessManager, What};
+use crate::tasks::destination::server;
 
 /// Has the URLs of tasks called.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
@@ -35,23 +36,27 @@ pub struct Call {
 }
 
 fn react(event: &Event) -> Vec<Action> {
-    let Some((due_at, host, call)) = next_call(event) else {
+    let Some((due_at, server, call)) = next_call(event) else {
         return Vec::new();
     };
     vec![Action {
         name: "call".to_owned(),
         due_at,
-        about: None,
+        // Runs of one task do not overlap: what the one before has waited for is not called any more.
+        about: Some(About {
+            what: call.task_id.to_string(),
+            done: Done::Newest,
+        }),
         what: What::Effect {
             name: WEBHOOK.to_owned(),
-            destination: host.to_owned(),
+            destination: server,
             body: json!(call),
         },
     }]
 }
 
-/// The call that follows from an event, when it is made, and the host that is called.
-fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
+/// The call that follows from an event, when it is made, and the server that is called.
+fn next_call(event: &Event) -> Option<(Option<Timestamp>, String, Call)> {
     let Event::TaskRun(event) = event else {
         return None;
     };
@@ -60,6 +65,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
             task_run_id,
             task_id,
             host,
+            port,
             ..
         } => {
             let call = Call {
@@ -68,7 +74,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
                 attempt: 1,
                 limit: None,
             };
-            Some((None, host.as_str(), call))
+            Some((None, server(host, *port), call))
         }
         task_run::Event::Attempted {
             task_run_id,
@@ -77,6 +83,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
             next_at,
             next_limit,
             host,
+            port,
             ..
         } => {
             let call = Call {
@@ -85,7 +92,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, &str, Call)> {
                 attempt: attempt + 1,
                 limit: *next_limit,
             };
-            next_at.map(|next_at| (Some(*next_at), host.as_str(), call))
+            next_at.map(|next_at| (Some(*next_at), server(host, *port), call))
         }
         task_run::Event::Succeeded { .. }
         | task_run::Event::Failed { .. }
@@ -106,9 +113,15 @@ mod tests {
             max_ms: 55_000,
             until: moment(130).into(),
         };
-        for (event_type, due_at, attempt, limit) in [
-            ("task_run.requested", None, 1, None),
-            ("task_run.attempted", Some(at(65)), 2, Some(limit)),
+        for (event_type, due_at, attempt, limit, server) in [
+            ("task_run.requested", None, 1, None, "hooks.example"),
+            (
+                "task_run.attempted",
+                Some(at(65)),
+                2,
+                Some(limit),
+                "hooks.example:8443",
+            ),
         ] {
             let [action] = &react(&sample(event_type))[..] else {
                 panic!("one action");
@@ -121,10 +134,15 @@ mod tests {
             };
             let what = What::Effect {
                 name: WEBHOOK.to_owned(),
-                destination: "hooks.example".to_owned(),
+                destination: server.to_owned(),
                 body: json!(call),
             };
             assert_eq!((action.due_at, &action.what), (due_at, &what));
+            let about = action.about.as_ref().unwrap();
+            assert_eq!(
+                (&*about.what, about.done),
+                (&*TASK.to_string(), Done::Newest)
+            );
         }
     }
 }

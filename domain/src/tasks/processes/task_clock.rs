@@ -4,7 +4,7 @@ use serde_json::json;
 use tidemark_events::Event;
 use tidemark_events::tasks::task;
 
-use crate::process_manager::{Action, ProcessManager, What};
+use crate::process_manager::{About, Action, Done, ProcessManager, What};
 
 /// Has the slots of tasks taken when they are due.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
@@ -13,6 +13,7 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
         "task.defined",
         "task.slot_taken",
         "task.slots_skipped",
+        "task.run_ended",
         "task.resumed",
         "task.changed",
         "task.replanned",
@@ -28,6 +29,7 @@ fn react(event: &Event) -> Vec<Action> {
         task::Event::Defined { task_id, next, .. }
         | task::Event::SlotTaken { task_id, next, .. }
         | task::Event::SlotsSkipped { task_id, next, .. }
+        | task::Event::RunEnded { task_id, next, .. }
         | task::Event::Resumed { task_id, next, .. }
         | task::Event::Changed { task_id, next, .. }
         | task::Event::Replanned { task_id, next, .. },
@@ -38,7 +40,11 @@ fn react(event: &Event) -> Vec<Action> {
     let take = |next: &task::NextSlot| Action {
         name: "take-slot".to_owned(),
         due_at: Some(*next.due_at),
-        about: None,
+        // A task waits for one slot, which is the one that was named last.
+        about: Some(About {
+            what: task_id.to_string(),
+            done: Done::Newest,
+        }),
         what: What::Command {
             path: format!("/v1/tasks/{task_id}/take-slot"),
             body: Some(json!({"slot": next.slot})),
@@ -65,5 +71,10 @@ mod tests {
             body: Some(json!({"slot": "2027-01-01T00:01:00Z"})),
         };
         assert_eq!(action.what, take);
+        let about = About {
+            what: TASK.to_string(),
+            done: Done::Newest,
+        };
+        assert_eq!(action.about.as_ref(), Some(&about));
     }
 }

@@ -1,7 +1,5 @@
 //! The times that expressions name where clocks are set, and what is no expression.
 
-use tidemark_events::samples::stated;
-
 use super::*;
 
 fn time(text: &str) -> Timestamp {
@@ -86,13 +84,85 @@ fn the_newest_slot_and_those_before_it_are_found() {
     assert_eq!(schedule.newest(from, from), None);
 }
 
+/// The slots after a time within the next seven days.
+fn each_slot(schedule: &Schedule, after: Timestamp) -> Vec<Timestamp> {
+    let first = schedule.next_after(after);
+    let slots = std::iter::successors(first, |last| schedule.next_after(*last));
+    slots
+        .take_while(|slot| *slot <= after + TimeDelta::days(7))
+        .collect()
+}
+
+#[test]
+fn all_slots_are_counted_as_if_each_was_looked_at() {
+    // Clocks are set back soon after the first of the days, and forward soon after the second.
+    let zones = [
+        (
+            "America/New_York",
+            ["2026-10-31T20:00:07Z", "2027-03-13T20:00:00Z"],
+        ),
+        (
+            "Europe/London",
+            ["2026-10-24T16:00:00.5Z", "2027-03-27T16:00:00Z"],
+        ),
+        (
+            "Africa/Cairo",
+            ["2026-10-29T12:00:00Z", "2027-04-29T12:00:00Z"],
+        ),
+        (
+            "Australia/Lord_Howe",
+            ["2027-04-03T06:00:00Z", "2026-10-03T06:00:00Z"],
+        ),
+        ("UTC", ["2027-01-31T12:00:00Z", "2026-12-31T12:00:00Z"]),
+    ];
+    for expression in [
+        "*/7 * * * *",
+        "30 2 * * *",
+        "59 59 0-2 * * *",
+        "*/15 0,1,2,3 * * *",
+        "0 0 * * *",
+        "20 */5 * * MON-FRI",
+        "15 0,1 L * *",
+        "0 1 * * SUN#1",
+    ] {
+        for (zone, day) in zones
+            .iter()
+            .flat_map(|(zone, days)| days.map(|day| (zone, day)))
+        {
+            let schedule = schedule(expression, zone);
+            let slots = each_slot(&schedule, time(day));
+            for (minutes, hours) in
+                (0..144).flat_map(|it| [(it * 10, 1), (it * 10, 7), (it * 10, 80)])
+            {
+                let after = time(day) + TimeDelta::minutes(minutes);
+                let until = after + TimeDelta::hours(hours);
+                let is_between = |slot: &&Timestamp| after < **slot && **slot <= until;
+                let each = slots.iter().filter(is_between).count();
+                let all = schedule.count_all(after, until);
+                assert_eq!(
+                    all,
+                    u32::try_from(each).ok(),
+                    "{schedule:?} from {after} to {until}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn slots_of_years_are_counted() {
+    let schedule = schedule("* * * * * *", "Europe/Berlin");
+    let (from, until) = (time("2027-01-01T00:00:00Z"), time("2037-01-01T00:00:00Z"));
+    let seconds = u32::try_from((until - from).num_seconds()).unwrap();
+    assert_eq!(schedule.count_all(from, until), Some(seconds));
+}
+
 #[test]
 fn what_names_no_time_is_refused() {
-    let refused = |expression: &str, zone: &str| {
-        let (expression, zone) = (stated(expression), stated(zone));
-        Schedule::new(&expression, &zone, time("2027-01-01T00:00:00Z")).unwrap_err()
-    };
-    assert_eq!(refused("0 0 30 2 *", "UTC"), ScheduleError::NeverDue);
+    let refused = |expression: &str, zone: &str| Schedule::read(expression, zone).unwrap_err();
+    let is_due =
+        |expression: &str| schedule(expression, "UTC").is_due(time("2027-01-01T00:00:00Z"));
+    assert!(!is_due("0 0 30 2 *") && is_due("0 0 29 2 *"));
     assert_eq!(refused("0 0 1 * MON", "UTC"), ScheduleError::TwoDays);
     assert_eq!(refused("0 0 * * *", "Mars/Base"), ScheduleError::Zone);
     for expression in [

@@ -24,8 +24,15 @@ pub struct Change {
     pub method: Method,
     /// The host that it calls.
     pub host: Stored<Host>,
+    /// The port that it calls; none if it is the one of `https`.
+    pub port: Option<u32>,
     /// The URL, the headers and the body of its calls, sealed as `task_call`.
     pub call: Sealed,
+    /// Whether calls are made as before: what is sealed cannot be compared here.
+    pub calls_as_before: bool,
+    /// Whether a body is stated although calls have none. Whoever puts the change together finds that, but does not refuse it: a
+    /// request that was accepted before is answered as it was then, when calls may have had one.
+    pub body_is_in_vain: bool,
     /// The keyed hash of the owner and the URL.
     pub url_hash: KeyedHash,
     /// When it is due; none if as before.
@@ -38,7 +45,7 @@ impl Command for Change {
     }
 
     fn refusals() -> Vec<Refusal> {
-        let own = refusals([Error::ChangedMeanwhile]);
+        let own = refusals([Error::ChangedMeanwhile, Error::NoBody]);
         [own_refusals(), own, refusals_of_terms()].concat()
     }
 
@@ -47,12 +54,19 @@ impl Command for Change {
         if task.changes != self.after_changes {
             return Err(Error::ChangedMeanwhile.into());
         }
-        let mut writes = self.move_claim(view, task)?;
+        if self.body_is_in_vain {
+            return Err(Error::NoBody.into());
+        }
+        self.plan.iter().try_for_each(NewPlan::check)?;
         let (plan, mut next) = (self.plan(task, view.now()), None);
+        if self.calls_as_before && self.name == task.name && plan == task.plan {
+            return Ok(Vec::new());
+        }
+        let mut writes = self.move_claim(view, task)?;
         if let Some(plan) = &plan
             && !task.plan.as_ref().is_some_and(|old| is_as_often(old, plan))
         {
-            writes.extend(skipping(task, view.now())?);
+            writes.extend(Skipped::waiting(view.now(), task, SkipReason::Changed)?);
             next = next_slot(plan, &read_schedule(plan)?, view.now());
         }
         let changed = Event::Changed {
@@ -62,6 +76,7 @@ impl Command for Change {
             name: self.name.clone(),
             method: self.method,
             host: self.host.clone(),
+            port: self.port,
             call: Box::new(self.call.clone()),
             url_hash: self.url_hash.clone(),
             plan,
@@ -110,20 +125,6 @@ fn is_as_often(old: &Plan, new: &Plan) -> bool {
     (&old.cron, &old.zone, old.delay_ms) == (&new.cron, &new.zone, new.delay_ms)
 }
 
-/// The write that skips the slots for which the task has waited.
-fn skipping(task: &Terms, now: Timestamp) -> Result<Option<Write>, Stop> {
-    let Some(plan) = &task.plan else {
-        return Ok(None);
-    };
-    let reason = if task.is_paused {
-        SkipReason::Paused
-    } else {
-        SkipReason::Changed
-    };
-    let skipped = Skipped::until(now, task, &read_schedule(plan)?);
-    Ok(skipped.map(|it| it.write(task, reason, None)))
-}
-
 /// Gives the user who sends the command another secret for a task. The one before goes on signing for a while.
 #[derive(Clone, Debug)]
 pub struct RotateSecret {
@@ -133,6 +134,8 @@ pub struct RotateSecret {
     pub secret: Sealed,
     /// For how many seconds the one before signs beside it.
     pub old_secret_s: u32,
+    /// How many of those before may sign beside it.
+    pub old_secrets_max: u32,
 }
 
 impl Command for RotateSecret {
@@ -141,12 +144,21 @@ impl Command for RotateSecret {
     }
 
     fn refusals() -> Vec<Refusal> {
-        own_refusals()
+        let own = refusals([Error::TooManySecrets(Timestamp::UNIX_EPOCH)]);
+        [own_refusals(), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let task = find_own(view, self.task_id)?;
         let until = view.now() + TimeDelta::seconds(self.old_secret_s.into());
+        let old_secrets = task.old_secrets.iter();
+        let older: Vec<_> = old_secrets.filter(|it| view.now() < *it.until).collect();
+        // What was promised to sign goes on, so that receivers have the time that they were told.
+        if older.len() + 1 > usize::try_from(self.old_secrets_max).unwrap_or(usize::MAX)
+            && let Some(first) = older.iter().map(|it| *it.until).min()
+        {
+            return Err(Error::TooManySecrets(first).into());
+        }
         let rotated = Event::SecretRotated {
             task_id: task.id,
             owner_id: task.owner_id,
@@ -155,6 +167,7 @@ impl Command for RotateSecret {
                 secret: Sealed::clone(&task.secret),
                 until: Moment::nearest(until).into(),
             }),
+            older_secrets: older.into_iter().cloned().collect(),
         };
         Ok(vec![Write::event(task.id.0, rotated)])
     }

@@ -63,14 +63,12 @@ impl Command for Resume {
         if !task.is_paused {
             return Err(Error::NotPaused.into());
         }
-        let mut writes = Vec::new();
-        let mut next = None;
-        if let Some(plan) = &task.plan {
-            let schedule = read_schedule(plan)?;
-            let skipped = Skipped::until(view.now(), task, &schedule);
-            writes.extend(skipped.map(|it| it.write(task, SkipReason::Paused, None)));
-            next = next_slot(plan, &schedule, view.now());
-        }
+        let skipping = Skipped::waiting(view.now(), task, SkipReason::Paused)?;
+        let mut writes: Vec<_> = skipping.into_iter().collect();
+        let next = match &task.plan {
+            Some(plan) => next_slot(plan, &read_schedule(plan)?, view.now()),
+            None => None,
+        };
         let resumed = Event::Resumed {
             task_id: task.id,
             owner_id: task.owner_id,
@@ -81,7 +79,8 @@ impl Command for Resume {
     }
 }
 
-/// Retires a task of the user who sends the command, for ever. A run that is not over is cancelled.
+/// Retires a task of the user who sends the command, for ever. A run that is not over is cancelled, and slots that are due and were not
+/// taken are skipped.
 #[derive(Clone, Debug)]
 pub struct Retire {
     /// The task.
@@ -100,6 +99,9 @@ impl Command for Retire {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let task = find_own(view, self.task_id)?;
         let mut writes: Vec<_> = cancelling(view, task)?.into_iter().collect();
+        // A schedule that this build cannot read must not keep its owner from retiring the task.
+        let skipping = Skipped::waiting(view.now(), task, SkipReason::Retired);
+        writes.extend(skipping.unwrap_or_default());
         let retired = Event::Retired {
             task_id: task.id,
             owner_id: task.owner_id,

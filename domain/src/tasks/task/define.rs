@@ -1,7 +1,7 @@
 //! How users define tasks.
 
 use chrono::TimeDelta;
-use tidemark_events::tasks::task::{Event, Method, Missed, Name, Plan};
+use tidemark_events::tasks::task::{Event, Method, Missed, Name, Overlap, Plan};
 use tidemark_events::{KeyedHash, Sealed, TaskId, Timestamp, UserId};
 
 use super::{Error, next_slot, place_claim, url_claim};
@@ -21,8 +21,13 @@ const DELAY_MAX_MS: u32 = 15 * 60 * 1_000;
 pub struct NewPlan {
     /// The schedule.
     pub schedule: Schedule,
+    /// Whether it names a time soon enough. To find that it does not takes too long for a decision, but it is one: a request that was
+    /// accepted before is answered as it was then.
+    pub is_due: bool,
     /// What happens with slots that nobody took on time.
     pub missed: Missed,
+    /// What happens with slots that come while a run goes on.
+    pub overlap: Overlap,
     /// How long after its slot a run is of use, in seconds; none for the longer of the period and an hour.
     pub window_s: Option<u32>,
     /// The longest delay of a run, in seconds; none for a tenth of the period, and a quarter of an hour at most.
@@ -73,6 +78,14 @@ impl Define {
 }
 
 impl NewPlan {
+    /// Refuses a schedule that is never due.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.is_due {
+            return Ok(());
+        }
+        Err(ScheduleError::NeverDue.into())
+    }
+
     /// The plan of this task.
     pub(super) fn plan(&self, task_id: TaskId, now: Timestamp) -> Plan {
         let period_ms = period_ms(&self.schedule, now);
@@ -84,6 +97,7 @@ impl NewPlan {
             cron: self.schedule.expression.clone().into(),
             zone: self.schedule.zone_name.clone().into(),
             missed: self.missed,
+            overlap: self.overlap,
             window_s: self.window_s.unwrap_or(seconds.max(WINDOW_S)),
             delay_ms: hash(task_id) % (delay_max_ms + 1),
         }
@@ -114,6 +128,7 @@ impl Command for Define {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let owner_id = access::user(view)?;
+        self.plan.iter().try_for_each(NewPlan::check)?;
         let url_claim = url_claim(&self.url_hash);
         if let Some(task) = view.owner(&url_claim)? {
             return Err(Error::Duplicate(TaskId(task)).into());
@@ -132,6 +147,7 @@ impl Command for Define {
             name: self.name.clone().into(),
             method: self.method,
             host: self.destination.host.clone().into(),
+            port: self.destination.port.map(u32::from),
             call: Box::new(self.call.clone()),
             secret: Box::new(self.secret.clone()),
             url_hash: self.url_hash.clone(),

@@ -36,6 +36,12 @@ pub enum Error {
     /// The task was changed since the owner looked what it calls.
     #[error("the task was changed meanwhile")]
     ChangedMeanwhile,
+    /// A body is stated for calls of a method that has none.
+    #[error("the method of the calls has no body")]
+    NoBody,
+    /// As many secrets of before sign calls as may, the first of them until then.
+    #[error("too many secrets of before still sign calls, the first of them until {0}")]
+    TooManySecrets(Timestamp),
     /// The owner has as many tasks as a user may have.
     #[error("you have {0} tasks, and may have no more")]
     TooMany(u32),
@@ -51,7 +57,7 @@ impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
             Self::NotFound => RefusalKind::NotFound,
-            Self::Destination(_) | Self::Schedule(_) => RefusalKind::Invalid,
+            Self::NoBody | Self::Destination(_) | Self::Schedule(_) => RefusalKind::Invalid,
             Self::Retired
             | Self::Paused
             | Self::NotPaused
@@ -60,6 +66,7 @@ impl Reason for Error {
             | Self::NotDue(_)
             | Self::Duplicate(_)
             | Self::ChangedMeanwhile
+            | Self::TooManySecrets(_)
             | Self::TooMany(_) => RefusalKind::Conflict,
         }
     }
@@ -107,6 +114,16 @@ impl Reason for Error {
                 "Another change of the task was accepted at the same time.",
                 "Look at the task, and send the change again.",
             ),
+            Self::NoBody => code(
+                "body_not_taken",
+                "Calls of the method that the task has after the change have no body, and one is stated.",
+                "Leave the body out, or state a method that has one.",
+            ),
+            Self::TooManySecrets(_) => code(
+                "too_many_task_secrets",
+                "As many secrets of before sign the calls of the task beside the present one as may, and each goes on for the time that was promised.",
+                "Send it again at `retry_at`, when the first of them is over.",
+            ),
             Self::TooMany(_) => code(
                 "too_many_tasks",
                 "The caller has as many tasks as a user may have.",
@@ -126,6 +143,7 @@ impl Reason for Error {
             Self::Destination(_) => Some("url"),
             Self::Schedule(ScheduleError::Zone) => Some("zone"),
             Self::Schedule(_) => Some("cron"),
+            Self::NoBody => Some("body"),
             Self::NotFound
             | Self::Retired
             | Self::Paused
@@ -135,12 +153,13 @@ impl Reason for Error {
             | Self::NotDue(_)
             | Self::Duplicate(_)
             | Self::ChangedMeanwhile
+            | Self::TooManySecrets(_)
             | Self::TooMany(_) => None,
         }
     }
 
     fn retry_at(&self) -> Option<Timestamp> {
-        if let Self::NotDue(at) = self {
+        if let Self::NotDue(at) | Self::TooManySecrets(at) = self {
             Some(*at)
         } else {
             None

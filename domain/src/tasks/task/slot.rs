@@ -1,7 +1,7 @@
 //! How slots are taken, by the clock and by owners, and which of them are skipped.
 
 use chrono::TimeDelta;
-use tidemark_events::tasks::task::{Event, Missed, NextSlot, Plan, SkipReason, Trigger};
+use tidemark_events::tasks::task::{Event, Missed, NextSlot, Overlap, Plan, SkipReason, Trigger};
 use tidemark_events::{Moment, Stored, TaskId, TaskRunId, Timestamp};
 
 use super::{Error, Terms, find, find_own, next_slot, own_refusals};
@@ -15,10 +15,9 @@ use crate::{Command, Refusal, Stop, View, Write};
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 /// The most missed slots that run one after another.
 const CATCH_UP_MAX: u32 = 100;
-/// Slots that are skipped are counted up to this number.
-const COUNTED_MAX: u32 = 1_000;
-/// When a slot is tried again that must wait for the run before it.
-const AFTER_RUN: TimeDelta = TimeDelta::seconds(1);
+/// When a slot is tried again that waits for the run before it, in case that ends without its being taken: the end of the run has it
+/// taken at once, but builds before did not say which slot waits.
+const AFTER_RUN: TimeDelta = TimeDelta::seconds(60);
 
 /// The shortest time by which two slots differ.
 const SECOND: TimeDelta = TimeDelta::seconds(1);
@@ -118,29 +117,43 @@ impl Due<'_> {
         let newest = self.schedule.newest(self.first - SECOND, self.now);
         let newest = newest.unwrap_or(self.first);
         let taken = match self.plan.missed {
-            Missed::Latest => self.in_time(newest, self.window()),
-            Missed::None => self.in_time(newest, GRACE),
+            Missed::None if !self.has_waited() => self.in_time(newest, GRACE),
+            Missed::Latest | Missed::None => self.in_time(newest, self.window()),
             Missed::All => self.oldest(newest),
         };
         if self.task.open_run.is_some() {
-            return match self.plan.missed {
-                Missed::All => Err(Error::NotDue(now + AFTER_RUN).into()),
-                Missed::Latest | Missed::None => Ok(self.skip(newest, SkipReason::Overlap)),
+            return match (self.plan.missed, self.plan.overlap) {
+                (Missed::All, _) | (_, Overlap::BufferOne) => {
+                    Err(Error::NotDue(now + AFTER_RUN).into())
+                }
+                (Missed::Latest | Missed::None, Overlap::Skip) => {
+                    Ok(self.skip(newest, SkipReason::Overlap))
+                }
             };
         }
+        let reason = if self.has_waited() {
+            SkipReason::Overlap
+        } else {
+            SkipReason::Missed
+        };
         let Some(slot) = taken else {
-            return Ok(self.skip(newest, SkipReason::Missed));
+            return Ok(self.skip(newest, reason));
         };
         let mut writes = Vec::new();
         if slot > self.first
             && let Some(last) = self.schedule.newest(self.first - SECOND, slot - SECOND)
         {
             let skipped = Skipped::between(self.first, last, &self.schedule);
-            writes.push(skipped.write(self.task, SkipReason::Missed, None));
+            writes.push(skipped.write(self.task, reason, None));
         }
         let next = next_slot(self.plan, &self.schedule, slot);
         writes.extend(taking(self.task, run_id, slot, Trigger::Schedule, next));
         Ok(writes)
+    }
+
+    /// Whether the first of them has waited for a run to end, as the task has them do.
+    fn has_waited(&self) -> bool {
+        self.plan.overlap == Overlap::BufferOne && self.task.has_waited
     }
 
     fn window(&self) -> TimeDelta {
@@ -188,18 +201,33 @@ pub(super) struct Skipped {
 
 impl Skipped {
     fn between(from: Timestamp, to: Timestamp, schedule: &Schedule) -> Self {
-        let count = schedule.count(from - SECOND, to, COUNTED_MAX);
+        let count = schedule.count_all(from - SECOND, to);
+        let count = count.unwrap_or(u32::MAX);
         Self { from, to, count }
     }
 
-    /// Those that the task has waited for, up to a time; `None` if none was due by then.
-    pub(super) fn until(now: Timestamp, task: &Terms, schedule: &Schedule) -> Option<Self> {
-        let from = *task.next.as_ref()?.slot;
-        let to = schedule.newest(from - SECOND, now)?;
-        Some(Self::between(from, to, schedule))
+    /// The write that skips those for which the task has waited until now, for this reason unless it is paused; `None` if there are
+    /// none.
+    pub(super) fn waiting(
+        now: Timestamp,
+        task: &Terms,
+        reason: SkipReason,
+    ) -> Result<Option<Write>, Stop> {
+        let (Some(plan), Some(next)) = (&task.plan, &task.next) else {
+            return Ok(None);
+        };
+        let schedule = read_schedule(plan)?;
+        let reason = if task.is_paused {
+            SkipReason::Paused
+        } else {
+            reason
+        };
+        let newest = schedule.newest(*next.slot - SECOND, now);
+        let skipped = newest.map(|to| Self::between(*next.slot, to, &schedule));
+        Ok(skipped.map(|it| it.write(task, reason, None)))
     }
 
-    pub(super) fn write(self, task: &Terms, reason: SkipReason, next: Option<NextSlot>) -> Write {
+    fn write(self, task: &Terms, reason: SkipReason, next: Option<NextSlot>) -> Write {
         let moment = |time| Stored::from(Moment::nearest(time));
         Write::event(
             task.id.0,
@@ -267,6 +295,11 @@ fn taking(
         Write::event(task.id.0, taken),
         task_run::request(run_id, task, slot, trigger),
     ]
+}
+
+/// The slot for which a task waits although it is due, since a run goes on.
+pub(crate) fn waiting_slot(task: &Terms, now: Timestamp) -> Option<NextSlot> {
+    task.next.clone().filter(|next| *next.due_at <= now)
 }
 
 /// The schedule of a plan that was accepted before.

@@ -1,14 +1,16 @@
 //! Which tasks may be defined, which slots run, and which are skipped.
 
 mod changes;
+mod control;
 
 use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{BIDDER, SELLER, TASK, TASK_RUN, at, moment, stated, stored};
-use tidemark_events::tasks::task::{Missed, SkipReason, Trigger};
+use tidemark_events::tasks::task::{Missed, Overlap, SkipReason, Trigger};
 
 use super::*;
 use crate::given::{Given, given, registered, sample, writes_of};
 use crate::tasks::destination::{Destination, Hosts};
+use crate::tasks::schedule::ScheduleError;
 use crate::{Command, Reason, Write};
 
 /// The task of the sample, which is due at each full minute, with another rule for missed slots.
@@ -38,7 +40,7 @@ fn define() -> Define {
     else {
         panic!("not a definition")
     };
-    let schedule = Schedule::new(&stated("* * * * *"), &stated("europe/berlin"), at(0));
+    let schedule = Schedule::read("* * * * *", "europe/berlin");
     Define {
         task_id: TASK,
         name: stated("Fetch prices"),
@@ -49,7 +51,9 @@ fn define() -> Define {
         url_hash,
         plan: Some(define::NewPlan {
             schedule: schedule.unwrap(),
+            is_due: true,
             missed: Missed::Latest,
+            overlap: Overlap::Skip,
             window_s: None,
             delay_max_s: Some(0),
         }),
@@ -105,6 +109,14 @@ fn a_user_defines_a_task_with_its_first_slot() {
         .unwrap();
     assert_eq!(writes[..1], writes_of(["task.defined"]));
     assert!(matches!(writes[1..], [Write::Claim(..), Write::Claim(..)]));
+}
+
+#[test]
+fn a_schedule_that_is_never_due_is_refused() {
+    let mut never = define();
+    never.plan.as_mut().unwrap().is_due = false;
+    let refused = given([registered(SELLER)]).by(SELLER).when(never);
+    assert_eq!(refused, Err(Error::from(ScheduleError::NeverDue).into()));
 }
 
 #[test]
@@ -177,7 +189,7 @@ fn of_missed_slots_the_newest_runs_unless_the_owner_wants_none_or_all() {
     );
     assert_eq!(
         after(Missed::Latest, 90_000),
-        (vec![(60, 89_940, 1_000, missed)], Some(90_000))
+        (vec![(60, 89_940, 1_499, missed)], Some(90_000))
     );
 }
 
@@ -210,13 +222,32 @@ fn runs_do_not_overlap() {
         .by_service()
         .at(at(120))
         .when(take(120));
-    assert_eq!(waits.unwrap_err().retry_at, Some(at(121)));
+    assert_eq!(waits.unwrap_err().retry_at, Some(at(180)));
     let run = RunNow {
         task_id: TASK,
         run_id: TASK_RUN,
     };
     let refused = running(Missed::Latest).by(SELLER).when(run);
     assert_eq!(refused, Err(Error::Running.into()));
+}
+
+#[test]
+fn the_newest_slot_waits_for_a_run_if_the_owner_wants_that() {
+    for missed in [Missed::Latest, Missed::None] {
+        let mut event = defined(missed);
+        if let AnyEvent::Task(Event::Defined {
+            plan: Some(plan), ..
+        }) = &mut event
+        {
+            plan.overlap = Overlap::BufferOne;
+        }
+        let mut running = given([event, sample("task.slot_taken")]).by_service();
+        running = running.at(at(120));
+        assert_eq!(running.when(take(120)).unwrap_err().retry_at, Some(at(180)));
+        let ended = running.and([sample("task.run_ended")]).at(at(255));
+        let found = slots(&ended.when(take(120)).unwrap());
+        assert_eq!(found, (vec![(120, 180, 2, SkipReason::Overlap)], Some(240)));
+    }
 }
 
 #[test]
@@ -238,46 +269,6 @@ fn an_owner_runs_a_task_besides_its_schedule() {
     // The schedule goes on, and its slot is skipped while the run is not over.
     let scheduled = task.by_service().at(at(60)).when(take(60)).unwrap();
     assert_eq!(slots(&scheduled).0, [(60, 60, 1, SkipReason::Overlap)]);
-}
-
-#[test]
-fn a_task_that_is_paused_skips_its_slots_until_it_is_resumed() {
-    let running = || {
-        let run = [sample("task.slot_taken"), sample("task_run.requested")];
-        task(Missed::Latest).and(run).by(SELLER)
-    };
-    let paused = running().when(Pause { task_id: TASK });
-    assert_eq!(paused, Ok(writes_of(["task_run.cancelled", "task.paused"])));
-    let again = running()
-        .and([sample("task.paused")])
-        .when(Pause { task_id: TASK });
-    assert_eq!(again, Err(Error::Paused.into()));
-
-    let mut paused = task(Missed::Latest)
-        .and([sample("task.paused")])
-        .by(SELLER)
-        .at(at(130));
-    let writes = paused.execute(Resume { task_id: TASK }).unwrap();
-    assert_eq!(slots(&writes).0, [(60, 120, 2, SkipReason::Paused)]);
-    assert_eq!(writes[1..], writes_of(["task.resumed"]));
-    let again = paused.when(Resume { task_id: TASK });
-    assert_eq!(again, Err(Error::NotPaused.into()));
-}
-
-#[test]
-fn a_task_that_is_retired_leaves_its_claims_and_never_runs_again() {
-    let AnyEvent::Task(Event::Defined { url_hash, .. }) = sample("task.defined") else {
-        panic!("not a definition")
-    };
-    let mut task = task(Missed::Latest)
-        .claimed(url_claim(&url_hash), TASK.0)
-        .claimed(place_claim(SELLER, 0), TASK.0)
-        .by(SELLER);
-    let writes = task.execute(Retire { task_id: TASK }).unwrap();
-    assert_eq!(writes[..1], writes_of(["task.retired"]));
-    assert!(task.claims.is_empty());
-    let again = task.when(Retire { task_id: TASK });
-    assert_eq!(again, Err(Error::Retired.into()));
 }
 
 /// The task of the sample, whose next slot a build with other zone data has computed.

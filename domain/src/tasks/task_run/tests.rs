@@ -10,6 +10,7 @@ fn attempt(outcome: Outcome) -> RecordAttempt {
     RecordAttempt {
         run_id: TASK_RUN,
         attempt: 1,
+        changes: Some(0),
         outcome,
         status: Some(503),
         ms: 12,
@@ -50,6 +51,7 @@ fn ended(result: RunResult, failing_since: Option<i64>) -> Write {
         result,
         failing_since: failing_since.map(|second| moment(second).into()),
         slot: Some(moment(60).into()),
+        next: None,
     };
     Write::event(TASK.0, ended)
 }
@@ -120,6 +122,93 @@ fn a_run_with_which_only_tidemark_was_late_is_tried_again_although_its_next_slot
 }
 
 #[test]
+fn a_pause_that_a_server_asked_for_is_not_the_lateness_of_tidemark() {
+    let last = RecordAttempt {
+        attempt: 2,
+        ..attempt(Outcome::Refused)
+    };
+    // The first call failed at once, and this one at second 116.
+    for (pause, is_tried) in [(5_000, true), (50_000, false)] {
+        let mut first = sample("task_run.attempted");
+        if let AnyEvent::TaskRun(Event::Attempted { pause_ms, .. }) = &mut first {
+            *pause_ms = Some(pause);
+        }
+        let late = requested(Trigger::Schedule).and([first]).at(at(116));
+        assert_eq!(next_ms(&late, last.clone()).is_some(), is_tried, "{pause}");
+    }
+}
+
+#[test]
+fn what_a_server_that_is_called_no_more_answers_pauses_nothing() {
+    let run = |change: Option<AnyEvent>| requested(Trigger::Request).and(change);
+    let gone = |changes| RecordAttempt {
+        changes,
+        ..attempt(Outcome::Gone)
+    };
+    let changed = || Some(sample("task.changed"));
+    assert!(next_ms(&run(changed()), gone(Some(0))).is_some());
+    assert_eq!(next_ms(&run(changed()), gone(Some(1))), None);
+    assert_eq!(next_ms(&run(changed()), gone(None)), None, "a build before");
+    // It is called still, although something else was changed.
+    let mut renamed = sample("task.changed");
+    if let AnyEvent::Task(task::Event::Changed { url_hash, .. }) = &mut renamed
+        && let AnyEvent::Task(task::Event::Defined { url_hash: old, .. }) = sample("task.defined")
+    {
+        *url_hash = old;
+    }
+    assert_eq!(next_ms(&run(Some(renamed)), gone(Some(0))), None);
+    // If it was the last attempt, the run fails, and the task goes on.
+    let last = RecordAttempt {
+        pauses_ms: Vec::new(),
+        ..gone(Some(0))
+    };
+    let writes = run(changed()).when(last).unwrap();
+    let is_pause = |it: &Write| {
+        matches!(
+            it,
+            Write::Event(_, AnyEvent::Task(task::Event::Paused { .. }))
+        )
+    };
+    assert_eq!(writes[1..2], writes_of(["task_run.failed"]));
+    assert!(!writes.iter().any(is_pause), "{writes:?}");
+}
+
+#[test]
+fn the_end_of_a_run_names_the_slot_that_has_waited_for_it() {
+    let next = |second, outcome| {
+        let run = requested(Trigger::Schedule).at(at(second));
+        let writes = run.when(attempt(outcome)).unwrap();
+        let of_end = |write: &Write| match write {
+            Write::Event(_, AnyEvent::Task(task::Event::RunEnded { next, .. })) => {
+                Some(next.as_ref().map(|it| (*it.slot - at(0)).num_seconds()))
+            }
+            Write::Event(..) | Write::Claim(..) | Write::Release(..) => None,
+        };
+        writes.iter().find_map(of_end).unwrap()
+    };
+    assert_eq!(next(119, Outcome::Delivered), None);
+    assert_eq!(next(120, Outcome::Delivered), Some(120));
+    assert_eq!(next(200, Outcome::Refused), Some(120));
+    assert_eq!(next(200, Outcome::Gone), None, "the task is paused");
+}
+
+#[test]
+fn an_attempt_names_the_host_and_the_port_that_the_task_calls_by_then() {
+    let server = |events: &[&str]| {
+        let run = requested(Trigger::Request).and(events.iter().map(|it| sample(it)));
+        let writes = run.when(attempt(Outcome::Refused)).unwrap();
+        let Write::Event(_, AnyEvent::TaskRun(Event::Attempted { host, port, .. })) = &writes[0]
+        else {
+            panic!("an attempt: {writes:?}")
+        };
+        (host.to_string(), *port)
+    };
+    assert_eq!(server(&[]), ("hooks.example".to_owned(), None));
+    let changed = ("other.example".to_owned(), Some(8_443));
+    assert_eq!(server(&["task.changed"]), changed);
+}
+
+#[test]
 fn a_call_of_the_schedule_is_broken_off_before_the_next_slot_comes() {
     // The limit of the next call: for how many milliseconds, and until which second.
     let limit = |trigger, ms, command| {
@@ -145,8 +234,10 @@ fn a_call_of_the_schedule_is_broken_off_before_the_next_slot_comes() {
     assert_eq!(on_time, Some((29_000, 130)));
     let hardly = limit(Trigger::Schedule, 70_000, asked(10_000, 50));
     assert_eq!(hardly, None, "the next slot has come");
-    let shortly = limit(Trigger::Schedule, 70_500, asked(10_500, 49));
+    let shortly = limit(Trigger::Schedule, 70_000, asked(10_000, 48));
     assert_eq!(shortly, Some((1_000, 130)), "a second is the least");
+    let too_short = limit(Trigger::Schedule, 70_001, asked(10_001, 48));
+    assert_eq!(too_short, None, "it would not be over when the slot comes");
     // Tidemark was late by 50 seconds.
     let late = limit(Trigger::Schedule, 110_000, asked(0, 5));
     assert_eq!(late, Some((54_000, 130)));

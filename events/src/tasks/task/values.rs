@@ -48,6 +48,20 @@ pub enum Missed {
 
 impl EventField for Missed {}
 
+/// What happens with slots that come while a run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TaskOverlap, example = "skip")]
+pub enum Overlap {
+    /// They are skipped.
+    #[default]
+    Skip,
+    /// The newest one waits until the run is over, and the others are skipped.
+    BufferOne,
+}
+
+impl EventField for Overlap {}
+
 /// Why a run was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +88,8 @@ pub enum SkipReason {
     Paused,
     /// The schedule was changed before they were taken.
     Changed,
+    /// The task was retired before they were taken.
+    Retired,
 }
 
 impl EventField for SkipReason {}
@@ -118,6 +134,9 @@ event_field! {
         pub zone: Stored<Zone>,
         /// What happens with slots that nobody took on time.
         pub missed: Missed,
+        /// What happens with slots that come while a run goes on. Builds before did not write it.
+        #[serde(default)]
+        pub overlap: Overlap,
         /// How long after its slot a run is still of use, in seconds.
         pub window_s: u32,
         /// So many milliseconds after its slot a run begins, so that not all tasks run at once.

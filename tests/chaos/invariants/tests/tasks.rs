@@ -127,6 +127,7 @@ fn calls_that_are_lost_repeated_or_of_another_run_are_found() {
                 slot: slot(1_002).slot,
                 trigger: Trigger::Schedule,
                 host: stored("hooks.example"),
+                port: None,
             },
             "attempted" => task_run::Event::Attempted {
                 task_run_id,
@@ -138,8 +139,10 @@ fn calls_that_are_lost_repeated_or_of_another_run_are_found() {
                 ms: 1,
                 answer: None,
                 next_at: None,
+                pause_ms: None,
                 next_limit: None,
                 host: stored("hooks.example"),
+                port: None,
             },
             _ => task_run::Event::Succeeded {
                 task_run_id,

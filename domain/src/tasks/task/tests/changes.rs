@@ -8,6 +8,7 @@ pub(super) fn change() -> Change {
         name,
         method,
         host,
+        port,
         call,
         url_hash,
         ..
@@ -15,18 +16,23 @@ pub(super) fn change() -> Change {
     else {
         panic!("not a change")
     };
-    let schedule = Schedule::new(&stated("*/2 * * * *"), &stated("asia/tokyo"), at(0));
+    let schedule = Schedule::read("*/2 * * * *", "asia/tokyo");
     Change {
         task_id: TASK,
         after_changes: 0,
         name,
         method,
         host,
+        port,
         call: *call,
+        calls_as_before: false,
+        body_is_in_vain: false,
         url_hash,
         plan: Some(define::NewPlan {
             schedule: schedule.unwrap(),
+            is_due: true,
             missed: Missed::All,
+            overlap: Overlap::BufferOne,
             window_s: None,
             delay_max_s: Some(0),
         }),
@@ -83,6 +89,40 @@ fn what_is_not_changed_of_a_schedule_stays_as_it_is() {
 }
 
 #[test]
+fn a_change_that_changes_nothing_writes_nothing() {
+    let same = || Change {
+        name: define().name.into(),
+        url_hash: define().url_hash,
+        calls_as_before: true,
+        plan: define().plan,
+        ..change()
+    };
+    let when = |change| claimed().at(at(130)).when(change).unwrap().len();
+    assert_eq!(when(same()), 0);
+    let plan = None;
+    assert_eq!(when(Change { plan, ..same() }), 0);
+    let calls_as_before = false;
+    assert_eq!(
+        when(Change {
+            calls_as_before,
+            ..same()
+        }),
+        1
+    );
+    let name = change().name;
+    assert_eq!(when(Change { name, ..same() }), 1);
+}
+
+#[test]
+fn a_body_of_calls_that_have_none_is_refused() {
+    let in_vain = Change {
+        body_is_in_vain: true,
+        ..change()
+    };
+    assert_eq!(claimed().when(in_vain), Err(Error::NoBody.into()));
+}
+
+#[test]
 fn the_claim_on_a_url_moves_only_if_no_other_task_of_the_owner_has_it() {
     let taken = claimed().claimed(url_claim(&change().url_hash), TASK_RUN.0);
     let refused = taken.when(change());
@@ -104,20 +144,39 @@ pub(super) fn rotate() -> RotateSecret {
         task_id: TASK,
         secret: *secret,
         old_secret_s: 86_400,
+        old_secrets_max: 2,
     }
 }
 
-#[test]
-fn the_secret_before_the_last_rotation_goes_on_for_a_day() {
-    let mut task = task(Missed::Latest).by(SELLER).at(at(0));
-    assert_eq!(
-        task.execute(rotate()),
-        Ok(writes_of(["task.secret_rotated"]))
-    );
-    let again = task.when(rotate()).unwrap();
-    let [Write::Event(_, AnyEvent::Task(Event::SecretRotated { old_secret, .. }))] = &again[..]
+/// Until when the secrets of before sign by these writes, in seconds, the newest first.
+fn old_secrets(writes: &[Write]) -> Vec<i64> {
+    let [
+        Write::Event(
+            _,
+            AnyEvent::Task(Event::SecretRotated {
+                old_secret,
+                older_secrets,
+                ..
+            }),
+        ),
+    ] = writes
     else {
-        panic!("a rotation: {again:?}");
+        panic!("a rotation: {writes:?}");
     };
-    assert_eq!(old_secret.secret, rotate().secret);
+    let old = [&**old_secret].into_iter().chain(older_secrets);
+    old.map(|it| (*it.until - at(0)).num_seconds()).collect()
+}
+
+#[test]
+fn each_secret_goes_on_for_a_day_although_there_are_others_since() {
+    let mut task = task(Missed::Latest).by(SELLER).at(at(0));
+    assert_eq!(old_secrets(&task.execute(rotate()).unwrap()), [86_400]);
+    let mut task = task.at(at(100));
+    let second = task.execute(rotate()).unwrap();
+    assert_eq!(old_secrets(&second), [86_500, 86_400]);
+    // A third one would end the first before its time.
+    let refused = task.when(rotate());
+    assert_eq!(refused, Err(Error::TooManySecrets(at(86_400)).into()));
+    let later = task.at(at(86_400)).when(rotate()).unwrap();
+    assert_eq!(old_secrets(&later), [172_800, 86_500]);
 }
