@@ -17,7 +17,6 @@ pub use change::{Change, RotateSecret};
 pub use control::{Pause, Resume, Retire};
 pub use define::{Define, NewPlan};
 pub use error::Error;
-pub(crate) use slot::waiting_slot;
 pub use slot::{RunNow, TakeSlot};
 
 use crate::decision::refusals;
@@ -249,6 +248,11 @@ impl Terms {
             }
             Event::Defined { .. } | Event::Retired { .. } => {}
         }
+    }
+
+    /// The slot that waits although it is due, since a run goes on.
+    pub(crate) fn waiting_slot(&self, now: Timestamp) -> Option<NextSlot> {
+        self.next.clone().filter(|next| *next.due_at <= now)
     }
 
     /// The claim that the URL has one task.

@@ -12,7 +12,7 @@ use tidemark_events::{Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, User
 
 use crate::decision::refusals;
 use crate::identity::access;
-use crate::tasks::task::{Terms, find, waiting_slot};
+use crate::tasks::task::{Terms, find};
 use crate::{AggregateState, Code, Command, Reason, Refusal, RefusalKind, Stop, View, Write};
 
 /// After so many days of nothing but failures a task is paused.
@@ -230,7 +230,7 @@ impl RecordAttempt {
                 run,
                 RunResult::Succeeded,
                 None,
-                waiting_slot(task, now),
+                task.waiting_slot(now),
             ),
         ]
     }
@@ -250,7 +250,7 @@ impl RecordAttempt {
             (now - *since >= FAILING_MAX).then_some(PauseReason::Failing)
         };
         // A task that is paused takes no slot.
-        let next = waiting_slot(task, now).filter(|_| reason.is_none());
+        let next = task.waiting_slot(now).filter(|_| reason.is_none());
         let pause = reason.map(|reason| task::Event::Paused {
             task_id: task.id,
             owner_id: task.owner_id,

@@ -179,17 +179,42 @@ events! {
     }
 }
 
+/// The plan of a sample.
+#[cfg(any(test, feature = "samples"))]
+fn plan(cron: &str, zone: &str) -> Plan {
+    use crate::samples::stored;
+
+    Plan {
+        cron: stored(cron),
+        zone: stored(zone),
+        missed: Missed::Latest,
+        overlap: Overlap::Skip,
+        window_s: 3_600,
+        delay_ms: 0,
+    }
+}
+
+/// The next slot of a sample, at this second.
+#[cfg(any(test, feature = "samples"))]
+fn next(second: i64) -> NextSlot {
+    use crate::samples::{moment, stored};
+
+    NextSlot {
+        slot: moment(second).into(),
+        due_at: moment(second).into(),
+        tzdb: stored("2026f"),
+    }
+}
+
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{SELLER, TASK, TASK_RUN, hash, moment, sealed, stored};
 
-    let next = |seconds| {
-        Some(NextSlot {
-            slot: moment(seconds).into(),
-            due_at: moment(seconds).into(),
-            tzdb: stored("2026f"),
-        })
+    let changed = Plan {
+        missed: Missed::All,
+        overlap: Overlap::BufferOne,
+        ..plan("*/2 * * * *", "Asia/Tokyo")
     };
     vec![
         Event::Defined {
@@ -203,15 +228,8 @@ pub(crate) fn samples() -> Vec<Event> {
             secret: Box::new(sealed("c2VjcmV0")),
             url_hash: hash("e"),
             place: 0,
-            plan: Some(Box::new(Plan {
-                cron: stored("* * * * *"),
-                zone: stored("Europe/Berlin"),
-                missed: Missed::Latest,
-                overlap: Overlap::Skip,
-                window_s: 3_600,
-                delay_ms: 0,
-            })),
-            next: next(60),
+            plan: Some(Box::new(plan("* * * * *", "Europe/Berlin"))),
+            next: Some(next(60)),
         },
         Event::SlotTaken {
             task_id: TASK,
@@ -219,7 +237,7 @@ pub(crate) fn samples() -> Vec<Event> {
             run_id: TASK_RUN,
             slot: moment(60).into(),
             trigger: Trigger::Schedule,
-            next: next(120),
+            next: Some(next(120)),
         },
         Event::SlotsSkipped {
             task_id: TASK,
@@ -228,7 +246,7 @@ pub(crate) fn samples() -> Vec<Event> {
             to: moment(120).into(),
             count: 1,
             reason: SkipReason::Overlap,
-            next: next(180),
+            next: Some(next(180)),
         },
         Event::RunEnded {
             task_id: TASK,
@@ -237,7 +255,7 @@ pub(crate) fn samples() -> Vec<Event> {
             result: RunResult::Failed,
             failing_since: Some(moment(150).into()),
             slot: Some(moment(60).into()),
-            next: next(180),
+            next: Some(next(180)),
         },
         Event::Paused {
             task_id: TASK,
@@ -247,7 +265,7 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::Resumed {
             task_id: TASK,
             owner_id: SELLER,
-            next: next(180),
+            next: Some(next(180)),
         },
         Event::Changed {
             task_id: TASK,
@@ -259,15 +277,8 @@ pub(crate) fn samples() -> Vec<Event> {
             port: Some(8_443),
             call: Box::new(sealed("b3RoZXIgY2FsbA")),
             url_hash: hash("f"),
-            plan: Some(Box::new(Plan {
-                cron: stored("*/2 * * * *"),
-                zone: stored("Asia/Tokyo"),
-                missed: Missed::All,
-                overlap: Overlap::BufferOne,
-                window_s: 3_600,
-                delay_ms: 0,
-            })),
-            next: next(240),
+            plan: Some(Box::new(changed)),
+            next: Some(next(240)),
         },
         Event::SecretRotated {
             task_id: TASK,
@@ -285,7 +296,7 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::Replanned {
             task_id: TASK,
             owner_id: SELLER,
-            next: next(300),
+            next: Some(next(300)),
         },
         Event::Retired {
             task_id: TASK,

@@ -297,11 +297,6 @@ fn taking(
     ]
 }
 
-/// The slot for which a task waits although it is due, since a run goes on.
-pub(crate) fn waiting_slot(task: &Terms, now: Timestamp) -> Option<NextSlot> {
-    task.next.clone().filter(|next| *next.due_at <= now)
-}
-
 /// The schedule of a plan that was accepted before.
 pub(super) fn read_schedule(plan: &Plan) -> Result<Schedule, Stop> {
     Schedule::read(&plan.cron, &plan.zone).map_err(|error| Error::from(error).into())
