@@ -12,11 +12,13 @@ use tidemark_event_store::{Log, LookupKey, RecordId, SubjectKeys};
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
+use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::http::{IDEMPOTENCY_REPLAYED, Json, Problem, etag};
 use tidemark_platform::tidemark::Token;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::admission::Share;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::{Accepted, Executor, Idempotency, Submission};
@@ -38,6 +40,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Receives and keeps what users upload; none if this deployment keeps nothing.
     pub media: Option<Media>,
+    /// One schedule is read at a time: to find that it is never due takes a core for a while.
+    pub schedules: Arc<FairSemaphore<Share>>,
     /// Signs access tokens.
     pub issuer: Arc<Issuer>,
     /// Verifies access tokens, and publishes the keys for it.

@@ -13,6 +13,7 @@ use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
+use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::ops::Readiness;
 use tidemark_platform::shutdown::{needed, run_until_drained};
@@ -148,6 +149,7 @@ fn router(
         media: MediaStore::from_config(config)?
             .map(|store| Media::new(store, config.media.clone())),
         passwords: Passwords::new(&config.auth).map_err(StartError::Passwords)?,
+        schedules: Arc::new(FairSemaphore::new(1)),
         issuer: Arc::new(Issuer::from_config(&config.auth)?),
         verifier: Arc::new(Verifier::from_config(&config.auth)?),
         clock: clock.clone(),

@@ -1,6 +1,7 @@
 //! Who sends a command, and what a log-in was verified against, is part of what its decision rests on: whoever
 //! has lost a session, a role or a password is refused from the next append on, through any process.
 
+use reqwest::Method;
 use serde_json::json;
 use sqlx::PgPool;
 use tidemark_command_api::ProcessRoles;
@@ -48,6 +49,29 @@ async fn a_user_who_logged_out_is_refused_through_any_process() {
     // Another session of the same user goes on.
     let again = app.log_in_again(&buyer).await;
     again.bid(auction, STARTING_PRICE + 2_000).await.ok();
+}
+
+/// What was answered may hold a secret. Only the log-out itself can be sent again, by whoever has lost its answer.
+#[tokio::test]
+async fn a_user_who_logged_out_is_not_answered_again() {
+    let app = App::start().await;
+    let buyer = app.user().await;
+    let auction = app.market().await.auction(json!({})).await;
+    let keyed = buyer.with_key("a-bid-before-the-log-out");
+    keyed.bid(auction, STARTING_PRICE).await.ok();
+    let again = keyed.bid(auction, STARTING_PRICE).await.ok();
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    let leaving = buyer.with_key("the-key-of-the-log-out");
+    let session = format!("/v1/sessions/{}", buyer.session_id);
+    leaving.delete(&session).await.ok();
+    let again = leaving.delete(&session).await.ok();
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    let again = keyed.bid(auction, STARTING_PRICE).await;
+    again.problem(401, "logged_out");
+    let upload = format!("/v1/uploads/{auction}");
+    let shown = buyer.command(Method::GET, &upload);
+    let shown = Answer::to(shown.header("tus-resumable", "1.0.0")).await;
+    shown.problem(401, "logged_out");
 }
 
 /// Whoever logs in again may repeat a request that still waits in the old session.

@@ -111,6 +111,8 @@ async fn twenty_at_once(app: &App, clients: &[Client]) {
         assert_eq!(answer.status, 201, "{answer:?}");
         assert_eq!(comparable(answer), comparable(&answers[0]));
     }
+    let is_first = |answer: &&Answer| answer.header("idempotency-replayed").is_empty();
+    assert_eq!(answers.iter().filter(is_first).count(), 1);
     assert_eq!(app.database.head().await, head + 1);
     assert_eq!(answers[0].position(), head + 1);
 }

@@ -207,6 +207,29 @@ async fn two_requests_never_send_the_same_bytes() {
     send(seller, &path, arrived, &file[arrived..]).await.ok();
 }
 
+/// As two tabs do, or a client that tries again while its first request still runs.
+#[tokio::test]
+async fn no_request_that_comes_too_late_says_that_the_picture_was_rejected() {
+    let app = App::start().await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let file = picture(400, 300, ImageFormat::Png);
+    for _ in 0..5 {
+        let path = open(seller, file.len()).await;
+        let all = [(); 4].map(|()| send(seller, &path, 0, &file));
+        for answer in futures::future::join_all(all).await {
+            let code = answer.body["code"].as_str().unwrap_or_default();
+            let expected = match answer.status {
+                204 => "",
+                409 => "wrong_upload_offset",
+                _ => "upload_over",
+            };
+            assert_eq!(code, expected, "{answer:?}");
+        }
+        assert_eq!(offset(seller, &path).await, file.len());
+    }
+}
+
 #[tokio::test]
 async fn what_arrives_after_another_request_has_completed_the_upload_is_removed() {
     let app = App::builder()

@@ -128,7 +128,10 @@ fn a_type_that_is_not_stated_is_found_out() {
         assert_eq!(written[0].picture_type, full);
     }
     for other in [&b"GIF89a\x01\0\x01\0\x80\0\0"[..], b"<svg/>", b""] {
-        let refused = inspect(other, None, SIZE, until()).err().unwrap().to_string();
+        let refused = inspect(other, None, SIZE, until())
+            .err()
+            .unwrap()
+            .to_string();
         assert!(refused.contains("none of the types"), "{refused}");
     }
 }

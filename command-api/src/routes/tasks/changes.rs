@@ -134,7 +134,7 @@ async fn change(
     let definition = definition(&app, id, None).await?;
     let definition = definition.filter(|it| it.owner_id == owner_id);
     let definition = definition.ok_or_else(|| refused(TaskError::NotFound))?;
-    let plan = new_plan(&app, &body, definition.plan.as_deref()).await?;
+    let plan = new_plan(&app, owner_id, &body, definition.plan.as_deref()).await?;
     let key = key_of(&app, owner_id).await?;
     let changed = ChangedCall::of(&app, &key, &definition, &body).await?;
     let command = Change {
@@ -190,6 +190,7 @@ impl AfterChange {
 /// The plan, if anything about it is stated.
 async fn new_plan(
     app: &App,
+    owner_id: UserId,
     body: &ChangedTask,
     old: Option<&Plan>,
 ) -> Result<Option<NewPlan>, Problem> {
@@ -210,7 +211,7 @@ async fn new_plan(
     let kept_window = old.filter(|_| !is_rescheduled).map(|it| it.window_s);
     let kept_missed = old.map_or(Missed::Latest, |it| it.missed);
     let kept_overlap = old.map_or(Overlap::Skip, |it| it.overlap);
-    let (schedule, is_due) = schedule(app, cron, zone).await?;
+    let (schedule, is_due) = schedule(app, owner_id, cron, zone).await?;
     Ok(Some(NewPlan {
         schedule,
         is_due,

@@ -174,7 +174,7 @@ async fn command(
     let destination = destination(app, body.url.as_str())?;
     let plan = match (body.cron, body.zone) {
         (Some(cron), Some(zone)) => {
-            let (schedule, is_due) = schedule(app, cron, zone).await?;
+            let (schedule, is_due) = schedule(app, owner_id, cron, zone).await?;
             Some(NewPlan {
                 schedule,
                 is_due,

@@ -20,6 +20,7 @@ use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, openapi};
 use uuid::Uuid;
 
+use crate::admission::Share;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -129,11 +130,14 @@ pub(super) fn url_hash(app: &App, owner_id: UserId, destination: &Destination) -
 /// The schedule, and whether it is ever due, which is found where blocking is allowed: to find that it is not takes some milliseconds.
 pub(super) async fn schedule(
     app: &App,
+    owner_id: UserId,
     cron: Cron,
     zone: Zone,
 ) -> Result<(Schedule, bool), Problem> {
     let now = app.clock.now();
+    let permit = app.schedules.acquire(Share::User(owner_id.0)).await;
     let made = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
         let schedule = Schedule::read(cron.as_str(), zone.as_str())?;
         let is_due = schedule.is_due(now);
         Ok::<_, ScheduleError>((schedule, is_due))
