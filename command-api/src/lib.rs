@@ -16,6 +16,6 @@ mod start_error;
 
 pub use admission::{Permit, Share};
 pub use process_roles::ProcessRoles;
-pub use routes::api;
+pub use routes::{api, api_for_others};
 pub use run::run;
 pub use start_error::StartError;

@@ -29,10 +29,10 @@ pub(crate) fn router(app: App) -> Router {
     let (identity, others) = routes();
     let routes = http::body_limit(identity.into(), limits.auth_body_bytes_max)
         .merge(others)
-        .merge(messaging::unsubscribe::router())
-        .merge(messaging::text_status::router())
-        .with_state(app);
-    openapi::described(routes, api())
+        .with_state(app.clone());
+    let for_others = Router::from(messaging::for_others()).with_state(app);
+    let for_others = openapi::guard(for_others, &api_for_others());
+    openapi::described(routes.merge(for_others), api())
 }
 
 /// The routes that receive files.
@@ -52,6 +52,13 @@ pub(crate) fn streamed(settings: &config::Media) -> http::Streamed {
 pub fn api() -> OpenApi {
     let (identity, others) = routes();
     description::of(identity.merge(others).into_openapi())
+}
+
+/// What the routes take and answer that are for others than clients of the API, each by a standard of its own. Nobody is given this
+/// description; it is what the door goes by.
+#[must_use]
+pub fn api_for_others() -> OpenApi {
+    messaging::for_others().into_openapi()
 }
 
 /// The routes whose bodies may hold passwords, and all others.

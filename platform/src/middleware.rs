@@ -1,6 +1,7 @@
 //! What runs before and after every route of an API: checks, limits, authentication, the log line, and
 //! the headers of every response. The order of the layers matters; `apply` puts them in it.
 
+mod cors;
 mod event_source;
 mod handler_limits;
 mod representation;
@@ -8,13 +9,11 @@ mod request_checks;
 mod request_log;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MATCH,
-    IF_NONE_MATCH, LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -23,22 +22,16 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::CorsLayer;
 
+use self::cors::cors;
 use self::handler_limits::HandlerLimits;
 use self::representation::Conditions;
 use self::request_checks::HeadLimits;
 use self::request_log::{Handled, Sampling};
 use crate::auth::Authenticator;
-use crate::http::tus::{
-    TUS_RESUMABLE, UPLOAD_CHECKSUM, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
-};
-use crate::http::{
-    BodyLimits, CORRELATION_ID, Correlation, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, Problem,
-    Streamed, TRACEPARENT,
-};
+use crate::http::{BodyLimits, Correlation, Problem, Streamed};
 use crate::server::ClientAddress;
-use crate::{config, http, tidemark};
+use crate::{config, http};
 
 /// About how many headers the layers outside of a route add to its response.
 const ADDED_HEADERS: usize = 16;
@@ -245,53 +238,6 @@ fn add_security_headers(response: &mut Response) {
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }
-}
-
-/// Origins are compared as whole texts; an entry that is not a header value matches none.
-fn cors(http: &config::Http) -> CorsLayer {
-    let origins = http
-        .cors_origins
-        .iter()
-        .filter_map(|origin| origin.parse::<HeaderValue>().ok());
-    CorsLayer::new()
-        .allow_origin(origins.collect::<Vec<_>>())
-        .allow_methods([
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-        ])
-        .allow_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            IF_MATCH,
-            IF_NONE_MATCH,
-            IDEMPOTENCY_KEY,
-            LAST_EVENT_ID,
-            CORRELATION_ID,
-            TRACEPARENT,
-            tidemark::HEADER,
-            TUS_RESUMABLE,
-            UPLOAD_LENGTH,
-            UPLOAD_OFFSET,
-            UPLOAD_METADATA,
-            UPLOAD_CHECKSUM,
-        ])
-        .expose_headers([
-            ETAG,
-            LOCATION,
-            RETRY_AFTER,
-            IDEMPOTENCY_REPLAYED,
-            CORRELATION_ID,
-            tidemark::HEADER,
-            tidemark::PARKED,
-            TUS_RESUMABLE,
-            UPLOAD_LENGTH,
-            UPLOAD_OFFSET,
-            UPLOAD_EXPIRES,
-        ])
-        .max_age(Duration::from_secs(http.cors_max_age_s))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod operation;
 mod page;
 mod problems;
 
+pub use guard::guard;
 pub use headers::Header;
 pub use operation::Described;
 pub use problems::responses;
@@ -23,7 +24,6 @@ use utoipa::openapi::{Components, OpenApi};
 use utoipa::{OpenApi as _, PartialSchema, ToSchema};
 
 use self::examples::exemplify;
-use self::guard::guard;
 use crate::http::ProblemDocument;
 use crate::schemas::Schemas;
 

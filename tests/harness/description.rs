@@ -10,15 +10,28 @@ use tidemark_platform::Config;
 
 use crate::client::Answer;
 
-/// The headers of answers that clients act on.
-const HEADERS: [&str; 7] = [
-    "Tidemark",
-    "ETag",
-    "Location",
-    "Retry-After",
-    "WWW-Authenticate",
-    "X-Correlation-Id",
-    "Idempotency-Replayed",
+/// The headers of answers that no description has: those of HTTP itself and of its connections, and those that tell caches and
+/// browsers what to do with an answer.
+const UNDESCRIBED: [&str; 19] = [
+    "allow",
+    "cache-control",
+    "connection",
+    "content-disposition",
+    "content-encoding",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "cross-origin-resource-policy",
+    "date",
+    "keep-alive",
+    "permissions-policy",
+    "referrer-policy",
+    "strict-transport-security",
+    "transfer-encoding",
+    "vary",
+    "x-accel-buffering",
+    "x-content-type-options",
+    "x-frame-options",
 ];
 
 /// An operation of an API.
@@ -114,12 +127,22 @@ impl Operation {
         {
             return Some(format!("{error} at {}", error.instance_path()));
         }
-        let mut headers = HEADERS
-            .iter()
-            .filter(|it| answer.headers.contains_key(**it));
-        let header = headers.find(|it| described["headers"].get(it).is_none())?;
+        let mut headers = answer.headers.keys().map(|name| name.as_str());
+        let header = headers.find(|name| !is_left_out(name) && !has(described, name))?;
         Some(format!("the header {header}"))
     }
+}
+
+/// Whether no description has this header.
+fn is_left_out(name: &str) -> bool {
+    UNDESCRIBED.contains(&name) || name.starts_with("access-control-")
+}
+
+/// Whether a described answer has this header, which is in lower case.
+fn has(answer: &Value, header: &str) -> bool {
+    let headers = answer["headers"].as_object().into_iter().flatten();
+    let mut names = headers.map(|(name, _)| name);
+    names.any(|name| name.eq_ignore_ascii_case(header))
 }
 
 fn fits(template: &str, path: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod bad_bodies;
 mod connections;
+mod cors;
 mod description;
 mod examples;
 mod extremes;

@@ -104,7 +104,8 @@ fn says_version(schema: &str) -> bool {
 /// What requests and answers of uploads that go on say in headers.
 fn describe_tus(operation: &mut Described<'_>) {
     operation.takes(Header::TUS_RESUMABLE);
-    operation.answers(Header::TUS_RESUMABLE);
+    operation.answers_always(Header::TUS_RESUMABLE);
+    operation.answers_if("412", Header::TUS_VERSION);
     match operation.method().as_str() {
         "POST" => {
             operation.takes(Header::UPLOAD_LENGTH);

@@ -2,14 +2,15 @@
 
 mod bounces;
 mod contact_points;
+mod forms;
 mod messages;
 mod notifications;
 mod pause_notices;
 mod phones;
 mod preferences;
 mod templates;
-pub(super) mod text_status;
-pub(super) mod unsubscribe;
+mod text_status;
+mod unsubscribe;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -26,4 +27,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(phones::router())
         .merge(preferences::router())
         .merge(templates::router())
+}
+
+/// The routes for others than clients of the API: for those who have a mail and their programs, and for the provider of texts.
+pub(super) fn for_others() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(text_status::router())
+        .merge(unsubscribe::router())
 }

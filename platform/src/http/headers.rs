@@ -1,5 +1,5 @@
 //! The headers by which a client controls a command: `If-Match` and `Idempotency-Key`. Both are optional
-//! on every route, and a malformed one is refused.
+//! on every route, and a malformed one is refused. The names of others that this crate and an API have in common stand here too.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::{ETAG, IF_MATCH};
@@ -12,6 +12,8 @@ use super::entity_tags::{EntityTag, EntityTags};
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header that marks an answer which was built from an idempotency record.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The header in which operators name the address whose messages they look for.
+pub const EMAIL_ADDRESS: HeaderName = HeaderName::from_static("email-address");
 const IDEMPOTENCY_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// The stream versions that the client accepts, as in `If-Match: "7"` or `If-Match: "7", "8"`. `*` and a

@@ -20,10 +20,11 @@ pub const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum
 /// When an upload that is not complete is removed.
 pub const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 
-const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
-const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
-const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
-const TUS_CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("tus-checksum-algorithm");
+pub(crate) const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
+pub(crate) const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
+pub(crate) const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
+pub(crate) const TUS_CHECKSUM_ALGORITHM: HeaderName =
+    HeaderName::from_static("tus-checksum-algorithm");
 
 /// The one version that is spoken here.
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");

@@ -1,6 +1,7 @@
 //! Refuses what the description of an API does not have: a body or parameters in a query string that the operation does not
 //! take, integers and UUIDs there of another form, a missing credential, and a client that accepts nothing which the
-//! operation answers. No handler runs then, so no command takes effect.
+//! operation answers. No handler runs then, so no command takes effect. Headers that the description does not have are ignored, as
+//! HTTP has it: no handler gets them, so that what a handler reads is described.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -8,24 +9,49 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, IF_NONE_MATCH};
-use axum::http::{Method, StatusCode};
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    IF_MATCH, IF_NONE_MATCH,
+};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::auth::unauthenticated;
-use crate::http::{FieldError, Problem, accepts, check_repetition, words};
+use crate::http::{
+    CORRELATION_ID, FieldError, IDEMPOTENCY_KEY, Problem, TRACEPARENT, accepts, check_repetition,
+    words,
+};
 use crate::schemas::{Schemas, as_json};
+
+/// The headers that a handler gets of every request. Those of HTTP itself are no parameters, as `OpenAPI` says, and those that link
+/// requests are read of all. The last two are refused by routes that do not take them, rather than ignored: a client that
+/// sends them relies on them.
+const OF_EVERY_REQUEST: [HeaderName; 11] = [
+    ACCEPT,
+    ACCEPT_ENCODING,
+    AUTHORIZATION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HOST,
+    CORRELATION_ID,
+    TRACEPARENT,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+];
 
 /// What an operation takes and answers.
 #[derive(Debug, Default)]
 struct Described {
     /// The parameters of the query string, each with its schema.
     parameters: BTreeMap<String, Value>,
+    /// The names of the parameters that are headers, in lower case.
+    headers: BTreeSet<String>,
     takes_body: bool,
     /// Whether nobody may do this without a credential.
     needs_credential: bool,
@@ -36,8 +62,8 @@ struct Described {
 /// The operations of an API, by path and method.
 type Operations = HashMap<String, HashMap<Method, Described>>;
 
-/// Gives the routes that `api` describes a guard.
-pub(super) fn guard(routes: Router, api: &OpenApi) -> Router {
+/// Gives the routes that `api` describes a guard. [`super::described`] does that for those of which clients are told.
+pub fn guard(routes: Router, api: &OpenApi) -> Router {
     let paths = api.paths.paths.iter();
     let operations: Operations = paths
         .map(|(path, item)| {
@@ -52,7 +78,7 @@ pub(super) fn guard(routes: Router, api: &OpenApi) -> Router {
 
 async fn check(
     State(operations): State<Arc<Operations>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     // HEAD asks for what GET would answer.
@@ -62,14 +88,14 @@ async fn check(
     };
     let path = request.extensions().get::<MatchedPath>();
     let methods = path.and_then(|path| operations.get(path.as_str()));
-    let checked = match methods.and_then(|methods| methods.get(method)) {
-        Some(described) => described.check(&request),
-        None => Ok(()),
+    let Some(described) = methods.and_then(|methods| methods.get(method)) else {
+        return next.run(request).await;
     };
-    match checked {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    if let Err(problem) = described.check(&request) {
+        return problem.into_response();
     }
+    described.leave_own(request.headers_mut());
+    next.run(request).await
 }
 
 impl Described {
@@ -82,11 +108,17 @@ impl Described {
             ..Self::default()
         };
         for parameter in operation.parameters.iter().flatten() {
-            if let RefOr::T(parameter) = parameter
-                && parameter.parameter_in == ParameterIn::Query
-            {
-                let schema = as_json(&parameter.schema);
-                described.parameters.insert(parameter.name.clone(), schema);
+            match parameter {
+                RefOr::T(parameter) => described.take(parameter),
+                // Only headers are described apart, each under its name.
+                RefOr::Ref(reference) => {
+                    let name = reference
+                        .ref_location
+                        .rsplit('/')
+                        .next()
+                        .unwrap_or_default();
+                    described.headers.insert(name.to_ascii_lowercase());
+                }
             }
         }
         for (status, response) in &operation.responses.responses {
@@ -98,6 +130,27 @@ impl Described {
             }
         }
         described
+    }
+
+    fn take(&mut self, parameter: &Parameter) {
+        let name = &parameter.name;
+        if parameter.parameter_in == ParameterIn::Query {
+            let schema = as_json(&parameter.schema);
+            self.parameters.insert(name.clone(), schema);
+        } else if parameter.parameter_in == ParameterIn::Header {
+            self.headers.insert(name.to_ascii_lowercase());
+        }
+    }
+
+    /// Removes the headers that the operation does not have.
+    fn leave_own(&self, headers: &mut HeaderMap) {
+        let is_other = |name: &&HeaderName| {
+            !OF_EVERY_REQUEST.contains(name) && !self.headers.contains(name.as_str())
+        };
+        let others: Vec<_> = headers.keys().filter(is_other).cloned().collect();
+        for name in others {
+            headers.remove(name);
+        }
     }
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
@@ -153,139 +206,4 @@ impl Described {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::http::Method;
-    use axum::routing::get;
-    use utoipa::OpenApi;
-
-    use super::*;
-    use crate::middleware;
-    use crate::openapi::{complete, described};
-    use crate::testing;
-
-    #[utoipa::path(
-        get,
-        path = "/v1/things",
-        params(
-            ("size" = Option<String>, Query),
-            ("owner" = Option<uuid::Uuid>, Query),
-            ("limit" = Option<i64>, Query, minimum = 1, maximum = 100)
-        ),
-        responses((status = 200, body = String, content_type = "application/json"))
-    )]
-    #[expect(dead_code, reason = "only its description is used")]
-    fn things() {}
-
-    #[utoipa::path(
-        get,
-        path = "/v1/updates",
-        responses((status = 200, body = String, content_type = "text/event-stream"))
-    )]
-    #[expect(dead_code, reason = "only its description is used")]
-    fn updates() {}
-
-    #[derive(OpenApi)]
-    #[openapi(paths(things, updates))]
-    struct Api;
-
-    fn app() -> Router {
-        let config = testing::config();
-        let routes = Router::new()
-            .route("/v1/things", get(|| async { "[]" }))
-            .route("/v1/updates", get(|| async { "data: 1" }));
-        let routes = described(routes, complete(Api::openapi(), |_| ()));
-        middleware::apply(routes, &config.http, testing::authenticator(&config))
-    }
-
-    #[tokio::test]
-    async fn a_client_that_accepts_nothing_that_a_path_answers_is_refused() {
-        let app = app();
-        for (path, accept, status) in [
-            ("/v1/things", "application/json", 200),
-            ("/v1/things", "text/html, */*;q=0.1", 200),
-            ("/v1/things", "Application/*", 200),
-            ("/v1/things", "", 200),
-            ("/v1/things", "text/html", 406),
-            ("/v1/things", "application/j*", 406),
-            ("/v1/things", "text/event-stream", 406),
-            ("/v1/things", "application/json;q=0", 406),
-            ("/v1/things", "application/json;q=0, */*", 406),
-            ("/v1/things", "*/*, application/json; q=0", 406),
-            ("/v1/things", "application/*;q=0, */*", 406),
-            ("/v1/things", "application/json;q=0.1, */*;q=0", 200),
-            ("/v1/things", "application/json;q=0.000", 406),
-            ("/v1/things", "application/json;q=1.", 200),
-            ("/v1/things", "application/json;Q=1.000", 200),
-            // Weights that are none: what has one counts as not sent.
-            ("/v1/things", "application/json;q=-1", 200),
-            ("/v1/things", "application/json;q=nan", 200),
-            ("/v1/things", "application/json;q=0.0000", 406),
-            ("/v1/things", "text/html, *; q=.2, */*; q=.2", 200),
-            ("/v1/things", "text/html, application/json;q=-1", 406),
-            ("/v1/things", "text/html, application/json;q=nan", 406),
-            ("/v1/things", "text/html, application/json;q=inf", 406),
-            ("/v1/things", "text/html, application/json;q=1.001", 406),
-            ("/v1/things", "text/html, application/json;q=1e0", 406),
-            ("/v1/things", "text/html, application/json;q=", 406),
-            ("/v1/things", "application/json;q=nan, */*;q=0", 406),
-            ("/v1/updates", "Text/Event-Stream", 200),
-            ("/v1/updates", "application/json", 406),
-            ("/v1/updates", "text/event-stream;q=0, */*", 406),
-            ("/openapi.json", "text/html", 200),
-        ] {
-            let answer = testing::get(&app, path, &[("accept", accept)]).await;
-            assert_eq!(answer.status, status, "{path}: {accept}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_that_no_operation_takes_is_refused() {
-        let app = app();
-        for (body, status) in [("", 200), ("{}", 400), ("{{{not json", 400)] {
-            let body = axum::body::Body::from(body);
-            let request = testing::request(Method::GET, "/v1/things", &[], body);
-            assert_eq!(testing::send(&app, request).await.status, status);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_parameter_that_no_operation_has_is_refused() {
-        let app = app();
-        for method in [Method::GET, Method::HEAD] {
-            for (path, status) in [
-                ("/v1/things?size=7", 200),
-                ("/v1/things?limit=100", 200),
-                ("/v1/things?", 200),
-                ("/v1/things?size=7&colour=red", 422),
-                ("/v1/things?owner=01890a5d-ac96-774b-bcce-b302099a8057", 200),
-                ("/v1/things?owner=01890a5dac96774bbcceb302099a8057", 422),
-                ("/v1/things?limit=5&limit=x", 400),
-                ("/v1/things?limit=x&limit=5", 400),
-                ("/v1/things?%53ize=7", 422),
-                ("/v1/updates?size=7", 422),
-                ("/problems?size=7", 422),
-                ("/docs/?size=7", 200),
-            ] {
-                let body = axum::body::Body::empty();
-                let request = testing::request(method.clone(), path, &[], body);
-                let answer = testing::send(&app, request).await;
-                assert_eq!(answer.status, status, "{method} {path}");
-                if method == Method::GET && path.contains("colour") {
-                    assert_eq!(answer.pointers(), ["colour"]);
-                }
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn an_integer_that_is_none_or_out_of_range_is_told_its_range() {
-        let app = app();
-        for value in ["x", "", "1.5", "0", "101", "9223372036854775808"] {
-            let answer = testing::get(&app, &format!("/v1/things?limit={value}"), &[]).await;
-            assert_eq!(answer.problem(), (422, "invalid".to_owned()), "{value}");
-            let fault = &answer.json()["errors"][0];
-            assert_eq!(fault["parameter"], "limit");
-            assert_eq!(fault["detail"], "must be an integer from 1 to 100");
-        }
-    }
-}
+mod tests;

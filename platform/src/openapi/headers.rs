@@ -66,6 +66,21 @@ impl Header {
         example: "\"7\"",
         kind: Kind::Text,
     };
+    /// Which bytes of a file a client wants.
+    pub const RANGE: Self = Self {
+        name: "Range",
+        description: "One range of the bytes, which is answered 206. What is malformed, or names several ranges, is answered with \
+                      all bytes.",
+        example: "bytes=0-65535",
+        kind: Kind::Text,
+    };
+    /// The file of which a client has a part.
+    pub const IF_RANGE: Self = Self {
+        name: "If-Range",
+        description: "`Range` counts only if the file is still the one that had this `ETag`. Otherwise all bytes are sent.",
+        example: "\"5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\"",
+        kind: Kind::Text,
+    };
     /// How recent an answer must be.
     pub const TIDEMARK_AT_LEAST: Self = Self {
         name: "Tidemark",
@@ -123,6 +138,20 @@ impl Header {
         example: "\"7\"",
         kind: Kind::Text,
     };
+    /// That parts of a file can be asked for.
+    pub const ACCEPT_RANGES: Self = Self {
+        name: "Accept-Ranges",
+        description: "`bytes`: a `Range` of the bytes may be asked for.",
+        example: "bytes",
+        kind: Kind::Text,
+    };
+    /// Which bytes of a file an answer holds.
+    pub const CONTENT_RANGE: Self = Self {
+        name: "Content-Range",
+        description: "Which bytes these are, and how many there are of the file. A refusal names the second alone.",
+        example: "bytes 0-65535/150000",
+        kind: Kind::Text,
+    };
     /// Where the new thing is.
     pub const LOCATION: Self = Self {
         name: "Location",
@@ -161,6 +190,13 @@ impl Header {
         description: "The version of tus, which is 1.0.0. Every answer says it too, and requests that only read need not.",
         example: "1.0.0",
         kind: Kind::Pattern("^1\\.0\\.0$"),
+    };
+    /// The version of tus that the server speaks.
+    pub const TUS_VERSION: Self = Self {
+        name: "Tus-Version",
+        description: "The version of tus that is spoken here.",
+        example: "1.0.0",
+        kind: Kind::Text,
     };
     /// How many bytes a file has.
     pub const UPLOAD_LENGTH: Self = Self {

@@ -1,5 +1,7 @@
 //! One operation, as it is described beyond what its own route says.
 
+mod answer_headers;
+
 use std::collections::BTreeMap;
 
 use axum::http::Method;
@@ -12,6 +14,9 @@ use super::problems::{Described as DescribedProblem, Kind};
 use super::{Header, problems, security_schemes};
 use crate::http::{PROBLEM_MEDIA_TYPE, Problem};
 
+/// Whether the answers with a status carry a header.
+type HasHeader = Box<dyn Fn(&str) -> bool>;
+
 /// An operation whose description is being completed.
 pub struct Described<'a> {
     method: &'a Method,
@@ -20,6 +25,8 @@ pub struct Described<'a> {
     components: &'a mut Components,
     /// The codes that it may answer, by their status.
     codes: BTreeMap<u16, Vec<String>>,
+    /// The headers that its answers carry, each with the statuses that have it. They are put there once all answers are known.
+    headers: Vec<(Header, HasHeader)>,
 }
 
 impl<'a> Described<'a> {
@@ -35,6 +42,7 @@ impl<'a> Described<'a> {
             operation,
             components,
             codes: BTreeMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -112,16 +120,6 @@ impl<'a> Described<'a> {
             }) if found == name => Some(schema),
             RefOr::T(_) | RefOr::Ref(_) => None,
         })
-    }
-
-    /// The answers that succeed carry this header.
-    pub fn answers(&mut self, header: Header) {
-        self.answers_with(header, |status| status.starts_with(['2', '3']));
-    }
-
-    /// The answers with this status carry this header.
-    pub fn answers_if(&mut self, status: &str, header: Header) {
-        self.answers_with(header, |found| found == status);
     }
 
     /// The operation has an answer without a body besides the one that its route describes.
@@ -212,10 +210,11 @@ impl<'a> Described<'a> {
             responses.insert(status.to_string(), response.into());
         }
         self.describe_answers();
-        self.answers_with(Header::CORRELATION_ID, |_| true);
+        self.answers_always(Header::CORRELATION_ID);
         self.answers_if("401", Header::WWW_AUTHENTICATE);
         self.answers_if("403", Header::WWW_AUTHENTICATE);
         self.answers_if("503", Header::RETRY_AFTER);
+        self.list_headers();
     }
 
     fn refuses_kinds(&mut self, kinds: &[Kind]) {
@@ -277,26 +276,6 @@ impl<'a> Described<'a> {
             let schema = serde_json::to_value(schema).unwrap_or_default();
             let description = schema["description"].as_str().unwrap_or_default();
             description.clone_into(&mut response.description);
-        }
-    }
-
-    fn answers_with(&mut self, header: Header, has_it: impl Fn(&str) -> bool) {
-        // A header may say something else in requests, so components of both kinds have different types.
-        let reference = Ref::new(format!("#/components/headers/{}", header.name));
-        let mut is_used = false;
-        for (status, response) in &mut self.operation.responses.responses {
-            if let RefOr::T(response) = response
-                && has_it(status)
-            {
-                is_used = true;
-                let headers = &mut response.headers;
-                headers.insert(header.name.to_owned(), RefOr::Ref(reference.clone()));
-            }
-        }
-        if is_used {
-            let key = header.name.to_owned();
-            let described = RefOr::T(header.of_answers());
-            self.components.headers.entry(key).or_insert(described);
         }
     }
 

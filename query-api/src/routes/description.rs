@@ -64,6 +64,8 @@ fn describe(operation: &mut Described<'_>) {
     }
     if operation.is_tagged("messages") {
         operation.refuses([Error::NotOperator]);
+    }
+    if operation.answers_schema(lists_by_address) {
         operation.takes(Header::EMAIL_ADDRESS);
         operation.refuses([error::malformed_address()]);
     }
@@ -92,6 +94,23 @@ fn describe(operation: &mut Described<'_>) {
         operation.answers_document();
         operation.takes(Header::IF_MATCH);
     }
+    if operation.answers_media_type("image/png") {
+        describe_ranges(operation);
+    }
     operation.answers(Header::TIDEMARK);
     operation.answers(Header::TIDEMARK_PARKED);
+}
+
+/// Whether the items of such a page are looked for by an address.
+fn lists_by_address(schema: &str) -> bool {
+    ["DeliveryPage", "SuppressionPage"].contains(&schema)
+}
+
+/// What requests and answers say in headers of parts of a file.
+fn describe_ranges(operation: &mut Described<'_>) {
+    operation.takes(Header::RANGE);
+    operation.takes(Header::IF_RANGE);
+    operation.answers(Header::ACCEPT_RANGES);
+    operation.answers_if("206", Header::CONTENT_RANGE);
+    operation.answers_if("416", Header::CONTENT_RANGE);
 }

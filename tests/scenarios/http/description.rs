@@ -165,6 +165,20 @@ fn every_operation_lists_the_headers_that_it_takes() {
             assert_eq!(answers["304"].is_object(), is_document, "{place}");
             let is_tagged = answers["200"]["headers"]["ETag"].is_object();
             assert!(is_tagged || !is_document, "{place}");
+            for header in ["Range", "If-Range"] {
+                assert_eq!(found.contains(header), is_picture, "{place}: {header}");
+            }
+            for (status, header) in [
+                ("200", "Accept-Ranges"),
+                ("206", "Accept-Ranges"),
+                ("206", "Content-Range"),
+                ("416", "Content-Range"),
+            ] {
+                let is_said = answers[status]["headers"][header].is_object();
+                assert_eq!(is_said, is_picture, "{place}: {status}: {header}");
+            }
+            let is_by_address = place.ends_with("/deliveries") || place.ends_with("/suppressions");
+            assert_eq!(found.contains("Email-Address"), is_by_address, "{place}");
         }
     }
     let bid = parameters(

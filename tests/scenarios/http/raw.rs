@@ -31,33 +31,49 @@ impl RequestLine {
     }
 }
 
-/// Every route of both APIs, and OPTIONS of every path.
+/// Every route of both APIs, those for others than their clients included, and OPTIONS of every path.
 pub(super) async fn every_route(app: &App) -> Vec<RequestLine> {
     let mut routes = Vec::new();
     for url in [app.command_url(), app.query_url()] {
         let document = Client::anonymous(url, url).get("/openapi.json").await.ok();
-        for (path, item) in document.body["paths"].as_object().unwrap() {
-            let id = Uuid::nil().to_string();
-            let path = path.replace("{id}", &id).replace("{id_or_slug}", "clocks");
-            let path = path
-                .replace("{role}", "buyer")
-                .replace("{code}", "internal")
-                .replace("{variant}", "full");
-            let options = ("options".to_owned(), Value::Null);
-            for (method, operation) in item
-                .as_object()
-                .unwrap()
-                .clone()
-                .into_iter()
-                .chain([options])
-            {
-                routes.push(RequestLine {
-                    url: url.to_owned(),
-                    method: method.to_uppercase(),
-                    path: path.clone(),
-                    media_type: media_type(&operation),
-                });
-            }
+        routes.extend(routes_of(url, &document.body));
+    }
+    let for_others = serde_json::to_value(tidemark_command_api::api_for_others()).unwrap();
+    let for_others = routes_of(app.command_url(), &for_others);
+    assert_eq!(
+        for_others.len(),
+        5,
+        "the page and what is posted there, and the status of texts"
+    );
+    routes.extend(for_others);
+    routes
+}
+
+/// The routes that a description has, at this URL.
+fn routes_of(url: &str, document: &Value) -> Vec<RequestLine> {
+    let mut routes = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let path = path
+            .replace("{id}", &Uuid::nil().to_string())
+            .replace("{id_or_slug}", "clocks")
+            .replace("{role}", "buyer")
+            .replace("{code}", "internal")
+            .replace("{variant}", "full")
+            .replace("{token}", "AAAA");
+        let options = ("options".to_owned(), Value::Null);
+        for (method, operation) in item
+            .as_object()
+            .unwrap()
+            .clone()
+            .into_iter()
+            .chain([options])
+        {
+            routes.push(RequestLine {
+                url: url.to_owned(),
+                method: method.to_uppercase(),
+                path: path.clone(),
+                media_type: media_type(&operation),
+            });
         }
     }
     routes

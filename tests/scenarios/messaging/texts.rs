@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use sha1::Sha1;
-use tidemark_tests::{App, Client, User, eventually};
+use tidemark_tests::{Answer, App, Client, User, eventually};
 
 use super::provider::{CALLBACK_URL, Provider, SENDER, TOKEN};
 use super::suppressions::await_events;
@@ -344,4 +344,25 @@ async fn without_a_provider_nobody_says_what_became_of_texts() {
     let signed = signature("", id, &DELIVERED);
     let answer = call(&app.client, id, &DELIVERED, &signed).await;
     assert_eq!(answer.status(), 403);
+}
+
+#[tokio::test]
+async fn what_the_provider_says_is_a_form_at_exactly_the_url_that_it_was_told() {
+    let app = App::start().await;
+    let path = format!("/texts/{}/status", uuid::Uuid::nil());
+    let post = async |path: &str, media_type: &str| {
+        let request = app.client.command(Method::POST, path);
+        let request = request.header("content-type", media_type);
+        let request = request.body("MessageStatus=delivered");
+        Answer::of(request.send().await.unwrap()).await
+    };
+    for media_type in ["", "application/json", "multipart/form-data; boundary=b"] {
+        let refused = post(&path, media_type).await;
+        refused.problem(415, "unsupported_media_type");
+    }
+    let form = "application/x-www-form-urlencoded";
+    let refused = post(&format!("{path}?bodySHA256=0"), form).await;
+    refused.problem(422, "invalid");
+    post(&path, form).await.problem(403, "forbidden");
+    assert_eq!(app.database.head().await, 0);
 }

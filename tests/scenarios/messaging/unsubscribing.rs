@@ -3,7 +3,7 @@
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use tidemark_tests::mail_server::ReceivedMail;
-use tidemark_tests::{App, MailServer, User};
+use tidemark_tests::{Answer, App, MailServer, User};
 
 use super::mail::{mailing_to, ready};
 
@@ -172,4 +172,43 @@ async fn a_link_that_is_not_ours_does_nothing() {
         }
     }
     assert_eq!(app.database.head().await, head);
+}
+
+/// A mail program may choose between two forms (RFC 8058, section 3.2), and accepts whatever it likes: it reads the status.
+#[tokio::test]
+async fn what_stops_mails_is_a_form_of_either_kind_and_nothing_else() {
+    let mut server = MailServer::start().await;
+    let app = app(&server).await;
+    let user = app.user().await;
+    tell_unsold(&app, &user).await;
+    let page = page_of(&mail_about(&mut server, "not sold").await);
+    let post = async |path: &str, media_type: &str, body: &str| {
+        let client = app.client.with("accept", "video/mp4");
+        let request = client.command(Method::POST, path);
+        let request = request.header("content-type", media_type);
+        let answer = Answer::of(request.body(body.to_owned()).send().await.unwrap());
+        answer.await
+    };
+    let form = "application/x-www-form-urlencoded";
+    for (media_type, body) in [
+        ("application/json", "{}"),
+        ("text/plain", ONE_CLICK),
+        ("", ONE_CLICK),
+    ] {
+        let refused = post(&page, media_type, body).await;
+        refused.problem(415, "unsupported_media_type");
+    }
+    let with_more = format!("{page}?utm_source=mail");
+    post(&with_more, form, ONE_CLICK)
+        .await
+        .problem(422, "invalid");
+    let look = app.client.with("accept", "video/mp4");
+    let look = look.command(Method::GET, &page).send().await.unwrap();
+    assert_eq!(look.status(), 406, "a person looks at a page");
+    assert_eq!(unsubscribed(&app).await, [Value::Null; 0]);
+
+    let parts = "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
+    let stopped = post(&page, "multipart/form-data; boundary=b", parts).await;
+    assert_eq!(stopped.status, 200);
+    assert_eq!(unsubscribed(&app).await[0]["via"], "one_click");
 }

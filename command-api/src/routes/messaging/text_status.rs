@@ -1,13 +1,11 @@
 //! The route at which the provider of texts says what became of each, as Twilio documents it: a form, signed with the token of the
-//! account. It is made for the provider and not for clients of the API, so that the description does not have it.
+//! account. It is made for the provider and not for clients of the API, so that the description that they get does not have it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,8 +19,11 @@ use tidemark_events::{ContactPointId, MessageId};
 use tidemark_platform::config;
 use tidemark_platform::http::{Path, Problem};
 use tidemark_platform::ids::new_id;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::forms::{URLENCODED, expect_form};
 use crate::app::App;
 use crate::caller::{Caller, UnknownCaller};
 use crate::error::Error;
@@ -30,10 +31,22 @@ use crate::error::Error;
 /// The header with the signature.
 const SIGNATURE: &str = "x-twilio-signature";
 
-pub(crate) fn router() -> Router<App> {
-    Router::new().route("/texts/{id}/status", post(record))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(record))
 }
 
+/// Puts on record what became of a text. The URL that is signed has no parameters, and so neither has the route.
+#[utoipa::path(
+    post,
+    path = "/texts/{id}/status",
+    operation_id = "record_status_of_text",
+    params(
+        ("id" = Uuid, Path, description = "The message"),
+        ("X-Twilio-Signature" = Option<String>, Header, description = "The signature of the URL and the form")
+    ),
+    request_body(content = String, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 204, description = "It is on record, or need not be"))
+)]
 async fn record(
     State(app): State<App>,
     UnknownCaller(caller): UnknownCaller,
@@ -41,6 +54,7 @@ async fn record(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
+    expect_form(&headers, &[URLENCODED])?;
     let form: BTreeSet<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
     let signature = headers.get(SIGNATURE).map(|it| it.as_bytes().to_vec());
     if !is_signed(&app.config.sms, id, &form, &signature.unwrap_or_default()) {

@@ -3,12 +3,10 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use tidemark_events::EmailAddress;
+use tidemark_platform::http::EMAIL_ADDRESS;
 
 use crate::app::App;
 use crate::error::{Error, malformed_address};
-
-/// The header.
-const HEADER: &str = "email-address";
 
 /// The keyed hash of the address that the request names; none if it names none.
 pub(super) struct AddressHash(pub(super) Option<String>);
@@ -17,7 +15,7 @@ impl FromRequestParts<App> for AddressHash {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let mut lines = parts.headers.get_all(HEADER).iter();
+        let mut lines = parts.headers.get_all(EMAIL_ADDRESS).iter();
         let Some(line) = lines.next() else {
             return Ok(Self(None));
         };
