@@ -1,11 +1,20 @@
 //! Nothing personal and no secret is in what processes print, be it as much as in production or as much as
 //! somebody wants who looks for a fault; nor in their metrics and in problems.
 
+mod outside;
+mod seller;
+
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::json;
+use tidemark_domain::PROCESS_MANAGERS;
 use tidemark_tests::people::Person;
 use tidemark_tests::proxy::Fault;
 use tidemark_tests::{Answer, App, Client, Process, Proxy, Settings, eventually};
+
+use self::outside::Outside;
+use self::seller::{Seller, Used};
 
 /// Names the requests, so that it is found where they are.
 const KNOWN: &str = "0190c3f2-6d1e-7a0b-8c55-1f0a4a4c9d10";
@@ -20,8 +29,9 @@ struct Processes {
 }
 
 impl Processes {
-    async fn start(app: &App, level: &str) -> Self {
+    async fn start(app: &App, outside: &Outside, level: &str) -> Self {
         let mut settings = app.settings.clone();
+        outside.configure(&mut settings);
         settings.set("TIDEMARK_TELEMETRY__LOG", level);
         settings.set("TIDEMARK_TELEMETRY__LOG_FORMAT", "json");
         let postgres = Proxy::before_postgres(&mut settings, "APPEND").await;
@@ -41,6 +51,30 @@ impl Processes {
     fn all(&self) -> [&Process; 3] {
         [&self.command_api, &self.query_api, &self.projector]
     }
+
+    /// A client that sends to these processes, by a name that is looked for in what they print.
+    fn reached_by(&self, client: &Client) -> Client {
+        client
+            .via_command_api(&self.command_api.url)
+            .via_query_api(&self.query_api.url)
+            .with("x-correlation-id", KNOWN)
+    }
+}
+
+/// Waits until the reactors have begun to answer what happens.
+async fn await_reactors(app: &App) {
+    eventually("the reactors to begin", || async {
+        let sql = "select name from reactors";
+        let begun: Vec<String> = sqlx::query_scalar(sql)
+            .fetch_all(&app.database.pool)
+            .await
+            .unwrap();
+        let mut awaited = PROCESS_MANAGERS.iter();
+        awaited
+            .all(|it| begun.iter().any(|name| name == it.name))
+            .then_some(())
+    })
+    .await;
 }
 
 /// Registers, logs in, is refused, and meets failures. Returns the problems and the tokens.
@@ -104,6 +138,17 @@ async fn use_all(client: &Client, person: &Person, processes: &Processes) -> (St
     (problems.collect(), tokens)
 }
 
+/// Whether a text holds a code that is not part of a longer word or number, or of a fraction of a second.
+fn holds_code(text: &str, code: &str) -> bool {
+    text.match_indices(code).any(|(start, _)| {
+        let before = text[..start].chars().next_back();
+        let after = text[start + code.len()..].chars().next();
+        let is_of_longer =
+            |it: Option<char>| it.is_some_and(|it| it.is_alphanumeric() || it == '.');
+        !is_of_longer(before) && !is_of_longer(after)
+    })
+}
+
 /// What nobody may read: everything of the person and every secret of the deployment.
 fn secrets(settings: &Settings, person: &Person, tokens: &[String]) -> Vec<String> {
     let mut secrets = vec![
@@ -150,14 +195,16 @@ fn secrets(settings: &Settings, person: &Person, tokens: &[String]) -> Vec<Strin
 async fn nothing_personal_and_no_secret_is_printed() {
     for level in ["info", "debug"] {
         let app = App::start().await;
+        let mut outside = Outside::start().await;
+        let processes = Processes::start(&app, &outside, level).await;
+        await_reactors(&app).await;
+        let seller = Seller::new(&app, &processes, &mut outside).await;
+        let used = seller.use_all().await;
         let person = app.person();
-        let processes = Processes::start(&app, level).await;
-        let client = app.client.via_command_api(&processes.command_api.url);
-        let client = client.via_query_api(&processes.query_api.url);
-        let client = client.with("x-correlation-id", KNOWN);
+        let client = processes.reached_by(&app.client);
         let (problems, tokens) = use_all(&client, &person, &processes).await;
 
-        let mut texts = vec![("problems", problems)];
+        let mut texts = vec![("problems", problems + &used.problems)];
         for process in processes.all() {
             let metrics = Client::anonymous(&process.url, &process.url)
                 .get("/metrics")
@@ -165,27 +212,43 @@ async fn nothing_personal_and_no_secret_is_printed() {
             texts.push(("metrics", metrics.ok().text));
             texts.push(("output", process.printed()));
         }
-        for secret in secrets(&app.settings, &person, &tokens) {
-            for (what, text) in &texts {
-                assert!(
-                    !text.contains(&secret),
-                    "{secret} in {what} at {level}: {text}"
-                );
-            }
-        }
+        let mut secrets = secrets(&app.settings, &person, &tokens);
+        secrets.extend(outside.secrets());
+        assert_nowhere(&texts, level, &secrets, &used);
         // The control: what is no secret is found where it belongs.
         let is_found = |text: &str| texts.iter().any(|(_, found)| found.contains(text));
         for word in [
             KNOWN,
             "invalid_grant",
+            "wrong_phone_code",
+            "link_not_good",
             "tidemark_http_problems_total",
             "/v1/sessions",
+            "/unsubscribe/{token}",
+            "action done",
         ] {
             assert!(is_found(word), "{word} at {level}");
         }
         for process in processes.all() {
             let says_debug = process.printed().contains(r#""level":"DEBUG""#);
             assert_eq!(says_debug, level == "debug");
+        }
+    }
+}
+
+/// Fails if one of the texts has a secret, or a code that a text brought.
+fn assert_nowhere(texts: &[(&str, String)], level: &str, secrets: &[String], used: &Used) {
+    let all: BTreeSet<_> = secrets.iter().chain(&used.secrets).collect();
+    for (what, text) in texts {
+        for secret in &all {
+            let is_there = text.contains(secret.as_str());
+            assert!(!is_there, "{secret} in {what} at {level}: {text}");
+        }
+        for code in &used.codes {
+            assert!(
+                !holds_code(text, code),
+                "{code} in {what} at {level}: {text}"
+            );
         }
     }
 }
