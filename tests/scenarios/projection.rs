@@ -12,6 +12,7 @@ mod orders;
 mod other_log;
 mod parking;
 mod plans;
+mod reactors;
 pub(crate) mod rebuilds;
 mod refusing_redis;
 mod repeated_records;

@@ -1,5 +1,7 @@
 //! The ways in which a subscriber can fail, and of which of three kinds a failure is.
 
+use std::fmt::Display;
+
 use tidemark_event_store::FollowError;
 use tidemark_events::DecodeError;
 use tidemark_read_models::storage::{StorageError, refuses_a_row};
@@ -57,6 +59,11 @@ pub(crate) enum SubscriberError {
 }
 
 impl EventError {
+    /// The error of an event from which something follows that Postgres does not store.
+    pub(crate) fn not_stored(error: &impl Display) -> Self {
+        Self::Failed(format!("what follows from it cannot be stored: {error}"))
+    }
+
     /// Of which kind the failure is.
     pub(crate) const fn kind(&self) -> FailureKind {
         match self {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::types::Json;
 use tidemark_domain::{Action, Done, What};
-use tidemark_events::LogPoint;
+use tidemark_events::{LogPoint, Moment};
 use uuid::Uuid;
 
 use crate::following::failure::SubscriberError;
@@ -67,6 +67,22 @@ impl Reactions {
     pub(super) const fn is_empty(&self) -> bool {
         self.actions.is_empty() && self.unanswered.is_empty()
     }
+
+    /// Adds what follows from other events.
+    pub(super) fn extend(&mut self, others: Self) {
+        self.actions.extend(others.actions);
+        self.unanswered.extend(others.unanswered);
+    }
+
+    /// What follows from the event at this position.
+    pub(super) fn of(&self, position: i64) -> Self {
+        let actions = self.actions.iter().filter(|it| it.position == position);
+        let unanswered = { self.unanswered.iter() }.filter(|it| it.position == position);
+        Self {
+            actions: actions.cloned().collect(),
+            unanswered: unanswered.cloned().collect(),
+        }
+    }
 }
 
 impl CausedAction {
@@ -95,7 +111,8 @@ impl CausedAction {
             body,
             event_id: self.event_id,
             correlation_id: self.correlation_id,
-            due_at: self.action.due_at,
+            // What an older build has accepted may be a time that Postgres does not have. It is as far away as one that it has.
+            due_at: self.action.due_at.map(|at| Moment::nearest(at).timestamp()),
             about: about.map(|it| it.what.as_str()),
             wait_s,
             is_newest,

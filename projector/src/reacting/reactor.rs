@@ -1,19 +1,21 @@
 //! A reactor: runs a process manager on every event, and stores the actions that follow together with
 //! its checkpoint. It decides nothing itself, and a sender sends the actions. How far it has read events that cause
-//! nothing it stores seldom: reading them again causes nothing either. An event that cannot be answered delays no
-//! other: it is stored as an action that was given up.
+//! nothing it stores seldom: reading them again causes nothing either. An event that cannot be answered, or whose answer Postgres
+//! does not store, delays no other: it is stored as an action that was given up.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidemark_domain::ProcessManager;
 use tidemark_event_store::{Log, TimedPool};
-use tidemark_events::LogPoint;
+use tidemark_events::{LogPoint, Recorded};
 use tokio::sync::watch;
 
 use super::actions;
 use super::actions::Reactions;
 use super::reaction::react;
 use super::unanswered::{answer_all, unanswered};
-use crate::following::failure::{FailureKind, SubscriberError};
+use crate::following::failure::{EventError, FailureKind, SubscriberError};
 use crate::following::page::Page;
 use crate::following::subscriber::{Applied, Subscriber, SubscriberId};
 
@@ -44,8 +46,66 @@ impl Reactor {
         }
     }
 
-    /// Stores what follows from the events up to a point, and the checkpoint.
-    async fn store(&mut self, reactions: Reactions, to: LogPoint) -> Result<(), SubscriberError> {
+    /// Stores what follows from the events up to a point, and the checkpoint. If Postgres refuses something of it, what follows from
+    /// each event is stored by itself.
+    async fn store_all(
+        &mut self,
+        reactions: Reactions,
+        to: LogPoint,
+        page: &Page,
+    ) -> Result<(), SubscriberError> {
+        let reactions = Arc::new(reactions);
+        match self.store(Arc::clone(&reactions), to).await {
+            Err(error) if error.kind() == FailureKind::ThisRow => {
+                self.store_each(&reactions, to, page).await
+            }
+            stored => stored,
+        }
+    }
+
+    /// Stores what follows from one event after the other. What Postgres refuses is given up.
+    async fn store_each(
+        &mut self,
+        reactions: &Reactions,
+        to: LogPoint,
+        page: &Page,
+    ) -> Result<(), SubscriberError> {
+        for event in page.events.iter().filter(|it| it.position <= to.position) {
+            let caused = reactions.of(event.position);
+            if caused.is_empty() {
+                continue;
+            }
+            let point = event.point();
+            match self.store(Arc::new(caused), point).await {
+                Err(error) if error.kind() == FailureKind::ThisRow => {
+                    let given_up = self.given_up(event, &EventError::not_stored(&error));
+                    self.store(Arc::new(given_up), point).await?;
+                }
+                stored => stored?,
+            }
+        }
+        if self.checkpoint == to {
+            return Ok(());
+        }
+        self.store(Arc::default(), to).await
+    }
+
+    /// What is stored of an event that cannot be answered.
+    fn given_up(&self, event: &Recorded, error: &EventError) -> Reactions {
+        let (reactor, position) = (self.process_manager.name, event.position);
+        tracing::error!(reactor, position, %error, "an event cannot be answered");
+        Reactions {
+            actions: Vec::new(),
+            unanswered: vec![unanswered(event, error)],
+        }
+    }
+
+    /// Stores this, and the checkpoint.
+    async fn store(
+        &mut self,
+        reactions: Arc<Reactions>,
+        to: LogPoint,
+    ) -> Result<(), SubscriberError> {
         let (pool, name, from) = (
             self.pool.clone(),
             self.process_manager.name,
@@ -100,16 +160,12 @@ impl Subscriber for Reactor {
                     blocked_by = Some(error);
                     break;
                 }
-                Err(error) => {
-                    let (reactor, position) = (self.process_manager.name, event.position);
-                    tracing::error!(reactor, position, %error, "an event cannot be answered");
-                    reactions.unanswered.push(unanswered(event, &error));
-                }
+                Err(error) => reactions.extend(self.given_up(event, &error)),
             }
         }
         self.read_to = to;
         if !reactions.is_empty() || (blocked_by.is_some() && self.needs_check()) {
-            self.store(reactions, to).await?;
+            self.store_all(reactions, to, page).await?;
         }
         Ok(Applied {
             point: to,
@@ -123,7 +179,7 @@ impl Subscriber for Reactor {
     }
 
     async fn check(&mut self, at: LogPoint) -> Result<(), SubscriberError> {
-        self.store(Reactions::default(), at).await
+        self.store(Arc::default(), at).await
     }
 
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {

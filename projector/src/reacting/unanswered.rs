@@ -9,6 +9,7 @@ use sqlx::types::Json;
 use tidemark_domain::ProcessManager;
 use tidemark_event_store::Log;
 use tidemark_events::Recorded;
+use tidemark_read_models::storage::refuses_a_row;
 use uuid::Uuid;
 
 use super::actions::{ANSWER, CausedAction, Unanswered};
@@ -66,8 +67,10 @@ pub(super) async fn answer(log: &Log, attempt: &Attempt) -> sqlx::Result<Verdict
                 attempt.number,
                 &actions,
             );
-            log.pool().with_timeout(store).await?;
-            Ok(Verdict::Done)
+            Ok(match log.pool().with_timeout(store).await? {
+                Ok(()) => Verdict::Done,
+                Err(error) => Verdict::Refused(reason(&error)),
+            })
         }
         Err(error) if error.kind() == FailureKind::NewerBuild => {
             Ok(Verdict::Inconclusive(reason(&error)))
@@ -89,18 +92,15 @@ pub(super) async fn answer_all(log: &Log, process_manager: &ProcessManager) -> s
     }
     let positions: Vec<_> = attempts.keys().copied().collect();
     for event in log.at(&positions).await? {
-        match react(process_manager, &event) {
-            Ok(actions) => {
-                let number = attempts[&event.position];
-                store(log.pool(), reactor, &event, number, &actions).await?;
-                tracing::info!(
-                    reactor,
-                    position = event.position,
-                    "an event is answered at last"
-                );
-            }
+        let (position, number) = (event.position, attempts[&event.position]);
+        let answered = match react(process_manager, &event) {
+            Ok(actions) => store(log.pool(), reactor, &event, number, &actions).await?,
+            Err(error) => Err(error),
+        };
+        match answered {
+            Ok(()) => tracing::info!(reactor, position, "an event is answered at last"),
             Err(error) => {
-                tracing::warn!(reactor, position = event.position, %error, "an event still cannot be answered");
+                tracing::warn!(reactor, position, %error, "an event still cannot be answered");
             }
         }
     }
@@ -132,16 +132,16 @@ async fn attempts(pool: &PgPool, reactor: &str) -> sqlx::Result<BTreeMap<i64, i3
 }
 
 /// Ends the action that stands for the answer to an event, and stores the actions that follow, unless it was tried again
-/// since its attempt with this number, or was dropped.
+/// since its attempt with this number, or was dropped. The error within says that Postgres refuses what follows, as it would again.
 async fn store(
     pool: &PgPool,
     reactor: &str,
     event: &Recorded,
     attempt: i32,
     actions: &[CausedAction],
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Result<(), EventError>> {
     let planned: Vec<_> = actions.iter().map(CausedAction::planned).collect();
-    sqlx::query!(
+    let stored = sqlx::query!(
         r#"
         with ended as (
             update reactor_actions
@@ -163,6 +163,9 @@ async fn store(
         Json(&planned) as _,
     )
     .fetch_optional(pool)
-    .await
-    .map(drop)
+    .await;
+    match stored {
+        Err(error) if refuses_a_row(&error) => Ok(Err(EventError::not_stored(&error))),
+        stored => stored.map(|_| Ok(())),
+    }
 }

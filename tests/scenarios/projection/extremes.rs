@@ -27,7 +27,7 @@ const ID_PREFIX: &str = "00000000-0000-0000-0000-";
 const TEMPLATE_ID_PREFIX: &str = "00000000-0000-7db6-b01f-";
 
 /// An event as the log is to hold it.
-struct Stored {
+pub(super) struct Stored {
     event: Event,
     stream_id: Uuid,
     version: i64,
@@ -186,7 +186,7 @@ fn extremes(pointer: &str, value: &Value) -> Vec<Value> {
 }
 
 /// A stream for each extreme of each field: the samples up to the event, and then the event with the extreme.
-fn streams() -> Vec<Vec<Event>> {
+pub(super) fn streams() -> Vec<Vec<Event>> {
     let mut streams = Vec::new();
     for aggregate in Aggregate::ALL {
         let events = samples::all().into_iter();
@@ -207,7 +207,7 @@ fn streams() -> Vec<Vec<Event>> {
 }
 
 /// The events of a stream, with ids of its own.
-fn stored(number: usize, events: Vec<Event>) -> Vec<Stored> {
+pub(super) fn stored(number: usize, events: Vec<Event>) -> Vec<Stored> {
     let prefix = format!("{number:08x}-0000-7000-8000-");
     let stored = |(version, event): (i64, Event)| {
         let data = event.encode().unwrap().data;
@@ -226,7 +226,7 @@ fn stored(number: usize, events: Vec<Event>) -> Vec<Stored> {
 }
 
 /// Puts events into the log as if they had been appended.
-async fn write(app: &App, log: &[Stored]) {
+pub(super) async fn write(app: &App, log: &[Stored]) {
     let encoded: Vec<_> = log.iter().map(|it| it.event.encode().unwrap()).collect();
     let column = |of: fn(&Stored) -> String| log.iter().map(of).collect::<Vec<_>>();
     sqlx::query(

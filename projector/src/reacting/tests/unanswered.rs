@@ -129,3 +129,54 @@ async fn a_process_manager_that_panics_at_an_event_answers_the_next() {
         "the process manager failed: on purpose"
     );
 }
+
+/// What follows from an auction that ends in a hundred years holds a character that Postgres does not store.
+const STRANGE: ProcessManager = ProcessManager {
+    react: |event| {
+        let Event::Auction(auction::Event::Scheduled { ends_at, .. }) = event else {
+            return Vec::new();
+        };
+        let is_far = **ends_at > samples::at(0) + CENTURY / 2;
+        let body = if is_far { "\0" } else { "as usual" };
+        vec![Action {
+            name: "audit".to_owned(),
+            due_at: None,
+            about: None,
+            what: What::Command {
+                path: "/v1/audits".to_owned(),
+                body: Some(body.into()),
+            },
+        }]
+    },
+    ..AUDITOR
+};
+const CENTURY: TimeDelta = TimeDelta::days(36_525);
+
+#[tokio::test]
+async fn an_event_whose_answer_cannot_be_stored_delays_no_other() {
+    let database = Database::new("not_stored").await;
+    register(&database.pool, &[STRANGE]).await.unwrap();
+    let mut events = Vec::new();
+    for (position, end) in [(1, FUTURE), (2, CENTURY), (3, FUTURE)] {
+        events.push(scheduled(&database, position, PAST, end).await);
+    }
+    let events = database.append_shared(events).await;
+    let mut reactor = Reactor::new(database.pool.clone(), &STRANGE, watch::Sender::default());
+    let from = reactor.start().await.unwrap();
+    let applied = reactor.apply(from, &page(&events)).await.unwrap();
+    assert_eq!((applied.point, applied.checkpoint), (at(3), 3));
+    let expected = [
+        open(1, "audit"),
+        (2, "answer".to_owned(), true),
+        open(3, "audit"),
+    ];
+    assert_eq!(actions(&database).await, expected);
+    let found = find(&database.pool, STRANGE.name, 2, "answer")
+        .await
+        .unwrap();
+    let refusal = found.unwrap().refusal;
+    assert!(refusal.contains("cannot be stored"), "{refusal}");
+    // The next process tries it again, in vain, and goes on.
+    assert_eq!(reactor.start().await.unwrap(), at(3));
+    assert_eq!(actions(&database).await, expected);
+}
