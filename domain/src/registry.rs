@@ -100,6 +100,93 @@ mod tests {
     use tidemark_events::samples;
 
     use super::*;
+    use crate::market::auction;
+    use crate::media::media::{DeleteUnshown, ExpireUpload, RecordRemoval};
+    use crate::messaging::message;
+    use crate::messaging::notification::{Raise, TellOfPause};
+    use crate::tasks::task::TakeSlot;
+    use crate::tasks::task_run::RecordAttempt;
+    use crate::{Command, Refusal};
+
+    /// What a command may be refused for that a reactor sends.
+    fn refusals_of(command: &str) -> Vec<Refusal> {
+        match command {
+            "open_auction" => auction::Open::refusals(),
+            "close_auction" => auction::Close::refusals(),
+            "expire_upload" => ExpireUpload::refusals(),
+            "delete_unshown_media" => DeleteUnshown::refusals(),
+            "record_media_removal" => RecordRemoval::refusals(),
+            "raise_notification" => Raise::refusals(),
+            "tell_of_paused_task" => TellOfPause::refusals(),
+            "request_message" => message::Request::refusals(),
+            "end_message" => message::End::refusals(),
+            "record_task_attempt" => RecordAttempt::refusals(),
+            "take_task_slot" => TakeSlot::refusals(),
+            other => panic!("what {other} is refused for is not listed here"),
+        }
+    }
+
+    /// The codes after which a reactor sends its command again. Its event proves that what the command is about exists, so who answers that
+    /// it does not has another log; and what is not due is due later. What another reactor's commands are refused for never happens.
+    const TRIED_AGAIN: [(&str, &[&str]); 9] = [
+        ("auction-timer", &["auction_not_found", "not_due"]),
+        ("media-keeper", &["media_not_found", "not_due"]),
+        (
+            "auction-notifier",
+            &[
+                "not_due",
+                "product_not_found",
+                "task_not_found",
+                "task_retired",
+                "user_not_found",
+            ],
+        ),
+        ("mailer", &["message_not_found"]),
+        ("notifier", &["user_not_found"]),
+        (
+            "task-notifier",
+            &[
+                "not_due",
+                "product_not_found",
+                "task_not_found",
+                "user_not_found",
+            ],
+        ),
+        ("texter", &["message_not_found"]),
+        (
+            "task-caller",
+            &["task_not_found", "task_retired", "task_run_not_found"],
+        ),
+        // Only a newer build knows the zone.
+        (
+            "task-clock",
+            &["not_due", "task_not_found", "unknown_time_zone"],
+        ),
+    ];
+
+    #[test]
+    fn each_refusal_of_a_reactors_command_ends_the_action_or_is_known_to_pass() {
+        for process_manager in PROCESS_MANAGERS {
+            let name = process_manager.name;
+            let (_, tried_again) = TRIED_AGAIN.iter().find(|it| it.0 == name).unwrap();
+            let listed = [
+                process_manager.fulfilled,
+                process_manager.final_refusals,
+                tried_again,
+            ];
+            let mut listed = listed.concat();
+            listed.sort_unstable();
+            // Who has no credential of a service may have it later.
+            let of_credentials = ["unauthenticated", "service_required"];
+            let refused = process_manager.commands.iter();
+            let refused: BTreeSet<_> = { refused.flat_map(|it| refusals_of(it)) }
+                .map(|refusal| refusal.code.name)
+                .filter(|code| !of_credentials.contains(code))
+                .collect();
+            let refused: Vec<_> = refused.into_iter().collect();
+            assert_eq!(listed, refused, "{name}");
+        }
+    }
 
     #[test]
     fn process_managers_react_to_the_events_that_they_declare_and_to_no_others() {

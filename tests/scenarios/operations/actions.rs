@@ -36,6 +36,44 @@ async fn an_action_whose_work_was_done_is_not_listed() {
     assert_eq!(listed(&app, "open").await, None);
 }
 
+/// Owners may do that at any time, and operators have nothing to do about it.
+#[tokio::test]
+async fn a_task_that_was_paused_or_retired_leaves_no_action_in_the_list() {
+    let app = App::builder().projector().start().await;
+    eventually("the reactor to begin", || async {
+        let sql = "select exists (select from reactors where name = 'task-clock')";
+        let has_begun = sqlx::query_scalar(sql).fetch_one(&app.database.pool).await;
+        let has_begun: bool = has_begun.unwrap();
+        has_begun.then_some(())
+    })
+    .await;
+    let user = app.user().await;
+    for ends in ["pause", "retire"] {
+        let task = json!({
+            "name": "Sync",
+            "url": format!("https://hooks.invalid/{ends}"),
+            "cron": "* * * * * *",
+            "zone": "UTC",
+            "delay_max_s": 0,
+        });
+        let id = user.post("/v1/tasks", &task).await.ok().id();
+        let path = format!("/v1/tasks/{id}/{ends}");
+        user.post_empty(&path).await.ok();
+    }
+    eventually("no slot to wait", || async {
+        let sql = "select count(*) filter (where done_at is null), count(*)
+                     from reactor_actions
+                    where target = 'take-slot'";
+        let counts: (i64, i64) = sqlx::query_as(sql)
+            .fetch_one(&app.database.pool)
+            .await
+            .unwrap();
+        (counts.0 == 0 && counts.1 >= 2).then_some(())
+    })
+    .await;
+    assert_eq!(listed(&app, "take-slot").await, None);
+}
+
 /// Serves a command API at this address that refuses everything, until the token is cancelled.
 async fn refuse_everything(address: &str, stop: CancellationToken) {
     let refusal = r#"{"code":"auction_over"}"#;

@@ -11,12 +11,14 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "task-notifier",
     event_types: &["task.paused"],
     commands: &["tell_of_paused_task"],
+    // Who has retired the task meanwhile need not be told of it.
     fulfilled: &[
         "notification_raised",
         "notification_unwanted",
         "notification_moot",
+        "task_retired",
     ],
-    final_refusals: &["task_retired"],
+    final_refusals: &[],
     react,
 };
 

@@ -19,8 +19,9 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
         "task.replanned",
     ],
     commands: &["take_task_slot"],
-    fulfilled: &["task_slot_over"],
-    final_refusals: &["task_paused", "task_retired"],
+    // Owners pause and retire their tasks, which leaves nothing to take: whoever resumes one has another slot planned.
+    fulfilled: &["task_slot_over", "task_paused", "task_retired"],
+    final_refusals: &[],
     react,
 };
 
@@ -55,10 +56,11 @@ fn react(event: &Event) -> Vec<Action> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{TASK, at};
+    use tidemark_events::samples::{TASK, TASK_RUN, at, moment};
 
     use super::*;
-    use crate::given::sample;
+    use crate::given::{given, sample};
+    use crate::tasks::task::TakeSlot;
 
     #[test]
     fn each_slot_is_taken_when_it_is_due() {
@@ -76,5 +78,20 @@ mod tests {
             done: Done::Newest,
         };
         assert_eq!(action.about.as_ref(), Some(&about));
+    }
+
+    #[test]
+    fn a_task_that_was_paused_or_retired_leaves_nothing_to_take() {
+        for event_type in ["task.paused", "task.retired"] {
+            let events = ["task.defined", event_type].map(sample);
+            let take = TakeSlot {
+                task_id: TASK,
+                run_id: TASK_RUN,
+                slot: moment(60),
+            };
+            let refusal = given(events).at(at(60)).by_service().when(take);
+            let code = refusal.expect_err("nothing is due").code.name;
+            assert!(PROCESS_MANAGER.fulfilled.contains(&code), "{code}");
+        }
     }
 }
