@@ -29,7 +29,7 @@ use pictures::Uploader;
 use tally::Counters;
 use tasks::Tasks;
 
-pub(crate) use crowd::{CrowdBidder, keep_bidding};
+pub(crate) use crowd::{Bids, CrowdBidder, keep_bidding};
 pub(crate) use pictures::Uploads;
 pub(crate) use tally::Tally;
 

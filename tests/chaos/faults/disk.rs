@@ -11,7 +11,7 @@ use super::recovery::{COMMANDS_RESUME, wait_until_published};
 use super::topics::count_records;
 use super::{Fault, Injection, Outcome, ordinary};
 use crate::disks::{PowerCutDisk, ResizableDisk, cut_power};
-use crate::load::{CrowdBidder, keep_bidding};
+use crate::load::{Bids, CrowdBidder, keep_bidding};
 use crate::servers::ServerOptions;
 use crate::stack::{Layout, Stack};
 use crate::wait::wait_until;
@@ -70,6 +70,8 @@ const COMMANDS_BEFORE_CUT: u64 = 300;
 const SLOW_FLUSH: &str = "600ms";
 /// How long the disk is slow.
 const SLOW: Duration = Duration::from_secs(12);
+/// How many bids of each bidder are decided at the least.
+const BIDS_OF_EACH_MIN: usize = 2;
 /// Bidders that bid meanwhile, half of them at each of two command APIs. At worst there is one commit in 1.2 s, for each
 /// command API in turn, and a bid is answered after two of its command API, or after three if a bid at the other one came
 /// first: so as many bids are decided at the least, and more than twice as many where nothing else takes time.
@@ -133,13 +135,17 @@ async fn slow_commits(injection: Injection) -> Outcome {
         return without_strace();
     };
     let bidders = injection.load.crowd(BIDDERS);
-    let decided = keep_bidding(&bidders, SLOW, CrowdBidder::bid).await.len();
+    let bids = keep_bidding(&bidders, SLOW, CrowdBidder::bid).await;
     strace.kill().unwrap();
     strace.wait().unwrap();
+    let Bids { decided, put_off } = &bids;
+    let least = BIDDERS * BIDS_OF_EACH_MIN;
     assert!(
-        decided >= BIDDERS,
-        "{decided} bids of {BIDDERS} bidders were decided while the disk was slow"
+        decided.len() >= least,
+        "{} bids were decided while the disk was slow, and not {least}; put off: {put_off:?}",
+        decided.len()
     );
+    assert!(put_off.is_empty(), "bids were put off: {put_off:?}");
     Outcome::Recovered(injection.wait_for_commands(COMMANDS_RESUME).await)
 }
 

@@ -118,17 +118,17 @@ async fn two_writers(injection: Injection) -> Outcome {
         })
     };
     let mut alone = bid_at(&*crowd, 0).await;
-    let alone = p99(&mut alone).expect("bids are decided at one command API");
+    let alone = p99(&mut alone.decided).expect("bids are decided at one command API");
     let (first, second) = crowd.split_at(ENOUGH / 2);
     let (first, second) = futures::join!(bid_at(first, 0), bid_at(second, 1));
-    let decided = first.len() + second.len();
+    let decided = first.decided.len() + second.decided.len();
     for mut bids in [first, second] {
-        let share = bids.len() * 100 / decided;
+        let share = bids.decided.len() * 100 / decided;
         assert!(
             share >= SHARE_PERCENT,
             "one of two command APIs decided {share} % of {decided} bids"
         );
-        let p99 = p99(&mut bids).expect("bids are decided at both command APIs");
+        let p99 = p99(&mut bids.decided).expect("bids are decided at both command APIs");
         assert!(
             p99 <= P99_GOOD.max(alone * P99_RATIO),
             "99 of 100 bids were decided within {p99:?} at one of two command APIs, and within \
@@ -140,7 +140,8 @@ async fn two_writers(injection: Injection) -> Outcome {
 
 /// Has a crowd bid, and returns how long each bid took that was decided.
 async fn bids(injection: &Injection, crowd: usize, time: Duration) -> Vec<Duration> {
-    keep_bidding(&injection.load.crowd(crowd), time, CrowdBidder::bid).await
+    let bids = keep_bidding(&injection.load.crowd(crowd), time, CrowdBidder::bid).await;
+    bids.decided
 }
 
 /// The resident memory of all command APIs.
