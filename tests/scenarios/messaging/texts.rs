@@ -363,6 +363,6 @@ async fn what_the_provider_says_is_a_form_at_exactly_the_url_that_it_was_told() 
     let form = "application/x-www-form-urlencoded";
     let refused = post(&format!("{path}?bodySHA256=0"), form).await;
     refused.problem(422, "invalid");
-    post(&path, form).await.problem(403, "forbidden");
+    post(&path, form).await.problem(403, "refused");
     assert_eq!(app.database.head().await, 0);
 }

@@ -141,7 +141,7 @@ impl<'a> Seller<'a> {
         let call = call
             .header("content-type", "application/x-www-form-urlencoded")
             .header("x-twilio-signature", SIGNATURE);
-        self.is_refused(call.body(body), "forbidden").await;
+        self.is_refused(call.body(body), "refused").await;
     }
 
     /// Registers people whose mails a server refuses, and whose addresses its answers repeat.
