@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use reqwest::Method;
+use reqwest::header::HeaderName;
 use serde_json::{Map, Value, json};
 use tidemark_platform::Config;
 
@@ -127,7 +128,7 @@ impl Operation {
         {
             return Some(format!("{error} at {}", error.instance_path()));
         }
-        let mut headers = answer.headers.keys().map(|name| name.as_str());
+        let mut headers = answer.headers.keys().map(HeaderName::as_str);
         let header = headers.find(|name| !is_left_out(name) && !has(described, name))?;
         Some(format!("the header {header}"))
     }

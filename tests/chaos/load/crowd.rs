@@ -90,11 +90,16 @@ pub(crate) async fn keep_bidding<'a, F: Future<Output = Option<Answered>>>(
         while Instant::now() < until {
             let sent = Instant::now();
             let code = match bid_once(bidder).await {
-                Some(Answered { status, .. }) if matches!(status, 201 | 409) => {
+                Some(Answered {
+                    status: 201 | 409, ..
+                }) => {
                     bids.decided.push(sent.elapsed());
                     continue;
                 }
-                Some(Answered { status, code }) if matches!(status, 429 | 503) => code,
+                Some(Answered {
+                    status: 429 | 503,
+                    code,
+                }) => code,
                 Some(Answered { status, code }) => panic!("a bid was answered {status} {code}"),
                 None => "not answered".to_owned(),
             };

@@ -10,7 +10,7 @@ use super::description::{apis, names, operations, resolve};
 
 const ORIGIN: &str = "https://gallery.example";
 
-/// Headers that OpenAPI does not describe as parameters.
+/// Headers that `OpenAPI` does not describe as parameters.
 const OF_HTTP: [&str; 2] = ["authorization", "content-type"];
 
 /// What OPTIONS of an API that speaks tus says of it. The description has no operation for that.

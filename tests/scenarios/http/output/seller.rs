@@ -51,13 +51,13 @@ impl<'a> Seller<'a> {
         processes: &'a Processes,
         outside: &'a mut Outside,
     ) -> Self {
-        let user = app.seller().await;
+        let seller = app.seller().await;
         let mut used = Used::default();
         let own = [
-            &user.email,
-            &user.password,
-            &user.access_token,
-            &user.refresh_token,
+            &seller.email,
+            &seller.password,
+            &seller.access_token,
+            &seller.refresh_token,
         ];
         used.secrets.extend(own.map(Clone::clone));
         used.secrets.extend(TASK_SECRETS.map(str::to_owned));
@@ -69,8 +69,8 @@ impl<'a> Seller<'a> {
         Self {
             app,
             processes,
-            client: processes.reached_by(&user),
-            user,
+            client: processes.reached_by(&seller),
+            user: seller,
             outside,
             used,
         }
