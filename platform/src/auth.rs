@@ -6,12 +6,12 @@ mod principal;
 mod services;
 
 pub use access_token::{AccessClaims, Issuer, Verifier};
-pub use principal::{Authenticated, Principal, Service, User};
+pub use principal::{Authenticated, LoggedIn, Principal, Service, User};
 pub use services::{ServiceCredential, Services};
 
 pub(crate) use principal::{RequestActor, unauthenticated};
 
-use principal::unknown_scheme;
+use principal::{Identified, unknown_scheme};
 
 use std::sync::Arc;
 
@@ -84,9 +84,9 @@ impl Authenticator {
     }
 
     /// Finds out who sends a request with these headers.
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Identified, Problem> {
         let Some(value) = headers.get(AUTHORIZATION) else {
-            return Ok(Principal::Anonymous);
+            return Ok(Identified::lasting(Principal::Anonymous));
         };
         if headers.get_all(AUTHORIZATION).iter().count() > 1 {
             let detail = "The header authorization is sent more than once.";
@@ -97,13 +97,16 @@ impl Authenticator {
         if scheme.eq_ignore_ascii_case(BEARER) {
             let verified = self.0.verifier.verify(credential, self.0.clock.now());
             verified
-                .map(|claims| Principal::User(claims.into()))
+                .map(|claims| Identified {
+                    until: Some(self.0.verifier.accepted_until(&claims)),
+                    principal: Principal::User(claims.into()),
+                })
                 .map_err(|e| refuse(fault_of_token(&e)).caused_by(e))
         } else if scheme.eq_ignore_ascii_case(services::SCHEME.as_bytes()) {
             self.0
                 .services
                 .authenticate(credential)
-                .map(Principal::Service)
+                .map(|service| Identified::lasting(Principal::Service(service)))
                 .ok_or_else(|| refuse("No service has this name and this secret."))
         } else {
             Err(unknown_scheme())

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::documents::{Document, HotDocuments};
 use crate::error::{Error, NamedBy};
 use crate::freshness::{Fetched, Freshness, QueriedShards, on_timeline};
-use crate::live::{FirstDocuments, Followers, Reader};
+use crate::live::{Readers, Sessions, Updates};
 use crate::pools::Pools;
 use crate::reading_recorder::ReadingRecorder;
 use crate::start_error::StartError;
@@ -58,16 +58,20 @@ pub(crate) struct Parts {
     pub(crate) lookup_key: LookupKey,
     /// Signs and reads the cursors of pages.
     pub(crate) cursors: Cursors,
-    /// The clients that follow auctions.
-    pub(crate) followers: Followers,
+    /// The live updates of auctions.
+    pub(crate) live_auctions: Updates,
+    /// The live updates of inboxes.
+    pub(crate) live_inboxes: Updates,
+    /// The sessions whose end also ends live updates.
+    pub(crate) sessions: Sessions,
     /// Puts readings of history on record.
     pub(crate) reading_recorder: ReadingRecorder,
     /// The live updates that are open, by the address of their client.
     pub(crate) live_update_addresses: Shares<IpAddr>,
+    /// The live updates of what is one user's own, by the user.
+    pub(crate) live_update_users: Shares<Uuid>,
     /// One permit for each live update that may be open.
     pub(crate) live_update_permits: Arc<Semaphore>,
-    /// Reads the documents that live updates begin with.
-    pub(crate) first_documents: FirstDocuments,
     /// The limits of queries.
     pub(crate) limits: config::Query,
 }
@@ -81,8 +85,8 @@ impl Deref for App {
 }
 
 impl App {
-    /// Builds all parts. Nothing is connected yet, and checkpoints and live updates come once `watcher`
-    /// and `reader` run.
+    /// Builds all parts. Nothing is connected yet, and checkpoints and live updates come once `watcher`,
+    /// `readers` and `sessions` run.
     ///
     /// # Errors
     /// If a setting is missing or cannot be used.
@@ -90,7 +94,7 @@ impl App {
         config: &Config,
         pools: Pools,
         watcher: &Watcher,
-        reader: &Reader,
+        (readers, sessions): (&Readers, Sessions),
         clock: Clock,
     ) -> Result<Self, StartError> {
         let limits = config.query.clone();
@@ -106,11 +110,13 @@ impl App {
             subject_keys: subject_keys(config, pools.documents.clone())?,
             lookup_key: lookup_key(config)?,
             cursors: Cursors::new(&config.sealing.lookup_key),
-            followers: watcher.followers(),
+            live_auctions: readers.auctions(),
+            live_inboxes: readers.inboxes(),
+            sessions,
             reading_recorder: ReadingRecorder::new(config)?,
             live_update_addresses: Shares::default(),
+            live_update_users: Shares::default(),
             live_update_permits: Arc::new(Semaphore::new(limits.sse_clients_max)),
-            first_documents: reader.first_documents(),
             limits,
             pools,
         })))

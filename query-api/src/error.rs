@@ -66,6 +66,9 @@ pub(crate) enum Error {
     /// The clients at an address have as many live updates open as they may.
     #[error("at most {0} live updates of one address may be open at a time")]
     TooManyOfAddress(usize),
+    /// A user has as many live updates of what is the user's own open as may be.
+    #[error("at most {0} live updates of one user may be open at a time")]
+    TooManyOfUser(usize),
     /// The limit of open live updates is reached.
     #[error("too many live updates are open")]
     TooManyClients,
@@ -148,7 +151,7 @@ impl From<Error> for Problem {
                 "Send the query again after `Retry-After`.",
             ),
             Error::NotFound => Self::not_found("This does not exist, or you may not see it."),
-            Error::TooManyOfAddress(_) => Self::too_many_requests(text),
+            Error::TooManyOfAddress(_) | Error::TooManyOfUser(_) => Self::too_many_requests(text),
             Error::TooManyClients | Error::TooManyBegin => unavailable("too_many_clients").explained(
                 "As many live updates are open, or begin, as this process can serve.",
                 "Connect again after `Retry-After`.",

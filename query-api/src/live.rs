@@ -1,13 +1,20 @@
-//! Live updates: whoever follows an auction is sent its document when that changes. Documents may be
+//! Live updates: whoever follows a document, such as an auction or their own inbox, is sent it when it changes. Documents may be
 //! skipped where several changes follow each other quickly, but are never older than the one before.
 
-mod changed_auctions;
-mod documents;
+mod followed;
 mod followers;
+mod positions;
+mod publishing;
 mod reader;
+mod readers;
+mod sessions;
 mod update;
 
-pub(crate) use changed_auctions::{PublishedPositions, changed_auctions, live_updates};
+pub(crate) use followed::Followed;
 pub(crate) use followers::Followers;
-pub(crate) use reader::{FirstDocuments, Reader};
+pub(crate) use positions::PublishedPositions;
+pub(crate) use publishing::publish_changes;
+pub(crate) use reader::Updates;
+pub(crate) use readers::Readers;
+pub(crate) use sessions::Sessions;
 pub(crate) use update::LiveUpdate;

@@ -4,6 +4,7 @@
 mod audit;
 mod description;
 mod identity;
+mod live;
 mod market;
 mod media;
 mod messaging;

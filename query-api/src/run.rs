@@ -1,5 +1,7 @@
 //! Starts the process, and ends it gracefully.
 
+use std::time::Duration;
+
 use axum::Router;
 use tidemark_event_store::Log;
 use tidemark_platform::auth::Authenticator;
@@ -12,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
-use crate::live::Reader;
+use crate::live::{Readers, Sessions};
 use crate::pools::Pools;
 use crate::routes;
 use crate::start_error::StartError;
@@ -47,13 +49,18 @@ pub async fn run(
     let log = Log::new(pools.prompt.clone());
     let measuring = database::measure(pools.named());
     let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring));
-    let reader = Reader::new(pools.documents.clone(), watcher.followers(), &config.query);
+    let followers = (watcher.auction_followers(), watcher.inbox_followers());
+    let readers = Readers::new(&pools.documents, followers, &config.query);
+    let pause = Duration::from_secs(config.query.sse_session_check_s);
+    let sessions = Sessions::new(pools.prompt.clone(), pause);
     let clock = Clock::system();
-    let app = App::new(&config, pools, &watcher, &reader, clock.clone())?;
+    let parts = (&readers, sessions.clone());
+    let app = App::new(&config, pools, &watcher, parts, clock.clone())?;
     let router = router(&config, app, log.clone(), clock.clone())?;
     let stop = shutdown.clone();
     let watching = tokio::spawn(async move {
-        tokio::join!(watcher.run(stop.clone()), reader.run(stop));
+        let sessions = sessions.run(stop.clone());
+        tokio::join!(watcher.run(stop.clone()), readers.run(stop), sessions);
     });
     let watching = AbortOnDropHandle::new(watching);
     let following = clock.follow_for_ever(move || {

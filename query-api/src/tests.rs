@@ -6,3 +6,4 @@ mod harness;
 mod hot_documents;
 mod lists;
 mod live;
+mod live_inbox;

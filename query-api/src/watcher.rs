@@ -1,6 +1,6 @@
 //! Watches the checkpoints of the read models for all requests of this process: one task is notified of them by the
 //! projectors, and looks at them itself, often while anybody waits, and seldom otherwise. It tells waiting queries when to
-//! look again, and sends the auctions that changed to those who follow them.
+//! look again, and sends the documents that changed to those who follow them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tidemark_event_store::{Notifications, TimedPool};
 use tidemark_platform::config;
 use tidemark_read_models::ReadModel;
 use tidemark_read_models::market::auction::Auction;
+use tidemark_read_models::messaging::inbox::Inbox;
 use tidemark_read_models::notification;
 use tidemark_read_models::notification::Advanced;
 use tokio::sync::{Notify, mpsc};
@@ -17,16 +18,23 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::freshness::{Checkpoints, ShardStatus};
-use crate::live::{Followers, PublishedPositions, changed_auctions, live_updates};
+use crate::live::{Followed, Followers, PublishedPositions, publish_changes};
 
 /// How many notifications may wait until the watcher sees them.
 const NOTIFICATIONS_MAX: usize = 1_024;
+
+/// The positions up to which the changes of each read model that is followed have been published.
+#[derive(Default)]
+struct Published {
+    auctions: PublishedPositions,
+    inboxes: PublishedPositions,
+}
 
 /// The one task of a process that watches.
 pub(crate) struct Watcher {
     pool: TimedPool,
     notifications: Notifications,
-    /// The shortest pause between polls for those who follow auctions.
+    /// The shortest pause between polls for those who follow documents.
     live_interval: Duration,
     /// The pause between polls while anybody waits.
     busy_interval: Duration,
@@ -35,7 +43,8 @@ pub(crate) struct Watcher {
     /// Notified when somebody begins to wait.
     wake: Arc<Notify>,
     checkpoints: Checkpoints,
-    followers: Followers,
+    auction_followers: Followers,
+    inbox_followers: Followers,
 }
 
 impl Watcher {
@@ -56,7 +65,8 @@ impl Watcher {
                 Arc::clone(&wake),
                 Duration::from_millis(limits.hot_lag_max_ms),
             ),
-            followers: Followers::new(Arc::clone(&wake)),
+            auction_followers: Followers::new(Arc::clone(&wake)),
+            inbox_followers: Followers::new(Arc::clone(&wake)),
             wake,
         }
     }
@@ -66,9 +76,24 @@ impl Watcher {
         self.checkpoints.clone()
     }
 
-    /// The followers whom this watcher sends live updates to.
-    pub(crate) fn followers(&self) -> Followers {
-        self.followers.clone()
+    /// The followers whom this watcher sends auctions to.
+    pub(crate) fn auction_followers(&self) -> Followers {
+        self.auction_followers.clone()
+    }
+
+    /// The followers whom this watcher sends their inboxes to.
+    pub(crate) fn inbox_followers(&self) -> Followers {
+        self.inbox_followers.clone()
+    }
+
+    /// Whether anybody follows documents of this read model.
+    fn is_followed(&self, read_model: &str) -> bool {
+        let followers = match read_model {
+            Auction::NAME => &self.auction_followers,
+            Inbox::NAME => &self.inbox_followers,
+            _ => return false,
+        };
+        !followers.is_empty()
     }
 
     /// Watches until `stop` is cancelled.
@@ -84,10 +109,10 @@ impl Watcher {
     }
 
     async fn poll_for_ever(&self, mut notified: mpsc::Receiver<Vec<Advanced>>) {
-        let mut published = PublishedPositions::default();
+        let mut published = Published::default();
         loop {
             match self.pool.with_timeout(self.poll(&published)).await {
-                Ok(positions) => published = positions,
+                Ok(now) => published = now,
                 Err(error) => tracing::warn!(%error, "cannot poll the checkpoints"),
             }
             self.wait_for_poll(&mut notified).await;
@@ -99,7 +124,7 @@ impl Watcher {
         let polled_at = Instant::now();
         let mut have_changed = false;
         loop {
-            let is_followed = !self.followers.is_empty();
+            let is_followed = self.is_followed(Auction::NAME) || self.is_followed(Inbox::NAME);
             let pause = if is_followed && have_changed {
                 self.live_interval
             } else if is_followed || self.checkpoints.has_subscribers() {
@@ -113,36 +138,27 @@ impl Watcher {
                 () = self.wake.notified() => {}
                 Some(advanced) = notified.recv() => {
                     self.checkpoints.advance(&advanced);
-                    have_changed |= advanced.iter().any(|it| it.read_model == Auction::NAME);
+                    have_changed |= advanced.iter().any(|it| self.is_followed(&it.read_model));
                 }
             }
         }
     }
 
-    /// Publishes the checkpoints, then the auctions that changed after the `published` positions.
-    /// Returns the positions up to which changes are published now.
-    async fn poll(&self, published: &PublishedPositions) -> sqlx::Result<PublishedPositions> {
+    /// Publishes the checkpoints, then what changed after what is `published`. Returns up to where that is published now.
+    async fn poll(&self, published: &Published) -> sqlx::Result<Published> {
         let statuses = self.read_checkpoints().await?;
-        let auctions = statuses
-            .iter()
-            .filter(|status| status.read_model == Auction::NAME);
-        let applied = PublishedPositions::of(auctions);
+        let auctions = applied::<Auction>(&statuses);
+        let inboxes = applied::<Inbox>(&statuses);
         self.checkpoints.publish(statuses.into());
-        // Whoever begins to follow after this line reads for themselves what was applied before it.
-        if self.followers.is_empty() {
-            return Ok(applied);
-        }
-        let (changed, positions) = changed_auctions(&self.pool, published).await?;
-        let mut followed = self.followers.retain_followed(changed);
-        if positions.timeline != published.timeline {
-            // Of what the log has lost, no row tells that it has changed.
-            followed = self.followers.followed();
-        }
-        if !followed.is_empty() {
-            let updates = live_updates(&self.pool, &followed).await?;
-            self.followers.publish(updates);
-        }
-        Ok(positions)
+        let (pool, followers) = (&self.pool, &self.auction_followers);
+        let auctions = publish_changes::<Auction>(pool, followers, &published.auctions, auctions);
+        let auctions = auctions.await?;
+        let followers = &self.inbox_followers;
+        let inboxes = publish_changes::<Inbox>(pool, followers, &published.inboxes, inboxes);
+        Ok(Published {
+            auctions,
+            inboxes: inboxes.await?,
+        })
     }
 
     async fn read_checkpoints(&self) -> sqlx::Result<Vec<ShardStatus>> {
@@ -164,4 +180,10 @@ impl Watcher {
         .fetch_all(&*self.pool)
         .await
     }
+}
+
+/// The positions up to which the shards of a read model have applied the log.
+fn applied<M: Followed>(statuses: &[ShardStatus]) -> PublishedPositions {
+    let of_it = statuses.iter().filter(|it| it.read_model == M::NAME);
+    PublishedPositions::of(of_it)
 }

@@ -2,6 +2,7 @@
 
 mod bounces;
 mod limits;
+mod live_inbox;
 pub(crate) mod mail;
 mod notifications;
 mod phones;

@@ -209,6 +209,12 @@ impl Verifier {
         }
     }
 
+    /// When a token with these claims ceases to be accepted.
+    pub(super) fn accepted_until(&self, claims: &AccessClaims) -> DateTime<Utc> {
+        let until = claims.exp.saturating_add(self.leeway_s);
+        DateTime::from_timestamp(until, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
     /// The key that the header of the token names.
     fn key_of(&self, token: &str) -> Result<&PublicKey, Error> {
         let foreign = |reason: &str| Err(Error::Foreign(reason.to_owned()));

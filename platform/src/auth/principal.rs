@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Authenticator;
@@ -32,6 +33,23 @@ pub struct User {
     pub roles: Vec<String>,
 }
 
+/// A user who is logged in, with the time from which on the access token is accepted no more: for what goes on after the answer
+/// has begun. The extractor answers as that of [`User`] does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// The user.
+    pub user: User,
+    /// The time from which on the access token is accepted no more.
+    pub until: DateTime<Utc>,
+}
+
+/// Who sends a request, as its credential says.
+pub(super) struct Identified {
+    pub(super) principal: Principal,
+    /// The time from which on the credential is accepted no more; none if it has no such time.
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
 /// A service. The extractor answers 401 to the anonymous and 403 to users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
@@ -56,6 +74,29 @@ impl Principal {
             Self::User(user) => format!("user:{}", user.id),
             Self::Service(service) => format!("service:{}", service.name),
         }
+    }
+}
+
+impl Identified {
+    /// Somebody whose credential does not expire, or who has none.
+    pub(super) const fn lasting(principal: Principal) -> Self {
+        Self {
+            principal,
+            until: None,
+        }
+    }
+
+    /// Who sends this request.
+    fn of(parts: &Parts) -> Result<Self, Problem> {
+        let authenticator = parts.extensions.get::<Authenticator>();
+        let authenticator = authenticator.ok_or_else(|| {
+            Problem::internal("the router lacks the layers of `middleware::apply`")
+        })?;
+        let identified = authenticator.authenticate(&parts.headers)?;
+        if let Some(actor) = parts.extensions.get::<RequestActor>() {
+            actor.set(identified.principal.actor());
+        }
+        Ok(identified)
     }
 }
 
@@ -94,15 +135,7 @@ impl<S: Sync> FromRequestParts<S> for Principal {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let authenticator = parts.extensions.get::<Authenticator>();
-        let authenticator = authenticator.ok_or_else(|| {
-            Problem::internal("the router lacks the layers of `middleware::apply`")
-        })?;
-        let principal = authenticator.authenticate(&parts.headers)?;
-        if let Some(actor) = parts.extensions.get::<RequestActor>() {
-            actor.set(principal.actor());
-        }
-        Ok(principal)
+        Identified::of(parts).map(|identified| identified.principal)
     }
 }
 
@@ -121,13 +154,29 @@ impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Principal::from_request_parts(parts, state).await? {
-            Principal::User(user) => Ok(user),
-            Principal::Service(_) => Err(Problem::insufficient_scope(
-                "Only users may do this, and a service sent the request.",
-            )),
-            Principal::Anonymous => Err(unauthenticated()),
-        }
+        user(Principal::from_request_parts(parts, state).await?)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for LoggedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let identified = Identified::of(parts)?;
+        let user = user(identified.principal)?;
+        let until = identified.until.ok_or_else(unauthenticated)?;
+        Ok(Self { user, until })
+    }
+}
+
+/// The user, if it is one.
+fn user(principal: Principal) -> Result<User, Problem> {
+    match principal {
+        Principal::User(user) => Ok(user),
+        Principal::Service(_) => Err(Problem::insufficient_scope(
+            "Only users may do this, and a service sent the request.",
+        )),
+        Principal::Anonymous => Err(unauthenticated()),
     }
 }
 

@@ -50,6 +50,10 @@ pub struct Query {
     #[garde(custom(positive))]
     pub sse_clients_per_address_max: usize,
     #[garde(custom(positive))]
+    pub sse_clients_per_user_max: usize,
+    #[garde(custom(positive))]
+    pub sse_session_check_s: u64,
+    #[garde(custom(positive))]
     pub sse_reads_max: usize,
     pub sse_wait_ms: u64,
     #[garde(custom(positive))]

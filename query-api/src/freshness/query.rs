@@ -6,7 +6,7 @@
 //! shards have applied as `s.position`.
 //!
 //! Three queries spell the first part out, because theirs differs: the list of auctions, which also reads
-//! the categories, the live update, which also reads the position of its row, and the log, which also reads how far
+//! the categories, the live updates, which also read the position of their row, and the log, which also reads how far
 //! it was examined.
 
 /// Items that may be in any shard of a read model:

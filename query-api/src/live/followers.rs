@@ -1,4 +1,4 @@
-//! The clients that follow auctions.
+//! The clients that follow documents of a read model.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use super::update::LiveUpdate;
 
 type Channels = HashMap<Uuid, watch::Sender<Option<Arc<LiveUpdate>>>>;
 
-/// The followers of auctions. Clones share them.
+/// The followers of the documents of one read model. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Followers {
     channels: Arc<Mutex<Channels>>,
@@ -26,39 +26,38 @@ impl Followers {
         }
     }
 
-    /// The updates of an auction that are published from now on. A slow follower sees only the newest.
-    pub(crate) fn follow(&self, auction: Uuid) -> watch::Receiver<Option<Arc<LiveUpdate>>> {
-        let updates = self.lock().entry(auction).or_default().subscribe();
+    /// The updates of a document that are published from now on. A slow follower sees only the newest.
+    pub(crate) fn follow(&self, id: Uuid) -> watch::Receiver<Option<Arc<LiveUpdate>>> {
+        let updates = self.lock().entry(id).or_default().subscribe();
         self.wake_watcher.notify_one();
         updates
     }
 
-    /// Whether nobody follows an auction, as far as [`Followers::retain_followed`] has noticed.
+    /// Whether nobody follows a document, as far as [`Followers::retain_followed`] has noticed.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
 
-    /// The auctions that somebody follows. Forgets those that nobody follows any more.
+    /// The documents that somebody follows. Forgets those that nobody follows any more.
     pub(crate) fn followed(&self) -> Vec<Uuid> {
         let mut channels = self.lock();
         retain_followed(&mut channels);
         channels.keys().copied().collect()
     }
 
-    /// Those of these auctions that somebody follows. Forgets the auctions that nobody follows any
-    /// more.
-    pub(crate) fn retain_followed(&self, auctions: Vec<Uuid>) -> Vec<Uuid> {
+    /// Those of these documents that somebody follows. Forgets those that nobody follows any more.
+    pub(crate) fn retain_followed(&self, ids: Vec<Uuid>) -> Vec<Uuid> {
         let mut channels = self.lock();
         retain_followed(&mut channels);
-        let is_followed = |auction: &Uuid| channels.contains_key(auction);
-        auctions.into_iter().filter(is_followed).collect()
+        let is_followed = |id: &Uuid| channels.contains_key(id);
+        ids.into_iter().filter(is_followed).collect()
     }
 
-    /// Hands each update to the followers of its auction, unless they were handed a later one or the same.
+    /// Hands each update to the followers of its document, unless they were handed a later one or the same.
     pub(crate) fn publish(&self, updates: Vec<(Uuid, LiveUpdate)>) {
         let channels = self.lock();
-        for (auction, update) in updates {
-            if let Some(channel) = channels.get(&auction) {
+        for (id, update) in updates {
+            if let Some(channel) = channels.get(&id) {
                 channel.send_if_modified(|newest| {
                     let is_older = |newest: &Arc<LiveUpdate>| !newest.reaches(Some(update.token()));
                     let is_marked_otherwise = |newest: &Arc<LiveUpdate>| {

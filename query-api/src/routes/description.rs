@@ -88,7 +88,7 @@ fn describe(operation: &mut Described<'_>) {
     }
     if operation.answers_media_type("text/event-stream") {
         operation.takes(Header::LAST_EVENT_ID);
-        operation.refuses([Error::TooManyClients]);
+        operation.refuses([Error::TooManyClients, Error::NotFound]);
         operation.refuses([error::malformed_last_event_id()]);
     } else if !operation.answers_schema(|name| name.ends_with("Page")) {
         operation.answers_document();

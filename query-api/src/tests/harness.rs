@@ -5,8 +5,10 @@ mod api;
 mod command_api;
 mod database;
 mod events;
+mod stream;
 
 pub(crate) use api::Api;
 pub(crate) use command_api::FakeCommandApi;
 pub(crate) use database::Database;
 pub(crate) use events::{auction, auction_events, recorded};
+pub(crate) use stream::{Stream, field};

@@ -1,68 +1,19 @@
 //! Live updates: documents that never go back in time, and streams that are resumed where they ended.
 
-use std::time::Duration;
-
 use tidemark_read_models::market::auction::Auction;
-use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::harness::{Api, Database, auction};
+use super::harness::{Api, Database, Stream, auction, field};
 
 const PATH: &str = "/auctions/00000000-0000-0000-0000-000000000001/live";
-/// Longer than any update takes.
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// The stream of server-sent events of one client.
-struct Stream {
-    response: reqwest::Response,
-    text: String,
+async fn open(api: &Api, headers: &[(&str, &str)]) -> Stream {
+    Stream::open(api, PATH, headers).await
 }
 
-impl Stream {
-    async fn open(api: &Api, headers: &[(&str, &str)]) -> Self {
-        let response = api.send(PATH, headers).await;
-        assert_eq!(response.status(), 200);
-        Self {
-            response,
-            text: String::new(),
-        }
-    }
-
-    /// The id and the bid count of the next update; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<(String, i64)> {
-        loop {
-            let event = self.event().await?;
-            if field(&event, "event: ") == "state" {
-                let document: serde_json::Value =
-                    serde_json::from_str(field(&event, "data: ")).unwrap();
-                let bid_count = document["bid_count"].as_i64().unwrap();
-                return Some((field(&event, "id: ").to_owned(), bid_count));
-            }
-        }
-    }
-
-    /// The lines of the next event; `None` at the end of the stream.
-    async fn event(&mut self) -> Option<String> {
-        while !self.text.contains("\n\n") {
-            let chunk = timeout(DEADLINE, self.response.chunk())
-                .await
-                .unwrap()
-                .unwrap()?;
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-        }
-        let (event, rest) = self.text.split_once("\n\n").unwrap();
-        let event = event.to_owned();
-        self.text = rest.to_owned();
-        Some(event)
-    }
-}
-
-/// What stands in an event after the name of the field; empty if it has no such field.
-fn field<'a>(event: &'a str, name: &str) -> &'a str {
-    let mut lines = event.lines();
-    lines
-        .find_map(|line| line.strip_prefix(name))
-        .unwrap_or_default()
+/// The id and the bid count of the next update; `None` at the end of the stream.
+async fn next(stream: &mut Stream) -> Option<(String, i64)> {
+    let (id, document) = stream.state().await?;
+    Some((id, document["bid_count"].as_i64().unwrap()))
 }
 
 /// Writes an auction with this number of bids, changed at this position.
@@ -82,22 +33,22 @@ async fn updates_follow_changes_and_are_resumed_after_the_last_one_seen() {
     database.set_checkpoints(5).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
 
-    let mut stream = Stream::open(&api, &[]).await;
-    assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+    let mut stream = open(&api, &[]).await;
+    assert_eq!(next(&mut stream).await, Some(("1.3".to_owned(), 0)));
     write_auction(&database, 1, 6).await;
-    assert_eq!(stream.next().await, Some(("1.6".to_owned(), 1)));
+    assert_eq!(next(&mut stream).await, Some(("1.6".to_owned(), 1)));
 
     // What the client has is not sent again; what changed since then is.
-    let mut resumed = Stream::open(&api, &[("last-event-id", "1.6")]).await;
+    let mut resumed = open(&api, &[("last-event-id", "1.6")]).await;
     write_auction(&database, 2, 7).await;
-    assert_eq!(resumed.next().await, Some(("1.7".to_owned(), 2)));
-    assert_eq!(stream.next().await, Some(("1.7".to_owned(), 2)));
-    let mut late = Stream::open(&api, &[("last-event-id", "1.6")]).await;
-    assert_eq!(late.next().await, Some(("1.7".to_owned(), 2)));
+    assert_eq!(next(&mut resumed).await, Some(("1.7".to_owned(), 2)));
+    assert_eq!(next(&mut stream).await, Some(("1.7".to_owned(), 2)));
+    let mut late = open(&api, &[("last-event-id", "1.6")]).await;
+    assert_eq!(next(&mut late).await, Some(("1.7".to_owned(), 2)));
 
     // The process ends its streams when it ends itself.
     drop(api);
-    assert_eq!(stream.next().await, None);
+    assert_eq!(next(&mut stream).await, None);
 }
 
 #[tokio::test]
@@ -109,16 +60,16 @@ async fn a_client_that_is_ahead_of_the_row_is_sent_nothing_older() {
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
 
     // It was sent position 8 by a process whose rows are ahead of this one's.
-    let mut ahead = Stream::open(&api, &[("last-event-id", "1.8")]).await;
-    let mut other = Stream::open(&api, &[]).await;
-    assert_eq!(other.next().await, Some(("1.3".to_owned(), 0)));
+    let mut ahead = open(&api, &[("last-event-id", "1.8")]).await;
+    let mut other = open(&api, &[]).await;
+    assert_eq!(next(&mut other).await, Some(("1.3".to_owned(), 0)));
     for (bid_count, position) in [(1, 6), (2, 8), (3, 9)] {
         write_auction(&database, bid_count, position).await;
         let update = (format!("1.{position}"), bid_count.try_into().unwrap());
         // Both are told by one watcher, so the first one has seen this position too.
-        assert_eq!(other.next().await, Some(update));
+        assert_eq!(next(&mut other).await, Some(update));
     }
-    assert_eq!(ahead.next().await, Some(("1.9".to_owned(), 3)));
+    assert_eq!(next(&mut ahead).await, Some(("1.9".to_owned(), 3)));
 }
 
 #[tokio::test]
@@ -133,7 +84,7 @@ async fn the_id_of_an_event_that_is_not_sent_yet_is_refused() {
     assert_eq!(last.problem(), (400, "future_position"));
     assert!(last.detail().starts_with("Last-Event-ID "), "{last:?}");
     assert_eq!(ask("2.1").await.problem(), (409, "other_timeline"));
-    Stream::open(&api, &[("last-event-id", "1.9")]).await;
+    open(&api, &[("last-event-id", "1.9")]).await;
 }
 
 #[tokio::test]
@@ -144,7 +95,7 @@ async fn a_browser_forgets_the_id_of_an_event_that_the_log_has_lost() {
     let api = Api::start(&database, &[]).await;
     for (lost, code) in [("2.1", "other_timeline"), ("1.10", "future_position")] {
         let headers = [("accept", "text/event-stream"), ("last-event-id", lost)];
-        let mut stream = Stream::open(&api, &headers).await;
+        let mut stream = open(&api, &headers).await;
         assert_eq!(stream.event().await.as_deref(), Some("retry: 5000"));
         let end = stream.event().await.unwrap();
         assert!(end.contains(&format!(r#""code":"{code}""#)), "{end}");
@@ -163,10 +114,10 @@ async fn the_id_of_an_event_before_a_fork_is_good_and_proxies_do_not_buffer() {
     let api = Api::start(&database, &[]).await;
     let lost = api.get(PATH, &[("last-event-id", "1.10")]).await;
     assert_eq!(lost.problem(), (409, "other_timeline"));
-    let mut stream = Stream::open(&api, &[("last-event-id", "1.9")]).await;
-    let headers = stream.response.headers();
+    let mut stream = open(&api, &[("last-event-id", "1.9")]).await;
+    let headers = stream.headers();
     assert_eq!(headers["x-accel-buffering"], "no");
-    assert_eq!(stream.next().await, Some(("2.3".to_owned(), 0)));
+    assert_eq!(next(&mut stream).await, Some(("2.3".to_owned(), 0)));
 }
 
 #[tokio::test]
@@ -175,9 +126,9 @@ async fn a_stream_says_when_to_connect_again_and_that_it_ends() {
     database.set_head(99).await;
     write_auction(&database, 0, 3).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_RETRY_MS", "1234")]).await;
-    let mut stream = Stream::open(&api, &[]).await;
+    let mut stream = open(&api, &[]).await;
     assert_eq!(stream.event().await.as_deref(), Some("retry: 1234"));
-    assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+    assert_eq!(next(&mut stream).await, Some(("1.3".to_owned(), 0)));
     drop(api);
     let end = "event: end\ndata: {\"code\":\"shutting_down\"}";
     assert_eq!(stream.event().await.as_deref(), Some(end));
@@ -195,15 +146,15 @@ async fn updates_of_one_shard_do_not_wait_for_another() {
     database.set_shard_checkpoint::<Auction>(1, 3).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "3600")]).await;
 
-    let mut stream = Stream::open(&api, &[]).await;
-    assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+    let mut stream = open(&api, &[]).await;
+    assert_eq!(next(&mut stream).await, Some(("1.3".to_owned(), 0)));
     for (bid_count, position) in [(1, 6), (2, 9)] {
         let mut row = auction(1);
         row.bid_count = bid_count;
         let id = Uuid::from_u128(1);
         database.write_in_shard::<Auction>(id, position, &row).await;
         let update = (format!("1.{position}"), bid_count.try_into().unwrap());
-        assert_eq!(stream.next().await, Some(update));
+        assert_eq!(next(&mut stream).await, Some(update));
     }
 }
 
@@ -218,14 +169,14 @@ async fn live_updates_are_limited_in_number_and_need_an_auction() {
     let malformed = [("last-event-id", "x")];
     let answer = api.get(PATH, &malformed).await;
     assert_eq!(answer.problem(), (400, "invalid_last_event_id"));
-    let _only = Stream::open(&api, &[]).await;
+    let _only = open(&api, &[]).await;
     assert_eq!(
         api.get(PATH, &[]).await.problem(),
         (503, "too_many_clients")
     );
     // The browser's own client would not come back after that status.
     let accept = [("accept", "text/event-stream")];
-    let mut refused = Stream::open(&api, &accept).await;
+    let mut refused = open(&api, &accept).await;
     assert_eq!(refused.event().await.as_deref(), Some("retry: 5000"));
     let end = refused.event().await.unwrap();
     assert_eq!(field(&end, "event: "), "end");
@@ -240,15 +191,15 @@ async fn a_change_that_the_watcher_does_not_see_is_sent_all_the_same() {
     write_auction(&database, 0, 3).await;
     database.set_checkpoints(5).await;
     let api = Api::start(&database, &[("TIDEMARK_QUERY__SSE_REFRESH_S", "1")]).await;
-    let mut streams = [Stream::open(&api, &[]).await, Stream::open(&api, &[]).await];
+    let mut streams = [open(&api, &[]).await, open(&api, &[]).await];
     for stream in &mut streams {
-        assert_eq!(stream.next().await, Some(("1.3".to_owned(), 0)));
+        assert_eq!(next(stream).await, Some(("1.3".to_owned(), 0)));
     }
     // The row changes without its checkpoint, so nobody is told.
     let unseen = "update auction_rows set position = 6, doc = jsonb_set(doc::jsonb, '{bid_count}', '1')::json";
     database.execute(unseen).await;
     for stream in &mut streams {
-        assert_eq!(stream.next().await, Some(("1.6".to_owned(), 1)));
+        assert_eq!(next(stream).await, Some(("1.6".to_owned(), 1)));
     }
 }
 

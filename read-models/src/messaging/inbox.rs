@@ -30,11 +30,12 @@ pub struct Inbox;
 
 impl ReadModel for Inbox {
     const NAME: &'static str = "inbox";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "user.registered",
         "notification.raised",
         "notification.read",
+        "notification.archived",
     ]);
     const ROW_OF: RowOf = RowOf::Data;
     const IN_REDIS: bool = false;
@@ -74,7 +75,8 @@ fn change(input: &FoldInput<'_>) -> Option<(UserId, i64)> {
         } => channels.inbox.then_some((*user_id, 1)),
         // Only what is in the inbox and unread is read, and what is archived was read before.
         notification::Event::Read { user_id, .. } => Some((*user_id, -1)),
-        notification::Event::Archived { .. } => None,
+        // Whoever follows the inbox is to see that there is one less in it.
+        notification::Event::Archived { user_id, .. } => Some((*user_id, 0)),
     }
 }
 
@@ -105,6 +107,17 @@ mod tests {
         assert_eq!(unread([raised.clone(), raised.clone()]), Some(2));
         let events = [raised, raised, read, archived].map(Event::clone);
         assert_eq!(unread(events), Some(1));
+    }
+
+    #[test]
+    fn what_is_archived_changes_the_inbox_too() {
+        let version = |events: &[Event]| {
+            let rows = given::<Inbox>(events.to_vec());
+            rows.get(&RIVAL.0).map(|row| row.version)
+        };
+        let notifications = notifications();
+        assert_eq!(version(&notifications[..2]), Some(2));
+        assert_eq!(version(&notifications), Some(3));
     }
 
     #[test]

@@ -11,16 +11,16 @@ use tidemark_tests::proxy::{Direction, Fault, Slowness};
 use tidemark_tests::{Answer, App, Client, Proxy};
 use uuid::Uuid;
 
-/// A client that watches an auction.
+/// A client that watches an auction, or another document.
 pub(crate) struct Watcher {
     response: Response,
     text: String,
 }
 
-/// A live update: the document of the auction, with the token that the stream resumes at.
+/// A live update: the document, with the token that the stream resumes at.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LiveUpdate {
-    id: String,
+    pub(crate) id: String,
     pub(crate) document: Value,
 }
 
@@ -37,7 +37,12 @@ impl LiveUpdate {
 
 impl Watcher {
     pub(crate) async fn open(client: &Client, auction: Uuid) -> Self {
-        let request = client.query(&format!("/v1/auctions/{auction}/live"));
+        Self::open_at(client, &format!("/v1/auctions/{auction}/live")).await
+    }
+
+    /// Watches the document whose live updates are at this path.
+    pub(crate) async fn open_at(client: &Client, path: &str) -> Self {
+        let request = client.query(path);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         Self {

@@ -86,6 +86,10 @@ fn a_token_over_the_largest_size_is_not_decoded() {
 fn an_issued_token_is_valid() {
     let claims = VERIFIER.verify(&token(&config()), now()).unwrap();
     assert_eq!(claims.exp - claims.iat, config().auth.access_token_ttl_s);
+    let until = VERIFIER.accepted_until(&claims);
+    let just_before = until - TimeDelta::seconds(1);
+    assert!(VERIFIER.verify(&token(&config()), just_before).is_ok());
+    assert!(VERIFIER.verify(&token(&config()), until).is_err());
     assert_eq!(crate::auth::User::from(claims), user());
 
     let (header, claims) = issued();

@@ -1,4 +1,6 @@
-//! How many notifications the asking user has not read.
+//! How many notifications the asking user has not read, as a document and as a live update.
+
+mod live;
 
 use axum::extract::State;
 use tidemark_platform::auth::User;
@@ -13,7 +15,9 @@ use crate::error::Error;
 use crate::freshness::query_shard_of_row;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(mine))
+    OpenApiRouter::new()
+        .routes(routes!(mine))
+        .routes(routes!(live::live))
 }
 
 /// Get how many notifications I have not read
