@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tidemark_domain::Command;
 use tidemark_event_store::{Log, LookupKey, RecordId, SubjectKeys};
+use tidemark_events::Locale;
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
@@ -48,6 +49,8 @@ pub struct App {
     pub verifier: Arc<Verifier>,
     /// The time of Postgres.
     pub clock: Clock,
+    /// The language of the templates that mails use.
+    pub mail_locale: Locale,
     /// All settings.
     pub config: Arc<Config>,
 }
@@ -230,11 +233,13 @@ pub(crate) fn answer_without_body(accepted: &Accepted) -> Response {
     response
 }
 
-fn response(accepted: &Accepted) -> Response {
+/// Answers a command with the id and the version of its stream.
+pub(crate) fn response(accepted: &Accepted) -> Response {
     response_with(accepted, |body| body)
 }
 
-fn response_with<B: Serialize>(
+/// Answers a command with what `show` makes in place of the usual body.
+pub(crate) fn response_with<B: Serialize>(
     accepted: &Accepted,
     show: impl FnOnce(AcceptedBody) -> B,
 ) -> Response {

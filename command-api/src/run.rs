@@ -67,12 +67,18 @@ async fn serve(
         .map_or_else(Readiness::new, |pool| database_readiness(Log::new(pool)));
     let relay = relay::start(config, relay_pool, Arc::clone(&appended), shutdown.clone());
     let relay = needed("the relay", spawn(relay), shutdown);
-    let served = async {
+    let serving = async {
         if roles.api {
             return serve_api(config, roles, listener, appended, shutdown).await;
         }
         let router = ops::router(readiness, &config.http);
         Ok(server::serve(listener, router, &config.http, shutdown.clone()).await?)
+    };
+    let served = async {
+        let served = serving.await;
+        // Without this a process that cannot serve, such as for a wrong setting, would go on as a relay.
+        shutdown.cancel();
+        served
     };
     let (served, relay) = tokio::join!(served, relay);
     served.and(relay.map_err(StartError::from))
@@ -153,6 +159,7 @@ fn router(
         issuer: Arc::new(Issuer::from_config(&config.auth)?),
         verifier: Arc::new(Verifier::from_config(&config.auth)?),
         clock: clock.clone(),
+        mail_locale: config.mail.locale.clone().try_into()?,
         config: Arc::clone(config),
     };
     let readiness = database_readiness(Log::new(pool)).check("executor", move || {

@@ -3,6 +3,7 @@
 use std::io;
 
 use tidemark_event_store::SealError;
+use tidemark_events::LocaleError;
 use tidemark_platform::{auth, config, object_store, shutdown, telemetry};
 
 use crate::error::Error;
@@ -31,6 +32,9 @@ pub enum StartError {
     /// The place of media cannot be used.
     #[error("media.place: {0}")]
     MediaPlace(#[from] object_store::Error),
+    /// The language of mails is none.
+    #[error("mail.locale {0}")]
+    MailLocale(#[from] LocaleError),
     /// Telemetry cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] telemetry::Error),

@@ -28,6 +28,14 @@ pub(super) fn base_url<C>(value: &str, _context: &C) -> garde::Result {
     ))
 }
 
+/// The setting must be empty, or a URL to which paths can be added. Slashes at its end are left out where it is read.
+pub(super) fn base_url_or_none<C>(value: &str, context: &C) -> garde::Result {
+    if value.is_empty() {
+        return Ok(());
+    }
+    base_url(value.trim_end_matches('/'), context)
+}
+
 /// The setting must exceed the setting `other`.
 pub(super) fn longer_than<T: PartialOrd>(
     other: &'static str,

@@ -6,7 +6,7 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::bounds::positive;
+use super::bounds::{base_url_or_none, positive};
 
 /// Where mails go.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -22,10 +22,10 @@ pub struct Mail {
     #[garde(length(min = 1))]
     pub hello_name: String,
     pub from: String,
-    #[garde(length(min = 2))]
     pub locale: String,
     pub return_path: String,
     pub folder: String,
+    #[garde(custom(base_url_or_none))]
     pub public_url: String,
     #[garde(range(min = 1, max = 100))]
     pub per_hour_max: u32,

@@ -6,7 +6,7 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::bounds::positive;
+use super::bounds::{base_url_or_none, positive};
 use super::list;
 
 /// The longest time for which a code can be of use.
@@ -17,10 +17,12 @@ const CODE_MAX_S: i64 = 3_600;
 #[garde(allow_unvalidated)]
 #[serde(deny_unknown_fields)]
 pub struct Sms {
+    #[garde(custom(base_url_or_none))]
     pub provider_url: String,
     pub account: String,
     pub token: SecretString,
     pub sender: String,
+    #[garde(custom(base_url_or_none))]
     pub callback_url: String,
     #[serde(deserialize_with = "list::deserialize")]
     #[garde(custom(are_prefixes))]

@@ -35,6 +35,29 @@ fn the_defaults_leave_connections_beside_those_of_live_updates() {
     assert!(of_one > config.query.sse_clients_per_address_max);
 }
 
+/// Else it would be noticed when the first text or mail is sent, if at all.
+#[test]
+fn what_urls_begin_with_is_a_url() {
+    for name in [
+        "TIDEMARK_MAIL__PUBLIC_URL",
+        "TIDEMARK_SMS__PROVIDER_URL",
+        "TIDEMARK_SMS__CALLBACK_URL",
+    ] {
+        for url in ["", "https://api.example", "http://127.0.0.1:8080/"] {
+            assert!(load(&[(name, url)]).is_ok(), "{name}={url}");
+        }
+        for wrong in [
+            "api.example",
+            "ftp://api.example",
+            "https://api.example?a=b",
+            "/",
+        ] {
+            let error = load(&[(name, wrong)]).unwrap_err().to_string();
+            assert!(error.contains("must be a URL"), "{name}={wrong}: {error}");
+        }
+    }
+}
+
 #[test]
 fn the_environment_overrides_every_kind_of_value() {
     let config = load(&[

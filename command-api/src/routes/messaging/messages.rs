@@ -8,7 +8,7 @@ use tidemark_domain::Reason;
 use tidemark_domain::messaging::message;
 use tidemark_domain::messaging::message::{End, Request};
 use tidemark_events::messaging::message::{Outcome, Status, Template};
-use tidemark_events::{ContactPointId, Locale, MessageId, UserId};
+use tidemark_events::{ContactPointId, MessageId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -82,16 +82,10 @@ async fn request(
         name: body.name.into(),
         not_after: None,
         per_hour_max: app.config.mail.per_hour_max,
-        locale: locale(&app)?,
+        locale: app.mail_locale.clone(),
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await
-}
-
-/// The language of mails, as the configuration says.
-pub(super) fn locale(app: &App) -> Result<Locale, Problem> {
-    let locale = Locale::try_from(app.config.mail.locale.clone());
-    locale.map_err(|error| Problem::internal(format!("mail.locale {error}")))
 }
 
 #[derive(Debug, Deserialize, Validate, ToSchema)]

@@ -20,7 +20,6 @@ use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
 use crate::routes::lists::are_distinct;
-use crate::routes::messaging::messages::locale;
 use crate::routes::messaging::phones::text_limits;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -109,7 +108,7 @@ async fn raise(
         about: body.about.with(body.amount),
         dedupe_key: body.dedupe_key,
         mails_per_hour_max: app.config.mail.per_hour_max,
-        mail_locale: locale(&app)?,
+        mail_locale: app.mail_locale.clone(),
         text_limits: text_limits(&app.config.sms),
         ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
     };

@@ -17,7 +17,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::messages::locale;
 use super::phones::text_limits;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
@@ -68,7 +67,7 @@ async fn tell(
         },
         dedupe_key: DedupeKey::try_from(id.to_string()).map_err(Problem::internal)?,
         mails_per_hour_max: app.config.mail.per_hour_max,
-        mail_locale: locale(&app)?,
+        mail_locale: app.mail_locale.clone(),
         text_limits: text_limits(&app.config.sms),
         ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
     };
