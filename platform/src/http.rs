@@ -16,7 +16,9 @@ pub(crate) mod words;
 pub use body::{ReceivedBody, Streamed, body_limit};
 pub use content_tag::tag_content;
 pub use correlation::Correlation;
-pub use headers::{EMAIL_ADDRESS, IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, etag};
+pub use headers::{
+    EMAIL_ADDRESS, IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, PHONE_NUMBER, etag,
+};
 pub use json::Json;
 pub(crate) use parameters::check_repetition;
 pub use parameters::{Path, Query};

@@ -207,6 +207,16 @@ pub(crate) fn malformed_address() -> Problem {
     )
 }
 
+/// `Phone-Number` is none, or there is an address beside it.
+pub(crate) fn malformed_number() -> Problem {
+    let detail =
+        "Phone-Number must be one telephone number, such as +4915123456789, without Email-Address.";
+    Problem::bad_request("invalid_phone_number", detail).explained(
+        "The header `Phone-Number` is not one telephone number (E.164), or is sent with `Email-Address`.",
+        "Send one number or one address, or leave both headers out.",
+    )
+}
+
 /// A reading of history cannot be put on record.
 fn not_recorded() -> Problem {
     let detail = "Every reading of history is recorded first, and this is not possible right now.";

@@ -14,6 +14,8 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The header in which operators name the address whose messages they look for.
 pub const EMAIL_ADDRESS: HeaderName = HeaderName::from_static("email-address");
+/// The telephone number by which operators look for texts.
+pub const PHONE_NUMBER: HeaderName = HeaderName::from_static("phone-number");
 const IDEMPOTENCY_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// The stream versions that the client accepts, as in `If-Match: "7"` or `If-Match: "7", "8"`. `*` and a

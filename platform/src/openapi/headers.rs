@@ -103,6 +103,14 @@ impl Header {
         example: "ada@example.com",
         kind: Kind::Text,
     };
+    /// Whose texts an operator looks for.
+    pub const PHONE_NUMBER: Self = Self {
+        name: "Phone-Number",
+        description: "Only what is of this telephone number (E.164). It is a header because addresses of pages are logged and \
+                      kept, and a header is not. It is not combined with `Email-Address`.",
+        example: "+4915123456789",
+        kind: Kind::Text,
+    };
     /// The event that a command answers.
     pub const CAUSATION_ID: Self = Self {
         name: "X-Causation-Id",

@@ -67,7 +67,8 @@ fn describe(operation: &mut Described<'_>) {
     }
     if operation.answers_schema(lists_by_address) {
         operation.takes(Header::EMAIL_ADDRESS);
-        operation.refuses([error::malformed_address()]);
+        operation.takes(Header::PHONE_NUMBER);
+        operation.refuses([error::malformed_address(), error::malformed_number()]);
     }
     operation.refuses([error::storage_unavailable(), error::too_slow()]);
     if operation.has_path_parameter() {

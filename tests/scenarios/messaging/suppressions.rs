@@ -16,7 +16,7 @@ async fn recipient(app: &App, begins: &str) -> (Uuid, String) {
 }
 
 /// Waits until there are so many events of this type, and returns them.
-pub(super) async fn await_events(app: &App, event_type: &str, count: usize) -> Vec<Value> {
+pub(crate) async fn await_events(app: &App, event_type: &str, count: usize) -> Vec<Value> {
     eventually(event_type, || async {
         let found = app.events(event_type).await;
         (found.len() >= count).then_some(found)
@@ -173,5 +173,12 @@ async fn nobody_but_operators_looks_for_messages() {
             let answer = operator.with("email-address", wrong).get(path).await;
             answer.problem(400, "invalid_email_address");
         }
+        for wrong in ["", "015112345678", "+4915112345678, +4915112345679"] {
+            let answer = operator.with("phone-number", wrong).get(path).await;
+            answer.problem(400, "invalid_phone_number");
+        }
+        let both = operator.with("email-address", "ada@example.com");
+        let both = both.with("phone-number", "+4915112345678");
+        both.get(path).await.problem(400, "invalid_phone_number");
     }
 }

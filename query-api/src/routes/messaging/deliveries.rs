@@ -78,7 +78,7 @@ impl<'a> Of<'a> {
 
 /// List the messages to people (for operators)
 ///
-/// The newest come first. No address is shown, but its keyed hash.
+/// The newest come first. No address and no number is shown, but its keyed hash.
 #[utoipa::path(
     get,
     path = "/v1/operations/deliveries",

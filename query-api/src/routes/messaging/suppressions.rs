@@ -26,9 +26,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// List the addresses that nothing is sent to (for operators)
+/// List the addresses and telephone numbers that nothing is sent to (for operators)
 ///
-/// Those whose suppression has ended by itself are listed, too. No address is shown, but its keyed hash.
+/// Those whose suppression has ended by itself are listed, too. None is shown, but its keyed hash.
 #[utoipa::path(
     get,
     path = "/v1/operations/suppressions",
