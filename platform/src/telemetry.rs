@@ -33,8 +33,9 @@ const COUNTS: [f64; 12] = [
 ];
 
 /// Counters that an alert watches. They are 0 from the start, because no rise is seen of one that is not there yet.
-const WATCHED: [&str; 10] = [
+const WATCHED: [&str; 11] = [
     "tidemark_mails_refused_by_policy_total",
+    "tidemark_texts_refused_by_policy_total",
     "tidemark_executor_unknown_outcomes_total",
     "tidemark_executor_early_batches_total",
     "tidemark_executor_late_batches_total",

@@ -37,7 +37,20 @@ impl App {
             .fetch_one(&self.database.pool)
             .await
             .unwrap();
-        let sealed: Sealed = serde_json::from_str(&sealed).unwrap();
+        self.unsealed_code(&sealed).await
+    }
+
+    /// The code of a text that says this. None if its key was destroyed.
+    ///
+    /// # Panics
+    /// If the text brings no code.
+    pub async fn code_of(&self, template: &Value) -> Option<String> {
+        let sealed = &template["phone_code"]["code"];
+        self.unsealed_code(&sealed.to_string()).await
+    }
+
+    async fn unsealed_code(&self, sealed: &str) -> Option<String> {
+        let sealed: Sealed = serde_json::from_str(sealed).unwrap();
         self.subject_keys()
             .unseal("phone_code", &sealed)
             .await

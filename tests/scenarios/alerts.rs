@@ -7,6 +7,7 @@ mod queries;
 mod read_models;
 mod relay;
 mod standstill;
+mod texts;
 
 use std::fs;
 

@@ -1,17 +1,19 @@
 //! The scenarios of the context `messaging`, and its routes.
 
 mod bounces;
+pub(crate) mod callbacks;
 mod limits;
 mod live_inbox;
 pub(crate) mod mail;
 mod notifications;
+mod numbers;
 mod phones;
-mod provider;
+pub(crate) mod provider;
 mod roles;
 mod routes;
-mod suppressions;
+pub(crate) mod suppressions;
 mod templates;
-mod texts;
+pub(crate) mod texts;
 mod unsubscribing;
 mod watching;
 

@@ -7,6 +7,7 @@ mod messages;
 mod notifications;
 mod pause_notices;
 mod phones;
+mod policy_bounces;
 mod preferences;
 mod templates;
 mod text_status;

@@ -14,25 +14,25 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tidemark_tests::app::AppBuilder;
-use tidemark_tests::{App, eventually};
+use tidemark_tests::{App, Settings, eventually};
 use tokio::net::TcpListener;
 
-pub(super) const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
-pub(super) const TOKEN: &str = "a-token-that-only-tests-know";
-pub(super) const SENDER: &str = "+15005550006";
+pub(crate) const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+pub(crate) const TOKEN: &str = "a-token-that-only-tests-know";
+pub(crate) const SENDER: &str = "+15005550006";
 /// Where the provider reaches the command API, as it believes.
-pub(super) const CALLBACK_URL: &str = "https://tidemark.example";
+pub(crate) const CALLBACK_URL: &str = "https://tidemark.example";
 
 /// The form of a request that the provider received.
-pub(super) type Form = BTreeMap<String, String>;
+pub(crate) type Form = BTreeMap<String, String>;
 
-pub(super) struct Provider {
+pub(crate) struct Provider {
     url: String,
     received: Arc<Mutex<Vec<Form>>>,
 }
 
 impl Provider {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let received = Arc::<Mutex<Vec<Form>>>::default();
         let router = Router::new()
             .route("/2010-04-01/Accounts/{account}/Messages.json", post(take))
@@ -44,24 +44,43 @@ impl Provider {
     }
 
     /// The parts of an application that sends its texts there.
-    pub(super) fn application(&self) -> AppBuilder {
-        App::builder()
-            .set("TIDEMARK_SMS__PROVIDER_URL", &self.url)
-            .set("TIDEMARK_SMS__ACCOUNT", ACCOUNT)
-            .set("TIDEMARK_SMS__TOKEN", TOKEN)
-            .set("TIDEMARK_SMS__SENDER", SENDER)
-            .set("TIDEMARK_SMS__CALLBACK_URL", CALLBACK_URL)
-            .set("TIDEMARK_SMS__REQUEST_TIMEOUT_MS", 500)
-            .projector()
-            .queries()
+    pub(crate) fn application(&self) -> AppBuilder {
+        self.commands().projector().queries()
     }
 
-    pub(super) fn received(&self) -> Vec<Form> {
+    /// The command API of an application whose texts are sent there.
+    pub(crate) fn commands(&self) -> AppBuilder {
+        let settings = self.settings().into_iter();
+        settings.fold(App::builder(), |builder, (name, value)| {
+            builder.set(name, value)
+        })
+    }
+
+    /// Has whoever is started with these settings send texts there.
+    pub(crate) fn set(&self, settings: &mut Settings) {
+        for (name, value) in self.settings() {
+            settings.set(name, value);
+        }
+    }
+
+    fn settings(&self) -> [(&'static str, String); 6] {
+        [
+            ("TIDEMARK_SMS__PROVIDER_URL", &*self.url),
+            ("TIDEMARK_SMS__ACCOUNT", ACCOUNT),
+            ("TIDEMARK_SMS__TOKEN", TOKEN),
+            ("TIDEMARK_SMS__SENDER", SENDER),
+            ("TIDEMARK_SMS__CALLBACK_URL", CALLBACK_URL),
+            ("TIDEMARK_SMS__REQUEST_TIMEOUT_MS", "500"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    }
+
+    pub(crate) fn received(&self) -> Vec<Form> {
         self.received.lock().unwrap().clone()
     }
 
     /// Waits for so many requests.
-    pub(super) async fn requests(&self, count: usize) -> Vec<Form> {
+    pub(crate) async fn requests(&self, count: usize) -> Vec<Form> {
         eventually("texts", || async {
             let received = self.received();
             (received.len() >= count).then_some(received)

@@ -3,9 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
-use metrics::counter;
 use serde::Deserialize;
-use tidemark_domain::messaging::bounce;
 use tidemark_domain::messaging::message::Bounce;
 use tidemark_event_store::ReturnPath;
 use tidemark_events::messaging::channels::Channel;
@@ -21,6 +19,7 @@ use uuid::Uuid;
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
+use crate::routes::messaging::policy_bounces;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(record))
@@ -62,16 +61,13 @@ async fn record(
     // No message has the nil id: what proves nothing is about none.
     let read = ReturnPath::read(&body.return_path, &app.lookup_key);
     let message_id = read.map_or(MessageId(Uuid::nil()), |it| it.message_id);
-    let is_policy = bounce::Bounce::of(Channel::Mail, &body.status) == bounce::Bounce::Policy;
     let command = Bounce {
         message_id,
-        status: body.status,
+        status: body.status.clone(),
         via: Via::Report,
         contact_point_id: ContactPointId(new_id()),
     };
     let answer = app.change(&caller, message_id.0, command).await?;
-    if is_policy {
-        counter!("tidemark_mails_refused_by_policy_total").increment(1);
-    }
+    policy_bounces::count(Channel::Mail, &body.status);
     Ok(answer)
 }

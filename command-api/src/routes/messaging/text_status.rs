@@ -14,6 +14,7 @@ use sha1::Sha1;
 use subtle::ConstantTimeEq;
 use tidemark_domain::messaging::message::{Bounce, Deliver};
 use tidemark_domain::{Command, RefusalKind};
+use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message::{Status, Via};
 use tidemark_events::{ContactPointId, MessageId};
 use tidemark_platform::config;
@@ -27,6 +28,7 @@ use super::forms::{URLENCODED, expect_form};
 use crate::app::App;
 use crate::caller::{Caller, UnknownCaller};
 use crate::error::Error;
+use crate::routes::messaging::policy_bounces;
 
 /// The header with the signature.
 const SIGNATURE: &str = "x-twilio-signature";
@@ -64,18 +66,22 @@ async fn record(
     let said = |name: &str| form.get(name).map_or("", String::as_str);
     let message_id = MessageId(id);
     match said("MessageStatus") {
-        "delivered" => put_on_record(&app, &caller, id, Deliver { message_id }).await?,
+        "delivered" => {
+            put_on_record(&app, &caller, id, Deliver { message_id }).await?;
+        }
         "undelivered" | "failed" => {
             let Some(status) = status(said("ErrorCode")) else {
                 return Ok(StatusCode::BAD_REQUEST);
             };
             let command = Bounce {
                 message_id,
-                status,
+                status: status.clone(),
                 via: Via::Callback,
                 contact_point_id: ContactPointId(new_id()),
             };
-            put_on_record(&app, &caller, id, command).await?;
+            if put_on_record(&app, &caller, id, command).await? {
+                policy_bounces::count(Channel::Sms, &status);
+            }
         }
         // It is on its way.
         _ => {}
@@ -83,21 +89,21 @@ async fn record(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The provider sends each of its calls again until it is answered with success, and gains nothing by being told that this one is
-/// on record, or that the log has no such text any more.
+/// Whether this is on record only now. The provider sends each of its calls again until it is answered with success, and gains
+/// nothing by being told that this one is on record, or that the log has no such text any more.
 async fn put_on_record(
     app: &App,
     caller: &Caller,
     id: Uuid,
     command: impl Command,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
     let submission = app.submission(caller, StatusCode::OK, id, command)?;
     match app.executor.execute(submission).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(true),
         Err(Error::Refused(refusal))
             if matches!(refusal.kind, RefusalKind::Conflict | RefusalKind::NotFound) =>
         {
-            Ok(())
+            Ok(false)
         }
         Err(error) => Err(error.into()),
     }
