@@ -8,6 +8,7 @@ pub mod phone;
 pub mod preferences;
 pub mod processes;
 pub mod rendering;
+mod segments;
 pub mod template;
 pub(crate) mod text_budget;
 pub mod wording;

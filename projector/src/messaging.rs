@@ -7,3 +7,4 @@ mod delivery;
 mod provider;
 mod smtp;
 mod text;
+mod words;

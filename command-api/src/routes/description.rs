@@ -87,6 +87,11 @@ fn describe(operation: &mut Described<'_>) {
     } else {
         operation.refuses([NoIdempotencyKey::key_sent()]);
     }
+    if operation.answers_schema(|schema| schema == "VerifiedPhone") {
+        operation.answers(Header::ETAG);
+        // A wrong code is on record, so that its refusal reflects something, too.
+        operation.answers_if("409", Header::TIDEMARK);
+    }
 }
 
 /// Whether this is the body of answers to commands with the version after the command. Those that hold more can be given again

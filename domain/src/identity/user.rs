@@ -62,6 +62,21 @@ impl User {
             Self::Registered { roles, .. } => roles.contains(&role),
         }
     }
+
+    /// Whether this is the number that the user has proven to have, or the one that awaits its code, as it was sealed when it was
+    /// stated.
+    #[must_use]
+    pub fn states_phone(&self, number: &Sealed) -> bool {
+        let Self::Registered { phone, .. } = self else {
+            return false;
+        };
+        let verified = phone.verified.as_ref();
+        let awaited = phone.awaited.as_ref().map(|it| &it.number);
+        [verified, awaited]
+            .into_iter()
+            .flatten()
+            .any(|it| it.number == *number)
+    }
 }
 
 impl AggregateState for User {

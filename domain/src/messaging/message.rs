@@ -18,6 +18,7 @@ use tidemark_events::{KeyedHash, Timestamp};
 pub use end::{Bounce, Deliver, End};
 pub use error::Error;
 pub use request::Request;
+pub(in crate::messaging) use text::Exhausted;
 pub use text::{RequestText, TextLimits};
 
 use crate::AggregateState;
@@ -46,7 +47,7 @@ pub enum Message {
     Over {
         /// By which channel it was sent; that of mails if it was not sent.
         channel: Channel,
-        /// From when on it was to be sent; none if it was not.
+        /// From when on it was to be sent, or would have been; none if a build before did not write it.
         from: Option<Timestamp>,
         /// The keyed hash of the address; none if a build before had it sent, or nobody did.
         to_hash: Option<KeyedHash>,
@@ -96,7 +97,7 @@ impl AggregateState for Message {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 4;
+    const STATE_VERSION: i16 = 5;
 
     fn evolve(&mut self, event: &Event) {
         *self = match event {
@@ -125,11 +126,19 @@ impl AggregateState for Message {
             },
             Event::Ended { outcome, .. } => match outcome {
                 Outcome::Accepted | Outcome::Uncertain => self.over(true),
-                Outcome::Bounced | Outcome::Expired | Outcome::RecipientErased => self.over(false),
+                Outcome::Bounced
+                | Outcome::Expired
+                | Outcome::RecipientErased
+                | Outcome::NumberWithdrawn => self.over(false),
             },
-            Event::Suppressed { .. } | Event::Delivered { .. } | Event::Bounced { .. } => {
-                self.over(false)
-            }
+            // It holds its places as long as if it had been sent.
+            Event::Suppressed { suppressed_at, .. } => Self::Over {
+                channel: self.channel(),
+                from: suppressed_at.map(|at| *at),
+                to_hash: None,
+                is_out: false,
+            },
+            Event::Delivered { .. } | Event::Bounced { .. } => self.over(false),
         };
     }
 

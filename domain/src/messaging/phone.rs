@@ -45,7 +45,8 @@ fn own_refusals() -> Vec<Refusal> {
     [access::user_refusals(), absent].concat()
 }
 
-/// States the number of the user who sends the command, and has a code sent there.
+/// States the number of the user who sends the command, and has a code sent there. Whether one is sent in truth, or the number is
+/// sent nothing now, is on record, and is not told: the number may be somebody else's.
 #[derive(Clone, Debug)]
 pub struct StatePhone {
     /// The user.
@@ -75,7 +76,6 @@ impl Command for StatePhone {
         let own = refusals([
             Error::NotServed,
             Error::Verified,
-            Error::Unreachable,
             Error::TooMany,
             Error::BudgetSpent,
         ]);
@@ -99,9 +99,10 @@ impl Command for StatePhone {
             to: &self.number,
             name: &contact.display_name,
             not_after: Some(expires_at),
+            locale: None,
             limits: self.limits,
         };
-        let requested = text.writes(view)?.map_err(Error::from)?;
+        let requested = text.writes_alike(view)?.map_err(Error::from)?;
         let stated = Event::PhoneStated {
             user_id: self.user_id,
             number: self.number.number.clone(),

@@ -1,12 +1,16 @@
-//! How words with places for variables become the subject and the body of a mail. Templates can do very little: they name
+//! How words with places for variables become the subject and the body of a mail, or a text. Templates can do very little: they name
 //! variables, and leave out what depends on one that there may not be. So whatever operators write, it takes bounded time and
 //! memory to render.
+
+mod checked;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use minijinja::{Environment, UndefinedBehavior, Value};
-use tidemark_events::messaging::template::{BodySource, MessageCategory, SubjectSource, Variable};
+use tidemark_events::messaging::template::{MessageCategory, Variable};
+
+pub use checked::{Checked, Faulty, Part};
 
 /// The most instructions of one template.
 const FUEL: u64 = 10_000;
@@ -16,8 +20,6 @@ const WORDS_MAX: usize = 16;
 const PLACES_MAX: usize = 100;
 /// The longest subject in bytes: a line of a mail has 998 at most (RFC 5322, section 2.1.1).
 const SUBJECT_BYTES_MAX: usize = 980;
-/// The longest value that messages have, in characters.
-const VALUE_CHARS_MAX: usize = 200;
 /// The largest subject or body.
 const OUTPUT_BYTES_MAX: usize = 256 * 1_024;
 /// The words that statements and conditions are made of, beside variables.
@@ -42,75 +44,18 @@ pub enum Fault {
     /// The subject would have several lines, be longer than a line of a mail, or have nothing to see.
     #[error("would not be one line")]
     NotOneLine,
-}
-
-/// Which words have a fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The subject.
-    Subject,
-    /// The body.
-    Body,
-}
-
-/// Words that were rendered with samples of their category.
-#[derive(Clone, Debug)]
-pub struct Checked {
-    subject: SubjectSource,
-    body: BodySource,
-    variables: BTreeSet<Variable>,
-}
-
-impl Checked {
-    /// Tries words out with each sample of a category.
-    ///
-    /// # Errors
-    /// What is wrong with the subject, or with the body.
-    pub fn new(
-        category: MessageCategory,
-        subject: SubjectSource,
-        body: BodySource,
-    ) -> Result<Self, (Part, Fault)> {
-        let body_text = String::from(body.clone());
-        let mut variables = BTreeSet::new();
-        for (part, source) in [(Part::Subject, subject.as_str()), (Part::Body, &body_text)] {
-            let found = variables_of(category, source);
-            variables.extend(found.map_err(|fault| (part.clone(), fault))?);
-            for sample in samples(category) {
-                let rendered = render(source, &sample);
-                let rendered = rendered.map_err(|fault| (part.clone(), fault))?;
-                if part == Part::Subject && !is_one_line(&rendered) {
-                    return Err((part, Fault::NotOneLine));
-                }
-                if rendered.trim().is_empty() {
-                    return Err((part, Fault::Failed("nothing would be seen".to_owned())));
-                }
-            }
-        }
-        Ok(Self {
-            subject,
-            body,
-            variables,
-        })
-    }
-
-    /// The subject.
-    #[must_use]
-    pub const fn subject(&self) -> &SubjectSource {
-        &self.subject
-    }
-
-    /// The body.
-    #[must_use]
-    pub const fn body(&self) -> &BodySource {
-        &self.body
-    }
-
-    /// What they have places for.
-    #[must_use]
-    pub const fn variables(&self) -> &BTreeSet<Variable> {
-        &self.variables
-    }
+    /// A mail has a subject, and there is none.
+    #[error("is missing, which each mail has")]
+    NoSubject,
+    /// A text has no subject, and there is one.
+    #[error("is stated, and texts have none")]
+    NoMail,
+    /// No text tells of it.
+    #[error("is never told of by a text")]
+    NotTexted,
+    /// The text would be too long, however short the title is.
+    #[error("would take more than {0} segments")]
+    TooLong(u32),
 }
 
 /// The values of variables. One that is left out is undefined: it can be asked for, and not be shown.
@@ -236,25 +181,6 @@ const fn variables(category: MessageCategory) -> &'static [Variable] {
             Variable::Reason,
         ],
     }
-}
-
-/// Values that messages of a category may have: all of them, all but the amount, of which there may be none, and the longest.
-fn samples(category: MessageCategory) -> [Values; 3] {
-    let value = |variable| match variable {
-        Variable::Name => "Ada Lovelace",
-        Variable::Title => "Field camera, 4x5",
-        Variable::Amount => "120.00 EUR",
-        Variable::AuctionId | Variable::TaskId => "0193a1f0-5f0e-7cc3-9d54-1f2a9c6b7e10",
-        Variable::Task => "Fetch prices",
-        Variable::Reason => "its server asks not to be called any more (410)",
-    };
-    let variables = variables(category).iter();
-    let all: Values = variables.map(|it| (*it, value(*it).to_owned())).collect();
-    let mut without = all.clone();
-    without.remove(&Variable::Amount);
-    let long = "\u{1f4f7}".repeat(VALUE_CHARS_MAX);
-    let longest = all.keys().map(|it| (*it, long.clone())).collect();
-    [all, without, longest]
 }
 
 /// Whether a text can be a subject.

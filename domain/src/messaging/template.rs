@@ -1,5 +1,5 @@
-//! Templates: what mails say, in the words of operators. There is one for each channel, locale and category, and messages use the
-//! newest version of it that is not retired.
+//! Templates: what mails and texts say, in the words of operators. There is one for each channel, locale and category, and messages
+//! use the newest version of it that is not retired.
 
 mod error;
 
@@ -10,23 +10,25 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::identity::user::Role;
 use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message;
-use tidemark_events::messaging::template::{Event, MessageCategory, TemplateVersion};
-use tidemark_events::{Locale, TemplateId};
+use tidemark_events::messaging::template::{BodySource, Event, MessageCategory, TemplateVersion};
+use tidemark_events::{Locale, Stored, TemplateId};
 
 pub use error::Error;
 
 use crate::decision::refusals;
 use crate::identity::access;
-use crate::messaging::rendering::Checked;
+use crate::messaging::rendering::{Checked, Fault, Faulty, Part};
 use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
 /// The state of a template.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
     /// The number of its events.
     version: i64,
     /// Whether new messages use it.
     is_published: bool,
+    /// What texts say, whose length is counted when they are asked for. None of mails.
+    text: Option<Stored<BodySource>>,
 }
 
 impl AggregateState for Template {
@@ -35,20 +37,35 @@ impl AggregateState for Template {
     const NONE: &'static Self = &Self {
         version: 0,
         is_published: false,
+        text: None,
     };
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         *self = match event {
-            Event::Published { version, .. } => Self {
+            Event::Published {
+                version,
+                channel,
+                body,
+                ..
+            } => Self {
                 version: *version,
                 is_published: true,
+                text: match channel {
+                    Channel::Mail => None,
+                    Channel::Sms => Some(body.clone()),
+                },
             },
             Event::Retired { version, .. } => Self {
                 version: *version,
                 is_published: false,
+                text: None,
             },
         };
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.text.as_ref().map_or(0, |text| text.len())
     }
 }
 
@@ -58,17 +75,42 @@ pub(super) fn newest(
     locale: &Locale,
     message: &message::Template,
 ) -> Result<Option<TemplateVersion>, Stop> {
+    let newest = published(view, Channel::Mail, locale, message)?;
+    Ok(newest.map(|(version, _)| version))
+}
+
+/// The words that a new text uses, and what they are; none if it says what it says without a template.
+pub(super) fn newest_text<'a>(
+    view: &View<'a>,
+    locale: &Locale,
+    message: &message::Template,
+) -> Result<Option<(TemplateVersion, &'a str)>, Stop> {
+    let newest = published(view, Channel::Sms, locale, message)?;
+    Ok(newest.and_then(|(version, template)| {
+        let text = template.text.as_ref()?;
+        Some((version, text.as_str()))
+    }))
+}
+
+/// The template that new messages by a channel use, at its newest version.
+fn published<'a>(
+    view: &View<'a>,
+    channel: Channel,
+    locale: &Locale,
+    message: &message::Template,
+) -> Result<Option<(TemplateVersion, &'a Template)>, Stop> {
     let category = match message {
         message::Template::Welcome => MessageCategory::Welcome,
         message::Template::Notification(notice) => notice.category.into(),
         message::Template::PhoneCode { .. } => return Ok(None),
     };
-    let template_id = TemplateId::of(Channel::Mail, locale.as_str(), category);
+    let template_id = TemplateId::of(channel, locale.as_str(), category);
     let template = view.get::<Template>(template_id.0)?;
-    Ok(template.is_published.then_some(TemplateVersion {
+    let version = TemplateVersion {
         template_id,
         version: template.version,
-    }))
+    };
+    Ok(template.is_published.then_some((version, template)))
 }
 
 /// Publishes words that new messages use from then on, in place of those before. Only an operator may do this.
@@ -80,8 +122,8 @@ pub struct Publish {
     pub locale: Locale,
     /// What the messages tell of.
     pub category: MessageCategory,
-    /// The words, which were tried out.
-    pub words: Checked,
+    /// The words, which were tried out, or what is wrong with them. Who may not publish any does not learn that.
+    pub words: Result<Checked, Faulty>,
 }
 
 impl Publish {
@@ -98,11 +140,18 @@ impl Command for Publish {
     }
 
     fn refusals() -> Vec<Refusal> {
-        access::role_refusals(Role::Operator)
+        let sample = Faulty {
+            part: Part::Body,
+            fault: Fault::Unknown("nmae".to_owned()),
+        };
+        let own = refusals([Error::Faulty(sample)]);
+        [access::role_refusals(Role::Operator), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require(view, Role::Operator)?;
+        let words = self.words.as_ref();
+        let words = words.map_err(|faulty| Error::Faulty(faulty.clone()))?;
         let template_id = self.template_id();
         let template = view.get::<Template>(template_id.0)?;
         let published = Event::Published {
@@ -111,9 +160,9 @@ impl Command for Publish {
             channel: self.channel,
             locale: self.locale.clone().into(),
             category: self.category,
-            subject: self.words.subject().clone().into(),
-            body: self.words.body().clone().into(),
-            variables: self.words.variables().clone(),
+            subject: words.subject().cloned().map(Into::into),
+            body: words.body().clone().into(),
+            variables: words.variables().clone(),
         };
         Ok(vec![Write::event(template_id.0, published)])
     }

@@ -1,69 +1,19 @@
-//! The words of texts, and into how many segments networks divide them. What a text says follows from its request alone, so that
-//! it is counted when it is requested, and is the same at each attempt.
+//! The words of texts. What a text says follows from its request alone, so that it is counted when it is requested, and is the same
+//! at each attempt.
 
 use tidemark_events::Money;
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification;
+use tidemark_events::messaging::template::Variable;
+use tidemark_events::tasks::task::PauseReason;
+
+use crate::messaging::rendering;
+use crate::messaging::rendering::Values;
+use crate::messaging::segments::{CUT, segments};
 
 /// A text that is as long as each code.
 pub const CODE_PLACE: &str = "000000";
-
-/// The septets of a text that is one segment, and those of each segment of a longer one, whose header takes the rest (3GPP TS
-/// 23.040, section 9.2.3.24.1).
-const SEPTETS: (usize, usize) = (160, 153);
-/// The same in units of 16 bits.
-const UNITS: (usize, usize) = (70, 67);
-
-/// The characters of the alphabet that every telephone has, each of one septet (3GPP TS 23.038, section 6.2.1).
-const BASIC: &str = concat!(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?",
-    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà",
-);
-/// The characters that take two septets, the first of which is an escape.
-const EXTENSION: &str = "\u{c}^{}\\[~]|€";
-
-/// In how many segments networks carry a text.
-#[must_use]
-pub fn segments(text: &str) -> u32 {
-    let sizes: Option<Vec<_>> = text.chars().map(septets).collect();
-    match sizes {
-        Some(sizes) => packed(&sizes, SEPTETS),
-        // A character that the alphabet lacks makes all of them longer.
-        None => packed(
-            &text.chars().map(char::len_utf16).collect::<Vec<_>>(),
-            UNITS,
-        ),
-    }
-}
-
-/// How many septets a character takes; none if the alphabet lacks it.
-fn septets(character: char) -> Option<usize> {
-    if BASIC.contains(character) {
-        Some(1)
-    } else if EXTENSION.contains(character) {
-        Some(2)
-    } else {
-        None
-    }
-}
-
-/// How many segments hold characters of these sizes, none of which is divided.
-fn packed(sizes: &[usize], (alone, each): (usize, usize)) -> u32 {
-    if sizes.iter().sum::<usize>() <= alone {
-        return 1;
-    }
-    let mut segments = 1;
-    let mut filled = 0;
-    for size in sizes {
-        if filled + size > each {
-            segments += 1;
-            filled = 0;
-        }
-        filled += size;
-    }
-    segments
-}
 
 /// What a text says. The title of a product, or the name of a task, is shortened until the text has so many segments at most.
 #[must_use]
@@ -91,14 +41,82 @@ fn notification(notice: &Notice, segments_max: u32) -> String {
         }
     };
     let begin = headline(notice.category);
-    let whole = format!("{begin}: \"{title}\".{amount}");
-    if segments(&whole) <= segments_max {
-        return whole;
+    let text = |title: &str| Some(format!("{begin}: \"{title}\".{amount}"));
+    longest(&title, segments_max, text).unwrap_or_else(|| begin.to_owned())
+}
+
+/// What a text says by the words of a template; none if they cannot be rendered, or the text had too many segments however short
+/// the title is.
+#[must_use]
+pub fn text_of_template(body: &str, notice: &Notice, segments_max: u32) -> Option<String> {
+    let values = values(notice);
+    let shortened = match &notice.subject {
+        notification::Subject::Auction { .. } => Variable::Title,
+        notification::Subject::Task { .. } => Variable::Task,
+    };
+    longest(values.get(&shortened)?, segments_max, |title| {
+        let mut values = values.clone();
+        values.insert(shortened, title.to_owned());
+        rendering::render(body, &values).ok()
+    })
+}
+
+/// The text with as much of the title as there is room for in so many segments; none if there is room for nothing of it.
+fn longest(
+    title: &str,
+    segments_max: u32,
+    text: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let fitting = |title: &str| text(title).filter(|it| segments(it) <= segments_max);
+    if let Some(whole) = fitting(title) {
+        return Some(whole);
     }
-    let shortened = |end: usize| format!("{begin}: \"{}...\".{amount}", &title[..end]);
-    let mut ends = title.char_indices().rev();
-    ends.find_map(|(end, _)| Some(shortened(end)).filter(|it| segments(it) <= segments_max))
-        .unwrap_or_else(|| begin.to_owned())
+    let cut = |end: usize| fitting(&format!("{}{CUT}", &title[..end]));
+    let ends: Vec<usize> = title.char_indices().map(|(end, _)| end).collect();
+    // More of a title never takes fewer segments.
+    let fit = ends.partition_point(|end| cut(*end).is_some());
+    cut(*ends.get(fit.checked_sub(1)?)?)
+}
+
+/// What the template of a message has places for, beside the name of the recipient. None of it has line breaks, or other characters
+/// that nobody sees.
+#[must_use]
+pub fn values(notice: &Notice) -> Values {
+    match &notice.subject {
+        notification::Subject::Auction {
+            auction_id,
+            title,
+            amount,
+            ..
+        } => {
+            let amount = amount.as_ref();
+            let amount = amount.map(|it| (Variable::Amount, money(**it)));
+            let others = [
+                (Variable::Title, one_line(title)),
+                (Variable::AuctionId, auction_id.to_string()),
+            ];
+            others.into_iter().chain(amount).collect()
+        }
+        notification::Subject::Task {
+            task_id,
+            name,
+            reason,
+        } => Values::from([
+            (Variable::Task, one_line(name)),
+            (Variable::TaskId, task_id.to_string()),
+            (Variable::Reason, why(*reason).to_owned()),
+        ]),
+    }
+}
+
+/// Why a task was paused, after "since".
+#[must_use]
+pub const fn why(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::Gone => "its server asks not to be called any more (410)",
+        PauseReason::Failing => "all its runs have failed for five days",
+        PauseReason::Owner | PauseReason::OwnerErased => "it was to be paused",
+    }
 }
 
 /// What has happened, without what it has happened to.

@@ -99,6 +99,8 @@ pub enum Outcome {
     Expired,
     /// The recipient was erased, so that nobody knows the address any more.
     RecipientErased,
+    /// Before the text was sent its number was removed, replaced or stated anew, so that it is of no use there.
+    NumberWithdrawn,
 }
 
 impl EventField for Outcome {}
@@ -181,6 +183,8 @@ events! {
             to_hash: KeyedHash,
             /// Why it is not sent.
             reason: Suppression,
+            /// When it would have been sent. Builds before did not write it.
+            suppressed_at: Option<Stored<Moment>>,
         },
         /// The sending of the message has ended.
         #[serde(rename = "message.ended")]
@@ -261,6 +265,7 @@ pub(crate) fn samples() -> Vec<Event> {
             template: Template::Welcome,
             to_hash: hash("a"),
             reason: Suppression::Address,
+            suppressed_at: Some(moment(0).into()),
         },
         Event::Requested {
             message_id: TEXT,

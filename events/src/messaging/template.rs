@@ -161,8 +161,8 @@ events! {
             locale: Stored<Locale>,
             /// What the messages tell of.
             category: MessageCategory,
-            /// The subject.
-            subject: Stored<SubjectSource>,
+            /// The subject; none if the messages are texts, which have none.
+            subject: Option<Stored<SubjectSource>>,
             /// The body.
             body: Stored<BodySource>,
             /// What they have places for.
@@ -191,7 +191,7 @@ pub(crate) fn samples() -> Vec<Event> {
             channel: Channel::Mail,
             locale: stored("en"),
             category: MessageCategory::Welcome,
-            subject: stored("Good to see you, {{ name }}"),
+            subject: Some(stored("Good to see you, {{ name }}")),
             body: stored("Hello {{ name }}"),
             variables: BTreeSet::from([Variable::Name]),
         },

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use metrics::counter;
 use serde_json::json;
+use tidemark_domain::messaging::bounce::Bounce;
 use tidemark_event_store::{Log, SubjectKeys};
-use tidemark_events::messaging::message::Outcome as Ending;
+use tidemark_events::messaging::channels::Channel;
+use tidemark_events::messaging::message::{Outcome as Ending, Status};
 use tidemark_events::{MessageId, Sealed, Timestamp};
 
 use crate::error::with_causes;
@@ -35,6 +38,8 @@ pub(super) enum Delivery {
 pub(super) enum Unsent {
     Expired,
     Erased,
+    /// The number is not the user's any more, or was stated anew.
+    Withdrawn,
     Failed(String),
 }
 
@@ -48,6 +53,8 @@ impl Unsent {
 /// An attempt to send a message.
 pub(super) struct Attempt<'a> {
     pub(super) log: &'a Log,
+    /// By which channel.
+    pub(super) channel: Channel,
     pub(super) message_id: MessageId,
     /// After this time the message is of no use.
     pub(super) not_after: Timestamp,
@@ -68,6 +75,9 @@ impl Attempt<'_> {
     pub(super) async fn performed(&self, delivery: Result<Delivery, Unsent>) -> Performed {
         let is_answer = |it: &_| !matches!(it, Delivery::Uncertain | Delivery::Unreachable(_));
         let has_answered = delivery.as_ref().ok().map(is_answer);
+        if let Ok(Delivery::Refused(Some(status))) = &delivery {
+            self.count_refusal(status);
+        }
         let over = |ending: Ending, status: Option<String>| Outcome::Over {
             path: format!("/v1/messages/{}/end", self.message_id),
             body: Some(json!({"outcome": ending, "status": status})),
@@ -81,6 +91,7 @@ impl Attempt<'_> {
             Ok(Delivery::Uncertain) => over(Ending::Uncertain, None),
             Err(Unsent::Expired) => over(Ending::Expired, None),
             Err(Unsent::Erased) => over(Ending::RecipientErased, None),
+            Err(Unsent::Withdrawn) => over(Ending::NumberWithdrawn, None),
             Ok(
                 Delivery::Deferred(reason)
                 | Delivery::NotNow(reason)
@@ -94,6 +105,18 @@ impl Attempt<'_> {
         Performed {
             outcome,
             has_answered,
+        }
+    }
+
+    /// Counts a message that was refused for a reason that is not the recipient's: more than one will be.
+    fn count_refusal(&self, status: &str) {
+        let status = Status::try_from(status.to_owned());
+        if status.is_ok_and(|it| Bounce::of(self.channel, &it) == Bounce::Policy) {
+            match self.channel {
+                Channel::Mail => counter!("tidemark_mails_refused_by_policy_total"),
+                Channel::Sms => counter!("tidemark_texts_refused_by_policy_total"),
+            }
+            .increment(1);
         }
     }
 

@@ -7,16 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
 use lettre::message::Mailbox;
-use metrics::counter;
-use tidemark_domain::messaging::bounce::Bounce;
 use tidemark_domain::messaging::processes::mailer;
 use tidemark_event_store::{
     Log, LookupKey, ReturnPath, SealError, SubjectKeys, TimedPool, Unsubscription,
 };
-use tidemark_events::messaging::message::{Status, Template};
-use tidemark_events::messaging::template;
-use tidemark_events::messaging::template::TemplateVersion;
-use tidemark_events::{Event, MessageId};
+use tidemark_events::MessageId;
+use tidemark_events::messaging::channels::Channel;
+use tidemark_events::messaging::message::Template;
 use tidemark_platform::Config;
 use tidemark_platform::config::required;
 use uuid::Uuid;
@@ -24,7 +21,8 @@ use uuid::Uuid;
 use super::delivery::{Attempt, Delivery, Unsent, put, unseal};
 use super::smtp::SmtpServer;
 use super::text;
-use super::text::{Envelope, Source, Words};
+use super::text::{Envelope, Words};
+use super::words;
 use crate::error::Error;
 use crate::reacting::effects::{Effect, Performed};
 
@@ -115,14 +113,12 @@ impl Effect for SendMail {
     async fn perform(&self, mail: mailer::Mail, _: &str, attempt: i32) -> Performed {
         let attempt = Attempt {
             log: &self.log,
+            channel: Channel::Mail,
             message_id: mail.message_id,
             not_after: *mail.not_after,
             number: attempt,
         };
         let delivery = self.try_to_send(&mail, &attempt).await;
-        if let Ok(Delivery::Refused(status)) = &delivery {
-            count_refusal(status.as_deref());
-        }
         attempt.performed(delivery).await
     }
 }
@@ -197,7 +193,7 @@ impl SendMail {
     /// What the mail says: by the template that it names, or without one.
     async fn words(&self, mail: &mailer::Mail, name: &str) -> Result<Words, Unsent> {
         if let Some(wording) = mail.wording
-            && let Some(source) = self.source(wording).await?
+            && let Some(source) = words::published(&self.log, wording).await?
         {
             match Words::of_template(&source, &mail.template, name) {
                 Ok(words) => return Ok(words),
@@ -208,34 +204,5 @@ impl SendMail {
             }
         }
         Ok(Words::without_template(&mail.template, name))
-    }
-
-    /// The words of a template at a version, which never change.
-    async fn source(&self, wording: TemplateVersion) -> Result<Option<Source>, Unsent> {
-        let TemplateVersion {
-            template_id,
-            version,
-        } = wording;
-        let events = self.log.stream(template_id.0, version - 1, 1).await;
-        let events = events.map_err(|error| Unsent::failed(&error))?;
-        let event = events.first().map(tidemark_events::Recorded::decode);
-        let event = event.transpose().map_err(|error| Unsent::failed(&error))?;
-        Ok(match event {
-            Some(Event::Template(template::Event::Published { subject, body, .. })) => {
-                Some(Source {
-                    subject: String::clone(&subject),
-                    body: String::clone(&body),
-                })
-            }
-            _ => None,
-        })
-    }
-}
-
-/// Counts a mail that was refused because the server wants none from here: it refuses more than one.
-fn count_refusal(status: Option<&str>) {
-    let status = status.and_then(|it| Status::try_from(it.to_owned()).ok());
-    if status.is_some_and(|it| Bounce::of_mail(&it) == Bounce::Policy) {
-        counter!("tidemark_mails_refused_by_policy_total").increment(1);
     }
 }

@@ -3,20 +3,25 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use metrics::counter;
-use tidemark_domain::messaging::bounce::Bounce;
+use tidemark_domain::AggregateState;
+use tidemark_domain::identity::user::User;
 use tidemark_domain::messaging::processes::texter;
 use tidemark_domain::messaging::wording;
 use tidemark_event_store::{Log, SubjectKeys, TimedPool};
-use tidemark_events::PhoneNumber;
-use tidemark_events::messaging::message::{Status, Template};
+use tidemark_events::messaging::channels::Channel;
+use tidemark_events::messaging::message::Template;
+use tidemark_events::{Event, PhoneNumber, Sealed};
 use tidemark_platform::config::required;
 use tidemark_platform::{Config, config};
 
 use super::delivery::{Attempt, Delivery, Unsent, put, unseal};
 use super::provider::{Outgoing, Provider};
+use super::words;
 use crate::error::Error;
 use crate::reacting::effects::{Effect, Performed};
+
+/// How many events of a user are read at once.
+const EVENTS_READ: i64 = 256;
 
 /// Where texts are handed over.
 enum Destination {
@@ -42,14 +47,12 @@ impl Effect for SendText {
     async fn perform(&self, text: texter::Text, _: &str, attempt: i32) -> Performed {
         let attempt = Attempt {
             log: &self.log,
+            channel: Channel::Sms,
             message_id: text.message_id,
             not_after: *text.not_after,
             number: attempt,
         };
         let delivery = self.try_to_send(&text, &attempt).await;
-        if let Ok(Delivery::Refused(Some(status))) = &delivery {
-            count_refusal(status);
-        }
         attempt.performed(delivery).await
     }
 }
@@ -83,12 +86,50 @@ impl SendText {
         }))
     }
 
+    /// What the text says: by the template that it names, or without one.
+    async fn body(&self, text: &texter::Text, code: &str) -> Result<String, Unsent> {
+        let max = self.settings.segments_max;
+        if let (Some(version), Template::Notification(notice)) = (text.wording, &text.template)
+            && let Some(source) = words::published(&self.log, version).await?
+            && let Some(body) = wording::text_of_template(&source.body, notice, max)
+        {
+            return Ok(body);
+        }
+        Ok(wording::text(&text.template, code, max))
+    }
+
+    /// Whether the number is the user's, or awaits its code, as it was when the text was asked for. Each time that a number is
+    /// stated, it is sealed anew.
+    async fn is_still_stated(&self, number: &Sealed) -> Result<bool, Unsent> {
+        let mut user = User::default();
+        let mut version = 0;
+        loop {
+            let stream = self.log.stream(number.subject.0, version, EVENTS_READ);
+            let events = stream.await;
+            let events = events.map_err(|error| Unsent::failed(&error))?;
+            for event in &events {
+                version = event.version;
+                let event = event.decode().map_err(|error| Unsent::failed(&error))?;
+                if let Event::User(event) = &event {
+                    user.evolve(event);
+                }
+            }
+            let is_end = i64::try_from(events.len()).is_ok_and(|read| read < EVENTS_READ);
+            if is_end {
+                return Ok(user.states_phone(number));
+            }
+        }
+    }
+
     async fn try_to_send(
         &self,
         text: &texter::Text,
         attempt: &Attempt<'_>,
     ) -> Result<Delivery, Unsent> {
         let time_left = attempt.time_left().await?;
+        if !self.is_still_stated(&text.to).await? {
+            return Err(Unsent::Withdrawn);
+        }
         let number = unseal(&self.keys, "phone_number", &text.to).await?;
         let code = match &text.template {
             Template::PhoneCode { code } => unseal(&self.keys, "phone_code", code).await?,
@@ -100,7 +141,7 @@ impl SendText {
         let Some(number) = number.filter(|it| it.begins_with_any(prefixes)) else {
             return Ok(Delivery::Refused(None));
         };
-        let body = wording::text(&text.template, &code, self.settings.segments_max);
+        let body = self.body(text, &code).await?;
         match &self.destination {
             Destination::Provider(provider) => {
                 let outgoing = Outgoing {
@@ -117,13 +158,5 @@ impl SendText {
                 put(content.as_bytes(), file).await
             }
         }
-    }
-}
-
-/// Counts a text that was refused because of the account, the sender, the country or the words: more than one will be.
-fn count_refusal(status: &str) {
-    let status = Status::try_from(status.to_owned());
-    if status.is_ok_and(|it| Bounce::of_text(&it) == Bounce::Policy) {
-        counter!("tidemark_texts_refused_by_policy_total").increment(1);
     }
 }

@@ -7,13 +7,16 @@ use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::{Address, Message, address};
 use tidemark_domain::messaging::rendering;
 use tidemark_domain::messaging::rendering::{Fault, Values};
-use tidemark_domain::messaging::wording::{headline, money, one_line};
+use tidemark_domain::messaging::wording;
+use tidemark_domain::messaging::wording::{headline, money, one_line, why};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification;
 use tidemark_events::messaging::template::Variable;
 use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{MessageId, TaskId};
+
+use super::words::Source;
 
 /// Says that no person has written the mail, so that nothing answers it by itself (RFC 3834, section 5).
 #[derive(Clone, Debug)]
@@ -115,7 +118,8 @@ impl Words {
         name: &str,
     ) -> Result<Self, Fault> {
         let values = values(template, name);
-        let subject = rendering::render(&source.subject, &values)?;
+        let subject = source.subject.as_deref().unwrap_or_default();
+        let subject = rendering::render(subject, &values)?;
         if !rendering::is_one_line(&subject) {
             return Err(Fault::NotOneLine);
         }
@@ -125,39 +129,13 @@ impl Words {
     }
 }
 
-/// The words of a template, with places for variables.
-pub(super) struct Source {
-    pub(super) subject: String,
-    pub(super) body: String,
-}
-
 /// What a template has places for. None of it has line breaks, or other characters that nobody sees.
 fn values(template: &Template, name: &str) -> Values {
-    let mut values = Values::from([(Variable::Name, one_line(name))]);
-    if let Template::Notification(notice) = template {
-        match &notice.subject {
-            notification::Subject::Auction {
-                auction_id,
-                title,
-                amount,
-                ..
-            } => {
-                values.insert(Variable::Title, one_line(title));
-                values.insert(Variable::AuctionId, auction_id.to_string());
-                let amount = amount.as_ref();
-                values.extend(amount.map(|it| (Variable::Amount, money(**it))));
-            }
-            notification::Subject::Task {
-                task_id,
-                name,
-                reason,
-            } => values.extend([
-                (Variable::Task, one_line(name)),
-                (Variable::TaskId, task_id.to_string()),
-                (Variable::Reason, why(*reason).to_owned()),
-            ]),
-        }
-    }
+    let mut values = match template {
+        Template::Notification(notice) => wording::values(notice),
+        Template::Welcome | Template::PhoneCode { .. } => Values::new(),
+    };
+    values.insert(Variable::Name, one_line(name));
     values
 }
 
@@ -255,15 +233,6 @@ fn paused(task_id: TaskId, name: &str, reason: PauseReason) -> (String, String) 
     );
     let what = headline(Category::TaskPaused);
     (format!("{what}: {name}"), text)
-}
-
-/// Why a task was paused, after "since".
-const fn why(reason: PauseReason) -> &'static str {
-    match reason {
-        PauseReason::Gone => "its server asks not to be called any more (410)",
-        PauseReason::Failing => "all its runs have failed for five days",
-        PauseReason::Owner | PauseReason::OwnerErased => "it was to be paused",
-    }
 }
 
 fn at(price: Option<String>) -> String {

@@ -55,7 +55,7 @@ impl Sessions {
                     Ok(ended) => self.tell(&ended),
                     // Each stream ends with its access token at the latest.
                     Err(error) => {
-                        tracing::warn!(%error, "cannot look for sessions that have ended")
+                        tracing::warn!(%error, "cannot look for sessions that have ended");
                     }
                 }
             }

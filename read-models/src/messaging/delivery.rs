@@ -35,6 +35,8 @@ pub enum Status {
     Expired,
     /// The recipient was erased before it was sent.
     RecipientErased,
+    /// The number of a text was removed, replaced or stated anew before it was sent.
+    NumberWithdrawn,
 }
 
 impl Status {
@@ -51,6 +53,7 @@ impl Status {
             Self::Bounced => "bounced",
             Self::Expired => "expired",
             Self::RecipientErased => "recipient_erased",
+            Self::NumberWithdrawn => "number_withdrawn",
         }
     }
 }
@@ -63,6 +66,7 @@ impl From<Outcome> for Status {
             Outcome::Bounced => Self::Bounced,
             Outcome::Expired => Self::Expired,
             Outcome::RecipientErased => Self::RecipientErased,
+            Outcome::NumberWithdrawn => Self::NumberWithdrawn,
         }
     }
 }

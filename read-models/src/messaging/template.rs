@@ -39,9 +39,9 @@ pub struct Row {
     pub category: MessageCategory,
     /// Whether new messages use it.
     pub status: Status,
-    /// The subject, with places for variables.
+    /// The subject, with places for variables. None if the messages are texts.
     #[schema(example = "You were outbid: {{ title }}")]
-    pub subject: String,
+    pub subject: Option<String>,
     /// The body, with places for variables.
     #[schema(example = "Hello {{ name }}, somebody else has bid more for {{ title }}.")]
     pub body: String,
@@ -93,7 +93,7 @@ impl ReadModel for Template {
                 locale: String::clone(locale),
                 category: *category,
                 status: Status::Published,
-                subject: String::clone(subject),
+                subject: subject.as_deref().cloned(),
                 body: String::clone(body),
                 variables: variables.clone(),
                 published_at: input.recorded.recorded_at,

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use sha1::Sha1;
-use tidemark_tests::{App, Client, User};
+use tidemark_tests::{Answer, App, Client, User};
 
 use super::provider::{CALLBACK_URL, Provider, TOKEN};
 use super::texts::{sent_to, started};

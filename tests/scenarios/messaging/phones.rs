@@ -29,7 +29,11 @@ async fn a_number_is_the_users_once_the_code_is_sent_and_nobody_else_sees_it() {
     let code = app.phone_code(&user).await.unwrap();
     let refused = app.send_code(&user, wrong(&code)).await;
     refused.problem(409, "wrong_phone_code");
-    app.send_code(&user, &code).await.ok();
+    // It is on record.
+    assert_eq!(refused.position(), app.database.head().await);
+    let verified = app.send_code(&user, &code).await.ok();
+    let version = verified.version();
+    assert_eq!(verified.header("etag"), format!("\"{version}\""));
     assert_eq!(phone(&app, &user).await, (json!(NUMBER), json!(null)));
     let again = app.send_code(&user, &code).await;
     again.problem(409, "phone_code_over");

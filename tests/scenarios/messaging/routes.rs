@@ -78,7 +78,7 @@ async fn templates(app: &App) -> Vec<Route> {
     vec![
         Route::post("/v1/templates", is_operator, &operator)
             .with(template)
-            .out_of_range("/channel", ["", "sms", "Mail"].map(Value::from))
+            .out_of_range("/channel", ["", "inbox", "Mail"].map(Value::from))
             .out_of_range("/locale", ["", "EN", "english", "en-us"].map(Value::from))
             .out_of_range("/category", ["", "phone_code", "Won"].map(Value::from))
             .out_of_range("/subject", ["{{ x }}", "{{", "{% x %}"].map(Value::from))

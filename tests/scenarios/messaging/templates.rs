@@ -1,7 +1,10 @@
 //! Operators publish what mails say, and mails that are asked for afterwards say it.
 
 use serde_json::{Value, json};
+use tidemark_command_api::ProcessRoles;
 use tidemark_tests::{App, MailServer, User};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::mail::{mailing, register};
 
@@ -69,6 +72,7 @@ async fn mails_say_what_was_published_last_and_what_they_say_without_it_once_it_
 async fn a_variable_that_mails_do_not_have_is_named_when_the_template_is_published() {
     let app = App::start().await;
     let operator = app.user_with("operator").await;
+    let user = app.user().await;
     let head = app.database.head().await;
     for (subject, body, pointer, told) in [
         ("a", "Hello {{ nmae }}", "/body", "`nmae`"),
@@ -78,9 +82,31 @@ async fn a_variable_that_mails_do_not_have_is_named_when_the_template_is_publish
         ("a", "{{ 'a' * 100000000 }}", "/body", "`'a'`"),
     ] {
         let refused = operator.post(TEMPLATES, &welcome(subject, body)).await;
-        refused.problem(422, "invalid");
+        refused.problem(422, "template_faulty");
         assert_eq!(refused.pointers(), [pointer]);
         assert!(refused.text.contains(told), "{refused:?}");
+        // Whoever may publish none does not learn it.
+        let refused = user.post(TEMPLATES, &welcome(subject, body)).await;
+        refused.problem(403, "role_required");
     }
     assert_eq!(app.database.head().await, head);
+}
+
+/// Else it would be noticed by the first person who registers. The relay of such a process would go on, too.
+#[tokio::test]
+async fn a_command_api_does_not_start_with_a_language_that_is_none() {
+    let app = App::builder().relay().start().await;
+    for wrong in ["english", ""] {
+        let mut settings = app.settings.clone();
+        settings.set("TIDEMARK_MAIL__LOCALE", wrong);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stop = CancellationToken::new();
+        let running =
+            tidemark_command_api::run(settings.config(), ProcessRoles::ALL, listener, stop);
+        let error = running.await.unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "mail.locale must be a language, such as `en` or `pt-BR`"
+        );
+    }
 }

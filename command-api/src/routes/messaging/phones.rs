@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
 use chrono::TimeDelta;
 use garde::Validate;
 use rand::Rng;
@@ -15,21 +15,25 @@ use tidemark_domain::messaging::message::TextLimits;
 use tidemark_domain::messaging::phone::{RemovePhone, StatePhone, VerifyPhone};
 use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::identity::user::Event as UserEvent;
+use tidemark_events::messaging::message::Event as MessageEvent;
 use tidemark_events::{Event, KeyedHash, MessageId, PhoneNumber, UserId};
 use tidemark_platform::config;
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::openapi::responses;
+use tidemark_platform::tidemark;
 use tidemark_platform::tidemark::Token;
+use tracing::Instrument;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::app::{AcceptedBody, App};
+use crate::app::{AcceptedBody, App, response, response_with};
 use crate::caller::{Caller, NoIdempotencyKey};
 use crate::error::Error;
+use crate::executor::Accepted;
 use crate::routes::description::RefusalsOf;
 
 /// The number of codes, each of which is written with six digits.
@@ -65,8 +69,9 @@ struct StatedPhone {
 /// State your telephone number
 ///
 /// A text brings a code there, which proves that the number is yours when you send it to `…/phone/verify`; until then a number
-/// that was verified before stays yours. Stating a number again sends another code. Only the user may do this; for everybody else
-/// the path does not exist.
+/// that was verified before stays yours. Stating a number again sends another code. It is answered in the same way if the number is
+/// sent nothing now, because a text could not be delivered there or its owner wants none: operators see that, and nobody else. Only
+/// the user may do this; for everybody else the path does not exist.
 #[utoipa::path(
     post,
     path = "/v1/users/{id}/phone",
@@ -86,7 +91,30 @@ async fn state(
     let (command, code_key) = statement(&app, user_id, &body.number).await?;
     let mut submission = app.submission(&caller, StatusCode::OK, id, command)?;
     submission.subject_keys.push(code_key);
-    app.answer_with(submission, |accepted| accepted).await
+    let accepted = app.executor.execute(submission).await?;
+    if let Some(message_id) = unsent(&accepted) {
+        // Whoever waits is not to see by the time that there is more to do.
+        tokio::spawn(forget(app, message_id).in_current_span());
+    }
+    Ok(response(&accepted))
+}
+
+/// The text that is not sent, if it is not.
+fn unsent(accepted: &Accepted) -> Option<MessageId> {
+    accepted.events.iter().find_map(|event| {
+        if let Event::Message(MessageEvent::Suppressed { message_id, .. }) = event {
+            Some(*message_id)
+        } else {
+            None
+        }
+    })
+}
+
+/// Destroys the key of a code that nobody is sent.
+async fn forget(app: App, message_id: MessageId) {
+    if let Err(error) = app.subject_keys.destroy(UserId(message_id.0)).await {
+        tracing::warn!(%error, "cannot destroy the key of a code that is not sent");
+    }
 }
 
 /// The command with the number and a new code, both sealed, and the key of the code.
@@ -184,6 +212,14 @@ impl IntoResponses for VerificationProblems {
     }
 }
 
+/// The refusal, which reflects that it is on record.
+fn wrong_code_at(token: Token) -> Problem {
+    match HeaderValue::try_from(token.to_string()) {
+        Ok(value) => wrong_code().header(tidemark::HEADER, value),
+        Err(_) => wrong_code(),
+    }
+}
+
 fn wrong_code() -> Problem {
     Problem::conflict("wrong_phone_code", "This is not the code of the text.").explained(
         "The code is another one than that of the newest text. It counts: only so many can be tried.",
@@ -220,17 +256,14 @@ async fn verify(
     let submission = app.submission(&caller, StatusCode::OK, id, command)?;
     let accepted = app.executor.execute(submission).await?;
     if let Some(Event::User(UserEvent::PhoneCodeRefused { .. })) = accepted.events.first() {
-        return Err(wrong_code());
+        return Err(wrong_code_at(Token {
+            timeline: accepted.timeline,
+            position: accepted.position,
+        }));
     }
-    let token = Token {
-        timeline: accepted.timeline,
-        position: accepted.position,
-    };
-    let verified = VerifiedPhone {
-        id: accepted.stream_id,
-        version: accepted.version,
-    };
-    Ok((accepted.status, token, Json(verified)).into_response())
+    Ok(response_with(&accepted, |AcceptedBody { id, version }| {
+        VerifiedPhone { id, version }
+    }))
 }
 
 /// Remove your telephone number

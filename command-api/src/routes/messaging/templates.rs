@@ -4,12 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
-use tidemark_domain::messaging::rendering::{Checked, Part};
+use tidemark_domain::messaging::rendering::Checked;
 use tidemark_domain::messaging::template::{Publish, Retire};
 use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::template::{BodySource, MessageCategory, SubjectSource};
 use tidemark_events::{Locale, TemplateId};
-use tidemark_platform::http::{FieldError, Json, Path, Problem};
+use tidemark_platform::http::{Json, Path, Problem};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,12 +31,15 @@ pub(super) fn router() -> OpenApiRouter<App> {
 enum TemplateChannel {
     /// By mail.
     Mail,
+    /// By a text to a telephone.
+    Sms,
 }
 
 impl From<TemplateChannel> for Channel {
     fn from(channel: TemplateChannel) -> Self {
         match channel {
             TemplateChannel::Mail => Self::Mail,
+            TemplateChannel::Sms => Self::Sms,
         }
     }
 }
@@ -52,9 +55,9 @@ struct NewTemplate {
     locale: Locale,
     /// What the messages tell of.
     category: MessageCategory,
-    /// The subject, with places for variables: `{{ title }}`.
-    #[schema(value_type = String, min_length = 1, max_length = 300, example = "You were outbid: {{ title }}")]
-    subject: SubjectSource,
+    /// The subject of mails, with places for variables: `{{ title }}`. Texts have none.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 300, example = "You were outbid: {{ title }}")]
+    subject: Option<SubjectSource>,
     /// The body, with places for variables. What depends on `amount`, of which there may be none, stands between
     /// `{% if amount %}` and `{% endif %}`.
     #[schema(
@@ -69,7 +72,8 @@ struct NewTemplate {
 ///
 /// Messages that are asked for from then on use these words, in place of those before. They are tried out with samples first; a
 /// variable that such messages do not have is named in the problem. The variables are `name`, `title`, `amount` and `auction_id`,
-/// of `task_paused` `name`, `task`, `task_id` and `reason`, and of `welcome` only `name`. The answer has the id of the template and its version, which messages name. Only operators may do
+/// of `task_paused` `name`, `task`, `task_id` and `reason`, and of `welcome` only `name`. Texts do not name the recipient, and must
+/// fit into as many segments as the configuration allows, for which titles and names of tasks are shortened. The answer has the id of the template and its version, which messages name. Only operators may do
 /// this.
 #[utoipa::path(
     post,
@@ -84,15 +88,11 @@ async fn publish(
     caller: Caller,
     Json(body): Json<NewTemplate>,
 ) -> Result<Response, Problem> {
-    let words = Checked::new(body.category, body.subject, body.body);
-    let words = words.map_err(|(part, fault)| {
-        let pointer = match part {
-            Part::Subject => "/subject",
-            Part::Body => "/body",
-        };
-        let error = FieldError::pointer(pointer.to_owned(), fault.to_string());
-        Problem::invalid(vec![error])
-    })?;
+    let (category, max) = (body.category, app.config.sms.segments_max);
+    let words = match body.channel {
+        TemplateChannel::Mail => Checked::of_mail(category, body.subject, body.body),
+        TemplateChannel::Sms => Checked::of_text(category, body.subject.as_ref(), body.body, max),
+    };
     let command = Publish {
         channel: body.channel.into(),
         locale: body.locale,

@@ -85,7 +85,10 @@ impl Command for End {
                 let counts = match self.outcome {
                     Outcome::Bounced => true,
                     Outcome::Expired => *not_after - *from >= TRIED_LONG,
-                    Outcome::Accepted | Outcome::Uncertain | Outcome::RecipientErased => false,
+                    Outcome::Accepted
+                    | Outcome::Uncertain
+                    | Outcome::RecipientErased
+                    | Outcome::NumberWithdrawn => false,
                 };
                 if counts {
                     let said = (to_hash.as_ref(), self.status.as_ref());

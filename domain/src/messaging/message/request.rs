@@ -46,7 +46,8 @@ impl Request {
         };
         let to_hash = &contact.email_hash;
         if contact_point::is_suppressed(view, to_hash)? {
-            return Ok(vec![self.suppressed(to_hash, Suppression::Address)]);
+            let now = view.now();
+            return Ok(vec![self.suppressed(to_hash, now, Suppression::Address)]);
         }
         let places = Places {
             recipient: &self.to.subject.to_string(),
@@ -58,7 +59,7 @@ impl Request {
         let now = view.now();
         let from = place.free_from.map_or(now, |from| now.max(from));
         if from >= self.of_use_until(now) && !self.template.is_critical() {
-            return Ok(vec![self.suppressed(to_hash, Suppression::TooMany)]);
+            return Ok(vec![self.suppressed(to_hash, now, Suppression::TooMany)]);
         }
         let wording = template::newest(view, &self.locale, &self.template)?;
         let event = if from > now {
@@ -122,7 +123,7 @@ impl Request {
         }
     }
 
-    fn suppressed(&self, to_hash: &KeyedHash, reason: Suppression) -> Write {
+    fn suppressed(&self, to_hash: &KeyedHash, now: Timestamp, reason: Suppression) -> Write {
         Write::event(
             self.message_id.0,
             Event::Suppressed {
@@ -132,6 +133,7 @@ impl Request {
                 template: self.template.clone(),
                 to_hash: to_hash.clone(),
                 reason,
+                suppressed_at: Some(Moment::nearest(now).into()),
             },
         )
     }

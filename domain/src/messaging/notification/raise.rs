@@ -69,7 +69,7 @@ pub struct Raise {
     pub dedupe_key: DedupeKey,
     /// How many mails of one category a user is sent in an hour.
     pub mails_per_hour_max: u32,
-    /// The language of mails.
+    /// The language of mails and texts.
     pub mail_locale: Locale,
     /// How many texts are sent.
     pub text_limits: TextLimits,
@@ -81,7 +81,7 @@ pub struct Raise {
 struct Told {
     /// The bid that leads, or the price; none if there is none.
     amount: Option<Stored<Price>>,
-    /// After this time it is not told by mail; none if that is always of use.
+    /// After this time it is told neither by mail nor by text; none if that is always of use.
     not_after: Option<Timestamp>,
 }
 
@@ -135,10 +135,12 @@ impl Raise {
         match self.category {
             Category::Outbid => match view.get::<Auction>(auction_id.0)? {
                 Auction::Open {
-                    leading: Some(bid), ..
-                } if bid.bidder_id != self.user_id => Ok(Told {
+                    terms,
+                    leading: Some(bid),
+                    ..
+                } if bid.bidder_id != self.user_id && view.now() < *terms.ends_at => Ok(Told {
                     amount: Some(bid.amount),
-                    not_after: None,
+                    not_after: Some(*terms.ends_at),
                 }),
                 Auction::None
                 | Auction::Scheduled { .. }
@@ -265,11 +267,12 @@ impl Command for Raise {
                 to: number,
                 name: &contact.display_name,
                 not_after: told.not_after,
+                locale: Some(&self.mail_locale),
                 limits: self.text_limits,
             };
             let writes = text.writes(view)?;
             is_texted = writes.is_ok();
-            texted = writes.unwrap_or_else(|reason| vec![text.suppressed(reason)]);
+            texted = writes.unwrap_or_else(|reason| vec![text.suppressed(view.now(), reason)]);
         }
         // Who cannot be sent a text, and has chosen nothing else, finds it in the inbox.
         let channels = Channels {

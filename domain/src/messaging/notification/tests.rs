@@ -100,10 +100,17 @@ fn who_is_outbid_finds_it_in_the_inbox_and_gets_a_mail() {
     let claimed = Write::Claim(claim("outbid"), NOTIFICATION.0);
     let raised = writes_of(["notification.raised"]).remove(0);
     assert_eq!(writes[..2], [claimed, raised]);
-    let Write::Event(_, AnyEvent::Message(MessageEvent::Requested { user_id, .. })) = &writes[2]
+    let Write::Event(_, AnyEvent::Message(requested)) = &writes[2] else {
+        panic!("no mail: {writes:?}")
+    };
+    let MessageEvent::Requested {
+        user_id, not_after, ..
+    } = requested
     else {
         panic!("no mail: {writes:?}")
     };
+    // When the auction has ended, it is of no use any more.
+    assert_eq!(**not_after, at(3_600));
     // The sample's address is sealed for the seller.
     assert_eq!(*user_id, SELLER);
     let place = format!("{SELLER} outbid 0");

@@ -1,7 +1,6 @@
 //! The reasons for which commands on telephones are refused.
 
-use tidemark_events::messaging::message::Suppression;
-
+use crate::messaging::message::Exhausted;
 use crate::{Code, Reason, RefusalKind};
 
 /// Why a command on a telephone is refused.
@@ -13,11 +12,8 @@ pub enum Error {
     /// The number is the user's already.
     #[error("the number is verified already")]
     Verified,
-    /// Nothing is sent to the number now.
-    #[error("no texts are sent to this number for now")]
-    Unreachable,
-    /// The user, or the number, was sent as many texts as may be.
-    #[error("as many texts as may be were sent to you, or to this number, for now")]
+    /// The user was sent as many texts as may be.
+    #[error("as many texts as may be were sent to you for now")]
     TooMany,
     /// All users together were sent as many texts as may be.
     #[error("no more texts are sent today")]
@@ -30,12 +26,11 @@ pub enum Error {
     None,
 }
 
-impl From<Suppression> for Error {
-    fn from(reason: Suppression) -> Self {
-        match reason {
-            Suppression::Address => Self::Unreachable,
-            Suppression::TooMany => Self::TooMany,
-            Suppression::BudgetSpent => Self::BudgetSpent,
+impl From<Exhausted> for Error {
+    fn from(exhausted: Exhausted) -> Self {
+        match exhausted {
+            Exhausted::User => Self::TooMany,
+            Exhausted::Budget => Self::BudgetSpent,
         }
     }
 }
@@ -43,12 +38,9 @@ impl From<Suppression> for Error {
 impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::NotServed
-            | Self::Verified
-            | Self::Unreachable
-            | Self::TooMany
-            | Self::BudgetSpent
-            | Self::NoCode => RefusalKind::Conflict,
+            Self::NotServed | Self::Verified | Self::TooMany | Self::BudgetSpent | Self::NoCode => {
+                RefusalKind::Conflict
+            }
             Self::None => RefusalKind::NotFound,
         }
     }
@@ -65,14 +57,9 @@ impl Reason for Error {
                 meaning: "The number is verified already, so that no code is sent.",
                 what_to_do: "Nothing: it is as wanted.",
             },
-            Self::Unreachable => Code {
-                name: "phone_unreachable",
-                meaning: "No texts are sent to the number for now: the network has refused one for good, or its owner wants none.",
-                what_to_do: "State another number, or ask an operator to release this one.",
-            },
             Self::TooMany => Code {
                 name: "too_many_texts",
-                meaning: "As many texts as may be in ten minutes, or in a day, were sent to the user, or to the number by whoever stated it.",
+                meaning: "As many texts as may be in ten minutes, or in a day, were asked for by the user, or sent to the user.",
                 what_to_do: "Wait ten minutes, or a day, and state the number again.",
             },
             Self::BudgetSpent => Code {

@@ -1,6 +1,7 @@
 //! Whose a telephone is, and what is sent there.
 
 use tidemark_events::messaging::message;
+use tidemark_events::messaging::message::Suppression;
 use tidemark_events::samples::{BIDDER, SELLER, TEXT, at};
 use tidemark_events::{AggregateEvent, Event as AnyEvent, TextBudgetId};
 use uuid::Uuid;
@@ -87,8 +88,8 @@ fn whoever_states_a_number_is_sent_a_code_there() {
     let writes = user().when(state()).unwrap();
     let expected = [
         "user.phone_stated",
-        "message.requested",
         "text_budget.spent",
+        "message.requested",
     ];
     assert_eq!(types(&writes), expected);
     assert_eq!(writes[0], writes_of(["user.phone_stated"])[0]);
@@ -120,6 +121,10 @@ fn no_text_is_sent_where_none_may_be() {
     assert_eq!(user().when(elsewhere), Err(Error::NotServed.into()));
     let verified = || stated().and([sample("user.phone_verified")]);
     assert_eq!(verified().when(state()), Err(Error::Verified.into()));
+}
+
+/// Nothing is sent to the number of [`state`].
+fn suppressed() -> Given {
     let point = Uuid::from_u128(0x77);
     let claim = Claim::new(ClaimScope::ContactPoint, "c".repeat(64));
     let suppressed = tidemark_events::messaging::contact_point::Event::Suppressed {
@@ -130,8 +135,47 @@ fn no_text_is_sent_where_none_may_be() {
         reason: tidemark_events::messaging::contact_point::Reason::Unsubscribed,
         until: None,
     };
-    let suppressed = user().and([suppressed.into()]).claimed(claim, point);
-    assert_eq!(suppressed.when(state()), Err(Error::Unreachable.into()));
+    user().and([suppressed.into()]).claimed(claim, point)
+}
+
+/// The reasons for which texts were not sent.
+fn unsent(writes: &[Write]) -> Vec<Suppression> {
+    let reason = |write: &Write| match write {
+        Write::Event(_, AnyEvent::Message(message::Event::Suppressed { reason, .. })) => {
+            Some(*reason)
+        }
+        Write::Event(..) | Write::Claim(..) | Write::Release(_) => None,
+    };
+    writes.iter().filter_map(reason).collect()
+}
+
+/// Else a stranger could find out that somebody has answered STOP, or that a number is none.
+#[test]
+fn a_number_that_is_sent_nothing_is_stated_as_any_other_is() {
+    let writes = suppressed().when(state()).unwrap();
+    assert_eq!(unsent(&writes), [Suppression::Address]);
+    let expected = [
+        "user.phone_stated",
+        "text_budget.spent",
+        "message.suppressed",
+    ];
+    assert_eq!(types(&writes), expected);
+    let mut log = suppressed();
+    let mut stated = 0;
+    while log.execute(numbered(stated)).is_ok() {
+        stated += 1;
+    }
+    assert_eq!(stated, 3);
+    assert_eq!(log.when(state()), Err(Error::TooMany.into()));
+}
+
+/// The command with another text.
+fn numbered(number: u32) -> StatePhone {
+    let message_id = MessageId(Uuid::from_u128(0x1000 + u128::from(number)));
+    StatePhone {
+        message_id,
+        ..state()
+    }
 }
 
 /// Sends so many codes, one every so many seconds, and returns how many were sent before one was refused, and the reason.
@@ -262,12 +306,7 @@ fn for_others_there_is_no_such_user() {
 fn a_number_is_sent_only_so_many_texts_whoever_states_it() {
     let mut log = user();
     for number in 0..3 {
-        let message_id = MessageId(Uuid::from_u128(0x1000 + number));
-        log.execute(StatePhone {
-            message_id,
-            ..state()
-        })
-        .unwrap();
+        log.execute(numbered(number)).unwrap();
     }
     let mut other = StatePhone {
         user_id: BIDDER,
@@ -275,5 +314,7 @@ fn a_number_is_sent_only_so_many_texts_whoever_states_it() {
         ..state()
     };
     other.number.number.subject = BIDDER;
-    assert_eq!(log.by(BIDDER).when(other), Err(Error::TooMany.into()));
+    // Nobody learns that others have stated it.
+    let writes = log.by(BIDDER).when(other).unwrap();
+    assert_eq!(unsent(&writes), [Suppression::TooMany]);
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::Template;
+use tidemark_events::messaging::template::TemplateVersion;
 use tidemark_events::{Event, MessageId, Moment, Sealed, Stored};
 
 use crate::process_manager::{Action, ProcessManager, What};
@@ -31,6 +32,8 @@ pub struct Text {
     pub template: Template,
     /// The number, sealed as `phone_number`.
     pub to: Sealed,
+    /// The template whose words it uses; none if it says what it says without one.
+    pub wording: Option<TemplateVersion>,
     /// After this time it is not sent.
     pub not_after: Stored<Moment>,
 }
@@ -41,6 +44,7 @@ fn react(event: &Event) -> Vec<Action> {
         channel: Channel::Sms,
         template,
         to,
+        wording,
         not_after,
         ..
     }) = event
@@ -51,6 +55,7 @@ fn react(event: &Event) -> Vec<Action> {
         message_id: *message_id,
         template: template.clone(),
         to: to.clone(),
+        wording: *wording,
         not_after: *not_after,
     };
     vec![Action {

@@ -2,14 +2,20 @@
 
 use tidemark_events::samples::stated;
 
+use super::checked::samples;
 use super::*;
 
-fn check(category: MessageCategory, subject: &str, body: &str) -> Result<Checked, (Part, Fault)> {
-    Checked::new(category, stated(subject), stated(body))
+fn check(category: MessageCategory, subject: &str, body: &str) -> Result<Checked, Faulty> {
+    Checked::of_mail(category, Some(stated(subject)), stated(body))
 }
 
+const NOT_ONE_LINE: Faulty = Faulty {
+    part: Part::Subject,
+    fault: Fault::NotOneLine,
+};
+
 fn fault(body: &str) -> Fault {
-    let (part, fault) = check(MessageCategory::Outbid, "Outbid", body).unwrap_err();
+    let Faulty { part, fault } = check(MessageCategory::Outbid, "Outbid", body).unwrap_err();
     assert_eq!(part, Part::Body, "{body}");
     fault
 }
@@ -34,11 +40,12 @@ fn words_name_the_variables_of_their_category() {
 #[test]
 fn a_variable_that_messages_do_not_have_is_named() {
     assert_eq!(fault("{{ nmae }}"), Fault::Unknown("nmae".to_owned()));
-    let (part, fault) = check(MessageCategory::Welcome, "{{ title }}", "a").unwrap_err();
-    assert_eq!(
-        (part, fault),
-        (Part::Subject, Fault::Unknown("title".to_owned()))
-    );
+    let faulty = check(MessageCategory::Welcome, "{{ title }}", "a").unwrap_err();
+    let expected = Faulty {
+        part: Part::Subject,
+        fault: Fault::Unknown("title".to_owned()),
+    };
+    assert_eq!(faulty, expected);
 }
 
 #[test]
@@ -92,7 +99,7 @@ fn templates_do_nothing_else() {
 fn a_subject_is_one_line() {
     let not_one_line = |subject: &str| {
         let checked = check(MessageCategory::Won, subject, "a");
-        matches!(checked, Err((Part::Subject, Fault::NotOneLine)))
+        checked.err() == Some(NOT_ONE_LINE)
     };
     // What is shown if there is no amount has nothing to see.
     assert!(not_one_line("{% if amount %}{{ amount }}{% endif %}"));
@@ -140,8 +147,39 @@ fn words_fit_the_longest_values() {
         Fault::Failed(_)
     ));
     let subject = "{{ title }} {{ title }}";
-    let (part, fault) = check(MessageCategory::Outbid, subject, "a").unwrap_err();
-    assert_eq!((part, fault), (Part::Subject, Fault::NotOneLine));
+    let faulty = check(MessageCategory::Outbid, subject, "a").unwrap_err();
+    assert_eq!(faulty, NOT_ONE_LINE);
+}
+
+/// The fault of the words of a text.
+fn fault_of_text(category: MessageCategory, body: &str) -> Option<Fault> {
+    let checked = Checked::of_text(category, None, stated(body), 1);
+    checked.err().map(|faulty| faulty.fault)
+}
+
+#[test]
+fn texts_have_no_subject_do_not_name_the_recipient_and_are_short() {
+    let outbid = |body: &str| fault_of_text(MessageCategory::Outbid, body);
+    let amount = "{% if amount %} is at {{ amount }}{% endif %}";
+    assert_eq!(outbid(&format!("{{{{ title }}}}{amount}")), None);
+    let name = "name".to_owned();
+    assert_eq!(outbid("Hello {{ name }}"), Some(Fault::Unknown(name)));
+    let long = |length| format!("{}{{{{ title }}}}", "a".repeat(length));
+    assert_eq!(outbid(&long(157)), None, "the title is shortened");
+    assert_eq!(outbid(&long(158)), Some(Fault::TooLong(1)));
+    assert!(matches!(outbid("{{ amount }}"), Some(Fault::Failed(_))));
+    let only_with_an_amount = "{% if amount %}x{% endif %}";
+    assert!(matches!(
+        outbid(only_with_an_amount),
+        Some(Fault::Failed(_))
+    ));
+    let welcome = fault_of_text(MessageCategory::Welcome, "Welcome");
+    assert_eq!(welcome, Some(Fault::NotTexted));
+    let category = MessageCategory::Outbid;
+    let with_subject = Checked::of_text(category, Some(&stated("a")), stated("a"), 1);
+    assert_eq!(with_subject.unwrap_err().fault, Fault::NoMail);
+    let without = Checked::of_mail(category, None, stated("a"));
+    assert_eq!(without.unwrap_err().fault, Fault::NoSubject);
 }
 
 #[test]

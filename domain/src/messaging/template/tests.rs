@@ -11,12 +11,11 @@ fn publish() -> Publish {
         channel: Channel::Mail,
         locale: stated("en"),
         category: MessageCategory::Welcome,
-        words: Checked::new(
+        words: Checked::of_mail(
             MessageCategory::Welcome,
-            stated("Good to see you, {{ name }}"),
+            Some(stated("Good to see you, {{ name }}")),
             stated("Hello {{ name }}"),
-        )
-        .unwrap(),
+        ),
     }
 }
 
@@ -47,10 +46,28 @@ fn an_operator_publishes_words_again_and_again_and_retires_them() {
     assert_eq!(operator().when(RETIRE), Err(Error::NotFound.into()));
 }
 
+/// Words that name what such messages do not have.
+fn faulty() -> Publish {
+    let words = Checked::of_mail(
+        MessageCategory::Welcome,
+        Some(stated("Hello")),
+        stated("{{ nmae }}"),
+    );
+    Publish { words, ..publish() }
+}
+
+#[test]
+fn words_that_cannot_be_used_are_refused_with_the_reason() {
+    let refused = operator().when(faulty()).unwrap_err();
+    assert_eq!(refused.code.name, "template_faulty");
+    assert_eq!(refused.field, Some("body"));
+    assert!(refused.detail.contains("`nmae`"), "{refused:?}");
+}
+
 #[test]
 fn nobody_but_an_operator_decides_what_messages_say() {
     let user = given([registered(BIDDER), sample("template.published")]).by(BIDDER);
-    for refused in [user.when(publish()), user.when(RETIRE)] {
+    for refused in [user.when(publish()), user.when(faulty()), user.when(RETIRE)] {
         assert_eq!(refused.unwrap_err().code.name, "role_required");
     }
 }

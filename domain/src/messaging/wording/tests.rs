@@ -1,46 +1,9 @@
-//! What texts say, and how long they are.
+//! What texts say, and that they are no longer than they may be.
 
 use tidemark_events::samples::{AUCTION, NOTIFICATION, PRODUCT, SELLER, euro_cents, stored};
 use tidemark_events::{Currency, Sealed, Stored};
 
 use super::*;
-
-#[test]
-fn texts_are_divided_as_networks_do_it() {
-    for (text, expected) in [
-        (String::new(), 1),
-        ("a".repeat(160), 1),
-        ("a".repeat(161), 2),
-        ("a".repeat(306), 2),
-        ("a".repeat(307), 3),
-        ("a".repeat(459), 3),
-        ("a".repeat(460), 4),
-        // The euro takes two septets, which stay together.
-        ("€".repeat(80), 1),
-        ("€".repeat(81), 2),
-        ("€".repeat(152), 2),
-        ("€".repeat(153), 3),
-        // One character that the alphabet lacks is enough.
-        (format!("{}東", "a".repeat(69)), 1),
-        (format!("{}東", "a".repeat(70)), 2),
-        ("東".repeat(134), 2),
-        ("東".repeat(135), 3),
-        // Nor are the two halves of a character divided.
-        ("😀".repeat(35), 1),
-        ("😀".repeat(66), 2),
-        ("😀".repeat(67), 3),
-    ] {
-        assert_eq!(segments(&text), expected, "{text}");
-    }
-    assert!("äÖß@ '\"".chars().all(|it| septets(it) == Some(1)));
-    assert!("ç`’".chars().all(|it| septets(it).is_none()));
-    assert_eq!(
-        BASIC.chars().count(),
-        127,
-        "all of the table but the escape"
-    );
-    assert_eq!(EXTENSION.chars().count(), 10);
-}
 
 fn notice(category: Category, title: &str) -> Template {
     Template::Notification(Box::new(Notice {
@@ -71,6 +34,23 @@ fn a_title_is_shortened_until_the_text_has_no_more_segments_than_it_may() {
             }
         }
     }
+}
+
+#[test]
+fn a_title_is_shortened_in_the_words_of_a_template_too() {
+    let Template::Notification(notice) = notice(Category::Outbid, &"a".repeat(200)) else {
+        panic!("no notification")
+    };
+    let body = "{{ title }}{% if amount %} is at {{ amount }}{% endif %}";
+    let text = text_of_template(body, &notice, 1).unwrap();
+    assert_eq!(text, format!("{}... is at 120.00 EUR", "a".repeat(140)));
+    assert_eq!(segments(&text), 1);
+    let whole = text_of_template(body, &notice, 2).unwrap();
+    assert_eq!(whole, format!("{} is at 120.00 EUR", "a".repeat(200)));
+    // What never fits, or cannot be rendered, is not said.
+    let long = format!("{}{body}", "b".repeat(150));
+    assert_eq!(text_of_template(&long, &notice, 1), None);
+    assert_eq!(text_of_template("{{ task }}", &notice, 1), None);
 }
 
 #[test]
