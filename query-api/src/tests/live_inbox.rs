@@ -119,7 +119,7 @@ async fn a_live_inbox_ends_soon_after_its_session() {
         .await;
     write_inbox(&database, USER, 1, 101).await;
     assert!(stream.state().await.is_some(), "the session goes on");
-    let ended = in_session.last().unwrap();
+    let ended = in_session.next_back().unwrap();
     database.append(102, SESSION, &ended).await;
     assert_eq!(end(&mut stream).await, r#"{"code":"logged_out"}"#);
 }
