@@ -76,8 +76,8 @@ pub(super) struct Written {
 pub(super) struct Size {
     pub(super) pixels_max: u32,
     pub(super) side_max: u32,
-    /// As it is written anew.
-    pub(super) bytes_max: usize,
+    /// The most bytes of each size, as it is written anew.
+    pub(super) written_bytes: usize,
 }
 
 impl Size {
@@ -85,7 +85,7 @@ impl Size {
         Self {
             pixels_max: settings.pixels_max,
             side_max: settings.side_max,
-            bytes_max: settings.stored_bytes_max,
+            written_bytes: settings.stored_bytes_max,
         }
     }
 
@@ -93,7 +93,7 @@ impl Size {
         let Self {
             pixels_max,
             side_max,
-            bytes_max: _,
+            written_bytes: _,
         } = self;
         let max = if width > side_max || height > side_max {
             format!("{side_max} on a side")
@@ -262,7 +262,7 @@ fn write(
     size: Size,
     until: Instant,
 ) -> Result<Written, Error> {
-    let mut written = Timed::new(Bounded::new(size.bytes_max), until);
+    let mut written = Timed::new(Bounded::new(size.written_bytes), until);
     let encoded = match picture_type {
         PictureType::Jpeg => {
             let encoder = JpegEncoder::new_with_quality(&mut written, JPEG_QUALITY);

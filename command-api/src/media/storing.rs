@@ -62,11 +62,11 @@ impl Media {
         let inspected = inspecting.await.map_err(Problem::internal);
         // Until all is kept, no other picture takes memory beside this one.
         let (_permit, uploaded_sha256, contents) = inspected.map_err(Unstored::Failed)?;
-        let contents = contents.map_err(|error| match error {
-            // A picture has few enough pixels, so it is the machine that is too slow.
-            inspection::Error::TooSlow => Unstored::Failed(overloaded()),
-            error => Unstored::Rejected(rejected(&error.to_string())),
-        })?;
+        // A picture has few enough pixels, so it is the machine that is too slow.
+        if let Err(inspection::Error::TooSlow) = contents {
+            return Err(Unstored::Failed(overloaded()));
+        }
+        let contents = contents.map_err(|it| Unstored::Rejected(rejected(&it.to_string())))?;
         let mut variants = Vec::new();
         for content in contents.map_err(Unstored::Failed)? {
             let stored = self.keep(id, content).await;

@@ -15,7 +15,7 @@ use crate::http::tus::{
     UPLOAD_CHECKSUM, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
 };
 use crate::http::{
-    CORRELATION_ID, EMAIL_ADDRESS, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, TRACEPARENT,
+    CORRELATION_ID, EMAIL_ADDRESS, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, PHONE_NUMBER, TRACEPARENT,
 };
 use crate::{config, tidemark};
 
@@ -28,7 +28,7 @@ const METHODS: [Method; 5] = [
 ];
 
 /// The headers of requests. `Accept` needs no permission.
-const ALLOWED: [HeaderName; 17] = [
+const ALLOWED: [HeaderName; 18] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     IF_MATCH,
@@ -40,6 +40,7 @@ const ALLOWED: [HeaderName; 17] = [
     CORRELATION_ID,
     TRACEPARENT,
     EMAIL_ADDRESS,
+    PHONE_NUMBER,
     tidemark::HEADER,
     TUS_RESUMABLE,
     UPLOAD_LENGTH,

@@ -10,7 +10,7 @@ use super::*;
 const SIZE: Size = Size {
     pixels_max: 1_000_000,
     side_max: 2_000,
-    bytes_max: 1_000_000,
+    written_bytes: 1_000_000,
 };
 
 /// Later than any test takes.
@@ -262,8 +262,11 @@ fn tiles() -> Vec<u8> {
 #[test]
 fn a_small_file_does_not_become_one_of_many_bytes() {
     let file = tiles();
-    let bounded = |bytes_max| {
-        let size = Size { bytes_max, ..SIZE };
+    let bounded = |written_bytes| {
+        let size = Size {
+            written_bytes,
+            ..SIZE
+        };
         inspect(&file, Some(PictureType::Png), size, until())
     };
     let bytes = bounded(usize::MAX).unwrap()[0].bytes.len();

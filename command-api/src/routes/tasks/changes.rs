@@ -15,7 +15,7 @@ use tidemark_domain::tasks::schedule::Schedule;
 use tidemark_domain::tasks::task::{Change, Error as TaskError, NewPlan};
 use tidemark_event_store::{DefinitionPart, SubjectKey};
 use tidemark_events::tasks::task::{Cron, Host, Method, Missed, Name, Overlap, Plan, Zone};
-use tidemark_events::{KeyedHash, Sealed, Stored, TaskId, Url};
+use tidemark_events::{KeyedHash, Sealed, Stored, TaskId, Url, UserId};
 use tidemark_platform::http::{FieldError, Json, Path, Problem};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;

@@ -89,7 +89,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, String, Call)> {
             let call = Call {
                 task_id: *task_id,
                 run_id: *task_run_id,
-                attempt: attempt + 1,
+                attempt: attempt.saturating_add(1),
                 limit: *next_limit,
             };
             next_at.map(|next_at| (Some(*next_at), server(host, *port), call))
