@@ -126,15 +126,15 @@ struct NotShown;
 
 impl IntoResponses for NotShown {
     fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
-        let reasons = [Reason::NotFound, Reason::UploadOver];
-        let refusals = reasons.map(|it| Error::Refused(it.into()).into());
+        let refusals = ContinueUpload::refusals();
+        let refusals = refusals.into_iter().map(|it| Error::from(it).into());
         let own = [
             media::not_kept(),
             media::unavailable(),
             SpeaksTus::version_not_supported(),
         ];
         let of_load = [Error::StorageUnavailable, Error::NewerBuild].map(Problem::from);
-        responses(refusals.into_iter().chain(own).chain(of_load))
+        responses(refusals.chain(own).chain(of_load))
     }
 }
 
@@ -267,8 +267,11 @@ async fn send(
         let kept = receiving.resume(media_id, progress, from, body, sent.checksum);
         match kept.await {
             Ok(offset) if offset == length => {
-                let stored = store(&app, &media, &caller, file).await?;
-                Ok((offset, Some(stored)))
+                let stored = store(&app, &media, &caller, file).await;
+                if stored.is_err() {
+                    clean_up(&app, &media, media_id).await;
+                }
+                Ok((offset, Some(stored?)))
             }
             kept => {
                 clean_up(&app, &media, media_id).await;

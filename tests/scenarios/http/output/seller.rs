@@ -118,8 +118,6 @@ impl<'a> Seller<'a> {
             .ok();
         let refused = "select exists (select from events where type = 'contact_point.suppressed')";
         self.found("the provider's refusal", refused).await;
-        let again = self.post(&phone, &json!({"number": unreachable}));
-        self.is_refused(again, "phone_unreachable").await;
         self.client
             .post(&phone, &json!({"number": number}))
             .await
