@@ -9,6 +9,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
+use crate::http::tus::{UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_OFFSET};
 use crate::http::{EntityTags, Problem, elements, weakened, weighted};
 use crate::{http, tidemark};
 
@@ -64,7 +65,15 @@ impl Conditions {
         let is_document = response.status() == StatusCode::OK;
         let tag = response.headers().get(ETAG).cloned();
         if is_document && let Err(problem) = self.check(tag.as_ref()) {
-            for name in [CONTENT_ENCODING, ETAG, tidemark::HEADER] {
+            let of_document = [
+                CONTENT_ENCODING,
+                ETAG,
+                tidemark::HEADER,
+                UPLOAD_OFFSET,
+                UPLOAD_LENGTH,
+                UPLOAD_EXPIRES,
+            ];
+            for name in of_document {
                 response.headers_mut().remove(name);
             }
             return Err(problem);

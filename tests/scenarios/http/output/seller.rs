@@ -264,7 +264,7 @@ impl<'a> Seller<'a> {
         operator.post("/v1/templates", &hello).await.ok();
         let body = format!("{WORDING} {{{{ nobody }}}}");
         let wrong = operator.command(Method::POST, "/v1/templates");
-        self.is_refused(wrong.json(&template(&body)), "invalid")
+        self.is_refused(wrong.json(&template(&body)), "template_faulty")
             .await;
     }
 }
