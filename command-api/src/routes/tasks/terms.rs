@@ -46,25 +46,49 @@ const OWN_HEADERS: [&str; 14] = [
 /// How many of the next slots an answer shows.
 const NEXT_SLOTS: usize = 5;
 
-/// The rule of `garde` that names and values are those of headers, which the call does not set itself.
+/// The rule of `garde` that names and values are those of headers, which the call does not set itself. All faults are told.
 pub(super) fn are_headers<C>(headers: &BTreeMap<String, String>, _context: &C) -> garde::Result {
     if headers.len() > 20 {
         return Err(garde::Error::new("must have at most 20 headers"));
     }
-    let is_header = |(name, value): (&String, &String)| {
-        let is_own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
-        // Of other characters servers make different things.
-        let is_plain = value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
-        let is_short = name.len() <= 100 && value.len() <= 1_000;
-        let is_valid = name.parse::<HeaderName>().is_ok() && value.parse::<HeaderValue>().is_ok();
-        is_valid && is_plain && is_short && !is_own
-    };
-    match headers.iter().find(|header| !is_header(*header)) {
-        Some(_) => Err(garde::Error::new(
-            "must hold headers that a call may have, of bounded length",
-        )),
-        None => Ok(()),
+    let faults: Vec<_> = headers.iter().filter_map(fault_of_header).collect();
+    if faults.is_empty() {
+        return Ok(());
     }
+    let told = format!(
+        "must hold headers that a call may have: {}",
+        faults.join("; ")
+    );
+    Err(garde::Error::new(told))
+}
+
+/// What is wrong with a header of a call.
+fn fault_of_header((name, value): (&String, &String)) -> Option<String> {
+    if name.len() > 100 {
+        return Some("a name has more than 100 characters".to_owned());
+    }
+    if name.parse::<HeaderName>().is_err() {
+        return Some(format!(
+            "`{}` is no name of a header",
+            name.escape_default()
+        ));
+    }
+    if OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+        return Some(format!("the call sets `{name}` itself"));
+    }
+    if value.len() > 1_000 {
+        return Some(format!(
+            "the value of `{name}` has more than 1,000 characters"
+        ));
+    }
+    // Of other characters servers make different things.
+    let is_plain = value.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    if !is_plain || value.parse::<HeaderValue>().is_err() {
+        return Some(format!(
+            "the value of `{name}` has other characters than those of ASCII that are seen, and blanks"
+        ));
+    }
+    None
 }
 
 /// The rule of `garde` that a body holds nothing that nobody sees. JSON can write such characters as escapes.
@@ -166,4 +190,30 @@ pub(super) fn next_slots(schedule: Option<&Schedule>, after: DateTime<Utc>) -> V
 pub(super) fn secret(app: &App, id: Uuid) -> String {
     let key = app.lookup_key.mac("task_secret", id.as_bytes());
     format!("whsec_{}", STANDARD.encode(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_faults_of_headers_are_told() {
+        let headers = [
+            ("good", "x"),
+            ("Host", "example.com"),
+            ("x y", "z"),
+            ("a", "b\u{e9}"),
+            ("b", &"c".repeat(1_001)),
+            (&"d".repeat(101), ""),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let told = are_headers(&headers.into(), &()).unwrap_err().to_string();
+        let expected = "must hold headers that a call may have: the call sets `Host` itself; \
+                        the value of `a` has other characters than those of ASCII that are seen, and blanks; \
+                        the value of `b` has more than 1,000 characters; \
+                        a name has more than 100 characters; `x y` is no name of a header";
+        assert_eq!(told, expected);
+        let good = [("x-api-key".to_owned(), "k 4711".to_owned())];
+        assert!(are_headers(&good.into(), &()).is_ok());
+    }
 }
