@@ -20,6 +20,8 @@ const WORDS_MAX: usize = 16;
 const PLACES_MAX: usize = 100;
 /// The longest subject in bytes: a line of a mail has 998 at most (RFC 5322, section 2.1.1).
 const SUBJECT_BYTES_MAX: usize = 980;
+/// How much of a word that is refused is told.
+const QUOTED_CHARS_MAX: usize = 60;
 /// The largest subject or body.
 const OUTPUT_BYTES_MAX: usize = 256 * 1_024;
 /// The words that statements and conditions are made of, beside variables.
@@ -42,7 +44,9 @@ pub enum Fault {
     #[error("cannot be rendered: {0}")]
     Failed(String),
     /// The subject would have several lines, be longer than a line of a mail, or have nothing to see.
-    #[error("would not be one line")]
+    #[error(
+        "must be one line of at most {SUBJECT_BYTES_MAX} bytes with something to see, also with the longest title"
+    )]
     NotOneLine,
     /// A mail has a subject, and there is none.
     #[error("is missing, which each mail has")]
@@ -67,7 +71,12 @@ pub type Values = BTreeMap<Variable, String>;
 /// If they cannot be read, show a variable that has no value, or become too large.
 pub fn render(source: &str, values: &Values) -> Result<String, Fault> {
     let environment = environment();
-    let failed = |error: &minijinja::Error| Fault::Failed(error.to_string());
+    let failed = |error: &minijinja::Error| {
+        let told = error
+            .detail()
+            .map_or_else(|| error.kind().to_string(), str::to_owned);
+        Fault::Failed(told)
+    };
     let template = environment.template_from_str(source);
     let template = template.map_err(|error| failed(&error))?;
     let values = values.iter();
@@ -115,9 +124,18 @@ fn variables_of(category: MessageCategory, source: &str) -> Result<BTreeSet<Vari
             continue;
         }
         let variable = known.iter().find(|it| it.name() == word);
-        found.insert(*variable.ok_or_else(|| Fault::Unknown(word.to_owned()))?);
+        found.insert(*variable.ok_or_else(|| Fault::Unknown(quoted(word)))?);
     }
     Ok(found)
+}
+
+/// As much of a word as a refusal repeats.
+fn quoted(word: &str) -> String {
+    if word.chars().count() <= QUOTED_CHARS_MAX {
+        return word.to_owned();
+    }
+    let beginning: String = word.chars().take(QUOTED_CHARS_MAX).collect();
+    format!("{beginning}…")
 }
 
 /// The words between marks, comments left out.
@@ -144,7 +162,7 @@ fn words(source: &str) -> Result<Vec<&str>, Fault> {
             let inside = after[..length].trim_matches('-');
             let is_word = |it: &str| it.bytes().all(|it| it.is_ascii_lowercase() || it == b'_');
             if let Some(other) = inside.split_whitespace().find(|word| !is_word(word)) {
-                return Err(Fault::NotUnderstood(other.to_owned()));
+                return Err(Fault::NotUnderstood(quoted(other)));
             }
             places += 1;
             if inside.split_whitespace().count() > WORDS_MAX || places > PLACES_MAX {

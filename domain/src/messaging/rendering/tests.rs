@@ -39,6 +39,9 @@ fn words_name_the_variables_of_their_category() {
 
 #[test]
 fn a_variable_that_messages_do_not_have_is_named() {
+    let long = fault(&format!("{{{{ {}name }}}}", "(".repeat(18_000)));
+    let expected = format!("{}…", "(".repeat(60));
+    assert_eq!(long, Fault::NotUnderstood(expected));
     assert_eq!(fault("{{ nmae }}"), Fault::Unknown("nmae".to_owned()));
     let faulty = check(MessageCategory::Welcome, "{{ title }}", "a").unwrap_err();
     let expected = Faulty {
