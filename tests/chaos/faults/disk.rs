@@ -70,11 +70,9 @@ const COMMANDS_BEFORE_CUT: u64 = 300;
 const SLOW_FLUSH: &str = "600ms";
 /// How long the disk is slow.
 const SLOW: Duration = Duration::from_secs(12);
-/// How many bids of each bidder are decided at the least: two turns of its command API take 4.8 s at worst, of the 12 s.
-const BIDS_OF_EACH_MIN: usize = 2;
 /// Bidders that bid meanwhile, half of them at each of two command APIs. At worst there is one commit in 1.2 s, for each
-/// command API in turn, and a bid is answered after two of its command API, or contended after three if a bid at the other one
-/// came first.
+/// command API in turn, and a bid is answered after two of its command API, or after three if a bid at the other one came
+/// first: so as many bids are decided at the least.
 const BIDDERS: usize = 64;
 /// How long the disk is full.
 const FULL: Duration = Duration::from_secs(8);
@@ -139,23 +137,10 @@ async fn slow_commits(injection: Injection) -> Outcome {
     strace.kill().unwrap();
     strace.wait().unwrap();
     let Bids { decided, put_off } = &bids;
-    let least = BIDDERS * BIDS_OF_EACH_MIN;
     assert!(
-        decided.len() >= least,
-        "{} bids were decided while the disk was slow, and not {least}; put off: {put_off:?}",
+        decided.len() >= BIDDERS,
+        "{} bids of {BIDDERS} bidders were decided while the disk was slow; put off: {put_off:?}",
         decided.len()
-    );
-    // The command APIs contend for the auctions, and a bid that comes third at each has waited for longer than its deadline.
-    let contended = put_off.get("contended").copied().unwrap_or_default();
-    assert!(
-        contended <= decided.len() / 2,
-        "{} bids were decided while the disk was slow; put off: {put_off:?}",
-        decided.len()
-    );
-    let others: Vec<_> = put_off.keys().filter(|it| *it != "contended").collect();
-    assert!(
-        others.is_empty(),
-        "bids were put off that contend with none: {put_off:?}"
     );
     Outcome::Recovered(injection.wait_for_commands(COMMANDS_RESUME).await)
 }

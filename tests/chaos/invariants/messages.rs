@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::Outcome;
-use tidemark_events::{Event, Metadata, Recorded, UserId};
+use tidemark_events::{Event, Metadata, Recorded, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::journal::Entry;
@@ -32,6 +32,7 @@ pub(crate) fn lost_or_repeated(
                 violations.push(format!("mail {id} was accepted, and did not arrive"));
             }
             Some(Outcome::Accepted | Outcome::Uncertain) => {}
+            Some(Outcome::Expired) if mails.outlived.contains(id) => {}
             other => violations.push(format!("mail {id} ended as {other:?}")),
         }
         if arrived > 1 + faults {
@@ -54,6 +55,11 @@ struct Mails {
     /// The events that mails were asked for, and whom each mail is for.
     asked: BTreeSet<(Uuid, UserId)>,
     outcomes: BTreeMap<Uuid, Option<Outcome>>,
+    /// Until when each mail was worth sending.
+    not_after: BTreeMap<Uuid, Timestamp>,
+    /// The mails that ended when they were not worth sending any more, such as that somebody was outbid in an auction that
+    /// has ended.
+    outlived: BTreeSet<Uuid>,
     /// One line for each event of which somebody was asked several mails for.
     asked_twice: Vec<String>,
 }
@@ -66,8 +72,10 @@ impl Mails {
                 Ok(Event::Message(message::Event::Requested {
                     message_id,
                     user_id,
+                    not_after,
                     ..
                 })) => {
+                    mails.not_after.insert(message_id.0, *not_after);
                     let metadata: Metadata = serde_json::from_str(&recorded.metadata).unwrap();
                     let cause = metadata.causation_id.unwrap_or_default();
                     if !mails.asked.insert((cause, user_id)) {
@@ -83,6 +91,9 @@ impl Mails {
                     ..
                 })) => {
                     mails.outcomes.insert(message_id.0, Some(outcome));
+                    if mails.not_after.get(&message_id.0) <= Some(&recorded.recorded_at) {
+                        mails.outlived.insert(message_id.0);
+                    }
                 }
                 _ => {}
             }
