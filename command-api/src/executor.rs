@@ -22,7 +22,7 @@ use tidemark_domain::identity::session::Session;
 use tidemark_domain::operations::log_position::LogPosition;
 use tidemark_domain::{Claim, LoadedStream};
 use tidemark_event_store::TimedPool;
-use tidemark_events::{Actor, SessionId, UserId};
+use tidemark_events::{SessionId, UserId};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ops::ReadinessFlag;
@@ -113,11 +113,11 @@ impl Executor {
     /// # Errors
     /// The refusal of the command, or why it could not be decided or appended.
     pub async fn execute(&self, submission: Submission) -> Answer {
-        let caller = (submission.metadata.actor.clone(), submission.session);
+        let user = submission.user();
         let accepted = self.answer(submission).await?;
         // What was answered before may hold a secret, and no decision has looked at the session now.
         if accepted.replayed
-            && let (Actor::User(id), Some(session)) = caller
+            && let Some((id, session)) = user
             && accepted.stream_id != session.0
         {
             self.check_session(id, session).await?;

@@ -14,7 +14,7 @@ use tidemark_domain::media::media_account::Quota;
 use tidemark_events::media::media::{PictureType, Purpose};
 use tidemark_platform::config;
 use tidemark_platform::fair_semaphore::FairSemaphore;
-use tidemark_platform::http::Problem;
+use tidemark_platform::http::{Problem, without_parameters};
 use tidemark_platform::media_store::MediaStore;
 
 pub(crate) use self::problems::{
@@ -88,12 +88,6 @@ pub fn picture_type(media_type: &str) -> Result<Option<PictureType>, Problem> {
         Some(picture_type) => Ok(Some(picture_type)),
         None => Err(unsupported_type()),
     }
-}
-
-/// A media type without what follows it, such as a set of characters.
-#[must_use]
-pub fn without_parameters(media_type: &str) -> &str {
-    media_type.split(';').next().unwrap_or_default().trim()
 }
 
 /// How much a user may have.

@@ -13,13 +13,13 @@ mod problem;
 pub mod tus;
 pub(crate) mod words;
 
-pub use body::{ReceivedBody, Streamed, body_limit};
+pub use body::{ReceivedBody, Streamed, body_limit, body_timeout, unreadable_body};
 pub use content_tag::tag_content;
 pub use correlation::Correlation;
 pub use headers::{
     EMAIL_ADDRESS, IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, PHONE_NUMBER, etag,
 };
-pub use json::Json;
+pub use json::{Json, without_parameters};
 pub(crate) use parameters::check_repetition;
 pub use parameters::{Path, Query};
 pub use problem::{FieldError, Problem, ProblemDocument};

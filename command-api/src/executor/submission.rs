@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use tidemark_domain::Command;
 use tidemark_event_store::{RecordId, SubjectKeyUse};
-use tidemark_events::{Actor, Event, Metadata, SessionId};
+use tidemark_events::{Actor, Event, Metadata, SessionId, UserId};
 use uuid::Uuid;
 
 use crate::admission::Share;
@@ -43,10 +43,18 @@ impl Submission {
     /// The streams that are known beforehand to be read: those that say who the caller is, and the command's own.
     pub(super) fn roots(&self) -> Vec<Uuid> {
         let mut roots = self.command.roots();
-        if let (Actor::User(user), Some(session)) = (&self.metadata.actor, self.session) {
+        if let Some((user, session)) = self.user() {
             roots.extend([user.0, session.0]);
         }
         roots
+    }
+
+    /// The user who sends the command, and in which session.
+    pub(super) fn user(&self) -> Option<(UserId, SessionId)> {
+        match (&self.metadata.actor, self.session) {
+            (Actor::User(user), Some(session)) => Some((*user, session)),
+            _ => None,
+        }
     }
 }
 

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::http::StatusCode;
 use bytes::BytesMut;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 use tidemark_events::MediaId;
-use tidemark_platform::http::Problem;
+use tidemark_platform::http::{Problem, body_timeout, unreadable_body};
 use tidemark_platform::media_store::MediaStore;
 use tokio::time::Instant;
 
@@ -114,15 +113,8 @@ impl Arriving {
         match tokio::time::timeout_at(until, self.body.next()).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-            Ok(Some(Err(_))) => Err(Problem::bad_request(
-                "unreadable_body",
-                "The body cannot be read: the connection broke off, or the chunks of the body are malformed.",
-            )),
-            Err(_) => Err(Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "request_timeout",
-                "The body did not arrive in time.",
-            )),
+            Ok(Some(Err(_))) => Err(unreadable_body()),
+            Err(_) => Err(body_timeout()),
         }
     }
 }

@@ -140,16 +140,23 @@ async fn collect(body: Body, limits: BodyLimits) -> Result<Bytes, Problem> {
     match tokio::time::timeout(limits.timeout, whole).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limits.bytes_max)),
-        Ok(Err(_)) => Err(Problem::bad_request(
-            "unreadable_body",
-            "The body cannot be read: the connection broke off, or the chunks of the body are malformed.",
-        )),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "request_timeout",
-            "The body did not arrive in time.",
-        )),
+        Ok(Err(_)) => Err(unreadable_body()),
+        Err(_) => Err(body_timeout()),
     }
+}
+
+/// The problem with a body of which not everything can be read.
+#[must_use]
+pub fn unreadable_body() -> Problem {
+    let detail = "The body cannot be read: the connection broke off, or the chunks of the body are malformed.";
+    Problem::bad_request("unreadable_body", detail)
+}
+
+/// The problem with a body that pauses, or goes on, for too long.
+#[must_use]
+pub fn body_timeout() -> Problem {
+    let detail = "The body did not arrive in time.";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
 }
 
 fn too_large(bytes_max: usize) -> Problem {

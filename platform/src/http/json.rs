@@ -66,13 +66,17 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let essence = content_type
-        .and_then(|value| value.split(';').next())
-        .map(str::trim);
+    let essence = content_type.map(without_parameters);
     match essence {
         Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(()),
         _ => refuse("The body must be JSON, sent with Content-Type: application/json."),
     }
+}
+
+/// A media type without what follows it, such as a set of characters.
+#[must_use]
+pub fn without_parameters(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
 }
 
 fn parse<T>(body: &[u8], depth_max: usize) -> Result<T, Problem>

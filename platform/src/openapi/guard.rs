@@ -3,7 +3,7 @@
 //! operation answers. No handler runs then, so no command takes effect. Headers that the description does not have are ignored, as
 //! HTTP has it: no handler gets them, so that what a handler reads is described.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::Router;
@@ -50,8 +50,8 @@ const OF_EVERY_REQUEST: [HeaderName; 11] = [
 struct Described {
     /// The parameters of the query string, each with its schema.
     parameters: BTreeMap<String, Value>,
-    /// The names of the parameters that are headers, in lower case.
-    headers: BTreeSet<String>,
+    /// The headers that the handler gets.
+    headers: HashSet<HeaderName>,
     takes_body: bool,
     /// Whether nobody may do this without a credential.
     needs_credential: bool,
@@ -105,6 +105,7 @@ impl Described {
             needs_credential: operation.security.as_ref().is_some_and(|ways| {
                 !ways.is_empty() && !ways.contains(&SecurityRequirement::default())
             }),
+            headers: OF_EVERY_REQUEST.into(),
             ..Self::default()
         };
         for parameter in operation.parameters.iter().flatten() {
@@ -112,12 +113,8 @@ impl Described {
                 RefOr::T(parameter) => described.take(parameter),
                 // Only headers are described apart, each under its name.
                 RefOr::Ref(reference) => {
-                    let name = reference
-                        .ref_location
-                        .rsplit('/')
-                        .next()
-                        .unwrap_or_default();
-                    described.headers.insert(name.to_ascii_lowercase());
+                    let name = reference.ref_location.rsplit('/').next();
+                    described.take_header(name.unwrap_or_default());
                 }
             }
         }
@@ -138,16 +135,18 @@ impl Described {
             let schema = as_json(&parameter.schema);
             self.parameters.insert(name.clone(), schema);
         } else if parameter.parameter_in == ParameterIn::Header {
-            self.headers.insert(name.to_ascii_lowercase());
+            self.take_header(name);
         }
+    }
+
+    fn take_header(&mut self, name: &str) {
+        self.headers.extend(HeaderName::try_from(name));
     }
 
     /// Removes the headers that the operation does not have.
     fn leave_own(&self, headers: &mut HeaderMap) {
-        let is_other = |name: &&HeaderName| {
-            !OF_EVERY_REQUEST.contains(name) && !self.headers.contains(name.as_str())
-        };
-        let others: Vec<_> = headers.keys().filter(is_other).cloned().collect();
+        let others = headers.keys().filter(|name| !self.headers.contains(*name));
+        let others: Vec<_> = others.cloned().collect();
         for name in others {
             headers.remove(name);
         }

@@ -22,6 +22,7 @@ use utoipa::openapi::RefOr;
 use utoipa::{IntoParams, IntoResponses, ToSchema, openapi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location, created};
 use crate::caller::Caller;
@@ -122,18 +123,11 @@ async fn upload(
     let bytes = bytes.unsigned_abs();
     let opening = app.submission(&caller, StatusCode::CREATED, id, open)?;
     if let Err(error) = app.executor.execute(opening).await {
-        let (Error::Refused(_), true) = (&error, has_key) else {
+        if !has_key || !matches!(error, Error::Refused(_)) {
             return Err(error.into());
-        };
-        // It may have been stored before, by this request.
+        }
         let sha256 = receiving.receive(None, bytes, body).await?;
-        let again = media.stored_before(MediaId(id));
-        let again = app.submission(&keyed(&caller, sha256), StatusCode::CREATED, id, again)?;
-        return match app.executor.execute(again).await {
-            Ok(stored) => Ok(created(&stored, LOCATION)),
-            Err(Error::Refused(_)) => Err(error.into()),
-            Err(other) => Err(other.into()),
-        };
+        return answer_again(&app, &media, &keyed(&caller, sha256), id, error).await;
     }
     let file = Arrived {
         id: MediaId(id),
@@ -155,6 +149,24 @@ async fn upload(
     };
     let stored = tokio::spawn(storing.in_current_span()).await;
     Ok(created(&stored.map_err(Problem::internal)??, LOCATION))
+}
+
+/// Answers an upload that cannot be opened as it was answered when its file was stored under the same key, if it was. Else it is
+/// `refused`.
+async fn answer_again(
+    app: &App,
+    media: &Media,
+    caller: &Caller,
+    id: Uuid,
+    refused: Error,
+) -> Result<Response, Problem> {
+    let again = media.stored_before(MediaId(id));
+    let again = app.submission(caller, StatusCode::CREATED, id, again)?;
+    match app.executor.execute(again).await {
+        Ok(stored) => Ok(created(&stored, LOCATION)),
+        Err(Error::Refused(_)) => Err(refused.into()),
+        Err(other) => Err(other.into()),
+    }
 }
 
 /// A file of which everything has arrived.

@@ -2,7 +2,7 @@
 
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
-use tidemark_platform::http::Problem;
+use tidemark_platform::http::{Problem, without_parameters};
 
 /// The media type of forms whose fields are written as in the query of a URL.
 pub(super) const URLENCODED: &str = "application/x-www-form-urlencoded";
@@ -12,8 +12,7 @@ pub(super) const MULTIPART: &str = "multipart/form-data";
 /// Refuses a body that is not sent as a form of one of these types, as it is.
 pub(super) fn expect_form(headers: &HeaderMap, taken: &[&str]) -> Result<(), Problem> {
     let sent = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let sent = sent.and_then(|it| it.split(';').next());
-    let sent = sent.unwrap_or_default().trim();
+    let sent = without_parameters(sent.unwrap_or_default());
     let is_taken = taken.iter().any(|it| it.eq_ignore_ascii_case(sent));
     if is_taken && !headers.contains_key(CONTENT_ENCODING) {
         return Ok(());

@@ -14,9 +14,9 @@ const VALUE_CHARS_MAX: usize = 200;
 /// A part of the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The subject.
+    /// The subject of a mail.
     Subject,
-    /// The body.
+    /// What the message itself says.
     Body,
     /// What the messages tell of.
     Category,
@@ -139,7 +139,7 @@ impl Checked {
         self.subject.as_ref()
     }
 
-    /// The body.
+    /// The source of what the message itself says.
     #[must_use]
     pub const fn body(&self) -> &BodySource {
         &self.body

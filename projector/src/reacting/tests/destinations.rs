@@ -80,16 +80,21 @@ impl Effect for CallHost {
     }
 }
 
+/// Stores what a process manager has done when an auction is scheduled.
+async fn answer_one(database: &Database, process_manager: &'static ProcessManager) {
+    register(&database.pool, &[*process_manager]).await.unwrap();
+    let event = scheduled(database, 1, PAST, FUTURE).await;
+    let events = database.append_shared(vec![event]).await;
+    let stored = watch::Sender::default();
+    let mut reactor = Reactor::new(database.pool.clone(), process_manager, stored);
+    reactor.start().await.unwrap();
+    reactor.apply(at(0), &page(&events)).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_alone() {
     let database = Database::new("destinations").await;
-    register(&database.pool, &[CALLER]).await.unwrap();
-    let event = scheduled(&database, 1, PAST, FUTURE).await;
-    let events = database.append_shared(vec![event]).await;
-    let mut reactor = Reactor::new(database.pool.clone(), &CALLER, watch::Sender::default());
-    reactor.start().await.unwrap();
-    reactor.apply(at(0), &page(&events)).await.unwrap();
-
+    answer_one(&database, &CALLER).await;
     let (url, mut requests) = command_api(Answers::new()).await;
     let config = database.config(&[
         ("TIDEMARK_COMMAND_API__URL", &url),
@@ -145,13 +150,7 @@ const MOVER: ProcessManager = ProcessManager {
 #[tokio::test]
 async fn an_effect_that_acts_elsewhere_by_now_is_tried_there_at_once() {
     let database = Database::new("elsewhere").await;
-    register(&database.pool, &[MOVER]).await.unwrap();
-    let event = scheduled(&database, 1, PAST, FUTURE).await;
-    let events = database.append_shared(vec![event]).await;
-    let mut reactor = Reactor::new(database.pool.clone(), &MOVER, watch::Sender::default());
-    reactor.start().await.unwrap();
-    reactor.apply(at(0), &page(&events)).await.unwrap();
-
+    answer_one(&database, &MOVER).await;
     let (url, mut requests) = command_api(Answers::new()).await;
     let (begun, mut calls) = mpsc::unbounded_channel();
     let sending = sender(&database, &url).performing(Arc::new(CallHost(begun)));

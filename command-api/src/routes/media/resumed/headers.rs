@@ -12,10 +12,10 @@ use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
 use tidemark_events::Timestamp;
 use tidemark_events::media::media::{PictureType, Purpose};
-use tidemark_platform::http::Problem;
 use tidemark_platform::http::tus::{
     UPLOAD_CHECKSUM, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
 };
+use tidemark_platform::http::{Problem, without_parameters};
 
 use crate::media;
 use crate::media::Checksum;
@@ -90,7 +90,7 @@ pub(super) struct Sent {
 pub(super) fn sent(headers: &HeaderMap) -> Result<Sent, Problem> {
     media::not_encoded(headers)?;
     let media_type = text(headers, &CONTENT_TYPE).unwrap_or_default();
-    if !media::without_parameters(media_type).eq_ignore_ascii_case(OFFSET_TYPE) {
+    if !without_parameters(media_type).eq_ignore_ascii_case(OFFSET_TYPE) {
         return Err(media::unsupported_type_of_bytes());
     }
     let offset = number(headers, &UPLOAD_OFFSET)
