@@ -54,12 +54,15 @@ impl TryFrom<String> for EmailAddress {
 }
 
 /// Whether the text is a mailbox at a host with a name, as RFC 5321 has it (section 4.1.2). Nobody has a mailbox at the address of a
-/// host (section 4.1.3) today but machines for each other, and mail servers refuse them. The parser takes dots in any places.
+/// host (section 4.1.3) today but machines for each other, and mail servers refuse them; what ends in a number is such an address, since
+/// no top-level domain is one (RFC 3696, section 2). The parser takes dots in any places.
 fn is_mailbox(text: &str) -> bool {
     let Some((local_part, host)) = text.split_once('@') else {
         return false;
     };
-    let is_name = !host.contains(['[', ':']);
+    let top_level = host.rsplit('.').next().unwrap_or_default();
+    let is_number = top_level.bytes().all(|it| it.is_ascii_digit());
+    let is_name = !is_number && !host.contains(['[', ':']);
     is_name && parse_email(text).is_ok() && local_part.split('.').all(|atom| !atom.is_empty())
 }
 
@@ -80,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_address_names_a_mailbox_and_a_host() {
-        for good in ["ada@example.com", "Ada.L+x@mail.example", "a@b"] {
+        for good in ["ada@example.com", "Ada.L+x@mail.example", "a@b", "a@1.b2"] {
             assert_eq!(parse(good).unwrap().as_str(), good);
         }
         for bad in [
@@ -109,6 +112,8 @@ mod tests {
             "ada@[IPv6:::1",
             "ada@[IPv6:]",
             "ada@IPv6:::1",
+            "ada@192.0.2.1",
+            "ada@mail.1",
             "Ada <ada@example.com>",
         ] {
             assert_eq!(parse(bad), Err(EmailError::Malformed), "{bad:?}");
