@@ -10,7 +10,7 @@ use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Deserialize;
@@ -129,6 +129,7 @@ async fn get(
     Tidemark(token): Tidemark,
     Path((id, variant)): Path<(Uuid, Variant)>,
     Query(link): Query<LinkParameters>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let is_linked = link.is_good(&app, MediaId(id), variant)?;
@@ -143,7 +144,7 @@ async fn get(
     let bytes = picture.bytes.unsigned_abs();
     let tag = HeaderValue::try_from(format!("\"{}\"", picture.sha256.as_str()));
     let tag = tag.map_err(Problem::internal)?;
-    let (status, range) = match Asked::of(&headers, &tag, bytes) {
+    let (status, range) = match Asked::of(&method, &headers, &tag, bytes) {
         Asked::All => (StatusCode::OK, 0..bytes),
         Asked::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Asked::Beyond => return Err(beyond(bytes).into()),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use axum::http::header::{IF_NONE_MATCH, IF_RANGE, RANGE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// What is answered to a client that may have asked for a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +17,13 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// What the headers of a request ask of something with this strong tag and so many bytes. What is malformed, or names several
-    /// ranges, asks for everything, which a server may always answer with.
-    pub(super) fn of(headers: &HeaderMap, tag: &HeaderValue, bytes: u64) -> Self {
+    /// What a request with this method and these headers asks of something with this strong tag and so many bytes. What is malformed,
+    /// or names several ranges, asks for everything, which a server may always answer with; so does `HEAD`, for which no range
+    /// is defined.
+    pub(super) fn of(method: &Method, headers: &HeaderMap, tag: &HeaderValue, bytes: u64) -> Self {
+        if method != Method::GET {
+            return Self::All;
+        }
         // A client that may have the whole is told whether it has.
         let is_conditional = headers.contains_key(IF_NONE_MATCH);
         let mut if_range = headers.get_all(IF_RANGE).iter();
@@ -79,7 +83,13 @@ mod tests {
         for (name, value) in lines {
             headers.append(name, HeaderValue::from_static(value));
         }
-        Asked::of(&headers, &TAG, 10)
+        Asked::of(&Method::GET, &headers, &TAG, 10)
+    }
+
+    #[test]
+    fn no_range_is_defined_but_for_get() {
+        let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=0-1"))]);
+        assert_eq!(Asked::of(&Method::HEAD, &headers, &TAG, 10), Asked::All);
     }
 
     #[test]
