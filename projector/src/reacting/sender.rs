@@ -110,6 +110,8 @@ impl Sender {
                 Ok(()) = stored.changed() => {}
                 Some(_) = in_flight.join_next() => {}
             }
+            // All places that are free by now are taken by one statement.
+            while in_flight.try_join_next().is_some() {}
         }
         while in_flight.join_next().await.is_some() {}
     }

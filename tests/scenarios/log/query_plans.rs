@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 use tidemark_event_store::{
     AppendOutcome, Appender, Conditions, Group, NewEvent, NewIdempotencyRecord, RecordId,
@@ -49,6 +49,42 @@ async fn a_fold_reads_no_more_when_its_table_was_empty_before() {
     assert!(read >= BATCHES - 1, "nothing was looked up: {read}");
     let most = BATCHES * ROWS;
     assert!(read <= most, "{read} entries were read, {most} are enough");
+}
+
+/// The newest action about something takes the place of the one that waits, however many others wait.
+#[tokio::test]
+async fn an_action_that_replaces_another_reads_no_more_when_there_were_none_before() {
+    const REPLACED: i32 = 100;
+    let database = Database::fresh().await;
+    let tables = ["reactor_actions"];
+    analyze_while_empty(&database, &tables).await;
+    let mut connection = database.pool.acquire().await.unwrap().detach();
+    sqlx::raw_sql(
+        "set session_replication_role = replica;
+         insert into reactor_actions
+                (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at, about)
+         select 'task-clock', n, 'take-slot', '/', gen_random_uuid(), gen_random_uuid(), 'infinity', 'infinity', n::text
+           from generate_series(1, 10000) as n",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    for task in 1..=REPLACED {
+        let action = json!([{
+            "position": 10_000 + task, "target": "take-slot", "path": "/", "destination": "",
+            "event_id": Uuid::nil(), "correlation_id": Uuid::nil(), "due_at": "2100-01-01T00:00:00Z",
+            "about": task.to_string(), "wait_s": 0, "is_newest": true,
+        }]);
+        let store = sqlx::query_scalar("select store_actions('task-clock', $1)").bind(action);
+        let added: i64 = store.fetch_one(&mut connection).await.unwrap();
+        assert_eq!(added, 0, "it takes the place of the one that waits");
+    }
+    drop(connection);
+    let read = entries_read(&database, &tables).await;
+    assert!(
+        (i64::from(REPLACED)..=i64::from(4 * REPLACED)).contains(&read),
+        "{read} entries were read for {REPLACED} actions"
+    );
 }
 
 /// An action that was given up is found among all that were ever done, and the list goes on where it stopped.
