@@ -33,7 +33,8 @@ pub enum RowOf {
     Stream,
     /// The row with the id of the event, because each row takes one event.
     Event,
-    /// It depends on the event's data. If that cannot be read, the read model cannot go on.
+    /// It depends on the event's data. If that cannot be read, the event's stream waits, and everything else goes on. So
+    /// rows must come out the same in whatever order the events of different streams are applied to them.
     Data,
 }
 

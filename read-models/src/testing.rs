@@ -12,9 +12,17 @@ use crate::ReadModel;
 pub(crate) fn given<M: ReadModel>(
     events: impl IntoIterator<Item = impl Into<Event>>,
 ) -> BTreeMap<Uuid, M::Row> {
+    let events = events.into_iter().map(Into::into);
+    folded::<M>((1..).zip(events))
+}
+
+/// The rows after events of these positions, in the order in which they are given.
+pub(crate) fn folded<M: ReadModel>(
+    events: impl IntoIterator<Item = (i64, Event)>,
+) -> BTreeMap<Uuid, M::Row> {
     let mut rows = BTreeMap::new();
-    for (position, event) in (1..).zip(events) {
-        let recorded = recorded(position, &event.into());
+    for (position, event) in events {
+        let recorded = recorded(position, &event);
         let Some(input) = M::EVENTS.fold_input(&recorded).unwrap() else {
             continue;
         };

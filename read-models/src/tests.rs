@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tidemark_events::samples;
+use tidemark_events::{Aggregate, Event, samples};
 
-use crate::{EventFilter, FoldInput, ReadModel, for_each_read_model, testing};
+use crate::{EventFilter, FoldInput, ReadModel, RowOf, for_each_read_model, testing};
 
 /// The types of the sample events that change a row.
 fn changing_types<M: ReadModel>() -> BTreeSet<String> {
@@ -50,6 +50,29 @@ fn assert_rows_survive<M: ReadModel>() {
 #[test]
 fn rows_are_read_as_they_were_written() {
     for_each_read_model!(assert_rows_survive());
+}
+
+/// The sample events twice, those of one aggregate after the others.
+fn with_last(aggregate: Aggregate) -> Vec<(i64, Event)> {
+    let events = [samples::all(), samples::all()].concat();
+    let mut events: Vec<_> = (1..).zip(events).collect();
+    events.sort_by_key(|(_, event)| event.aggregate() == aggregate);
+    events
+}
+
+fn assert_streams_may_wait<M: ReadModel>() {
+    if M::ROW_OF != RowOf::Data {
+        return;
+    }
+    let rows = |aggregate: &Aggregate| testing::folded::<M>(with_last(*aggregate));
+    let documents = |aggregate| serde_json::to_string(&rows(aggregate)).unwrap();
+    let seen: BTreeSet<_> = Aggregate::ALL.iter().map(documents).collect();
+    assert_eq!(seen.len(), 1, "{}: {seen:#?}", M::NAME);
+}
+
+#[test]
+fn streams_may_wait_for_their_events_where_rows_gather_several() {
+    for_each_read_model!(assert_streams_may_wait());
 }
 
 fn assert_rows_are_of<M: ReadModel>() {

@@ -23,5 +23,6 @@ mod shards;
 mod skips;
 mod slow_queries;
 mod throttle;
+mod streams;
 mod trade;
 mod undisturbed_by_rebuilds;

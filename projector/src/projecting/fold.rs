@@ -1,12 +1,13 @@
 //! Folding a page in memory, without I/O. An event is applied to each of its rows in the shard, except to those that
-//! are parked, for which it waits.
+//! are parked, for which it waits. If it cannot be read, and nothing but its data says which rows it is about, its stream
+//! waits.
 
 use std::sync::Arc;
 
 use fail::fail_point;
 use tidemark_events::Recorded;
 use tidemark_read_models::storage::{ParkedKind, ParkedRow};
-use tidemark_read_models::{FoldInput, ReadModel, Shard};
+use tidemark_read_models::{FoldInput, ReadModel, RowOf, Shard};
 use uuid::Uuid;
 
 use super::parking::Parking;
@@ -21,12 +22,13 @@ use crate::following::panics::catch_panic;
     reason = "nearly all are keyed, and a box would cost each an allocation"
 )]
 pub(super) enum Wanted<'a> {
-    /// An event with the rows that it touches.
+    /// An event with the rows that it touches, and the id under which its stream may wait, if streams can.
     Keyed {
         input: FoldInput<'a>,
         keys: Vec<Uuid>,
+        stream: Option<Uuid>,
     },
-    /// An event that cannot be read, and the row that it is about.
+    /// An event that cannot be read, and the row that it is about, or its stream.
     Unreadable(ParkedRow),
 }
 
@@ -51,8 +53,8 @@ impl Wanted<'_> {
 /// The position of an event that cannot be applied, and why.
 pub(super) type Blocked = (i64, EventError);
 
-/// The events that concern rows of the shard, up to the first event of which it is not known what it concerns, and the
-/// position and error of that event.
+/// The events that concern rows of the shard, up to the first event that needs a newer build, and the position and error of
+/// that event.
 pub(super) fn decode<M: ReadModel>(
     shard: Shard,
     events: &[Arc<Recorded>],
@@ -61,18 +63,11 @@ pub(super) fn decode<M: ReadModel>(
     for event in events {
         match decode_one::<M>(shard, event) {
             Ok(event) => wanted.extend(event),
-            Err(error) => match M::ROW_OF.id(event) {
-                Some(id) if error.kind() == FailureKind::ThisRow => {
-                    let row = ParkedRow {
-                        id,
-                        kind: ParkedKind::Stream,
-                        position: event.position,
-                        reason: error.to_string(),
-                    };
-                    wanted.extend(shard.holds(id).then_some(Wanted::Unreadable(row)));
-                }
-                Some(_) | None => return (wanted, Some((event.position, error))),
-            },
+            Err(error) if error.kind() == FailureKind::ThisRow => {
+                let row = unreadable::<M>(shard, event, &error);
+                wanted.extend(shard.holds(row.id).then_some(Wanted::Unreadable(row)));
+            }
+            Err(error) => return (wanted, Some((event.position, error))),
         }
     }
     (wanted, None)
@@ -87,7 +82,29 @@ fn decode_one<M: ReadModel>(
     };
     let mut keys = catch_panic("fold", || M::keys(&input)).map_err(EventError::Failed)?;
     keys.retain(|key| shard.holds(*key));
-    Ok((!keys.is_empty()).then_some(Wanted::Keyed { input, keys }))
+    let stream = (M::ROW_OF == RowOf::Data).then(|| shard.id_of_stream(event.stream_id));
+    Ok((!keys.is_empty()).then_some(Wanted::Keyed {
+        input,
+        keys,
+        stream,
+    }))
+}
+
+/// What waits because an event cannot be read: its row, or its stream.
+fn unreadable<M: ReadModel>(shard: Shard, event: &Recorded, error: &EventError) -> ParkedRow {
+    let (id, reason) = match M::ROW_OF.id(event) {
+        Some(id) => (id, error.to_string()),
+        None => (
+            shard.id_of_stream(event.stream_id),
+            format!("{} {}: {error}", event.aggregate, event.stream_id),
+        ),
+    };
+    ParkedRow {
+        id,
+        kind: ParkedKind::Stream,
+        position: event.position,
+        reason,
+    }
 }
 
 /// Applies events in order, but for those that a row does without. A row to which an event cannot be applied is parked.
@@ -101,7 +118,19 @@ pub(super) fn fold<M: ReadModel>(
         match event {
             Wanted::Unreadable(row) if skips.leave_out(row.id, row.position) => {}
             Wanted::Unreadable(row) => parking.park(row),
-            Wanted::Keyed { input, mut keys } => {
+            Wanted::Keyed {
+                input,
+                stream: Some(stream),
+                ..
+            } if parking.contains(stream) => parking.wait(stream, input.recorded.position),
+            Wanted::Keyed {
+                input,
+                mut keys,
+                stream,
+            } => {
+                if stream.is_some_and(|it| skips.leave_out(it, input.recorded.position)) {
+                    continue;
+                }
                 keys.retain(|key| !skips.leave_out(*key, input.recorded.position));
                 for key in keys {
                     apply(rows, parking, &input, key);

@@ -114,7 +114,7 @@ fn folded<M: ReadModel>(
     let (wanted, blocked) = decode::<M>(Shard::ONLY, &events);
     for event in wanted {
         match event {
-            Wanted::Keyed { input, keys } if keys.contains(&id) => {
+            Wanted::Keyed { input, keys, .. } if keys.contains(&id) => {
                 row = fold_row::<M>(id, row, &input)?;
             }
             Wanted::Keyed { .. } => {}

@@ -42,7 +42,10 @@ fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Ord
             } => (read_model, row_id.0, Order::MakeAnew(row_id.0)),
             repair::Event::RetryRequested {
                 read_model, row_id, ..
-            } => (read_model, row_id.0, Order::TryAgain(row_id.0)),
+            } => {
+                let id = shard.id_here(row_id.0);
+                (read_model, id, Order::TryAgain(id))
+            }
             repair::Event::SkipRequested {
                 read_model,
                 row_id,
@@ -50,11 +53,11 @@ fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Ord
                 ..
             } => {
                 let skip = Skip {
-                    id: row_id.0,
+                    id: shard.id_here(row_id.0),
                     position,
                     ordered_at: event.position,
                 };
-                (read_model, row_id.0, Order::Skip(skip))
+                (read_model, skip.id, Order::Skip(skip))
             }
         };
         let is_here = read_model.as_str() == M::NAME && shard.holds(id);
@@ -108,6 +111,10 @@ impl<M: ReadModel> Worker<M> {
         });
         if self.parking.contains(id) {
             self.parking.wait(id, ordered_at);
+            return Ok(());
+        }
+        if Shard::is_of_stream(id) {
+            // What rows have of a stream, they keep.
             return Ok(());
         }
         if has_left_out {

@@ -1,13 +1,15 @@
-//! Tries to make parked rows again, from the rows as they are stored and the events that wait for them.
+//! Tries to make parked rows again, from the rows as they are stored and the events that wait for them; and to apply the
+//! events of a stream that waits as a whole.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidemark_events::Recorded;
-use tidemark_read_models::ReadModel;
 use tidemark_read_models::storage::{Parked, RowBatch, StoredRow, Untried};
+use tidemark_read_models::{ReadModel, Shard};
 use uuid::Uuid;
 
-use super::fold::fold_row;
+use super::fold::{Wanted, decode, fold_row};
 use super::made_row::{Events, made_row};
 use super::rows::{RowError, read_row};
 use super::worker::Worker;
@@ -20,11 +22,19 @@ const ROWS_MAX: i64 = 100;
 const EVENTS_MAX: i64 = 64;
 
 impl<M: ReadModel> Worker<M> {
-    /// Tries each parked row that this build has not tried, or that an operator wants to have tried.
+    /// Tries each parked row, and then each stream that waits, if this build has not tried it, or an operator wants to have
+    /// it tried. A stream waits as long as a row of its events is parked.
     pub(super) async fn remake_parked(&mut self) -> Result<(), SubscriberError> {
-        for untried in self.storage.untried(ROWS_MAX).await? {
-            let made = match self.remake(untried).await? {
-                Ok(row) => self.release(row).await?,
+        let mut untried = self.storage.untried(ROWS_MAX).await?;
+        untried.sort_by_key(|untried| Shard::is_of_stream(untried.id));
+        for untried in untried {
+            let made = if Shard::is_of_stream(untried.id) {
+                self.remake_stream(untried.id).await?
+            } else {
+                self.remake(untried).await?.map(|row| vec![row])
+            };
+            let made = match made {
+                Ok(rows) => self.release(untried.id, rows).await?,
                 Err(reason) => Err(reason),
             };
             if let Err(reason) = made {
@@ -73,17 +83,94 @@ impl<M: ReadModel> Worker<M> {
                 };
             }
         }
-        let row = catch_panic("fold", || StoredRow::new::<M>(id, row.as_ref(), position));
-        Ok(row.and_then(|row| row.map_err(|error| error.to_string())))
+        Ok(to_be_stored::<M>(id, row.as_ref(), position))
     }
 
-    /// Writes a row that was parked. The inner error says why Postgres refuses it.
-    async fn release(&mut self, row: StoredRow) -> Result<Result<(), String>, SubscriberError> {
-        let id = row.id;
+    /// The rows with the events of a stream that waits. The inner error says why they still cannot be made.
+    async fn remake_stream(
+        &self,
+        stream: Uuid,
+    ) -> Result<Result<Vec<StoredRow>, String>, SubscriberError> {
+        let (mut rows, mut after) = (BTreeMap::new(), 0);
+        loop {
+            let waiting = self.storage.waiting(stream, after, EVENTS_MAX).await?;
+            let Some(last) = waiting.last() else {
+                break;
+            };
+            after = *last;
+            let events = self.log.at(&waiting).await?;
+            let events: Vec<_> = events.into_iter().map(Arc::new).collect();
+            let (wanted, blocked) = decode::<M>(self.storage.shard(), &events);
+            for event in &wanted {
+                if let Err(reason) = self.add(&mut rows, event).await? {
+                    return Ok(Err(reason));
+                }
+            }
+            if let Some((_, error)) = blocked {
+                return Ok(Err(error.to_string()));
+            }
+        }
+        let rows = rows.into_iter();
+        let rows = rows.map(|(id, (row, last))| to_be_stored::<M>(id, row.as_ref(), last));
+        Ok(rows.collect())
+    }
+
+    /// Applies an event to its rows, which are read first unless they are among `rows`. These have the position of their
+    /// last event, as if none had waited. The inner error says why it cannot be applied.
+    async fn add(
+        &self,
+        rows: &mut BTreeMap<Uuid, (Option<M::Row>, i64)>,
+        event: &Wanted<'_>,
+    ) -> Result<Result<(), String>, SubscriberError> {
+        let (input, keys) = match event {
+            Wanted::Keyed { input, keys, .. } => (input, keys),
+            Wanted::Unreadable(row) => return Ok(Err(row.reason.clone())),
+        };
+        let position = input.recorded.position;
+        for id in keys {
+            let skipped = self.skips.in_row(*id, self.checkpoint.position);
+            if skipped.contains(&position) {
+                continue;
+            }
+            if self.parking.contains(*id) {
+                return Ok(Err(format!("the row {id} is parked")));
+            }
+            let (row, last) = match rows.remove(id) {
+                Some(row) => row,
+                None => match self.stored(*id).await? {
+                    Ok(row) => row,
+                    Err(reason) => return Ok(Err(reason)),
+                },
+            };
+            match fold_row::<M>(*id, row, input) {
+                Ok(row) => rows.insert(*id, (row, last.max(position))),
+                Err(reason) => return Ok(Err(reason)),
+            };
+        }
+        Ok(Ok(()))
+    }
+
+    /// A row as it is stored, if there is one, and the position of its last event.
+    async fn stored(
+        &self,
+        id: Uuid,
+    ) -> Result<Result<(Option<M::Row>, i64), String>, SubscriberError> {
+        let stored = self.storage.rows(&[id], usize::MAX).await?.pop();
+        let stored = stored.filter(|row| row.document.is_some());
+        let last = stored.as_ref().map_or(0, |row| row.position);
+        Ok(stored_row::<M>(id, stored.as_ref()).map(|row| (row, last)))
+    }
+
+    /// Writes what was parked under an id. The inner error says why Postgres refuses it.
+    async fn release(
+        &mut self,
+        id: Uuid,
+        rows: Vec<StoredRow>,
+    ) -> Result<Result<(), String>, SubscriberError> {
         let batch = Arc::new(RowBatch {
             from: self.checkpoint,
             to: self.checkpoint,
-            rows: vec![row],
+            rows,
             parked: Parked {
                 released: vec![id],
                 ..Parked::default()
@@ -95,10 +182,22 @@ impl<M: ReadModel> Worker<M> {
         };
         tracing::info!(read_model = M::NAME, row = %id, "a parked row has all its events again");
         self.parking.release(id);
-        self.rows.forget(id);
+        for row in &batch.rows {
+            self.rows.forget(row.id);
+        }
         self.offer(batch, timeline);
         Ok(Ok(()))
     }
+}
+
+/// A row as it is to be stored after the event at `position`, or why it cannot be.
+fn to_be_stored<M: ReadModel>(
+    id: Uuid,
+    row: Option<&M::Row>,
+    position: i64,
+) -> Result<StoredRow, String> {
+    let row = catch_panic("fold", || StoredRow::new::<M>(id, row, position));
+    row.and_then(|row| row.map_err(|error| error.to_string()))
 }
 
 /// The row as it is stored, if there is one.

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use tidemark_read_models::Shard;
 use tidemark_read_models::storage::{Skip, SkippedEvents};
 use uuid::Uuid;
 
@@ -47,11 +48,16 @@ impl Skips {
         skip.ordered_at <= self.begun_at && self.of_row(skip.id).any(|it| *it == skip)
     }
 
-    /// The events that a row does without when the worker has come to `at`.
+    /// The events that a row does without when the worker has come to `at`: those that were skipped for it, and those that
+    /// no row has because their stream went on without them.
     pub(super) fn in_row(&self, id: Uuid, at: i64) -> Vec<i64> {
         let until = at.max(self.begun_at);
-        let of_row = self.of_row(id).filter(|it| it.ordered_at <= until);
-        of_row.map(|it| it.position).collect()
+        let streams = self.of_rows.keys().filter(|id| Shard::is_of_stream(**id));
+        let skips = self
+            .of_row(id)
+            .chain(streams.flat_map(|id| self.of_row(*id)));
+        let skips = skips.filter(|it| it.ordered_at <= until);
+        skips.map(|it| it.position).collect()
     }
 
     /// Those of these events that may be in a row whose last event is `last`: they were skipped after the generation was

@@ -18,7 +18,8 @@ pub struct ParkedRow {
     /// The generation of the row.
     #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
     pub generation: i32,
-    /// The id of the row.
+    /// The id of the row; or of a stream that waits because an event of it cannot be read which alone says which rows it is about.
+    /// A stream has 8 as its version here, and the number of the shard at its end.
     pub id: Uuid,
     /// What could not be applied: `row` if the fold failed or Postgres refuses what it made, `stream` if the event
     /// cannot be read. It is shown as it is stored, so that a kind which only a newer build has breaks no answer of

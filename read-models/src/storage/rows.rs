@@ -110,7 +110,7 @@ pub struct RowBatch {
 pub enum ParkedKind {
     /// The row that follows from it cannot be made, or Postgres refuses it.
     Row,
-    /// The event itself cannot be read. Only its stream or its id tells which row it is about.
+    /// The event itself cannot be read. Its stream or its id tells which row it is about, or the stream waits.
     Stream,
 }
 

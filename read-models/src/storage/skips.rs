@@ -47,6 +47,7 @@ impl Storage {
             self.read_model,
             self.generation.number,
         );
+        // A stream waits in each shard, under an id of version 8.
         let skips = sqlx::query_as!(
             Skip,
             r#"
@@ -55,16 +56,21 @@ impl Storage {
                    ordered_at
               from skipped_events
              where read_model = $1
-               and shard_of(row_id, $2) = $3
+               and (shard_of(row_id, $2) = $3 or substr(row_id::text, 15, 1) = '8')
              order by ordered_at
             "#,
             self.read_model,
             self.shard.count,
             self.shard.number,
         );
+        let here = |skip: Skip| Skip {
+            id: self.shard.id_here(skip.id),
+            ..skip
+        };
+        let skips = self.answered(skips.fetch_all(&self.pool)).await?;
         Ok(SkippedEvents {
             begun_at: self.answered(begun_at.fetch_one(&self.pool)).await?,
-            skips: self.answered(skips.fetch_all(&self.pool)).await?,
+            skips: skips.into_iter().map(here).collect(),
         })
     }
 }

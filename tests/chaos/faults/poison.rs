@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::crash_points::arm;
 use super::recovery::PROJECTOR_RESUMES;
 use super::{Fault, Injection, Outcome};
+use crate::load::Tally;
 use crate::stack::Stack;
 use crate::supervisor::Program;
 use crate::wait::wait_until;
@@ -36,6 +37,12 @@ pub(super) const FAULTS: &[Fault] = &[
         "Postgres refuses the row that an event makes",
         5,
         |i| poison(i, &REFUSED_ROW).boxed(),
+    ),
+    Fault::new(
+        "poison-stream",
+        "an event's data is not that of its type, and only the data says which rows it is about",
+        5,
+        |i| poison_stream(i).boxed(),
     ),
     Fault::new("poison-panic", "the fold of an event panics", 5, |i| {
         poison(i, &PANIC).boxed()
@@ -91,14 +98,14 @@ const PANIC: Poison = Poison {
 /// Everybody else goes on as if nothing had happened. The row waits, and has all further events once
 /// the cause is gone.
 async fn poison(mut injection: Injection, poison: &Poison) -> Outcome {
-    let (stack, load) = (injection.stack.clone(), injection.load.clone());
+    let stack = injection.stack.clone();
     let id = Uuid::from_u128(injection.rng.random());
     let program = stack.projectors[0].supervised.program();
     create(&stack, id).await;
     if let Err(skipped) = poison.cause.begin(&injection, id).await {
         return skipped;
     }
-    let before = load.tally();
+    let before = injection.load.tally();
     let position = append(&stack, id, poison.event_type, &(poison.data)(id)).await;
     append(
         &stack,
@@ -107,14 +114,7 @@ async fn poison(mut injection: Injection, poison: &Poison) -> Outcome {
         &json!({"category_id": id}),
     )
     .await;
-    let p99 = load.p99_of_queries(MEASURE).await;
-    let meanwhile = load.tally() - before;
-    assert_eq!(meanwhile.failed_reads, 0, "queries failed: {meanwhile:?}");
-    assert!(
-        p99 < DELAY_MAX,
-        "99 of 100 queries took {p99:?}, not less than {DELAY_MAX:?}"
-    );
-    assert_nothing_is_blocked(&stack).await;
+    assert_nobody_waits(&injection, before).await;
 
     if poison.cause != Cause::Type {
         wait_until("the row is listed as parked", || async {
@@ -126,6 +126,38 @@ async fn poison(mut injection: Injection, poison: &Poison) -> Outcome {
     let recovered = wait_until("the row has its last event", || has_last_event(&stack, id)).await;
     assert_eq!(parked(&stack).await, 0, "rows are parked");
     Outcome::Recovered(recovered + injection.wait_for_read_models(PROJECTOR_RESUMES).await)
+}
+
+/// As above, but the stream waits, in each shard of the read model, until an operator has it go on.
+async fn poison_stream(mut injection: Injection) -> Outcome {
+    let stack = injection.stack.clone();
+    let stream = Uuid::from_u128(injection.rng.random());
+    let before = injection.load.tally();
+    append(&stack, stream, "preferences.changed", &json!({})).await;
+    assert_nobody_waits(&injection, before).await;
+    wait_until("the stream is parked", || async {
+        parked(&stack).await > 0
+    })
+    .await;
+    let waiting = "select id from parked where read_model = 'preferences' limit 1";
+    let id = sqlx::query_scalar(waiting).fetch_one(&stack.pool).await;
+    repair(&stack, "preferences", id.unwrap(), "skip").await;
+    let recovered = wait_until("the stream goes on", || async { parked(&stack).await == 0 }).await;
+    Outcome::Recovered(recovered + injection.wait_for_read_models(PROJECTOR_RESUMES).await)
+}
+
+/// Fails if a query fails or waits for long from now on, of which the clients have noticed this before, or a read model is
+/// blocked.
+async fn assert_nobody_waits(injection: &Injection, before: Tally) {
+    let load = &injection.load;
+    let p99 = load.p99_of_queries(MEASURE).await;
+    let meanwhile = load.tally() - before;
+    assert_eq!(meanwhile.failed_reads, 0, "queries failed: {meanwhile:?}");
+    assert!(
+        p99 < DELAY_MAX,
+        "99 of 100 queries took {p99:?}, not less than {DELAY_MAX:?}"
+    );
+    assert_nothing_is_blocked(&injection.stack).await;
 }
 
 impl Cause {
@@ -153,11 +185,11 @@ impl Cause {
     /// Does what has the row made again, as an operator does.
     async fn end(self, stack: &Stack, id: Uuid, program: Program) {
         match self {
-            Self::Data => repair(stack, id, "skip").await,
+            Self::Data => repair(stack, "category", id, "skip").await,
             Self::Type => {}
             Self::Constraint => {
                 change_rows(stack, &format!("drop constraint {}", constraint(id))).await;
-                repair(stack, id, "retry").await;
+                repair(stack, "category", id, "retry").await;
             }
             // Another build tries again by itself.
             Self::Fold => {
@@ -243,10 +275,10 @@ async fn is_listed(stack: &Stack, id: Uuid, position: i64) -> bool {
 }
 
 /// Does something about the parked row as an operator does.
-async fn repair(stack: &Stack, id: Uuid, remedy: &str) {
+async fn repair(stack: &Stack, read_model: &str, id: Uuid, remedy: &str) {
     let settings = stack.settings.as_service("operator");
     let (id, reason) = (id.to_string(), "It was a test.");
-    let arguments = ["parked", remedy, "category", &id, "--reason", reason];
+    let arguments = ["parked", remedy, read_model, &id, "--reason", reason];
     let tool = Process::operators_tool(&settings, &arguments).await;
     assert!(tool.status.success(), "{tool:?}");
 }

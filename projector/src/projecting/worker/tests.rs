@@ -4,6 +4,7 @@ mod failures;
 mod parked;
 mod shards;
 mod skipped;
+mod streams;
 mod together;
 
 use std::collections::HashMap;

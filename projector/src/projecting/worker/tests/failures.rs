@@ -74,26 +74,6 @@ async fn of_two_workers_on_one_checkpoint_the_slower_one_starts_again() {
     assert_eq!(database.rows("tally").await[&CATEGORY.0], count(3, 3));
 }
 
-#[tokio::test]
-async fn an_event_that_cannot_be_read_blocks_where_only_its_data_tells_its_rows() {
-    let database = Database::new("unreadable_event").await;
-    let mut worker = worker(&database);
-    let unreadable = Recorded {
-        data: "{}".to_owned(),
-        ..activated(2, CATEGORY)
-    };
-    let events = database
-        .append_shared(vec![activated(1, CATEGORY), unreadable])
-        .await;
-    let position = worker.start().await.unwrap();
-    let applied = worker.apply(position, &page(&events)).await.unwrap();
-    assert_eq!(applied.point.position, 1, "the event before is applied");
-    let reason = applied.blocked_by.unwrap().to_string();
-    worker.block(at(1), &reason).await.unwrap();
-    assert_eq!(database.checkpoint("tally").await, (1, Some(reason)));
-    assert_eq!(database.parked().await, []);
-}
-
 /// The log, which no feed follows.
 fn source(database: &Database, blocked: Blocked) -> Source {
     let ring = Arc::new(Ring::new(10, 1 << 20));
