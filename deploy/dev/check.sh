@@ -197,8 +197,9 @@ run_tests() {
     enter_test_environment
     # The mail servers that scenarios send mails to.
     need_packages python3-aiosmtpd postfix
-    # promtool checks the metrics. Without it, and outside of CI, that check is left out.
+    # promtool checks the metrics and the alerts. Without it, and outside of CI, these checks are left out.
     if [[ ${CI:-} == true ]]; then need_packages prometheus; fi
+    command -v promtool >/dev/null || warn "skipped: what promtool checks of metrics and alerts: it is not installed"
     # The scenarios start the real programs, and 'cargo test' alone does not build those.
     cargo build --workspace --bins || die "the build failed" "the compiler's message is above"
     if kafka_missing; then

@@ -33,14 +33,12 @@ const COUNTS: [f64; 12] = [
 ];
 
 /// Counters that an alert watches. They are 0 from the start, because no rise is seen of one that is not there yet.
-const WATCHED: [&str; 11] = [
+const WATCHED: [&str; 9] = [
     "tidemark_mails_refused_by_policy_total",
     "tidemark_texts_refused_by_policy_total",
     "tidemark_executor_unknown_outcomes_total",
     "tidemark_executor_early_batches_total",
     "tidemark_executor_late_batches_total",
-    "tidemark_rebuild_differences_total",
-    "tidemark_rebuild_undecided_total",
     "tidemark_relay_foreign_records_total",
     "tidemark_feed_broken_total",
     "tidemark_feed_foreign_total",

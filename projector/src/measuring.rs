@@ -8,6 +8,7 @@ use tidemark_event_store::TimedPool;
 use tidemark_platform::config::Projection;
 use tidemark_platform::telemetry::Series;
 use tidemark_read_models::for_each_read_model;
+use tidemark_read_models::operations::COUNTED_MAX;
 
 use crate::error::Error;
 use crate::projecting::shards::name;
@@ -63,6 +64,7 @@ impl Measuring {
     /// The series of all that is there.
     async fn measure(&self) -> sqlx::Result<Vec<Series>> {
         let mut found = self.measure_read_models().await?;
+        found.extend(self.measure_rebuilds().await?);
         found.extend(self.measure_reactors().await?);
         self.measure_relay().await?;
         Ok(found)
@@ -91,13 +93,44 @@ impl Measuring {
         Ok(lags.collect())
     }
 
+    /// A generation that is built and was compared waits for an operator's decision.
+    async fn measure_rebuilds(&self) -> sqlx::Result<Vec<Series>> {
+        let waiting = sqlx::query!(
+            r#"
+            select read_model,
+                   (count(*) filter (where comparison ->> 'different_rows' <> '0'))::float8 as "differ!",
+                   (count(*) filter (where comparison ->> 'different_rows' = '0'))::float8 as "undecided!"
+              from (select read_model,
+                           case when state = 'building' then comparison end as comparison
+                      from generations
+                     where state <> 'dropped') as generations
+             group by read_model
+            "#
+        );
+        let waiting = waiting.fetch_all(&*self.pool).await?.into_iter();
+        let measurements = waiting.flat_map(|it| {
+            let read_model = Label::new("read_model", it.read_model);
+            let because = |reason, count| {
+                let labels = vec![read_model.clone(), Label::new("because", reason)];
+                measured("tidemark_rebuild_waiting", labels, count)
+            };
+            [
+                because("differences", it.differ),
+                because("undecided", it.undecided),
+            ]
+        });
+        Ok(measurements.collect())
+    }
+
     async fn measure_reactors(&self) -> sqlx::Result<Vec<Series>> {
         let reactors = sqlx::query!(
             r#"
             select name,
                    coalesce(extract(epoch from clock_timestamp() - next.recorded_at), 0)::float8 as "lag!",
                    (actions.due - actions.failing)::float8 as "waiting!",
-                   actions.failing::float8 as "failing!"
+                   actions.failing::float8 as "failing!",
+                   given_up.refused::float8 as "refused!",
+                   given_up.unanswered::float8 as "unanswered!"
               from reactors
               left join events next
                 on next.position = reactors.position + 1
@@ -109,18 +142,26 @@ impl Measuring {
                       and done_at is null
                       and due_at <= clock_timestamp()
                    ) as actions
-            "#
+             cross join lateral given_up_actions(name, $1) as given_up
+            "#,
+            COUNTED_MAX,
         );
         let reactors = reactors.fetch_all(&*self.pool).await?.into_iter();
         let measurements = reactors.flat_map(|it| {
             let reactor = Label::new("reactor", it.name);
-            let actions = |state, count| {
+            let actions = |name, state, count| {
                 let labels = vec![reactor.clone(), Label::new("state", state)];
-                measured("tidemark_reactor_due_actions", labels, count)
+                measured(name, labels, count)
             };
+            let (due, given_up) = (
+                "tidemark_reactor_due_actions",
+                "tidemark_reactor_given_up_actions",
+            );
             [
-                actions("waiting", it.waiting),
-                actions("failing", it.failing),
+                actions(due, "waiting", it.waiting),
+                actions(due, "failing", it.failing),
+                actions(given_up, "refused", it.refused),
+                actions(given_up, "unanswered", it.unanswered),
                 measured(
                     "tidemark_reactor_lag_seconds",
                     vec![reactor],

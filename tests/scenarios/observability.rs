@@ -17,7 +17,7 @@ pub(crate) fn read(name: &str) -> String {
     fs::read_to_string(folder().join(name)).unwrap()
 }
 
-/// What promtool complains of. Without promtool, which only CI must have, it complains of nothing.
+/// What promtool complains of. Without promtool, which only CI must have, it complains of nothing; `./dev test` says so.
 pub(crate) fn promtool(arguments: &[&str], input: &str) -> String {
     let promtool = Command::new("promtool")
         .args(arguments)
@@ -110,6 +110,23 @@ fn every_alert_has_a_section_that_says_what_to_do() {
     for section in sections {
         assert!(anchors.contains(section), "no section {section}");
     }
+}
+
+#[test]
+fn every_alert_has_a_test_that_raises_it() {
+    let (rules, tests) = (read("rules.yml"), read("rules.test.yml"));
+    let alerts = rules
+        .lines()
+        .filter_map(|it| it.trim().strip_prefix("- alert: "));
+    let mut raised = BTreeSet::new();
+    for test in tests.split("- alertname: ").skip(1) {
+        let (name, expected) = test.split_once('\n').unwrap();
+        if expected.contains("exp_alerts:") {
+            raised.insert(name);
+        }
+    }
+    let never: Vec<_> = alerts.filter(|it| !raised.contains(it)).collect();
+    assert_eq!(never, Vec::<&str>::new());
 }
 
 #[test]

@@ -23,7 +23,8 @@ use super::{Error, print, print_again};
 use crate::error::with_causes;
 use crate::projecting::shards::{ShardCounts, configured, count};
 
-/// The exit code if a read model, a reactor or the relay is blocked, a row is parked, or the log was set back.
+/// The exit code if a read model, a reactor or the relay is blocked, a row is parked, an event is unanswered, or the log was set
+/// back.
 const EXIT_BLOCKED: u8 = 2;
 /// The pause before everything is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -134,14 +135,15 @@ impl Status {
         })
     }
 
-    /// Whether anything is blocked or parked, or the log was set back.
+    /// Whether anything is blocked, parked or unanswered, or the log was set back. Actions that were refused for good do not
+    /// count, because most of them are so rightly.
     fn needs_help(&self) -> bool {
         let shards = self.read_models.iter().map(|shard| &shard.status);
         let mut reactors = self.reactors.iter().map(|reactor| &reactor.status);
         shards
             .into_iter()
             .any(|it| it.blocked.is_some() || it.parked > 0)
-            || reactors.any(|it| it.blocked.is_some())
+            || reactors.any(|it| it.blocked.is_some() || it.unanswered > 0)
             || self.relay.status.alarm.is_some()
             || self.set_back
     }

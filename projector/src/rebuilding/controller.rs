@@ -281,14 +281,12 @@ impl Controller {
 fn report(due: &Due, compared: &Compared) {
     let (read_model, generation) = (due.read_model.as_str(), due.generation);
     if compared.is_undecided() {
-        counter!("tidemark_rebuild_undecided_total").increment(1);
         let undecided_rows = compared.undecided_rows;
         tracing::error!(
             read_model, generation, undecided_rows, undecided = ?compared.undecided,
             "rows of the generation could not be compared, and it does not serve; `resume` compares them anew"
         );
     } else {
-        counter!("tidemark_rebuild_differences_total").increment(1);
         let different_rows = compared.different_rows;
         tracing::error!(
             read_model,

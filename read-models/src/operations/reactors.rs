@@ -45,6 +45,13 @@ pub struct ReactorStatus {
     pub failing: i64,
     /// When the next one is tried; null if none waits.
     pub next_due_at: Option<DateTime<Utc>>,
+    /// How many actions were given up because their commands were refused for good, most of them rightly. At most 10,000 are
+    /// counted.
+    #[schema(minimum = 0, example = 0)]
+    pub refused: i64,
+    /// How many events could not be answered, so that it is not known which actions follow from them. At most 10,000 are counted.
+    #[schema(minimum = 0, example = 0)]
+    pub unanswered: i64,
 }
 
 /// At most `limit` reactors in the order of their names, after this one.
@@ -82,7 +89,9 @@ pub async fn list(
                actions.pending as "pending!",
                actions.due as "due!",
                actions.failing as "failing!",
-               actions.next_due_at
+               actions.next_due_at,
+               given_up.refused as "refused!",
+               given_up.unanswered as "unanswered!"
           from reactors r
          cross join log_head h
           left join leases l
@@ -107,6 +116,7 @@ pub async fn list(
                         order by a.next_attempt_at
                         limit $3) counted
                ) actions
+         cross join lateral given_up_actions(r.name, $3) given_up
          where r.name > $1
          order by r.name
          limit $4

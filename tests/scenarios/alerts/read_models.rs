@@ -25,6 +25,12 @@ async fn rebuild(app: &App, code: i32) {
     assert_eq!(rebuilt.status.code(), Some(code), "{rebuilt:?}");
 }
 
+/// Gives up what was built of categories.
+async fn cancel(app: &App) {
+    let cancelled = order(app, &["cancel", "category"]).await;
+    assert!(cancelled.status.success(), "{cancelled:?}");
+}
+
 #[tokio::test]
 async fn parked_rows_and_undecided_and_different_rebuilds_are_measured() {
     let app = App::builder()
@@ -32,6 +38,7 @@ async fn parked_rows_and_undecided_and_different_rebuilds_are_measured() {
         .set("TIDEMARK_REBUILD__COMPARE_PAUSE_MS", 20)
         .set("TIDEMARK_REBUILD__COMPARE_ATTEMPTS_MAX", 3)
         .set("TIDEMARK_REBUILD__TICK_MS", 50)
+        .set("TIDEMARK_PROJECTION__MEASURE_MS", 20)
         .start()
         .await;
     let projector = app.spawn_projector().await;
@@ -49,19 +56,24 @@ async fn parked_rows_and_undecided_and_different_rebuilds_are_measured() {
     app.admin().await.post_empty(&deactivate).await.ok();
     rows(|rows| rows > 0.0).await;
 
-    let undecided = "tidemark_rebuild_undecided_total";
-    projector.measures(undecided, "", |it| it == 0.0).await;
+    let waits = async |because: &str, is_so: fn(f64) -> bool| {
+        let label = format!("because=\"{because}\"");
+        projector
+            .measures("tidemark_rebuild_waiting", &label, is_so)
+            .await;
+    };
+    waits("undecided", |it| it == 0.0).await;
     rebuild(&app, UNDECIDED).await;
-    projector.measures(undecided, "", |it| it > 0.0).await;
-    let cancelled = order(&app, &["cancel", "category"]).await;
-    assert!(cancelled.status.success(), "{cancelled:?}");
+    waits("undecided", |it| it > 0.0).await;
+    cancel(&app).await;
+    waits("undecided", |it| it == 0.0).await;
     execute(&app, "alter table category_rows_1 drop constraint poison").await;
     retry(&app).await;
     rows(|rows| rows == 0.0).await;
 
-    let differences = "tidemark_rebuild_differences_total";
-    projector.measures(differences, "", |it| it == 0.0).await;
     change_row(&app, different).await;
     rebuild(&app, DIFFERENT).await;
-    projector.measures(differences, "", |it| it > 0.0).await;
+    waits("differences", |it| it > 0.0).await;
+    cancel(&app).await;
+    waits("differences", |it| it == 0.0).await;
 }

@@ -4,6 +4,8 @@ use tidemark_events::Encoded;
 use tidemark_platform::ids::new_id;
 use tidemark_tests::{App, Process, append_strange, eventually};
 
+use crate::projection::rebuilds::order;
+
 /// Takes from checkpoints what the log holds there, or gives it back.
 const FORGET: &str = "
     create table kept as select 'category' as name, event_id from checkpoints where read_model = 'category';
@@ -105,6 +107,38 @@ async fn what_no_build_can_run_is_measured() {
     };
     append_strange(&app.settings, new_id(), newer).await;
     projector.measures(unrunnable, "", |it| it > 0.0).await;
+}
+
+/// It is measured from the database, so a projector that has just started knows of it.
+#[tokio::test]
+async fn events_that_a_reactor_cannot_answer_are_measured_until_an_operator_decides() {
+    let app = App::builder()
+        .set("TIDEMARK_PROJECTION__MEASURE_MS", 20)
+        .start()
+        .await;
+    let projector = app.spawn_projector().await;
+    let (metric, unanswered) = ("tidemark_reactor_given_up_actions", "state=\"unanswered\"");
+    projector.measures(metric, unanswered, |it| it == 0.0).await;
+    let unreadable = Encoded {
+        event_type: "auction.scheduled".to_owned(),
+        schema_version: 1,
+        data: "{}".to_owned(),
+    };
+    let position = append_strange(&app.settings, new_id(), unreadable).await;
+    projector.measures(metric, unanswered, |it| it == 1.0).await;
+    projector.terminate().await;
+
+    let projector = app.spawn_projector().await;
+    let timer = format!("reactor=\"auction-timer\",{unanswered}");
+    projector.measures(metric, &timer, |it| it == 1.0).await;
+    let position = position.to_string();
+    let dropped = order(
+        &app,
+        &["actions", "drop", "auction-timer", &position, "answer"],
+    )
+    .await;
+    assert!(dropped.status.success(), "{dropped:?}");
+    projector.measures(metric, &timer, |it| it == 0.0).await;
 }
 
 #[tokio::test]

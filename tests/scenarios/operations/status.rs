@@ -97,6 +97,53 @@ async fn what_stands_still_is_said_to() {
 }
 
 #[tokio::test]
+async fn what_a_reactor_gave_up_is_shown_and_what_it_could_not_answer_needs_help() {
+    let app = App::start().await;
+    let help = || async {
+        let table = Process::operators_tool(&app.settings, &["status"]).await;
+        let text = String::from_utf8(table.stdout).unwrap();
+        let mut lines = text.lines();
+        let line = lines
+            .find(|line| line.starts_with("auction-timer"))
+            .unwrap();
+        (table.status.code(), line.to_owned())
+    };
+    let give_up = |position: i64, target: &'static str| {
+        let sql = "insert into reactor_actions (reactor, position, target, path, event_id, correlation_id,
+                                                due_at, next_attempt_at, attempts, done_at, outcome)
+                   select 'auction-timer', $1, $2, '', gen_random_uuid(), gen_random_uuid(), now(), now(), 1, now(), '409 auction_over'";
+        let given_up = sqlx::query(sql).bind(position).bind(target);
+        given_up.execute(&app.database.pool)
+    };
+    for position in [1, 2] {
+        give_up(position, "close").await.unwrap();
+    }
+    let (code, line) = help().await;
+    assert_eq!(code, Some(0), "{line}");
+    assert!(line.ends_with(", 2 refused"), "{line}");
+    give_up(3, "answer").await.unwrap();
+    let (code, line) = help().await;
+    assert_eq!(code, Some(2), "{line}");
+    assert!(line.ends_with(", 2 refused, 1 unanswered"), "{line}");
+    let reactors = status(&app).await["reactors"].clone();
+    let mut reactors = reactors.as_array().unwrap().iter();
+    let timer = reactors.find(|it| it["name"] == "auction-timer").unwrap();
+    assert_eq!(
+        (&timer["refused"], &timer["unanswered"]),
+        (&json!(2), &json!(1))
+    );
+
+    let dropped = "update reactor_actions set outcome = 'dropped'";
+    sqlx::query(dropped)
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    let (code, line) = help().await;
+    assert_eq!(code, Some(0), "{line}");
+    assert!(!line.contains("unanswered"), "{line}");
+}
+
+#[tokio::test]
 async fn a_build_shows_how_far_it_is() {
     let app = App::builder().set("TIDEMARK_REBUILD__LEVEL_EVENTS", 0);
     let app = app.projector().start().await;

@@ -59,6 +59,11 @@ pub(super) fn table(status: &Status) -> String {
             it.failing,
             next.unwrap_or_default()
         );
+        let given_up = [(it.refused, "refused"), (it.unanswered, "unanswered")];
+        let given_up = given_up.into_iter().filter(|(count, _)| *count > 0);
+        let given_up: String = given_up
+            .map(|(count, how)| format!(", {count} {how}"))
+            .collect();
         let line = Line {
             name: &it.name,
             generation: None,
@@ -68,7 +73,7 @@ pub(super) fn table(status: &Status) -> String {
             lag_s: it.lag_s,
             rate: reactor.rate,
             holder: it.holder,
-            state: state(it.condition, it.blocked.as_deref(), it.can_run) + &actions,
+            state: state(it.condition, it.blocked.as_deref(), it.can_run) + &actions + &given_up,
         };
         line.write(&mut text);
     }
