@@ -1,11 +1,14 @@
-//! One trace leads from a request through the log and Kafka to each read model and to what a reactor does about it, and
-//! a collector that is away delays nothing.
+//! One trace leads from a request through the log and Kafka to each read model, to what a reactor does about it, and to the
+//! effect in which that ends, and a collector that is away delays nothing.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use tidemark_tests::{App, Client, Collector, Deployment, Process, eventually};
+use tidemark_tests::collector::ReceivedSpan;
+use tidemark_tests::{App, Client, Collector, Deployment, MailServer, Process, eventually};
 use tokio::net::TcpListener;
+
+use crate::messaging::mail::reactors_begin;
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -27,30 +30,77 @@ async fn one_trace_leads_from_a_request_to_everything_that_follows() {
         .with("traceparent", format!("00-{TRACE}-{PARENT}-01"));
     traced.post("/v1/auctions", &terms).await.ok();
 
-    let expected = BTreeSet::from([
-        ("tidemark-command-api", "POST /v1/auctions"),
-        ("tidemark-command-api", "schedule_auction"),
-        ("tidemark-command-api", "append"),
-        ("tidemark-command-api", "publish"),
-        ("tidemark-projector", "read_model auction"),
-        ("tidemark-projector", "read_model history"),
-        ("tidemark-projector", "reactor auction-timer"),
-        ("tidemark-projector", "send auction-timer open"),
-        ("tidemark-command-api", "POST /v1/auctions/{id}/open"),
-        ("tidemark-command-api", "open_auction"),
-    ]);
-    let spans = eventually("all spans of the trace", || async {
+    let spans = spans_of(
+        &collector,
+        &[
+            ("tidemark-command-api", "POST /v1/auctions"),
+            ("tidemark-command-api", "schedule_auction"),
+            ("tidemark-command-api", "append"),
+            ("tidemark-command-api", "publish"),
+            ("tidemark-projector", "read_model auction"),
+            ("tidemark-projector", "read_model history"),
+            ("tidemark-projector", "reactor auction-timer"),
+            ("tidemark-projector", "send auction-timer open"),
+            ("tidemark-command-api", "POST /v1/auctions/{id}/open"),
+            ("tidemark-command-api", "open_auction"),
+        ],
+    )
+    .await;
+    assert_each_has_a_parent(&spans);
+}
+
+/// The mail follows from a message, which a command requests that follows from a registration.
+#[tokio::test]
+async fn one_trace_leads_to_the_mail_in_which_a_request_ends() {
+    let (collector, mut server) = (Collector::start().await, MailServer::start().await);
+    let deployment = Deployment::start_with(&[
+        ("TIDEMARK_TELEMETRY__OTLP_ENDPOINT", &collector.url),
+        ("TIDEMARK_TELEMETRY__TRACED_RATIO", "0"),
+        ("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1"),
+        ("TIDEMARK_MAIL__SMTP_PORT", &server.port.to_string()),
+        ("TIDEMARK_MAIL__TLS", "none"),
+    ])
+    .await;
+    reactors_begin(&deployment.app).await;
+    let traced = deployment
+        .app
+        .client
+        .with("traceparent", format!("00-{TRACE}-{PARENT}-01"));
+    let person = deployment.app.person().registration();
+    traced.post("/v1/users", &person).await.ok();
+    server.received().await;
+
+    let spans = spans_of(
+        &collector,
+        &[
+            ("tidemark-command-api", "POST /v1/users"),
+            ("tidemark-projector", "reactor notifier"),
+            ("tidemark-projector", "send notifier welcome"),
+            ("tidemark-projector", "reactor mailer"),
+            ("tidemark-projector", "perform mailer mail"),
+            ("tidemark-projector", "send mailer mail"),
+        ],
+    )
+    .await;
+    assert_each_has_a_parent(&spans);
+}
+
+/// The spans of the trace, once these are there, each of a program.
+async fn spans_of(collector: &Collector, expected: &[(&str, &str)]) -> Vec<ReceivedSpan> {
+    eventually("all spans of the trace", || async {
         let spans = collector.of_trace(TRACE);
         let is_there = |(program, name): &(&str, &str)| {
             let mut spans = spans.iter();
             spans.any(|span| span.name == *name && span.program.contains(program))
         };
-        let missing: Vec<_> = expected.iter().filter(|it| !is_there(it)).collect();
-        missing.is_empty().then(|| spans.clone())
+        expected.iter().all(is_there).then_some(spans)
     })
-    .await;
+    .await
+}
+
+fn assert_each_has_a_parent(spans: &[ReceivedSpan]) {
     let known: BTreeSet<&str> = spans.iter().map(|span| &*span.ids.1).collect();
-    for span in &spans {
+    for span in spans {
         let parent = &*span.ids.2;
         assert!(parent == PARENT || known.contains(parent), "{span:?}");
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgPool;
+use tidemark_event_store::traces;
+use tidemark_event_store::traces::{Span, SpanKind};
 use uuid::Uuid;
 
 use super::destinations::Room;
@@ -53,6 +55,16 @@ impl Work {
             Some(_) if path.is_empty() => Self::Effect(body.unwrap_or_default()),
             None if path.is_empty() => Self::Answer,
             _ => Self::Command { path, body },
+        }
+    }
+}
+
+impl Attempt {
+    /// Records what was done for as long, in the trace of the request that caused the event.
+    pub(super) fn record_span(&self, doing: &str, what: &str, duration: Duration) {
+        if let Some(parent) = &self.traceparent {
+            let name = format!("{doing} {} {what}", self.reactor);
+            traces::span(SpanKind::Client, name, parent, duration).end();
         }
     }
 }

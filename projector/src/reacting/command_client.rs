@@ -7,8 +7,6 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
-use tidemark_event_store::traces;
-use tidemark_event_store::traces::{Span, SpanKind};
 use tidemark_platform::Config;
 use tidemark_platform::auth::ServiceCredential;
 
@@ -64,10 +62,7 @@ impl CommandClient {
             }
             Err(error) => Verdict::Inconclusive(with_causes(&error)),
         };
-        if let Some(parent) = &attempt.traceparent {
-            let name = format!("send {} {}", attempt.reactor, attempt.target);
-            traces::span(SpanKind::Client, name, parent, began.elapsed()).end();
-        }
+        attempt.record_span("send", &attempt.target, began.elapsed());
         verdict
     }
 

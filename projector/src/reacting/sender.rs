@@ -204,6 +204,7 @@ impl Sender {
             return Verdict::Inconclusive("this sender posts commands only".to_owned());
         };
         let time_limit = Duration::from_millis(self.settings.effect_timeout_ms);
+        let began = Instant::now();
         let performing = effect.perform(body.clone(), &attempt.destination, attempt.number);
         let performed = tokio::select! {
             biased;
@@ -213,6 +214,7 @@ impl Sender {
             }
             performed = timeout(time_limit, performing) => performed,
         };
+        attempt.record_span("perform", effect.name(), began.elapsed());
         let performed = match performed {
             Err(_) => {
                 call.tell(false);

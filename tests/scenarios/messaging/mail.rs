@@ -26,8 +26,14 @@ pub(super) fn mailing_to(server: &MailServer) -> AppBuilder {
         .queries()
 }
 
-/// Waits until the reactors have begun to answer what happens.
+/// An application whose reactors have begun to answer what happens.
 pub(crate) async fn ready(app: App) -> App {
+    reactors_begin(&app).await;
+    app
+}
+
+/// Waits until the reactors have begun to answer what happens.
+pub(crate) async fn reactors_begin(app: &App) {
     eventually("the reactors to begin", || async {
         let sql = "select count(*) from reactors where name in ('notifier', 'auction-notifier', 'mailer')";
         let begun: i64 = sqlx::query_scalar(sql)
@@ -37,7 +43,6 @@ pub(crate) async fn ready(app: App) -> App {
         (begun == 3).then_some(())
     })
     .await;
-    app
 }
 
 /// Registers somebody whose address begins like this, and returns the address and the name.
