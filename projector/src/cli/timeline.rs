@@ -83,8 +83,13 @@ async fn list(pool: &TimedPool) -> sqlx::Result<Vec<Timeline>> {
 
 fn line(timeline: &Timeline) -> String {
     let id = timeline.id;
+    let set_back = if timeline.set_back {
+        "; was set back: commands are refused until `timeline fork`"
+    } else {
+        ""
+    };
     let Some((parent, forked_at)) = timeline.parent.zip(timeline.forked_at) else {
-        return format!("{id}: the first");
+        return format!("{id}: the first{set_back}");
     };
     let declared = timeline.declared_by.as_ref().zip(timeline.declared_at);
     let declared = declared.map(|(by, at)| {
@@ -93,5 +98,5 @@ fn line(timeline: &Timeline) -> String {
         format!(", by {by} at {at}: {reason}")
     });
     let declared = declared.unwrap_or_default();
-    format!("{id}: forked from {parent} at {forked_at}{declared}")
+    format!("{id}: forked from {parent} at {forked_at}{declared}{set_back}")
 }

@@ -28,6 +28,9 @@ pub struct Timeline {
     /// Why the operator declared it.
     #[schema(example = "the backup of Monday was restored")]
     pub reason: Option<String>,
+    /// Whether the log was set back on this timeline, so that commands are refused until an operator declares a fork. Only
+    /// the present timeline can be so.
+    pub set_back: bool,
 }
 
 /// At most `limit` timelines, the present one first, of those before this one.
@@ -44,8 +47,10 @@ pub async fn list(pool: &PgPool, before: Option<i32>, limit: i64) -> sqlx::Resul
                t.position,
                e.recorded_at as "declared_at?",
                e.metadata ->> 'actor' as declared_by,
-               e.data ->> 'reason' as reason
+               e.data ->> 'reason' as reason,
+               h.set_back and t.id = h.timeline as "set_back!"
           from timelines t
+         cross join log_head h
           left join events e
             on e.position = t.position
          where t.id < $1

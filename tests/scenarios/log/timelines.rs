@@ -150,6 +150,7 @@ async fn commands_are_refused_from_when_the_log_was_set_back_until_a_fork_is_dec
         "declared_at": listed["declared_at"],
         "declared_by": "service:operator",
         "reason": "as an exercise",
+        "set_back": false,
     });
     assert_eq!(listed, expected);
     eventually("the command API to be ready", || async {

@@ -142,8 +142,29 @@ async fn timelines_are_listed_as_the_tool_lists_them() {
         "declared_at": present["declared_at"],
         "declared_by": "service:operator",
         "reason": "as an exercise",
+        "set_back": false,
     });
     assert_eq!(*present, expected);
     assert!(present["declared_at"].is_string(), "{present}");
     assert_eq!((&first["id"], &first["parent"]), (&json!(1), &Value::Null));
+}
+
+/// Commands are refused then, so operators must see it where they look.
+#[tokio::test]
+async fn that_the_log_was_set_back_is_shown_with_its_timeline() {
+    let app = App::builder().queries().start().await;
+    let operator = app.user_with("operator").await;
+    fork(&app, &[]).await;
+    let set_back = "update log_head set set_back = true";
+    sqlx::query(set_back)
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    let listed = read_all(&operator, "/v1/operations/timelines").await;
+    let set_back: Vec<_> = listed.iter().map(|it| &it["set_back"]).collect();
+    assert_eq!(set_back, [&json!(true), &json!(false)]);
+    let tool = Process::operators_tool(&app.settings, &["timeline", "list"]).await;
+    let text = String::from_utf8(tool.stdout).unwrap();
+    let marked = text.lines().filter(|line| line.contains("was set back"));
+    assert_eq!(marked.count(), 1, "{text}");
 }
