@@ -130,6 +130,34 @@ const MAKE_WATCHES: &str = "
            ), n
       from generate_series(1::bigint, {rows}) n";
 
+/// Of each 5,003, one is the user's.
+const MAKE_MEDIA: &str = "
+    select 1, numbered('4', n)::uuid, json_build_object(
+               'id', numbered('4', n),
+               'owner_id', case when n % 5003 = 1 then '{user}' else numbered('d', n % 5003) end
+           ), n
+      from generate_series(1::bigint, {rows}) n";
+
+const MAKE_TEMPLATES: &str = "
+    select 1, numbered('3', n)::uuid, json_build_object('id', numbered('3', n)), n
+      from generate_series(1::bigint, {rows}) n";
+
+/// Half of all events are of one stream.
+const MAKE_EVENTS: &str = "
+    insert into events
+    select {head} - n, gen_random_uuid(), stream.id::uuid, case when n % 2 = 0 then n / 2 else 1 end, 'category',
+           'category.activated', 1, json_build_object('category_id', stream.id),
+           (select metadata from events limit 1), '2026-01-01Z'
+      from generate_series(1::bigint, {rows}) n
+     cross join lateral (select numbered('2', case when n % 2 = 0 then 0 else n end) as id) stream;
+    analyze events";
+
+const MAKE_PARKED: &str = "
+    insert into parked (read_model, generation, shard, id, kind, position, reason, tried_by, parked_at)
+    select 'watch', 1, 0, numbered('7', n)::uuid, 'row', n, 'on purpose', 'nobody', timestamptz '2026-01-01Z' + n * interval '1 s'
+      from generate_series(1::bigint, {rows}) n;
+    analyze parked";
+
 const MAKE_CATEGORIES: &str = "
     select 1, numbered('c', n)::uuid, json_build_object(
                'id', numbered('c', n),
@@ -175,6 +203,12 @@ pub fn busy_task() -> Uuid {
     numbered('8', 1)
 }
 
+/// The stream of which half of all events are.
+#[must_use]
+pub fn busy_stream() -> Uuid {
+    numbered('2', 0)
+}
+
 fn numbered(kind: char, number: i64) -> Uuid {
     format!("{kind}0000000-0000-7000-8000-{number:012x}")
         .parse()
@@ -204,6 +238,8 @@ pub async fn fill(app: &App, user: Uuid, auctions: i64) {
         ("task_rows", others, MAKE_TASKS),
         ("task_run_rows", others, MAKE_TASK_RUNS),
         ("task_health_rows", others, MAKE_TASK_HEALTH),
+        ("media_rows", others, MAKE_MEDIA),
+        ("template_rows", others, MAKE_TEMPLATES),
         ("category_rows", ROOT, MAKE_CATEGORIES),
     ];
     join_all(tables.map(|(table, rows, made)| {
@@ -219,6 +255,17 @@ pub async fn fill(app: &App, user: Uuid, auctions: i64) {
         "update checkpoints set position = {auctions}; update log_head set position = {auctions}"
     );
     run(pool, reached).await;
+}
+
+/// Fills the log before its head with so many events, of which [`busy_stream`] has half, and parks as many rows, which lists
+/// for operators and auditors show. The read models must be filled.
+pub async fn fill_log(app: &App, rows: i64) {
+    let pool = &app.database.pool;
+    let head = app.database.head().await;
+    for made in [MAKE_EVENTS, MAKE_PARKED] {
+        let made = made.replace("{head}", &head.to_string());
+        run(pool, made.replace("{rows}", &rows.to_string())).await;
+    }
 }
 
 /// The rows are written before their indexes are, and nothing need survive a crash.

@@ -1,7 +1,7 @@
 //! No list and no search fetches more rows than its page needs, or than it may examine, however many there are.
 
 use tidemark_tests::many_rows::{
-    BUSY_ADDRESS, busy_task, category, fill, hot_auction, person, root,
+    BUSY_ADDRESS, busy_stream, busy_task, category, fill, fill_log, hot_auction, person, root,
 };
 use tidemark_tests::{Answer, App, Client, eventually};
 use uuid::Uuid;
@@ -15,6 +15,8 @@ const PAGE: i64 = 22;
 const EXAMINED_MAX: i64 = 2_000;
 /// How many of these are examined first.
 const FIRST_LOOK: i64 = EXAMINED_MAX / 10;
+/// What the append of a reading looks up in the log, which puts on record that an auditor was shown events.
+const READING: i64 = 8;
 /// A list that names no status is merged of those of all.
 const STATUSES: i64 = 4;
 /// So often every list is read. Postgres may make another plan when it knows a statement.
@@ -121,6 +123,15 @@ async fn lists_and_searches_fetch_few_of_a_million_rows() {
         tasks(Lists::of(&app, &user, "task_rows_1")).await,
         task_runs(Lists::of(&app, &user, "task_run_rows_1")).await,
         task_health(Lists::of(&app, &user, "task_health_rows_1")).await,
+        categories(Lists::of(&app, &user, "category_rows_1")).await,
+        media(Lists::of(&app, &user, "media_rows_1")).await,
+    ];
+    assert_eq!(excesses.concat(), Vec::<String>::new());
+
+    fill_log(&app, AUCTIONS / 5).await;
+    let excesses = [
+        stream(Lists::of(&app, &auditor, "events")).await,
+        parked_rows(Lists::of(&app, &operator, "parked")).await,
     ];
     assert_eq!(excesses.concat(), Vec::<String>::new());
 }
@@ -248,6 +259,32 @@ async fn suppressions(mut lists: Lists<'_>) -> Vec<String> {
 
 async fn templates(mut lists: Lists<'_>) -> Vec<String> {
     lists.check("/v1/operations/templates", PAGE).await;
+    lists.check_deep("/v1/operations/templates?").await;
+    lists.excesses
+}
+
+async fn categories(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/categories", PAGE).await;
+    lists.excesses
+}
+
+async fn media(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/media", PAGE).await;
+    lists.excesses
+}
+
+async fn stream(mut lists: Lists<'_>) -> Vec<String> {
+    let path = format!("/v1/audit/streams/{}/events", busy_stream());
+    for after in [0, 90_000] {
+        let path = format!("{path}?after_version={after}");
+        lists.check(&path, PAGE + READING).await;
+    }
+    lists.excesses
+}
+
+async fn parked_rows(mut lists: Lists<'_>) -> Vec<String> {
+    lists.check("/v1/operations/parked-rows", PAGE).await;
+    lists.check_deep("/v1/operations/parked-rows?").await;
     lists.excesses
 }
 
