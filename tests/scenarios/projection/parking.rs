@@ -109,6 +109,13 @@ impl Case {
             .unwrap();
         let id = self.poisoned.to_string();
         assert_eq!(parked["id"], id);
+        let show = ["parked", "show", "auction", &id];
+        let shown = Process::operators_tool(&self.app.settings, &show).await;
+        assert!(shown.status.success(), "{shown:?}");
+        assert_eq!(
+            &serde_json::from_slice::<Value>(&shown.stdout).unwrap(),
+            parked
+        );
         let settings = self.app.settings.as_service("operator");
         let arguments = [
             "parked",
