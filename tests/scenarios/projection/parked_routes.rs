@@ -41,7 +41,7 @@ struct Everything {
 
 impl Everything {
     async fn new() -> Self {
-        let app = App::start_all().await;
+        let app = App::builder().projector().queries().start().await;
         let market = app.market().await;
         let category = app.category(None).await;
         let product = market.listed().await;

@@ -66,7 +66,7 @@ async fn assert_others_go_on(app: &App) {
 
 #[tokio::test]
 async fn events_that_cannot_be_read_delay_no_other_stream_and_can_be_skipped() {
-    let app = App::start_all().await;
+    let app = App::builder().projector().queries().start().await;
     app.settle().await;
     let mut expected = Vec::new();
     for (event_type, read_models) in UNREADABLE {
@@ -102,7 +102,7 @@ async fn events_that_cannot_be_read_delay_no_other_stream_and_can_be_skipped() {
 /// Its streams wait in the new generation as they do in the one that serves.
 #[tokio::test]
 async fn a_read_model_is_rebuilt_while_streams_of_it_wait() {
-    let app = App::start_all().await;
+    let app = App::builder().projector().queries().start().await;
     let position = poison(&app, "notification.raised").await;
     app.settle().await;
     let rebuilt = order(&app, &["rebuild", "inbox", "--shards", "3"]).await;
