@@ -5,7 +5,8 @@ mod definitions;
 mod events;
 mod states;
 
-use tidemark_events::{LogPoint, Timestamp};
+use sha2::{Digest, Sha256};
+use tidemark_events::{LogPoint, Recorded, Timestamp};
 use uuid::Uuid;
 
 use crate::TimedPool;
@@ -39,13 +40,35 @@ pub enum FollowError {
 
 /// What the log holds after a point: enough to tell its events from others.
 #[derive(Debug)]
-pub(crate) struct NextIds {
+pub(crate) struct NextEvents {
     /// The timeline that the log is on now.
     pub(crate) timeline: i32,
     /// The position of the last event of the log.
     pub(crate) head: i64,
-    /// The ids of the events after the point, in order.
-    pub(crate) event_ids: Vec<Uuid>,
+    /// The [`fingerprint`]s of the events after the point, in order.
+    pub(crate) fingerprints: Vec<Vec<u8>>,
+}
+
+/// The SHA-256 of all that an event says, as [`Log::next_events`] computes it of what the log holds. What is stored holds no
+/// line feed, so no two events are hashed as the same bytes.
+pub(crate) fn fingerprint(event: &Recorded) -> Vec<u8> {
+    let Recorded {
+        position: _,
+        event_id,
+        stream_id,
+        version,
+        aggregate: _,
+        event_type,
+        schema_version,
+        data,
+        metadata,
+        recorded_at,
+    } = event;
+    let recorded_at = recorded_at.timestamp_micros();
+    let text = format!(
+        "{event_id}\n{stream_id}\n{version}\n{event_type}\n{schema_version}\n{recorded_at}\n{data}\n{metadata}"
+    );
+    Sha256::digest(text).to_vec()
 }
 
 /// How much of the log is in Kafka.
@@ -120,42 +143,58 @@ impl Log {
         self.pool.read(query).await
     }
 
-    /// Reads the ids of the events that follow a point, at most `limit`.
+    /// Reads the [`fingerprint`]s of the events that follow a point, at most `limit`. Postgres computes them, so that no
+    /// texts are sent.
     ///
     /// # Errors
     /// If Postgres does not answer the query, or the log does not hold the point.
-    pub(crate) async fn next_ids(
+    pub(crate) async fn next_events(
         &self,
         after: LogPoint,
         limit: i64,
-    ) -> Result<NextIds, FollowError> {
+    ) -> Result<NextEvents, FollowError> {
         let query = || {
-            sqlx::query_as!(
-                NextIds,
+            sqlx::query!(
                 r#"
                 select timeline,
                        position as head,
+                       log_holds($1, $2) as "is_in_log!",
                        array(
-                           select event_id
+                           select sha256(convert_to(
+                                      concat_ws(
+                                          chr(10),
+                                          event_id,
+                                          stream_id,
+                                          version,
+                                          type,
+                                          schema_version,
+                                          (extract(epoch from recorded_at) * 1000000)::bigint,
+                                          data,
+                                          metadata
+                                      ),
+                                      'UTF8'))
                              from events
-                            where events.position between $1 and $2
+                            where events.position > $1
+                              and events.position <= $3
                             order by events.position
-                       ) as "event_ids!"
+                       ) as "fingerprints!"
                   from log_head
                 "#,
                 after.position,
+                after.event_id,
                 after.position.saturating_add(limit),
             )
             .fetch_one(&*self.pool)
         };
-        let mut next = self.pool.read(query).await?;
-        if after.position > 0 {
-            if next.event_ids.first() != after.event_id.as_ref() {
-                return Err(FollowError::OtherLog(after.position));
-            }
-            next.event_ids.remove(0);
+        let next = self.pool.read(query).await?;
+        if !next.is_in_log {
+            return Err(FollowError::OtherLog(after.position));
         }
-        Ok(next)
+        Ok(NextEvents {
+            timeline: next.timeline,
+            head: next.head,
+            fingerprints: next.fingerprints,
+        })
     }
 
     /// Reads where the log ends, and up to where the relay has confirmed that Kafka holds it.

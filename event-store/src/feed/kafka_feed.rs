@@ -1,7 +1,7 @@
 //! The feed that reads all partitions of all topics and merges them by position.
 //!
 //! It relies on Kafka for speed only: an event that is missing there, out of order or damaged is read from
-//! the log, and none is given that the log was not seen to hold. It stores no offsets, so none can be wrong.
+//! the log, and none is given that the log was not seen to hold, to the letter. It stores no offsets, so none can be wrong.
 
 mod confirmation;
 mod counts;
@@ -16,7 +16,6 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use tidemark_events::{LogPoint, Recorded};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
-use uuid::Uuid;
 
 use self::counts::Counter;
 use self::merged_session::MergedSession;
@@ -39,8 +38,8 @@ pub struct KafkaFeed {
     last: LogPoint,
     /// The next events, as Kafka has them, which were not compared with the log yet.
     collected: VecDeque<Recorded>,
-    /// The ids of the next events, as the log was seen to hold them.
-    next_ids: VecDeque<Uuid>,
+    /// The fingerprints of the next events, as the log was seen to hold them.
+    next_in_log: VecDeque<Vec<u8>>,
     source: Source,
     /// When the feed last gave something or was at the head of the log.
     progressed_at: Instant,
@@ -79,7 +78,7 @@ impl KafkaFeed {
             page,
             last: after,
             collected: VecDeque::new(),
-            next_ids: VecDeque::new(),
+            next_in_log: VecDeque::new(),
             source: Source::Closed { retry_at: now },
             progressed_at: now,
             next_probe: now,
@@ -208,7 +207,7 @@ impl KafkaFeed {
         if let Some(event) = events.last() {
             self.last = event.point();
         }
-        self.next_ids.clear();
+        self.next_in_log.clear();
         if let Source::Following { session, .. } = &mut self.source {
             session.skip_to(self.last.position, &mut self.counts);
         }

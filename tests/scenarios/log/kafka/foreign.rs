@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
+use sha2::{Digest, Sha256};
 use tidemark_event_store::feed::{Feed, FeedCounts};
 use tidemark_platform::ids::new_id;
 use tokio::time::timeout;
 
 use super::feed::{Reader, replay};
 use super::relayed_log::{RelayedLog, within};
-use super::topics::{Topics, defects};
+use super::topics::{Topics, defects, header};
 
 /// A record with other values of some headers.
 fn forged(record: &OwnedMessage, values: &[(&str, String)]) -> OwnedMessage {
@@ -27,6 +28,17 @@ fn forged(record: &OwnedMessage, values: &[(&str, String)]) -> OwnedMessage {
 /// A record that claims the position of another one.
 pub(crate) fn in_place_of(record: &OwnedMessage) -> OwnedMessage {
     forged(record, &[("ce_id", new_id().to_string())])
+}
+
+/// A record that says something else under the name of an event of the log, with a hash that is right.
+fn altered(record: &OwnedMessage) -> OwnedMessage {
+    let payload = "{}";
+    let hashed = format!("{payload}\n{}", header(record, "ce_metadata"));
+    let hash: String = Sha256::digest(hashed)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    forged(record, &[("ce_hash", hash)]).set_payload(Some(payload.into()))
 }
 
 /// A record that is ahead of every log.
@@ -50,6 +62,35 @@ async fn the_events_of_the_log_are_given_in_place_of_others() {
     reader.reads(last).await;
     let counts = reader.assert_is(&relayed.log).await;
     assert!(counts.foreign > 0 && counts.broken > 0, "{counts:?}");
+}
+
+/// Whoever may read and produce knows the ids of events, and can hash what he makes of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_given_as_the_log_holds_it_whatever_says_to_be_it() {
+    let (relayed, topics, mut reader, mut records, last) = replay().await;
+    let mut forgeries = Vec::new();
+    for messages in records.values_mut().filter(|messages| messages.len() > 20) {
+        let other = [
+            ("ce_subject", new_id().to_string()),
+            ("ce_type", "tidemark.category.deactivated".to_owned()),
+            ("ce_streamversion", "4711".to_owned()),
+            ("ce_time", "2026-01-01T00:00:00.000000Z".to_owned()),
+        ];
+        for (at, header) in (6..).zip(other) {
+            messages[at] = forged(&messages[at], &[header]);
+        }
+        messages[3] = altered(&messages[3]);
+        // Another partition gives it before the right one does.
+        forgeries.push(altered(&messages[16]));
+    }
+    forgeries.rotate_left(1);
+    for (messages, forgery) in records.values_mut().zip(forgeries) {
+        messages.insert(0, forgery);
+    }
+    topics.publish(records).await;
+    reader.reads(last).await;
+    let counts = reader.assert_is(&relayed.log).await;
+    assert!(counts.foreign > 0, "{counts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
