@@ -38,6 +38,30 @@ pub async fn begin(pool: &PgPool, read_model: &str, build: Build) -> sqlx::Resul
     .await
 }
 
+/// Drops a generation that is being built, and makes an empty one in its place, in one step. Returns its number; `None` if
+/// there was nothing to drop.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn begin_anew(
+    pool: &PgPool,
+    (read_model, generation): (&str, i32),
+    build: Build,
+) -> sqlx::Result<Option<i32>> {
+    sqlx::query_scalar!(
+        "select case when drop_generation($1, $2) then begin_generation($1, $3, $4, $5, $6, $7) end",
+        read_model,
+        generation,
+        build.fold_version,
+        build.shards,
+        build.expects_changes,
+        build.is_dry_run,
+        build.throttle,
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// Stores what a comparison of a built generation found, and makes it ready to serve if it may.
 ///
 /// # Errors

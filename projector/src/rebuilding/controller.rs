@@ -66,6 +66,7 @@ impl Controller {
     /// Does what is due now, unless another projector does. Nothing is deleted before `deletes_from`: a deletion that
     /// queries hold up holds up later queries, and so is not tried again at once.
     async fn step(&self, deletes_from: &mut Instant) -> sqlx::Result<()> {
+        deployment::begin_lost_builds_anew(&self.pool).await?;
         if !deployment::begin_generations(&self.pool, &self.shards).await? {
             return Ok(());
         }

@@ -7,6 +7,72 @@ use tidemark_read_models::folds;
 
 use crate::projecting::shards::ShardCounts;
 
+/// Begins builds anew that have applied events of an earlier timeline which the log does not hold: they would never reach
+/// its end. One that is paused is left alone until it is resumed, and one of a newer fold to a build that has that.
+///
+/// # Errors
+/// If Postgres fails.
+pub(super) async fn begin_lost_builds_anew(pool: &TimedPool) -> sqlx::Result<()> {
+    let lost = sqlx::query!(
+        r#"
+        with lost as (
+            select g.*
+              from generations g
+             cross join log_head h
+             where exists (
+                       select
+                         from checkpoints c
+                        where c.read_model = g.read_model
+                          and c.generation = g.generation
+                          and c.timeline < h.timeline
+                          and not log_holds(c.position, c.event_id))
+        )
+        select b.read_model as "read_model!",
+               b.generation as "generation!",
+               b.fold_version as "fold_version!",
+               coalesce(b.shards, 1) as "shards!",
+               b.expects_changes or exists (
+                   select
+                     from lost s
+                    where s.read_model = b.read_model
+                      and s.state = 'serving'
+               ) as "expects_changes!",
+               b.dry_run as "dry_run!",
+               b.throttle
+          from lost b
+         where b.state in ('building', 'ready')
+           and not b.paused
+        "#
+    )
+    .fetch_all(&**pool);
+    for lost in pool.with_timeout(lost).await? {
+        let (read_model, generation) = (lost.read_model.as_str(), lost.generation);
+        let fold = folds()
+            .into_iter()
+            .find(|(name, version)| *name == read_model && *version >= lost.fold_version);
+        let Some((_, fold_version)) = fold else {
+            continue;
+        };
+        let build = Build {
+            fold_version,
+            shards: lost.shards,
+            expects_changes: lost.expects_changes,
+            is_dry_run: lost.dry_run,
+            throttle: lost.throttle,
+        };
+        let begun = building::begin_anew(pool, (read_model, generation), build);
+        if let Some(begun) = pool.with_timeout(begun).await? {
+            tracing::warn!(
+                read_model,
+                generation,
+                begun,
+                "the log has lost events that a generation was built of; it is built anew"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Begins a generation of each read model whose fold is newer in this build than any that has made a generation.
 /// One that was dropped counts, so that what was cancelled or rolled back does not begin again by itself. Begins one also
 /// where the generation that serves has applied events of an earlier timeline which the log does not hold. Returns whether

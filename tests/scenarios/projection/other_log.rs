@@ -6,6 +6,7 @@ use tidemark_tests::{Answer, App, Process, User, eventually};
 use uuid::Uuid;
 
 use super::failover::checkpoint;
+use super::rebuilds::{DIFFERENT, generations, order, states};
 use super::replay::{assert_documents, assert_rows};
 
 /// The exit code of `status` when a read model is blocked.
@@ -49,6 +50,24 @@ impl Case {
         self.app.stop_command_api().await;
         self.app.database.restore(tables, afterwards).await;
         self.app.start_command_api().await;
+    }
+
+    /// Waits until other generations serve than those before the fork, and drops these.
+    async fn are_built_anew(&self) {
+        eventually("all read models to be built anew", || async {
+            let lost: i64 = sqlx::query_scalar(
+                "select count(*)
+                   from generations
+                  where state <> 'dropped'
+                    and generation = 1
+                    and (state <> 'kept' or not drop_generation(read_model, generation))",
+            )
+            .fetch_one(&self.app.database.pool)
+            .await
+            .ok()?;
+            (lost == 0).then_some(())
+        })
+        .await;
     }
 
     /// The auction as the client of this bid sees it.
@@ -97,20 +116,7 @@ async fn after_a_fork_read_models_that_are_beyond_it_are_built_anew_and_reactors
     let forked = Process::operators_tool(&settings, &fork).await;
     assert!(forked.status.success(), "{forked:?}");
     case.buyer.bid(case.auction, 2_100).await.ok();
-    eventually("all read models to be built anew", || async {
-        let lost: i64 = sqlx::query_scalar(
-            "select count(*)
-               from generations
-              where state <> 'dropped'
-                and generation = 1
-                and (state <> 'kept' or not drop_generation(read_model, generation))",
-        )
-        .fetch_one(&case.app.database.pool)
-        .await
-        .ok()?;
-        (lost == 0).then_some(())
-    })
-    .await;
+    case.are_built_anew().await;
     case.app.settle().await;
     assert_rows(&case.app).await;
     assert_documents(&case.app).await;
@@ -118,6 +124,26 @@ async fn after_a_fork_read_models_that_are_beyond_it_are_built_anew_and_reactors
     for bid in [first, last] {
         case.seen_with(&bid).await.ok();
     }
+}
+
+/// A build that has reached the end of the log and differs stays there until an operator decides.
+#[tokio::test]
+async fn a_build_that_is_beyond_a_fork_begins_anew() {
+    let mut case = Case::new().await;
+    let differ =
+        "update category_rows set doc = replace(doc::text, '\"name\":\"', '\"name\":\"un')::json";
+    let differ = sqlx::query(differ).execute(&case.app.database.pool);
+    assert_ne!(differ.await.unwrap().rows_affected(), 0);
+    let rebuilt = order(&case.app, &["rebuild", "category"]).await;
+    assert_eq!(rebuilt.status.code(), Some(DIFFERENT), "{rebuilt:?}");
+    case.restore("events|log_head", "").await;
+    let forked = order(&case.app, &["timeline", "fork"]).await;
+    assert!(forked.status.success(), "{forked:?}");
+    case.are_built_anew().await;
+    let expected = states(&["dropped", "dropped", "serving"]);
+    assert_eq!(generations(&case.app, "category").await, expected);
+    case.app.settle().await;
+    assert_rows(&case.app).await;
 }
 
 #[tokio::test]
