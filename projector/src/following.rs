@@ -10,6 +10,7 @@ pub(crate) mod follow;
 pub(crate) mod log_pages;
 pub(crate) mod page;
 pub(crate) mod panics;
+mod retries;
 pub(crate) mod ring;
 pub(crate) mod source;
 pub(crate) mod subscriber;

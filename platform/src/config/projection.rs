@@ -46,8 +46,10 @@ pub struct Projection {
     #[garde(custom(positive), custom(at_most("projection.poll_max_ms", self.poll_max_ms)))]
     pub poll_ms: u64,
     pub poll_max_ms: u64,
-    #[garde(custom(positive))]
+    #[garde(custom(positive), custom(at_most("projection.retry_max_ms", self.retry_max_ms)))]
     pub retry_ms: u64,
+    pub retry_max_ms: u64,
+    pub retries_shown_ms: u64,
     #[garde(custom(positive))]
     pub blocked_retry_ms: u64,
     #[garde(custom(positive))]

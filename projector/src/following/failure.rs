@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use sqlx::error::DatabaseError;
 use tidemark_event_store::FollowError;
 use tidemark_events::DecodeError;
 use tidemark_read_models::storage::{StorageError, refuses_a_row};
@@ -75,6 +76,22 @@ impl EventError {
 }
 
 impl SubscriberError {
+    /// What is wrong, with what Postgres calls it and what that means.
+    pub(crate) fn explained(&self) -> String {
+        let error = if let Self::Log(FollowError::Database(error))
+        | Self::Storage(StorageError::Database(error))
+        | Self::Database(error) = self
+        {
+            error.as_database_error()
+        } else {
+            None
+        };
+        match error.and_then(DatabaseError::code) {
+            Some(code) => format!("{self} (SQLSTATE {code}{})", in_plain_words(&code)),
+            None => self.to_string(),
+        }
+    }
+
     /// Of which kind the failure is.
     pub(crate) fn kind(&self) -> FailureKind {
         match self {
@@ -87,5 +104,22 @@ impl SubscriberError {
             | Self::Database(_)
             | Self::Interrupted(_) => FailureKind::Transient,
         }
+    }
+}
+
+/// What helps where an error does not pass by itself.
+fn in_plain_words(code: &str) -> &'static str {
+    match code {
+        "42501" => ": the role of the projector lacks a right",
+        "42P01" | "42703" | "42883" => {
+            ": the database lacks what this build needs; was it migrated?"
+        }
+        "55P03" => ": somebody else holds a lock for long",
+        "57014" => ": the statement took longer than it may",
+        _ => match code.get(..2) {
+            Some("53") => ": PostgreSQL has run out of disk, memory or connections",
+            Some("58" | "XX") => ": PostgreSQL cannot read or write what it stores",
+            _ => "",
+        },
     }
 }

@@ -7,13 +7,14 @@ use tidemark_event_store::traces::{KeyValue, Span, SpanKind};
 use tidemark_event_store::{TimedPool, traces};
 use tidemark_events::Recorded;
 use tidemark_platform::config::Projection;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::build_pace::BuildPace;
 use super::failure::{FailureKind, SubscriberError};
 use super::measurements::Measurements;
 use super::page::{Page, page_limits};
+use super::retries::{Retries, Step};
 use super::source::{Reader, Source};
 use super::subscriber::{Subscriber, SubscriberId};
 
@@ -46,38 +47,40 @@ pub(crate) async fn follow(
     let measurements = Measurements::new(subscriber.id(), source.blocked.clone());
     let pool = source.pages.pool().clone();
     let mut reader = source.reader(subscriber.event_types(), page_limits(&settings));
+    let mut retries = Retries::new(&settings);
+    let blocked_pause = Duration::from_millis(settings.blocked_retry_ms);
     let check_pause = Duration::from_millis(settings.check_ms);
     loop {
         let ended = apply_pages(
             &pool,
             &mut *subscriber,
             &mut reader,
-            (&measurements, check_pause),
+            (&measurements, &mut retries, check_pause),
             until,
             &stop,
         )
         .await;
-        let pause_ms = match ended {
+        let pause = match ended {
             Ok(Ended::Stopped | Ended::NeedsNewerBuild) => break,
-            Ok(Ended::Blocked) => settings.blocked_retry_ms,
-            Err(error) if needs_help(&error) => {
-                tracing::error!(kind, name, generation, shard, %error, "standing still");
-                let reason = error.to_string();
-                measurements.blocked(&reason);
-                if let Err(error) = pool.with_timeout(block(&mut *subscriber, &reason)).await {
-                    tracing::warn!(kind, name, generation, shard, %error, "operators are not shown that it stands still");
-                }
-                settings.blocked_retry_ms
-            }
+            Ok(Ended::Blocked) => blocked_pause,
             Err(error) => {
-                measurements.failed();
-                tracing::warn!(kind, name, generation, shard, %error, "starting again from the checkpoint");
-                settings.retry_ms
+                let (needs_help, reason) = (needs_help(&error), error.explained());
+                let is_lasting = retries.failed();
+                if needs_help || is_lasting {
+                    show(&pool, &mut *subscriber, &measurements, &reason).await;
+                } else {
+                    tracing::warn!(kind, name, generation, shard, %reason, "starting again from the checkpoint");
+                }
+                if needs_help {
+                    blocked_pause
+                } else {
+                    measurements.failed();
+                    retries.pause()
+                }
             }
         };
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+        if stop.run_until_cancelled(sleep(pause)).await.is_none() {
+            break;
         }
     }
     tracing::info!(kind, name, generation, shard, "no longer following the log");
@@ -87,6 +90,27 @@ pub(crate) async fn follow(
 /// that can be written and rows that can be parked.
 fn needs_help(error: &SubscriberError) -> bool {
     matches!(error, SubscriberError::NotInLog(_)) || error.kind() == FailureKind::ThisRow
+}
+
+/// Shows operators that the subscriber stands still, and why: in the readiness of the process, by a metric, and by what is
+/// stored.
+async fn show(
+    pool: &TimedPool,
+    subscriber: &mut dyn Subscriber,
+    measurements: &Measurements,
+    reason: &str,
+) {
+    let SubscriberId {
+        kind,
+        name,
+        generation,
+        shard,
+    } = subscriber.id();
+    tracing::error!(kind, name, generation, shard, %reason, "standing still");
+    measurements.blocked(reason);
+    if let Err(error) = pool.with_timeout(block(subscriber, reason)).await {
+        tracing::warn!(kind, name, generation, shard, %error, "operators are not shown that it stands still");
+    }
 }
 
 /// Stores why the subscriber cannot go on, unless it has done so already.
@@ -126,13 +150,19 @@ async fn apply_pages(
     pool: &TimedPool,
     subscriber: &mut dyn Subscriber,
     reader: &mut Reader,
-    (measurements, check_pause): (&Measurements, Duration),
+    (measurements, retries, check_pause): (&Measurements, &mut Retries, Duration),
     until: Option<i64>,
     stop: &CancellationToken,
 ) -> Result<Ended, SubscriberError> {
     reader.restart();
+    retries.begin(Step::Start);
     let mut point = pool.with_timeout(subscriber.start()).await?;
-    let mut checkpoint = point.position;
+    if retries.succeeded() {
+        measurements.goes_on();
+    }
+    retries.begin(Step::Apply);
+    let started_at = point.position;
+    let mut checkpoint = started_at;
     let building = subscriber.building();
     reader.limit(building.and_then(|it| it.events_per_second));
     let mut build = building.map(|it| BuildPace::new(it, reader.build_turns(), checkpoint));
@@ -141,6 +171,10 @@ async fn apply_pages(
     loop {
         measurements.checkpoint(checkpoint, reader.head());
         measurements.parked(subscriber.parked());
+        if checkpoint > started_at {
+            retries.succeeded();
+            measurements.goes_on();
+        }
         if until.is_some_and(|until| checkpoint >= until) {
             return Ok(Ended::Stopped);
         }
@@ -148,7 +182,12 @@ async fn apply_pages(
             biased;
             () = stop.cancelled() => return Ok(Ended::Stopped),
             _ = checks.tick(), if subscriber.needs_check() => {
+                retries.begin(Step::Check);
                 subscriber.check(point).await?;
+                if retries.succeeded() {
+                    measurements.goes_on();
+                }
+                retries.begin(Step::Apply);
                 checkpoint = point.position;
                 continue;
             }

@@ -68,11 +68,15 @@ impl Measurements {
         self.lag.set((head - checkpoint).max(0) as f64);
     }
 
-    /// Records that a page with so many events was applied, so that the subscriber is not blocked.
+    /// Records that a page with so many events was applied.
     #[expect(clippy::cast_precision_loss, reason = "a measurement")]
     pub(super) fn applied(&self, events: i64) {
         self.batch.set(events as f64);
         self.events.increment(events.unsigned_abs());
+    }
+
+    /// Records that the subscriber does not stand still any more.
+    pub(super) fn goes_on(&self) {
         self.blocked.set(0.0);
         self.standing_still.set(self.id, None);
     }
@@ -85,7 +89,7 @@ impl Measurements {
         }
     }
 
-    /// Records why an event cannot be applied.
+    /// Records why the subscriber stands still.
     pub(super) fn blocked(&self, reason: &str) {
         self.blocked.set(1.0);
         self.standing_still.set(self.id, Some(reason));

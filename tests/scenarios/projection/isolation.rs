@@ -123,3 +123,46 @@ async fn an_event_of_a_newer_build_blocks_only_the_read_models_that_want_it() {
     assert_eq!(blocked[0]["blocked"], reason);
     assert_eq!(blocked[0]["position"], stood_at);
 }
+
+/// PostgreSQL may refuse to write for reasons that neither pass by themselves nor are the fault of a row.
+#[tokio::test]
+async fn a_read_model_that_may_not_be_written_says_so_until_it_may_and_holds_up_no_other() {
+    let app = App::builder()
+        .relay()
+        .projector()
+        .queries()
+        .set("TIDEMARK_PROJECTION__RETRIES_SHOWN_MS", 200)
+        .start()
+        .await;
+    app.market().await;
+    app.settle().await;
+    let revoke = "revoke insert on category_rows from tidemark_project";
+    sqlx::query(revoke)
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    app.category(None).await;
+    reach_the_head(&app, &OTHERS).await;
+    let (code, status) = eventually("the read model to be blocked", || async {
+        let status = Process::operators_tool(&app.settings, &["status", "--json"]).await;
+        let found: Value = serde_json::from_slice(&status.stdout).unwrap();
+        let mut read_models = found["read_models"].as_array().unwrap().clone();
+        read_models.retain(|it| !it["blocked"].is_null());
+        (!read_models.is_empty()).then_some((status.status.code(), read_models))
+    })
+    .await;
+    assert_eq!(code, Some(BLOCKED));
+    assert_eq!(status.len(), 1, "{status:?}");
+    assert_eq!(status[0]["name"], "category");
+    let reason = status[0]["blocked"].as_str().unwrap();
+    let expected = "(SQLSTATE 42501: the role of the projector lacks a right)";
+    assert!(reason.contains(expected), "{reason}");
+
+    let grant = "grant insert on category_rows to tidemark_project";
+    sqlx::query(grant)
+        .execute(&app.database.pool)
+        .await
+        .unwrap();
+    app.settle().await;
+    assert_rows(&app).await;
+}

@@ -1,6 +1,7 @@
 //! What a worker does with events and rows that it cannot apply, and when another worker runs too.
 
 use sqlx::Executor;
+use tidemark_event_store::TimedPool;
 use tidemark_read_models::storage::StorageError;
 use tokio_util::sync::CancellationToken;
 
@@ -75,10 +76,14 @@ async fn of_two_workers_on_one_checkpoint_the_slower_one_starts_again() {
 }
 
 /// The log, which no feed follows.
-fn source(database: &Database, blocked: Blocked) -> Source {
+pub(super) fn source(database: &Database, blocked: Blocked) -> Source {
+    source_with(database, blocked, database.pool.clone())
+}
+
+/// The same, read with these connections.
+pub(super) fn source_with(database: &Database, blocked: Blocked, pool: TimedPool) -> Source {
     let ring = Arc::new(Ring::new(10, 1 << 20));
-    let log = Log::new(database.pool.clone());
-    Source::new(ring, log, blocked, &database.config(&[]))
+    Source::new(ring, Log::new(pool), blocked, &database.config(&[]))
 }
 
 #[tokio::test]
@@ -157,4 +162,42 @@ async fn a_batch_that_postgres_refuses_as_a_whole_blocks_the_worker_and_is_shown
     stop.cancel();
     following.await.unwrap();
     assert_eq!(blocked.check(), Ok(()), "it does not run here any more");
+}
+
+/// A generation that is built says so, too.
+#[tokio::test]
+async fn a_failure_that_does_not_pass_by_itself_is_shown_until_it_is_mended() {
+    for state in ["serving", "building"] {
+        let database = Database::new(&format!("no_right_{state}")).await;
+        let begin = "update generations set state = $1 where read_model = 'tally'";
+        let begin = sqlx::query(begin).bind(state).execute(&database.owner);
+        begin.await.unwrap();
+        let revoke = "revoke insert on tally_rows from tidemark_project";
+        database.owner.execute(revoke).await.unwrap();
+        database.append(&[activated(1, CATEGORY)]).await;
+        let blocked = Blocked::default();
+        let source = source(&database, blocked.clone());
+        let shown_soon = [("TIDEMARK_PROJECTION__RETRIES_SHOWN_MS", "1000")];
+        let (settings, stop) = (
+            database.config(&shown_soon).projection,
+            CancellationToken::new(),
+        );
+        let worker = Box::new(worker(&database));
+        let following = tokio::spawn(follow(worker, source, settings, None, stop.clone()));
+        let expected = "42501: the role of the projector lacks a right";
+        while !matches!(database.checkpoint("tally").await, (0, Some(reason)) if reason.contains(expected))
+        {
+        }
+        let shown = blocked.check().unwrap_err();
+        assert!(shown.contains(expected), "{shown}");
+
+        let grant = "grant insert on tally_rows to tidemark_project";
+        database.owner.execute(grant).await.unwrap();
+        while database.checkpoint("tally").await != (1, None) {}
+        while blocked.check().is_err() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        following.await.unwrap();
+    }
 }
