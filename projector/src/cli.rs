@@ -145,7 +145,7 @@ enum Command {
     /// kept for a rollback.
     ///
     /// The exit code is 3 if the new generation does not serve because its rows are different, 4 if it does not because
-    /// some rows could not be compared, and 5 if the row that `--row` names cannot be made.
+    /// some rows could not be compared, and 5 if a row that `--row` or `--stream` names cannot be made.
     ///
     /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
     /// may `order_rebuild`.
@@ -260,8 +260,8 @@ impl Command {
             Self::Backup(arguments) => backup::back_up(&config, arguments).await,
             Self::Restore(arguments) => backup::restore(&config, arguments).await,
             Self::Check(arguments) => check::execute(&config, arguments).await,
-            Self::Rebuild(arguments) => match arguments.row {
-                Some(row) => rebuild_row::rebuild_row(&config, &arguments, row).await,
+            Self::Rebuild(arguments) => match arguments.rows() {
+                Some(rows) => rebuild_row::rebuild_rows(&config, &arguments, rows).await,
                 None => rebuild::rebuild(&config, arguments).await,
             },
             Self::Pause(of) => generations::change_build(&config, Order::Pause, &of).await,

@@ -94,8 +94,6 @@ pub(crate) enum Error {
     NotOpen,
     #[error("the rows of this read model take events of many streams; rebuild the read model")]
     ManyStreams,
-    #[error("the row takes more than {0} events; rebuild the read model")]
-    TooManyEvents(i64),
     #[error(
         "the row cannot be made, because it is parked; have it tried again with `parked retry`"
     )]
@@ -141,7 +139,6 @@ impl Error {
         if matches!(
             self,
             Self::ManyStreams
-                | Self::TooManyEvents(_)
                 | Self::Parked
                 | Self::NoSuchRow
                 | Self::Unmakeable(_)

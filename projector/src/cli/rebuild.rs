@@ -39,7 +39,10 @@ pub(super) struct Rebuild {
     /// Make only this row anew, from all of its events, and put that on record; needs a service that may
     /// `request_repair`
     #[arg(long, value_name = "ID", value_parser = arguments::id, conflicts_with_all = ["shards", "throttle", "expect_changes", "dry_run"])]
-    pub(super) row: Option<Uuid>,
+    row: Option<Uuid>,
+    /// Make only the rows anew that take the events of this stream, one after the other, as with --row
+    #[arg(long, value_name = "ID", value_parser = arguments::id, conflicts_with_all = ["row", "shards", "throttle", "expect_changes", "dry_run"])]
+    stream: Option<Uuid>,
     /// Into how many shards the new generation is divided, in place of `projection.shards`
     #[arg(long)]
     pub(super) shards: Option<NonZeroU8>,
@@ -55,6 +58,22 @@ pub(super) struct Rebuild {
     /// Do not wait until the new generation serves
     #[arg(long)]
     pub(super) detach: bool,
+}
+
+/// The rows that alone are made anew.
+pub(super) enum OnlyRows {
+    /// The row with this id.
+    One(Uuid),
+    /// Those that take the events of this stream.
+    OfStream(Uuid),
+}
+
+impl Rebuild {
+    /// The rows that alone are made anew; none if the whole read model is.
+    pub(super) fn rows(&self) -> Option<OnlyRows> {
+        let of_stream = self.stream.map(OnlyRows::OfStream);
+        self.row.map(OnlyRows::One).or(of_stream)
+    }
 }
 
 /// Begins a build, and shows its progress until the new generation serves.
@@ -166,7 +185,10 @@ fn end(read_model: &str, progress: &BuildProgress) -> Option<(ExitCode, String)>
             "is dropped: some of its rows could not be compared, and none is known to differ",
         ),
         "dropped" if progress.rows_that_are_the_same().is_some() => (0, "is dropped"),
-        "dropped" => (EXIT_CANCELLED, "is dropped: its build was cancelled"),
+        "dropped" => (
+            EXIT_CANCELLED,
+            "is dropped: its build was cancelled, or begun anew because the log was set back",
+        ),
         "building" if progress.differs() => (
             EXIT_DIFFERENT,
             "does not serve: its rows are not those of the one that serves. \

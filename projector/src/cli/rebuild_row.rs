@@ -1,4 +1,4 @@
-//! Has one row made anew. The record of that in the log is the order: a projector carries it out when it comes to it.
+//! Has single rows made anew. The record of that in the log is the order: a projector carries it out when it comes to it.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,22 +16,76 @@ use uuid::Uuid;
 use super::arguments::fold_version;
 use super::command_api::CommandApi;
 use super::postgres::connect;
-use super::rebuild::Rebuild;
+use super::rebuild::{OnlyRows, Rebuild};
 use super::{Error, print};
-use crate::projecting::made_row::{EVENTS_MAX, Events, made_row};
+use crate::projecting::made_row::{Events, ORDERED_MAX, made_row};
 
 /// The pause before it is looked again whether the row is made.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-pub(super) async fn rebuild_row(
+/// How many events of a stream are read at once.
+const EVENTS_PER_READ: i64 = 64;
+
+/// Has these rows made anew, one after the other.
+pub(super) async fn rebuild_rows(
     config: &Config,
     arguments: &Rebuild,
-    row: Uuid,
+    rows: OnlyRows,
 ) -> Result<ExitCode, Error> {
     let pool = connect(config).await?;
     let read_model = arguments.order.read_model.as_str();
     fold_version(read_model)?;
-    let has_events = check(&pool, read_model, row).await?;
+    match rows {
+        OnlyRows::OfStream(stream) if source(read_model) == Some(RowOf::Event) => {
+            rebuild_each(config, &pool, arguments, stream).await?;
+        }
+        OnlyRows::One(row) | OnlyRows::OfStream(row) => {
+            rebuild_row(config, &pool, arguments, row).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has the row of each event of a stream made anew that has one.
+async fn rebuild_each(
+    config: &Config,
+    pool: &TimedPool,
+    arguments: &Rebuild,
+    stream: Uuid,
+) -> Result<(), Error> {
+    let log = Log::new(pool.clone());
+    let (mut version, mut rows) = (0, 0);
+    loop {
+        let events = log.stream(stream, version, EVENTS_PER_READ).await?;
+        let Some(last) = events.last() else {
+            break;
+        };
+        version = last.version;
+        for event in &events {
+            match rebuild_row(config, pool, arguments, event.event_id).await {
+                Err(Error::NoSuchRow) => {}
+                made => {
+                    made?;
+                    rows += 1;
+                }
+            }
+        }
+    }
+    if rows == 0 {
+        Err(Error::NoSuchRow)
+    } else {
+        Ok(())
+    }
+}
+
+async fn rebuild_row(
+    config: &Config,
+    pool: &TimedPool,
+    arguments: &Rebuild,
+    row: Uuid,
+) -> Result<(), Error> {
+    let read_model = arguments.order.read_model.as_str();
+    let has_events = check(pool, read_model, row).await?;
     let body = json!({
         "read_model": read_model,
         "row_id": row,
@@ -43,27 +97,22 @@ pub(super) async fn rebuild_row(
         .await?;
     if arguments.detach {
         print("The row is made anew when its projector comes to the order.");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
-    match made(&pool, read_model, row, ordered_at).await? {
+    match made(pool, read_model, row, ordered_at).await? {
         Some(position) if position >= ordered_at => print("The row is made anew."),
         None if !has_events => print("The row is gone: no event makes it."),
         Some(_) | None => return Err(Error::NotMade),
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Refuses what no projector would carry out. Returns whether events make such a row; if none do, the order removes it.
 async fn check(pool: &TimedPool, read_model: &str, row: Uuid) -> Result<bool, Error> {
-    let sources = for_each_read_model!(row_of());
-    let source = sources.iter().find(|(name, _)| *name == read_model);
-    if source.is_some_and(|(_, row_of)| *row_of == RowOf::Data) {
+    if source(read_model) == Some(RowOf::Data) {
         return Err(Error::ManyStreams);
     }
     let log = Log::new(pool.clone());
-    if !log.stream(row, EVENTS_MAX, 1).await?.is_empty() {
-        return Err(Error::TooManyEvents(EVENTS_MAX));
-    }
     let parked = pool.read(|| parked::find(pool, read_model, row)).await?;
     if parked.is_some() {
         return Err(Error::Parked);
@@ -96,10 +145,17 @@ async fn is_made<M: ReadModel>(
     let events = Events {
         before: i64::MAX,
         without: skipped,
-        max: Some(EVENTS_MAX),
+        max: Some(ORDERED_MAX),
     };
     let made = made_row::<M>(log, row, events).await?;
     Ok(Some(made.map(|row| row.is_some())))
+}
+
+/// Of which events a row of a read model is made.
+fn source(read_model: &str) -> Option<RowOf> {
+    let sources = for_each_read_model!(row_of());
+    let source = sources.into_iter().find(|(name, _)| *name == read_model);
+    source.map(|(_, row_of)| row_of)
 }
 
 const fn row_of<M: ReadModel>() -> (&'static str, RowOf) {

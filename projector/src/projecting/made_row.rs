@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemark_event_store::{FollowError, Log};
+use tidemark_event_store::{FollowError, Log, PageLimits};
 use tidemark_events::{LogPoint, Recorded};
 use tidemark_read_models::{ReadModel, RowOf, Shard};
 use uuid::Uuid;
@@ -15,8 +15,11 @@ const EVENTS_PER_READ: i64 = 64;
 const LOG_EVENTS_PER_READ: i64 = 4_096;
 /// The size of the events that are read at once then.
 const LOG_BYTES_PER_READ: i64 = 16 * 1024 * 1024;
-/// A row of more events than this is not made anew because an operator wants it, since its shard would wait too long.
-pub(crate) const EVENTS_MAX: i64 = 20_000;
+/// A row of more than this is not made anew because an operator wants it, since its shard would wait too long.
+pub(crate) const ORDERED_MAX: PageLimits = PageLimits {
+    events: 20_000,
+    bytes: 64 * 1024 * 1024,
+};
 
 /// Of which events a row is made.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +28,8 @@ pub(crate) struct Events<'a> {
     pub(crate) before: i64,
     /// It is made without the events at these positions.
     pub(crate) without: &'a [i64],
-    /// It is not made of more events than this.
-    pub(crate) max: Option<i64>,
+    /// It is not made of more events than these, or of events that take more bytes.
+    pub(crate) max: Option<PageLimits>,
 }
 
 /// The row that its events add up to. The inner error says why it cannot be made.
@@ -54,11 +57,18 @@ async fn of_stream<M: ReadModel>(
     id: Uuid,
     of: Events<'_>,
 ) -> sqlx::Result<Result<Option<M::Row>, String>> {
-    let (mut row, mut after_version) = (None, 0);
+    let (mut row, mut read) = (None, Read::default());
     loop {
-        let events = log.stream(id, after_version, EVENTS_PER_READ).await?;
-        let is_last = i64::try_from(events.len()).is_ok_and(|read| read < EVENTS_PER_READ);
-        after_version += EVENTS_PER_READ;
+        let mut events = log.stream(id, read.events, EVENTS_PER_READ).await?;
+        events.retain(|event| event.position < of.before);
+        let is_last = i64::try_from(events.len()).is_ok_and(|it| it < EVENTS_PER_READ);
+        read.add(&events);
+        if let Some(max) = of.max.filter(|max| read.exceeds(*max)) {
+            let PageLimits { events, bytes } = max;
+            return Ok(Err(format!(
+                "it takes more than {events} events, or more than {bytes} bytes of them; only a rebuild of the read model makes it"
+            )));
+        }
         row = match folded::<M>(id, row, events, of) {
             Ok(row) => row,
             Err(reason) => return Ok(Err(reason)),
@@ -66,9 +76,25 @@ async fn of_stream<M: ReadModel>(
         if is_last {
             return Ok(Ok(row));
         }
-        if of.max.is_some_and(|max| after_version >= max) {
-            return Ok(Err("it has too many events".to_owned()));
-        }
+    }
+}
+
+/// How much of a stream was read. Its versions have no gaps, so the number of events is the version of the last.
+#[derive(Default)]
+struct Read {
+    events: i64,
+    bytes: i64,
+}
+
+impl Read {
+    fn add(&mut self, events: &[Recorded]) {
+        self.events = events.last().map_or(self.events, |event| event.version);
+        let bytes: usize = events.iter().map(|event| event.data.len()).sum();
+        self.bytes = self.bytes.saturating_add_unsigned(bytes as u64);
+    }
+
+    const fn exceeds(&self, max: PageLimits) -> bool {
+        self.events > max.events || self.bytes > max.bytes
     }
 }
 

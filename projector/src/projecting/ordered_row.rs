@@ -11,7 +11,7 @@ use tidemark_read_models::{ReadModel, RowOf, Shard};
 use uuid::Uuid;
 
 use super::fold::{Wanted, fold};
-use super::made_row::{EVENTS_MAX, Events, made_row};
+use super::made_row::{Events, ORDERED_MAX, made_row};
 use super::rows::{RowError, read_row};
 use super::worker::{ORDER_TYPES, Worker};
 use crate::following::failure::SubscriberError;
@@ -194,7 +194,7 @@ impl<M: ReadModel> Worker<M> {
         let events = Events {
             before: position,
             without: &self.skips.in_row(id, position),
-            max: Some(EVENTS_MAX),
+            max: Some(ORDERED_MAX),
         };
         Ok(made_row::<M>(&self.log, id, events).await?)
     }
