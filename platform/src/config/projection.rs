@@ -26,6 +26,8 @@ pub struct Projection {
     pub batch_rows_bytes_max: usize,
     pub batch_ms: u64,
     #[garde(custom(positive))]
+    pub part_max: usize,
+    #[garde(custom(positive))]
     pub together_ms: u64,
     pub alone_ms: u64,
     #[garde(custom(at_most("projection.together_ms", self.together_ms)))]

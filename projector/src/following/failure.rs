@@ -51,6 +51,14 @@ pub(crate) enum SubscriberError {
     /// Rows could not be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// So many rows could not be written at once. The worker writes them in parts when it has started again.
+    #[error("{rows} rows cannot be written at once, and are written in parts: {error}")]
+    ToBeDivided {
+        /// The number of rows.
+        rows: usize,
+        /// Why they were not written.
+        error: StorageError,
+    },
     /// Postgres failed.
     #[error("Postgres failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -101,6 +109,7 @@ impl SubscriberError {
             | Self::NotInLog(_)
             | Self::Log(_)
             | Self::Storage(_)
+            | Self::ToBeDivided { .. }
             | Self::Database(_)
             | Self::Interrupted(_) => FailureKind::Transient,
         }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use tidemark_events::operations::repair;
-use tidemark_events::{Event, Recorded};
+use tidemark_events::{Event, LogPoint, Recorded};
 use tidemark_read_models::storage::{Ordered, ParkedKind, ParkedRow, Skip};
 use tidemark_read_models::{ReadModel, RowOf, Shard};
 use uuid::Uuid;
@@ -27,8 +27,8 @@ enum Order {
     Skip(Skip),
 }
 
-/// The orders of a page after `after` about rows of a shard, each with its position.
-fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Order)> {
+/// The orders of a page after `after` about rows of a shard, each with the point where it is.
+fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(LogPoint, Order)> {
     let is_order = |event: &&Arc<Recorded>| ORDER_TYPES.contains(&event.event_type.as_str());
     let events = page.events.iter().filter(is_order);
     let orders = events.filter(|event| event.position > after);
@@ -61,23 +61,25 @@ fn in_page<M: ReadModel>(shard: Shard, page: &Page, after: i64) -> Vec<(i64, Ord
             }
         };
         let is_here = read_model.as_str() == M::NAME && shard.holds(id);
-        is_here.then_some((event.position, order))
+        is_here.then_some((event.point(), order))
     });
     orders.collect()
 }
 
 impl<M: ReadModel> Worker<M> {
     /// Applies the events of a page after `after` in order, and carries out the orders among them, up to the position at
-    /// which this ends.
-    pub(super) async fn fold(
+    /// which this ends. If an order leaves much to be written, or has taken long, it stops there, and returns where that is and
+    /// the other events: however many orders there are, the checkpoint moves.
+    pub(super) async fn fold<'a>(
         &mut self,
         page: &Page,
         after: i64,
-        mut events: Vec<Wanted<'_>>,
-        ends_at: Option<i64>,
-    ) -> Result<(), SubscriberError> {
-        for (position, order) in in_page::<M>(self.storage.shard(), page, after) {
-            if ends_at.is_some_and(|at| position > at) {
+        mut events: Vec<Wanted<'a>>,
+        ends_at: i64,
+    ) -> Result<Option<(LogPoint, Vec<Wanted<'a>>)>, SubscriberError> {
+        for (at, order) in in_page::<M>(self.storage.shard(), page, after) {
+            let position = at.position;
+            if position > ends_at {
                 break;
             }
             let before = events.partition_point(|event| event.position() < position);
@@ -89,9 +91,12 @@ impl<M: ReadModel> Worker<M> {
                 Order::Skip(skip) => self.skip(skip).await?,
             }
             events = after;
+            if !self.may_defer_writing(at) {
+                return Ok(Some((at, events)));
+            }
         }
         fold::<M>(&mut self.rows, &mut self.parking, &self.skips, events);
-        Ok(())
+        Ok(None)
     }
 
     /// Has a row go on without an event. Whether the row is parked, has the event, or never had it, the order is the last

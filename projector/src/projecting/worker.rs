@@ -50,6 +50,8 @@ pub(crate) struct Worker<M: ReadModel> {
     building: Option<Building>,
     /// When the first event after the checkpoint was applied.
     unwritten_since: Option<Instant>,
+    /// Up to this position, what few events change is written by itself: all of it at once could not be.
+    in_parts_until: i64,
     limits: Limits,
     joint_writer: JointWriter,
     /// Until when this worker writes alone, because a write of its own failed or took long.
@@ -69,6 +71,9 @@ struct Limits {
     unwritten_bytes: usize,
     /// The longest time that changed rows stay unwritten while the log has more events.
     unwritten_time: Duration,
+    /// The most rows of which those are looked for that Postgres refuses, and the most events whose rows are written by
+    /// themselves after more could not be written at once.
+    part: usize,
     /// The most rows that are written together with those of other shards.
     together_rows: usize,
     /// How long a write of a shard may take that delays others.
@@ -95,12 +100,14 @@ impl<M: ReadModel> Worker<M> {
             checkpoint: LogPoint::START,
             building: None,
             unwritten_since: None,
+            in_parts_until: 0,
             limits: Limits {
                 cached_rows: settings.cache_rows_max,
                 cached_bytes: settings.cache_bytes_max,
                 unwritten_rows: settings.batch_rows_max,
                 unwritten_bytes: settings.batch_rows_bytes_max,
                 unwritten_time: Duration::from_millis(settings.batch_ms),
+                part: settings.part_max,
                 together_rows: settings.batch_max,
                 together_time: Duration::from_millis(settings.together_ms),
                 alone_time: Duration::from_millis(settings.alone_ms),
@@ -163,28 +170,35 @@ impl<M: ReadModel> Worker<M> {
         let (mut events, undecodable) = fold::decode::<M>(self.storage.shard(), &page.events);
         let mut after = from;
         loop {
-            let loaded = match self.load(&events).await? {
+            let mut loaded = match self.load(&events).await? {
                 Ok(loaded) => loaded,
                 Err(error) => return Ok(Some((after.position + 1, error))),
             };
-            let rest = events.split_off(loaded);
-            let Some(next) = rest.first() else {
-                let ends_at = undecodable.as_ref().map(|(at, _)| *at);
-                self.fold(page, after.position, events, ends_at).await?;
+            if after.position < self.in_parts_until {
+                loaded = loaded.min(self.limits.part);
+            }
+            let mut rest = events.split_off(loaded);
+            let next = rest.first().map(Wanted::position);
+            let next = next.or(undecodable.as_ref().map(|(at, _)| *at));
+            let mut to = next.map_or(page.to, |next| page.before(next).unwrap_or(after));
+            let stopped = self.fold(page, after.position, events, to.position).await?;
+            if let Some((at, mut left)) = stopped {
+                left.append(&mut rest);
+                (to, rest) = (at, left);
+            } else if rest.is_empty() {
                 return Ok(undecodable);
-            };
-            let to = page.before(next.position()).unwrap_or(after);
-            self.fold(page, after.position, events, Some(to.position))
-                .await?;
+            }
             self.write(to, false, None).await?;
+            self.unwritten_since = Some(Instant::now());
             (events, after) = (rest, to);
         }
     }
 
-    /// Whether more pages may be folded before the changed rows are written.
-    fn may_defer_writing(&self) -> bool {
+    /// Whether more may be folded after a position before the changed rows are written.
+    pub(super) fn may_defer_writing(&self, at: LogPoint) -> bool {
         let is_recent = |since: Instant| since.elapsed() < self.limits.unwritten_time;
-        self.rows.unwritten() + self.parking.unwritten() < self.limits.unwritten_rows
+        at.position >= self.in_parts_until
+            && self.rows.unwritten() + self.parking.unwritten() < self.limits.unwritten_rows
             && self.rows.unwritten_bytes() < self.limits.unwritten_bytes
             && self.unwritten_since.is_none_or(is_recent)
     }
@@ -239,7 +253,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         let to = blocked
             .as_ref()
             .map_or(page.to, |(at, _)| page.before(*at).unwrap_or(from));
-        let may_defer = !is_level && !page.is_to_be_written && self.may_defer_writing();
+        let may_defer = !is_level && !page.is_to_be_written && self.may_defer_writing(to);
         if blocked.is_some() || !may_defer {
             self.write(to, is_level, folding).await?;
         }

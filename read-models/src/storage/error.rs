@@ -1,11 +1,17 @@
 //! The errors of writing rows.
 
+use std::borrow::Cow;
+use std::io::ErrorKind;
+
 use sqlx::error::DatabaseError;
 use tokio::task::JoinError;
 
 /// The classes of SQLSTATE by which Postgres says that a value is at fault, so that it would refuse it again: what cannot be
 /// converted, what violates a constraint, and what exceeds a limit, such as the size of an entry of an index.
 const ROW_FAULT_CLASSES: [&str; 3] = ["22", "23", "54"];
+
+/// The SQLSTATE of a statement that took longer than it may.
+const CANCELED: &str = "57014";
 
 /// Why rows could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +39,20 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether what was written is to be written in parts: a row is at fault, or there were too many for the time that
+    /// Postgres has.
+    #[must_use]
+    pub fn is_to_be_divided(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        let took_too_long = match error {
+            sqlx::Error::Io(error) => error.kind() == ErrorKind::TimedOut,
+            error => code(error).is_some_and(|code| code == CANCELED),
+        };
+        took_too_long || self.is_of_a_row()
+    }
+
     /// Whether a row is at fault, so that writing it again would fail again.
     #[must_use]
     pub fn is_of_a_row(&self) -> bool {
@@ -43,10 +63,13 @@ impl StorageError {
 /// Whether Postgres refused a value, so that it would refuse it again.
 #[must_use]
 pub fn refuses_a_row(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    code.is_some_and(|code| {
+    code(error).is_some_and(|code| {
         ROW_FAULT_CLASSES
             .iter()
             .any(|class| code.starts_with(class))
     })
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(DatabaseError::code)
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
+use super::write::GenerationRow;
 use super::{Ordered, Parked, RowBatch, Storage, StorageError, StoredRow, Untried};
 
 impl Storage {
@@ -118,7 +119,8 @@ impl Storage {
     }
 
     /// Those rows of a batch that Postgres refuses, and why. Nothing is written. The rows are tried all at once, and
-    /// halved as long as one of them is refused.
+    /// halved as long as one of them is refused: each attempt has its own time, since there are twice as many attempts as
+    /// rows if all are refused.
     ///
     /// # Errors
     /// If Postgres fails for another reason than the rows.
@@ -127,9 +129,7 @@ impl Storage {
         // As for a write: the transaction ends whatever the caller does.
         let search = async move {
             let mut connection = storage.pool.acquire().await?;
-            let found = storage
-                .answered(storage.search_refused(&mut connection, &batch.rows))
-                .await;
+            let found = storage.search_refused(&mut connection, &batch.rows).await;
             if found.is_err() {
                 connection.close_on_drop();
             }
@@ -143,28 +143,41 @@ impl Storage {
         connection: &mut PgConnection,
         rows: &[StoredRow],
     ) -> Result<Vec<(Uuid, String)>, StorageError> {
-        let mut transaction = connection.begin().await?;
+        let mut transaction = self.answered(connection.begin()).await?;
         let mut refused = Vec::new();
         let rows: Vec<_> = self.of_generation(rows).collect();
         let mut unknown = vec![rows.as_slice()];
         while let Some(rows) = unknown.pop() {
-            let mut attempt = Connection::begin(&mut *transaction).await?;
-            match self.write_rows(&mut attempt, rows).await {
-                Ok(()) => attempt.commit().await?,
-                Err(error) if error.is_of_a_row() => {
-                    attempt.rollback().await?;
-                    if let [(_, row)] = rows {
-                        refused.push((row.id, error.to_string()));
-                    } else {
-                        let (first, second) = rows.split_at(rows.len() / 2);
-                        unknown.extend([first, second]);
-                    }
+            let attempt = self.attempt(&mut transaction, rows);
+            match (self.answered(attempt).await?, rows) {
+                (None, _) => {}
+                (Some(reason), [(_, row)]) => refused.push((row.id, reason)),
+                (Some(_), _) => {
+                    let (first, second) = rows.split_at(rows.len() / 2);
+                    unknown.extend([first, second]);
                 }
-                Err(error) => return Err(error),
             }
         }
-        transaction.rollback().await?;
+        self.answered(transaction.rollback()).await?;
         Ok(refused)
+    }
+
+    /// Writes rows unless Postgres refuses one of them. Returns why it does.
+    async fn attempt(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        rows: &[GenerationRow<'_>],
+    ) -> Result<Option<String>, StorageError> {
+        let mut attempt = Connection::begin(&mut **transaction).await?;
+        match self.write_rows(&mut attempt, rows).await {
+            Ok(()) => attempt.commit().await?,
+            Err(error) if error.is_of_a_row() => {
+                attempt.rollback().await?;
+                return Ok(Some(error.to_string()));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(None)
     }
 
     /// Parks rows and lets events wait, carries out what is ordered about them, or forgets what is parked no longer.

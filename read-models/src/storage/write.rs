@@ -20,7 +20,7 @@ const STATEMENT_ROWS_MAX: usize = 1_000;
 pub type ShardBatch = (Storage, Arc<RowBatch>);
 
 /// A row, and the number of its generation.
-type GenerationRow<'a> = (i32, &'a StoredRow);
+pub(super) type GenerationRow<'a> = (i32, &'a StoredRow);
 
 /// Why batches were not written.
 #[derive(Debug)]

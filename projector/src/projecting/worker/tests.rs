@@ -1,6 +1,8 @@
 //! The rows and the checkpoint that a worker writes, on a real Postgres.
 
+mod divided;
 mod failures;
+mod orders;
 mod parked;
 mod shards;
 mod skipped;

@@ -20,7 +20,9 @@ use crate::projecting::joint_writer::{Folding, WriteAlone};
 use crate::projecting::rows::Changed;
 
 impl<M: ReadModel> Worker<M> {
-    /// Writes the changed rows together with the checkpoint `to`. Rows that Postgres refuses are parked. What is written when
+    /// Writes the changed rows together with the checkpoint `to`. Rows that Postgres refuses are parked. If many rows cannot be
+    /// written at once, nothing is, and the worker must start again, to write them in parts: so it keeps what it has done,
+    /// however many are refused. What is written when
     /// the shard `is_level` with the log is written together with what other shards of this process write, if these wait for
     /// what it was `folding`.
     pub(super) async fn write(
@@ -50,17 +52,13 @@ impl<M: ReadModel> Worker<M> {
             parked: self.parking.take_unwritten(),
         });
         let timeline = match self.store(&batch, is_level, folding).await {
+            Err(error) if self.may_divide(&batch) && error.is_to_be_divided() => {
+                self.in_parts_until = to.position;
+                let rows = batch.rows.len();
+                return Err(SubscriberError::ToBeDivided { rows, error });
+            }
             Err(error) if error.is_of_a_row() => {
-                let refused = self.storage.refused(Arc::clone(&batch)).await?;
-                let remaining = Arc::make_mut(&mut batch);
-                self.parking.put_back(std::mem::take(&mut remaining.parked));
-                for (id, reason) in refused {
-                    remaining.rows.retain(|row| row.id != id);
-                    let positions = changed_by.remove(&id).unwrap_or_default();
-                    self.park(id, &positions, &reason);
-                }
-                remaining.parked = self.parking.take_unwritten();
-                self.storage.write(Arc::clone(&batch)).await?
+                self.store_without_refused(&mut batch, changed_by).await?
             }
             written => written?,
         };
@@ -81,6 +79,29 @@ impl<M: ReadModel> Worker<M> {
         self.rows
             .evict(self.limits.cached_rows, self.limits.cached_bytes);
         Ok(())
+    }
+
+    /// Whether a batch is large, and not itself a part of one that was.
+    fn may_divide(&self, batch: &RowBatch) -> bool {
+        batch.rows.len() > self.limits.part && batch.from.position >= self.in_parts_until
+    }
+
+    /// Stores a batch without the rows that Postgres refuses, which are parked. Returns the timeline of the log.
+    async fn store_without_refused(
+        &mut self,
+        batch: &mut Arc<RowBatch>,
+        mut changed_by: HashMap<Uuid, Vec<i64>>,
+    ) -> Result<i32, StorageError> {
+        let refused = self.storage.refused(Arc::clone(batch)).await?;
+        let remaining = Arc::make_mut(batch);
+        self.parking.put_back(std::mem::take(&mut remaining.parked));
+        for (id, reason) in refused {
+            remaining.rows.retain(|row| row.id != id);
+            let positions = changed_by.remove(&id).unwrap_or_default();
+            self.park(id, &positions, &reason);
+        }
+        remaining.parked = self.parking.take_unwritten();
+        self.storage.write(Arc::clone(batch)).await
     }
 
     /// Stores a batch, together with those of other shards if it can delay none of them. Returns the timeline of the log.
