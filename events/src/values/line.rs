@@ -8,7 +8,7 @@ use super::characters::{TextError, check_seen, normalised};
 /// One line of text of at most so many characters, in Unicode's form NFC.
 ///
 /// It has something to see, and no character that ends a line, controls a device, turns the direction of
-/// what follows it, or is there without being seen.
+/// what follows it, or is there without being seen. It does not begin with one that joins what is printed before it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Line<const CHARS_MAX: usize>(String);

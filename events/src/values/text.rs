@@ -9,7 +9,7 @@ use super::characters::{TextError, normalised};
 ///
 /// Lines end with a line feed, whichever way the client ended them. A text that is not empty has something
 /// to see, and besides line feeds and tabs no text has a character that controls a device or turns the
-/// direction of what follows it.
+/// direction of what follows it. No line begins with a character that joins what is printed before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Text<const CHARS_MAX: usize>(String);
