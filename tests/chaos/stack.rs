@@ -141,7 +141,7 @@ impl Stack {
         for (name, value) in object_store::settings(&object_store.url()) {
             settings.set(name, value);
         }
-        let first_port = ports::free();
+        let first_port = ports::keep();
         settings.set("TIDEMARK_COMMAND_API__URL", url(first_port));
         let hosts: Vec<_> = receivers.iter().map(|it| &*it.host).collect();
         settings.set("TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS", hosts.join(","));
@@ -154,7 +154,7 @@ impl Stack {
         let stack = Self {
             command_apis: vec![
                 starter.start_one(Kind::CommandApi, 1, first_port, false),
-                starter.start_one(Kind::CommandApi, 2, ports::free(), false),
+                starter.start_one(Kind::CommandApi, 2, ports::keep(), false),
             ],
             relays: starter.start(Kind::Relay, 1, 3),
             projectors: starter.start(Kind::Projector, 1, 3 + layout.more_projectors),

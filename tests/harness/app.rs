@@ -6,14 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tidemark_command_api::ProcessRoles;
 use tidemark_projector::Role;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::object_store::BUCKET;
 use crate::topics::Topics;
-use crate::{Client, Database, ObjectStore, Process, Settings, User};
+use crate::{Client, Database, KeptPort, ObjectStore, Process, Settings, User};
+
+/// Where processes listen that need not be started again at their address.
+const ANY_ADDRESS: &str = "127.0.0.1:0";
 
 /// A Tidemark of one test. Its processes, database and topics end when it is dropped.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct App {
     pub(crate) projector: AtomicBool,
     /// The processes that run in this one, in the order in which they were started.
     running: Vec<InProcess>,
+    /// Kept while no command API runs.
+    _command_port: Option<KeptPort>,
     /// Dropped after everything that uses it.
     pub database: Database,
     /// Dropped last: a relay that still had the log would create the topics again.
@@ -103,16 +108,17 @@ impl AppBuilder {
         let topics = Topics::of(&settings).await;
         let relay = topics.is_some();
         let roles = ProcessRoles { api: true, relay };
-        let listener = listen("127.0.0.1:0").await;
+        let kept = KeptPort::any();
+        let listener = listen(kept.address()).await;
         let command_url = url_of(&listener);
         settings.set("TIDEMARK_COMMAND_API__URL", &*command_url);
         let mut running = vec![command_api(&settings, roles, listener)];
         if self.projector {
-            running.push(projector(&settings, listen("127.0.0.1:0").await));
+            running.push(projector(&settings, listen(ANY_ADDRESS).await));
         }
         let mut query_url = String::new();
         if self.queries {
-            let listener = listen("127.0.0.1:0").await;
+            let listener = listen(ANY_ADDRESS).await;
             query_url = url_of(&listener);
             settings.set("TIDEMARK_QUERY_API__URL", &*query_url);
             running.push(query_api(&settings, listener));
@@ -125,6 +131,7 @@ impl AppBuilder {
             relay,
             projector: AtomicBool::new(self.projector),
             running,
+            _command_port: Some(kept),
             database,
             _topics: topics,
         }
@@ -157,6 +164,7 @@ impl App {
             relay: topics.is_some(),
             projector: AtomicBool::new(true),
             running: Vec::new(),
+            _command_port: None,
             database,
             _topics: topics,
         }
@@ -182,18 +190,18 @@ impl App {
 
     /// Starts one more command API in this process.
     pub async fn another_command_api(&self, roles: ProcessRoles) -> InProcess {
-        command_api(&self.settings, roles, listen("127.0.0.1:0").await)
+        command_api(&self.settings, roles, listen(ANY_ADDRESS).await)
     }
 
     /// Starts one more projector in this process.
     pub async fn another_projector(&self) -> InProcess {
         self.projector.store(true, Ordering::Relaxed);
-        projector(&self.settings, listen("127.0.0.1:0").await)
+        projector(&self.settings, listen(ANY_ADDRESS).await)
     }
 
     /// Starts one more query API in this process.
     pub async fn another_query_api(&self) -> InProcess {
-        query_api(&self.settings, listen("127.0.0.1:0").await)
+        query_api(&self.settings, listen(ANY_ADDRESS).await)
     }
 
     /// Starts a command API as a process of its own, so that a test can kill it.
@@ -290,7 +298,7 @@ fn query_api(settings: &Settings, listener: TcpListener) -> InProcess {
     })
 }
 
-async fn listen(address: &str) -> TcpListener {
+async fn listen(address: impl ToSocketAddrs) -> TcpListener {
     TcpListener::bind(address).await.unwrap()
 }
 

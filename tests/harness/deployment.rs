@@ -1,10 +1,8 @@
 //! A Tidemark as it is deployed: the real processes with the settings of production, on a database,
 //! topics and keys of their own.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use crate::topics::Topics;
-use crate::{App, Database, Process, Settings};
+use crate::{App, Database, KeptPort, Process, Settings};
 
 /// The three processes, and the app with which tests and benchmarks use them.
 #[derive(Debug)]
@@ -36,9 +34,8 @@ impl Deployment {
         for (name, value) in changed {
             settings.set(name, *value);
         }
-        for process in ["COMMAND_API", "PROJECTOR", "QUERY_API"] {
-            listen_anywhere(&mut settings, process);
-        }
+        let processes = ["COMMAND_API", "PROJECTOR", "QUERY_API"];
+        let _kept = processes.map(|process| listen_anywhere(&mut settings, process));
         let topics = Topics::of(&settings).await;
         let command_api = command_api(&settings).await;
         let (projector, query_api) = tokio::join!(projector(&settings), query_api(&settings));
@@ -53,14 +50,14 @@ impl Deployment {
     /// Starts one more command API, whose relay waits to take over.
     pub async fn another_command_api(&self) -> Process {
         let mut settings = self.app.settings.clone();
-        listen_anywhere(&mut settings, "COMMAND_API");
+        let _kept = listen_anywhere(&mut settings, "COMMAND_API");
         command_api(&settings).await
     }
 
     /// Starts one more query API, with other values of some settings.
     pub async fn another_query_api(&self, changed: &[(&str, String)]) -> Process {
         let mut settings = self.app.settings.clone();
-        listen_anywhere(&mut settings, "QUERY_API");
+        let _kept = listen_anywhere(&mut settings, "QUERY_API");
         for (name, value) in changed {
             settings.set(name, value);
         }
@@ -85,13 +82,14 @@ async fn query_api(settings: &Settings) -> Process {
     Process::in_production("tidemark-query-api", &[], &settings, url).await
 }
 
-/// Lets a process listen at a port that was free a moment ago.
-fn listen_anywhere(settings: &mut Settings, process: &str) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+/// Lets a process listen at a port that is kept for it until it is ready.
+fn listen_anywhere(settings: &mut Settings, process: &str) -> KeptPort {
+    let port = KeptPort::any();
+    let address = port.address().to_string();
     settings.set(
         &format!("TIDEMARK_{process}__URL"),
         format!("http://{address}"),
     );
     settings.set(&format!("TIDEMARK_{process}__LISTEN"), address);
+    port
 }

@@ -2,7 +2,6 @@
 //! configuration of its own. It runs the operators' tool for what comes back, as `docs/messaging.md` has it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::process::path_of;
 use crate::wait::eventually;
-use crate::{App, Settings};
+use crate::{App, KeptPort, Settings};
 
 /// The domain that mails come back to, which no other server has.
 const BOUNCES: &str = "bounces.tidemark.example";
@@ -25,6 +24,7 @@ const NEEDED: &str = "postfix is needed: apt-get install postfix";
 pub struct Postfix {
     /// The port of the loopback interface at which it takes mails.
     pub port: u16,
+    _kept: KeptPort,
     /// Where mails come back to.
     pub return_path: String,
     folder: TempDir,
@@ -37,8 +37,10 @@ impl Postfix {
     /// If it does not start: only root may start it.
     pub async fn start(app: &App, next_port: u16) -> Self {
         let folder = TempDir::new().unwrap();
+        let kept = KeptPort::any();
         let postfix = Self {
-            port: free_port(),
+            port: kept.number,
+            _kept: kept,
             return_path: format!("bounces@{BOUNCES}"),
             folder,
         };
@@ -145,10 +147,4 @@ impl Drop for Postfix {
 
 fn write(file: &Path, text: &str) {
     fs::write(file, text).unwrap();
-}
-
-/// A port that nobody listens at.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }

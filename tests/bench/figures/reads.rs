@@ -9,8 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use hyper::StatusCode;
-use tidemark_tests::Deployment;
-use tidemark_tests::eventually;
+use tidemark_tests::{Deployment, KeptPort, eventually};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
@@ -80,9 +79,8 @@ pub(crate) async fn readers(url: &str, path: &str) -> Vec<Reader> {
 
 /// Starts another process of this binary, which is killed when it is dropped, and returns its URL.
 async fn start_empty_handler() -> (Child, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let kept = KeptPort::any();
+    let address = kept.address();
     let server = Command::new(std::env::current_exe().unwrap())
         .args(["--serve-empty", &address.to_string()])
         .stdin(Stdio::null())

@@ -52,7 +52,7 @@ impl Kafka {
         let home = home.join("kafka");
         fs::create_dir_all(&home).unwrap();
         let data = home.join("data");
-        let [port, behind_proxy_port, proxy_port, controller] = [(); 4].map(|()| ports::free());
+        let [port, behind_proxy_port, proxy_port, controller] = [(); 4].map(|()| ports::keep());
         let template = fs::read_to_string(paths.deploy.join("kafka/server.properties")).unwrap();
         let mut text = template
             .replace("@HOST@", "127.0.0.1")

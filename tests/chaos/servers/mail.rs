@@ -25,7 +25,7 @@ pub(crate) struct Mail {
 impl Mail {
     /// Starts a server. It is ready some time later, see [`Self::is_ready`].
     pub(crate) fn start(supervisor: &Supervisor, run_directory: &Path) -> Self {
-        let port = ports::free();
+        let port = ports::keep();
         let program = Program {
             command: mail_server::command(port).to_vec(),
             ..Program::default()

@@ -23,7 +23,7 @@ pub(crate) struct ObjectStore {
 impl ObjectStore {
     /// Starts a server. It is ready some time later, see [`Self::is_ready`].
     pub(crate) fn start(supervisor: &Supervisor, run_directory: &Path) -> Self {
-        let address = SocketAddr::from(([127, 0, 0, 1], ports::free()));
+        let address = SocketAddr::from(([127, 0, 0, 1], ports::keep()));
         let program = std::env::current_exe().unwrap();
         let folder = run_directory.join("objects");
         let program = Program {

@@ -41,7 +41,7 @@ impl Postgres {
         if !data.exists() {
             init_cluster(paths, &home, &data);
         }
-        let port = ports::free();
+        let port = ports::keep();
         let program = program(paths, &data, port, options);
         let process = supervisor.add(name, run_directory, program, false);
         Self {

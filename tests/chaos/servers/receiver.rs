@@ -66,7 +66,7 @@ impl How {
 impl Receiver {
     /// Starts a server. It is ready some time later, see [`Self::is_ready`].
     pub(crate) fn start(supervisor: &Supervisor, run_directory: &Path, number: u8) -> Self {
-        let address = SocketAddr::from(([127, 0, 1, number], ports::free()));
+        let address = SocketAddr::from(([127, 0, 1, number], ports::keep()));
         let program = std::env::current_exe().unwrap();
         let program = Program {
             command: vec![

@@ -28,7 +28,7 @@ impl Redis {
         let data = options.data_home.as_deref().unwrap_or(run_directory);
         let data = data.join("redis");
         fs::create_dir_all(&data).unwrap();
-        let port = ports::free();
+        let port = ports::keep();
         let mut command = vec!["redis-server".to_owned()];
         let settings = [
             ("bind", "127.0.0.1".to_owned()),

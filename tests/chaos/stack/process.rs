@@ -49,7 +49,7 @@ pub(super) struct Starter<'a> {
 impl Starter<'_> {
     /// Starts `running` processes of a kind, and adds standbys up to `count`.
     pub(super) fn start(&self, kind: Kind, running: usize, count: usize) -> Vec<Process> {
-        let start = |number| self.start_one(kind, number, ports::free(), number > running);
+        let start = |number| self.start_one(kind, number, ports::keep(), number > running);
         (1..=count).map(start).collect()
     }
 

@@ -1,7 +1,7 @@
 //! Texts go to a provider, and what becomes of each is in the log.
 
 use serde_json::{Value, json};
-use tidemark_tests::{App, User, eventually};
+use tidemark_tests::{App, KeptPort, User, eventually};
 
 use super::provider::{CALLBACK_URL, Provider, SENDER};
 use super::suppressions::await_events;
@@ -177,9 +177,8 @@ async fn a_provider_that_takes_no_texts_now_is_asked_again() {
 
 #[tokio::test]
 async fn a_text_that_no_provider_was_sent_waits() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", nobody.local_addr().unwrap());
-    drop(nobody);
+    let nobody = KeptPort::any();
+    let url = format!("http://{}", nobody.address());
     let provider = Provider::start().await;
     let app = provider
         .application()

@@ -8,8 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use standardwebhooks::Webhook;
-use tidemark_tests::eventually;
-use tokio::net::TcpListener;
+use tidemark_tests::{KeptPort, eventually};
 
 use super::receiver::{Receiver, application, application_with, define, outcomes, run};
 
@@ -213,10 +212,9 @@ async fn a_server_that_is_away_leaves_another_one_at_the_same_host_alone() {
     ])
     .await;
     let (server, user) = (Receiver::start().await, app.user().await);
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = free.local_addr().unwrap();
-    drop(free);
-    let away = define(&user, &format!("http://{nobody}/"), json!({})).await;
+    let nobody = KeptPort::any();
+    let away = format!("http://{}/", nobody.address());
+    let away = define(&user, &away, json!({})).await;
     user.post_empty(&format!("/v1/tasks/{away}/run")).await.ok();
     eventually("the attempt to be on record", || async {
         (app.database.count_of("task_run.attempted").await > 0).then_some(())

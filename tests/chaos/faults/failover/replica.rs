@@ -24,7 +24,7 @@ pub(super) struct Replica {
 impl Replica {
     /// Copies the primary, and follows it through this port.
     pub(super) async fn start(stack: &Stack, supervisor: &Supervisor, primary_port: u16) -> Self {
-        let port = ports::free();
+        let port = ports::keep();
         let home = stack.postgres.data.parent().unwrap();
         let data = home.join(format!("replica-{port}"));
         let primary = postgres::url("postgres", primary_port, "tidemark");

@@ -5,8 +5,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tidemark_tests::market::won;
 use tidemark_tests::pictures::picture;
-use tidemark_tests::{Answer, App, Client, User, eventually};
-use tokio::net::TcpListener;
+use tidemark_tests::{Answer, App, Client, KeptPort, User, eventually};
 
 use super::Processes;
 use super::outside::{Outside, PUBLIC_URL};
@@ -201,9 +200,8 @@ impl<'a> Seller<'a> {
         let forbidden = json!({"name": "Sync", "url": with_password});
         let forbidden = self.post("/v1/tasks", &forbidden);
         self.is_refused(forbidden, "invalid").await;
-        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let nowhere = gone.local_addr().unwrap();
-        drop(gone);
+        let gone = KeptPort::any();
+        let nowhere = gone.address();
         for (place, key) in [(address, query), (nowhere.to_string(), other_query)] {
             let task = json!({
                 "name": "Sync",
