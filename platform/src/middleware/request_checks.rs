@@ -61,7 +61,7 @@ impl HeadLimits {
 /// The problem with the request.
 pub(super) fn check(limits: HeadLimits, request: &Request) -> Result<(), Problem> {
     check_size(limits, request.uri(), request.headers())?;
-    check_method(request.method())?;
+    check_method(request)?;
     check_host(request)?;
     check_transfer_codings(request.headers())?;
     check_repetition(request.headers())?;
@@ -93,9 +93,10 @@ fn check_size(limits: HeadLimits, uri: &Uri, headers: &HeaderMap) -> Result<(), 
     Ok(())
 }
 
-/// No route supports CONNECT, whose target is not even a path: so the router could not answer 405.
-fn check_method(method: &Method) -> Result<(), Problem> {
-    if *method == Method::CONNECT {
+/// A proper CONNECT names a host and no path (RFC 9110, section 9.3.6), so the router, which answers all others, would not know what to
+/// say.
+fn check_method(request: &Request) -> Result<(), Problem> {
+    if *request.method() == Method::CONNECT && request.uri().path().is_empty() {
         let allow = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS");
         return Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED).header(ALLOW, allow));
     }

@@ -5,19 +5,37 @@ use tidemark_tests::App;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use super::raw::{AT_ONCE, connect, is_problem, read_to_close};
+use super::raw::{AT_ONCE, connect, is_problem, read_to_close, send};
 
 const LARGER_THAN_ANY_BODY: usize = 100_000;
 
 #[tokio::test]
 async fn connect_is_refused() {
-    let app = App::start().await;
-    let mut stream = connect(app.command_url()).await;
-    let request = b"CONNECT tidemark.example:443 HTTP/1.1\r\nhost: tidemark.example:443\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
-    let answer = read_to_close(&mut stream).await;
-    is_problem(&answer, 405, "method_not_allowed");
-    assert!(answer.contains("allow: "), "{answer}");
+    let app = App::builder().queries().start().await;
+    for url in [app.command_url(), app.query_url()] {
+        for host in ["tidemark.example:443", "192.0.2.1:80", "[2001:db8::1]:443"] {
+            // What follows the head is for the other end of a tunnel, so nothing is read of it.
+            for rest in [
+                "",
+                "content-length: 2\r\n",
+                "transfer-encoding: chunked\r\n",
+            ] {
+                let head = format!("CONNECT {host} HTTP/1.1\r\nhost: {host}\r\n{rest}");
+                let answer = send(url, &head).await;
+                is_problem(&answer, 405, "method_not_allowed");
+                assert!(answer.contains("allow: "), "{answer}");
+            }
+        }
+    }
+    // No proper client names a path, and who does is answered as with any other method.
+    for path in ["/v1/sessions", "http://a/v1/sessions"] {
+        let head = format!("CONNECT {path} HTTP/1.1\r\nhost: a\r\n");
+        let answer = send(app.command_url(), &head).await;
+        is_problem(&answer, 405, "method_not_allowed");
+        assert!(answer.contains("allow: POST\r\n"), "{answer}");
+        let answer = send(app.query_url(), &head).await;
+        is_problem(&answer, 404, "not_found");
+    }
 }
 
 #[tokio::test]

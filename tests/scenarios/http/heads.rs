@@ -100,7 +100,7 @@ async fn an_unknown_path_is_not_found_whatever_the_method() {
     let app = app().await;
     for url in [app.command_url(), app.query_url()] {
         for method in [
-            "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
+            "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW",
         ] {
             for path in ["/", "/v1/unknown", "/V1/auctions"] {
                 let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\n");

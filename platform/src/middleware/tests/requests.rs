@@ -25,10 +25,10 @@ async fn a_method_that_a_path_does_not_support_is_refused() {
     .await;
     assert_eq!(answer.problem(), (405, "method_not_allowed".to_owned()));
     assert_eq!(answer.header("allow"), "POST");
-    for (method, allowed) in [(Method::TRACE, "POST"), (Method::CONNECT, "GET")] {
+    for method in [Method::TRACE, Method::CONNECT] {
         let answer = send(&app, request(method, "/v1/orders", &[], Body::empty())).await;
         assert_eq!(answer.problem(), (405, "method_not_allowed".to_owned()));
-        assert!(answer.header("allow").contains(allowed));
+        assert_eq!(answer.header("allow"), "POST");
     }
 }
 
