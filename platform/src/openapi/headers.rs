@@ -55,7 +55,8 @@ impl Header {
     /// The version that a command expects.
     pub const IF_MATCH: Self = Self {
         name: "If-Match",
-        description: "The request is refused unless what it is about is at this version, as `ETag` gave it.",
+        description: "The request is refused unless what it is about is at this version, as `ETag` gave it. What has no `ETag`, such as a \
+                      list, is at none.",
         example: "\"7\"",
         kind: Kind::Text,
     };

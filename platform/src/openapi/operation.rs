@@ -171,6 +171,8 @@ impl<'a> Described<'a> {
         self.refuses_kinds(&problems::OF_CONDITIONS);
         if self.is_command() {
             self.refuses_kinds(&problems::OF_COMMANDS);
+        } else {
+            self.takes(Header::IF_MATCH);
         }
         self.describe_security();
         self.takes(Header::CORRELATION_ID);

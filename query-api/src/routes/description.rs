@@ -93,7 +93,6 @@ fn describe(operation: &mut Described<'_>) {
         operation.refuses([error::malformed_last_event_id()]);
     } else if !operation.answers_schema(|name| name.ends_with("Page")) {
         operation.answers_document();
-        operation.takes(Header::IF_MATCH);
     }
     if operation.answers_media_type("image/png") {
         describe_ranges(operation);
