@@ -3,24 +3,20 @@
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::header::{AUTHORIZATION, IF_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
 use tidemark_domain::{PROCESS_MANAGERS, ProcessManager};
 use tidemark_events::{Actor, Metadata, SessionId, UserId};
 use tidemark_platform::auth::{Principal, Service};
-use tidemark_platform::http::{Correlation, IdempotencyKey, IfMatch, Problem, ReceivedBody};
+use tidemark_platform::http::{
+    CAUSATION_ID, Correlation, IdempotencyKey, IfMatch, Problem, REACTOR, ReceivedBody,
+};
 use tidemark_platform::server::ClientAddress;
 use uuid::Uuid;
 
 use crate::admission::Share;
 
-/// The header in which a service names the event that its command answers. From others it is ignored.
-const CAUSATION_ID: HeaderName = HeaderName::from_static("x-causation-id");
-
 /// The scheme of access tokens.
 const BEARER: &[u8] = b"bearer";
-
-/// The header in which the projector names the reactor whose command it sends. From users it is ignored.
-const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
 
 /// Who sends a request, what caused it, and on what conditions a command of it may be accepted.
 #[derive(Clone, Debug)]
@@ -130,11 +126,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
             Some(OriginalUri(uri)) => uri.path().to_owned(),
             None => parts.uri.path().to_owned(),
         };
+        // Users answer no events: what they send as one is ignored, as a reactor is that they name.
         let causation_id = match &principal {
-            Principal::Service(_) => parts
-                .headers
-                .get(CAUSATION_ID)
-                .and_then(|value| value.to_str().ok()?.parse().ok()),
+            Principal::Service(_) => causation_id(&parts.headers)?,
             Principal::Anonymous | Principal::User(_) => None,
         };
         Ok(Self {
@@ -204,6 +198,28 @@ impl<S: Send + Sync> FromRequestParts<S> for NoIdempotencyKey {
     }
 }
 
+/// The event that a command of a service answers, if it names one.
+fn causation_id(headers: &HeaderMap) -> Result<Option<Uuid>, Problem> {
+    let Some(value) = headers.get(CAUSATION_ID) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    let id = text.parse().ok();
+    // UUIDs have other forms, which no header or body takes.
+    let id = id.filter(|id: &Uuid| id.to_string().eq_ignore_ascii_case(text));
+    id.map(Some).ok_or_else(malformed_causation_id)
+}
+
+/// The problem with a cause that is no id of an event.
+#[must_use]
+pub fn malformed_causation_id() -> Problem {
+    let detail = "X-Causation-Id must be a UUID.";
+    Problem::bad_request("invalid_causation_id", detail).explained(
+        "X-Causation-Id is no id of an event.",
+        "Send the `event_id` of the event that the command answers, or leave the header out.",
+    )
+}
+
 /// Those that a stream can be at: a number beyond i64 is the version of none.
 fn of_streams(versions: Vec<u64>) -> Vec<i64> {
     let versions = versions.into_iter().map(i64::try_from);
@@ -241,75 +257,4 @@ fn acting_service(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REACTORS: &[ProcessManager] = &[
-        ProcessManager {
-            name: "auction-timer",
-            event_types: &[],
-            commands: &["open_auction"],
-            fulfilled: &[],
-            final_refusals: &[],
-            react: |_| Vec::new(),
-        },
-        ProcessManager {
-            name: "auction-auditor",
-            event_types: &[],
-            commands: &["audit_auction"],
-            fulfilled: &[],
-            final_refusals: &[],
-            react: |_| Vec::new(),
-        },
-    ];
-
-    /// The name and commands with which a service that names a reactor acts; `None` if it is refused.
-    fn acts_as(
-        service: &str,
-        acts_as_reactors: bool,
-        reactor: Option<&'static str>,
-    ) -> Option<(String, Vec<String>)> {
-        let service = Service {
-            name: service.to_owned(),
-            commands: vec!["own".to_owned()],
-            acts_as_reactors,
-        };
-        let headers = reactor.map(|name| (REACTOR, name.parse().unwrap()));
-        let acting = acting_service(service, &headers.into_iter().collect(), REACTORS);
-        acting.ok().map(|service| (service.name, service.commands))
-    }
-
-    fn service(name: &str, command: &str) -> (String, Vec<String>) {
-        (name.to_owned(), vec![command.to_owned()])
-    }
-
-    #[test]
-    fn each_reactor_acts_under_its_own_name_with_its_own_commands() {
-        assert_eq!(
-            acts_as("projector", true, Some("auction-timer")),
-            Some(service("auction-timer", "open_auction"))
-        );
-        assert_eq!(
-            acts_as("projector", true, Some("auction-auditor")),
-            Some(service("auction-auditor", "audit_auction"))
-        );
-        assert_eq!(
-            acts_as("projector", true, None),
-            Some(service("projector", "own"))
-        );
-        assert_eq!(acts_as("projector", true, Some("nobody")), None);
-    }
-
-    #[test]
-    fn a_service_without_the_grant_acts_as_itself_only() {
-        assert_eq!(acts_as("query-api", false, Some("auction-timer")), None);
-        assert_eq!(
-            acts_as("auction-timer", false, Some("auction-timer")),
-            Some(service("auction-timer", "own"))
-        );
-        assert_eq!(
-            acts_as("auction-timer", false, Some("auction-auditor")),
-            None
-        );
-    }
-}
+mod tests;

@@ -17,7 +17,8 @@ pub use body::{ReceivedBody, Streamed, body_limit, body_timeout, unreadable_body
 pub use content_tag::tag_content;
 pub use correlation::Correlation;
 pub use headers::{
-    EMAIL_ADDRESS, IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, PHONE_NUMBER, etag,
+    CAUSATION_ID, EMAIL_ADDRESS, IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, PHONE_NUMBER,
+    REACTOR, etag,
 };
 pub use json::{Json, without_parameters};
 pub(crate) use parameters::check_repetition;

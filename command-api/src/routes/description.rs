@@ -11,7 +11,7 @@ use tidemark_platform::openapi::{Described, Header};
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{IntoResponses, OpenApi};
 
-use crate::caller::NoIdempotencyKey;
+use crate::caller::{NoIdempotencyKey, malformed_causation_id};
 use crate::error::Error;
 
 #[derive(OpenApi)]
@@ -74,6 +74,7 @@ fn describe(operation: &mut Described<'_>) {
     if operation.is_tagged("services") {
         operation.takes(Header::CAUSATION_ID);
         operation.takes(Header::REACTOR);
+        operation.refuses([malformed_causation_id()]);
     }
     if operation.answers_schema(says_version) {
         describe_idempotency(operation);

@@ -22,9 +22,13 @@ pub struct Correlation {
 }
 
 impl Correlation {
-    /// Reads the headers of a request. A malformed header counts as one that was not sent.
+    /// Reads the headers of a request. A malformed header counts as one that was not sent, and so do two that contradict each other.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let text = |name: HeaderName| {
+            let mut values = headers.get_all(name).iter();
+            let value = values.next()?;
+            values.next().is_none().then(|| value.to_str().ok())?
+        };
         Self {
             correlation_id: text(CORRELATION_ID)
                 .and_then(|id| Uuid::try_parse(id).ok())

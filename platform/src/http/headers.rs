@@ -16,6 +16,10 @@ pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotenc
 pub const EMAIL_ADDRESS: HeaderName = HeaderName::from_static("email-address");
 /// The telephone number by which operators look for texts.
 pub const PHONE_NUMBER: HeaderName = HeaderName::from_static("phone-number");
+/// The header in which a service names the event that its command answers.
+pub const CAUSATION_ID: HeaderName = HeaderName::from_static("x-causation-id");
+/// The header in which the projector names the reactor whose command it sends.
+pub const REACTOR: HeaderName = HeaderName::from_static("x-reactor");
 const IDEMPOTENCY_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// The stream versions that the client accepts, as in `If-Match: "7"` or `If-Match: "7", "8"`. `*` and a

@@ -12,11 +12,11 @@ use super::LAST_EVENT_ID;
 use crate::http::tus::{
     TUS_RESUMABLE, UPLOAD_CHECKSUM, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
 };
-use crate::http::{IDEMPOTENCY_KEY, Problem, elements};
+use crate::http::{CAUSATION_ID, IDEMPOTENCY_KEY, Problem, REACTOR, elements};
 use crate::{config, tidemark};
 
 /// Headers that may be sent only once, since two values would contradict each other.
-const SINGLE_HEADERS: [HeaderName; 10] = [
+const SINGLE_HEADERS: [HeaderName; 12] = [
     AUTHORIZATION,
     CONTENT_TYPE,
     IDEMPOTENCY_KEY,
@@ -27,6 +27,8 @@ const SINGLE_HEADERS: [HeaderName; 10] = [
     UPLOAD_OFFSET,
     UPLOAD_METADATA,
     UPLOAD_CHECKSUM,
+    CAUSATION_ID,
+    REACTOR,
 ];
 /// Query parameters that hold secrets. Query strings end up in logs, histories and `Referer`.
 const SECRET_PARAMETERS: [&str; 5] = [

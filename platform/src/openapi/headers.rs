@@ -37,7 +37,8 @@ impl Header {
     /// The trace that a request belongs to.
     pub const TRACEPARENT: Self = Self {
         name: "traceparent",
-        description: "The trace that the request belongs to, as W3C Trace Context writes it.",
+        description: "The trace that the request belongs to, as W3C Trace Context writes it. One that is malformed is ignored, as the \
+                      standard has it.",
         example: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         kind: Kind::Text,
     };
@@ -115,7 +116,7 @@ impl Header {
     /// The event that a command answers.
     pub const CAUSATION_ID: Self = Self {
         name: "X-Causation-Id",
-        description: "The event that a service answers with its command.",
+        description: "The event that a service answers with its command. One that is no UUID is refused.",
         example: "0199b3a4-5c7e-7d11-8f0e-2b6c9d1e4a77",
         kind: Kind::Uuid,
     };

@@ -2,7 +2,10 @@
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tidemark_tests::App;
+use reqwest::Method;
+use serde_json::json;
+use tidemark_tests::{Answer, App};
+use uuid::Uuid;
 
 use super::raw::{RequestLine, connect, every_route, has_status, is_problem, send, status};
 
@@ -180,4 +183,47 @@ async fn a_client_that_accepts_no_coding_is_answered_without_one() {
         assert_eq!(answer.status, 201, "{answer:?}");
         assert_eq!(answer.header("content-encoding"), "");
     }
+}
+
+/// Those that link requests are read leniently, as their standards and the description have it.
+#[tokio::test]
+async fn a_cause_that_is_no_id_is_refused_and_what_links_requests_is_made_anew() {
+    let app = app().await;
+    let operator = app.service("operator");
+    let rebuild = json!({"read_model": "auction", "order": "build", "reason": "A test."});
+    let cause = Uuid::from_u128(0x0199_b3a4_5c7e_7d11_8f0e_2b6c_9d1e_4a77);
+    let order = || {
+        operator
+            .command(Method::POST, "/v1/rebuilds")
+            .json(&rebuild)
+    };
+    let caused_by = |cause: &str| Answer::to(order().header("x-causation-id", cause));
+    for malformed in ["", "7", "not an id", &cause.simple().to_string()] {
+        let refused = caused_by(malformed).await;
+        refused.problem(400, "invalid_causation_id");
+    }
+    for header in ["x-causation-id", "x-reactor"] {
+        let twice = order().header(header, "a").header(header, "a");
+        Answer::to(twice).await.problem(400, "repeated_header");
+    }
+    assert_eq!(app.database.head().await, 0);
+
+    caused_by(&cause.to_string()).await.ok();
+    let sql = "select metadata ->> 'causation_id' from events where type = 'rebuild.ordered'";
+    let recorded = sqlx::query_scalar::<_, String>(sql).fetch_all(&app.database.pool);
+    assert_eq!(recorded.await.unwrap(), [cause.to_string()]);
+
+    let linked = order()
+        .header("x-correlation-id", "a")
+        .header("traceparent", "a");
+    let answer = Answer::to(linked).await.ok();
+    assert!(
+        Uuid::try_parse(answer.header("x-correlation-id")).is_ok(),
+        "{answer:?}"
+    );
+    let twice = order().header("x-correlation-id", cause.to_string());
+    let twice = twice.header("x-correlation-id", Uuid::nil().to_string());
+    let made = Answer::to(twice).await.ok();
+    let made = Uuid::try_parse(made.header("x-correlation-id")).unwrap();
+    assert!(made != cause && !made.is_nil(), "{made}");
 }
