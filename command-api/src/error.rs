@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use tidemark_domain::{Code, Refusal, RefusalKind};
 use tidemark_event_store::SealError;
 use tidemark_events::DecodeError;
-use tidemark_platform::http::{FieldError, Problem};
+use tidemark_platform::http::{Faults, FieldError, Problem};
 
 /// What `Retry-After` says, in seconds, wherever a client may try again. It is no setting: one second is the
 /// shortest time that the header can express, and a full queue, a conflict or the stop of one of several
@@ -77,6 +77,31 @@ impl Error {
     /// A defect: the client is told only that something went wrong.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self::Internal(cause.to_string().into())
+    }
+
+    /// Both results, or why not. If both are refused, one refusal tells what is wrong with the fields of both.
+    ///
+    /// # Errors
+    /// If one of them is an error.
+    pub fn both<A, B>(first: Result<A, Self>, second: Result<B, Self>) -> Result<(A, B), Self> {
+        match (first, second) {
+            (Err(Self::Refused(first)), Err(Self::Refused(second))) => {
+                Err(Self::Refused(first.and(second)))
+            }
+            (first, second) => Ok((first?, second?)),
+        }
+    }
+
+    /// The problem of a request whose body has these faults besides.
+    #[must_use]
+    pub fn beside(self, faults: Faults) -> Problem {
+        if faults.is_none() {
+            return self.into();
+        }
+        if let Self::Refused(refusal) = self {
+            return faults.and(field_errors(&refusal)).into();
+        }
+        faults.into()
     }
 
     /// The stable name of this error, in metrics and as the `code` of its problem, unless all our APIs share another one
@@ -230,13 +255,7 @@ fn refusal_problem(refusal: &Refusal) -> Problem {
         RefusalKind::Gone => Problem::new(StatusCode::GONE, code, detail),
         RefusalKind::Conflict => Problem::conflict(code, detail),
     };
-    let problem = match refusal.field {
-        Some(field) => {
-            let pointer = format!("/{field}");
-            problem.errors(vec![FieldError::pointer(pointer, refusal.to_string())])
-        }
-        None => problem,
-    };
+    let problem = problem.errors(field_errors(refusal).collect());
     let problem = match refusal.retry_at {
         Some(at) => problem.with("retry_at", at),
         None => problem,
@@ -244,6 +263,24 @@ fn refusal_problem(refusal: &Refusal) -> Problem {
     match refusal.minimum {
         Some(minimum) => problem.with("minimum", minimum),
         None => problem,
+    }
+}
+
+/// What a refusal says of the fields of a body.
+fn field_errors(refusal: &Refusal) -> impl Iterator<Item = FieldError> {
+    let faults = refusal.faults();
+    faults.map(|fault| FieldError::pointer(format!("/{}", fault.field), fault.detail))
+}
+
+/// What was checked of a body, unless the body has faults. Then all faults are told, those that the check has found included.
+///
+/// # Errors
+/// The problem to answer.
+pub(crate) fn without_faults<T>(faults: Faults, checked: Result<T, Error>) -> Result<T, Problem> {
+    match checked {
+        Ok(checked) if faults.is_none() => Ok(checked),
+        Ok(_) => Err(faults.into()),
+        Err(error) => Err(error.beside(faults)),
     }
 }
 

@@ -13,7 +13,7 @@ pub use claim::{Claim, ClaimScope};
 pub use command::{Command, Write};
 pub use loaded_stream::LoadedStream;
 pub(crate) use refusal::refusals;
-pub use refusal::{Code, Reason, Refusal, RefusalKind};
+pub use refusal::{Code, Fault, Reason, Refusal, RefusalKind};
 pub use state::{AggregateState, StateSnapshot};
 pub(crate) use state::{AnyState, StateOf};
 pub use stop::{Load, Stop};

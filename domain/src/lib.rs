@@ -20,8 +20,8 @@ pub mod tasks;
 mod given;
 
 pub use decision::{
-    AggregateState, Claim, ClaimScope, Code, Command, Load, LoadedStream, Reads, Reason, Refusal,
-    RefusalKind, StateSnapshot, States, Stop, View, Write,
+    AggregateState, Claim, ClaimScope, Code, Command, Fault, Load, LoadedStream, Reads, Reason,
+    Refusal, RefusalKind, StateSnapshot, States, Stop, View, Write,
 };
 pub use process_manager::{About, Action, Done, ProcessManager, What};
 pub use registry::PROCESS_MANAGERS;

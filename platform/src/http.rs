@@ -20,7 +20,7 @@ pub use headers::{
     CAUSATION_ID, EMAIL_ADDRESS, IDEMPOTENCY_REPLAYED, IdempotencyKey, IfMatch, PHONE_NUMBER,
     REACTOR, etag,
 };
-pub use json::{Json, without_parameters};
+pub use json::{Faults, Json, Stated, without_parameters};
 pub(crate) use parameters::check_repetition;
 pub use parameters::{Path, Query};
 pub use problem::{FieldError, Problem, ProblemDocument};

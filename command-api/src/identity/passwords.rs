@@ -80,16 +80,38 @@ impl Passwords {
         context: &[&str],
     ) -> Result<String, Problem> {
         let password = normalised(password);
-        check_length(&password, &self.length).map_err(refusal)?;
-        let context: Vec<_> = context.iter().map(|&it| it.to_owned()).collect();
+        check_length(&password, &self.length)
+            .map_err(|reason| Problem::invalid(vec![fault(reason)]))?;
+        let context = owned(context);
         let argon2 = self.argon2.clone();
         let hashing = self.workers.run(admitted, move || {
             if let Some(reason) = weakness(&password, &context) {
-                return Err(refusal(format!("is too easily guessed: {reason}")));
+                return Err(Problem::invalid(vec![too_weak(&reason)]));
             }
             Ok(hash(&argon2, &password)?)
         });
         hashing.await?
+    }
+
+    /// What is wrong with a new password, in the same words, for a request that is refused anyway.
+    ///
+    /// # Errors
+    /// 503 as for [`Self::verify`].
+    pub async fn fault_of_new(
+        &self,
+        admitted: Admitted,
+        password: &str,
+        context: &[&str],
+    ) -> Result<Option<FieldError>, Error> {
+        let password = normalised(password);
+        if let Err(reason) = check_length(&password, &self.length) {
+            return Ok(Some(fault(reason)));
+        }
+        let context = owned(context);
+        let judging = self
+            .workers
+            .run(admitted, move || weakness(&password, &context));
+        Ok(judging.await?.as_deref().map(too_weak))
     }
 
     /// Whether the password has this hash. Without a hash the answer is no, after the same time.
@@ -134,8 +156,16 @@ fn normalised(password: &str) -> String {
     password.nfc().collect()
 }
 
-fn refusal(reason: String) -> Problem {
-    Problem::invalid(vec![FieldError::pointer("/password", reason)])
+fn fault(reason: String) -> FieldError {
+    FieldError::pointer("/password", reason)
+}
+
+fn too_weak(reason: &str) -> FieldError {
+    fault(format!("is too easily guessed: {reason}"))
+}
+
+fn owned(context: &[&str]) -> Vec<String> {
+    context.iter().map(|&it| it.to_owned()).collect()
 }
 
 /// A hash of this cost that no password is known to have: its salt and its bytes are all zero. To compute one would take much

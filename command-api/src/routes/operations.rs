@@ -5,6 +5,7 @@ mod publications;
 mod rebuilds;
 mod repairs;
 mod retries;
+mod rules;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -31,6 +31,25 @@ impl Stop {
             load @ Self::Load(_) => load,
         }
     }
+
+    /// Both results. If both are refused, one refusal tells what is wrong with the fields of both.
+    pub(crate) fn both<A, B>(
+        first: Result<A, Self>,
+        second: Result<B, Self>,
+    ) -> Result<(A, B), Self> {
+        match (first, second) {
+            (Err(Self::Refused(first)), Err(Self::Refused(second))) => {
+                Err(Self::Refused(first.and(second)))
+            }
+            (first, second) => Ok((first?, second?)),
+        }
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl<R: Reason> From<R> for Stop {

@@ -122,8 +122,8 @@ pub struct Publish {
     pub locale: Locale,
     /// What the messages tell of.
     pub category: MessageCategory,
-    /// The words, which were tried out, or what is wrong with them. Who may not publish any does not learn that.
-    pub words: Result<Checked, Faulty>,
+    /// The words, which were tried out, or all that is wrong with them. Who may not publish any does not learn that.
+    pub words: Result<Checked, Vec<Faulty>>,
 }
 
 impl Publish {
@@ -150,8 +150,14 @@ impl Command for Publish {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require(view, Role::Operator)?;
-        let words = self.words.as_ref();
-        let words = words.map_err(|faulty| Error::Faulty(faulty.clone()))?;
+        let words = match &self.words {
+            Ok(words) => words,
+            Err(faulty) => {
+                let errors = faulty.iter().cloned().map(Error::Faulty);
+                let refused = Refusal::all(refusals(errors));
+                return refused.map(|()| Vec::new()).map_err(Stop::from);
+            }
+        };
         let template_id = self.template_id();
         let template = view.get::<Template>(template_id.0)?;
         let published = Event::Published {

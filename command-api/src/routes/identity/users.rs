@@ -14,7 +14,7 @@ use tidemark_domain::identity::user::{CreateFirstAdmin, GrantRole, Register, Rev
 use tidemark_event_store::SubjectKeyUse;
 use tidemark_events::identity::user::{DisplayName, Role};
 use tidemark_events::{CredentialId, EmailAddress, UserId};
-use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_platform::http::{Faults, Json, Path, Problem, Stated};
 use tidemark_platform::ids::new_id;
 use tidemark_platform::openapi::responses;
 use utoipa::openapi::RefOr;
@@ -90,13 +90,17 @@ const PROFILE: Location = Location("/v1/me");
     path = "/v1/users",
     operation_id = "register",
     tag = "users",
+    request_body = NewUser,
     responses((status = 201, body = AcceptedBody), RefusalsOf<Register>, Erased)
 )]
 async fn register(
     State(app): State<App>,
     UnknownCaller(caller): UnknownCaller,
-    Json(body): Json<NewUser>,
+    Stated { body, faults }: Stated<NewUser>,
 ) -> Result<Response, Problem> {
+    if !faults.is_none() {
+        return Err(with_password(&app, &caller, &body, faults).await);
+    }
     let (command, subject_key) = registration(&app, &caller, &body).await?;
     let id = command.user_id.0;
     let mut submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
@@ -113,23 +117,27 @@ async fn register(
     operation_id = "create_first_admin",
     tag = "services",
     security(("service" = [])),
+    request_body = FirstAdmin,
     responses((status = 201, body = AcceptedBody), FirstAdminProblems)
 )]
 async fn create_first_admin(
     State(app): State<App>,
     caller: Caller,
-    Json(body): Json<FirstAdmin>,
+    Stated { body, faults }: Stated<FirstAdmin>,
 ) -> Result<Response, Problem> {
-    let secret = app.config.bootstrap_secret.expose_secret();
-    let is_right = bool::from(secret.as_bytes().ct_eq(body.secret.as_bytes()));
-    if secret.is_empty() || !is_right {
-        return Err(wrong_secret());
-    }
     let user = NewUser {
         email: body.email,
         password: body.password,
         display_name: body.display_name,
     };
+    if !faults.is_none() {
+        return Err(with_password(&app, &caller, &user, faults).await);
+    }
+    let secret = app.config.bootstrap_secret.expose_secret();
+    let is_right = bool::from(secret.as_bytes().ct_eq(body.secret.as_bytes()));
+    if secret.is_empty() || !is_right {
+        return Err(wrong_secret());
+    }
     let (register, subject_key) = registration(&app, &caller, &user).await?;
     let id = register.user_id.0;
     let command = CreateFirstAdmin(register);
@@ -168,6 +176,25 @@ impl IntoResponses for FirstAdminProblems {
     }
 }
 
+/// What others know of a user, with the normalised address.
+fn context<'a>(email: &'a str, user: &'a NewUser) -> [&'a str; 4] {
+    let local_part = email.split('@').next().unwrap_or_default();
+    [email, local_part, user.display_name.as_str(), "tidemark"]
+}
+
+/// The problem of a registration with these faults, and with that of its password, if there is time to find it.
+async fn with_password(app: &App, caller: &Caller, user: &NewUser, faults: Faults) -> Problem {
+    let Ok(admitted) = app.passwords.admit(caller.address) else {
+        return faults.into();
+    };
+    let email = EmailAddress::normalise(user.email.as_str());
+    let context = context(&email, user);
+    let judging = app
+        .passwords
+        .fault_of_new(admitted, &user.password, &context);
+    faults.and(judging.await.ok().flatten()).into()
+}
+
 /// The command that registers a user, with all personal data sealed under a new key, and that key.
 async fn registration(
     app: &App,
@@ -176,8 +203,7 @@ async fn registration(
 ) -> Result<(Register, SubjectKeyUse), Problem> {
     let admitted = app.passwords.admit(caller.address)?;
     let email = EmailAddress::normalise(user.email.as_str());
-    let local_part = email.split('@').next().unwrap_or_default();
-    let context = [&*email, local_part, user.display_name.as_str(), "tidemark"];
+    let context = context(&email, user);
     let hashing = app.passwords.hash_new(admitted, &user.password, &context);
     let password_hash = hashing.await?;
     let user_id = UserId(new_id());

@@ -6,11 +6,12 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use garde::Validate;
 use serde::Deserialize;
+use tidemark_domain::Refusal;
 use tidemark_domain::market::auction::{
     ANTI_SNIPING_WINDOW_MAX_S, BuyNow, Cancel, Close, Open, PlaceBid, Schedule,
 };
-use tidemark_events::{Amount, AuctionId, Moment, Price, ProductId, ReserveId};
-use tidemark_platform::http::{Json, Path, Problem};
+use tidemark_events::{Amount, AuctionId, Moment, Price, ProductId, ReserveId, Timestamp};
+use tidemark_platform::http::{Faults, Json, Path, Problem, Stated};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,6 +20,7 @@ use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::error::{Error, without_faults};
 use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -83,12 +85,13 @@ struct NewBid {
     operation_id = "schedule_auction",
     tag = "auctions",
     security(("user" = [])),
+    request_body = NewAuction,
     responses((status = 201, body = AcceptedBody), RefusalsOf<Schedule>)
 )]
 async fn schedule(
     State(app): State<App>,
     caller: Caller,
-    Json(body): Json<NewAuction>,
+    Stated { body, faults }: Stated<NewAuction>,
 ) -> Result<Response, Problem> {
     let id = new_id();
     let command = Schedule {
@@ -105,8 +108,23 @@ async fn schedule(
         anti_sniping_window_s: body.anti_sniping_window_s,
         extension_max: TimeDelta::seconds(app.config.market.extension_max_s),
     };
+    if !faults.is_none() {
+        let others = other_faults(&command, &faults, app.clock.now());
+        without_faults(faults, Refusal::all(others).map_err(Error::from))?;
+    }
     let location = Location("/v1/auctions/{id}");
     app.create(&caller, id, command, location).await
+}
+
+/// What the rules find wrong with an auction whose body has these faults, as far as it does not rest on a value that has one.
+fn other_faults(command: &Schedule, faults: &Faults, now: Timestamp) -> Vec<Refusal> {
+    let prices = ["/starting_price/amount", "/reserve_price", "/buy_now_price"];
+    let times = ["/starts_at", "/ends_at"];
+    let are_sound = |pointers: &[&str]| !pointers.iter().any(|it| faults.touch(it));
+    let of_prices = are_sound(&prices).then(|| command.faults_of_prices());
+    let of_times = are_sound(&times).then(|| command.faults_of_times(now));
+    let found = of_prices.into_iter().chain(of_times).flatten();
+    found.map(Refusal::from).collect()
 }
 
 /// Place a bid

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use tidemark_domain::operations::rebuild::Record;
 use tidemark_events::RebuildId;
 use tidemark_events::operations::rebuild::{Order, ReadModelName, Reason};
-use tidemark_platform::http::{FieldError, Json, Problem};
+use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::rules::is_needed;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
@@ -31,7 +32,7 @@ struct NewRebuild {
     /// What the operator orders.
     order: Order,
     /// The number of the generation that is to be dropped; none with another order.
-    #[garde(inner(range(min = 1)))]
+    #[garde(inner(range(min = 1)), custom(is_needed(self.order == Order::Drop)))]
     #[schema(minimum = 1, maximum = 2_147_483_647, example = 1)]
     generation: Option<i32>,
     /// Why the operator orders it.
@@ -61,11 +62,6 @@ async fn order(
     caller: Caller,
     Json(body): Json<NewRebuild>,
 ) -> Result<Response, Problem> {
-    match (body.order == Order::Drop, body.generation) {
-        (true, None) => return Err(invalid("is missing")),
-        (false, Some(_)) => return Err(invalid("must not be given")),
-        (true, Some(_)) | (false, None) => {}
-    }
     let id = new_id();
     let command = Record {
         rebuild_id: RebuildId(id),
@@ -76,8 +72,4 @@ async fn order(
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await
-}
-
-fn invalid(detail: &str) -> Problem {
-    Problem::invalid(vec![FieldError::pointer("/generation", detail)])
 }

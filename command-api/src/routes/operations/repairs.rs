@@ -8,13 +8,14 @@ use tidemark_domain::operations::repair::{Remedy, Request};
 use tidemark_events::RepairId;
 use tidemark_events::operations::rebuild::{ReadModelName, Reason};
 use tidemark_events::operations::repair::RowId;
-use tidemark_platform::http::{FieldError, Json, Problem};
+use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::rules::is_needed;
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
@@ -24,7 +25,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 }
 
 /// What is done about a row.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum NewRemedy {
     /// It is tried to make the parked row again.
@@ -45,7 +46,7 @@ struct NewRepair {
     /// The id of the row.
     row_id: Uuid,
     /// The position of the first event that the parked row lacks; none to make a row anew.
-    #[garde(inner(range(min = 1)))]
+    #[garde(inner(range(min = 1)), custom(is_needed(self.remedy != NewRemedy::Rebuild)))]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991i64, example = 4_711)]
     position: Option<i64>,
     /// What is done about it.
@@ -71,16 +72,13 @@ async fn request(
     caller: Caller,
     Json(body): Json<NewRepair>,
 ) -> Result<Response, Problem> {
-    let position = match body.position {
-        Some(stated) => Some(app.executor.log_position(stated).await?),
-        None => None,
-    };
-    let remedy = match (body.remedy, position) {
-        (NewRemedy::Retry, Some(position)) => Remedy::Retry(position),
-        (NewRemedy::Skip, Some(position)) => Remedy::Skip(position),
-        (NewRemedy::Rebuild, None) => Remedy::Rebuild,
-        (NewRemedy::Retry | NewRemedy::Skip, None) => return Err(invalid("is missing")),
-        (NewRemedy::Rebuild, Some(_)) => return Err(invalid("must not be given")),
+    // A remedy that needs a position has one.
+    let position = app.executor.log_position(body.position.unwrap_or_default());
+    let position = position.await?;
+    let remedy = match body.remedy {
+        NewRemedy::Retry => Remedy::Retry(position),
+        NewRemedy::Skip => Remedy::Skip(position),
+        NewRemedy::Rebuild => Remedy::Rebuild,
     };
     let id = new_id();
     let command = Request {
@@ -92,8 +90,4 @@ async fn request(
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await
-}
-
-fn invalid(detail: &str) -> Problem {
-    Problem::invalid(vec![FieldError::pointer("/position", detail)])
 }

@@ -11,24 +11,25 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidemark_domain::tasks::definition::{CallTerms, Definition};
+use tidemark_domain::tasks::destination::Destination;
 use tidemark_domain::tasks::schedule::Schedule;
 use tidemark_domain::tasks::task::{Change, Error as TaskError, NewPlan};
 use tidemark_event_store::{DefinitionPart, SubjectKey};
 use tidemark_events::tasks::task::{Cron, Host, Method, Missed, Name, Overlap, Plan, Zone};
 use tidemark_events::{KeyedHash, Sealed, Stored, TaskId, Url, UserId};
-use tidemark_platform::http::{FieldError, Json, Path, Problem};
+use tidemark_platform::http::{FieldError, Path, Problem, Stated};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::terms::{
-    Erased, are_headers, destination, has_body, is_readable, key_of, next_slots, owner, refused,
-    schedule, url_hash,
+    Erased, all_terms, are_headers, destination, has_body, is_readable, key_of, next_slots, owner,
+    refused, schedule, url_hash,
 };
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
-use crate::error::Error;
+use crate::error::{Error, without_faults};
 use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -86,13 +87,24 @@ impl ChangedTask {
         is_scheduled || self.missed.is_some() || self.overlap.is_some() || !is_kept
     }
 
-    fn check(&self) -> Result<(), Problem> {
+    const fn is_empty(&self) -> bool {
         let has_call = self.url.is_some() || self.headers.is_some() || self.body.is_some();
-        if has_call || self.name.is_some() || self.method.is_some() || self.has_plan() {
-            return Ok(());
-        }
-        let nothing = FieldError::pointer("", "must say what is to change");
-        Err(Problem::invalid(vec![nothing]))
+        !(has_call || self.name.is_some() || self.method.is_some() || self.has_plan())
+    }
+
+    /// What is missing in the change of a task with this plan.
+    fn faults(&self, old: Option<&Plan>) -> Vec<FieldError> {
+        let lacks_plan = self.has_plan() && old.is_none();
+        let unscheduled = "must not be left out, since the task has no schedule";
+        let faults = [
+            (self.is_empty(), "", "must say what is to change"),
+            (lacks_plan && self.cron.is_none(), "/cron", unscheduled),
+            (lacks_plan && self.zone.is_none(), "/zone", unscheduled),
+        ];
+        let found = faults.into_iter().filter(|(is_one, ..)| *is_one);
+        found
+            .map(|(_, pointer, told)| FieldError::pointer(pointer, told))
+            .collect()
     }
 }
 
@@ -121,22 +133,29 @@ struct AfterChange {
     tag = "tasks",
     params(("id" = Uuid, Path, description = "The task")),
     security(("user" = [])),
+    request_body = ChangedTask,
     responses((status = 200, body = AfterChange), RefusalsOf<Change>, Erased)
 )]
 async fn change(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<Uuid>,
-    Json(body): Json<ChangedTask>,
+    Stated { body, faults }: Stated<ChangedTask>,
 ) -> Result<Response, Problem> {
     let owner_id = owner(&caller, "change_task")?;
-    body.check()?;
-    let definition = definition(&app, id, None).await?;
-    let definition = definition.filter(|it| it.owner_id == owner_id);
-    let definition = definition.ok_or_else(|| refused(TaskError::NotFound))?;
-    let plan = new_plan(&app, owner_id, &body, definition.plan.as_deref()).await?;
+    let definition = match own_definition(&app, id, owner_id).await {
+        Ok(definition) => definition,
+        Err(error) => return Err(error.beside(faults)),
+    };
+    let old_plan = definition.plan.as_deref();
+    let faults = faults.and(body.faults(old_plan));
+    let url = body.url.as_ref();
+    let destination = url.map(|url| destination(&app, url.as_str())).transpose();
+    let plan = new_plan(&app, owner_id, &body, old_plan).await;
+    let terms = all_terms(destination, plan, !faults.is_none());
+    let (destination, plan) = without_faults(faults, terms)?;
     let key = key_of(&app, owner_id).await?;
-    let changed = ChangedCall::of(&app, &key, &definition, &body).await?;
+    let changed = ChangedCall::of(&app, &key, &definition, &body, destination).await?;
     let command = Change {
         task_id: TaskId(id),
         after_changes: definition.changes,
@@ -155,16 +174,22 @@ async fn change(
     app.answer_with_found(submission, find).await
 }
 
+/// What a task of this owner is now.
+async fn own_definition(app: &App, task_id: Uuid, owner_id: UserId) -> Result<Definition, Error> {
+    let found = definition(app, task_id, None).await?;
+    let own = found.filter(|it| it.owner_id == owner_id);
+    own.ok_or_else(|| refused(TaskError::NotFound))
+}
+
 /// What a task was at this version, or is now.
 async fn definition(
     app: &App,
     task_id: Uuid,
     version: Option<i64>,
-) -> Result<Option<Definition>, Problem> {
-    let parts = app.log.task_definition(task_id, version).await;
-    let parts = parts.map_err(Error::from)?;
+) -> Result<Option<Definition>, Error> {
+    let parts = app.log.task_definition(task_id, version).await?;
     let definition = Definition::read(parts.iter().map(DefinitionPart::decode));
-    definition.map_err(Problem::internal)
+    definition.map_err(Error::internal)
 }
 
 impl AfterChange {
@@ -187,27 +212,24 @@ impl AfterChange {
     }
 }
 
-/// The plan, if anything about it is stated.
+/// The plan, if anything about it is stated, and nothing is missing.
 async fn new_plan(
     app: &App,
     owner_id: UserId,
     body: &ChangedTask,
     old: Option<&Plan>,
-) -> Result<Option<NewPlan>, Problem> {
+) -> Result<Option<NewPlan>, Error> {
     if !body.has_plan() {
         return Ok(None);
     }
     let is_rescheduled = body.cron.is_some() || body.zone.is_some();
-    let missing = |pointer| {
-        let reason = "must not be left out, since the task has no schedule";
-        Problem::invalid(vec![FieldError::pointer(pointer, reason)])
-    };
     let stored_cron = || Cron::try_from(old?.cron.to_string()).ok();
     let stored_zone = || Zone::try_from(old?.zone.to_string()).ok();
     let cron = body.cron.clone().or_else(stored_cron);
     let zone = body.zone.clone().or_else(stored_zone);
-    let cron = cron.ok_or_else(|| missing("/cron"))?;
-    let zone = zone.ok_or_else(|| missing("/zone"))?;
+    let (Some(cron), Some(zone)) = (cron, zone) else {
+        return Ok(None);
+    };
     let kept_window = old.filter(|_| !is_rescheduled).map(|it| it.window_s);
     let kept_missed = old.map_or(Missed::Latest, |it| it.missed);
     let kept_overlap = old.map_or(Overlap::Skip, |it| it.overlap);
@@ -241,6 +263,7 @@ impl ChangedCall {
         key: &SubjectKey,
         definition: &Definition,
         body: &ChangedTask,
+        destination: Option<Destination>,
     ) -> Result<Self, Problem> {
         let method = body.method.unwrap_or(definition.method);
         let opened = app.subject_keys.unseal("task_call", &definition.call).await;
@@ -249,8 +272,7 @@ impl ChangedCall {
         let (mut host, mut port) = (definition.host.clone(), definition.port);
         let mut hash = definition.url_hash.clone();
         let mut call = old.clone();
-        if let Some(url) = &body.url {
-            let destination = destination(app, url.as_str())?;
+        if let Some(destination) = destination {
             hash = url_hash(app, definition.owner_id, &destination);
             host = destination.host.clone().into();
             port = destination.port.map(u32::from);

@@ -10,10 +10,11 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidemark_domain::tasks::definition::CallTerms;
+use tidemark_domain::tasks::destination::Destination;
 use tidemark_domain::tasks::task::{Define, NewPlan};
 use tidemark_events::tasks::task::{Cron, Method, Missed, Name, Overlap, Zone};
 use tidemark_events::{TaskId, Url, UserId};
-use tidemark_platform::http::{Json, Problem};
+use tidemark_platform::http::{Problem, Stated};
 use tidemark_platform::ids::{made_at, new_id};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,11 +22,12 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::terms::{
-    Erased, are_headers, destination, has_body, is_readable, key_of, next_slots, owner, schedule,
-    secret, url_hash,
+    Erased, all_terms, are_headers, destination, has_body, is_readable, key_of, next_slots, owner,
+    schedule, secret, url_hash,
 };
 use crate::app::{AcceptedBody, App, Location};
 use crate::caller::Caller;
+use crate::error::{Error, without_faults};
 use crate::routes::description::RefusalsOf;
 
 pub(super) fn router() -> OpenApiRouter<App> {
@@ -140,16 +142,24 @@ struct DefinedTask {
     operation_id = "define_task",
     tag = "tasks",
     security(("user" = [])),
+    request_body = NewTask,
     responses((status = 201, body = DefinedTask), RefusalsOf<Define>, Erased)
 )]
 async fn define(
     State(app): State<App>,
     caller: Caller,
-    Json(body): Json<NewTask>,
+    Stated { body, faults }: Stated<NewTask>,
 ) -> Result<Response, Problem> {
     let owner_id = owner(&caller, "define_task")?;
     let id = new_id();
-    let command = command(&app, owner_id, TaskId(id), body).await?;
+    let plan = plan(&app, owner_id, &body).await;
+    let terms = all_terms(
+        destination(&app, body.url.as_str()),
+        plan,
+        !faults.is_none(),
+    );
+    let terms = without_faults(faults, terms)?;
+    let command = command(&app, owner_id, TaskId(id), body, terms).await?;
     let plan = command.plan.clone();
     let submission = app.submission(&caller, StatusCode::CREATED, id, command)?;
     let location = Location("/v1/tasks/{id}");
@@ -164,28 +174,30 @@ async fn define(
     app.answer_created_with(submission, location, show).await
 }
 
+/// When the task is due, if there is such a schedule.
+async fn plan(app: &App, owner_id: UserId, body: &NewTask) -> Result<Option<NewPlan>, Error> {
+    let (Some(cron), Some(zone)) = (body.cron.clone(), body.zone.clone()) else {
+        return Ok(None);
+    };
+    let (schedule, is_due) = schedule(app, owner_id, cron, zone).await?;
+    Ok(Some(NewPlan {
+        schedule,
+        is_due,
+        missed: body.missed,
+        overlap: body.overlap,
+        window_s: body.window_s,
+        delay_max_s: body.delay_max_s,
+    }))
+}
+
 /// The command, with everything sealed that is the owner's alone.
 async fn command(
     app: &App,
     owner_id: UserId,
     task_id: TaskId,
     body: NewTask,
+    (destination, plan): (Destination, Option<NewPlan>),
 ) -> Result<Define, Problem> {
-    let destination = destination(app, body.url.as_str())?;
-    let plan = match (body.cron, body.zone) {
-        (Some(cron), Some(zone)) => {
-            let (schedule, is_due) = schedule(app, owner_id, cron, zone).await?;
-            Some(NewPlan {
-                schedule,
-                is_due,
-                missed: body.missed,
-                overlap: body.overlap,
-                window_s: body.window_s,
-                delay_max_s: body.delay_max_s,
-            })
-        }
-        _ => None,
-    };
     let key = key_of(app, owner_id).await?;
     let seal = |field, value: &str| key.seal(field, value).map_err(Problem::internal);
     let call = CallTerms {

@@ -6,10 +6,11 @@ use axum::http::{HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
+use tidemark_domain::Refusal;
 use tidemark_domain::tasks::destination::{Destination, Hosts};
 use tidemark_domain::tasks::schedule::{Schedule, ScheduleError};
 use tidemark_domain::tasks::task;
-use tidemark_domain::tasks::task::Define;
+use tidemark_domain::tasks::task::{Define, NewPlan};
 use tidemark_event_store::SubjectKey;
 use tidemark_events::tasks::task::{Cron, Method, Zone};
 use tidemark_events::{KeyedHash, UserId};
@@ -136,7 +137,7 @@ pub(super) async fn key_of(app: &App, owner_id: UserId) -> Result<SubjectKey, Pr
 }
 
 /// What the URL leads to, if tasks may call it.
-pub(super) fn destination(app: &App, url: &str) -> Result<Destination, Problem> {
+pub(super) fn destination(app: &App, url: &str) -> Result<Destination, Error> {
     let hosts = Hosts {
         allowed: &app.config.tasks.allowed_private_hosts,
         own: &app.config.tasks.own_hosts,
@@ -151,27 +152,46 @@ pub(super) fn url_hash(app: &App, owner_id: UserId, destination: &Destination) -
         .hash("task_url", &format!("{owner_id} {url}"))
 }
 
+/// What a task calls and when, or all that is wrong with either. That a schedule is never due is left to the decision, but told if
+/// the request is refused anyway.
+pub(super) fn all_terms<D>(
+    destination: Result<D, Error>,
+    plan: Result<Option<NewPlan>, Error>,
+    is_refused: bool,
+) -> Result<(D, Option<NewPlan>), Error> {
+    let is_refused = is_refused || destination.is_err();
+    let plan = match plan {
+        Ok(Some(plan)) if is_refused && !plan.is_due => {
+            Err(refused(ScheduleError::NeverDue.into()))
+        }
+        plan => plan,
+    };
+    Error::both(destination, plan)
+}
+
 /// The schedule, and whether it is ever due, which is found where blocking is allowed: to find that it is not takes some milliseconds.
 pub(super) async fn schedule(
     app: &App,
     owner_id: UserId,
     cron: Cron,
     zone: Zone,
-) -> Result<(Schedule, bool), Problem> {
+) -> Result<(Schedule, bool), Error> {
     let now = app.clock.now();
     let permit = app.schedules.acquire(Share::User(owner_id.0)).await;
     let made = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let schedule = Schedule::read(cron.as_str(), zone.as_str())?;
+        let (cron, zone) = (cron.as_str(), zone.as_str());
+        let refusal = |fault| Refusal::from(task::Error::from(fault));
+        Refusal::all(Schedule::faults(cron, zone).into_iter().map(refusal))?;
+        let schedule = Schedule::read(cron, zone).map_err(refusal)?;
         let is_due = schedule.is_due(now);
-        Ok::<_, ScheduleError>((schedule, is_due))
+        Ok::<_, Refusal>((schedule, is_due))
     });
-    let made = made.await.map_err(Problem::internal)?;
-    made.map_err(|error| refused(error.into()))
+    Ok(made.await.map_err(Error::internal)??)
 }
 
-pub(super) fn refused(error: task::Error) -> Problem {
-    Error::Refused(error.into()).into()
+pub(super) fn refused(error: task::Error) -> Error {
+    Error::Refused(error.into())
 }
 
 /// The first slots of a schedule after a time.

@@ -44,43 +44,55 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    fn check_prices(&self) -> Result<(), Error> {
+    /// What is wrong with the prices, whatever the state is.
+    #[must_use]
+    pub fn faults_of_prices(&self) -> Vec<Error> {
         let starting_price = self.starting_price.amount();
         let reserve = self.reserve.map_or(starting_price, |(_, amount)| amount);
-        if reserve < starting_price {
-            return Err(Error::ReserveTooLow);
-        }
-        if let Some(buy_now_price) = self.buy_now_price
-            && (buy_now_price <= starting_price || buy_now_price < reserve)
-        {
-            return Err(Error::BuyNowTooLow);
-        }
-        Ok(())
+        let is_too_low = |price| price <= starting_price || price < reserve;
+        let faults = [
+            (reserve < starting_price, Error::ReserveTooLow),
+            (
+                self.buy_now_price.is_some_and(is_too_low),
+                Error::BuyNowTooLow,
+            ),
+        ];
+        found(faults)
     }
 
-    /// Checks the times, and returns the start.
-    fn check_times(&self, now: Timestamp) -> Result<Moment, Error> {
-        let starts_at = self.starts_at.map_or(now, Moment::timestamp);
+    /// What is wrong with the times, whatever the state is.
+    #[must_use]
+    pub fn faults_of_times(&self, now: Timestamp) -> Vec<Error> {
+        let starts_at = self.starts_at(now);
         let ends_at = self.ends_at.timestamp();
-        if starts_at < now {
-            return Err(Error::StartsInThePast);
+        let is_too_far = |time| time - now > AHEAD_MAX;
+        let window_s = self.anti_sniping_window_s;
+        let mut faults = found([
+            (starts_at < now, Error::StartsInThePast),
+            (is_too_far(starts_at), Error::TooFarAhead("starts_at")),
+            (is_too_far(ends_at), Error::TooFarAhead("ends_at")),
+            (ends_at < now, Error::EndsInThePast),
+        ]);
+        // How far apart they are says nothing before both can be meant.
+        let lasts = DURATION_MIN..=DURATION_MAX;
+        if faults.is_empty() && !lasts.contains(&(ends_at - starts_at)) {
+            faults.push(Error::DurationOutOfRange);
         }
-        for (time, field) in [(starts_at, "starts_at"), (ends_at, "ends_at")] {
-            if time - now > AHEAD_MAX {
-                return Err(Error::TooFarAhead(field));
-            }
+        if window_s > ANTI_SNIPING_WINDOW_MAX_S {
+            faults.push(Error::WindowTooLong);
         }
-        if ends_at < now {
-            return Err(Error::EndsInThePast);
-        }
-        if !(DURATION_MIN..=DURATION_MAX).contains(&(ends_at - starts_at)) {
-            return Err(Error::DurationOutOfRange);
-        }
-        if self.anti_sniping_window_s > ANTI_SNIPING_WINDOW_MAX_S {
-            return Err(Error::WindowTooLong);
-        }
-        Ok(Moment::nearest(starts_at))
+        faults
     }
+
+    fn starts_at(&self, now: Timestamp) -> Timestamp {
+        self.starts_at.map_or(now, Moment::timestamp)
+    }
+}
+
+/// Those faults that there are.
+fn found<const N: usize>(faults: [(bool, Error); N]) -> Vec<Error> {
+    let found = faults.into_iter().filter(|(is_one, _)| *is_one);
+    found.map(|(_, fault)| fault).collect()
 }
 
 impl Command for Schedule {
@@ -114,11 +126,12 @@ impl Command for Schedule {
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let (auction_id, product_id) = (self.auction_id, self.product_id);
         access::require(view, Role::Seller)?;
-        self.check_prices()?;
+        let faults = [self.faults_of_prices(), self.faults_of_times(view.now())].concat();
+        Refusal::all(refusals(faults))?;
         let offer = product::require_own_listed(view, product_id)?;
         product::require_not_auctioned(view, product_id)?;
         category::require_active(view, offer.category_id)?;
-        let starts_at = self.check_times(view.now())?;
+        let starts_at = Moment::nearest(self.starts_at(view.now()));
         let latest_end_at = self.ends_at.timestamp() + self.extension_max;
         let mut writes = vec![
             Write::event(

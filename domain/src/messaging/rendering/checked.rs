@@ -55,36 +55,31 @@ impl Checked {
     /// Tries the words of mails out with each sample of a category.
     ///
     /// # Errors
-    /// What is wrong with the subject, or with the body.
+    /// What is wrong with the subject, with the body, or with both.
     pub fn of_mail(
         category: MessageCategory,
         subject: Option<SubjectSource>,
         body: BodySource,
-    ) -> Result<Self, Faulty> {
-        let subject = subject.ok_or(Faulty {
-            part: Part::Subject,
-            fault: Fault::NoSubject,
-        })?;
-        let body_text = String::from(body.clone());
+    ) -> Result<Self, Vec<Faulty>> {
+        let source = String::from(body.clone());
+        let tried_subject = match &subject {
+            Some(subject) => try_out(category, Part::Subject, subject.as_str()),
+            None => Err(Fault::NoSubject),
+        };
+        let tried_body = try_out(category, Part::Body, &source);
         let mut variables = BTreeSet::new();
-        for (part, source) in [(Part::Subject, subject.as_str()), (Part::Body, &body_text)] {
-            let found = variables_of(category, source);
-            variables.extend(found.map_err(|fault| Faulty { part, fault })?);
-            for sample in samples(category) {
-                let rendered = render(source, &sample);
-                let rendered = rendered.map_err(|fault| Faulty { part, fault })?;
-                if part == Part::Subject && !is_one_line(&rendered) {
-                    let fault = Fault::NotOneLine;
-                    return Err(Faulty { part, fault });
-                }
-                if rendered.trim().is_empty() {
-                    let fault = Fault::Failed("nothing would be seen".to_owned());
-                    return Err(Faulty { part, fault });
-                }
+        let mut faulty = Vec::new();
+        for (part, tried) in [(Part::Subject, tried_subject), (Part::Body, tried_body)] {
+            match tried {
+                Ok(found) => variables.extend(found),
+                Err(fault) => faulty.push(Faulty { part, fault }),
             }
         }
+        if !faulty.is_empty() {
+            return Err(faulty);
+        }
         Ok(Self {
-            subject: Some(subject),
+            subject,
             body,
             variables,
         })
@@ -94,37 +89,29 @@ impl Checked {
     /// is decided how long the text is, and fit into so many segments with a title of which little is left.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// All that is wrong with them.
     pub fn of_text(
         category: MessageCategory,
         subject: Option<&SubjectSource>,
         body: BodySource,
         segments_max: u32,
-    ) -> Result<Self, Faulty> {
-        let at = |part| move |fault| Faulty { part, fault };
+    ) -> Result<Self, Vec<Faulty>> {
+        let mut faulty = Vec::new();
+        let mut add = |part, fault| faulty.push(Faulty { part, fault });
         if subject.is_some() {
-            return Err(at(Part::Subject)(Fault::NoMail));
+            add(Part::Subject, Fault::NoMail);
         }
+        let mut variables = BTreeSet::new();
         if category == MessageCategory::Welcome {
-            return Err(at(Part::Category)(Fault::NotTexted));
-        }
-        let source = String::from(body.clone());
-        let variables = variables_of(category, &source).map_err(at(Part::Body))?;
-        if variables.contains(&Variable::Name) {
-            let name = Variable::Name.name().to_owned();
-            return Err(at(Part::Body)(Fault::Unknown(name)));
-        }
-        let [all, without, _] = samples(category);
-        for sample in [all, without] {
-            let shortest = shortest_titles(sample);
-            let rendered = render(&source, &shortest).map_err(at(Part::Body))?;
-            if rendered.trim().is_empty() {
-                let fault = Fault::Failed("nothing would be seen".to_owned());
-                return Err(at(Part::Body)(fault));
+            add(Part::Category, Fault::NotTexted);
+        } else {
+            match try_out_text(category, &String::from(body.clone()), segments_max) {
+                Ok(found) => variables = found,
+                Err(fault) => add(Part::Body, fault),
             }
-            if segments(&rendered) > segments_max {
-                return Err(at(Part::Body)(Fault::TooLong(segments_max)));
-            }
+        }
+        if !faulty.is_empty() {
+            return Err(faulty);
         }
         Ok(Self {
             subject: None,
@@ -150,6 +137,51 @@ impl Checked {
     pub const fn variables(&self) -> &BTreeSet<Variable> {
         &self.variables
     }
+}
+
+/// Tries a part of mails out with each sample of a category, and returns what it has places for.
+fn try_out(
+    category: MessageCategory,
+    part: Part,
+    source: &str,
+) -> Result<BTreeSet<Variable>, Fault> {
+    let found = variables_of(category, source)?;
+    for sample in samples(category) {
+        let rendered = render(source, &sample)?;
+        if part == Part::Subject && !is_one_line(&rendered) {
+            return Err(Fault::NotOneLine);
+        }
+        check_shows(&rendered)?;
+    }
+    Ok(found)
+}
+
+/// Tries the words of texts out, and returns what they have places for.
+fn try_out_text(
+    category: MessageCategory,
+    source: &str,
+    segments_max: u32,
+) -> Result<BTreeSet<Variable>, Fault> {
+    let found = variables_of(category, source)?;
+    if found.contains(&Variable::Name) {
+        return Err(Fault::Unknown(Variable::Name.name().to_owned()));
+    }
+    let [all, without, _] = samples(category);
+    for sample in [all, without] {
+        let rendered = render(source, &shortest_titles(sample))?;
+        check_shows(&rendered)?;
+        if segments(&rendered) > segments_max {
+            return Err(Fault::TooLong(segments_max));
+        }
+    }
+    Ok(found)
+}
+
+fn check_shows(rendered: &str) -> Result<(), Fault> {
+    if rendered.trim().is_empty() {
+        return Err(Fault::Failed("nothing would be seen".to_owned()));
+    }
+    Ok(())
 }
 
 /// Values that messages of a category may have: all of them, all but the amount, of which there may be none, and the longest.

@@ -6,7 +6,8 @@ use super::checked::samples;
 use super::*;
 
 fn check(category: MessageCategory, subject: &str, body: &str) -> Result<Checked, Faulty> {
-    Checked::of_mail(category, Some(stated(subject)), stated(body))
+    let checked = Checked::of_mail(category, Some(stated(subject)), stated(body));
+    checked.map_err(|faulty| faulty[0].clone())
 }
 
 const NOT_ONE_LINE: Faulty = Faulty {
@@ -157,7 +158,7 @@ fn words_fit_the_longest_values() {
 /// The fault of the words of a text.
 fn fault_of_text(category: MessageCategory, body: &str) -> Option<Fault> {
     let checked = Checked::of_text(category, None, stated(body), 1);
-    checked.err().map(|faulty| faulty.fault)
+    checked.err().map(|faulty| faulty[0].fault.clone())
 }
 
 #[test]
@@ -180,9 +181,28 @@ fn texts_have_no_subject_do_not_name_the_recipient_and_are_short() {
     assert_eq!(welcome, Some(Fault::NotTexted));
     let category = MessageCategory::Outbid;
     let with_subject = Checked::of_text(category, Some(&stated("a")), stated("a"), 1);
-    assert_eq!(with_subject.unwrap_err().fault, Fault::NoMail);
+    assert_eq!(with_subject.unwrap_err()[0].fault, Fault::NoMail);
     let without = Checked::of_mail(category, None, stated("a"));
-    assert_eq!(without.unwrap_err().fault, Fault::NoSubject);
+    assert_eq!(without.unwrap_err()[0].fault, Fault::NoSubject);
+}
+
+#[test]
+fn all_that_is_wrong_with_words_is_told_at_once() {
+    let parts = |checked: Result<Checked, Vec<Faulty>>| {
+        let faulty = checked.unwrap_err().into_iter();
+        faulty.map(|it| it.part).collect::<Vec<_>>()
+    };
+    let both = Checked::of_mail(
+        MessageCategory::Outbid,
+        Some(stated("{{ nmae }}")),
+        stated("{{ nmae }}"),
+    );
+    assert_eq!(parts(both), [Part::Subject, Part::Body]);
+    let text = |category, body| Checked::of_text(category, Some(&stated("a")), stated(body), 1);
+    let outbid = text(MessageCategory::Outbid, "{{ name }}");
+    assert_eq!(parts(outbid), [Part::Subject, Part::Body]);
+    let welcome = text(MessageCategory::Welcome, "a");
+    assert_eq!(parts(welcome), [Part::Subject, Part::Category]);
 }
 
 #[test]

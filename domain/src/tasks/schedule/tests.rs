@@ -158,6 +158,13 @@ fn slots_of_years_are_counted() {
 }
 
 #[test]
+fn a_wrong_expression_and_an_unknown_zone_are_told_together() {
+    let faults = Schedule::faults("0 0 1 * MON", "Mars/Base");
+    assert_eq!(faults, [ScheduleError::TwoDays, ScheduleError::Zone]);
+    assert_eq!(Schedule::faults("0 0 1 * *", "Europe/Berlin"), []);
+}
+
+#[test]
 fn what_names_no_time_is_refused() {
     let refused = |expression: &str, zone: &str| Schedule::read(expression, zone).unwrap_err();
     let is_due =

@@ -12,13 +12,14 @@ use super::schema::{Schema, parent};
 use super::{FAULTS_MAX, FieldError, place, violations};
 use crate::http::words;
 
-/// All faults of a body. Those that are known already are `found`.
-pub(super) fn of<T>(text: &str, mut found: Vec<FieldError>) -> Vec<FieldError>
+/// All faults of a body, and the body with others in the place of wrong values, unless that cannot be found. Those that are known
+/// already are `found`.
+pub(super) fn of<T>(text: &str, mut found: Vec<FieldError>) -> (Option<T>, Vec<FieldError>)
 where
     T: DeserializeOwned + Validate<Context = ()> + ToSchema + 'static,
 {
     let Ok(mut body) = serde_json::from_str::<Value>(text) else {
-        return found;
+        return (None, found);
     };
     let schema = Schema::of::<T>();
     for fault in &found {
@@ -37,7 +38,7 @@ where
                     .take(FAULTS_MAX - found.len())
                     .collect();
                 found.extend(new);
-                break;
+                return (Some(value), found);
             }
         };
         let message = error.inner().to_string();
@@ -55,7 +56,7 @@ where
         }
         found.push(fault);
     }
-    found
+    (None, found)
 }
 
 fn remove(body: &mut Value, pointer: &str) {

@@ -1,8 +1,9 @@
 //! All faults of a body are told at once, in words that a client of the API knows.
 
 use reqwest::Method;
-use serde_json::json;
-use tidemark_tests::{Answer, App};
+use serde_json::{Value, json};
+use tidemark_tests::{Answer, App, Client};
+use uuid::Uuid;
 
 #[tokio::test]
 async fn all_faults_of_a_body_are_told_at_once() {
@@ -80,4 +81,99 @@ async fn all_missing_fields_are_told_at_once() {
     let mut pointers = answer.pointers();
     pointers.sort_unstable();
     assert_eq!(pointers, ["/display_name", "/email", "/password"]);
+}
+
+/// Fails unless the command is refused with this code, and told about these fields of it.
+async fn assert_told(client: &Client, path: &str, body: &Value, code: &str, fields: &[&str]) {
+    let answer = client.post(path, body).await;
+    answer.problem(422, code);
+    let mut pointers = answer.pointers();
+    pointers.sort_unstable();
+    assert_eq!(pointers, fields, "{path}: {answer:?}");
+}
+
+#[tokio::test]
+async fn what_only_the_deployment_knows_of_a_task_is_told_with_the_other_faults() {
+    let app = App::start().await;
+    let user = app.user().await;
+    let mut task = json!({
+        "name": "Sync", "url": "http://localhost/", "cron": "0 0 1 * MON", "zone": "Mars/Base",
+    });
+    let told = ["/cron", "/url", "/zone"];
+    assert_told(&user, "/v1/tasks", &task, "destination_forbidden", &told).await;
+    task["name"] = json!("");
+    task["window_s"] = json!(1);
+    let told = ["/cron", "/name", "/url", "/window_s", "/zone"];
+    assert_told(&user, "/v1/tasks", &task, "invalid", &told).await;
+    let never = json!({
+        "name": "Sync", "url": "http://localhost/", "cron": "0 0 30 2 *", "zone": "UTC",
+    });
+    let told = ["/cron", "/url"];
+    assert_told(&user, "/v1/tasks", &never, "destination_forbidden", &told).await;
+
+    let on_request = json!({"name": "Sync", "url": "https://hooks.example/"});
+    let id = user.post("/v1/tasks", &on_request).await.ok().id();
+    let change = json!({"name": "", "url": "http://localhost/", "missed": "all"});
+    let path = format!("/v1/tasks/{id}/change");
+    let told = ["/cron", "/name", "/url", "/zone"];
+    assert_told(&user, &path, &change, "invalid", &told).await;
+    let of_nobody = format!("/v1/tasks/{}/change", Uuid::nil());
+    assert_told(&user, &of_nobody, &change, "invalid", &["/name"]).await;
+    assert_eq!(app.database.count_of("task.defined").await, 1);
+}
+
+#[tokio::test]
+async fn a_password_that_is_easily_guessed_is_told_with_the_other_faults() {
+    let app = App::start().await;
+    let user = json!({
+        "email": "bad", "password": "passwordpassword", "display_name": "Ada\nLovelace",
+    });
+    let told = ["/display_name", "/email", "/password"];
+    assert_told(&app.client, "/v1/users", &user, "invalid", &told).await;
+}
+
+#[tokio::test]
+async fn prices_and_times_of_an_auction_are_told_together() {
+    let app = App::start().await;
+    let seller = app.seller().await;
+    let mut auction = json!({
+        "product_id": Uuid::nil(),
+        "starting_price": {"amount": 100, "currency": "EUR"},
+        "minimum_increment": 1,
+        "reserve_price": 99,
+        "buy_now_price": 100,
+        "starts_at": "2020-01-01T00:00:00Z",
+        "ends_at": "2020-01-02T00:00:00Z",
+    });
+    let told = ["/buy_now_price", "/ends_at", "/reserve_price", "/starts_at"];
+    assert_told(&seller, "/v1/auctions", &auction, "reserve_too_low", &told).await;
+    auction["minimum_increment"] = json!(0);
+    let told = [
+        "/buy_now_price",
+        "/ends_at",
+        "/minimum_increment",
+        "/reserve_price",
+        "/starts_at",
+    ];
+    assert_told(&seller, "/v1/auctions", &auction, "invalid", &told).await;
+    // Nothing is said of times that nobody can read, nor of a price without an amount.
+    auction["starts_at"] = json!("soon");
+    auction["starting_price"]["amount"] = json!(0);
+    let told = ["/minimum_increment", "/starting_price/amount", "/starts_at"];
+    assert_told(&seller, "/v1/auctions", &auction, "invalid", &told).await;
+}
+
+#[tokio::test]
+async fn an_order_is_told_what_it_lacks_with_its_other_faults() {
+    let app = App::start().await;
+    let operator = app.service("operator");
+    let rebuild = json!({"read_model": "", "order": "drop", "reason": "A test."});
+    let told = ["/generation", "/read_model"];
+    assert_told(&operator, "/v1/rebuilds", &rebuild, "invalid", &told).await;
+    let repair = json!({
+        "read_model": "", "row_id": Uuid::nil(), "remedy": "skip", "reason": "A test.",
+    });
+    let told = ["/position", "/read_model"];
+    assert_told(&operator, "/v1/repairs", &repair, "invalid", &told).await;
+    assert_eq!(app.database.head().await, 0);
 }

@@ -146,16 +146,21 @@ fn times_in_the_past_or_out_of_bounds_are_refused() {
         assert!(market().by(SELLER).when(bound).is_ok());
     }
     let ahead = AHEAD_MAX.num_seconds();
-    for (starts_at, ends_at, field) in [
-        (ahead, ahead + 1, "ends_at"),
-        (ahead + 1, ahead + 2, "starts_at"),
+    let too_far = |field| crate::Refusal::from(Error::TooFarAhead(field));
+    for (starts_at, ends_at, refusal) in [
+        (ahead, ahead + 1, too_far("ends_at")),
+        (
+            ahead + 1,
+            ahead + 2,
+            too_far("starts_at").and(too_far("ends_at")),
+        ),
     ] {
         let far = Schedule {
             starts_at: Some(moment(starts_at)),
             ends_at: moment(ends_at),
             ..schedule()
         };
-        refused(far, Error::TooFarAhead(field));
+        refused(far, refusal);
     }
     let latest = Schedule {
         starts_at: Some(moment(ahead - 1)),
