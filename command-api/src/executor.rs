@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 use tidemark_domain::identity::check_session;
 use tidemark_domain::identity::session::Session;
 use tidemark_domain::operations::log_position::LogPosition;
+use tidemark_domain::operations::registered_name::RegisteredName;
 use tidemark_domain::{Claim, LoadedStream};
 use tidemark_event_store::TimedPool;
-use tidemark_events::{SessionId, UserId};
+use tidemark_events::{Line, SessionId, UserId};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Executor as Settings;
 use tidemark_platform::ops::ReadinessFlag;
@@ -183,6 +184,24 @@ impl Executor {
     pub async fn log_position(&self, stated: i64) -> Result<LogPosition, Error> {
         let log_end = self.loader.log_end().await?;
         Ok(LogPosition { stated, log_end })
+    }
+
+    /// This name beside those of the read models that there are, for a command that states it.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn read_model(&self, stated: Line<100>) -> Result<RegisteredName, Error> {
+        let registered = self.loader.read_models().await?;
+        Ok(RegisteredName { stated, registered })
+    }
+
+    /// This name beside those of the reactors that there are, for a command that states it.
+    ///
+    /// # Errors
+    /// If Postgres cannot be asked.
+    pub async fn reactor(&self, stated: Line<100>) -> Result<RegisteredName, Error> {
+        let registered = self.loader.reactors().await?;
+        Ok(RegisteredName { stated, registered })
     }
 
     fn admit(&self, share: &Share) -> Result<Permit, Error> {

@@ -4,5 +4,6 @@ pub mod fork;
 pub mod log_position;
 pub mod publication;
 pub mod rebuild;
+pub mod registered_name;
 pub mod repair;
 pub mod retry;

@@ -3,6 +3,7 @@
 
 mod definitions;
 mod events;
+mod followers;
 mod states;
 
 use sha2::{Digest, Sha256};

@@ -3,6 +3,7 @@
 mod actions;
 mod backup;
 mod lists;
+mod names;
 mod object_store;
 mod relay;
 mod status;
@@ -65,6 +66,7 @@ pub(crate) fn rebuild(app: &App) -> Route {
     )
     .with(rebuild)
     .line("/read_model", 100)
+    .out_of_range("/read_model", [json!("auctions")])
     .line("/reason", 500)
 }
 
@@ -85,6 +87,7 @@ pub(crate) fn repair(app: &App) -> Route {
     )
     .with(repair)
     .line("/read_model", 100)
+    .out_of_range("/read_model", [json!("auctions")])
     .line("/reason", 500)
     .out_of_range("/position", [json!(0), json!(-1)])
 }
@@ -106,6 +109,7 @@ pub(crate) fn retry(app: &App) -> Route {
     )
     .with(retry)
     .line("/reactor", 100)
+    .out_of_range("/reactor", [json!("auction-clock")])
     .line("/target", 100)
     .line("/refusal", 100)
     .line("/reason", 500)
@@ -129,6 +133,7 @@ pub(crate) fn drop_action(app: &App) -> Route {
     )
     .with(drop_action)
     .line("/reactor", 100)
+    .out_of_range("/reactor", [json!("auction-clock")])
     .line("/target", 100)
     .line("/reason", 500)
     .out_of_range("/cause_position", [json!(0), json!(-1)])

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::RebuildId;
-use tidemark_events::operations::rebuild::{Event, Order, ReadModelName, Reason};
+use tidemark_events::operations::rebuild::{Event, Order, Reason};
 
+use super::registered_name::RegisteredName;
 use crate::identity::access;
 use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
@@ -31,7 +32,7 @@ pub struct Record {
     /// The id of the new record.
     pub rebuild_id: RebuildId,
     /// The read model whose generations it is about.
-    pub read_model: ReadModelName,
+    pub read_model: RegisteredName,
     /// What the operator orders.
     pub order: Order,
     /// The generation that is to be dropped, if that is the order.
@@ -46,7 +47,11 @@ impl Command for Record {
     }
 
     fn refusals() -> Vec<Refusal> {
-        access::service_refusals()
+        [
+            access::service_refusals(),
+            RegisteredName::refusals_of_read_models(),
+        ]
+        .concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -55,7 +60,7 @@ impl Command for Record {
             self.rebuild_id.0,
             Event::Ordered {
                 rebuild_id: self.rebuild_id,
-                read_model: self.read_model.clone().into(),
+                read_model: self.read_model.require_read_model()?,
                 order: self.order,
                 generation: self.generation,
                 reason: self.reason.clone().into(),
@@ -68,6 +73,7 @@ impl Command for Record {
 mod tests {
     use tidemark_events::samples::{REBUILD, SELLER, stated};
 
+    use super::super::registered_name::tests::name;
     use super::*;
     use crate::given::{given, registered, writes_of};
 
@@ -75,7 +81,7 @@ mod tests {
     fn a_service_records_an_order_and_nobody_else_does() {
         let record = || Record {
             rebuild_id: REBUILD,
-            read_model: stated("auction"),
+            read_model: name("auction"),
             order: Order::Drop,
             generation: Some(1),
             reason: stated("the fold was mended"),

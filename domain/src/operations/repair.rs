@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::RepairId;
-use tidemark_events::operations::rebuild::{ReadModelName, Reason};
+use tidemark_events::operations::rebuild::Reason;
 use tidemark_events::operations::repair::{Event, RowId};
 
 use super::log_position::LogPosition;
+use super::registered_name::RegisteredName;
 use crate::identity::access;
 use crate::{AggregateState, Command, Refusal, Stop, View, Write};
 
@@ -45,7 +46,7 @@ pub struct Request {
     /// The id of the new repair.
     pub repair_id: RepairId,
     /// The read model of the row.
-    pub read_model: ReadModelName,
+    pub read_model: RegisteredName,
     /// The id of the row.
     pub row_id: RowId,
     /// What is done.
@@ -60,27 +61,37 @@ impl Command for Request {
     }
 
     fn refusals() -> Vec<Refusal> {
-        [access::service_refusals(), LogPosition::refusals()].concat()
+        [
+            access::service_refusals(),
+            RegisteredName::refusals_of_read_models(),
+            LogPosition::refusals(),
+        ]
+        .concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         access::require_service(view)?;
         let (repair_id, row_id) = (self.repair_id, self.row_id);
-        let read_model = self.read_model.clone().into();
+        let stated = match self.remedy {
+            Remedy::Retry(position) | Remedy::Skip(position) => Some(position),
+            Remedy::Rebuild => None,
+        };
+        let position = stated.map_or(Ok(0), |it| it.require_in_log("position"));
+        let (read_model, position) = Stop::both(self.read_model.require_read_model(), position)?;
         let reason = self.reason.clone().into();
         let event = match self.remedy {
-            Remedy::Retry(position) => Event::RetryRequested {
+            Remedy::Retry(_) => Event::RetryRequested {
                 repair_id,
                 read_model,
                 row_id,
-                position: position.require_in_log("position")?,
+                position,
                 reason,
             },
-            Remedy::Skip(position) => Event::SkipRequested {
+            Remedy::Skip(_) => Event::SkipRequested {
                 repair_id,
                 read_model,
                 row_id,
-                position: position.require_in_log("position")?,
+                position,
                 reason,
             },
             Remedy::Rebuild => Event::RebuildRequested {
@@ -98,6 +109,7 @@ impl Command for Request {
 mod tests {
     use tidemark_events::samples::{AUCTION, REPAIR, SELLER, stated};
 
+    use super::super::registered_name::tests::name;
     use super::*;
     use crate::given::{given, registered, writes_of};
 
@@ -110,7 +122,7 @@ mod tests {
     fn a_service_records_a_repair_and_nobody_else_does() {
         let request = |remedy| Request {
             repair_id: REPAIR,
-            read_model: stated("auction"),
+            read_model: name("auction"),
             row_id: RowId(AUCTION.0),
             remedy,
             reason: stated("It was a test."),

@@ -82,6 +82,16 @@ impl Loader {
         Ok(self.log.head().await?.position)
     }
 
+    /// Reads the names of the read models that there are.
+    pub(in crate::executor) async fn read_models(&self) -> Result<Vec<String>, Error> {
+        Ok(self.log.read_models().await?)
+    }
+
+    /// Reads the names of the reactors that there are.
+    pub(in crate::executor) async fn reactors(&self) -> Result<Vec<String>, Error> {
+        Ok(self.log.reactors().await?)
+    }
+
     /// Reads everything in `loads`: of each stream the next page. If something that belongs to one of several streams
     /// cannot be read, each of them is to be loaded by itself.
     pub(in crate::executor) async fn load(&self, loads: Vec<ToLoad>) -> Vec<LoadResult> {

@@ -65,7 +65,7 @@ async fn order(
     let id = new_id();
     let command = Record {
         rebuild_id: RebuildId(id),
-        read_model: body.read_model,
+        read_model: app.executor.read_model(body.read_model).await?,
         order: body.order,
         generation: body.generation,
         reason: body.reason,

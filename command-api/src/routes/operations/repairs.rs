@@ -83,7 +83,7 @@ async fn request(
     let id = new_id();
     let command = Request {
         repair_id: RepairId(id),
-        read_model: body.read_model,
+        read_model: app.executor.read_model(body.read_model).await?,
         row_id: RowId(body.row_id),
         remedy,
         reason: body.reason,

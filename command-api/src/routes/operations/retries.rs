@@ -65,7 +65,7 @@ async fn request(
     let id = new_id();
     let command = Request {
         retry_id: RetryId(id),
-        reactor: body.reactor,
+        reactor: app.executor.reactor(body.reactor).await?,
         cause: app.executor.log_position(body.cause_position).await?,
         target: body.target,
         refusal: body.refusal,
@@ -113,7 +113,7 @@ async fn drop_action(
     let id = new_id();
     let command = DropAction {
         retry_id: RetryId(id),
-        reactor: body.reactor,
+        reactor: app.executor.reactor(body.reactor).await?,
         cause: app.executor.log_position(body.cause_position).await?,
         target: body.target,
         reason: body.reason,

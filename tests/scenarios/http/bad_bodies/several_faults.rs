@@ -175,5 +175,10 @@ async fn an_order_is_told_what_it_lacks_with_its_other_faults() {
     });
     let told = ["/position", "/read_model"];
     assert_told(&operator, "/v1/repairs", &repair, "invalid", &told).await;
+    let retry = json!({
+        "reactor": "auction-clock", "cause_position": 4_711, "target": "close", "refusal": "409",
+    });
+    let told = ["/cause_position", "/reactor"];
+    assert_told(&operator, "/v1/retries", &retry, "unknown_reactor", &told).await;
     assert_eq!(app.database.head().await, 0);
 }
