@@ -46,9 +46,10 @@ impl StorageError {
         let Self::Database(error) = self else {
             return false;
         };
-        let took_too_long = match error {
-            sqlx::Error::Io(error) => error.kind() == ErrorKind::TimedOut,
-            error => code(error).is_some_and(|code| code == CANCELED),
+        let took_too_long = if let sqlx::Error::Io(error) = error {
+            error.kind() == ErrorKind::TimedOut
+        } else {
+            code(error).is_some_and(|code| code == CANCELED)
         };
         took_too_long || self.is_of_a_row()
     }

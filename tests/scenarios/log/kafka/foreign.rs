@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use sha2::{Digest, Sha256};
 use tidemark_event_store::feed::{Feed, FeedCounts};
+use tidemark_events::EventHash;
 use tidemark_platform::ids::new_id;
 use tokio::time::timeout;
 
@@ -34,11 +35,8 @@ pub(crate) fn in_place_of(record: &OwnedMessage) -> OwnedMessage {
 fn altered(record: &OwnedMessage) -> OwnedMessage {
     let payload = "{}";
     let hashed = format!("{payload}\n{}", header(record, "ce_metadata"));
-    let hash: String = Sha256::digest(hashed)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    forged(record, &[("ce_hash", hash)]).set_payload(Some(payload.into()))
+    let hash = EventHash(Sha256::digest(hashed).into());
+    forged(record, &[("ce_hash", hash.to_string())]).set_payload(Some(payload.into()))
 }
 
 /// A record that is ahead of every log.
