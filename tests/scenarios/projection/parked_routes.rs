@@ -107,7 +107,7 @@ impl Everything {
             of(
                 user,
                 "product",
-                self.product,
+                other,
                 &["/v1/products/"],
                 &["/v1/products"],
             ),
