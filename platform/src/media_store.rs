@@ -134,7 +134,12 @@ impl MediaStore {
     /// If the store does not answer.
     pub async fn parts(&self, upload: Uuid) -> Result<Vec<Part>, Error> {
         let folder = Path::from_iter([UPLOADS, &upload.to_string()]);
-        let mut parts: Vec<_> = self.0.list(Some(&folder)).try_collect().await?;
+        let objects = self.0.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let mut parts = match objects.map_err(Error::from) {
+            // They are removed meanwhile.
+            Err(Error::Missing) => Vec::new(),
+            objects => objects?,
+        };
         parts.sort_by(|one, other| one.location.cmp(&other.location));
         let mut found = Vec::new();
         let mut end = 0;
@@ -155,11 +160,23 @@ impl MediaStore {
         Ok(found)
     }
 
-    /// The bytes of a part.
+    /// The bytes of all these parts; of an upload that is removed meanwhile, fewer.
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is none at this offset.
-    pub async fn read_part(&self, upload: Uuid, offset: u64) -> Result<Bytes, Error> {
+    /// If the store does not answer.
+    pub async fn read_parts(&self, upload: Uuid) -> Result<Vec<u8>, Error> {
+        let mut file = Vec::new();
+        for found in self.parts(upload).await? {
+            match self.read_part(upload, found.offset).await {
+                Ok(bytes) => file.extend_from_slice(&bytes),
+                Err(Error::Missing) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(file)
+    }
+
+    async fn read_part(&self, upload: Uuid, offset: u64) -> Result<Bytes, Error> {
         let object = self.0.get(&part(upload, offset)).await?;
         Ok(object.bytes().await?)
     }

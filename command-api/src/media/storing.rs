@@ -43,7 +43,8 @@ impl Media {
         let wait = Duration::from_millis(self.settings.inspection_wait_ms);
         let permit = tokio::time::timeout(wait, self.inspections.acquire(share)).await;
         let permit = permit.map_err(|_| Unstored::Failed(overloaded()))?;
-        let file = self.arrived(id).await.map_err(Unstored::Failed)?;
+        let file = self.store.read_parts(id.0).await;
+        let file = file.map_err(|error| Unstored::Failed(of_store(&error)))?;
         if file.len() as u64 != bytes {
             // Another request has completed the upload, or ended it, since this one sent the last bytes.
             let over = Error::Refused(UploadError::UploadOver.into());
@@ -112,21 +113,6 @@ impl Media {
                 "bytes of an upload stay for now"
             );
         }
-    }
-
-    /// All bytes that have arrived.
-    async fn arrived(&self, id: MediaId) -> Result<Vec<u8>, Problem> {
-        let mut file = Vec::new();
-        for part in self
-            .store
-            .parts(id.0)
-            .await
-            .map_err(|error| of_store(&error))?
-        {
-            let bytes = self.store.read_part(id.0, part.offset).await;
-            file.extend_from_slice(&bytes.map_err(|error| of_store(&error))?);
-        }
-        Ok(file)
     }
 
     async fn keep(&self, id: MediaId, content: Content) -> Result<StoredVariant, Problem> {
