@@ -49,8 +49,8 @@ impl fmt::Debug for Schedule {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// The text is no expression of cron.
-    #[error("must be five fields of cron, or six with seconds: {0}")]
-    Expression(String),
+    #[error("must be five fields of cron, or six that begin with seconds, each within its bounds")]
+    Expression,
     /// The database has no zone of this name.
     #[error("must be the name of a time zone in the database of IANA, such as Europe/Berlin")]
     Zone,
@@ -234,8 +234,7 @@ pub fn tzdb() -> &'static str {
 fn read_expression(expression: &str) -> Result<(Cron, bool), ScheduleError> {
     let fields: Vec<_> = expression.split_whitespace().collect();
     let ([_, hour, day, _, weekday] | [_, _, hour, day, _, weekday]) = fields[..] else {
-        let told = format!("it has {} fields", fields.len());
-        return Err(ScheduleError::Expression(told));
+        return Err(ScheduleError::Expression);
     };
     let is_any = |field: &str| matches!(field, "*" | "?");
     if !is_any(day) && !is_any(weekday) {
@@ -247,7 +246,7 @@ fn read_expression(expression: &str) -> Result<(Cron, bool), ScheduleError> {
         .build();
     let cron = parser
         .parse(expression)
-        .map_err(|error| ScheduleError::Expression(error.to_string()))?;
+        .map_err(|_| ScheduleError::Expression)?;
     Ok((cron, !hour.contains(['*', '/'])))
 }
 

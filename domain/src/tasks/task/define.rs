@@ -109,7 +109,7 @@ pub(super) fn refusals_of_terms() -> Vec<Refusal> {
     refusals([
         Error::Duplicate(TaskId(uuid::Uuid::nil())),
         Error::Destination(DestinationError::Private),
-        Error::Schedule(ScheduleError::Expression(String::new())),
+        Error::Schedule(ScheduleError::Expression),
         Error::Schedule(ScheduleError::Zone),
         Error::Schedule(ScheduleError::TwoDays),
         Error::Schedule(ScheduleError::NeverDue),

@@ -177,7 +177,7 @@ const fn code(name: &'static str, meaning: &'static str, what_to_do: &'static st
 
 const fn of_schedule(error: &ScheduleError) -> Code {
     match error {
-        ScheduleError::Expression(_) => code(
+        ScheduleError::Expression => code(
             "invalid_schedule",
             "The text is no expression of cron with five fields, or with six that begin with seconds.",
             "Correct the expression.",
