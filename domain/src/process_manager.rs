@@ -2,7 +2,7 @@
 //! stores the actions of each, and sends them to the command API when they are due.
 
 use serde_json::Value;
-use tidemark_events::{Event, Timestamp};
+use tidemark_events::{Event, Timestamp, UserId};
 
 /// Decides which actions follow from an event.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,9 @@ pub struct Action {
     pub name: String,
     /// The action is not done before this time; none if it is due at once.
     pub due_at: Option<Timestamp>,
+    /// The user who has it done, of whom a few are done at once, so that one user's do not hold up those of others; none if the
+    /// system does it of itself.
+    pub owner_id: Option<UserId>,
     /// What it is about, if one action is enough for several events.
     pub about: Option<About>,
     /// What is done.

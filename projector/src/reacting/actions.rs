@@ -38,6 +38,7 @@ pub(super) struct PlannedRow<'a> {
     event_id: Uuid,
     correlation_id: Uuid,
     due_at: Option<DateTime<Utc>>,
+    owner_id: Option<Uuid>,
     about: Option<&'a str>,
     wait_s: u32,
     /// Whether it takes the place of those about the same that wait.
@@ -113,6 +114,7 @@ impl CausedAction {
             correlation_id: self.correlation_id,
             // What an older build has accepted may be a time that Postgres does not have. It is as far away as one that it has.
             due_at: self.action.due_at.map(|at| Moment::nearest(at).timestamp()),
+            owner_id: self.action.owner_id.map(|it| it.0),
             about: about.map(|it| it.what.as_str()),
             wait_s,
             is_newest,

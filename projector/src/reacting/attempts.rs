@@ -14,6 +14,7 @@ use tidemark_event_store::traces::{Span, SpanKind};
 use uuid::Uuid;
 
 use super::destinations::Room;
+use super::owners::Shares;
 
 /// One attempt at an action that is due.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Attempt {
     pub(super) work: Work,
     /// Where its effect acts; empty if the effect has one destination, and for a command.
     pub(super) destination: String,
+    /// The user who has it done; none if the system does it of itself.
+    pub(super) owner_id: Option<Uuid>,
     pub(super) event_id: Uuid,
     pub(super) correlation_id: Uuid,
     /// The number of this attempt, from 1 on. The result of an attempt is recorded only while no later
@@ -70,32 +73,45 @@ impl Attempt {
 }
 
 /// Takes at most `limit` actions that are due: effects with a name, or with none everything else; of each destination at most
-/// so many as it has room for, or else `each_max`. Nobody else can take them while the lease lasts and `sender` lives.
+/// so many as it has room for, or else `each_max`; and of each user so many as their share. Users take turns. Nobody else can take them while the lease lasts and `sender` lives.
 pub(super) async fn take(
     pool: &PgPool,
     effect: Option<&str>,
     (limit, each_max): (usize, usize),
-    room: &Room,
+    (room, shares): (&Room, &Shares),
     lease: Duration,
     sender: Uuid,
 ) -> sqlx::Result<Vec<Attempt>> {
     let taken = sqlx::query!(
         r#"
-        with due as (
+        with candidate as (
             select action.*
               from (select name from waiting_destinations(coalesce($3, '')) as name order by random()) as destination
               left join unnest($4::text[], $5::bigint[]) as room (name, calls) on room.name = destination.name
              cross join lateral (
-                select reactor, position, target
+                select reactor, position, target, owner_id
                   from reactor_actions
                  where done_at is null
                    and coalesce(case when path = '' then effect end, '') = coalesce($3, '')
                    and reactor_actions.destination = destination.name
                    and next_attempt_at <= clock_timestamp()
+                   and (owner_id is null or owner_id <> all ($8))
                  order by next_attempt_at
                  limit coalesce(room.calls, $6)
                    for update skip locked
              ) as action
+             limit 2 * $1::bigint
+        ), due as (
+            select reactor, position, target
+              from (
+                select *,
+                       row_number() over (partition by owner_id order by random()) as turn
+                  from candidate
+              ) as candidate
+              left join unnest($9::uuid[], $10::bigint[]) as share (owner_id, places) using (owner_id)
+             where owner_id is null
+                or turn <= coalesce(places, $11)
+             order by case when owner_id is null then 0 else turn end
              limit $1
         )
         update reactor_actions action
@@ -112,6 +128,7 @@ pub(super) async fn take(
                   action.path,
                   action.effect,
                   action.destination,
+                  action.owner_id,
                   action.body,
                   action.event_id,
                   action.correlation_id,
@@ -126,6 +143,10 @@ pub(super) async fn take(
         &room.calls,
         i64::try_from(each_max).unwrap_or(i64::MAX),
         sender,
+        &shares.spent(),
+        &shares.owners,
+        &shares.places,
+        i64::try_from(shares.most).unwrap_or(i64::MAX),
     )
     .fetch_all(pool)
     .await?;
@@ -135,6 +156,7 @@ pub(super) async fn take(
         target: row.target,
         work: Work::new(row.path, row.effect.as_deref(), row.body),
         destination: row.destination,
+        owner_id: row.owner_id,
         event_id: row.event_id,
         correlation_id: row.correlation_id,
         number: row.attempts,
@@ -144,11 +166,12 @@ pub(super) async fn take(
     Ok(attempts.collect())
 }
 
-/// The time until the next action of this kind is due whose destination has room; `None` if none waits.
+/// The time until the next action of this kind is due whose destination and user have room; `None` if none waits.
 pub(super) async fn next_due(
     pool: &PgPool,
     effect: Option<&str>,
     room: &Room,
+    shares: &Shares,
 ) -> sqlx::Result<Option<Duration>> {
     let seconds = sqlx::query_scalar!(
         r#"
@@ -160,6 +183,7 @@ pub(super) async fn next_due(
              where done_at is null
                and coalesce(case when path = '' then effect end, '') = coalesce($1, '')
                and reactor_actions.destination = destination.name
+               and (owner_id is null or owner_id <> all ($4))
          ) as next
          where not exists (
             select
@@ -171,6 +195,7 @@ pub(super) async fn next_due(
         effect,
         &room.destinations,
         &room.calls,
+        &shares.spent(),
     )
     .fetch_one(pool)
     .await?;

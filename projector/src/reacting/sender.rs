@@ -19,6 +19,7 @@ use super::attempts::{Attempt, Work};
 use super::command_client::CommandClient;
 use super::destinations::{Call, Destinations, Limits};
 use super::effects::{AnyEffect, Outcome};
+use super::owners::Owners;
 use super::presence::Present;
 use super::{attempts, unanswered};
 use crate::error::{Error, with_causes};
@@ -34,6 +35,7 @@ pub(crate) struct Sender {
     /// The effect that it performs; with none it posts commands.
     effect: Option<Arc<dyn AnyEffect>>,
     destinations: Destinations,
+    owners: Owners,
     settings: config::Reactor,
     /// Whether others see that this process lives.
     present: Present,
@@ -62,6 +64,7 @@ impl Sender {
             commands: CommandClient::new(config)?,
             effect: None,
             destinations: Destinations::new("", limits),
+            owners: Owners::new(settings.owner_in_flight_max),
             settings,
             present,
             stored,
@@ -72,6 +75,7 @@ impl Sender {
     pub(crate) fn performing(self, effect: Arc<dyn AnyEffect>) -> Self {
         Self {
             destinations: Destinations::new(effect.name(), limits(&self.settings)),
+            owners: Owners::new(self.settings.owner_in_flight_max),
             effect: Some(effect),
             ..self
         }
@@ -128,7 +132,8 @@ impl Sender {
         }
         let effect = self.effect.as_ref().map(|it| it.name());
         let room = self.destinations.room();
-        let next_due = attempts::next_due(&self.pool, effect, &room);
+        let shares = self.owners.shares();
+        let next_due = attempts::next_due(&self.pool, effect, &room, &shares);
         let next_due = self.pool.with_timeout(next_due).await?;
         if next_due.is_none_or(|wait| !wait.is_zero()) {
             let more_in = room.more_at.map(|at| at.duration_since(Instant::now()));
@@ -139,14 +144,18 @@ impl Sender {
             &self.pool,
             effect,
             most,
-            &room,
+            (&room, &shares),
             self.lease(),
             self.present.id,
         );
         for attempt in self.pool.with_timeout(taken).await? {
             let sender = self.clone();
             let call = self.destinations.call(attempt.destination.clone());
-            in_flight.spawn(async move { sender.send(attempt, call).await });
+            let place = attempt.owner_id.map(|it| self.owners.place(it));
+            in_flight.spawn(async move {
+                sender.send(attempt, call).await;
+                drop(place);
+            });
         }
         Ok(next_due)
     }

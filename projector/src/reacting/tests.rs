@@ -23,7 +23,7 @@ use sqlx::PgPool;
 use tidemark_domain::market::processes::auction_timer;
 use tidemark_domain::{Action, ProcessManager, What};
 use tidemark_events::market::auction;
-use tidemark_events::{Event, Moment, Recorded, samples};
+use tidemark_events::{Event, Moment, Recorded, UserId, samples};
 use tidemark_platform::ids::new_id;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -188,6 +188,7 @@ const AUDITOR: ProcessManager = ProcessManager {
         vec![Action {
             name: "audit".to_owned(),
             due_at: Some(**starts_at),
+            owner_id: None,
             about: None,
             what: What::command("/v1/audits".to_owned()),
         }]

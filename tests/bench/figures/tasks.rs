@@ -78,7 +78,10 @@ pub(crate) async fn measure(tasks: i64, due: i64, progress: &Progress, table: &m
     let mut figure = Figure::p99("p99 until their URLs are called", &called);
     figure.failed = u32::try_from(missing).unwrap();
     table.add(figure.target(Target::AtMost(P99_MS)));
-    let name = format!("growth of projector from {} to {tasks} tasks that wait", tasks / 2);
+    let name = format!(
+        "growth of projector from {} to {tasks} tasks that wait",
+        tasks / 2
+    );
     table.add(Figure::new(name, growth, "MiB").target(Target::AtMost(GROWTH_MIB)));
     let growth = memory_mib() - before;
     let name = format!("growth of projector after {expected} runs");

@@ -34,12 +34,14 @@ fn react(event: &Event) -> Vec<Action> {
         Action {
             name: "open".to_owned(),
             due_at: Some(**starts_at),
+            owner_id: None,
             about: None,
             what: What::command(format!("/v1/auctions/{auction_id}/open")),
         },
         Action {
             name: "close".to_owned(),
             due_at: Some(**ends_at),
+            owner_id: None,
             about: None,
             what: What::command(format!("/v1/auctions/{auction_id}/close")),
         },
@@ -62,12 +64,14 @@ mod tests {
         let open = Action {
             name: "open".to_owned(),
             due_at: Some(at(0)),
+            owner_id: None,
             about: None,
             what: What::command(format!("/v1/auctions/{AUCTION}/open")),
         };
         let close = Action {
             name: "close".to_owned(),
             due_at: Some(at(3_600)),
+            owner_id: None,
             about: None,
             what: What::command(format!("/v1/auctions/{AUCTION}/close")),
         };

@@ -68,6 +68,7 @@ fn react(event: &Event) -> Vec<Action> {
         } => Action {
             name: "delete-unshown".to_owned(),
             due_at: Some(**unshown_until),
+            owner_id: None,
             about: None,
             what: What::Command {
                 path: format!("/v1/media/{media_id}/delete-unshown"),
@@ -83,6 +84,7 @@ fn remove(effect: &str, media_id: MediaId, due_at: Option<&Stored<Moment>>) -> A
     Action {
         name: effect.to_owned(),
         due_at: due_at.map(|it| **it),
+        owner_id: None,
         about: None,
         what: What::Effect {
             name: effect.to_owned(),

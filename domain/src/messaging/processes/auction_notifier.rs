@@ -45,6 +45,7 @@ impl Told {
         Action {
             name,
             due_at: None,
+            owner_id: None,
             about: None,
             what: What::Command {
                 path: "/v1/notifications".to_owned(),
@@ -98,6 +99,7 @@ fn ends_soon(event: &watch_list::Event) -> Option<Action> {
     Some(Action {
         due_at: Some(**remind_at),
         // Who watches, stops and watches again has one timer.
+        owner_id: None,
         about: Some(About {
             what: format!("{auction_id} {user_id} ends soon"),
             done: Done::First { wait_s: 0 },
@@ -121,6 +123,7 @@ fn of_auction(event: &auction::Event) -> Vec<Action> {
             amount: Some(*amount),
         };
         return vec![Action {
+            owner_id: None,
             about: Some(About {
                 what: format!("{auction_id} {outbid_id}"),
                 done: Done::First {

@@ -97,6 +97,7 @@ fn react(event: &Event) -> Vec<Action> {
     vec![Action {
         name: MAIL.to_owned(),
         due_at,
+        owner_id: None,
         about: None,
         what: What::Effect {
             name: MAIL.to_owned(),

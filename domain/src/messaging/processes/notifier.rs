@@ -29,6 +29,7 @@ fn react(event: &Event) -> Vec<Action> {
     vec![Action {
         name: "welcome".to_owned(),
         due_at: None,
+        owner_id: None,
         about: None,
         what: What::Command {
             path: "/v1/messages".to_owned(),

@@ -34,6 +34,7 @@ fn react(event: &Event) -> Vec<Action> {
     vec![Action {
         name: "paused".to_owned(),
         due_at: None,
+        owner_id: None,
         about: None,
         what: What::Command {
             path: format!("/v1/tasks/{task_id}/pause-notices"),

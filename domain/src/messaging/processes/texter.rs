@@ -61,6 +61,7 @@ fn react(event: &Event) -> Vec<Action> {
     vec![Action {
         name: TEXT.to_owned(),
         due_at: None,
+        owner_id: None,
         about: None,
         what: What::Effect {
             name: TEXT.to_owned(),

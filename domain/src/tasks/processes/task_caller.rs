@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidemark_events::tasks::task_run;
 use tidemark_events::tasks::task_run::CallLimit;
-use tidemark_events::{Event, TaskId, TaskRunId, Timestamp};
+use tidemark_events::{Event, TaskId, TaskRunId, Timestamp, UserId};
 
 use crate::process_manager::{About, Action, Done, ProcessManager, What};
 use crate::tasks::destination::server;
@@ -36,27 +36,11 @@ pub struct Call {
 }
 
 fn react(event: &Event) -> Vec<Action> {
-    let Some((due_at, server, call)) = next_call(event) else {
-        return Vec::new();
-    };
-    vec![Action {
-        name: "call".to_owned(),
-        due_at,
-        // Runs of one task do not overlap: what the one before has waited for is not called any more.
-        about: Some(About {
-            what: call.task_id.to_string(),
-            done: Done::Newest,
-        }),
-        what: What::Effect {
-            name: WEBHOOK.to_owned(),
-            destination: server,
-            body: json!(call),
-        },
-    }]
+    next_call(event).into_iter().collect()
 }
 
-/// The call that follows from an event, when it is made, and the server that is called.
-fn next_call(event: &Event) -> Option<(Option<Timestamp>, String, Call)> {
+/// The call that follows from an event.
+fn next_call(event: &Event) -> Option<Action> {
     let Event::TaskRun(event) = event else {
         return None;
     };
@@ -64,6 +48,7 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, String, Call)> {
         task_run::Event::Requested {
             task_run_id,
             task_id,
+            owner_id,
             host,
             port,
             ..
@@ -74,11 +59,12 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, String, Call)> {
                 attempt: 1,
                 limit: None,
             };
-            Some((None, server(host, *port), call))
+            Some(call_at(None, server(host, *port), *owner_id, call))
         }
         task_run::Event::Attempted {
             task_run_id,
             task_id,
+            owner_id,
             attempt,
             next_at,
             next_limit,
@@ -92,7 +78,8 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, String, Call)> {
                 attempt: attempt.saturating_add(1),
                 limit: *next_limit,
             };
-            next_at.map(|next_at| (Some(*next_at), server(host, *port), call))
+            let next_at = **next_at.as_ref()?;
+            Some(call_at(Some(next_at), server(host, *port), *owner_id, call))
         }
         task_run::Event::Succeeded { .. }
         | task_run::Event::Failed { .. }
@@ -100,9 +87,28 @@ fn next_call(event: &Event) -> Option<(Option<Timestamp>, String, Call)> {
     }
 }
 
+/// A call of this server at that time, or at once.
+fn call_at(due_at: Option<Timestamp>, server: String, owner_id: UserId, call: Call) -> Action {
+    Action {
+        name: "call".to_owned(),
+        due_at,
+        owner_id: Some(owner_id),
+        // Runs of one task do not overlap: what the one before has waited for is not called any more.
+        about: Some(About {
+            what: call.task_id.to_string(),
+            done: Done::Newest,
+        }),
+        what: What::Effect {
+            name: WEBHOOK.to_owned(),
+            destination: server,
+            body: json!(call),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{TASK, TASK_RUN, at, moment};
+    use tidemark_events::samples::{SELLER, TASK, TASK_RUN, at, moment};
 
     use super::*;
     use crate::given::sample;
@@ -138,6 +144,7 @@ mod tests {
                 body: json!(call),
             };
             assert_eq!((action.due_at, &action.what), (due_at, &what));
+            assert_eq!(action.owner_id, Some(SELLER));
             let about = action.about.as_ref().unwrap();
             assert_eq!(
                 (&*about.what, about.done),

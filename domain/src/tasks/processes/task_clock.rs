@@ -27,13 +27,48 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
 
 fn react(event: &Event) -> Vec<Action> {
     let Event::Task(
-        task::Event::Defined { task_id, next, .. }
-        | task::Event::SlotTaken { task_id, next, .. }
-        | task::Event::SlotsSkipped { task_id, next, .. }
-        | task::Event::RunEnded { task_id, next, .. }
-        | task::Event::Resumed { task_id, next, .. }
-        | task::Event::Changed { task_id, next, .. }
-        | task::Event::Replanned { task_id, next, .. },
+        task::Event::Defined {
+            task_id,
+            owner_id,
+            next,
+            ..
+        }
+        | task::Event::SlotTaken {
+            task_id,
+            owner_id,
+            next,
+            ..
+        }
+        | task::Event::SlotsSkipped {
+            task_id,
+            owner_id,
+            next,
+            ..
+        }
+        | task::Event::RunEnded {
+            task_id,
+            owner_id,
+            next,
+            ..
+        }
+        | task::Event::Resumed {
+            task_id,
+            owner_id,
+            next,
+            ..
+        }
+        | task::Event::Changed {
+            task_id,
+            owner_id,
+            next,
+            ..
+        }
+        | task::Event::Replanned {
+            task_id,
+            owner_id,
+            next,
+            ..
+        },
     ) = event
     else {
         return Vec::new();
@@ -42,6 +77,7 @@ fn react(event: &Event) -> Vec<Action> {
         name: "take-slot".to_owned(),
         due_at: Some(*next.due_at),
         // A task waits for one slot, which is the one that was named last.
+        owner_id: Some(*owner_id),
         about: Some(About {
             what: task_id.to_string(),
             done: Done::Newest,
@@ -56,7 +92,7 @@ fn react(event: &Event) -> Vec<Action> {
 
 #[cfg(test)]
 mod tests {
-    use tidemark_events::samples::{TASK, TASK_RUN, at, moment};
+    use tidemark_events::samples::{SELLER, TASK, TASK_RUN, at, moment};
 
     use super::*;
     use crate::given::{given, sample};
@@ -67,7 +103,10 @@ mod tests {
         let [action] = &react(&sample("task.defined"))[..] else {
             panic!("one action");
         };
-        assert_eq!(action.due_at, Some(at(60)));
+        assert_eq!(
+            (action.due_at, action.owner_id),
+            (Some(at(60)), Some(SELLER))
+        );
         let take = What::Command {
             path: format!("/v1/tasks/{TASK}/take-slot"),
             body: Some(json!({"slot": "2027-01-01T00:01:00Z"})),

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;
+use uuid::Uuid;
 
 use super::*;
 use crate::reacting::effects::{Effect, Outcome, Performed};
@@ -28,6 +29,7 @@ const CALLER: ProcessManager = ProcessManager {
         let call = |host: &str, number| Action {
             name: format!("{host}-{number}"),
             due_at: None,
+            owner_id: None,
             about: None,
             what: What::Effect {
                 name: "call".to_owned(),
@@ -123,6 +125,62 @@ async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_a
     assert!((3..=4).contains(&called["refuses"]), "{called:?}");
 }
 
+/// A process manager that has many hosts called for one user, all of which hang, and after them one for another.
+const CALLER_FOR_TWO: ProcessManager = ProcessManager {
+    name: "caller-for-two",
+    event_types: &["auction.scheduled"],
+    commands: &[],
+    fulfilled: &[],
+    final_refusals: &[],
+    react: |event| {
+        let Event::Auction(auction::Event::Scheduled { .. }) = event else {
+            return Vec::new();
+        };
+        let call = |owner: u128, number: usize, host: &str| Action {
+            name: format!("{owner}-{number}"),
+            due_at: None,
+            owner_id: Some(UserId(Uuid::from_u128(owner))),
+            about: None,
+            what: What::Effect {
+                name: "call".to_owned(),
+                destination: format!("{owner}-{number}"),
+                body: json!({"host": host}),
+            },
+        };
+        let greedy = (0..CALLS).map(|number| call(1, number, "hangs"));
+        let other = (0..CALLS).map(|number| call(2, number, "works"));
+        greedy.chain(other).collect()
+    },
+};
+
+#[tokio::test]
+async fn a_user_whose_calls_are_slow_holds_up_none_of_another() {
+    let database = Database::new("owners").await;
+    answer_one(&database, &CALLER_FOR_TWO).await;
+    let (url, mut requests) = command_api(Answers::new()).await;
+    let config = database.config(&[
+        ("TIDEMARK_COMMAND_API__URL", &url),
+        ("TIDEMARK_REACTOR__EFFECTS_IN_FLIGHT_MAX", "4"),
+        ("TIDEMARK_REACTOR__DESTINATION_IN_FLIGHT_MAX", "2"),
+        ("TIDEMARK_REACTOR__OWNER_IN_FLIGHT_MAX", "3"),
+    ]);
+    let (begun, mut calls) = mpsc::unbounded_channel();
+    let (pool, stored) = (database.pool.clone(), watch::Sender::default());
+    let sender = Sender::new(&config, pool, stored, present(&database)).unwrap();
+    let sending = sender.performing(Arc::new(CallHost(begun)));
+    let sending = tokio::spawn(sending.run(CancellationToken::new()));
+    for _ in 0..CALLS {
+        requests.recv().await.unwrap();
+    }
+    sending.abort();
+    let _ = sending.await;
+    let mut hanging = 0;
+    while let Some(host) = calls.recv().await {
+        hanging += usize::from(host == "hangs");
+    }
+    assert!(hanging <= 3, "{hanging} calls of one user are under way");
+}
+
 /// A process manager that has somebody called who is elsewhere by then.
 const MOVER: ProcessManager = ProcessManager {
     name: "mover",
@@ -137,6 +195,7 @@ const MOVER: ProcessManager = ProcessManager {
         vec![Action {
             name: "call".to_owned(),
             due_at: None,
+            owner_id: None,
             about: None,
             what: What::Effect {
                 name: "call".to_owned(),

@@ -22,6 +22,7 @@ const RINGER: ProcessManager = ProcessManager {
         vec![Action {
             name: "ring".to_owned(),
             due_at: None,
+            owner_id: None,
             about: None,
             what: What::Effect {
                 name: "ring".to_owned(),

@@ -23,6 +23,7 @@ const BEGINNER: ProcessManager = ProcessManager {
         vec![Action {
             name: "begin".to_owned(),
             due_at: None,
+            owner_id: None,
             about: None,
             what: What::Effect {
                 name: "begin".to_owned(),

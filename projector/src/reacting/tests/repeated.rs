@@ -7,6 +7,7 @@ use super::*;
 use crate::reacting::attempts;
 use crate::reacting::attempts::Attempt;
 use crate::reacting::destinations::Room;
+use crate::reacting::owners::Owners;
 
 /// A process manager that has one action wait about all auctions together.
 const TELLER: ProcessManager = ProcessManager {
@@ -22,6 +23,7 @@ const TELLER: ProcessManager = ProcessManager {
         vec![Action {
             name: "tell".to_owned(),
             due_at: None,
+            owner_id: None,
             about: Some(About {
                 what: "auctions".to_owned(),
                 done: Done::First { wait_s: 0 },
@@ -66,8 +68,8 @@ async fn untried(database: &Database) -> Vec<i64> {
 /// Takes what waits, which is one action.
 async fn take(database: &Database) -> Attempt {
     let lease = std::time::Duration::from_mins(1);
-    let room = Room::default();
-    let taken = attempts::take(&database.pool, None, (9, 9), &room, lease, new_id()).await;
+    let limits = (&Room::default(), &Owners::new(9).shares());
+    let taken = attempts::take(&database.pool, None, (9, 9), limits, lease, new_id()).await;
     let [attempt] = &taken.unwrap()[..] else {
         panic!("one action waits");
     };
@@ -88,6 +90,7 @@ const PLANNER: ProcessManager = ProcessManager {
         vec![Action {
             name: "plan".to_owned(),
             due_at: Some(**starts_at),
+            owner_id: None,
             about: Some(About {
                 what: "auctions".to_owned(),
                 done: Done::Newest,

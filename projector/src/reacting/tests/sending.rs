@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::reacting::attempts;
 use crate::reacting::destinations::Room;
+use crate::reacting::owners::Owners;
 
 #[tokio::test]
 async fn an_action_that_is_due_is_sent_and_another_waits() {
@@ -137,7 +138,7 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         &database.pool,
         None,
         (9, 9),
-        &Room::default(),
+        (&Room::default(), &Owners::new(9).shares()),
         std::time::Duration::from_millis(200),
         new_id(),
     )
@@ -148,7 +149,7 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         &database.pool,
         None,
         (9, 9),
-        &Room::default(),
+        (&Room::default(), &Owners::new(9).shares()),
         std::time::Duration::from_secs(9),
         new_id(),
     )

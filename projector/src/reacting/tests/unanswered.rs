@@ -141,6 +141,7 @@ const STRANGE: ProcessManager = ProcessManager {
         vec![Action {
             name: "audit".to_owned(),
             due_at: None,
+            owner_id: None,
             about: None,
             what: What::Command {
                 path: "/v1/audits".to_owned(),
