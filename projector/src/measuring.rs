@@ -112,7 +112,7 @@ impl Measuring {
             let read_model = Label::new("read_model", it.read_model);
             let because = |reason, count| {
                 let labels = vec![read_model.clone(), Label::new("because", reason)];
-                measured("tidemark_rebuild_waiting", labels, count)
+                measured("tidemark_rebuild_waiting_generations", labels, count)
             };
             [
                 because("differences", it.differ),

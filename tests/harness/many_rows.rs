@@ -145,7 +145,7 @@ const MAKE_TEMPLATES: &str = "
 /// Half of all events are of one stream.
 const MAKE_EVENTS: &str = "
     insert into events
-    select {head} - n, gen_random_uuid(), stream.id::uuid, case when n % 2 = 0 then n / 2 else 1 end, 'category',
+    select {end} - n, gen_random_uuid(), stream.id::uuid, case when n % 2 = 0 then n / 2 else 1 end, 'category',
            'category.activated', 1, json_build_object('category_id', stream.id),
            (select metadata from events limit 1), '2026-01-01Z'
       from generate_series(1::bigint, {rows}) n
@@ -257,13 +257,14 @@ pub async fn fill(app: &App, user: Uuid, auctions: i64) {
     run(pool, reached).await;
 }
 
-/// Fills the log before its head with so many events, of which [`busy_stream`] has half, and parks as many rows, which lists
-/// for operators and auditors show. The read models must be filled.
+/// Fills the log with so many events, of which [`busy_stream`] has half, before those that were appended since [`fill`]; and
+/// parks as many rows, which lists for operators and auditors show.
 pub async fn fill_log(app: &App, rows: i64) {
     let pool = &app.database.pool;
-    let head = app.database.head().await;
+    let sql = "select min(position) from events, (select position / 2 as half from log_head) head where position > half";
+    let end: i64 = sqlx::query_scalar(sql).fetch_one(pool).await.unwrap();
     for made in [MAKE_EVENTS, MAKE_PARKED] {
-        let made = made.replace("{head}", &head.to_string());
+        let made = made.replace("{end}", &end.to_string());
         run(pool, made.replace("{rows}", &rows.to_string())).await;
     }
 }

@@ -143,7 +143,7 @@ fn every_metric_is_in_the_list_that_describes_it() {
 }
 
 /// What metrics are measured in: units, and kinds of things that they count.
-const UNITS: [&str; 15] = [
+const UNITS: [&str; 16] = [
     "actions",
     "assignments",
     "bytes",
@@ -152,6 +152,7 @@ const UNITS: [&str; 15] = [
     "destinations",
     "epoch",
     "events",
+    "generations",
     "lists",
     "passwords",
     "position",

@@ -47,10 +47,10 @@ pub struct ReactorStatus {
     pub next_due_at: Option<DateTime<Utc>>,
     /// How many actions were given up because their commands were refused for good, most of them rightly. At most 10,000 are
     /// counted.
-    #[schema(minimum = 0, example = 0)]
+    #[schema(minimum = 0, maximum = 10_000, example = 0)]
     pub refused: i64,
     /// How many events could not be answered, so that it is not known which actions follow from them. At most 10,000 are counted.
-    #[schema(minimum = 0, example = 0)]
+    #[schema(minimum = 0, maximum = 10_000, example = 0)]
     pub unanswered: i64,
 }
 

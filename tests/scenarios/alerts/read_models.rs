@@ -59,7 +59,7 @@ async fn parked_rows_and_undecided_and_different_rebuilds_are_measured() {
     let waits = async |because: &str, is_so: fn(f64) -> bool| {
         let label = format!("because=\"{because}\"");
         projector
-            .measures("tidemark_rebuild_waiting", &label, is_so)
+            .measures("tidemark_rebuild_waiting_generations", &label, is_so)
             .await;
     };
     waits("undecided", |it| it == 0.0).await;

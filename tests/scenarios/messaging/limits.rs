@@ -15,6 +15,16 @@ async fn tell(app: &App, user_id: Uuid, category: &str) {
     notifier.post("/v1/notifications", &body).await.ok();
 }
 
+/// Waits until the mails of a category to a user have these statuses, the oldest first: nobody else waits for what is sent.
+async fn wait_for_statuses(app: &App, operator: &User, of: (Uuid, &str), expected: &[&str]) {
+    let (user_id, category) = of;
+    tidemark_tests::eventually("the mails to be sent or put off", || async {
+        let statuses = statuses(app, operator, user_id, category).await;
+        (statuses == expected).then_some(())
+    })
+    .await;
+}
+
 /// The statuses of the mails of a category to a user, the oldest first.
 async fn statuses(app: &App, operator: &User, user_id: Uuid, category: &str) -> Vec<String> {
     app.settle().await;
@@ -40,13 +50,13 @@ async fn mails_beyond_the_limit_wait_and_those_of_others_do_not() {
     tell(&app, other.id, "unsold").await;
     app.settle().await;
     let [accepted, deferred] = ["accepted", "deferred"];
-    let of_user = statuses(&app, &operator, user.id, "unsold").await;
-    assert_eq!(of_user, [accepted, accepted, deferred]);
-    assert_eq!(statuses(&app, &operator, user.id, "won").await, [accepted]);
-    assert_eq!(
-        statuses(&app, &operator, other.id, "unsold").await,
-        [accepted]
-    );
+    for (of, expected) in [
+        ((user.id, "unsold"), &[accepted, accepted, deferred][..]),
+        ((user.id, "won"), &[accepted]),
+        ((other.id, "unsold"), &[accepted]),
+    ] {
+        wait_for_statuses(&app, &operator, of, expected).await;
+    }
 
     // An hour after the first one it is sent. The test does not wait for that.
     let path = format!("/v1/operations/deliveries?user_id={}&limit=2", user.id);
@@ -61,10 +71,5 @@ async fn mails_beyond_the_limit_wait_and_those_of_others_do_not() {
         .execute(&app.database.pool)
         .await
         .unwrap();
-    let of_user = tidemark_tests::eventually("the mail to be sent", || async {
-        let statuses = statuses(&app, &operator, user.id, "unsold").await;
-        (statuses[2] == accepted).then_some(statuses)
-    })
-    .await;
-    assert_eq!(of_user, [accepted; 3]);
+    wait_for_statuses(&app, &operator, (user.id, "unsold"), &[accepted; 3]).await;
 }

@@ -34,7 +34,6 @@ struct Everything {
     operator: User,
     auditor: User,
     auction: Uuid,
-    product: Uuid,
     category: Uuid,
     task: Uuid,
 }
@@ -44,7 +43,6 @@ impl Everything {
         let app = App::builder().projector().queries().start().await;
         let market = app.market().await;
         let category = app.category(None).await;
-        let product = market.listed().await;
         let auction = market.auction(json!({})).await;
         let user = app.user().await;
         let task = json!({"name": "Fetch prices", "url": "https://receiver.example/prices"});
@@ -57,7 +55,6 @@ impl Everything {
             operator,
             auditor,
             auction,
-            product,
             category,
             task,
         }

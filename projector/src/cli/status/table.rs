@@ -61,7 +61,7 @@ pub(super) fn table(status: &Status) -> String {
         );
         let given_up = [(it.refused, "refused"), (it.unanswered, "unanswered")];
         let given_up = given_up.into_iter().filter(|(count, _)| *count > 0);
-        let given_up: String = given_up
+        let given_up: Vec<_> = given_up
             .map(|(count, how)| format!(", {count} {how}"))
             .collect();
         let line = Line {
@@ -73,7 +73,9 @@ pub(super) fn table(status: &Status) -> String {
             lag_s: it.lag_s,
             rate: reactor.rate,
             holder: it.holder,
-            state: state(it.condition, it.blocked.as_deref(), it.can_run) + &actions + &given_up,
+            state: state(it.condition, it.blocked.as_deref(), it.can_run)
+                + &actions
+                + &given_up.concat(),
         };
         line.write(&mut text);
     }
