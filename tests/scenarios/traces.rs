@@ -30,7 +30,7 @@ async fn one_trace_leads_from_a_request_to_everything_that_follows() {
         .with("traceparent", format!("00-{TRACE}-{PARENT}-01"));
     traced.post("/v1/auctions", &terms).await.ok();
 
-    let spans = spans_of(
+    wait_for_spans(
         &collector,
         &[
             ("tidemark-command-api", "POST /v1/auctions"),
@@ -46,7 +46,6 @@ async fn one_trace_leads_from_a_request_to_everything_that_follows() {
         ],
     )
     .await;
-    assert_each_has_a_parent(&spans);
 }
 
 /// The mail follows from a message, which a command requests that follows from a registration.
@@ -70,7 +69,7 @@ async fn one_trace_leads_to_the_mail_in_which_a_request_ends() {
     traced.post("/v1/users", &person).await.ok();
     server.received().await;
 
-    let spans = spans_of(
+    wait_for_spans(
         &collector,
         &[
             ("tidemark-command-api", "POST /v1/users"),
@@ -82,28 +81,27 @@ async fn one_trace_leads_to_the_mail_in_which_a_request_ends() {
         ],
     )
     .await;
-    assert_each_has_a_parent(&spans);
 }
 
-/// The spans of the trace, once these are there, each of a program.
-async fn spans_of(collector: &Collector, expected: &[(&str, &str)]) -> Vec<ReceivedSpan> {
-    eventually("all spans of the trace", || async {
+/// Waits until these spans of the trace are there, each of a program, and every span has its parent, which another program may
+/// export later.
+async fn wait_for_spans(collector: &Collector, expected: &[(&str, &str)]) {
+    eventually("all spans of the trace, each with its parent", || async {
         let spans = collector.of_trace(TRACE);
         let is_there = |(program, name): &(&str, &str)| {
             let mut spans = spans.iter();
             spans.any(|span| span.name == *name && span.program.contains(program))
         };
-        expected.iter().all(is_there).then_some(spans)
+        let is_whole = expected.iter().all(is_there) && each_has_a_parent(&spans);
+        is_whole.then_some(())
     })
-    .await
+    .await;
 }
 
-fn assert_each_has_a_parent(spans: &[ReceivedSpan]) {
+fn each_has_a_parent(spans: &[ReceivedSpan]) -> bool {
     let known: BTreeSet<&str> = spans.iter().map(|span| &*span.ids.1).collect();
-    for span in spans {
-        let parent = &*span.ids.2;
-        assert!(parent == PARENT || known.contains(parent), "{span:?}");
-    }
+    let mut parents = spans.iter().map(|span| &*span.ids.2);
+    parents.all(|parent| parent == PARENT || known.contains(parent))
 }
 
 #[tokio::test]
