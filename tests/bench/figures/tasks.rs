@@ -102,7 +102,7 @@ async fn receive() -> (Calls, u16) {
     (calls, port)
 }
 
-/// The events by which a task for each host was defined, which runs on request only, and their metadata.
+/// The events by which a task for each host was defined, each of another user, which runs on request only, and their metadata.
 async fn templates(
     deployment: &Deployment,
     hosts: &[String],
@@ -117,8 +117,8 @@ async fn templates(
             .unwrap()
     })
     .await;
-    let owner = deployment.app.user().await;
     for host in hosts {
+        let owner = deployment.app.user().await;
         let url = format!("http://{host}:{port}/");
         let task = json!({"name": "Fetch prices", "url": url});
         owner.post("/v1/tasks", &task).await.ok();
