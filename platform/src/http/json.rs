@@ -38,21 +38,13 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (body, depth_max) = receive(request, state).await?;
-        match parse(&body, depth_max)? {
-            (Some(body), faults) if faults.is_none() => Ok(Self(body)),
-            (_, faults) => Err(faults.into()),
+        let Stated { body, faults } = Stated::from_request(request, state).await?;
+        if faults.is_none() {
+            Ok(Self(body))
+        } else {
+            Err(faults.into())
         }
     }
-}
-
-/// Receives a body that is declared as JSON, and how deep it may be nested.
-async fn receive<S: Send + Sync>(request: Request, state: &S) -> Result<(Bytes, usize), Problem> {
-    expect_json(request.headers())?;
-    let depth_max = BodyLimits::of(request.extensions()).json_depth_max;
-    let body = Bytes::from_request(request, state).await;
-    let body = body.map_err(|e| Problem::bad_request("unreadable_body", e.body_text()))?;
-    Ok((body, depth_max))
 }
 
 /// A JSON body of which the handler checks more than its type does, and what the type has found wrong, so that all faults can be told at once.
@@ -74,7 +66,10 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let (body, depth_max) = receive(request, state).await?;
+        expect_json(request.headers())?;
+        let depth_max = BodyLimits::of(request.extensions()).json_depth_max;
+        let body = Bytes::from_request(request, state).await;
+        let body = body.map_err(|e| Problem::bad_request("unreadable_body", e.body_text()))?;
         let (body, faults) = parse(&body, depth_max)?;
         match body {
             Some(body) => Ok(Self { body, faults }),
