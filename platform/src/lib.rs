@@ -16,6 +16,7 @@ pub mod object_store;
 pub mod openapi;
 pub mod ops;
 pub mod pagination;
+pub mod patient_work;
 mod schemas;
 pub mod server;
 pub mod shares;

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tidemark_platform::config::Auth as Settings;
+use tidemark_platform::patient_work;
 use tidemark_platform::server::ClientAddress;
 use tidemark_platform::turns::Turns;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::admission::{Admission, Permit, Share};
 use crate::error::Error;
 
-/// The blocking threads that work on passwords, and those who wait for one.
+/// The threads that work on passwords, and those who wait for one.
 #[derive(Clone)]
 pub(super) struct Workers {
     /// One permit for each password that may be worked on at a time.
@@ -90,7 +90,7 @@ impl Workers {
         })
     }
 
-    /// Runs `work` on a blocking thread in its turn. The turn belongs to that thread and not to the request, since
+    /// Runs `work` on a patient thread in its turn. The turn belongs to that thread and not to the request, since
     /// the work goes on if the client disconnects.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Workers {
     ) -> Result<T, Error> {
         let turn = timeout(self.wait_max, self.turn(admitted)).await;
         let turn = turn.map_err(|_| Error::Overloaded)??;
-        let working = spawn_blocking(move || {
+        let working = patient_work::run(move || {
             let _turn = turn;
             work()
         });

@@ -17,6 +17,7 @@ use tidemark_events::{KeyedHash, UserId};
 use tidemark_platform::auth::Principal;
 use tidemark_platform::http::Problem;
 use tidemark_platform::openapi::responses;
+use tidemark_platform::patient_work;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, openapi};
 use uuid::Uuid;
@@ -178,7 +179,7 @@ pub(super) async fn schedule(
 ) -> Result<(Schedule, bool), Error> {
     let now = app.clock.now();
     let permit = app.schedules.acquire(Share::User(owner_id.0)).await;
-    let made = tokio::task::spawn_blocking(move || {
+    let made = patient_work::run(move || {
         let _permit = permit;
         let (cron, zone) = (cron.as_str(), zone.as_str());
         let refusal = |fault| Refusal::from(task::Error::from(fault));
