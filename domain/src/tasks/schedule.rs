@@ -5,6 +5,7 @@
 //! as often as the clock shows such a time.
 
 mod counting;
+mod grammar;
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -16,6 +17,8 @@ use jiff::civil;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use tidemark_events::Timestamp;
 use tidemark_events::tasks::task;
+
+use self::grammar::Fields;
 
 /// The zones, from the data in this build.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
@@ -233,11 +236,9 @@ pub fn tzdb() -> &'static str {
 /// The expression, and whether it runs once for each local time that it names.
 fn read_expression(expression: &str) -> Result<(Cron, bool), ScheduleError> {
     let fields: Vec<_> = expression.split_whitespace().collect();
-    let ([_, hour, day, _, weekday] | [_, _, hour, day, _, weekday]) = fields[..] else {
-        return Err(ScheduleError::Expression);
-    };
+    let fields = Fields::of(&fields).ok_or(ScheduleError::Expression)?;
     let is_any = |field: &str| matches!(field, "*" | "?");
-    if !is_any(day) && !is_any(weekday) {
+    if !is_any(fields.day) && !is_any(fields.weekday) {
         return Err(ScheduleError::TwoDays);
     }
     let parser = CronParser::builder()
@@ -247,7 +248,9 @@ fn read_expression(expression: &str) -> Result<(Cron, bool), ScheduleError> {
     let cron = parser
         .parse(expression)
         .map_err(|_| ScheduleError::Expression)?;
-    Ok((cron, !hour.contains(['*', '/'])))
+    let hours = fields.times.last();
+    let is_of_local_times = hours.is_some_and(|hours| !hours.contains(['*', '/']));
+    Ok((cron, is_of_local_times))
 }
 
 fn find_zone(name: &str) -> Result<TimeZone, ScheduleError> {

@@ -179,11 +179,41 @@ fn what_names_no_time_is_refused() {
         "0 0 * * * * 2027",
         "a b * * *",
         "* * * * * * *",
+        ", * * * *",
+        "0 , * * *",
+        "1,,2 * * * *",
+        "0 0 * * 7,",
+        "0 0 1 JANFEB *",
+        "0 0 MON * *",
+        "0 0 W * *",
+        "000 0 * * *",
+        "0 -1 * * *",
+        "0 1-2-3 * * *",
+        "*/ * * * *",
+        "? * * * *",
     ] {
         assert_eq!(
             refused(expression, "UTC"),
             ScheduleError::Expression,
             "{expression}"
         );
+    }
+}
+
+/// The search ends for each, whatever days it names.
+#[test]
+fn every_form_that_the_grammar_has_is_read() {
+    let days = ["*", "?", "31", "L", "LW", "31W", "1,15-20/2"];
+    let months = ["*", "2", "feb-APR", "*/5", "2,4,6,9,11"];
+    let weekdays = ["*", "?", "SUN#5", "5L", "mon-FRI", "0,7"];
+    for month in months {
+        for days in days.map(|day| format!("{day} {month} *")) {
+            let read = schedule(&format!("0-59/7 1,2 {days}"), "UTC");
+            read.is_due(time("2027-01-01T00:00:00Z"));
+        }
+        for days in weekdays.map(|weekday| format!("* {month} {weekday}")) {
+            let read = schedule(&format!("0 0 */2 {days}"), "UTC");
+            assert!(read.is_due(time("2027-01-01T00:00:00Z")), "{days}");
+        }
     }
 }
