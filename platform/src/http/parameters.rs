@@ -42,7 +42,8 @@ where
                     "A parameter of the path does not have the form that the description gives."
                         .to_owned()
                 });
-                Err(invalid(detail).caused_by(rejection.body_text()))
+                // What the rejection itself says quotes the value, which may be anybody's.
+                Err(invalid(detail))
             }
         }
     }

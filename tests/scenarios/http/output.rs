@@ -113,6 +113,8 @@ async fn use_all(client: &Client, person: &Person, processes: &Processes) -> (St
             person.password, person.email
         ),
         format!("/v1/users/{}", person.email),
+        format!("/v1/sellers/{}", person.email),
+        format!("/v1/media/{}/{}", tokens[0], person.password),
     ] {
         answers.push(client.get(&path).await);
     }
