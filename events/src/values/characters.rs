@@ -1,13 +1,11 @@
 //! Which characters texts may have.
 
+mod unseen;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// The one emoji that tags may follow: they make it the flag of a part of a country (UTS #51, annex C).
-const BLACK_FLAG: char = '\u{1f3f4}';
-/// The first and the last of the characters that are tags of emoji.
-const TAGS_FIRST: char = '\u{e0020}';
-const TAGS_LAST: char = '\u{e007f}';
+pub(super) use self::unseen::check_seen;
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,40 +76,6 @@ fn joining_start(line: &str) -> Option<char> {
 fn joins(character: char) -> bool {
     let is_of_emoji = matches!(character, '\u{200d}' | '\u{1f3fb}'..='\u{1f3ff}');
     is_of_emoji || character.general_category_group() == GeneralCategoryGroup::Mark
-}
-
-/// Refuses characters that nobody sees and nothing needs, for texts by which people tell things apart: `An\u{200b}na` would
-/// look like `Anna`, and a search for one would not find the other.
-pub(super) fn check_seen(text: &str) -> Result<(), TextError> {
-    let mut is_tagged = false;
-    for character in text.chars() {
-        let is_tag = matches!(character, TAGS_FIRST..=TAGS_LAST);
-        if is_unseen(character) || (is_tag && !is_tagged) {
-            return Err(TextError::Unseen(character.into()));
-        }
-        is_tagged = character == BLACK_FLAG || (is_tag && is_tagged);
-    }
-    Ok(())
-}
-
-/// Whether the character is one that programs do not show (`Default_Ignorable_Code_Point`), which RFC 8264, section 9.13,
-/// keeps out of texts. Those that scripts or emoji need are let in: joiners, variation selectors, the marks of direction, the
-/// separator of Mongolian vowels, and what joins strokes of shorthand. The fillers of Hangul are not: Korean is written without
-/// them. Tags are let in where an emoji needs them.
-const fn is_unseen(character: char) -> bool {
-    matches!(
-        character,
-        // The soft hyphen, what keeps marks in their order, and fillers.
-        '\u{ad}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{3164}' | '\u{ffa0}'
-            // Vowels of Khmer that are not written.
-            | '\u{17b4}'..='\u{17b5}'
-            // Spaces without width, and operators that are not written.
-            | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{fff0}'..='\u{fff8}'
-            // Beams and slurs of music.
-            | '\u{1d173}'..='\u{1d17a}'
-            // The tag of a language, and what is kept free around the tags and the variation selectors.
-            | '\u{e0000}'..='\u{e001f}' | '\u{e0080}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
-    )
 }
 
 fn separates(character: char) -> bool {

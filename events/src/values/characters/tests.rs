@@ -27,13 +27,18 @@ fn scripts_of_any_direction_and_emoji_are_allowed() {
     for allowed in [
         "\u{5e9}\u{5dc}\u{5d5}\u{5dd}",
         "\u{645}\u{6cc}\u{200c}\u{62e}\u{648}",
-        "A\u{200f}B",
+        "C++\u{200e} \u{5e1}\u{5e4}\u{5e8}",
         "\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}",
         "\u{2764}\u{fe0f}",
         "1\u{fe0f}\u{20e3}",
         "\u{1fae8}",
         "a\u{e000}",
         "\u{915}\u{94d}\u{937}",
+        "\u{915}\u{94d}\u{200d}\u{937}",
+        "\u{915}\u{94d}\u{200c}\u{937}",
+        "\u{1f3f3}\u{fe0f}\u{200d}\u{1f308}",
+        "\u{1f468}\u{1f3fd}\u{200d}\u{1f52c}",
+        "\u{1000}\u{fe00}",
         "\u{1820}\u{180b}\u{180e}\u{1820}",
         "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
         "\u{845b}\u{e0100}",
@@ -158,6 +163,30 @@ fn a_line_has_nothing_that_nobody_sees() {
     );
 }
 
+/// At these places a text looks as it does without them.
+#[test]
+fn what_some_scripts_need_is_refused_where_it_is_not_seen() {
+    for (given, unseen) in [
+        ("Za\u{200d}bra", 0x200d),
+        ("Anna\u{200d}", 0x200d),
+        ("Ann\u{200c}a", 0x200c),
+        ("\u{200c}a", 0x200c),
+        ("\u{645}\u{6cc}\u{200c}", 0x200c),
+        ("\u{627}\u{200c}\u{628}", 0x200c),
+        ("\u{1f469}\u{200d}a", 0x200d),
+        ("a\u{fe0f}", 0xfe0f),
+        ("1\u{fe0f}", 0xfe0f),
+        ("a\u{fe00}", 0xfe00),
+        ("a\u{e0100}", 0xe0100),
+        ("a\u{180b}", 0x180b),
+        ("Anna\u{200e}", 0x200e),
+        ("A\u{200f}B", 0x200f),
+    ] {
+        assert_eq!(line(given), Err(TextError::Unseen(unseen)), "{given:?}");
+        assert_eq!(text(given).as_deref(), Ok(given));
+    }
+}
+
 #[test]
 fn characters_that_turn_the_direction_are_refused() {
     for turning in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
@@ -193,13 +222,14 @@ fn no_text_joins_what_is_printed_before_it() {
             assert_eq!(text(&given), refused, "{given:?}");
             let (below, after) = (format!("a\n{given}"), format!("V{joining}ase"));
             assert_eq!(Text::<20>::try_from(below).map(String::from), refused);
-            assert!(line(&after).is_ok(), "{after:?}");
+            assert!(text(&after).is_ok(), "{after:?}");
         }
     }
     // On a blank, a mark is shown by itself. What holds words together may begin one.
-    for allowed in [" \u{301}a", "\u{200c}a", "\u{1f44b}\u{1f3fd}"] {
+    for allowed in [" \u{301}a", "\u{1f44b}\u{1f3fd}"] {
         assert_eq!(line(allowed).as_deref(), Ok(allowed));
     }
+    assert_eq!(text("\u{200c}a").as_deref(), Ok("\u{200c}a"));
 }
 
 #[test]
