@@ -13,11 +13,10 @@ use crate::client::Answer;
 
 /// The headers of answers that no description has: those of HTTP itself and of its connections, and those that tell caches and
 /// browsers what to do with an answer.
-const UNDESCRIBED: [&str; 19] = [
+const UNDESCRIBED: [&str; 18] = [
     "allow",
     "cache-control",
     "connection",
-    "content-disposition",
     "content-encoding",
     "content-length",
     "content-security-policy",

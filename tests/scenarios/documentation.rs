@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use tidemark_events::{Aggregate, Visibility};
 use tidemark_tests::repository;
 
 /// The README and every document, each with its text.
@@ -143,5 +144,29 @@ fn every_setting_that_is_named_has_a_default() {
                 || name.starts_with("test_");
             assert!(is_known, "{}: no setting {quote}", path.display());
         }
+    }
+}
+
+/// Operators give consumers the right to read the topics that this table grants to them.
+#[test]
+fn consumers_are_told_of_every_topic_whether_they_may_read_it() {
+    let contract = fs::read_to_string(repository().join("docs/consumers.md")).unwrap();
+    let rows = contract.lines().filter(|it| it.starts_with("| `tidemark."));
+    let rows: Vec<_> = rows.collect();
+    for aggregate in Aggregate::ALL {
+        let topic = format!("`{}`", aggregate.topic("tidemark"));
+        let [row] = rows
+            .iter()
+            .filter(|row| row.contains(&topic))
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("{topic} is not in one row");
+        };
+        let is_granted = row.ends_with("| consumers |");
+        assert_eq!(
+            is_granted,
+            aggregate.visibility() == Visibility::Public,
+            "{topic}"
+        );
     }
 }

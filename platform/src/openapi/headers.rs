@@ -155,6 +155,13 @@ impl Header {
         example: "bytes",
         kind: Kind::Text,
     };
+    /// How a browser shows a file.
+    pub const CONTENT_DISPOSITION: Self = Self {
+        name: "Content-Disposition",
+        description: "`inline`: a browser shows the picture where it is, and does not save it as a file.",
+        example: "inline",
+        kind: Kind::Text,
+    };
     /// Which bytes of a file an answer holds.
     pub const CONTENT_RANGE: Self = Self {
         name: "Content-Range",

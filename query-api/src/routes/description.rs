@@ -111,6 +111,7 @@ fn describe_ranges(operation: &mut Described<'_>) {
     operation.takes(Header::RANGE);
     operation.takes(Header::IF_RANGE);
     operation.answers(Header::ACCEPT_RANGES);
+    operation.answers(Header::CONTENT_DISPOSITION);
     operation.answers_if("206", Header::CONTENT_RANGE);
     operation.answers_if("416", Header::CONTENT_RANGE);
 }

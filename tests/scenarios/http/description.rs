@@ -170,6 +170,8 @@ fn every_operation_lists_the_headers_that_it_takes() {
             for (status, header) in [
                 ("200", "Accept-Ranges"),
                 ("206", "Accept-Ranges"),
+                ("200", "Content-Disposition"),
+                ("206", "Content-Disposition"),
                 ("206", "Content-Range"),
                 ("416", "Content-Range"),
             ] {

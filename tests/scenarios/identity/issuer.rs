@@ -8,7 +8,10 @@ async fn the_issuer_leads_to_keys_that_may_be_kept() {
     let app = App::start().await;
     let get = |path: &str| Answer::to(app.client.command(Method::GET, path));
     let metadata = get("/.well-known/oauth-authorization-server").await.ok();
-    // RFC 8414, section 3.2.
+    // RFC 8414, sections 2 and 3.2.
+    for required in ["issuer", "response_types_supported"] {
+        assert!(metadata.body.get(required).is_some(), "{required}");
+    }
     for (claim, value) in metadata.body.as_object().unwrap() {
         let elements = value.as_array();
         assert!(elements.is_none_or(|it| !it.is_empty()), "{claim}");

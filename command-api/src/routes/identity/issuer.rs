@@ -25,10 +25,9 @@ pub(super) fn router() -> OpenApiRouter<App> {
 
 /// The issuer of access tokens (RFC 8414).
 ///
-/// Users log in by `POST /v1/sessions`, which is no grant of OAuth, and there is no authorization endpoint. So there are
-/// neither response types nor grant types, and claims with zero elements must be omitted (section 3.2). That goes for
-/// `response_types_supported`, too: section 2 requires it, but no value of it would be true here. Nobody is misled by the
-/// grants that a missing `grant_types_supported` stands for, because there is no endpoint at which to ask for them.
+/// Users log in by `POST /v1/sessions`, which is no grant of OAuth, and there is no authorization endpoint: `none` is the response type
+/// by which nothing is issued. Nobody is misled by the grants that a missing `grant_types_supported` stands for, because there is no
+/// endpoint at which to ask for them.
 #[derive(Serialize, ToSchema)]
 struct Metadata {
     /// The issuer, which is `iss` of access tokens.
@@ -40,6 +39,9 @@ struct Metadata {
         example = "https://auctions.example/.well-known/jwks.json"
     )]
     jwks_uri: String,
+    /// `none`, because no authorization endpoint answers with anything. Clients that read such metadata expect the member.
+    #[schema(example = json!(["none"]))]
+    response_types_supported: [&'static str; 1],
     /// Where the API is described.
     #[schema(format = "uri", example = "https://auctions.example/docs")]
     service_documentation: String,
@@ -78,6 +80,7 @@ async fn metadata(State(app): State<App>) -> Response {
     let issuer = &app.config.auth.issuer;
     let metadata = Metadata {
         jwks_uri: format!("{issuer}{KEYS_PATH}"),
+        response_types_supported: ["none"],
         service_documentation: format!("{issuer}/docs"),
         issuer: issuer.clone(),
     };
