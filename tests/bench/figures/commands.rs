@@ -6,7 +6,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::in_process::clients::{
-    closed_loop, closed_loop_of_two, open_loop, open_loop_beside_replays, warm_up,
+    closed_loop, closed_loop_beside_replays, closed_loop_of_two, open_loop, warm_up,
 };
 use crate::in_process::{AUCTIONS, Market, baseline};
 use crate::progress::Progress;
@@ -26,8 +26,9 @@ const FEW: usize = 16;
 const HALVES: usize = 2;
 /// The part of the throughput at which latencies are measured.
 const BELOW_SATURATION: f64 = 0.7;
-/// The part of the throughput at which honest bids arrive beside replays, which take CPU like any other request.
-const BESIDE_REPLAYS: f64 = 0.2;
+/// The auction that all bid on, and another one.
+const AUCTION: usize = 0;
+const OTHER_AUCTION: usize = 1;
 /// A disk with this many calls of `fdatasync` per second is fast.
 const FAST_DISK: f64 = 5_000.0;
 /// The target of commands per second on a fast disk.
@@ -46,7 +47,7 @@ pub(crate) async fn measure(
 
     progress.step("bids on one auction");
     let measured = closed_loop(market, CLIENTS, duration, |market, client, _| {
-        market.bid(0, client, false)
+        market.bid(AUCTION, client, false)
     })
     .await;
     let name = "bids accepted on one auction, 64 clients";
@@ -56,12 +57,12 @@ pub(crate) async fn measure(
             .against(&full_batches)
             .target(Target::AtLeast(0.50)),
     );
-    measure_replays(market, measured.per_second, duration, progress, table).await;
+    measure_replays(market, duration, progress, table).await;
     progress.step("bids on one auction through two executors");
     let name = "p99 of bids on one auction, 64 clients";
     let of_one = Figure::p99(name, &measured.latencies);
     let slower = closed_loop_of_two(market, CLIENTS, duration, |market, client, _| {
-        market.bid(0, client, false)
+        market.bid(AUCTION, client, false)
     })
     .await;
     let name = "p99 of bids on one auction through the slower of two executors";
@@ -156,27 +157,27 @@ async fn measure_clients(
     table.add(p99.target(Target::AtMost(100.0)));
 }
 
-/// Honest bids on one auction, which takes so many at most, while other clients replay finished keys on it.
+/// What replays on an auction cost the bids on it. They take CPU like any other request, so as many replays on another auction
+/// are what this is measured against.
 async fn measure_replays(
     market: &Arc<Market>,
-    most: f64,
     duration: Duration,
     progress: &Progress,
     table: &mut Table,
 ) {
     progress.step("bids beside replays of finished keys");
-    let rate = most * BESIDE_REPLAYS;
-    let bid = |market: &Market, client: usize, _: usize| market.bid(0, client, false);
-    let alone = open_loop(market, CLIENTS, rate, duration, bid).await;
-    let name = "bids accepted on one auction, 64 clients, at a fixed rate";
-    let alone = Figure::new(name, alone.per_second, "bids/s").with_latencies(&alone.latencies);
-    let replays = (0, FEW);
-    let beside = open_loop_beside_replays(market, replays, CLIENTS, rate, duration, bid).await;
+    let bid = |market: &Market, client: usize, _: usize| market.bid(AUCTION, client, false);
+    let beside =
+        async |replays| closed_loop_beside_replays(market, replays, CLIENTS, duration, bid).await;
+    let elsewhere = beside((OTHER_AUCTION, FEW)).await;
+    let name = "bids on one auction beside 16 clients that replay finished keys on another";
+    let elsewhere = Figure::rate(name, &elsewhere, "bids/s").with_latencies(&elsewhere.latencies);
+    let on_it = beside((AUCTION, FEW)).await;
     let name = "the same beside 16 clients that replay finished keys on it";
-    let beside = Figure::new(name, beside.per_second, "bids/s").with_latencies(&beside.latencies);
-    let beside = beside.against(&alone).target(Target::AtLeast(0.9));
-    table.add(alone);
-    table.add(beside);
+    let on_it = Figure::rate(name, &on_it, "bids/s").with_latencies(&on_it.latencies);
+    let on_it = on_it.against(&elsewhere).target(Target::AtLeast(0.9));
+    table.add(elsewhere);
+    table.add(on_it);
 }
 
 /// The latency of one command at a time, against that of a single insert, before and afterwards.

@@ -30,7 +30,29 @@ pub(crate) async fn closed_loop(
     saturate(&mut executor_clients(market, clients, next), duration).await
 }
 
-/// The same with half of the clients at the second executor. Returns what was measured at the slower of the two.
+/// As [`closed_loop`], while `replays` clients send a request again and again that was answered before, each its own bid on
+/// this auction.
+pub(crate) async fn closed_loop_beside_replays(
+    market: &Arc<Market>,
+    (auction, replays): (usize, usize),
+    clients: usize,
+    duration: Duration,
+    next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
+) -> Measured {
+    let mut replaying = Vec::new();
+    for client in 0..replays {
+        let submission = market.bid(auction, client, true);
+        market.executor.execute(submission.clone()).await.unwrap();
+        replaying.push(ReplayingClient {
+            executor: market.executor.clone(),
+            submission,
+        });
+    }
+    let honest = closed_loop(market, clients, duration, next);
+    tokio::join!(honest, saturate(&mut replaying, duration)).0
+}
+
+/// As [`closed_loop`], with half of the clients at the second executor. Returns what was measured at the slower of the two.
 pub(crate) async fn closed_loop_of_two(
     market: &Arc<Market>,
     clients: usize,
@@ -45,7 +67,7 @@ pub(crate) async fn closed_loop_of_two(
     saturate_two([first, second], duration).await
 }
 
-/// The same at one executor with commands that arrive at a fixed rate.
+/// As [`closed_loop`], with commands that arrive at a fixed rate.
 pub(crate) async fn open_loop(
     market: &Arc<Market>,
     clients: usize,
@@ -59,29 +81,6 @@ pub(crate) async fn open_loop(
         duration,
     )
     .await
-}
-
-/// The same while `replays` clients send a request again and again that was answered before, each its own bid on
-/// this auction.
-pub(crate) async fn open_loop_beside_replays(
-    market: &Arc<Market>,
-    (auction, replays): (usize, usize),
-    clients: usize,
-    per_second: f64,
-    duration: Duration,
-    next: impl Fn(&Market, usize, usize) -> Submission + Send + Copy + 'static,
-) -> Measured {
-    let mut replaying = Vec::new();
-    for client in 0..replays {
-        let submission = market.bid(auction, client, true);
-        market.executor.execute(submission.clone()).await.unwrap();
-        replaying.push(ReplayingClient {
-            executor: market.executor.clone(),
-            submission,
-        });
-    }
-    let honest = open_loop(market, clients, per_second, duration, next);
-    tokio::join!(honest, saturate(&mut replaying, duration)).0
 }
 
 struct ReplayingClient {

@@ -66,11 +66,12 @@ const RECOVERY_FROM_FULL_DISK: Duration = Duration::from_secs(30);
 /// Commands that are accepted before a power cut, so that something was not flushed yet.
 const COMMANDS_BEFORE_CUT: u64 = 300;
 /// How long a flush takes on the slow disk, as strace writes it. A commit may have to wait for the
-/// flush of another process before its own.
-const SLOW_FLUSH: &str = "600ms";
+/// flush of another process before its own, so that it takes nearly twice as long: 1.8 s is about the age at which a decision
+/// is refused that rests on what was true then.
+const SLOW_FLUSH: &str = "900ms";
 /// How long the disk is slow.
-const SLOW: Duration = Duration::from_secs(12);
-/// Bidders that bid meanwhile, half of them at each of two command APIs. At worst there is one commit in 1.2 s, for each
+const SLOW: Duration = Duration::from_secs(18);
+/// Bidders that bid meanwhile, half of them at each of two command APIs. At worst there is one commit in 1.8 s, for each
 /// command API in turn, and a bid is answered after two of its command API, or after three if a bid at the other one came
 /// first: so as many bids are decided at the least.
 const BIDDERS: usize = 64;
@@ -141,6 +142,10 @@ async fn slow_commits(injection: Injection) -> Outcome {
         decided.len() >= BIDDERS,
         "{} bids of {BIDDERS} bidders were decided while the disk was slow; put off: {put_off:?}",
         decided.len()
+    );
+    assert!(
+        !put_off.contains_key("contended"),
+        "bids were put off for a conflict because the disk is slow: {put_off:?}"
     );
     Outcome::Recovered(injection.wait_for_commands(COMMANDS_RESUME).await)
 }
