@@ -88,6 +88,7 @@ impl Storage {
                    coalesce(timeline, (select timeline from log_head)) as "timeline!",
                    last_removal,
                    log_holds(position, event_id) as "is_in_log!",
+                   (blocked is not null or not in_log) as "is_blocked!",
                    state = 'building' as "is_building!",
                    throttle
               from checkpoints
@@ -109,6 +110,7 @@ impl Storage {
             },
             timeline: found.timeline,
             is_in_log: found.is_in_log,
+            is_blocked: found.is_blocked,
             last_removal: found.last_removal,
             is_building: found.is_building,
             throttle: found.throttle,

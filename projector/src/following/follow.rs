@@ -178,13 +178,14 @@ async fn apply_pages(
         if until.is_some_and(|until| checkpoint >= until) {
             return Ok(Ended::Stopped);
         }
-        let mut page = tokio::select! {
+        let page = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(Ended::Stopped),
             _ = checks.tick(), if subscriber.needs_check() => {
                 retries.begin(Step::Check);
                 subscriber.check(point).await?;
                 if retries.succeeded() {
+                    pool.with_timeout(subscriber.unblock()).await?;
                     measurements.goes_on();
                 }
                 retries.begin(Step::Apply);
@@ -192,6 +193,13 @@ async fn apply_pages(
                 continue;
             }
             page = reader.next(point) => page?,
+        };
+        let Some(mut page) = page else {
+            if retries.all_done(subscriber.needs_check()) {
+                pool.with_timeout(subscriber.unblock()).await?;
+                measurements.goes_on();
+            }
+            continue;
         };
         let turn = match &build {
             Some(build) if page.has_more => {

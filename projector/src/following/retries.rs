@@ -53,6 +53,15 @@ impl Retries {
         mended.is_some()
     }
 
+    /// Notes that it has done all that there is to do, but for a check if it `needs_check`. Returns whether nothing fails any more.
+    pub(super) fn all_done(&mut self, needs_check: bool) -> bool {
+        let is_over = |(_, step): &mut (Instant, Step)| *step != Step::Check || !needs_check;
+        if self.failing.take_if(is_over).is_some() {
+            self.pause.reset();
+        }
+        self.failing.is_none()
+    }
+
     /// Notes that what it does has failed. Returns whether it has failed for so long that it does not seem to pass by itself.
     pub(super) fn failed(&mut self) -> bool {
         let since = self.failing.map_or_else(Instant::now, |(since, _)| since);
@@ -88,5 +97,17 @@ mod tests {
         assert!(retries.succeeded());
         assert!(!retries.succeeded(), "it did not fail any more");
         assert_eq!(retries.pause(), first);
+    }
+
+    #[test]
+    fn a_check_that_failed_is_over_once_nothing_is_to_be_checked() {
+        let mut retries = Retries::new(&Config::from_vars([]).unwrap().projection);
+        retries.begin(Step::Check);
+        retries.failed();
+        retries.begin(Step::Apply);
+        assert!(!retries.all_done(true));
+        assert!(retries.all_done(false));
+        retries.failed();
+        assert!(retries.all_done(true), "there is nothing to apply");
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Reader {
     read_ahead: Option<ReadAhead>,
     /// How often the ring had been discarded when this reader started.
     discarded: u64,
+    /// Whether it has said since then that the log has nothing more.
+    has_reached_end: bool,
 }
 
 /// A task that reads pages of the log, up to its head, before they are asked for.
@@ -70,6 +72,7 @@ impl Source {
             limit: i64::MAX,
             rest: None,
             read_ahead: None,
+            has_reached_end: false,
         }
     }
 }
@@ -80,6 +83,7 @@ impl Reader {
         self.rest = None;
         self.read_ahead = None;
         self.discarded = self.source.ring.discarded();
+        self.has_reached_end = false;
     }
 
     /// Gives pages of at most so many events from now on, or as large as they may be.
@@ -103,12 +107,13 @@ impl Reader {
         self.source.ring.head()
     }
 
-    /// The page after a point, which must be where the last page ended. Waits while the log has no events after it.
+    /// The page after a point, which must be where the last page ended. Waits while the log has no events after it, but for
+    /// the first time, when it returns none: who could not read the log knows by that, too, that it can again.
     /// Cancelling the call loses nothing.
     ///
     /// # Errors
     /// If the log was not read, or is not the one that it was since this reader started.
-    pub(crate) async fn next(&mut self, after: LogPoint) -> Result<Page, FollowError> {
+    pub(crate) async fn next(&mut self, after: LogPoint) -> Result<Option<Page>, FollowError> {
         let page_max = PageLimits {
             events: self.page_max.events.min(self.limit).max(1),
             ..self.page_max
@@ -118,12 +123,12 @@ impl Reader {
                 return Err(FollowError::OtherLog(after.position));
             }
             if let Some(rest) = self.rest.take() {
-                return Ok(rest);
+                return Ok(Some(rest));
             }
             if let Some(page) = self.source.ring.after(after, page_max) {
                 self.read_ahead = None;
                 if page.to != after {
-                    return Ok(page);
+                    return Ok(Some(page));
                 }
             } else {
                 let read_ahead = self.read_ahead.get_or_insert_with(|| {
@@ -134,11 +139,15 @@ impl Reader {
                     let page = page?;
                     counter!("tidemark_ring_missed_events_total")
                         .increment(page.events.len() as u64);
-                    return Ok(page);
+                    return Ok(Some(page));
                 }
                 // The log was read to its head. What follows comes through the ring, which may not have
                 // started yet.
                 self.read_ahead = None;
+            }
+            if !self.has_reached_end {
+                self.has_reached_end = true;
+                return Ok(None);
             }
             let ring = &self.source.ring;
             ring.wait_beyond(after.position, self.discarded).await;

@@ -44,6 +44,10 @@ pub(crate) trait Subscriber: Send {
 
     /// Stores why nothing after the checkpoint `at` can be applied, for operators.
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError>;
+
+    /// Deletes what [`Subscriber::block`] has stored, also in another process, if it is stored still. Whatever moves the
+    /// checkpoint does so, too.
+    async fn unblock(&mut self) -> Result<(), SubscriberError>;
 }
 
 /// How a generation is built.

@@ -5,6 +5,7 @@ mod writing;
 
 use std::collections::HashSet;
 use std::slice;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use tidemark_event_store::Log;
 use tidemark_events::LogPoint;
 use tidemark_platform::config::Projection;
 use tidemark_read_models::ReadModel;
-use tidemark_read_models::storage::Storage;
+use tidemark_read_models::storage::{RowBatch, Storage};
 use uuid::Uuid;
 
 use super::fold;
@@ -46,6 +47,8 @@ pub(crate) struct Worker<M: ReadModel> {
     pub(super) rows: Rows<M>,
     /// The stored checkpoint.
     pub(super) checkpoint: LogPoint,
+    /// Whether it is stored that nothing after the checkpoint can be applied.
+    is_blocked: bool,
     /// Whether the shard belongs to a generation that is built, and how.
     building: Option<Building>,
     /// When the first event after the checkpoint was applied.
@@ -98,6 +101,7 @@ impl<M: ReadModel> Worker<M> {
             skips: Skips::default(),
             rows: Rows::new(),
             checkpoint: LogPoint::START,
+            is_blocked: false,
             building: None,
             unwritten_since: None,
             in_parts_until: 0,
@@ -225,6 +229,7 @@ impl<M: ReadModel> Subscriber for Worker<M> {
         self.unwritten_since = None;
         let stored = self.storage.checkpoint().await?;
         self.checkpoint = stored.point;
+        self.is_blocked = stored.is_blocked;
         self.building = stored.is_building.then(|| Building {
             events_per_second: stored.throttle.map(i32::unsigned_abs),
         });
@@ -283,6 +288,15 @@ impl<M: ReadModel> Subscriber for Worker<M> {
 
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {
         Ok(self.storage.block(at, reason, true).await?)
+    }
+
+    async fn unblock(&mut self) -> Result<(), SubscriberError> {
+        if self.is_blocked {
+            let nothing = RowBatch::empty(self.checkpoint);
+            self.storage.write(Arc::new(nothing)).await?;
+            self.is_blocked = false;
+        }
+        Ok(())
     }
 }
 

@@ -122,15 +122,19 @@ impl CausedAction {
     }
 }
 
-/// The point up to which a reactor has answered the log.
+/// The point up to which a reactor has answered the log, and whether it is stored that nothing after it can be answered.
 ///
 /// # Errors
 /// If Postgres fails, or the log does not hold that point. Then the reactor is blocked.
-pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> Result<LogPoint, SubscriberError> {
+pub(super) async fn checkpoint(
+    pool: &PgPool,
+    reactor: &str,
+) -> Result<(LogPoint, bool), SubscriberError> {
     let stored = sqlx::query!(
         r#"
         select position,
                event_id,
+               blocked is not null as "is_blocked!",
                log_holds(position, event_id) as "is_in_log!"
           from reactors
          where name = $1
@@ -144,7 +148,7 @@ pub(super) async fn checkpoint(pool: &PgPool, reactor: &str) -> Result<LogPoint,
         event_id: stored.event_id,
     };
     if stored.is_in_log {
-        return Ok(point);
+        return Ok((point, stored.is_blocked));
     }
     let error = SubscriberError::NotInLog(point.position);
     block(pool, reactor, point, &error.to_string()).await?;

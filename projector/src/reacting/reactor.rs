@@ -28,6 +28,8 @@ pub(crate) struct Reactor {
     checkpoint: LogPoint,
     /// Up to where it has read the log.
     read_to: LogPoint,
+    /// Whether it is stored that nothing after the checkpoint can be answered.
+    is_blocked: bool,
 }
 
 impl Reactor {
@@ -43,6 +45,7 @@ impl Reactor {
             stored,
             checkpoint: LogPoint::START,
             read_to: LogPoint::START,
+            is_blocked: false,
         }
     }
 
@@ -123,6 +126,7 @@ impl Reactor {
         // The transaction runs in a task of its own, which ends it even if this future is dropped.
         tokio::spawn(write).await??;
         self.checkpoint = to;
+        self.is_blocked = false;
         Ok(())
     }
 }
@@ -143,7 +147,8 @@ impl Subscriber for Reactor {
     }
 
     async fn start(&mut self) -> Result<LogPoint, SubscriberError> {
-        self.checkpoint = actions::checkpoint(&self.pool, self.process_manager.name).await?;
+        (self.checkpoint, self.is_blocked) =
+            actions::checkpoint(&self.pool, self.process_manager.name).await?;
         self.read_to = self.checkpoint;
         answer_all(&Log::new(self.pool.clone()), self.process_manager).await?;
         Ok(self.checkpoint)
@@ -184,5 +189,12 @@ impl Subscriber for Reactor {
 
     async fn block(&mut self, at: LogPoint, reason: &str) -> Result<(), SubscriberError> {
         actions::block(&self.pool, self.process_manager.name, at, reason).await
+    }
+
+    async fn unblock(&mut self) -> Result<(), SubscriberError> {
+        if self.is_blocked {
+            self.store(Arc::default(), self.checkpoint).await?;
+        }
+        Ok(())
     }
 }

@@ -104,6 +104,19 @@ pub struct RowBatch {
     pub parked: Parked,
 }
 
+impl RowBatch {
+    /// What changes no row, and leaves the checkpoint where it is. To write it says that nothing is blocked there.
+    #[must_use]
+    pub fn empty(at: LogPoint) -> Self {
+        Self {
+            from: at,
+            to: at,
+            rows: Vec::new(),
+            parked: Parked::default(),
+        }
+    }
+}
+
 /// What of an event could not be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "snake_case")]
@@ -185,6 +198,8 @@ pub struct Checkpoint {
     pub timeline: i32,
     /// Whether the log holds that point. If not, the rows are of another timeline.
     pub is_in_log: bool,
+    /// Whether it is stored that nothing after that point can be applied, or that the log did not hold it.
+    pub is_blocked: bool,
     /// The checkpoint of the last write that removed a row, or wrote one that had been parked. A copy of the rows as of this checkpoint or a later
     /// one is brought up to date by the rows that changed since. An older copy must be read anew, because a
     /// removed row leaves no trace.

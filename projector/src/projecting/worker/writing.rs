@@ -64,6 +64,7 @@ impl<M: ReadModel> Worker<M> {
         };
         fail_point!("projector_committed");
         self.checkpoint = to;
+        self.is_blocked = false;
         self.unwritten_since = None;
         for ParkedRow {
             id,

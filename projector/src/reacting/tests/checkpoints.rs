@@ -2,8 +2,16 @@
 
 use std::sync::Arc;
 
+use sqlx::Executor;
+use tidemark_event_store::Log;
+use tokio::time::timeout;
+
 use super::*;
+use crate::following::blocked::Blocked;
 use crate::following::failure::SubscriberError;
+use crate::following::follow::follow;
+use crate::following::ring::Ring;
+use crate::following::source::Source;
 use crate::testing::recorded;
 
 #[tokio::test]
@@ -76,4 +84,37 @@ async fn a_new_reactor_starts_at_the_head_and_the_others_keep_their_checkpoints(
             .await
             .unwrap();
     assert_eq!(answered, [3], "history is not answered");
+}
+
+#[tokio::test]
+async fn a_reactor_that_stood_still_is_well_again_when_it_has_nothing_to_answer() {
+    let database = Database::new("reactor_well").await;
+    register_both(&database.pool).await;
+    let stand_still = "update reactors set blocked = 'long ago'";
+    database.owner.execute(stand_still).await.unwrap();
+    let ring = Arc::new(Ring::new(10, 1 << 20));
+    let config = database.config(&[]);
+    let log = Log::new(database.pool.clone());
+    let source = Source::new(ring, log, Blocked::default(), &config);
+    let (reactor, stop) = (Box::new(reactor(&database)), CancellationToken::new());
+    let following = tokio::spawn(follow(
+        reactor,
+        source,
+        config.projection,
+        None,
+        stop.clone(),
+    ));
+    let is_well = async {
+        let blocked = "select blocked from reactors where name = $1";
+        while sqlx::query_scalar::<_, Option<String>>(blocked)
+            .bind(TIMER.name)
+            .fetch_one(&database.owner)
+            .await
+            .unwrap()
+            .is_some()
+        {}
+    };
+    timeout(Duration::from_secs(10), is_well).await.unwrap();
+    stop.cancel();
+    following.await.unwrap();
 }

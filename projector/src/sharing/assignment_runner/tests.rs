@@ -50,6 +50,10 @@ impl Subscriber for Idle {
     async fn block(&mut self, _: LogPoint, _: &str) -> Result<(), SubscriberError> {
         Ok(())
     }
+
+    async fn unblock(&mut self) -> Result<(), SubscriberError> {
+        Ok(())
+    }
 }
 
 struct Projector {

@@ -1,8 +1,10 @@
 //! What a worker does with events and rows that it cannot apply, and when another worker runs too.
 
 use sqlx::Executor;
+use sqlx::postgres::PgConnectOptions;
 use tidemark_event_store::TimedPool;
 use tidemark_read_models::storage::StorageError;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -200,4 +202,62 @@ async fn a_failure_that_does_not_pass_by_itself_is_shown_until_it_is_mended() {
         stop.cancel();
         following.await.unwrap();
     }
+}
+
+/// Connections that do not see the log until it is shown to them.
+async fn blind(database: &Database) -> TimedPool {
+    let options = PgConnectOptions::clone(&database.pool.connect_options());
+    let options = options.options([("search_path", "shown")]);
+    TimedPool::new(PgPool::connect_lazy_with(options), Duration::from_secs(10))
+}
+
+#[tokio::test]
+async fn what_could_not_read_the_log_is_well_again_when_it_can_though_there_is_nothing_to_apply() {
+    let database = Database::new("nothing_to_apply").await;
+    let blocked = Blocked::default();
+    let source = source_with(&database, blocked.clone(), blind(&database).await);
+    let shown_soon = [("TIDEMARK_PROJECTION__RETRIES_SHOWN_MS", "100")];
+    let (settings, stop) = (
+        database.config(&shown_soon).projection,
+        CancellationToken::new(),
+    );
+    let worker = Box::new(worker(&database));
+    let following = tokio::spawn(follow(worker, source, settings, None, stop.clone()));
+    while database.checkpoint("tally").await.1.is_none() {}
+    assert!(blocked.check().unwrap_err().contains("42P01"));
+
+    let show = "create schema shown;
+                create view shown.log_head as select * from public.log_head;
+                grant usage on schema shown to tidemark_project;
+                grant select on shown.log_head to tidemark_project";
+    database.owner.execute(sqlx::raw_sql(show)).await.unwrap();
+    let is_well = async {
+        while database.checkpoint("tally").await != (0, None) || blocked.check().is_err() {}
+    };
+    timeout(Duration::from_secs(10), is_well).await.unwrap();
+    stop.cancel();
+    following.await.unwrap();
+}
+
+/// The process that stored why it stood still has ended since, or the log was set back and is again what it was.
+#[tokio::test]
+async fn what_another_process_could_not_do_is_well_again_when_this_one_has_nothing_to_apply() {
+    let database = Database::new("nothing_left").await;
+    let stand_still = "update checkpoints set blocked = 'long ago', in_log = false
+                        where read_model = 'tally'";
+    database.owner.execute(stand_still).await.unwrap();
+    let source = source(&database, Blocked::default());
+    let (settings, stop) = (database.config(&[]).projection, CancellationToken::new());
+    let worker = Box::new(worker(&database));
+    let following = tokio::spawn(follow(worker, source, settings, None, stop.clone()));
+    let is_well = async { while database.checkpoint("tally").await != (0, None) {} };
+    timeout(Duration::from_secs(10), is_well).await.unwrap();
+    let in_log = "select in_log from checkpoints where read_model = 'tally'";
+    let in_log: bool = sqlx::query_scalar(in_log)
+        .fetch_one(&database.owner)
+        .await
+        .unwrap();
+    assert!(in_log);
+    stop.cancel();
+    following.await.unwrap();
 }
