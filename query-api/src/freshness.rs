@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use tidemark_event_store::{Log, TimedPool};
 use tidemark_platform::tidemark::Token;
+use tidemark_read_models::ReadModel;
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use crate::error::{Error, NamedBy};
 use crate::pools::Pools;
@@ -65,6 +67,11 @@ impl Freshness {
         let shards = shards.as_ref();
         let deadline = self.wait_for_shards(token, shards).await;
         self.fetch_before(deadline, token, shards, query).await
+    }
+
+    /// Whether something was parked in the shard of a row when it was seen last.
+    pub(crate) fn is_parked_in_shard_of<M: ReadModel>(&self, id: Uuid) -> bool {
+        self.checkpoints.is_parked_in_shard_of::<M>(id)
     }
 
     /// Waits until the shards are seen to have applied the token's position, or to be unable to, so
@@ -146,7 +153,7 @@ pub(crate) async fn fresh_head(log: &Log, token: Option<Token>) -> Result<Token,
         position: head.position,
         blocked_at: None,
         parked_at: None,
-        is_one_row: false,
+        row_parked_at: None,
         items: Vec::new(),
     };
     if let Some(token) = token {

@@ -171,6 +171,7 @@ impl Watcher {
                    shards as "shards!",
                    position as "position!",
                    blocked_at,
+                   parked_at,
                    head as "head!",
                    timeline as "timeline!"
               from serving_shards

@@ -136,6 +136,14 @@ impl Checkpoints {
         Some((seen, due.map_or(0, |status| status.position)))
     }
 
+    /// Whether something was parked in the shard of a row when it was seen last.
+    pub(super) fn is_parked_in_shard_of<M: ReadModel>(&self, id: Uuid) -> bool {
+        let shard = QueriedShards::of_row::<M>(id);
+        let seen = self.seen.borrow();
+        let mut of_row = seen.iter().filter(|status| shard.includes(status));
+        of_row.any(|status| status.parked_at.is_some())
+    }
+
     /// Follows the checkpoints from now on, and has the watcher look at once.
     pub(super) fn subscribe(&self) -> Subscription {
         let changes = self.seen.subscribe();

@@ -43,12 +43,13 @@ pub(crate) struct Fetched<T> {
     pub(crate) position: i64,
     /// The lowest position at which one of these shards is blocked, if any is.
     pub(crate) blocked_at: Option<i64>,
-    /// The first event that a row of these shards lacks because it is parked, if one is. Of a query for one row: which
-    /// that row lacks.
+    /// The first event that a row of these shards lacks because it is parked, or may lack because its stream waits, if there is
+    /// one. Of a query for one row: which that row lacks or may lack.
     pub(crate) parked_at: Option<i64>,
-    /// Whether the query is for one row, so that an answer without its events would be wrong. A list is given, and
-    /// marked, because its other rows are right.
-    pub(crate) is_one_row: bool,
+    /// The first event that the row lacks because it is parked which alone is asked for, so that an answer without it would be
+    /// wrong. A list is given, and marked, because its other rows are right; so is a row of which nobody knows whether it
+    /// lacks an event of a stream that waits.
+    pub(crate) row_parked_at: Option<i64>,
     /// The items that the query asked for.
     pub(crate) items: Vec<T>,
 }
@@ -69,10 +70,9 @@ impl<T> Fetched<T> {
         if position > self.head.max(self.position) {
             return Err(Error::FuturePosition(NamedBy::Token));
         }
-        if self.is_one_row
-            && self
-                .parked_at
-                .is_some_and(|parked_at| position >= parked_at)
+        if self
+            .row_parked_at
+            .is_some_and(|parked_at| position >= parked_at)
         {
             return Err(Error::Parked);
         }
@@ -96,7 +96,7 @@ impl<T> Fetched<T> {
             position: self.position,
             blocked_at: self.blocked_at,
             parked_at: self.parked_at,
-            is_one_row: self.is_one_row,
+            row_parked_at: self.row_parked_at,
             items: items(self.items),
         }
     }
@@ -126,7 +126,7 @@ mod tests {
             position: 5,
             blocked_at,
             parked_at: None,
-            is_one_row: true,
+            row_parked_at: None,
             items: Vec::new(),
         }
     }
@@ -166,6 +166,7 @@ mod tests {
     fn a_row_that_lacks_an_event_is_not_fresh_enough_for_it_and_a_list_is_marked() {
         let parked = Fetched {
             parked_at: Some(4),
+            row_parked_at: Some(4),
             ..fetched(None)
         };
         let is_fresh_enough = |token: &str| {
@@ -177,7 +178,7 @@ mod tests {
             assert_eq!(is_fresh_enough(token), Err(Error::Parked.to_string()));
         }
         let list = Fetched {
-            is_one_row: false,
+            row_parked_at: None,
             ..parked
         };
         let token = "1.5".parse().unwrap();

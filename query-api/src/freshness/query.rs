@@ -14,7 +14,7 @@
 macro_rules! query_all_shards {
     ($item:ty, $read_model:literal, $($items:literal)+ $(, $argument:expr)* $(,)?) => {
         $crate::freshness::query_with_freshness!(
-            $item, "serving", $read_model, "s.parked_at", "false", "", $($items)+ $(, $argument)*
+            $item, "serving", $read_model, "s.parked_at", "null::bigint", "", "", $($items)+ $(, $argument)*
         )
     };
 }
@@ -27,8 +27,16 @@ macro_rules! query_shard_of_row {
             $item,
             "serving_shards",
             $read_model,
-            "(select p.position from parked p where p.read_model = s.read_model and p.generation = s.generation and p.id = $1)",
-            "true",
+            "least(p.parked_at, s.stream_parked_at)",
+            "p.parked_at",
+            "
+             cross join lateral (
+                   select (select found.position
+                             from parked found
+                            where found.read_model = s.read_model
+                              and found.generation = s.generation
+                              and found.id = $1) as parked_at
+             ) as p",
             "and s.shard = shard_of($1, s.shards)",
             $($items)+
             $(, $argument)*
@@ -43,7 +51,8 @@ macro_rules! query_with_freshness {
         $view:literal,
         $read_model:literal,
         $parked_at:literal,
-        $is_one_row:literal,
+        $row_parked_at:literal,
+        $joined:literal,
         $condition:literal,
         $($items:literal)+
         $(, $argument:expr)*
@@ -56,9 +65,9 @@ macro_rules! query_with_freshness {
                    s.position as "position!",
                    s.blocked_at,
                    "# + $parked_at + r#" as parked_at,
-                   "# + $is_one_row + r#" as "is_one_row!",
+                   "# + $row_parked_at + r#" as row_parked_at,
                    array("# + $($items +)+ r#") as "items!"
-              from "# + $view + r#" s
+              from "# + $view + r#" s"# + $joined + r#"
              where s.read_model = '"# + $read_model + r#"'
             "# + $condition
             $(, $argument)*

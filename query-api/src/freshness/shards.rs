@@ -52,6 +52,8 @@ pub(crate) struct ShardStatus {
     pub(crate) position: i64,
     /// The position at which the shard is blocked, if it is.
     pub(crate) blocked_at: Option<i64>,
+    /// The first event that a row of the shard lacks because it is parked, or because its stream waits, if there is one.
+    pub(crate) parked_at: Option<i64>,
     /// The last position of the log; the highest number if it is not known.
     pub(crate) head: i64,
     /// The timeline of the log.

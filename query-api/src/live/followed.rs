@@ -23,15 +23,6 @@ pub(crate) trait Followed: ReadModel {
         published: &PublishedPositions,
     ) -> impl Future<Output = sqlx::Result<(Vec<Uuid>, PublishedPositions)>> + Send;
 
-    /// These documents as they are now. What has changed has no event that waits.
-    ///
-    /// # Errors
-    /// If Postgres does not answer the query.
-    fn updates(
-        pool: &PgPool,
-        ids: &[Uuid],
-    ) -> impl Future<Output = sqlx::Result<Vec<(Uuid, LiveUpdate)>>> + Send;
-
     /// Each of these documents as it is now, with what the same statement saw of its shard. One that does not exist has no item.
     ///
     /// # Errors
@@ -88,40 +79,6 @@ macro_rules! followed {
                 Ok((changed.collect(), published))
             }
 
-            async fn updates(pool: &PgPool, ids: &[Uuid]) -> sqlx::Result<Vec<(Uuid, LiveUpdate)>> {
-                let rows = sqlx::query!(
-                    r#"
-                    select r.id as "id!",
-                           s.timeline as "timeline!",
-                           r.position as "position!",
-                           r.doc::text as "document!"
-                      from serving s
-                     cross join unnest($1::uuid[]) as changed (id)
-                     cross join lateral (
-                           select *
-                             from "# + $rows + r#" found
-                            where found.generation = s.generation
-                              and found.id = changed.id
-                            limit 1
-                     ) as r
-                     where s.read_model = '"# + $name + r#"'
-                    "#,
-                    ids,
-                )
-                .fetch_all(pool)
-                .await?;
-                let updates = rows.into_iter().map(|row| {
-                    let update = LiveUpdate {
-                        timeline: row.timeline,
-                        position: row.position,
-                        document: row.document,
-                        parked_at: None,
-                    };
-                    (row.id, update)
-                });
-                Ok(updates.collect())
-            }
-
             async fn documents(
                 pool: &PgPool,
                 ids: &[Uuid],
@@ -133,16 +90,20 @@ macro_rules! followed {
                            s.head as "head!",
                            s.position as "position!",
                            s.blocked_at,
-                           (select p.position
-                              from parked p
-                             where p.read_model = s.read_model
-                               and p.generation = s.generation
-                               and p.id = asked.id) as parked_at,
+                           least(p.parked_at, s.stream_parked_at) as parked_at,
+                           p.parked_at as row_parked_at,
                            r.position as "changed_at?",
                            r.doc::text as "document?"
                       from serving_shards s
                       join unnest($1::uuid[]) as asked (id)
                         on s.shard = shard_of(asked.id, s.shards)
+                     cross join lateral (
+                           select (select found.position
+                                     from parked found
+                                    where found.read_model = s.read_model
+                                      and found.generation = s.generation
+                                      and found.id = asked.id) as parked_at
+                     ) as p
                       left join lateral (
                            select *
                              from "# + $rows + r#" found
@@ -171,7 +132,7 @@ macro_rules! followed {
                         position: row.position,
                         blocked_at: row.blocked_at,
                         parked_at: row.parked_at,
-                        is_one_row: true,
+                        row_parked_at: row.row_parked_at,
                         items: update.into_iter().collect(),
                     };
                     (row.id, fetched)

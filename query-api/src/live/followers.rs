@@ -7,6 +7,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::update::LiveUpdate;
+use crate::freshness::Fetched;
 
 type Channels = HashMap<Uuid, watch::Sender<Option<Arc<LiveUpdate>>>>;
 
@@ -51,6 +52,15 @@ impl Followers {
         retain_followed(&mut channels);
         let is_followed = |id: &Uuid| channels.contains_key(id);
         ids.into_iter().filter(is_followed).collect()
+    }
+
+    /// Hands each document that was read to its followers, unless they were handed a later one or the same.
+    pub(crate) fn publish_read(&self, read: Vec<(Uuid, Fetched<LiveUpdate>)>) {
+        let updates = read.into_iter().filter_map(|(id, fetched)| {
+            let update = fetched.items.into_iter().next()?;
+            Some((id, update))
+        });
+        self.publish(updates.collect());
     }
 
     /// Hands each update to the followers of its document, unless they were handed a later one or the same.

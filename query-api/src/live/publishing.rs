@@ -28,7 +28,7 @@ pub(crate) async fn publish_changes<M: Followed>(
         followed = followers.followed();
     }
     if !followed.is_empty() {
-        followers.publish(M::updates(pool, &followed).await?);
+        followers.publish_read(M::documents(pool, &followed).await?);
     }
     Ok(positions)
 }

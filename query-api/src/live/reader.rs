@@ -163,19 +163,11 @@ impl Refresher {
                     return;
                 };
                 match self.pool.read(|| M::documents(&self.pool, ids)).await {
-                    Ok(read) => self.publish(read),
+                    Ok(read) => self.followers.publish_read(read),
                     // The next time may succeed.
                     Err(error) => tracing::warn!(%error, "cannot refresh live updates"),
                 }
             }
         }
-    }
-
-    fn publish(&self, read: Vec<(Uuid, Fetched<LiveUpdate>)>) {
-        let updates = read.into_iter().filter_map(|(id, fetched)| {
-            let update = fetched.items.into_iter().next()?;
-            Some((id, update))
-        });
-        self.followers.publish(updates.collect());
     }
 }

@@ -103,7 +103,8 @@ impl Beginning {
     }
 
     /// The update that the client begins with, and what it reflects. Of many who come at once, those who wait are read
-    /// together; whoever comes to a document that others follow is given what they have.
+    /// together; whoever comes to a document that others follow is given what they have, unless something of its shard is
+    /// parked: then the document may have been parked since, or be parked no longer.
     async fn first_update<M: Followed>(
         &self,
         app: &App,
@@ -113,6 +114,9 @@ impl Beginning {
     ) -> Result<(Token, Arc<LiveUpdate>), Error> {
         let known = changes.borrow().clone();
         let known = known.filter(|newest| newest.reaches(self.token) && newest.reaches(self.seen));
+        let known = known.filter(|newest| {
+            newest.parked_at.is_none() && !app.freshness.is_parked_in_shard_of::<M>(id)
+        });
         if let Some(known) = known {
             return Ok((known.token(), known));
         }

@@ -1,14 +1,20 @@
 //! Live updates of what is one user's own: they end with the session, and each user has only so many.
 
+use std::time::Duration;
+
 use tidemark_events::UserId;
 use tidemark_events::samples;
+use tidemark_read_models::Shard;
 use tidemark_read_models::messaging::inbox::{Inbox, Row};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::harness::{Api, Database, Stream, field};
 
 const PATH: &str = "/me/inbox/live";
 const USER: u128 = 7;
+/// Longer than it takes until what is parked is seen.
+const DEADLINE: Duration = Duration::from_secs(20);
 /// The session of every access token of [`Api::authorization`].
 const SESSION: Uuid = Uuid::from_u128(1);
 
@@ -133,4 +139,57 @@ async fn a_live_inbox_ends_with_its_access_token() {
     let mut stream = open(&api, USER).await;
     assert!(stream.state().await.is_some());
     assert_eq!(end(&mut stream).await, r#"{"code":"invalid_token"}"#);
+}
+
+/// Parks the event at position 4.
+async fn park(database: &Database, id: Uuid, kind: &str) {
+    let parked = format!(
+        "insert into parked (read_model, generation, shard, id, kind, position, reason, tried_by)
+         values ('inbox', 1, 0, '{id}', '{kind}', 4, '', '')"
+    );
+    database.execute(parked).await;
+}
+
+/// Waits until a stream that begins is said to lack this. Others follow the same inbox, which is not read anew for each who comes.
+async fn begins_with_mark(api: &Api, expected: Option<&str>) {
+    loop {
+        let mut stream = open(api, USER).await;
+        let mark = stream.headers().get("tidemark-parked").cloned();
+        if mark.as_ref().map(|it| it.to_str().unwrap()) == expected {
+            let (_, inbox) = stream.state().await.unwrap();
+            assert_eq!(inbox["unread"].as_i64(), Some(0));
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_live_inbox_tells_whether_it_or_a_stream_that_may_be_about_it_is_parked() {
+    let database = database("live_inbox_parked").await;
+    let settings = [
+        ("TIDEMARK_QUERY__SSE_REFRESH_S", "3600"),
+        ("TIDEMARK_QUERY__SSE_CLIENTS_PER_USER_MAX", "1000"),
+    ];
+    let api = Api::start(&database, &settings).await;
+    let mut first = open(&api, USER).await;
+    assert!(first.state().await.is_some());
+    begins_with_mark(&api, None).await;
+    let stream = Shard::ONLY.id_of_stream(Uuid::from_u128(9 << 80));
+    for (id, kind) in [(Uuid::from_u128(USER), "row"), (stream, "stream")] {
+        park(&database, id, kind).await;
+        timeout(DEADLINE, begins_with_mark(&api, Some("1.4")))
+            .await
+            .unwrap();
+        database.execute("delete from parked").await;
+        timeout(DEADLINE, begins_with_mark(&api, None))
+            .await
+            .unwrap();
+    }
+    // What is sent on to those who follow it is marked for who comes to it.
+    park(&database, stream, "stream").await;
+    write_inbox(&database, USER, 0, 6).await;
+    assert_eq!(first.state().await.unwrap().0, "1.6");
+    timeout(DEADLINE, begins_with_mark(&api, Some("1.4")))
+        .await
+        .unwrap();
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use tidemark_platform::ids::new_id;
-use tidemark_read_models::{ReadModel, for_each_read_model};
+use tidemark_read_models::{ReadModel, Shard, for_each_read_model};
 use tidemark_tests::{Answer, App, Client, User};
 use uuid::Uuid;
 
@@ -133,14 +133,25 @@ impl Everything {
     /// Parks a row, which lacks the last event that its shard has applied, and returns the token of that event. Its worker does
     /// not know of it, so it is not tried again.
     async fn park(&self, shown: &Shown) -> String {
+        self.park_as(shown, shown.row, "row").await
+    }
+
+    /// The same for a stream of which nobody knows which rows it is about.
+    async fn park_stream(&self, shown: &Shown) -> String {
+        self.park_as(shown, Shard::ONLY.id_of_stream(new_id()), "stream")
+            .await
+    }
+
+    async fn park_as(&self, shown: &Shown, id: Uuid, kind: &str) -> String {
         let sql = "insert into parked (read_model, generation, shard, id, kind, position, reason, tried_by)
-                   select read_model, generation, shard, $2, 'row', position, 'on purpose', ''
+                   select read_model, generation, shard, $2, $3, position, 'on purpose', ''
                      from checkpoints
                     where read_model = $1
                 returning position";
         let parked = sqlx::query_scalar(sql)
             .bind(shown.read_model)
-            .bind(shown.row);
+            .bind(id)
+            .bind(kind);
         let position: i64 = parked.fetch_one(&self.app.database.pool).await.unwrap();
         format!("1.{position}")
     }
@@ -179,6 +190,28 @@ async fn a_row_that_waits_is_refused_alone_and_marks_the_lists_of_every_read_mod
         everything.release().await;
         for path in shown.alone.iter().chain(&shown.lists) {
             let after = shown.client.get(path).await;
+            assert_eq!(mark(&after), None, "{path}: {after:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_waits_marks_whatever_it_may_be_about_and_refuses_none_of_it() {
+    let everything = Everything::new().await;
+    let shown = everything.shown();
+    let waiting = ["inbox", "preferences", "task_health", "watch"];
+    for shown in shown.iter().filter(|it| waiting.contains(&it.read_model)) {
+        let token = everything.park_stream(shown).await;
+        let has_seen_all = shown.client.with_tidemark(&token);
+        for path in shown.alone.iter().chain(&shown.lists) {
+            for client in [&shown.client, &has_seen_all] {
+                let answer = client.get(path).await.ok();
+                assert_eq!(mark(&answer), Some(&*token), "{path}: {answer:?}");
+            }
+        }
+        everything.release().await;
+        for path in shown.alone.iter().chain(&shown.lists) {
+            let after = shown.client.get(path).await.ok();
             assert_eq!(mark(&after), None, "{path}: {after:?}");
         }
     }

@@ -153,7 +153,7 @@ macro_rules! select_through {
                 position: found.position,
                 blocked_at: found.blocked_at,
                 parked_at: found.parked_at,
-                is_one_row: false,
+                row_parked_at: None,
                 items: items.collect(),
             }
         })

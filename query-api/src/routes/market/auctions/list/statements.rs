@@ -153,7 +153,7 @@ macro_rules! walk_in_order {
             position: walked.position,
             blocked_at: walked.blocked_at,
             parked_at: walked.parked_at,
-            is_one_row: false,
+            row_parked_at: None,
             items: items.collect(),
         })
     }};
@@ -196,7 +196,7 @@ macro_rules! look_up_in_order {
             position: found.position,
             blocked_at: found.blocked_at,
             parked_at: found.parked_at,
-            is_one_row: false,
+            row_parked_at: None,
             items: vec![Found {
                 documents: found.documents,
                 are_too_many: found.are_too_many,
