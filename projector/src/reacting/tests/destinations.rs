@@ -5,7 +5,7 @@ use std::future::pending;
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
@@ -99,6 +99,7 @@ async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_a
     answer_one(&database, &CALLER).await;
     let called = called_until_done(
         &database,
+        CALLS,
         &[
             ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "3"),
             ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
@@ -111,8 +112,12 @@ async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_a
     assert!((3..=4).contains(&called["refuses"]), "{called:?}");
 }
 
-/// Performs calls until as many as work are on record, and returns how often each kind of host was called.
-async fn called_until_done(database: &Database, more: &[(&str, &str)]) -> BTreeMap<String, usize> {
+/// Performs calls until so many are on record, and returns how often each kind of host was called.
+async fn called_until_done(
+    database: &Database,
+    calls_done: usize,
+    more: &[(&str, &str)],
+) -> BTreeMap<String, usize> {
     let (url, mut requests) = command_api(Answers::new()).await;
     let settings = [
         ("TIDEMARK_COMMAND_API__URL", &*url),
@@ -125,7 +130,7 @@ async fn called_until_done(database: &Database, more: &[(&str, &str)]) -> BTreeM
     let sender = Sender::new(&config, pool, stored, present(database)).unwrap();
     let sending = sender.performing(Arc::new(CallHost(begun)));
     let sending = tokio::spawn(sending.run(CancellationToken::new()));
-    for _ in 0..CALLS {
+    for _ in 0..calls_done {
         requests.recv().await.unwrap();
     }
     sending.abort();
@@ -170,7 +175,7 @@ async fn a_user_whose_calls_are_slow_holds_up_none_of_another() {
     let database = Database::new("owners").await;
     answer_one(&database, &CALLER_FOR_TWO).await;
     let most = [("TIDEMARK_REACTOR__OWNER_IN_FLIGHT_MAX", "3")];
-    let called = called_until_done(&database, &most).await;
+    let called = called_until_done(&database, CALLS, &most).await;
     let hanging = called.get("hangs").copied().unwrap_or_default();
     assert!(hanging <= 3, "{hanging} calls of one user are under way");
 }
@@ -215,4 +220,57 @@ async fn an_effect_that_acts_elsewhere_by_now_is_tried_there_at_once() {
         .unwrap();
     assert_eq!(row, ("there".to_owned(), 2, "done".to_owned()));
     assert!(calls.recv().await.is_some() && calls.recv().await.is_some());
+}
+
+/// What a projector of the build before does not say: whose an action is.
+async fn store_as_an_older_build(database: &Database, host: &str, one_destination: bool) {
+    let actions = (0..CALLS).map(|number| {
+        let destination = if one_destination { 0 } else { number };
+        json!({
+            "position": 1,
+            "target": format!("{host}-{number}"),
+            "path": "",
+            "effect": "call",
+            "destination": format!("{host}-{destination}"),
+            "body": {"host": host},
+            "event_id": Uuid::from_u128(1),
+            "correlation_id": Uuid::from_u128(2),
+            "due_at": null,
+            "about": null,
+            "wait_s": 0,
+            "is_newest": false,
+        })
+    });
+    let stored = sqlx::query_scalar("select store_actions($1, $2)")
+        .bind(CALLER_FOR_TWO.name)
+        .bind(Value::Array(actions.collect()))
+        .fetch_one(&*database.pool);
+    let stored: i64 = stored.await.unwrap();
+    assert_eq!(usize::try_from(stored), Ok(CALLS));
+}
+
+#[tokio::test]
+async fn actions_that_an_older_build_has_stored_are_done_a_few_at_once_and_none_is_lost() {
+    let database = Database::new("older_build").await;
+    // Of some it is known whose they are, and they are done beside the others.
+    answer_one(&database, &CALLER_FOR_TWO).await;
+    store_as_an_older_build(&database, "works", false).await;
+    store_as_an_older_build(&database, "hangs", true).await;
+    let settings = [
+        ("TIDEMARK_REACTOR__EFFECTS_IN_FLIGHT_MAX", "8"),
+        ("TIDEMARK_REACTOR__OWNER_IN_FLIGHT_MAX", "3"),
+    ];
+    let called = called_until_done(&database, 2 * CALLS, &settings).await;
+    assert_eq!(called["works"], 2 * CALLS);
+    let hanging = called["hangs"];
+    assert!(hanging <= 3 + 2, "{hanging} of a user and a destination");
+    let left = "select count(*) filter (where owner_id is null), count(*)
+                  from reactor_actions
+                 where done_at is null and body ->> 'host' = 'hangs'";
+    let left: (i64, i64) = sqlx::query_as(left)
+        .fetch_one(&database.owner)
+        .await
+        .unwrap();
+    let calls = i64::try_from(CALLS).unwrap();
+    assert_eq!(left, (calls, 2 * calls), "each is tried until it is done");
 }
