@@ -43,7 +43,7 @@ const NAME: &str = "tidemark-projector";
 /// that `TIDEMARK_CONFIG` names.
 ///
 /// The exit code is 0 after success, 1 after a failure, and 2 if the arguments are wrong or what was looked at needs
-/// help; `rebuild` has others, which its help names. An error is printed to standard error.
+/// help; `rebuild` and `bounce` have others, which their help names. An error is printed to standard error.
 #[derive(Debug, Parser)]
 #[command(name = NAME, version)]
 pub struct Cli {
@@ -98,7 +98,8 @@ enum Command {
     Check(check::Check),
     /// Show how far read models, reactors and the relay are behind the log
     ///
-    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked or parked, or if the log was set back.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`. The exit code is 2 if anything is blocked or parked, an event could not be answered,
+    /// the relay has stopped with an alarm, or the log was set back.
     #[command(after_help = "Example: tidemark-projector status --watch")]
     Status(status::Output),
     /// Create the first administrator, through the command API
@@ -133,9 +134,13 @@ enum Command {
     #[command(subcommand)]
     Parked(parked::Command),
     /// List the timelines of the log, or have it go on under a new one
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
     Timeline(timeline::Command),
     /// Show why the relay has stopped, or tell it how to go on
+    ///
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`.
     #[command(subcommand)]
     Relay(relay::Command),
     /// Build a read model anew, beside the generation that serves, and let the new one serve
