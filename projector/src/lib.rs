@@ -21,6 +21,6 @@ pub mod cli;
 mod testing;
 
 pub use error::Error;
-pub use projecting::catch_up::catch_up;
+pub use projecting::catch_up::{catch_up, catch_up_all};
 pub use roles::Role;
 pub use run::run;

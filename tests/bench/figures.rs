@@ -1,4 +1,4 @@
-//! The figures: one module for each group that `--only` names; `http` has two of them.
+//! The figures: one module for each group that `--only` names.
 
 pub(crate) mod commands;
 pub(crate) mod expiry;
@@ -11,3 +11,4 @@ pub(crate) mod reads;
 pub(crate) mod rebuild;
 pub(crate) mod rebuilding;
 pub(crate) mod tasks;
+pub(crate) mod visible;

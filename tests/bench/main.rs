@@ -27,7 +27,7 @@ use tidemark_tests::Deployment;
 
 use environment::Environment;
 use figures::{
-    commands, expiry, growth, http, lists, live, memory, reads, rebuild, rebuilding, tasks,
+    commands, expiry, growth, http, lists, live, memory, reads, rebuild, rebuilding, tasks, visible,
 };
 use progress::Progress;
 use table::Table;
@@ -71,7 +71,7 @@ enum Group {
     Memory,
     /// Commands over HTTP while everything runs, how far read models lag meanwhile, and two command APIs on one auction
     Http,
-    /// The time from a command until a query shows it
+    /// The time from a command until a query shows it, also while one of many read models is slow or fails
     Visible,
     /// Reads of one document over HTTP, against an empty handler
     Reads,
@@ -79,7 +79,7 @@ enum Group {
     Live,
     /// Lists and searches among very many auctions
     Lists,
-    /// Building a read model from the log, against COPY
+    /// Building read models from the log, one alone and all at once, against COPY
     Rebuild,
     /// Queries while every read model is rebuilt, against queries before
     Rebuilding,
@@ -213,7 +213,7 @@ async fn measure_deployment(
         http::measure_two_command_apis(both, scale.duration, progress, table).await;
     }
     if groups.contains(&Group::Visible) {
-        http::measure_visibility(both, scale.duration, progress, table).await;
+        visible::measure(both, scale.duration, progress, table).await;
     }
     if groups.contains(&Group::Reads) {
         reads::measure(both, scale.duration, progress, table).await;
@@ -229,7 +229,7 @@ impl Group {
             Self::Commands => commands::STEPS,
             Self::Memory => memory::STEPS_AT_REST + memory::STEPS_OF_LIVE_UPDATES,
             Self::Http => http::STEPS_OF_COMMANDS + http::STEPS_OF_TWO_COMMAND_APIS,
-            Self::Visible => http::STEPS_OF_VISIBILITY,
+            Self::Visible => visible::STEPS,
             Self::Reads => reads::STEPS,
             Self::Live => live::STEPS,
             Self::Lists => lists::STEPS,

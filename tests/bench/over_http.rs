@@ -8,7 +8,7 @@ mod querying;
 mod streams;
 
 pub(crate) use connection::Connection;
-pub(crate) use copies::copy_read_models;
+pub(crate) use copies::{copy_read_models, follow_all, follow_only};
 pub(crate) use lag::{Lag, LagWatch};
 pub(crate) use market::{CLIENTS, Market};
 pub(crate) use querying::{QueryingBidder, Seen, querying_bidders};

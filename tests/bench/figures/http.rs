@@ -1,12 +1,11 @@
-//! Commands over HTTP to the processes as they are deployed, and how soon queries show them.
+//! Commands over HTTP to the processes as they are deployed.
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tidemark_tests::Deployment;
 
 use crate::load::{Measured, at_rate, saturate, saturate_two};
-use crate::over_http::{CLIENTS, Lag, LagWatch, Market, copy_read_models};
+use crate::over_http::{CLIENTS, Lag, LagWatch, Market};
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target, quantile_ms};
 
@@ -14,17 +13,11 @@ use crate::table::{Figure, Table, Target, quantile_ms};
 pub(crate) const STEPS_OF_COMMANDS: u64 = 2;
 /// Steps of [`measure_two_command_apis`].
 pub(crate) const STEPS_OF_TWO_COMMAND_APIS: u64 = 2;
-/// Steps of [`measure_visibility`].
-pub(crate) const STEPS_OF_VISIBILITY: u64 = 2;
 
 /// The target of commands per second, and the rate at which latencies are measured.
 const RATE: f64 = 3_000.0;
 /// The largest part of the throughput at which latencies are measured.
 const BELOW_SATURATION: f64 = 0.8;
-/// The rate at which visibility is measured, in commands per second.
-const VISIBILITY_RATE: f64 = 1_000.0;
-/// How many read models, copies included, are followed where there are many.
-const MANY_READ_MODELS: i64 = 30;
 
 /// Measures commands per second, their latencies, and how far read models are behind meanwhile.
 pub(crate) async fn measure_commands(
@@ -114,60 +107,4 @@ pub(crate) async fn measure_two_command_apis(
 /// Waits until no read model is behind, which what is measured next would notice.
 async fn wait_for_read_models(deployment: &Deployment, market: &Market) {
     LagWatch::start(deployment, &market.head).await.end().await;
-}
-
-/// Measures how long a command takes until a query shows it, also with copies of read models, so that there are
-/// [`MANY_READ_MODELS`].
-pub(crate) async fn measure_visibility(
-    (deployment, market): (&Deployment, &Market),
-    duration: Duration,
-    progress: &Progress,
-    table: &mut Table,
-) {
-    let pool = &deployment.app.database.pool;
-    let mut bidders = market.reading_bidders(deployment).await;
-    let read_models: i64 = sqlx::query_scalar("select count(*) from serving")
-        .fetch_one(pool)
-        .await
-        .unwrap();
-    let mut alone = None;
-    for read_models in [read_models, MANY_READ_MODELS] {
-        progress.step("commands until a query shows them");
-        copy_read_models(pool, read_models).await;
-        let before = transactions(pool).await;
-        let measured = at_rate(&mut bidders, VISIBILITY_RATE, duration).await;
-        let transactions = transactions(pool).await - before;
-        let of = format!("{read_models} read models");
-        let name = format!(
-            "commands with a query that shows each, arriving at {VISIBILITY_RATE:.0}/s, {of}"
-        );
-        let figure = Figure::rate(name, &measured, "commands/s");
-        table.add(figure.with_latencies(&measured.latencies));
-        for (name, quantile, most) in [("p50", 0.50, 25.0), ("p99", 0.99, 100.0)] {
-            let name = format!("{name} from when a command was due until a query showed it, {of}");
-            let figure = Figure::new(name, quantile_ms(&measured.latencies, quantile), "ms");
-            table.add(figure.target(Target::AtMost(most)));
-        }
-        let name = format!("transactions of Postgres for each of these commands, {of}");
-        let sent = measured.latencies.len().max(1);
-        #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-        let figure = Figure::new(name, transactions as f64 / sent as f64, "");
-        alone = match alone {
-            None => Some(table.add(figure).clone()),
-            Some(alone) => {
-                table.add(figure.against(&alone).target(Target::AtMost(1.1)));
-                Some(alone)
-            }
-        };
-    }
-}
-
-/// How many transactions the database has committed. Each process reports its own within a second of its next rest.
-pub(super) async fn transactions(pool: &PgPool) -> i64 {
-    sqlx::query_scalar(
-        "select xact_commit from pg_stat_database where datname = current_database()",
-    )
-    .fetch_one(pool)
-    .await
-    .unwrap()
 }

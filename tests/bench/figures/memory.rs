@@ -12,7 +12,7 @@ use tidemark_tests::process::{cpu_time, resident_kib};
 use tidemark_tests::{Deployment, Process};
 use uuid::Uuid;
 
-use crate::figures::http::transactions;
+use crate::figures::visible::transactions;
 use crate::over_http::{Connection, Streams};
 use crate::postgres_server::PostgresServer;
 use crate::progress::Progress;

@@ -1,39 +1,62 @@
-//! Building a read model: how many events per second a projector's workers fold from the first event
-//! on, against how many Postgres copies out of the table.
+//! Building read models, one alone and all at once: how many events per second a projector's workers fold from the first event
+//! on, against how many Postgres copies out of the table, and how often the log is read.
 
 use std::time::Instant;
 
 use futures::TryStreamExt;
-use sqlx::{Connection, PgConnection};
-use tidemark_projector::catch_up;
+use sqlx::{Connection, Executor, PgConnection};
+use tidemark_projector::{catch_up, catch_up_all};
+use tidemark_read_models::folds;
 use tidemark_read_models::market::auction::Auction;
-use tidemark_tests::{Database, Settings, from_environment};
+use tidemark_tests::{Database, Settings, eventually, from_environment};
 
 use crate::in_process::long_log::{EVENTS_PER_AUCTION, fill};
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target};
 
 /// Steps of [`measure`].
-pub(crate) const STEPS: u64 = 3;
+pub(crate) const STEPS: u64 = 4;
+/// How often the log may be read if all read models are built at once.
+const READ_MAX: f64 = 1.1;
 
-/// Measures both on a log of this many events.
+/// Measures all of it on a log of this many events.
 pub(crate) async fn measure(events: i64, progress: &Progress, table: &mut Table) {
     progress.step("filling a log to rebuild from");
     let database = Database::fresh().await;
     fill(&database, events).await;
     progress.step("COPY out of the log");
     let copied = copy(&database).await;
-    let copied = table.add(Figure::new(
-        "COPY of events out of the log",
-        copied,
-        "events/s",
-    ));
+    let copied = Figure::new("COPY of events out of the log", copied, "events/s");
+    let copied = table.add(copied).clone();
 
     progress.step("rebuilding a read model");
-    let rebuilt = rebuild(&database, events).await;
+    let config = Settings::in_production(&database).config();
+    let started = Instant::now();
+    catch_up::<Auction>(&config, events).await.unwrap();
+    let rebuilt = per_second(events, started);
+    assert_complete(&database, events).await;
     let figure = Figure::new("events folded into a read model", rebuilt, "events/s");
-    let figure = figure.against(copied).target(Target::AtLeast(0.40));
+    let figure = figure.against(&copied).target(Target::AtLeast(0.40));
     table.add(figure);
+
+    progress.step("rebuilding all read models at once");
+    let read_before = read_events(&database, events).await;
+    begin_anew(&database).await;
+    let started = Instant::now();
+    catch_up_all(&config, events).await.unwrap();
+    let rebuilt = per_second(events, started);
+    assert_complete(&database, events).await;
+    let read = read_events(&database, read_before + events).await - read_before;
+    let name = format!(
+        "events folded into all {} read models at once",
+        folds().len()
+    );
+    let figure = Figure::new(name, rebuilt, "events/s");
+    table.add(figure.against(&copied).target(Target::AtLeast(0.40)));
+    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+    let times = read as f64 / events as f64;
+    let figure = Figure::new("how often the log was read for all of them", times, "times");
+    table.add(figure.target(Target::AtMost(READ_MAX)));
 }
 
 /// Events per second that `COPY` reads.
@@ -52,22 +75,41 @@ async fn copy(database: &Database) -> f64 {
     f64::from(events) / started.elapsed().as_secs_f64()
 }
 
-/// Events per second that are folded.
-async fn rebuild(database: &Database, events: i64) -> f64 {
-    let config = Settings::in_production(database).config();
-    let started = Instant::now();
-    catch_up::<Auction>(&config, events).await.unwrap();
-    let seconds = started.elapsed().as_secs_f64();
+/// Fails unless all auctions are there.
+async fn assert_complete(database: &Database, events: i64) {
     let rows: i64 = sqlx::query_scalar("select count(*) from auction_rows")
         .fetch_one(&database.pool)
         .await
         .unwrap();
-    assert_eq!(
-        rows,
-        events / EVENTS_PER_AUCTION,
-        "auctions are missing in the read model"
-    );
-    #[expect(clippy::cast_precision_loss, reason = "a measurement")]
-    let per_second = events as f64 / seconds;
-    per_second
+    let expected = events / EVENTS_PER_AUCTION;
+    assert_eq!(rows, expected, "auctions are missing in the read model");
+}
+
+/// Lets the read model that is built already be built from the first event again.
+async fn begin_anew(database: &Database) {
+    let begin = "truncate auction_rows;
+                 update checkpoints set position = 0, event_id = null where read_model = 'auction'";
+    let begun = database.pool.execute(sqlx::raw_sql(begin)).await;
+    begun.unwrap();
+}
+
+/// How many events Postgres has read through an index of the log, once it has counted at least so many: a connection reports
+/// what it has read when it is closed.
+async fn read_events(database: &Database, expected: i64) -> i64 {
+    eventually("what was read of the log to be counted", || async {
+        let read: i64 = sqlx::query_scalar(
+            "select idx_tup_fetch from pg_stat_user_tables where relname = 'events'",
+        )
+        .fetch_one(&database.pool)
+        .await
+        .unwrap();
+        (read >= expected).then_some(read)
+    })
+    .await
+}
+
+/// Events per second since then.
+#[expect(clippy::cast_precision_loss, reason = "a measurement")]
+fn per_second(events: i64, started: Instant) -> f64 {
+    events as f64 / started.elapsed().as_secs_f64()
 }

@@ -1,7 +1,40 @@
-//! Copies of the read models: further generations, which projectors follow as they follow those that serve.
+//! How many read models are followed. Copies of them are further generations, which projectors follow as they follow those that
+//! serve.
 
 use sqlx::PgPool;
-use tidemark_tests::eventually;
+use tidemark_tests::{Deployment, eventually};
+
+use super::Connection;
+use super::lag::positions;
+
+/// Has only these read models followed, until [`follow_all`]: a process that does nothing holds the leases of the others.
+pub(crate) async fn follow_only(deployment: &Deployment, read_models: &[&str]) {
+    sqlx::query(
+        "update leases
+            set holder = gen_random_uuid(),
+                epoch = epoch + 1,
+                expires_at = clock_timestamp() + interval '1 day'
+          where name like 'projection:%'
+            and split_part(name, ':', 2) <> all($1)",
+    )
+    .bind(read_models)
+    .execute(&deployment.app.database.pool)
+    .await
+    .unwrap();
+    eventually("the projector to follow no other", || async {
+        let mut projector = Connection::open(&deployment.projector.url).await;
+        let followed = positions(&mut projector).await.len();
+        (followed == read_models.len()).then_some(())
+    })
+    .await;
+}
+
+/// Has all read models followed again.
+pub(crate) async fn follow_all(pool: &PgPool) {
+    let end = "update leases set expires_at = clock_timestamp() where name like 'projection:%'
+                  and expires_at > clock_timestamp() + interval '1 hour'";
+    sqlx::query(end).execute(pool).await.unwrap();
+}
 
 /// Makes copies of read models, in the order of their names, until so many are followed, and waits until all are level with
 /// the log.

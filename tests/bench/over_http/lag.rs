@@ -76,12 +76,15 @@ impl LagWatch {
 /// The lag in events of the read model that is furthest behind now.
 async fn lag(projector: &mut Connection, head: &AtomicI64) -> i64 {
     let head = head.load(Relaxed);
+    let first = positions(projector).await.into_iter().min();
+    (head - first.unwrap()).max(0)
+}
+
+/// The position of each shard of a read model that the projector follows.
+pub(super) async fn positions(projector: &mut Connection) -> Vec<i64> {
     let answer = projector.get("/metrics", None).await;
     let text = std::str::from_utf8(&answer.body).unwrap();
-    let positions = text.lines().filter(|line| line.starts_with(POSITION));
-    let lags = positions.map(|line| {
-        let (_, value) = line.rsplit_once(' ').unwrap();
-        head - value.parse::<i64>().unwrap()
-    });
-    lags.max().unwrap().max(0)
+    let lines = text.lines().filter(|line| line.starts_with(POSITION));
+    let values = lines.map(|line| line.rsplit_once(' ').unwrap().1);
+    values.map(|value| value.parse().unwrap()).collect()
 }
