@@ -85,12 +85,14 @@ async fn assert_complete(database: &Database, events: i64) {
     assert_eq!(rows, expected, "auctions are missing in the read model");
 }
 
-/// Lets the read model that is built already be built from the first event again.
+/// Lets all read models be built from the first event on, as generations that do not serve yet: these take turns, so that they
+/// read the same part of the log.
 async fn begin_anew(database: &Database) {
     let begin = "truncate auction_rows;
-                 update checkpoints set position = 0, event_id = null where read_model = 'auction'";
-    let begun = database.pool.execute(sqlx::raw_sql(begin)).await;
-    begun.unwrap();
+                 update checkpoints set position = 0, event_id = null where read_model = 'auction';
+                 update generations set state = 'building'";
+    let result = database.pool.execute(sqlx::raw_sql(begin)).await;
+    result.unwrap();
 }
 
 /// How many events Postgres has read through an index of the log, once it has counted at least so many: a connection reports

@@ -134,8 +134,8 @@ impl Trouble {
              create trigger trouble before insert or update on {TROUBLED}_rows_{generation}
                  for each row execute function trouble()"
         );
-        let begun = pool.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
-        begun.unwrap();
+        let result = pool.execute(sqlx::raw_sql(AssertSqlSafe(begin))).await;
+        result.unwrap();
     }
 }
 

@@ -205,7 +205,7 @@ async fn a_failure_that_does_not_pass_by_itself_is_shown_until_it_is_mended() {
 }
 
 /// Connections that do not see the log until it is shown to them.
-async fn blind(database: &Database) -> TimedPool {
+fn blind(database: &Database) -> TimedPool {
     let options = PgConnectOptions::clone(&database.pool.connect_options());
     let options = options.options([("search_path", "shown")]);
     TimedPool::new(PgPool::connect_lazy_with(options), Duration::from_secs(10))
@@ -215,7 +215,7 @@ async fn blind(database: &Database) -> TimedPool {
 async fn what_could_not_read_the_log_is_well_again_when_it_can_though_there_is_nothing_to_apply() {
     let database = Database::new("nothing_to_apply").await;
     let blocked = Blocked::default();
-    let source = source_with(&database, blocked.clone(), blind(&database).await);
+    let source = source_with(&database, blocked.clone(), blind(&database));
     let shown_soon = [("TIDEMARK_PROJECTION__RETRIES_SHOWN_MS", "100")];
     let (settings, stop) = (
         database.config(&shown_soon).projection,
