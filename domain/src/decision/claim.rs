@@ -16,6 +16,8 @@ pub enum ClaimScope {
     TaskUrl,
     /// A place for a task, of which each user has a number, belongs to one task that is not retired.
     TaskPlace,
+    /// A place for a frequent task, of which each user has a number, belongs to one task that is neither paused nor retired.
+    FrequentTaskPlace,
     /// There is one first admin.
     FirstAdmin,
     /// Of the notifications that tell one user of the same, the last one holds it.
@@ -37,6 +39,7 @@ impl ClaimScope {
             Self::AuctionedProduct => "auctioned_product",
             Self::TaskUrl => "task_url",
             Self::TaskPlace => "task_place",
+            Self::FrequentTaskPlace => "frequent_task_place",
             Self::FirstAdmin => "first_admin",
             Self::Notification => "notification",
             Self::MessagePlace => "message_place",

@@ -98,6 +98,12 @@ impl Schedule {
         self.next_after(now).is_some_and(|slot| slot <= latest)
     }
 
+    /// Whether it may be due more often than once a minute.
+    #[must_use]
+    pub fn is_frequent(&self) -> bool {
+        self.cron.pattern.seconds.values().len() > 1
+    }
+
     /// The first slot after a time; `None` if there is none.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {

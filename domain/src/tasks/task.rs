@@ -4,6 +4,7 @@ mod change;
 mod control;
 mod define;
 mod error;
+mod places;
 mod slot;
 
 use chrono::TimeDelta;
@@ -49,6 +50,9 @@ pub struct Terms {
     pub url_hash: KeyedHash,
     /// Which of the owner's places it takes.
     pub place: u32,
+    /// Which of the owner's places for frequent tasks it takes; none if it is not frequent, if it is paused, or if a build before
+    /// defined it.
+    pub frequent_place: Option<u32>,
     /// When it is due; none if it runs on request only.
     pub plan: Option<Box<Plan>>,
     /// The slot that is due next.
@@ -85,7 +89,7 @@ impl AggregateState for Task {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 3;
+    const STATE_VERSION: i16 = 4;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -100,6 +104,7 @@ impl AggregateState for Task {
                 place,
                 plan,
                 next,
+                frequent_place,
                 ..
             } => {
                 *self = Self::Defined(Box::new(Terms {
@@ -114,6 +119,7 @@ impl AggregateState for Task {
                     old_secrets: Vec::new(),
                     url_hash: url_hash.clone(),
                     place: *place,
+                    frequent_place: *frequent_place,
                     plan: plan.clone(),
                     next: next.clone(),
                     last_slot: None,
@@ -203,8 +209,14 @@ impl Terms {
             Event::Paused { .. } => {
                 self.is_paused = true;
                 self.open_run = None;
+                self.frequent_place = None;
             }
-            Event::Resumed { next, .. } => {
+            Event::Resumed {
+                next,
+                frequent_place,
+                ..
+            } => {
+                self.frequent_place = *frequent_place;
                 self.is_paused = false;
                 self.has_waited = false;
                 self.failing_since = None;
@@ -219,8 +231,10 @@ impl Terms {
                 url_hash,
                 plan,
                 next,
+                frequent_place,
                 ..
             } => {
+                self.frequent_place = *frequent_place;
                 self.changes = *change;
                 if self.url_hash != *url_hash {
                     self.url_since = *change;
@@ -259,21 +273,11 @@ impl Terms {
     fn url_claim(&self) -> Claim {
         url_claim(&self.url_hash)
     }
-
-    /// The claim on its place.
-    fn place_claim(&self) -> Claim {
-        place_claim(self.owner_id, self.place)
-    }
 }
 
 /// The claim of a task on its URL, of which its owner has one task at a time.
 fn url_claim(url_hash: &KeyedHash) -> Claim {
     Claim::new(ClaimScope::TaskUrl, &url_hash.0)
-}
-
-/// The claim of a task on one of the places that its owner has.
-fn place_claim(owner_id: UserId, place: u32) -> Claim {
-    Claim::new(ClaimScope::TaskPlace, format_args!("{owner_id}/{place}"))
 }
 
 /// The slot of a plan after a time; `None` if there is none.

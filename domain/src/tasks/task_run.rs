@@ -185,7 +185,7 @@ impl Command for RecordAttempt {
         if self.outcome == Outcome::Delivered {
             writes.extend(self.succeeded(task, run, view.now()));
         } else if next.is_none() {
-            writes.extend(self.failed(task, run, view.now()));
+            writes.extend(self.failed(view, task, run)?);
         }
         Ok(writes)
     }
@@ -235,7 +235,8 @@ impl RecordAttempt {
         ]
     }
 
-    fn failed(&self, task: &Terms, run: &Open, now: Timestamp) -> Vec<Write> {
+    fn failed(&self, view: &View<'_>, task: &Terms, run: &Open) -> Result<Vec<Write>, Stop> {
+        let now = view.now();
         let failed = Event::Failed {
             task_run_id: self.run_id,
             task_id: task.id,
@@ -251,18 +252,20 @@ impl RecordAttempt {
         };
         // A task that is paused takes no slot.
         let next = task.waiting_slot(now).filter(|_| reason.is_none());
-        let pause = reason.map(|reason| task::Event::Paused {
-            task_id: task.id,
-            owner_id: task.owner_id,
-            reason,
-        });
-        [
+        let mut writes = vec![
             Write::event(self.run_id.0, failed),
             self.ended(task, run, RunResult::Failed, Some(since), next),
-        ]
-        .into_iter()
-        .chain(pause.map(|pause| Write::event(task.id.0, pause)))
-        .collect()
+        ];
+        if let Some(reason) = reason {
+            let paused = task::Event::Paused {
+                task_id: task.id,
+                owner_id: task.owner_id,
+                reason,
+            };
+            writes.push(Write::event(task.id.0, paused));
+            writes.extend(task.leave_frequent_place(view)?);
+        }
+        Ok(writes)
     }
 
     fn ended(

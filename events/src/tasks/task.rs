@@ -44,6 +44,9 @@ events! {
             plan: Option<Box<Plan>>,
             /// The first slot; none if it runs on request only.
             next: Option<NextSlot>,
+            /// Which of the places that its owner has for tasks that are due more often than once a minute it takes, from 0 on; none
+            /// if it is not. Builds before did not write it.
+            frequent_place: Option<u32>,
         },
         /// A run was requested for this slot.
         #[serde(rename = "task.slot_taken")]
@@ -116,6 +119,9 @@ events! {
             owner_id: UserId,
             /// The slot that is due next; none if there is none.
             next: Option<NextSlot>,
+            /// Which place for tasks that are due more often than once a minute it takes; none if it is not. A pause leaves it.
+            /// Builds before did not write it.
+            frequent_place: Option<u32>,
         },
         /// The owner had the task call something else, or at other times. The event says all that is so from now on.
         #[serde(rename = "task.changed")]
@@ -142,6 +148,9 @@ events! {
             plan: Option<Box<Plan>>,
             /// The slot that is due next from now on; none if that is as before.
             next: Option<NextSlot>,
+            /// Which place for tasks that are due more often than once a minute it takes from now on; none if it is not, or is
+            /// paused. Builds before did not write it.
+            frequent_place: Option<u32>,
         },
         /// The owner got another secret, which signs the calls from now on.
         #[serde(rename = "task.secret_rotated")]
@@ -230,6 +239,7 @@ pub(crate) fn samples() -> Vec<Event> {
             place: 0,
             plan: Some(Box::new(plan("* * * * *", "Europe/Berlin"))),
             next: Some(next(60)),
+            frequent_place: None,
         },
         Event::SlotTaken {
             task_id: TASK,
@@ -266,6 +276,7 @@ pub(crate) fn samples() -> Vec<Event> {
             task_id: TASK,
             owner_id: SELLER,
             next: Some(next(180)),
+            frequent_place: None,
         },
         Event::Changed {
             task_id: TASK,
@@ -279,6 +290,7 @@ pub(crate) fn samples() -> Vec<Event> {
             url_hash: hash("f"),
             plan: Some(Box::new(changed)),
             next: Some(next(240)),
+            frequent_place: None,
         },
         Event::SecretRotated {
             task_id: TASK,

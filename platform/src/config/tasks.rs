@@ -18,6 +18,8 @@ const PAUSES_MAX: usize = 50;
 pub struct Tasks {
     #[garde(range(min = 1, max = 10_000))]
     pub per_user_max: u32,
+    #[garde(range(max = 10_000))]
+    pub frequent_per_user_max: u32,
     #[serde(deserialize_with = "list::deserialize")]
     pub allowed_private_hosts: Vec<String>,
     #[serde(deserialize_with = "list::deserialize")]

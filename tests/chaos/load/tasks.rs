@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::market::{Credentials, RETRY_PAUSE, credentials, execute, registration};
 use crate::stack::Stack;
 
-/// The tasks of each owner, fewer than the configuration allows.
-const PER_OWNER: usize = 50;
+/// The tasks of each owner, all of which are frequent: as many as the configuration allows.
+const PER_OWNER: usize = 10;
 /// The longest period, in seconds. The others are all that are shorter.
 const PERIOD_MAX_S: usize = 5;
 /// Longer than a run takes whose call died with a projector: `reactor.effect_lease_ms`, and then the call.

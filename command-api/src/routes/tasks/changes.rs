@@ -168,6 +168,7 @@ async fn change(
         body_is_in_vain: changed.body_is_in_vain,
         url_hash: changed.url_hash,
         plan,
+        frequent_max: app.config.tasks.frequent_per_user_max,
     };
     let submission = app.submission(&caller, StatusCode::OK, id, command)?;
     let find = async |accepted| AfterChange::of(&app, accepted).await;

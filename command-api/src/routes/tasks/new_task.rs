@@ -215,5 +215,6 @@ async fn command(
         destination,
         plan,
         tasks_max: app.config.tasks.per_user_max,
+        frequent_max: app.config.tasks.frequent_per_user_max,
     })
 }

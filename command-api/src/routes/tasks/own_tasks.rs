@@ -92,8 +92,11 @@ async fn resume(
     caller: Caller,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
-    let task_id = TaskId(id);
-    app.change(&caller, id, Resume { task_id }).await
+    let command = Resume {
+        task_id: TaskId(id),
+        frequent_max: app.config.tasks.frequent_per_user_max,
+    };
+    app.change(&caller, id, command).await
 }
 
 /// Retire a task

@@ -5,6 +5,7 @@ use tidemark_events::tasks::task::{Event, Host, Method, Name, OldSecret, Plan, S
 use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, Timestamp};
 
 use super::define::refusals_of_terms;
+use super::places::take_frequent_place;
 use super::slot::{Skipped, read_schedule};
 use super::{Error, NewPlan, Terms, find_own, next_slot, own_refusals, url_claim};
 use crate::decision::refusals;
@@ -37,6 +38,8 @@ pub struct Change {
     pub url_hash: KeyedHash,
     /// When it is due; none if as before.
     pub plan: Option<NewPlan>,
+    /// How many tasks of a user may be due more often than once a minute.
+    pub frequent_max: u32,
 }
 
 impl Command for Change {
@@ -63,6 +66,7 @@ impl Command for Change {
             return Ok(Vec::new());
         }
         let mut writes = self.move_claim(view, task)?;
+        let (frequent_place, moved) = self.frequent_place(view, task)?;
         if let Some(plan) = &plan
             && !task.plan.as_ref().is_some_and(|old| is_as_often(old, plan))
         {
@@ -81,8 +85,10 @@ impl Command for Change {
             url_hash: self.url_hash.clone(),
             plan,
             next,
+            frequent_place,
         };
         writes.push(Write::event(task.id.0, changed));
+        writes.extend(moved);
         Ok(writes)
     }
 }
@@ -102,6 +108,28 @@ impl Change {
             Write::Release(task.url_claim()),
             Write::Claim(claim, task.id.0),
         ])
+    }
+
+    /// The place for frequent tasks that it has from now on, and the write by which it takes or leaves one. A task that is paused
+    /// has none, and one that is due as before keeps what it has.
+    fn frequent_place(
+        &self,
+        view: &View<'_>,
+        task: &Terms,
+    ) -> Result<(Option<u32>, Option<Write>), Stop> {
+        let schedule = match &self.plan {
+            Some(plan) if !task.is_paused => &plan.schedule,
+            _ => return Ok((task.frequent_place, None)),
+        };
+        if !schedule.is_frequent() {
+            return Ok((None, task.leave_frequent_place(view)?));
+        }
+        if task.frequent_place.is_some() {
+            return Ok((task.frequent_place, None));
+        }
+        let ids = (task.id, task.owner_id);
+        let taken = take_frequent_place(view, ids, schedule, self.frequent_max)?;
+        Ok(taken.unzip())
     }
 
     /// The plan from now on. The delay of runs stays as it is, unless the owner states another one or another schedule.

@@ -3,6 +3,7 @@
 use tidemark_events::TaskId;
 use tidemark_events::tasks::task::{Event, PauseReason, SkipReason};
 
+use super::places::take_frequent_place;
 use super::slot::{Skipped, read_schedule};
 use super::{Error, Terms, find_own, next_slot, own_refusals};
 use crate::decision::refusals;
@@ -35,10 +36,10 @@ impl Command for Pause {
             owner_id: task.owner_id,
             reason: PauseReason::Owner,
         };
-        Ok(cancelling(view, task)?
-            .into_iter()
-            .chain([Write::event(task.id.0, paused)])
-            .collect())
+        let mut writes: Vec<_> = cancelling(view, task)?.into_iter().collect();
+        writes.push(Write::event(task.id.0, paused));
+        writes.extend(task.leave_frequent_place(view)?);
+        Ok(writes)
     }
 }
 
@@ -47,6 +48,8 @@ impl Command for Pause {
 pub struct Resume {
     /// The task.
     pub task_id: TaskId,
+    /// How many tasks of a user may be due more often than once a minute.
+    pub frequent_max: u32,
 }
 
 impl Command for Resume {
@@ -55,7 +58,8 @@ impl Command for Resume {
     }
 
     fn refusals() -> Vec<Refusal> {
-        [own_refusals(), refusals([Error::NotPaused])].concat()
+        let own = refusals([Error::NotPaused, Error::TooManyFrequent(0)]);
+        [own_refusals(), own].concat()
     }
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
@@ -65,16 +69,22 @@ impl Command for Resume {
         }
         let skipping = Skipped::waiting(view.now(), task, SkipReason::Paused)?;
         let mut writes: Vec<_> = skipping.into_iter().collect();
-        let next = match &task.plan {
-            Some(plan) => next_slot(plan, &read_schedule(plan)?, view.now()),
-            None => None,
-        };
+        let (mut next, mut frequent) = (None, None);
+        if let Some(plan) = &task.plan {
+            let schedule = read_schedule(plan)?;
+            next = next_slot(plan, &schedule, view.now());
+            let task = (task.id, task.owner_id);
+            frequent = take_frequent_place(view, task, &schedule, self.frequent_max)?;
+        }
+        let (frequent_place, claim) = frequent.unzip();
         let resumed = Event::Resumed {
             task_id: task.id,
             owner_id: task.owner_id,
             next,
+            frequent_place,
         };
         writes.push(Write::event(task.id.0, resumed));
+        writes.extend(claim);
         Ok(writes)
     }
 }
@@ -111,6 +121,7 @@ impl Command for Retire {
             view.owner(&claim)?;
             writes.push(Write::Release(claim));
         }
+        writes.extend(task.leave_frequent_place(view)?);
         Ok(writes)
     }
 }

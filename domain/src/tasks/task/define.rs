@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use tidemark_events::tasks::task::{Event, Method, Missed, Name, Overlap, Plan};
 use tidemark_events::{KeyedHash, Sealed, TaskId, Timestamp, UserId};
 
-use super::{Error, next_slot, place_claim, url_claim};
+use super::places::{free_place, hash, place_claim, take_frequent_place};
+use super::{Error, next_slot, url_claim};
 use crate::decision::refusals;
 use crate::identity::access;
 use crate::tasks::destination::{Destination, DestinationError};
@@ -55,6 +56,8 @@ pub struct Define {
     pub plan: Option<NewPlan>,
     /// How many tasks a user may have.
     pub tasks_max: u32,
+    /// How many of them may be due more often than once a minute.
+    pub frequent_max: u32,
 }
 
 impl Define {
@@ -64,16 +67,24 @@ impl Define {
         access::Error::Login.into()
     }
 
-    /// A place that the owner has left. The search begins at one that the id chooses, so that it seldom takes long.
+    /// A place that the owner has left.
     fn place(&self, view: &View<'_>, owner_id: UserId) -> Result<u32, Stop> {
-        let first = hash(self.task_id) % self.tasks_max.max(1);
-        let places = (0..self.tasks_max).map(|step| (first + step) % self.tasks_max);
-        for place in places {
-            if view.owner(&place_claim(owner_id, place))?.is_none() {
-                return Ok(place);
-            }
-        }
-        Err(Error::TooMany(self.tasks_max).into())
+        let claim = |place| place_claim(owner_id, place);
+        let place = free_place(view, self.task_id, self.tasks_max, claim)?;
+        place.ok_or_else(|| Error::TooMany(self.tasks_max).into())
+    }
+
+    /// The place that it takes as a frequent task, if it is one.
+    fn frequent_place(
+        &self,
+        view: &View<'_>,
+        owner_id: UserId,
+    ) -> Result<Option<(u32, Write)>, Stop> {
+        let Some(plan) = &self.plan else {
+            return Ok(None);
+        };
+        let task = (self.task_id, owner_id);
+        take_frequent_place(view, task, &plan.schedule, self.frequent_max)
     }
 }
 
@@ -108,6 +119,7 @@ impl NewPlan {
 pub(super) fn refusals_of_terms() -> Vec<Refusal> {
     refusals([
         Error::Duplicate(TaskId(uuid::Uuid::nil())),
+        Error::TooManyFrequent(0),
         Error::Destination(DestinationError::Private),
         Error::Schedule(ScheduleError::Expression),
         Error::Schedule(ScheduleError::Zone),
@@ -134,6 +146,7 @@ impl Command for Define {
             return Err(Error::Duplicate(TaskId(task)).into());
         }
         let place = self.place(view, owner_id)?;
+        let (frequent_place, frequent_claim) = self.frequent_place(view, owner_id)?.unzip();
         let new = self.plan.as_ref();
         let plan = new.map(|it| it.plan(self.task_id, view.now()));
         let next = match (&plan, &self.plan) {
@@ -154,12 +167,15 @@ impl Command for Define {
             place,
             plan: plan.map(Box::new),
             next,
+            frequent_place,
         };
-        Ok(vec![
+        let mut writes = vec![
             Write::event(id, defined),
             Write::Claim(url_claim, id),
             Write::Claim(place_claim(owner_id, place), id),
-        ])
+        ];
+        writes.extend(frequent_claim);
+        Ok(writes)
     }
 }
 
@@ -172,11 +188,4 @@ fn period_ms(schedule: &Schedule, now: Timestamp) -> u64 {
         _ => TimeDelta::zero(),
     };
     u64::try_from(period.num_milliseconds()).unwrap_or(0)
-}
-
-/// A number that the id of a task stands for, spread over all numbers.
-fn hash(id: TaskId) -> u32 {
-    // The end of an id is random.
-    let [.., a, b, c, d] = *id.0.as_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }

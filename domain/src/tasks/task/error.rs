@@ -45,6 +45,9 @@ pub enum Error {
     /// The owner has as many tasks as a user may have.
     #[error("you have {0} tasks, and may have no more")]
     TooMany(u32),
+    /// As many of the owner's tasks are due more often than once a minute as may be.
+    #[error("as many of your tasks as may be, {0}, are due more often than once a minute")]
+    TooManyFrequent(u32),
     /// The task must not call the URL.
     #[error(transparent)]
     Destination(#[from] DestinationError),
@@ -67,7 +70,8 @@ impl Reason for Error {
             | Self::Duplicate(_)
             | Self::ChangedMeanwhile
             | Self::TooManySecrets(_)
-            | Self::TooMany(_) => RefusalKind::Conflict,
+            | Self::TooMany(_)
+            | Self::TooManyFrequent(_) => RefusalKind::Conflict,
         }
     }
 
@@ -129,6 +133,11 @@ impl Reason for Error {
                 "The caller has as many tasks as a user may have.",
                 "Retire a task first.",
             ),
+            Self::TooManyFrequent(_) => code(
+                "too_many_frequent_tasks",
+                "As many of the caller's tasks that are not paused are due more often than once a minute as may be.",
+                "Name one second alone in the schedule, or pause, change or retire another such task first.",
+            ),
             Self::Destination(_) => code(
                 "destination_forbidden",
                 "Tasks must not call this URL: it is not encrypted, its host or port is not one of the public web, or it leads back to these APIs.",
@@ -154,7 +163,8 @@ impl Reason for Error {
             | Self::Duplicate(_)
             | Self::ChangedMeanwhile
             | Self::TooManySecrets(_)
-            | Self::TooMany(_) => None,
+            | Self::TooMany(_)
+            | Self::TooManyFrequent(_) => None,
         }
     }
 

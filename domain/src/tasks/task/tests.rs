@@ -2,11 +2,13 @@
 
 mod changes;
 mod control;
+mod frequent;
 
 use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{BIDDER, SELLER, TASK, TASK_RUN, at, moment, stated, stored};
 use tidemark_events::tasks::task::{Missed, Overlap, SkipReason, Trigger};
 
+use super::places::place_claim;
 use super::*;
 use crate::given::{Given, given, registered, sample, writes_of};
 use crate::tasks::destination::{Destination, Hosts};
@@ -58,6 +60,7 @@ fn define() -> Define {
             delay_max_s: Some(0),
         }),
         tasks_max: 2,
+        frequent_max: 1,
     }
 }
 
@@ -332,7 +335,7 @@ fn nobody_else_learns_of_a_task() {
         assert_eq!(code, Error::NotFound.code());
     }
     assert_hidden(Pause { task_id: TASK });
-    assert_hidden(Resume { task_id: TASK });
+    assert_hidden(control::resume());
     assert_hidden(Retire { task_id: TASK });
     assert_hidden(RunNow {
         task_id: TASK,

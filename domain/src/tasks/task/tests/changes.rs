@@ -36,6 +36,7 @@ pub(super) fn change() -> Change {
             window_s: None,
             delay_max_s: Some(0),
         }),
+        frequent_max: 1,
     }
 }
 

@@ -2,6 +2,13 @@
 
 use super::*;
 
+pub(super) fn resume() -> Resume {
+    Resume {
+        task_id: TASK,
+        frequent_max: 1,
+    }
+}
+
 #[test]
 fn a_task_that_is_paused_skips_its_slots_until_it_is_resumed() {
     let running = || {
@@ -19,10 +26,10 @@ fn a_task_that_is_paused_skips_its_slots_until_it_is_resumed() {
         .and([sample("task.paused")])
         .by(SELLER)
         .at(at(130));
-    let writes = paused.execute(Resume { task_id: TASK }).unwrap();
+    let writes = paused.execute(resume()).unwrap();
     assert_eq!(slots(&writes).0, [(60, 120, 2, SkipReason::Paused)]);
     assert_eq!(writes[1..], writes_of(["task.resumed"]));
-    let again = paused.when(Resume { task_id: TASK });
+    let again = paused.when(resume());
     assert_eq!(again, Err(Error::NotPaused.into()));
 }
 
