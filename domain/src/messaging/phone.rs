@@ -102,7 +102,7 @@ impl Command for StatePhone {
             locale: None,
             limits: self.limits,
         };
-        let requested = text.writes_alike(view)?.map_err(Error::from)?;
+        let requested = text.writes_of_code(view)?.map_err(Error::from)?;
         let stated = Event::PhoneStated {
             user_id: self.user_id,
             number: self.number.number.clone(),

@@ -1,6 +1,7 @@
-//! Text budgets: how many segments of texts were asked for on one day, by all users together. Whoever asks for a text reads the
-//! budget of the day, and writes to it, so that the bound is exact: of two that ask at once, one is decided again. Segments count
-//! when they are asked for, also those of texts that are never sent.
+//! Text budgets: how many segments of texts were asked for on one day, by all users together. Codes have a budget of their own, so
+//! that whoever states many numbers keeps nobody's notifications from being sent. Whoever asks for a text reads the budget of the
+//! day, and writes to it, so that the bound is exact: of two that ask at once, one is decided again. Segments count when they are
+//! asked for, also those of texts that expire or are refused later.
 
 use serde::{Deserialize, Serialize};
 use tidemark_events::messaging::text_budget::Event;

@@ -31,9 +31,14 @@ pub struct Sms {
     pub per_10_minutes_max: u32,
     #[garde(range(min = 1, max = 1_000))]
     pub per_day_max: u32,
+    #[garde(range(min = 1, max = 100))]
+    pub codes_per_10_minutes_max: u32,
+    #[garde(range(min = 1, max = 1_000))]
+    pub codes_per_day_max: u32,
     #[garde(range(min = 1, max = 10))]
     pub segments_max: u32,
     pub segments_per_day_max: u32,
+    pub code_segments_per_day_max: u32,
     #[garde(range(min = 60, max = CODE_MAX_S))]
     pub code_s: i64,
     #[garde(range(min = 1, max = 20))]

@@ -92,14 +92,18 @@ async fn only_so_many_codes_can_be_tried() {
 #[tokio::test]
 async fn a_user_is_sent_only_so_many_codes_and_all_users_together_are() {
     let app = App::builder()
-        .set("TIDEMARK_SMS__SEGMENTS_PER_DAY_MAX", 4)
+        .set("TIDEMARK_SMS__CODE_SEGMENTS_PER_DAY_MAX", 4)
         .start()
         .await;
     let (user, other) = (app.user().await, app.user().await);
-    for _ in 0..3 {
+    for _ in 0..2 {
         app.state_phone(&user, NUMBER).await.ok();
     }
+    // Another one to this number would leave others too few.
     let refused = app.state_phone(&user, NUMBER).await;
+    refused.problem(409, "too_many_texts");
+    app.state_phone(&user, OTHER_NUMBER).await.ok();
+    let refused = app.state_phone(&user, "+4915100000003").await;
     refused.problem(409, "too_many_texts");
     app.state_phone(&other, OTHER_NUMBER).await.ok();
     let refused = app.state_phone(&other, OTHER_NUMBER).await;
@@ -107,11 +111,33 @@ async fn a_user_is_sent_only_so_many_codes_and_all_users_together_are() {
     assert_eq!(app.events("message.requested").await.len(), 4);
 }
 
+/// Whoever states numbers spends nothing of what others are told by.
+#[tokio::test]
+async fn codes_that_are_spent_keep_nobody_from_being_told_by_a_text() {
+    let app = App::builder()
+        .set("TIDEMARK_SMS__CODE_SEGMENTS_PER_DAY_MAX", 1)
+        .set("TIDEMARK_SMS__SEGMENTS_PER_DAY_MAX", 1)
+        .start()
+        .await;
+    let (market, user, other) = (app.market().await, app.user().await, app.user().await);
+    app.state_phone(&user, NUMBER).await.ok();
+    let code = app.phone_code(&user).await.unwrap();
+    app.send_code(&user, &code).await.ok();
+    app.choose_texts(&user, "won").await.ok();
+    let refused = app.state_phone(&other, OTHER_NUMBER).await;
+    refused.problem(409, "texts_spent");
+    market.notification(user.id).await;
+    let requested = app.events("message.requested").await;
+    let texts = requested.iter().filter(|it| it["channel"] == "sms");
+    // The code, and what the user is told.
+    assert_eq!(texts.count(), 2);
+}
+
 /// Many ask at once for the last segments of a day, through two processes.
 #[tokio::test]
 async fn the_budget_of_a_day_is_never_exceeded() {
     let app = App::builder()
-        .set("TIDEMARK_SMS__SEGMENTS_PER_DAY_MAX", 5)
+        .set("TIDEMARK_SMS__CODE_SEGMENTS_PER_DAY_MAX", 5)
         .start()
         .await;
     let roles = tidemark_command_api::ProcessRoles {

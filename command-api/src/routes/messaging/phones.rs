@@ -51,8 +51,11 @@ pub(super) const fn text_limits(settings: &config::Sms) -> TextLimits {
     TextLimits {
         per_10_minutes_max: settings.per_10_minutes_max,
         per_day_max: settings.per_day_max,
+        codes_per_10_minutes_max: settings.codes_per_10_minutes_max,
+        codes_per_day_max: settings.codes_per_day_max,
         segments_max: settings.segments_max,
         segments_per_day_max: settings.segments_per_day_max,
+        code_segments_per_day_max: settings.code_segments_per_day_max,
     }
 }
 

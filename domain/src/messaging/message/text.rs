@@ -25,11 +25,20 @@ pub struct TextLimits {
     pub per_10_minutes_max: u32,
     /// To one user in 24 hours.
     pub per_day_max: u32,
+    /// Codes that one user has sent to one number in ten minutes.
+    pub codes_per_10_minutes_max: u32,
+    /// Codes that one user has sent to one number in 24 hours.
+    pub codes_per_day_max: u32,
     /// Segments of one text.
     pub segments_max: u32,
-    /// Segments of all texts of one day (UTC).
+    /// Segments of all texts but codes of one day (UTC).
     pub segments_per_day_max: u32,
+    /// Segments of all codes of one day (UTC).
+    pub code_segments_per_day_max: u32,
 }
+
+/// How many texts a recipient is sent in ten minutes, and in 24 hours.
+type PerSpan = (u32, u32);
 
 /// Has a text sent to a telephone.
 #[derive(Clone, Debug)]
@@ -75,10 +84,14 @@ impl RequestText<'_> {
         view: &View<'_>,
     ) -> Result<Result<Vec<Write>, Suppression>, Stop> {
         let (wording, text) = self.worded(view)?;
-        let mut writes = match self.counted(view, &text)? {
-            Ok(counted) => counted,
-            Err(exhausted) => return Ok(Err(exhausted.into())),
+        let Some(mut writes) = self.places_of_user(view)? else {
+            return Ok(Err(Exhausted::User.into()));
         };
+        let (budget, segments) = (TextBudgetId::of(view.now()), segments(&text));
+        if !has_room(view, budget, segments, self.limits.segments_per_day_max)? {
+            return Ok(Err(Exhausted::Budget.into()));
+        }
+        writes.push(self.spent(budget, segments));
         match self.to_number(view, wording)? {
             Ok(sent) => writes.extend(sent),
             Err(reason) => return Ok(Err(reason)),
@@ -86,43 +99,70 @@ impl RequestText<'_> {
         Ok(Ok(writes))
     }
 
-    /// The request of a user of whom it is not known whether the number is theirs. So nothing that is known of the number shows in
-    /// what is decided: what is not sent because of it is on record, and counts for the user as what is sent.
-    pub(in crate::messaging) fn writes_alike(
+    /// The request of a code, by a user of whom it is not known whether the number is theirs. So nothing that is known of the number
+    /// shows in what is decided: what is not sent because of it is on record, by as many events, and counts for the user as what is
+    /// sent. It must find room in the budget that all users share, but takes none of it: else whoever states numbers that are sent
+    /// nothing would spend what others need.
+    pub(in crate::messaging) fn writes_of_code(
         &self,
         view: &View<'_>,
     ) -> Result<Result<Vec<Write>, Exhausted>, Stop> {
         let (wording, text) = self.worded(view)?;
-        let mut writes = match self.counted(view, &text)? {
-            Ok(counted) => counted,
-            Err(exhausted) => return Ok(Err(exhausted)),
+        let (of_user, of_pair) = (self.places_of_user(view)?, self.places_of_pair(view)?);
+        let (Some(mut writes), Some(of_pair)) = (of_user, of_pair) else {
+            return Ok(Err(Exhausted::User));
         };
+        writes.extend(of_pair);
+        let (budget, segments) = (TextBudgetId::of_codes(view.now()), segments(&text));
+        if !has_room(
+            view,
+            budget,
+            segments,
+            self.limits.code_segments_per_day_max,
+        )? {
+            return Ok(Err(Exhausted::Budget));
+        }
         match self.to_number(view, wording)? {
-            Ok(sent) => writes.extend(sent),
-            Err(reason) => writes.push(self.suppressed(view.now(), reason)),
+            Ok(sent) => {
+                writes.push(self.spent(budget, segments));
+                writes.extend(sent);
+            }
+            Err(reason) => {
+                writes.push(self.spent(budget, 0));
+                writes.push(self.suppressed(view.now(), reason));
+            }
         }
         Ok(Ok(writes))
     }
 
-    /// Counts the text, which says this, for its user and for all users together.
-    fn counted(&self, view: &View<'_>, text: &str) -> Result<Result<Vec<Write>, Exhausted>, Stop> {
+    /// The places of the user, to whichever number the text goes.
+    fn places_of_user(&self, view: &View<'_>) -> Result<Option<Vec<Write>>, Stop> {
         let user_id = self.to.number.subject.to_string();
-        let Some(mut writes) = self.places(view, &user_id, "text")? else {
-            return Ok(Err(Exhausted::User));
-        };
-        let segments = segments(text);
-        let budget_id = TextBudgetId::of(view.now());
-        let budget = view.get::<TextBudget>(budget_id.0)?;
-        if budget.segments.saturating_add(segments) > self.limits.segments_per_day_max {
-            return Ok(Err(Exhausted::Budget));
-        }
+        self.places(view, &user_id, "text", self.per_recipient())
+    }
+
+    /// The places of the user for codes to this number. They are fewer than the number has, or one user could keep everybody else
+    /// from having a code sent there.
+    fn places_of_pair(&self, view: &View<'_>) -> Result<Option<Vec<Write>>, Stop> {
+        let pair = format!("{} {}", self.to.number.subject, self.to.hash.0);
+        let limits = self.limits;
+        let count = (limits.codes_per_10_minutes_max, limits.codes_per_day_max);
+        self.places(view, &pair, "code", count)
+    }
+
+    /// How many texts a user is sent, and a number.
+    const fn per_recipient(&self) -> PerSpan {
+        (self.limits.per_10_minutes_max, self.limits.per_day_max)
+    }
+
+    /// The record that the text takes so many segments of a budget.
+    fn spent(&self, text_budget_id: TextBudgetId, segments: u32) -> Write {
         let spent = text_budget::Event::Spent {
-            text_budget_id: budget_id,
+            text_budget_id,
             message_id: self.message_id,
             segments,
         };
-        writes.push(Write::event(budget_id.0, spent));
-        Ok(Ok(writes))
+        Write::event(text_budget_id.0, spent)
     }
 
     /// Has the text sent to its number, unless that is sent nothing now. Several users may state one number, so it has places of its
@@ -139,7 +179,8 @@ impl RequestText<'_> {
             Template::PhoneCode { .. } => "code",
             Template::Welcome | Template::Notification(_) => "text",
         };
-        let Some(mut writes) = self.places(view, &self.to.hash.0, what)? else {
+        let places = self.places(view, &self.to.hash.0, what, self.per_recipient())?;
+        let Some(mut writes) = places else {
             return Ok(Err(Suppression::TooMany));
         };
         let requested = self.requested(view.now(), wording);
@@ -161,21 +202,18 @@ impl RequestText<'_> {
         Ok((None, text))
     }
 
-    /// Takes a place among those of ten minutes, and one among those of a day; none if the recipient, which is the user or the
-    /// number, was sent as many as may be.
+    /// Takes a place among those of ten minutes, and one among those of a day; none if the recipient, which is the user, the number
+    /// or both, was sent as many as may be.
     fn places(
         &self,
         view: &View<'_>,
         recipient: &str,
         what: &str,
+        (per_10_minutes_max, per_day_max): PerSpan,
     ) -> Result<Option<Vec<Write>>, Stop> {
         let spans = [
-            (
-                "10 min",
-                self.limits.per_10_minutes_max,
-                TimeDelta::minutes(10),
-            ),
-            ("day", self.limits.per_day_max, TimeDelta::days(1)),
+            ("10 min", per_10_minutes_max, TimeDelta::minutes(10)),
+            ("day", per_day_max, TimeDelta::days(1)),
         ];
         let mut writes = Vec::new();
         for (span, count, spacing) in spans {
@@ -225,4 +263,10 @@ impl RequestText<'_> {
             },
         )
     }
+}
+
+/// Whether a budget has so many segments left, of as many as it has at most.
+fn has_room(view: &View<'_>, id: TextBudgetId, segments: u32, max: u32) -> Result<bool, Stop> {
+    let budget = view.get::<TextBudget>(id.0)?;
+    Ok(budget.segments.saturating_add(segments) <= max)
 }

@@ -23,8 +23,11 @@ use crate::{Claim, ClaimScope, Refusal, Write};
 const TEXT_LIMITS: TextLimits = TextLimits {
     per_10_minutes_max: 3,
     per_day_max: 10,
+    codes_per_10_minutes_max: 2,
+    codes_per_day_max: 3,
     segments_max: 3,
     segments_per_day_max: 1_000,
+    code_segments_per_day_max: 1_000,
 };
 
 fn raise() -> Raise {

@@ -59,12 +59,12 @@ impl Reason for Error {
             },
             Self::TooMany => Code {
                 name: "too_many_texts",
-                meaning: "As many texts as may be in ten minutes, or in a day, were asked for by the user, or sent to the user.",
+                meaning: "As many texts as may be in ten minutes, or in a day, were asked for by the user, or sent to the user; or as many codes for this number as one user may ask for.",
                 what_to_do: "Wait ten minutes, or a day, and state the number again.",
             },
             Self::BudgetSpent => Code {
                 name: "texts_spent",
-                meaning: "As many texts as may be were sent to all users together on this day.",
+                meaning: "As many codes as may be were sent to all users together on this day.",
                 what_to_do: "State the number again tomorrow (UTC).",
             },
             Self::NoCode => Code {

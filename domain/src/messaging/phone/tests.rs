@@ -1,20 +1,24 @@
 //! Whose a telephone is, and what is sent there.
 
+mod limits;
+
 use tidemark_events::messaging::message;
-use tidemark_events::messaging::message::Suppression;
 use tidemark_events::samples::{BIDDER, SELLER, TEXT, at};
 use tidemark_events::{AggregateEvent, Event as AnyEvent, TextBudgetId};
 use uuid::Uuid;
 
 use super::*;
+use crate::AggregateState;
 use crate::given::{Given, given, registered, sample, writes_of};
-use crate::{AggregateState, Claim, ClaimScope};
 
 const LIMITS: TextLimits = TextLimits {
     per_10_minutes_max: 3,
     per_day_max: 5,
+    codes_per_10_minutes_max: 3,
+    codes_per_day_max: 5,
     segments_max: 3,
-    segments_per_day_max: 7,
+    segments_per_day_max: 0,
+    code_segments_per_day_max: 7,
 };
 
 /// The command whose events the samples have.
@@ -102,9 +106,9 @@ fn whoever_states_a_number_is_sent_a_code_there() {
     let all = tidemark_events::samples::all();
     assert!(all.contains(requested), "{requested:?}");
     let budget = Write::event(
-        TextBudgetId::of(at(0)).0,
+        TextBudgetId::of_codes(at(0)).0,
         tidemark_events::messaging::text_budget::Event::Spent {
-            text_budget_id: TextBudgetId::of(at(0)),
+            text_budget_id: TextBudgetId::of_codes(at(0)),
             message_id: TEXT,
             segments: 1,
         },
@@ -121,116 +125,6 @@ fn no_text_is_sent_where_none_may_be() {
     assert_eq!(user().when(elsewhere), Err(Error::NotServed.into()));
     let verified = || stated().and([sample("user.phone_verified")]);
     assert_eq!(verified().when(state()), Err(Error::Verified.into()));
-}
-
-/// Nothing is sent to the number of [`state`].
-fn suppressed() -> Given {
-    let point = Uuid::from_u128(0x77);
-    let claim = Claim::new(ClaimScope::ContactPoint, "c".repeat(64));
-    let suppressed = tidemark_events::messaging::contact_point::Event::Suppressed {
-        contact_point_id: tidemark_events::ContactPointId(point),
-        address_hash: KeyedHash("c".repeat(64)),
-        message_id: TEXT,
-        scope: tidemark_events::messaging::contact_point::Scope::All,
-        reason: tidemark_events::messaging::contact_point::Reason::Unsubscribed,
-        until: None,
-    };
-    user().and([suppressed.into()]).claimed(claim, point)
-}
-
-/// The reasons for which texts were not sent.
-fn unsent(writes: &[Write]) -> Vec<Suppression> {
-    let reason = |write: &Write| match write {
-        Write::Event(_, AnyEvent::Message(message::Event::Suppressed { reason, .. })) => {
-            Some(*reason)
-        }
-        Write::Event(..) | Write::Claim(..) | Write::Release(_) => None,
-    };
-    writes.iter().filter_map(reason).collect()
-}
-
-/// Else a stranger could find out that somebody has answered STOP, or that a number is none.
-#[test]
-fn a_number_that_is_sent_nothing_is_stated_as_any_other_is() {
-    let writes = suppressed().when(state()).unwrap();
-    assert_eq!(unsent(&writes), [Suppression::Address]);
-    let expected = [
-        "user.phone_stated",
-        "text_budget.spent",
-        "message.suppressed",
-    ];
-    assert_eq!(types(&writes), expected);
-    let mut log = suppressed();
-    let mut stated = 0;
-    while log.execute(numbered(stated)).is_ok() {
-        stated += 1;
-    }
-    assert_eq!(stated, 3);
-    assert_eq!(log.when(state()), Err(Error::TooMany.into()));
-}
-
-/// The command with another text.
-fn numbered(number: u32) -> StatePhone {
-    let message_id = MessageId(Uuid::from_u128(0x1000 + u128::from(number)));
-    StatePhone {
-        message_id,
-        ..state()
-    }
-}
-
-/// Sends so many codes, one every so many seconds, and returns how many were sent before one was refused, and the reason.
-fn sent_every(seconds: i64, limits: TextLimits) -> (i64, &'static str) {
-    let mut log = user();
-    for number in 0..100 {
-        log = log.at(at(number * seconds));
-        let message_id = MessageId(Uuid::from_u128(0x1000 + u128::try_from(number).unwrap()));
-        let again = StatePhone {
-            message_id,
-            limits,
-            ..state()
-        };
-        if let Err(refusal) = log.execute(again) {
-            return (number, refusal.code.name);
-        }
-    }
-    panic!("nothing was refused")
-}
-
-#[test]
-fn a_user_is_sent_only_so_many_texts_and_all_users_together_are() {
-    assert_eq!(sent_every(60, LIMITS), (3, "too_many_texts"));
-    assert_eq!(sent_every(200, LIMITS), (5, "too_many_texts"));
-    let many = TextLimits {
-        per_10_minutes_max: 100,
-        per_day_max: 100,
-        ..LIMITS
-    };
-    assert_eq!(sent_every(60, many), (7, "texts_spent"));
-    // From midnight on there is another budget.
-    let (sent, _) = sent_every(
-        14_400,
-        TextLimits {
-            segments_per_day_max: 5,
-            ..many
-        },
-    );
-    assert_eq!(sent, 5);
-    let slower = TextLimits {
-        segments_per_day_max: 6,
-        per_day_max: 6,
-        ..many
-    };
-    let mut log = user();
-    for number in 0..20 {
-        log = log.at(at(number * 14_400));
-        let message_id = MessageId(Uuid::from_u128(0x1000 + u128::try_from(number).unwrap()));
-        let again = StatePhone {
-            message_id,
-            limits: slower,
-            ..state()
-        };
-        assert!(log.execute(again).is_ok(), "{number}");
-    }
 }
 
 #[test]
@@ -300,21 +194,4 @@ fn for_others_there_is_no_such_user() {
     assert_eq!(other().when(REMOVE), refused);
     let service = given([registered(SELLER)]).by_service().when(state());
     assert_eq!(service, Err(access::Error::Login.into()));
-}
-
-#[test]
-fn a_number_is_sent_only_so_many_texts_whoever_states_it() {
-    let mut log = user();
-    for number in 0..3 {
-        log.execute(numbered(number)).unwrap();
-    }
-    let mut other = StatePhone {
-        user_id: BIDDER,
-        message_id: MessageId(Uuid::from_u128(0x2000)),
-        ..state()
-    };
-    other.number.number.subject = BIDDER;
-    // Nobody learns that others have stated it.
-    let writes = log.by(BIDDER).when(other).unwrap();
-    assert_eq!(unsent(&writes), [Suppression::TooMany]);
 }
