@@ -43,8 +43,10 @@ enter_environment() {
             export TIDEMARK_SERVICE_TOKEN
             ;;
     esac
-    # Tasks may call servers on this machine, so that they can be tried out.
+    # Tasks may call servers on this machine, so that they can be tried out, but not these APIs.
     export TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS=${TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS:-$HOST,localhost}
+    local apis=$HOST:$COMMAND_API_PORT,$HOST:$QUERY_API_PORT,localhost:$COMMAND_API_PORT,localhost:$QUERY_API_PORT
+    export TIDEMARK_TASKS__OWN_HOSTS=${TIDEMARK_TASKS__OWN_HOSTS:-$apis}
     # Nothing is paid for texts that are files, so that they go to every country.
     if [[ -z ${TIDEMARK_SMS__PROVIDER_URL:-} ]]; then
         export TIDEMARK_SMS__ALLOWED_PREFIXES=${TIDEMARK_SMS__ALLOWED_PREFIXES:-+}

@@ -187,6 +187,16 @@ impl Config {
         Ok(config)
     }
 
+    /// The URLs at which clients, recipients of mails and the provider of texts reach the command API; `""` where there is none.
+    #[must_use]
+    pub fn public_urls(&self) -> [&str; 3] {
+        [
+            &self.auth.issuer,
+            &self.mail.public_url,
+            &self.sms.callback_url,
+        ]
+    }
+
     /// Checks the bounds of every section, and the settings of one section that must exceed those of another.
     fn check_bounds(&self) -> Result<(), Error> {
         let report = self.validate().err();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use tidemark_tests::{App, Process, repository};
+use tidemark_tests::{App, KeptPort, Process, repository};
 use tokio::process::Command;
 
 /// The commands of the README's first steps, and then of the guide for clients, in the order in which they are pasted.
@@ -28,6 +28,7 @@ async fn the_commands_of_the_documents_succeed() {
         .start()
         .await;
     let admin = app.admin().await;
+    let receiver = KeptPort::any();
     let home = tempfile::tempdir().unwrap();
     let secrets = home.path().join(".dev/secrets");
     fs::create_dir_all(&secrets).unwrap();
@@ -47,11 +48,14 @@ async fn the_commands_of_the_documents_succeed() {
             &format!("{}.auction", app.database.name()),
         ),
         ("admin@tidemark.example", &admin.email),
+        // The server that a task calls.
+        ("7010", &receiver.number.to_string()),
         // The auction of the documents lasts two minutes.
         ("120 seconds", "10 seconds"),
         ("sleep 120", "sleep 12"),
     ];
-    let mut script = "set -euo pipefail\n".to_owned() + &pasted();
+    let strict = "set -euo pipefail\ntrap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n";
+    let mut script = strict.to_owned() + &pasted();
     for (text, here) in changed {
         assert!(script.contains(text), "no command has {text}");
         script = script.replace(text, here);

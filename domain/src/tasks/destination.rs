@@ -37,8 +37,28 @@ pub struct Destination {
 pub struct Hosts<'a> {
     /// Hosts that tasks may call although they are private, at any port, and without encryption.
     pub allowed: &'a [String],
-    /// Hosts of its own APIs, which tasks must not call.
+    /// Hosts of its own APIs, which tasks must not call at any port; or hosts with a port, at which alone they must not.
     pub own: &'a [String],
+}
+
+/// The hosts that a deployment names as its own, and those of the URLs at which it is reached, for [`Hosts::own`]. Of a host that is
+/// allowed although it is private, such as a machine on which other servers run too, it is the server of the URL alone.
+#[must_use]
+pub fn own_hosts<'a>(
+    named: &[String],
+    allowed: &[String],
+    urls: impl IntoIterator<Item = &'a str>,
+) -> Vec<String> {
+    let of_url = |url| {
+        let (url, name) = normalised(url)?;
+        if !is_listed(&name, allowed) {
+            return Some(name);
+        }
+        let port = url.port_or_known_default()?;
+        Some(server(&name, (port != HTTPS_PORT).then_some(port.into())))
+    };
+    let of_urls = urls.into_iter().filter_map(of_url);
+    named.iter().cloned().chain(of_urls).collect()
 }
 
 /// Why a task must not call a URL.
@@ -73,7 +93,7 @@ impl Destination {
             host,
             port: (port != HTTPS_PORT).then_some(port),
         };
-        if is_listed(&name, hosts.own) {
+        if is_listed(&name, hosts.own) || is_listed(&destination.server(), hosts.own) {
             return Err(DestinationError::Own);
         }
         if is_listed(&name, hosts.allowed) {
@@ -312,5 +332,32 @@ mod tests {
             }
             assert!(Destination::new("https://hooks.example/", own).is_ok());
         }
+    }
+
+    #[test]
+    fn the_hosts_at_which_a_deployment_is_reached_are_its_own() {
+        let list = |hosts: &[&str]| hosts.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        let urls = [
+            "https://API.example.:8443/v1",
+            "",
+            "http://127.0.0.1:7001",
+            "http://10.0.0.1/",
+        ];
+        let allowed = list(&["127.0.0.1"]);
+        let own = own_hosts(&list(&["query.example"]), &allowed, urls);
+        assert_eq!(
+            own,
+            list(&["query.example", "api.example", "127.0.0.1:7001", "10.0.0.1"])
+        );
+        let hosts = Hosts {
+            allowed: &allowed,
+            own: &own,
+        };
+        for url in ["https://api.example/", "http://127.0.0.1:7001/v1/tasks"] {
+            let refused = Destination::new(url, hosts);
+            assert_eq!(refused, Err(DestinationError::Own), "{url}");
+        }
+        // Other servers of the same machine may be called, as it is allowed.
+        assert!(Destination::new("http://127.0.0.1:7010/", hosts).is_ok());
     }
 }

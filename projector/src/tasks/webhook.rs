@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use reqwest::Client;
 use serde_json::json;
 use tidemark_domain::tasks::definition::{CallTerms, Definition};
-use tidemark_domain::tasks::destination::{Destination, Hosts};
+use tidemark_domain::tasks::destination::{Destination, Hosts, own_hosts};
 use tidemark_domain::tasks::processes::task_caller;
 use tidemark_domain::tasks::processes::task_caller::Call;
 use tidemark_event_store::{DefinitionPart, Log, SubjectKeys, TimedPool};
@@ -35,6 +35,8 @@ pub(crate) struct CallUrl {
     keys: SubjectKeys,
     log: Log,
     settings: config::Tasks,
+    /// The hosts of this deployment, which are not called.
+    own_hosts: Vec<String>,
 }
 
 #[async_trait]
@@ -125,8 +127,10 @@ impl CallUrl {
     pub(crate) fn new(config: &Config, pool: TimedPool, keys: SubjectKeys) -> Result<Self, Error> {
         let settings = &config.tasks;
         let timeout = Duration::from_millis(settings.call_timeout_ms);
+        let allowed = &settings.allowed_private_hosts;
         Ok(Self {
-            client: client(&settings.allowed_private_hosts, timeout)?,
+            client: client(allowed, timeout)?,
+            own_hosts: own_hosts(&settings.own_hosts, allowed, config.public_urls()),
             keys,
             log: Log::new(pool),
             settings: settings.clone(),
@@ -246,7 +250,7 @@ impl CallUrl {
     fn destination(&self, url: &str) -> Option<Destination> {
         let hosts = Hosts {
             allowed: &self.settings.allowed_private_hosts,
-            own: &self.settings.own_hosts,
+            own: &self.own_hosts,
         };
         Destination::new(url, hosts).ok()
     }

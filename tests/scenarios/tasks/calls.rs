@@ -8,9 +8,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use standardwebhooks::Webhook;
-use tidemark_tests::{KeptPort, eventually};
+use tidemark_tests::{App, KeptPort, eventually};
 
-use super::receiver::{Receiver, application, application_with, define, outcomes, run};
+use super::receiver::{Receiver, application, application_with, define, outcomes, ready, run};
 
 #[tokio::test]
 async fn a_task_calls_its_url_and_the_run_can_be_read() {
@@ -277,4 +277,46 @@ async fn no_task_leads_back_to_the_apis() {
         assert_eq!(answer.pointers(), ["/url"], "{url}");
     }
     define(&user, "https://hooks.example/", json!({})).await;
+}
+
+#[tokio::test]
+async fn no_task_leads_back_to_the_hosts_at_which_the_deployment_is_reached() {
+    let urls = [
+        ("TIDEMARK_AUTH__ISSUER", "https://api.example"),
+        ("TIDEMARK_MAIL__PUBLIC_URL", "https://mails.example/"),
+        ("TIDEMARK_SMS__CALLBACK_URL", "https://texts.example"),
+    ];
+    let app = application_with(&urls).await;
+    let user = app.user().await;
+    for host in ["API.example.", "mails.example:8443", "texts.example"] {
+        let task = json!({"name": "Loop", "url": format!("https://{host}/")});
+        let answer = user.post("/v1/tasks", &task).await;
+        answer.problem(422, "destination_forbidden");
+    }
+}
+
+/// A task may have been defined before its server became one of the deployment's.
+#[tokio::test]
+async fn a_server_that_has_become_the_deployments_own_is_not_called() {
+    let app = App::builder()
+        .relay()
+        .queries()
+        .set("TIDEMARK_TASKS__ALLOWED_PRIVATE_HOSTS", "127.0.0.1")
+        .set("TIDEMARK_TASKS__RETRY_PAUSES_MS", "200")
+        .start()
+        .await;
+    let _asks = app
+        .spawn_projector_as("projections,reactors", &app.settings)
+        .await;
+    ready(&app).await;
+    let (user, server) = (app.user().await, Receiver::start().await);
+    let task = define(&user, &server.url("well"), json!({})).await;
+    let mut settings = app.settings.clone();
+    let issuer = server.url("");
+    settings.set("TIDEMARK_AUTH__ISSUER", issuer.trim_end_matches('/'));
+    let _performs = app.spawn_projector_as("effects", &settings).await;
+    let over = run(&user, task).await;
+    let called: BTreeSet<_> = outcomes(&over).into_iter().collect();
+    assert_eq!(called, ["address_forbidden null".to_owned()].into());
+    assert!(server.received().is_empty());
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use tidemark_domain::Refusal;
-use tidemark_domain::tasks::destination::{Destination, Hosts};
+use tidemark_domain::tasks::destination::{Destination, Hosts, own_hosts};
 use tidemark_domain::tasks::schedule::{Schedule, ScheduleError};
 use tidemark_domain::tasks::task;
 use tidemark_domain::tasks::task::{Define, NewPlan};
@@ -139,10 +139,10 @@ pub(super) async fn key_of(app: &App, owner_id: UserId) -> Result<SubjectKey, Pr
 
 /// What the URL leads to, if tasks may call it.
 pub(super) fn destination(app: &App, url: &str) -> Result<Destination, Error> {
-    let hosts = Hosts {
-        allowed: &app.config.tasks.allowed_private_hosts,
-        own: &app.config.tasks.own_hosts,
-    };
+    let settings = &app.config.tasks;
+    let allowed = &settings.allowed_private_hosts;
+    let own = &own_hosts(&settings.own_hosts, allowed, app.config.public_urls());
+    let hosts = Hosts { allowed, own };
     Destination::new(url, hosts).map_err(|error| refused(error.into()))
 }
 
