@@ -14,7 +14,7 @@ use tidemark_events::{MessageId, Sealed, Timestamp};
 use crate::error::with_causes;
 use crate::reacting::effects::{Outcome, Performed};
 
-/// The pauses after the first attempts, in minutes. The last of them follows all later ones.
+/// The shortest pauses after the first attempts, in minutes. The last of them follows all later ones.
 const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
 
 /// What became of a message.
@@ -98,7 +98,7 @@ impl Attempt<'_> {
                 | Delivery::Unreachable(reason),
             )
             | Err(Unsent::Failed(reason)) => Outcome::Later {
-                after: pause(self.number),
+                after: pause(self.message_id, self.number),
                 reason,
             },
         };
@@ -124,7 +124,7 @@ impl Attempt<'_> {
     /// known of it.
     async fn is_last(&self) -> bool {
         let now = self.log.now().await;
-        now.is_ok_and(|now| now + pause(self.number) > self.not_after)
+        now.is_ok_and(|now| now + pause(self.message_id, self.number) > self.not_after)
     }
 }
 
@@ -156,9 +156,37 @@ pub(super) async fn put(content: &[u8], file: PathBuf) -> Result<Delivery, Unsen
     Ok(Delivery::Accepted(None))
 }
 
-/// The pause after the attempt with this number.
-fn pause(attempt: i32) -> Duration {
+/// The pause after the attempt with this number. It is up to a fifth longer than the shortest one, so that messages that failed together
+/// are not tried together.
+fn pause(message_id: MessageId, attempt: i32) -> Duration {
     let attempt = usize::try_from(attempt).unwrap_or(1).max(1);
     let minutes = PAUSES_MIN[(attempt - 1).min(PAUSES_MIN.len() - 1)];
-    Duration::from_secs(60 * minutes)
+    // The end of an id is random.
+    let [.., last] = *message_id.0.as_bytes();
+    let percent = (usize::from(last) + 7 * attempt) % 21;
+    let percent = u64::try_from(percent).unwrap_or_default();
+    Duration::from_millis(60_000 * minutes / 100 * (100 + percent))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_pause_is_at_least_as_long_as_is_said_and_up_to_a_fifth_longer() {
+        let ids = (0..=255).map(|last| MessageId(Uuid::from_u128(last)));
+        let ids: Vec<_> = ids.collect();
+        for (attempt, minutes) in [(1, 1), (2, 5), (3, 15), (4, 30), (5, 60), (6, 60), (99, 60)] {
+            let shortest = Duration::from_secs(60 * minutes);
+            let pauses = ids.iter().map(|id| pause(*id, attempt));
+            let pauses: BTreeSet<_> = pauses.collect();
+            assert_eq!(pauses.first(), Some(&shortest), "{attempt}");
+            assert_eq!(pauses.last(), Some(&(shortest * 6 / 5)), "{attempt}");
+            assert_eq!(pauses.len(), 21, "{attempt}");
+        }
+    }
 }

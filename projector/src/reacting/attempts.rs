@@ -292,6 +292,16 @@ pub(super) async fn put_off(
     .map(drop)
 }
 
+/// Lets an action be tried again after a pause, and not earlier: whoever performs an effect may reckon with it.
+pub(super) async fn pause(
+    pool: &PgPool,
+    attempt: &Attempt,
+    pause: Duration,
+    outcome: &str,
+) -> sqlx::Result<()> {
+    put_off(pool, attempt, DateTime::UNIX_EPOCH, pause, outcome).await
+}
+
 /// Lets an action be tried at once at another destination.
 pub(super) async fn redirect(
     pool: &PgPool,

@@ -39,7 +39,7 @@ pub(crate) enum Outcome {
         /// The body of the command; none if it takes none.
         body: Option<Value>,
     },
-    /// It was not done, and is to be tried again after this time.
+    /// It was not done, and is to be tried again after this time, and not earlier.
     Later {
         /// From now on.
         after: Duration,

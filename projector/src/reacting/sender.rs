@@ -306,12 +306,14 @@ impl Sender {
                 "elsewhere"
             }
             Verdict::Inconclusive(reason) => {
-                self.try_again(attempt, (retry_min, retry_max), &reason)
-                    .await?;
+                tell_failure(attempt, &reason);
+                let retry = (retry_min, retry_max);
+                attempts::back_off(&self.pool, attempt, retry, &reason).await?;
                 "inconclusive"
             }
             Verdict::Later(after, reason) => {
-                self.try_again(attempt, (after, after), &reason).await?;
+                tell_failure(attempt, &reason);
+                attempts::pause(&self.pool, attempt, after, &reason).await?;
                 "later"
             }
         };
@@ -319,31 +321,25 @@ impl Sender {
             .increment(1);
         Ok(())
     }
+}
 
-    /// Has an action tried again after a wait from one time to another.
-    async fn try_again(
-        &self,
-        attempt: &Attempt,
-        wait: (Duration, Duration),
-        reason: &str,
-    ) -> sqlx::Result<()> {
-        let Attempt {
-            reactor,
-            position,
-            target,
-            number,
-            ..
-        } = attempt;
-        tracing::warn!(
-            reactor,
-            position,
-            target,
-            attempt = number,
-            reason,
-            "action is tried again"
-        );
-        attempts::back_off(&self.pool, attempt, wait, reason).await
-    }
+/// Tells operators why an action is tried again.
+fn tell_failure(attempt: &Attempt, reason: &str) {
+    let Attempt {
+        reactor,
+        position,
+        target,
+        number,
+        ..
+    } = attempt;
+    tracing::warn!(
+        reactor,
+        position,
+        target,
+        attempt = number,
+        reason,
+        "action is tried again"
+    );
 }
 
 /// What each destination of an effect is granted.

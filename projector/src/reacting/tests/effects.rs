@@ -38,6 +38,8 @@ struct Ring {
     attempts: UnboundedSender<i32>,
     /// How many attempts come to nothing.
     fails: i32,
+    /// When it is to be tried again after one of these.
+    after: Duration,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +61,7 @@ impl Effect for Ring {
             }
         } else {
             Outcome::Later {
-                after: Duration::from_millis(20),
+                after: self.after,
                 reason: "nobody hears it".to_owned(),
             }
         };
@@ -91,7 +93,11 @@ async fn ring(
 ) -> (Vec<Received>, Vec<i32>) {
     let (url, mut received) = command_api(answers).await;
     let (attempts, mut told) = mpsc::unbounded_channel();
-    let effect = Arc::new(Ring { attempts, fails });
+    let effect = Arc::new(Ring {
+        attempts,
+        fails,
+        after: Duration::from_millis(20),
+    });
     let (stop, commands) = (CancellationToken::new(), sender(database, &url));
     let ringing = tokio::spawn(commands.clone().performing(effect).run(stop.clone()));
     let sent = send(commands, &mut received, requests).await;
@@ -130,6 +136,31 @@ async fn an_effect_that_came_to_nothing_is_performed_again() {
 }
 
 #[tokio::test]
+async fn an_effect_is_not_performed_again_before_it_says() {
+    let database = with_ring("not_before").await;
+    let (url, _received) = command_api(Answers::new()).await;
+    let (attempts, mut told) = mpsc::unbounded_channel();
+    let effect = Arc::new(Ring {
+        attempts,
+        fails: 1,
+        after: Duration::from_secs(3_600),
+    });
+    let stop = CancellationToken::new();
+    let ringing = sender(&database, &url).performing(effect);
+    let ringing = tokio::spawn(ringing.run(stop.clone()));
+    told.recv().await.unwrap();
+    stop.cancel();
+    ringing.await.unwrap();
+    let sql =
+        "select next_attempt_at >= clock_timestamp() + interval '59 minutes' from reactor_actions";
+    let is_later: bool = sqlx::query_scalar(sql)
+        .fetch_one(&*database.pool)
+        .await
+        .unwrap();
+    assert!(is_later);
+}
+
+#[tokio::test]
 async fn an_outcome_that_is_not_taken_is_posted_again_and_the_effect_is_not_performed_again() {
     let database = with_ring("not_taken").await;
     let away = || (503, r#"{"code":"storage_unavailable"}"#.to_owned());
@@ -156,9 +187,11 @@ async fn what_is_stored_wakes_the_senders_of_all_kinds() {
     ]);
     let (pool, present) = (database.pool.clone(), present(&database));
     let commands = Sender::new(&config, pool, stored.clone(), present).unwrap();
-    let effects = commands
-        .clone()
-        .performing(Arc::new(Ring { attempts, fails: 0 }));
+    let effects = commands.clone().performing(Arc::new(Ring {
+        attempts,
+        fails: 0,
+        after: Duration::ZERO,
+    }));
     let senders = [commands, effects].map(|it| tokio::spawn(it.run(stop.clone())));
     while stored.receiver_count() < senders.len() {
         tokio::task::yield_now().await;
