@@ -30,7 +30,7 @@ use crate::following::ring::Ring;
 use crate::following::source::Source;
 use crate::measuring::Measuring;
 use crate::media::removal::{RemoveMedia, RemoveUpload};
-use crate::messaging::mail::SendMail;
+use crate::messaging::mail::{RepeatMail, SendMail};
 use crate::messaging::sms::SendText;
 use crate::projecting::joint_writer::JointWriter;
 use crate::projecting::shards;
@@ -288,7 +288,9 @@ fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
         tracing::info!("texts wait, since neither sms.provider_url nor mail.folder is set");
     }
     if let Some(mail) = SendMail::from_config(config, pool.clone(), keys)? {
-        effects.push(Arc::new(mail));
+        let mail = Arc::new(mail);
+        effects.push(Arc::new(RepeatMail(Arc::clone(&mail))));
+        effects.push(mail);
     } else {
         tracing::info!("mails wait, since neither mail.smtp_host nor mail.folder is set");
     }

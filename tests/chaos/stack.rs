@@ -21,7 +21,7 @@ pub(crate) use process::Process;
 use process::{Kind, Starter, url};
 
 /// All settings that are not as in production.
-const SETTINGS: [(&str, &str); 16] = [
+const SETTINGS: [(&str, &str); 17] = [
     // The load logs in all the time, and the cost of password hashes is not what is tested.
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
@@ -35,6 +35,7 @@ const SETTINGS: [(&str, &str); 16] = [
     ("TIDEMARK_MAIL__TLS", "none"),
     // Every mail is to arrive before the end.
     ("TIDEMARK_MAIL__PER_HOUR_MAX", "100"),
+    ("TIDEMARK_MAIL__REPEAT_AFTER_S", "1"),
     // An upload that the store does not answer is refused before its client gives up.
     ("TIDEMARK_OBJECT_STORE__REQUEST_TIMEOUT_S", "2"),
     ("TIDEMARK_PROJECTION__FEED", "kafka"),

@@ -46,7 +46,7 @@ pub use collector::Collector;
 pub use database::Database;
 pub use deployment::Deployment;
 pub use description::{apis, close, validator};
-pub use mail_server::MailServer;
+pub use mail_server::{MailServer, ReceivedMail};
 pub use market::Market;
 pub use object_store::ObjectStore;
 pub use people::User;

@@ -6,6 +6,7 @@ full   552 to RCPT, as a server whose recipient has no space left
 policy 554 to RCPT, as a server that wants no mails from here
 silent no answer after the final dot
 drops  the connection ends after the final dot
+lost   the same, the first time that a message is sent there
 
 Each mail that it was sent is a line of JSON on the standard output. The first line tells the port, which is the argument unless that
 is 0.
@@ -15,11 +16,15 @@ import asyncio
 import json
 import sys
 from contextlib import suppress
+from email import message_from_string
 
 from aiosmtpd.smtp import SMTP
 
 
 class Handler:
+    def __init__(self, seen):
+        self.seen = seen
+
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("busy"):
             return f"450 4.2.1 <{address}> try again later"
@@ -42,7 +47,10 @@ class Handler:
         recipient = envelope.rcpt_tos[0]
         if recipient.startswith("silent"):
             await asyncio.sleep(3600)
-        if recipient.startswith("drops"):
+        message_id = message_from_string(mail["content"])["Message-ID"]
+        is_first = message_id not in self.seen
+        self.seen.add(message_id)
+        if recipient.startswith("drops") or (recipient.startswith("lost") and is_first):
             server.transport.abort()
         return "250 2.0.0 queued as 4711"
 
@@ -50,7 +58,8 @@ class Handler:
 async def serve():
     loop = asyncio.get_running_loop()
     port = int(sys.argv[1])
-    server = await loop.create_server(lambda: SMTP(Handler(), enable_SMTPUTF8=True), "127.0.0.1", port)
+    seen = set()
+    server = await loop.create_server(lambda: SMTP(Handler(seen), enable_SMTPUTF8=True), "127.0.0.1", port)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await server.serve_forever()
 

@@ -42,6 +42,10 @@ pub enum Message {
         from: Timestamp,
         /// After this time it is of no use.
         not_after: Timestamp,
+        /// Whether it must be told.
+        is_critical: bool,
+        /// Whether a server may have it already.
+        is_uncertain: bool,
     },
     /// Its sending has ended, or never began.
     Over {
@@ -82,6 +86,15 @@ impl Message {
         }
     }
 
+    /// The same message, which a server may have.
+    fn uncertain(&self) -> Self {
+        let mut message = self.clone();
+        if let Self::Requested { is_uncertain, .. } = &mut message {
+            *is_uncertain = true;
+        }
+        message
+    }
+
     /// The same message after its sending has ended.
     fn over(&self, is_out: bool) -> Self {
         Self::Over {
@@ -97,12 +110,13 @@ impl AggregateState for Message {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 5;
+    const STATE_VERSION: i16 = 6;
 
     fn evolve(&mut self, event: &Event) {
         *self = match event {
             Event::Requested {
                 channel,
+                template,
                 to_hash,
                 requested_at,
                 not_after,
@@ -112,8 +126,11 @@ impl AggregateState for Message {
                 to_hash: to_hash.clone(),
                 from: requested_at.map_or(**not_after - OF_USE, |at| *at),
                 not_after: **not_after,
+                is_critical: template.is_critical(),
+                is_uncertain: false,
             },
             Event::Deferred {
+                template,
                 to_hash,
                 not_before,
                 not_after,
@@ -123,7 +140,10 @@ impl AggregateState for Message {
                 to_hash: Some(to_hash.clone()),
                 from: **not_before,
                 not_after: **not_after,
+                is_critical: template.is_critical(),
+                is_uncertain: false,
             },
+            Event::Uncertain { .. } => self.uncertain(),
             Event::Ended { outcome, .. } => match outcome {
                 Outcome::Accepted | Outcome::Uncertain => self.over(true),
                 Outcome::Bounced

@@ -91,7 +91,7 @@ impl EventField for Suppression {}
 pub enum Outcome {
     /// A server has taken the message, and answers for it from now on.
     Accepted,
-    /// The whole message was sent, and no answer came: the server may have taken it.
+    /// The whole message was sent, and no answer came: the server may have taken it. It is not sent again.
     Uncertain,
     /// The server refused the message for good.
     Bounced,
@@ -186,6 +186,15 @@ events! {
             /// When it would have been sent. Builds before did not write it.
             suppressed_at: Option<Stored<Moment>>,
         },
+        /// All of a mail that must arrive was sent, and no answer came: the server may have taken it. It is sent once more, under the same
+        /// id, by which the server or the recipient's program may know it.
+        #[serde(rename = "message.uncertain")]
+        Uncertain {
+            /// The message.
+            message_id: MessageId,
+            /// When it is sent once more.
+            repeat_at: Stored<Moment>,
+        },
         /// The sending of the message has ended.
         #[serde(rename = "message.ended")]
         Ended {
@@ -236,6 +245,10 @@ pub(crate) fn samples() -> Vec<Event> {
             wording: None,
             requested_at: Some(moment(0).into()),
             not_after: moment(86_400).into(),
+        },
+        Event::Uncertain {
+            message_id: MESSAGE,
+            repeat_at: moment(600).into(),
         },
         Event::Ended {
             message_id: MESSAGE,

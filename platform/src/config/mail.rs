@@ -2,11 +2,15 @@
 
 #![expect(missing_docs, reason = "`default.toml` documents each setting")]
 
+use chrono::TimeDelta;
 use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::bounds::{base_url_or_none, positive};
+
+/// The longest time after which a mail can be sent once more: a day, for which mails are of use.
+const REPEAT_AFTER_MAX_S: i64 = 86_400;
 
 /// Where mails go.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -29,6 +33,8 @@ pub struct Mail {
     pub public_url: String,
     #[garde(range(min = 1, max = 100))]
     pub per_hour_max: u32,
+    #[garde(range(min = 0, max = REPEAT_AFTER_MAX_S))]
+    pub repeat_after_s: i64,
     #[garde(custom(positive))]
     pub dialog_timeout_ms: u64,
     #[garde(custom(positive))]
@@ -38,6 +44,12 @@ pub struct Mail {
 }
 
 impl Mail {
+    /// After what time a mail is sent once more that a server may have; none if never.
+    #[must_use]
+    pub fn repeat_after(&self) -> Option<TimeDelta> {
+        (self.repeat_after_s > 0).then(|| TimeDelta::seconds(self.repeat_after_s))
+    }
+
     /// How long an attempt to send a mail takes at most.
     pub(super) const fn longest_ms(&self) -> u64 {
         let dialog_and_answer = self

@@ -1,6 +1,8 @@
 //! The effect that sends a mail.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -11,9 +13,10 @@ use tidemark_domain::messaging::processes::mailer;
 use tidemark_event_store::{
     Log, LookupKey, ReturnPath, SealError, SubjectKeys, TimedPool, Unsubscription,
 };
-use tidemark_events::MessageId;
 use tidemark_events::messaging::channels::Channel;
+use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::Template;
+use tidemark_events::{Event, MessageId};
 use tidemark_platform::Config;
 use tidemark_platform::config::required;
 use uuid::Uuid;
@@ -23,8 +26,13 @@ use super::smtp::SmtpServer;
 use super::text;
 use super::text::{Envelope, Words};
 use super::words;
-use crate::error::Error;
-use crate::reacting::effects::{Effect, Performed};
+use crate::error::{Error, with_causes};
+use crate::reacting::effects::{Effect, Outcome, Performed};
+
+/// More events than a message has.
+const EVENTS_MAX: i64 = 20;
+/// The pause after a failure of Postgres.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where mails are handed over.
 enum Destination {
@@ -111,6 +119,37 @@ impl Effect for SendMail {
     type Body = mailer::Mail;
 
     async fn perform(&self, mail: mailer::Mail, _: &str, attempt: i32) -> Performed {
+        self.send(&mail, attempt).await
+    }
+}
+
+/// Sends a mail once more of which nobody knows whether the server has it, unless it has come back meanwhile.
+pub(crate) struct RepeatMail(pub(crate) Arc<SendMail>);
+
+#[async_trait]
+impl Effect for RepeatMail {
+    const NAME: &'static str = mailer::REPEAT;
+    type Body = mailer::Repeat;
+
+    async fn perform(&self, repeat: mailer::Repeat, _: &str, attempt: i32) -> Performed {
+        let outcome = match self.0.awaited(repeat.message_id).await {
+            Ok(Some(mail)) => return self.0.send(&mail, attempt).await,
+            Ok(None) => Outcome::NotNeeded,
+            Err(reason) => Outcome::Later {
+                after: PAUSE,
+                reason,
+            },
+        };
+        Performed {
+            outcome,
+            has_answered: None,
+        }
+    }
+}
+
+impl SendMail {
+    /// Tries once to send a mail.
+    async fn send(&self, mail: &mailer::Mail, attempt: i32) -> Performed {
         let attempt = Attempt {
             log: &self.log,
             channel: Channel::Mail,
@@ -118,12 +157,31 @@ impl Effect for SendMail {
             not_after: *mail.not_after,
             number: attempt,
         };
-        let delivery = self.try_to_send(&mail, &attempt).await;
+        let delivery = self.try_to_send(mail, &attempt).await;
         attempt.performed(delivery).await
     }
-}
 
-impl SendMail {
+    /// What a message is made of; none if its sending is over.
+    async fn awaited(&self, message_id: MessageId) -> Result<Option<mailer::Mail>, String> {
+        let events = self.log.stream(message_id.0, 0, EVENTS_MAX).await;
+        let events = events.map_err(|error| with_causes(&error))?;
+        let mut mail = None;
+        for recorded in events {
+            let event = recorded.decode().map_err(|error| with_causes(&error))?;
+            if let Event::Message(event) = event {
+                let is_over = matches!(
+                    event,
+                    message::Event::Ended { .. } | message::Event::Bounced { .. }
+                );
+                if is_over {
+                    return Ok(None);
+                }
+                mail = mail.or_else(|| mailer::Mail::of(&event));
+            }
+        }
+        Ok(mail)
+    }
+
     /// What the configuration says, with what these keys unseal; none if it names neither a server nor a folder.
     ///
     /// # Errors

@@ -25,7 +25,8 @@ pub enum Status {
     Suppressed,
     /// A server has taken it, and answers for it from then on.
     Accepted,
-    /// All of it was sent, and no answer came: the server may have taken it.
+    /// All of it was sent, and no answer came: the server may have taken it. It is not sent again, unless it says before what time it is
+    /// not.
     Uncertain,
     /// It has come to the recipient's telephone.
     Delivered,
@@ -97,7 +98,7 @@ pub struct Row {
     /// where it gave one that of the provider.
     #[schema(example = "250 2.0.0")]
     pub codes: Option<String>,
-    /// Before this time it is not sent. None if it could be sent at once.
+    /// Before this time it is not sent, or not sent once more. None if it could be sent at once.
     pub not_before: Option<DateTime<Utc>>,
     /// When it was asked for.
     pub requested_at: DateTime<Utc>,
@@ -119,6 +120,7 @@ impl ReadModel for Delivery {
         "message.requested",
         "message.deferred",
         "message.suppressed",
+        "message.uncertain",
         "message.ended",
         "message.delivered",
         "message.bounced",
@@ -154,6 +156,10 @@ impl ReadModel for Delivery {
             Event::Requested { .. } => {}
             Event::Deferred { not_before, .. } => row.not_before = Some(**not_before),
             Event::Suppressed { .. } => row.ended_at = Some(at),
+            Event::Uncertain { repeat_at, .. } => {
+                row.status = Status::Uncertain;
+                row.not_before = Some(**repeat_at);
+            }
             Event::Ended {
                 outcome, status, ..
             } => {
@@ -181,6 +187,7 @@ const fn id(event: &Event) -> MessageId {
         Event::Requested { message_id, .. }
         | Event::Deferred { message_id, .. }
         | Event::Suppressed { message_id, .. }
+        | Event::Uncertain { message_id, .. }
         | Event::Ended { message_id, .. }
         | Event::Delivered { message_id, .. }
         | Event::Bounced { message_id, .. } => *message_id,
@@ -222,7 +229,10 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
             let hash = Some(to_hash.clone());
             (user_id, *channel, template, hash, Status::Suppressed)
         }
-        Event::Ended { .. } | Event::Delivered { .. } | Event::Bounced { .. } => return None,
+        Event::Uncertain { .. }
+        | Event::Ended { .. }
+        | Event::Delivered { .. }
+        | Event::Bounced { .. } => return None,
     };
     Some(Row {
         id: id(event),

@@ -1,10 +1,13 @@
 //! Who registers is sent a mail through a real mail server, and what became of it is in the log.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::Row;
+use tidemark_events::MessageId;
 use tidemark_tests::app::AppBuilder;
-use tidemark_tests::{App, MailServer, Process, eventually};
+use tidemark_tests::{App, MailServer, Process, ReceivedMail, eventually};
 use uuid::Uuid;
+
+use super::suppressions::{await_events, recipient};
 
 /// An application whose mails go to this server.
 pub(crate) async fn mailing(server: &MailServer) -> App {
@@ -151,6 +154,80 @@ async fn after_the_final_dot_it_is_uncertain_whether_a_silent_server_has_the_mai
         let (_, end) = ended(&app).await;
         assert_eq!(end["outcome"], "uncertain");
     }
+}
+
+/// The next mail that is for an address that begins like this.
+async fn received_for(server: &mut MailServer, begins: &str) -> ReceivedMail {
+    loop {
+        let mail = server.received().await;
+        if mail.to[0].starts_with(begins) {
+            return mail;
+        }
+    }
+}
+
+/// An application whose mails go to this server, and are sent once more after so many seconds.
+async fn repeating(server: &MailServer, after_s: u32) -> App {
+    let app = mailing_to(server).set("TIDEMARK_MAIL__REPEAT_AFTER_S", after_s);
+    ready(app.start().await).await
+}
+
+#[tokio::test]
+async fn a_mail_that_must_be_told_is_sent_once_more_if_nobody_knows_whether_the_server_has_it() {
+    let mut server = MailServer::start().await;
+    let app = repeating(&server, 1).await;
+    let (user_id, _) = recipient(&app, "lost").await;
+    let welcome = received_for(&mut server, "lost").await;
+    app.market().await.notification(user_id).await;
+    let first = received_for(&mut server, "lost").await;
+    let second = received_for(&mut server, "lost").await;
+    assert_ne!(first.message_id(), welcome.message_id());
+    assert_eq!(first.content, second.content);
+    let outcome_of = async |id: Uuid| {
+        eventually("the message to end", || async {
+            let ended = app.events("message.ended").await;
+            let of_id = ended.iter().find(|it| it["message_id"] == json!(id));
+            of_id.map(|it| it["outcome"].clone())
+        })
+        .await
+    };
+    assert_eq!(outcome_of(welcome.message_id()).await, "uncertain");
+    assert_eq!(outcome_of(first.message_id()).await, "accepted");
+    let uncertain = app.events("message.uncertain").await;
+    assert_eq!(uncertain.len(), 1);
+    assert_eq!(uncertain[0]["message_id"], json!(first.message_id()));
+}
+
+#[tokio::test]
+async fn a_mail_that_has_come_back_meanwhile_is_not_sent_once_more() {
+    let mut server = MailServer::start().await;
+    let app = repeating(&server, 5).await;
+    let (user_id, _) = recipient(&app, "lost").await;
+    received_for(&mut server, "lost").await;
+    app.market().await.notification(user_id).await;
+    let mail = received_for(&mut server, "lost").await;
+    await_events(&app, "message.uncertain", 1).await;
+    let report = json!({
+        "return_path": app.return_path(MessageId(mail.message_id())),
+        "status": "5.2.2",
+    });
+    let bounced = app
+        .service("mail-server")
+        .post("/v1/bounces", &report)
+        .await;
+    bounced.ok();
+    let tried = eventually("the time to send it again", || async {
+        let sql = "select outcome from reactor_actions where effect = 'mail_repeat' and done_at is not null";
+        let outcome = sqlx::query_scalar::<_, String>(sql).fetch_optional(&app.database.pool);
+        outcome.await.unwrap()
+    });
+    assert_eq!(tried.await, "done");
+    let ended = app.events("message.ended").await;
+    assert!(
+        ended
+            .iter()
+            .all(|it| it["message_id"] != json!(mail.message_id()))
+    );
 }
 
 #[tokio::test]

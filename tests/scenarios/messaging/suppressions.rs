@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::mail::{ended, mailing, ready, register};
 
 /// Registers somebody whose address begins like this, and returns the id and the address.
-async fn recipient(app: &App, begins: &str) -> (Uuid, String) {
+pub(super) async fn recipient(app: &App, begins: &str) -> (Uuid, String) {
     let mut person = app.person();
     person.email = format!("{begins}-{}", person.email);
     let registered = app.client.post("/v1/users", &person.registration()).await;

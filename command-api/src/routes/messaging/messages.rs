@@ -101,7 +101,7 @@ struct MessageEnd {
 
 /// Record how the sending of a message ended
 ///
-/// Only services may do this.
+/// A mail that must be told is sent once more if it is uncertain whether the server has it. Only services may do this.
 #[utoipa::path(
     post,
     path = "/v1/messages/{id}/end",
@@ -121,6 +121,7 @@ async fn end(
         message_id: MessageId(id),
         outcome: body.outcome,
         status: body.status,
+        repeat_after: app.config.mail.repeat_after(),
         contact_point_id: ContactPointId(new_id()),
     };
     let ended = app.change(&caller, id, command).await;

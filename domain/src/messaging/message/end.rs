@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message::{Event, Outcome, Status, Via};
-use tidemark_events::{ContactPointId, KeyedHash, MessageId};
+use tidemark_events::{ContactPointId, KeyedHash, MessageId, Moment, Timestamp};
 
 use super::{Error, Message};
 use crate::decision::refusals;
@@ -28,6 +28,8 @@ pub struct End {
     pub outcome: Outcome,
     /// The codes of the server's answer; none if there was none.
     pub status: Option<Status>,
+    /// After what time a mail that must be told is sent once more if it is uncertain whether a server has it; none if never.
+    pub repeat_after: Option<TimeDelta>,
     /// The id of the contact point of the address, if there is none yet.
     pub contact_point_id: ContactPointId,
 }
@@ -72,16 +74,17 @@ impl Command for End {
                 to_hash,
                 from,
                 not_after,
+                is_critical,
+                is_uncertain,
             } => {
-                let ended = Write::event(
-                    self.message_id.0,
-                    Event::Ended {
-                        message_id: self.message_id,
-                        outcome: self.outcome,
-                        status: self.status.clone().map(Into::into),
-                    },
-                );
-                let mut writes = vec![ended];
+                let may_repeat = *channel == Channel::Mail && *is_critical && !is_uncertain;
+                if self.outcome == Outcome::Uncertain
+                    && may_repeat
+                    && let Some(repeat_at) = self.repeat_at(view.now(), *not_after)
+                {
+                    return Ok(vec![self.uncertain(repeat_at)]);
+                }
+                let mut writes = vec![self.ended(*is_uncertain)];
                 let counts = match self.outcome {
                     Outcome::Bounced => true,
                     Outcome::Expired => *not_after - *from >= TRIED_LONG,
@@ -99,6 +102,36 @@ impl Command for End {
                 Ok(writes)
             }
         }
+    }
+}
+
+impl End {
+    /// When the message is sent once more, if that is while it is of use.
+    fn repeat_at(&self, now: Timestamp, not_after: Timestamp) -> Option<Timestamp> {
+        let at = now + self.repeat_after?;
+        (at <= not_after).then_some(at)
+    }
+
+    fn uncertain(&self, repeat_at: Timestamp) -> Write {
+        let uncertain = Event::Uncertain {
+            message_id: self.message_id,
+            repeat_at: Moment::nearest(repeat_at).into(),
+        };
+        Write::event(self.message_id.0, uncertain)
+    }
+
+    /// The record of how it ended. A message that no server has taken the second time may have been taken the first time.
+    fn ended(&self, is_uncertain: bool) -> Write {
+        let outcome = match self.outcome {
+            Outcome::Expired if is_uncertain => Outcome::Uncertain,
+            outcome => outcome,
+        };
+        let ended = Event::Ended {
+            message_id: self.message_id,
+            outcome,
+            status: self.status.clone().map(Into::into),
+        };
+        Write::event(self.message_id.0, ended)
     }
 }
 

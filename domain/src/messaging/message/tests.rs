@@ -1,8 +1,11 @@
 //! Who has messages sent, and what is on record of them.
 
-use tidemark_events::messaging::contact_point;
-use tidemark_events::messaging::message::{Status, Template, Via};
+mod uncertain;
+
+use tidemark_events::messaging::channels::Category;
+use tidemark_events::messaging::message::{Notice, Status, Template, Via};
 use tidemark_events::messaging::template::TemplateVersion;
+use tidemark_events::messaging::{contact_point, notification};
 use tidemark_events::samples;
 use tidemark_events::samples::{CONTACT_POINT, MESSAGE, SELLER, UNSENT_MESSAGE, stated};
 use tidemark_events::{Event as AnyEvent, MessageId};
@@ -40,6 +43,7 @@ fn end() -> End {
         message_id: MESSAGE,
         outcome: Outcome::Accepted,
         status: Some(stated("250 2.0.0")),
+        repeat_after: Some(TimeDelta::minutes(10)),
         contact_point_id: CONTACT_POINT,
     }
 }

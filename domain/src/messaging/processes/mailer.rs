@@ -1,19 +1,19 @@
 //! Has mails sent.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::Template;
 use tidemark_events::messaging::template::TemplateVersion;
-use tidemark_events::{Event, MessageId, Moment, Sealed, Stored};
+use tidemark_events::{Event, MessageId, Moment, Sealed, Stored, Timestamp};
 
 use crate::process_manager::{Action, ProcessManager, What};
 
 /// Has the messages that are requested as mails sent.
 pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
     name: "mailer",
-    event_types: &["message.requested", "message.deferred"],
+    event_types: &["message.requested", "message.deferred", "message.uncertain"],
     commands: &["end_message"],
     fulfilled: &["message_over"],
     final_refusals: &[],
@@ -22,6 +22,9 @@ pub const PROCESS_MANAGER: ProcessManager = ProcessManager {
 
 /// The name of the effect that sends a mail.
 pub const MAIL: &str = "mail";
+
+/// The name of the effect that sends a mail once more of which nobody knows whether the server has it.
+pub const REPEAT: &str = "mail_repeat";
 
 /// What a mail is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,71 +43,94 @@ pub struct Mail {
     pub not_after: Stored<Moment>,
 }
 
+/// The mail that is sent once more. What it is made of is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// The message.
+    pub message_id: MessageId,
+}
+
+impl Mail {
+    /// What this event has sent; none if it has no mail sent.
+    #[must_use]
+    pub fn of(event: &message::Event) -> Option<Self> {
+        match event {
+            message::Event::Requested {
+                channel: Channel::Mail,
+                message_id,
+                template,
+                to,
+                name,
+                wording,
+                not_after,
+                ..
+            }
+            | message::Event::Deferred {
+                message_id,
+                template,
+                to,
+                name,
+                wording,
+                not_after,
+                ..
+            } => Some(Self {
+                message_id: *message_id,
+                template: template.clone(),
+                to: to.clone(),
+                name: name.clone(),
+                wording: *wording,
+                not_after: *not_after,
+            }),
+            message::Event::Requested {
+                channel: Channel::Sms,
+                ..
+            }
+            | message::Event::Suppressed { .. }
+            | message::Event::Uncertain { .. }
+            | message::Event::Ended { .. }
+            | message::Event::Delivered { .. }
+            | message::Event::Bounced { .. } => None,
+        }
+    }
+}
+
 fn react(event: &Event) -> Vec<Action> {
     let Event::Message(event) = event else {
         return Vec::new();
     };
-    let (due_at, mail) = match event {
-        message::Event::Requested {
-            channel: Channel::Mail,
-            message_id,
-            template,
-            to,
-            name,
-            wording,
-            not_after,
-            ..
-        } => {
-            let mail = Mail {
-                message_id: *message_id,
-                template: template.clone(),
-                to: to.clone(),
-                name: name.clone(),
-                wording: *wording,
-                not_after: *not_after,
-            };
-            (None, mail)
-        }
-        message::Event::Deferred {
-            message_id,
-            template,
-            to,
-            name,
-            wording,
-            not_before,
-            not_after,
-            ..
-        } => {
-            let mail = Mail {
-                message_id: *message_id,
-                template: template.clone(),
-                to: to.clone(),
-                name: name.clone(),
-                wording: *wording,
-                not_after: *not_after,
-            };
-            (Some(**not_before), mail)
-        }
-        message::Event::Requested {
-            channel: Channel::Sms,
-            ..
-        }
-        | message::Event::Suppressed { .. }
-        | message::Event::Ended { .. }
-        | message::Event::Delivered { .. }
-        | message::Event::Bounced { .. } => return Vec::new(),
+    if let message::Event::Uncertain {
+        message_id,
+        repeat_at,
+    } = event
+    {
+        let repeat = Repeat {
+            message_id: *message_id,
+        };
+        return vec![action(REPEAT, Some(**repeat_at), json!(repeat))];
+    }
+    let Some(mail) = Mail::of(event) else {
+        return Vec::new();
     };
-    vec![Action {
-        name: MAIL.to_owned(),
+    let due_at = if let message::Event::Deferred { not_before, .. } = event {
+        Some(**not_before)
+    } else {
+        None
+    };
+    vec![action(MAIL, due_at, json!(mail))]
+}
+
+fn action(effect: &str, due_at: Option<Timestamp>, body: Value) -> Action {
+    Action {
+        name: effect.to_owned(),
         due_at,
         owner_id: None,
         about: None,
         what: What::Effect {
-            name: MAIL.to_owned(),
+            name: effect.to_owned(),
             destination: String::new(),
-            body: json!(mail),
+            body,
         },
-    }]
+    }
 }
 
 #[cfg(test)]
@@ -131,5 +157,19 @@ mod tests {
             let mail: Mail = serde_json::from_value(body.clone()).unwrap();
             assert_eq!(mail.message_id, message_id);
         }
+    }
+
+    #[test]
+    fn a_mail_that_a_server_may_have_is_sent_once_more_later() {
+        let actions = react(&sample("message.uncertain"));
+        let [action] = &actions[..] else {
+            panic!("one action: {actions:?}");
+        };
+        let What::Effect { name, body, .. } = &action.what else {
+            panic!("an effect: {action:?}");
+        };
+        assert_eq!((name.as_str(), action.due_at), (REPEAT, Some(at(600))));
+        let repeat: Repeat = serde_json::from_value(body.clone()).unwrap();
+        assert_eq!(repeat.message_id, MESSAGE);
     }
 }
