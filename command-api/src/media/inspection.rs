@@ -2,26 +2,29 @@
 //! a file is kept but its pixels: no metadata, such as the place where a photo was taken, and nothing that comes after the end.
 
 mod bounds;
+mod jpeg;
+mod memory;
+mod turning;
+mod writing;
+
 #[cfg(test)]
 mod tests;
 
-use std::io::{Cursor, ErrorKind};
+use std::io::{BufRead, Cursor, ErrorKind, Seek};
 use std::panic::catch_unwind;
 use std::time::Instant;
 
-use fast_image_resize::{ResizeOptions, Resizer};
-use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use tidemark_events::media::media::{PictureType, Variant};
 use tidemark_platform::config;
 
-use self::bounds::{Bounded, Timed};
+use self::bounds::Timed;
+use self::memory::Decoding;
 
-/// The quality of JPEG: fine enough that the eye does not see it on photos, at an eighth of the bytes.
-const JPEG_QUALITY: u8 = 85;
 /// How many bytes a pixel takes at most while a picture is looked at.
 const PIXEL_BYTES: u64 = 4;
+/// The most bytes of what a file says beside its pixels, such as the profile of its colours, once it is unpacked.
+const METADATA_BYTES_MAX: u64 = 4 << 20;
 
 /// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,9 @@ pub(super) enum Error {
         height: u32,
         max: String,
     },
+    /// The decoder would go over it too often.
+    #[error("the picture comes in {0} scans, which is too many for its size")]
+    TooManyScans(u64),
     /// It takes too long.
     #[error("the picture takes too long")]
     TooSlow,
@@ -76,6 +82,8 @@ pub(super) struct Written {
 pub(super) struct Size {
     pub(super) pixels_max: u32,
     pub(super) side_max: u32,
+    /// The most pixels that the decoder goes over, in all scans of a picture together.
+    pub(super) scanned_pixels_max: u64,
     /// The most bytes of each size, as it is written anew.
     pub(super) written_bytes: usize,
 }
@@ -85,6 +93,7 @@ impl Size {
         Self {
             pixels_max: settings.pixels_max,
             side_max: settings.side_max,
+            scanned_pixels_max: settings.scanned_pixels_max,
             written_bytes: settings.stored_bytes_max,
         }
     }
@@ -93,6 +102,7 @@ impl Size {
         let Self {
             pixels_max,
             side_max,
+            scanned_pixels_max: _,
             written_bytes: _,
         } = self;
         let max = if width > side_max || height > side_max {
@@ -113,15 +123,15 @@ impl Size {
 /// Looks at a file, and writes it in all sizes, the full one first, or gives up at the time `until`. What is said to have a type
 /// must have it. A decoder that panics is one that does not take the file.
 pub(super) fn inspect(
-    file: &[u8],
+    file: Vec<u8>,
     stated: Option<PictureType>,
     size: Size,
     until: Instant,
 ) -> Result<Vec<Written>, Error> {
     let inspecting = catch_unwind(|| {
-        let picture_type = detect(file, stated)?;
+        let picture_type = detect(&file, stated)?;
         let picture = decode(file, picture_type, size, until)?;
-        write_all(&picture, picture_type, size, until)
+        writing::write_all(picture, picture_type, size, until)
     });
     inspecting.unwrap_or(Err(Error::Broken))
 }
@@ -140,32 +150,66 @@ fn detect(file: &[u8], stated: Option<PictureType>) -> Result<PictureType, Error
 }
 
 fn decode(
-    file: &[u8],
+    file: Vec<u8>,
     picture_type: PictureType,
     size: Size,
     until: Instant,
 ) -> Result<DynamicImage, Error> {
-    let format = format(picture_type);
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(size.decoded_bytes_max());
-    let mut reader = ImageReader::with_format(Timed::new(Cursor::new(file), until), format);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
-    // The header says how large the picture is, before anything is decoded.
+    let mut decoder = reader(&*file, picture_type, until).into_decoder()?;
     let (width, height) = decoder.dimensions();
+    // The header says how large the picture is, before anything is decoded.
     size.check(width, height)?;
-    if decoder.total_bytes() > size.decoded_bytes_max() {
-        let max = format!("{} bytes when it is decoded", size.decoded_bytes_max());
-        return Err(Error::TooLarge { width, height, max });
+    let pixels = u64::from(width) * u64::from(height);
+    let cost = match picture_type {
+        PictureType::Jpeg => Some(jpeg::cost(&file, width, height)),
+        PictureType::Png | PictureType::Webp => None,
+    };
+    if let Some(scans) = cost.map(|it| it.scans)
+        && scans * pixels > size.scanned_pixels_max
+    {
+        return Err(Error::TooManyScans(scans));
     }
     let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(if picture.color().has_alpha() {
+    let color = decoder.color_type();
+    drop(decoder);
+    let beside = match cost {
+        Some(cost) => cost.bytes,
+        None if picture_type == PictureType::Webp => memory::beside_webp(&file, pixels, color),
+        None => 0,
+    };
+    let decoding = Decoding {
+        pixels,
+        color,
+        beside,
+        is_turned: turning::is_turned(orientation),
+    };
+    if decoding.bytes() > size.decoded_bytes_max() {
+        let max = format!("{} bytes while it is decoded", size.decoded_bytes_max());
+        return Err(Error::TooLarge { width, height, max });
+    }
+    // Nobody else keeps the file, so that it is gone once it is decoded.
+    let decoder = reader(file, picture_type, until).into_decoder()?;
+    let picture = DynamicImage::from_decoder(decoder)?;
+    let plain = if picture.color().has_alpha() {
         picture.into_rgba8().into()
     } else {
         picture.into_rgb8().into()
-    })
+    };
+    turning::turn(plain, orientation)
+}
+
+/// Reads a file until a time, and little of it but its pixels.
+fn reader<T: AsRef<[u8]>>(
+    file: T,
+    picture_type: PictureType,
+    until: Instant,
+) -> ImageReader<impl BufRead + Seek> {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(METADATA_BYTES_MAX);
+    let file = Timed::new(Cursor::new(file), until);
+    let mut reader = ImageReader::with_format(file, format(picture_type));
+    reader.limits(limits);
+    reader
 }
 
 const fn format(picture_type: PictureType) -> ImageFormat {
@@ -174,109 +218,4 @@ const fn format(picture_type: PictureType) -> ImageFormat {
         PictureType::Jpeg => ImageFormat::Jpeg,
         PictureType::Webp => ImageFormat::WebP,
     }
-}
-
-fn write_all(
-    picture: &DynamicImage,
-    uploaded: PictureType,
-    size: Size,
-    until: Instant,
-) -> Result<Vec<Written>, Error> {
-    let small_type = if picture.color().has_alpha() {
-        PictureType::Png
-    } else {
-        PictureType::Jpeg
-    };
-    let full_type = match uploaded {
-        PictureType::Png => PictureType::Png,
-        PictureType::Jpeg | PictureType::Webp => small_type,
-    };
-    let mut written = vec![write(Variant::Full, picture, full_type, size, until)?];
-    for (variant, fit) in [
-        (Variant::Square32, Fit::Square(32)),
-        (Variant::Square96, Fit::Square(96)),
-        (Variant::Within320, Fit::Within(320, 240)),
-        (Variant::Within640, Fit::Within(640, 480)),
-        (Variant::Within800, Fit::Within(800, 600)),
-    ] {
-        let smaller = resize(picture, fit)?;
-        written.push(write(variant, &smaller, small_type, size, until)?);
-    }
-    Ok(written)
-}
-
-/// How a smaller picture is made.
-#[derive(Clone, Copy, Debug)]
-enum Fit {
-    /// A square of this side, cut out of the middle.
-    Square(u32),
-    /// The whole picture, of this width and height at most.
-    Within(u32, u32),
-}
-
-impl Fit {
-    /// The width and the height that a picture gets, which are never larger than they were.
-    fn size(self, width: u32, height: u32) -> (u32, u32) {
-        match self {
-            Self::Square(side) => {
-                let side = side.min(width).min(height);
-                (side, side)
-            }
-            Self::Within(width_max, height_max) if width > width_max || height > height_max => {
-                let is_wide = u64::from(width) * u64::from(height_max)
-                    > u64::from(height) * u64::from(width_max);
-                if is_wide {
-                    (width_max, scaled(height, width_max, width))
-                } else {
-                    (scaled(width, height_max, height), height_max)
-                }
-            }
-            Self::Within(..) => (width, height),
-        }
-    }
-}
-
-/// A side, as long as it is when another one becomes `new` that was `old`.
-fn scaled(side: u32, new: u32, old: u32) -> u32 {
-    let scaled = u64::from(side) * u64::from(new) / u64::from(old.max(1));
-    u32::try_from(scaled).unwrap_or(side).max(1)
-}
-
-fn resize(picture: &DynamicImage, fit: Fit) -> Result<DynamicImage, Error> {
-    let (width, height) = fit.size(picture.width(), picture.height());
-    let mut resized = DynamicImage::new(width, height, picture.color());
-    // Cut to the sides of the new picture, which for `Within` are the same.
-    let options = ResizeOptions::new().fit_into_destination(Some((0.5, 0.5)));
-    let resizing = Resizer::new().resize(picture, &mut resized, &options);
-    resizing.map_err(|error| {
-        tracing::debug!(%error, "a picture cannot be resized");
-        Error::Broken
-    })?;
-    Ok(resized)
-}
-
-fn write(
-    variant: Variant,
-    picture: &DynamicImage,
-    picture_type: PictureType,
-    size: Size,
-    until: Instant,
-) -> Result<Written, Error> {
-    let mut written = Timed::new(Bounded::new(size.written_bytes), until);
-    let encoded = match picture_type {
-        PictureType::Jpeg => {
-            let encoder = JpegEncoder::new_with_quality(&mut written, JPEG_QUALITY);
-            picture.write_with_encoder(encoder)
-        }
-        PictureType::Png | PictureType::Webp => {
-            picture.write_with_encoder(PngEncoder::new(&mut written))
-        }
-    };
-    Ok(Written {
-        variant,
-        picture_type,
-        width: picture.width(),
-        height: picture.height(),
-        bytes: written.inner.finish(encoded)?,
-    })
 }

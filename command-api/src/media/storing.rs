@@ -56,7 +56,7 @@ impl Media {
         // This takes a core for a while, and so none of the threads that serve others.
         let inspecting = tokio::task::spawn_blocking(move || {
             let uploaded_sha256 = owner.is_none().then(|| hash(&file));
-            let written = inspect(&file, stated, size, until);
+            let written = inspect(file, stated, size, until);
             let contents = written.map(|it| seal_all(id, it, owner.as_ref()));
             (permit, uploaded_sha256, contents)
         });

@@ -44,6 +44,8 @@ pub struct Media {
     pub pixels_max: u32,
     #[garde(range(min = 1, max = 65_535))]
     pub side_max: u32,
+    #[garde(range(min = 1, max = 1_000_000_000_000))]
+    pub scanned_pixels_max: u64,
     #[garde(range(min = 1, max = 1_073_741_824))]
     pub stored_bytes_max: usize,
     #[garde(custom(positive))]

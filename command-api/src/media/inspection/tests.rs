@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use image::codecs::png::{CompressionType, FilterType};
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{GenericImageView, ImageEncoder, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
@@ -10,8 +11,18 @@ use super::*;
 const SIZE: Size = Size {
     pixels_max: 1_000_000,
     side_max: 2_000,
+    scanned_pixels_max: 16_000_000,
     written_bytes: 1_000_000,
 };
+
+fn inspect(
+    file: &[u8],
+    stated: Option<PictureType>,
+    size: Size,
+    until: Instant,
+) -> Result<Vec<Written>, Error> {
+    super::inspect(file.to_vec(), stated, size, until)
+}
 
 /// Later than any test takes.
 fn until() -> Instant {
@@ -227,21 +238,45 @@ fn a_picture_that_would_take_much_memory_is_refused_by_its_header() {
 #[test]
 fn a_text_that_expands_is_not_read() {
     // A text of 64 MiB that takes 64 KiB in the file.
-    let mut packed = b"Comment\0\0".to_vec();
+    let mut chunk = b"zTXtComment\0\0".to_vec();
     let text = vec![0; 64 << 20];
-    let mut encoder = flate2::write::ZlibEncoder::new(&mut packed, flate2::Compression::best());
+    let mut encoder = flate2::write::ZlibEncoder::new(&mut chunk, flate2::Compression::best());
     std::io::Write::write_all(&mut encoder, &text).unwrap();
     encoder.finish().unwrap();
-    let mut chunk = b"zTXt".to_vec();
-    chunk.extend(&packed);
-    let mut bytes = file(&halves(4, 4), ImageFormat::Png);
-    let mut inserted = u32::try_from(packed.len()).unwrap().to_be_bytes().to_vec();
-    inserted.extend(&chunk);
-    inserted.extend(crc(&chunk).to_be_bytes());
-    // After the header, which has 8 bytes before it and 25 of its own.
-    bytes.splice(33..33, inserted);
+    let bytes = with_chunk(&file(&halves(4, 4), ImageFormat::Png), &chunk);
     let written = inspect(&bytes, Some(PictureType::Png), SIZE, until()).unwrap();
     assert!(written.iter().all(|it| it.bytes.len() < 10_000));
+}
+
+#[test]
+fn a_profile_of_colours_that_expands_is_not_read() {
+    // A profile of 64 MiB, which takes 64 KiB in the file.
+    let mut chunk = b"iCCPname\0\0".to_vec();
+    let mut encoder = flate2::write::ZlibEncoder::new(&mut chunk, flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, &vec![0; 64 << 20]).unwrap();
+    encoder.finish().unwrap();
+    let bytes = with_chunk(&file(&halves(4, 4), ImageFormat::Png), &chunk);
+    let profile = |max_alloc| {
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = max_alloc;
+        let mut reader = ImageReader::with_format(Cursor::new(&bytes), ImageFormat::Png);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().unwrap();
+        decoder.icc_profile().unwrap().map(|profile| profile.len())
+    };
+    assert_eq!(profile(None), Some(64 << 20), "it would expand");
+    let mut bounded = reader(&*bytes, PictureType::Png, until())
+        .into_decoder()
+        .unwrap();
+    assert_eq!(bounded.icc_profile().unwrap(), None);
+    inspect(&bytes, Some(PictureType::Png), SIZE, until()).unwrap();
+}
+
+/// A PNG with another chunk behind its header, which has 8 bytes before it and 25 of its own.
+fn with_chunk(file: &[u8], chunk: &[u8]) -> Vec<u8> {
+    let bytes = u32::try_from(chunk.len() - 4).unwrap().to_be_bytes();
+    let (begin, rest) = file.split_at(33);
+    [begin, &bytes, chunk, &crc(chunk).to_be_bytes(), rest].concat()
 }
 
 /// A file of PNG in which a square of noise repeats itself, which only an encoder that looks far back notices.
