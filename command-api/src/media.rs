@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tidemark_domain::media::media::Periods;
 use tidemark_domain::media::media_account::Quota;
-use tidemark_events::media::media::{PictureType, Purpose};
+use tidemark_events::media::media::{PictureType, Purpose, Variant};
 use tidemark_platform::config;
 use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::http::{Problem, without_parameters};
@@ -92,10 +92,13 @@ pub fn picture_type(media_type: &str) -> Result<Option<PictureType>, Problem> {
 
 /// How much a user may have.
 #[must_use]
-pub const fn quota(settings: &config::Media) -> Quota {
+pub fn quota(settings: &config::Media) -> Quota {
+    let overheads = Variant::ALL.map(|_| settings.file_overhead_bytes);
     Quota {
         bytes_max: settings.per_user_bytes_max,
         uploads_max: settings.uploads_per_user_max,
+        media_max: settings.per_user_max,
+        overhead: overheads.iter().sum(),
     }
 }
 

@@ -87,7 +87,7 @@ impl Media {
 
     /// The command of an upload that is not open: it is accepted only where its key is that of one which was stored before.
     #[must_use]
-    pub const fn stored_before(&self, id: MediaId) -> CompleteUpload {
+    pub fn stored_before(&self, id: MediaId) -> CompleteUpload {
         CompleteUpload {
             media_id: id,
             uploaded_sha256: None,

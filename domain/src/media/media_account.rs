@@ -1,4 +1,4 @@
-//! Media accounts: how many bytes of uploads and media a user has. Only decisions about media write here.
+//! Media accounts: how many uploads and media a user has, and how many bytes of them. Only decisions about media write here.
 
 use std::collections::BTreeMap;
 
@@ -23,12 +23,17 @@ pub enum Error {
     /// Too many uploads of the user are not over.
     #[error("{0} of your uploads are not complete, and no more may be")]
     TooManyUploads(u32),
+    /// The user would have more media than a user may have.
+    #[error("you have as many media and uploads as you may have, which is {0}")]
+    TooManyMedia(u32),
 }
 
 impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::Full { .. } | Self::TooManyUploads(_) => RefusalKind::Conflict,
+            Self::Full { .. } | Self::TooManyUploads(_) | Self::TooManyMedia(_) => {
+                RefusalKind::Conflict
+            }
         }
     }
 
@@ -44,6 +49,11 @@ impl Reason for Error {
                 meaning: "The caller has as many uploads that are not complete as a user may have.",
                 what_to_do: "Complete one of them, or abort it.",
             },
+            Self::TooManyMedia(_) => Code {
+                name: "too_many_media",
+                meaning: "The caller has as many media and uploads as a user may have.",
+                what_to_do: "Delete media that nothing shows.",
+            },
         }
     }
 }
@@ -55,6 +65,10 @@ pub struct Quota {
     pub bytes_max: i64,
     /// Uploads that are not over.
     pub uploads_max: u32,
+    /// Uploads that are not over, and media.
+    pub media_max: u32,
+    /// How many bytes an upload or media count beside their own: what a disk and its folders take for their files, however small.
+    pub overhead: i64,
 }
 
 /// The state of an account.
@@ -64,17 +78,26 @@ pub struct MediaAccount {
     uploads: BTreeMap<MediaId, i64>,
     /// The bytes of everything that is stored.
     stored: i64,
+    /// How many media are stored.
+    media: u32,
 }
 
 impl MediaAccount {
-    fn used(&self) -> i64 {
-        self.uploads
-            .values()
-            .fold(self.stored, |sum, bytes| sum.saturating_add(*bytes))
+    /// How many uploads that are not over, and media, the user has.
+    fn count(&self) -> u32 {
+        let uploads = u32::try_from(self.uploads.len()).unwrap_or(u32::MAX);
+        uploads.saturating_add(self.media)
+    }
+
+    fn used(&self, quota: Quota) -> i64 {
+        let overhead = quota.overhead.saturating_mul(self.count().into());
+        let stored = self.stored.saturating_add(overhead);
+        let uploads = self.uploads.values();
+        uploads.fold(stored, |sum, bytes| sum.saturating_add(*bytes))
     }
 
     fn require_room(&self, bytes: i64, quota: Quota) -> Result<(), Error> {
-        let (used, max) = (self.used(), quota.bytes_max);
+        let (used, max) = (self.used(quota), quota.bytes_max);
         if used.saturating_add(bytes) > max {
             return Err(Error::Full { used, max });
         }
@@ -88,8 +111,9 @@ impl AggregateState for MediaAccount {
     const NONE: &'static Self = &Self {
         uploads: BTreeMap::new(),
         stored: 0,
+        media: 0,
     };
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -103,12 +127,14 @@ impl AggregateState for MediaAccount {
             } => {
                 self.uploads.remove(media_id);
                 self.stored = self.stored.saturating_add(*bytes);
+                self.media = self.media.saturating_add(1);
             }
             Event::Released {
                 media_id, bytes, ..
             } => {
                 if self.uploads.remove(media_id).is_none() {
                     self.stored = self.stored.saturating_sub(*bytes);
+                    self.media = self.media.saturating_sub(1);
                 }
             }
         }
@@ -132,7 +158,10 @@ pub(super) fn reserve(
     if account.uploads.len() >= quota.uploads_max as usize {
         return Err(Error::TooManyUploads(quota.uploads_max).into());
     }
-    account.require_room(bytes, quota)?;
+    if account.count() >= quota.media_max {
+        return Err(Error::TooManyMedia(quota.media_max).into());
+    }
+    account.require_room(bytes.saturating_add(quota.overhead), quota)?;
     let event = Event::Reserved {
         media_account_id: id,
         user_id,
@@ -144,7 +173,8 @@ pub(super) fn reserve(
 
 /// How [`reserve`] refuses.
 pub(super) fn refusals_of_reserving() -> Vec<Refusal> {
-    refusals([Error::Full { used: 0, max: 0 }, Error::TooManyUploads(0)])
+    let full = Error::Full { used: 0, max: 0 };
+    refusals([full, Error::TooManyUploads(0), Error::TooManyMedia(0)])
 }
 
 /// The write by which what is stored counts in place of the upload, if the user may have that: it may have more bytes than

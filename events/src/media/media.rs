@@ -111,6 +111,16 @@ pub enum Variant {
 impl EventField for Variant {}
 
 impl Variant {
+    /// Every size.
+    pub const ALL: [Self; 6] = [
+        Self::Full,
+        Self::Square32,
+        Self::Square96,
+        Self::Within320,
+        Self::Within640,
+        Self::Within800,
+    ];
+
     /// The name, as in URLs.
     #[must_use]
     pub const fn name(self) -> &'static str {

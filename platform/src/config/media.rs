@@ -24,6 +24,10 @@ pub struct Media {
     pub per_user_bytes_max: i64,
     #[garde(range(min = 1, max = 1_000))]
     pub uploads_per_user_max: u32,
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub per_user_max: u32,
+    #[garde(range(min = 0, max = 1_048_576))]
+    pub file_overhead_bytes: i64,
     #[garde(range(min = 1, max = 31_536_000))]
     pub upload_s: i64,
     #[garde(range(min = 1, max = 31_536_000))]

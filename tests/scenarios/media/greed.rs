@@ -9,6 +9,7 @@ use tidemark_tests::pictures::{UPLOADS, picture};
 async fn a_user_has_a_quota_and_gets_it_back_by_deleting() {
     let app = App::builder()
         .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", "20000")
+        .set("TIDEMARK_MEDIA__FILE_OVERHEAD_BYTES", "0")
         .start()
         .await;
     let market = app.market().await;
@@ -59,4 +60,39 @@ async fn slow_uploads_of_one_user_leave_room_for_those_of_others() {
     let refused = greedy.upload("image/png", file.clone()).await;
     refused.problem(429, "too_many_requests");
     modest.upload("image/png", file).await.ok();
+}
+
+#[tokio::test]
+async fn a_user_has_a_number_of_media_however_small() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PER_USER_MAX", "2")
+        .start()
+        .await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let first = market.picture().await;
+    market.picture().await;
+    let file = picture(8, 8, ImageFormat::Png);
+    let refused = seller.upload("image/png", file.clone()).await;
+    refused.problem(409, "too_many_media");
+    seller
+        .post_empty(&format!("/v1/media/{first}/delete"))
+        .await
+        .ok();
+    seller.upload("image/png", file).await.ok();
+}
+
+/// Each picture is kept in six files, and a file takes a block of the disk.
+#[tokio::test]
+async fn a_small_picture_counts_what_its_files_take() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", "60000")
+        .start()
+        .await;
+    let market = app.market().await;
+    market.picture().await;
+    market.picture().await;
+    let file = picture(8, 8, ImageFormat::Png);
+    let refused = market.seller.upload("image/png", file).await;
+    refused.problem(409, "media_quota_exceeded");
 }

@@ -214,6 +214,7 @@ async fn an_upload_that_took_the_last_room_can_be_sent_again() {
     let room = file.len() + 500_000;
     let app = App::builder()
         .set("TIDEMARK_MEDIA__PER_USER_BYTES_MAX", room.to_string())
+        .set("TIDEMARK_MEDIA__FILE_OVERHEAD_BYTES", "0")
         .start()
         .await;
     let market = app.market().await;

@@ -113,6 +113,8 @@ fn complete() -> CompleteUpload {
 const QUOTA: Quota = Quota {
     bytes_max: 200_000,
     uploads_max: 2,
+    media_max: 9,
+    overhead: 0,
 };
 const OPENED: [&str; 2] = ["media.upload_opened", "media_account.reserved"];
 const STORED: [&str; 4] = [
@@ -163,14 +165,66 @@ fn what_is_stored_has_no_more_bytes_than_its_owner_may_have() {
 fn a_user_has_few_uploads_that_are_not_complete() {
     let one = OpenUpload {
         quota: Quota {
-            bytes_max: 200_000,
             uploads_max: 1,
+            ..QUOTA
         },
         media_id: MediaId(Uuid::from_u128(99)),
         ..open(1)
     };
     seller(OPENED).when(one.clone()).refused("too_many_uploads");
     seller(STORED).when(one).accepted();
+}
+
+#[test]
+fn a_user_has_a_number_of_media_however_small() {
+    let one = |media_max| OpenUpload {
+        quota: Quota { media_max, ..QUOTA },
+        media_id: MediaId(Uuid::from_u128(99)),
+        ..open(1)
+    };
+    for has in [&OPENED[..], &STORED] {
+        let seller = || seller([]).and(has.iter().map(|it| own_sample(it)));
+        seller().when(one(1)).refused("too_many_media");
+        seller().when(one(2)).accepted();
+    }
+    seller(STORED)
+        .and(["media.deleted", "media_account.released"].map(own_sample))
+        .when(one(1))
+        .accepted();
+}
+
+/// A file of one byte takes more of a disk.
+#[test]
+fn an_upload_counts_what_a_disk_takes_for_its_files() {
+    let one = |bytes| OpenUpload {
+        quota: Quota {
+            overhead: 20_000,
+            ..QUOTA
+        },
+        media_id: MediaId(Uuid::from_u128(99)),
+        ..open(bytes)
+    };
+    seller([]).when(one(180_000)).accepted();
+    seller([])
+        .when(one(180_001))
+        .refused("media_quota_exceeded");
+    // What is stored has 120,000 bytes.
+    seller(STORED).when(one(40_000)).accepted();
+    seller(STORED)
+        .when(one(40_001))
+        .refused("media_quota_exceeded");
+    // It counted when the upload was opened, so that what is stored needs room for its bytes alone.
+    let quota = Quota {
+        bytes_max: 140_000,
+        overhead: 20_000,
+        ..QUOTA
+    };
+    seller(OPENED)
+        .when(CompleteUpload {
+            quota,
+            ..complete()
+        })
+        .accepted();
 }
 
 #[test]
