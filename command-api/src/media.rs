@@ -1,12 +1,15 @@
 //! Receives what users upload, looks at it, and keeps it. What it is kept as is decided in `domain`, as everything is.
 
 mod inspection;
+mod parts;
 mod problems;
 mod receiving;
 mod resuming;
+mod spending;
 mod storing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use tidemark_domain::media::media::Periods;
@@ -17,6 +20,7 @@ use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::http::{Problem, without_parameters};
 use tidemark_platform::media_store::MediaStore;
 
+pub use self::parts::Upload;
 pub(crate) use self::problems::{
     empty, invalid_header, length_required, not_encoded, not_kept, problems, problems_of_resumed,
     too_large, unavailable, unsupported_type, unsupported_type_of_bytes, wrong_offset,
@@ -25,6 +29,7 @@ pub use self::receiving::Receiving;
 pub use self::resuming::{Checksum, Progress};
 pub use self::storing::Unstored;
 
+use self::spending::Spending;
 use crate::admission::{Admission, Share};
 
 /// The media type of files of any kind.
@@ -36,8 +41,10 @@ pub struct Media {
     store: MediaStore,
     settings: config::Media,
     receiving: Arc<Admission>,
-    /// One picture is looked at at a time: it takes a core, and much memory.
+    /// Few pictures are looked at at a time: each takes a core, and much memory.
     inspections: Arc<FairSemaphore<Share>>,
+    /// How long those of each user were looked at.
+    spending: Arc<Spending>,
 }
 
 impl Media {
@@ -49,11 +56,13 @@ impl Media {
             settings.receiving_max,
             settings.receiving_per_user_max,
         );
+        let per_user = Duration::from_millis(settings.inspection_per_user_ms);
         Self {
             store,
-            settings,
             receiving: Arc::new(receiving),
-            inspections: Arc::new(FairSemaphore::new(1)),
+            inspections: Arc::new(FairSemaphore::new(settings.inspections_max)),
+            spending: Arc::new(Spending::new(per_user)),
+            settings,
         }
     }
 }

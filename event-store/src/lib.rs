@@ -39,5 +39,5 @@ pub use pool::TimedPool;
 pub use schema::migrate;
 pub use sealing::{
     LookupKey, NewSubjectKey, SEALED_HEADER_BYTES, SealError, SealedFile, SealedRange, SubjectKey,
-    SubjectKeys,
+    SubjectKeys, plain_file_bytes,
 };

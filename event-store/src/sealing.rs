@@ -22,7 +22,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 use tidemark_events::{EmailAddress, KeyedHash, Sealed, UserId};
 
-pub use self::files::{SEALED_HEADER_BYTES, SealedFile, SealedRange};
+pub use self::files::{SEALED_HEADER_BYTES, SealedFile, SealedRange, plain_file_bytes};
 use crate::TimedPool;
 
 const KEY_BYTES: usize = 32;

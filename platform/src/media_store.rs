@@ -5,18 +5,22 @@
 mod tests;
 
 use std::error::Error as _;
+use std::future;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
+};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -28,6 +32,10 @@ const UPLOADS: &str = "uploads";
 const MEDIA: &str = "media";
 /// Offsets in the names of parts have so many digits, so that a list of names is in the order of offsets.
 const OFFSET_DIGITS: usize = 20;
+/// So many objects are removed at once, so that an upload of many parts is removed in time.
+const REMOVED_AT_ONCE: usize = 16;
+/// So many parts are read at once.
+const READ_AT_ONCE: usize = 4;
 
 /// Why the store did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +49,12 @@ pub enum Error {
     /// The store has no room left.
     #[error("the store is full")]
     Full,
+    /// The store gives other bytes than it was given.
+    #[error("the media store gives other bytes than it was given")]
+    Altered,
+    /// The store did not answer in time.
+    #[error("the media store does not answer in time")]
+    Slow,
     /// The store did not answer, or not as it should.
     #[error("the media store does not answer as it should")]
     Unavailable(#[source] object_store::Error),
@@ -98,7 +112,11 @@ pub struct Part {
 
 /// The place where bytes are kept.
 #[derive(Clone, Debug)]
-pub struct MediaStore(Arc<dyn ObjectStore>);
+pub struct MediaStore {
+    store: Arc<dyn ObjectStore>,
+    /// How long it may take for an answer, or for the next bytes of one.
+    timeout: Duration,
+}
 
 impl MediaStore {
     /// The place that the configuration names; none if it names none.
@@ -117,7 +135,8 @@ impl MediaStore {
             }
             None => Arc::new(folder(place.into())?),
         };
-        Ok(Some(Self(store)))
+        let timeout = Duration::from_millis(config.media.store_timeout_ms);
+        Ok(Some(Self { store, timeout }))
     }
 
     /// Keeps a part of an upload.
@@ -128,14 +147,19 @@ impl MediaStore {
         self.create(&part(upload, offset), bytes).await
     }
 
-    /// The parts of an upload that follow each other from its beginning.
+    /// The parts of an upload that follow each other from its beginning. `plain` says how many bytes of the upload there are in an
+    /// object of so many.
     ///
     /// # Errors
     /// If the store does not answer.
-    pub async fn parts(&self, upload: Uuid) -> Result<Vec<Part>, Error> {
+    pub async fn parts(
+        &self,
+        upload: Uuid,
+        plain: impl Fn(u64) -> u64,
+    ) -> Result<Vec<Part>, Error> {
         let folder = Path::from_iter([UPLOADS, &upload.to_string()]);
-        let objects = self.0.list(Some(&folder)).try_collect::<Vec<_>>().await;
-        let mut parts = match objects.map_err(Error::from) {
+        let objects = self.list(&folder).try_collect::<Vec<_>>().await;
+        let mut parts = match objects {
             // They are removed meanwhile.
             Err(Error::Missing) => Vec::new(),
             objects => objects?,
@@ -151,34 +175,35 @@ impl MediaStore {
                 Some(offset) if offset < end => continue,
                 _ => break,
             }
-            found.push(Part {
-                offset: end,
-                bytes: object.size,
-            });
-            end += object.size;
+            let bytes = plain(object.size);
+            found.push(Part { offset: end, bytes });
+            end += bytes;
         }
         Ok(found)
     }
 
-    /// The bytes of all these parts; of an upload that is removed meanwhile, fewer.
-    ///
-    /// # Errors
-    /// If the store does not answer.
-    pub async fn read_parts(&self, upload: Uuid) -> Result<Vec<u8>, Error> {
-        let mut file = Vec::new();
-        for found in self.parts(upload).await? {
-            match self.read_part(upload, found.offset).await {
-                Ok(bytes) => file.extend_from_slice(&bytes),
-                Err(Error::Missing) => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(file)
+    /// The bytes of these parts, one part after the other. Of an upload that is removed meanwhile there are fewer.
+    pub fn read_parts(
+        &self,
+        upload: Uuid,
+        parts: Vec<Part>,
+    ) -> impl Stream<Item = Result<(Part, Bytes), Error>> {
+        let read = move |part: Part| async move {
+            let bytes = self.read_part(upload, part.offset).await?;
+            Ok((part, bytes))
+        };
+        futures::stream::iter(parts)
+            .map(read)
+            .buffered(READ_AT_ONCE)
+            .take_while(|read| future::ready(!matches!(read, Err(Error::Missing))))
     }
 
     async fn read_part(&self, upload: Uuid, offset: u64) -> Result<Bytes, Error> {
-        let object = self.0.get(&part(upload, offset)).await?;
-        Ok(object.bytes().await?)
+        let reading = async {
+            let object = self.store.get(&part(upload, offset)).await?;
+            object.bytes().await
+        };
+        self.in_time(reading).await
     }
 
     /// Keeps complete bytes under their hash. If they are there, they are the same.
@@ -206,14 +231,15 @@ impl MediaStore {
             range: Some(GetRange::Bounded(range)),
             ..GetOptions::default()
         };
-        let object = self.0.get_opts(&object(media, sha256), options).await?;
-        Ok(object.into_stream().map_err(Error::from).boxed())
+        let place = object(media, sha256);
+        let object = self.in_time(self.store.get_opts(&place, options)).await?;
+        Ok(self.all_in_time(object.into_stream()))
     }
 
     /// Removes what has arrived of an upload.
     ///
     /// # Errors
-    /// If the store does not answer. Some of it may be removed then.
+    /// If the store does not answer. Some of it may be removed then, and who tries again goes on with the rest.
     pub async fn remove_upload(&self, upload: Uuid) -> Result<(), Error> {
         self.remove(UPLOADS, upload).await
     }
@@ -229,23 +255,49 @@ impl MediaStore {
 
     async fn remove(&self, folder: &str, id: Uuid) -> Result<(), Error> {
         let folder = Path::from_iter([folder, &id.to_string()]);
-        let mut objects = self.0.list(Some(&folder));
-        while let Some(object) = objects.try_next().await? {
-            match self.0.delete(&object.location).await {
+        let objects = self.list(&folder);
+        let removing = objects.try_for_each_concurrent(REMOVED_AT_ONCE, |object| async move {
+            match self.in_time(self.store.delete(&object.location)).await {
                 // Somebody else removed it meanwhile.
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Ok(()) | Err(Error::Missing) => Ok(()),
+                Err(error) => Err(error),
             }
-        }
-        Ok(())
+        });
+        removing.await
     }
 
     async fn create(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
         let payload = PutPayload::from_bytes(bytes);
-        self.0
-            .put_opts(path, payload, PutMode::Create.into())
-            .await?;
+        let putting = self.store.put_opts(path, payload, PutMode::Create.into());
+        self.in_time(putting).await?;
         Ok(())
+    }
+
+    fn list(&self, folder: &Path) -> BoxStream<'static, Result<ObjectMeta, Error>> {
+        self.all_in_time(self.store.list(Some(folder)))
+    }
+
+    /// What the store answers, if it does so in time. A store that hangs would keep who asked it, and what they hold.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, Error> {
+        let answer = tokio::time::timeout(self.timeout, answer).await;
+        Ok(answer.map_err(|_| Error::Slow)??)
+    }
+
+    /// What the store sends, as long as each piece comes in time.
+    fn all_in_time<T: Send + 'static>(
+        &self,
+        pieces: BoxStream<'static, object_store::Result<T>>,
+    ) -> BoxStream<'static, Result<T, Error>> {
+        let timeout = self.timeout;
+        let next = move |mut pieces: BoxStream<'static, object_store::Result<T>>| async move {
+            let next = tokio::time::timeout(timeout, pieces.try_next()).await;
+            let next = next.map_err(|_| Error::Slow)??;
+            Ok(next.map(|piece| (piece, pieces)))
+        };
+        futures::stream::try_unfold(pieces, next).boxed()
     }
 }
 

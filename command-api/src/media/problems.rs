@@ -1,5 +1,7 @@
 //! The problems of uploads that are none of the domain's.
 
+use std::time::Duration;
+
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
 use tidemark_platform::http::Problem;
@@ -14,7 +16,7 @@ const CHECKSUM_MISMATCH: u16 = 460;
 const NOT_KEPT_RETRY_AFTER_S: u64 = 3_600;
 
 /// The problems of a route that receives files.
-pub(crate) fn problems() -> [Problem; 9] {
+pub(crate) fn problems() -> [Problem; 10] {
     [
         not_kept(),
         length_required(),
@@ -25,12 +27,14 @@ pub(crate) fn problems() -> [Problem; 9] {
         of_store(&Error::Full),
         unavailable(),
         overloaded(),
+        inspected_too_much(Duration::from_secs(20)),
     ]
 }
 
 /// The problems of a route by which an upload goes on, beside those of receiving files.
-pub(crate) fn problems_of_resumed() -> [Problem; 4] {
+pub(crate) fn problems_of_resumed() -> [Problem; 5] {
     [
+        pieces_too_small(262_144),
         wrong_offset(65_536),
         checksum_mismatch(),
         invalid_header("Upload-Offset must be a number of bytes."),
@@ -44,6 +48,16 @@ pub(crate) fn wrong_offset(offset: u64) -> Problem {
     Problem::conflict("wrong_upload_offset", detail).explained(
         "The bytes do not follow those that have arrived: they were sent already, or others are missing.",
         "Ask by HEAD for the `Upload-Offset` at which the upload goes on.",
+    )
+}
+
+/// The problem with a piece that is so small that the upload would have too many parts.
+pub(super) fn pieces_too_small(part_bytes: usize) -> Problem {
+    let detail =
+        format!("The upload has too many parts for pieces of less than {part_bytes} bytes.");
+    Problem::unprocessable("upload_pieces_too_small", detail).explained(
+        "The upload was sent in so many small pieces that it would have too many parts. None of these bytes was kept.",
+        "Go on at the same offset with pieces of as many bytes as `detail` says, or with all that is left.",
     )
 }
 
@@ -145,7 +159,7 @@ pub(super) fn of_store(error: &Error) -> Problem {
                 "Try again later. The operator sees it too.",
             )
         }
-        Error::Exists | Error::Missing | Error::Unavailable(_) => {
+        Error::Exists | Error::Missing | Error::Altered | Error::Slow | Error::Unavailable(_) => {
             error.report();
             unavailable()
         }
@@ -158,6 +172,18 @@ pub(crate) fn unavailable() -> Problem {
     Problem::unavailable("media_store_unavailable", detail, RETRY_AFTER_S).explained(
         "The store of media does not answer, or not as it should.",
         "Send the request again after `Retry-After`, with the same Idempotency-Key.",
+    )
+}
+
+/// The problem with a user whose pictures took too long lately, who may send others after this time.
+pub(super) fn inspected_too_much(wait: Duration) -> Problem {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let detail =
+        format!("Your pictures took too long lately. Others are taken in {seconds} seconds.");
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    Problem::new(status, "media_inspection_share_used", detail).explained(
+        "The pictures of the caller took more time in the last minute than those of one user may.",
+        "Send fewer or smaller pictures, and the next one after as many seconds as `detail` says.",
     )
 }
 

@@ -6,13 +6,13 @@ use axum::body::{Body, BodyDataStream, Bytes};
 use bytes::BytesMut;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
-use tidemark_events::MediaId;
 use tidemark_platform::http::{Problem, body_timeout, unreadable_body};
 use tidemark_platform::media_store::MediaStore;
 use tokio::time::Instant;
 
 use super::Media;
-use super::problems::{of_store, too_large};
+use super::parts::Upload;
+use super::problems::{inspected_too_much, too_large};
 use crate::admission::{Permit, Share};
 
 /// The right to send bytes.
@@ -25,8 +25,12 @@ impl Media {
     /// Admits a request that sends bytes.
     ///
     /// # Errors
-    /// 429 if the user sends by too many requests already, 503 if too many are sent by all.
+    /// 429 if the user sends by too many requests already, or pictures of the user took too long lately, and 503 if too many are
+    /// sent by all.
     pub fn receiving(&self, share: Share) -> Result<Receiving, Problem> {
+        if let Some(wait) = self.spending.wait(&share, std::time::Instant::now()) {
+            return Err(inspected_too_much(wait));
+        }
         Ok(Receiving {
             media: self.clone(),
             _permit: self.receiving.admit(share)?,
@@ -35,14 +39,14 @@ impl Media {
 }
 
 impl Receiving {
-    /// Takes all bytes of a file of this length, keeps them if they are those of media, and returns their SHA-256.
+    /// Takes all bytes of a file of this length, keeps them as parts of an upload if there is one, and returns their SHA-256.
     ///
     /// # Errors
     /// 400 if the body breaks off, 408 if it pauses for too long, 413 if it is longer than the file, and 503 or 507 if it cannot
     /// be kept.
     pub async fn receive(
         &self,
-        media: Option<MediaId>,
+        upload: Option<&Upload>,
         total: u64,
         body: Body,
     ) -> Result<String, Problem> {
@@ -59,24 +63,29 @@ impl Receiving {
             waiting.extend_from_slice(&bytes);
             while waiting.len() >= part_bytes {
                 let part = waiting.split_to(part_bytes).freeze();
-                self.keep(media, offset, part).await?;
+                self.keep(upload, offset, part).await?;
                 offset += part_bytes as u64;
             }
         }
         if !waiting.is_empty() {
-            self.keep(media, offset, waiting.freeze()).await?;
+            self.keep(upload, offset, waiting.freeze()).await?;
         }
         Ok(hex::encode(sha256.finalize()))
     }
 
-    async fn keep(&self, media: Option<MediaId>, offset: u64, part: Bytes) -> Result<(), Problem> {
-        let Some(id) = media else { return Ok(()) };
-        let kept = self.media.store.put_part(id.0, offset, part).await;
-        kept.map_err(|error| of_store(&error))
+    async fn keep(&self, upload: Option<&Upload>, offset: u64, part: Bytes) -> Result<(), Problem> {
+        match upload {
+            None => Ok(()),
+            Some(upload) => upload.keep(&self.media.store, offset, part).await,
+        }
     }
 
     pub(super) const fn part_bytes(&self) -> usize {
         self.media.settings.part_bytes
+    }
+
+    pub(super) const fn parts_max(&self) -> u64 {
+        self.media.settings.parts_per_upload_max
     }
 
     pub(super) const fn store(&self) -> &MediaStore {
@@ -89,6 +98,9 @@ impl Receiving {
         Arriving {
             body: body.into_data_stream(),
             silence: Duration::from_millis(settings.silence_ms),
+            rate_min: settings.rate_min,
+            waited: Duration::ZERO,
+            bytes: 0,
             deadline: Instant::now() + Duration::from_millis(settings.request_ms),
         }
     }
@@ -99,6 +111,12 @@ pub(super) struct Arriving {
     body: BodyDataStream,
     /// How long it may pause.
     silence: Duration,
+    /// How many bytes must come in a second, of all that was waited for.
+    rate_min: u64,
+    /// How long was waited for bytes.
+    waited: Duration,
+    /// How many have come.
+    bytes: u64,
     /// When it must be complete.
     deadline: Instant,
 }
@@ -107,10 +125,19 @@ impl Arriving {
     /// The next bytes; none at the end.
     ///
     /// # Errors
-    /// 400 if the body breaks off, and 408 if it pauses or goes on for too long.
+    /// 400 if the body breaks off, and 408 if it pauses or goes on for too long, or comes too slowly.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        let until = self.deadline.min(Instant::now() + self.silence);
-        match tokio::time::timeout_at(until, self.body.next()).await {
+        let begin = Instant::now();
+        // What was fast before may pause, but nobody holds a place by a byte now and then.
+        let earned = Duration::from_millis(self.bytes.saturating_mul(1_000) / self.rate_min);
+        let patience = (self.silence + earned).saturating_sub(self.waited);
+        let until = self.deadline.min(begin + self.silence.min(patience));
+        let next = tokio::time::timeout_at(until, self.body.next()).await;
+        self.waited += begin.elapsed();
+        if let Ok(Some(Ok(bytes))) = &next {
+            self.bytes += bytes.len() as u64;
+        }
+        match next {
             Ok(None) => Ok(None),
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
             Ok(Some(Err(_))) => Err(unreadable_body()),

@@ -8,11 +8,12 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tidemark_events::MediaId;
+use tidemark_events::media::media::Purpose;
 use tidemark_platform::http::Problem;
-use tidemark_platform::media_store::Error;
 
 use super::Media;
-use super::problems::{checksum_mismatch, invalid_header, of_store, too_large, wrong_offset};
+use super::parts::{Upload, parts};
+use super::problems::{checksum_mismatch, invalid_header, pieces_too_small, too_large};
 use super::receiving::{Arriving, Receiving};
 
 /// How far an upload has come.
@@ -21,6 +22,8 @@ pub struct Progress {
     /// From where on the client sends. While everything has arrived and the file is not stored, because that failed, this is where
     /// the last part begins: the client sends it again, and with it has the file looked at again.
     pub offset: u64,
+    /// How many parts are kept.
+    parts: u64,
     is_complete: bool,
 }
 
@@ -73,12 +76,17 @@ impl Media {
     ///
     /// # Errors
     /// 503 if the store does not answer.
-    pub async fn progress(&self, id: MediaId, bytes: u64) -> Result<Progress, Problem> {
-        let parts = self.store.parts(id.0).await;
-        let parts = parts.map_err(|error| of_store(&error))?;
+    pub async fn progress(
+        &self,
+        id: MediaId,
+        bytes: u64,
+        purpose: Purpose,
+    ) -> Result<Progress, Problem> {
+        let parts = parts(&self.store, id, purpose.is_personal()).await?;
         let Some(last) = parts.last() else {
             return Ok(Progress {
                 offset: 0,
+                parts: 0,
                 is_complete: false,
             });
         };
@@ -86,6 +94,7 @@ impl Media {
         let is_complete = end >= bytes;
         Ok(Progress {
             offset: if is_complete { last.offset } else { end },
+            parts: parts.len() as u64,
             is_complete,
         })
     }
@@ -95,11 +104,11 @@ impl Receiving {
     /// Keeps the next bytes of an upload, from an offset on, and returns how many of it have arrived, of so many in total.
     ///
     /// # Errors
-    /// As [`Self::receive`], 409 if another request has sent these bytes meanwhile, and 460 if they have another checksum, of
-    /// which none is kept then.
+    /// As [`Self::receive`], 409 if another request has sent these bytes meanwhile, 422 if they are so few that the upload would
+    /// have too many parts, and 460 if they have another checksum. Of the last two none is kept.
     pub async fn resume(
         self,
-        id: MediaId,
+        upload: Upload,
         progress: Progress,
         (offset, total): (u64, u64),
         body: Body,
@@ -108,7 +117,8 @@ impl Receiving {
         let arriving = self.arriving(body);
         let resuming = Resuming {
             receiving: self,
-            id,
+            upload,
+            parts: progress.parts,
             progress,
             total,
             offset,
@@ -123,17 +133,21 @@ impl Receiving {
 /// An upload that goes on.
 struct Resuming {
     receiving: Receiving,
-    id: MediaId,
+    upload: Upload,
     progress: Progress,
     total: u64,
+    /// How many parts are kept.
+    parts: u64,
     /// How many bytes are kept.
     offset: u64,
 }
 
 impl Resuming {
-    /// Keeps what arrives part by part, and what is left over as a smaller part, also if the body breaks off.
+    /// Keeps what arrives part by part, and what is left over as a smaller part, also if the body breaks off. If there is no room
+    /// for a smaller part, the client sends that again with what follows it.
     async fn keep_all(mut self, mut arriving: Arriving) -> Result<u64, Problem> {
         let part_bytes = self.receiving.part_bytes();
+        let begin = self.offset;
         let mut waiting = BytesMut::new();
         loop {
             match arriving.next().await {
@@ -144,12 +158,16 @@ impl Resuming {
                         self.keep(waiting.split_to(part_bytes)).await?;
                     }
                 }
-                Ok(None) => {
+                Ok(None) if self.has_room_for_part(waiting.len()) => {
                     self.keep(waiting).await?;
                     return Ok(self.offset);
                 }
+                Ok(None) if self.offset == begin => return Err(pieces_too_small(part_bytes)),
+                Ok(None) => return Ok(self.offset),
                 Err(problem) => {
-                    self.keep(waiting).await?;
+                    if self.has_room_for_part(waiting.len()) {
+                        self.keep(waiting).await?;
+                    }
                     return Err(problem);
                 }
             }
@@ -175,6 +193,9 @@ impl Resuming {
         if !checksum.is_of(&waiting) {
             return Err(checksum_mismatch());
         }
+        if !self.has_room_for_part(waiting.len()) {
+            return Err(pieces_too_small(part_bytes));
+        }
         self.keep(waiting).await?;
         Ok(self.offset)
     }
@@ -186,17 +207,24 @@ impl Resuming {
         Ok(())
     }
 
+    /// Whether a part of so many bytes leaves room for the rest in parts of full size. One of full size always does.
+    fn has_room_for_part(&self, bytes: usize) -> bool {
+        let part_bytes = self.receiving.part_bytes() as u64;
+        let rest = self.total.saturating_sub(self.offset + bytes as u64);
+        let parts = self.parts + 1 + rest.div_ceil(part_bytes);
+        let is_small = bytes > 0 && (bytes as u64) < part_bytes && rest > 0;
+        !is_small || self.progress.is_complete || parts <= self.receiving.parts_max()
+    }
+
     /// Keeps a part behind those that are kept, unless it is of the last one, which was sent again. No two requests can keep one at
     /// the same offset, so parts never overlap.
     async fn keep(&mut self, part: BytesMut) -> Result<(), Problem> {
         let bytes = part.len() as u64;
         if bytes > 0 && !self.progress.is_complete {
             let store = self.receiving.store();
-            let kept = store.put_part(self.id.0, self.offset, part.freeze());
-            kept.await.map_err(|error| match error {
-                Error::Exists => wrong_offset(self.offset),
-                Error::Missing | Error::Full | Error::Unavailable(_) => of_store(&error),
-            })?;
+            let kept = self.upload.keep(store, self.offset, part.freeze());
+            kept.await?;
+            self.parts += 1;
         }
         self.offset += bytes;
         Ok(())

@@ -1,8 +1,10 @@
 //! Stores an upload of which all bytes have arrived: looks at it, writes it in all sizes, and returns what is to be put on record.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use futures::future::try_join_all;
 use sha2::{Digest, Sha256};
 use tidemark_domain::media::media::{CompleteUpload, Error as UploadError, Media as MediaState};
 use tidemark_event_store::SubjectKey;
@@ -12,6 +14,7 @@ use tidemark_platform::http::Problem;
 
 use super::inspection;
 use super::inspection::{Size, Written, inspect};
+use super::parts::Upload;
 use super::problems::{of_store, overloaded, rejected};
 use super::{Media, periods, quota};
 use crate::admission::Share;
@@ -34,17 +37,17 @@ impl Media {
     /// Why nothing was stored.
     pub async fn store(
         &self,
-        id: MediaId,
+        upload: Upload,
         bytes: u64,
         stated: Option<PictureType>,
-        owner: Option<&SubjectKey>,
         share: Share,
     ) -> Result<CompleteUpload, Unstored> {
         let wait = Duration::from_millis(self.settings.inspection_wait_ms);
-        let permit = tokio::time::timeout(wait, self.inspections.acquire(share)).await;
+        let permit = tokio::time::timeout(wait, self.inspections.acquire(share.clone())).await;
         let permit = permit.map_err(|_| Unstored::Failed(overloaded()))?;
-        let file = self.store.read_parts(id.0).await;
-        let file = file.map_err(|error| Unstored::Failed(of_store(&error)))?;
+        let file = upload.read(&self.store, bytes).await;
+        let Upload { id, owner } = upload;
+        let file = file.map_err(Unstored::Failed)?;
         if file.len() as u64 != bytes {
             // Another request has completed the upload, or ended it, since this one sent the last bytes.
             let over = Error::Refused(UploadError::UploadOver.into());
@@ -52,12 +55,14 @@ impl Media {
         }
         let size = Size::of(&self.settings);
         let until = Instant::now() + Duration::from_millis(self.settings.inspection_ms);
-        let owner = owner.cloned();
+        let spending = Arc::clone(&self.spending);
         // This takes a core for a while, and so none of the threads that serve others.
         let inspecting = tokio::task::spawn_blocking(move || {
+            let begin = Instant::now();
             let uploaded_sha256 = owner.is_none().then(|| hash(&file));
             let written = inspect(file, stated, size, until);
             let contents = written.map(|it| seal_all(id, it, owner.as_ref()));
+            spending.spend(share, begin.elapsed(), Instant::now());
             (permit, uploaded_sha256, contents)
         });
         let inspected = inspecting.await.map_err(Problem::internal);
@@ -68,11 +73,9 @@ impl Media {
             return Err(Unstored::Failed(overloaded()));
         }
         let contents = contents.map_err(|it| Unstored::Rejected(rejected(&it.to_string())))?;
-        let mut variants = Vec::new();
-        for content in contents.map_err(Unstored::Failed)? {
-            let stored = self.keep(id, content).await;
-            variants.push(stored.map_err(Unstored::Failed)?);
-        }
+        let contents = contents.map_err(Unstored::Failed)?.into_iter();
+        let keeping = try_join_all(contents.map(|content| self.keep(id, content)));
+        let variants = keeping.await.map_err(Unstored::Failed)?;
         Ok(CompleteUpload {
             media_id: id,
             uploaded_sha256: uploaded_sha256

@@ -18,11 +18,20 @@ use super::{
 /// How many bytes a chunk holds, but for the last one. It is part of the form of sealed files, and so no setting.
 const CHUNK_BYTES: u32 = 65_536;
 const TAG_BYTES: usize = 16;
+const SEALED_CHUNK_BYTES: usize = CHUNK_BYTES as usize + TAG_BYTES;
 const PREFIX_BYTES: usize = 19;
 const WRAPPED_BYTES: usize = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 
 /// How many bytes stand before the first chunk.
 pub const SEALED_HEADER_BYTES: u64 = (WRAPPED_BYTES + PREFIX_BYTES) as u64;
+
+/// How many bytes a file had before it was sealed, which has so many now.
+#[must_use]
+pub const fn plain_file_bytes(sealed: u64) -> u64 {
+    let chunks = sealed.saturating_sub(SEALED_HEADER_BYTES);
+    let tags = chunks.div_ceil(SEALED_CHUNK_BYTES as u64) * TAG_BYTES as u64;
+    chunks.saturating_sub(tags)
+}
 
 impl SubjectKey {
     /// Seals a file. Only a file of the same name can be opened again.
@@ -44,6 +53,25 @@ impl SubjectKey {
             sealed.extend(chunk.map_err(|_| SealError::Broken)?);
         }
         Ok(sealed)
+    }
+
+    /// Opens a sealed file as a whole, which is for small ones.
+    ///
+    /// # Errors
+    /// [`SealError::Broken`] if it is not a file of this name and subject, was altered, or has no bytes: of such a file there is no
+    /// chunk that proves where it ends.
+    pub fn open_whole_file(&self, name: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        let header = usize::try_from(SEALED_HEADER_BYTES).map_err(|_| SealError::Broken)?;
+        let (header, chunks) = sealed.split_at_checked(header).ok_or(SealError::Broken)?;
+        if chunks.is_empty() {
+            return Err(SealError::Broken);
+        }
+        let file = self.open_file(name, header, plain_file_bytes(sealed.len() as u64))?;
+        let mut plain = Vec::with_capacity(chunks.len());
+        for (position, chunk) in (0..=file.last).zip(chunks.chunks(SEALED_CHUNK_BYTES)) {
+            plain.extend(file.open_chunk(position, chunk)?);
+        }
+        Ok(plain)
     }
 
     /// Opens the header of a sealed file that held so many bytes before it was sealed.
@@ -160,7 +188,7 @@ mod tests {
     use super::*;
 
     const HEADER: usize = WRAPPED_BYTES + PREFIX_BYTES;
-    const CHUNK: usize = CHUNK_BYTES as usize + TAG_BYTES;
+    const CHUNK: usize = SEALED_CHUNK_BYTES;
     const NAME: &str = "media/7/full";
 
     fn key(subject: u128, secret: u8) -> SubjectKey {
@@ -193,6 +221,30 @@ mod tests {
             rest = others;
         }
         Ok(opened[found.before..][..place(found.bytes)].to_vec())
+    }
+
+    #[test]
+    fn a_small_file_opens_as_a_whole_or_not_at_all() {
+        for bytes in [1, 2, 65_535, 65_536, 65_537, 131_072, 200_000] {
+            let plain = plain(bytes);
+            let sealed = key(1, 9).seal_file(NAME, &plain).unwrap();
+            assert_eq!(plain_file_bytes(sealed.len() as u64), bytes as u64);
+            assert_eq!(key(1, 9).open_whole_file(NAME, &sealed).unwrap(), plain);
+            let mut altered = sealed.clone();
+            *altered.last_mut().unwrap() ^= 1;
+            let begin = &sealed[..sealed.len() - 1];
+            for (key, name, sealed) in [
+                (key(1, 9), NAME, &*altered),
+                (key(1, 9), NAME, begin),
+                (key(1, 9), NAME, &sealed[..HEADER]),
+                (key(1, 9), NAME, b""),
+                (key(1, 9), "media/7/other", &*sealed),
+                (key(2, 9), NAME, &*sealed),
+            ] {
+                let opened = key.open_whole_file(name, sealed);
+                assert!(matches!(opened, Err(SealError::Broken)));
+            }
+        }
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Media {
     #[garde(range(min = 65_536, max = 67_108_864))]
     pub part_bytes: usize,
     #[garde(range(min = 1, max = 10_000))]
+    pub parts_per_upload_max: u64,
+    #[garde(range(min = 1, max = 10_000))]
     pub receiving_max: usize,
     #[garde(range(min = 1, max = 10_000))]
     pub receiving_per_user_max: usize,
@@ -44,6 +46,8 @@ pub struct Media {
     pub silence_ms: u64,
     #[garde(custom(positive))]
     pub request_ms: u64,
+    #[garde(range(min = 1, max = 1_073_741_824))]
+    pub rate_min: u64,
     #[garde(range(min = 1, max = 268_435_456))]
     pub pixels_max: u32,
     #[garde(range(min = 1, max = 65_535))]
@@ -56,6 +60,12 @@ pub struct Media {
     pub inspection_wait_ms: u64,
     #[garde(custom(positive))]
     pub inspection_ms: u64,
+    #[garde(range(min = 1, max = 1_000))]
+    pub inspections_max: usize,
+    #[garde(custom(positive))]
+    pub inspection_per_user_ms: u64,
+    #[garde(custom(positive))]
+    pub store_timeout_ms: u64,
     pub cached_s: u32,
     #[garde(range(min = 1, max = 300))]
     pub link_s: i64,

@@ -9,7 +9,26 @@ use super::*;
 fn store() -> (TempDir, MediaStore) {
     let root = tempfile::tempdir().unwrap();
     let store = folder(root.path().to_owned()).unwrap();
-    (root, MediaStore(Arc::new(store)))
+    (root, store_in(store))
+}
+
+fn store_in(store: impl ObjectStore) -> MediaStore {
+    MediaStore {
+        store: Arc::new(store),
+        timeout: Duration::from_secs(60),
+    }
+}
+
+async fn parts(store: &MediaStore) -> Vec<Part> {
+    store.parts(ID, |bytes| bytes).await.unwrap()
+}
+
+/// The bytes of all parts.
+async fn read_parts(store: &MediaStore) -> Vec<u8> {
+    let read = store.read_parts(ID, parts(store).await);
+    let read: Vec<(Part, Bytes)> = read.try_collect().await.unwrap();
+    let bytes: Vec<_> = read.into_iter().map(|(_, bytes)| bytes).collect();
+    bytes.concat()
 }
 
 /// The number of files below a folder.
@@ -29,18 +48,18 @@ const ID: Uuid = Uuid::from_u128(7);
 async fn parts_follow_each_other_and_are_never_overwritten() {
     let (_root, store) = store();
     let put = |offset, bytes: &'static [u8]| store.put_part(ID, offset, bytes.into());
-    assert_eq!(store.parts(ID).await.unwrap(), []);
+    assert_eq!(parts(&store).await, []);
     put(0, b"abc").await.unwrap();
     put(10, b"z").await.unwrap();
     let part = |offset, bytes| Part { offset, bytes };
-    assert_eq!(store.parts(ID).await.unwrap(), [part(0, 3)]);
+    assert_eq!(parts(&store).await, [part(0, 3)]);
     // Another request has sent the same in other pieces.
     put(2, b"cde").await.unwrap();
     put(3, b"defghij").await.unwrap();
-    let parts = store.parts(ID).await.unwrap();
-    assert_eq!(parts, [part(0, 3), part(3, 7), part(10, 1)]);
+    let found = parts(&store).await;
+    assert_eq!(found, [part(0, 3), part(3, 7), part(10, 1)]);
     assert!(matches!(put(3, b"other").await, Err(Error::Exists)));
-    assert_eq!(store.read_parts(ID).await.unwrap(), b"abcdefghijz");
+    assert_eq!(read_parts(&store).await, b"abcdefghijz");
 }
 
 /// Whether a part is missed by the list, or when it is read, depends on the turns of the two.
@@ -55,7 +74,7 @@ async fn an_upload_that_is_removed_while_it_is_read_has_fewer_bytes() {
             let store = store.clone();
             async move { store.remove_upload(ID).await }
         });
-        assert!(store.read_parts(ID).await.unwrap().len() <= 4);
+        assert!(read_parts(&store).await.len() <= 4);
         removing.await.unwrap().unwrap();
     }
 }
@@ -70,6 +89,38 @@ async fn what_is_complete_is_read_in_ranges() {
     assert_eq!(read.concat(), b"234");
     let missing = store.read(ID, "5b", 0..1).await.map(drop);
     assert!(matches!(missing, Err(Error::Missing)));
+}
+
+/// Parts may be kept in another form, which has more bytes.
+#[tokio::test]
+async fn parts_follow_each_other_by_the_bytes_of_the_upload() {
+    let (_root, store) = store();
+    store.put_part(ID, 0, "ab..".into()).await.unwrap();
+    store.put_part(ID, 2, "c..".into()).await.unwrap();
+    let found = store.parts(ID, |bytes| bytes - 2).await.unwrap();
+    let part = |offset, bytes| Part { offset, bytes };
+    assert_eq!(found, [part(0, 2), part(2, 1)]);
+}
+
+#[tokio::test]
+async fn a_removal_that_was_interrupted_goes_on_with_the_rest() {
+    let (root, store) = store();
+    for offset in 0..100 {
+        store.put_part(ID, offset, "a".into()).await.unwrap();
+    }
+    while files(root.path()) > 0 {
+        let before = files(root.path());
+        let removing = store.remove_upload(ID);
+        // It is dropped as soon as something is removed.
+        let mut removing = std::pin::pin!(removing);
+        while files(root.path()) == before {
+            let turn = Duration::from_millis(1);
+            if tokio::time::timeout(turn, &mut removing).await.is_ok() {
+                break;
+            }
+        }
+        assert!(files(root.path()) < before);
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use tidemark_tests::pictures::{noise, picture};
 use tidemark_tests::{App, User, eventually};
 use uuid::Uuid;
 
+use super::resumed::{offset, open_for, send};
+
 /// Has a user be seen by this picture.
 async fn choose(user: &User, avatar: Option<Uuid>) -> Answer {
     let path = format!("/v1/users/{}/avatar", user.id);
@@ -91,6 +93,42 @@ async fn an_avatar_is_seen_while_it_is_shown_and_never_in_the_store() {
     assert_eq!(profile.ok().body["avatar"], Value::Null);
     app.settle().await;
     assert_eq!(full(&app, id, "none").await.status(), 404);
+}
+
+/// Whether a file below the folder has these bytes.
+fn is_kept(folder: &Path, bytes: &[u8]) -> bool {
+    files(folder).into_iter().any(|file| {
+        // What was complete meanwhile is gone.
+        let kept = fs::read(file).unwrap_or_default();
+        kept.windows(bytes.len()).any(|it| it == bytes)
+    })
+}
+
+#[tokio::test]
+async fn an_avatar_that_is_being_uploaded_is_not_in_the_store_either() {
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
+        .start()
+        .await;
+    let seller = app.seller().await;
+    let file = noise(300, 300);
+    let folder = app.database.media_folder();
+    let purposes = [("avatar", false), ("product_picture", true)];
+    for (purpose, is_in_clear) in purposes {
+        let path = open_for(&seller, purpose, file.len()).await;
+        // A part of full size, some that are smaller, and the rest.
+        let mut at = 0;
+        for end in [70_000, 70_001, 90_000, file.len() - 1] {
+            send(&seller, &path, at, &file[at..end]).await.ok();
+            assert_eq!(offset(&seller, &path).await, end);
+            at = end;
+        }
+        for plain in [&file[..16], &file[69_900..69_932], &file[80_000..80_032]] {
+            assert_eq!(is_kept(&folder, plain), is_in_clear, "{purpose}");
+        }
+        send(&seller, &path, at, &file[at..]).await.ok();
+    }
+    assert_eq!(app.database.count_of("media.stored").await, 2);
 }
 
 #[tokio::test]

@@ -20,7 +20,11 @@ type Sender = mpsc::Sender<std::io::Result<Vec<u8>>>;
 
 /// The metadata of a picture of a product.
 pub(super) fn metadata(file_type: &str) -> String {
-    let purpose = STANDARD.encode("product_picture");
+    metadata_for("product_picture", file_type)
+}
+
+fn metadata_for(purpose: &str, file_type: &str) -> String {
+    let purpose = STANDARD.encode(purpose);
     let file_type = STANDARD.encode(file_type);
     format!("filename Yg==,purpose {purpose},filetype {file_type}")
 }
@@ -28,6 +32,13 @@ pub(super) fn metadata(file_type: &str) -> String {
 /// Opens an upload of so many bytes. Returns where it goes on.
 pub(super) async fn open(client: &Client, bytes: usize) -> String {
     let opened = try_open(client, bytes, &metadata("image/png")).await.ok();
+    opened.header("location").to_owned()
+}
+
+/// Opens an upload for a purpose. Returns where it goes on.
+pub(super) async fn open_for(client: &Client, purpose: &str, bytes: usize) -> String {
+    let metadata = metadata_for(purpose, "image/png");
+    let opened = try_open(client, bytes, &metadata).await.ok();
     opened.header("location").to_owned()
 }
 
@@ -39,7 +50,7 @@ async fn try_open(client: &Client, bytes: usize, metadata: &str) -> Answer {
 }
 
 /// A request that sends bytes from an offset on.
-fn sending(client: &Client, path: &str, offset: usize) -> RequestBuilder {
+pub(super) fn sending(client: &Client, path: &str, offset: usize) -> RequestBuilder {
     let request = client.command(Method::PATCH, path);
     let request = request.header("tus-resumable", "1.0.0");
     let request = request.header("content-type", "application/offset+octet-stream");
@@ -57,7 +68,7 @@ async fn head(client: &Client, path: &str) -> reqwest::Response {
     request.send().await.unwrap()
 }
 
-async fn offset(client: &Client, path: &str) -> usize {
+pub(super) async fn offset(client: &Client, path: &str) -> usize {
     let response = head(client, path).await;
     assert_eq!(response.status(), 200);
     let offset = response.headers()["upload-offset"].to_str().unwrap();

@@ -1,5 +1,7 @@
 //! Stores: a bucket does what a folder does, and a store that does not answer harms nothing else.
 
+use std::time::{Duration, Instant};
+
 use image::ImageFormat;
 use tidemark_tests::pictures::{noise, picture};
 use tidemark_tests::{App, ObjectStore, eventually};
@@ -53,6 +55,53 @@ async fn while_the_store_is_down_uploads_are_refused_and_other_commands_go_on() 
     market.draft().await;
     store.refuse(|_| false);
     seller.upload("image/png", file).await.ok();
+}
+
+/// A store that takes connections and says nothing is worse than one that refuses.
+#[tokio::test]
+async fn a_store_that_hangs_holds_no_request_for_long_and_no_place() {
+    let store = ObjectStore::start().await;
+    let app = App::builder()
+        .media_in(&store)
+        .set("TIDEMARK_MEDIA__STORE_TIMEOUT_MS", "500")
+        .set("TIDEMARK_MEDIA__UPLOADS_PER_USER_MAX", "100")
+        .set("TIDEMARK_OBJECT_STORE__RETRY_S", "30")
+        .relay()
+        .projector()
+        .queries()
+        .start()
+        .await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let kept = market.picture().await;
+    app.settle().await;
+    let file = picture(40, 30, ImageFormat::Png);
+    let hangs: [fn(&str) -> bool; 3] = [
+        // When its parts are kept, when they are read, and when what was made of them is kept.
+        |request| request.starts_with("PUT"),
+        |request| request.starts_with("GET") && request.contains("/uploads/"),
+        |request| request.starts_with("PUT") && request.contains("/media/media/"),
+    ];
+    for hang in hangs {
+        store.hold(hang);
+        let begin = Instant::now();
+        // Were their places not given back, the last ones would wait for them.
+        for _ in 0..2 {
+            let refused = seller.upload("image/png", file.clone()).await;
+            refused.problem(503, "media_store_unavailable");
+            assert!(refused.headers.contains_key("retry-after"));
+        }
+        let took = begin.elapsed();
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        store.hold(|_| false);
+        seller.upload("image/png", file.clone()).await.ok();
+    }
+    store.hold(|_| true);
+    let begin = Instant::now();
+    let reader = app.client.get(&format!("/v1/media/{kept}/full")).await;
+    reader.problem(503, "media_store_unavailable");
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 /// Nobody waits for their turn without an end.

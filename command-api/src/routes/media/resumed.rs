@@ -28,11 +28,12 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use self::headers::{Progressed, Stated, sent, stated};
-use super::uploads::{Arrived, PictureFile, clean_up, store};
+use super::uploads::{Arrived, PictureFile, clean_up, owner, store};
 use crate::app::{AcceptedBody, App, Location, answer_without_body};
 use crate::caller::{Caller, NoIdempotencyKey};
 use crate::error::Error;
 use crate::media;
+use crate::media::Upload;
 
 /// Where an upload goes on.
 const LOCATION: Location = Location("/v1/uploads/{id}");
@@ -184,7 +185,10 @@ async fn show(
         if app.clock.now() >= *upload.expires_at {
             return Err(refused(Reason::UploadOver));
         }
-        progressed.offset = media.progress(MediaId(id), length).await?.offset;
+        progressed.offset = media
+            .progress(MediaId(id), length, upload.purpose)
+            .await?
+            .offset;
         progressed.expires_at = Some(*upload.expires_at);
     }
     let offset = progressed.offset;
@@ -247,8 +251,9 @@ async fn send(
         return Err(Error::Refused(Reason::UploadOver.into()).into());
     };
     let length = upload.bytes.unsigned_abs();
+    let owner = owner(&app, &caller, upload.purpose).await?;
     let receiving = media.receiving(caller.share())?;
-    let progress = media.progress(media_id, length).await?;
+    let progress = media.progress(media_id, length, upload.purpose).await?;
     if !progress.goes_on_at(sent.offset) || sent.offset > length {
         return Err(media::wrong_offset(progress.offset));
     }
@@ -256,15 +261,17 @@ async fn send(
         return Err(media::too_large(length - sent.offset));
     }
     let file = Arrived {
-        id: media_id,
+        upload: Upload {
+            id: media_id,
+            owner,
+        },
         bytes: length,
-        purpose: upload.purpose,
         picture_type: upload.picture_type,
     };
     // It goes on by itself if the client is gone, so that nothing is lost that has arrived.
     let going_on = async move {
         let from = (sent.offset, length);
-        let kept = receiving.resume(media_id, progress, from, body, sent.checksum);
+        let kept = receiving.resume(file.upload.clone(), progress, from, body, sent.checksum);
         match kept.await {
             Ok(offset) if offset == length => {
                 let stored = store(&app, &media, &caller, file).await;

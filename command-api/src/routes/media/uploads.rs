@@ -29,7 +29,7 @@ use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::Accepted;
 use crate::media;
-use crate::media::{Media, Unstored};
+use crate::media::{Media, Unstored, Upload};
 
 /// Where the answer to an upload is found.
 const LOCATION: Location = Location("/v1/media/{id}");
@@ -100,6 +100,7 @@ async fn upload(
     let purpose = parameters.purpose;
     let picture_type = picture_type(&headers)?;
     let bytes = length(&headers, media::bytes_max(&app.config.media, purpose))?;
+    let owner = owner(&app, &caller, purpose).await?;
     let receiving = media.receiving(caller.share())?;
     let id = new_id();
     let open = OpenUpload {
@@ -130,20 +131,22 @@ async fn upload(
         return answer_again(&app, &media, &keyed(&caller, sha256), id, error).await;
     }
     let file = Arrived {
-        id: MediaId(id),
+        upload: Upload {
+            id: MediaId(id),
+            owner,
+        },
         bytes,
-        purpose,
         picture_type,
     };
     // It goes on by itself if the client is gone.
     let storing = async move {
-        let stored = match receiving.receive(Some(file.id), bytes, body).await {
+        let stored = match receiving.receive(Some(&file.upload), bytes, body).await {
             Ok(sha256) => store(&app, &media, &keyed(&caller, sha256), file).await,
             Err(problem) => Err(problem),
         };
         // Nobody can go on with it. If it was stored before under the key, the answer is about that.
         if stored.as_ref().map(|it| it.stream_id).ok() != Some(id) {
-            end(&app, &media, &caller, file.id, EndReason::Aborted).await;
+            end(&app, &media, &caller, MediaId(id), EndReason::Aborted).await;
         }
         stored
     };
@@ -170,11 +173,9 @@ async fn answer_again(
 }
 
 /// A file of which everything has arrived.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
-    pub(super) id: MediaId,
+    pub(super) upload: Upload,
     pub(super) bytes: u64,
-    pub(super) purpose: Purpose,
     pub(super) picture_type: Option<PictureType>,
 }
 
@@ -185,19 +186,14 @@ pub(super) async fn store(
     caller: &Caller,
     file: Arrived,
 ) -> Result<Accepted, Problem> {
-    let id = file.id;
-    let owner = if file.purpose.is_personal() {
-        Some(key_of(app, caller).await?)
-    } else {
-        None
-    };
-    let owner = owner.as_ref();
-    let storing = media.store(id, file.bytes, file.picture_type, owner, caller.share());
+    let id = file.upload.id;
+    let owner = file.upload.owner.as_ref().map(SubjectKeyUse::of);
+    let storing = media.store(file.upload, file.bytes, file.picture_type, caller.share());
     match storing.await {
         Ok(command) => {
             let mut submission = app.submission(caller, StatusCode::CREATED, id.0, command)?;
             // The key must still be there when it is put on record that something is sealed with it.
-            submission.subject_keys = owner.map(SubjectKeyUse::of).into_iter().collect();
+            submission.subject_keys = owner.into_iter().collect();
             let stored = app.executor.execute(submission).await;
             clean_up(app, media, id).await;
             Ok(stored?)
@@ -231,8 +227,15 @@ pub(super) async fn clean_up(app: &App, media: &Media, id: MediaId) {
     }
 }
 
-/// The key of the user who sends a file about themselves.
-async fn key_of(app: &App, caller: &Caller) -> Result<SubjectKey, Problem> {
+/// The key of the user who sends a file, if it is about them.
+pub(super) async fn owner(
+    app: &App,
+    caller: &Caller,
+    purpose: Purpose,
+) -> Result<Option<SubjectKey>, Problem> {
+    if !purpose.is_personal() {
+        return Ok(None);
+    }
     let Actor::User(user_id) = caller.actor() else {
         return Err(Problem::internal(
             "only users upload files about themselves",
@@ -240,7 +243,7 @@ async fn key_of(app: &App, caller: &Caller) -> Result<SubjectKey, Problem> {
     };
     let key = app.subject_keys.key_of(user_id).await;
     let key = key.map_err(|error| Problem::from(Error::from(error)))?;
-    key.ok_or_else(|| Error::SubjectErased.into())
+    Ok(Some(key.ok_or(Error::SubjectErased)?))
 }
 
 /// The type that a client states of its file; none if the client does not know it.

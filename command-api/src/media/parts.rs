@@ -1,0 +1,94 @@
+//! The parts of an upload, which are sealed if it is about its owner.
+
+use axum::body::Bytes;
+use futures::{TryStreamExt, pin_mut};
+use tidemark_event_store::{SubjectKey, plain_file_bytes};
+use tidemark_events::MediaId;
+use tidemark_platform::http::Problem;
+use tidemark_platform::media_store::{Error, MediaStore, Part};
+
+use super::problems::{of_store, wrong_offset};
+
+/// An upload of which parts are kept.
+#[derive(Clone)]
+pub struct Upload {
+    /// The media that it becomes.
+    pub id: MediaId,
+    /// The key of its owner, if it is about them.
+    pub owner: Option<SubjectKey>,
+}
+
+impl Upload {
+    /// The name under which a part is sealed, so that no other opens in its place.
+    fn sealed_as(&self, offset: u64) -> String {
+        format!("uploads/{}/{offset}", self.id)
+    }
+
+    /// Keeps a part.
+    ///
+    /// # Errors
+    /// 409 if there is one at this offset.
+    pub(super) async fn keep(
+        &self,
+        store: &MediaStore,
+        offset: u64,
+        part: Bytes,
+    ) -> Result<(), Problem> {
+        let part = match &self.owner {
+            None => part,
+            Some(key) => {
+                let sealed = key.seal_file(&self.sealed_as(offset), &part);
+                sealed.map_err(Problem::internal)?.into()
+            }
+        };
+        let kept = store.put_part(self.id.0, offset, part).await;
+        kept.map_err(|error| match error {
+            Error::Exists => wrong_offset(offset),
+            Error::Missing | Error::Altered | Error::Full | Error::Slow | Error::Unavailable(_) => {
+                of_store(&error)
+            }
+        })
+    }
+
+    /// The bytes of all parts, which are said to be so many; of an upload that is removed meanwhile, fewer.
+    ///
+    /// # Errors
+    /// If the store does not answer, or a part cannot be opened.
+    pub(super) async fn read(&self, store: &MediaStore, bytes: u64) -> Result<Vec<u8>, Problem> {
+        let failed = |error: Error| of_store(&error);
+        let parts = parts(store, self.id, self.owner.is_some()).await?;
+        let kept = store.read_parts(self.id.0, parts);
+        pin_mut!(kept);
+        let mut file = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
+        while let Some((part, kept)) = kept.try_next().await.map_err(failed)? {
+            match &self.owner {
+                None => file.extend_from_slice(&kept),
+                Some(key) => {
+                    let opened = key.open_whole_file(&self.sealed_as(part.offset), &kept);
+                    file.extend_from_slice(&opened.map_err(Problem::internal)?);
+                }
+            }
+        }
+        Ok(file)
+    }
+}
+
+/// The parts of an upload that follow each other from its beginning.
+///
+/// # Errors
+/// If the store does not answer.
+pub(super) async fn parts(
+    store: &MediaStore,
+    id: MediaId,
+    is_sealed: bool,
+) -> Result<Vec<Part>, Problem> {
+    let plain = |kept| {
+        if is_sealed {
+            plain_file_bytes(kept)
+        } else {
+            kept
+        }
+    };
+    let parts = store.parts(id.0, plain).await;
+    parts.map_err(|error| of_store(&error))
+}

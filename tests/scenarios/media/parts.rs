@@ -1,0 +1,48 @@
+//! The parts of an upload, whose number is bounded however its client sends it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest, Sha1};
+use tidemark_tests::App;
+use tidemark_tests::client::Answer;
+use tidemark_tests::pictures::noise;
+
+use super::resumed::{offset, open, send, sending};
+use super::uploads::parts as kept_parts;
+
+/// A client chooses its pieces. Small ones are taken until there is only room for what a patient client sends.
+#[tokio::test]
+async fn an_upload_has_few_parts_and_can_always_be_completed() {
+    const PART: usize = 65_536;
+    let app = App::builder()
+        .set("TIDEMARK_MEDIA__PART_BYTES", PART.to_string())
+        .set("TIDEMARK_MEDIA__PARTS_PER_UPLOAD_MAX", "8")
+        .start()
+        .await;
+    let market = app.market().await;
+    let seller = &market.seller;
+    let file = noise(300, 300);
+    assert_eq!(file.len().div_ceil(PART), 5);
+    let path = open(seller, file.len()).await;
+    for at in 0..3 {
+        send(seller, &path, at, &file[at..=at]).await.ok();
+    }
+    let refused = send(seller, &path, 3, &file[3..1_000]).await;
+    refused.problem(422, "upload_pieces_too_small");
+    let checksum = format!("sha1 {}", STANDARD.encode(Sha1::digest(&file[3..1_000])));
+    let checked = sending(seller, &path, 3).header("upload-checksum", checksum);
+    let refused = Answer::to(checked.body(file[3..1_000].to_vec())).await;
+    refused.problem(422, "upload_pieces_too_small");
+    assert_eq!(offset(seller, &path).await, 3, "nothing was kept");
+    // What is left over of a large piece is sent again.
+    let large = send(seller, &path, 3, &file[3..70_000]).await.ok();
+    assert_eq!(large.header("upload-offset"), (3 + PART).to_string());
+    assert_eq!(kept_parts(&app), 4);
+    let mut at = 3 + PART;
+    while at < file.len() {
+        let end = (at + 100_000).min(file.len());
+        let sent = send(seller, &path, at, &file[at..end]).await.ok();
+        at = sent.header("upload-offset").parse().unwrap();
+    }
+    assert_eq!(app.database.count_of("media.stored").await, 1);
+}
