@@ -1,5 +1,6 @@
 //! Queries about media: what a user has uploaded, and the bytes of pictures, which everybody may see.
 
+mod checked;
 mod content;
 mod own_media;
 mod range;

@@ -138,3 +138,27 @@ async fn a_picture_that_a_busy_machine_could_not_look_at_in_time_may_be_sent_aga
     }
     assert_eq!(app.database.count_of("media.upload_ended").await, 2);
 }
+
+#[tokio::test]
+async fn a_picture_that_was_altered_in_the_store_is_not_sent_to_its_end() {
+    let app = App::start_all().await;
+    let market = app.market().await;
+    let id = market.seller.upload("image/png", noise(300, 300)).await;
+    let id = id.ok().id();
+    app.settle().await;
+    let folder = app.database.media_folder().join("media");
+    let path = format!("/v1/media/{id}/full");
+    let get = async || app.client.query(&path).send().await.unwrap();
+    let whole = get().await;
+    let name = whole.headers()["etag"].to_str().unwrap().trim_matches('"');
+    let place = folder.join(id.to_string()).join(name);
+    let whole = whole.bytes().await.unwrap();
+    let mut altered = whole.to_vec();
+    altered[100_000] ^= 1;
+    for altered in [altered, whole[..200_000].to_vec()] {
+        std::fs::write(&place, altered).unwrap();
+        assert!(get().await.bytes().await.is_err());
+    }
+    std::fs::write(&place, &whole).unwrap();
+    assert_eq!(get().await.bytes().await.unwrap(), whole);
+}

@@ -27,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::checked;
 use super::own_media::find;
 use super::range::Asked;
 use super::sealed;
@@ -177,7 +178,7 @@ async fn get(
         let key = key.ok_or(Error::NotFound)?;
         sealed::read(store, &key, row.id, picture, range).await?
     } else {
-        read(store, id, picture, range).await?
+        read(store, id, picture, range, status).await?
     };
     Ok(response)
 }
@@ -198,8 +199,10 @@ async fn read(
     id: Uuid,
     picture: &StoredVariant,
     range: Range<u64>,
+    status: StatusCode,
 ) -> Result<Body, Error> {
     match store.read(id, &picture.sha256, range).await {
+        Ok(stream) if status == StatusCode::OK => Ok(checked::whole(stream, &picture.sha256)),
         Ok(stream) => Ok(Body::from_stream(stream)),
         Err(error) => {
             error.report();
