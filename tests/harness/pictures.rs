@@ -2,7 +2,8 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, ImageEncoder, ImageFormat, Rgb, RgbImage};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
@@ -18,9 +19,75 @@ pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let shade = |part: u32, whole: u32| u8::try_from(255 * part / whole.max(1)).unwrap();
     let colour = |x, y| Rgb([shade(x, width), shade(y, height), 128]);
     let picture = DynamicImage::from(RgbImage::from_fn(width, height, colour));
+    file_of(&picture, format)
+}
+
+/// A picture as a file of this format.
+///
+/// # Panics
+/// If it cannot be written.
+#[must_use]
+pub fn file_of(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     picture.write_to(&mut file, format).unwrap();
     file.into_inner()
+}
+
+/// A photo that is to be turned by 90° before it is seen, as those of phones are.
+///
+/// # Panics
+/// If it cannot be written.
+#[must_use]
+pub fn photo_to_turn(width: u32, height: u32) -> Vec<u8> {
+    let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0".to_vec();
+    let shade = |part: u32| u8::try_from(part % 256).unwrap();
+    let colour = |x, y| Rgb([shade(x), shade(y), shade(x + y)]);
+    let mut file = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut file, 85);
+    encoder.set_exif_metadata(exif).unwrap();
+    let picture = DynamicImage::from(RgbImage::from_fn(width, height, colour));
+    picture.write_with_encoder(encoder).unwrap();
+    file
+}
+
+/// A progressive JPEG of one grey, with so many components and scans. Its file is small, and its coefficients are not.
+///
+/// # Panics
+/// If one of the numbers is too large.
+#[must_use]
+pub fn progressive(side: u16, components: u8, scans: usize) -> Vec<u8> {
+    let [high, low] = side.to_be_bytes();
+    let mut file = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    file.extend([1; 64]);
+    file.extend([
+        0xff,
+        0xc2,
+        0,
+        8 + 3 * components,
+        8,
+        high,
+        low,
+        high,
+        low,
+        components,
+    ]);
+    for id in 1..=components {
+        file.extend([id, 0x11, 0]);
+    }
+    // One code, of one bit: the value is as that of the block before.
+    file.extend([0xff, 0xc4, 0, 20, 0, 1]);
+    file.extend([0; 16]);
+    let blocks = usize::from(side).div_ceil(8).pow(2) * usize::from(components);
+    for _ in 0..scans {
+        file.extend([0xff, 0xda, 0, 6 + 2 * components, components]);
+        for id in 1..=components {
+            file.extend([id, 0]);
+        }
+        file.extend([0, 0, 0]);
+        file.extend(vec![0; blocks.div_ceil(8)]);
+    }
+    file.extend([0xff, 0xd9]);
+    file
 }
 
 /// A picture of noise, which takes about three bytes a pixel, as a PNG.

@@ -31,6 +31,28 @@ fn context(path: &[String]) -> Option<&'static str> {
         .find_map(|segment| names.clone().find(|name| name == segment))
 }
 
+/// The name of a context in the diagram, where its first mention says in brackets what it holds.
+fn named(mention: &str) -> String {
+    let name = mention.split('[').next().unwrap();
+    name.trim().to_owned()
+}
+
+#[test]
+fn the_diagram_of_contexts_shows_the_arrows_that_there_may_be() {
+    let text = fs::read_to_string(repository().join("docs/architecture.md")).unwrap();
+    let diagrams = text.split("```mermaid").skip(1);
+    let diagrams = diagrams.map(|it| it.split("```").next().unwrap());
+    let mut diagrams = diagrams.filter(|it| it.contains("<b>market</b>"));
+    let arrows = diagrams.next().unwrap().lines();
+    let arrows = arrows.filter_map(|line| line.split_once("-->"));
+    let shown: BTreeSet<_> = arrows
+        .flat_map(|(from, to)| to.split('&').map(move |to| (named(from), named(to))))
+        .collect();
+    let may = CONTEXTS.iter();
+    let may = may.flat_map(|(from, to)| to.iter().map(|to| (from.to_string(), to.to_string())));
+    assert_eq!(shown, may.collect());
+}
+
 #[test]
 fn contexts_use_only_what_they_may() {
     let mut wrong = Vec::new();
