@@ -1,4 +1,4 @@
-//! Work that takes a core for so long that others would wait for it: passwords, pictures, schedules.
+//! Work that takes a core for so long that others would wait for it: passwords and schedules.
 
 use std::io;
 use std::thread;
@@ -7,8 +7,9 @@ use rustix::process::nice;
 use tokio::sync::oneshot;
 
 /// By how much the system prefers the threads that answer requests, in its units of niceness (`nice(2)`). Where all cores are
-/// busy, a thread that is patient by this much gets a tenth of what one of the others gets.
-const NICENESS: i32 = 10;
+/// busy, a thread that is patient by this much gets a third of what one of the others gets: enough that a log-in is not kept waiting
+/// by those who bid.
+const NICENESS: i32 = 5;
 
 /// Runs `work` on a thread of its own, which the system lets wait for those that answer requests. The thread ends with the
 /// work, since one that has been made to wait may not be preferred again.
