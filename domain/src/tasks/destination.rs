@@ -11,10 +11,17 @@ use url::Url;
 /// The port of `https` unless a URL names another one.
 const HTTPS_PORT: u16 = 443;
 
-/// Ports from 1024 on at which other things than web servers listen.
-const FORBIDDEN_PORTS: [u16; 17] = [
-    1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379, 6443, 9092, 9200,
-    11211, 27017,
+/// Ports from 1024 on that browsers do not call, since other protocols are known for them: the "bad ports" of the
+/// [Fetch Standard](https://fetch.spec.whatwg.org/#port-blocking).
+const BAD_PORTS: [u16; 19] = [
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+    6679, 6697, 10080,
+];
+
+/// Ports of databases, queues, clusters and desktops, which the standard does not name.
+const INNER_PORTS: [u16; 16] = [
+    1433, 1521, 2375, 2376, 2379, 3306, 3389, 5432, 5672, 5900, 6379, 6443, 9092, 9200, 11211,
+    27017,
 ];
 
 /// Names that stand for the machine itself or for its network, whatever they resolve to.
@@ -102,7 +109,8 @@ impl Destination {
         if !is_encrypted {
             return Err(DestinationError::NotEncrypted);
         }
-        if (port < 1_024 && port != HTTPS_PORT) || FORBIDDEN_PORTS.contains(&port) {
+        let is_known = BAD_PORTS.contains(&port) || INNER_PORTS.contains(&port);
+        if (port < 1_024 && port != HTTPS_PORT) || is_known {
             return Err(DestinationError::Port);
         }
         match address(&name) {
@@ -249,7 +257,10 @@ mod tests {
 
     #[test]
     fn ports_of_other_protocols_and_what_is_not_encrypted_are_refused() {
-        for port in [22, 25, 80, 5_432, 6_379, 9_092] {
+        let ports = [
+            22, 25, 80, 5_432, 6_379, 9_092, 1_720, 5_060, 6_000, 6_667, 10_080,
+        ];
+        for port in ports {
             let refused = destination(&format!("https://hooks.example:{port}/"));
             assert_eq!(refused, Some(Err(DestinationError::Port)), "{port}");
         }
