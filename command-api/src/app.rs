@@ -13,18 +13,17 @@ use tidemark_events::Locale;
 use tidemark_platform::auth::{Issuer, Principal, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::Config;
-use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::http::{IDEMPOTENCY_REPLAYED, Json, Problem, etag};
 use tidemark_platform::tidemark::Token;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::admission::Share;
 use crate::caller::Caller;
 use crate::error::Error;
 use crate::executor::{Accepted, Executor, Idempotency, Submission};
 use crate::identity::passwords::Passwords;
 use crate::media::Media;
+use crate::schedules::Schedules;
 
 /// The parts of the process that routes share.
 #[derive(Clone)]
@@ -41,8 +40,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Receives and keeps what users upload; none if this deployment keeps nothing.
     pub media: Option<Media>,
-    /// One schedule is read at a time: to find that it is never due takes a core for a while.
-    pub schedules: Arc<FairSemaphore<Share>>,
+    /// Has schedules of tasks read in turn.
+    pub schedules: Schedules,
     /// Signs access tokens.
     pub issuer: Arc<Issuer>,
     /// Verifies access tokens, and publishes the keys for it.

@@ -12,6 +12,7 @@ mod process_roles;
 mod relay;
 mod routes;
 mod run;
+pub mod schedules;
 mod start_error;
 
 pub use admission::{Permit, Share};

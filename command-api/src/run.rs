@@ -13,7 +13,6 @@ use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::auth::{Authenticator, Issuer, Verifier};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::{Config, required};
-use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::ops::Readiness;
 use tidemark_platform::shutdown::{needed, run_until_drained};
@@ -28,6 +27,7 @@ use crate::executor::{Executor, remove_expired};
 use crate::identity::passwords::Passwords;
 use crate::media::Media;
 use crate::process_roles::ProcessRoles;
+use crate::schedules::Schedules;
 use crate::start_error::StartError;
 use crate::{relay, routes};
 
@@ -155,7 +155,7 @@ fn router(
         media: MediaStore::from_config(config)?
             .map(|store| Media::new(store, config.media.clone())),
         passwords: Passwords::new(&config.auth).map_err(StartError::Passwords)?,
-        schedules: Arc::new(FairSemaphore::new(1)),
+        schedules: Schedules::new(config),
         issuer: Arc::new(Issuer::from_config(&config.auth)?),
         verifier: Arc::new(Verifier::from_config(&config.auth)?),
         clock: clock.clone(),

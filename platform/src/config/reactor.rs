@@ -37,6 +37,8 @@ pub struct Reactor {
     #[garde(custom(positive))]
     pub owner_in_flight_max: usize,
     #[garde(custom(positive))]
+    pub owner_per_destination_in_flight_max: usize,
+    #[garde(custom(positive))]
     pub destination_failures_max: u32,
     #[garde(custom(positive), custom(at_most("reactor.destination_pause_max_ms", self.destination_pause_max_ms)))]
     pub destination_pause_min_ms: u64,

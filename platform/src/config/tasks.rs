@@ -29,6 +29,10 @@ pub struct Tasks {
     pub retry_pauses_ms: Vec<String>,
     #[garde(custom(positive))]
     pub call_timeout_ms: u64,
+    #[garde(custom(positive))]
+    pub connect_timeout_ms: u64,
+    #[garde(custom(positive))]
+    pub schedules_per_user_max: usize,
     #[garde(range(min = 1, max = 2_592_000))]
     pub old_secret_s: u32,
     #[garde(range(min = 1, max = 10))]

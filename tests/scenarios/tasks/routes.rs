@@ -70,12 +70,13 @@ fn no_urls() -> [Value; 19] {
     no_urls.map(Value::from)
 }
 
-fn no_headers() -> [Value; 6] {
+fn no_headers() -> [Value; 7] {
     let many: serde_json::Map<_, _> = (0..21).map(|n| (format!("x-{n}"), json!("a"))).collect();
     [
         json!({"webhook-id": "a"}),
         json!({"Host": "a"}),
         json!({"a b": "c"}),
+        json!({"x-a": "b", "X-A": "c"}),
         json!({"x-a": "b\r\nc: d"}),
         json!({"x-a": "b".repeat(1_001)}),
         Value::Object(many),

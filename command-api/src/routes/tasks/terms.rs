@@ -22,7 +22,6 @@ use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, openapi};
 use uuid::Uuid;
 
-use crate::admission::Share;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::Error;
@@ -45,6 +44,9 @@ const OWN_HEADERS: [&str; 14] = [
     "webhook-timestamp",
 ];
 
+/// The most characters of the name of a header.
+const NAME_MAX: usize = 100;
+
 /// How many of the next slots an answer shows.
 const NEXT_SLOTS: usize = 5;
 
@@ -53,7 +55,8 @@ pub(super) fn are_headers<C>(headers: &BTreeMap<String, String>, _context: &C) -
     if headers.len() > 20 {
         return Err(garde::Error::new("must have at most 20 headers"));
     }
-    let faults: Vec<_> = headers.iter().filter_map(fault_of_header).collect();
+    let faults = headers.iter().filter_map(fault_of_header);
+    let faults: Vec<_> = faults.chain(repeated_headers(headers)).collect();
     if faults.is_empty() {
         return Ok(());
     }
@@ -64,9 +67,27 @@ pub(super) fn are_headers<C>(headers: &BTreeMap<String, String>, _context: &C) -
     Err(garde::Error::new(told))
 }
 
+/// That names differ by nothing but the case of their letters. Those are one header, and servers make different things of two
+/// values.
+fn repeated_headers(headers: &BTreeMap<String, String>) -> Vec<String> {
+    let mut alike = BTreeMap::<_, Vec<_>>::new();
+    // Longer ones are told anyway, and not repeated.
+    for name in headers.keys().filter(|name| name.len() <= NAME_MAX) {
+        let quoted = format!("`{}`", name.escape_default());
+        alike
+            .entry(name.to_ascii_lowercase())
+            .or_default()
+            .push(quoted);
+    }
+    let repeated = alike.into_values().filter(|names| names.len() > 1);
+    repeated
+        .map(|names| format!("{} are one header", names.join(" and ")))
+        .collect()
+}
+
 /// What is wrong with a header of a call.
 fn fault_of_header((name, value): (&String, &String)) -> Option<String> {
-    if name.len() > 100 {
+    if name.len() > NAME_MAX {
         return Some("a name has more than 100 characters".to_owned());
     }
     if name.parse::<HeaderName>().is_err() {
@@ -178,9 +199,9 @@ pub(super) async fn schedule(
     zone: Zone,
 ) -> Result<(Schedule, bool), Error> {
     let now = app.clock.now();
-    let permit = app.schedules.acquire(Share::User(owner_id.0)).await;
+    let turn = app.schedules.turn(owner_id.0).await?;
     let made = patient_work::run(move || {
-        let _permit = permit;
+        let _turn = turn;
         let (cron, zone) = (cron.as_str(), zone.as_str());
         let refusal = |fault| Refusal::from(task::Error::from(fault));
         Refusal::all(Schedule::faults(cron, zone).into_iter().map(refusal))?;
@@ -233,6 +254,12 @@ mod tests {
                         the value of `a` has other characters than those of ASCII that are seen, and blanks; \
                         the value of `b` has more than 1,000 characters; \
                         a name has more than 100 characters; `x y` is no name of a header";
+        assert_eq!(told, expected);
+        let twice = ["X-Key", "content-type", "Content-Type", "CONTENT-type"];
+        let twice = twice.map(|name| (name.to_owned(), "a".to_owned()));
+        let told = are_headers(&twice.into(), &()).unwrap_err().to_string();
+        let expected = "must hold headers that a call may have: \
+                        `CONTENT-type` and `Content-Type` and `content-type` are one header";
         assert_eq!(told, expected);
         let good = [("x-api-key".to_owned(), "k 4711".to_owned())];
         assert!(are_headers(&good.into(), &()).is_ok());
