@@ -14,6 +14,7 @@ mod answer;
 mod attempts;
 mod command_client;
 mod destinations;
+mod due;
 mod owners;
 mod reaction;
 mod unanswered;

@@ -11,7 +11,7 @@ use tidemark_events::{Event, MediaId, Recorded};
 use tidemark_platform::media_store::{Error, MediaStore};
 
 use crate::error::with_causes;
-use crate::reacting::effects::{Effect, Outcome, Performed};
+use crate::reacting::effects::{Contact, Effect, Outcome, Performed};
 
 /// The pauses after the first attempts. The last of them follows all later ones.
 const PAUSES: [Duration; 3] = [
@@ -52,7 +52,7 @@ impl Effect for RemoveUpload {
             Err(error) => {
                 return Performed {
                     outcome: later(with_causes(&error), attempt),
-                    has_answered: None,
+                    contact: None,
                 };
             }
         };
@@ -77,14 +77,13 @@ impl Effect for RemoveMedia {
 
 /// The command with this path puts on record that bytes were removed.
 fn performed(removed: Result<(), Error>, path: String, attempt: i32) -> Performed {
-    let has_answered = Some(removed.is_ok());
-    let outcome = match removed {
-        Ok(()) => Outcome::Over { path, body: None },
-        Err(error) => later(with_causes(&error), attempt),
+    let (contact, outcome) = match removed {
+        Ok(()) => (Contact::Answered, Outcome::Over { path, body: None }),
+        Err(error) => (Contact::Unreachable, later(with_causes(&error), attempt)),
     };
     Performed {
         outcome,
-        has_answered,
+        contact: Some(contact),
     }
 }
 

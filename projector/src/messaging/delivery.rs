@@ -12,7 +12,7 @@ use tidemark_events::messaging::message::{Outcome as Ending, Status};
 use tidemark_events::{MessageId, Sealed, Timestamp};
 
 use crate::error::with_causes;
-use crate::reacting::effects::{Outcome, Performed};
+use crate::reacting::effects::{Contact, Outcome, Performed};
 
 /// The shortest pauses after the first attempts, in minutes. The last of them follows all later ones.
 const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
@@ -73,8 +73,13 @@ impl Attempt<'_> {
 
     /// What follows from what became of it.
     pub(super) async fn performed(&self, delivery: Result<Delivery, Unsent>) -> Performed {
-        let is_answer = |it: &_| !matches!(it, Delivery::Uncertain | Delivery::Unreachable(_));
-        let has_answered = delivery.as_ref().ok().map(is_answer);
+        let contact = delivery.as_ref().ok().map(|it| match it {
+            Delivery::Uncertain | Delivery::Unreachable(_) => Contact::Unreachable,
+            Delivery::Accepted(_)
+            | Delivery::Refused(_)
+            | Delivery::Deferred(_)
+            | Delivery::NotNow(_) => Contact::Answered,
+        });
         if let Ok(Delivery::Refused(Some(status))) = &delivery {
             self.count_refusal(status);
         }
@@ -102,10 +107,7 @@ impl Attempt<'_> {
                 reason,
             },
         };
-        Performed {
-            outcome,
-            has_answered,
-        }
+        Performed { outcome, contact }
     }
 
     /// Counts a message that was refused for a reason that is not the recipient's: more than one will be.

@@ -1,5 +1,4 @@
-//! Attempts at actions that are due: each is taken by one sender under a lease, and its result is recorded while no later
-//! attempt was made.
+//! Attempts at actions: the result of each is recorded while no later attempt was made.
 //!
 //! An action that has ended is kept for ever, as events are: it records when it was tried and what came
 //! of it. The index of due actions does not contain it.
@@ -12,9 +11,6 @@ use sqlx::PgPool;
 use tidemark_event_store::traces;
 use tidemark_event_store::traces::{Span, SpanKind};
 use uuid::Uuid;
-
-use super::destinations::Room;
-use super::owners::Shares;
 
 /// One attempt at an action that is due.
 #[derive(Clone, Debug)]
@@ -53,7 +49,7 @@ pub(super) enum Work {
 }
 
 impl Work {
-    fn new(path: String, effect: Option<&str>, body: Option<Value>) -> Self {
+    pub(super) fn new(path: String, effect: Option<&str>, body: Option<Value>) -> Self {
         match effect {
             Some(_) if path.is_empty() => Self::Effect(body.unwrap_or_default()),
             None if path.is_empty() => Self::Answer,
@@ -70,137 +66,6 @@ impl Attempt {
             traces::span(SpanKind::Client, name, parent, duration).end();
         }
     }
-}
-
-/// Takes at most `limit` actions that are due: effects with a name, or with none everything else; of each destination at most
-/// so many as it has room for, or else `each_max`; and of each user so many as their share. Users take turns. Nobody else can take them while the lease lasts and `sender` lives.
-pub(super) async fn take(
-    pool: &PgPool,
-    effect: Option<&str>,
-    (limit, each_max): (usize, usize),
-    (room, shares): (&Room, &Shares),
-    lease: Duration,
-    sender: Uuid,
-) -> sqlx::Result<Vec<Attempt>> {
-    let taken = sqlx::query!(
-        r#"
-        with candidate as (
-            select action.*
-              from (select name from waiting_destinations(coalesce($3, '')) as name order by random()) as destination
-              left join unnest($4::text[], $5::bigint[]) as room (name, calls) on room.name = destination.name
-             cross join lateral (
-                select reactor, position, target, owner_id
-                  from reactor_actions
-                 where done_at is null
-                   and coalesce(case when path = '' then effect end, '') = coalesce($3, '')
-                   and reactor_actions.destination = destination.name
-                   and next_attempt_at <= clock_timestamp()
-                   and (owner_id is null or owner_id <> all ($8))
-                 order by next_attempt_at
-                 limit coalesce(room.calls, $6)
-                   for update skip locked
-             ) as action
-             limit 2 * $1::bigint
-        ), due as (
-            select reactor, position, target
-              from (
-                select *,
-                       row_number() over (partition by owner_id order by random()) as turn
-                  from candidate
-              ) as candidate
-              left join unnest($9::uuid[], $10::bigint[]) as share (owner_id, places) using (owner_id)
-             where owner_id is null
-                or turn <= coalesce(places, $11)
-             order by case when owner_id is null then 0 else turn end
-             limit $1
-        )
-        update reactor_actions action
-           set attempts = action.attempts + 1,
-               next_attempt_at = clock_timestamp() + make_interval(secs => $2),
-               taken_by = $7
-          from due
-         where action.reactor = due.reactor
-           and action.position = due.position
-           and action.target = due.target
-        returning action.reactor,
-                  action.position,
-                  action.target,
-                  action.path,
-                  action.effect,
-                  action.destination,
-                  action.owner_id,
-                  action.body,
-                  action.event_id,
-                  action.correlation_id,
-                  action.attempts,
-                  (select metadata ->> 'traceparent' from events where events.position = action.position) as traceparent,
-                  extract(epoch from clock_timestamp() - action.due_at)::float8 as "late_s!"
-        "#,
-        i64::try_from(limit).unwrap_or(i64::MAX),
-        lease.as_secs_f64(),
-        effect,
-        &room.destinations,
-        &room.calls,
-        i64::try_from(each_max).unwrap_or(i64::MAX),
-        sender,
-        &shares.spent(),
-        &shares.owners,
-        &shares.places,
-        i64::try_from(shares.most).unwrap_or(i64::MAX),
-    )
-    .fetch_all(pool)
-    .await?;
-    let attempts = taken.into_iter().map(|row| Attempt {
-        reactor: row.reactor,
-        position: row.position,
-        target: row.target,
-        work: Work::new(row.path, row.effect.as_deref(), row.body),
-        destination: row.destination,
-        owner_id: row.owner_id,
-        event_id: row.event_id,
-        correlation_id: row.correlation_id,
-        number: row.attempts,
-        late_s: row.late_s,
-        traceparent: row.traceparent,
-    });
-    Ok(attempts.collect())
-}
-
-/// The time until the next action of this kind is due whose destination and user have room; `None` if none waits.
-pub(super) async fn next_due(
-    pool: &PgPool,
-    effect: Option<&str>,
-    room: &Room,
-    shares: &Shares,
-) -> sqlx::Result<Option<Duration>> {
-    let seconds = sqlx::query_scalar!(
-        r#"
-        select extract(epoch from min(next.attempt_at) - clock_timestamp())::float8
-          from waiting_destinations(coalesce($1, '')) as destination (name)
-         cross join lateral (
-            select min(next_attempt_at) as attempt_at
-              from reactor_actions
-             where done_at is null
-               and coalesce(case when path = '' then effect end, '') = coalesce($1, '')
-               and reactor_actions.destination = destination.name
-               and (owner_id is null or owner_id <> all ($4))
-         ) as next
-         where not exists (
-            select
-              from unnest($2::text[], $3::bigint[]) as room (name, calls)
-             where room.name = destination.name
-               and calls = 0
-         )
-        "#,
-        effect,
-        &room.destinations,
-        &room.calls,
-        &shares.spent(),
-    )
-    .fetch_one(pool)
-    .await?;
-    Ok(seconds
-        .map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
 }
 
 /// Makes an action whose effect was performed the command that records what came of it, which is due at once. Returns

@@ -1,5 +1,13 @@
 //! The destinations of an effect, such as hosts: how many calls each has in flight, and which of them are left alone because
-//! they do not answer (a circuit breaker). A destination is forgotten once nothing is known of it but that it answers.
+//! they do not answer (a circuit breaker).
+//!
+//! Many users call one destination, and what one of them asks for must not cost the others their calls. So there are two bounds
+//! and two breakers of the same kind: those of the destination as a whole, and those of each user there. What a call shows
+//! decides which one it counts for. A destination that cannot be reached is away for everybody. One that is reached and does not
+//! answer, or says that it has too much to do, may do so because of what this user asked for, and counts as reached for all others.
+//! A call that no user has made counts for the whole, whatever it shows.
+//!
+//! What is known is forgotten when nothing is in flight and no call has failed lately, since clients name the destinations.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,17 +15,22 @@ use std::time::Duration;
 
 use metrics::gauge;
 use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::effects::Contact;
 
 /// What each destination is granted by one process.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// The most calls in flight.
     pub(super) in_flight_max: usize,
-    /// After so many calls in a row without an answer the destination is left alone.
+    /// The most of these that are one user's.
+    pub(super) owner_in_flight_max: usize,
+    /// After so many calls in a row that failed it is left alone.
     pub(super) failures_max: u32,
-    /// For how long at first. That doubles each time that a call afterwards gets no answer either.
+    /// For how long at first. That doubles each time that a call afterwards fails too.
     pub(super) pause_min: Duration,
-    /// For how long at most.
+    /// For how long at most. If no call is made for as long after a pause, or after a failure, nothing waits, and it is forgotten.
     pub(super) pause_max: Duration,
 }
 
@@ -27,15 +40,27 @@ pub(super) struct Destinations {
     /// The name of the effect.
     effect: &'static str,
     limits: Limits,
-    known: Arc<Mutex<HashMap<String, Destination>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+type Known = HashMap<Access, State>;
+
+/// Who calls a destination.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Access {
+    destination: String,
+    /// One user, or with none everybody together.
+    owner_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Destination {
+struct State {
     in_flight: usize,
-    /// The calls in a row that got no answer.
+    /// The calls in a row that failed.
     failures: u32,
     left_alone: Option<LeftAlone>,
+    /// Until when the failures are of interest; none without one.
+    remembered_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +69,16 @@ struct LeftAlone {
     pause: Duration,
 }
 
-/// How many more calls some destinations may have; all others may have as many as the limit says.
+/// How many more calls destinations may have.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Room {
+    /// How many those may have that are not named.
+    pub(super) most: usize,
+    /// How many of these one user may have.
+    pub(super) owner_most: usize,
+    /// Those that may have fewer, each with the user whose calls are meant, or with none for those of all together.
     pub(super) destinations: Vec<String>,
+    pub(super) owners: Vec<Option<Uuid>>,
     pub(super) calls: Vec<i64>,
     /// The next time at which one of them is not left alone any more.
     pub(super) more_at: Option<Instant>,
@@ -62,20 +93,25 @@ impl Destinations {
         }
     }
 
-    /// The most calls that a destination may have in flight.
-    pub(super) const fn in_flight_max(&self) -> usize {
-        self.limits.in_flight_max
-    }
-
-    /// Which destinations may have fewer calls than the limit.
+    /// Which destinations may have fewer calls than the limits.
     pub(super) fn room(&self) -> Room {
         let now = Instant::now();
-        let mut room = Room::default();
-        for (name, destination) in &*self.known() {
-            let calls = destination.room(&self.limits, now);
-            room.destinations.push(name.clone());
-            room.calls.push(i64::try_from(calls).unwrap_or(i64::MAX));
-            if let Some(LeftAlone { until, .. }) = destination.left_alone
+        let mut known = self.known();
+        self.forget(&mut known, now);
+        let mut room = Room {
+            most: self.limits.in_flight_max,
+            owner_most: self.limits.owner_in_flight_max,
+            ..Room::default()
+        };
+        for (access, state) in &*known {
+            let most = self.limits.most(access);
+            let calls = state.room(most, now);
+            if calls < most {
+                room.destinations.push(access.destination.clone());
+                room.owners.push(access.owner_id);
+                room.calls.push(i64::try_from(calls).unwrap_or(i64::MAX));
+            }
+            if let Some(LeftAlone { until, .. }) = state.left_alone
                 && until > now
             {
                 room.more_at = Some(room.more_at.map_or(until, |at| at.min(until)));
@@ -84,68 +120,109 @@ impl Destinations {
         room
     }
 
-    /// Begins a call, which is in flight until it is dropped.
-    pub(super) fn call(&self, destination: String) -> Call {
-        self.known()
-            .entry(destination.clone())
-            .or_default()
-            .in_flight += 1;
+    /// Begins a call for this user, or for none, which is in flight until it is dropped.
+    pub(super) fn call(&self, destination: String, owner_id: Option<Uuid>) -> Call {
+        let of_all = Access {
+            destination: destination.clone(),
+            owner_id: None,
+        };
+        let of_owner = owner_id.map(|owner_id| Access {
+            destination,
+            owner_id: Some(owner_id),
+        });
+        let mut known = self.known();
+        for access in [Some(&of_all), of_owner.as_ref()].into_iter().flatten() {
+            known.entry(access.clone()).or_default().in_flight += 1;
+        }
+        drop(known);
         Call {
             destinations: self.clone(),
-            destination,
+            of_all,
+            of_owner,
         }
     }
 
-    fn change(&self, name: &str, change: impl FnOnce(&mut Destination)) {
+    fn change(&self, access: &Access, change: impl FnOnce(&mut State)) {
         let mut known = self.known();
-        let Some(destination) = known.get_mut(name) else {
+        let Some(state) = known.get_mut(access) else {
             return;
         };
-        let was_left_alone = destination.left_alone.is_some();
-        change(destination);
-        let is_left_alone = destination.left_alone.is_some();
-        if destination.in_flight == 0 && destination.failures == 0 {
-            known.remove(name);
+        let was_left_alone = state.left_alone.is_some();
+        change(state);
+        let is_left_alone = state.left_alone.is_some();
+        if state.in_flight == 0 && state.remembered_until.is_none() {
+            known.remove(access);
         }
         if is_left_alone == was_left_alone {
             return;
         }
-        let effect = self.effect;
+        let (effect, owner_id) = (self.effect, access.owner_id);
+        let destination = &access.destination;
         if is_left_alone {
             tracing::warn!(
                 effect,
-                destination = name,
+                destination,
+                ?owner_id,
                 "it does not answer, and is left alone for a while"
             );
         } else {
-            tracing::info!(effect, destination = name, "it answers again");
+            tracing::info!(effect, destination, ?owner_id, "it answers again");
         }
-        let left_alone = known.values().filter(|it| it.left_alone.is_some()).count();
-        let left_alone = u32::try_from(left_alone).unwrap_or(u32::MAX);
-        gauge!("tidemark_effect_left_alone_destinations", "effect" => effect).set(left_alone);
+        self.show(&known);
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Destination>> {
+    /// Forgets what failed long ago. If anything had waited for it, it would have been called since.
+    fn forget(&self, known: &mut Known, now: Instant) {
+        let count = known.len();
+        known.retain(|_, it| it.in_flight > 0 || it.remembered_until.is_some_and(|it| now < it));
+        if known.len() < count {
+            self.show(known);
+        }
+    }
+
+    /// Shows operators how many are left alone.
+    fn show(&self, known: &Known) {
+        let left_alone = known.values().filter(|it| it.left_alone.is_some()).count();
+        let left_alone = u32::try_from(left_alone).unwrap_or(u32::MAX);
+        gauge!("tidemark_effect_left_alone_destinations", "effect" => self.effect).set(left_alone);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Destination {
-    /// How many more calls it may have. One that was left alone has one at a time until it answers.
-    fn room(&self, limits: &Limits, now: Instant) -> usize {
+impl Limits {
+    /// The most calls that may be in flight.
+    const fn most(&self, access: &Access) -> usize {
+        match access.owner_id {
+            Some(_) => self.owner_in_flight_max,
+            None => self.in_flight_max,
+        }
+    }
+}
+
+impl State {
+    /// How many more calls there may be. After a pause there is one at a time until one succeeds.
+    fn room(&self, most: usize, now: Instant) -> usize {
         let most = match self.left_alone {
             Some(LeftAlone { until, .. }) if now < until => 0,
             Some(_) => 1,
-            None => limits.in_flight_max,
+            None => most,
         };
         most.saturating_sub(self.in_flight)
     }
 
     fn fail(&mut self, limits: &Limits, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        if self.failures < limits.failures_max {
-            return;
+        if self.failures >= limits.failures_max {
+            self.leave_alone(limits, now);
         }
+        let pause_ends = self.left_alone.map_or(now, |it| it.until.max(now));
+        self.remembered_until = Some(pause_ends + limits.pause_max);
+    }
+
+    fn leave_alone(&mut self, limits: &Limits, now: Instant) {
         let pause = match self.left_alone {
             // The call was in flight before.
             Some(LeftAlone { until, .. }) if now < until => return,
@@ -155,113 +232,60 @@ impl Destination {
         let until = now + pause;
         self.left_alone = Some(LeftAlone { until, pause });
     }
+
+    const fn succeed(&mut self) {
+        (self.failures, self.left_alone, self.remembered_until) = (0, None, None);
+    }
 }
 
 /// A call that is in flight.
 #[derive(Debug)]
 pub(super) struct Call {
     destinations: Destinations,
-    destination: String,
+    of_all: Access,
+    /// None if no user has made it.
+    of_owner: Option<Access>,
 }
 
 impl Call {
-    /// Says whether the destination has answered.
-    pub(super) fn tell(&self, has_answered: bool) {
-        let limits = &self.destinations.limits;
-        self.destinations.change(&self.destination, |it| {
-            if has_answered {
-                (it.failures, it.left_alone) = (0, None);
-            } else {
-                it.fail(limits, Instant::now());
+    /// Says what the call has shown of the destination.
+    pub(super) fn tell(&self, contact: Contact) {
+        match (contact, &self.of_owner) {
+            (Contact::Answered, of_owner) => {
+                self.succeeded(&self.of_all);
+                if let Some(of_owner) = of_owner {
+                    self.succeeded(of_owner);
+                }
             }
-        });
+            (Contact::Unanswered, Some(of_owner)) => {
+                self.succeeded(&self.of_all);
+                self.failed(of_owner);
+            }
+            (Contact::Unanswered, None) | (Contact::Unreachable, _) => self.failed(&self.of_all),
+        }
+    }
+
+    fn succeeded(&self, access: &Access) {
+        self.destinations.change(access, State::succeed);
+    }
+
+    fn failed(&self, access: &Access) {
+        let limits = &self.destinations.limits;
+        let fail = |it: &mut State| it.fail(limits, Instant::now());
+        self.destinations.change(access, fail);
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.destinations
-            .change(&self.destination, |it| it.in_flight -= 1);
+        for access in [Some(&self.of_all), self.of_owner.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            self.destinations.change(access, |it| it.in_flight -= 1);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn destinations() -> Destinations {
-        let limits = Limits {
-            in_flight_max: 3,
-            failures_max: 2,
-            pause_min: SECOND,
-            pause_max: 3 * SECOND,
-        };
-        Destinations::new("ring", limits)
-    }
-
-    /// How many more calls the destination `a` may have.
-    fn room(destinations: &Destinations) -> i64 {
-        let Room {
-            destinations,
-            calls,
-            ..
-        } = destinations.room();
-        let known = destinations.iter().position(|it| it == "a");
-        known.map_or(3, |index| calls[index])
-    }
-
-    fn call(destinations: &Destinations, has_answered: bool) {
-        destinations.call("a".to_owned()).tell(has_answered);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_in_flight_take_room_until_they_end() {
-        let destinations = destinations();
-        let calls: Vec<_> = (0..3).map(|_| destinations.call("a".to_owned())).collect();
-        let other = destinations.call("b".to_owned());
-        assert_eq!(room(&destinations), 0);
-        drop(calls);
-        assert_eq!(room(&destinations), 3);
-        drop(other);
-        assert_eq!(destinations.room(), Room::default(), "both are forgotten");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_does_not_answer_is_left_alone_longer_and_longer_and_then_called_once() {
-        let destinations = destinations();
-        call(&destinations, false);
-        assert_eq!(room(&destinations), 3);
-        for seconds in [1, 2, 3, 3] {
-            call(&destinations, false);
-            assert_eq!(room(&destinations), 0);
-            let until = Instant::now() + seconds * SECOND;
-            assert_eq!(destinations.room().more_at, Some(until));
-            tokio::time::advance(seconds * SECOND).await;
-            assert_eq!(room(&destinations), 1);
-            assert_eq!(destinations.room().more_at, None);
-        }
-        call(&destinations, true);
-        assert_eq!(destinations.room(), Room::default());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn calls_that_were_in_flight_when_it_was_left_alone_make_it_no_longer() {
-        let destinations = destinations();
-        let calls: Vec<_> = (0..3).map(|_| destinations.call("a".to_owned())).collect();
-        for call in &calls {
-            call.tell(false);
-        }
-        assert_eq!(destinations.room().more_at, Some(Instant::now() + SECOND));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_between_failures_begins_their_count_anew() {
-        let destinations = destinations();
-        for has_answered in [false, true, false] {
-            call(&destinations, has_answered);
-        }
-        assert_eq!(room(&destinations), 3);
-    }
-}
+mod tests;

@@ -24,9 +24,20 @@ pub(crate) trait Effect: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Performed {
     pub(crate) outcome: Outcome,
-    /// Whether the destination answered, whatever it said; none if it was not called. One that does not answer is left alone
-    /// for a while.
-    pub(crate) has_answered: Option<bool>,
+    /// What it showed of the destination; none if that was not called.
+    pub(crate) contact: Option<Contact>,
+}
+
+/// What a call shows of its destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contact {
+    /// It answered, whatever it said.
+    Answered,
+    /// It was reached, and gave no answer, or none but that it has too much to do. What this user asked for may be the
+    /// reason, so only this user leaves it alone for a while; all do if there is no user.
+    Unanswered,
+    /// It could not be reached, whatever it was asked for. All leave it alone for a while.
+    Unreachable,
 }
 
 /// What is to be done after an attempt.

@@ -18,10 +18,10 @@ use super::answer::Verdict;
 use super::attempts::{Attempt, Work};
 use super::command_client::CommandClient;
 use super::destinations::{Call, Destinations, Limits};
-use super::effects::{AnyEffect, Outcome};
+use super::effects::{AnyEffect, Contact, Outcome};
 use super::owners::Owners;
 use super::presence::Present;
-use super::{attempts, unanswered};
+use super::{attempts, due, unanswered};
 use crate::error::{Error, with_causes};
 
 /// The shortest pause between two searches for due actions.
@@ -57,6 +57,8 @@ impl Sender {
         let settings = config.reactor.clone();
         let limits = Limits {
             in_flight_max: settings.in_flight_max,
+            // All commands have one destination.
+            owner_in_flight_max: settings.owner_in_flight_max,
             ..limits(&settings)
         };
         Ok(Self {
@@ -133,24 +135,24 @@ impl Sender {
         let effect = self.effect.as_ref().map(|it| it.name());
         let room = self.destinations.room();
         let shares = self.owners.shares();
-        let next_due = attempts::next_due(&self.pool, effect, &room, &shares);
+        let next_due = due::next_due(&self.pool, effect, &room, &shares);
         let next_due = self.pool.with_timeout(next_due).await?;
         if next_due.is_none_or(|wait| !wait.is_zero()) {
             let more_in = room.more_at.map(|at| at.duration_since(Instant::now()));
             return Ok(next_due.into_iter().chain(more_in).min());
         }
-        let most = (free, self.destinations.in_flight_max());
-        let taken = attempts::take(
+        let taken = due::take(
             &self.pool,
             effect,
-            most,
+            free,
             (&room, &shares),
             self.lease(),
             self.present.id,
         );
         for attempt in self.pool.with_timeout(taken).await? {
             let sender = self.clone();
-            let call = self.destinations.call(attempt.destination.clone());
+            let destination = attempt.destination.clone();
+            let call = self.destinations.call(destination, attempt.owner_id);
             let place = attempt.owner_id.map(|it| self.owners.place(it));
             in_flight.spawn(async move {
                 sender.send(attempt, call).await;
@@ -226,7 +228,7 @@ impl Sender {
         attempt.record_span("perform", effect.name(), began.elapsed());
         let performed = match performed {
             Err(_) => {
-                call.tell(false);
+                call.tell(Contact::Unanswered);
                 return Verdict::Inconclusive(format!("it takes longer than {time_limit:?}"));
             }
             Ok(Err(error)) => {
@@ -234,8 +236,8 @@ impl Sender {
             }
             Ok(Ok(performed)) => performed,
         };
-        if let Some(has_answered) = performed.has_answered {
-            call.tell(has_answered);
+        if let Some(contact) = performed.contact {
+            call.tell(contact);
         }
         drop(call);
         let (path, body) = match performed.outcome {
@@ -346,6 +348,7 @@ fn tell_failure(attempt: &Attempt, reason: &str) {
 const fn limits(settings: &config::Reactor) -> Limits {
     Limits {
         in_flight_max: settings.destination_in_flight_max,
+        owner_in_flight_max: settings.owner_per_destination_in_flight_max,
         failures_max: settings.destination_failures_max,
         pause_min: Duration::from_millis(settings.destination_pause_min_ms),
         pause_max: Duration::from_millis(settings.destination_pause_max_ms),

@@ -2,6 +2,8 @@
 //! is not of the public internet, unless the deployment allows the host.
 
 use std::error::Error as StdError;
+use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,11 +44,15 @@ impl Resolve for PublicAddresses {
     }
 }
 
-/// The client, whose calls take so long at most.
+/// The client, whose calls take so long at most, from which the connection must be there after a shorter time.
 ///
 /// # Errors
 /// If TLS cannot be set up.
-pub(super) fn client(allowed: &[String], timeout: Duration) -> reqwest::Result<Client> {
+pub(super) fn client(
+    allowed: &[String],
+    connect_timeout: Duration,
+    timeout: Duration,
+) -> reqwest::Result<Client> {
     let resolver = PublicAddresses {
         allowed: allowed.into(),
     };
@@ -54,6 +60,7 @@ pub(super) fn client(allowed: &[String], timeout: Duration) -> reqwest::Result<C
         .redirect(Policy::none())
         .no_proxy()
         .referer(false)
+        .connect_timeout(connect_timeout)
         .timeout(timeout)
         // Each call looks the name up anew.
         .pool_max_idle_per_host(0)
@@ -64,14 +71,22 @@ pub(super) fn client(allowed: &[String], timeout: Duration) -> reqwest::Result<C
 
 /// Whether nothing was sent because the host has no address that may be called.
 pub(super) fn is_forbidden(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<AddressForbidden>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|it| it.is::<AddressForbidden>())
+}
+
+/// Whether no connection to the server could be made. If TLS fails, it was reached.
+pub(super) fn is_unreachable(error: &reqwest::Error) -> bool {
+    let is_of_tls = |cause: &io::Error| {
+        let kinds = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+        kinds.contains(&cause.kind())
+    };
+    let mut failures = causes(error).filter_map(|it| it.downcast_ref::<io::Error>());
+    error.is_connect() && !failures.any(is_of_tls)
+}
+
+/// An error and what caused it, the last first.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    iter::successors(Some(error as &(dyn StdError + 'static)), |&it| it.source())
 }
 
 #[cfg(test)]

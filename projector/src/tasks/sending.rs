@@ -7,7 +7,7 @@ use reqwest::{Client, Method, Url};
 use tidemark_events::Timestamp;
 use tidemark_events::tasks::task;
 
-use super::attempt::{Attempt, answered, failure};
+use super::attempt::{Attempt, answered};
 use super::signature::sign;
 
 /// What is sent.
@@ -50,7 +50,7 @@ impl Sending {
         let begun = Instant::now();
         let attempt = match request.send().await {
             Ok(response) => answered(response, self.now).await,
-            Err(error) => Attempt::without_answer(failure(&error)),
+            Err(error) => Attempt::failed(&error),
         };
         let ms = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
         Ok(Attempt { ms, ..attempt })

@@ -46,8 +46,8 @@ impl Effect for CallUrl {
 
     async fn perform(&self, call: Call, destination: &str, _: i32) -> Performed {
         let tried = self.attempt(&call, destination).await;
-        let has_answered = match &tried {
-            Ok(Tried::Called(called)) => called.attempt.has_answered(),
+        let contact = match &tried {
+            Ok(Tried::Called(called)) => called.attempt.contact(),
             Ok(Tried::NotNeeded | Tried::Elsewhere(_)) | Err(_) => None,
         };
         let outcome = match tried {
@@ -59,10 +59,7 @@ impl Effect for CallUrl {
                 reason,
             },
         };
-        Performed {
-            outcome,
-            has_answered,
-        }
+        Performed { outcome, contact }
     }
 }
 
@@ -126,10 +123,11 @@ impl CallUrl {
     /// If TLS cannot be set up.
     pub(crate) fn new(config: &Config, pool: TimedPool, keys: SubjectKeys) -> Result<Self, Error> {
         let settings = &config.tasks;
+        let connect_timeout = Duration::from_millis(settings.connect_timeout_ms);
         let timeout = Duration::from_millis(settings.call_timeout_ms);
         let allowed = &settings.allowed_private_hosts;
         Ok(Self {
-            client: client(allowed, timeout)?,
+            client: client(allowed, connect_timeout, timeout)?,
             own_hosts: own_hosts(&settings.own_hosts, allowed, config.public_urls()),
             keys,
             log: Log::new(pool),

@@ -225,6 +225,33 @@ async fn a_server_that_is_away_leaves_another_one_at_the_same_host_alone() {
 }
 
 #[tokio::test]
+async fn a_user_whom_a_server_does_not_answer_delays_no_other_there() {
+    let app = application_with(&[
+        ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "1"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
+        ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
+    ])
+    .await;
+    let (server, other) = (Receiver::start().await, app.user().await);
+    let well = define(&other, &server.url("well"), json!({})).await;
+    for (attempts, how) in (1..).zip(["fails-twice", "overrun", "silent", "drips"]) {
+        let user = app.user().await;
+        let bad = define(&user, &server.url(how), json!({})).await;
+        user.post_empty(&format!("/v1/tasks/{bad}/run")).await.ok();
+        eventually("the attempt to be on record", || async {
+            let on_record = app.database.count_of("task_run.attempted").await;
+            // Each is followed by one of the other user.
+            (on_record >= 2 * attempts - 1).then_some(())
+        })
+        .await;
+        assert_eq!(run(&other, well).await["status"], "succeeded", "{how}");
+    }
+    let calls_of = |how| server.received().iter().filter(|it| it.path == how).count();
+    assert_eq!(calls_of("overrun"), 1, "it is left alone by this user");
+    assert_eq!(calls_of("silent"), 1);
+}
+
+#[tokio::test]
 async fn urls_that_lead_to_the_same_place_have_one_task() {
     let app = application().await;
     let user = app.user().await;

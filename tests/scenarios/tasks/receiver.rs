@@ -135,6 +135,7 @@ async fn answer(
         "busy" if earlier < 1 => {
             (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "1")]).into_response()
         }
+        "overrun" => StatusCode::TOO_MANY_REQUESTS.into_response(),
         "no-content" => StatusCode::NO_CONTENT.into_response(),
         "drips" => Body::from_stream(stream::unfold((), drip)).into_response(),
         "redirects" => (StatusCode::FOUND, [("location", "/well")]).into_response(),

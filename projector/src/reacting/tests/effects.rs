@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::*;
-use crate::reacting::effects::{Effect, Outcome, Performed};
+use crate::reacting::effects::{Contact, Effect, Outcome, Performed};
 
 /// A process manager that has something rung for each auction.
 const RINGER: ProcessManager = ProcessManager {
@@ -67,7 +67,7 @@ impl Effect for Ring {
         };
         Performed {
             outcome,
-            has_answered: Some(true),
+            contact: Some(Contact::Answered),
         }
     }
 }

@@ -4,9 +4,9 @@ use chrono::DateTime;
 use tidemark_domain::{About, Done};
 
 use super::*;
-use crate::reacting::attempts;
 use crate::reacting::attempts::Attempt;
 use crate::reacting::destinations::Room;
+use crate::reacting::due;
 use crate::reacting::owners::Owners;
 
 /// A process manager that has one action wait about all auctions together.
@@ -68,8 +68,13 @@ async fn untried(database: &Database) -> Vec<i64> {
 /// Takes what waits, which is one action.
 async fn take(database: &Database) -> Attempt {
     let lease = std::time::Duration::from_mins(1);
-    let limits = (&Room::default(), &Owners::new(9).shares());
-    let taken = attempts::take(&database.pool, None, (9, 9), limits, lease, new_id()).await;
+    let room = Room {
+        most: 9,
+        owner_most: 9,
+        ..Room::default()
+    };
+    let limits = (&room, &Owners::new(9).shares());
+    let taken = due::take(&database.pool, None, 9, limits, lease, new_id()).await;
     let [attempt] = &taken.unwrap()[..] else {
         panic!("one action waits");
     };

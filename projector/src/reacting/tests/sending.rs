@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::reacting::attempts;
 use crate::reacting::destinations::Room;
+use crate::reacting::due;
 use crate::reacting::owners::Owners;
 
 #[tokio::test]
@@ -134,22 +135,27 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         vec![scheduled(&database, 1, PAST, FUTURE).await],
     )
     .await;
-    let taken = attempts::take(
+    let room = Room {
+        most: 9,
+        owner_most: 9,
+        ..Room::default()
+    };
+    let taken = due::take(
         &database.pool,
         None,
-        (9, 9),
-        (&Room::default(), &Owners::new(9).shares()),
+        9,
+        (&room, &Owners::new(9).shares()),
         std::time::Duration::from_millis(200),
         new_id(),
     )
     .await
     .unwrap();
     assert_eq!(taken.len(), 1);
-    let none = attempts::take(
+    let none = due::take(
         &database.pool,
         None,
-        (9, 9),
-        (&Room::default(), &Owners::new(9).shares()),
+        9,
+        (&room, &Owners::new(9).shares()),
         std::time::Duration::from_secs(9),
         new_id(),
     )

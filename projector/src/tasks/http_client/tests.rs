@@ -21,11 +21,12 @@ const OWN_NETWORK: &str = "TIDEMARK_TEST_OWN_NETWORK";
 const PUBLIC: [u8; 4] = [8, 8, 4, 4];
 const PRIVATE: [u8; 4] = [127, 0, 0, 1];
 const PORT: u16 = 8_080;
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn names_of_private_addresses_are_not_called_unless_they_are_allowed() {
     for (allowed, is_refused) in [(vec![], true), (vec!["localhost".to_owned()], false)] {
-        let client = client(&allowed, Duration::from_secs(5)).unwrap();
+        let client = client(&allowed, TIMEOUT, TIMEOUT).unwrap();
         // Nothing listens at the port of echo.
         let error = client.get("http://localhost:7/").send().await.unwrap_err();
         assert_eq!(is_forbidden(&error), is_refused, "{error:?}");
@@ -46,7 +47,7 @@ async fn a_name_that_stands_for_a_private_address_later_or_besides_leads_to_publ
     ])
     .await;
     let (public, private) = (server(PUBLIC).await, server(PRIVATE).await);
-    let client = client(&[], Duration::from_secs(5)).unwrap();
+    let client = client(&[], TIMEOUT, TIMEOUT).unwrap();
     let call = async |name: &str| {
         let sending = client.get(format!("http://{name}:{PORT}/")).send();
         sending.await
