@@ -142,7 +142,7 @@ impl Effect for RepeatMail {
         };
         Performed {
             outcome,
-            has_answered: None,
+            contact: None,
         }
     }
 }

@@ -223,7 +223,7 @@ async fn a_user_whose_calls_are_slow_holds_up_none_of_another_at_the_same_host()
     let database = Database::new("owners_at_one").await;
     answer_one(&database, &CALLER_OF_SLOW).await;
     let most = [("TIDEMARK_REACTOR__OWNER_PER_DESTINATION_IN_FLIGHT_MAX", "1")];
-    let called = called_until_done(&database, &most).await;
+    let called = called_until_done(&database, CALLS, &most).await;
     assert_eq!((called["hangs"], called["works"]), (1, CALLS));
 }
 
@@ -233,6 +233,7 @@ async fn a_user_who_asks_too_much_of_a_host_is_kept_from_it_and_another_is_not()
     answer_one(&database, &CALLER_OF_BUSY).await;
     let called = called_until_done(
         &database,
+        CALLS,
         &[
             ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "3"),
             ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),

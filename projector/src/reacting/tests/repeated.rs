@@ -4,6 +4,7 @@ use chrono::DateTime;
 use tidemark_domain::{About, Done};
 
 use super::*;
+use crate::reacting::attempts;
 use crate::reacting::attempts::Attempt;
 use crate::reacting::destinations::Room;
 use crate::reacting::due;
