@@ -2,12 +2,48 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::attempts::{Attempt, Work};
 use super::destinations::Room;
 use super::owners::Shares;
+
+/// An action as its row is.
+struct Taken {
+    reactor: String,
+    position: i64,
+    target: String,
+    path: String,
+    effect: Option<String>,
+    destination: String,
+    owner_id: Option<Uuid>,
+    body: Option<Value>,
+    event_id: Uuid,
+    correlation_id: Uuid,
+    attempts: i32,
+    traceparent: Option<String>,
+    late_s: f64,
+}
+
+impl From<Taken> for Attempt {
+    fn from(row: Taken) -> Self {
+        Self {
+            reactor: row.reactor,
+            position: row.position,
+            target: row.target,
+            work: Work::new(row.path, row.effect.as_deref(), row.body),
+            destination: row.destination,
+            owner_id: row.owner_id,
+            event_id: row.event_id,
+            correlation_id: row.correlation_id,
+            number: row.attempts,
+            late_s: row.late_s,
+            traceparent: row.traceparent,
+        }
+    }
+}
 
 /// Takes at most `limit` actions that are due: effects with a name, or with none everything else; of each destination, and of
 /// each user there, at most so many as there is room for; and of each user so many as their share. Users take turns. Nobody else
@@ -20,7 +56,8 @@ pub(super) async fn take(
     lease: Duration,
     sender: Uuid,
 ) -> sqlx::Result<Vec<Attempt>> {
-    let taken = sqlx::query!(
+    let taken = sqlx::query_as!(
+        Taken,
         r#"
         with room as (
             select *
@@ -115,20 +152,7 @@ pub(super) async fn take(
     )
     .fetch_all(pool)
     .await?;
-    let attempts = taken.into_iter().map(|row| Attempt {
-        reactor: row.reactor,
-        position: row.position,
-        target: row.target,
-        work: Work::new(row.path, row.effect.as_deref(), row.body),
-        destination: row.destination,
-        owner_id: row.owner_id,
-        event_id: row.event_id,
-        correlation_id: row.correlation_id,
-        number: row.attempts,
-        late_s: row.late_s,
-        traceparent: row.traceparent,
-    });
-    Ok(attempts.collect())
+    Ok(taken.into_iter().map(Attempt::from).collect())
 }
 
 /// The time until the next action of this kind is due whose destination and user have room; `None` if none waits.

@@ -14,6 +14,15 @@ use reqwest::redirect::Policy;
 use tidemark_domain::tasks::destination::{is_listed, is_public};
 use tokio::net::lookup_host;
 
+/// What fails once the server was reached: TLS, or the connection while TLS begins.
+const FAILURES_OF_REACHED: [io::ErrorKind; 5] = [
+    io::ErrorKind::InvalidData,
+    io::ErrorKind::UnexpectedEof,
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+];
+
 /// A host all of whose addresses are not of the public internet.
 #[derive(Debug, thiserror::Error)]
 #[error("the host has no address of the public internet")]
@@ -71,17 +80,13 @@ pub(super) fn client(
 
 /// Whether nothing was sent because the host has no address that may be called.
 pub(super) fn is_forbidden(error: &reqwest::Error) -> bool {
-    causes(error).any(|it| it.is::<AddressForbidden>())
+    causes(error).any(<dyn StdError + 'static>::is::<AddressForbidden>)
 }
 
-/// Whether no connection to the server could be made. If TLS fails, it was reached.
+/// Whether no connection to the server could be made.
 pub(super) fn is_unreachable(error: &reqwest::Error) -> bool {
-    let is_of_tls = |cause: &io::Error| {
-        let kinds = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
-        kinds.contains(&cause.kind())
-    };
     let mut failures = causes(error).filter_map(|it| it.downcast_ref::<io::Error>());
-    error.is_connect() && !failures.any(is_of_tls)
+    error.is_connect() && !failures.any(|it| FAILURES_OF_REACHED.contains(&it.kind()))
 }
 
 /// An error and what caused it, the last first.
