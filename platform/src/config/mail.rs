@@ -2,7 +2,6 @@
 
 #![expect(missing_docs, reason = "`default.toml` documents each setting")]
 
-use chrono::TimeDelta;
 use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -44,12 +43,6 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// After what time a mail is sent once more that a server may have; none if never.
-    #[must_use]
-    pub fn repeat_after(&self) -> Option<TimeDelta> {
-        (self.repeat_after_s > 0).then(|| TimeDelta::seconds(self.repeat_after_s))
-    }
-
     /// How long an attempt to send a mail takes at most.
     pub(super) const fn longest_ms(&self) -> u64 {
         let dialog_and_answer = self

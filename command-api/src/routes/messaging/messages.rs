@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use chrono::TimeDelta;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::Reason;
@@ -117,11 +118,12 @@ async fn end(
     Path(id): Path<Uuid>,
     Json(body): Json<MessageEnd>,
 ) -> Result<Response, Problem> {
+    let repeat_after_s = app.config.mail.repeat_after_s;
     let command = End {
         message_id: MessageId(id),
         outcome: body.outcome,
         status: body.status,
-        repeat_after: app.config.mail.repeat_after(),
+        repeat_after: (repeat_after_s > 0).then(|| TimeDelta::seconds(repeat_after_s)),
         contact_point_id: ContactPointId(new_id()),
     };
     let ended = app.change(&caller, id, command).await;
