@@ -143,7 +143,7 @@ fn every_metric_is_in_the_list_that_describes_it() {
 }
 
 /// What metrics are measured in: units, and kinds of things that they count.
-const UNITS: [&str; 16] = [
+const UNITS: [&str; 17] = [
     "actions",
     "assignments",
     "bytes",
@@ -157,6 +157,7 @@ const UNITS: [&str; 16] = [
     "passwords",
     "position",
     "rows",
+    "schedules",
     "seconds",
     "shards",
     "uploads",

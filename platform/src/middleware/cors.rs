@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::http::header::{
-    ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH,
-    IF_RANGE, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
+    IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::CorsLayer;
@@ -50,12 +50,13 @@ const ALLOWED: [HeaderName; 18] = [
 ];
 
 /// The headers of answers, beside those that every page may read.
-const EXPOSED: [HeaderName; 18] = [
+const EXPOSED: [HeaderName; 19] = [
     ETAG,
     LOCATION,
     RETRY_AFTER,
     WWW_AUTHENTICATE,
     ACCEPT_RANGES,
+    CONTENT_DISPOSITION,
     CONTENT_RANGE,
     IDEMPOTENCY_REPLAYED,
     CORRELATION_ID,

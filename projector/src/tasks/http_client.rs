@@ -86,7 +86,14 @@ pub(super) fn is_forbidden(error: &reqwest::Error) -> bool {
 /// Whether no connection to the server could be made.
 pub(super) fn is_unreachable(error: &reqwest::Error) -> bool {
     let mut failures = causes(error).filter_map(|it| it.downcast_ref::<io::Error>());
-    error.is_connect() && !failures.any(|it| FAILURES_OF_REACHED.contains(&it.kind()))
+    error.is_connect() && !failures.any(|it| FAILURES_OF_REACHED.contains(&kind(it)))
+}
+
+/// The kind of a failure, or of the one that it wraps, which is not among its causes.
+fn kind(failure: &io::Error) -> io::ErrorKind {
+    let wrapped = failure.get_ref();
+    let wrapped = wrapped.and_then(|it| it.downcast_ref::<io::Error>());
+    wrapped.map_or_else(|| failure.kind(), kind)
 }
 
 /// An error and what caused it, the last first.
