@@ -26,7 +26,7 @@ use crate::servers::receiver::ReceivedCall;
 use crate::stack::Stack;
 
 /// Longer than everything takes to follow the log to its end while nobody appends.
-const QUIET_TIMEOUT: Duration = Duration::from_secs(120);
+const QUIET_TIMEOUT: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(50);
 const PAGE: i64 = 10_000;
 

@@ -122,9 +122,10 @@ impl End {
 
     /// The record of how it ended. A message that no server has taken the second time may have been taken the first time.
     fn ended(&self, is_uncertain: bool) -> Write {
-        let outcome = match self.outcome {
-            Outcome::Expired if is_uncertain => Outcome::Uncertain,
-            outcome => outcome,
+        let outcome = if is_uncertain && self.outcome == Outcome::Expired {
+            Outcome::Uncertain
+        } else {
+            self.outcome
         };
         let ended = Event::Ended {
             message_id: self.message_id,

@@ -143,7 +143,7 @@ async fn an_effect_is_not_performed_again_before_it_says() {
     let effect = Arc::new(Ring {
         attempts,
         fails: 1,
-        after: Duration::from_secs(3_600),
+        after: Duration::from_hours(1),
     });
     let stop = CancellationToken::new();
     let ringing = sender(&database, &url).performing(effect);
