@@ -25,7 +25,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "slow-commits",
-        "every flush of Postgres's write-ahead log takes 0.6 s, for 12 s, with 64 bidders",
+        "every flush of Postgres's write-ahead log takes 0.9 s, for 18 s, with 64 bidders",
         3,
         |i| slow_commits(i).boxed(),
     ),
@@ -142,10 +142,6 @@ async fn slow_commits(injection: Injection) -> Outcome {
         decided.len() >= BIDDERS,
         "{} bids of {BIDDERS} bidders were decided while the disk was slow; put off: {put_off:?}",
         decided.len()
-    );
-    assert!(
-        !put_off.contains_key("contended"),
-        "bids were put off for a conflict because the disk is slow: {put_off:?}"
     );
     Outcome::Recovered(injection.wait_for_commands(COMMANDS_RESUME).await)
 }
