@@ -24,7 +24,7 @@ impl Upload {
         format!("uploads/{}/{offset}", self.id)
     }
 
-    /// Keeps a part.
+    /// Keeps a part in the store, sealed if the upload is about its owner.
     ///
     /// # Errors
     /// 409 if there is one at this offset.

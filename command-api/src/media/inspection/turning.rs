@@ -16,7 +16,7 @@ pub(super) const fn is_turned(orientation: Orientation) -> bool {
     )
 }
 
-/// Turns a picture.
+/// Turns and flips a picture as its orientation says.
 pub(super) fn turn(picture: DynamicImage, orientation: Orientation) -> Result<DynamicImage, Error> {
     if !is_turned(orientation) {
         let mut picture = picture;

@@ -99,20 +99,18 @@ async fn answer_one(database: &Database, process_manager: &'static ProcessManage
     reactor.apply(at(0), &page(&events)).await.unwrap();
 }
 
+/// Whoever fails three times in a row is left alone for longer than a test lasts.
+const SOON_LEFT_ALONE: [(&str, &str); 3] = [
+    ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "3"),
+    ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
+    ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
+];
+
 #[tokio::test]
 async fn a_destination_that_does_not_answer_holds_up_no_other_and_is_soon_left_alone() {
     let database = Database::new("destinations").await;
     answer_one(&database, &CALLER).await;
-    let called = called_until_done(
-        &database,
-        CALLS,
-        &[
-            ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "3"),
-            ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
-            ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
-        ],
-    )
-    .await;
+    let called = called_until_done(&database, CALLS, &SOON_LEFT_ALONE).await;
     // Two calls to one that refuses were under way when the third failed.
     assert_eq!((called["hangs"], called["works"]), (2, CALLS));
     assert!((3..=4).contains(&called["refuses"]), "{called:?}");
@@ -231,16 +229,7 @@ async fn a_user_whose_calls_are_slow_holds_up_none_of_another_at_the_same_host()
 async fn a_user_who_asks_too_much_of_a_host_is_kept_from_it_and_another_is_not() {
     let database = Database::new("busy_for_one").await;
     answer_one(&database, &CALLER_OF_BUSY).await;
-    let called = called_until_done(
-        &database,
-        CALLS,
-        &[
-            ("TIDEMARK_REACTOR__DESTINATION_FAILURES_MAX", "3"),
-            ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MIN_MS", "3600000"),
-            ("TIDEMARK_REACTOR__DESTINATION_PAUSE_MAX_MS", "3600000"),
-        ],
-    )
-    .await;
+    let called = called_until_done(&database, CALLS, &SOON_LEFT_ALONE).await;
     assert_eq!(called["works"], CALLS);
     // One more was under way when the third failed.
     assert!((3..=4).contains(&called["too-much"]), "{called:?}");
