@@ -7,6 +7,8 @@ use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::{picture, upload_for_category};
 use tidemark_tests::{App, eventually};
 
+use super::removal::keep_shown_media_only;
+
 #[tokio::test]
 async fn a_product_shows_the_pictures_that_its_seller_chose() {
     let app = App::start_all().await;
@@ -43,27 +45,25 @@ async fn a_product_shows_the_pictures_that_its_seller_chose() {
 
 #[tokio::test]
 async fn a_category_shows_one_picture_and_what_it_showed_before_is_deleted() {
-    let app = App::builder()
-        .set("TIDEMARK_MEDIA__UNSHOWN_S", "3")
-        .relay()
-        .projector()
-        .queries()
-        .start()
-        .await;
+    let mut app = App::start_all().await;
     let (admin, category) = (app.admin().await, app.category(None).await);
     let path = format!("/v1/categories/{category}/picture");
+    let of_product = app.market().await.picture().await;
     let choose = async |picture: Value| admin.post(&path, &json!({"picture": picture})).await;
     let shown = async |chosen: &Answer| {
-        let reader = app.client.with_tidemark(chosen.tidemark());
+        let reader = admin.with_tidemark(chosen.tidemark());
         let document = reader.get(&format!("/v1/categories/{category}")).await.ok();
         document.body["picture"].clone()
     };
+    let refused = choose(json!(of_product)).await;
+    refused.problem(404, "media_not_found");
+    assert_eq!(refused.pointers(), ["/picture"]);
     let first = upload_for_category(&app).await;
     let chosen = choose(json!(first)).await.ok();
     let expected = json!({"media_id": first, "width": 40, "height": 30});
     assert_eq!(shown(&chosen).await, expected);
-    // Longer than media are kept that nothing shows.
     let second = upload_for_category(&app).await;
+    keep_shown_media_only(&mut app).await;
     let chosen = choose(json!(second)).await.ok();
     assert_eq!(shown(&chosen).await["media_id"], json!(second));
     let deleted = async |count: i64| {
@@ -81,11 +81,6 @@ async fn a_category_shows_one_picture_and_what_it_showed_before_is_deleted() {
     let removed = choose(Value::Null).await.ok();
     assert_eq!(shown(&removed).await, Value::Null);
     deleted(2).await;
-    let market = app.market().await;
-    let of_product = market.picture().await;
-    let refused = choose(json!(of_product)).await;
-    refused.problem(404, "media_not_found");
-    assert_eq!(refused.pointers(), ["/picture"]);
 }
 
 #[tokio::test]

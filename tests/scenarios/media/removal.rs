@@ -6,6 +6,14 @@ use tidemark_tests::{App, eventually};
 use super::resumed;
 use super::uploads::files;
 
+/// Lets go of media soon that nothing shows.
+///
+/// Done once all media are shown that a test wants to keep, however slowly it shows them.
+pub(super) async fn keep_shown_media_only(app: &mut App) {
+    app.settings.set("TIDEMARK_MEDIA__UNSHOWN_S", "1");
+    app.restart_command_api().await;
+}
+
 async fn until(app: &App, event_type: &str) {
     eventually(event_type, || async {
         (app.database.count_of(event_type).await > 0).then_some(())
@@ -15,8 +23,7 @@ async fn until(app: &App, event_type: &str) {
 
 #[tokio::test]
 async fn media_that_nothing_shows_are_deleted_and_then_their_bytes_removed() {
-    let app = App::builder()
-        .set("TIDEMARK_MEDIA__UNSHOWN_S", "1")
+    let mut app = App::builder()
         .set("TIDEMARK_MEDIA__REMOVAL_S", "0")
         .relay()
         .projector()
@@ -28,6 +35,7 @@ async fn media_that_nothing_shows_are_deleted_and_then_their_bytes_removed() {
     let kept = market.picture().await;
     market.show(product, &[kept]).await.ok();
     let shown = files(&app);
+    keep_shown_media_only(&mut app).await;
     market.picture().await;
     until(&app, "media.removed").await;
     assert_eq!(files(&app), shown, "what is shown is kept");
@@ -44,7 +52,7 @@ async fn media_that_nothing_shows_are_deleted_and_then_their_bytes_removed() {
 #[tokio::test]
 async fn an_upload_that_nobody_completes_expires_and_leaves_nothing() {
     let app = App::builder()
-        .set("TIDEMARK_MEDIA__UPLOAD_S", "2")
+        .set("TIDEMARK_MEDIA__UPLOAD_S", "6")
         .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
         .relay()
         .projector()

@@ -20,7 +20,7 @@ fn is_signed(call: &Call, secret: &Value) -> bool {
 
 #[tokio::test]
 async fn a_new_secret_signs_beside_the_old_one_for_a_while() {
-    let short = [("TIDEMARK_TASKS__OLD_SECRET_S", "3")];
+    let short = [("TIDEMARK_TASKS__OLD_SECRET_S", "6")];
     let (app, server) = (application_with(&short).await, Receiver::start().await);
     let user = app.user().await;
     let task = json!({"name": "Sync", "url": server.url("well"), "body": "{\"a\": 1}"});
@@ -37,7 +37,7 @@ async fn a_new_secret_signs_beside_the_old_one_for_a_while() {
     let both = server.calls(1).await.remove(0);
     assert_eq!(both.headers["webhook-signature"].split(' ').count(), 2);
     assert!(is_signed(&both, new) && is_signed(&both, old));
-    let until = app.database.now().await + chrono::TimeDelta::seconds(3);
+    let until = app.database.now().await + chrono::TimeDelta::seconds(6);
     eventually("the old secret to be over", || async {
         (app.database.now().await > until).then_some(())
     })
