@@ -9,6 +9,7 @@ use crate::in_process::clients::{
     closed_loop, closed_loop_beside_replays, closed_loop_of_two, open_loop, warm_up,
 };
 use crate::in_process::{AUCTIONS, Market, baseline};
+use crate::load::Measured;
 use crate::progress::Progress;
 use crate::table::{Figure, Table, Target, quantile_ms};
 
@@ -171,10 +172,13 @@ async fn measure_replays(
         async |replays| closed_loop_beside_replays(market, replays, CLIENTS, duration, bid).await;
     let elsewhere = beside((OTHER_AUCTION, FEW)).await;
     let name = "bids on one auction beside 16 clients that replay finished keys on another";
-    let elsewhere = Figure::rate(name, &elsewhere, "bids/s").with_latencies(&elsewhere.latencies);
+    let bids = |name, it: &Measured| {
+        Figure::new(name, it.per_second, "bids/s").with_latencies(&it.latencies)
+    };
+    let elsewhere = bids(name, &elsewhere);
     let on_it = beside((AUCTION, FEW)).await;
     let name = "the same beside 16 clients that replay finished keys on it";
-    let on_it = Figure::rate(name, &on_it, "bids/s").with_latencies(&on_it.latencies);
+    let on_it = bids(name, &on_it);
     let on_it = on_it.against(&elsewhere).target(Target::AtLeast(0.9));
     table.add(elsewhere);
     table.add(on_it);
