@@ -5,9 +5,9 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::{picture, upload_for_category};
-use tidemark_tests::{App, eventually};
+use tidemark_tests::{App, Client, eventually};
 
-use super::removal::keep_shown_media_only;
+use super::removal::forgetful_command_api;
 
 #[tokio::test]
 async fn a_product_shows_the_pictures_that_its_seller_chose() {
@@ -45,26 +45,29 @@ async fn a_product_shows_the_pictures_that_its_seller_chose() {
 
 #[tokio::test]
 async fn a_category_shows_one_picture_and_what_it_showed_before_is_deleted() {
-    let mut app = App::start_all().await;
+    let app = App::start_all().await;
     let (admin, category) = (app.admin().await, app.category(None).await);
     let path = format!("/v1/categories/{category}/picture");
     let of_product = app.market().await.picture().await;
-    let choose = async |picture: Value| admin.post(&path, &json!({"picture": picture})).await;
+    let choose = async |admin: &Client, picture: Value| {
+        admin.post(&path, &json!({"picture": picture})).await
+    };
     let shown = async |chosen: &Answer| {
         let reader = admin.with_tidemark(chosen.tidemark());
         let document = reader.get(&format!("/v1/categories/{category}")).await.ok();
         document.body["picture"].clone()
     };
-    let refused = choose(json!(of_product)).await;
+    let refused = choose(admin, json!(of_product)).await;
     refused.problem(404, "media_not_found");
     assert_eq!(refused.pointers(), ["/picture"]);
     let first = upload_for_category(&app).await;
-    let chosen = choose(json!(first)).await.ok();
+    let chosen = choose(admin, json!(first)).await.ok();
     let expected = json!({"media_id": first, "width": 40, "height": 30});
     assert_eq!(shown(&chosen).await, expected);
     let second = upload_for_category(&app).await;
-    keep_shown_media_only(&mut app).await;
-    let chosen = choose(json!(second)).await.ok();
+    let process = forgetful_command_api(&app).await;
+    let forgetful = admin.via_command_api(&process.url);
+    let chosen = choose(&forgetful, json!(second)).await.ok();
     assert_eq!(shown(&chosen).await["media_id"], json!(second));
     let deleted = async |count: i64| {
         eventually("media to be deleted", || async {
@@ -78,7 +81,7 @@ async fn a_category_shows_one_picture_and_what_it_showed_before_is_deleted() {
         media.body["shown_by"],
         json!({"kind": "category", "id": category})
     );
-    let removed = choose(Value::Null).await.ok();
+    let removed = choose(&forgetful, Value::Null).await.ok();
     assert_eq!(shown(&removed).await, Value::Null);
     deleted(2).await;
 }

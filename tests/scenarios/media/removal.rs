@@ -1,17 +1,20 @@
 //! What is not needed any more is removed: uploads that nobody completes, media that nothing shows, and deleted media.
 
-use tidemark_tests::pictures::noise;
-use tidemark_tests::{App, eventually};
+use image::ImageFormat;
+use serde_json::json;
+use tidemark_tests::pictures::{noise, picture};
+use tidemark_tests::{App, Process, eventually};
 
 use super::resumed;
 use super::uploads::files;
 
-/// Lets go of media soon that nothing shows.
+/// A command API that soon lets go of media which nothing shows, as that of the app does not.
 ///
-/// Done once all media are shown that a test wants to keep, however slowly it shows them.
-pub(super) async fn keep_shown_media_only(app: &mut App) {
-    app.settings.set("TIDEMARK_MEDIA__UNSHOWN_S", "1");
-    app.restart_command_api().await;
+/// So what is to be kept is kept, however slowly a test shows it.
+pub(super) async fn forgetful_command_api(app: &App) -> Process {
+    let mut settings = app.settings.clone();
+    settings.set("TIDEMARK_MEDIA__UNSHOWN_S", "1");
+    Process::command_api(&settings).await
 }
 
 async fn until(app: &App, event_type: &str) {
@@ -23,7 +26,7 @@ async fn until(app: &App, event_type: &str) {
 
 #[tokio::test]
 async fn media_that_nothing_shows_are_deleted_and_then_their_bytes_removed() {
-    let mut app = App::builder()
+    let app = App::builder()
         .set("TIDEMARK_MEDIA__REMOVAL_S", "0")
         .relay()
         .projector()
@@ -35,13 +38,16 @@ async fn media_that_nothing_shows_are_deleted_and_then_their_bytes_removed() {
     let kept = market.picture().await;
     market.show(product, &[kept]).await.ok();
     let shown = files(&app);
-    keep_shown_media_only(&mut app).await;
-    market.picture().await;
+    let forgetful = forgetful_command_api(&app).await;
+    let seller = market.seller.via_command_api(&forgetful.url);
+    let file = picture(40, 30, ImageFormat::Png);
+    seller.upload("image/png", file).await.ok();
     until(&app, "media.removed").await;
     assert_eq!(files(&app), shown, "what is shown is kept");
     assert_eq!(app.database.count_of("media.deleted").await, 1);
     // It is let go, and then removed as well.
-    market.show(product, &[]).await.ok();
+    let path = format!("/v1/products/{product}/pictures");
+    seller.post(&path, &json!({"pictures": []})).await.ok();
     eventually("the other picture to be removed", || async {
         (app.database.count_of("media.removed").await == 2).then_some(())
     })
@@ -52,7 +58,8 @@ async fn media_that_nothing_shows_are_deleted_and_then_their_bytes_removed() {
 #[tokio::test]
 async fn an_upload_that_nobody_completes_expires_and_leaves_nothing() {
     let app = App::builder()
-        .set("TIDEMARK_MEDIA__UPLOAD_S", "6")
+        // Long enough for a slow machine to send some of it.
+        .set("TIDEMARK_MEDIA__UPLOAD_S", "20")
         .set("TIDEMARK_MEDIA__PART_BYTES", "65536")
         .relay()
         .projector()
