@@ -191,13 +191,7 @@ async fn an_avatar_that_was_altered_in_the_store_is_not_sent() {
 
 #[tokio::test]
 async fn a_link_of_the_owner_is_good_for_its_picture_until_its_time() {
-    let app = App::builder()
-        .set("TIDEMARK_MEDIA__LINK_S", 2)
-        .relay()
-        .projector()
-        .queries()
-        .start()
-        .await;
+    let mut app = App::start_all().await;
     let (owner, other) = (app.user().await, app.user().await);
     let file = picture(40, 30, ImageFormat::Png);
     let uploaded = owner.upload_as("avatar", "image/png", file).await;
@@ -228,6 +222,11 @@ async fn a_link_of_the_owner_is_good_for_its_picture_until_its_time() {
         let refused = app.client.get(&altered).await;
         refused.problem(403, "link_not_good");
     }
+    // Made only now, so that it is not over while the other one is looked at.
+    app.settings.set("TIDEMARK_MEDIA__LINK_S", "1");
+    app.restart_command_api().await;
+    let short = owner.post(&links, &body).await.ok();
+    let url = short.body["url"].as_str().unwrap();
     eventually("the link to be over", || async {
         let answer = app.client.query(url).send().await.unwrap();
         (answer.status() == 403).then_some(())

@@ -119,7 +119,7 @@ async fn costly_pictures_of_one_user_leave_time_for_those_of_others() {
 #[tokio::test]
 async fn a_body_that_comes_byte_by_byte_is_given_up() {
     let app = App::builder()
-        .set("TIDEMARK_MEDIA__SILENCE_MS", "400")
+        .set("TIDEMARK_MEDIA__SILENCE_MS", "3000")
         .set("TIDEMARK_MEDIA__RATE_MIN", "1000")
         .start()
         .await;
