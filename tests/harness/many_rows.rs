@@ -106,9 +106,11 @@ const MAKE_TASKS: &str = "
 const MAKE_TASK_RUNS: &str = "
     select 1, numbered('9', n)::uuid, json_build_object(
                'id', numbered('9', n),
-               'owner_id', '{user}',
+               'owner_id', case when n % 4 = 3 then numbered('d', n % 5003)::text else '{user}' end,
                'task_id', numbered('8', case when n % 2 = 0 then 1 else n end),
                'status', case n % 5000 when 0 then 'failed' else 'succeeded' end,
+               'attempts', json_build_array(json_build_object(
+                   'outcome', case n % 5000 when 0 then 'timed_out' else 'delivered' end)),
                'slot', '2026-01-01T00:00:00Z',
                'requested_at', '2026-01-01T00:00:00Z'
            ), n

@@ -3,6 +3,7 @@
 mod bounds;
 mod calls;
 mod changes;
+mod log;
 mod pauses;
 mod receiver;
 mod routes;

@@ -36,6 +36,23 @@ pub enum Outcome {
 
 impl EventField for Outcome {}
 
+impl Outcome {
+    /// The name of the outcome in documents and queries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Refused => "refused",
+            Self::Gone => "gone",
+            Self::TimedOut => "timed_out",
+            Self::Unreachable => "unreachable",
+            Self::AddressForbidden => "address_forbidden",
+            Self::OwnerErased => "owner_erased",
+            Self::TooLate => "too_late",
+        }
+    }
+}
+
 event_field! {
     /// How long the next call of a run may take, so that it leaves the next slot alone.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

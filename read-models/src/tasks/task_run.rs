@@ -96,7 +96,7 @@ pub struct TaskRun;
 
 impl ReadModel for TaskRun {
     const NAME: &'static str = "task_run";
-    const FOLD_VERSION: i32 = 1;
+    const FOLD_VERSION: i32 = 2;
     const EVENTS: EventFilter = EventFilter::Types(Event::TYPES);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
@@ -108,6 +108,7 @@ impl ReadModel for TaskRun {
             Column::uuid("owner_id", row.owner_id.0),
             Column::uuid("task_id", row.task_id.0),
             Column::text("status", row.status.name()),
+            Column::text("outcome", row.attempts.last().map(|it| it.outcome.name())),
             Column::time("slot", row.slot),
         ]
     }

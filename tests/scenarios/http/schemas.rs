@@ -124,7 +124,7 @@ fn names_include(types: &Value, name: &str) -> bool {
 }
 
 /// Every list, by the id of its operation, and what its items are.
-const LISTS: [(&str, &str); 23] = [
+const LISTS: [(&str, &str); 24] = [
     ("list_actions", "GivenUpAction"),
     ("list_auctions", "Auction"),
     ("list_bids", "Bid"),
@@ -136,6 +136,7 @@ const LISTS: [(&str, &str); 23] = [
     ("list_my_auctions", "Auction"),
     ("list_my_bids", "Bid"),
     ("list_my_notifications", "Notification"),
+    ("list_my_task_runs", "TaskRun"),
     ("list_my_watches", "Watch"),
     ("list_parked_rows", "ParkedRow"),
     ("list_products", "Product"),

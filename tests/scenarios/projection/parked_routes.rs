@@ -77,7 +77,7 @@ impl Everything {
         };
         let auctions = ["/v1/auctions", "/v1/me/auctions", "/v1/me/auctions/won"];
         let bids = [&*format!("/v1/auctions/{auction}/bids"), "/v1/me/bids"];
-        let runs = [&*format!("/v1/tasks/{task}/runs")];
+        let runs = [&*format!("/v1/tasks/{task}/runs"), "/v1/task-runs"];
         let health = [&*format!("/v1/tasks/{task}/health")];
         vec![
             of(user, "auction", other, &["/v1/auctions/"], &auctions),

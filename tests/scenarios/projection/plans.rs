@@ -294,13 +294,18 @@ async fn tasks(mut lists: Lists<'_>) -> Vec<String> {
 }
 
 async fn task_runs(mut lists: Lists<'_>) -> Vec<String> {
-    let path = format!("/v1/tasks/{}/runs?", busy_task());
-    lists.check(&path, PAGE).await;
-    lists.check(&format!("{path}status=failed"), PAGE).await;
-    lists
-        .check(&format!("{path}from=1970-01-01T00:00:00Z"), PAGE)
-        .await;
-    lists.check_deep(&path).await;
+    let of_task = format!("/v1/tasks/{}/runs?", busy_task());
+    for path in [&of_task, "/v1/task-runs?"] {
+        for filter in [
+            "",
+            "status=failed",
+            "outcome=timed_out",
+            "from=1970-01-01T00:00:00Z",
+        ] {
+            lists.check(&format!("{path}{filter}"), PAGE).await;
+        }
+        lists.check_deep(path).await;
+    }
     lists.excesses
 }
 

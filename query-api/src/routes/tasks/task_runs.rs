@@ -1,4 +1,4 @@
-//! The runs of a task, the newest first, and one run by its id.
+//! The runs of one task and those of all tasks of the asking user, the newest first, and one run by its id.
 
 use axum::extract::State;
 use chrono::TimeDelta;
@@ -6,12 +6,13 @@ use garde::Validate;
 use serde::Deserialize;
 use sqlx::PgPool;
 use tidemark_events::Moment;
+use tidemark_events::tasks::task_run::Outcome;
 use tidemark_platform::auth::User;
 use tidemark_platform::http::{FieldError, Path, Problem, Query};
 use tidemark_platform::ids::first_made_at;
 use tidemark_platform::page_schema;
 use tidemark_platform::server::ClientAddress;
-use tidemark_platform::tidemark::Tidemark;
+use tidemark_platform::tidemark::{Tidemark, Token};
 use tidemark_read_models::tasks::task_run::{Row, Status, TaskRun};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -34,6 +35,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(get))
         .routes(routes!(list))
+        .routes(routes!(list_own))
 }
 
 /// Get a run of a task of mine
@@ -77,6 +79,8 @@ async fn get(
 struct Filter {
     /// Only runs with this status.
     status: Option<Status>,
+    /// Only runs whose last attempt came to this. It cannot be combined with `status`.
+    outcome: Option<Outcome>,
     /// Only runs that were requested at this moment (RFC 3339) or later.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Moment>,
@@ -92,25 +96,32 @@ struct Filter {
 }
 
 impl Filter {
+    /// Refuses a time that ends before it begins, and a combination that has no index: the outcome says more than the status.
     fn check(&self) -> Result<(), Problem> {
+        let refused = |name: &'static str, detail: &str| {
+            Err(Problem::invalid(vec![FieldError::parameter(name, detail)]))
+        };
+        if self.status.is_some() && self.outcome.is_some() {
+            return refused("outcome", "cannot be combined with status");
+        }
         match (self.from, self.until) {
             (Some(from), Some(until)) if until < from => {
-                let fault = FieldError::parameter("until", "must not be before from");
-                Err(Problem::invalid(vec![fault]))
+                refused("until", "must not be before from")
             }
             _ => Ok(()),
         }
     }
 
     /// What a cursor of the list belongs to.
-    fn scope(&self, task_id: Uuid) -> String {
+    fn scope(&self, of: Of) -> String {
         let Self {
             status,
+            outcome,
             from,
             until,
             ..
         } = self;
-        format!("runs of {task_id} {status:?} {from:?} {until:?}")
+        format!("runs of {of:?} {status:?} {outcome:?} {from:?} {until:?}")
     }
 
     /// The ids between which those of the runs are, of which the second is none of them.
@@ -122,6 +133,13 @@ impl Filter {
             until.map_or(Uuid::max(), first_made_at),
         )
     }
+}
+
+/// Whose runs are asked for.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Task(Uuid),
+    Owner(Uuid),
 }
 
 /// List the runs of a task of mine, the newest first
@@ -142,14 +160,46 @@ async fn list(
     Path(id): Path<Uuid>,
     Query(filter): Query<Filter>,
 ) -> Result<DocumentPage, Error> {
+    page(&app, client, (&user, token), Of::Task(id), &filter).await
+}
+
+/// List the runs of all my tasks, the newest first
+#[utoipa::path(
+    get,
+    path = "/v1/task-runs",
+    operation_id = "list_my_task_runs",
+    tag = "tasks",
+    params(Filter),
+    security(("user" = [])),
+    responses((status = 200, body = TaskRunPage))
+)]
+async fn list_own(
+    State(app): State<App>,
+    client: ClientAddress,
+    user: User,
+    Tidemark(token): Tidemark,
+    Query(filter): Query<Filter>,
+) -> Result<DocumentPage, Error> {
+    page(&app, client, (&user, token), Of::Owner(user.id), &filter).await
+}
+
+async fn page(
+    app: &App,
+    client: ClientAddress,
+    (user, token): (&User, Option<Token>),
+    of: Of,
+    filter: &Filter,
+) -> Result<DocumentPage, Error> {
     filter.check()?;
     let limit = app.limit(filter.limit)?;
-    let scope = filter.scope(id);
+    let scope = filter.scope(of);
     let (before, token) = app.resume(&scope, filter.cursor.as_deref(), token).await?;
-    own_tasks::find_own(&app, &user, token, id).await?;
+    if let Of::Task(id) = of {
+        own_tasks::find_own(app, user, token, id).await?;
+    }
     let shards = [QueriedShards::all::<TaskRun>()];
     let lists = &app.pools.lists;
-    let query = || lists.in_turn(client, select(lists, id, &filter, before, limit + 1));
+    let query = || lists.in_turn(client, select(lists, of, filter, before, limit + 1));
     let runs = app.freshness.fetch(token, shards, query).await?;
     DocumentPage::new(runs, limit, (&app.cursors, &scope), id_of)
 }
@@ -157,7 +207,7 @@ async fn list(
 /// Each shape of the filter has a statement and an index.
 async fn select(
     pool: &PgPool,
-    task_id: Uuid,
+    of: Of,
     filter: &Filter,
     before: Option<Uuid>,
     limit: i64,
@@ -165,8 +215,11 @@ async fn select(
     let (first, end) = filter.ids();
     let before = before.map_or(end, |it| it.min(end));
     let [from, until] = [filter.from, filter.until].map(|it| it.map(Moment::timestamp));
+    let (Of::Task(id) | Of::Owner(id)) = of;
+    let status = filter.status.map(Status::name);
+    let result = status.or(filter.outcome.map(Outcome::name));
     macro_rules! select_of {
-        ($status:literal) => {
+        ($of:literal, $result:literal) => {
             query_all_shards!(
                 String,
                 "task_run",
@@ -174,8 +227,8 @@ async fn select(
                 select r.doc::text
                   from task_run_rows r
                  where r.generation = s.generation
-                   and r.task_id = $1
-                   and "# $status r#"
+                   and "# $of r#"
+                   and "# $result r#"
                    and r.id < $3
                    and r.id >= $5
                    and ($6::timestamptz is null or instant(r.doc ->> 'requested_at') >= $6)
@@ -183,8 +236,8 @@ async fn select(
                  order by r.id desc nulls last
                  limit $4
                 "#,
-                task_id,
-                filter.status.map(Status::name),
+                id,
+                result,
                 before,
                 limit,
                 first,
@@ -195,8 +248,12 @@ async fn select(
             .await
         };
     }
-    match filter.status {
-        None => select_of!("$2::text is null"),
-        Some(_) => select_of!("r.status = $2"),
+    match (of, filter.status, filter.outcome) {
+        (Of::Task(_), None, None) => select_of!("r.task_id = $1", "$2::text is null"),
+        (Of::Task(_), Some(_), _) => select_of!("r.task_id = $1", "r.status = $2"),
+        (Of::Task(_), None, Some(_)) => select_of!("r.task_id = $1", "r.outcome = $2"),
+        (Of::Owner(_), None, None) => select_of!("r.owner_id = $1", "$2::text is null"),
+        (Of::Owner(_), Some(_), _) => select_of!("r.owner_id = $1", "r.status = $2"),
+        (Of::Owner(_), None, Some(_)) => select_of!("r.owner_id = $1", "r.outcome = $2"),
     }
 }
