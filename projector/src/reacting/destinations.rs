@@ -7,6 +7,10 @@
 //! answer, or says that it has too much to do, may do so because of what this user asked for, and counts as reached for all others.
 //! A call that no user has made counts for the whole, whatever it shows.
 //!
+//! Whoever comes first leaves places for others: a user may have one more call only if more places are free than the user has calls
+//! there. So the first one takes half of them, the next one half of the rest, and so on, and of eight places the last one waits for a
+//! fourth user.
+//!
 //! What is known is forgotten when nothing is in flight and no call has failed lately, since clients name the destinations.
 
 use std::collections::HashMap;
@@ -80,6 +84,8 @@ pub(super) struct Room {
     pub(super) destinations: Vec<String>,
     pub(super) owners: Vec<Option<Uuid>>,
     pub(super) calls: Vec<i64>,
+    /// How many each has in flight.
+    pub(super) in_flight: Vec<i64>,
     /// The next time at which one of them is not left alone any more.
     pub(super) more_at: Option<Instant>,
 }
@@ -105,11 +111,12 @@ impl Destinations {
         };
         for (access, state) in &*known {
             let most = self.limits.most(access);
-            let calls = state.room(most, now);
+            let calls = self.calls(&known, access, state, now);
             if calls < most {
                 room.destinations.push(access.destination.clone());
                 room.owners.push(access.owner_id);
-                room.calls.push(i64::try_from(calls).unwrap_or(i64::MAX));
+                room.calls.push(number(calls));
+                room.in_flight.push(number(state.in_flight));
             }
             if let Some(LeftAlone { until, .. }) = state.left_alone
                 && until > now
@@ -118,6 +125,18 @@ impl Destinations {
             }
         }
         room
+    }
+
+    /// How many more calls there may be of this access.
+    fn calls(&self, known: &Known, access: &Access, state: &State, now: Instant) -> usize {
+        let calls = state.room(self.limits.most(access), now);
+        if access.owner_id.is_none() {
+            return calls;
+        }
+        let of_all = known.get(&access.of_all());
+        let most = self.limits.in_flight_max;
+        let free = of_all.map_or(most, |it| it.room(most, now));
+        calls.min(share(free, state.in_flight))
     }
 
     /// Begins a call for this user, or for none, which is in flight until it is dropped.
@@ -190,6 +209,25 @@ impl Destinations {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Access {
+    /// That of everybody together.
+    fn of_all(&self) -> Self {
+        Self {
+            destination: self.destination.clone(),
+            owner_id: None,
+        }
+    }
+}
+
+/// How many more of the free places a user may take who has so many: each only if more are free than the user has.
+const fn share(free: usize, in_flight: usize) -> usize {
+    (free + 1).saturating_sub(in_flight) / 2
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 impl Limits {

@@ -46,8 +46,8 @@ impl From<Taken> for Attempt {
 }
 
 /// Takes at most `limit` actions that are due: effects with a name, or with none everything else; of each destination, and of
-/// each user there, at most so many as there is room for; and of each user so many as their share. Users take turns. Nobody else
-/// can take them while the lease lasts and `sender` lives.
+/// each user there, at most so many as there is room for; and of each user so many as their share. Users take turns, and each one
+/// leaves more places of a destination free than the user has there. Nobody else can take them while the lease lasts and `sender` lives.
 pub(super) async fn take(
     pool: &PgPool,
     effect: Option<&str>,
@@ -61,19 +61,19 @@ pub(super) async fn take(
         r#"
         with room as (
             select *
-              from unnest($4::text[], $5::uuid[], $6::bigint[]) as room (destination, owner_id, calls)
+              from unnest($4::text[], $5::uuid[], $6::bigint[], $14::bigint[]) as room (destination, owner_id, calls, in_flight)
         ), spent as (
             select destination,
                    array_agg(owner_id) as owners
               from room
-             where owner_id is not null
-               and calls = 0
+             where owner_id is not null and calls = 0
              group by destination
         ), candidate as (
-            select action.*
+            select action.*,
+                   waiting.free
               from (
                 select name,
-                       room.calls,
+                       coalesce(room.calls, $7) as free,
                        spent.owners
                   from waiting_destinations(coalesce($3, '')) as name
                   left join room on room.destination = name and room.owner_id is null
@@ -90,21 +90,27 @@ pub(super) async fn take(
                    and (owner_id is null
                         or owner_id <> all ($10) and owner_id <> all (coalesce(waiting.owners, '{}')))
                  order by next_attempt_at
-                 limit coalesce(waiting.calls, $7)
+                 limit waiting.free
                    for update skip locked
              ) as action
              limit 2 * $1::bigint
-        ), by_destination as (
-            select *,
-                   row_number() over (partition by destination, owner_id order by next_attempt_at) as turn_there
+        ), by_user as (
+            select candidate.*,
+                   room.calls,
+                   row_number() over (partition by destination, owner_id order by next_attempt_at) as nth,
+                   coalesce(room.in_flight, 0) as in_flight
               from candidate
-        ), by_owner as (
-            select by_destination.*,
-                   row_number() over (partition by owner_id order by random()) as turn
-              from by_destination
               left join room using (destination, owner_id)
+        ), by_place as (
+            select *,
+                   row_number() over (partition by destination order by owner_id is not null, in_flight + nth) as place
+              from by_user
+        ), by_owner as (
+            select *,
+                   row_number() over (partition by owner_id order by random()) as turn
+              from by_place
              where owner_id is null
-                or turn_there <= coalesce(room.calls, $8)
+                or nth <= coalesce(calls, $8) and in_flight + nth <= free - place + 1
         ), due as (
             select reactor, position, target
               from by_owner
@@ -119,19 +125,11 @@ pub(super) async fn take(
                next_attempt_at = clock_timestamp() + make_interval(secs => $2),
                taken_by = $9
           from due
-         where action.reactor = due.reactor
-           and action.position = due.position
-           and action.target = due.target
-        returning action.reactor,
-                  action.position,
-                  action.target,
-                  action.path,
-                  action.effect,
-                  action.destination,
-                  action.owner_id,
-                  action.body,
-                  action.event_id,
-                  action.correlation_id,
+         where (action.reactor, action.position, action.target) = (due.reactor, due.position, due.target)
+        returning action.reactor, action.position, action.target,
+                  action.path, action.effect, action.body,
+                  action.destination, action.owner_id,
+                  action.event_id, action.correlation_id,
                   action.attempts,
                   (select metadata ->> 'traceparent' from events where events.position = action.position) as traceparent,
                   extract(epoch from clock_timestamp() - action.due_at)::float8 as "late_s!"
@@ -149,6 +147,7 @@ pub(super) async fn take(
         &shares.owners,
         &shares.places,
         i64::try_from(shares.most).unwrap_or(i64::MAX),
+        &room.in_flight,
     )
     .fetch_all(pool)
     .await?;

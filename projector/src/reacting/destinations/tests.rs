@@ -78,6 +78,34 @@ async fn a_user_leaves_room_for_others_at_a_destination() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_user_leaves_more_places_free_than_the_user_has() {
+    let limits = Limits {
+        in_flight_max: 8,
+        owner_in_flight_max: 8,
+        ..destinations().limits
+    };
+    let destinations = Destinations::new("ring", limits);
+    let mut calls = Vec::new();
+    for (user, most) in [(1, 4), (2, 2), (3, 1), (4, 1)] {
+        let user = Some(Uuid::from_u128(user));
+        let mut taken = 0;
+        // Whoever has no call there is not known yet.
+        let left = |taken| match taken {
+            0 => room(&destinations),
+            _ => room_of(&destinations, user),
+        };
+        while left(taken) > 0 {
+            calls.push(destinations.call("a".to_owned(), user));
+            taken += 1;
+        }
+        assert_eq!(taken, most, "{user:?}");
+    }
+    assert_eq!(room(&destinations), 0);
+    calls.clear();
+    assert_eq!(known(&destinations), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_does_not_answer_is_left_alone_longer_and_longer_and_then_called_once() {
     let destinations = destinations();
     call(&destinations, false);

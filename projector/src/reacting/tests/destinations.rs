@@ -1,5 +1,7 @@
 //! Effects with many destinations, some of which do not answer.
 
+mod one_host;
+
 use std::collections::BTreeMap;
 use std::future::pending;
 
@@ -182,57 +184,6 @@ async fn a_user_whose_calls_are_slow_holds_up_none_of_another() {
     let called = called_until_done(&database, CALLS, &most).await;
     let hanging = called.get("hangs").copied().unwrap_or_default();
     assert!(hanging <= 3, "{hanging} calls of one user are under way");
-}
-
-/// What is done when an auction is scheduled: one host is called many times for one user, and what comes of that is `how`; and
-/// then, where it works, for another one.
-fn call_one_host_for_two(event: &Event, how: &str) -> Vec<Action> {
-    let Event::Auction(auction::Event::Scheduled { .. }) = event else {
-        return Vec::new();
-    };
-    let call = |owner: u128, number: usize, how: &str| Action {
-        name: format!("{owner}-{number:02}"),
-        due_at: None,
-        owner_id: Some(UserId(Uuid::from_u128(owner))),
-        about: None,
-        what: What::Effect {
-            name: "call".to_owned(),
-            destination: "shared".to_owned(),
-            body: json!({"host": how}),
-        },
-    };
-    let greedy = (0..CALLS).map(|number| call(1, number, how));
-    let other = (0..CALLS).map(|number| call(2, number, "works"));
-    greedy.chain(other).collect()
-}
-
-const CALLER_OF_SLOW: ProcessManager = ProcessManager {
-    react: |event| call_one_host_for_two(event, "hangs"),
-    ..CALLER_FOR_TWO
-};
-
-const CALLER_OF_BUSY: ProcessManager = ProcessManager {
-    react: |event| call_one_host_for_two(event, "too-much"),
-    ..CALLER_FOR_TWO
-};
-
-#[tokio::test]
-async fn a_user_whose_calls_are_slow_holds_up_none_of_another_at_the_same_host() {
-    let database = Database::new("owners_at_one").await;
-    answer_one(&database, &CALLER_OF_SLOW).await;
-    let most = [("TIDEMARK_REACTOR__OWNER_PER_DESTINATION_IN_FLIGHT_MAX", "1")];
-    let called = called_until_done(&database, CALLS, &most).await;
-    assert_eq!((called["hangs"], called["works"]), (1, CALLS));
-}
-
-#[tokio::test]
-async fn a_user_who_asks_too_much_of_a_host_is_kept_from_it_and_another_is_not() {
-    let database = Database::new("busy_for_one").await;
-    answer_one(&database, &CALLER_OF_BUSY).await;
-    let called = called_until_done(&database, CALLS, &SOON_LEFT_ALONE).await;
-    assert_eq!(called["works"], CALLS);
-    // One more was under way when the third failed.
-    assert!((3..=4).contains(&called["too-much"]), "{called:?}");
 }
 
 /// A process manager that has somebody called who is elsewhere by then.
