@@ -4,6 +4,7 @@ mod bounds;
 mod calls;
 mod changes;
 mod log;
+mod overlap;
 mod pauses;
 mod receiver;
 mod routes;

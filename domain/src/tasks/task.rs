@@ -4,6 +4,7 @@ mod change;
 mod control;
 mod define;
 mod error;
+mod open_runs;
 mod places;
 mod slot;
 
@@ -12,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task::{
     Event, Host, Name, NextSlot, OldSecret, Plan, RunResult, Trigger, Tzdb,
 };
-use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, UserId};
+use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, Timestamp, UserId};
 
 pub use change::{Change, RotateSecret};
 pub use control::{Pause, Resume, Retire};
 pub use define::{Define, NewPlan};
 pub use error::Error;
+pub use open_runs::OpenRun;
 pub use slot::{RunNow, TakeSlot};
 
 use crate::decision::refusals;
@@ -62,8 +64,8 @@ pub struct Terms {
     pub last_slot: Option<Stored<Moment>>,
     /// Whether the slot that is due next has waited for the end of a run.
     pub has_waited: bool,
-    /// The run that is not over; none if there is none.
-    pub open_run: Option<TaskRunId>,
+    /// The runs that are not over.
+    pub open_runs: Vec<OpenRun>,
     /// Since when all runs have failed; none if the last one did not.
     pub failing_since: Option<Stored<Moment>>,
     /// Whether it waits to be resumed.
@@ -89,7 +91,7 @@ impl AggregateState for Task {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 4;
+    const STATE_VERSION: i16 = 5;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -124,7 +126,7 @@ impl AggregateState for Task {
                     next: next.clone(),
                     last_slot: None,
                     has_waited: false,
-                    open_run: None,
+                    open_runs: Vec::new(),
                     failing_since: None,
                     is_paused: false,
                 }));
@@ -164,6 +166,7 @@ impl AggregateState for Task {
                     + size_of::<Sealed>()
                     + of_secret(&terms.secret)
                     + old_secrets.map(of_old).sum::<usize>()
+                    + size_of_val(&*terms.open_runs)
                     + terms.plan.as_deref().map_or(0, of_plan)
             }
         }
@@ -177,10 +180,14 @@ impl Terms {
                 run_id,
                 slot,
                 trigger,
+                place,
                 next,
                 ..
             } => {
-                self.open_run = Some(*run_id);
+                self.open_runs.push(OpenRun {
+                    id: *run_id,
+                    place: *place,
+                });
                 if *trigger == Trigger::Schedule {
                     self.has_waited = false;
                     self.last_slot = Some(*slot);
@@ -194,12 +201,13 @@ impl Terms {
             }
             Event::Replanned { next, .. } => self.next.clone_from(next),
             Event::RunEnded {
+                run_id,
                 result,
                 failing_since,
                 next,
                 ..
             } => {
-                self.open_run = None;
+                self.open_runs.retain(|it| it.id != *run_id);
                 self.has_waited = next.is_some();
                 self.failing_since = match result {
                     RunResult::Succeeded => None,
@@ -208,7 +216,7 @@ impl Terms {
             }
             Event::Paused { .. } => {
                 self.is_paused = true;
-                self.open_run = None;
+                self.open_runs.clear();
                 self.frequent_place = None;
             }
             Event::Resumed {

@@ -12,7 +12,7 @@ use tidemark_events::{Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, User
 
 use crate::decision::refusals;
 use crate::identity::access;
-use crate::tasks::task::{Terms, find};
+use crate::tasks::task::{OpenRun, Terms, find};
 use crate::{AggregateState, Code, Command, Reason, Refusal, RefusalKind, Stop, View, Write};
 
 /// After so many days of nothing but failures a task is paused.
@@ -70,6 +70,8 @@ pub struct Open {
     pub trigger: Trigger,
     /// The slot; for a run that the owner asked for, when that was.
     pub slot: Stored<Moment>,
+    /// Which of the places that the task has for runs it takes.
+    pub place: u32,
     /// The attempts so far.
     pub attempts: u32,
     /// How long their calls took, in milliseconds.
@@ -94,7 +96,7 @@ impl AggregateState for TaskRun {
     type Event = Event;
 
     const NONE: &'static Self = &Self::None;
-    const STATE_VERSION: i16 = 3;
+    const STATE_VERSION: i16 = 4;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -102,12 +104,14 @@ impl AggregateState for TaskRun {
                 task_id,
                 trigger,
                 slot,
+                place,
                 ..
             } => {
                 *self = Self::Open(Open {
                     task_id: *task_id,
                     trigger: *trigger,
                     slot: *slot,
+                    place: *place,
                     attempts: 0,
                     calls_ms: 0,
                     pauses_ms: 0,
@@ -181,7 +185,7 @@ impl Command for RecordAttempt {
         }
         let task = find(view, run.task_id)?;
         let next = self.next(view.now(), task, run);
-        let mut writes = vec![self.attempted(task, next)];
+        let mut writes = vec![self.attempted(task, run, next)];
         if self.outcome == Outcome::Delivered {
             writes.extend(self.succeeded(task, run, view.now()));
         } else if next.is_none() {
@@ -198,7 +202,7 @@ impl RecordAttempt {
         self.outcome == Outcome::Gone && !is_of_before
     }
 
-    fn attempted(&self, task: &Terms, next: Option<NextAttempt>) -> Write {
+    fn attempted(&self, task: &Terms, run: &Open, next: Option<NextAttempt>) -> Write {
         let attempted = Event::Attempted {
             task_run_id: self.run_id,
             task_id: task.id,
@@ -211,6 +215,7 @@ impl RecordAttempt {
             next_at: next.map(|next| Moment::nearest(next.at).into()),
             pause_ms: next.map(|next| u32::try_from(next.pause_ms).unwrap_or(u32::MAX)),
             next_limit: next.and_then(|next| next.limit),
+            place: run.place,
             host: task.host.clone(),
             port: task.port,
         };
@@ -262,6 +267,7 @@ impl RecordAttempt {
                 owner_id: task.owner_id,
                 reason,
             };
+            writes.extend(task.cancelling(view, Some(self.run_id))?);
             writes.push(Write::event(task.id.0, paused));
             writes.extend(task.leave_frequent_place(view)?);
         }
@@ -290,22 +296,18 @@ impl RecordAttempt {
 }
 
 /// The write that requests a run.
-pub(crate) fn request(
-    task_run_id: TaskRunId,
-    task: &Terms,
-    slot: Stored<Moment>,
-    trigger: Trigger,
-) -> Write {
+pub(crate) fn request(task: &Terms, run: OpenRun, slot: Stored<Moment>, trigger: Trigger) -> Write {
     let requested = Event::Requested {
-        task_run_id,
+        task_run_id: run.id,
         task_id: task.id,
         owner_id: task.owner_id,
         slot,
         trigger,
+        place: run.place,
         host: task.host.clone(),
         port: task.port,
     };
-    Write::event(task_run_id.0, requested)
+    Write::event(run.id.0, requested)
 }
 
 /// The write that cancels a run. The run is read first, so that an attempt that is recorded meanwhile is seen.

@@ -61,6 +61,10 @@ events! {
             slot: Stored<Moment>,
             /// Why the run was requested.
             trigger: Trigger,
+            /// Which of the places that the task has for runs it takes until it ends, from 0 on. Builds before did not write it, whose
+            /// runs did not overlap.
+            #[serde(default)]
+            place: u32,
             /// The slot that is due next; none if that did not change, or if there is none within two years.
             next: Option<NextSlot>,
         },
@@ -247,6 +251,7 @@ pub(crate) fn samples() -> Vec<Event> {
             run_id: TASK_RUN,
             slot: moment(60).into(),
             trigger: Trigger::Schedule,
+            place: 0,
             next: Some(next(120)),
         },
         Event::SlotsSkipped {

@@ -80,6 +80,9 @@ events! {
             slot: Stored<Moment>,
             /// Why the run was requested.
             trigger: Trigger,
+            /// Which of the places that the task has for runs it takes, from 0 on. Builds before did not write it.
+            #[serde(default)]
+            place: u32,
             /// The host that is called.
             host: Stored<Host>,
             /// Its port; none if it is the one of `https`. Builds before did not write it.
@@ -111,6 +114,9 @@ events! {
             pause_ms: Option<u32>,
             /// How long it may take; none if as long as any call.
             next_limit: Option<CallLimit>,
+            /// Which of the places that the task has for runs the run takes. Builds before did not write it.
+            #[serde(default)]
+            place: u32,
             /// The host that the task calls from now on.
             host: Stored<Host>,
             /// Its port; none if it is the one of `https`. Builds before did not write it.
@@ -161,6 +167,7 @@ pub(crate) fn samples() -> Vec<Event> {
             owner_id: SELLER,
             slot: moment(60).into(),
             trigger: Trigger::Schedule,
+            place: 0,
             host: stored("hooks.example"),
             port: None,
         },
@@ -179,6 +186,7 @@ pub(crate) fn samples() -> Vec<Event> {
                 max_ms: 55_000,
                 until: moment(130).into(),
             }),
+            place: 0,
             host: stored("hooks.example"),
             port: Some(8_443),
         },

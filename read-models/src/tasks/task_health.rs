@@ -255,6 +255,7 @@ mod tests {
             run_id: TASK_RUN,
             slot: moment(slot).into(),
             trigger,
+            place: 0,
             next: None,
         }
     }

@@ -134,7 +134,7 @@ fn change(task: Uuid, owner: &Client) -> Route {
         .out_of_range("/cron", ["", "@daily", "0 0 30 2 *"].map(Value::from))
         .out_of_range("/zone", ["", "Mars/Base"].map(Value::from))
         .out_of_range("/missed", ["", "some"].map(Value::from))
-        .out_of_range("/overlap", ["", "allow"].map(Value::from))
+        .out_of_range("/overlap", ["", "always"].map(Value::from))
         .out_of_range("/window_s", [json!(9), json!(31_536_001)])
         .out_of_range("/delay_max_s", [json!(901), json!(-1)])
 }
@@ -187,7 +187,7 @@ fn definition(owner: &Client) -> Route {
             ["", "Mars/Base", "CEST", "../UTC"].map(Value::from),
         )
         .out_of_range("/missed", ["", "some"].map(Value::from))
-        .out_of_range("/overlap", ["", "allow"].map(Value::from))
+        .out_of_range("/overlap", ["", "always"].map(Value::from))
         .out_of_range("/window_s", [json!(9), json!(31_536_001), json!(-1)])
         .out_of_range("/delay_max_s", [json!(901), json!(-1)])
 }

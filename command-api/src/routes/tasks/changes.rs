@@ -65,7 +65,7 @@ struct ChangedTask {
     zone: Option<Zone>,
     /// What happens with slots that nobody took on time.
     missed: Option<Missed>,
-    /// What happens with slots that come while a run goes on.
+    /// What happens with slots that come while a run goes on. Runs that go on already are not ended by a change of it.
     overlap: Option<Overlap>,
     /// How long after its slot a run is of use, in seconds. Without it, as before, or if the schedule changes, as long as the period,
     /// and an hour at least.

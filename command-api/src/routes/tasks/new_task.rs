@@ -71,7 +71,7 @@ struct NewTask {
     #[serde(default = "latest")]
     #[schema(default = "latest")]
     missed: Missed,
-    /// What happens with slots that come while a run goes on. With `missed` as `all` they wait, whatever it says.
+    /// What happens with slots that come while a run goes on. With `missed` as `all` those wait that do not run at once.
     #[serde(default)]
     #[schema(default = "skip")]
     overlap: Overlap,

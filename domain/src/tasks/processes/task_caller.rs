@@ -49,6 +49,7 @@ fn next_call(event: &Event) -> Option<Action> {
             task_run_id,
             task_id,
             owner_id,
+            place,
             host,
             port,
             ..
@@ -59,7 +60,8 @@ fn next_call(event: &Event) -> Option<Action> {
                 attempt: 1,
                 limit: None,
             };
-            Some(call_at(None, server(host, *port), *owner_id, call))
+            let server = server(host, *port);
+            Some(call_at(None, server, *owner_id, *place, call))
         }
         task_run::Event::Attempted {
             task_run_id,
@@ -68,6 +70,7 @@ fn next_call(event: &Event) -> Option<Action> {
             attempt,
             next_at,
             next_limit,
+            place,
             host,
             port,
             ..
@@ -79,7 +82,8 @@ fn next_call(event: &Event) -> Option<Action> {
                 limit: *next_limit,
             };
             let next_at = **next_at.as_ref()?;
-            Some(call_at(Some(next_at), server(host, *port), *owner_id, call))
+            let server = server(host, *port);
+            Some(call_at(Some(next_at), server, *owner_id, *place, call))
         }
         task_run::Event::Succeeded { .. }
         | task_run::Event::Failed { .. }
@@ -87,15 +91,21 @@ fn next_call(event: &Event) -> Option<Action> {
     }
 }
 
-/// A call of this server at that time, or at once.
-fn call_at(due_at: Option<Timestamp>, server: String, owner_id: UserId, call: Call) -> Action {
+/// A call of this server at that time, or at once, for a run that takes this place of its task.
+fn call_at(
+    due_at: Option<Timestamp>,
+    server: String,
+    owner_id: UserId,
+    place: u32,
+    call: Call,
+) -> Action {
     Action {
         name: "call".to_owned(),
         due_at,
         owner_id: Some(owner_id),
-        // Runs of one task do not overlap: what the one before has waited for is not called any more.
+        // Runs that take one place do not overlap: what the one before has waited for is not called any more.
         about: Some(About {
-            what: call.task_id.to_string(),
+            what: place_of(call.task_id, place),
             done: Done::Newest,
         }),
         what: What::Effect {
@@ -103,6 +113,14 @@ fn call_at(due_at: Option<Timestamp>, server: String, owner_id: UserId, call: Ca
             destination: server,
             body: json!(call),
         },
+    }
+}
+
+/// What calls of runs that take this place of a task are about. The first place is named as builds before did, which had one.
+fn place_of(task_id: TaskId, place: u32) -> String {
+    match place {
+        0 => task_id.to_string(),
+        _ => format!("{task_id}/{place}"),
     }
 }
 
@@ -150,6 +168,21 @@ mod tests {
                 (&*about.what, about.done),
                 (&*TASK.to_string(), Done::Newest)
             );
+        }
+    }
+
+    #[test]
+    fn calls_of_runs_that_go_on_at_once_do_not_take_the_place_of_each_other() {
+        for event_type in ["task_run.requested", "task_run.attempted"] {
+            let mut event = sample(event_type);
+            if let Event::TaskRun(
+                task_run::Event::Requested { place, .. } | task_run::Event::Attempted { place, .. },
+            ) = &mut event
+            {
+                *place = 2;
+            }
+            let about = react(&event).remove(0).about.unwrap();
+            assert_eq!(about.what, format!("{TASK}/2"));
         }
     }
 }

@@ -5,12 +5,11 @@ use tidemark_events::tasks::task::{Event, PauseReason, SkipReason};
 
 use super::places::take_frequent_place;
 use super::slot::{Skipped, read_schedule};
-use super::{Error, Terms, find_own, next_slot, own_refusals};
+use super::{Error, find_own, next_slot, own_refusals};
 use crate::decision::refusals;
-use crate::tasks::task_run;
 use crate::{Command, Refusal, Stop, View, Write};
 
-/// Pauses a task of the user who sends the command. A run that is not over is cancelled.
+/// Pauses a task of the user who sends the command. Runs that are not over are cancelled.
 #[derive(Clone, Debug)]
 pub struct Pause {
     /// The task.
@@ -36,7 +35,7 @@ impl Command for Pause {
             owner_id: task.owner_id,
             reason: PauseReason::Owner,
         };
-        let mut writes: Vec<_> = cancelling(view, task)?.into_iter().collect();
+        let mut writes = task.cancelling(view, None)?;
         writes.push(Write::event(task.id.0, paused));
         writes.extend(task.leave_frequent_place(view)?);
         Ok(writes)
@@ -89,7 +88,7 @@ impl Command for Resume {
     }
 }
 
-/// Retires a task of the user who sends the command, for ever. A run that is not over is cancelled, and slots that are due and were not
+/// Retires a task of the user who sends the command, for ever. Runs that are not over are cancelled, and slots that are due and were not
 /// taken are skipped.
 #[derive(Clone, Debug)]
 pub struct Retire {
@@ -108,7 +107,7 @@ impl Command for Retire {
 
     fn decide(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
         let task = find_own(view, self.task_id)?;
-        let mut writes: Vec<_> = cancelling(view, task)?.into_iter().collect();
+        let mut writes = task.cancelling(view, None)?;
         // A schedule that this build cannot read must not keep its owner from retiring the task.
         let skipping = Skipped::waiting(view.now(), task, SkipReason::Retired);
         writes.extend(skipping.unwrap_or_default());
@@ -124,10 +123,4 @@ impl Command for Retire {
         writes.extend(task.leave_frequent_place(view)?);
         Ok(writes)
     }
-}
-
-/// The write that cancels the run of a task that is not over, if there is one.
-fn cancelling(view: &View<'_>, task: &Terms) -> Result<Option<Write>, Stop> {
-    let cancel = |run_id| task_run::cancellation(view, run_id, task.id, task.owner_id);
-    task.open_run.map(cancel).transpose()
 }

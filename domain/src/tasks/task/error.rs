@@ -21,8 +21,8 @@ pub enum Error {
     /// The task is not paused.
     #[error("the task is not paused")]
     NotPaused,
-    /// A run of the task is not over.
-    #[error("a run of the task is not over yet")]
+    /// As many runs of the task are not over as may go on at once.
+    #[error("as many runs of the task are not over yet as may go on at once")]
     Running,
     /// The slot was taken or skipped, or the task does not wait for it.
     #[error("the task does not wait for this slot")]
@@ -95,8 +95,8 @@ impl Reason for Error {
             ),
             Self::Running => code(
                 "task_running",
-                "A run of the task is not over yet, and runs of one task do not overlap.",
-                "Wait until the run is over.",
+                "A run of the task is not over yet; or ten are not, if its runs may overlap.",
+                "Wait until a run is over.",
             ),
             Self::SlotOver => code(
                 "task_slot_over",

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use tidemark_events::tasks::task::{Event, Missed, NextSlot, Overlap, Plan, SkipReason, Trigger};
 use tidemark_events::{Moment, Stored, TaskId, TaskRunId, Timestamp};
 
-use super::{Error, Terms, find, find_own, next_slot, own_refusals};
+use super::{Error, OpenRun, Terms, find, find_own, next_slot, own_refusals};
 use crate::decision::refusals;
 use crate::identity::access;
 use crate::tasks::schedule::{Schedule, ScheduleError, tzdb};
@@ -121,16 +121,16 @@ impl Due<'_> {
             Missed::Latest | Missed::None => self.in_time(newest, self.window()),
             Missed::All => self.oldest(newest),
         };
-        if self.task.open_run.is_some() {
+        let Some(place) = self.task.place_of_run() else {
             return match (self.plan.missed, self.plan.overlap) {
                 (Missed::All, _) | (_, Overlap::BufferOne) => {
                     Err(Error::NotDue(now + AFTER_RUN).into())
                 }
-                (Missed::Latest | Missed::None, Overlap::Skip) => {
+                (Missed::Latest | Missed::None, Overlap::Skip | Overlap::Allow) => {
                     Ok(self.skip(newest, SkipReason::Overlap))
                 }
             };
-        }
+        };
         let reason = if self.has_waited() {
             SkipReason::Overlap
         } else {
@@ -147,7 +147,8 @@ impl Due<'_> {
             writes.push(skipped.write(self.task, reason, None));
         }
         let next = next_slot(self.plan, &self.schedule, slot);
-        writes.extend(taking(self.task, run_id, slot, Trigger::Schedule, next));
+        let run = OpenRun { id: run_id, place };
+        writes.extend(taking(self.task, run, slot, Trigger::Schedule, next));
         Ok(writes)
     }
 
@@ -267,17 +268,18 @@ impl Command for RunNow {
         if task.is_paused {
             return Err(Error::Paused.into());
         }
-        if task.open_run.is_some() {
-            return Err(Error::Running.into());
-        }
-        Ok(taking(task, self.run_id, view.now(), Trigger::Request, None).into())
+        let run = OpenRun {
+            id: self.run_id,
+            place: task.place_of_run().ok_or(Error::Running)?,
+        };
+        Ok(taking(task, run, view.now(), Trigger::Request, None).into())
     }
 }
 
 /// The writes that request a run for a slot.
 fn taking(
     task: &Terms,
-    run_id: TaskRunId,
+    run: OpenRun,
     slot: Timestamp,
     trigger: Trigger,
     next: Option<NextSlot>,
@@ -286,14 +288,15 @@ fn taking(
     let taken = Event::SlotTaken {
         task_id: task.id,
         owner_id: task.owner_id,
-        run_id,
+        run_id: run.id,
         slot,
         trigger,
+        place: run.place,
         next,
     };
     [
         Write::event(task.id.0, taken),
-        task_run::request(run_id, task, slot, trigger),
+        task_run::request(task, run, slot, trigger),
     ]
 }
 

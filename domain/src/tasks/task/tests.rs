@@ -3,6 +3,7 @@
 mod changes;
 mod control;
 mod frequent;
+mod overlap;
 
 use tidemark_events::Event as AnyEvent;
 use tidemark_events::samples::{BIDDER, SELLER, TASK, TASK_RUN, at, moment, stated, stored};
@@ -23,6 +24,18 @@ fn defined(missed: Missed) -> AnyEvent {
     }) = &mut event
     {
         plan.missed = missed;
+    }
+    event
+}
+
+/// The same with another rule for slots that come while a run goes on.
+fn with_overlap(missed: Missed, overlap: Overlap) -> AnyEvent {
+    let mut event = defined(missed);
+    if let AnyEvent::Task(Event::Defined {
+        plan: Some(plan), ..
+    }) = &mut event
+    {
+        plan.overlap = overlap;
     }
     event
 }
@@ -237,13 +250,7 @@ fn runs_do_not_overlap() {
 #[test]
 fn the_newest_slot_waits_for_a_run_if_the_owner_wants_that() {
     for missed in [Missed::Latest, Missed::None] {
-        let mut event = defined(missed);
-        if let AnyEvent::Task(Event::Defined {
-            plan: Some(plan), ..
-        }) = &mut event
-        {
-            plan.overlap = Overlap::BufferOne;
-        }
+        let event = with_overlap(missed, Overlap::BufferOne);
         let mut running = given([event, sample("task.slot_taken")]).by_service();
         running = running.at(at(120));
         assert_eq!(running.when(take(120)).unwrap_err().retry_at, Some(at(180)));

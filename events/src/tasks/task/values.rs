@@ -58,6 +58,8 @@ pub enum Overlap {
     Skip,
     /// The newest one waits until the run is over, and the others are skipped.
     BufferOne,
+    /// They run at once, up to ten, and the others are skipped.
+    Allow,
 }
 
 impl EventField for Overlap {}

@@ -53,6 +53,7 @@ fn taken(at: i64) -> Event {
         run_id: TASK_RUN,
         slot: slot(at).slot,
         trigger: Trigger::Schedule,
+        place: 0,
         next: None,
     };
     taken.into()
@@ -126,6 +127,7 @@ fn calls_that_are_lost_repeated_or_of_another_run_are_found() {
                 owner_id,
                 slot: slot(1_002).slot,
                 trigger: Trigger::Schedule,
+                place: 0,
                 host: stored("hooks.example"),
                 port: None,
             },
@@ -141,6 +143,7 @@ fn calls_that_are_lost_repeated_or_of_another_run_are_found() {
                 next_at: None,
                 pause_ms: None,
                 next_limit: None,
+                place: 0,
                 host: stored("hooks.example"),
                 port: None,
             },
