@@ -111,10 +111,10 @@ enum Command {
         after_help = "Example: tidemark-projector create-admin --email ada@example.com --password-file password"
     )]
     CreateAdmin(create_admin::Admin),
-    /// Put on record that a mail could not be delivered, as a report says that is read from standard input
+    /// Put on record that a mail could not be delivered, or was complained of, as a report says that is read from standard input
     ///
     /// A mail server runs it for what comes to `mail.return_path`. Needs `TIDEMARK_SERVICE_TOKEN` of a service that may
-    /// `record_bounce`. What is no such report is dropped, with the exit code 0. After any failure the exit code is 75, by which a mail
+    /// `record_bounce` and `record_complaint`. What is no such report is dropped, with the exit code 0. After any failure the exit code is 75, by which a mail
     /// server tries again.
     #[command(
         after_help = "Example: tidemark-projector bounce -- 'bounces+0193…@tidemark.example' < report"

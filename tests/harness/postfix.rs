@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::process::path_of;
@@ -117,6 +118,35 @@ impl Postfix {
                      {folder}/tidemark-projector bounce -- ${{recipient}}\n"
             ),
         );
+    }
+
+    /// Has it take a mail from another server, for an address of the domain that mails come back to.
+    ///
+    /// # Panics
+    /// If it refuses the mail.
+    pub async fn take(&self, to: &str, mail: &str) {
+        let connected = TcpStream::connect(("127.0.0.1", self.port)).await;
+        let mut connection = BufReader::new(connected.unwrap());
+        let commands = [
+            String::new(),
+            "EHLO provider.example\r\n".to_owned(),
+            "MAIL FROM:<feedback@provider.example>\r\n".to_owned(),
+            format!("RCPT TO:<{to}>\r\n"),
+            "DATA\r\n".to_owned(),
+            format!("{mail}.\r\n"),
+            "QUIT\r\n".to_owned(),
+        ];
+        for command in commands {
+            connection.write_all(command.as_bytes()).await.unwrap();
+            let mut line = String::new();
+            // All lines of an answer but the last have a hyphen behind the code.
+            while line.as_bytes().get(3) != Some(&b' ') {
+                line.clear();
+                connection.read_line(&mut line).await.unwrap();
+                let is_good = line.starts_with(['2', '3']);
+                assert!(is_good, "{command}: {line}{}", self.log());
+            }
+        }
     }
 
     fn order(&self, order: &str) {

@@ -2,6 +2,7 @@
 
 mod bounces;
 pub(crate) mod callbacks;
+mod complaints;
 mod limits;
 mod live_inbox;
 pub(crate) mod mail;

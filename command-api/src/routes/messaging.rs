@@ -1,6 +1,7 @@
 //! Routes of commands about what people are told: services send most of them, and users say what they have seen and want.
 
 mod bounces;
+mod complaints;
 mod contact_points;
 mod forms;
 mod messages;
@@ -21,6 +22,7 @@ use crate::app::App;
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(bounces::router())
+        .merge(complaints::router())
         .merge(contact_points::router())
         .merge(messages::router())
         .merge(notifications::router())

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::contact_point::{Event, Reason, Scope};
-use tidemark_events::messaging::message::Status;
+use tidemark_events::messaging::message::{Status, Template};
 use tidemark_events::{ContactPointId, KeyedHash, MessageId, Moment, Stored, Timestamp};
 
 pub use error::Error;
@@ -49,27 +49,31 @@ pub enum ContactPoint {
 }
 
 impl ContactPoint {
-    /// Whether a message is not sent to the address at this time.
-    #[must_use]
-    pub fn is_suppressed(&self, now: Timestamp) -> bool {
-        let Self::Known { suppressed, .. } = self else {
-            return false;
-        };
-        suppressed
-            .values()
-            .any(|until| until.is_none_or(|until| now < *until))
+    /// Whether no messages of this scope are sent to the address at this time.
+    fn is_suppressed(&self, scope: Scope, now: Timestamp) -> bool {
+        let mut ends = self.ends(scope);
+        ends.any(|until| until.is_none_or(|until| now < **until))
     }
 
-    /// Whether nothing is sent to the address until then anyway. Nothing that suppresses for longer is made shorter.
-    fn is_suppressed_as_long(&self, until: Option<Timestamp>) -> bool {
-        let Self::Known { suppressed, .. } = self else {
-            return false;
-        };
-        suppressed.values().any(|present| match (present, until) {
+    /// Whether no messages of this scope are sent to the address until then anyway. Nothing that suppresses for longer is made
+    /// shorter.
+    fn is_suppressed_as_long(&self, scope: Scope, until: Option<Timestamp>) -> bool {
+        self.ends(scope).any(|present| match (present, until) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(present), Some(until)) => **present >= until,
         })
+    }
+
+    /// The ends of the suppressions by which no messages of this scope are sent, none where there is no end.
+    fn ends(&self, scope: Scope) -> impl Iterator<Item = Option<&Stored<Moment>>> {
+        let suppressed = match self {
+            Self::None => None,
+            Self::Known { suppressed, .. } => Some(suppressed),
+        };
+        let suppressed = suppressed.into_iter().flatten();
+        let covering = suppressed.filter(move |(present, _)| present.covers(scope));
+        covering.map(|(_, until)| until.as_ref())
     }
 
     /// How many soft bounces count at this time.
@@ -148,12 +152,68 @@ fn claim(address_hash: &KeyedHash) -> Claim {
 }
 
 /// Whether a message is not sent to an address now.
-pub(super) fn is_suppressed(view: &View<'_>, address_hash: &KeyedHash) -> Result<bool, Stop> {
+pub(super) fn is_suppressed(
+    view: &View<'_>,
+    address_hash: &KeyedHash,
+    template: &Template,
+) -> Result<bool, Stop> {
     let Some(id) = view.owner(&claim(address_hash))? else {
         return Ok(false);
     };
+    let scope = if template.is_critical() {
+        Scope::All
+    } else {
+        Scope::AllButCritical
+    };
     let point = view.get::<ContactPoint>(id)?;
-    Ok(point.is_suppressed(view.now()))
+    Ok(point.is_suppressed(scope, view.now()))
+}
+
+/// The contact point of an address, and the write by which it is that from now on, if nothing is known of the address yet.
+fn known(
+    view: &View<'_>,
+    address_hash: &KeyedHash,
+    new_id: ContactPointId,
+) -> Result<(ContactPointId, Vec<Write>), Stop> {
+    let claim = claim(address_hash);
+    Ok(match view.owner(&claim)? {
+        Some(owner) => (ContactPointId(owner), Vec::new()),
+        None => (new_id, vec![Write::Claim(claim, new_id.0)]),
+    })
+}
+
+/// A message of which the recipient has complained.
+pub(super) struct Complaint<'a> {
+    /// The message.
+    pub(super) message_id: MessageId,
+    /// The keyed hash of the address that it was for.
+    pub(super) address_hash: &'a KeyedHash,
+    /// The id of the contact point, if nothing is known of the address yet.
+    pub(super) new_id: ContactPointId,
+}
+
+impl Complaint<'_> {
+    /// What follows for the address: until an operator releases it, it gets nothing but what must be told.
+    pub(super) fn writes(&self, view: &View<'_>) -> Result<Vec<Write>, Stop> {
+        let (id, mut writes) = known(view, self.address_hash, self.new_id)?;
+        let scope = Scope::AllButCritical;
+        if view
+            .get::<ContactPoint>(id.0)?
+            .is_suppressed_as_long(scope, None)
+        {
+            return Ok(Vec::new());
+        }
+        let suppressed = Event::Suppressed {
+            contact_point_id: id,
+            address_hash: self.address_hash.clone(),
+            message_id: self.message_id,
+            scope,
+            reason: Reason::Complaint,
+            until: None,
+        };
+        writes.push(Write::event(id.0, suppressed));
+        Ok(writes)
+    }
 }
 
 /// A message that was refused.
@@ -177,11 +237,7 @@ impl Refused<'_> {
         if bounce == Bounce::Policy {
             return Ok(Vec::new());
         }
-        let claim = claim(self.address_hash);
-        let (id, mut writes) = match view.owner(&claim)? {
-            Some(owner) => (ContactPointId(owner), Vec::new()),
-            None => (self.new_id, vec![Write::Claim(claim, self.new_id.0)]),
-        };
+        let (id, mut writes) = known(view, self.address_hash, self.new_id)?;
         let point = view.get::<ContactPoint>(id.0)?;
         let now = view.now();
         let until = match bounce {
@@ -190,7 +246,7 @@ impl Refused<'_> {
             Bounce::Unsubscribed => Some((Reason::Unsubscribed, None)),
         };
         if let Some((reason, until)) = until {
-            if point.is_suppressed_as_long(until) {
+            if point.is_suppressed_as_long(Scope::All, until) {
                 return Ok(Vec::new());
             }
             writes.push(self.suppress(id, reason, until));
@@ -207,7 +263,8 @@ impl Refused<'_> {
             },
         ));
         // Nothing that suppresses for longer is made shorter.
-        if point.soft_bounces(now) + 1 >= SOFT_BOUNCES_MAX && !point.is_suppressed(now) {
+        if point.soft_bounces(now) + 1 >= SOFT_BOUNCES_MAX && !point.is_suppressed(Scope::All, now)
+        {
             writes.push(self.suppress(id, Reason::SoftBounces, Some(now + AFTER_SOFT_BOUNCES)));
         }
         Ok(writes)

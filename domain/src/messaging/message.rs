@@ -1,5 +1,6 @@
 //! Messages: what one person is told over one channel. The commands are in files of their own.
 
+mod complain;
 mod end;
 mod error;
 mod places;
@@ -15,6 +16,7 @@ use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message::{Event, Outcome};
 use tidemark_events::{KeyedHash, Timestamp};
 
+pub use complain::Complain;
 pub use end::{Bounce, Deliver, End};
 pub use error::Error;
 pub use request::Request;
@@ -158,7 +160,9 @@ impl AggregateState for Message {
                 to_hash: None,
                 is_out: false,
             },
-            Event::Delivered { .. } | Event::Bounced { .. } => self.over(false),
+            Event::Delivered { .. } | Event::Bounced { .. } | Event::Complained { .. } => {
+                self.over(false)
+            }
         };
     }
 

@@ -21,6 +21,19 @@ id! {
 pub enum Scope {
     /// All messages.
     All,
+    /// All but those that must be told.
+    AllButCritical,
+}
+
+impl Scope {
+    /// Whether all messages of another scope are of this one, too.
+    #[must_use]
+    pub const fn covers(self, other: Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::All, _) | (Self::AllButCritical, Self::AllButCritical)
+        )
+    }
 }
 
 impl EventField for Scope {}
@@ -36,6 +49,8 @@ pub enum Reason {
     SoftBounces,
     /// The recipient has told the network, by a word such as STOP, that no texts are wanted.
     Unsubscribed,
+    /// The recipient has complained of a mail, by a button such as "this is spam".
+    Complaint,
 }
 
 impl EventField for Reason {}
@@ -57,7 +72,7 @@ events! {
             /// When that was put on record.
             bounced_at: Stored<Moment>,
         },
-        /// Nothing is sent to the address any more.
+        /// Nothing is sent to the address any more, or nothing but what must be told.
         #[serde(rename = "contact_point.suppressed")]
         Suppressed {
             /// The contact point.

@@ -223,6 +223,12 @@ events! {
             /// How that became known.
             via: Via,
         },
+        /// The recipient has complained of the mail, as the server says that it came to (RFC 5965).
+        #[serde(rename = "message.complained")]
+        Complained {
+            /// The message.
+            message_id: MessageId,
+        },
     }
 }
 
@@ -270,6 +276,9 @@ pub(crate) fn samples() -> Vec<Event> {
             wording: None,
             not_before: moment(3_600).into(),
             not_after: moment(86_400).into(),
+        },
+        Event::Complained {
+            message_id: LATER_MESSAGE,
         },
         Event::Suppressed {
             message_id: UNSENT_MESSAGE,

@@ -1,5 +1,5 @@
-//! Puts on record that a mail could not be delivered, as the report of a mail server says that came back. A report is never answered,
-//! and what is none is dropped: there is nobody to tell.
+//! Puts on record that a mail could not be delivered, or that its recipient has complained of it, as the report of a mail server says that
+//! came back. A report is never answered, and what is none is dropped: there is nobody to tell.
 
 use std::io;
 use std::io::Read;
@@ -16,6 +16,8 @@ use super::{Error, print};
 const READ_BYTES_MAX: u64 = 256 * 1_024;
 /// How deep parts of a mail may be within others.
 const DEPTH_MAX: usize = 8;
+/// What recipients complain of: that a mail is unwanted, or a fraud. Other feedback is not theirs, or is none.
+const COMPLAINTS: [&str; 2] = ["abuse", "fraud"];
 /// By this exit code a mail server keeps the report and gives it again (`EX_TEMPFAIL` of `sysexits.h`). By another one it would
 /// answer the report by a mail.
 pub(super) const EXIT_LATER: u8 = 75;
@@ -26,14 +28,27 @@ pub(super) const EXIT_LATER: u8 = 75;
 /// If the report cannot be read, or is neither recorded nor refused for ever. Then it is to be given again.
 pub(super) async fn bounce(config: &Config, address: &str) -> Result<ExitCode, Error> {
     let report = read(io::stdin().lock()).map_err(Error::Report)?;
-    let Some(status) = refusal(&report) else {
-        print("No report of a mail that was refused for good: nothing was recorded.");
-        return Ok(ExitCode::SUCCESS);
+    let (path, body, told) = match Report::read(&report) {
+        Some(Report::Refusal { status }) => (
+            "/v1/bounces",
+            json!({"return_path": address, "status": status}),
+            status,
+        ),
+        Some(Report::Complaint { return_path }) => (
+            "/v1/complaints",
+            json!({"return_path": return_path.as_deref().unwrap_or(address)}),
+            "a complaint".to_owned(),
+        ),
+        None => {
+            print(
+                "No report of a mail that was refused for good, or complained of: nothing was recorded.",
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
     };
-    let body = json!({"return_path": address, "status": status});
     let command_api = CommandApi::new(config)?;
-    match command_api.post("/v1/bounces", None, &body).await? {
-        Ok(_) => print(&format!("Recorded: {status}")),
+    match command_api.post(path, None, &body).await? {
+        Ok(_) => print(&format!("Recorded: {told}")),
         // What is refused so now is refused so for ever.
         Err(refusal) if is_final(refusal.code.as_deref()) => {
             print(&format!("Nothing was recorded: {refusal}"));
@@ -62,11 +77,48 @@ fn is_final(code: Option<&str>) -> bool {
     )
 }
 
+/// What a report says.
+#[derive(Debug, PartialEq, Eq)]
+enum Report {
+    /// A mail was refused for good, with this code (RFC 3464).
+    Refusal { status: String },
+    /// The recipient has complained of a mail (RFC 5965).
+    Complaint {
+        /// The return path of that mail; none if the report does not say it.
+        return_path: Option<String>,
+    },
+}
+
+impl Report {
+    /// What a mail reports; `None` if it is no report, or one of something else.
+    fn read(report: &[u8]) -> Option<Self> {
+        let mail = mailparse::parse_mail(report).ok()?;
+        if let Some(part) = find(&mail, "message/delivery-status", DEPTH_MAX) {
+            let status = refusal(part)?;
+            return Some(Self::Refusal { status });
+        }
+        let part = find(&mail, "message/feedback-report", DEPTH_MAX)?;
+        complaint(part)
+    }
+}
+
+/// The complaint that a report of a recipient's feedback is; `None` if it is another one, such as that a mail is no spam.
+fn complaint(part: &ParsedMail<'_>) -> Option<Report> {
+    let body = part.get_body().ok()?;
+    let (fields, _) = mailparse::parse_headers(body.trim_start().as_bytes()).ok()?;
+    let kind = fields.get_first_value("Feedback-Type")?;
+    if !COMPLAINTS.contains(&&*kind.trim().to_ascii_lowercase()) {
+        return None;
+    }
+    let return_path = fields.get_first_value("Original-Mail-From");
+    let bare = |it: String| it.trim().trim_matches(['<', '>']).to_owned();
+    let return_path = return_path.map(bare).filter(|it| !it.is_empty());
+    Some(Report::Complaint { return_path })
+}
+
 /// The code with which a mail was refused for good; none if the report says nothing like that.
-fn refusal(report: &[u8]) -> Option<String> {
-    let mail = mailparse::parse_mail(report).ok()?;
-    let of_delivery = find(&mail, DEPTH_MAX)?;
-    let body = of_delivery.get_body().ok()?.replace("\r\n", "\n");
+fn refusal(part: &ParsedMail<'_>) -> Option<String> {
+    let body = part.get_body().ok()?.replace("\r\n", "\n");
     // Each recipient has a group of fields, with an empty line before it (RFC 3464, section 2.1).
     body.split("\n\n").find_map(|group| {
         let (fields, _) = mailparse::parse_headers(group.trim_start().as_bytes()).ok()?;
@@ -78,76 +130,19 @@ fn refusal(report: &[u8]) -> Option<String> {
     })
 }
 
-/// The part of a mail that says what became of another.
-fn find<'a, 'b>(mail: &'a ParsedMail<'b>, depth: usize) -> Option<&'a ParsedMail<'b>> {
-    if mail.ctype.mimetype == "message/delivery-status" {
+/// The part of a mail that has this type.
+fn find<'a, 'b>(
+    mail: &'a ParsedMail<'b>,
+    mimetype: &str,
+    depth: usize,
+) -> Option<&'a ParsedMail<'b>> {
+    if mail.ctype.mimetype == mimetype {
         return Some(mail);
     }
     let depth = depth.checked_sub(1)?;
-    mail.subparts.iter().find_map(|part| find(part, depth))
+    let mut parts = mail.subparts.iter();
+    parts.find_map(|part| find(part, mimetype, depth))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A report as postfix writes it, with this action and this code.
-    fn report(action: &str, status: &str) -> String {
-        format!(
-            "From: Mail Delivery System <MAILER-DAEMON@mail.example>\r\n\
-             To: bounces+1@tidemark.example\r\n\
-             MIME-Version: 1.0\r\n\
-             Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"b\"\r\n\r\n\
-             This is a MIME-encapsulated message.\r\n\r\n--b\r\n\
-             Content-Type: text/plain\r\n\r\nI'm sorry. Action: failed\r\nStatus: 5.0.0\r\n\r\n--b\r\n\
-             Content-Type: message/delivery-status\r\n\r\n\
-             Reporting-MTA: dns; mail.example\r\n\r\n\
-             Final-Recipient: rfc822; gone@tidemark.example\r\n\
-             Action: {action}\r\nStatus: {status}\r\n\
-             Diagnostic-Code: smtp; 550 no such recipient\r\n\r\n--b--\r\n"
-        )
-    }
-
-    #[test]
-    fn only_a_refusal_for_good_is_recorded() {
-        for (action, status, expected) in [
-            ("failed", "5.1.1", Some("5.1.1")),
-            ("Failed", "5.2.2 (full)", Some("5.2.2")),
-            ("delayed", "4.4.1", None),
-            ("failed", "4.4.7", None),
-            ("delivered", "2.0.0", None),
-        ] {
-            let found = refusal(report(action, status).as_bytes());
-            assert_eq!(found.as_deref(), expected, "{action} {status}");
-        }
-    }
-
-    #[test]
-    fn a_report_is_taken_to_its_end_and_looked_at_to_its_bound() {
-        let long = report("failed", "5.1.1") + &"a".repeat(1_000_000);
-        let mut input = long.as_bytes();
-        let read = read(&mut input).unwrap();
-        assert!(input.is_empty());
-        assert_eq!(read.len(), 256 * 1_024);
-        assert_eq!(refusal(&read).as_deref(), Some("5.1.1"));
-    }
-
-    #[test]
-    fn what_is_no_report_is_dropped() {
-        let whole = report("failed", "5.1.1");
-        for end in 0..whole.len() {
-            // Nothing that is cut off makes it fail.
-            let _ = refusal(&whole.as_bytes()[..end]);
-        }
-        let nested = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(6_000);
-        for other in [
-            "",
-            "\r\n\r\n",
-            "Subject: hello\r\n\r\nI am away.",
-            &nested,
-            "\u{0}\u{ff}",
-        ] {
-            assert_eq!(refusal(other.as_bytes()), None);
-        }
-    }
-}
+mod tests;

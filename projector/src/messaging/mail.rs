@@ -171,7 +171,9 @@ impl SendMail {
             if let Event::Message(event) = event {
                 let is_over = matches!(
                     event,
-                    message::Event::Ended { .. } | message::Event::Bounced { .. }
+                    message::Event::Ended { .. }
+                        | message::Event::Bounced { .. }
+                        | message::Event::Complained { .. }
                 );
                 if is_over {
                     return Ok(None);

@@ -32,6 +32,8 @@ pub enum Status {
     Delivered,
     /// A server refused it for good, at once or after it had taken it.
     Bounced,
+    /// The recipient has complained of it.
+    Complained,
     /// No server took it while it was of use.
     Expired,
     /// The recipient was erased before it was sent.
@@ -52,6 +54,7 @@ impl Status {
             Self::Uncertain => "uncertain",
             Self::Delivered => "delivered",
             Self::Bounced => "bounced",
+            Self::Complained => "complained",
             Self::Expired => "expired",
             Self::RecipientErased => "recipient_erased",
             Self::NumberWithdrawn => "number_withdrawn",
@@ -124,6 +127,7 @@ impl ReadModel for Delivery {
         "message.ended",
         "message.delivered",
         "message.bounced",
+        "message.complained",
     ]);
     const ROW_OF: RowOf = RowOf::Stream;
     const IN_REDIS: bool = false;
@@ -176,6 +180,10 @@ impl ReadModel for Delivery {
                 row.codes = Some(String::clone(status));
                 row.ended_at = Some(at);
             }
+            Event::Complained { .. } => {
+                row.status = Status::Complained;
+                row.ended_at = Some(at);
+            }
         }
         row.version = input.recorded.version;
         Some(row)
@@ -190,7 +198,8 @@ const fn id(event: &Event) -> MessageId {
         | Event::Uncertain { message_id, .. }
         | Event::Ended { message_id, .. }
         | Event::Delivered { message_id, .. }
-        | Event::Bounced { message_id, .. } => *message_id,
+        | Event::Bounced { message_id, .. }
+        | Event::Complained { message_id } => *message_id,
     }
 }
 
@@ -232,7 +241,8 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
         Event::Uncertain { .. }
         | Event::Ended { .. }
         | Event::Delivered { .. }
-        | Event::Bounced { .. } => return None,
+        | Event::Bounced { .. }
+        | Event::Complained { .. } => return None,
     };
     Some(Row {
         id: id(event),
@@ -266,13 +276,16 @@ mod tests {
     #[test]
     fn a_message_has_the_outcome_that_is_on_record() {
         let is_report = |event: &tidemark_events::Event| {
-            event.encode().unwrap().event_type == "message.bounced"
+            let event_type = event.encode().unwrap().event_type;
+            ["message.bounced", "message.complained"].contains(&&*event_type)
         };
         let rows = given::<Delivery>(all().into_iter().filter(|it| !is_report(it)));
         let sent = &rows[&MESSAGE.0];
         assert_eq!(sent.status, Status::Accepted);
         assert_eq!(sent.codes.as_deref(), Some("250 2.0.0"));
-        let bounced = &given::<Delivery>(all())[&MESSAGE.0];
+        let reported = given::<Delivery>(all());
+        assert_eq!(reported[&LATER_MESSAGE.0].status, Status::Complained);
+        let bounced = &reported[&MESSAGE.0];
         assert_eq!(bounced.status, Status::Bounced);
         assert_eq!(bounced.codes.as_deref(), Some("5.1.1"));
         assert!(sent.ended_at > Some(sent.requested_at));

@@ -21,6 +21,7 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     routes.extend(notifications(app).await);
     routes.push(release(app).await);
     routes.push(bounce(app).await);
+    routes.push(complaint(app).await);
     routes.extend(phones(app).await);
     routes.extend(templates(app).await);
     routes
@@ -131,6 +132,20 @@ async fn bounce(app: &App) -> Route {
     .with(json!({"return_path": return_path, "status": "5.1.1"}))
     .out_of_range("/return_path", [json!(""), json!("a".repeat(255))])
     .line("/status", 20)
+}
+
+/// A mail server's report that a recipient has complained.
+async fn complaint(app: &App) -> Route {
+    let user = app.user().await;
+    let message_id = MessageId(app.message(user.id).await);
+    let return_path = app.return_path(message_id);
+    Route::post(
+        "/v1/complaints",
+        Audience::Service("mail-server"),
+        &app.service("mail-server"),
+    )
+    .with(json!({"return_path": return_path}))
+    .out_of_range("/return_path", [json!(""), json!("a".repeat(255))])
 }
 
 async fn messages(app: &App) -> Vec<Route> {

@@ -2,7 +2,7 @@
 
 use tidemark_events::ContactPointId;
 use tidemark_events::identity::user::Role;
-use tidemark_events::messaging::contact_point::Event;
+use tidemark_events::messaging::contact_point::{Event, Scope};
 
 use super::{ContactPoint, Error};
 use crate::decision::refusals;
@@ -32,7 +32,7 @@ impl Command for Release {
         let ContactPoint::Known { address_hash, .. } = point else {
             return Err(Error::NotFound.into());
         };
-        if !point.is_suppressed(view.now()) {
+        if !point.is_suppressed(Scope::AllButCritical, view.now()) {
             return Err(Error::NotSuppressed.into());
         }
         Ok(vec![Write::event(

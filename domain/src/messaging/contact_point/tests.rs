@@ -50,9 +50,48 @@ fn nothing_that_suppresses_for_longer_is_made_shorter() {
         point
     };
     let for_ever = suppressed(None);
-    assert!(for_ever.is_suppressed_as_long(Some(at(60))) && for_ever.is_suppressed_as_long(None));
+    let is_as_long = |point: &ContactPoint, until| point.is_suppressed_as_long(Scope::All, until);
+    assert!(is_as_long(&for_ever, Some(at(60))) && is_as_long(&for_ever, None));
     let a_minute = suppressed(Some(at(60)));
-    assert!(a_minute.is_suppressed_as_long(Some(at(60))));
-    assert!(!a_minute.is_suppressed_as_long(Some(at(61))));
-    assert!(!a_minute.is_suppressed_as_long(None));
+    assert!(is_as_long(&a_minute, Some(at(60))));
+    assert!(!is_as_long(&a_minute, Some(at(61))));
+    assert!(!is_as_long(&a_minute, None));
+}
+
+/// That the recipient has complained of a mail.
+fn complained() -> AnyEvent {
+    let mut event = sample("contact_point.suppressed");
+    if let AnyEvent::ContactPoint(Event::Suppressed {
+        scope,
+        reason,
+        until,
+        ..
+    }) = &mut event
+    {
+        (*scope, *reason, *until) = (Scope::AllButCritical, Reason::Complaint, None);
+    }
+    event
+}
+
+#[test]
+fn a_complaint_keeps_all_away_but_what_must_be_told() {
+    let AnyEvent::ContactPoint(event) = complained() else {
+        panic!("not a contact point")
+    };
+    let mut point = ContactPoint::None;
+    point.evolve(&event);
+    let year = at(366 * 86_400);
+    assert!(point.is_suppressed(Scope::AllButCritical, year));
+    assert!(!point.is_suppressed(Scope::All, year));
+    // Nothing of that keeps a refusal by the server from suppressing everything.
+    assert!(!point.is_suppressed_as_long(Scope::All, Some(at(1))));
+    assert!(point.is_suppressed_as_long(Scope::AllButCritical, None));
+}
+
+#[test]
+fn an_operator_releases_an_address_after_a_complaint() {
+    let known = [registered(ADMIN), granted(ADMIN, Role::Operator)];
+    let operator = given(known).and([complained()]).by(ADMIN);
+    let released = Ok(writes_of(["contact_point.released"]));
+    assert_eq!(operator.when(RELEASE), released);
 }

@@ -183,7 +183,7 @@ impl Command for Bounce {
 }
 
 /// A message that a server has, or may have, and of which nothing else is on record yet.
-fn out<'a>(view: &View<'a>, message_id: MessageId) -> Result<&'a Message, Stop> {
+pub(super) fn out<'a>(view: &View<'a>, message_id: MessageId) -> Result<&'a Message, Stop> {
     let message = view.get::<Message>(message_id.0)?;
     match message {
         Message::None => return Err(Error::NotFound.into()),

@@ -11,7 +11,7 @@ pub enum Error {
     /// The sending of the message has ended already.
     #[error("the sending of the message has ended")]
     Over,
-    /// No server has the message, it is known that one refused it, or it was sent long ago.
+    /// No server has the message, it is known that one refused it or that the recipient complained of it, or it was sent long ago.
     #[error("no server has the message any more")]
     NotOut,
 }
@@ -38,7 +38,7 @@ impl Reason for Error {
             },
             Self::NotOut => Code {
                 name: "message_not_out",
-                meaning: "No server has taken the message, it is on record that one refused it afterwards, or it was sent too long ago to come back.",
+                meaning: "No server has taken the message, it is on record that one refused it afterwards or that the recipient complained of it, or it was sent too long ago to come back.",
                 what_to_do: "Nothing: the first record counts.",
             },
         }

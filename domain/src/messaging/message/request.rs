@@ -45,7 +45,7 @@ impl Request {
             return Err(user::Error::NotFound.into());
         };
         let to_hash = &contact.email_hash;
-        if contact_point::is_suppressed(view, to_hash)? {
+        if contact_point::is_suppressed(view, to_hash, &self.template)? {
             let now = view.now();
             return Ok(vec![self.suppressed(to_hash, now, Suppression::Address)]);
         }

@@ -1,5 +1,6 @@
 //! Who has messages sent, and what is on record of them.
 
+mod complaints;
 mod uncertain;
 
 use tidemark_events::messaging::channels::Category;

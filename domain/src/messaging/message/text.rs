@@ -172,7 +172,7 @@ impl RequestText<'_> {
         view: &View<'_>,
         wording: Option<TemplateVersion>,
     ) -> Result<Result<Vec<Write>, Suppression>, Stop> {
-        if contact_point::is_suppressed(view, &self.to.hash)? {
+        if contact_point::is_suppressed(view, &self.to.hash, &self.template)? {
             return Ok(Err(Suppression::Address));
         }
         let what = match &self.template {

@@ -89,7 +89,8 @@ impl Mail {
             | message::Event::Uncertain { .. }
             | message::Event::Ended { .. }
             | message::Event::Delivered { .. }
-            | message::Event::Bounced { .. } => None,
+            | message::Event::Bounced { .. }
+            | message::Event::Complained { .. } => None,
         }
     }
 }

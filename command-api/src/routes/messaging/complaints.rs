@@ -1,0 +1,64 @@
+//! The route by which a mail server's report is put on record that the recipient of a mail has complained of it.
+
+use axum::extract::State;
+use axum::response::Response;
+use garde::Validate;
+use serde::Deserialize;
+use tidemark_domain::messaging::message::Complain;
+use tidemark_event_store::ReturnPath;
+use tidemark_events::{ContactPointId, MessageId};
+use tidemark_platform::http::{Json, Problem};
+use tidemark_platform::ids::new_id;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::{AcceptedBody, App};
+use crate::caller::Caller;
+use crate::routes::description::RefusalsOf;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(record))
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+struct ComplaintReport {
+    /// The address that the mail was sent from, as its return path. It names the message, and a MAC proves that a mail of Tidemark's had it.
+    #[garde(length(min = 1, max = 254))]
+    #[schema(
+        min_length = 1,
+        max_length = 254,
+        example = "bounces+0193a1f05f0e7cc39d541f2a9c6b7e10d4c3b2a190817263@tidemark.example"
+    )]
+    return_path: String,
+}
+
+/// Record that the recipient of a mail has complained of it
+///
+/// From then on the address gets only what must be told. An address that no mail of this deployment had is that of no message. Only
+/// services may do this.
+#[utoipa::path(
+    post,
+    path = "/v1/complaints",
+    operation_id = "record_complaint",
+    tag = "services",
+    security(("service" = [])),
+    responses((status = 200, body = AcceptedBody), RefusalsOf<Complain>)
+)]
+async fn record(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<ComplaintReport>,
+) -> Result<Response, Problem> {
+    // No message has the nil id: what proves nothing is about none.
+    let read = ReturnPath::read(&body.return_path, &app.lookup_key);
+    let message_id = read.map_or(MessageId(Uuid::nil()), |it| it.message_id);
+    let command = Complain {
+        message_id,
+        contact_point_id: ContactPointId(new_id()),
+    };
+    app.change(&caller, message_id.0, command).await
+}
