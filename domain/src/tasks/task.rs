@@ -13,13 +13,12 @@ use serde::{Deserialize, Serialize};
 use tidemark_events::tasks::task::{
     Event, Host, Name, NextSlot, OldSecret, Plan, RunResult, Trigger, Tzdb,
 };
-use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, Timestamp, UserId};
+use tidemark_events::{KeyedHash, Moment, Sealed, Stored, TaskId, TaskRunId, Timestamp, UserId};
 
 pub use change::{Change, RotateSecret};
 pub use control::{Pause, Resume, Retire};
 pub use define::{Define, NewPlan};
 pub use error::Error;
-pub use open_runs::OpenRun;
 pub use slot::{RunNow, TakeSlot};
 
 use crate::decision::refusals;
@@ -70,6 +69,15 @@ pub struct Terms {
     pub failing_since: Option<Stored<Moment>>,
     /// Whether it waits to be resumed.
     pub is_paused: bool,
+}
+
+/// A run that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRun {
+    /// The run.
+    pub id: TaskRunId,
+    /// The place that it takes.
+    pub place: u32,
 }
 
 /// The state of a task.

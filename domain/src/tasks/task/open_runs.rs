@@ -1,6 +1,5 @@
 //! The runs of a task that are not over. Each takes a place of the task, of which there is one, or ten if its runs may overlap.
 
-use serde::{Deserialize, Serialize};
 use tidemark_events::TaskRunId;
 use tidemark_events::tasks::task::Overlap;
 
@@ -10,15 +9,6 @@ use crate::{Stop, View, Write};
 
 /// The most runs of one task that go on at once where they may overlap.
 const RUNS_MAX: u32 = 10;
-
-/// A run that is not over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenRun {
-    /// The run.
-    pub id: TaskRunId,
-    /// The place that it takes.
-    pub place: u32,
-}
 
 impl Terms {
     /// The place that another run may take; `None` if as many go on as may.
