@@ -10,6 +10,7 @@ mod pause_notices;
 mod phones;
 mod policy_bounces;
 mod preferences;
+mod return_paths;
 mod templates;
 mod text_status;
 mod unsubscribe;

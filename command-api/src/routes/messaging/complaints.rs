@@ -5,18 +5,17 @@ use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::messaging::message::Complain;
-use tidemark_event_store::ReturnPath;
-use tidemark_events::{ContactPointId, MessageId};
+use tidemark_events::ContactPointId;
 use tidemark_platform::http::{Json, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use crate::app::{AcceptedBody, App};
 use crate::caller::Caller;
 use crate::routes::description::RefusalsOf;
+use crate::routes::messaging::return_paths::message_at;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(record))
@@ -53,9 +52,7 @@ async fn record(
     caller: Caller,
     Json(body): Json<ComplaintReport>,
 ) -> Result<Response, Problem> {
-    // No message has the nil id: what proves nothing is about none.
-    let read = ReturnPath::read(&body.return_path, &app.lookup_key);
-    let message_id = read.map_or(MessageId(Uuid::nil()), |it| it.message_id);
+    let message_id = message_at(&body.return_path, &app.lookup_key);
     let command = Complain {
         message_id,
         contact_point_id: ContactPointId(new_id()),
