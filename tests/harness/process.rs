@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Settings;
@@ -56,6 +56,24 @@ impl Process {
     /// Runs the operators' tool to its end, and returns what it printed and its exit code.
     pub async fn operators_tool(settings: &Settings, arguments: &[&str]) -> Output {
         Self::run("tidemark-projector", settings, arguments).await
+    }
+
+    /// Runs the operators' tool to its end, with this on its standard input, and returns what it printed and its exit code.
+    pub async fn operators_tool_given(
+        settings: &Settings,
+        arguments: &[&str],
+        input: &[u8],
+    ) -> Output {
+        let mut tool = command("tidemark-projector", arguments, settings)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = tool.stdin.take().unwrap();
+        stdin.write_all(input).await.unwrap();
+        drop(stdin);
+        tool.wait_with_output().await.unwrap()
     }
 
     /// Runs a program of the tests to its end, and returns what it printed and its exit code.

@@ -73,7 +73,7 @@ fn read(mut input: impl Read) -> io::Result<Vec<u8>> {
 fn is_final(code: Option<&str>) -> bool {
     matches!(
         code,
-        Some("invalid" | "message_not_found" | "message_not_out")
+        Some("body_too_large" | "invalid" | "message_not_found" | "message_not_out")
     )
 }
 

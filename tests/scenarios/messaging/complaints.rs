@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tidemark_events::MessageId;
-use tidemark_tests::{App, Postfix};
+use tidemark_tests::{App, Postfix, Process};
 use uuid::Uuid;
 
 use super::mail::ready;
@@ -88,6 +88,24 @@ async fn a_report_that_a_real_server_takes_is_recorded() {
     let complained = await_events(&app, "message.complained", 1).await;
     let found: Uuid = serde_json::from_value(complained[0]["message_id"].clone()).unwrap();
     assert_eq!(found, message_id, "{}", postfix.log());
+}
+
+/// Whoever can send a mail can send such a report. The mail server keeps what is to be given again for days.
+#[tokio::test]
+async fn a_report_that_names_no_possible_mail_is_not_to_be_given_again() {
+    let app = App::start().await;
+    let settings = app.settings.as_service("mail-server");
+    let arguments = ["bounce", "--", "complaints@tidemark.example"];
+    for length in [0, 1, 255, 100_000] {
+        let report = report(&"a".repeat(length));
+        let tool = Process::operators_tool_given(&settings, &arguments, report.as_bytes()).await;
+        let printed = String::from_utf8_lossy(&tool.stdout);
+        assert!(tool.status.success(), "{length}: {tool:?}");
+        assert!(
+            printed.contains("othing was recorded"),
+            "{length}: {printed}"
+        );
+    }
 }
 
 /// What a provider writes if somebody presses its button (RFC 5965).
