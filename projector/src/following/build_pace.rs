@@ -30,9 +30,9 @@ impl BuildPace {
         }
     }
 
-    /// Waits until a page may be applied, and returns what was cut off it.
-    pub(super) async fn begin(&self, page: &mut Page) -> (Turn, Option<Page>) {
-        self.turns.next(page).await
+    /// Waits until a page that begins after this position may be applied, and returns what was cut off it.
+    pub(super) async fn begin(&self, after: i64, page: &mut Page) -> (Turn, Option<Page>) {
+        self.turns.next(after, page).await
     }
 
     /// Waits until the log may be applied beyond this position.

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidemark_platform::config::Rebuild;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use super::page::Page;
 use super::ring::Ring;
 
+mod queue;
+
+use queue::{Queue, Taken};
+
 /// The turns of all builds of a process.
 #[derive(Debug)]
 pub(crate) struct BuildTurns {
     ring: Arc<Ring>,
-    /// How many work at once. Who waits longest is next, so that all of them read about the same part of the log.
+    /// How many work at once.
     at_once: u32,
-    permits: Arc<Semaphore>,
+    queue: Arc<Queue>,
     /// How long after an event of the feed builds give way.
     gives_way: Duration,
     /// The part of the time in which they work meanwhile, in percent.
@@ -28,7 +31,7 @@ pub(crate) struct BuildTurns {
 
 /// The turn of one build.
 pub(super) struct Turn {
-    _permit: Option<OwnedSemaphorePermit>,
+    _taken: Taken,
     began: Instant,
     /// How long it rests, in percent of the time that it worked; `None` if it gives way to nobody.
     rests: Option<u32>,
@@ -40,21 +43,20 @@ impl BuildTurns {
         Self {
             ring,
             at_once: settings.at_once,
-            permits: Arc::new(Semaphore::new(settings.at_once as usize)),
+            queue: Arc::new(Queue::new(settings.at_once)),
             gives_way: Duration::from_millis(settings.gives_way_ms),
             share: settings.share_percent,
             events_max: settings.batch_max,
         }
     }
 
-    /// Waits for a turn to apply a page. If the build must give way, the page is small then, and what was cut off is returned.
-    pub(super) async fn next(&self, page: &mut Page) -> (Turn, Option<Page>) {
+    /// Waits for a turn to apply a page, which begins after this position. If the build must give way, the page is small then, and
+    /// what was cut off is returned.
+    pub(super) async fn next(&self, after: i64, page: &mut Page) -> (Turn, Option<Page>) {
         let gives_way = self.ring.has_grown_within(self.gives_way);
-        let permits = if gives_way { self.at_once } else { 1 };
-        let permit = Arc::clone(&self.permits).acquire_many_owned(permits).await;
+        let places = if gives_way { self.at_once } else { 1 };
         let turn = Turn {
-            // It is refused only by a semaphore that was closed, which nobody does.
-            _permit: permit.ok(),
+            _taken: self.queue.take(after, places).await,
             began: Instant::now(),
             rests: gives_way.then(|| 100 * 100 / self.share - 100),
         };

@@ -203,8 +203,8 @@ async fn apply_pages(
         };
         let turn = match &build {
             Some(build) if page.has_more => {
-                let Some((turn, rest)) = stop.run_until_cancelled(build.begin(&mut page)).await
-                else {
+                let beginning = build.begin(point.position, &mut page);
+                let Some((turn, rest)) = stop.run_until_cancelled(beginning).await else {
                     return Ok(Ended::Stopped);
                 };
                 reader.put_back(rest);

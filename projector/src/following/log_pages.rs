@@ -123,7 +123,8 @@ impl PageReader {
         head: i64,
         limits: PageLimits,
     ) -> Result<Vec<Arc<Recorded>>, FollowError> {
-        let up_to = after.position.saturating_add(limits.events);
+        // Pages end at the same positions for all, wherever each began to read.
+        let up_to = after.position - after.position % limits.events + limits.events;
         if up_to > head {
             return self.pages.read(after, head, &self.wanted, limits).await;
         }

@@ -31,23 +31,23 @@ fn page() -> Page {
 
 /// Whether nobody else may begin.
 async fn must_wait(turns: &BuildTurns, page: &mut Page) -> bool {
-    timeout(Duration::ZERO, turns.next(page)).await.is_err()
+    timeout(Duration::ZERO, turns.next(0, page)).await.is_err()
 }
 
 #[tokio::test]
 async fn while_nothing_comes_builds_work_without_a_rest_as_many_as_may() {
     let (_ring, turns) = turns();
     let (mut first, mut second) = (page(), page());
-    let (one, rest) = turns.next(&mut first).await;
+    let (one, rest) = turns.next(0, &mut first).await;
     assert_eq!((rest.is_none(), first.events.len()), (true, 7));
     assert!(!first.is_to_be_written);
-    let (_two, _) = turns.next(&mut second).await;
+    let (_two, _) = turns.next(0, &mut second).await;
     assert!(must_wait(&turns, &mut second).await, "a third waits");
     sleep(WORK).await;
     let worked = Instant::now();
     one.end().await;
     assert!(worked.elapsed() < WORK, "{:?}", worked.elapsed());
-    turns.next(&mut second).await;
+    turns.next(0, &mut second).await;
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn while_the_log_grows_one_works_on_little_and_rests() {
     let (ring, turns) = turns();
     ring.push(vec![recorded(1)]);
     let (mut first, mut second) = (page(), page());
-    let (one, rest) = turns.next(&mut first).await;
+    let (one, rest) = turns.next(0, &mut first).await;
     let positions = |page: &Page| -> Vec<_> { page.events.iter().map(|it| it.position).collect() };
     assert_eq!(positions(&first), [1, 2, 3]);
     assert_eq!(first.to, recorded(3).point());

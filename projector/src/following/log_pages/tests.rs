@@ -60,8 +60,20 @@ async fn a_page_holds_what_all_want_who_read_when_it_is_read() {
     let (shared, _) = page(&none, 4).await;
     assert!(are_shared(&shared, &page(&one, 4).await.0));
     drop(one);
-    let (_, positions) = page(&none, 2).await;
-    assert_eq!(positions, [6], "nobody else wants anything any more");
+    let (_, positions) = page(&none, 5).await;
+    assert_eq!(positions, [8], "nobody else wants anything any more");
+}
+
+#[tokio::test]
+async fn pages_end_at_the_same_positions_wherever_reading_began() {
+    let (_database, pages) = pages("same_ends", usize::MAX).await;
+    let (one, other) = (
+        Arc::clone(&pages).reader(None),
+        Arc::clone(&pages).reader(None),
+    );
+    assert_eq!(page(&one, 2).await.1, [3, 4]);
+    let (shared, _) = page(&one, 4).await;
+    assert!(are_shared(&shared, &page(&other, 4).await.0));
 }
 
 #[tokio::test]
