@@ -2,13 +2,12 @@
 //! together by that, and read the same part of the log once; in the order of arrival they would stay apart until the end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
-/// Who waits longer than this is next wherever it is, so that a build near the end of the log goes on beside those that begin.
-const WAIT_MAX: Duration = Duration::from_secs(1);
+/// Who has let so many turns pass for each that waits is next wherever it is, so that a build near the end of the log goes on
+/// beside those that begin.
+const PASSED_MAX: u64 = 8;
 
 /// Places of which each turn takes some.
 #[derive(Debug)]
@@ -21,14 +20,17 @@ pub(super) struct Queue {
 struct State {
     free: u32,
     waiting: Vec<Waiting>,
-    next_number: u64,
+    /// How many have begun to wait, and how many turns have begun.
+    arrived: u64,
+    turns: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     number: u64,
     position: i64,
-    since: Instant,
+    /// How many turns had begun when it came.
+    came_after: u64,
 }
 
 /// Someone who waits, until it is dropped.
@@ -50,7 +52,8 @@ impl Queue {
             state: Mutex::new(State {
                 free: places,
                 waiting: Vec::new(),
-                next_number: 0,
+                arrived: 0,
+                turns: 0,
             }),
             changed: Notify::new(),
         }
@@ -75,16 +78,16 @@ impl Queue {
 
     fn wait(self: &Arc<Self>, position: i64) -> Wait<'_> {
         let mut state = self.state();
-        state.next_number += 1;
-        let number = state.next_number;
-        state.waiting.push(Waiting {
-            number,
+        state.arrived += 1;
+        let waiting = Waiting {
+            number: state.arrived,
             position,
-            since: Instant::now(),
-        });
+            came_after: state.turns,
+        };
+        state.waiting.push(waiting);
         Wait {
             queue: self,
-            number,
+            number: waiting.number,
         }
     }
 
@@ -96,25 +99,26 @@ impl Queue {
 impl State {
     /// Takes so many places if they are free and this one is next.
     fn take(&mut self, number: u64, places: u32) -> bool {
-        let next = self.waiting.iter().min_by_key(|it| it.rank());
+        let next = self.waiting.iter().min_by_key(|it| self.rank(it));
         let is_next = next.is_some_and(|it| it.number == number);
         if !is_next || self.free < places {
             return false;
         }
         self.free -= places;
+        self.turns += 1;
         true
     }
-}
 
-impl Waiting {
-    /// The lowest is next: of those that wait too long who came first, and of the others who is furthest behind.
-    fn rank(self) -> (i64, u64) {
-        let position = if self.since.elapsed() > WAIT_MAX {
+    /// The lowest is next: of those that were passed too often who came first, and of the others who is furthest behind.
+    fn rank(&self, waiting: &Waiting) -> (i64, u64) {
+        let passed = self.turns - waiting.came_after;
+        let is_passed_too_often = passed >= PASSED_MAX * self.waiting.len() as u64;
+        let position = if is_passed_too_often {
             i64::MIN
         } else {
-            self.position
+            waiting.position
         };
-        (position, self.number)
+        (position, waiting.number)
     }
 }
 

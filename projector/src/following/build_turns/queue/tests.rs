@@ -1,6 +1,5 @@
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
-use tokio::time::advance;
 
 use super::*;
 
@@ -16,7 +15,7 @@ fn is_next(waiting: &mut LocalBoxFuture<'_, Taken>) -> bool {
     waiting.now_or_never().is_some()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_is_furthest_behind_is_next() {
     let queue = Arc::new(Queue::new(1));
     let taken = queue.take(7, 1).await;
@@ -27,19 +26,23 @@ async fn who_is_furthest_behind_is_next() {
     assert!(is_next(&mut ahead));
 }
 
-#[tokio::test(start_paused = true)]
-async fn who_waits_too_long_is_next_wherever_it_is() {
+#[tokio::test]
+async fn who_is_passed_too_often_is_next_wherever_it_is() {
     let queue = Arc::new(Queue::new(1));
-    let taken = queue.take(7, 1).await;
+    let mut taken = queue.take(7, 1).await;
     let mut ahead = waits(&queue, 3000, 1);
-    advance(WAIT_MAX + Duration::from_millis(1)).await;
+    for _ in 0..2 * PASSED_MAX {
+        let behind = waits(&queue, 1000, 1);
+        drop(taken);
+        taken = behind.await;
+    }
     let mut behind = waits(&queue, 1000, 1);
     drop(taken);
     assert!(!is_next(&mut behind));
     assert!(is_next(&mut ahead));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_no_longer_waits_keeps_nobody_waiting() {
     let queue = Arc::new(Queue::new(1));
     let taken = queue.take(7, 1).await;
@@ -49,7 +52,7 @@ async fn who_no_longer_waits_keeps_nobody_waiting() {
     other.await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn who_needs_all_places_is_not_passed_by_one_that_needs_less() {
     let queue = Arc::new(Queue::new(2));
     let (one, other) = (queue.take(7, 1).await, queue.take(7, 1).await);
