@@ -8,13 +8,25 @@ RUN_DIR="$DEV_DIR/run"
 # Ports other than the usual ones, so that they do not collide with services that the machine runs already.
 # All of them are on loopback.
 HOST=127.0.0.1
-POSTGRES_PORT=${TIDEMARK_DEV_POSTGRES_PORT:-5442}
-REDIS_PORT=${TIDEMARK_DEV_REDIS_PORT:-6389}
-KAFKA_PORT=${TIDEMARK_DEV_KAFKA_PORT:-9192}
-KAFKA_CONTROLLER_PORT=${TIDEMARK_DEV_KAFKA_CONTROLLER_PORT:-9193}
-COMMAND_API_PORT=${TIDEMARK_DEV_COMMAND_API_PORT:-7001}
-QUERY_API_PORT=${TIDEMARK_DEV_QUERY_API_PORT:-7002}
-PROJECTOR_PORT=${TIDEMARK_DEV_PROJECTOR_PORT:-7003}
+PORTS=(POSTGRES REDIS KAFKA KAFKA_CONTROLLER COMMAND_API QUERY_API PROJECTOR)
+
+# kept_port NAME: prints the port that was chosen when something was started last, if any.
+kept_port() { sed -n "s/^$1=//p" "$DEV_DIR/ports" 2>/dev/null || true; }
+
+# choose_port NAME DEFAULT: sets NAME_PORT to what the environment says, or else to what it said last.
+choose_port() {
+    local given=TIDEMARK_DEV_$1_PORT kept
+    kept=$(kept_port "$1")
+    printf -v "$1_PORT" %s "${!given:-${kept:-$2}}"
+}
+
+choose_port POSTGRES 5442
+choose_port REDIS 6389
+choose_port KAFKA 9192
+choose_port KAFKA_CONTROLLER 9193
+choose_port COMMAND_API 7001
+choose_port QUERY_API 7002
+choose_port PROJECTOR 7003
 
 # How long a service may take to answer, how long a process may take to be ready, and how long either may take
 # to stop before it is killed.

@@ -113,6 +113,7 @@ write_environment() {
         listener_lines COMMAND_API "$COMMAND_API_PORT"
         listener_lines QUERY_API "$QUERY_API_PORT"
         listener_lines PROJECTOR "$PROJECTOR_PORT"
+        line AUTH__ISSUER "${TIDEMARK_AUTH__ISSUER:-http://$HOST:$COMMAND_API_PORT}"
         line AUTH__SIGNING_KEY "$(signing_key)"
         line AUTH__VERIFYING_KEY "$(verifying_key)"
         line SEALING__MASTER_KEY "$(secret_key sealing_master_key)"

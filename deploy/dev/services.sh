@@ -93,8 +93,32 @@ needed_packages() {
     done
 }
 
+# What runs keeps its ports until it is stopped, so other ones would be waited for in vain.
+keep_ports() {
+    local name port kept
+    for name in "${PORTS[@]}"; do
+        port=${name}_PORT kept=$(kept_port "$name")
+        if [[ -n $kept && $kept != "${!port}" ]] && anything_runs; then
+            die "TIDEMARK_DEV_$port is ${!port}, and what runs was started with $kept" "first: ./dev down"
+        fi
+    done
+    for name in "${PORTS[@]}"; do
+        port=${name}_PORT
+        echo "$name=${!port}"
+    done >"$DEV_DIR/ports"
+}
+
+anything_runs() {
+    local name
+    for name in postgres redis kafka "${PROCESSES[@]}"; do
+        if is_running "$name"; then return; fi
+    done
+    return 1
+}
+
 start_services() {
     local service packages
+    keep_ports
     forget_own_variables
     for service in postgres redis kafka; do choose_way "$service"; done
     mapfile -t packages < <(needed_packages)

@@ -73,7 +73,7 @@ make_admin() {
 }
 
 demo() {
-    [[ -e $DEV_DIR/env ]] || die "nothing is up" "run: ./dev up"
+    if ! is_running command-api || ! is_running query-api; then die "nothing is up" "run: ./dev up"; fi
     (enter_environment demo && exec "$(binary demo)" "$@")
 }
 
@@ -128,6 +128,10 @@ service_state() {
 
 status() {
     local name
+    if (($#)); then
+        (enter_environment projector && exec "$(binary tidemark-projector)" status "$@")
+        return
+    fi
     say "services"
     for name in postgres redis kafka; do note "$(printf '%-12s %s' "$name" "$(service_state "$name")")"; done
     say "processes"

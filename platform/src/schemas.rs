@@ -122,12 +122,11 @@ fn bounds(schema: &Value) -> (i64, i64) {
     (min, max)
 }
 
-/// The integers that the schema allows, in words. A bound that only the machine sets is not told.
+/// The integers that the schema allows, in words.
 fn integers(schema: &Value) -> String {
     match bounds(schema) {
         (i64::MIN, i64::MAX) => "an integer".to_owned(),
         (i64::MIN, max) => format!("an integer of at most {max}"),
-        (min, i64::MAX) => format!("an integer of at least {min}"),
         (min, max) => format!("an integer from {min} to {max}"),
     }
 }

@@ -66,8 +66,9 @@ fn describe(operation: &mut Described<'_>) {
         Error::NewerBuild,
         Error::ShuttingDown,
     ]);
-    if operation.has_path_parameter() {
-        operation.takes(Header::IF_MATCH);
+    // What is made is at version 0 before.
+    if operation.has_path_parameter() || operation.answers_schema(says_version) {
+        operation.takes_condition();
     }
     operation.answers(Header::TIDEMARK);
     operation.answers_if("201", Header::LOCATION);

@@ -63,6 +63,11 @@ pub(super) fn normalised(text: &str, chars_max: usize) -> Result<String, TextErr
     }
 }
 
+/// Whether the character is a blank of any width.
+pub(super) fn is_blank(character: char) -> bool {
+    character.general_category() == GeneralCategory::SpaceSeparator
+}
+
 /// The character by which a line joins what is printed before it, as a mark does: a quotation mark or a name would be read
 /// otherwise than it stands there. Marks of direction and the like, which show nothing, do not keep it from that.
 fn joining_start(line: &str) -> Option<char> {

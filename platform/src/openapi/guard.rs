@@ -11,7 +11,7 @@ use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST,
-    IF_MATCH, IF_NONE_MATCH,
+    IF_NONE_MATCH,
 };
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -29,9 +29,9 @@ use crate::http::{
 use crate::schemas::{Schemas, as_json};
 
 /// The headers that a handler gets of every request. Those of HTTP itself are no parameters, as `OpenAPI` says, and those that link
-/// requests are read of all. The last two are refused by routes that do not take them, rather than ignored: a client that
-/// sends them relies on them.
-const OF_EVERY_REQUEST: [HeaderName; 11] = [
+/// requests are read of all. The last one is refused by routes that do not take it, rather than ignored: a client that
+/// sends it relies on it.
+const OF_EVERY_REQUEST: [HeaderName; 10] = [
     ACCEPT,
     ACCEPT_ENCODING,
     AUTHORIZATION,
@@ -42,7 +42,6 @@ const OF_EVERY_REQUEST: [HeaderName; 11] = [
     CORRELATION_ID,
     TRACEPARENT,
     IDEMPOTENCY_KEY,
-    IF_MATCH,
 ];
 
 /// What an operation takes and answers.

@@ -85,6 +85,12 @@ impl<'a> Described<'a> {
         self.contents().any(|(found, _)| found == media_type)
     }
 
+    /// The operation is refused if what it is about is at another version than the client says.
+    pub fn takes_condition(&mut self) {
+        self.takes(Header::IF_MATCH);
+        self.refuses_kinds(&problems::OF_CONDITIONS);
+    }
+
     /// The operation reads this header of a request.
     pub fn takes(&mut self, header: Header) {
         let key = header.name.to_owned();
@@ -168,11 +174,10 @@ impl<'a> Described<'a> {
         } else {
             self.refuses_kinds(&problems::OF_UNEXPECTED_BODIES);
         }
-        self.refuses_kinds(&problems::OF_CONDITIONS);
         if self.is_command() {
             self.refuses_kinds(&problems::OF_COMMANDS);
         } else {
-            self.takes(Header::IF_MATCH);
+            self.takes_condition();
         }
         self.describe_security();
         self.takes(Header::CORRELATION_ID);

@@ -12,7 +12,7 @@ use crate::http::{PROBLEM_MEDIA_TYPE, Problem, ProblemDocument};
 pub(super) type Kind = (u16, &'static str, &'static str, &'static str);
 
 /// What may be wrong with any request.
-pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
+pub(super) const OF_EVERY_REQUEST: [Kind; 16] = [
     (
         400,
         "repeated_header",
@@ -42,12 +42,6 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
         "invalid_host",
         "The request must have exactly one valid Host.",
         "Send one valid header Host.",
-    ),
-    (
-        400,
-        "invalid_if_match",
-        "If-Match must be a version as an ETag gave it.",
-        "Send the `ETag` of an answer as it is, or `*`, or leave If-Match out.",
     ),
     (
         406,
@@ -118,12 +112,20 @@ pub(super) const OF_EVERY_REQUEST: [Kind; 17] = [
 ];
 
 /// What may be wrong with the version that the client expects.
-pub(super) const OF_CONDITIONS: [Kind; 1] = [(
-    412,
-    "precondition_failed",
-    "What the request is about is at no version that If-Match names.",
-    "Read it again, and decide anew whether to send the request. The `version` of a command's problem is the present one.",
-)];
+pub(super) const OF_CONDITIONS: [Kind; 2] = [
+    (
+        400,
+        "invalid_if_match",
+        "If-Match must be a version as an ETag gave it.",
+        "Send the `ETag` of an answer as it is, or `*`, or leave If-Match out.",
+    ),
+    (
+        412,
+        "precondition_failed",
+        "What the request is about is at no version that If-Match names.",
+        "Read it again, and decide anew whether to send the request. The `version` of a command's problem is the present one.",
+    ),
+];
 
 /// What may be wrong with a path that has parameters.
 pub(super) const OF_PATHS: [Kind; 1] = [(

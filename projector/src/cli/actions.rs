@@ -33,8 +33,8 @@ pub(super) enum Command {
     },
     /// Have one tried again, and put that on record
     ///
-    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_retry`. REACTOR, POSITION and TARGET are
-    /// those that `list` prints.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service
+    /// that may `request_retry`. REACTOR, POSITION and TARGET are those that `list` prints.
     #[command(
         after_help = "Example: tidemark-projector actions retry auction-timer 42 close --reason 'the rule was mended'"
     )]
@@ -47,8 +47,8 @@ pub(super) enum Command {
     },
     /// Drop one that was given up or has not ended, so that it is never tried again, and put that on record
     ///
-    /// One that is being sent at this moment may still act. Needs `TIDEMARK_SERVICE_TOKEN` of a service that may
-    /// `drop_action`.
+    /// One that is being sent at this moment may still act. Needs `TIDEMARK_DATABASE__PROJECT_URL`,
+    /// `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that may `drop_action`.
     #[command(
         after_help = "Example: tidemark-projector actions drop auction-timer 42 close --reason 'it was closed by hand'"
     )]

@@ -43,7 +43,8 @@ pub(super) enum Command {
     },
     /// Have one tried again, and put that on record
     ///
-    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_repair`.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `request_repair`.
     #[command(
         after_help = "Example: tidemark-projector parked retry auction 0198a000-0000-7000-8000-000000000000 --reason 'the disk has room again'"
     )]
@@ -56,7 +57,8 @@ pub(super) enum Command {
     },
     /// Have one tried without the first event that it lacks, for ever, and put that on record
     ///
-    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `request_repair`.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `request_repair`.
     #[command(
         after_help = "Example: tidemark-projector parked skip auction 0198a000-0000-7000-8000-000000000000 --reason 'the bid was a test'"
     )]

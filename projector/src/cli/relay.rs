@@ -35,7 +35,8 @@ pub(super) enum Command {
     /// fork first, so that consumers can tell the records of the lost future from those that follow: until then, the relay
     /// does not do it. It reads the topics once, and publishes every event of the log that they do not hold.
     ///
-    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `adopt_topics`.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `adopt_topics`.
     #[command(
         after_help = "Example: tidemark-projector relay adopt --reason 'the backup of Monday was restored'"
     )]
@@ -48,7 +49,8 @@ pub(super) enum Command {
     ///
     /// Consumers drop the records that they have handled already.
     ///
-    /// Needs `TIDEMARK_SERVICE_TOKEN` of a service that may `republish_log`.
+    /// Needs `TIDEMARK_DATABASE__PROJECT_URL`, `TIDEMARK_COMMAND_API__URL`, and `TIDEMARK_SERVICE_TOKEN` of a service that
+    /// may `republish_log`.
     #[command(
         after_help = "Example: tidemark-projector relay republish --from 4711 --reason 'a topic had lost records'"
     )]

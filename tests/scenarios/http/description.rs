@@ -157,9 +157,11 @@ fn every_operation_lists_the_headers_that_it_takes() {
             let is_picture = answers["200"]["content"]["image/png"].is_object();
             let is_document =
                 place.contains(": get ") && (has_one_document(operation) || is_picture);
-            // Whatever is read is at a version or at none.
-            let may_have_version = place.contains(": get ") || place.contains('{');
+            // Whatever is read is at a version or at none, and what is made with a key is at 0 before.
+            let is_made = found.contains("Idempotency-Key");
+            let may_have_version = place.contains(": get ") || place.contains('{') || is_made;
             assert_eq!(found.contains("If-Match"), may_have_version, "{place}");
+            assert_eq!(answers["412"].is_object(), may_have_version, "{place}");
             assert_eq!(found.contains("If-None-Match"), is_document, "{place}");
             assert_eq!(answers["304"].is_object(), is_document, "{place}");
             let is_tagged = answers["200"]["headers"]["ETag"].is_object();

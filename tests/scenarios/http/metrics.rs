@@ -150,7 +150,13 @@ async fn clients_cannot_add_series() {
 async fn whoever_reaches_the_port_of_a_projector_cannot_add_series() {
     let app = App::start().await;
     let projector = app.spawn_projector().await;
-    app.settle().await;
+    // The auctions and the products have documents in Redis.
+    let positions = folds().len() + PROCESS_MANAGERS.len() + 2;
+    eventually("everything to follow the log", || async {
+        let metrics = scrape(&projector.url).await;
+        (metrics.matches("_position{").count() == positions).then_some(())
+    })
+    .await;
     let paths = ["/livez", "/readyz", "/metrics", "/v1/{name}"].map(str::to_owned);
     series_after_requests(&projector.url, "none", &paths).await;
 }

@@ -266,7 +266,9 @@ async fn stale_and_malformed_if_match_headers_are_refused() {
     let app = App::start().await;
     let routes = routes::all(&app).await;
     let head = app.database.head().await;
-    for route in routes.iter().filter(|r| r.template != "/v1/admins") {
+    // Their descriptions do not have the header.
+    let takes_none = ["/v1/admins", "/v1/sessions"];
+    for route in routes.iter().filter(|it| !takes_none.contains(&it.template)) {
         let answer = route.send_as(&route.client.if_match(99)).await;
         // The auction is not due yet, and that is checked first.
         if route.template == "/v1/auctions/{id}/close" && answer.status == 409 {

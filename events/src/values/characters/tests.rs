@@ -42,7 +42,6 @@ fn scripts_of_any_direction_and_emoji_are_allowed() {
         "\u{1820}\u{180b}\u{180e}\u{1820}",
         "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
         "\u{845b}\u{e0100}",
-        " . ",
     ] {
         assert_eq!(line(allowed).as_deref(), Ok(allowed));
         assert_eq!(text(allowed).as_deref(), Ok(allowed));
@@ -163,6 +162,22 @@ fn a_line_has_nothing_that_nobody_sees() {
     );
 }
 
+#[test]
+fn blanks_at_the_ends_of_a_line_are_cut_off() {
+    for given in [
+        " Anna",
+        "Anna ",
+        "\u{a0}Anna\u{2003}",
+        "\u{3000} Anna \u{3000}",
+    ] {
+        assert_eq!(line(given), Ok("Anna".to_owned()), "{given:?}");
+    }
+    assert_eq!(line("Anna  B."), Ok("Anna  B.".to_owned()));
+    assert_eq!(line("Anna\n"), Err(TextError::LineBreak));
+    let too_wide = format!("Anna{}", " ".repeat(10_000));
+    assert_eq!(line(&too_wide), Ok("Anna".to_owned()));
+}
+
 /// At these places a text looks as it does without them.
 #[test]
 fn what_some_scripts_need_is_refused_where_it_is_not_seen() {
@@ -225,11 +240,12 @@ fn no_text_joins_what_is_printed_before_it() {
             assert!(text(&after).is_ok(), "{after:?}");
         }
     }
-    // On a blank, a mark is shown by itself. What holds words together may begin one.
-    for allowed in [" \u{301}a", "\u{1f44b}\u{1f3fd}"] {
-        assert_eq!(line(allowed).as_deref(), Ok(allowed));
+    // On a blank, a mark is shown by itself; a line begins with none. What holds words together may begin one.
+    assert_eq!(line(" \u{301}a"), Err(TextError::Joins(0x301)));
+    assert_eq!(line("\u{1f44b}\u{1f3fd}").as_deref(), Ok("\u{1f44b}\u{1f3fd}"));
+    for allowed in [" \u{301}a", "\u{200c}a", " . "] {
+        assert_eq!(text(allowed).as_deref(), Ok(allowed));
     }
-    assert_eq!(text("\u{200c}a").as_deref(), Ok("\u{200c}a"));
 }
 
 #[test]
