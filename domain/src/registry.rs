@@ -15,6 +15,7 @@ pub const PROCESS_MANAGERS: &[ProcessManager] = &[
     market::processes::auction_timer::PROCESS_MANAGER,
     media::processes::media_keeper::PROCESS_MANAGER,
     messaging::processes::auction_notifier::PROCESS_MANAGER,
+    messaging::processes::digest_timer::PROCESS_MANAGER,
     messaging::processes::mailer::PROCESS_MANAGER,
     messaging::processes::notifier::PROCESS_MANAGER,
     messaging::processes::task_notifier::PROCESS_MANAGER,
@@ -73,6 +74,7 @@ const fn registered(aggregate: Aggregate) -> Registered {
         Aggregate::ContactPoint => state::<crate::messaging::contact_point::ContactPoint>(),
         Aggregate::Notification => state::<crate::messaging::notification::Notification>(),
         Aggregate::Preferences => state::<crate::messaging::preferences::Preferences>(),
+        Aggregate::Digest => state::<crate::messaging::digest::Digest>(),
         Aggregate::Template => state::<crate::messaging::template::Template>(),
         Aggregate::TextBudget => state::<crate::messaging::text_budget::TextBudget>(),
         Aggregate::Task => state::<crate::tasks::task::Task>(),
@@ -102,6 +104,7 @@ mod tests {
     use super::*;
     use crate::market::auction;
     use crate::media::media::{DeleteUnshown, ExpireUpload, RecordRemoval};
+    use crate::messaging::digest::Close as CloseDigest;
     use crate::messaging::message;
     use crate::messaging::notification::{Raise, TellOfPause};
     use crate::tasks::task::TakeSlot;
@@ -119,6 +122,7 @@ mod tests {
             "raise_notification" => Raise::refusals(),
             "tell_of_paused_task" => TellOfPause::refusals(),
             "request_message" => message::Request::refusals(),
+            "close_digest" => CloseDigest::refusals(),
             "end_message" => message::End::refusals(),
             "record_task_attempt" => RecordAttempt::refusals(),
             "take_task_slot" => TakeSlot::refusals(),
@@ -128,7 +132,7 @@ mod tests {
 
     /// The codes after which a reactor sends its command again. Its event proves that what the command is about exists, so who answers that
     /// it does not has another log; and what is not due is due later. What another reactor's commands are refused for never happens.
-    const TRIED_AGAIN: [(&str, &[&str]); 9] = [
+    const TRIED_AGAIN: [(&str, &[&str]); 10] = [
         ("auction-timer", &["auction_not_found", "not_due"]),
         ("media-keeper", &["media_not_found", "not_due"]),
         (
@@ -140,6 +144,10 @@ mod tests {
                 "task_retired",
                 "user_not_found",
             ],
+        ),
+        (
+            "digest-timer",
+            &["digest_not_found", "not_due", "user_not_found"],
         ),
         ("mailer", &["message_not_found"]),
         ("notifier", &["user_not_found"]),

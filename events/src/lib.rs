@@ -72,6 +72,8 @@ aggregates! {
     Notification(messaging::notification, NotificationId) = "notification", Public;
     /// The preferences of a user: by which channels the user wants to be notified of what.
     Preferences(messaging::preferences, PreferencesId) = "preferences", Public;
+    /// A digest: what a user is told of a category in one mail.
+    Digest(messaging::digest, DigestId) = "digest", Public;
     /// A template: what messages of a category say, in a language and by a channel.
     Template(messaging::template, TemplateId) = "template", Public;
     /// A text budget: how many segments of texts were asked for on one day.

@@ -2,6 +2,7 @@
 
 pub mod channels;
 pub mod contact_point;
+pub mod digest;
 pub mod message;
 pub mod notification;
 pub mod preferences;

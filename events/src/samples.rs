@@ -9,12 +9,15 @@ use std::fmt::Debug;
 
 use uuid::Uuid;
 
+use crate::messaging::channels::Category;
+use crate::messaging::message::Notice;
+use crate::messaging::notification::Subject;
 use crate::{
-    Actor, Amount, AuctionId, CategoryId, ContactPointId, CredentialId, Currency, Event, ForkId,
-    KeyedHash, MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId, PreferencesId,
-    Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId, ReserveId, RetryId,
-    Sealed, SessionId, Stored, TaskId, TaskRunId, TemplateId, TextBudgetId, Timestamp, UserId,
-    Value, WatchListId,
+    Actor, Amount, AuctionId, CategoryId, ContactPointId, CredentialId, Currency, DigestId, Event,
+    ForkId, KeyedHash, MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId,
+    PreferencesId, Price, ProductId, PublicationId, ReadingId, RebuildId, Recorded, RepairId,
+    ReserveId, RetryId, Sealed, SessionId, Stored, TaskId, TaskRunId, TemplateId, TextBudgetId,
+    Timestamp, UserId, Value, WatchListId,
 };
 
 pub use crate::all_samples as all;
@@ -105,6 +108,12 @@ pub const TEXT_BUDGET: TextBudgetId = TextBudgetId(Uuid::from_u128(0x27));
 
 /// The notification in the samples.
 pub const NOTIFICATION: NotificationId = NotificationId(Uuid::from_u128(0x21));
+
+/// The digest in the samples.
+pub const DIGEST: DigestId = DigestId(Uuid::from_u128(0x28));
+
+/// The mail of the digest in the samples.
+pub const DIGEST_MAIL: MessageId = MessageId(Uuid::from_u128(0x29));
 
 /// The preferences in the samples.
 pub const PREFERENCES: PreferencesId = PreferencesId(Uuid::from_u128(0x22));
@@ -203,6 +212,20 @@ pub fn euro_cents(cents: i64) -> Price {
 
 pub(crate) fn price<const MIN: i64>(cents: i64) -> Price<MIN> {
     Price::new(cents.try_into().unwrap(), Currency::EUR.try_into().unwrap())
+}
+
+/// The notification in the samples, as a message brings it.
+pub(crate) fn notice() -> Notice {
+    Notice {
+        notification_id: NOTIFICATION,
+        category: Category::Outbid,
+        subject: Subject::Auction {
+            auction_id: AUCTION,
+            product_id: PRODUCT,
+            title: stored("Field camera"),
+            amount: Some(euro_cents(12_000).into()),
+        },
+    }
 }
 
 /// A sealed value of the seller with this text as its ciphertext.

@@ -4,6 +4,7 @@ pub(crate) mod mail;
 pub(crate) mod sms;
 
 mod delivery;
+mod digest;
 mod provider;
 mod smtp;
 mod text;

@@ -8,7 +8,7 @@ use tidemark_platform::Config;
 use crate::{Database, from_environment};
 
 /// What differs from production in tests: times are short and hashing passwords is cheap.
-const FOR_TESTS: [(&str, &str); 30] = [
+const FOR_TESTS: [(&str, &str); 31] = [
     ("TIDEMARK_AUTH__ARGON2_MEMORY_KIB", "64"),
     ("TIDEMARK_AUTH__ARGON2_ITERATIONS", "1"),
     // All clients of a test are at one address, from which many people register at once.
@@ -24,6 +24,7 @@ const FOR_TESTS: [(&str, &str); 30] = [
     ("TIDEMARK_PROJECTOR__LISTEN", "127.0.0.1:0"),
     // Nothing is paid for what goes into a folder or to a server of a test.
     ("TIDEMARK_SMS__ALLOWED_PREFIXES", "+"),
+    ("TIDEMARK_MAIL__DIGEST_S", "1"),
     // Many processes share one Postgres and a few cores.
     ("TIDEMARK_DATABASE__MAX_CONNECTIONS", "5"),
     ("TIDEMARK_QUERY__PROMPT_CONNECTIONS", "2"),

@@ -3,6 +3,7 @@
 mod bounces;
 pub(crate) mod callbacks;
 mod complaints;
+mod digests;
 mod limits;
 mod live_inbox;
 pub(crate) mod mail;

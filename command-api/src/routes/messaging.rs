@@ -3,6 +3,7 @@
 mod bounces;
 mod complaints;
 mod contact_points;
+mod digests;
 mod forms;
 mod messages;
 mod notifications;
@@ -25,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .merge(bounces::router())
         .merge(complaints::router())
         .merge(contact_points::router())
+        .merge(digests::router())
         .merge(messages::router())
         .merge(notifications::router())
         .merge(pause_notices::router())

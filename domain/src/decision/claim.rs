@@ -25,6 +25,8 @@ pub enum ClaimScope {
     /// A place for a message of one kind to one user, of which there are as many as are sent in an hour, belongs to the message
     /// that took it last.
     MessagePlace,
+    /// The digest of a user and a category that is open holds it.
+    Digest,
     /// The keyed hash of a normalised e-mail address belongs to the contact point that knows how mails fare there.
     ContactPoint,
 }
@@ -43,6 +45,7 @@ impl ClaimScope {
             Self::FirstAdmin => "first_admin",
             Self::Notification => "notification",
             Self::MessagePlace => "message_place",
+            Self::Digest => "digest",
             Self::ContactPoint => "contact_point",
         }
     }

@@ -21,6 +21,9 @@ pub enum Error {
     /// The user gets no mails of the category.
     #[error("the user gets no such mails")]
     Unsubscribed,
+    /// Mails of this are sent at once.
+    #[error("mails of this are sent at once, each for itself")]
+    AtOnce,
     /// The user has no telephone number that texts could be sent to.
     #[error("no telephone number of yours is verified")]
     PhoneUnverified,
@@ -29,7 +32,9 @@ pub enum Error {
 impl Reason for Error {
     fn kind(&self) -> RefusalKind {
         match self {
-            Self::Required | Self::Unsubscribed | Self::PhoneUnverified => RefusalKind::Conflict,
+            Self::Required | Self::Unsubscribed | Self::AtOnce | Self::PhoneUnverified => {
+                RefusalKind::Conflict
+            }
         }
     }
 
@@ -39,6 +44,11 @@ impl Reason for Error {
                 name: "notification_required",
                 meaning: "A contract comes about by what the notification tells of, so that everybody is told of it in the inbox and by mail.",
                 what_to_do: "Leave the inbox and mails of this category switched on.",
+            },
+            Self::AtOnce => Code {
+                name: "digest_unavailable",
+                meaning: "A contract comes about by what the notification tells of, so that its mail does not wait for others.",
+                what_to_do: "Choose no digest for this category.",
             },
             Self::PhoneUnverified => Code {
                 name: "phone_unverified",
@@ -66,7 +76,7 @@ impl AggregateState for Preferences {
     const NONE: &'static Self = &Self {
         chosen: BTreeMap::new(),
     };
-    const STATE_VERSION: i16 = 1;
+    const STATE_VERSION: i16 = 2;
 
     fn evolve(&mut self, event: &Event) {
         match event {
@@ -133,7 +143,7 @@ impl Command for Change {
     }
 
     fn refusals() -> Vec<Refusal> {
-        let own = refusals([Error::Required, Error::PhoneUnverified]);
+        let own = refusals([Error::Required, Error::AtOnce, Error::PhoneUnverified]);
         let others = refusals([user::Error::NotFound]);
         [access::user_refusals(), own, others].concat()
     }
@@ -147,6 +157,9 @@ impl Command for Change {
         view.get::<Preferences>(preferences_id.0)?;
         if self.category.is_required() && !self.channels.are_of_everybody() {
             return Err(Error::Required.into());
+        }
+        if self.category.is_required() && self.channels.digest {
+            return Err(Error::AtOnce.into());
         }
         if self.channels.sms && phone::verified(view, user_id)?.is_none() {
             return Err(Error::PhoneUnverified.into());

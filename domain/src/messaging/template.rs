@@ -102,7 +102,7 @@ fn published<'a>(
     let category = match message {
         message::Template::Welcome => MessageCategory::Welcome,
         message::Template::Notification(notice) => notice.category.into(),
-        message::Template::PhoneCode { .. } => return Ok(None),
+        message::Template::Digest(_) | message::Template::PhoneCode { .. } => return Ok(None),
     };
     let template_id = TemplateId::of(channel, locale.as_str(), category);
     let template = view.get::<Template>(template_id.0)?;

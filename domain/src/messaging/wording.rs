@@ -24,6 +24,8 @@ pub fn text(template: &Template, code: &str, segments_max: u32) -> String {
             "{code} is your code for Tidemark. Whoever asks you for it is not from Tidemark."
         ),
         Template::Notification(notice) => notification(notice, segments_max),
+        // Texts never wait for others.
+        Template::Digest(listing) => headline(listing.category).to_owned(),
     }
 }
 

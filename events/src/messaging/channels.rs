@@ -31,7 +31,7 @@ pub enum Category {
 impl EventField for Category {}
 
 event_field! {
-    /// The channels by which a user is notified.
+    /// The channels by which a user is notified, and how.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
     #[schema(as = NotificationChannels)]
     pub struct Channels {
@@ -42,6 +42,9 @@ event_field! {
         /// Whether the user is sent a text. Builds before did not write it, and sent none.
         #[serde(default)]
         pub sms: bool,
+        /// Whether mails come together, as a digest. Builds before did not write it, and sent each for itself.
+        #[serde(default)]
+        pub digest: bool,
     }
 }
 
@@ -51,6 +54,7 @@ impl Channels {
         inbox: true,
         mail: true,
         sms: false,
+        digest: false,
     };
 
     /// Whether there is any.
@@ -126,6 +130,7 @@ impl Category {
                 inbox: true,
                 mail: false,
                 sms: false,
+                digest: false,
             },
         }
     }
@@ -156,6 +161,13 @@ mod tests {
                 assert!(category.default_channels().are_of_everybody());
             }
         }
+    }
+
+    #[test]
+    fn builds_before_sent_neither_texts_nor_digests() {
+        let before = r#"{"inbox":true,"mail":true}"#;
+        let channels: Channels = serde_json::from_str(before).unwrap();
+        assert_eq!(channels, Channels::OF_EVERYBODY);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::messaging::channels::{Category, Channel};
+use crate::messaging::digest::Listing;
 use crate::messaging::notification::Subject;
 use crate::messaging::template::TemplateVersion;
 use crate::{EventField, KeyedHash, Line, Moment, NotificationId, Sealed, Stored, UserId};
@@ -39,6 +40,8 @@ pub enum Template {
     Welcome,
     /// Brings a notification.
     Notification(Box<Notice>),
+    /// Lists the notifications of a digest.
+    Digest(Box<Listing>),
     /// Brings the code that proves that a telephone is the user's.
     PhoneCode {
         /// The code, sealed as `phone_code` under a key of the message, which is destroyed when its sending has ended.
@@ -54,7 +57,8 @@ impl Template {
     #[must_use]
     pub const fn is_critical(&self) -> bool {
         match self {
-            Self::Welcome | Self::PhoneCode { .. } => false,
+            // What must be told is never put off.
+            Self::Welcome | Self::Digest(_) | Self::PhoneCode { .. } => false,
             Self::Notification(notice) => notice.category.is_required(),
         }
     }
@@ -66,6 +70,17 @@ impl Template {
             Self::Welcome => "welcome",
             Self::PhoneCode { .. } => "phone_code",
             Self::Notification(notice) => notice.category.name(),
+            Self::Digest(listing) => listing.category.name(),
+        }
+    }
+
+    /// The category of notifications that it brings; none if it brings none.
+    #[must_use]
+    pub const fn category(&self) -> Option<Category> {
+        match self {
+            Self::Welcome | Self::PhoneCode { .. } => None,
+            Self::Notification(notice) => Some(notice.category),
+            Self::Digest(listing) => Some(listing.category),
         }
     }
 }
@@ -236,7 +251,8 @@ events! {
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
     use crate::samples::{
-        LATER_MESSAGE, MESSAGE, SELLER, TEXT, UNSENT_MESSAGE, hash, moment, sealed, stored,
+        DIGEST, DIGEST_MAIL, LATER_MESSAGE, MESSAGE, SELLER, TEXT, UNSENT_MESSAGE, hash, moment,
+        notice, sealed, stored,
     };
 
     vec![
@@ -306,6 +322,23 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::Delivered {
             message_id: TEXT,
             via: Via::Callback,
+        },
+        Event::Requested {
+            message_id: DIGEST_MAIL,
+            user_id: SELLER,
+            channel: Channel::Mail,
+            template: Template::Digest(Box::new(Listing {
+                digest_id: DIGEST,
+                category: Category::Outbid,
+                notices: vec![notice()],
+                unlisted: 2,
+            })),
+            to: sealed("ZW1haWw"),
+            to_hash: Some(hash("a")),
+            name: sealed("bmFtZQ"),
+            wording: None,
+            requested_at: Some(moment(0).into()),
+            not_after: moment(86_400).into(),
         },
     ]
 }

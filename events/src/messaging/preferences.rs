@@ -78,6 +78,7 @@ pub(crate) fn samples() -> Vec<Event> {
                 inbox: false,
                 mail: true,
                 sms: false,
+                digest: true,
             },
         },
         Event::Unsubscribed {

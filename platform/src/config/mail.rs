@@ -11,6 +11,9 @@ use super::bounds::{base_url_or_none, positive};
 /// The longest time after which a mail can be sent once more: a day, for which mails are of use.
 const REPEAT_AFTER_MAX_S: i64 = 86_400;
 
+/// The longest time for which a digest collects: four weeks. After it nobody remembers what it tells of.
+const DIGEST_MAX_S: i64 = 28 * 86_400;
+
 /// Where mails go.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[garde(allow_unvalidated)]
@@ -32,6 +35,8 @@ pub struct Mail {
     pub public_url: String,
     #[garde(range(min = 1, max = 100))]
     pub per_hour_max: u32,
+    #[garde(range(min = 1, max = DIGEST_MAX_S))]
+    pub digest_s: i64,
     #[garde(range(min = 0, max = REPEAT_AFTER_MAX_S))]
     pub repeat_after_s: i64,
     #[garde(custom(positive))]

@@ -15,7 +15,6 @@ use tidemark_event_store::{
 };
 use tidemark_events::messaging::channels::Channel;
 use tidemark_events::messaging::message;
-use tidemark_events::messaging::message::Template;
 use tidemark_events::{Event, MessageId};
 use tidemark_platform::Config;
 use tidemark_platform::config::required;
@@ -87,12 +86,10 @@ impl Ways {
     /// The link by which the recipient stops such mails; none if everybody gets them.
     fn unsubscribe(&self, mail: &mailer::Mail) -> Option<String> {
         let public_url = self.public_url.as_ref()?;
-        let category = match &mail.template {
-            Template::Notification(notice) if !mail.template.is_critical() => notice.category,
-            Template::Notification(_) | Template::Welcome | Template::PhoneCode { .. } => {
-                return None;
-            }
-        };
+        let category = mail.template.category()?;
+        if mail.template.is_critical() {
+            return None;
+        }
         let unsubscription = Unsubscription {
             user_id: mail.to.subject,
             category,

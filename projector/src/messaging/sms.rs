@@ -133,7 +133,7 @@ impl SendText {
         let number = unseal(&self.keys, "phone_number", &text.to).await?;
         let code = match &text.template {
             Template::PhoneCode { code } => unseal(&self.keys, "phone_code", code).await?,
-            Template::Welcome | Template::Notification(_) => String::new(),
+            Template::Welcome | Template::Notification(_) | Template::Digest(_) => String::new(),
         };
         let prefixes = &self.settings.allowed_prefixes;
         let number = PhoneNumber::try_from(number).ok();

@@ -16,6 +16,7 @@ use tidemark_events::messaging::template::Variable;
 use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{MessageId, TaskId};
 
+use super::digest;
 use super::words::Source;
 
 /// Says that no person has written the mail, so that nothing answers it by itself (RFC 3834, section 5).
@@ -103,6 +104,7 @@ impl Words {
                 "a code was sent to your telephone.".to_owned(),
             ),
             Template::Notification(notice) => notification(notice),
+            Template::Digest(listing) => digest::words(listing),
         };
         let body = format!("Hello {name},\r\n\r\n{text}\r\n");
         Self { subject, body }
@@ -133,7 +135,7 @@ impl Words {
 fn values(template: &Template, name: &str) -> Values {
     let mut values = match template {
         Template::Notification(notice) => wording::values(notice),
-        Template::Welcome | Template::PhoneCode { .. } => Values::new(),
+        Template::Welcome | Template::Digest(_) | Template::PhoneCode { .. } => Values::new(),
     };
     values.insert(Variable::Name, one_line(name));
     values

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tidemark_events::messaging::channels::{Category, Channel};
-use tidemark_events::messaging::message::{Event, Outcome, Template};
+use tidemark_events::messaging::message::{Event, Outcome};
 use tidemark_events::{KeyedHash, MessageId, UserId};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -93,7 +93,7 @@ pub struct Row {
         example = "8720b056a2bdf508e6185b09fd39ac562a48504de456d0f57578b844e0cd5fd0"
     )]
     pub address_hash: Option<KeyedHash>,
-    /// What the notification is of that it brings. None if it brings none.
+    /// What the notification is of that it brings, or all those that it lists. None if it brings none.
     pub category: Option<Category>,
     /// What became of it.
     pub status: Status,
@@ -249,7 +249,7 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
         user_id: *user_id,
         channel,
         address_hash,
-        category: category(template),
+        category: template.category(),
         status,
         codes: None,
         not_before: None,
@@ -257,13 +257,6 @@ fn new(event: &Event, requested_at: DateTime<Utc>) -> Option<Row> {
         ended_at: None,
         version: 0,
     })
-}
-
-fn category(template: &Template) -> Option<Category> {
-    match template {
-        Template::Welcome | Template::PhoneCode { .. } => None,
-        Template::Notification(notice) => Some(notice.category),
-    }
 }
 
 #[cfg(test)]

@@ -128,6 +128,7 @@ mod tests {
                 inbox: false,
                 mail: true,
                 sms: false,
+                digest: false,
             };
         }
         assert_eq!(unread([raised]), None);

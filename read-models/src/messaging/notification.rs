@@ -252,6 +252,7 @@ mod tests {
             inbox: false,
             mail: true,
             sms: false,
+            digest: false,
         };
         assert!(given::<Notification>(events(by_mail)).is_empty());
     }

@@ -29,6 +29,9 @@ pub struct Preference {
     /// Whether the user is sent them as texts.
     #[schema(example = false)]
     pub sms: bool,
+    /// Whether mails of them come together, as a digest.
+    #[schema(example = false)]
+    pub digest: bool,
     /// Whether the user cannot switch off the inbox and mails.
     #[schema(example = false)]
     pub required: bool,
@@ -54,7 +57,7 @@ pub struct Preferences;
 
 impl ReadModel for Preferences {
     const NAME: &'static str = "preferences";
-    const FOLD_VERSION: i32 = 3;
+    const FOLD_VERSION: i32 = 4;
     const EVENTS: EventFilter = EventFilter::Types(&[
         "user.registered",
         "preferences.changed",
@@ -78,6 +81,7 @@ impl ReadModel for Preferences {
                 found.inbox = change.inbox.unwrap_or(found.inbox);
                 found.mail = change.mail;
                 found.sms = change.sms.unwrap_or(found.sms);
+                found.digest = change.digest.unwrap_or(found.digest);
             }
             row.version = input.recorded.version;
         }
@@ -107,6 +111,8 @@ struct Change {
     mail: bool,
     /// None if it stays as it is.
     sms: Option<bool>,
+    /// None if it stays as it is.
+    digest: Option<bool>,
 }
 
 fn changed(input: &FoldInput<'_>) -> Option<Change> {
@@ -122,6 +128,7 @@ fn changed(input: &FoldInput<'_>) -> Option<Change> {
             inbox: Some(channels.inbox),
             mail: channels.mail,
             sms: Some(channels.sms),
+            digest: Some(channels.digest),
         },
         preferences::Event::Unsubscribed {
             user_id, category, ..
@@ -131,6 +138,7 @@ fn changed(input: &FoldInput<'_>) -> Option<Change> {
             inbox: None,
             mail: false,
             sms: None,
+            digest: None,
         },
     })
 }
@@ -141,6 +149,7 @@ fn preference(category: Category, channels: Channels) -> Preference {
         inbox: channels.inbox,
         mail: channels.mail,
         sms: channels.sms,
+        digest: channels.digest,
         required: category.is_required(),
     }
 }

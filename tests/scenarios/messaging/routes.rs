@@ -13,6 +13,8 @@ const NOTIFIER: &str = "notifier";
 /// The reactor that sends mails.
 const MAILER: &str = "mailer";
 
+/// The reactor that closes digests.
+const DIGEST_TIMER: &str = "digest-timer";
 /// The reactor that notifies users of what happens in auctions.
 const AUCTION_NOTIFIER: &str = "auction-notifier";
 
@@ -20,6 +22,7 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
     let mut routes = messages(app).await;
     routes.extend(notifications(app).await);
     routes.push(release(app).await);
+    routes.push(digest(app).await);
     routes.push(bounce(app).await);
     routes.push(complaint(app).await);
     routes.extend(phones(app).await);
@@ -30,7 +33,8 @@ pub(crate) async fn routes(app: &App) -> Vec<Route> {
 async fn notifications(app: &App) -> Vec<Route> {
     let (market, user) = (app.market().await, app.user().await);
     let notifier = app.reactor(AUCTION_NOTIFIER);
-    let preferences = json!({"category": "outbid", "inbox": true, "mail": false, "sms": false});
+    let preferences =
+        json!({"category": "outbid", "inbox": true, "mail": false, "sms": false, "digest": true});
     let body = won(user.id, market.draft().await);
     let categories = ["", "lost", "Outbid"];
     vec![
@@ -54,9 +58,26 @@ async fn notifications(app: &App) -> Vec<Route> {
         Route::post("/v1/users/{id}/preferences", Audience::Owner, &user)
             .about(user.id)
             .with(preferences)
-            .optional(&["/sms"])
+            .optional(&["/sms", "/digest"])
             .out_of_range("/category", categories.map(Value::from)),
     ]
+}
+
+/// The end of a digest, which is open for a second.
+async fn digest(app: &App) -> Route {
+    let (market, user) = (app.market().await, app.user().await);
+    let preferences = json!({"category": "unsold", "inbox": true, "mail": true, "digest": true});
+    let path = format!("/v1/users/{}/preferences", user.id);
+    user.post(&path, &preferences).await.ok();
+    let mut told = won(user.id, market.draft().await);
+    told["category"] = "unsold".into();
+    let notifier = app.reactor(AUCTION_NOTIFIER);
+    notifier.post("/v1/notifications", &told).await.ok();
+    let opened = app.events("digest.opened").await.pop().unwrap();
+    let template = "/v1/digests/{id}/close";
+    let timer = app.reactor(DIGEST_TIMER);
+    Route::post(template, Audience::Service(DIGEST_TIMER), &timer)
+        .about(opened["digest_id"].as_str().unwrap().parse().unwrap())
 }
 
 async fn release(app: &App) -> Route {

@@ -8,9 +8,9 @@ use tidemark_tests::{Answer, App, MailServer, User};
 use super::mail::{mailing_to, ready};
 
 /// Where recipients reach the command API, as mails say.
-const PUBLIC_URL: &str = "https://tidemark.example";
+pub(super) const PUBLIC_URL: &str = "https://tidemark.example";
 /// What mail programs send.
-const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
+pub(super) const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
 async fn app(server: &MailServer) -> App {
     let app = mailing_to(server).set("TIDEMARK_MAIL__PUBLIC_URL", format!("{PUBLIC_URL}/"));
@@ -18,7 +18,7 @@ async fn app(server: &MailServer) -> App {
 }
 
 /// A header of a mail, with its lines joined.
-fn header(mail: &ReceivedMail, name: &str) -> Option<String> {
+pub(super) fn header(mail: &ReceivedMail, name: &str) -> Option<String> {
     let content = mail.content.replace("\r\n", "\n").replace("\n ", " ");
     let mut head = content.lines().take_while(|line| !line.is_empty());
     head.find_map(|line| {
@@ -28,14 +28,14 @@ fn header(mail: &ReceivedMail, name: &str) -> Option<String> {
 }
 
 /// The path of the page that a mail names.
-fn page_of(mail: &ReceivedMail) -> String {
+pub(super) fn page_of(mail: &ReceivedMail) -> String {
     let url = header(mail, "List-Unsubscribe").unwrap();
     let url = url.trim_matches(['<', '>']);
     url.strip_prefix(PUBLIC_URL).unwrap().to_owned()
 }
 
 /// The next mail with this subject.
-async fn mail_about(server: &mut MailServer, subject: &str) -> ReceivedMail {
+pub(super) async fn mail_about(server: &mut MailServer, subject: &str) -> ReceivedMail {
     loop {
         let mail = server.received().await;
         if header(&mail, "Subject").is_some_and(|it| it.contains(subject)) {
@@ -45,7 +45,7 @@ async fn mail_about(server: &mut MailServer, subject: &str) -> ReceivedMail {
 }
 
 /// Tells a user that their auction has ended without a sale, of which they are sent a mail.
-async fn tell_unsold(app: &App, user: &User) {
+pub(super) async fn tell_unsold(app: &App, user: &User) {
     let market = app.market().await;
     let mut body = tidemark_tests::market::won(user.id, market.draft().await);
     body["category"] = json!("unsold");
@@ -54,7 +54,7 @@ async fn tell_unsold(app: &App, user: &User) {
     notifier.post("/v1/notifications", &body).await.ok();
 }
 
-async fn send(app: &App, method: Method, path: &str, body: &'static str) -> Response {
+pub(super) async fn send(app: &App, method: Method, path: &str, body: &'static str) -> Response {
     let request = app.client.command(method, path);
     let form = "application/x-www-form-urlencoded";
     let request = request
@@ -98,7 +98,7 @@ async fn one_click_in_a_mail_program_stops_mails_of_that_category_and_nothing_el
     assert_eq!(recorded[0]["via"], "one_click");
     app.settle().await;
     let preferences = user.get("/v1/me/preferences").await.ok().body;
-    let unsold = json!({"category": "unsold", "inbox": true, "mail": false, "sms": false, "required": false});
+    let unsold = json!({"category": "unsold", "inbox": true, "mail": false, "sms": false, "digest": false, "required": false});
     let categories = preferences["categories"].as_array().unwrap();
     assert!(categories.contains(&unsold), "{preferences}");
     let with_mail = categories.iter().filter(|it| it["mail"] == true).count();

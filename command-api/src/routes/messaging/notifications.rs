@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tidemark_domain::messaging::notification::{About, Archive, Raise, Read, ReadAll};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::notification::DedupeKey;
-use tidemark_events::{AuctionId, MessageId, NotificationId, Price, ProductId, UserId};
+use tidemark_events::{AuctionId, DigestId, MessageId, NotificationId, Price, ProductId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -111,6 +111,8 @@ async fn raise(
         mail_locale: app.mail_locale.clone(),
         text_limits: text_limits(&app.config.sms),
         ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
+        digest_id: DigestId(new_id()),
+        digest_window: TimeDelta::seconds(app.config.mail.digest_s),
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, id, command, location).await

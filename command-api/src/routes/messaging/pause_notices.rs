@@ -9,7 +9,7 @@ use tidemark_domain::messaging::notification::{About, Raise, TellOfPause};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::notification::DedupeKey;
 use tidemark_events::tasks::task::PauseReason;
-use tidemark_events::{MessageId, NotificationId, TaskId, UserId};
+use tidemark_events::{DigestId, MessageId, NotificationId, TaskId, UserId};
 use tidemark_platform::http::{Json, Path, Problem};
 use tidemark_platform::ids::new_id;
 use utoipa::ToSchema;
@@ -70,6 +70,8 @@ async fn tell(
         mail_locale: app.mail_locale.clone(),
         text_limits: text_limits(&app.config.sms),
         ends_soon: TimeDelta::seconds(app.config.market.ends_soon_s),
+        digest_id: DigestId(new_id()),
+        digest_window: TimeDelta::seconds(app.config.mail.digest_s),
     };
     let location = Location("/v1/audit/streams/{id}/events");
     app.create(&caller, notification_id, TellOfPause(command), location)

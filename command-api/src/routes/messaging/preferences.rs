@@ -24,6 +24,10 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "clients know each of them by its name"
+)]
 struct ChosenChannels {
     /// The category of notifications that the channels are chosen for.
     category: Category,
@@ -37,6 +41,10 @@ struct ChosenChannels {
     #[serde(default)]
     #[schema(default = false, example = false)]
     sms: bool,
+    /// Whether mails of the category come together, in one that lists what you were told of for a day.
+    #[serde(default)]
+    #[schema(default = false, example = false)]
+    digest: bool,
 }
 
 /// Choose how you are notified of something
@@ -66,6 +74,7 @@ async fn change(
             inbox: body.inbox,
             mail: body.mail,
             sms: body.sms,
+            digest: body.digest,
         },
     };
     app.change(&caller, PreferencesId::of(user_id).0, command)

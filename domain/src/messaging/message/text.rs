@@ -177,7 +177,7 @@ impl RequestText<'_> {
         }
         let what = match &self.template {
             Template::PhoneCode { .. } => "code",
-            Template::Welcome | Template::Notification(_) => "text",
+            Template::Welcome | Template::Notification(_) | Template::Digest(_) => "text",
         };
         let places = self.places(view, &self.to.hash.0, what, self.per_recipient())?;
         let Some(mut writes) = places else {

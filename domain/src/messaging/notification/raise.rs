@@ -6,21 +6,22 @@ use tidemark_events::messaging::message::{Notice, Template};
 use tidemark_events::messaging::notification::{DedupeKey, Event, Subject};
 use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{
-    AuctionId, Locale, MessageId, Moment, NotificationId, Price, ProductId, Stored, TaskId,
-    Timestamp, UserId, WatchListId,
+    AuctionId, DigestId, Locale, MessageId, Moment, NotificationId, Price, ProductId, Stored,
+    TaskId, Timestamp, UserId, WatchListId,
 };
 
 use super::{Error, Notification};
 use crate::decision::refusals;
 use crate::identity::access;
 use crate::identity::user;
-use crate::identity::user::User;
+use crate::identity::user::{Contact, User};
 use crate::market::auction;
 use crate::market::auction::Auction;
 use crate::market::product;
 use crate::market::product::Product;
 use crate::market::watch_list;
 use crate::market::watch_list::WatchList;
+use crate::messaging::digest::Join;
 use crate::messaging::message::{Request, RequestText, TextLimits};
 use crate::messaging::preferences;
 use crate::tasks::task;
@@ -75,6 +76,10 @@ pub struct Raise {
     pub text_limits: TextLimits,
     /// How long before the end of an auction those who watch it are told.
     pub ends_soon: TimeDelta,
+    /// The id of the digest, if one is to be opened.
+    pub digest_id: DigestId,
+    /// How long a digest is open.
+    pub digest_window: TimeDelta,
 }
 
 /// What a notification tells.
@@ -178,6 +183,35 @@ impl Raise {
         })
     }
 
+    /// The mail that brings it, or that it joins those that the mail of a digest brings.
+    fn mailed(
+        &self,
+        view: &View<'_>,
+        contact: &Contact,
+        notice: Notice,
+        told: &Told,
+    ) -> Result<Vec<Write>, Stop> {
+        if preferences::channels(view, self.user_id, self.category)?.digest {
+            let join = Join {
+                new_id: self.digest_id,
+                window: self.digest_window,
+                user_id: self.user_id,
+                notice: &notice,
+            };
+            return join.writes(view);
+        }
+        let mail = Request {
+            message_id: self.message_id,
+            template: Template::Notification(Box::new(notice)),
+            to: contact.email.clone(),
+            name: contact.display_name.clone(),
+            not_after: told.not_after,
+            per_hour_max: self.mails_per_hour_max,
+            locale: self.mail_locale.clone(),
+        };
+        mail.writes(view)
+    }
+
     fn subject(&self, view: &View<'_>, amount: Option<Stored<Price>>) -> Result<Subject, Stop> {
         let (auction_id, product_id) = match self.about {
             About::Auction {
@@ -253,17 +287,17 @@ impl Command for Raise {
         }
         let told = self.told(view)?;
         let subject = self.subject(view, told.amount)?;
-        let template = Template::Notification(Box::new(Notice {
+        let notice = Notice {
             notification_id: self.notification_id,
             category: self.category,
             subject: subject.clone(),
-        }));
+        };
         let mut texted = Vec::new();
         let mut is_texted = false;
         if let (true, Some(number)) = (channels.sms, &phone.verified) {
             let text = RequestText {
                 message_id: self.text_id,
-                template: template.clone(),
+                template: Template::Notification(Box::new(notice.clone())),
                 to: number,
                 name: &contact.display_name,
                 not_after: told.not_after,
@@ -293,16 +327,7 @@ impl Command for Raise {
             },
         ));
         if channels.mail {
-            let mail = Request {
-                message_id: self.message_id,
-                template,
-                to: contact.email.clone(),
-                name: contact.display_name.clone(),
-                not_after: told.not_after,
-                per_hour_max: self.mails_per_hour_max,
-                locale: self.mail_locale.clone(),
-            };
-            writes.extend(mail.writes(view)?);
+            writes.extend(self.mailed(view, contact, notice, &told)?);
         }
         writes.extend(texted);
         Ok(writes)

@@ -6,7 +6,7 @@ use tidemark_events::messaging::channels::{Category, Channels};
 use tidemark_events::messaging::message::Event as MessageEvent;
 use tidemark_events::messaging::preferences;
 use tidemark_events::samples::{
-    AUCTION, BIDDER, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, TASK, TEXT, WATCH, at,
+    AUCTION, BIDDER, DIGEST, MESSAGE, NOTIFICATION, PRODUCT, RIVAL, SELLER, TASK, TEXT, WATCH, at,
     euro_cents, stated,
 };
 use tidemark_events::tasks::task::PauseReason;
@@ -47,6 +47,8 @@ fn raise() -> Raise {
         mail_locale: stated("en"),
         text_limits: TEXT_LIMITS,
         ends_soon: TimeDelta::minutes(15),
+        digest_id: DIGEST,
+        digest_window: TimeDelta::days(1),
     }
 }
 
@@ -81,6 +83,7 @@ fn chose(category: Category, inbox: bool, mail: bool) -> AnyEvent {
             inbox,
             mail,
             sms: false,
+            digest: false,
         },
     }
     .into()
@@ -131,6 +134,7 @@ fn who_has_chosen_texts_alone_and_can_be_sent_none_finds_it_in_the_inbox() {
             inbox: false,
             mail: false,
             sms: true,
+            digest: false,
         },
     };
     let writes = outbid().and([texts_alone.into()]).when(raise()).unwrap();

@@ -12,6 +12,7 @@ const CHANGE: Change = Change {
         inbox: false,
         mail: true,
         sms: false,
+        digest: true,
     },
 };
 
@@ -44,6 +45,7 @@ fn nobody_switches_off_what_a_contract_comes_about_by() {
                 inbox,
                 mail,
                 sms: false,
+                digest: false,
             };
             let chosen = user.when(Change {
                 category,
@@ -59,6 +61,24 @@ fn nobody_switches_off_what_a_contract_comes_about_by() {
             ..CHANGE
         };
         assert!(user.when(all).is_ok());
+    }
+}
+
+#[test]
+fn nobody_has_mails_come_together_that_a_contract_comes_about_by() {
+    let user = given([registered(SELLER)]).by(SELLER);
+    for category in Category::ALL {
+        let together = user.when(Change {
+            category,
+            channels: Channels {
+                digest: true,
+                ..Channels::OF_EVERYBODY
+            },
+            ..CHANGE
+        });
+        let at_once = Err(Error::AtOnce.into());
+        assert_eq!(together == at_once, category.is_required(), "{category:?}");
+        assert_eq!(together.is_ok(), !category.is_required(), "{category:?}");
     }
 }
 
