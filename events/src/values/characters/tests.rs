@@ -242,7 +242,10 @@ fn no_text_joins_what_is_printed_before_it() {
     }
     // On a blank, a mark is shown by itself; a line begins with none. What holds words together may begin one.
     assert_eq!(line(" \u{301}a"), Err(TextError::Joins(0x301)));
-    assert_eq!(line("\u{1f44b}\u{1f3fd}").as_deref(), Ok("\u{1f44b}\u{1f3fd}"));
+    assert_eq!(
+        line("\u{1f44b}\u{1f3fd}").as_deref(),
+        Ok("\u{1f44b}\u{1f3fd}")
+    );
     for allowed in [" \u{301}a", "\u{200c}a", " . "] {
         assert_eq!(text(allowed).as_deref(), Ok(allowed));
     }
