@@ -4,6 +4,7 @@ pub mod channels;
 pub mod contact_point;
 pub mod digest;
 pub mod message;
+pub mod notice;
 pub mod notification;
 pub mod preferences;
 pub mod template;

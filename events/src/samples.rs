@@ -9,9 +9,6 @@ use std::fmt::Debug;
 
 use uuid::Uuid;
 
-use crate::messaging::channels::Category;
-use crate::messaging::message::Notice;
-use crate::messaging::notification::Subject;
 use crate::{
     Actor, Amount, AuctionId, CategoryId, ContactPointId, CredentialId, Currency, DigestId, Event,
     ForkId, KeyedHash, MediaAccountId, MediaId, MessageId, Metadata, Moment, NotificationId,
@@ -212,20 +209,6 @@ pub fn euro_cents(cents: i64) -> Price {
 
 pub(crate) fn price<const MIN: i64>(cents: i64) -> Price<MIN> {
     Price::new(cents.try_into().unwrap(), Currency::EUR.try_into().unwrap())
-}
-
-/// The notification in the samples, as a message brings it.
-pub(crate) fn notice() -> Notice {
-    Notice {
-        notification_id: NOTIFICATION,
-        category: Category::Outbid,
-        subject: Subject::Auction {
-            auction_id: AUCTION,
-            product_id: PRODUCT,
-            title: stored("Field camera"),
-            amount: Some(euro_cents(12_000).into()),
-        },
-    }
 }
 
 /// A sealed value of the seller with this text as its ciphertext.

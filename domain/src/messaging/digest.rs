@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use tidemark_events::messaging::channels::Category;
 use tidemark_events::messaging::digest::Event;
-use tidemark_events::messaging::message::Notice;
+use tidemark_events::messaging::notice::Notice;
 use tidemark_events::messaging::notification::Subject;
 use tidemark_events::{Moment, Stored, UserId};
 

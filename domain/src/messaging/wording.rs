@@ -3,7 +3,8 @@
 
 use tidemark_events::Money;
 use tidemark_events::messaging::channels::Category;
-use tidemark_events::messaging::message::{Notice, Template};
+use tidemark_events::messaging::message::Template;
+use tidemark_events::messaging::notice::Notice;
 use tidemark_events::messaging::notification;
 use tidemark_events::messaging::template::Variable;
 use tidemark_events::tasks::task::PauseReason;

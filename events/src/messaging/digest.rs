@@ -4,27 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::messaging::channels::Category;
-use crate::messaging::message::Notice;
+use crate::messaging::notice::Notice;
 use crate::{EventField, MessageId, Moment, Stored, UserId};
 
 id! {
     /// The id of a digest.
     DigestId
-}
-
-event_field! {
-    /// What a mail lists that tells a user of a category all at once.
-    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-    pub struct Listing {
-        /// The digest.
-        pub digest_id: DigestId,
-        /// The category.
-        pub category: Category,
-        /// The last notifications that joined the digest, the newest last.
-        pub notices: Vec<Notice>,
-        /// How many joined it before, which are not listed.
-        pub unlisted: u32,
-    }
 }
 
 /// What comes of a digest that is closed.
@@ -84,7 +69,8 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{DIGEST, DIGEST_MAIL, RIVAL, moment, notice};
+    use crate::messaging::notice;
+    use crate::samples::{DIGEST, DIGEST_MAIL, RIVAL, moment};
 
     vec![
         Event::Opened {
@@ -96,7 +82,7 @@ pub(crate) fn samples() -> Vec<Event> {
         Event::Joined {
             digest_id: DIGEST,
             user_id: RIVAL,
-            notice: notice(),
+            notice: notice::sample(),
         },
         Event::Closed {
             digest_id: DIGEST,

@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::messaging::channels::{Category, Channel};
-use crate::messaging::digest::Listing;
-use crate::messaging::notification::Subject;
+use crate::messaging::notice::{Listing, Notice};
 use crate::messaging::template::TemplateVersion;
-use crate::{EventField, KeyedHash, Line, Moment, NotificationId, Sealed, Stored, UserId};
+use crate::{EventField, KeyedHash, Line, Moment, Sealed, Stored, UserId};
 
 id! {
     /// The id of a message. The time in it is the one that the message bears.
@@ -18,19 +17,6 @@ id! {
 /// that of HTTP, and where it gave one that of the provider.
 /// The rest of what servers say may name the recipient.
 pub type Status = Line<20>;
-
-event_field! {
-    /// The notification that a message brings to a user.
-    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-    pub struct Notice {
-        /// The notification.
-        pub notification_id: NotificationId,
-        /// What it is of.
-        pub category: Category,
-        /// What it is about.
-        pub subject: Subject,
-    }
-}
 
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,9 +236,10 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
+    use crate::messaging::notice;
     use crate::samples::{
         DIGEST, DIGEST_MAIL, LATER_MESSAGE, MESSAGE, SELLER, TEXT, UNSENT_MESSAGE, hash, moment,
-        notice, sealed, stored,
+        sealed, stored,
     };
 
     vec![
@@ -330,7 +317,7 @@ pub(crate) fn samples() -> Vec<Event> {
             template: Template::Digest(Box::new(Listing {
                 digest_id: DIGEST,
                 category: Category::Outbid,
-                notices: vec![notice()],
+                notices: vec![notice::sample()],
                 unlisted: 2,
             })),
             to: sealed("ZW1haWw"),

@@ -87,14 +87,19 @@ events! {
 /// A sample of each event.
 #[cfg(any(test, feature = "samples"))]
 pub(crate) fn samples() -> Vec<Event> {
-    use crate::samples::{NOTIFICATION, RIVAL, moment, notice, stored};
+    use crate::samples::{AUCTION, NOTIFICATION, PRODUCT, RIVAL, euro_cents, moment, stored};
 
     vec![
         Event::Raised {
             notification_id: NOTIFICATION,
             user_id: RIVAL,
             category: Category::Outbid,
-            subject: notice().subject,
+            subject: Subject::Auction {
+                auction_id: AUCTION,
+                product_id: PRODUCT,
+                title: stored("Field camera"),
+                amount: Some(euro_cents(12_000).into()),
+            },
             dedupe_key: stored("00000000-0000-0000-0000-000000000005"),
             channels: Channels::OF_EVERYBODY,
             quiet_until: Some(moment(60).into()),

@@ -4,8 +4,7 @@ use std::iter;
 
 use tidemark_domain::messaging::wording::{headline, money, one_line, why};
 use tidemark_events::messaging::channels::Category;
-use tidemark_events::messaging::digest::Listing;
-use tidemark_events::messaging::message::Notice;
+use tidemark_events::messaging::notice::{Listing, Notice};
 use tidemark_events::messaging::notification::Subject;
 
 /// The subject and the text of the mail.
@@ -101,7 +100,7 @@ mod tests {
         let mut listing = listing();
         let mut second = listing.notices[0].clone();
         if let Subject::Auction { title, amount, .. } = &mut second.subject {
-            *title = samples::stored("A\u{7}clock");
+            *title = samples::stored("A =?clock");
             *amount = None;
         }
         listing.notices.push(second);
@@ -109,7 +108,7 @@ mod tests {
         assert_eq!(subject, "You were outbid, 2 times");
         let lines: Vec<_> = text.lines().filter(|it| it.starts_with("- ")).collect();
         let first = format!("- \"Field camera\", by a bid of 120.00 EUR (auction {AUCTION})");
-        let second = format!("- \"A clock\" (auction {AUCTION})");
+        let second = format!("- \"A = ?clock\" (auction {AUCTION})");
         assert_eq!(lines, [first, second]);
     }
 

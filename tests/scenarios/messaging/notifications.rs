@@ -251,7 +251,7 @@ async fn users_choose_their_channels_except_where_a_contract_comes_about() {
 
     let changed = choose(&user, "unsold", false, true).await.ok();
     let after = chosen(&user.with_tidemark(changed.tidemark())).await;
-    let unsold = json!({"category": "unsold", "inbox": false, "mail": true, "sms": false, "required": false});
+    let unsold = json!({"category": "unsold", "inbox": false, "mail": true, "sms": false, "digest": false, "required": false});
     assert!(
         after["categories"].as_array().unwrap().contains(&unsold),
         "{after}"

@@ -1,7 +1,8 @@
 //! How a digest ends: a timer closes it, and has the mail sent that lists what has joined it.
 
-use tidemark_events::messaging::digest::{Event, Listing, Outcome};
+use tidemark_events::messaging::digest::{Event, Outcome};
 use tidemark_events::messaging::message::Template;
+use tidemark_events::messaging::notice::Listing;
 use tidemark_events::{DigestId, Locale, MessageId, Timestamp};
 
 use super::{Digest, Error, claim};

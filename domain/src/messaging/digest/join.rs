@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use tidemark_events::messaging::digest::Event;
-use tidemark_events::messaging::message::Notice;
+use tidemark_events::messaging::notice::Notice;
 use tidemark_events::{DigestId, Moment, UserId};
 
 use super::{Digest, claim};

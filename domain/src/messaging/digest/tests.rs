@@ -2,9 +2,10 @@
 
 use chrono::TimeDelta;
 use tidemark_events::messaging::channels::{Category, Channels};
-use tidemark_events::messaging::digest::{Listing, Outcome};
+use tidemark_events::messaging::digest::Outcome;
 use tidemark_events::messaging::message;
 use tidemark_events::messaging::message::{Suppression, Template};
+use tidemark_events::messaging::notice::Listing;
 use tidemark_events::messaging::notification::DedupeKey;
 use tidemark_events::messaging::preferences;
 use tidemark_events::samples::{

@@ -4,7 +4,8 @@ mod complaints;
 mod uncertain;
 
 use tidemark_events::messaging::channels::Category;
-use tidemark_events::messaging::message::{Notice, Status, Template, Via};
+use tidemark_events::messaging::message::{Status, Template, Via};
+use tidemark_events::messaging::notice::Notice;
 use tidemark_events::messaging::template::TemplateVersion;
 use tidemark_events::messaging::{contact_point, notification};
 use tidemark_events::samples;

@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 use tidemark_events::messaging::channels::{Category, Channels};
-use tidemark_events::messaging::message::{Notice, Template};
+use tidemark_events::messaging::message::Template;
+use tidemark_events::messaging::notice::Notice;
 use tidemark_events::messaging::notification::{DedupeKey, Event, Subject};
 use tidemark_events::tasks::task::PauseReason;
 use tidemark_events::{
