@@ -55,7 +55,7 @@ fn unfolded(mail: &ReceivedMail) -> String {
 #[tokio::test]
 async fn what_happens_in_one_window_comes_in_one_mail_and_what_happens_later_in_another() {
     let mut server = MailServer::start().await;
-    let app = app(&server, 6).await;
+    let app = app(&server, 12).await;
     let (market, first, second) = (app.market().await, app.user().await, app.user().await);
     choose(&first, "outbid", true, true).await.ok();
     let mut auctions = Vec::new();
