@@ -140,7 +140,7 @@ impl Measuring {
                      from reactor_actions
                     where reactor = name
                       and done_at is null
-                      and due_at <= clock_timestamp()
+                      and due_at <= statement_timestamp()
                    ) as actions
              cross join lateral given_up_actions(name, $1) as given_up
             "#,

@@ -176,7 +176,7 @@ impl Database {
 }
 
 /// The URL by which the projector's role reaches a database.
-fn project_url(database: &str) -> String {
+pub(crate) fn project_url(database: &str) -> String {
     with_database(
         &from_environment("TIDEMARK_DATABASE__PROJECT_URL"),
         database,

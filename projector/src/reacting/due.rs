@@ -48,6 +48,9 @@ impl From<Taken> for Attempt {
 /// Takes at most `limit` actions that are due: effects with a name, or with none everything else; of each destination, and of
 /// each user there, at most so many as there is room for; and of each user so many as their share. Users take turns, and each one
 /// leaves more places of a destination free than the user has there. Nobody else can take them while the lease lasts and `sender` lives.
+///
+/// What is not due is not read: the time of the statement is a bound of the index, which the time of the clock could not be, since that
+/// changes from row to row.
 pub(super) async fn take(
     pool: &PgPool,
     effect: Option<&str>,
@@ -86,7 +89,7 @@ pub(super) async fn take(
                  where done_at is null
                    and coalesce(case when path = '' then effect end, '') = coalesce($3, '')
                    and reactor_actions.destination = waiting.name
-                   and next_attempt_at <= clock_timestamp()
+                   and next_attempt_at <= statement_timestamp()
                    and (owner_id is null
                         or owner_id <> all ($10) and owner_id <> all (coalesce(waiting.owners, '{}')))
                  order by next_attempt_at

@@ -4,6 +4,7 @@
 mod checkpoints;
 mod destinations;
 mod effects;
+mod many;
 mod names;
 mod presence;
 mod repeated;

@@ -113,7 +113,7 @@ pub async fn list(
                          from reactor_actions a
                         where a.reactor = r.name
                           and a.done_at is null
-                        order by a.next_attempt_at
+                        order by a.due_at
                         limit $3) counted
                ) actions
          cross join lateral given_up_actions(r.name, $3) given_up
