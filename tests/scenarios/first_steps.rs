@@ -84,7 +84,7 @@ async fn the_commands_of_the_documents_succeed() {
         r#""code": "precondition_failed""#,
         "event: state",
         "outbid: Lens, 11000",
-        r#"{"category":"won","inbox":true,"mail":true,"sms":false,"required":true}"#,
+        r#"{"category":"won","inbox":true,"mail":true,"sms":false,"digest":false,"required":true}"#,
     ] {
         assert!(printed.contains(seen), "no {seen} in {printed}\n{errors}");
     }
