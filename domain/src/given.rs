@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 pub(crate) use tidemark_events::samples::RIVAL;
 
+use crate::messaging::message::TextLimits;
 use crate::{Claim, Command, Load, LoadedStream, Reads, Refusal, States, Stop, View, Write};
 
 /// An admin, once [`granted`] the role.
@@ -221,3 +222,14 @@ fn stream_of(event: &Event) -> Uuid {
     let id = &data[format!("{}_id", event.aggregate().name())];
     id.as_str().unwrap().parse().unwrap()
 }
+
+/// How many texts are sent.
+pub(crate) const TEXT_LIMITS: TextLimits = TextLimits {
+    per_10_minutes_max: 3,
+    per_day_max: 10,
+    codes_per_10_minutes_max: 2,
+    codes_per_day_max: 3,
+    segments_max: 3,
+    segments_per_day_max: 1_000,
+    code_segments_per_day_max: 1_000,
+};

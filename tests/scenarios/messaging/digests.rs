@@ -3,9 +3,9 @@
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tidemark_tests::{Answer, App, Client, MailServer, Process, ReceivedMail, User, eventually};
+use tidemark_tests::{Answer, App, Client, MailServer, ReceivedMail, User, eventually};
 
-use super::mail::mailing_to;
+use super::mail::{mailer_to, mailing_to, ready};
 use super::suppressions::await_events;
 use super::unsubscribing::{ONE_CLICK, PUBLIC_URL, header, mail_about, page_of, send, tell_unsold};
 
@@ -16,18 +16,7 @@ async fn app(server: &MailServer, digest_s: u32) -> App {
         .set("TIDEMARK_MAIL__DIGEST_S", digest_s)
         .start()
         .await;
-    reactors_begin(&app).await;
-    app
-}
-
-/// Waits until the reactors have begun that digests need.
-async fn reactors_begin(app: &App) {
-    eventually("the reactors to begin", || async {
-        let sql = "select count(*) from reactors where name in ('auction-notifier', 'mailer', 'digest-timer')";
-        let begun = sqlx::query_scalar::<_, i64>(sql).fetch_one(&app.database.pool);
-        (begun.await.unwrap() == 3).then_some(())
-    })
-    .await;
+    ready(app).await
 }
 
 /// Chooses how mails of a category come.
@@ -201,8 +190,7 @@ async fn a_digest_is_stopped_by_one_click() {
 #[tokio::test]
 async fn a_digest_of_somebody_who_was_erased_is_not_sent() {
     // Nothing says where mails go, so they wait.
-    let app = App::builder().projector().start().await;
-    reactors_begin(&app).await;
+    let app = ready(App::builder().projector().start().await).await;
     let user = app.user().await;
     choose(&user, "unsold", true, true).await.ok();
     tell_unsold(&app, &user).await;
@@ -213,11 +201,7 @@ async fn a_digest_of_somebody_who_was_erased_is_not_sent() {
         .await
         .unwrap();
     let server = MailServer::start().await;
-    let mut settings = app.settings.clone();
-    settings.set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1");
-    settings.set("TIDEMARK_MAIL__SMTP_PORT", server.port.to_string());
-    settings.set("TIDEMARK_MAIL__TLS", "none");
-    let _mailer = Process::projector(&settings).await;
+    let _mailer = mailer_to(&app, &server).await;
     let ended = eventually("the mail to end", || async {
         let ended = app.events("message.ended").await.into_iter();
         { ended }.find(|it| it["message_id"] == closed[0]["message_id"])

@@ -29,6 +29,15 @@ pub(super) fn mailing_to(server: &MailServer) -> AppBuilder {
         .queries()
 }
 
+/// A projector of its own for this application, whose mails go to this server.
+pub(super) async fn mailer_to(app: &App, server: &MailServer) -> Process {
+    let mut settings = app.settings.clone();
+    settings.set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1");
+    settings.set("TIDEMARK_MAIL__SMTP_PORT", server.port.to_string());
+    settings.set("TIDEMARK_MAIL__TLS", "none");
+    Process::projector(&settings).await
+}
+
 /// An application whose reactors have begun to answer what happens.
 pub(crate) async fn ready(app: App) -> App {
     reactors_begin(&app).await;
@@ -38,12 +47,12 @@ pub(crate) async fn ready(app: App) -> App {
 /// Waits until the reactors have begun to answer what happens.
 pub(crate) async fn reactors_begin(app: &App) {
     eventually("the reactors to begin", || async {
-        let sql = "select count(*) from reactors where name in ('notifier', 'auction-notifier', 'mailer')";
+        let sql = "select count(*) from reactors where name in ('notifier', 'auction-notifier', 'digest-timer', 'mailer')";
         let begun: i64 = sqlx::query_scalar(sql)
             .fetch_one(&app.database.pool)
             .await
             .unwrap();
-        (begun == 3).then_some(())
+        (begun == 4).then_some(())
     })
     .await;
 }
@@ -254,11 +263,7 @@ async fn a_mail_to_somebody_who_was_erased_is_not_sent() {
         .await
         .unwrap();
     let server = MailServer::start().await;
-    let mut settings = app.settings.clone();
-    settings.set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1");
-    settings.set("TIDEMARK_MAIL__SMTP_PORT", server.port.to_string());
-    settings.set("TIDEMARK_MAIL__TLS", "none");
-    let _mailer = Process::projector(&settings).await;
+    let _mailer = mailer_to(&app, &server).await;
     let (_, end) = ended(&app).await;
     assert_eq!(end["outcome"], "recipient_erased");
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 use sqlx::types::chrono::{DateTime, Utc};
-use tidemark_tests::{App, Client, MailServer, Process, eventually};
+use tidemark_tests::{App, Client, MailServer, eventually};
 use uuid::Uuid;
 
-use super::mail::{ended, mailing, ready, register};
+use super::mail::{ended, mailer_to, mailing, ready, register};
 
 /// Registers somebody whose address begins like this, and returns the id and the address.
 pub(super) async fn recipient(app: &App, begins: &str) -> (Uuid, String) {
@@ -113,11 +113,7 @@ async fn a_mail_that_is_not_taken_while_it_is_of_use_counts_as_refused_for_the_t
         .await
         .unwrap();
     let server = MailServer::start().await;
-    let mut settings = app.settings.clone();
-    settings.set("TIDEMARK_MAIL__SMTP_HOST", "127.0.0.1");
-    settings.set("TIDEMARK_MAIL__SMTP_PORT", server.port.to_string());
-    settings.set("TIDEMARK_MAIL__TLS", "none");
-    let _mailer = Process::projector(&settings).await;
+    let _mailer = mailer_to(&app, &server).await;
     let (_, end) = ended(&app).await;
     assert_eq!(
         (&end["outcome"], &end["status"]),

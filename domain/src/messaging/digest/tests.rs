@@ -17,9 +17,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::Write;
-use crate::given::{Given, RIVAL, given, registered, sample, writes_of};
+use crate::given::{Given, RIVAL, TEXT_LIMITS, given, registered, sample, writes_of};
 use crate::identity::{access, user};
-use crate::messaging::message::TextLimits;
 use crate::messaging::notification::{About, Raise};
 
 /// How long a digest is open.
@@ -43,15 +42,7 @@ fn raise(number: u128) -> Raise {
         dedupe_key: stated::<DedupeKey>(&number.to_string()),
         mails_per_hour_max: 5,
         mail_locale: stated("en"),
-        text_limits: TextLimits {
-            per_10_minutes_max: 3,
-            per_day_max: 10,
-            codes_per_10_minutes_max: 2,
-            codes_per_day_max: 3,
-            segments_max: 3,
-            segments_per_day_max: 1_000,
-            code_segments_per_day_max: 1_000,
-        },
+        text_limits: TEXT_LIMITS,
         ends_soon: TimeDelta::minutes(15),
         digest_id: DigestId(Uuid::from_u128(0x2000 + number)),
         digest_window: WINDOW,

@@ -14,21 +14,10 @@ use tidemark_events::{Event as AnyEvent, NotificationId, PreferencesId, WatchId,
 use uuid::Uuid;
 
 use super::*;
-use crate::given::{Given, given, registered, sample, writes_of};
+use crate::given::{Given, TEXT_LIMITS, given, registered, sample, writes_of};
 use crate::identity::{access, user};
 use crate::market::product;
-use crate::messaging::message::TextLimits;
 use crate::{Claim, ClaimScope, Refusal, Write};
-
-const TEXT_LIMITS: TextLimits = TextLimits {
-    per_10_minutes_max: 3,
-    per_day_max: 10,
-    codes_per_10_minutes_max: 2,
-    codes_per_day_max: 3,
-    segments_max: 3,
-    segments_per_day_max: 1_000,
-    code_segments_per_day_max: 1_000,
-};
 
 fn raise() -> Raise {
     Raise {
