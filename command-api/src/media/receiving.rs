@@ -50,25 +50,23 @@ impl Receiving {
         total: u64,
         body: Body,
     ) -> Result<String, Problem> {
-        let part_bytes = self.part_bytes();
         let mut arriving = self.arriving(body);
-        let mut waiting = BytesMut::new();
+        let mut waiting = self.part_buffer(total);
         let mut sha256 = Sha256::new();
         let mut offset = 0;
-        while let Some(bytes) = arriving.next().await? {
+        while let Some(mut bytes) = arriving.next().await? {
             if offset + (waiting.len() + bytes.len()) as u64 > total {
                 return Err(too_large(total));
             }
             sha256.update(&bytes);
-            waiting.extend_from_slice(&bytes);
-            while waiting.len() >= part_bytes {
-                let part = waiting.split_to(part_bytes).freeze();
+            while let Some(part) = waiting.fill(&mut bytes) {
+                let part_bytes = part.len() as u64;
                 self.keep(upload, offset, part).await?;
-                offset += part_bytes as u64;
+                offset += part_bytes;
             }
         }
-        if !waiting.is_empty() {
-            self.keep(upload, offset, waiting.freeze()).await?;
+        if waiting.len() > 0 {
+            self.keep(upload, offset, waiting.take()).await?;
         }
         Ok(hex::encode(sha256.finalize()))
     }
@@ -82,6 +80,16 @@ impl Receiving {
 
     pub(super) const fn part_bytes(&self) -> usize {
         self.media.settings.part_bytes
+    }
+
+    /// A buffer for the parts of a file of so many bytes.
+    pub(super) fn part_buffer(&self, total: u64) -> PartBuffer {
+        let part_bytes = self.part_bytes();
+        let total = usize::try_from(total).unwrap_or(usize::MAX);
+        PartBuffer {
+            bytes: BytesMut::with_capacity(part_bytes.min(total)),
+            part_bytes,
+        }
     }
 
     pub(super) const fn parts_max(&self) -> u64 {
@@ -103,6 +111,31 @@ impl Receiving {
             bytes: 0,
             deadline: Instant::now() + Duration::from_millis(settings.request_ms),
         }
+    }
+}
+
+/// The bytes of a part that have arrived. It never holds more than a part, however large the pieces are in which they arrive.
+pub(super) struct PartBuffer {
+    bytes: BytesMut,
+    part_bytes: usize,
+}
+
+impl PartBuffer {
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes bytes up to the end of the part, and returns it if it is complete. What is over stays in `arrived`.
+    pub(super) fn fill(&mut self, arrived: &mut Bytes) -> Option<Bytes> {
+        let room = self.part_bytes - self.len();
+        let taken = arrived.split_to(room.min(arrived.len()));
+        self.bytes.extend_from_slice(&taken);
+        (self.len() == self.part_bytes).then(|| self.take())
+    }
+
+    /// The part as far as it has arrived. The next one begins.
+    pub(super) fn take(&mut self) -> Bytes {
+        self.bytes.split().freeze()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Uploads that go on after they were interrupted. What has arrived is kept, whatever becomes of the request that sent it.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
@@ -148,25 +148,24 @@ impl Resuming {
     async fn keep_all(mut self, mut arriving: Arriving) -> Result<u64, Problem> {
         let part_bytes = self.receiving.part_bytes();
         let begin = self.offset;
-        let mut waiting = BytesMut::new();
+        let mut waiting = self.receiving.part_buffer(self.total - begin);
         loop {
             match arriving.next().await {
-                Ok(Some(bytes)) => {
+                Ok(Some(mut bytes)) => {
                     self.check_room((waiting.len() + bytes.len()) as u64)?;
-                    waiting.extend_from_slice(&bytes);
-                    while waiting.len() >= part_bytes {
-                        self.keep(waiting.split_to(part_bytes)).await?;
+                    while let Some(part) = waiting.fill(&mut bytes) {
+                        self.keep(part).await?;
                     }
                 }
                 Ok(None) if self.has_room_for_part(waiting.len()) => {
-                    self.keep(waiting).await?;
+                    self.keep(waiting.take()).await?;
                     return Ok(self.offset);
                 }
                 Ok(None) if self.offset == begin => return Err(pieces_too_small(part_bytes)),
                 Ok(None) => return Ok(self.offset),
                 Err(problem) => {
                     if self.has_room_for_part(waiting.len()) {
-                        self.keep(waiting).await?;
+                        self.keep(waiting.take()).await?;
                     }
                     return Err(problem);
                 }
@@ -196,7 +195,7 @@ impl Resuming {
         if !self.has_room_for_part(waiting.len()) {
             return Err(pieces_too_small(part_bytes));
         }
-        self.keep(waiting).await?;
+        self.keep(waiting.freeze()).await?;
         Ok(self.offset)
     }
 
@@ -218,11 +217,11 @@ impl Resuming {
 
     /// Keeps a part behind those that are kept, unless it is of the last one, which was sent again. No two requests can keep one at
     /// the same offset, so parts never overlap.
-    async fn keep(&mut self, part: BytesMut) -> Result<(), Problem> {
+    async fn keep(&mut self, part: Bytes) -> Result<(), Problem> {
         let bytes = part.len() as u64;
         if bytes > 0 && !self.progress.is_complete {
             let store = self.receiving.store();
-            let kept = self.upload.keep(store, self.offset, part.freeze());
+            let kept = self.upload.keep(store, self.offset, part);
             kept.await?;
             self.parts += 1;
         }

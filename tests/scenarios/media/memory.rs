@@ -8,14 +8,32 @@ use tidemark_tests::pictures::{file_of, noise, photo_to_turn, picture, progressi
 use tidemark_tests::process::peak_kib;
 use tidemark_tests::{App, Client, eventually};
 
-use super::resumed::{open, sending};
+use super::resumed::{head, open, sending};
 
 const MIB: u64 = 1_024;
 
-/// Gets bytes, and keeps none of them. Returns how many they were.
+/// Sends an upload up to an end. A busy process may refuse it, and then it goes on as clients do, where the last request stopped.
+async fn send_up_to(client: &Client, path: &str, bytes: &Bytes) {
+    eventually("the bytes to be sent", || async {
+        let response = head(client, path).await;
+        let begin = response.headers().get("upload-offset")?;
+        let begin = begin.to_str().unwrap().parse::<usize>().unwrap();
+        let request = sending(client, path, begin).body(bytes.slice(begin..));
+        let answer = Answer::to(request).await;
+        assert!([204, 503].contains(&answer.status), "{answer:?}");
+        (answer.status == 204).then_some(())
+    })
+    .await;
+}
+
+/// Gets bytes, and keeps none of them. Returns how many they were. A busy process may refuse it.
 async fn drain(client: &Client, path: &str) -> usize {
-    let mut response = client.query(path).send().await.unwrap();
-    assert_eq!(response.status(), 200);
+    let mut response = eventually("the bytes to be sent", || async {
+        let response = client.query(path).send().await.unwrap();
+        assert!([200, 503].contains(&response.status().as_u16()));
+        (response.status() == 200).then_some(response)
+    })
+    .await;
     let mut bytes = 0;
     while let Some(chunk) = response.chunk().await.unwrap() {
         bytes += chunk.len();
@@ -26,7 +44,8 @@ async fn drain(client: &Client, path: &str) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gibibyte_of_transfers_at_once_takes_a_part_of_it_in_memory() {
     const AT_ONCE: usize = 104;
-    const PEAK_KIB_MAX: u64 = 256 * MIB;
+    // A build for tests takes more than one that is optimized, since its requests are larger: 128 MiB are promised of that one.
+    const PEAK_KIB_MAX: u64 = 160 * MIB;
     let app = App::builder()
         .set("TIDEMARK_MEDIA__RECEIVING_PER_USER_MAX", "200")
         .set("TIDEMARK_MEDIA__UPLOADS_PER_USER_MAX", "200")
@@ -49,14 +68,9 @@ async fn a_gibibyte_of_transfers_at_once_takes_a_part_of_it_in_memory() {
     for _ in 0..AT_ONCE {
         paths.push(open(&seller, file.len()).await);
     }
-    let sent = paths.iter().map(async |path| {
-        let request = sending(&seller, path, 0).body(begin.clone());
-        Answer::to(request).await.ok();
-    });
-    join_all(sent).await;
+    join_all(paths.iter().map(|path| send_up_to(&seller, path, &begin))).await;
     let up = peak_kib(commands.pid());
-    let last = sending(&seller, &paths[0], begin.len()).body(file.slice(begin.len()..));
-    Answer::to(last).await.ok();
+    send_up_to(&seller, &paths[0], &file).await;
     let looked_at = peak_kib(commands.pid());
     let id = paths[0].rsplit('/').next().unwrap();
     let path = format!("/v1/media/{id}/full");

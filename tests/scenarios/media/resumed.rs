@@ -62,7 +62,7 @@ pub(super) async fn send(client: &Client, path: &str, offset: usize, bytes: &[u8
 }
 
 /// What HEAD says of an upload.
-async fn head(client: &Client, path: &str) -> reqwest::Response {
+pub(super) async fn head(client: &Client, path: &str) -> reqwest::Response {
     let request = client.command(Method::HEAD, path);
     let request = request.header("tus-resumable", "1.0.0");
     request.send().await.unwrap()
