@@ -17,6 +17,8 @@ pub struct Reactor {
     #[garde(custom(positive), custom(at_most("reactor.poll_max_ms", self.poll_max_ms)))]
     pub poll_ms: u64,
     pub poll_max_ms: u64,
+    #[garde(range(max = 1_000))]
+    pub take_interval_ms: u64,
     #[garde(custom(positive))]
     pub request_timeout_ms: u64,
     #[garde(custom(positive), custom(longer_than("reactor.request_timeout_ms", self.request_timeout_ms)))]

@@ -7,11 +7,11 @@ use std::time::Duration;
 use fail::fail_point;
 use metrics::{counter, histogram};
 use serde_json::Value;
-use tidemark_event_store::{Backoff, Log, TimedPool};
+use tidemark_event_store::{Backoff, Log, Pace, TimedPool};
 use tidemark_platform::{Config, config};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Verdict;
@@ -89,15 +89,18 @@ impl Sender {
         let poll = Duration::from_millis(self.settings.poll_ms);
         let poll_max = Duration::from_millis(self.settings.poll_max_ms);
         let mut idle = Backoff::new(poll, poll_max);
+        let mut looks = Pace::new(Duration::from_millis(self.settings.take_interval_ms));
         let mut stored = self.stored.subscribe();
         while !stop.is_cancelled() {
-            if stop
-                .run_until_cancelled(self.present.seen())
-                .await
-                .is_none()
-            {
+            let turn = async {
+                sleep_until(looks.next()).await;
+                self.present.seen().await;
+            };
+            if stop.run_until_cancelled(turn).await.is_none() {
                 break;
             }
+            looks.take();
+            while in_flight.try_join_next().is_some() {}
             let free = self.in_flight_max().saturating_sub(in_flight.len());
             let pause = match self.start(&mut in_flight, free).await {
                 Ok(Some(wait)) => wait.clamp(PAUSE_MIN, idle.take()),
@@ -116,8 +119,6 @@ impl Sender {
                 Ok(()) = stored.changed() => {}
                 Some(_) = in_flight.join_next() => {}
             }
-            // All places that are free by now are taken by one statement.
-            while in_flight.try_join_next().is_some() {}
         }
         while in_flight.join_next().await.is_some() {}
     }

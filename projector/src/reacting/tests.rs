@@ -137,11 +137,16 @@ fn presence(database: &Database) -> (Presence, Present) {
 }
 
 fn sender(database: &Database, url: &str) -> Sender {
-    let config = database.config(&[
+    sender_with(database, url, &[])
+}
+
+fn sender_with(database: &Database, url: &str, settings: &[(&str, &str)]) -> Sender {
+    let own = [
         ("TIDEMARK_COMMAND_API__URL", url),
         ("TIDEMARK_REACTOR__RETRY_MIN_MS", "10"),
         ("TIDEMARK_REACTOR__RETRY_MAX_MS", "20"),
-    ]);
+    ];
+    let config = database.config(&[&own, settings].concat());
     let stored = watch::Sender::default();
     Sender::new(&config, database.pool.clone(), stored, present(database)).unwrap()
 }

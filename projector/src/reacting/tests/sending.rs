@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
@@ -97,6 +98,30 @@ async fn a_final_refusal_of_the_command_ends_an_action() {
         ended(&database).await,
         [("open".to_owned(), 1, "409 auction_over".to_owned())]
     );
+}
+
+#[tokio::test]
+async fn a_busy_sender_looks_for_due_actions_once_in_a_while() {
+    const ACTIONS: u32 = 6;
+    let database = Database::new("turns").await;
+    let (url, mut requests) = command_api(Answers::new()).await;
+    let mut events = Vec::new();
+    for position in 1..=i64::from(ACTIONS) {
+        events.push(scheduled(&database, position, PAST, FUTURE).await);
+    }
+    react(&database, 0, events).await;
+    let interval = Duration::from_millis(50);
+    let sender = sender_with(
+        &database,
+        &url,
+        &[
+            ("TIDEMARK_REACTOR__IN_FLIGHT_MAX", "1"),
+            ("TIDEMARK_REACTOR__TAKE_INTERVAL_MS", "50"),
+        ],
+    );
+    let began = Instant::now();
+    send(sender, &mut requests, ACTIONS as usize).await;
+    assert!(began.elapsed() >= interval * (ACTIONS - 2));
 }
 
 #[tokio::test]
