@@ -2,6 +2,7 @@
 //! senders do what is due.
 
 pub(crate) mod effects;
+mod endings;
 pub(crate) mod given_up;
 pub(crate) mod presence;
 pub(crate) mod reactor;

@@ -1,7 +1,4 @@
-//! Attempts at actions: the result of each is recorded while no later attempt was made.
-//!
-//! An action that has ended is kept for ever, as events are: it records when it was tried and what came
-//! of it. The index of due actions does not contain it.
+//! Attempts at actions: what becomes of each is recorded while no later attempt was made.
 
 use std::time::Duration;
 
@@ -97,31 +94,6 @@ pub(super) async fn record_performed(
     .execute(pool)
     .await?;
     Ok(recorded.rows_affected() == 1)
-}
-
-/// Ends an action, which was done or was given up.
-pub(super) async fn end(pool: &PgPool, attempt: &Attempt, outcome: &str) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        update reactor_actions
-           set done_at = clock_timestamp(),
-               taken_by = null,
-               outcome = $5
-         where reactor = $1
-           and position = $2
-           and target = $3
-           and attempts = $4
-           and done_at is null
-        "#,
-        attempt.reactor,
-        attempt.position,
-        attempt.target,
-        attempt.number,
-        outcome,
-    )
-    .execute(pool)
-    .await
-    .map(drop)
 }
 
 /// Lets an action be tried again at `at`, but not before `retry_min` has passed.

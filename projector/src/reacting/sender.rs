@@ -19,6 +19,7 @@ use super::attempts::{Attempt, Work};
 use super::command_client::CommandClient;
 use super::destinations::{Call, Destinations, Limits};
 use super::effects::{AnyEffect, Contact, Outcome};
+use super::endings::Endings;
 use super::owners::Owners;
 use super::presence::Present;
 use super::{attempts, due, unanswered};
@@ -36,6 +37,7 @@ pub(crate) struct Sender {
     effect: Option<Arc<dyn AnyEffect>>,
     destinations: Destinations,
     owners: Owners,
+    endings: Endings,
     settings: config::Reactor,
     /// Whether others see that this process lives.
     present: Present,
@@ -62,6 +64,7 @@ impl Sender {
             ..limits(&settings)
         };
         Ok(Self {
+            endings: Endings::new(pool.clone()),
             pool,
             commands: CommandClient::new(config)?,
             effect: None,
@@ -256,7 +259,7 @@ impl Sender {
         }
     }
 
-    async fn record(&self, attempt: &Attempt, verdict: Verdict) -> sqlx::Result<()> {
+    async fn record(&self, attempt: &Attempt, verdict: Verdict) -> Result<(), Arc<sqlx::Error>> {
         let Attempt {
             reactor,
             position,
@@ -277,7 +280,7 @@ impl Sender {
                     late_s,
                     "action done"
                 );
-                attempts::end(&self.pool, attempt, "done").await?;
+                self.endings.end(attempt, "done").await?;
                 "done"
             }
             Verdict::Refused(refusal) => {
@@ -289,7 +292,7 @@ impl Sender {
                     refusal,
                     "action given up"
                 );
-                attempts::end(&self.pool, attempt, &refusal).await?;
+                self.endings.end(attempt, &refusal).await?;
                 "refused"
             }
             Verdict::NotYet(at) => {

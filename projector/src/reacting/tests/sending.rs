@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
-use crate::reacting::attempts;
 use crate::reacting::destinations::Room;
 use crate::reacting::due;
+use crate::reacting::endings::Endings;
 use crate::reacting::owners::Owners;
 
 #[tokio::test]
@@ -97,6 +97,32 @@ async fn a_final_refusal_of_the_command_ends_an_action() {
     assert_eq!(
         ended(&database).await,
         [("open".to_owned(), 1, "409 auction_over".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn an_outcome_that_postgres_refuses_keeps_no_other_action_from_its_end() {
+    let database = Database::new("ends").await;
+    let event = scheduled(&database, 1, PAST, PAST).await;
+    react(&database, 0, vec![event]).await;
+    let room = Room {
+        most: 9,
+        owner_most: 9,
+        ..Room::default()
+    };
+    let shares = Owners::new(9).shares();
+    let lease = Duration::from_secs(9);
+    let taken = due::take(&database.pool, None, 9, (&room, &shares), lease, new_id()).await;
+    let [one, other] = &taken.unwrap()[..] else {
+        unreachable!()
+    };
+    let endings = Endings::new(database.pool.clone());
+    let (refused, recorded) = tokio::join!(endings.end(one, "\0"), endings.end(other, "done"));
+    assert!(refused.is_err());
+    recorded.unwrap();
+    assert_eq!(
+        ended(&database).await,
+        [(other.target.clone(), 1, "done".to_owned())]
     );
 }
 
@@ -193,9 +219,8 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         [("open".to_owned(), 2, "done".to_owned())]
     );
 
-    attempts::end(&database.pool, &taken[0], "by a zombie")
-        .await
-        .unwrap();
+    let endings = Endings::new(database.pool.clone());
+    endings.end(&taken[0], "by a zombie").await.unwrap();
     assert_eq!(
         ended(&database).await,
         [("open".to_owned(), 2, "done".to_owned())]
