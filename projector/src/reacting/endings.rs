@@ -3,6 +3,7 @@
 //! An action that has ended is kept for ever, as events are: it records when it was tried and what came of it. The index of due
 //! actions does not contain it.
 
+use std::mem;
 use std::slice;
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ impl Endings {
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while endings.recv_many(&mut batch, WAITING_MAX).await > 0 {
-                record_all(&pool, batch.drain(..).collect()).await;
+                record_all(&pool, mem::take(&mut batch)).await;
             }
         });
         Self { waiting }

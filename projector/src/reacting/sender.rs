@@ -1,11 +1,13 @@
 //! Does what is due: posts commands to the command API, or performs the effects of one kind. An action is taken by one
 //! sender at a time, as long as its process lives, and each kind has a sender of its own, so that none holds up another.
 
+mod recording;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use fail::fail_point;
-use metrics::{counter, histogram};
+use metrics::histogram;
 use serde_json::Value;
 use tidemark_event_store::{Backoff, Log, Pace, TimedPool};
 use tidemark_platform::{Config, config};
@@ -258,94 +260,6 @@ impl Sender {
             Err(error) => Verdict::Inconclusive(with_causes(&error)),
         }
     }
-
-    async fn record(&self, attempt: &Attempt, verdict: Verdict) -> Result<(), Arc<sqlx::Error>> {
-        let Attempt {
-            reactor,
-            position,
-            target,
-            number,
-            late_s,
-            ..
-        } = attempt;
-        let retry_min = Duration::from_millis(self.settings.retry_min_ms);
-        let retry_max = Duration::from_millis(self.settings.retry_max_ms);
-        let outcome = match verdict {
-            Verdict::Done => {
-                tracing::info!(
-                    reactor,
-                    position,
-                    target,
-                    attempt = number,
-                    late_s,
-                    "action done"
-                );
-                self.endings.end(attempt, "done").await?;
-                "done"
-            }
-            Verdict::Refused(refusal) => {
-                tracing::info!(
-                    reactor,
-                    position,
-                    target,
-                    attempt = number,
-                    refusal,
-                    "action given up"
-                );
-                self.endings.end(attempt, &refusal).await?;
-                "refused"
-            }
-            Verdict::NotYet(at) => {
-                tracing::info!(reactor, position, target, attempt = number, %at, "action not due yet");
-                attempts::put_off(&self.pool, attempt, at, retry_min, "not yet").await?;
-                "not_yet"
-            }
-            Verdict::Elsewhere(destination) => {
-                tracing::info!(
-                    reactor,
-                    position,
-                    target,
-                    destination,
-                    "action is done elsewhere"
-                );
-                attempts::redirect(&self.pool, attempt, &destination).await?;
-                "elsewhere"
-            }
-            Verdict::Inconclusive(reason) => {
-                tell_failure(attempt, &reason);
-                let retry = (retry_min, retry_max);
-                attempts::back_off(&self.pool, attempt, retry, &reason).await?;
-                "inconclusive"
-            }
-            Verdict::Later(after, reason) => {
-                tell_failure(attempt, &reason);
-                attempts::pause(&self.pool, attempt, after, &reason).await?;
-                "later"
-            }
-        };
-        counter!("tidemark_reactor_answers_total", "reactor" => reactor.clone(), "outcome" => outcome)
-            .increment(1);
-        Ok(())
-    }
-}
-
-/// Tells operators why an action is tried again.
-fn tell_failure(attempt: &Attempt, reason: &str) {
-    let Attempt {
-        reactor,
-        position,
-        target,
-        number,
-        ..
-    } = attempt;
-    tracing::warn!(
-        reactor,
-        position,
-        target,
-        attempt = number,
-        reason,
-        "action is tried again"
-    );
 }
 
 /// What each destination of an effect is granted.
