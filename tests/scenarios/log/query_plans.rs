@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use tidemark_event_store::{
     AppendOutcome, Appender, Conditions, Group, NewEvent, NewIdempotencyRecord, RecordId,
     SubjectKeyUse,
@@ -59,32 +59,46 @@ async fn an_action_that_replaces_another_reads_no_more_when_there_were_none_befo
     let tables = ["reactor_actions"];
     analyze_while_empty(&database, &tables).await;
     let mut connection = database.pool.acquire().await.unwrap().detach();
-    sqlx::raw_sql(
-        "set session_replication_role = replica;
-         insert into reactor_actions
+    sqlx::query("set session_replication_role = replica")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let store = async |connection: &mut PgConnection, position: i32, about: i32| {
+        let action = json!([{
+            "position": position, "target": "take-slot", "path": "/", "destination": "",
+            "event_id": Uuid::nil(), "correlation_id": Uuid::nil(), "due_at": "2100-01-01T00:00:00Z",
+            "about": about.to_string(), "wait_s": 0, "is_newest": true,
+        }]);
+        let store = sqlx::query_scalar("select store_actions('task-clock', $1)").bind(action);
+        let stored: i64 = store.fetch_one(connection).await.unwrap();
+        assert_eq!(stored, 1);
+    };
+    // The session keeps the plans that it makes while there are few.
+    for position in 1..=20 {
+        store(&mut connection, position, 0).await;
+    }
+    sqlx::query(
+        "insert into reactor_actions
                 (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at, about)
          select 'task-clock', n, 'take-slot', '/', gen_random_uuid(), gen_random_uuid(), 'infinity', 'infinity', n::text
-           from generate_series(1, 10000) as n",
+           from generate_series(21, 10000) as n",
     )
     .execute(&mut connection)
     .await
     .unwrap();
-    for task in 1..=REPLACED {
-        let action = json!([{
-            "position": 10_000 + task, "target": "take-slot", "path": "/", "destination": "",
-            "event_id": Uuid::nil(), "correlation_id": Uuid::nil(), "due_at": "2100-01-01T00:00:00Z",
-            "about": task.to_string(), "wait_s": 0, "is_newest": true,
-        }]);
-        let store = sqlx::query_scalar("select store_actions('task-clock', $1)").bind(action);
-        let added: i64 = store.fetch_one(&mut connection).await.unwrap();
-        assert_eq!(added, 0, "it takes the place of the one that waits");
+    for task in 21..=20 + REPLACED {
+        store(&mut connection, 10_000 + task, task).await;
     }
     drop(connection);
     let read = entries_read(&database, &tables).await;
     assert!(
-        (i64::from(REPLACED)..=i64::from(4 * REPLACED)).contains(&read),
+        (i64::from(REPLACED)..=i64::from(4 * (20 + REPLACED))).contains(&read),
         "{read} entries were read for {REPLACED} actions"
     );
+    let waiting = "select count(*) from reactor_actions where done_at is null";
+    let waiting = sqlx::query_scalar(waiting);
+    let waiting: i64 = waiting.fetch_one(&database.pool).await.unwrap();
+    assert_eq!(waiting, 9_981, "each takes the place of one that waits");
 }
 
 /// An action that was given up is found among all that were ever done, and the list goes on where it stopped.
