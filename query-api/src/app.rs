@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tidemark_event_store::{Log, LookupKey, SubjectKeys, TimedPool};
 use tidemark_platform::clock::Clock;
 use tidemark_platform::config::required;
+use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::media_store::MediaStore;
 use tidemark_platform::pagination::Cursors;
 use tidemark_platform::shares::Shares;
@@ -31,6 +32,8 @@ use crate::watcher::Watcher;
 
 /// The most unwrapped keys of subjects that are kept in memory.
 const SUBJECT_KEYS_CACHED_MAX: u64 = 100_000;
+/// For so many ranges at a time bytes of media are read that are only compared, and not sent.
+const UNSENT_MEDIA_AT_ONCE: usize = 2;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -50,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) media: Option<MediaStore>,
     /// For how long browsers and proxies may keep media without asking, in seconds.
     pub(crate) media_cached_s: u32,
+    /// Whose turn it is to have bytes of media read that are not sent.
+    pub(crate) media_turns: Arc<FairSemaphore<IpAddr>>,
     /// The time of Postgres.
     pub(crate) clock: Clock,
     /// Opens sealed personal data.
@@ -106,6 +111,7 @@ impl App {
             log: Log::new(pools.audit.clone()),
             media: MediaStore::from_config(config)?,
             media_cached_s: config.media.cached_s,
+            media_turns: Arc::new(FairSemaphore::new(UNSENT_MEDIA_AT_ONCE)),
             clock,
             subject_keys: subject_keys(config, pools.documents.clone())?,
             lookup_key: lookup_key(config)?,

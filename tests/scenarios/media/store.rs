@@ -156,10 +156,31 @@ async fn a_picture_that_was_altered_in_the_store_is_not_sent_to_its_end() {
     let whole = whole.bytes().await.unwrap();
     let mut altered = whole.to_vec();
     altered[100_000] ^= 1;
+    // In ranges that hold what was altered, that are before and behind it, and that hold the end.
+    let ranges = [
+        ("bytes=99000-120000", 99_000..120_001),
+        ("bytes=100000-100000", 100_000..100_001),
+        ("bytes=0-0", 0..1),
+        ("bytes=150000-150099", 150_000..150_100),
+        ("bytes=-100000", whole.len() - 100_000..whole.len()),
+    ];
+    let get_range = async |range: &str| {
+        let request = app.client.with("range", range).query(&path);
+        let part = request.send().await?;
+        assert_eq!(part.status(), 206, "{range}");
+        part.bytes().await
+    };
     for altered in [altered, whole[..200_000].to_vec()] {
         std::fs::write(&place, altered).unwrap();
         assert!(get().await.bytes().await.is_err());
+        for (range, _) in &ranges {
+            assert!(get_range(range).await.is_err(), "{range}");
+        }
     }
     std::fs::write(&place, &whole).unwrap();
     assert_eq!(get().await.bytes().await.unwrap(), whole);
+    for (range, bytes) in ranges {
+        let part = get_range(range).await.unwrap();
+        assert_eq!(part, whole[bytes], "{range}");
+    }
 }

@@ -1,32 +1,66 @@
-//! The bytes of public media, which are compared with their hash while they are sent.
+//! The bytes of public media, which are compared with their hash while they are sent. The hash is that of the whole file, so the
+//! whole is read also if only a range of it is sent.
 
 use std::io;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use futures::stream::{BoxStream, Fuse};
 use futures::{Stream, StreamExt};
 use sha2::{Digest, Sha256};
+use tidemark_platform::fair_semaphore::FairSemaphore;
 use tidemark_platform::media_store::Error;
 
-/// A whole file with this SHA-256. The last piece is sent only once all are known to be what was kept, so that of a file that the
-/// store has altered, or lost the end of, nobody takes what came for the whole.
-pub(super) fn whole(kept: BoxStream<'static, Result<Bytes, Error>>, sha256: &str) -> Body {
+/// Whose turn it is to have bytes read that are not sent. A client takes little for a small range of a large file, and so does not
+/// bound by itself how much is read for it.
+pub(super) type Turns = Arc<FairSemaphore<IpAddr>>;
+
+/// A file as it should be.
+pub(super) struct Expected {
+    pub(super) sha256: String,
+    pub(super) bytes: u64,
+}
+
+/// A range of a file, all of which is `kept`. The last piece is sent only once all of the file is known to be what was kept, so that
+/// of a file that the store has altered, or lost something of, nobody takes what came for the range.
+pub(super) fn range(
+    kept: BoxStream<'static, Result<Bytes, Error>>,
+    file: Expected,
+    range: Range<u64>,
+    turns: Turns,
+    client: IpAddr,
+) -> Body {
     let checking = Checking {
         kept: kept.fuse(),
         hash: Sha256::new(),
-        expected: sha256.to_owned(),
+        expected: Some(file.sha256),
+        bytes: file.bytes,
+        position: 0,
+        range,
         last: None,
+        turns,
+        client,
     };
     Body::from_stream(checking.pieces())
 }
 
-/// A file that is being sent.
+/// A range that is being sent.
 struct Checking {
     kept: Fuse<BoxStream<'static, Result<Bytes, Error>>>,
     hash: Sha256,
-    expected: String,
-    /// What came last, and was not sent.
+    /// What the hash must be; none once they were compared.
+    expected: Option<String>,
+    /// How many bytes the file has.
+    bytes: u64,
+    /// How many of them were read.
+    position: u64,
+    range: Range<u64>,
+    /// What came last of the range, and was not sent.
     last: Option<Bytes>,
+    turns: Turns,
+    client: IpAddr,
 }
 
 impl Checking {
@@ -42,57 +76,49 @@ impl Checking {
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        while let Some(piece) = self.kept.next().await.transpose()? {
+        let mut turn = None;
+        loop {
+            if turn.is_none() && self.is_outside() {
+                turn = Some(self.turns.acquire(self.client).await);
+            }
+            let Some(piece) = self.kept.next().await.transpose()? else {
+                return self.compare();
+            };
             self.hash.update(&piece);
-            if let Some(before) = self.last.replace(piece) {
+            let piece = self.within_range(&piece);
+            if !piece.is_empty()
+                && let Some(before) = self.last.replace(piece)
+            {
                 return Ok(Some(before));
             }
         }
-        let last = self.last.take();
-        if last.is_some() && hex::encode(self.hash.finalize_reset()) != self.expected {
-            return Err(Error::Altered);
+    }
+
+    /// Whether what is read next is not sent.
+    fn is_outside(&self) -> bool {
+        self.position < self.bytes && !self.range.contains(&self.position)
+    }
+
+    /// What is to be sent of the piece that was read next.
+    fn within_range(&mut self, piece: &Bytes) -> Bytes {
+        let begin = self.position;
+        self.position += piece.len() as u64;
+        let within = |place: u64| {
+            let place = usize::try_from(place.saturating_sub(begin));
+            place.unwrap_or(usize::MAX).min(piece.len())
+        };
+        piece.slice(within(self.range.start)..within(self.range.end))
+    }
+
+    /// The last piece, if all was what was kept.
+    fn compare(&mut self) -> Result<Option<Bytes>, Error> {
+        let hash = hex::encode(self.hash.finalize_reset());
+        match self.expected.take() {
+            Some(expected) if expected != hash => Err(Error::Altered),
+            Some(_) | None => Ok(self.last.take()),
         }
-        Ok(last)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::TryStreamExt;
-    use futures::stream::iter;
-
-    use super::*;
-
-    /// What is sent of a file that should be "abcdef", until it breaks off.
-    async fn sent(pieces: &'static [&'static str]) -> (Vec<String>, bool) {
-        let kept = iter(pieces).map(|piece| Ok(Bytes::from_static(piece.as_bytes())));
-        let sha256 = hex::encode(Sha256::digest("abcdef"));
-        let body = whole(kept.boxed(), &sha256).into_data_stream();
-        let mut sent = Vec::new();
-        let whole = body.try_for_each(|piece| {
-            sent.push(String::from_utf8(piece.to_vec()).unwrap());
-            std::future::ready(Ok(()))
-        });
-        let is_whole = whole.await.is_ok();
-        (sent, is_whole)
-    }
-
-    #[tokio::test]
-    async fn a_file_is_sent_to_its_end_only_if_it_is_the_one_that_was_kept() {
-        for (pieces, expected, is_whole) in [
-            (&["abcdef"][..], &["abcdef"][..], true),
-            (&["ab", "cd", "ef"], &["ab", "cd", "ef"], true),
-            (&["ab", "cd", "eg"], &["ab", "cd"], false),
-            (&["ax", "cd", "ef"], &["ax", "cd"], false),
-            (&["ab", "cd"], &["ab"], false),
-            (&["abcdeg"], &[], false),
-        ] {
-            let (found, whole) = sent(pieces).await;
-            assert_eq!((&*found, whole), (&*to_strings(expected), is_whole));
-        }
-    }
-
-    fn to_strings(pieces: &[&str]) -> Vec<String> {
-        pieces.iter().map(ToString::to_string).collect()
-    }
-}
+mod tests;

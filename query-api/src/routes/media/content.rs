@@ -2,9 +2,9 @@
 //! with the keys of the user.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
@@ -12,14 +12,16 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures::stream::BoxStream;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_event_store::MediaLink;
 use tidemark_events::MediaId;
 use tidemark_events::media::media::{PictureType, StoredVariant, Variant};
 use tidemark_platform::http::{Path, Problem, Query};
-use tidemark_platform::media_store::MediaStore;
+use tidemark_platform::media_store::{Error as StoreError, MediaStore};
 use tidemark_platform::openapi::responses;
+use tidemark_platform::server::ClientAddress;
 use tidemark_platform::tidemark::Tidemark;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoParams, IntoResponses, ToSchema, openapi};
@@ -28,6 +30,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::checked;
+use super::checked::Expected;
 use super::own_media::find;
 use super::range::Asked;
 use super::sealed;
@@ -127,6 +130,7 @@ impl IntoResponses for Refused {
 )]
 async fn get(
     State(app): State<App>,
+    client: ClientAddress,
     Tidemark(token): Tidemark,
     Path((id, variant)): Path<(Uuid, Variant)>,
     Query(link): Query<LinkParameters>,
@@ -178,7 +182,12 @@ async fn get(
         let key = key.ok_or(Error::NotFound)?;
         sealed::read(store, &key, row.id, picture, range).await?
     } else {
-        read(store, id, picture, range, status).await?
+        let kept = read(store, id, picture, bytes).await?;
+        let file = Expected {
+            sha256: picture.sha256.to_string(),
+            bytes,
+        };
+        checked::range(kept, file, range, Arc::clone(&app.media_turns), client.0)
     };
     Ok(response)
 }
@@ -194,21 +203,18 @@ const fn media_type(picture_type: PictureType) -> HeaderValue {
     HeaderValue::from_static(picture_type.media_type())
 }
 
+/// All bytes of a public picture.
 async fn read(
     store: &MediaStore,
     id: Uuid,
     picture: &StoredVariant,
-    range: Range<u64>,
-    status: StatusCode,
-) -> Result<Body, Error> {
-    match store.read(id, &picture.sha256, range).await {
-        Ok(stream) if status == StatusCode::OK => Ok(checked::whole(stream, &picture.sha256)),
-        Ok(stream) => Ok(Body::from_stream(stream)),
-        Err(error) => {
-            error.report();
-            Err(media_unavailable().into())
-        }
-    }
+    bytes: u64,
+) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, Error> {
+    let kept = store.read(id, &picture.sha256, 0..bytes).await;
+    kept.map_err(|error| {
+        error.report();
+        media_unavailable().into()
+    })
 }
 
 fn beyond(bytes: u64) -> Problem {
