@@ -22,8 +22,9 @@ use tidemark_platform::media_store::MediaStore;
 
 pub use self::parts::Upload;
 pub(crate) use self::problems::{
-    empty, invalid_header, length_required, not_encoded, not_kept, problems, problems_of_resumed,
-    too_large, unavailable, unsupported_type, unsupported_type_of_bytes, wrong_offset,
+    empty, invalid_header, length_required, lost, not_encoded, not_kept, problems,
+    problems_of_resumed, too_large, unavailable, unsupported_type, unsupported_type_of_bytes,
+    wrong_offset,
 };
 pub use self::receiving::Receiving;
 pub use self::resuming::{Checksum, Progress};

@@ -2,6 +2,7 @@
 
 mod avatars;
 mod greed;
+mod lost;
 mod memory;
 mod parts;
 mod pictures;

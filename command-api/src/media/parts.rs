@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use futures::{TryStreamExt, pin_mut};
-use tidemark_event_store::{SubjectKey, plain_file_bytes};
+use tidemark_event_store::{SealError, SubjectKey, plain_file_bytes};
 use tidemark_events::MediaId;
 use tidemark_platform::http::Problem;
 use tidemark_platform::media_store::{Error, MediaStore, Part};
@@ -50,11 +50,16 @@ impl Upload {
         })
     }
 
-    /// The bytes of all parts, which are said to be so many; of an upload that is removed meanwhile, fewer.
+    /// The bytes of all parts, which are said to be so many; none if the store has altered some, or has fewer, as of an upload that is
+    /// removed meanwhile.
     ///
     /// # Errors
-    /// If the store does not answer, or a part cannot be opened.
-    pub(super) async fn read(&self, store: &MediaStore, bytes: u64) -> Result<Vec<u8>, Problem> {
+    /// If the store does not answer.
+    pub(super) async fn read(
+        &self,
+        store: &MediaStore,
+        bytes: u64,
+    ) -> Result<Option<Vec<u8>>, Problem> {
         let failed = |error: Error| of_store(&error);
         let parts = parts(store, self.id, self.owner.is_some()).await?;
         let kept = store.read_parts(self.id.0, parts);
@@ -63,13 +68,16 @@ impl Upload {
         while let Some((part, kept)) = kept.try_next().await.map_err(failed)? {
             match &self.owner {
                 None => file.extend_from_slice(&kept),
-                Some(key) => {
-                    let opened = key.open_whole_file(&self.sealed_as(part.offset), &kept);
-                    file.extend_from_slice(&opened.map_err(Problem::internal)?);
-                }
+                Some(key) => match key.open_whole_file(&self.sealed_as(part.offset), &kept) {
+                    Ok(opened) => file.extend_from_slice(&opened),
+                    Err(SealError::Broken) => return Ok(None),
+                    Err(error @ (SealError::KeyLength | SealError::Storage(_))) => {
+                        return Err(Problem::internal(error));
+                    }
+                },
             }
         }
-        Ok(file)
+        Ok((file.len() as u64 == bytes).then_some(file))
     }
 }
 

@@ -16,7 +16,7 @@ const CHECKSUM_MISMATCH: u16 = 460;
 const NOT_KEPT_RETRY_AFTER_S: u64 = 3_600;
 
 /// The problems of a route that receives files.
-pub(crate) fn problems() -> [Problem; 10] {
+pub(crate) fn problems() -> [Problem; 11] {
     [
         not_kept(),
         length_required(),
@@ -25,6 +25,7 @@ pub(crate) fn problems() -> [Problem; 10] {
         empty(),
         rejected("the picture is broken, or of a kind that cannot be read"),
         of_store(&Error::Full),
+        lost(),
         unavailable(),
         overloaded(),
         inspected_too_much(Duration::from_secs(20)),
@@ -164,6 +165,15 @@ pub(super) fn of_store(error: &Error) -> Problem {
             unavailable()
         }
     }
+}
+
+/// The problem with an upload that is over because the store has lost or altered some of its bytes.
+pub(crate) fn lost() -> Problem {
+    let detail = "Bytes of the upload that had arrived were lost, so it is over.";
+    Problem::new(StatusCode::GONE, "upload_lost", detail).explained(
+        "The store of media has lost or altered bytes of the upload that had arrived. The upload is over, and counts no longer.",
+        "Upload the file again.",
+    )
 }
 
 /// The problem with a store that does not answer.

@@ -25,9 +25,17 @@ pub struct Progress {
     /// How many parts are kept.
     parts: u64,
     is_complete: bool,
+    /// Whether the store has lost what it kept of the last part. No other can take its place, so the upload cannot go on.
+    is_lost: bool,
 }
 
 impl Progress {
+    /// Whether the upload cannot go on, because the store has lost some of it.
+    #[must_use]
+    pub const fn is_lost(self) -> bool {
+        self.is_lost
+    }
+
     /// Whether bytes from this offset on may be sent. The last part may be sent again in pieces of any size.
     #[must_use]
     pub const fn goes_on_at(self, offset: u64) -> bool {
@@ -88,6 +96,7 @@ impl Media {
                 offset: 0,
                 parts: 0,
                 is_complete: false,
+                is_lost: false,
             });
         };
         let end = last.offset + last.bytes;
@@ -96,7 +105,17 @@ impl Media {
             offset: if is_complete { last.offset } else { end },
             parts: parts.len() as u64,
             is_complete,
+            is_lost: last.bytes == 0,
         })
+    }
+
+    /// Whether the store has anything of an upload, from its beginning on.
+    ///
+    /// # Errors
+    /// 503 if the store does not answer.
+    pub async fn has_parts(&self, id: MediaId) -> Result<bool, Problem> {
+        let parts = parts(&self.store, id, false).await?;
+        Ok(!parts.is_empty())
     }
 }
 

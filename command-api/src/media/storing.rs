@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use futures::future::try_join_all;
 use sha2::{Digest, Sha256};
-use tidemark_domain::media::media::{CompleteUpload, Error as UploadError, Media as MediaState};
+use tidemark_domain::media::media::{CompleteUpload, Media as MediaState};
 use tidemark_event_store::SubjectKey;
 use tidemark_events::media::media::{PictureType, StoredVariant};
 use tidemark_events::{MediaId, Stored};
@@ -18,13 +18,15 @@ use super::parts::Upload;
 use super::problems::{of_store, overloaded, rejected};
 use super::{Media, periods, quota};
 use crate::admission::Share;
-use crate::error::Error;
 
 /// Why nothing was stored.
 #[derive(Debug)]
 pub enum Unstored {
     /// The file is none that is taken.
     Rejected(Problem),
+    /// The store does not have all bytes any more, or not as they were. So it is also if another request has completed the upload, or
+    /// ended it, since this one sent the last bytes.
+    Lost,
     /// The bytes could not be read or kept, for now.
     Failed(Problem),
 }
@@ -47,12 +49,7 @@ impl Media {
         let permit = permit.map_err(|_| Unstored::Failed(overloaded()))?;
         let file = upload.read(&self.store, bytes).await;
         let Upload { id, owner } = upload;
-        let file = file.map_err(Unstored::Failed)?;
-        if file.len() as u64 != bytes {
-            // Another request has completed the upload, or ended it, since this one sent the last bytes.
-            let over = Error::Refused(UploadError::UploadOver.into());
-            return Err(Unstored::Failed(over.into()));
-        }
+        let file = file.map_err(Unstored::Failed)?.ok_or(Unstored::Lost)?;
         let size = Size::of(&self.settings);
         let until = Instant::now() + Duration::from_millis(self.settings.inspection_ms);
         let spending = Arc::clone(&self.spending);

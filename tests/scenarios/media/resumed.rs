@@ -116,7 +116,7 @@ async fn a_picture_is_sent_in_pieces_and_stored_with_the_last() {
 }
 
 /// Begins to send bytes, of which a part is kept. Returns the request, and where the rest goes.
-async fn send_beginning(
+pub(super) async fn send_beginning(
     app: &App,
     request: RequestBuilder,
     bytes: &[u8],
@@ -379,11 +379,17 @@ async fn an_upload_whose_end_could_not_be_stored_is_ended_by_its_last_part() {
     let file = picture(64, 64, ImageFormat::Png);
     let path = open(seller, file.len()).await;
     send(seller, &path, 0, &file[..200]).await.ok();
-    store.refuse(|request| request.contains("/media/media/"));
-    let refused = send(seller, &path, 200, &file[200..]).await;
-    refused.problem(503, "media_store_unavailable");
-    store.refuse(|_| false);
-    assert_eq!(offset(seller, &path).await, 200, "it is not complete yet");
+    let failures: [fn(&str) -> bool; 2] = [
+        |request| request.contains("/media/media/"),
+        |request| request.starts_with("GET") && request.contains("/uploads/"),
+    ];
+    for failure in failures {
+        store.refuse(failure);
+        let refused = send(seller, &path, 200, &file[200..]).await;
+        refused.problem(503, "media_store_unavailable");
+        store.refuse(|_| false);
+        assert_eq!(offset(seller, &path).await, 200, "it is not complete yet");
+    }
     let piece = send(seller, &path, 200, &file[200..210]).await.ok();
     assert_eq!(piece.header("upload-offset"), "210");
     send(seller, &path, 210, &file[210..]).await.ok();

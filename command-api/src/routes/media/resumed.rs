@@ -28,7 +28,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use self::headers::{Progressed, Stated, sent, stated};
-use super::uploads::{Arrived, PictureFile, clean_up, owner, store};
+use super::uploads::{Arrived, PictureFile, clean_up, lose, owner, store};
 use crate::app::{AcceptedBody, App, Location, answer_without_body};
 use crate::caller::{Caller, NoIdempotencyKey};
 use crate::error::Error;
@@ -254,6 +254,9 @@ async fn send(
     let owner = owner(&app, &caller, upload.purpose).await?;
     let receiving = media.receiving(caller.share())?;
     let progress = media.progress(media_id, length, upload.purpose).await?;
+    if progress.is_lost() {
+        return Err(lose(&app, &media, &caller, media_id).await);
+    }
     if !progress.goes_on_at(sent.offset) || sent.offset > length {
         return Err(media::wrong_offset(progress.offset));
     }

@@ -10,12 +10,15 @@ use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
 use tidemark_domain::Command;
-use tidemark_domain::media::media::{CompleteUpload, EndUpload, Media as MediaState, OpenUpload};
+use tidemark_domain::media::media::{
+    CompleteUpload, ContinueUpload, EndUpload, Media as MediaState, OpenUpload,
+};
 use tidemark_event_store::{SubjectKey, SubjectKeyUse};
 use tidemark_events::media::media::{EndReason, PictureType, Purpose};
 use tidemark_events::{Actor, MediaId};
 use tidemark_platform::http::{Problem, Query};
 use tidemark_platform::ids::new_id;
+use tidemark_platform::media_store::Error as StoreError;
 use tidemark_platform::openapi::responses;
 use tracing::Instrument;
 use utoipa::openapi::RefOr;
@@ -146,7 +149,8 @@ async fn upload(
         };
         // Nobody can go on with it. If it was stored before under the key, the answer is about that.
         if stored.as_ref().map(|it| it.stream_id).ok() != Some(id) {
-            end(&app, &media, &caller, MediaId(id), EndReason::Aborted).await;
+            let ended = end(&app, &media, &caller, MediaId(id), EndReason::Aborted);
+            log_failure(ended.await);
         }
         stored
     };
@@ -199,25 +203,68 @@ pub(super) async fn store(
             Ok(stored?)
         }
         Err(Unstored::Rejected(problem)) => {
-            end(app, media, caller, id, EndReason::Rejected).await;
+            log_failure(end(app, media, caller, id, EndReason::Rejected).await);
             Err(problem)
         }
+        Err(Unstored::Lost) => Err(lose(app, media, caller, id).await),
         Err(Unstored::Failed(problem)) => Err(problem),
     }
 }
 
-/// Ends an upload that comes to nothing, unless it is over. If that fails, it ends when its time is over.
-async fn end(app: &App, media: &Media, caller: &Caller, id: MediaId, reason: EndReason) {
+/// Ends an upload of which the store has lost or altered bytes, and returns what its client is told. If another request has completed
+/// the upload, or ended it, or its time is over, its bytes were removed, and the client is told that it is over.
+pub(super) async fn lose(app: &App, media: &Media, caller: &Caller, id: MediaId) -> Problem {
+    let caller = without_key(caller);
+    let open = app.change(&caller, id.0, ContinueUpload { media_id: id });
+    if let Err(over) = open.await {
+        return over;
+    }
+    match media.has_parts(id).await {
+        Ok(true) => {}
+        // The store is another one for now, as where a folder is not mounted, or the client can begin anew.
+        Ok(false) => return media::unavailable(),
+        Err(problem) => return problem,
+    }
+    match end(app, media, &caller, id, EndReason::Rejected).await {
+        Ok(()) => {
+            StoreError::Altered.report();
+            media::lost()
+        }
+        Err(over) => over,
+    }
+}
+
+/// Ends an upload that comes to nothing, and removes what is not needed of it.
+///
+/// # Errors
+/// If it is over, or this cannot be put on record. Then it ends when its time is over.
+async fn end(
+    app: &App,
+    media: &Media,
+    caller: &Caller,
+    id: MediaId,
+    reason: EndReason,
+) -> Result<(), Problem> {
     let command = EndUpload {
         media_id: id,
         reason,
     };
-    let mut caller = caller.clone();
-    caller.idempotency_key = None;
-    if let Err(problem) = app.change(&caller, id.0, command).await {
+    let ended = app.change(&without_key(caller), id.0, command).await;
+    clean_up(app, media, id).await;
+    ended.map(drop)
+}
+
+fn log_failure(ended: Result<(), Problem>) {
+    if let Err(problem) = ended {
         tracing::debug!(code = problem.code(), "an upload is not ended");
     }
-    clean_up(app, media, id).await;
+}
+
+/// The caller of a command that the key of the request does not belong to.
+fn without_key(caller: &Caller) -> Caller {
+    let mut caller = caller.clone();
+    caller.idempotency_key = None;
+    caller
 }
 
 /// Removes what is not needed of an upload, which another request may have ended meanwhile.
