@@ -32,8 +32,6 @@ use crate::watcher::Watcher;
 
 /// The most unwrapped keys of subjects that are kept in memory.
 const SUBJECT_KEYS_CACHED_MAX: u64 = 100_000;
-/// For so many ranges at a time bytes of media are read that are only compared, and not sent.
-const UNSENT_MEDIA_AT_ONCE: usize = 2;
 
 /// What all handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -111,7 +109,7 @@ impl App {
             log: Log::new(pools.audit.clone()),
             media: MediaStore::from_config(config)?,
             media_cached_s: config.media.cached_s,
-            media_turns: Arc::new(FairSemaphore::new(UNSENT_MEDIA_AT_ONCE)),
+            media_turns: Arc::new(FairSemaphore::new(config.media.compared_ranges_max)),
             clock,
             subject_keys: subject_keys(config, pools.documents.clone())?,
             lookup_key: lookup_key(config)?,

@@ -67,6 +67,8 @@ pub struct Media {
     #[garde(custom(positive))]
     pub store_timeout_ms: u64,
     pub cached_s: u32,
+    #[garde(range(min = 1, max = 1_000))]
+    pub compared_ranges_max: usize,
     #[garde(range(min = 1, max = 300))]
     pub link_s: i64,
 }
