@@ -1,7 +1,7 @@
 -- What the newest action takes the place of was looked for by a plan that a session kept. If it had been made while few actions were
 -- there, it went over all that the reactor had ever stored, for each action anew: a page of the log took seconds, and tasks ran late.
 -- The row that waits is found by its unique index now, which `on conflict` leaves no choice about. The others are found by a plan of
--- each call.
+-- each call, for one action after the other: rows that are locked cannot be joined in another order.
 
 create or replace function store_actions(reactor text, planned jsonb)
 returns bigint
@@ -18,12 +18,11 @@ begin
     update reactor_actions
        set done_at = statement_timestamp(),
            outcome = 'done'
-     where (reactor, position, target) in (
-        select store_actions.reactor, waiting.position, waiting.target
+     where ctid = any (array(
+        select waiting.id
           from jsonb_to_recordset(store_actions.planned) as action (position bigint, about text, is_newest boolean)
          cross join lateral (
-            select position,
-                   target
+            select ctid as id
               from reactor_actions
              where reactor = store_actions.reactor
                and about = action.about
@@ -31,11 +30,10 @@ begin
                and done_at is null
                and attempts > 0
                and taken_by is null
-            -- Otherwise all that wait are joined with the actions.
-            offset 0
+               for update
          ) as waiting
          where action.is_newest
-     );
+     ));
 
     -- Of one that nobody has tried the row is used again.
     insert into reactor_actions

@@ -82,6 +82,7 @@ async fn record_all(pool: &TimedPool, endings: Vec<Ending>) {
     }
 }
 
+/// Finds each action by its key, however few there were when Postgres made its plan: no other index knows what has `num_nulls`.
 async fn record(pool: &PgPool, endings: &[Ending]) -> sqlx::Result<()> {
     let reactors = endings.iter().map(|it| it.reactor.clone());
     let positions = endings.iter().map(|it| it.position);
@@ -90,17 +91,27 @@ async fn record(pool: &PgPool, endings: &[Ending]) -> sqlx::Result<()> {
     let outcomes = endings.iter().map(|it| it.outcome.clone());
     sqlx::query!(
         r#"
-        update reactor_actions action
+        with ending as materialized (
+            select waiting.id,
+                   ending.outcome
+              from unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::text[])
+                   as ending (reactor, position, target, attempts, outcome)
+             cross join lateral (
+                select ctid as id
+                  from reactor_actions
+                 where reactor = ending.reactor
+                   and position = ending.position
+                   and target = ending.target
+                   and attempts = ending.attempts
+                   and num_nulls(done_at) = 1
+                   for update
+             ) as waiting
+        )
+        update reactor_actions
            set done_at = clock_timestamp(),
                taken_by = null,
-               outcome = ending.outcome
-          from unnest($1::text[], $2::bigint[], $3::text[], $4::integer[], $5::text[])
-               as ending (reactor, position, target, attempts, outcome)
-         where action.reactor = ending.reactor
-           and action.position = ending.position
-           and action.target = ending.target
-           and action.attempts = ending.attempts
-           and action.done_at is null
+               outcome = (select ending.outcome from ending where ending.id = reactor_actions.ctid)
+         where ctid = any (array(select id from ending))
         "#,
         &reactors.collect::<Vec<_>>(),
         &positions.collect::<Vec<_>>(),

@@ -63,19 +63,26 @@ async fn an_action_that_replaces_another_reads_no_more_when_there_were_none_befo
         .execute(&mut connection)
         .await
         .unwrap();
-    let store = async |connection: &mut PgConnection, position: i32, about: i32| {
-        let action = json!([{
+    let action = |position: i32, about: i32| {
+        json!({
             "position": position, "target": "take-slot", "path": "/", "destination": "",
             "event_id": Uuid::nil(), "correlation_id": Uuid::nil(), "due_at": "2100-01-01T00:00:00Z",
             "about": about.to_string(), "wait_s": 0, "is_newest": true,
-        }]);
-        let store = sqlx::query_scalar("select store_actions('task-clock', $1)").bind(action);
-        let stored: i64 = store.fetch_one(connection).await.unwrap();
-        assert_eq!(stored, 1);
+        })
+    };
+    let store = async |connection: &mut PgConnection, actions: Vec<Value>| {
+        let expected = i64::try_from(actions.len()).unwrap();
+        let store = sqlx::query_scalar("select store_actions('task-clock', $1)");
+        let stored: i64 = store
+            .bind(Value::Array(actions))
+            .fetch_one(connection)
+            .await
+            .unwrap();
+        assert_eq!(stored, expected);
     };
     // The session keeps the plans that it makes while there are few.
     for position in 1..=20 {
-        store(&mut connection, position, 0).await;
+        store(&mut connection, vec![action(position, 0)]).await;
     }
     sqlx::query(
         "insert into reactor_actions
@@ -86,14 +93,17 @@ async fn an_action_that_replaces_another_reads_no_more_when_there_were_none_befo
     .execute(&mut connection)
     .await
     .unwrap();
+    let newer = |task| action(10_000 + task, task);
     for task in 21..=20 + REPLACED {
-        store(&mut connection, 10_000 + task, task).await;
+        store(&mut connection, vec![newer(task)]).await;
     }
+    let page = (1_001..=1_000 + REPLACED).map(newer).collect();
+    store(&mut connection, page).await;
     drop(connection);
     let read = entries_read(&database, &tables).await;
     assert!(
-        (i64::from(REPLACED)..=i64::from(4 * (20 + REPLACED))).contains(&read),
-        "{read} entries were read for {REPLACED} actions"
+        (i64::from(2 * REPLACED)..=i64::from(4 * (20 + 2 * REPLACED))).contains(&read),
+        "{read} entries were read for twice {REPLACED} actions"
     );
     let waiting = "select count(*) from reactor_actions where done_at is null";
     let waiting = sqlx::query_scalar(waiting);
