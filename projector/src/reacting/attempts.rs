@@ -1,4 +1,7 @@
 //! Attempts at actions: what becomes of each is recorded while no later attempt was made.
+//!
+//! Each action is found by its key, however few there were when Postgres made its plan. What has `num_nulls` is known to no index of
+//! what waits, all of which would be read otherwise.
 
 use std::time::Duration;
 
@@ -82,7 +85,7 @@ pub(super) async fn record_performed(
            and position = $2
            and target = $3
            and attempts = $4
-           and done_at is null
+           and num_nulls(done_at) = 1
         "#,
         attempt.reactor,
         attempt.position,
@@ -114,7 +117,7 @@ pub(super) async fn put_off(
            and position = $2
            and target = $3
            and attempts = $4
-           and done_at is null
+           and num_nulls(done_at) = 1
         "#,
         attempt.reactor,
         attempt.position,
@@ -155,7 +158,7 @@ pub(super) async fn redirect(
            and position = $2
            and target = $3
            and attempts = $4
-           and done_at is null
+           and num_nulls(done_at) = 1
         "#,
         attempt.reactor,
         attempt.position,
@@ -188,7 +191,7 @@ pub(super) async fn back_off(
            and position = $2
            and target = $3
            and attempts = $4
-           and done_at is null
+           and num_nulls(done_at) = 1
         "#,
         attempt.reactor,
         attempt.position,

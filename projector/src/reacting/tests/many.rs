@@ -1,12 +1,13 @@
 //! How little is read of what waits to find the little that is due.
 
 use sqlx::Executor;
-use sqlx::postgres::PgPoolOptions;
 
 use tidemark_event_store::TimedPool;
+use tidemark_platform::database::pool;
 use uuid::Uuid;
 
 use super::*;
+use crate::reacting::attempts;
 use crate::reacting::attempts::{Attempt, Work};
 use crate::reacting::destinations::Room;
 use crate::reacting::due;
@@ -20,8 +21,11 @@ const FILL: &str = "
            (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
     select 'auction-timer', n, 'close', '/', gen_random_uuid(), gen_random_uuid(), at, at
       from generate_series(1, 20000) as n,
-           lateral (select case n when 1 then now() else 'infinity' end) as due (at);
-    analyze reactor_actions";
+           lateral (select case n when 1 then now() else 'infinity' end) as due (at)";
+
+async fn fill(database: &Database) {
+    database.owner.execute(FILL).await.unwrap();
+}
 
 /// The entries of indexes, and the rows, that were read so far.
 async fn read(pool: &PgPool) -> i64 {
@@ -34,19 +38,19 @@ async fn read(pool: &PgPool) -> i64 {
     sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
 }
 
-/// One connection tells what it has read itself, and keeps its plans.
-async fn one_connection(database: &Database) -> PgPool {
-    let one = PgPoolOptions::new().max_connections(1);
-    one.connect(&project_url(&database.name)).await.unwrap()
+/// One connection, as the projector has several, tells what it has read itself, and keeps its plans.
+fn one_connection(database: &Database) -> PgPool {
+    let config = database.config(&[("TIDEMARK_DATABASE__MAX_CONNECTIONS", "1")]);
+    pool(&config.database, &project_url(&database.name)).unwrap()
 }
 
 #[tokio::test]
-async fn an_action_ends_without_a_look_at_others_that_came_after_the_first_ends() {
+async fn what_becomes_of_an_action_is_recorded_without_a_look_at_others_that_came_later() {
     let database = Database::new("many_ends").await;
     register(&database.pool, &[*TIMER]).await.unwrap();
-    let pool = one_connection(&database).await;
+    let one = one_connection(&database);
     let response_timeout = Duration::from_secs(10);
-    let endings = Endings::new(TimedPool::new(pool.clone(), response_timeout));
+    let endings = Endings::new(TimedPool::new(one.clone(), response_timeout));
     let end = async |position| {
         let sql = "insert into reactor_actions
                           (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
@@ -54,18 +58,28 @@ async fn an_action_ends_without_a_look_at_others_that_came_after_the_first_ends(
         let insert = sqlx::query(sql).bind(position);
         insert.execute(&database.owner).await.unwrap();
         let attempt = attempt(position);
+        let pause = Duration::ZERO;
+        attempts::pause(&one, &attempt, pause, "later")
+            .await
+            .unwrap();
+        let retry = (pause, pause);
+        attempts::back_off(&one, &attempt, retry, "failed")
+            .await
+            .unwrap();
+        attempts::redirect(&one, &attempt, "there").await.unwrap();
+        let performed = attempts::record_performed(&one, &attempt, "/", None).await;
+        assert!(performed.unwrap());
         endings.end(&attempt, "done").await.unwrap();
     };
-    pool.execute("analyze reactor_actions").await.ok();
+    let analyze = database.owner.execute("analyze reactor_actions");
+    analyze.await.unwrap();
     for position in 100_001..=100_020 {
         end(position).await;
     }
-    let fill = FILL.replace("analyze reactor_actions", "");
-    let fill = database.owner.execute(sqlx::AssertSqlSafe(fill));
-    fill.await.unwrap();
-    let before = read(&pool).await;
+    fill(&database).await;
+    let before = read(&one).await;
     end(100_021).await;
-    let read = read(&pool).await - before;
+    let read = read(&one).await - before;
     assert!(read < 100, "{read} entries were read");
     assert_eq!(ended(&database).await.len(), 21);
 }
@@ -91,18 +105,25 @@ fn attempt(position: i64) -> Attempt {
 async fn what_is_due_is_taken_without_reading_what_is_not() {
     let database = Database::new("many").await;
     register(&database.pool, &[*TIMER]).await.unwrap();
-    let fill = database.owner.execute(sqlx::raw_sql(FILL));
-    fill.await.unwrap();
-    let pool = one_connection(&database).await;
-    let before = read(&pool).await;
+    let one = one_connection(&database);
     let room = Room {
         most: 9,
         owner_most: 9,
         ..Room::default()
     };
-    let limits = (&room, &Owners::new(9).shares());
-    let taken = due::take(&pool, None, 9, limits, Duration::from_mins(1), new_id()).await;
-    assert_eq!(taken.unwrap().len(), 1);
-    let read = read(&pool).await - before;
+    let shares = Owners::new(9).shares();
+    let take = async || {
+        let next_due = due::next_due(&one, None, &room, &shares).await.unwrap();
+        let limits = (&room, &shares);
+        let taken = due::take(&one, None, 9, limits, Duration::from_mins(1), new_id()).await;
+        (next_due, taken.unwrap().len())
+    };
+    for _ in 0..10 {
+        assert_eq!(take().await, (None, 0));
+    }
+    fill(&database).await;
+    let before = read(&one).await;
+    assert_eq!(take().await, (Some(Duration::ZERO), 1));
+    let read = read(&one).await - before;
     assert!(read < 100, "{read} entries were read");
 }

@@ -196,7 +196,7 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         None,
         9,
         (&room, &Owners::new(9).shares()),
-        std::time::Duration::from_millis(200),
+        std::time::Duration::from_secs(2),
         new_id(),
     )
     .await
