@@ -125,23 +125,26 @@ impl Measuring {
     async fn measure_reactors(&self) -> sqlx::Result<Vec<Series>> {
         let reactors = sqlx::query!(
             r#"
+            with actions as (
+                select reactor,
+                       count(*) as due,
+                       count(*) filter (where attempts > 0 and outcome is distinct from 'not yet') as failing
+                  from reactor_actions
+                 where done_at is null
+                   and due_at <= statement_timestamp()
+                 group by reactor
+            )
             select name,
                    coalesce(extract(epoch from clock_timestamp() - next.recorded_at), 0)::float8 as "lag!",
-                   (actions.due - actions.failing)::float8 as "waiting!",
-                   actions.failing::float8 as "failing!",
+                   coalesce(actions.due - actions.failing, 0)::float8 as "waiting!",
+                   coalesce(actions.failing, 0)::float8 as "failing!",
                    given_up.refused::float8 as "refused!",
                    given_up.unanswered::float8 as "unanswered!"
               from reactors
               left join events next
                 on next.position = reactors.position + 1
-             cross join lateral (
-                   select count(*) as due,
-                          count(*) filter (where attempts > 0 and outcome is distinct from 'not yet') as failing
-                     from reactor_actions
-                    where reactor = name
-                      and done_at is null
-                      and due_at <= statement_timestamp()
-                   ) as actions
+              left join actions
+                on actions.reactor = name
              cross join lateral given_up_actions(name, $1) as given_up
             "#,
             COUNTED_MAX,
