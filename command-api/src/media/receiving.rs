@@ -84,12 +84,16 @@ impl Receiving {
 
     /// A buffer for the parts of a file of so many bytes.
     pub(super) fn part_buffer(&self, total: u64) -> PartBuffer {
-        let part_bytes = self.part_bytes();
-        let total = usize::try_from(total).unwrap_or(usize::MAX);
         PartBuffer {
-            bytes: BytesMut::with_capacity(part_bytes.min(total)),
-            part_bytes,
+            bytes: self.room_for_part(total),
+            part_bytes: self.part_bytes(),
         }
+    }
+
+    /// Room for a part of a file of so many bytes, so that what arrives does not grow beyond it.
+    pub(super) fn room_for_part(&self, total: u64) -> BytesMut {
+        let total = usize::try_from(total).unwrap_or(usize::MAX);
+        BytesMut::with_capacity(self.part_bytes().min(total))
     }
 
     pub(super) const fn parts_max(&self) -> u64 {

@@ -3,7 +3,6 @@
 use axum::body::{Body, Bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -199,7 +198,7 @@ impl Resuming {
         checksum: &Checksum,
     ) -> Result<u64, Problem> {
         let part_bytes = self.receiving.part_bytes();
-        let mut waiting = BytesMut::new();
+        let mut waiting = self.receiving.room_for_part(self.total - self.offset);
         while let Some(bytes) = arriving.next().await? {
             let arrived = waiting.len() + bytes.len();
             self.check_room(arrived as u64)?;

@@ -16,7 +16,7 @@ use super::attempts::Attempt;
 /// The most that wait to be recorded, and that one statement records.
 const WAITING_MAX: usize = 256;
 
-/// Where actions end.
+/// Where the ends of actions wait until they are recorded.
 #[derive(Clone)]
 pub(super) struct Endings {
     waiting: mpsc::Sender<Ending>,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use futures::SinkExt;
 use tidemark_tests::client::Answer;
 use tidemark_tests::pictures::noise;
-use tidemark_tests::{App, Client, eventually};
+use tidemark_tests::{App, Client, User, eventually};
 
 use super::resumed::{head, offset, open, open_for, send, send_beginning, sending};
 use super::uploads::{files, parts};
@@ -18,6 +18,15 @@ async fn app() -> App {
         .set("TIDEMARK_MEDIA__UPLOADS_PER_USER_MAX", "1")
         .start()
         .await
+}
+
+/// A seller's upload of which the first 100,000 bytes have arrived, and the file.
+async fn begun(app: &App) -> (User, String, Vec<u8>) {
+    let seller = app.market().await.seller;
+    let file = noise(300, 300);
+    let path = open(&seller, file.len()).await;
+    send(&seller, &path, 0, &file[..100_000]).await.ok();
+    (seller, path, file)
 }
 
 /// Where a part of an upload lies.
@@ -76,36 +85,28 @@ async fn send_last(app: &App, client: &Client, path: &str, file: &[u8], lose: im
 #[tokio::test]
 async fn an_upload_that_loses_a_part_while_the_last_one_arrives_ends() {
     let app = app().await;
-    let market = app.market().await;
-    let seller = &market.seller;
-    let file = noise(300, 300);
-    let path = open(seller, file.len()).await;
-    send(seller, &path, 0, &file[..100_000]).await.ok();
+    let (seller, path, file) = begun(&app).await;
     let lose = || fs::remove_file(part(&app, &path, 65_536)).unwrap();
-    let ended = send_last(&app, seller, &path, &file, lose).await;
-    assert_is_lost(&app, seller, &path, &ended).await;
+    let ended = send_last(&app, &seller, &path, &file, lose).await;
+    assert_is_lost(&app, &seller, &path, &ended).await;
 }
 
 /// As where the folder is not mounted for a while.
 #[tokio::test]
 async fn an_upload_does_not_end_while_the_store_has_nothing_of_it() {
     let app = app().await;
-    let market = app.market().await;
-    let seller = &market.seller;
-    let file = noise(300, 300);
-    let path = open(seller, file.len()).await;
-    send(seller, &path, 0, &file[..100_000]).await.ok();
+    let (seller, path, file) = begun(&app).await;
     let folder = part(&app, &path, 0).parent().unwrap().to_owned();
     let away = folder.with_extension("away");
     let unmount = || fs::rename(&folder, &away).unwrap();
-    let refused = send_last(&app, seller, &path, &file, unmount).await;
+    let refused = send_last(&app, &seller, &path, &file, unmount).await;
     refused.problem(503, "media_store_unavailable");
     assert_eq!(app.database.count_of("media.upload_ended").await, 0);
     fs::remove_dir_all(&folder).unwrap();
     fs::rename(&away, &folder).unwrap();
-    let at = offset(seller, &path).await;
+    let at = offset(&seller, &path).await;
     assert_eq!(at, 165_536);
-    send(seller, &path, at, &file[at..]).await.ok();
+    send(&seller, &path, at, &file[at..]).await.ok();
     assert_eq!(app.database.count_of("media.stored").await, 1);
 }
 
@@ -113,15 +114,11 @@ async fn an_upload_does_not_end_while_the_store_has_nothing_of_it() {
 #[tokio::test]
 async fn an_upload_with_a_part_that_is_empty_ends() {
     let app = app().await;
-    let market = app.market().await;
-    let seller = &market.seller;
-    let file = noise(300, 300);
-    let path = open(seller, file.len()).await;
-    send(seller, &path, 0, &file[..100_000]).await.ok();
+    let (seller, path, file) = begun(&app).await;
     fs::write(part(&app, &path, 65_536), "").unwrap();
-    assert_eq!(offset(seller, &path).await, 65_536);
-    let ended = send(seller, &path, 65_536, &file[65_536..]).await;
-    assert_is_lost(&app, seller, &path, &ended).await;
+    assert_eq!(offset(&seller, &path).await, 65_536);
+    let ended = send(&seller, &path, 65_536, &file[65_536..]).await;
+    assert_is_lost(&app, &seller, &path, &ended).await;
 }
 
 /// What was lost before the client goes on is sent again, as what has not arrived.
