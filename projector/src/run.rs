@@ -29,7 +29,7 @@ use crate::following::feed;
 use crate::following::ring::Ring;
 use crate::following::source::Source;
 use crate::measuring::Measuring;
-use crate::media::removal::{RemoveMedia, RemoveUpload};
+use crate::media::removal::{MediaBytes, RemoveMedia, RemoveUpload};
 use crate::messaging::mail::{RepeatMail, SendMail};
 use crate::messaging::sms::SendText;
 use crate::projecting::joint_writer::JointWriter;
@@ -271,11 +271,13 @@ fn wake(
 fn effects(config: &Config, pool: &TimedPool) -> Result<Effects, Error> {
     let mut effects = Effects::new();
     if let Some(store) = MediaStore::from_config(config)? {
-        effects.push(Arc::new(RemoveUpload {
-            store: store.clone(),
+        let bytes = MediaBytes {
+            store,
             log: Log::new(pool.clone()),
-        }));
-        effects.push(Arc::new(RemoveMedia(store)));
+            pauses_ms: config.media.removal_pauses_ms.clone(),
+        };
+        effects.push(Arc::new(RemoveUpload(bytes.clone())));
+        effects.push(Arc::new(RemoveMedia(bytes)));
     }
     let Some(keys) = subject_keys(config, pool)? else {
         tracing::warn!("calls of tasks, mails and texts wait, since sealing.master_key is not set");

@@ -1,23 +1,35 @@
-//! Lists of texts: arrays in a file, comma-separated text in the environment.
+//! Lists: arrays in a file, comma-separated text in the environment.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
+/// The most pauses between attempts that can be configured.
+pub(super) const PAUSES_MAX: usize = 50;
+
+pub(super) fn deserialize<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + FromStr<Err: Display>,
+{
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum List {
+    enum List<T> {
         Text(String),
-        Items(Vec<String>),
+        Items(Vec<T>),
     }
-    Ok(match List::deserialize(deserializer)? {
-        List::Items(items) => items,
+    match List::deserialize(deserializer)? {
+        List::Items(items) => Ok(items),
         List::Text(text) => text
             .split(',')
             .map(str::trim)
             .filter(|item| !item.is_empty())
-            .map(str::to_owned)
+            .map(|item| {
+                item.parse()
+                    .map_err(|error| D::Error::custom(format!("{item:?}: {error}")))
+            })
             .collect(),
-    })
+    }
 }

@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::bounds::{base_url_or_none, positive};
+use super::list;
+use super::list::PAUSES_MAX;
 
 /// The longest time after which a mail can be sent once more: a day, for which mails are of use.
 const REPEAT_AFTER_MAX_S: i64 = 86_400;
@@ -39,6 +41,9 @@ pub struct Mail {
     pub digest_s: i64,
     #[garde(range(min = 0, max = REPEAT_AFTER_MAX_S))]
     pub repeat_after_s: i64,
+    #[serde(deserialize_with = "list::deserialize")]
+    #[garde(length(min = 1, max = PAUSES_MAX))]
+    pub retry_pauses_ms: Vec<u32>,
     #[garde(custom(positive))]
     pub dialog_timeout_ms: u64,
     #[garde(custom(positive))]

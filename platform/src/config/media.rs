@@ -6,6 +6,8 @@ use garde::Validate;
 use serde::Deserialize;
 
 use super::bounds::positive;
+use super::list;
+use super::list::PAUSES_MAX;
 
 /// What users may upload, how it is received, and for how long it is kept.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -34,6 +36,9 @@ pub struct Media {
     pub unshown_s: i64,
     #[garde(range(max = 31_536_000))]
     pub removal_s: i64,
+    #[serde(deserialize_with = "list::deserialize")]
+    #[garde(length(min = 1, max = PAUSES_MAX))]
+    pub removal_pauses_ms: Vec<u32>,
     #[garde(range(min = 65_536, max = 67_108_864))]
     pub part_bytes: usize,
     #[garde(range(min = 1, max = 10_000))]

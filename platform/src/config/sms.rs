@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::bounds::{base_url_or_none, positive};
 use super::list;
+use super::list::PAUSES_MAX;
 
 /// The longest time for which a code can be of use.
 const CODE_MAX_S: i64 = 3_600;
@@ -43,6 +44,9 @@ pub struct Sms {
     pub code_s: i64,
     #[garde(range(min = 1, max = 20))]
     pub code_attempts_max: u32,
+    #[serde(deserialize_with = "list::deserialize")]
+    #[garde(length(min = 1, max = PAUSES_MAX))]
+    pub retry_pauses_ms: Vec<u32>,
     #[garde(custom(positive))]
     pub request_timeout_ms: u64,
 }

@@ -7,9 +7,7 @@ use serde::Deserialize;
 
 use super::bounds::positive;
 use super::list;
-
-/// The most pauses between attempts that can be configured.
-const PAUSES_MAX: usize = 50;
+use super::list::PAUSES_MAX;
 
 /// What tasks may call, and how often.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -25,8 +23,8 @@ pub struct Tasks {
     #[serde(deserialize_with = "list::deserialize")]
     pub own_hosts: Vec<String>,
     #[serde(deserialize_with = "list::deserialize")]
-    #[garde(length(max = PAUSES_MAX), custom(are_numbers))]
-    pub retry_pauses_ms: Vec<String>,
+    #[garde(length(max = PAUSES_MAX))]
+    pub retry_pauses_ms: Vec<u32>,
     #[garde(custom(positive))]
     pub call_timeout_ms: u64,
     #[garde(custom(positive))]
@@ -37,13 +35,4 @@ pub struct Tasks {
     pub old_secret_s: u32,
     #[garde(range(min = 1, max = 10))]
     pub old_secrets_max: u32,
-}
-
-fn are_numbers<C>(texts: &[String], _context: &C) -> garde::Result {
-    match texts.iter().find(|it| it.parse::<u32>().is_err()) {
-        Some(text) => Err(garde::Error::new(format!(
-            "must hold numbers, and {text} is none"
-        ))),
-        None => Ok(()),
-    }
 }

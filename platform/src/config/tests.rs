@@ -200,6 +200,20 @@ fn a_value_of_the_wrong_type_names_its_key() {
 }
 
 #[test]
+fn pauses_are_numbers_with_commas_between_them() {
+    let pauses = |text| load(&[("TIDEMARK_MAIL__RETRY_PAUSES_MS", text)]);
+    assert_eq!(
+        pauses("5, 10,20").unwrap().mail.retry_pauses_ms,
+        [5, 10, 20]
+    );
+    assert_eq!(pauses("5").unwrap().mail.retry_pauses_ms, [5]);
+    for wrong in ["", "soon", "5,-1", "5,4294967296", "1.5"] {
+        let error = pauses(wrong).unwrap_err().to_string();
+        assert!(error.contains("mail.retry_pauses_ms"), "{wrong}: {error}");
+    }
+}
+
+#[test]
 fn a_file_overrides_the_defaults_and_the_environment_the_file() {
     let path = std::env::temp_dir().join(format!("tidemark-config-{}.toml", std::process::id()));
     let file = path.to_str().unwrap();

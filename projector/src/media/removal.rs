@@ -1,7 +1,5 @@
 //! The effects that remove bytes from the store of media.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use tidemark_domain::media::processes::media_keeper;
 use tidemark_domain::media::processes::media_keeper::Removal;
@@ -11,23 +9,60 @@ use tidemark_events::{Event, MediaId, Recorded};
 use tidemark_platform::media_store::{Error, MediaStore};
 
 use crate::error::with_causes;
-use crate::reacting::effects::{Contact, Effect, Outcome, Performed};
+use crate::reacting::effects::{Contact, Effect, Outcome, Performed, pause_after};
 
-/// The pauses after the first attempts. The last of them follows all later ones.
-const PAUSES: [Duration; 3] = [
-    Duration::from_secs(10),
-    Duration::from_mins(1),
-    Duration::from_mins(10),
-];
+/// Where the bytes are, and what both effects need to remove them.
+#[derive(Clone)]
+pub(crate) struct MediaBytes {
+    pub(crate) store: MediaStore,
+    pub(crate) log: Log,
+    /// The pauses after the first attempts. The last of them follows all later ones.
+    pub(crate) pauses_ms: Vec<u32>,
+}
 
 /// Removes what has arrived of an upload. If it is not complete by then, it has expired. If it came to nothing before, somebody
 /// may have kept more of it afterwards, which is removed too.
-pub(crate) struct RemoveUpload {
-    pub(crate) store: MediaStore,
-    pub(crate) log: Log,
+pub(crate) struct RemoveUpload(pub(crate) MediaBytes);
+
+/// Removes all bytes of media that were deleted, or whose upload came to nothing.
+pub(crate) struct RemoveMedia(pub(crate) MediaBytes);
+
+#[async_trait]
+impl Effect for RemoveUpload {
+    const NAME: &'static str = media_keeper::REMOVE_UPLOAD;
+    type Body = Removal;
+
+    async fn perform(&self, removal: Removal, _: &str, attempt: i32) -> Performed {
+        let id = removal.media_id;
+        let removed = match self.0.has_ended(id).await {
+            Ok(true) => self.0.store.remove_media(id.0).await,
+            Ok(false) => self.0.store.remove_upload(id.0).await,
+            Err(error) => {
+                return Performed {
+                    outcome: Outcome::Failed(with_causes(&error)),
+                    contact: None,
+                };
+            }
+        };
+        self.0
+            .performed(removed, format!("/v1/media/{id}/expire-upload"), attempt)
+    }
 }
 
-impl RemoveUpload {
+#[async_trait]
+impl Effect for RemoveMedia {
+    const NAME: &'static str = media_keeper::REMOVE_MEDIA;
+    type Body = Removal;
+
+    async fn perform(&self, removal: Removal, _: &str, attempt: i32) -> Performed {
+        let id = removal.media_id;
+        let removed = self.0.store.remove_media(id.0).await;
+        self.0
+            .performed(removed, format!("/v1/media/{id}/record-removal"), attempt)
+    }
+}
+
+impl MediaBytes {
     /// Whether the upload came to nothing. The first event opened it, and the second says what became of it.
     async fn has_ended(&self, id: MediaId) -> sqlx::Result<bool> {
         let events = self.log.stream(id.0, 1, 1).await?;
@@ -37,65 +72,22 @@ impl RemoveUpload {
             Some(Ok(Event::Media(media::Event::UploadEnded { .. })))
         ))
     }
-}
 
-#[async_trait]
-impl Effect for RemoveUpload {
-    const NAME: &'static str = media_keeper::REMOVE_UPLOAD;
-    type Body = Removal;
-
-    async fn perform(&self, removal: Removal, _: &str, attempt: i32) -> Performed {
-        let id = removal.media_id;
-        let removed = match self.has_ended(id).await {
-            Ok(true) => self.store.remove_media(id.0).await,
-            Ok(false) => self.store.remove_upload(id.0).await,
+    /// The command with this path puts on record that bytes were removed.
+    fn performed(&self, removed: Result<(), Error>, path: String, attempt: i32) -> Performed {
+        let (contact, outcome) = match removed {
+            Ok(()) => (Contact::Answered, Outcome::Over { path, body: None }),
             Err(error) => {
-                return Performed {
-                    outcome: later(with_causes(&error), attempt),
-                    contact: None,
+                let later = Outcome::Later {
+                    after: pause_after(attempt, &self.pauses_ms),
+                    reason: with_causes(&error),
                 };
+                (Contact::Unreachable, later)
             }
         };
-        performed(removed, format!("/v1/media/{id}/expire-upload"), attempt)
+        Performed {
+            outcome,
+            contact: Some(contact),
+        }
     }
-}
-
-/// Removes all bytes of media that were deleted, or whose upload came to nothing.
-pub(crate) struct RemoveMedia(pub(crate) MediaStore);
-
-#[async_trait]
-impl Effect for RemoveMedia {
-    const NAME: &'static str = media_keeper::REMOVE_MEDIA;
-    type Body = Removal;
-
-    async fn perform(&self, removal: Removal, _: &str, attempt: i32) -> Performed {
-        let id = removal.media_id;
-        let removed = self.0.remove_media(id.0).await;
-        performed(removed, format!("/v1/media/{id}/record-removal"), attempt)
-    }
-}
-
-/// The command with this path puts on record that bytes were removed.
-fn performed(removed: Result<(), Error>, path: String, attempt: i32) -> Performed {
-    let (contact, outcome) = match removed {
-        Ok(()) => (Contact::Answered, Outcome::Over { path, body: None }),
-        Err(error) => (Contact::Unreachable, later(with_causes(&error), attempt)),
-    };
-    Performed {
-        outcome,
-        contact: Some(contact),
-    }
-}
-
-fn later(reason: String, attempt: i32) -> Outcome {
-    Outcome::Later {
-        after: pause(attempt),
-        reason,
-    }
-}
-
-/// The pause after the attempt with this number.
-fn pause(attempt: i32) -> Duration {
-    let attempt = usize::try_from(attempt).unwrap_or(1).max(1);
-    PAUSES[(attempt - 1).min(PAUSES.len() - 1)]
 }

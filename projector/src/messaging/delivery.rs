@@ -12,10 +12,7 @@ use tidemark_events::messaging::message::{Outcome as Ending, Status};
 use tidemark_events::{MessageId, Sealed, Timestamp};
 
 use crate::error::with_causes;
-use crate::reacting::effects::{Contact, Outcome, Performed};
-
-/// The shortest pauses after the first attempts, in minutes. The last of them follows all later ones.
-const PAUSES_MIN: [u64; 5] = [1, 5, 15, 30, 60];
+use crate::reacting::effects::{Contact, Outcome, Performed, pause_after};
 
 /// What became of a message.
 #[derive(Debug)]
@@ -60,6 +57,8 @@ pub(super) struct Attempt<'a> {
     pub(super) not_after: Timestamp,
     /// Its number, from 1 on.
     pub(super) number: i32,
+    /// The shortest pauses after the first attempts. The last of them follows all later ones.
+    pub(super) pauses_ms: &'a [u32],
 }
 
 impl Attempt<'_> {
@@ -103,7 +102,7 @@ impl Attempt<'_> {
                 | Delivery::Unreachable(reason),
             )
             | Err(Unsent::Failed(reason)) => Outcome::Later {
-                after: pause(self.message_id, self.number),
+                after: self.pause(),
                 reason,
             },
         };
@@ -126,7 +125,11 @@ impl Attempt<'_> {
     /// known of it.
     async fn is_last(&self) -> bool {
         let now = self.log.now().await;
-        now.is_ok_and(|now| now + pause(self.message_id, self.number) > self.not_after)
+        now.is_ok_and(|now| now + self.pause() > self.not_after)
+    }
+
+    fn pause(&self) -> Duration {
+        pause(self.message_id, self.number, self.pauses_ms)
     }
 }
 
@@ -160,14 +163,11 @@ pub(super) async fn put(content: &[u8], file: PathBuf) -> Result<Delivery, Unsen
 
 /// The pause after the attempt with this number. It is up to a fifth longer than the shortest one, so that messages that failed together
 /// are not tried together.
-fn pause(message_id: MessageId, attempt: i32) -> Duration {
-    let attempt = usize::try_from(attempt).unwrap_or(1).max(1);
-    let minutes = PAUSES_MIN[(attempt - 1).min(PAUSES_MIN.len() - 1)];
+fn pause(message_id: MessageId, attempt: i32, pauses_ms: &[u32]) -> Duration {
     // The end of an id is random.
     let [.., last] = *message_id.0.as_bytes();
-    let percent = (usize::from(last) + 7 * attempt) % 21;
-    let percent = u64::try_from(percent).unwrap_or_default();
-    Duration::from_millis(60_000 * minutes / 100 * (100 + percent))
+    let percent = (u32::from(last) + 7 * (attempt.unsigned_abs() % 21)) % 21;
+    pause_after(attempt, pauses_ms) * (100 + percent) / 100
 }
 
 #[cfg(test)]
@@ -182,9 +182,10 @@ mod tests {
     fn a_pause_is_at_least_as_long_as_is_said_and_up_to_a_fifth_longer() {
         let ids = (0..=255).map(|last| MessageId(Uuid::from_u128(last)));
         let ids: Vec<_> = ids.collect();
-        for (attempt, minutes) in [(1, 1), (2, 5), (3, 15), (4, 30), (5, 60), (6, 60), (99, 60)] {
+        let pauses_ms = [60_000, 300_000, 900_000];
+        for (attempt, minutes) in [(1, 1), (2, 5), (3, 15), (4, 15), (i32::MAX, 15)] {
             let shortest = Duration::from_secs(60 * minutes);
-            let pauses = ids.iter().map(|id| pause(*id, attempt));
+            let pauses = ids.iter().map(|id| pause(*id, attempt, &pauses_ms));
             let pauses: BTreeSet<_> = pauses.collect();
             assert_eq!(pauses.first(), Some(&shortest), "{attempt}");
             assert_eq!(pauses.last(), Some(&(shortest * 6 / 5)), "{attempt}");

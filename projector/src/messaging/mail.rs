@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -30,8 +29,6 @@ use crate::reacting::effects::{Effect, Outcome, Performed};
 
 /// More events than a message has.
 const EVENTS_MAX: i64 = 20;
-/// The pause after a failure of Postgres.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where mails are handed over.
 enum Destination {
@@ -45,6 +42,8 @@ enum Destination {
 pub(crate) struct SendMail {
     destination: Destination,
     from: Mailbox,
+    /// Before further attempts.
+    pauses_ms: Vec<u32>,
     keys: SubjectKeys,
     ways: Option<Ways>,
     log: Log,
@@ -132,10 +131,7 @@ impl Effect for RepeatMail {
         let outcome = match self.0.awaited(repeat.message_id).await {
             Ok(Some(mail)) => return self.0.send(&mail, attempt).await,
             Ok(None) => Outcome::NotNeeded,
-            Err(reason) => Outcome::Later {
-                after: PAUSE,
-                reason,
-            },
+            Err(reason) => Outcome::Failed(reason),
         };
         Performed {
             outcome,
@@ -153,6 +149,7 @@ impl SendMail {
             message_id: mail.message_id,
             not_after: *mail.not_after,
             number: attempt,
+            pauses_ms: &self.pauses_ms,
         };
         let delivery = self.try_to_send(mail, &attempt).await;
         attempt.performed(delivery).await
@@ -201,6 +198,7 @@ impl SendMail {
         Ok(Some(Self {
             destination,
             from: settings.from.parse().map_err(Error::MailFrom)?,
+            pauses_ms: settings.retry_pauses_ms.clone(),
             keys,
             ways: Ways::from_config(config)?,
             log: Log::new(pool),

@@ -51,6 +51,7 @@ impl Effect for SendText {
             message_id: text.message_id,
             not_after: *text.not_after,
             number: attempt,
+            pauses_ms: &self.settings.retry_pauses_ms,
         };
         let delivery = self.try_to_send(&text, &attempt).await;
         attempt.performed(delivery).await

@@ -57,10 +57,19 @@ pub(crate) enum Outcome {
         /// Why, for operators.
         reason: String,
     },
+    /// It was not done, since something of Tidemark failed, such as Postgres. It is tried again as any action that fails.
+    Failed(String),
     /// It was not done, since it acts at this destination by now. It is tried there at once, within the bounds of that one.
     Elsewhere(String),
     /// It was not done, and need not be any more. Nothing is recorded.
     NotNeeded,
+}
+
+/// The pause after the attempt with this number. The last of the pauses follows all later attempts.
+pub(crate) fn pause_after(attempt: i32, pauses_ms: &[u32]) -> Duration {
+    let nth = usize::try_from(attempt - 1).unwrap_or(0);
+    let pause = pauses_ms.get(nth).or(pauses_ms.last());
+    Duration::from_millis(pause.copied().unwrap_or_default().into())
 }
 
 /// An [`Effect`] of any kind.

@@ -13,9 +13,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::attempts::Attempt;
 
-/// The most that wait to be recorded, and that one statement records.
-const WAITING_MAX: usize = 256;
-
 /// Where the ends of actions wait until they are recorded.
 #[derive(Clone)]
 pub(super) struct Endings {
@@ -33,12 +30,12 @@ struct Ending {
 }
 
 impl Endings {
-    /// Records what it is given until it is dropped.
-    pub(super) fn new(pool: TimedPool) -> Self {
-        let (waiting, mut endings) = mpsc::channel(WAITING_MAX);
+    /// Records what it is given until it is dropped, so many together at most.
+    pub(super) fn new(pool: TimedPool, together_max: usize) -> Self {
+        let (waiting, mut endings) = mpsc::channel(together_max);
         tokio::spawn(async move {
             let mut batch = Vec::new();
-            while endings.recv_many(&mut batch, WAITING_MAX).await > 0 {
+            while endings.recv_many(&mut batch, together_max).await > 0 {
                 record_all(&pool, mem::take(&mut batch)).await;
             }
         });

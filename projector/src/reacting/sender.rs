@@ -66,7 +66,7 @@ impl Sender {
             ..limits(&settings)
         };
         Ok(Self {
-            endings: Endings::new(pool.clone()),
+            endings: Endings::new(pool.clone(), settings.in_flight_max),
             pool,
             commands: CommandClient::new(config)?,
             effect: None,
@@ -249,6 +249,7 @@ impl Sender {
         let (path, body) = match performed.outcome {
             Outcome::Over { path, body } => (path, body),
             Outcome::Later { after, reason } => return Verdict::Later(after, reason),
+            Outcome::Failed(reason) => return Verdict::Inconclusive(reason),
             Outcome::Elsewhere(destination) => return Verdict::Elsewhere(destination),
             Outcome::NotNeeded => return Verdict::Done,
         };

@@ -26,8 +26,6 @@ use crate::reacting::effects::{Effect, Performed};
 
 /// More events than a run has.
 const RUN_EVENTS_MAX: i64 = 200;
-/// The pause after a failure of Postgres.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Calls the URLs of tasks.
 pub(crate) struct CallUrl {
@@ -54,10 +52,7 @@ impl Effect for CallUrl {
             Ok(Tried::NotNeeded) => effects::Outcome::NotNeeded,
             Ok(Tried::Elsewhere(server)) => effects::Outcome::Elsewhere(server),
             Ok(Tried::Called(called)) => called.outcome(&call),
-            Err(reason) => effects::Outcome::Later {
-                after: PAUSE,
-                reason,
-            },
+            Err(reason) => effects::Outcome::Failed(reason),
         };
         Performed { outcome, contact }
     }

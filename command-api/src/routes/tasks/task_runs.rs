@@ -69,9 +69,7 @@ async fn record(
     Path(id): Path<Uuid>,
     Json(body): Json<AttemptOfRun>,
 ) -> Result<Response, Problem> {
-    // The configuration has checked that these are numbers.
-    let pauses = app.config.tasks.retry_pauses_ms.iter();
-    let pauses_ms = pauses.filter_map(|it| it.parse().ok()).collect();
+    let pauses_ms = app.config.tasks.retry_pauses_ms.iter();
     let command = RecordAttempt {
         run_id: TaskRunId(id),
         attempt: body.attempt,
@@ -81,7 +79,7 @@ async fn record(
         ms: body.ms,
         answer: body.answer.map(Into::into),
         retry_after_s: body.retry_after_s,
-        pauses_ms,
+        pauses_ms: pauses_ms.copied().map(u64::from).collect(),
     };
     app.change(&caller, id, command).await
 }

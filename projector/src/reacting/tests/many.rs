@@ -50,7 +50,7 @@ async fn what_becomes_of_an_action_is_recorded_without_a_look_at_others_that_cam
     register(&database.pool, &[*TIMER]).await.unwrap();
     let one = one_connection(&database);
     let response_timeout = Duration::from_secs(10);
-    let endings = Endings::new(TimedPool::new(one.clone(), response_timeout));
+    let endings = Endings::new(TimedPool::new(one.clone(), response_timeout), 32);
     let end = async |position| {
         let sql = "insert into reactor_actions
                           (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)

@@ -116,7 +116,7 @@ async fn an_outcome_that_postgres_refuses_keeps_no_other_action_from_its_end() {
     let [one, other] = &taken.unwrap()[..] else {
         unreachable!()
     };
-    let endings = Endings::new(database.pool.clone());
+    let endings = Endings::new(database.pool.clone(), 32);
     let (refused, recorded) = tokio::join!(endings.end(one, "\0"), endings.end(other, "done"));
     assert!(refused.is_err());
     recorded.unwrap();
@@ -219,7 +219,7 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         [("open".to_owned(), 2, "done".to_owned())]
     );
 
-    let endings = Endings::new(database.pool.clone());
+    let endings = Endings::new(database.pool.clone(), 32);
     endings.end(&taken[0], "by a zombie").await.unwrap();
     assert_eq!(
         ended(&database).await,
