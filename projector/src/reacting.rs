@@ -18,6 +18,7 @@ mod destinations;
 mod due;
 mod owners;
 mod reaction;
+mod turns;
 mod unanswered;
 
 #[cfg(test)]

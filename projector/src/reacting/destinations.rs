@@ -73,23 +73,6 @@ struct LeftAlone {
     pause: Duration,
 }
 
-/// How many more calls destinations may have.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Room {
-    /// How many those may have that are not named.
-    pub(super) most: usize,
-    /// How many of these one user may have.
-    pub(super) owner_most: usize,
-    /// Those that may have fewer, each with the user whose calls are meant, or with none for those of all together.
-    pub(super) destinations: Vec<String>,
-    pub(super) owners: Vec<Option<Uuid>>,
-    pub(super) calls: Vec<i64>,
-    /// How many each has in flight.
-    pub(super) in_flight: Vec<i64>,
-    /// The next time at which one of them is not left alone any more.
-    pub(super) more_at: Option<Instant>,
-}
-
 impl Destinations {
     pub(super) fn new(effect: &'static str, limits: Limits) -> Self {
         Self {
@@ -99,48 +82,18 @@ impl Destinations {
         }
     }
 
-    /// Which destinations may have fewer calls than the limits.
-    pub(super) fn room(&self) -> Room {
+    /// The next time at which one of them is not left alone any more.
+    pub(super) fn more_at(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut known = self.known();
         self.forget(&mut known, now);
-        let mut room = Room {
-            most: self.limits.in_flight_max,
-            owner_most: self.limits.owner_in_flight_max,
-            ..Room::default()
-        };
-        for (access, state) in &*known {
-            let most = self.limits.most(access);
-            let calls = self.calls(&known, access, state, now);
-            if calls < most {
-                room.destinations.push(access.destination.clone());
-                room.owners.push(access.owner_id);
-                room.calls.push(number(calls));
-                room.in_flight.push(number(state.in_flight));
-            }
-            if let Some(LeftAlone { until, .. }) = state.left_alone
-                && until > now
-            {
-                room.more_at = Some(room.more_at.map_or(until, |at| at.min(until)));
-            }
-        }
-        room
+        let left_alone = known.values().filter_map(|it| it.left_alone);
+        let ends = left_alone.map(|it| it.until);
+        ends.filter(|until| *until > now).min()
     }
 
-    /// How many more calls there may be of this access.
-    fn calls(&self, known: &Known, access: &Access, state: &State, now: Instant) -> usize {
-        let calls = state.room(self.limits.most(access), now);
-        if access.owner_id.is_none() {
-            return calls;
-        }
-        let of_all = known.get(&access.of_all());
-        let most = self.limits.in_flight_max;
-        let free = of_all.map_or(most, |it| it.room(most, now));
-        calls.min(share(free, state.in_flight))
-    }
-
-    /// Begins a call for this user, or for none, which is in flight until it is dropped.
-    pub(super) fn call(&self, destination: String, owner_id: Option<Uuid>) -> Call {
+    /// Begins a call for this user, or for none, if there is room for it. It is in flight until it is dropped.
+    pub(super) fn begin(&self, destination: String, owner_id: Option<Uuid>) -> Option<Call> {
         let of_all = Access {
             destination: destination.clone(),
             owner_id: None,
@@ -149,16 +102,26 @@ impl Destinations {
             destination,
             owner_id: Some(owner_id),
         });
+        let now = Instant::now();
         let mut known = self.known();
+        let state = |access| known.get(access).copied().unwrap_or_default();
+        let free = state(&of_all).room(self.limits.in_flight_max, now);
+        let has_room = of_owner.as_ref().is_none_or(|of_owner| {
+            let state = state(of_owner);
+            free > state.in_flight && state.room(self.limits.owner_in_flight_max, now) > 0
+        });
+        if free == 0 || !has_room {
+            return None;
+        }
         for access in [Some(&of_all), of_owner.as_ref()].into_iter().flatten() {
             known.entry(access.clone()).or_default().in_flight += 1;
         }
         drop(known);
-        Call {
+        Some(Call {
             destinations: self.clone(),
             of_all,
             of_owner,
-        }
+        })
     }
 
     fn change(&self, access: &Access, change: impl FnOnce(&mut State)) {
@@ -208,35 +171,6 @@ impl Destinations {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Access {
-    /// That of everybody together.
-    fn of_all(&self) -> Self {
-        Self {
-            destination: self.destination.clone(),
-            owner_id: None,
-        }
-    }
-}
-
-/// How many more of the free places a user may take who has so many: each only if more are free than the user has.
-const fn share(free: usize, in_flight: usize) -> usize {
-    (free + 1).saturating_sub(in_flight) / 2
-}
-
-fn number(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-impl Limits {
-    /// The most calls that may be in flight.
-    const fn most(&self, access: &Access) -> usize {
-        match access.owner_id {
-            Some(_) => self.owner_in_flight_max,
-            None => self.in_flight_max,
-        }
     }
 }
 

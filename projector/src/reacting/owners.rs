@@ -46,6 +46,16 @@ impl Owners {
         }
     }
 
+    /// How many places this user has taken.
+    pub(super) fn in_flight(&self, owner_id: Uuid) -> usize {
+        self.known().get(&owner_id).copied().unwrap_or_default()
+    }
+
+    /// Whether this user may take another place while so many of the process are free. That must be more than the user has.
+    pub(super) fn may_have_another(&self, owner_id: Uuid, free: usize) -> bool {
+        self.in_flight(owner_id) < self.in_flight_max.min(free)
+    }
+
     /// Takes a place of this user, until it is dropped.
     pub(super) fn place(&self, owner_id: Uuid) -> Place {
         *self.known().entry(owner_id).or_default() += 1;

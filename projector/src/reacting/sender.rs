@@ -20,11 +20,13 @@ use super::answer::Verdict;
 use super::attempts::{Attempt, Work};
 use super::command_client::CommandClient;
 use super::destinations::{Call, Destinations, Limits};
+use super::due::{Begun, Due, Lease};
 use super::effects::{AnyEffect, Contact, Outcome};
 use super::endings::Endings;
 use super::owners::Owners;
 use super::presence::Present;
-use super::{attempts, due, unanswered};
+use super::turns::Turns;
+use super::{attempts, unanswered};
 use crate::error::{Error, with_causes};
 
 /// The shortest pause between two searches for due actions.
@@ -37,8 +39,6 @@ pub(crate) struct Sender {
     commands: CommandClient,
     /// The effect that it performs; with none it posts commands.
     effect: Option<Arc<dyn AnyEffect>>,
-    destinations: Destinations,
-    owners: Owners,
     endings: Endings,
     settings: config::Reactor,
     /// Whether others see that this process lives.
@@ -59,19 +59,11 @@ impl Sender {
         present: Present,
     ) -> Result<Self, Error> {
         let settings = config.reactor.clone();
-        let limits = Limits {
-            in_flight_max: settings.in_flight_max,
-            // All commands have one destination.
-            owner_in_flight_max: settings.owner_in_flight_max,
-            ..limits(&settings)
-        };
         Ok(Self {
             endings: Endings::new(pool.clone(), settings.in_flight_max),
             pool,
             commands: CommandClient::new(config)?,
             effect: None,
-            destinations: Destinations::new("", limits),
-            owners: Owners::new(settings.owner_in_flight_max),
             settings,
             present,
             stored,
@@ -81,8 +73,6 @@ impl Sender {
     /// A sender that performs this effect.
     pub(crate) fn performing(self, effect: Arc<dyn AnyEffect>) -> Self {
         Self {
-            destinations: Destinations::new(effect.name(), limits(&self.settings)),
-            owners: Owners::new(self.settings.owner_in_flight_max),
             effect: Some(effect),
             ..self
         }
@@ -90,15 +80,17 @@ impl Sender {
 
     /// Sends due actions until `stop`, then waits for the answers to those in flight.
     pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut due = self.due();
         let mut in_flight = JoinSet::new();
         let poll = Duration::from_millis(self.settings.poll_ms);
         let poll_max = Duration::from_millis(self.settings.poll_max_ms);
         let mut idle = Backoff::new(poll, poll_max);
         let mut looks = Pace::new(Duration::from_millis(self.settings.take_interval_ms));
+        let mut rested = Instant::now();
         let mut stored = self.stored.subscribe();
         while !stop.is_cancelled() {
             let turn = async {
-                sleep_until(looks.next()).await;
+                sleep_until(looks.next().max(rested)).await;
                 self.present.seen().await;
             };
             if stop.run_until_cancelled(turn).await.is_none() {
@@ -107,7 +99,11 @@ impl Sender {
             looks.take();
             while in_flight.try_join_next().is_some() {}
             let free = self.in_flight_max().saturating_sub(in_flight.len());
-            let pause = match self.start(&mut in_flight, free).await {
+            let began = Instant::now();
+            let started = self.start(&mut due, &mut in_flight, free).await;
+            // However much there is to look at, that takes half of the time.
+            rested = Instant::now() + began.elapsed();
+            let pause = match started {
                 Ok(Some(wait)) => wait.clamp(PAUSE_MIN, idle.take()),
                 Ok(None) => idle.take(),
                 Err(error) => {
@@ -128,44 +124,43 @@ impl Sender {
         while in_flight.join_next().await.is_some() {}
     }
 
-    /// Starts to send at most `free` actions that are due, and returns in what time to look again: at once if there may be
-    /// more. While nothing is due, that takes one statement.
+    /// Starts to send at most `free` actions that are due, and returns in what time to look again.
     async fn start(
         &self,
+        due: &mut Due,
         in_flight: &mut JoinSet<()>,
         free: usize,
     ) -> sqlx::Result<Option<Duration>> {
         if free == 0 {
             return Ok(None);
         }
-        let effect = self.effect.as_ref().map(|it| it.name());
-        let room = self.destinations.room();
-        let shares = self.owners.shares();
-        let next_due = due::next_due(&self.pool, effect, &room, &shares);
-        let next_due = self.pool.with_timeout(next_due).await?;
-        if next_due.is_none_or(|wait| !wait.is_zero()) {
-            let more_in = room.more_at.map(|at| at.duration_since(Instant::now()));
-            return Ok(next_due.into_iter().chain(more_in).min());
-        }
-        let taken = due::take(
-            &self.pool,
-            effect,
-            free,
-            (&room, &shares),
-            self.lease(),
-            self.present.id,
-        );
-        for attempt in self.pool.with_timeout(taken).await? {
+        let (begun, next_due) = due.take(&self.pool, free, self.lease()).await?;
+        for Begun {
+            attempt,
+            call,
+            place,
+        } in begun
+        {
             let sender = self.clone();
-            let destination = attempt.destination.clone();
-            let call = self.destinations.call(destination, attempt.owner_id);
-            let place = attempt.owner_id.map(|it| self.owners.place(it));
             in_flight.spawn(async move {
                 sender.send(attempt, call).await;
                 drop(place);
             });
         }
         Ok(next_due)
+    }
+
+    /// What it looks for.
+    fn due(&self) -> Due {
+        let settings = &self.settings;
+        let owners = Owners::new(settings.owner_in_flight_max);
+        match &self.effect {
+            None => Due::Commands(owners),
+            Some(effect) => {
+                let destinations = Destinations::new(effect.name(), limits(settings));
+                Due::Effects(effect.name(), Turns::new(destinations, owners))
+            }
+        }
     }
 
     const fn in_flight_max(&self) -> usize {
@@ -175,16 +170,20 @@ impl Sender {
         }
     }
 
-    /// How long an action belongs to the process that has taken it.
-    const fn lease(&self) -> Duration {
-        Duration::from_millis(match self.effect {
+    /// Under which an action belongs to this process once it was taken.
+    const fn lease(&self) -> Lease {
+        let duration_ms = match self.effect {
             Some(_) => self.settings.effect_lease_ms,
             None => self.settings.lease_ms,
-        })
+        };
+        Lease {
+            holder: self.present.id,
+            duration: Duration::from_millis(duration_ms),
+        }
     }
 
     /// Tries an action once and records the result.
-    async fn send(&self, attempt: Attempt, call: Call) {
+    async fn send(&self, attempt: Attempt, call: Option<Call>) {
         if attempt.number == 1 {
             histogram!("tidemark_reactor_late_seconds", "reactor" => attempt.reactor.clone())
                 .record(attempt.late_s);
@@ -202,7 +201,7 @@ impl Sender {
         }
     }
 
-    async fn try_once(&self, attempt: &Attempt, call: Call) -> Verdict {
+    async fn try_once(&self, attempt: &Attempt, call: Option<Call>) -> Verdict {
         match &attempt.work {
             Work::Command { path, body } => self.commands.post(attempt, path, body.as_ref()).await,
             Work::Effect(body) => self.perform(attempt, body, call).await,
@@ -216,8 +215,8 @@ impl Sender {
 
     /// Performs an effect, and posts the command that records what came of it. The destination's call is over before that. It
     /// is broken off when others may take this process for dead, so that they do not make the same call beside it.
-    async fn perform(&self, attempt: &Attempt, body: &Value, call: Call) -> Verdict {
-        let Some(effect) = &self.effect else {
+    async fn perform(&self, attempt: &Attempt, body: &Value, call: Option<Call>) -> Verdict {
+        let (Some(effect), Some(call)) = (&self.effect, call) else {
             return Verdict::Inconclusive("this sender posts commands only".to_owned());
         };
         let time_limit = Duration::from_millis(self.settings.effect_timeout_ms);

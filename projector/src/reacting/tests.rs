@@ -30,6 +30,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::attempts::Attempt;
+use super::due::{Lease, commands};
+use super::owners::Owners;
 use super::presence::{Presence, Present};
 use super::reactor::Reactor;
 use super::registration::register;
@@ -49,6 +52,16 @@ struct Received {
 
 /// How long a process must be missed before another one does what it had taken.
 const GONE_AFTER: Duration = Duration::from_millis(500);
+
+/// Takes all commands that are due, for as long.
+async fn take(pool: &PgPool, duration: Duration) -> Vec<Attempt> {
+    let lease = Lease {
+        holder: new_id(),
+        duration,
+    };
+    let taken = commands::take(pool, 9, &Owners::new(9).shares(), lease).await;
+    taken.unwrap()
+}
 
 type Answers = VecDeque<(u16, String)>;
 

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::reacting::attempts;
-use crate::reacting::attempts::{Attempt, Work};
-use crate::reacting::destinations::Room;
-use crate::reacting::due;
+use crate::reacting::attempts::Work;
+use crate::reacting::destinations::{Destinations, Limits};
+use crate::reacting::due::{Due, effects};
 use crate::reacting::endings::Endings;
-use crate::reacting::owners::Owners;
+use crate::reacting::turns::Turns;
 use crate::testing::project_url;
 
 /// Actions that are not due for long, and one that is.
@@ -21,7 +21,7 @@ const FILL: &str = "
            (reactor, position, target, path, event_id, correlation_id, due_at, next_attempt_at)
     select 'auction-timer', n, 'close', '/', gen_random_uuid(), gen_random_uuid(), at, at
       from generate_series(1, 20000) as n,
-           lateral (select case n when 1 then now() else 'infinity' end) as due (at)";
+           lateral (select now() + case n when 1 then interval '0' else interval '1 day' end) as due (at)";
 
 async fn fill(database: &Database) {
     database.owner.execute(FILL).await.unwrap();
@@ -106,17 +106,10 @@ async fn what_is_due_is_taken_without_reading_what_is_not() {
     let database = Database::new("many").await;
     register(&database.pool, &[*TIMER]).await.unwrap();
     let one = one_connection(&database);
-    let room = Room {
-        most: 9,
-        owner_most: 9,
-        ..Room::default()
-    };
-    let shares = Owners::new(9).shares();
     let take = async || {
-        let next_due = due::next_due(&one, None, &room, &shares).await.unwrap();
-        let limits = (&room, &shares);
-        let taken = due::take(&one, None, 9, limits, Duration::from_mins(1), new_id()).await;
-        (next_due, taken.unwrap().len())
+        let shares = Owners::new(9).shares();
+        let next_due = commands::next_due(&one, &shares).await.unwrap();
+        (next_due, take(&one, Duration::from_mins(1)).await.len())
     };
     for _ in 0..10 {
         assert_eq!(take().await, (None, 0));
@@ -124,6 +117,48 @@ async fn what_is_due_is_taken_without_reading_what_is_not() {
     fill(&database).await;
     let before = read(&one).await;
     assert_eq!(take().await, (Some(Duration::ZERO), 1));
+    let read = read(&one).await - before;
+    assert!(read < 100, "{read} entries were read");
+}
+
+/// Effects that are not due for long, and one that is, of two users at three destinations each.
+const FILL_EFFECTS: &str = "
+    insert into reactor_actions
+           (reactor, position, target, path, effect, owner_id, destination, event_id, correlation_id, due_at, next_attempt_at)
+    select 'auction-timer', n, 'call', '', 'call', case n % 2 when 0 then gen.first else gen.other end, n % 3,
+           gen_random_uuid(), gen_random_uuid(), at, at
+      from (select gen_random_uuid() as first, gen_random_uuid() as other) as gen,
+           generate_series(1, 20000) as n,
+           lateral (select now() + case n when 1 then interval '0' else interval '1 day' end) as due (at)";
+
+#[tokio::test]
+async fn effects_that_are_due_are_taken_without_reading_what_is_not() {
+    let database = Database::new("many_effects").await;
+    register(&database.pool, &[*TIMER]).await.unwrap();
+    let one = TimedPool::new(one_connection(&database), Duration::from_secs(10));
+    let limits = Limits {
+        in_flight_max: 9,
+        owner_in_flight_max: 9,
+        failures_max: 9,
+        pause_min: Duration::ZERO,
+        pause_max: Duration::ZERO,
+    };
+    let turns = Turns::new(Destinations::new("call", limits), Owners::new(9));
+    let mut due = Due::Effects("call", turns);
+    let lease = Lease {
+        holder: new_id(),
+        duration: Duration::from_mins(1),
+    };
+    // The plans of both statements are made while nothing waits.
+    for _ in 0..10 {
+        let (begun, next_due) = due.take(&one, 9, lease).await.unwrap();
+        assert_eq!((begun.len(), next_due), (0, None));
+        effects::take(&one, "call", &[], lease).await.unwrap();
+    }
+    database.owner.execute(FILL_EFFECTS).await.unwrap();
+    let before = read(&one).await;
+    let (begun, next_due) = due.take(&one, 9, lease).await.unwrap();
+    assert_eq!((begun.len(), next_due), (1, Some(Duration::ZERO)));
     let read = read(&one).await - before;
     assert!(read < 100, "{read} entries were read");
 }

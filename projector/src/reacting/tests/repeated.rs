@@ -5,10 +5,6 @@ use tidemark_domain::{About, Done};
 
 use super::*;
 use crate::reacting::attempts;
-use crate::reacting::attempts::Attempt;
-use crate::reacting::destinations::Room;
-use crate::reacting::due;
-use crate::reacting::owners::Owners;
 
 /// A process manager that has one action wait about all auctions together.
 const TELLER: ProcessManager = ProcessManager {
@@ -50,7 +46,7 @@ async fn one_action_about_the_same_waits_until_it_is_taken() {
     reactor.apply(at(2), &page(&events[2..3])).await.unwrap();
     assert_eq!(untried(&database).await, [1]);
 
-    take(&database).await;
+    take_one(&database).await;
     reactor.apply(at(3), &page(&events[3..])).await.unwrap();
     assert_eq!(
         untried(&database).await,
@@ -67,16 +63,9 @@ async fn untried(database: &Database) -> Vec<i64> {
 }
 
 /// Takes what waits, which is one action.
-async fn take(database: &Database) -> Attempt {
-    let lease = std::time::Duration::from_mins(1);
-    let room = Room {
-        most: 9,
-        owner_most: 9,
-        ..Room::default()
-    };
-    let limits = (&room, &Owners::new(9).shares());
-    let taken = due::take(&database.pool, None, 9, limits, lease, new_id()).await;
-    let [attempt] = &taken.unwrap()[..] else {
+async fn take_one(database: &Database) -> Attempt {
+    let taken = take(&database.pool, Duration::from_mins(1)).await;
+    let [attempt] = &taken[..] else {
         panic!("one action waits");
     };
     attempt.clone()
@@ -123,7 +112,7 @@ async fn the_newest_action_takes_the_place_of_those_about_the_same_that_wait() {
     assert_eq!(untried(&database).await, [3]);
 
     // It is under way, and then it is put off.
-    let attempt = take(&database).await;
+    let attempt = take_one(&database).await;
     assert_eq!(attempt.position, 3, "it is due when the newest one says");
     reactor.apply(at(3), &page(&events[3..4])).await.unwrap();
     assert_eq!(untried(&database).await, [4]);

@@ -7,10 +7,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
-use crate::reacting::destinations::Room;
-use crate::reacting::due;
 use crate::reacting::endings::Endings;
-use crate::reacting::owners::Owners;
 
 #[tokio::test]
 async fn an_action_that_is_due_is_sent_and_another_waits() {
@@ -105,15 +102,8 @@ async fn an_outcome_that_postgres_refuses_keeps_no_other_action_from_its_end() {
     let database = Database::new("ends").await;
     let event = scheduled(&database, 1, PAST, PAST).await;
     react(&database, 0, vec![event]).await;
-    let room = Room {
-        most: 9,
-        owner_most: 9,
-        ..Room::default()
-    };
-    let shares = Owners::new(9).shares();
-    let lease = Duration::from_secs(9);
-    let taken = due::take(&database.pool, None, 9, (&room, &shares), lease, new_id()).await;
-    let [one, other] = &taken.unwrap()[..] else {
+    let taken = take(&database.pool, Duration::from_secs(9)).await;
+    let [one, other] = &taken[..] else {
         unreachable!()
     };
     let endings = Endings::new(database.pool.clone(), 32);
@@ -186,32 +176,9 @@ async fn an_action_taken_by_a_killed_sender_is_sent_when_the_lease_has_expired()
         vec![scheduled(&database, 1, PAST, FUTURE).await],
     )
     .await;
-    let room = Room {
-        most: 9,
-        owner_most: 9,
-        ..Room::default()
-    };
-    let taken = due::take(
-        &database.pool,
-        None,
-        9,
-        (&room, &Owners::new(9).shares()),
-        std::time::Duration::from_secs(2),
-        new_id(),
-    )
-    .await
-    .unwrap();
+    let taken = take(&database.pool, Duration::from_secs(2)).await;
     assert_eq!(taken.len(), 1);
-    let none = due::take(
-        &database.pool,
-        None,
-        9,
-        (&room, &Owners::new(9).shares()),
-        std::time::Duration::from_secs(9),
-        new_id(),
-    )
-    .await
-    .unwrap();
+    let none = take(&database.pool, Duration::from_secs(9)).await;
     assert!(none.is_empty(), "another sender has taken it");
     send(sender(&database, &url), &mut requests, 1).await;
     assert_eq!(
