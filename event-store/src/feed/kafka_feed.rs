@@ -119,7 +119,7 @@ impl KafkaFeed {
                 let log_until = head.position;
                 let closed = Source::Closed { retry_at: now };
                 if let Source::Opened(mut session) = std::mem::replace(&mut self.source, closed) {
-                    session.follow_timeline(head.timeline);
+                    session.follow_timeline(head.timeline, &mut self.counts);
                     session.skip_to(self.last.position, &mut self.counts);
                     self.source = Source::Following { session, log_until };
                 }
@@ -171,7 +171,7 @@ impl KafkaFeed {
     async fn probe(&mut self) -> Result<Vec<Recorded>, FollowError> {
         let published = self.log.published(self.last).await?;
         if let Source::Following { session, .. } = &mut self.source {
-            session.follow_timeline(published.timeline);
+            session.follow_timeline(published.timeline, &mut self.counts);
             session.drop_beyond(published.head, 0, &mut self.counts);
         }
         if published.head <= self.last.position {

@@ -121,7 +121,7 @@ impl Controller {
     }
 
     /// The generations that are built as far as the one that serves and not compared yet, with no order about a parked row
-    /// left to be carried out; that are ready to serve; that have been kept for long enough; or that are dropped, and that
+    /// left to be carried out; that are ready to serve; that have been kept for long enough, or that have applied events which the log has lost; or that are dropped, and that
     /// nobody writes any more.
     async fn due(&self) -> sqlx::Result<Vec<Due>> {
         sqlx::query_as!(
@@ -146,7 +146,9 @@ impl Controller {
                 on s.read_model = g.read_model
                and s.state = 'serving'
              where (g.state = 'ready' and (g.dry_run or can_serve(g.read_model, g.generation, $1)))
-                or (g.state = 'kept' and g.state_since < clock_timestamp() - make_interval(secs => $2))
+                or (g.state = 'kept'
+                    and (g.state_since < clock_timestamp() - make_interval(secs => $2)
+                         or holds_lost_events(g.read_model, g.generation)))
                 or (g.state = 'building'
                     and not g.paused
                     and g.comparison is null

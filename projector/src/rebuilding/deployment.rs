@@ -16,16 +16,9 @@ pub(super) async fn begin_lost_builds_anew(pool: &TimedPool) -> sqlx::Result<()>
     let lost = sqlx::query!(
         r#"
         with lost as (
-            select g.*
-              from generations g
-             cross join log_head h
-             where exists (
-                       select
-                         from checkpoints c
-                        where c.read_model = g.read_model
-                          and c.generation = g.generation
-                          and c.timeline < h.timeline
-                          and not log_holds(c.position, c.event_id))
+            select *
+              from generations
+             where holds_lost_events(read_model, generation)
         )
         select b.read_model as "read_model!",
                b.generation as "generation!",
@@ -75,7 +68,8 @@ pub(super) async fn begin_lost_builds_anew(pool: &TimedPool) -> sqlx::Result<()>
 
 /// Begins a generation of each read model whose fold is newer in this build than any that has made a generation.
 /// One that was dropped counts, so that what was cancelled or rolled back does not begin again by itself. Begins one also
-/// where the generation that serves has applied events of an earlier timeline which the log does not hold. Returns whether
+/// where the generation that serves is of this build's fold and has applied events of an earlier timeline which the log does not
+/// hold. Returns whether
 /// there are generations besides those that serve, of which something is left.
 ///
 /// # Errors
@@ -88,6 +82,7 @@ pub(crate) async fn begin_generations(
         r#"
         select g.read_model,
                max(g.fold_version) as "fold_version!",
+               max(g.fold_version) filter (where g.state = 'serving') as serving_fold,
                max(g.shards) filter (where g.state = 'serving') as shards,
                coalesce(
                    bool_or(
@@ -111,7 +106,7 @@ pub(crate) async fn begin_generations(
         let mut found = newest.iter();
         let found = found.find(|it| it.read_model == read_model);
         let found = found.filter(|it| {
-            it.fold_version < fold_version || (it.is_lost && it.fold_version == fold_version)
+            it.fold_version < fold_version || (it.is_lost && it.serving_fold == Some(fold_version))
         });
         let Some(found) = found else { continue };
         let build = Build {

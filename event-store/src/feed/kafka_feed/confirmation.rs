@@ -42,7 +42,7 @@ impl KafkaFeed {
         self.collected.retain(|event| event.position <= next.head);
         let beyond = collected - self.collected.len();
         if let Source::Following { session, .. } = &mut self.source {
-            session.follow_timeline(next.timeline);
+            session.follow_timeline(next.timeline, &mut self.counts);
             session.drop_beyond(next.head, beyond, &mut self.counts);
         }
         Ok(())

@@ -17,10 +17,21 @@ pub(super) struct MergedSession {
     merge: Merge,
     /// The timeline of the log. Records of others are dropped.
     timeline: Timeline,
+    /// Records of a later timeline, if the log may have gone on under that.
+    later: Option<Later>,
     request: Option<EndsRequest>,
     gap_check: Option<GapCheck>,
     /// Whether every record that had arrived was read.
     is_drained: bool,
+}
+
+/// Records of which it is not known yet whether they are of the log.
+#[derive(Clone, Copy)]
+struct Later {
+    timeline: Timeline,
+    records: usize,
+    /// The position of the first.
+    position: i64,
 }
 
 /// A request for the ends of the partitions, which Kafka has not answered yet.
@@ -45,6 +56,7 @@ impl MergedSession {
             session,
             merge,
             timeline: 0,
+            later: None,
             request: None,
             gap_check: None,
             is_drained: false,
@@ -89,17 +101,8 @@ impl MergedSession {
     fn offer(&mut self, partition: usize, read: ReadRecord, counts: &mut FeedCounts) {
         let event = match read.record {
             Some(record) if record.timeline == self.timeline => Some(record.event),
-            Some(Record {
-                event, timeline, ..
-            }) => {
-                let (aggregate, position) = (event.aggregate, event.position);
-                tracing::error!(
-                    aggregate,
-                    position,
-                    timeline,
-                    "Kafka holds an event of another timeline"
-                );
-                counts.add(Counter::Foreign, 1);
+            Some(record) => {
+                self.drop_other_timeline(&record, counts);
                 None
             }
             None => {
@@ -112,9 +115,29 @@ impl MergedSession {
         }
     }
 
-    /// Takes records of this timeline from now on, and of no other.
-    pub(super) fn follow_timeline(&mut self, timeline: Timeline) {
+    /// Drops a record of another timeline, and counts it, unless the log may have gone on under that since it was asked.
+    fn drop_other_timeline(&mut self, record: &Record, counts: &mut FeedCounts) {
+        let (timeline, position) = (record.timeline, record.event.position);
+        if timeline > self.timeline && self.later.is_none_or(|it| it.timeline == timeline) {
+            let first = Later {
+                timeline,
+                records: 0,
+                position,
+            };
+            self.later.get_or_insert(first).records += 1;
+        } else {
+            count_foreign(timeline, position, 1, counts);
+        }
+    }
+
+    /// Takes records of this timeline, which is the log's, from now on, and of no other. What was dropped of it is missing, and is read
+    /// from the log.
+    pub(super) fn follow_timeline(&mut self, timeline: Timeline, counts: &mut FeedCounts) {
         self.timeline = timeline;
+        if let Some(later) = self.later.take_if(|it| it.timeline != timeline) {
+            count_foreign(later.timeline, later.position, later.records, counts);
+        }
+        self.later = None;
     }
 
     /// Drops the events that are not in the log, which ends at `head`: those that wait, and `collected` ones that were
@@ -183,4 +206,14 @@ impl MergedSession {
             tokio::task::yield_now().await;
         }
     }
+}
+
+fn count_foreign(timeline: Timeline, position: i64, records: usize, counts: &mut FeedCounts) {
+    tracing::error!(
+        timeline,
+        position,
+        records,
+        "Kafka holds events of another timeline"
+    );
+    counts.add(Counter::Foreign, records);
 }

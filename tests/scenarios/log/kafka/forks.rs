@@ -25,7 +25,11 @@ async fn relay_and_feed_go_on_under_the_new_timeline() {
     let forked_at = follow_kafka(&mut relayed, &mut reader).await;
     relayed.fork().await;
     let head = follow_kafka(&mut relayed, &mut reader).await;
-    reader.assert_is(&relayed.log).await;
+    let counts = reader.assert_is(&relayed.log).await;
+    assert_eq!(
+        counts.foreign, 0,
+        "the first records of the new timeline are the log's"
+    );
 
     relay.confirms(head).await;
     let timeline = relayed.log.head().await.unwrap().timeline.to_string();
