@@ -26,6 +26,9 @@ pub enum Error {
     /// The HTTP client that sends the commands of reactors cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     HttpClient(#[from] reqwest::Error),
+    /// The certificates that the system trusts cannot be used for the calls of tasks.
+    #[error("the servers of tasks cannot be trusted: {0}")]
+    Tls(#[from] rustls::Error),
     /// `mail.from` is not an address that mails can come from.
     #[error("TIDEMARK_MAIL__FROM cannot be used: {0}")]
     MailFrom(lettre::address::AddressError),

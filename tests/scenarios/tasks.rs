@@ -1,5 +1,6 @@
 //! Tasks: what users have called, against real servers.
 
+mod answers;
 mod bounds;
 mod calls;
 mod changes;

@@ -29,6 +29,12 @@ pub struct Tasks {
     pub call_timeout_ms: u64,
     #[garde(custom(positive))]
     pub connect_timeout_ms: u64,
+    #[garde(range(min = 16_384, max = 16_777_216))]
+    pub answer_bytes_max: usize,
+    #[garde(range(min = 1, max = 1_000))]
+    pub lookups_max: usize,
+    #[garde(range(min = 1, max = 1_000))]
+    pub lookups_per_user_max: usize,
     #[garde(custom(positive))]
     pub schedules_per_user_max: usize,
     #[garde(range(min = 1, max = 2_592_000))]

@@ -1,104 +1,165 @@
-//! The one client by which tasks reach the outside. It follows no redirect, uses no proxy, and connects to no address that
-//! is not of the public internet, unless the deployment allows the host.
+//! The one client by which tasks reach the outside. It follows no redirect, uses no proxy, speaks HTTP/1.1, and connects to no address
+//! that is not of the public internet, unless the deployment allows the host. A call has a connection of its own, which ends with it.
 
-use std::error::Error as StdError;
+mod connecting;
+mod exchange;
+mod look_ups;
+mod tls;
+
 use std::io;
-use std::iter;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
 use tidemark_domain::tasks::destination::{is_listed, is_public};
-use tokio::net::lookup_host;
+use tidemark_events::UserId;
+use tidemark_platform::config;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
 
-/// What fails once the server was reached: TLS, or the connection while TLS begins.
-const FAILURES_OF_REACHED: [io::ErrorKind; 5] = [
-    io::ErrorKind::InvalidData,
-    io::ErrorKind::UnexpectedEof,
-    io::ErrorKind::ConnectionReset,
-    io::ErrorKind::ConnectionAborted,
-    io::ErrorKind::BrokenPipe,
-];
+use connecting::connect;
+use exchange::{bounded, exchange};
+use look_ups::{LookUps, Place};
 
-/// A host all of whose addresses are not of the public internet.
-#[derive(Debug, thiserror::Error)]
-#[error("the host has no address of the public internet")]
-struct AddressForbidden;
+pub(super) use exchange::{Answer, KEPT_BYTES_MAX};
+pub(super) use tls::of_platform;
 
-/// Looks names up, and gives only addresses that tasks may call. The client connects to one of these and looks no name up
-/// again, so that the answer cannot change in between.
-struct PublicAddresses {
-    allowed: Arc<[String]>,
+/// Calls servers.
+pub(super) struct HttpClient {
+    tls: TlsConnector,
+    look_ups: LookUps,
+    settings: config::Tasks,
 }
 
-impl Resolve for PublicAddresses {
-    fn resolve(&self, name: Name) -> Resolving {
-        let allowed = Arc::clone(&self.allowed);
-        Box::pin(async move {
-            let host = name.as_str().trim_end_matches('.');
-            let found: Vec<SocketAddr> = lookup_host((host, 0)).await?.collect();
-            let may_be_private = is_listed(host, &allowed);
-            let admitted: Vec<_> = found
-                .into_iter()
-                .filter(|address| may_be_private || is_public(address.ip()))
-                .collect();
-            if admitted.is_empty() {
-                return Err(AddressForbidden.into());
-            }
-            Ok(Box::new(admitted.into_iter()) as Addrs)
-        })
+/// Why a call has no answer, by how far it had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The name was not looked up, since as many look-ups are under way as may be.
+    NoPlace,
+    /// The host has no address that may be called.
+    Forbidden,
+    /// The name has no address, or no connection could be made.
+    Unreachable,
+    /// No connection was made within the time that one may take.
+    NotConnected,
+    /// The call had less time than a connection may take, and that ran out before one was made.
+    CutOff,
+    /// A connection was made, and broke off; or more came than is read before an answer was complete.
+    BrokenOff,
+    /// A connection was made, and no answer came within the time of the call.
+    Unanswered,
+}
+
+impl HttpClient {
+    /// A client that is bounded by the settings.
+    pub(super) fn new(settings: config::Tasks, tls: TlsConnector) -> Self {
+        Self {
+            tls,
+            look_ups: LookUps::new(&settings),
+            settings,
+        }
     }
-}
 
-/// The client, whose calls take so long at most, from which the connection must be there after a shorter time.
-///
-/// # Errors
-/// If TLS cannot be set up.
-pub(super) fn client(
-    allowed: &[String],
-    connect_timeout: Duration,
-    timeout: Duration,
-) -> reqwest::Result<Client> {
-    let resolver = PublicAddresses {
-        allowed: allowed.into(),
-    };
-    Client::builder()
-        .redirect(Policy::none())
-        .no_proxy()
-        .referer(false)
-        .connect_timeout(connect_timeout)
-        .timeout(timeout)
-        // Each call looks the name up anew.
-        .pool_max_idle_per_host(0)
-        .dns_resolver(Arc::new(resolver))
-        .user_agent(concat!("Tidemark/", env!("CARGO_PKG_VERSION")))
-        .build()
-}
+    /// Sends a request of this owner to the server of the URL, and returns its answer. Everything together takes so long at most.
+    pub(super) async fn call(
+        &self,
+        url: &Url,
+        owner_id: UserId,
+        request: Request<Full<Bytes>>,
+        time_limit: Duration,
+    ) -> Result<Answer, Failure> {
+        let end = Instant::now() + time_limit;
+        let stream = self.connection(url, owner_id, end).await?;
+        match timeout_at(end, self.exchange(url, stream, request)).await {
+            Ok(answer) => answer.map_err(|_| Failure::BrokenOff),
+            Err(_) => Err(Failure::Unanswered),
+        }
+    }
 
-/// Whether nothing was sent because the host has no address that may be called.
-pub(super) fn is_forbidden(error: &reqwest::Error) -> bool {
-    causes(error).any(<dyn StdError + 'static>::is::<AddressForbidden>)
-}
+    /// A connection to the server, which is made within the time that one may take, and before the end of the call.
+    async fn connection(
+        &self,
+        url: &Url,
+        owner_id: UserId,
+        end: Instant,
+    ) -> Result<TcpStream, Failure> {
+        let place = match url.host() {
+            Some(Host::Domain(_)) => {
+                let place = timeout_at(end, self.look_ups.place(owner_id)).await;
+                Some(place.ok().flatten().ok_or(Failure::NoPlace)?)
+            }
+            Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => None,
+        };
+        let connecting = async {
+            let addresses = self.addresses(url, place).await?;
+            let connected = connect(&addresses).await;
+            connected.map_err(|_| Failure::Unreachable)
+        };
+        let most = self.connecting_max();
+        let left = end.saturating_duration_since(Instant::now());
+        match timeout(most.min(left), connecting).await {
+            Ok(connected) => connected,
+            Err(_) if left < most => Err(Failure::CutOff),
+            Err(_) => Err(Failure::NotConnected),
+        }
+    }
 
-/// Whether no connection to the server could be made.
-pub(super) fn is_unreachable(error: &reqwest::Error) -> bool {
-    let mut failures = causes(error).filter_map(|it| it.downcast_ref::<io::Error>());
-    error.is_connect() && !failures.any(|it| FAILURES_OF_REACHED.contains(&kind(it)))
-}
+    /// How long a connection may take. Of a call that has all its time some of that is left, so that no server passes for one to which
+    /// connections can be made only because no call waits long enough.
+    fn connecting_max(&self) -> Duration {
+        let of_call = self.settings.call_timeout_ms / 3 * 2;
+        Duration::from_millis(self.settings.connect_timeout_ms.min(of_call))
+    }
 
-/// The kind of a failure, or of the one that it wraps, which is not among its causes.
-fn kind(failure: &io::Error) -> io::ErrorKind {
-    let wrapped = failure.get_ref();
-    let wrapped = wrapped.and_then(|it| it.downcast_ref::<io::Error>());
-    wrapped.map_or_else(|| failure.kind(), kind)
-}
+    /// The addresses of the server that may be called. A name has a place to be looked up.
+    async fn addresses(&self, url: &Url, place: Option<Place>) -> Result<Vec<SocketAddr>, Failure> {
+        let port = url.port_or_known_default().ok_or(Failure::Forbidden)?;
+        let found = match (url.host(), place) {
+            (Some(Host::Domain(name)), Some(place)) => {
+                let found = place.look_up(name.to_owned()).await;
+                found.map_err(|_| Failure::Unreachable)?
+            }
+            (Some(Host::Ipv4(address)), _) => vec![(address, port).into()],
+            (Some(Host::Ipv6(address)), _) => vec![(address, port).into()],
+            (Some(Host::Domain(_)) | None, _) => Vec::new(),
+        };
+        let host = url.host_str().unwrap_or_default();
+        let may_be_private = is_listed(host, &self.settings.allowed_private_hosts);
+        let admitted = found.into_iter().filter_map(|mut it| {
+            it.set_port(port);
+            (may_be_private || is_public(it.ip())).then_some(it)
+        });
+        let admitted: Vec<_> = admitted.collect();
+        if admitted.is_empty() {
+            return Err(Failure::Forbidden);
+        }
+        Ok(admitted)
+    }
 
-/// An error and what caused it, the last first.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    iter::successors(Some(error as &(dyn StdError + 'static)), |&it| it.source())
+    /// Sends a request on the connection, encrypted if the URL says so, and returns the answer.
+    async fn exchange(
+        &self,
+        url: &Url,
+        stream: TcpStream,
+        request: Request<Full<Bytes>>,
+    ) -> io::Result<Answer> {
+        // Where that cannot be set, the request is sent all the same.
+        stream.set_nodelay(true).ok();
+        let bytes_max = self.settings.answer_bytes_max;
+        let stream = bounded(stream, bytes_max);
+        let answer = if url.scheme() == "http" {
+            exchange(stream, request, bytes_max).await
+        } else {
+            let name = tls::name(url)?;
+            let stream = self.tls.connect(name, stream).await?;
+            exchange(stream, request, bytes_max).await
+        };
+        answer.map_err(io::Error::other)
+    }
 }
 
 #[cfg(test)]

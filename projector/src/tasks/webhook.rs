@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::Client;
 use serde_json::json;
 use tidemark_domain::tasks::definition::{CallTerms, Definition};
 use tidemark_domain::tasks::destination::{Destination, Hosts, own_hosts};
@@ -17,8 +16,8 @@ use tidemark_events::{Event, Sealed, Timestamp, UserId};
 use tidemark_platform::{Config, config};
 use uuid::Uuid;
 
-use super::attempt::{Attempt, KEPT_BYTES_MAX};
-use super::http_client::client;
+use super::attempt::Attempt;
+use super::http_client::{HttpClient, KEPT_BYTES_MAX, of_platform};
 use super::sending::Sending;
 use crate::error::{Error, with_causes};
 use crate::reacting::effects;
@@ -26,10 +25,12 @@ use crate::reacting::effects::{Effect, Performed};
 
 /// More events than a run has.
 const RUN_EVENTS_MAX: i64 = 200;
+/// After how long a call is made for which no name could be looked up.
+const LOOK_UP_PAUSE: Duration = Duration::from_secs(5);
 
 /// Calls the URLs of tasks.
 pub(crate) struct CallUrl {
-    client: Client,
+    client: HttpClient,
     keys: SubjectKeys,
     log: Log,
     settings: config::Tasks,
@@ -45,12 +46,16 @@ impl Effect for CallUrl {
     async fn perform(&self, call: Call, destination: &str, _: i32) -> Performed {
         let tried = self.attempt(&call, destination).await;
         let contact = match &tried {
-            Ok(Tried::Called(called)) => called.attempt.contact(),
-            Ok(Tried::NotNeeded | Tried::Elsewhere(_)) | Err(_) => None,
+            Ok(Tried::Called(called)) => called.attempt.contact,
+            Ok(Tried::NotNeeded | Tried::Elsewhere(_) | Tried::Postponed) | Err(_) => None,
         };
         let outcome = match tried {
             Ok(Tried::NotNeeded) => effects::Outcome::NotNeeded,
             Ok(Tried::Elsewhere(server)) => effects::Outcome::Elsewhere(server),
+            Ok(Tried::Postponed) => effects::Outcome::Later {
+                after: LOOK_UP_PAUSE,
+                reason: "as many names are looked up for tasks as may be".to_owned(),
+            },
             Ok(Tried::Called(called)) => called.outcome(&call),
             Err(reason) => effects::Outcome::Failed(reason),
         };
@@ -64,6 +69,8 @@ enum Tried {
     NotNeeded,
     /// The task calls this server by now, and not the one by which the call was bounded.
     Elsewhere(String),
+    /// The name cannot be looked up now. That is no attempt of the run.
+    Postponed,
     /// The call was made, or could not be.
     Called(Called),
 }
@@ -118,11 +125,9 @@ impl CallUrl {
     /// If TLS cannot be set up.
     pub(crate) fn new(config: &Config, pool: TimedPool, keys: SubjectKeys) -> Result<Self, Error> {
         let settings = &config.tasks;
-        let connect_timeout = Duration::from_millis(settings.connect_timeout_ms);
-        let timeout = Duration::from_millis(settings.call_timeout_ms);
         let allowed = &settings.allowed_private_hosts;
         Ok(Self {
-            client: client(allowed, connect_timeout, timeout)?,
+            client: HttpClient::new(settings.clone(), of_platform()?),
             own_hosts: own_hosts(&settings.own_hosts, allowed, config.public_urls()),
             keys,
             log: Log::new(pool),
@@ -157,6 +162,7 @@ impl CallUrl {
         };
         let sending = Sending {
             id: call.run_id.to_string(),
+            owner_id: definition.owner_id,
             method: definition.method,
             url: destination.url,
             headers: request.headers,
@@ -164,7 +170,9 @@ impl CallUrl {
             secrets,
             now,
         };
-        let attempt = sending.send(&self.client, time_limit).await?;
+        let Some(attempt) = sending.send(&self.client, time_limit).await? else {
+            return Ok(Tried::Postponed);
+        };
         let answer = self.sealed_answer(definition.owner_id, &attempt).await?;
         Ok(Tried::Called(Called {
             attempt,

@@ -1,16 +1,25 @@
-use std::time::Duration;
-
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use hyper::StatusCode;
 
 use super::*;
-use crate::tasks::http_client::client;
 
 /// What a server asks for by this value of `Retry-After`, at Sun, 06 Nov 1994 08:49:07 GMT.
 fn asked(value: &str) -> Option<u32> {
-    let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+    let value = value.parse().unwrap();
+    attempt(Ok(answer(200, Some(value)))).unwrap().retry_after_s
+}
+
+fn answer(status: u16, retry_after: Option<HeaderValue>) -> Answer {
+    Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        retry_after,
+        body: Vec::new(),
+    }
+}
+
+/// What came of a call at that time.
+fn attempt(call: Result<Answer, Failure>) -> Option<Attempt> {
     let now = DateTime::from_timestamp(784_111_747, 0).unwrap();
-    retry_after_s(&headers, now)
+    Attempt::of(call, now)
 }
 
 #[test]
@@ -60,56 +69,39 @@ fn who_has_too_much_to_do_was_reached_and_is_spared() {
         (503, Contact::Answered),
         (504, Contact::Unanswered),
     ] {
-        let attempt = Attempt {
-            status: Some(status),
-            ..Attempt::without_answer(Outcome::Refused)
-        };
-        assert_eq!(attempt.contact(), Some(expected), "{status}");
+        let contact = attempt(Ok(answer(status, None))).unwrap().contact;
+        assert_eq!(contact, Some(expected), "{status}");
     }
-    let forbidden = Attempt::without_answer(Outcome::AddressForbidden);
-    assert_eq!(forbidden.contact(), None);
 }
 
-/// What a call of this URL shows of its server.
-async fn contact(url: &str) -> Option<Contact> {
-    let allowed = ["127.0.0.1".to_owned()];
-    let time_limit = Duration::from_millis(500);
-    let client = client(&allowed, time_limit, time_limit * 2).unwrap();
-    let error = client.get(url).send().await.unwrap_err();
-    Attempt::failed(&error).contact()
-}
-
-/// The address of a server that reads nothing, says this, and hangs up.
-async fn server(says: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.write_all(says).await;
-        }
-    });
-    address.to_string()
-}
-
-#[tokio::test]
-async fn a_server_that_takes_connections_was_reached_whatever_it_does_then() {
-    let hangs_up = server(b"").await;
-    let speaks_otherwise = server(b"+OK ready\r\n").await;
-    for url in [
-        format!("http://{hangs_up}/"),
-        format!("https://{hangs_up}/"),
-        format!("http://{speaks_otherwise}/"),
-        format!("https://{speaks_otherwise}/"),
+#[test]
+fn a_call_without_an_answer_shows_of_its_server_how_far_it_came() {
+    for (failure, outcome, contact) in [
+        (Failure::Forbidden, Outcome::AddressForbidden, None),
+        (
+            Failure::Unreachable,
+            Outcome::Unreachable,
+            Some(Contact::Unreachable),
+        ),
+        (
+            Failure::NotConnected,
+            Outcome::TimedOut,
+            Some(Contact::Unreachable),
+        ),
+        (Failure::CutOff, Outcome::TimedOut, None),
+        (
+            Failure::BrokenOff,
+            Outcome::Unreachable,
+            Some(Contact::Unanswered),
+        ),
+        (
+            Failure::Unanswered,
+            Outcome::TimedOut,
+            Some(Contact::Unanswered),
+        ),
     ] {
-        assert_eq!(contact(&url).await, Some(Contact::Unanswered), "{url}");
+        let attempt = attempt(Err(failure)).unwrap();
+        assert_eq!((attempt.outcome, attempt.contact), (outcome, contact));
     }
-}
-
-#[tokio::test]
-async fn a_server_that_takes_no_connection_cannot_be_reached() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let refuses = contact(&format!("http://{address}/")).await;
-    assert_eq!(refuses, Some(Contact::Unreachable));
+    assert!(attempt(Err(Failure::NoPlace)).is_none(), "it is made later");
 }

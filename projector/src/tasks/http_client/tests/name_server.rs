@@ -14,7 +14,8 @@ const OF_ADDRESSES: [u8; 2] = [0, 1];
 /// What stands before an address in an answer: where its name stands, its type and class, for how long it is good, and its length.
 const RECORD: [u8; 12] = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4];
 
-/// The addresses by which a name is answered at first, the second time, and so on; and the last ones then.
+/// The addresses by which a name is answered at first, the second time, and so on; and the last ones then. With none, it is not
+/// answered.
 type Answers = [&'static [[u8; 4]]];
 
 /// A name server at the port that resolvers ask.
@@ -53,7 +54,11 @@ async fn answer(
                 let mut asked = asked.lock().unwrap();
                 let times = asked.entry(name).or_default();
                 *times += 1;
-                answers[(*times).min(answers.len()) - 1]
+                let last = (*times).min(answers.len());
+                let Some(nth) = last.checked_sub(1) else {
+                    continue;
+                };
+                answers[nth]
             }
             _ => &[],
         };
