@@ -73,6 +73,21 @@ async fn an_answer_whose_head_does_not_end_is_read_to_a_bound_and_the_connection
 }
 
 #[tokio::test]
+async fn a_server_cannot_have_a_run_tried_sooner_than_without_its_word() {
+    let pauses = [("TIDEMARK_TASKS__RETRY_PAUSES_MS", "2500")];
+    let (app, server) = (application_with(&pauses).await, Receiver::start().await);
+    let user = app.user().await;
+    // It asks for a second.
+    let task = define(&user, &server.url("busy"), json!({})).await;
+    let run = run(&user, task).await;
+    assert_eq!(outcomes(&run), ["refused 429", "delivered 200"]);
+    let [first, second] = &server.received()[..] else {
+        panic!("two calls");
+    };
+    assert!(second.at - first.at >= Duration::from_millis(2_400));
+}
+
+#[tokio::test]
 async fn a_call_has_the_headers_of_its_owner_and_these() {
     let (app, server) = (application_with(&[]).await, Receiver::start().await);
     let user = app.user().await;

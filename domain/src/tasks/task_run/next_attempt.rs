@@ -9,8 +9,8 @@ use super::{Open, RecordAttempt};
 use crate::tasks::schedule::Schedule;
 use crate::tasks::task::Terms;
 
-/// What a server may ask for as the pause before the next attempt, in seconds.
-const RETRY_AFTER_S: std::ops::RangeInclusive<u32> = 1..=86_400;
+/// The longest pause before the next attempt that a server may ask for, in seconds.
+const RETRY_AFTER_S_MAX: u32 = 86_400;
 /// By how much Tidemark itself may have been late with a run that is tried again although its next slot has come.
 const LATE_MAX: TimeDelta = TimeDelta::seconds(10);
 /// The least time that a call is given: in less than that hardly any server answers. A call that would have less is not made.
@@ -44,12 +44,7 @@ impl RecordAttempt {
             | Outcome::Unreachable
             | Outcome::AddressForbidden => {}
         }
-        let pause = self.pause_ms(self.attempt)?;
-        let asked = self.retry_after_s.map(|asked| {
-            let seconds = asked.clamp(*RETRY_AFTER_S.start(), *RETRY_AFTER_S.end());
-            u64::from(seconds) * 1_000
-        });
-        let pause_ms = asked.unwrap_or(pause);
+        let pause_ms = self.pause_ms(self.attempt)?.max(self.asked_ms());
         let at = now.checked_add_signed(milliseconds(pause_ms)?)?;
         let limit = match FollowingSlot::after(task, run) {
             None => None,
@@ -85,7 +80,14 @@ impl RecordAttempt {
         next.left(ideally).filter(|_| at < next.slot + LATE_MAX)
     }
 
-    /// The pause after an attempt, if another one may follow it, as long as no server asks for another one.
+    /// The pause that the server asks for. It makes no pause shorter: a server that always asks for a second would have all attempts
+    /// made at once, and the run fail, where one that asks for nothing is tried for days.
+    fn asked_ms(&self) -> u64 {
+        let asked = self.retry_after_s.unwrap_or_default();
+        u64::from(asked.min(RETRY_AFTER_S_MAX)) * 1_000
+    }
+
+    /// The pause after an attempt, if another one may follow it, as long as no server asks for a longer one.
     fn pause_ms(&self, attempt: u32) -> Option<u64> {
         let index = usize::try_from(attempt).ok()?.checked_sub(1)?;
         let pause = *self.pauses_ms.get(index)?;
