@@ -60,21 +60,19 @@ struct NewTask {
     body: Option<String>,
     /// When the task is due: five fields of cron, or six that begin with seconds. Leave it out to have the task run on request
     /// only.
-    #[garde(custom(has_cron_if(self.zone.is_some())))]
+    #[garde(custom(is_stated_beside(self.zone.as_ref().map(|_| "zone").or(self.keeping()))))]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, example = "0 7 * * *")]
     cron: Option<Cron>,
     /// The time zone of `cron`, by its name in the database of IANA.
-    #[garde(custom(has_zone_if(self.cron.is_some())))]
+    #[garde(custom(is_stated_beside(self.cron.as_ref().map(|_| "cron").or(self.keeping()))))]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64, example = "Europe/Berlin")]
     zone: Option<Zone>,
     /// What happens with slots that nobody took on time.
-    #[serde(default = "latest")]
     #[schema(default = "latest")]
-    missed: Missed,
+    missed: Option<Missed>,
     /// What happens with slots that come while a run goes on. With `missed` as `all` those wait that do not run at once.
-    #[serde(default)]
     #[schema(default = "skip")]
-    overlap: Overlap,
+    overlap: Option<Overlap>,
     /// How long after its slot a run is of use, in seconds. Without it, as long as the period, and an hour at least.
     #[garde(range(min = 10, max = 31_536_000))]
     #[schema(minimum = 10, maximum = 31_536_000, example = 3_600)]
@@ -90,10 +88,6 @@ const fn post() -> Method {
     Method::Post
 }
 
-const fn latest() -> Missed {
-    Missed::Latest
-}
-
 fn has_place<C>(method: Method) -> impl FnOnce(&Option<String>, &C) -> garde::Result {
     move |body, _| {
         if body.is_some() && !has_body(method) {
@@ -103,17 +97,28 @@ fn has_place<C>(method: Method) -> impl FnOnce(&Option<String>, &C) -> garde::Re
     }
 }
 
-fn has_cron_if<C>(is_needed: bool) -> impl FnOnce(&Option<Cron>, &C) -> garde::Result {
-    move |cron, _| match cron {
-        None if is_needed => Err(garde::Error::new("must not be left out beside `zone`")),
+/// The rule of `garde` that a field is stated beside this other one, if there is one.
+fn is_stated_beside<T, C>(other: Option<&str>) -> impl FnOnce(&Option<T>, &C) -> garde::Result {
+    move |stated, _| match (stated, other) {
+        (None, Some(other)) => {
+            let told = format!("must not be left out beside `{other}`");
+            Err(garde::Error::new(told))
+        }
         _ => Ok(()),
     }
 }
 
-fn has_zone_if<C>(is_needed: bool) -> impl FnOnce(&Option<Zone>, &C) -> garde::Result {
-    move |zone, _| match zone {
-        None if is_needed => Err(garde::Error::new("must not be left out beside `cron`")),
-        _ => Ok(()),
+impl NewTask {
+    /// What is stated of how the schedule is kept, which without one says nothing.
+    fn keeping(&self) -> Option<&'static str> {
+        let kept = [
+            (self.missed.is_some(), "missed"),
+            (self.overlap.is_some(), "overlap"),
+            (self.window_s.is_some(), "window_s"),
+            (self.delay_max_s.is_some(), "delay_max_s"),
+        ];
+        let mut stated = kept.into_iter().filter(|(is_stated, _)| *is_stated);
+        stated.next().map(|(_, name)| name)
     }
 }
 
@@ -183,8 +188,8 @@ async fn plan(app: &App, owner_id: UserId, body: &NewTask) -> Result<Option<NewP
     Ok(Some(NewPlan {
         schedule,
         is_due,
-        missed: body.missed,
-        overlap: body.overlap,
+        missed: body.missed.unwrap_or(Missed::Latest),
+        overlap: body.overlap.unwrap_or_default(),
         window_s: body.window_s,
         delay_max_s: body.delay_max_s,
     }))

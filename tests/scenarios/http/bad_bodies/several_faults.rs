@@ -111,6 +111,18 @@ async fn what_only_the_deployment_knows_of_a_task_is_told_with_the_other_faults(
     let told = ["/cron", "/url"];
     assert_told(&user, "/v1/tasks", &never, "destination_forbidden", &told).await;
 
+    // How a schedule is kept says nothing without one.
+    for (field, value) in [
+        ("missed", json!("latest")),
+        ("overlap", json!("allow")),
+        ("window_s", json!(600)),
+        ("delay_max_s", json!(0)),
+    ] {
+        let mut kept = json!({"name": "Sync", "url": "https://hooks.example/"});
+        kept[field] = value;
+        let told = ["/cron", "/zone"];
+        assert_told(&user, "/v1/tasks", &kept, "invalid", &told).await;
+    }
     let on_request = json!({"name": "Sync", "url": "https://hooks.example/"});
     let id = user.post("/v1/tasks", &on_request).await.ok().id();
     let change = json!({"name": "", "url": "http://localhost/", "missed": "all"});
