@@ -155,11 +155,12 @@ impl AssignmentRunner {
         let mut snapshot = self.pool.with_timeout(Snapshot::read(&self.pool)).await?;
         self.announce(held, &mut snapshot).await?;
         held.report_beyond_all(&snapshot);
-        let owners = distribute(&snapshot);
+        let (owners, assignments) = (distribute(&snapshot), snapshot.assignments());
         for running in held.active() {
-            let owner = owners.get(&running.lease.name);
+            let lease = &running.lease.name;
+            let owner = owners.get(lease);
             if owner.is_some_and(|owner| *owner != self.holder)
-                || !snapshot.contains(&running.assignment)
+                || assignments.get(lease) != Some(&&running.assignment)
             {
                 running.stop.cancel();
             }

@@ -41,19 +41,22 @@ impl Snapshot {
         })
     }
 
-    /// Whether a projector can run a task. One whose build does not say what it can run keeps what it has.
-    pub(super) fn can_run(&self, projector: Uuid, task: &Task) -> bool {
-        match self.projectors.get(&projector) {
-            Some(Some(abilities)) => abilities.contains(&task.assignment.ability()),
-            Some(None) => task.holder == Some(projector),
-            None => false,
-        }
+    /// Whether a projector runs whose build does not say what it can run.
+    pub(super) fn is_silent(&self, projector: Uuid) -> bool {
+        matches!(self.projectors.get(&projector), Some(None))
     }
 
-    /// The projectors that can run a task.
+    /// The projectors that can run a task. One whose build does not say what it can run keeps what it has.
     pub(super) fn able<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = Uuid> + 'a {
-        let projectors = self.projectors.keys().copied();
-        projectors.filter(|projector| self.can_run(*projector, task))
+        let ability = task.assignment.ability();
+        let able = self
+            .projectors
+            .iter()
+            .filter(move |(projector, abilities)| {
+                let abilities = abilities.as_ref();
+                abilities.map_or(task.holder == Some(**projector), |it| it.contains(&ability))
+            });
+        able.map(|(projector, _)| *projector)
     }
 
     /// Whether a projector besides this one has an ability.
@@ -65,9 +68,10 @@ impl Snapshot {
         })
     }
 
-    /// Whether there still is an assignment.
-    pub(super) fn contains(&self, assignment: &Assignment) -> bool {
-        self.tasks.iter().any(|task| task.assignment == *assignment)
+    /// All assignments, by the names of their leases.
+    pub(super) fn assignments(&self) -> BTreeMap<String, &Assignment> {
+        let assignments = self.tasks.iter().map(|task| &task.assignment);
+        assignments.map(|it| (it.lease(), it)).collect()
     }
 
     /// The assignments whose leases nobody holds.

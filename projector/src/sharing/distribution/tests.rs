@@ -1,6 +1,7 @@
 //! Who should run what: for projectors of one build and of several.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use tidemark_read_models::{Generation, Shard};
@@ -104,7 +105,7 @@ proptest! {
             for task in &now.tasks {
                 let able = now.able(task).next().is_some();
                 prop_assert_eq!(task.holder.is_some(), able);
-                prop_assert!(task.holder.is_none_or(|it| now.can_run(it, task)));
+                prop_assert!(task.holder.is_none_or(|it| now.able(task).any(|able| able == it)));
             }
             let loads = loads(&now);
             if builds.iter().all(|build| *build == builds[0]) {
@@ -160,6 +161,27 @@ fn who_joins_is_given_some_shards_of_each_read_model() {
     settle(&mut snapshot);
     let holders: BTreeSet<_> = snapshot.tasks[..3].iter().map(|it| it.holder).collect();
     assert_eq!(holders.len(), 2, "{snapshot:?}");
+}
+
+/// It is computed between two renewals of the leases.
+#[test]
+fn as_many_shards_as_there_can_be_are_divided_at_once() {
+    let mut all = snapshot(&[1; 5], 17, 255);
+    let five = all.projectors.clone();
+    all.projectors.pop_last();
+    all.projectors.pop_last();
+    let begun = Instant::now();
+    settle(&mut all);
+    assert_eq!(loads(&all), [1_445; 3]);
+    all.projectors = five;
+    let stopped = settle(&mut all);
+    assert_eq!(
+        stopped, 1_734,
+        "no more than what the two who join are given"
+    );
+    assert_eq!(loads(&all), [867; 5]);
+    let within = begun.elapsed();
+    assert!(within < Duration::from_secs(2), "it took {within:?}");
 }
 
 #[test]
