@@ -12,8 +12,7 @@ mod update;
 
 pub(crate) use followed::Followed;
 pub(crate) use followers::Followers;
-pub(crate) use positions::PublishedPositions;
-pub(crate) use publishing::publish_changes;
+pub(crate) use publishing::Publisher;
 pub(crate) use reader::Updates;
 pub(crate) use readers::Readers;
 pub(crate) use sessions::Sessions;

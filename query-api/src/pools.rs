@@ -78,6 +78,8 @@ pub(crate) struct Pools {
     pub(crate) prompt: TimedPool,
     /// The one connection on which projectors notify the watcher.
     pub(crate) notified: PgPool,
+    /// What has changed of the documents that are followed.
+    pub(crate) live: TimedPool,
     /// Documents by id, and the keys of what is sealed in them.
     pub(crate) documents: TimedPool,
     /// Lists and searches.
@@ -109,6 +111,7 @@ impl Pools {
         Ok(Self {
             notified: untimed(1)?,
             prompt: pool(config.query.prompt_connections)?,
+            live: pool(config.query.live_connections)?,
             documents: pool(config.query.document_connections)?,
             lists: SharedPool::new(untimed(config.query.list_connections)?),
             audit: pool(config.query.audit_connections)?,
@@ -127,6 +130,7 @@ impl Pools {
     pub(crate) fn named(&self) -> Vec<(&'static str, PgPool)> {
         let pools = [
             ("prompt", &*self.prompt),
+            ("live", &self.live),
             ("documents", &self.documents),
             ("lists", &self.lists),
             ("audit", &self.audit),

@@ -45,7 +45,7 @@ pub async fn run(
         );
     }
     let pools = Pools::new(&config)?;
-    let watcher = Watcher::new(pools.prompt.clone(), pools.notified.clone(), &config.query);
+    let watcher = Watcher::new(&pools, &config.query);
     let log = Log::new(pools.prompt.clone());
     let measuring = database::measure(pools.named());
     let _measuring = AbortOnDropHandle::new(tokio::spawn(measuring));

@@ -1,11 +1,10 @@
 //! Watches the checkpoints of the read models for all requests of this process: one task is notified of them by the
 //! projectors, and looks at them itself, often while anybody waits, and seldom otherwise. It tells waiting queries when to
-//! look again, and sends the documents that changed to those who follow them.
+//! look again, and has the documents that changed sent to those who follow them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tidemark_event_store::{Notifications, TimedPool};
 use tidemark_platform::config;
 use tidemark_read_models::ReadModel;
@@ -18,17 +17,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::freshness::{Checkpoints, ShardStatus};
-use crate::live::{Followed, Followers, PublishedPositions, publish_changes};
+use crate::live::{Followers, Publisher};
+use crate::pools::Pools;
 
 /// How many notifications may wait until the watcher sees them.
 const NOTIFICATIONS_MAX: usize = 1_024;
-
-/// The positions up to which the changes of each read model that is followed have been published.
-#[derive(Default)]
-struct Published {
-    auctions: PublishedPositions,
-    inboxes: PublishedPositions,
-}
 
 /// The one task of a process that watches.
 pub(crate) struct Watcher {
@@ -43,21 +36,21 @@ pub(crate) struct Watcher {
     /// Notified when somebody begins to wait.
     wake: Arc<Notify>,
     checkpoints: Checkpoints,
-    auction_followers: Followers,
-    inbox_followers: Followers,
+    auctions: Publisher<Auction>,
+    inboxes: Publisher<Inbox>,
 }
 
 impl Watcher {
-    /// A watcher of this database. It does nothing before [`Watcher::run`].
-    pub(crate) fn new(pool: TimedPool, notified: PgPool, limits: &config::Query) -> Self {
+    /// A watcher on these connections. It does nothing before [`Watcher::run`].
+    pub(crate) fn new(pools: &Pools, limits: &config::Query) -> Self {
         let wake = Arc::new(Notify::new());
         Self {
             notifications: Notifications {
-                pool: notified,
+                pool: pools.notified.clone(),
                 channel: notification::CHANNEL,
                 silence_max: Duration::from_millis(limits.notification_silence_ms),
             },
-            pool,
+            pool: pools.prompt.clone(),
             live_interval: Duration::from_millis(limits.live_ms),
             busy_interval: Duration::from_millis(limits.watch_ms),
             idle_interval: Duration::from_millis(limits.watch_idle_ms),
@@ -65,8 +58,8 @@ impl Watcher {
                 Arc::clone(&wake),
                 Duration::from_millis(limits.hot_lag_max_ms),
             ),
-            auction_followers: Followers::new(Arc::clone(&wake)),
-            inbox_followers: Followers::new(Arc::clone(&wake)),
+            auctions: Publisher::new(pools.live.clone(), Arc::clone(&wake)),
+            inboxes: Publisher::new(pools.live.clone(), Arc::clone(&wake)),
             wake,
         }
     }
@@ -76,21 +69,21 @@ impl Watcher {
         self.checkpoints.clone()
     }
 
-    /// The followers whom this watcher sends auctions to.
+    /// The followers whom this watcher has auctions sent to.
     pub(crate) fn auction_followers(&self) -> Followers {
-        self.auction_followers.clone()
+        self.auctions.followers().clone()
     }
 
-    /// The followers whom this watcher sends their inboxes to.
+    /// The followers whom this watcher has their inboxes sent to.
     pub(crate) fn inbox_followers(&self) -> Followers {
-        self.inbox_followers.clone()
+        self.inboxes.followers().clone()
     }
 
     /// Whether anybody follows documents of this read model.
     fn is_followed(&self, read_model: &str) -> bool {
         let followers = match read_model {
-            Auction::NAME => &self.auction_followers,
-            Inbox::NAME => &self.inbox_followers,
+            Auction::NAME => self.auctions.followers(),
+            Inbox::NAME => self.inboxes.followers(),
             _ => return false,
         };
         !followers.is_empty()
@@ -103,17 +96,18 @@ impl Watcher {
         let receiving = Box::pin(self.notifications.receive(|payload| {
             let _ = sender.try_send(notification::parse(payload));
         }));
-        let watching = async { tokio::join!(receiving, self.poll_for_ever(notified)) };
+        let watching = async {
+            let polling = self.poll_for_ever(notified);
+            tokio::join!(receiving, polling, self.auctions.run(), self.inboxes.run())
+        };
         // The queries of all read models make it large.
         stop.run_until_cancelled(Box::pin(watching)).await;
     }
 
     async fn poll_for_ever(&self, mut notified: mpsc::Receiver<Vec<Advanced>>) {
-        let mut published = Published::default();
         loop {
-            match self.pool.with_timeout(self.poll(&published)).await {
-                Ok(now) => published = now,
-                Err(error) => tracing::warn!(%error, "cannot poll the checkpoints"),
+            if let Err(error) = self.pool.with_timeout(self.poll()).await {
+                tracing::warn!(%error, "cannot poll the checkpoints");
             }
             self.wait_for_poll(&mut notified).await;
         }
@@ -144,21 +138,13 @@ impl Watcher {
         }
     }
 
-    /// Publishes the checkpoints, then what changed after what is `published`. Returns up to where that is published now.
-    async fn poll(&self, published: &Published) -> sqlx::Result<Published> {
-        let statuses = self.read_checkpoints().await?;
-        let auctions = applied::<Auction>(&statuses);
-        let inboxes = applied::<Inbox>(&statuses);
-        self.checkpoints.publish(statuses.into());
-        let (pool, followers) = (&self.pool, &self.auction_followers);
-        let auctions = publish_changes::<Auction>(pool, followers, &published.auctions, auctions);
-        let auctions = auctions.await?;
-        let followers = &self.inbox_followers;
-        let inboxes = publish_changes::<Inbox>(pool, followers, &published.inboxes, inboxes);
-        Ok(Published {
-            auctions,
-            inboxes: inboxes.await?,
-        })
+    /// Publishes the checkpoints, and has those look who send what has changed.
+    async fn poll(&self) -> sqlx::Result<()> {
+        let statuses: Arc<[ShardStatus]> = self.read_checkpoints().await?.into();
+        self.checkpoints.publish(Arc::clone(&statuses));
+        self.auctions.look(&statuses);
+        self.inboxes.look(&statuses);
+        Ok(())
     }
 
     async fn read_checkpoints(&self) -> sqlx::Result<Vec<ShardStatus>> {
@@ -181,10 +167,4 @@ impl Watcher {
         .fetch_all(&*self.pool)
         .await
     }
-}
-
-/// The positions up to which the shards of a read model have applied the log.
-fn applied<M: Followed>(statuses: &[ShardStatus]) -> PublishedPositions {
-    let of_it = statuses.iter().filter(|it| it.read_model == M::NAME);
-    PublishedPositions::of(of_it)
 }

@@ -15,6 +15,8 @@ pub struct Query {
     #[garde(custom(positive))]
     pub prompt_connections: u32,
     #[garde(custom(positive))]
+    pub live_connections: u32,
+    #[garde(custom(positive))]
     pub document_connections: u32,
     #[garde(custom(positive))]
     pub list_connections: u32,

@@ -5,11 +5,12 @@ use std::time::Duration;
 use tidemark_events::UserId;
 use tidemark_events::samples;
 use tidemark_read_models::Shard;
+use tidemark_read_models::market::auction::Auction;
 use tidemark_read_models::messaging::inbox::{Inbox, Row};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::harness::{Api, Database, Stream, field};
+use super::harness::{Api, Database, Stream, auction, field};
 
 const PATH: &str = "/me/inbox/live";
 const USER: u128 = 7;
@@ -192,4 +193,52 @@ async fn a_live_inbox_tells_whether_it_or_a_stream_that_may_be_about_it_is_parke
     timeout(DEADLINE, begins_with_mark(&api, Some("1.4")))
         .await
         .unwrap();
+}
+
+/// What has changed is read with each look at the checkpoints, so a lock on the rows is met at once.
+#[tokio::test]
+async fn a_lock_on_the_inboxes_delays_neither_other_queries_nor_other_live_updates() {
+    let database = database("live_locked").await;
+    let id = Uuid::from_u128(1);
+    database.write::<Auction>(id, 4, &auction(1)).await;
+    database.set_checkpoints(5).await;
+    let settings = [
+        ("TIDEMARK_QUERY__SSE_REFRESH_S", "3600"),
+        ("TIDEMARK_DATABASE__LOCK_TIMEOUT_MS", "60000"),
+        ("TIDEMARK_DATABASE__STATEMENT_TIMEOUT_MS", "60000"),
+        ("TIDEMARK_DATABASE__RESPONSE_TIMEOUT_MS", "70000"),
+        ("TIDEMARK_EXECUTOR__APPEND_TIMEOUT_MS", "70000"),
+    ];
+    let api = Api::start(&database, &settings).await;
+    let mut inboxes = open(&api, USER).await;
+    inboxes.state().await.unwrap();
+    let path = format!("/auctions/{id}");
+    let mut auctions = Stream::open(&api, &format!("{path}/live"), &[]).await;
+    auctions.state().await.unwrap();
+
+    let mut locked = database.owner.begin().await.unwrap();
+    let lock = "lock table inbox_rows in access exclusive mode";
+    sqlx::raw_sql(lock).execute(&mut *locked).await.unwrap();
+    let waiting = "select count(*) from pg_locks
+                    where not granted and relation = 'inbox_rows'::regclass";
+    let waiting = async || {
+        let found = sqlx::query_scalar(waiting).fetch_one(&database.owner);
+        let found: i64 = found.await.unwrap();
+        found
+    };
+    while waiting().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    for position in [6, 8] {
+        database.write::<Auction>(id, position, &auction(1)).await;
+        let token = format!("1.{position}");
+        let found = api.get(&path, &[("tidemark", &token)]).await;
+        assert_eq!(found.status, 200, "{found:?}");
+        let (sent, _) = auctions.state().await.unwrap();
+        assert_eq!(sent, token);
+    }
+    locked.rollback().await.unwrap();
+    write_inbox(&database, USER, 1, 9).await;
+    let (sent, _) = inboxes.state().await.unwrap();
+    assert_eq!(sent, "1.9");
 }
